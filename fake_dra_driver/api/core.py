@@ -1,0 +1,106 @@
+"""The built-in kinds that a DRA driver reads or writes: Node, Pod and Event (k8s.io/api/core/v1), as far as it does so."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from fake_dra_driver.api.meta import UID, ApiModel, KubeObject, ResourceKind
+
+__all__ = [
+    "ClaimSource",
+    "Event",
+    "EventSource",
+    "Node",
+    "ObjectReference",
+    "Pod",
+    "PodResourceClaim",
+    "PodResourceClaimStatus",
+    "PodSpec",
+    "PodStatus",
+]
+
+
+class Node(KubeObject):
+    """v1.Node; only its metadata is of interest here."""
+
+    resource = ResourceKind("", "v1", "Node", "nodes", namespaced=False)
+
+
+class ClaimSource(ApiModel):
+    """v1.ClaimSource: a claim by name, or a template that a claim is made from for this pod alone."""
+
+    resource_claim_name: str | None = None
+    resource_claim_template_name: str | None = None
+
+
+class PodResourceClaim(ApiModel):
+    """v1.PodResourceClaim: one entry of ``pod.spec.resourceClaims`` (Kubernetes 1.27 to 1.30)."""
+
+    name: str
+    source: ClaimSource = Field(default_factory=ClaimSource)
+
+
+class PodResourceClaimStatus(ApiModel):
+    """v1.PodResourceClaimStatus: the name of the claim that was made for an entry (Kubernetes 1.28 and later)."""
+
+    name: str
+    resource_claim_name: str | None = None
+
+
+class PodSpec(ApiModel):
+    """v1.PodSpec, as far as claims go."""
+
+    node_name: str = ""
+    resource_claims: tuple[PodResourceClaim, ...] = ()
+
+
+class PodStatus(ApiModel):
+    """v1.PodStatus, as far as claims go."""
+
+    phase: str = ""
+    resource_claim_statuses: tuple[PodResourceClaimStatus, ...] | None = None
+
+
+class Pod(KubeObject):
+    """v1.Pod, as far as claims go."""
+
+    resource = ResourceKind("", "v1", "Pod", "pods")
+
+    spec: PodSpec = Field(default_factory=PodSpec)
+    status: PodStatus = Field(default_factory=PodStatus)
+
+
+class ObjectReference(ApiModel):
+    """v1.ObjectReference: the object that an event is about."""
+
+    api_version: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    uid: UID = UID("")
+    resource_version: str = ""
+
+
+class EventSource(ApiModel):
+    """v1.EventSource: who reports an event."""
+
+    component: str = ""
+    host: str = ""
+
+
+class Event(KubeObject):
+    """v1.Event: what happened to an object, for the person who looks at it."""
+
+    resource = ResourceKind("", "v1", "Event", "events")
+
+    involved_object: ObjectReference = Field(default_factory=ObjectReference)
+    reason: str = ""
+    message: str = ""
+    type: str = ""
+    """``Normal`` or ``Warning``."""
+    source: EventSource = Field(default_factory=EventSource)
+    count: int = 0
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    reporting_component: str = ""
+    reporting_instance: str = ""

@@ -1,0 +1,293 @@
+"""This driver's own kinds: the single schema that CRDs, chart, RBAC and documentation are rendered from.
+
+The docstring of a field becomes its description, its ``Field`` bounds become the CRD's, ``default`` is defaulted by the
+API server, and ``Crd`` on a kind carries what has no place on a field: short names, printer columns, CEL rules.
+Groups, kinds, plurals and JSON names are those of the Go driver (toVersus/fake-dra-driver v0.1.0 to v0.1.3).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+
+__all__ = [
+    "CDI_CLASS",
+    "CDI_KIND",
+    "CDI_VENDOR",
+    "CLAIM_FINALIZER",
+    "DRIVER_NAME",
+    "EVENT_COMPONENT",
+    "KINDS",
+    "LEDGER_REVISION_ANNOTATION",
+    "MAX_CHILDREN",
+    "MAX_COUNT",
+    "MAX_DEVICES_PER_NODE",
+    "MAX_SPLIT",
+    "RESOURCE_CLASS_NAME",
+    "AllocatableDevice",
+    "AllocatedDevice",
+    "AllocatedDevices",
+    "AllocatedFakes",
+    "CelRule",
+    "Crd",
+    "DeviceClassParameters",
+    "DeviceClassParametersSpec",
+    "DeviceSelector",
+    "FakeClaimParameters",
+    "FakeClaimParametersSpec",
+    "FakeDevice",
+    "FakeSelector",
+    "NodeAllocationState",
+    "NodeAllocationStateSpec",
+    "PreparedDevice",
+    "PreparedDevices",
+    "PreparedFakes",
+    "PrinterColumn",
+]
+
+DRIVER_NAME = "fake.resource.3-shake.com"
+"""Name of the DRA driver, and API group of its parameters."""
+NAS_GROUP = f"nas.{DRIVER_NAME}"
+VERSION = "v1alpha1"
+RESOURCE_CLASS_NAME = "fake.3-shake.com"
+CLAIM_FINALIZER = f"{DRIVER_NAME}/deletion-protection"
+EVENT_COMPONENT = f"resource driver {DRIVER_NAME}"
+"""``source.component`` of the events: the name that the classic controller library of Kubernetes gives."""
+CDI_VENDOR = f"k8s.{DRIVER_NAME}"
+CDI_CLASS = "fake"
+CDI_KIND = f"{CDI_VENDOR}/{CDI_CLASS}"
+LEDGER_REVISION_ANNOTATION = f"{NAS_GROUP}/ledger-revision"
+"""Decimal number, raised by each write to ``spec.allocatedClaims``. An annotation, so that ``spec`` keeps its shape."""
+
+MAX_COUNT = 128
+"""Most devices one claim can ask for: as many as a node can have."""
+MAX_SPLIT = 64
+MAX_CHILDREN = 1024
+"""Most children, ``count`` times ``split``, of one claim: keeps CDI files and NodeAllocationState objects small."""
+MAX_DEVICES_PER_NODE = 128
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterColumn:
+    """A column of ``kubectl get`` (CustomResourceColumnDefinition)."""
+
+    name: str
+    type: Literal["string", "integer", "number", "boolean", "date"]
+    json_path: str
+    description: str
+    priority: int = 0
+    """0: always shown; more: only with ``-o wide``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CelRule:
+    """One entry of ``x-kubernetes-validations``, on the object or field that carries it."""
+
+    rule: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crd:
+    """What a CustomResourceDefinition says beside its schema."""
+
+    singular: str
+    short_names: tuple[str, ...] = ()
+    printer_columns: tuple[PrinterColumn, ...] = ()
+
+
+class _Model(ApiModel):
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+class _Kind(KubeObject):
+    """A kind of this driver: has a CRD."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    crd: ClassVar[Crd]
+
+
+# --- NodeAllocationState -----------------------------------------------------------------------------------------
+
+
+class FakeDevice(_Model):
+    """A mock device of a node."""
+
+    uuid: str
+    """``FAKE-`` and a UUID that is a function of the node's name and the device's index."""
+    name: str
+    """The device's model, such as LATEST-FAKE-MODEL."""
+
+
+class AllocatableDevice(_Model):
+    """A device that claims can get. A union by device type; ``fake`` is its only member."""
+
+    fake: FakeDevice | None = None
+    """Set for devices of type fake."""
+
+
+class AllocatedDevice(_Model):
+    """A device that a claim holds."""
+
+    uuid: str = ""
+    """UUID of the whole device."""
+    split: int | None = Field(default=None, ge=0)
+    """Number of children that the device is split into; left out when the claim gets the whole device."""
+
+
+class AllocatedFakes(_Model):
+    """The fake devices that a claim holds."""
+
+    devices: tuple[AllocatedDevice, ...] = ()
+    """In the order in which containers see them."""
+
+
+class AllocatedDevices(_Model):
+    """What a claim holds. A union by device type; ``fake`` is its only member."""
+
+    fake: AllocatedFakes | None = None
+    """Set for devices of type fake."""
+
+
+class PreparedDevice(_Model):
+    """A device, or a child of one, that is ready for containers."""
+
+    uuid: str = ""
+    """UUID of the whole device, or of the child."""
+    parent_uuid: str | None = Field(default=None, alias="parentUUID")
+    """UUID of the device that this child is a part of; left out for a whole device."""
+
+
+class PreparedFakes(_Model):
+    """The fake devices that are prepared for a claim."""
+
+    devices: tuple[PreparedDevice, ...] = ()
+    """In the order in which containers see them."""
+
+
+class PreparedDevices(_Model):
+    """What is prepared for a claim. A union by device type; ``fake`` is its only member."""
+
+    fake: PreparedFakes | None = None
+    """Set for devices of type fake."""
+
+
+class NodeAllocationStateSpec(_Model):
+    """A node's devices, and which claims hold them."""
+
+    allocatable_device: tuple[AllocatableDevice, ...] = ()
+    """The devices of the node, written by its kubelet plugin."""
+    allocated_claims: Mapping[str, AllocatedDevices] = Field(default_factory=dict)
+    """By the UID of the claim: the devices that it holds, written by the controller. This is the ledger."""
+    prepared_devices: Mapping[str, PreparedDevices] = Field(default_factory=dict)
+    """By the UID of the claim: what the kubelet plugin has prepared for it."""
+
+
+class NodeAllocationState(_Kind):
+    """The devices of one node, who holds them and what is prepared; named after the node, in the driver's namespace."""
+
+    resource = ResourceKind(NAS_GROUP, VERSION, "NodeAllocationState", "nodeallocationstates")
+    crd = Crd(
+        singular="nas",
+        printer_columns=(
+            PrinterColumn("Status", "string", ".status", "Whether the node's kubelet plugin serves its devices."),
+            PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Time since the object was created."),
+        ),
+    )
+
+    spec: NodeAllocationStateSpec = Field(default_factory=NodeAllocationStateSpec)
+    """The node's devices, and which claims hold them."""
+    status: str = ""
+    """Ready, or NotReady while the kubelet plugin of the node does not serve. Claims are allocated on Ready nodes only."""
+
+
+# --- DeviceClassParameters ---------------------------------------------------------------------------------------
+
+
+class DeviceSelector(_Model):
+    """Matches devices by type and model."""
+
+    type: str
+    """Glob on the device's type; the devices of this driver have the type fake."""
+    name: str
+    """Glob on the device's model, such as LATEST-*."""
+
+
+class DeviceClassParametersSpec(_Model):
+    """Which devices the claims of a class may get."""
+
+    device_selector: tuple[DeviceSelector, ...] = Field(min_length=1, max_length=64)
+    """A device belongs to the class when at least one entry matches it."""
+
+
+class DeviceClassParameters(_Kind):
+    """Parameters of a ResourceClass: which devices its claims may get."""
+
+    resource = ResourceKind(DRIVER_NAME, VERSION, "DeviceClassParameters", "deviceclassparameters", namespaced=False)
+    crd = Crd(
+        singular="deviceclassparameters",
+        short_names=("dcp",),
+        printer_columns=(
+            PrinterColumn("Type", "string", ".spec.deviceSelector[*].type", "Globs on the type of the devices."),
+            PrinterColumn("Model", "string", ".spec.deviceSelector[*].name", "Globs on the model of the devices."),
+            PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Time since the object was created."),
+        ),
+    )
+
+    spec: DeviceClassParametersSpec
+    """Which devices the claims of a class may get."""
+
+
+# --- FakeClaimParameters -----------------------------------------------------------------------------------------
+
+
+class FakeSelector(_Model):
+    """Restricts which devices a claim gets."""
+
+    model: str = Field(min_length=1, max_length=63)
+    """The model that every device of the claim must have, exactly."""
+
+
+class FakeClaimParametersSpec(_Model):
+    """How many devices a claim asks for, of which model, split into how many parts."""
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+        CelRule(
+            f"self.count * self.split <= {MAX_CHILDREN}",
+            f"count times split must be at most {MAX_CHILDREN}",
+        ),
+    )
+
+    count: int = Field(default=1, ge=1, le=MAX_COUNT)
+    """Number of devices, all of one node."""
+    split: int = Field(default=0, ge=0, le=MAX_SPLIT)
+    """Number of children that each device is split into, as MIG does with a GPU. 0 gives the whole device."""
+    selector: FakeSelector | None = None
+    """Restricts which devices the claim gets; every device fits when it is left out."""
+
+
+class FakeClaimParameters(_Kind):
+    """Parameters of a ResourceClaim: how many devices, of which model, split into how many parts."""
+
+    resource = ResourceKind(DRIVER_NAME, VERSION, "FakeClaimParameters", "fakeclaimparameters")
+    crd = Crd(
+        singular="fakeclaimparameters",
+        short_names=("fcp",),
+        printer_columns=(
+            PrinterColumn("Count", "integer", ".spec.count", "Number of devices."),
+            PrinterColumn("Split", "integer", ".spec.split", "Number of children of each device; 0: the whole device."),
+            PrinterColumn("Model", "string", ".spec.selector.model", "Model of the devices."),
+            PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Time since the object was created."),
+        ),
+    )
+
+    spec: FakeClaimParametersSpec = Field(default_factory=FakeClaimParametersSpec)
+    """How many devices a claim asks for, of which model, split into how many parts."""
+
+
+KINDS: tuple[type[_Kind], ...] = (NodeAllocationState, DeviceClassParameters, FakeClaimParameters)
+"""Every kind of this driver: the CRDs that are rendered."""

@@ -1,0 +1,135 @@
+"""What every Kubernetes object shares: group, version and kind, ObjectMeta, and how a typed object reads and is written.
+
+Follows k8s.io/apimachinery/pkg/apis/meta/v1. Names are snake_case here and camelCase on the wire. Objects are frozen:
+what comes out of a cache is shared by all who read it, so a change is a copy (``model_copy(update=...)``). A field that
+a model does not name is kept and written back, so that a PUT never drops what a newer API server has added.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, NewType, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+__all__ = ["ApiModel", "KubeObject", "NamespacedName", "ObjectMeta", "OwnerReference", "ResourceKind", "UID"]
+
+UID = NewType("UID", str)
+"""``metadata.uid``: unique over the life of a cluster, so it tells an object from its successor of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceKind:
+    """Where the API server serves a kind (k8s.io/apimachinery GroupVersionKind and GroupVersionResource in one)."""
+
+    group: str
+    """API group; empty for the core group."""
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """``group/version``, or the version alone for the core group, as in an object's ``apiVersion``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def base_path(self) -> str:
+        """Path of the group and version below the server's address: ``/api/v1`` or ``/apis/<group>/<version>``."""
+        return f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str | None = None) -> str:
+        """Path of a collection, an object, or a subresource. Without a namespace: the collection of all namespaces."""
+        parts = [self.base_path]
+        if namespace is not None and self.namespaced:
+            parts += ["namespaces", namespace]
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part is not None]
+        return "/".join(parts)
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.version}.{self.group}" if self.group else f"{self.plural}.{self.version}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class NamespacedName:
+    """Namespace and name: the key of an object within its kind. The namespace is empty for cluster-scoped kinds."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class ApiModel(BaseModel):
+    """Base of every wire type: camelCase on the wire, frozen, keeps the fields it does not know."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="allow")
+
+    def to_wire(self) -> dict[str, Any]:
+        """The object as the JSON that the API server gets: camelCase, fields that are None or were never set left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+
+
+class OwnerReference(ApiModel):
+    """metav1.OwnerReference: the object whose deletion takes this one with it."""
+
+    api_version: str
+    kind: str
+    name: str
+    uid: UID
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+class ObjectMeta(ApiModel):
+    """metav1.ObjectMeta, as far as controllers read it."""
+
+    name: str = ""
+    generate_name: str | None = None
+    namespace: str = ""
+    uid: UID = UID("")
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    finalizers: tuple[str, ...] = ()
+    owner_references: tuple[OwnerReference, ...] = ()
+
+
+class KubeObject(ApiModel):
+    """Base of every top-level kind. A subclass sets ``resource``, and gets ``apiVersion`` and ``kind`` from it."""
+
+    resource: ClassVar[ResourceKind]
+
+    metadata: ObjectMeta = Field(default_factory=ObjectMeta)
+
+    @property
+    def key(self) -> NamespacedName:
+        """Namespace and name of this object."""
+        return NamespacedName(self.metadata.namespace, self.metadata.name)
+
+    @property
+    def uid(self) -> UID:
+        """``metadata.uid``."""
+        return self.metadata.uid
+
+    @property
+    def is_deleting(self) -> bool:
+        """Whether ``metadata.deletionTimestamp`` is set: the object goes away once its finalizers are gone."""
+        return self.metadata.deletion_timestamp is not None
+
+    @classmethod
+    def from_wire(cls, raw: Mapping[str, Any]) -> Self:
+        """Reads an object as the API server sent it. Raises pydantic.ValidationError when a field has a wrong type."""
+        return cls.model_validate(raw)
+
+    def to_wire(self) -> dict[str, Any]:
+        """As ``ApiModel.to_wire``, with ``apiVersion`` and ``kind``."""
+        wire = super().to_wire()
+        return {**wire, "apiVersion": self.resource.api_version, "kind": self.resource.kind}

@@ -1,0 +1,169 @@
+"""Classic DRA: the ``resource.k8s.io/v1alpha2`` kinds of Kubernetes 1.27 to 1.30 (KEP-3063, k8s.io/api/resource/v1alpha2)."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from fake_dra_driver.api.meta import UID, ApiModel, KubeObject, ResourceKind
+
+__all__ = [
+    "MAX_NODES_PER_SCHEDULING_CONTEXT",
+    "MAX_RESERVED_FOR",
+    "MAX_RESOURCE_HANDLE_BYTES",
+    "AllocationMode",
+    "AllocationResult",
+    "ClaimParametersReference",
+    "ClassParametersReference",
+    "ConsumerReference",
+    "NodeSelector",
+    "NodeSelectorRequirement",
+    "NodeSelectorTerm",
+    "PodSchedulingContext",
+    "PodSchedulingContextSpec",
+    "PodSchedulingContextStatus",
+    "ResourceClaim",
+    "ResourceClaimSchedulingStatus",
+    "ResourceClaimSpec",
+    "ResourceClaimStatus",
+    "ResourceClass",
+    "ResourceHandle",
+]
+
+GROUP = "resource.k8s.io"
+VERSION = "v1alpha2"
+
+MAX_NODES_PER_SCHEDULING_CONTEXT = 128
+"""PodSchedulingNodeListMaxSize: longest list of potential, and of unsuitable, nodes that the API takes."""
+MAX_RESERVED_FOR = 32
+"""ResourceClaimReservedForMaxSize: most consumers of one claim."""
+MAX_RESOURCE_HANDLE_BYTES = 16 * 1024
+"""ResourceHandleDataMaxSize: longest ``resourceHandles[].data``, in bytes."""
+
+AllocationMode = Literal["WaitForFirstConsumer", "Immediate"]
+
+
+class ClassParametersReference(ApiModel):
+    """ResourceClassParametersReference: the object that configures a class."""
+
+    api_group: str = ""
+    kind: str
+    name: str
+    namespace: str = ""
+
+
+class ResourceClass(KubeObject):
+    """Names the driver that serves the claims of this class."""
+
+    resource = ResourceKind(GROUP, VERSION, "ResourceClass", "resourceclasses", namespaced=False)
+
+    driver_name: str = ""
+    parameters_ref: ClassParametersReference | None = None
+
+
+class ClaimParametersReference(ApiModel):
+    """ResourceClaimParametersReference: the object, in the claim's namespace, that says what is asked for."""
+
+    api_group: str = ""
+    kind: str
+    name: str
+
+
+class ResourceClaimSpec(ApiModel):
+    """What is asked for; cannot be changed after creation."""
+
+    resource_class_name: str = ""
+    parameters_ref: ClaimParametersReference | None = None
+    allocation_mode: AllocationMode = "WaitForFirstConsumer"
+
+
+class NodeSelectorRequirement(ApiModel):
+    """v1.NodeSelectorRequirement."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class NodeSelectorTerm(ApiModel):
+    """v1.NodeSelectorTerm."""
+
+    match_expressions: tuple[NodeSelectorRequirement, ...] = ()
+    match_fields: tuple[NodeSelectorRequirement, ...] = ()
+
+
+class NodeSelector(ApiModel):
+    """v1.NodeSelector: terms are ORed."""
+
+    node_selector_terms: tuple[NodeSelectorTerm, ...] = ()
+
+
+class ResourceHandle(ApiModel):
+    """What the controller wants the kubelet plugin to know; the kubelet passes ``data`` on unread."""
+
+    driver_name: str = ""
+    data: str = ""
+
+
+class AllocationResult(ApiModel):
+    """Where the claim's resources are; cannot be changed once set, only cleared."""
+
+    resource_handles: tuple[ResourceHandle, ...] = ()
+    available_on_nodes: NodeSelector | None = None
+    shareable: bool = False
+
+
+class ConsumerReference(ApiModel):
+    """ResourceClaimConsumerReference: an object, usually a pod, that may use the claim."""
+
+    api_group: str = ""
+    resource: str
+    name: str
+    uid: UID
+
+
+class ResourceClaimStatus(ApiModel):
+    """What was allocated, and who uses it."""
+
+    driver_name: str = ""
+    allocation: AllocationResult | None = None
+    reserved_for: tuple[ConsumerReference, ...] = ()
+    deallocation_requested: bool = False
+
+
+class ResourceClaim(KubeObject):
+    """A request for devices, and what became of it."""
+
+    resource = ResourceKind(GROUP, VERSION, "ResourceClaim", "resourceclaims")
+
+    spec: ResourceClaimSpec = Field(default_factory=ResourceClaimSpec)
+    status: ResourceClaimStatus = Field(default_factory=ResourceClaimStatus)
+
+
+class PodSchedulingContextSpec(ApiModel):
+    """The scheduler's side of the negotiation."""
+
+    selected_node: str = ""
+    potential_nodes: tuple[str, ...] = ()
+
+
+class ResourceClaimSchedulingStatus(ApiModel):
+    """The driver's answer for one entry of ``pod.spec.resourceClaims``."""
+
+    name: str = ""
+    """Name of the entry in the pod's spec, not of the claim."""
+    unsuitable_nodes: tuple[str, ...] = ()
+
+
+class PodSchedulingContextStatus(ApiModel):
+    """The drivers' side of the negotiation."""
+
+    resource_claims: tuple[ResourceClaimSchedulingStatus, ...] = ()
+
+
+class PodSchedulingContext(KubeObject):
+    """Where scheduler and drivers agree on a node for a pod; has the pod's name, and lives until the pod is bound."""
+
+    resource = ResourceKind(GROUP, VERSION, "PodSchedulingContext", "podschedulingcontexts")
+
+    spec: PodSchedulingContextSpec = Field(default_factory=PodSchedulingContextSpec)
+    status: PodSchedulingContextStatus = Field(default_factory=PodSchedulingContextStatus)
