@@ -22,7 +22,6 @@ class HandleDevice(_Model):
     """One device that the claim holds."""
 
     uuid: str
-    model: str = ""
     split: int = Field(default=0, ge=0, le=MAX_SPLIT)
     """Number of children; 0 for the whole device."""
 
@@ -34,8 +33,12 @@ class ClaimHandle(_Model):
     devices: tuple[HandleDevice, ...] = Field(max_length=MAX_COUNT)
 
     def to_data(self) -> str:
-        """The handle as the string that goes into ``resourceHandles[].data``: at most 16 KiB, as the API demands."""
-        return self.model_dump_json(by_alias=True, exclude_defaults=False)
+        """The handle as the string that goes into ``resourceHandles[].data``.
+
+        The API takes at most 16 KiB; 128 devices need about 8, which is why a device's model, which its node knows
+        anyway, is not in here.
+        """
+        return self.model_dump_json(by_alias=True)
 
     @classmethod
     def from_data(cls, data: str) -> "ClaimHandle":
