@@ -1,0 +1,163 @@
+"""The program: ``fake-dra-driver <command>``, and the Go driver's three command names as entry points of their own.
+
+Exit status: 0 after a clean stop, 1 when a command fails, 2 when flags or environment are wrong. What a command needs
+is imported only once its settings are known to be good, so that ``--help`` and mistakes answer at once.
+"""
+
+import asyncio
+import difflib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from fake_dra_driver import __version__
+from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, parse
+from fake_dra_driver.settings import (
+    ControllerSettings,
+    GenerateSettings,
+    KubeletPluginSettings,
+    SetNasStatusSettings,
+    Settings,
+)
+
+__all__ = ["controller", "kubelet_plugin", "main", "set_nas_status"]
+
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+"""128 and SIGINT, as a shell reports it: Ctrl-C before the program handles signals by itself."""
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Command(Generic[S]):
+    name: str
+    settings: type[S]
+    run: Callable[[S], int]
+
+    @property
+    def summary(self) -> str:
+        return " ".join((self.settings.__doc__ or "").split())
+
+
+def _run_controller(settings: ControllerSettings) -> int:
+    from fake_dra_driver.driver.program import run_controller
+
+    return asyncio.run(run_controller(settings))
+
+
+def _run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
+    from fake_dra_driver.driver.program import run_kubelet_plugin
+
+    return asyncio.run(run_kubelet_plugin(settings))
+
+
+def _run_set_nas_status(settings: SetNasStatusSettings) -> int:
+    from fake_dra_driver.driver.program import run_set_nas_status
+
+    return asyncio.run(run_set_nas_status(settings))
+
+
+def _run_generate(settings: GenerateSettings) -> int:
+    from fake_dra_driver.codegen.generate import generate
+
+    return generate(settings.output, check=settings.check)
+
+
+_CONTROLLER = _Command("controller", ControllerSettings, _run_controller)
+_KUBELET_PLUGIN = _Command("kubelet-plugin", KubeletPluginSettings, _run_kubelet_plugin)
+_SET_NAS_STATUS = _Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
+_GENERATE = _Command("generate", GenerateSettings, _run_generate)
+_COMMANDS: dict[str, _Command[Any]] = {
+    command.name: command for command in (_CONTROLLER, _KUBELET_PLUGIN, _SET_NAS_STATUS, _GENERATE)
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``fake-dra-driver``: the first argument is the command. Returns the exit status."""
+    name, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or [""]
+    if name in HELP_FLAGS or name == "help":
+        sys.stdout.write(_overview())
+        return 0
+    if name in {"--version", "version"}:
+        sys.stdout.write(f"fake-dra-driver {__version__}\n")
+        return 0
+    command = _COMMANDS.get(name)
+    if command is None:
+        close = difflib.get_close_matches(name, _COMMANDS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        problem = f"there is no command {name!r}.{hint}" if name else "a command is missing."
+        sys.stderr.write(f"fake-dra-driver: {problem}\n\n{_overview()}")
+        return EXIT_USAGE
+    return _run(command, f"fake-dra-driver {name}", rest)
+
+
+def controller() -> int:
+    """``fake-dra-controller``: the same as ``fake-dra-driver controller``."""
+    return _run(_CONTROLLER, "fake-dra-controller", sys.argv[1:])
+
+
+def kubelet_plugin() -> int:
+    """``fake-dra-kubeletplugin``: the same as ``fake-dra-driver kubelet-plugin``."""
+    return _run(_KUBELET_PLUGIN, "fake-dra-kubeletplugin", sys.argv[1:])
+
+
+def set_nas_status() -> int:
+    """``set-nas-status``: the same as ``fake-dra-driver set-nas-status``."""
+    return _run(_SET_NAS_STATUS, "set-nas-status", sys.argv[1:])
+
+
+def _run(command: _Command[S], program: str, arguments: Sequence[str]) -> int:
+    if HELP_FLAGS.intersection(arguments):
+        sys.stdout.write(help_text(command.settings, program))
+        return 0
+    if "--version" in arguments:
+        sys.stdout.write(f"{program} {__version__}\n")
+        return 0
+    try:
+        settings = parse(command.settings, arguments)
+    except UsageError as error:
+        lines = "".join(f"  {problem}\n" for problem in error.problems)
+        sys.stderr.write(f"{program}: cannot start:\n{lines}Run '{program} --help' for all settings.\n")
+        return EXIT_USAGE
+    try:
+        return command.run(settings)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except (Exception, BaseExceptionGroup) as error:
+        sentences = _expected(error)
+        if sentences is None:
+            raise
+        sys.stderr.write("".join(f"{program}: {sentence}\n" for sentence in sentences))
+        return EXIT_FAILURE
+
+
+def _expected(error: BaseException) -> list[str] | None:
+    """What went wrong, in sentences; None when it is a fault of this program, which needs its traceback."""
+    from fake_dra_driver.runtime.errors import RuntimeLayerError
+
+    leaves = list(_leaves(error))
+    if not all(isinstance(leaf, (RuntimeLayerError, OSError)) for leaf in leaves):
+        return None
+    return list(dict.fromkeys(str(leaf) or type(leaf).__name__ for leaf in leaves))
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _leaves(member)
+    else:
+        yield error
+
+
+def _overview() -> str:
+    width = max(map(len, _COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in _COMMANDS.items())
+    return (
+        "Usage: fake-dra-driver <command> [flags]\n\n"
+        "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.\n\n"
+        f"Commands:\n{commands}\n\n"
+        "Run 'fake-dra-driver <command> --help' for the flags of a command, --version for the version.\n"
+    )

@@ -1,0 +1,122 @@
+"""The command line of a sub-command, from its settings model: parsing, help, and messages about what is wrong.
+
+argparse only splits the command line into flags and values; whether a value is allowed is for the model to say, for
+flags and environment alike. Problems are gathered: one run tells all of them, and each names flag and variables.
+"""
+
+import argparse
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from fake_dra_driver.settings import GO_ONLY_FLAGS, GROUPS, Setting, Settings, settings_of
+
+__all__ = ["UsageError", "help_text", "parse"]
+
+S = TypeVar("S", bound=Settings)
+
+HELP_FLAGS = frozenset({"-h", "--help"})
+_MAX_HELP_WIDTH = 100
+_PRECEDENCE = """\
+A flag wins against its variables, the first of them against the second, and a variable against the default. An empty
+variable counts as unset."""
+
+
+class UsageError(Exception):
+    """The command line or the environment cannot be used; ``problems`` has one text for each thing that is wrong."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError([message])
+
+
+def parse(model: type[S], arguments: Sequence[str]) -> S:
+    """Reads the settings of a sub-command from its arguments and from the environment.
+
+    Raises:
+        UsageError: with every problem that was found.
+    """
+    settings = settings_of(model)
+    parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    for setting in settings:
+        names = [setting.flag, setting.short] if setting.short else [setting.flag]
+        if setting.is_switch:
+            parser.add_argument(*names, dest=setting.name, action="store_true")
+        else:
+            parser.add_argument(*names, dest=setting.name, nargs="?")
+    known, unknown = parser.parse_known_args(arguments)
+    given = {name: value for name, value in vars(known).items() if value is not None}
+    problems = {name: "the flag needs a value" for name, value in vars(known).items() if value is None}
+    try:
+        parsed = model(**given)
+    except ValidationError as error:
+        for detail in error.errors():
+            problems.setdefault(str(detail["loc"][0]), _reason(detail))
+        parsed = None
+    texts = [_unknown(argument) for argument in unknown]
+    texts += [_problem(setting, problems[setting.name], given) for setting in settings if setting.name in problems]
+    if parsed is None or texts:
+        raise UsageError(texts)
+    return parsed
+
+
+def _unknown(argument: str) -> str:
+    flag = argument.partition("=")[0]
+    if reason := GO_ONLY_FLAGS.get(flag):
+        return f"{flag}: this flag of the Go driver does not exist here, since {reason}. Leave it out."
+    return f"{argument}: there is no such flag." if argument.startswith("-") else f"{argument}: not expected here."
+
+
+def _reason(detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return "must be set"
+    in_words = f" ({detail['msg'].removeprefix('Value error, ')})" if detail["type"] == "value_error" else ""
+    return f"is not allowed{in_words}"
+
+
+def _problem(setting: Setting, reason: str, given: Mapping[str, str]) -> str:
+    found = setting.in_environment()
+    if setting.name in given:
+        value = f'"{given[setting.name]}" '
+    elif found and reason.startswith("is not"):
+        value = f'"{found[1]}", from {found[0]}, '
+    else:
+        value = ""
+    return f"{setting.flag} ({', '.join(setting.variables)}): {value}{reason}. Allowed: {setting.allowed}."
+
+
+def help_text(model: type[Settings], command: str) -> str:
+    """What ``--help`` of a sub-command prints: its settings by group, with default and variables."""
+    width = min(_MAX_HELP_WIDTH, shutil.get_terminal_size().columns)
+    settings = settings_of(model)
+    lines = [f"Usage: {command} [flags]", "", *textwrap.wrap(" ".join((model.__doc__ or "").split()), width)]
+    for group in GROUPS:
+        members = [setting for setting in settings if setting.info.group == group]
+        if members:
+            lines += ["", f"{group}:"]
+        for setting in members:
+            lines += _setting_help(setting, width)
+    lines += ["", "  -h, --help", "      Print this text.", "", *textwrap.wrap(" ".join(_PRECEDENCE.split()), width)]
+    return "\n".join(lines) + "\n"
+
+
+def _setting_help(setting: Setting, width: int) -> list[str]:
+    names = f"{setting.short}, {setting.flag}" if setting.short else setting.flag
+    if setting.is_switch:
+        head, body = names, [setting.description]
+    else:
+        about = "Required." if setting.required else f"Default: {setting.default_text}."
+        head, body = f"{names} {setting.metavar}", [setting.description, f"{about} Allowed: {setting.allowed}."]
+    body.append(f"Environment: {', '.join(setting.variables)}")
+    indent = " " * 6
+    wrapped = [textwrap.wrap(part, width, initial_indent=indent, subsequent_indent=indent) for part in body]
+    return [f"  {head}", *(line for lines in wrapped for line in lines)]
