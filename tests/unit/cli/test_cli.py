@@ -1,0 +1,175 @@
+"""What the program prints and returns: help, versions, and what is wrong with flags and variables."""
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from fake_dra_driver import __version__, cli
+from fake_dra_driver.flags import UsageError, parse
+from fake_dra_driver.settings import (
+    GO_ONLY_FLAGS,
+    ControllerSettings,
+    GenerateSettings,
+    KubeletPluginSettings,
+    SetNasStatusSettings,
+    Settings,
+    settings_of,
+)
+
+NODE = ["--namespace=fake-system", "--node-name=node-1"]
+COMMANDS: dict[str, type[Settings]] = {
+    "controller": ControllerSettings,
+    "kubelet-plugin": KubeletPluginSettings,
+    "set-nas-status": SetNasStatusSettings,
+    "generate": GenerateSettings,
+}
+
+
+def _problems(model: type[Settings], *arguments: str) -> tuple[str, ...]:
+    with pytest.raises(UsageError) as caught:
+        parse(model, arguments)
+    return caught.value.problems
+
+
+def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n  {command} " in printed for command in COMMANDS)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"fake-dra-driver {__version__}\n"
+    assert cli.main(["controller", "--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"), [([], "a command is missing"), (["contoller"], "Did you mean controller?")]
+)
+def test_no_or_unknown_command(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    captured = capsys.readouterr()
+    assert text in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_tells_all_about_each_setting(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "--help"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for setting in settings_of(COMMANDS[command]):
+        assert setting.flag in printed
+        assert setting.description in printed
+        assert f"Environment: {', '.join(setting.variables)}" in printed
+        if not setting.is_switch:
+            assert f"Allowed: {setting.allowed}." in printed
+            assert ("Required." if setting.required else f"Default: {setting.default_text}.") in printed
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "program"),
+    [
+        (cli.controller, "fake-dra-controller"),
+        (cli.kubelet_plugin, "fake-dra-kubeletplugin"),
+        (cli.set_nas_status, "set-nas-status"),
+    ],
+)
+def test_the_go_drivers_command_names(
+    entry_point: Callable[[], int], program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [program, "--help"])
+    assert entry_point() == 0
+    assert capsys.readouterr().out.startswith(f"Usage: {program} [flags]\n")
+    monkeypatch.setattr(sys, "argv", [program])
+    assert entry_point() == 2
+    assert "--namespace (FAKE_DRA_NAMESPACE, POD_NAMESPACE): must be set." in capsys.readouterr().err
+
+
+def test_everything_that_is_wrong_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORKERS", "many")
+    assert cli.main(["controller", "--kube-api-qps=-1", "--nonsense", "stray"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "fake-dra-driver controller: cannot start:",
+        "  --nonsense: there is no such flag.",
+        "  stray: not expected here.",
+        "  --namespace (FAKE_DRA_NAMESPACE, POD_NAMESPACE): must be set. "
+        "Allowed: name of a namespace (RFC 1123 label).",
+        '  --kube-api-qps (FAKE_DRA_KUBE_API_QPS, KUBE_API_QPS): "-1" is not allowed. '
+        "Allowed: a number from 0 to 1000000.",
+        '  --workers (FAKE_DRA_WORKERS, WORKERS): "many", from WORKERS, is not allowed. '
+        "Allowed: a whole number from 1 to 1000.",
+        "Run 'fake-dra-driver controller --help' for all settings.",
+    ]
+
+
+@pytest.mark.parametrize("variable", ["FAKE_DRA_V", "V"])
+def test_message_names_the_variable_that_is_wrong(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "loud")
+    assert _problems(ControllerSettings, "--namespace=a") == (
+        f'--v (FAKE_DRA_V, V): "loud", from {variable}, is not allowed. Allowed: a whole number, at least 0.',
+    )
+
+
+def test_reason_is_told_where_the_bounds_do_not_tell_it() -> None:
+    (problem,) = _problems(KubeletPluginSettings, *NODE, "--checkpoint-path=/etc/cdi/c")
+    assert "it is in the folder of --cdi-root" in problem
+
+
+@pytest.mark.parametrize("flag", ["--checkpoint-path", "--http-endpoint", "--cdi-root"])
+def test_flag_without_value(flag: str) -> None:
+    (problem,) = _problems(KubeletPluginSettings, *NODE, flag)
+    assert problem.startswith(f"{flag} (FAKE_DRA_")
+    assert "the flag needs a value" in problem
+
+
+@pytest.mark.parametrize("flag", GO_ONLY_FLAGS)
+def test_flags_that_only_the_go_driver_has_are_explained(flag: str) -> None:
+    (problem,) = _problems(ControllerSettings, "--namespace=a", f"{flag}=x")
+    assert (
+        problem == f"{flag}: this flag of the Go driver does not exist here, since {GO_ONLY_FLAGS[flag]}. Leave it out."
+    )
+
+
+@pytest.mark.parametrize("arguments", [["-v=5"], ["-v5"], ["-v", "5"], ["--v=5"], ["--v", "5"], ["-v=1", "-v=5"]])
+def test_verbosity_as_the_go_driver_takes_it_and_the_last_one_wins(arguments: list[str]) -> None:
+    assert parse(ControllerSettings, ["--namespace=a", *arguments]).verbosity == 5
+
+
+def test_flag_may_be_empty_though_a_variable_may_not() -> None:
+    settings = parse(ControllerSettings, ["--namespace=a", "--metrics-path=", "--http-endpoint="])
+    assert settings.metrics_path == ""
+    assert settings.http_endpoint is None
+
+
+def test_flags_are_not_abbreviated() -> None:
+    assert _problems(ControllerSettings, "--namespace=a", "--work=3") == ("--work=3: there is no such flag.",)
+
+
+def _command(error: BaseException) -> "cli._Command[GenerateSettings]":
+    def run(settings: GenerateSettings) -> int:
+        raise error
+
+    return cli._Command("generate", GenerateSettings, run)
+
+
+def test_expected_failure_is_one_sentence_each(capsys: pytest.CaptureFixture[str]) -> None:
+    group = ExceptionGroup("tasks", [OSError("no space left"), ExceptionGroup("more", [OSError("no socket")])])
+    assert cli._run(_command(group), "program", []) == 1
+    assert capsys.readouterr().err == "program: no space left\nprogram: no socket\n"
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("a fault of ours"), ExceptionGroup("tasks", [OSError("x"), ValueError("a fault of ours")])]
+)
+def test_fault_of_ours_keeps_its_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        cli._run(_command(error), "program", [])
+
+
+def test_interrupt_before_signals_are_handled() -> None:
+    assert cli._run(_command(KeyboardInterrupt()), "program", []) == 130
