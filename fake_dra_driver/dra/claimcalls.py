@@ -1,0 +1,242 @@
+"""What the kubelet's calls have in common, whichever gRPC version they came in: the way from a call to the NodeDriver.
+
+The kubelet (pkg/kubelet/cm/dra) looks at nothing but the answer, so the rules are kept here, once:
+
+- Claims of one call are handled at the same time; each gets an outcome of its own, also the ones that make no sense.
+- One claim is never worked on twice at once. A call that repeats what is being done already gets that outcome; the
+  opposite call waits until it is done. This is the lock that ``NodeDriver`` relies on.
+- Work is not tied to its call. A kubelet that restarts, or whose deadline passes, cancels the call; the work goes on,
+  so that nothing is left half done, and the next attempt finds it finished.
+- An answer comes before the kubelet's deadline (10 s in 1.27, 45 s after), even if it is only that more time is needed.
+- An unexpected exception is that claim's error and one log line with its traceback; the process lives.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Literal, Self
+
+from loguru import logger
+
+from fake_dra_driver.api.meta import UID
+from fake_dra_driver.dra.driver import NodeClaim, NodeDriver, PrepareError
+
+__all__ = ["CallObserver", "ClaimCalls", "Failure", "FailureReason", "Outcome", "Verb"]
+
+log = logger.bind(component="claimcalls")
+
+Verb = Literal["prepare", "unprepare"]
+
+CallObserver = Callable[[Verb, str, float], None]
+"""Gets the verb, ``success`` or the value of a FailureReason, and the seconds it took, for each piece of work done."""
+
+DEFAULT_ANSWER_LIMIT_SECONDS = 40.0
+"""For a caller that sets no deadline; below the 45 s of kubelets since 1.28."""
+
+_DEADLINE_SHARE = 0.9
+"""Share of a caller's deadline that may be used; the rest is for the way back on a busy node."""
+
+MAX_CLAIMS = 256
+"""Claims in one call. All claims of one pod come together; no pod has nearly as many."""
+
+MAX_HANDLE_SIZE_BYTES = 16 * 1024
+"""The API server refuses longer ones (resource.k8s.io ResourceHandleDataMaxSize)."""
+
+# The names as the API server lets them through (RFC 1123 label and subdomain). A UID is any text to Kubernetes, but it
+# ends up in file and CDI names, so what could leave a folder or a CDI name is refused.
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+class FailureReason(Enum):
+    """Why a claim was not prepared or unprepared."""
+
+    INVALID = "invalid"
+    """The request makes no sense; repeating it is of no use."""
+    REFUSED = "refused"
+    """The driver said no (PrepareError)."""
+    TOO_SLOW = "too_slow"
+    """It takes longer than the caller waits, and goes on."""
+    STOPPING = "stopping"
+    """The plugin is being stopped; its successor will answer."""
+    INTERNAL = "internal"
+    """A defect of ours; the log has the traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The outcome of a claim that went wrong, in words for the pod's events."""
+
+    reason: FailureReason
+    message: str
+
+
+Outcome = tuple[str, ...] | Failure
+"""CDI device names (none after unprepare), or what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    verb: Verb
+    claim: NodeClaim
+    task: asyncio.Task[Outcome]
+
+
+class ClaimCalls:
+    """Hands claims to a NodeDriver under the rules above. An async context manager: leaving it ends what still runs."""
+
+    def __init__(
+        self,
+        driver: NodeDriver,
+        *,
+        answer_limit_seconds: float = DEFAULT_ANSWER_LIMIT_SECONDS,
+        observer: CallObserver = lambda _verb, _result, _seconds: None,
+    ) -> None:
+        self._driver = driver
+        self._answer_limit_seconds = answer_limit_seconds
+        self._observer = observer
+        self._tasks = asyncio.TaskGroup()
+        self._running: set[asyncio.Task[Outcome]] = set()
+        self._latest: dict[UID, _Work] = {}
+        """The newest work on each claim; what is older runs before it."""
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._running:
+            task.cancel()
+        # The caller's exception is not the tasks' business, and a TaskGroup would wrap it in an ExceptionGroup.
+        await self._tasks.__aexit__(None, None, None)
+
+    async def drain(self, timeout_seconds: float) -> None:
+        """Waits until nothing runs any more, but no longer than this."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=timeout_seconds)
+
+    async def run(
+        self, verb: Verb, claims: Sequence[NodeClaim], remaining_seconds: float | None
+    ) -> Mapping[str, Outcome]:
+        """Prepares or unprepares all of the claims of one call and returns the outcome of each, by its UID.
+
+        Never raises for what is in a claim or what the driver does with it.
+
+        Args:
+            verb: What to do.
+            claims: As they came in, unchecked.
+            remaining_seconds: Until the caller's deadline; None when it has none.
+        """
+        limit = self._answer_limit_seconds
+        if remaining_seconds is not None:
+            limit = min(limit, max(0.0, remaining_seconds) * _DEADLINE_SHARE)
+        wanted, outcomes = _sort_out(verb, claims)
+        works = {uid: self._start(verb, claim) for uid, claim in wanted.items()}
+        if works:
+            # Not gather or wait_for: those would cancel the work when this call is cancelled or late.
+            await asyncio.wait(works.values(), timeout=limit)
+        for uid, task in works.items():
+            outcomes[uid] = _outcome_of(task, verb, wanted[uid], limit)
+        return outcomes
+
+    def _start(self, verb: Verb, claim: NodeClaim) -> asyncio.Task[Outcome]:
+        before = self._latest.get(claim.uid)
+        if before is not None and (before.verb, before.claim) == (verb, claim):
+            return before.task
+        task = self._tasks.create_task(
+            self._perform(verb, claim, before.task if before else None), name=f"{verb} {claim.uid}"
+        )
+        work = _Work(verb, claim, task)
+        self._latest[claim.uid] = work
+        self._running.add(task)
+        task.add_done_callback(lambda _task: self._forget(work))
+        return task
+
+    def _forget(self, work: _Work) -> None:
+        self._running.discard(work.task)
+        if self._latest.get(work.claim.uid) is work:
+            del self._latest[work.claim.uid]
+
+    async def _perform(self, verb: Verb, claim: NodeClaim, before: asyncio.Task[Outcome] | None) -> Outcome:
+        if before is not None:
+            await asyncio.wait((before,))
+        started = asyncio.get_running_loop().time()
+        with logger.contextualize(claim=f"{claim.namespace}/{claim.name}", claim_uid=claim.uid):
+            outcome = await self._ask_driver(verb, claim)
+        result = outcome.reason.value if isinstance(outcome, Failure) else "success"
+        self._observer(verb, result, asyncio.get_running_loop().time() - started)
+        return outcome
+
+    async def _ask_driver(self, verb: Verb, claim: NodeClaim) -> Outcome:
+        try:
+            if verb == "prepare":
+                devices = tuple(await self._driver.prepare(claim))
+                log.info("Claim prepared", devices=len(devices))
+                return devices
+            await self._driver.unprepare(claim)
+            log.info("Claim unprepared")
+            return ()
+        except PrepareError as e:
+            log.warning("Claim refused", verb=verb, error=str(e))
+            return Failure(FailureReason.REFUSED, str(e) or f"{verb} failed")
+        except Exception as e:  # noqa: BLE001 - whatever goes wrong with one claim must not take the node's other claims down
+            log.opt(exception=e).error("Unexpected exception", verb=verb)
+            message = f"internal error: {type(e).__name__}: {e}; the log of the kubelet plugin has more"
+            return Failure(FailureReason.INTERNAL, message)
+
+
+def _sort_out(verb: Verb, claims: Sequence[NodeClaim]) -> tuple[dict[UID, NodeClaim], dict[str, Outcome]]:
+    """The claims to work on, and the outcome of those that make no sense."""
+    wanted: dict[UID, NodeClaim] = {}
+    outcomes: dict[str, Outcome] = {}
+    for claim in claims:
+        problem = _problem_of(claim, len(claims))
+        # A pod that lists one claim under two names makes the kubelet send it twice, which is fine. The kubelet also
+        # sends a claim once for each of its resource handles: several of ours in one claim have no meaning here. To
+        # unprepare, the handle does not matter.
+        if problem is None and verb == "prepare" and wanted.get(claim.uid, claim) != claim:
+            problem = "the call names this UID twice, with different contents"
+        if problem is not None:
+            outcomes[claim.uid] = Failure(FailureReason.INVALID, problem)
+        else:
+            wanted.setdefault(claim.uid, claim)
+    return {uid: claim for uid, claim in wanted.items() if uid not in outcomes}, outcomes
+
+
+def _problem_of(claim: NodeClaim, claims_in_call: int) -> str | None:
+    if claims_in_call > MAX_CLAIMS:
+        return f"the call names {claims_in_call} claims, at most {MAX_CLAIMS} are allowed"
+    if not claim.uid:
+        return f"claim {_cut(claim.namespace)}/{_cut(claim.name)} has no UID"
+    if not _UID.fullmatch(claim.uid):
+        return f"UID {_cut(claim.uid)} has characters other than letters, digits, '-', '_' and '.', or is too long"
+    if not _NAMESPACE.fullmatch(claim.namespace):
+        return f"{_cut(claim.namespace)} is not the name of a namespace"
+    if not _NAME.fullmatch(claim.name):
+        return f"{_cut(claim.name)} is not the name of a claim"
+    size_bytes = len(claim.resource_handle.encode())
+    if size_bytes > MAX_HANDLE_SIZE_BYTES:
+        return f"the resource handle has {size_bytes} bytes, at most {MAX_HANDLE_SIZE_BYTES} are allowed"
+    return None
+
+
+def _cut(text: str) -> str:
+    return repr(text if len(text) <= 80 else f"{text[:80]}...")
+
+
+def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: NodeClaim, limit_seconds: float) -> Outcome:
+    if not task.done():
+        log.warning("Claim takes long", verb=verb, claim_uid=claim.uid, seconds=round(limit_seconds, 1))
+        return Failure(
+            FailureReason.TOO_SLOW,
+            f"{verb} takes longer than {limit_seconds:.1f} s and goes on; the kubelet's next attempt gets its result",
+        )
+    if task.cancelled():
+        return Failure(FailureReason.STOPPING, "the kubelet plugin is being stopped; try again when it is back")
+    return task.result()

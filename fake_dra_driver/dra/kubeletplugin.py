@@ -1,0 +1,226 @@
+"""Registers with the kubelet as a DRA plugin and serves its calls, for as long as the process lives.
+
+Follows k8s.io/dynamic-resource-allocation/kubeletplugin and the kubelet's plugin watcher (pkg/kubelet/pluginmanager):
+
+- A socket in the registry folder is all the announcement there is. The kubelet sees it, asks GetInfo (it waits 1 s),
+  and reports the outcome with NotifyRegistrationStatus. After a restart the kubelet finds the socket by itself.
+- The calls are served before the registration socket appears, since the kubelet may call at once.
+- Taking the registration socket away is deregistration. It comes first when the plugin stops; then calls in flight get
+  their answer, within the grace period; then the plugin's socket goes.
+- The kubelet does not empty the registry folder, but administrators and node tools do; a socket that is gone is made
+  again, because nothing else would ever bring the plugin back.
+
+Does not know which gRPC version the kubelet speaks (``nodeserver``), nor how claims were allocated.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import grpc
+from loguru import logger
+
+from fake_dra_driver.dra.claimcalls import CallObserver, ClaimCalls
+from fake_dra_driver.dra.driver import NodeDriver
+from fake_dra_driver.dra.nodeserver import add_node_services
+from fake_dra_driver.dra.sockets import SocketServer, locked_folder
+from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
+from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
+
+__all__ = ["KubeletPlugin", "PluginSockets", "Registration"]
+
+log = logger.bind(component="kubeletplugin")
+
+PLUGIN_TYPE = "DRAPlugin"
+"""``type`` of GetInfo's answer (k8s.io/kubelet/pkg/apis/pluginregistration/v1 DRAPlugin)."""
+
+SUPPORTED_VERSIONS = ("1.0.0",)
+"""What kubelets 1.27 to 1.30 want to hear of a plugin of either gRPC version: anything with major version 1."""
+
+DEFAULT_REGISTRY_FOLDER = Path("/var/lib/kubelet/plugins_registry")
+DEFAULT_PLUGINS_FOLDER = Path("/var/lib/kubelet/plugins")
+
+DEFAULT_GRACE_SECONDS = 10.0
+"""For calls in flight when the plugin stops: well above what a claim takes, well below a pod's 30 s."""
+
+DEFAULT_CHECK_INTERVAL_SECONDS = 10.0
+"""How often the sockets are looked for: two lstat calls."""
+
+_CLEANUP_SECONDS = 5.0
+"""On top of the grace period, for what should take no time at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSockets:
+    """Where the kubelet finds the plugin."""
+
+    registration: Path
+    """In the folder that the kubelet watches."""
+    plugin: Path
+    """Named in the registration; its folder belongs to this driver alone."""
+
+    @classmethod
+    def of(
+        cls,
+        driver_name: str,
+        *,
+        registry_folder: Path = DEFAULT_REGISTRY_FOLDER,
+        plugins_folder: Path = DEFAULT_PLUGINS_FOLDER,
+        registration_socket_name: str | None = None,
+        plugin_socket_name: str = "plugin.sock",
+    ) -> Self:
+        """The usual names: ``<registry>/<driver>.sock`` and ``<plugins>/<driver>/plugin.sock``."""
+        return cls(
+            registration=registry_folder / (registration_socket_name or f"{driver_name}.sock"),
+            plugin=plugins_folder / driver_name / plugin_socket_name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the kubelet said last about the registration."""
+
+    registered: bool = False
+    error: str = ""
+    """The kubelet's reason for a refusal."""
+
+
+class KubeletPlugin:
+    """A DRA plugin as the kubelet sees it."""
+
+    def __init__(
+        self,
+        driver_name: str,
+        sockets: PluginSockets,
+        driver: NodeDriver,
+        *,
+        grace_seconds: float = DEFAULT_GRACE_SECONDS,
+        check_interval_seconds: float = DEFAULT_CHECK_INTERVAL_SECONDS,
+        call_observer: CallObserver = lambda _verb, _result, _seconds: None,
+    ) -> None:
+        """Args:
+        driver_name: As in ``driverName`` of classes and claims.
+        sockets: Where to listen.
+        driver: Does the work; must be able to from the moment ``run`` is called.
+        grace_seconds: For calls in flight at the end.
+        check_interval_seconds: Between two looks at whether the sockets are still there.
+        call_observer: For metrics; see ``CallObserver``.
+        """
+        self._driver_name = driver_name
+        self._sockets = sockets
+        self._driver = driver
+        self._grace_seconds = grace_seconds
+        self._check_interval_seconds = check_interval_seconds
+        self._call_observer = call_observer
+        self._registrar = SocketServer(sockets.registration, self._add_registration)
+        self._serving = False
+        self.registration = Registration()
+
+    def not_ready_reason(self) -> str | None:
+        """For a readiness probe: why the kubelet cannot use the plugin, or None when it can."""
+        if not self._serving:
+            return "the sockets are not served"
+        if self.registration.error:
+            return f"the kubelet refused the registration: {self.registration.error}"
+        if not self.registration.registered:
+            return f"the kubelet has not registered the plugin; it should have seen {self._sockets.registration}"
+        return None
+
+    async def run(self) -> None:
+        """Serves until cancelled, then stops in order within the grace period.
+
+        Raises:
+            SocketError: a socket cannot be served, at the start or when it had to be made again. The process should
+                end: a new container gets the folders mounted anew, which mends a folder that was removed.
+        """
+        async with locked_folder(self._sockets.plugin.parent):
+            await self._serve()
+
+    async def _serve(self) -> None:
+        async with ClaimCalls(self._driver, observer=self._call_observer) as calls:
+            node = SocketServer(self._sockets.plugin, partial(add_node_services, calls=calls))
+            try:
+                await node.start()
+                await self._registrar.start()
+                self._serving = True
+                log.info(
+                    "Kubelet plugin is serving",
+                    registration_socket=str(self._sockets.registration),
+                    plugin_socket=str(self._sockets.plugin),
+                )
+                while True:
+                    await asyncio.sleep(self._check_interval_seconds)
+                    await self._mend(node)
+                    await self._mend(self._registrar)
+            finally:
+                self._serving = False
+                async with asyncio.timeout(self._grace_seconds + _CLEANUP_SECONDS):
+                    await self._stop(node, calls)
+
+    async def _mend(self, server: SocketServer) -> None:
+        if await server.is_in_place():
+            return
+        log.warning("Socket is gone, making it again", path=str(server.path))
+        await server.restart(self._grace_seconds)
+        log.info("Socket is served again", path=str(server.path))
+
+    async def _stop(self, node: SocketServer, calls: ClaimCalls) -> None:
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self._grace_seconds
+        await self._registrar.withdraw()
+        log.info("Deregistered from the kubelet")
+        await node.stop(self._grace_seconds)
+        # Work outlives calls: its caller may have gone away.
+        await calls.drain(max(0.0, give_up_at - loop.time()))
+        await self._registrar.stop(0)
+        log.info("Kubelet plugin has stopped")
+
+    def _add_registration(self, server: grpc.aio.Server) -> None:
+        servicer = _RegistrationServicer(
+            registration_pb2.PluginInfo(
+                type=PLUGIN_TYPE,
+                name=self._driver_name,
+                endpoint=str(self._sockets.plugin),
+                supported_versions=SUPPORTED_VERSIONS,
+            ),
+            self._on_registration,
+        )
+        registration_grpc.add_RegistrationServicer_to_server(servicer, server)
+
+    def _on_registration(self, registration: Registration) -> None:
+        self.registration = registration
+        if registration.registered:
+            log.info("Registered with the kubelet")
+        else:
+            log.error("The kubelet refused the registration", error=registration.error)
+
+
+class _RegistrationServicer(registration_grpc.RegistrationServicer):
+    """``pluginregistration.Registration``; answers from memory, since the kubelet waits only a second."""
+
+    def __init__(self, info: registration_pb2.PluginInfo, on_registration: Callable[[Registration], None]) -> None:
+        self._info = info
+        self._on_registration = on_registration
+
+    async def GetInfo(  # noqa: N802 - the name is the wire's
+        self,
+        request: registration_pb2.InfoRequest,  # noqa: ARG002 - it is empty
+        context: grpc.aio.ServicerContext[registration_pb2.InfoRequest, registration_pb2.PluginInfo],  # noqa: ARG002
+    ) -> registration_pb2.PluginInfo:
+        """Who this is, and where it listens."""
+        return self._info
+
+    async def NotifyRegistrationStatus(  # noqa: N802 - the name is the wire's
+        self,
+        request: registration_pb2.RegistrationStatus,
+        context: grpc.aio.ServicerContext[  # noqa: ARG002
+            registration_pb2.RegistrationStatus, registration_pb2.RegistrationStatusResponse
+        ],
+    ) -> registration_pb2.RegistrationStatusResponse:
+        """Takes note. Never an error: the kubelet would deregister the plugin for it."""
+        error = "" if request.plugin_registered else request.error or "no reason given"
+        self._on_registration(Registration(request.plugin_registered, error))
+        return registration_pb2.RegistrationStatusResponse()

@@ -1,0 +1,216 @@
+"""gRPC servers on unix sockets whose names matter: the kubelet finds a plugin by them.
+
+    SocketError            a socket cannot be served; the message names the path and what to do
+     ├ PathTooLongError    the name does not fit into an AF_UNIX address
+     ├ SocketInUseError    another process serves it
+     └ NotASocketError     something else has that name
+
+A socket is bound under a name that the kubelet overlooks (its plugin watcher skips names with a leading dot) and
+renamed into place once it is served: whoever sees the name can call. A name is only taken from a process that is dead,
+and only given up by the one it belongs to, so that an instance that ends late leaves the socket of its successor alone.
+"""
+
+import asyncio
+import fcntl
+import os
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+from loguru import logger
+
+__all__ = [
+    "NotASocketError",
+    "PathTooLongError",
+    "SocketError",
+    "SocketInUseError",
+    "SocketServer",
+    "locked_folder",
+]
+
+log = logger.bind(component="sockets")
+
+MAX_PATH_SIZE_BYTES = 107
+"""sun_path of sockaddr_un has 108 bytes on Linux, the last of which Go and gRPC keep for a NUL."""
+
+_PROBE_TIMEOUT_SECONDS = 1.0
+"""A process that lets a connection wait this long is there all the same: its socket's queue is full."""
+
+_FOLDER_MODE = 0o750
+"""As the kubelet makes its own plugin folders."""
+
+_SOCKET_MODE = 0o600
+"""Whoever may connect can have devices prepared: the kubelet runs as root, nobody else needs it."""
+
+
+class SocketError(Exception):
+    """A socket cannot be served."""
+
+
+class PathTooLongError(SocketError):
+    """The path does not fit into an AF_UNIX address."""
+
+
+class SocketInUseError(SocketError):
+    """Another process serves the socket, or holds its folder."""
+
+
+class NotASocketError(SocketError):
+    """A file that is no socket is in the way."""
+
+
+@asynccontextmanager
+async def locked_folder(folder: Path) -> AsyncIterator[None]:
+    """Holds a folder for this process alone, and makes it if there is none; the end of the process sets it free.
+
+    The lock (flock) is on the folder itself: no file is left behind that a later start could mistake for a lock.
+
+    Raises:
+        SocketInUseError: another process holds it.
+        SocketError: the folder cannot be made or opened.
+    """
+    descriptor = await asyncio.to_thread(_lock_folder, folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_folder(folder: Path) -> int:
+    try:
+        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as e:
+        raise SocketError(f"cannot use the folder {folder}: {e.strerror}") from e
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        os.close(descriptor)
+        raise SocketInUseError(
+            f"another kubelet plugin runs on {folder}; a node needs one instance, stop the other first"
+        ) from e
+    return descriptor
+
+
+class SocketServer:
+    """A gRPC server on one unix socket."""
+
+    def __init__(self, path: Path, add_services: Callable[[grpc.aio.Server], None]) -> None:
+        """Args:
+        path: The name under which it can be called.
+        add_services: Called with each server that is made, before it starts.
+        """
+        self.path = path
+        self._add_services = add_services
+        self._server: grpc.aio.Server | None = None
+        self._identity: tuple[int, int] | None = None
+        """Device and inode of the socket that is ours."""
+
+    async def start(self) -> None:
+        """Serves the socket. A socket that a dead process left there is replaced.
+
+        Raises:
+            SocketError: one of the tree above; nothing is served then.
+        """
+        size_bytes = len(os.fsencode(self.path))
+        if size_bytes > MAX_PATH_SIZE_BYTES:
+            raise PathTooLongError(
+                f"the socket path {self.path} has {size_bytes} bytes, the system allows {MAX_PATH_SIZE_BYTES}; "
+                "choose a shorter folder or socket name"
+            )
+        await self._make_room()
+        # Ours as long as it starts with a dot; no longer than the name itself, so that it fits as well.
+        unseen = self.path.with_name(f".{self.path.name}"[: len(self.path.name)])
+        server = grpc.aio.server()
+        self._add_services(server)
+        try:
+            server.add_insecure_port(f"unix:{unseen}")
+            await server.start()
+            self._identity = await asyncio.to_thread(_put_in_place, unseen, self.path)
+        except (RuntimeError, OSError) as e:  # gRPC raises RuntimeError for a bind that failed
+            await server.stop(0)
+            raise SocketError(f"cannot serve {self.path}: {e}") from e
+        self._server = server
+
+    async def is_in_place(self) -> bool:
+        """Whether the name still leads to the socket that this server listens on."""
+        return self._identity is not None and await asyncio.to_thread(_identity_of, self.path) == self._identity
+
+    async def restart(self, grace_seconds: float) -> None:
+        """Serves under the name again, on a new socket; calls that came in over the old one still get their answer.
+
+        Raises:
+            SocketError: as ``start``.
+        """
+        old, self._server, self._identity = self._server, None, None
+        try:
+            await self.start()
+        finally:
+            if old is not None:
+                await old.stop(grace_seconds)
+
+    async def withdraw(self) -> None:
+        """Takes the name away: nobody new finds the socket. Calls in flight go on."""
+        if await self.is_in_place():
+            await asyncio.to_thread(self.path.unlink, missing_ok=True)
+        self._identity = None
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Takes no new calls, waits for those in flight, but no longer than this, and gives the name up. Idempotent."""
+        server, self._server = self._server, None
+        try:
+            if server is not None:
+                await server.stop(grace_seconds)
+        finally:
+            await self.withdraw()
+
+    async def _make_room(self) -> None:
+        """Removes a socket on which nobody answers, and makes the folder if there is none."""
+        try:
+            mode = await asyncio.to_thread(_mode_of, self.path)
+            if mode is None:
+                return
+            if not stat.S_ISSOCK(mode):
+                raise NotASocketError(f"{self.path} is not a socket and in the way; remove it")
+            if await _is_served(self.path):
+                raise SocketInUseError(f"another process serves {self.path}; a node needs one instance, stop the other")
+            log.info("Removing the socket of an earlier instance", path=str(self.path))
+            await asyncio.to_thread(self.path.unlink, missing_ok=True)
+        except OSError as e:
+            raise SocketError(f"cannot use {self.path}: {e.strerror or e}") from e
+
+
+async def _is_served(path: Path) -> bool:
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except (TimeoutError, BlockingIOError):
+        return True
+    writer.close()
+    return True
+
+
+def _mode_of(path: Path) -> int | None:
+    path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _put_in_place(unseen: Path, path: Path) -> tuple[int, int] | None:
+    unseen.chmod(_SOCKET_MODE)
+    unseen.rename(path)
+    return _identity_of(path)

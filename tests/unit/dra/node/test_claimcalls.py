@@ -1,0 +1,240 @@
+"""The rules that hold for the kubelet's calls of every version."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from fake_dra_driver.api.meta import UID
+from fake_dra_driver.dra.claimcalls import (
+    MAX_CLAIMS,
+    MAX_HANDLE_SIZE_BYTES,
+    ClaimCalls,
+    Failure,
+    FailureReason,
+    Outcome,
+)
+from fake_dra_driver.dra.driver import NodeClaim, PrepareError
+from tests.unit.dra.node.conftest import FakeNodeDriver, LogWatch
+
+
+def claim(uid: str, *, name: str = "shared-fake", namespace: str = "test3", handle: str = "") -> NodeClaim:
+    return NodeClaim(namespace, name, UID(uid), handle)
+
+
+def devices(uid: str) -> Outcome:
+    return (f"example.com/device={uid}-0", f"example.com/device={uid}-1")
+
+
+def failure(outcome: Outcome) -> Failure:
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+@pytest.fixture
+async def calls(driver: FakeNodeDriver) -> AsyncIterator[ClaimCalls]:
+    async with ClaimCalls(driver) as value:
+        yield value
+
+
+async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    driver.refuse("b")
+    outcomes = await calls.run("prepare", [claim("a"), claim("b"), claim("c")], None)
+    assert outcomes == {
+        "a": devices("a"),
+        "b": Failure(FailureReason.REFUSED, "b holds nothing here"),
+        "c": devices("c"),
+    }
+    assert set(driver.prepared) == {"a", "c"}
+
+
+async def test_claims_of_one_call_are_worked_on_at_the_same_time(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    gates = [driver.hold_up(uid) for uid in "abc"]
+    call = asyncio.ensure_future(calls.run("prepare", [claim(uid) for uid in "abc"], None))
+    for uid in "abc":
+        await driver.wait_started(uid)
+    assert driver.most_busy == 3
+    for gate in gates:
+        gate.set()
+    assert set(await call) == {"a", "b", "c"}
+
+
+async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    gate = driver.hold_up("a")
+    first = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
+    await driver.wait_started("a")
+    second = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
+    await asyncio.sleep(0)
+    gate.set()
+    assert await first == await second == {"a": devices("a")}
+    assert driver.log == [("prepare", "a")]
+
+
+async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
+    calls: ClaimCalls, driver: FakeNodeDriver
+) -> None:
+    gate = driver.hold_up("a")
+    running = []
+    for verb in ("prepare", "unprepare", "prepare"):
+        running.append(asyncio.ensure_future(calls.run(verb, [claim("a")], None)))
+        await asyncio.sleep(0)
+    await driver.wait_started("a")
+    gate.set()
+    await asyncio.gather(*running)
+    assert driver.log == [("prepare", "a"), ("unprepare", "a"), ("prepare", "a")]
+    assert not driver.overlapped
+    assert set(driver.prepared) == {"a"}
+
+
+async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    gate = driver.hold_up("a")
+    driver.refuse("a")
+    prepare = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
+    await driver.wait_started("a")
+    unprepare = asyncio.ensure_future(calls.run("unprepare", [claim("a")], None))
+    await asyncio.sleep(0)
+    gate.set()
+    assert failure((await prepare)["a"]).reason is FailureReason.REFUSED
+    assert await unprepare == {"a": ()}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("remaining_seconds", "answer_after_seconds"), [(10.0, 9.0), (45.0, 40.0), (None, 40.0), (0.0, 0.0)]
+)
+async def test_the_answer_comes_before_the_deadline_and_the_work_goes_on(
+    calls: ClaimCalls, driver: FakeNodeDriver, remaining_seconds: float | None, answer_after_seconds: float
+) -> None:
+    gate = driver.hold_up("slow")
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    outcomes = await calls.run("prepare", [claim("slow"), claim("quick")], remaining_seconds)
+    assert loop.time() - started == pytest.approx(answer_after_seconds)
+    assert failure(outcomes["slow"]).reason is FailureReason.TOO_SLOW
+    assert f"longer than {answer_after_seconds:.1f} s" in failure(outcomes["slow"]).message
+    if answer_after_seconds:
+        assert outcomes["quick"] == devices("quick")
+    gate.set()
+    assert await calls.run("prepare", [claim("slow")], 10) == {"slow": devices("slow")}
+    assert driver.log.count(("prepare", UID("slow"))) == 1, "the second call gets what the first one began"
+
+
+async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    gate = driver.hold_up("a")
+    call = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
+    await driver.wait_started("a")
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    gate.set()
+    await calls.drain(10)
+    assert set(driver.prepared) == {"a"}
+
+
+async def test_an_unexpected_exception_is_that_claims_error_and_one_log_entry(
+    calls: ClaimCalls, driver: FakeNodeDriver, log_watch: LogWatch
+) -> None:
+    driver.refuse("a", ZeroDivisionError("boom"))
+    outcomes = await calls.run("prepare", [claim("a"), claim("b")], None)
+    assert failure(outcomes["a"]).reason is FailureReason.INTERNAL
+    assert "ZeroDivisionError: boom" in failure(outcomes["a"]).message
+    assert outcomes["b"] == devices("b")
+    (entry,) = [line for line in log_watch.lines if line.startswith("ERROR")]
+    assert "Traceback" in entry
+    assert "boom" in entry
+
+
+async def test_a_refusal_without_words_still_says_something(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    driver.refuse("a", PrepareError(), verb="unprepare")
+    assert failure((await calls.run("unprepare", [claim("a")], None))["a"]).message == "unprepare failed"
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (claim(""), "has no UID"),
+        (claim("../../etc/passwd"), "UID '../../etc/passwd'"),
+        (claim("a" * 129), "too long"),
+        (claim("a\n"), "UID"),
+        (claim("a", name="Not_A_Name"), "'Not_A_Name' is not the name of a claim"),
+        (claim("a", name=""), "is not the name of a claim"),
+        (claim("a", name="x" * 254), "is not the name of a claim"),
+        (claim("a", name=".."), "is not the name of a claim"),
+        (claim("a", namespace="a/b"), "'a/b' is not the name of a namespace"),
+        (claim("a", namespace="x" * 64), "is not the name of a namespace"),
+        (claim("a", handle="x" * (MAX_HANDLE_SIZE_BYTES + 1)), "the resource handle has 16385 bytes"),
+        (claim("a", handle="ü" * (MAX_HANDLE_SIZE_BYTES // 2 + 1)), "at most 16384 are allowed"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
+    calls: ClaimCalls, driver: FakeNodeDriver, bad: NodeClaim, words: str
+) -> None:
+    good = claim("good", name="a.b-c", namespace="x" * 63, handle="x" * MAX_HANDLE_SIZE_BYTES)
+    outcomes = await calls.run("prepare", [bad, good], None)
+    assert failure(outcomes[bad.uid]).reason is FailureReason.INVALID
+    assert words in failure(outcomes[bad.uid]).message
+    assert outcomes["good"] == devices("good")
+    assert driver.log == [("prepare", "good")]
+
+
+async def test_one_uid_with_two_contents_is_refused(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    outcomes = await calls.run("prepare", [claim("a", handle="1"), claim("a", handle="2"), claim("b")], None)
+    assert "twice" in failure(outcomes["a"]).message
+    assert driver.log == [("prepare", "b")]
+
+
+async def test_a_claim_that_a_pod_names_twice_is_prepared_once(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    assert await calls.run("prepare", [claim("a"), claim("a")], None) == {"a": devices("a")}
+    assert driver.log == [("prepare", "a")]
+
+
+async def test_unprepare_does_not_care_about_handles(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    assert await calls.run("unprepare", [claim("a", handle="1"), claim("a", handle="2")], None) == {"a": ()}
+    assert driver.log == [("unprepare", "a")]
+
+
+async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    claims = [claim(f"uid-{number}") for number in range(MAX_CLAIMS + 1)]
+    outcomes = await calls.run("prepare", claims, None)
+    assert set(outcomes) == {one.uid for one in claims}
+    assert {failure(outcome).message for outcome in outcomes.values()} == {
+        "the call names 257 claims, at most 256 are allowed"
+    }
+    assert driver.log == []
+    assert len(await calls.run("prepare", claims[:-1], None)) == MAX_CLAIMS
+    assert len(driver.log) == MAX_CLAIMS
+
+
+async def test_no_claims_no_outcomes(calls: ClaimCalls) -> None:
+    assert await calls.run("prepare", [], None) == {}
+
+
+async def test_leaving_ends_what_runs_and_its_callers_are_told(driver: FakeNodeDriver) -> None:
+    driver.hold_up("a")
+    async with ClaimCalls(driver) as calls:
+        call = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
+        await driver.wait_started("a")
+    assert failure((await call)["a"]).reason is FailureReason.STOPPING
+    assert driver.busy == set()
+
+
+@pytest.mark.looptime
+async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+    driver.hold_up("a")
+    call = asyncio.ensure_future(calls.run("prepare", [claim("a")], 5))
+    await driver.wait_started("a")
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await calls.drain(3)
+    assert loop.time() - started == pytest.approx(3)
+    call.cancel()
+    await asyncio.wait((call,))
+
+
+async def test_the_observer_hears_of_each_piece_of_work(driver: FakeNodeDriver) -> None:
+    seen: list[tuple[str, str]] = []
+    driver.refuse("b")
+    async with ClaimCalls(driver, observer=lambda verb, result, _seconds: seen.append((verb, result))) as calls:
+        await calls.run("prepare", [claim("a"), claim("b"), claim("")], None)
+        await calls.run("unprepare", [claim("a")], None)
+    assert seen == [("prepare", "success"), ("prepare", "refused"), ("unprepare", "success")]

@@ -1,0 +1,139 @@
+"""Names of sockets: bound unseen, never taken from a process that lives, never given up for another."""
+
+import asyncio
+import socket
+import stat
+from pathlib import Path
+
+import grpc
+import pytest
+
+from fake_dra_driver.dra.sockets import (
+    MAX_PATH_SIZE_BYTES,
+    NotASocketError,
+    PathTooLongError,
+    SocketError,
+    SocketInUseError,
+    SocketServer,
+    locked_folder,
+)
+
+
+def nothing(_server: grpc.aio.Server) -> None:
+    """Adds no services."""
+
+
+async def answers(path: Path) -> bool:
+    try:
+        _, writer = await asyncio.open_unix_connection(path)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def leave_stale_socket(path: Path) -> None:
+    """What a killed process leaves behind."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
+async def test_the_name_is_there_when_it_is_served_and_gone_after(folder: Path) -> None:
+    server = SocketServer(folder / "made" / "x.sock", nothing)
+    await server.start()
+    assert await answers(server.path)
+    assert await server.is_in_place()
+    assert [path.name for path in server.path.parent.iterdir()] == ["x.sock"]
+    assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+    await server.stop(0)
+    assert list(server.path.parent.iterdir()) == []
+    await server.stop(0)
+
+
+async def test_whoever_sees_the_name_can_call(folder: Path) -> None:
+    names: list[list[str]] = []
+    server = SocketServer(folder / "x.sock", lambda _server: names.append([path.name for path in folder.iterdir()]))
+    await server.start()
+    await server.stop(0)
+    assert names == [[]], "no name before it is served"
+
+
+async def test_a_dead_processs_socket_is_replaced(folder: Path) -> None:
+    path = folder / "x.sock"
+    leave_stale_socket(path)
+    leave_stale_socket(folder / ".x.soc")
+    assert not await answers(path)
+    server = SocketServer(path, nothing)
+    await server.start()
+    assert await answers(path)
+    await server.stop(0)
+    assert not path.exists()
+
+
+async def test_a_living_processs_socket_is_left_alone(folder: Path) -> None:
+    first, second = (SocketServer(folder / "x.sock", nothing) for _ in range(2))
+    await first.start()
+    with pytest.raises(SocketInUseError, match=r"x\.sock; a node needs one instance, stop the other"):
+        await second.start()
+    await second.stop(0)
+    assert await answers(first.path)
+    await first.stop(0)
+
+
+async def test_a_file_that_is_no_socket_is_left_alone(folder: Path) -> None:
+    path = folder / "x.sock"
+    path.write_text("precious")
+    with pytest.raises(NotASocketError, match="is not a socket and in the way"):
+        await SocketServer(path, nothing).start()
+    assert path.read_text() == "precious"
+
+
+async def test_the_system_bounds_the_length_of_a_path(folder: Path) -> None:
+    fitting = folder / ("x" * (MAX_PATH_SIZE_BYTES - len(str(folder)) - 1))
+    server = SocketServer(fitting, nothing)
+    await server.start()
+    assert await answers(fitting)
+    await server.stop(0)
+    with pytest.raises(PathTooLongError, match=r"has 108 bytes, the system allows 107; choose a shorter"):
+        await SocketServer(fitting.with_name(fitting.name + "x"), nothing).start()
+
+
+async def test_a_folder_that_cannot_be_used_is_named(folder: Path) -> None:
+    (folder / "file").touch()
+    with pytest.raises(SocketError, match=r"cannot use .*file/x\.sock"):
+        await SocketServer(folder / "file" / "x.sock", nothing).start()
+    with pytest.raises(SocketError, match=r"cannot use the folder .*file/folder"):
+        async with locked_folder(folder / "file" / "folder"):
+            pass
+
+
+async def test_a_name_that_belongs_to_a_successor_stays(folder: Path) -> None:
+    old, new = (SocketServer(folder / "x.sock", nothing) for _ in range(2))
+    await old.start()
+    old.path.unlink()
+    await new.start()
+    assert not await old.is_in_place()
+    await old.stop(0)
+    assert await answers(new.path)
+    await new.stop(0)
+    assert not new.path.exists()
+
+
+async def test_a_name_that_is_gone_can_be_made_again(folder: Path) -> None:
+    server = SocketServer(folder / "x.sock", nothing)
+    await server.start()
+    server.path.unlink()
+    assert not await server.is_in_place()
+    await server.restart(0)
+    assert await server.is_in_place()
+    assert await answers(server.path)
+    await server.stop(0)
+
+
+async def test_a_folder_is_held_by_one_at_a_time(folder: Path) -> None:
+    async with locked_folder(folder / "plugin"):
+        with pytest.raises(SocketInUseError, match="another kubelet plugin runs on"):
+            async with locked_folder(folder / "plugin"):
+                pass
+    async with locked_folder(folder / "plugin"):
+        assert list((folder / "plugin").iterdir()) == []
