@@ -1,0 +1,356 @@
+"""Typed verbs on Kubernetes objects: one request each (a list: one for each page), none hidden behind another.
+
+Follows sigs.k8s.io/controller-runtime/pkg/client, and k8s.io/client-go/tools/pager for lists. What a client refuses to
+do: read from a cache (``cache.py``), retry on conflict (the work queue does), find out about kinds (a kind carries its
+resource). Requests and watches use separate connections; each call has a deadline.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import ValidationError
+
+from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.runtime.credentials import Credentials
+from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
+from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
+from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
+from fake_dra_driver.runtime.rest import Call, RequestMetrics, RestClient, TokenBucket
+from fake_dra_driver.runtime.transport import HttpxTransport
+
+__all__ = [
+    "Client",
+    "DeleteObserver",
+    "ListResult",
+    "WriteObserver",
+    "decode",
+]
+
+K = TypeVar("K", bound=KubeObject)
+
+WriteObserver = Callable[[type[KubeObject], Mapping[str, Any]], None]
+"""Gets the kind and the object, as sent by the server, that a successful write returned."""
+DeleteObserver = Callable[[type[KubeObject], NamespacedName, UID], None]
+"""Gets kind, key and UID of an object that a delete of ours removed at once (no finalizer held it back)."""
+
+_DEFAULT_TIMEOUT_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class ListResult(Generic[K]):
+    """What a list returned."""
+
+    items: tuple[K, ...]
+    resource_version: str
+    invalid: tuple[InvalidObjectError, ...] = ()
+    """For each object that the model refuses, why. These are not in ``items``."""
+
+
+def decode(kind: type[K], raw: Mapping[str, Any]) -> K:
+    """Reads an object as sent. Raises InvalidObjectError when the model refuses it."""
+    try:
+        return kind.from_wire(raw)
+    except ValidationError as error:
+        metadata = raw.get("metadata")
+        metadata = metadata if isinstance(metadata, Mapping) else {}
+        key = NamespacedName(str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
+        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        raise InvalidObjectError(kind.resource, key, metadata, problems) from error
+
+
+class Client:
+    """Typed access to one API server. Safe for concurrent use within one event loop.
+
+    Every method raises the errors of ``RestClient.call``; those that return an object raise InvalidObjectError when the
+    model refuses it (a write has then happened all the same, and the observers know of it).
+    ``timeout_seconds`` is the deadline of one request, waits that the server asked for included.
+    """
+
+    def __init__(
+        self,
+        rest: RestClient,
+        *,
+        namespace: str | None = None,
+        default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
+    ) -> None:
+        self._rest = rest
+        self.list_watch = ListWatch(rest)
+        """Lists and watches of raw objects, for caches."""
+        self._default_timeout_seconds = default_timeout_seconds
+        self._write_observers: list[WriteObserver] = []
+        self._delete_observers: list[DeleteObserver] = []
+        self.namespace = namespace
+        """Namespace of the pod that this runs in; None outside a cluster."""
+
+    @classmethod
+    async def connect(
+        cls,
+        *,
+        kubeconfig: str | None,
+        user_agent: str,
+        qps: float = 0,
+        burst: int = 0,
+        default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
+        metrics: RequestMetrics | None = None,
+    ) -> "Client":
+        """Finds the credentials (see ``Credentials.load``) and gives a client. No request is sent yet.
+
+        Args:
+            kubeconfig: path of a kubeconfig; None: the usual places, then the pod's service account.
+            user_agent: value of the User-Agent header.
+            qps: most requests a second; 0: as many as the API server's priority and fairness takes.
+            burst: most requests at once before ``qps`` counts.
+            default_timeout_seconds: deadline of calls that name none.
+            metrics: called for each HTTP request.
+
+        Raises:
+            CredentialsError: no credentials were found, or they cannot be read.
+        """
+        credentials = await Credentials.load(kubeconfig)
+        rest = RestClient(
+            HttpxTransport(credentials),
+            credentials,
+            user_agent=user_agent,
+            limiter=TokenBucket(qps, burst),
+            metrics=metrics,
+        )
+        return cls(rest, namespace=credentials.namespace, default_timeout_seconds=default_timeout_seconds)
+
+    def add_write_observer(self, observer: WriteObserver) -> None:
+        """From now on ``observer`` gets every object a successful write returned, before the write returns it."""
+        self._write_observers.append(observer)
+
+    def add_delete_observer(self, observer: DeleteObserver) -> None:
+        """From now on ``observer`` is told of every object that a delete of ours has removed, before it returns."""
+        self._delete_observers.append(observer)
+
+    async def close(self) -> None:
+        """Closes all connections."""
+        await self._rest.close()
+
+    # --- reads ---
+
+    async def get(self, kind: type[K], key: NamespacedName, *, timeout_seconds: float | None = None) -> K:
+        """Reads one object from the API server (a consistent read, never a cached one)."""
+        call = Call("get", "GET", kind.resource, key, _object_path(kind, key))
+        return decode(kind, await self._call(call, timeout_seconds))
+
+    async def list(
+        self,
+        kind: type[K],
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        page_size: int = PAGE_SIZE,
+        timeout_seconds: float | None = None,
+    ) -> ListResult[K]:
+        """Reads all objects of a kind, page by page, at one resourceVersion.
+
+        When that version is compacted away between two pages, the list begins anew, and at last without pages.
+        """
+        selection = Selection(kind.resource, namespace, label_selector, field_selector)
+        timeout_seconds = timeout_seconds or self._default_timeout_seconds
+        for size in (page_size, page_size):
+            with contextlib.suppress(GoneError):
+                return await self._list(kind, selection, size, timeout_seconds)
+        return await self._list(kind, selection, 0, timeout_seconds)
+
+    async def _list(self, kind: type[K], selection: Selection, page_size: int, timeout_seconds: float) -> ListResult[K]:
+        items: list[K] = []
+        invalid: list[InvalidObjectError] = []
+        version = ""
+        async with contextlib.aclosing(
+            self.list_watch.pages(selection, page_size=page_size, timeout_seconds=timeout_seconds)
+        ) as pages:
+            async for page in pages:
+                version = page.resource_version
+                for raw in page.items:
+                    try:
+                        items.append(decode(kind, raw))
+                    except InvalidObjectError as error:
+                        invalid.append(error)
+        return ListResult(tuple(items), version, tuple(invalid))
+
+    # --- writes ---
+
+    async def create(self, obj: K, *, timeout_seconds: float | None = None) -> K:
+        """Creates an object. With ``generateName`` instead of a name, the server makes the name up.
+
+        Raises:
+            AlreadyExistsError: there is one of that name.
+        """
+        resource = obj.resource
+        path = resource.path(_namespace(resource, obj.key))
+        call = Call("create", "POST", resource, obj.key, path, body=_json(obj.to_wire()))
+        return await self._write(type(obj), call, timeout_seconds)
+
+    async def update(self, obj: K, *, timeout_seconds: float | None = None) -> K:
+        """Replaces an object; its status stays as it is where status is a subresource.
+
+        Raises:
+            ConflictError: somebody else has written since ``obj`` was read.
+        """
+        return await self._put(obj, None, timeout_seconds)
+
+    async def update_status(self, obj: K, *, timeout_seconds: float | None = None) -> K:
+        """Replaces the status of an object and nothing else. Raises ConflictError as ``update`` does."""
+        return await self._put(obj, "status", timeout_seconds)
+
+    async def merge_patch(
+        self,
+        kind: type[K],
+        key: NamespacedName,
+        patch: Mapping[str, Any],
+        *,
+        subresource: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> K:
+        """Applies a JSON merge patch (RFC 7386): None removes a field, a list is replaced as a whole.
+
+        Raises:
+            ConflictError: ``patch`` holds ``metadata.resourceVersion``, and it is not the object's.
+        """
+        call = _patch_call(kind, key, subresource, MERGE_PATCH, patch)
+        return await self._write(kind, call, timeout_seconds)
+
+    async def json_patch(
+        self,
+        kind: type[K],
+        key: NamespacedName,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        subresource: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> K:
+        """Applies JSON patch operations (RFC 6902; ``patch.py`` makes them), all or none.
+
+        Raises:
+            PatchTestFailedError: one of the operations does not hold on the object as it is.
+        """
+        call = _patch_call(kind, key, subresource, JSON_PATCH, list(operations))
+        return await self._write(kind, call, timeout_seconds)
+
+    async def apply(
+        self,
+        kind: type[K],
+        key: NamespacedName,
+        body: Mapping[str, Any],
+        *,
+        field_manager: str,
+        force: bool = False,
+        subresource: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> K:
+        """Server-side apply: the object is created, or gets the fields of ``body``, which ``field_manager`` then owns.
+
+        Args:
+            kind: the kind.
+            key: the object; ``body`` need not repeat it, nor apiVersion and kind.
+            body: the fields to own; fields applied before and missing here are given up.
+            field_manager: under whose name.
+            force: take over fields that other managers own.
+            subresource: such as ``status``.
+            timeout_seconds: deadline.
+
+        Raises:
+            ConflictError: another manager owns one of the fields, and ``force`` is not set.
+        """
+        metadata = {**body.get("metadata", {}), "name": key.name}
+        if kind.resource.namespaced:
+            metadata["namespace"] = key.namespace
+        whole = {**body, "apiVersion": kind.resource.api_version, "kind": kind.resource.kind, "metadata": metadata}
+        params = {"fieldManager": field_manager, "force": "true" if force else "false"}
+        call = _patch_call(kind, key, subresource, APPLY, whole, params)
+        return await self._write(kind, call, timeout_seconds)
+
+    async def delete(
+        self,
+        kind: type[KubeObject],
+        key: NamespacedName,
+        *,
+        uid: UID | None = None,
+        resource_version: str | None = None,
+        propagation_policy: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Deletes an object, or marks it as being deleted while finalizers or a grace period hold it back.
+
+        Args:
+            kind: the kind.
+            key: the object.
+            uid: delete it only if it still is this one, not a successor of the same name.
+            resource_version: delete it only if nobody has written to it since.
+            propagation_policy: Foreground, Background or Orphan; None: the kind's default.
+            timeout_seconds: deadline.
+
+        Raises:
+            NotFoundError: it is not there.
+            ConflictError: a precondition does not hold.
+        """
+        preconditions = {
+            name: value for name, value in (("uid", uid), ("resourceVersion", resource_version)) if value is not None
+        }
+        options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
+        if preconditions:
+            options["preconditions"] = preconditions
+        if propagation_policy is not None:
+            options["propagationPolicy"] = propagation_policy
+        call = Call("delete", "DELETE", kind.resource, key, _object_path(kind, key), body=_json(options))
+        raw = await self._call(call, timeout_seconds)
+        if raw.get("kind") != "Status":
+            self._wrote(kind, raw)
+        elif gone := (raw.get("details") or {}).get("uid"):
+            for observer in self._delete_observers:
+                observer(kind, key, UID(gone))
+
+    # --- what the verbs share ---
+
+    async def _put(self, obj: K, subresource: str | None, timeout_seconds: float | None) -> K:
+        path = _object_path(type(obj), obj.key, subresource)
+        call = Call("update", "PUT", obj.resource, obj.key, path, body=_json(obj.to_wire()))
+        return await self._write(type(obj), call, timeout_seconds)
+
+    async def _call(self, call: Call, timeout_seconds: float | None) -> dict[str, Any]:
+        seconds = self._default_timeout_seconds if timeout_seconds is None else timeout_seconds
+        return await self._rest.call(call, seconds)
+
+    async def _write(self, kind: type[K], call: Call, timeout_seconds: float | None) -> K:
+        raw = await self._call(call, timeout_seconds)
+        self._wrote(kind, raw)
+        return decode(kind, raw)
+
+    def _wrote(self, kind: type[KubeObject], raw: Mapping[str, Any]) -> None:
+        for observer in self._write_observers:
+            observer(kind, raw)
+
+
+def _json(body: Any) -> bytes:
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _namespace(resource: ResourceKind, key: NamespacedName) -> str | None:
+    if resource.namespaced and not key.namespace:
+        raise ValueError(f"{resource} {key} has no namespace")
+    return key.namespace if resource.namespaced else None
+
+
+def _object_path(kind: type[KubeObject], key: NamespacedName, subresource: str | None = None) -> str:
+    if not key.name:
+        raise ValueError(f"an object of {kind.resource} has no name")
+    return kind.resource.path(_namespace(kind.resource, key), key.name, subresource)
+
+
+def _patch_call(
+    kind: type[KubeObject],
+    key: NamespacedName,
+    subresource: str | None,
+    content_type: str,
+    body: Any,
+    params: Mapping[str, str] | None = None,
+) -> Call:
+    path = _object_path(kind, key, subresource)
+    return Call("patch", "PATCH", kind.resource, key, path, params or {}, _json(body), content_type)
