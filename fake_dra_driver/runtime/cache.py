@@ -4,7 +4,7 @@ Follows sigs.k8s.io/controller-runtime/pkg/cache. Reads come from the informers;
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
@@ -80,6 +80,10 @@ class Cache:
     def has_synced(self) -> bool:
         """Whether every informer has its first list."""
         return all(informer.has_synced for informer in self._informers.values())
+
+    def unsynced(self) -> Sequence[str]:
+        """The kinds whose first list is not here yet, sorted; for people who wonder what the program waits for."""
+        return sorted({str(one.selection.kind) for one in self._informers.values() if not one.has_synced})
 
     def _start(self, group: asyncio.TaskGroup, informer: Informer[Any]) -> None:
         reflector = Reflector(self._client.list_watch, informer, options=self._options)

@@ -1,0 +1,32 @@
+"""A framework for Kubernetes controllers: controller-runtime's ideas on asyncio. It knows nothing of DRA.
+
+A program is a handful of parts, and a manager that starts and stops them::
+
+    API server <── client ──> cache (informers) ──> source ──> work queue ──> controller ──> your reconciler
+        ^             ^          list and watch     mapper,      one entry      workers         │
+        │             │                             predicate    a key                          │
+        │             └──────────── writes ─────────────────────────────────────────────────────┤
+        └─────────────────────────── events <── event recorder <────────────────────────────────┘
+
+A minimal one::
+
+    metrics = Metrics()
+    client = await Client.connect(kubeconfig=None, user_agent="example", metrics=metrics.observe_request)
+    cache = Cache(client)
+    events = EventRecorder(client, "example", metrics=metrics)
+    controller = Controller("pod", PodReconciler(client, cache.informer(Pod), events), workers=4)
+    controller.watch(cache.informer(Pod))
+    manager = Manager(client, cache, healthz=HealthServer(":8080", metrics=metrics), events=events, metrics=metrics)
+    manager.add_controller(controller)
+    await manager.run()
+
+Start: healthz, events, caches (waits until each is synced), runnables, controllers. Stop, on SIGTERM, SIGINT or the
+failure of a part: controllers (passes in work get to finish), runnables, caches, healthz, then the events that are still
+queued, then the client. All within the grace period.
+
+Where to read on, from the outside in: ``reconcile`` is what you implement; ``controller`` says what your return values
+and errors lead to; ``errors`` which errors there are; ``client`` and ``cache`` what you call; ``manager`` the life of a
+program. Inside: ``source``, ``workqueue``, ``ratelimiter`` (between watch and worker), ``informer``, ``store``,
+``reflector``, ``listwatch`` (inside the cache), ``rest``, ``transport``, ``credentials``, ``patch`` (inside the client),
+``correlator`` (inside ``events``), ``metrics``, ``healthz``, ``log`` (what people see), ``clock``, ``task``, ``backoff``.
+"""

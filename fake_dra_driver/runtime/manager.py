@@ -1,0 +1,275 @@
+"""Starts the parts of a program in order, stops them in the reverse order, and raises the error of a part that failed.
+
+Start: probes and metrics, events, caches (waits until each kind is synced), always-on runnables, controllers.
+Stop: no new pass of any controller, passes in work get to finish, then runnables, caches, probes; events that are still
+queued are written, and the client is closed. The grace period bounds all of it: three quarters for passes and runnables
+to finish by themselves, then they are cancelled; the rest for what comes after. SIGTERM and SIGINT stop it, a second
+signal ends the process at once, as it would any process without a handler.
+
+Follows sigs.k8s.io/controller-runtime/pkg/manager. All tasks are children of one TaskGroup inside ``run``.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+from loguru import logger
+
+from fake_dra_driver.runtime.clock import loop_time
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.healthz import HealthServer
+from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.runtime.task import cancel_until_done, is_being_cancelled
+
+__all__ = ["CloseableClient", "EventSource", "Manager", "Runnable", "SyncingCache"]
+
+log = logger.bind(component="manager")
+
+Runnable = Callable[[], Awaitable[None]]
+"""Runs until it is cancelled, and cleans up then, with deadlines of its own. What it raises ends the program."""
+
+_WORK_SHARE = 0.75
+"""Part of the grace period in which passes and runnables may finish by themselves."""
+_SYNC_REPORT_SECONDS = 10.0
+"""How often it is said which kinds are still waited for."""
+_CLOSE_SECONDS = 2.0
+"""For closing connections to the API server, which waits for nothing but them."""
+
+
+class CloseableClient(Protocol):
+    """What the manager needs from a ``Client``."""
+
+    async def close(self) -> None:
+        """Closes its connections."""
+        ...
+
+
+class SyncingCache(Protocol):
+    """What the manager needs from a ``Cache``."""
+
+    async def run(self) -> None:
+        """Keeps the informers up to date until cancelled."""
+        ...
+
+    async def wait_for_sync(self) -> None:
+        """Waits until each informer has its first list."""
+        ...
+
+    def unsynced(self) -> Sequence[str]:
+        """The kinds that have no first list yet."""
+        ...
+
+
+class EventSource(Protocol):
+    """What the manager needs from an ``EventRecorder``."""
+
+    async def run(self) -> None:
+        """Writes events until cancelled."""
+        ...
+
+    async def flush(self) -> None:
+        """Waits until all events that are queued are written or given up."""
+        ...
+
+
+class Manager:
+    """The parts of one program."""
+
+    def __init__(
+        self,
+        client: CloseableClient,
+        cache: SyncingCache,
+        *,
+        healthz: HealthServer | None = None,
+        events: EventSource | None = None,
+        metrics: Metrics | None = None,
+        grace_period_seconds: float = 20,
+        signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
+    ) -> None:
+        """Takes the parts over; nothing runs before ``run``.
+
+        Args:
+            client: closed at the very end.
+            cache: run and synced before anything that reads from it.
+            healthz: gets readiness checks ``informer-sync`` (which kinds are missing) and ``shutdown``.
+            events: written until everything else has stopped.
+            metrics: what the controllers count into.
+            grace_period_seconds: longest time from the stop to the end; less than the pod's
+                terminationGracePeriodSeconds. 0 cancels everything at once.
+            signals: which ones stop it. Empty where another owns them: a thread, or a second manager in one process.
+        """
+        self._client = client
+        self._cache = cache
+        self._healthz = healthz
+        self._events = events
+        self._metrics = metrics
+        self._grace_period_seconds = grace_period_seconds
+        self._signals = signals
+        self._controllers: list[Controller] = []
+        self._runnables: list[tuple[str, Runnable]] = []
+        self._group: asyncio.TaskGroup | None = None
+        """Set while ``run`` runs; the parent of all tasks."""
+        self._tasks: dict[str, list[asyncio.Task[None]]] = {}
+        """What was started, by stage, in order."""
+        self._stopping = asyncio.Event()
+        self._failure: BaseException | None = None
+        """The first error of a part: ``run`` raises it in the end."""
+        if healthz is not None:
+            healthz.add_readyz("informer-sync", self._check_sync)
+            healthz.add_readyz("shutdown", self._check_stopping)
+
+    def add_controller(self, controller: Controller) -> None:
+        """Runs the controller once the caches are synced and the runnables started."""
+        self._refuse_when_running()
+        if self._metrics is not None:
+            controller.use_metrics(self._metrics)
+        self._controllers.append(controller)
+
+    def add_runnable(self, name: str, run: Runnable) -> None:
+        """Runs ``run`` once the caches are synced, in the order of these calls."""
+        self._refuse_when_running()
+        self._runnables.append((name, run))
+
+    def stop(self) -> None:
+        """Begins the orderly stop; ``run`` returns when it is done. May be called more than once."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Starts everything, and returns once everything has stopped after a signal or ``stop``. Can be called once.
+
+        Cancelled: stops in order too, within the grace period.
+
+        Raises:
+            Exception: what the first part that failed has raised.
+        """
+        self._refuse_when_running()
+        with self._signal_handlers():
+            try:
+                async with asyncio.TaskGroup() as self._group:
+                    start = self._spawn("start", "manager-start", self._start)
+                    try:
+                        await self._stopping.wait()
+                    finally:
+                        await self._shut_down(start)
+            finally:
+                await self._close_client()
+        if self._failure is not None:
+            raise self._failure
+
+    # --- Start ---------------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        if self._healthz is not None:
+            await self._healthz.listen()
+            self._spawn("healthz", "healthz", self._healthz.run)
+        if self._events is not None:
+            self._spawn("events", "events", self._events.run)
+        self._spawn("caches", "caches", self._cache.run)
+        await self._wait_for_sync()
+        for name, run in self._runnables:
+            self._spawn("runnables", name, run)
+        # Leader election belongs here: what follows must run in one process only, what came before in each.
+        for controller in self._controllers:
+            self._spawn("controllers", f"controller-{controller.name}", controller.run)
+        log.info("Started", controllers=len(self._controllers), runnables=len(self._runnables))
+
+    async def _wait_for_sync(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_SYNC_REPORT_SECONDS):
+                    return await self._cache.wait_for_sync()
+            except TimeoutError:
+                log.warning("Still waiting for caches to sync", kinds=list(self._cache.unsynced()))
+
+    def _spawn(self, stage: str, name: str, run: Runnable) -> asyncio.Task[None]:
+        if self._group is None:
+            raise RuntimeError(f"{name} was started outside of run()")
+        task = self._group.create_task(self._supervise(name, run), name=name)
+        self._tasks.setdefault(stage, []).append(task)
+        return task
+
+    async def _supervise(self, name: str, run: Runnable) -> None:
+        """Runs a part. Its failure begins the stop, instead of cancelling all its siblings at once."""
+        try:
+            await run()
+        except asyncio.CancelledError as error:
+            if is_being_cancelled():
+                raise
+            self._fail(name, error)
+        except Exception as error:  # noqa: BLE001 - kept, and raised by run() once the others have stopped in order
+            self._fail(name, error)
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        if self._failure is None:
+            log.info("Stopping, since a part has failed", part=name)
+            self._failure = error
+        else:
+            log.opt(exception=error).error("Another part has failed", part=name)
+        self.stop()
+
+    # --- Stop ----------------------------------------------------------------------------------------------------
+
+    async def _shut_down(self, start: asyncio.Task[None]) -> None:
+        """Ends all tasks, last stage first."""
+        self.stop()
+        deadline = loop_time() + self._grace_period_seconds
+        work_deadline = loop_time() + self._grace_period_seconds * _WORK_SHARE
+        await cancel_until_done(start, loop_time())
+        for controller in self._controllers:
+            controller.stop()
+        if passes := self._tasks.get("controllers"):
+            await asyncio.wait(passes, timeout=max(work_deadline - loop_time(), 0))
+        for stage in ("controllers", "runnables", "caches", "healthz"):
+            for task in reversed(self._tasks.get(stage, [])):
+                await cancel_until_done(task, work_deadline)
+        if self._events is not None:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._events.flush()
+            except TimeoutError:
+                log.warning("The grace period is over before all events were written")
+        for task in self._tasks.get("events", []):
+            await cancel_until_done(task, deadline)
+        log.info("Stopped")
+
+    async def _close_client(self) -> None:
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._client.close()
+        except TimeoutError:
+            log.warning("Connections to the API server did not close in time")
+
+    @contextmanager
+    def _signal_handlers(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        before = {number: signal.getsignal(number) for number in self._signals}
+        for number in self._signals:
+            loop.add_signal_handler(number, self._handle_signal, number)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _handle_signal(self, number: signal.Signals) -> None:
+        log.info("Stopping on a signal; a second one ends the program at once", signal=number.name)
+        for one in self._signals:
+            asyncio.get_running_loop().remove_signal_handler(one)
+            signal.signal(one, signal.SIG_DFL)
+        self.stop()
+
+    # --- Checks --------------------------------------------------------------------------------------------------
+
+    def _check_sync(self) -> str | None:
+        missing = self._cache.unsynced()
+        return f"not synced yet: {', '.join(missing)}" if missing else None
+
+    def _check_stopping(self) -> str | None:
+        return "the program is stopping" if self._stopping.is_set() else None
+
+    def _refuse_when_running(self) -> None:
+        if self._group is not None:
+            raise RuntimeError("the manager was started already")

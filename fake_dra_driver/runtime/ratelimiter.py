@@ -1,0 +1,131 @@
+"""How long a key that failed waits before its next turn (client-go's workqueue.TypedRateLimiter).
+
+A limiter only counts and computes; the work queue does the waiting. State is per process on purpose: after a restart
+every key gets a fresh chance.
+"""
+
+import math
+from collections.abc import Hashable
+from typing import Generic, Protocol, TypeVar
+
+from fake_dra_driver.runtime.clock import Clock, loop_time
+
+__all__ = [
+    "ExponentialRateLimiter",
+    "MaxOfRateLimiter",
+    "RateLimiter",
+    "TokenBucketRateLimiter",
+    "default_rate_limiter",
+]
+
+K = TypeVar("K", bound=Hashable)
+K_contra = TypeVar("K_contra", bound=Hashable, contravariant=True)
+
+BASE_SECONDS = 0.005
+"""First backoff of a key: client-go's DefaultTypedControllerRateLimiter."""
+MAX_SECONDS = 1000.0
+"""Longest backoff of a key; from the same place, as are the two below."""
+OVERALL_PER_SECOND = 10.0
+OVERALL_BURST = 100
+
+
+class RateLimiter(Protocol[K_contra]):
+    """Decides how long a key waits."""
+
+    def when(self, key: K_contra) -> float:
+        """Seconds that ``key`` has to wait now; counts as one more failure of it."""
+        ...
+
+    def forget(self, key: K_contra) -> None:
+        """The key is done with, well or for good: its failures no longer count."""
+        ...
+
+    def num_requeues(self, key: K_contra) -> int:
+        """How often ``when`` was asked for ``key`` since it was last forgotten."""
+        ...
+
+
+class ExponentialRateLimiter(Generic[K]):
+    """``base_seconds`` times two to the number of failures of the key, up to ``max_seconds``."""
+
+    def __init__(self, base_seconds: float = BASE_SECONDS, max_seconds: float = MAX_SECONDS) -> None:
+        if not 0 < base_seconds <= max_seconds:
+            raise ValueError(f"base_seconds {base_seconds} has to be above 0 and at most max_seconds {max_seconds}")
+        self._base_seconds = base_seconds
+        self._max_seconds = max_seconds
+        # Beyond this exponent the result is max_seconds anyway, and 2.0 ** exponent would overflow in the end.
+        self._max_exponent = math.ceil(math.log2(max_seconds / base_seconds))
+        self._failures: dict[K, int] = {}
+
+    def when(self, key: K) -> float:
+        """See RateLimiter."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        return min(self._base_seconds * 2.0 ** min(failures, self._max_exponent), self._max_seconds)
+
+    def forget(self, key: K) -> None:
+        """See RateLimiter."""
+        self._failures.pop(key, None)
+
+    def num_requeues(self, key: K) -> int:
+        """See RateLimiter."""
+        return self._failures.get(key, 0)
+
+
+class TokenBucketRateLimiter(Generic[K]):
+    """``burst`` turns at once and ``per_second`` after that, over all keys (golang.org/x/time/rate's Reserve)."""
+
+    def __init__(
+        self, per_second: float = OVERALL_PER_SECOND, burst: int = OVERALL_BURST, *, clock: Clock = loop_time
+    ) -> None:
+        if per_second <= 0 or burst < 1:
+            raise ValueError(f"per_second {per_second} has to be above 0, and burst {burst} at least 1")
+        self._per_second = per_second
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        """Below zero: that many turns are promised for later."""
+        self._last: float | None = None
+
+    def when(self, key: K) -> float:  # noqa: ARG002 - one bucket for all keys
+        """See RateLimiter."""
+        now = self._clock()
+        if self._last is not None:
+            self._tokens = min(self._tokens + (now - self._last) * self._per_second, float(self._burst))
+        self._last = now
+        self._tokens -= 1
+        return max(-self._tokens / self._per_second, 0.0)
+
+    def forget(self, key: K) -> None:
+        """Nothing to forget: a turn that was promised stays taken."""
+
+    def num_requeues(self, key: K) -> int:  # noqa: ARG002
+        """Always 0: the bucket does not know keys apart."""
+        return 0
+
+
+class MaxOfRateLimiter(Generic[K]):
+    """The longest wait of several limiters."""
+
+    def __init__(self, *limiters: RateLimiter[K]) -> None:
+        if not limiters:
+            raise ValueError("at least one limiter is needed")
+        self._limiters = limiters
+
+    def when(self, key: K) -> float:
+        """See RateLimiter. Every limiter is asked, so that each keeps its own count."""
+        return max([limiter.when(key) for limiter in self._limiters])
+
+    def forget(self, key: K) -> None:
+        """See RateLimiter."""
+        for limiter in self._limiters:
+            limiter.forget(key)
+
+    def num_requeues(self, key: K) -> int:
+        """See RateLimiter."""
+        return max(limiter.num_requeues(key) for limiter in self._limiters)
+
+
+def default_rate_limiter(*, clock: Clock = loop_time) -> MaxOfRateLimiter[K]:
+    """client-go's default: 5 ms to 1,000 s for each key, and 10 turns a second after a burst of 100 over all keys."""
+    return MaxOfRateLimiter(ExponentialRateLimiter(), TokenBucketRateLimiter(clock=clock))
