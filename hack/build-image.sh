@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# build-image.sh [BUILD-OPTION...]: builds the driver's image with docker, or with buildah where no docker daemon runs.
+#
+# IMAGE              name and tag (default fake-dra-driver:v0.1.0)
+# BASE_IMAGE         another base image than the Dockerfile's; Debian's or another with glibc, with Python 3.11 or later
+# CONTAINER_TOOL     docker or buildah (default: docker if its daemon answers)
+# SOURCE_DATE_EPOCH  time of the files in the image (default: of the last commit)
+#
+# pip's variables (PIP_INDEX_URL, PIP_FIND_LINKS, PIP_TRUSTED_HOST, PIP_CERT, ...) are handed on to the build.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+image=${IMAGE:-fake-dra-driver:v0.1.0}
+tool=${CONTAINER_TOOL:-}
+if [ -z "${tool}" ]; then
+  tool=docker
+  docker info >/dev/null 2>&1 || ! command -v buildah >/dev/null || tool=buildah
+fi
+epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
+
+arguments=(
+  --build-arg "SOURCE_DATE_EPOCH=${epoch}"
+  --build-arg "VERSION=${image##*:}"
+  --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || true)"
+)
+for variable in BASE_IMAGE PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT PIP_PROXY; do
+  # Docker and buildah take the value of an argument without one from the environment.
+  [ -z "${!variable:-}" ] || arguments+=(--build-arg "${variable}")
+done
+if [ "${tool}" = buildah ]; then
+  arguments+=(--timestamp "${epoch}")
+fi
+
+set -x
+"${tool}" build "${arguments[@]}" --tag "${image}" "$@" .
