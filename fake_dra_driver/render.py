@@ -54,13 +54,22 @@ def _environment(helm: bool) -> Environment:
         comment_end_string="#]" if helm else "#}",
         finalize=_refuse_helm_actions if helm else None,
     )
-    environment.filters["json"] = _json
+    environment.filters |= {"json": _json, "cell": _cell, "code": _code, "lines": str.splitlines}
     return environment
 
 
 def _json(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
     return _NOT_PRINTABLE_IN_YAML.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def _cell(text: str) -> str:
+    """Text for a cell of a table in Markdown."""
+    return text.replace("|", "\\|")
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
 
 
 def _refuse_helm_actions(value: object) -> object:

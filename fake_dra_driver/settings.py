@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -266,7 +266,12 @@ UrlPath = Annotated[
     Field(pattern=r"^(/[A-Za-z0-9._~/-]+)?$"),
     Allowed("a path that starts with a slash, or nothing to turn it off"),
 ]
-AbsolutePath = Annotated[Path, AfterValidator(_absolute), Allowed("an absolute path")]
+AbsolutePath = Annotated[
+    Path,
+    AfterValidator(_absolute),
+    WithJsonSchema({"type": "string", "pattern": "^/"}),
+    Allowed("an absolute path"),
+]
 Folder = Annotated[Path, AfterValidator(_folder), Allowed("a folder that exists")]
 Models = Annotated[
     tuple[Annotated[str, Field(pattern=MODEL_PATTERN)], ...],

@@ -1,13 +1,14 @@
 """This driver's own kinds: the single schema that CRDs, chart, RBAC and documentation are rendered from.
 
-The docstring of a field becomes its description, its ``Field`` bounds become the CRD's, ``default`` is defaulted by the
-API server, and ``Crd`` on a kind carries what has no place on a field: short names, printer columns, CEL rules.
+The docstring of a field becomes its description, its ``Field`` bounds become the CRD's, a default marked with
+``ServerDefault`` is filled in by the API server, ``cel_rules`` on a model are checked by it, and ``Crd`` on a kind
+carries what has no place on a field: short names, printer columns.
 Groups, kinds, plurals and JSON names are those of the Go driver (toVersus/fake-dra-driver v0.1.0 to v0.1.3).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -46,6 +47,7 @@ __all__ = [
     "PreparedDevices",
     "PreparedFakes",
     "PrinterColumn",
+    "ServerDefault",
 ]
 
 DRIVER_NAME = "fake.resource.3-shake.com"
@@ -91,6 +93,11 @@ class CelRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerDefault:
+    """Marks a field whose default the API server fills in. Other defaults only say what an absent field reads as."""
+
+
+@dataclass(frozen=True, slots=True)
 class Crd:
     """What a CustomResourceDefinition says beside its schema."""
 
@@ -101,6 +108,8 @@ class Crd:
 
 class _Model(ApiModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
+
+    cel_rules: ClassVar[tuple[CelRule, ...]] = ()
 
 
 class _Kind(KubeObject):
@@ -255,16 +264,16 @@ class FakeSelector(_Model):
 class FakeClaimParametersSpec(_Model):
     """How many devices a claim asks for, of which model, split into how many parts."""
 
-    cel_rules: ClassVar[tuple[CelRule, ...]] = (
+    cel_rules = (
         CelRule(
             f"self.count * self.split <= {MAX_CHILDREN}",
             f"count times split must be at most {MAX_CHILDREN}",
         ),
     )
 
-    count: int = Field(default=1, ge=1, le=MAX_COUNT)
+    count: Annotated[int, ServerDefault()] = Field(default=1, ge=1, le=MAX_COUNT)
     """Number of devices, all of one node."""
-    split: int = Field(default=0, ge=0, le=MAX_SPLIT)
+    split: Annotated[int, ServerDefault()] = Field(default=0, ge=0, le=MAX_SPLIT)
     """Number of children that each device is split into, as MIG does with a GPU. 0 gives the whole device."""
     selector: FakeSelector | None = None
     """Restricts which devices the claim gets; every device fits when it is left out."""
@@ -285,7 +294,7 @@ class FakeClaimParameters(_Kind):
         ),
     )
 
-    spec: FakeClaimParametersSpec = Field(default_factory=FakeClaimParametersSpec)
+    spec: Annotated[FakeClaimParametersSpec, ServerDefault()] = Field(default_factory=FakeClaimParametersSpec)
     """How many devices a claim asks for, of which model, split into how many parts."""
 
 

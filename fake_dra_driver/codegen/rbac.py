@@ -1,0 +1,104 @@
+"""What each component may do in the cluster: exactly what it needs, each rule with its reason.
+
+The chart makes a ClusterRole of the rules for every namespace, and a Role in the driver's namespace of the others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fake_dra_driver.api.core import Event, Node, Pod
+from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
+from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+
+__all__ = ["Component", "Rule", "components"]
+
+_READ = ("get", "list", "watch")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One PolicyRule (rbac.authorization.k8s.io/v1)."""
+
+    why: str
+    kinds: tuple[type[KubeObject], ...]
+    verbs: tuple[str, ...]
+    subresource: str = ""
+
+    @property
+    def group(self) -> str:
+        """The API group of the kinds, which all have the same."""
+        (group,) = {kind.resource.group for kind in self.kinds}
+        return group
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Resources as a rule names them."""
+        below = f"/{self.subresource}" if self.subresource else ""
+        return tuple(sorted(kind.resource.plural + below for kind in self.kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """The rules of one component."""
+
+    name: str
+    """As in the names of its objects."""
+    values_key: str
+    cluster: tuple[Rule, ...]
+    """For every namespace, and for what has none."""
+    namespaced: tuple[Rule, ...]
+    """For the driver's namespace alone."""
+
+
+_EVENTS = Rule("To say what happened to a claim, where its owner looks for it.", (Event,), ("create", "patch"))
+
+
+def components(kinds: Sequence[type[KubeObject]]) -> tuple[Component, ...]:
+    """The components, given the kinds of this driver: the controller reads every kind of parameters."""
+    parameters = tuple(kind for kind in kinds if kind.resource.group == DRIVER_NAME)
+    controller = Component(
+        "controller",
+        "controller",
+        cluster=(
+            Rule("Which pods want which claims, and whether nodes still exist.", (Pod, Node), _READ),
+            Rule(
+                "The claims to serve, and where the scheduler wants them.",
+                (ResourceClass, ResourceClaim, PodSchedulingContext),
+                _READ,
+            ),
+            Rule("To set and to remove the finalizer of a claim.", (ResourceClaim,), ("patch",)),
+            Rule(
+                "To record allocations, and to tell the scheduler about unsuitable nodes.",
+                (ResourceClaim, PodSchedulingContext),
+                ("patch",),
+                "status",
+            ),
+            Rule("What claims and classes ask for.", parameters, _READ),
+            _EVENTS,
+        ),
+        namespaced=(
+            Rule(
+                "The ledger of each node: which claim holds which devices.",
+                (NodeAllocationState,),
+                (*_READ, "patch", "update"),
+            ),
+        ),
+    )
+    kubelet_plugin = Component(
+        "kubeletplugin",
+        "kubeletPlugin",
+        cluster=(
+            Rule("UID of its node, which owns the node's NodeAllocationState.", (Node,), ("get",)),
+            Rule("Whether claims that it prepared still exist.", (ResourceClaim,), ("get", "list")),
+            _EVENTS,
+        ),
+        namespaced=(
+            Rule(
+                "To publish the devices of its node, and what is prepared there.",
+                (NodeAllocationState,),
+                (*_READ, "create", "patch", "update"),
+            ),
+        ),
+    )
+    return controller, kubelet_plugin
