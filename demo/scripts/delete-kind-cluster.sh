@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Deletes the kind cluster.
+set -eux -o pipefail
+# shellcheck source-path=SCRIPTDIR source=common.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+kind delete cluster --name "${KIND_CLUSTER_NAME}"

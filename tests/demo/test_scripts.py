@@ -1,0 +1,209 @@
+"""The demo scripts, with stand-ins for docker, kind and git that write down how they are called."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+SCRIPTS = sorted([*PROJECT.glob("demo/*.sh"), *PROJECT.glob("demo/scripts/*.sh"), *PROJECT.glob("hack/*.sh")])
+
+STAND_IN = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+state = pathlib.Path(os.environ["STAND_IN_STATE"])
+call = [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]
+with (state / "calls").open("a") as calls:
+    calls.write(json.dumps(call) + "\\n")
+for words, (code, text) in json.loads((state / "answers").read_text()).items():
+    if " ".join(call).startswith(words):
+        print(text, end="")
+        sys.exit(code)
+"""
+
+
+class Machine:
+    """A PATH on which docker, kind and git only write down what they are asked to do."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.answers: dict[str, tuple[int, str]] = {}
+        """By the beginning of a call: exit status and output. The default is 0 and nothing."""
+        binaries = folder / "bin"
+        binaries.mkdir()
+        for name in ("docker", "kind", "git"):
+            (binaries / name).write_text(STAND_IN)
+            (binaries / name).chmod(0o755)
+        self.environment = {
+            "PATH": f"{binaries}:{os.environ['PATH']}",
+            "STAND_IN_STATE": str(folder),
+            "SOURCE_DATE_EPOCH": "1700000000",
+        }
+
+    def run(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a script from a folder that is not the project's."""
+        (self.folder / "answers").write_text(json.dumps(self.answers))
+        (self.folder / "calls").write_text("")
+        return subprocess.run(
+            [PROJECT / "demo" / script],
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    def calls(self, *programs: str) -> list[list[str]]:
+        """The calls of these programs that change something, in order."""
+        asking = ("images", "info", "manifest", "get", "rev-parse", "log")
+        calls = [json.loads(line) for line in (self.folder / "calls").read_text().splitlines()]
+        return [call for call in calls if call[0] in programs and call[1] not in asking]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+CREATE = [
+    "kind",
+    "create",
+    "cluster",
+    "--retain",
+    "--name",
+    "fake-dra-driver-cluster",
+    "--image",
+    "kindest/node:v1.30.13",
+]
+LOAD = ["kind", "load", "docker-image", "--name", "fake-dra-driver-cluster", "fake-dra-driver:v0.1.0"]
+
+
+def green(text: str) -> str:
+    return f"\033[0;32m{text}\033[0m\n"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_scripts_are_clean_and_runnable(script: Path) -> None:
+    runnable = bool(script.stat().st_mode & stat.S_IXUSR)
+    assert runnable is (script.name != "common.sh")
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed")
+    checked = subprocess.run(["shellcheck", "-x", script], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_build_driver_builds_the_image(machine: Machine) -> None:
+    done = machine.run("build-driver.sh")
+    assert done.returncode == 0, done.stderr
+    (build,) = machine.calls("docker", "kind")
+    assert build[:2] == ["docker", "build"]
+    assert build[build.index("--tag") + 1] == "fake-dra-driver:v0.1.0"
+    assert "SOURCE_DATE_EPOCH=1700000000" in build
+    assert "--platform" not in build
+    assert build[-1] == "."
+    assert done.stdout == green("Driver build complete: fake-dra-driver:v0.1.0")
+
+
+def test_build_driver_loads_the_image_into_the_cluster_that_exists(machine: Machine) -> None:
+    machine.answers["kind get clusters"] = (0, "other\nfake-dra-driver-cluster\n")
+    assert machine.run("build-driver.sh").returncode == 0
+    assert machine.calls("kind") == [LOAD]
+
+
+def test_build_driver_is_not_fooled_by_a_cluster_of_a_similar_name(machine: Machine) -> None:
+    machine.answers["kind get clusters"] = (0, "my-fake-dra-driver-cluster\nfake-dra-driver-cluster2\n")
+    assert machine.run("build-driver.sh").returncode == 0
+    assert machine.calls("kind") == []
+
+
+def test_build_driver_takes_its_settings_from_the_environment(machine: Machine) -> None:
+    machine.answers["kind get clusters"] = (0, "c\n")
+    done = machine.run(
+        "build-driver.sh",
+        DRIVER_IMAGE_NAME="registry.example.com/fake",
+        DRIVER_IMAGE_TAG="v9",
+        DRIVER_IMAGE_PLATFORM="linux/arm64",
+        KIND_CLUSTER_NAME="c",
+        BASE_IMAGE="python:3.12-slim",
+        PIP_INDEX_URL="https://mirror.example.com/simple",
+    )
+    assert done.returncode == 0, done.stderr
+    build, load = machine.calls("docker", "kind")
+    assert build[build.index("--tag") + 1] == "registry.example.com/fake:v9"
+    assert build[build.index("--platform") + 1] == "linux/arm64"
+    assert {"BASE_IMAGE", "PIP_INDEX_URL"} <= set(build), "docker takes the values from the environment"
+    assert load == ["kind", "load", "docker-image", "--name", "c", "registry.example.com/fake:v9"]
+    assert done.stdout == green("Driver build complete: registry.example.com/fake:v9")
+
+
+def test_a_failed_build_is_a_failure(machine: Machine) -> None:
+    machine.answers["docker build"] = (3, "")
+    machine.answers["kind get clusters"] = (0, "fake-dra-driver-cluster\n")
+    done = machine.run("build-driver.sh")
+    assert done.returncode == 3
+    assert machine.calls("kind") == []
+    assert "complete" not in done.stdout
+
+
+def test_create_cluster_takes_the_published_node_image(machine: Machine) -> None:
+    done = machine.run("create-cluster.sh")
+    assert done.returncode == 0, done.stderr
+    (create,) = machine.calls("kind", "docker", "git")
+    assert create[: len(CREATE)] == CREATE
+    assert create[-2] == "--config"
+    assert Path(create[-1]).samefile(PROJECT / "demo/scripts/kind-cluster-config.yaml")
+    assert done.stdout == green("Cluster creation complete: fake-dra-driver-cluster")
+
+
+def test_create_cluster_loads_an_image_that_was_built_before(machine: Machine) -> None:
+    machine.answers["docker images --quiet -- fake-dra-driver:v0.1.0"] = (0, "0123456789ab\n")
+    assert machine.run("create-cluster.sh").returncode == 0
+    create, load = machine.calls("kind")
+    assert create[: len(CREATE)] == CREATE
+    assert load == LOAD
+
+
+def test_create_cluster_builds_a_node_image_that_nobody_has_published(machine: Machine) -> None:
+    machine.answers["docker manifest inspect"] = (1, "")
+    done = machine.run("create-cluster.sh", KIND_K8S_TAG="v1.29.15", KIND_K8S_REPO="https://git.example.com/k8s")
+    assert done.returncode == 0, done.stderr
+    clone, build, create = machine.calls("kind", "git")
+    assert clone[:6] == ["git", "clone", "--depth", "1", "--branch", "v1.29.15"]
+    assert clone[-2] == "https://git.example.com/k8s"
+    assert build == ["kind", "build", "node-image", "--image", "kindest/node:v1.29.15", clone[-1]]
+    assert not Path(clone[-1]).parent.exists(), "the sources are gone"
+    assert "kindest/node:v1.29.15" in create
+
+
+def test_a_base_image_of_ones_own_means_building_the_node_image(machine: Machine) -> None:
+    assert machine.run("create-cluster.sh", KIND_IMAGE_BASE="base:1", KIND_IMAGE="node:1").returncode == 0
+    _, build, _ = machine.calls("kind", "git")
+    assert build[:7] == ["kind", "build", "node-image", "--image", "node:1", "--base-image", "base:1"]
+
+
+def test_a_node_image_that_is_here_is_neither_built_nor_looked_for(machine: Machine) -> None:
+    machine.answers["docker images --quiet -- node:1"] = (0, "0123456789ab\n")
+    machine.answers["docker manifest inspect"] = (1, "")
+    assert machine.run("create-cluster.sh", KIND_IMAGE="node:1", KIND_IMAGE_BASE="base:1").returncode == 0
+    ((program, verb, *_),) = machine.calls("kind", "git")
+    assert (program, verb) == ("kind", "create")
+
+
+def test_a_cluster_that_cannot_be_created_is_a_failure(machine: Machine) -> None:
+    machine.answers["kind create cluster"] = (1, "")
+    machine.answers["docker images --quiet -- fake-dra-driver:v0.1.0"] = (0, "0123456789ab\n")
+    done = machine.run("create-cluster.sh")
+    assert done.returncode == 1
+    assert len(machine.calls("kind")) == 1
+    assert "complete" not in done.stdout
+
+
+def test_delete_cluster_deletes_it(machine: Machine) -> None:
+    done = machine.run("delete-cluster.sh", KIND_CLUSTER_NAME="c")
+    assert done.returncode == 0, done.stderr
+    assert machine.calls("kind", "docker") == [["kind", "delete", "cluster", "--name", "c"]]
+    assert done.stdout == green("Cluster deletion complete: c")
