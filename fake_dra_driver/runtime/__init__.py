@@ -21,12 +21,13 @@ A minimal one::
     await manager.run()
 
 Start: healthz, events, caches (waits until each is synced), runnables, controllers. Stop, on SIGTERM, SIGINT or the
-failure of a part: controllers (passes in work get to finish), runnables, caches, healthz, then the events that are still
-queued, then the client. All within the grace period.
+failure of a part: controllers (passes in work get to finish), runnables, caches, healthz, then the events that are
+still queued, then the client. All within the grace period.
 
 Where to read on, from the outside in: ``reconcile`` is what you implement; ``controller`` says what your return values
 and errors lead to; ``errors`` which errors there are; ``client`` and ``cache`` what you call; ``manager`` the life of a
-program. Inside: ``source``, ``workqueue``, ``ratelimiter`` (between watch and worker), ``informer``, ``store``,
-``reflector``, ``listwatch`` (inside the cache), ``rest``, ``transport``, ``credentials``, ``patch`` (inside the client),
-``correlator`` (inside ``events``), ``metrics``, ``healthz``, ``log`` (what people see), ``clock``, ``task``, ``backoff``.
+program. Between watch and worker: ``source``, ``workqueue``, ``ratelimiter``. Inside the cache: ``informer``,
+``store``, ``reflector``, ``listwatch``. Inside the client: ``rest``, ``transport``, ``credentials``, ``patch``. Inside
+``events``: ``correlator``. What people see: ``metrics``, ``healthz``, ``log``. Used by all: ``clock``, ``task``,
+``backoff``.
 """

@@ -14,6 +14,7 @@ __all__ = [
     "ExponentialRateLimiter",
     "MaxOfRateLimiter",
     "RateLimiter",
+    "TokenBucket",
     "TokenBucketRateLimiter",
     "default_rate_limiter",
 ]
@@ -72,29 +73,51 @@ class ExponentialRateLimiter(Generic[K]):
         return self._failures.get(key, 0)
 
 
-class TokenBucketRateLimiter(Generic[K]):
-    """``burst`` turns at once and ``per_second`` after that, over all keys (golang.org/x/time/rate's Reserve)."""
+class TokenBucket:
+    """``burst`` turns at once and ``per_second`` after that (golang.org/x/time/rate)."""
 
-    def __init__(
-        self, per_second: float = OVERALL_PER_SECOND, burst: int = OVERALL_BURST, *, clock: Clock = loop_time
-    ) -> None:
+    def __init__(self, per_second: float, burst: int) -> None:
         if per_second <= 0 or burst < 1:
             raise ValueError(f"per_second {per_second} has to be above 0, and burst {burst} at least 1")
         self._per_second = per_second
         self._burst = burst
-        self._clock = clock
         self._tokens = float(burst)
         """Below zero: that many turns are promised for later."""
         self._last: float | None = None
+        """When ``_tokens`` was brought up to date."""
 
-    def when(self, key: K) -> float:  # noqa: ARG002 - one bucket for all keys
-        """See RateLimiter."""
-        now = self._clock()
+    def reserve(self, now: float) -> float:
+        """Takes a turn and returns how many seconds it has to wait."""
+        self._refill(now)
+        self._tokens -= 1
+        return max(-self._tokens / self._per_second, 0.0)
+
+    def try_take(self, now: float) -> bool:
+        """Takes a turn if there is one now."""
+        self._refill(now)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def _refill(self, now: float) -> None:
         if self._last is not None:
             self._tokens = min(self._tokens + (now - self._last) * self._per_second, float(self._burst))
         self._last = now
-        self._tokens -= 1
-        return max(-self._tokens / self._per_second, 0.0)
+
+
+class TokenBucketRateLimiter(Generic[K]):
+    """One token bucket for all keys: bounds how fast failures of a whole program are tried again."""
+
+    def __init__(
+        self, per_second: float = OVERALL_PER_SECOND, burst: int = OVERALL_BURST, *, clock: Clock = loop_time
+    ) -> None:
+        self._bucket = TokenBucket(per_second, burst)
+        self._clock = clock
+
+    def when(self, key: K) -> float:  # noqa: ARG002 - one bucket for all keys
+        """See RateLimiter."""
+        return self._bucket.reserve(self._clock())
 
     def forget(self, key: K) -> None:
         """Nothing to forget: a turn that was promised stays taken."""
