@@ -211,7 +211,7 @@ class NodeAllocationState(_Kind):
     spec: NodeAllocationStateSpec = Field(default_factory=NodeAllocationStateSpec)
     """The node's devices, and which claims hold them."""
     status: str = ""
-    """Ready, or NotReady while the kubelet plugin of the node does not serve. Claims are allocated on Ready nodes only."""
+    """Ready, or NotReady while the kubelet plugin of the node does not serve. Only Ready nodes are allocated from."""
 
 
 # --- DeviceClassParameters ---------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def _setting_fields(settings: type[Settings]) -> dict[str, Any]:
             metadata = [item for item in field.metadata if not isinstance(item, Flag)]
             default = field.default if setting.info.chart_default is None else setting.info.chart_default
             text = f"{setting.description} Allowed: {setting.allowed}."
-            fields[setting.name] = (Annotated[field.annotation, *metadata], Field(default=default, description=text))
+            fields[setting.name] = (Annotated[field.annotation, *metadata, Field(description=text)], default)
     return fields
 
 

@@ -1,0 +1,82 @@
+"""The chart's tests need helm; without it they are left out, and a loud word says so."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fake_dra_driver.codegen.generate import CHART, outputs
+
+Manifests = dict[tuple[str, str], dict[str, Any]]
+"""By kind and name."""
+
+_LEFT_OUT = pytest.StashKey[int]()
+_HELM = os.environ.get("HELM") or shutil.which("helm")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the tests that need helm when there is none."""
+    if _HELM:
+        return
+    left_out = [item for item in items if "helm" in getattr(item, "fixturenames", ())]
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says how many tests were left out."""
+    if count := config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.line(
+            f"{count} TESTS LEFT OUT: NO HELM. PUT IT ON THE PATH, OR NAME IT IN HELM.", red=True, bold=True
+        )
+
+
+def write(files: Mapping[str, str], folder: Path) -> Path:
+    """Writes generated files; returns the folder of the chart among them."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder / CHART
+
+
+class Helm:
+    """Runs helm on a chart."""
+
+    def __init__(self, chart: Path) -> None:
+        self.chart = chart
+
+    def run(self, *arguments: str) -> str:
+        """The output of a command. Raises CalledProcessError, with helm's own words in ``stderr``."""
+        command = [str(_HELM), *arguments, "--namespace=fake-system"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def template(self, *arguments: str, dra: bool = True) -> Manifests:
+        """The objects of the chart, installed as in the quickstart, in a cluster with or without classic DRA."""
+        served = ["--api-versions=resource.k8s.io/v1alpha2"] if dra else []
+        text = self.run("template", "fake-dra-driver", str(self.chart), *served, *arguments)
+        found = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+        return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in found}
+
+    def refuses(self, *arguments: str) -> str:
+        """What helm says when it does not want to render the chart."""
+        with pytest.raises(subprocess.CalledProcessError) as caught:
+            self.template(*arguments)
+        return str(caught.value.stderr)
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm, with the chart as it is generated now."""
+    return Helm(write(outputs(), tmp_path_factory.mktemp("chart")))
+
+
+@pytest.fixture
+def helm_for(helm: Helm, tmp_path: Path) -> Callable[[Mapping[str, str]], Helm]:
+    """Helm, with a chart of other files."""
+    return lambda files: Helm(write(files, tmp_path / "other"))

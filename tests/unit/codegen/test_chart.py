@@ -1,0 +1,342 @@
+"""The chart as helm renders it: object names, permissions, security, probes, settings, and what it refuses."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.flags import parse
+from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings
+from tests.unit.codegen.conftest import Helm, Manifests
+
+CONTROLLER = "fake-dra-driver-controller"
+PLUGIN = "fake-dra-driver-kubeletplugin"
+READ = {"get", "list", "watch"}
+
+
+def _pod(manifests: Manifests, name: str) -> dict[str, Any]:
+    (workload,) = [
+        found
+        for (kind, found_name), found in manifests.items()
+        if found_name == name and "template" in found.get("spec", {})
+    ]
+    pod: dict[str, Any] = workload["spec"]["template"]["spec"]
+    return pod
+
+
+def _container(manifests: Manifests, name: str) -> dict[str, Any]:
+    (container,) = _pod(manifests, name)["containers"]
+    found: dict[str, Any] = container
+    return found
+
+
+def _permissions(role: Mapping[str, Any]) -> dict[tuple[str, str], set[str]]:
+    allowed: dict[tuple[str, str], set[str]] = {}
+    for rule in role["rules"]:
+        assert set(rule) == {"apiGroups", "resources", "verbs"}
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                allowed.setdefault((group, resource), set()).update(rule["verbs"])
+    return allowed
+
+
+def test_objects_and_their_names(helm: Helm) -> None:
+    assert set(helm.template()) == {
+        ("Deployment", CONTROLLER),
+        ("DaemonSet", PLUGIN),
+        ("ResourceClass", "fake.3-shake.com"),
+        ("ServiceAccount", "fake-dra-driver-service-account-controller"),
+        ("ServiceAccount", "fake-dra-driver-service-account-kubeletplugin"),
+        *(
+            (kind, name)
+            for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+            for name in (CONTROLLER, PLUGIN)
+        ),
+    }
+
+
+def test_everything_is_in_the_releases_namespace_and_labelled(helm: Helm) -> None:
+    for (kind, _), manifest in helm.template().items():
+        namespaced = kind not in {"ClusterRole", "ClusterRoleBinding", "ResourceClass"}
+        assert manifest["metadata"].get("namespace") == ("fake-system" if namespaced else None)
+        assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == "fake-dra-driver"
+        assert manifest["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+
+
+def test_helm_lint_finds_nothing(helm: Helm) -> None:
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", str(helm.chart))
+
+
+def test_resource_class(helm: Helm) -> None:
+    resource_class = helm.template()["ResourceClass", "fake.3-shake.com"]
+    assert resource_class["apiVersion"] == "resource.k8s.io/v1alpha2"
+    assert resource_class["driverName"] == "fake.resource.3-shake.com"
+    assert ("ResourceClass", "fake.3-shake.com") not in helm.template(dra=False)
+
+
+# --- Permissions
+
+
+def test_permissions_of_the_controller(helm: Helm) -> None:
+    manifests = helm.template()
+    assert _permissions(manifests["ClusterRole", CONTROLLER]) == {
+        ("", "pods"): READ,
+        ("", "nodes"): READ,
+        ("", "events"): {"create", "patch"},
+        ("resource.k8s.io", "resourceclasses"): READ,
+        ("resource.k8s.io", "resourceclaims"): READ | {"patch"},
+        ("resource.k8s.io", "resourceclaims/status"): {"patch"},
+        ("resource.k8s.io", "podschedulingcontexts"): READ,
+        ("resource.k8s.io", "podschedulingcontexts/status"): {"patch"},
+        ("fake.resource.3-shake.com", "deviceclassparameters"): READ,
+        ("fake.resource.3-shake.com", "fakeclaimparameters"): READ,
+    }
+    assert _permissions(manifests["Role", CONTROLLER]) == {
+        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): READ | {"patch", "update"},
+    }
+
+
+def test_permissions_of_the_kubelet_plugin(helm: Helm) -> None:
+    manifests = helm.template()
+    assert _permissions(manifests["ClusterRole", PLUGIN]) == {
+        ("", "nodes"): {"get"},
+        ("", "events"): {"create", "patch"},
+        ("resource.k8s.io", "resourceclaims"): {"get", "list"},
+    }
+    assert _permissions(manifests["Role", PLUGIN]) == {
+        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): READ | {"create", "patch", "update"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "accounts", "created"),
+    [
+        ([], ("fake-dra-driver-service-account-controller", "fake-dra-driver-service-account-kubeletplugin"), True),
+        (["serviceAccount.name=x"], ("x-controller", "x-kubeletplugin"), True),
+        (["controller.serviceAccountName=a", "kubeletPlugin.serviceAccountName=b"], ("a", "b"), True),
+        (["serviceAccount.create=false"], ("default", "default"), False),
+        (["serviceAccount.create=false", "controller.serviceAccountName=a"], ("a", "default"), False),
+    ],
+)
+def test_each_component_runs_as_the_account_that_its_roles_are_bound_to(
+    helm: Helm, values: list[str], accounts: tuple[str, str], created: bool
+) -> None:
+    manifests = helm.template(*(f"--set={value}" for value in values))
+    for name, account in zip((CONTROLLER, PLUGIN), accounts, strict=True):
+        assert _pod(manifests, name)["serviceAccountName"] == account
+        assert (("ServiceAccount", account) in manifests) is created
+        for binding, role in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
+            bound = manifests[binding, name]
+            assert bound["subjects"] == [{"kind": "ServiceAccount", "name": account, "namespace": "fake-system"}]
+            assert bound["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name}
+
+
+# --- Pods
+
+
+def test_containers_may_do_nothing_that_they_need_not(helm: Helm) -> None:
+    manifests = helm.template()
+    for name in (CONTROLLER, PLUGIN):
+        pod = _pod(manifests, name)
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in (*pod["containers"], *pod.get("initContainers", ())):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "readOnlyRootFilesystem": True,
+            }
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}
+            assert "memory" in container["resources"]["limits"]
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
+    assert _pod(manifests, CONTROLLER)["securityContext"]["runAsNonRoot"] is True
+    assert _pod(manifests, CONTROLLER)["securityContext"]["runAsUser"] > 0
+    assert _pod(manifests, PLUGIN)["securityContext"]["runAsUser"] == 0, "the kubelet's folders belong to root"
+
+
+def test_components_select_their_own_pods_only(helm: Helm) -> None:
+    for values in ([], ["--set=selectorLabelsOverride.app=x"]):
+        manifests = helm.template(*values)
+        selectors = {}
+        for kind, name in (("Deployment", CONTROLLER), ("DaemonSet", PLUGIN)):
+            spec = manifests[kind, name]["spec"]
+            selectors[name] = spec["selector"]["matchLabels"]
+            assert selectors[name].items() <= spec["template"]["metadata"]["labels"].items()
+        assert selectors[CONTROLLER] != selectors[PLUGIN]
+        assert (
+            not selectors[CONTROLLER].items()
+            <= manifests["DaemonSet", PLUGIN]["spec"]["template"]["metadata"]["labels"].items()
+        )
+
+
+@pytest.mark.parametrize(("name", "component"), [(CONTROLLER, "controller"), (PLUGIN, "kubeletPlugin")])
+def test_probes(helm: Helm, name: str, component: str) -> None:
+    container = _container(helm.template(f"--set={component}.httpPort=9999"), name)
+    assert "--http-endpoint=:9999" in container["args"]
+    assert container["ports"] == [{"name": "http", "containerPort": 9999}]
+    paths = {probe: container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "liveness", "readiness")}
+    assert paths == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
+    container = _container(helm.template(f"--set={component}.httpPort=0"), name)
+    assert not [argument for argument in container["args"] if argument.startswith("--http-endpoint")]
+    assert not [key for key in container if key.endswith("Probe") or key == "ports"]
+
+
+def test_controller_is_one_of_its_kind(helm: Helm) -> None:
+    spec = helm.template()["Deployment", CONTROLLER]["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_programs_accept_what_the_chart_gives_them(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifests = helm.template(
+        "--set=kubeletPlugin.settings.gracePeriodSeconds=0.5", "--set=controller.settings.workers=3"
+    )
+    monkeypatch.setenv("POD_NAMESPACE", "fake-system")
+    monkeypatch.setenv("NODE_NAME", "node-1")
+    controller = parse(ControllerSettings, _container(manifests, CONTROLLER)["args"])
+    assert (controller.workers, controller.logging_format, controller.verbosity) == (3, "json", 5)
+    assert (controller.kube_api_qps, controller.kube_api_burst) == (0, 0)
+    assert str(controller.http_endpoint) == ":8080"
+    plugin = parse(KubeletPluginSettings, _container(manifests, PLUGIN)["args"])
+    assert plugin.grace_period_seconds == 0.5
+    assert (plugin.device_count, plugin.device_models) == (8, ("LATEST-FAKE-MODEL",))
+    assert str(plugin.cdi_root) == "/var/run/cdi"
+
+
+def test_arguments_of_the_user_come_last_and_win(helm: Helm) -> None:
+    container = _container(helm.template("--set=controller.args={--workers=4}"), CONTROLLER)
+    assert container["args"].index("--workers=10") < container["args"].index("--workers=4")
+    assert parse(ControllerSettings, ["--namespace=a", *container["args"]]).workers == 4
+
+
+@pytest.mark.parametrize(("grace", "seconds"), [(CONTROLLER, "controller"), (PLUGIN, "kubeletPlugin")])
+def test_kubernetes_waits_longer_than_the_program_takes_to_stop(helm: Helm, grace: str, seconds: str) -> None:
+    manifests = helm.template()
+    model = ControllerSettings if seconds == "controller" else KubeletPluginSettings
+    settings = parse(
+        model,
+        [
+            *_container(manifests, grace)["args"],
+            "--namespace=a",
+            *(["--node-name=a"] if model is KubeletPluginSettings else []),
+        ],
+    )
+    assert _pod(manifests, grace)["terminationGracePeriodSeconds"] > settings.grace_period_seconds
+
+
+def test_status_is_set_before_the_plugin_starts_and_after_it_stops(helm: Helm) -> None:
+    pod = _pod(helm.template(), PLUGIN)
+    (init,) = pod["initContainers"]
+    (plugin,) = pod["containers"]
+    not_ready = ["set-nas-status", "--status=NotReady"]
+    assert init["name"] == "init"
+    assert init["command"] == not_ready
+    assert plugin["lifecycle"]["preStop"]["exec"]["command"] == not_ready
+    for container in (init, plugin):
+        fields = {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]}
+        assert fields == {"NODE_NAME": "spec.nodeName", "POD_NAMESPACE": "metadata.namespace"}
+
+
+def test_folders_are_mounted_where_the_program_is_told_that_they_are(helm: Helm) -> None:
+    settings = {"kubeletRegistryDir": "/k/registry", "kubeletPluginsDir": "/k/plugins", "cdiRoot": "/cdi"}
+    manifests = helm.template(*(f"--set=kubeletPlugin.settings.{key}={value}" for key, value in settings.items()))
+    pod, container = _pod(manifests, PLUGIN), _container(manifests, PLUGIN)
+    host = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}
+    inside = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert host == inside
+    assert set(host.values()) == set(settings.values())
+    for flag in ("--kubelet-registry-dir=/k/registry", "--kubelet-plugins-dir=/k/plugins", "--cdi-root=/cdi"):
+        assert flag in container["args"]
+
+
+def test_devices_are_configurable(helm: Helm) -> None:
+    values = ["--set=kubeletPlugin.settings.deviceCount=2", "--set=kubeletPlugin.settings.deviceModels={A,B}"]
+    container = _container(helm.template(*values), PLUGIN)
+    assert {"--device-count=2", "--device-models=A,B"} <= set(container["args"])
+
+
+def test_large_numbers_stay_whole(helm: Helm) -> None:
+    container = _container(helm.template("--set=controller.settings.kubeApiBurst=1000000"), CONTROLLER)
+    assert "--kube-api-burst=1000000" in container["args"]
+
+
+def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:
+    for component, name in (("controller", CONTROLLER), ("kubeletPlugin", PLUGIN)):
+        values = {
+            "podAnnotations": {"a": "b"},
+            "nodeSelector": {"disk": "ssd"},
+            "affinity": {"podAntiAffinity": {}},
+            "tolerations": [{"operator": "Exists"}],
+            "priorityClassName": "",
+        }
+        manifests = helm.template(
+            *(f"--set-json={component}.{key}={json.dumps(value)}" for key, value in values.items())
+        )
+        pod = _pod(manifests, name)
+        for key in ("nodeSelector", "affinity", "tolerations"):
+            assert pod[key] == values[key]
+        assert "priorityClassName" not in pod
+    assert _pod(helm.template(), CONTROLLER)["priorityClassName"] == "system-node-critical"
+
+
+@pytest.mark.parametrize(
+    ("values", "image"),
+    [([], "fake-dra-driver:v0.1.0"), (["image.repository=r/x", "image.tag=t"], "r/x:t")],
+)
+def test_image(helm: Helm, values: list[str], image: str) -> None:
+    manifests = helm.template(*(f"--set={value}" for value in values))
+    for name in (CONTROLLER, PLUGIN):
+        pod = _pod(manifests, name)
+        assert {container["image"] for container in (*pod["containers"], *pod.get("initContainers", ()))} == {image}
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [(["nameOverride=n"], "fake-dra-driver-n-controller"), (["fullnameOverride=f"], "f-controller")],
+)
+def test_names_can_be_overridden(helm: Helm, values: list[str], name: str) -> None:
+    assert ("Deployment", name) in helm.template(*(f"--set={value}" for value in values))
+
+
+def test_namespace_can_be_overridden(helm: Helm) -> None:
+    manifests = helm.template("--set=namespaceOverride=elsewhere")
+    assert {found["metadata"].get("namespace") for found in manifests.values()} == {None, "elsewhere"}
+    for kind in ("RoleBinding", "ClusterRoleBinding"):
+        assert manifests[kind, PLUGIN]["subjects"][0]["namespace"] == "elsewhere"
+
+
+# --- What is refused
+
+
+def test_default_namespace_is_refused_unless_it_is_meant(helm: Helm) -> None:
+    assert "allowDefaultNamespace=true" in helm.refuses("--set=namespaceOverride=default")
+    manifests = helm.template("--set=namespaceOverride=default", "--set=allowDefaultNamespace=true")
+    assert manifests["Deployment", CONTROLLER]["metadata"]["namespace"] == "default"
+
+
+def test_value_namespace_is_refused(helm: Helm) -> None:
+    assert "Install the chart with --namespace, or set namespaceOverride." in helm.refuses("--set=namespace=x")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("contoller.settings.workers=1", "additional properties 'contoller' not allowed"),
+        ("controller.settings.wokers=1", "additional properties 'wokers' not allowed"),
+        ("controller.settings.workers=0", "minimum: got 0, want 1"),
+        ("controller.settings.workers=many", "got string, want integer"),
+        ("controller.settings.workers=null", "missing property 'workers'"),
+        ("kubeletPlugin.settings.deviceCount=129", "maximum: got 129, want 128"),
+        ("kubeletPlugin.settings.deviceModels={A B}", "'A B' does not match pattern"),
+        ("kubeletPlugin.settings.cdiRoot=cdi", "'cdi' does not match pattern '^/'"),
+        ("kubeletPlugin.settings.gracePeriodSeconds=soon", "'soon' does not match pattern"),
+        ("controller.httpPort=65536", "maximum: got 65,536, want 65,535"),
+        ("image.pullPolicy=Sometimes", "must be one of 'Always', 'IfNotPresent', 'Never'"),
+        ("image.repository=", "minLength: got 0, want 1"),
+    ],
+)
+def test_bad_values_are_refused(helm: Helm, value: str, message: str) -> None:
+    assert message in helm.refuses(f"--set={value}")
+
+
+def test_helm_gives_the_chart_what_a_subchart_gets(helm: Helm) -> None:
+    helm.template("--set=global.a=b")

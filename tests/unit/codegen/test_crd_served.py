@@ -1,0 +1,106 @@
+"""The CRDs on a real API server: it takes them, and refuses bad input in words that help."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fake_dra_driver.api.fake import DRIVER_NAME, KINDS
+from fake_dra_driver.codegen.crd import render_crd
+from tests.support.apiserver import ApiServer
+
+pytestmark = pytest.mark.apiserver
+
+Apply = Callable[[str, str], str]
+
+
+@pytest.fixture(scope="module")
+def crds(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The CRDs, served."""
+    folder: Path = tmp_path_factory.mktemp("crds")
+    for kind in KINDS:
+        (folder / f"{kind.__name__}.yaml").write_text(render_crd(kind, "A test's."))
+    apiserver.kubectl("apply", f"--filename={folder}")
+    names = [f"crd/{kind.resource.plural}.{kind.resource.group}" for kind in KINDS]
+    apiserver.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+
+
+@pytest.fixture
+def apply(crds: None, apiserver: ApiServer, namespace: str) -> Apply:
+    """Applies an object of one of our kinds of parameters, named `test`, given its spec as flow-style YAML."""
+
+    def applied(kind: str, spec: str) -> str:
+        metadata = f"{{name: test, namespace: {namespace}}}"
+        text = f"apiVersion: {DRIVER_NAME}/v1alpha1\nkind: {kind}\nmetadata: {metadata}\n{spec and f'spec: {spec}'}\n"
+        try:
+            return apiserver.kubectl("apply", "--filename=-", stdin=text)
+        except subprocess.CalledProcessError as error:
+            return str(error.stderr)
+
+    return applied
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("{count: 0}", "spec.count in body should be greater than or equal to 1"),
+        ("{count: -1}", "spec.count in body should be greater than or equal to 1"),
+        ("{count: 129}", "spec.count in body should be less than or equal to 128"),
+        ("{split: -1}", "spec.split in body should be greater than or equal to 0"),
+        ("{split: 65}", "spec.split in body should be less than or equal to 64"),
+        ("{count: 33, split: 32}", "count times split must be at most 1024"),
+        ("{count: two}", "spec.count in body must be of type integer"),
+        ("{selector: {}}", "spec.selector.model: Required value"),
+        ('{selector: {model: ""}}', "spec.selector.model in body should be at least 1 chars long"),
+        ("{cuont: 2}", 'unknown field "spec.cuont"'),
+    ],
+)
+def test_bad_claim_parameters_are_refused(apply: Apply, spec: str, message: str) -> None:
+    assert message in apply("FakeClaimParameters", spec)
+
+
+@pytest.mark.parametrize("spec", ["{count: 128}", "{count: 16, split: 64}", "{count: 4}", "{selector: {model: A}}"])
+def test_good_claim_parameters_are_taken(apply: Apply, spec: str) -> None:
+    assert "created" in apply("FakeClaimParameters", spec)
+
+
+@pytest.mark.parametrize(("spec", "count"), [("", 1), ("{}", 1), ("{count: 4}", 4)])
+def test_defaults_are_filled_in(apply: Apply, apiserver: ApiServer, namespace: str, spec: str, count: int) -> None:
+    apply("FakeClaimParameters", spec)
+    filled = apiserver.kubectl("get", "fcp/test", f"--namespace={namespace}", "--output=jsonpath={.spec}")
+    assert filled == f'{{"count":{count},"split":0}}'
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("", "spec: Required value"),
+        ("{}", "spec.deviceSelector: Required value"),
+        ("{deviceSelector: []}", "spec.deviceSelector in body should have at least 1 items"),
+        ("{deviceSelector: [{type: fake}]}", "spec.deviceSelector[0].name: Required value"),
+        ("{deviceSelector: [{type: fake, name: A, modle: B}]}", 'unknown field "spec.deviceSelector[0].modle"'),
+    ],
+)
+def test_bad_class_parameters_are_refused(apply: Apply, spec: str, message: str) -> None:
+    assert message in apply("DeviceClassParameters", spec)
+
+
+def test_go_drivers_state_of_a_node_is_taken_as_it_is(crds: None, apiserver: ApiServer, namespace: str) -> None:
+    state = f"""
+apiVersion: nas.fake.resource.3-shake.com/v1alpha1
+kind: NodeAllocationState
+metadata: {{name: node-1, namespace: {namespace}}}
+spec:
+  allocatableDevice: [{{fake: {{uuid: FAKE-1, name: LATEST-FAKE-MODEL}}}}]
+  allocatedClaims: {{uid-1: {{fake: {{devices: [{{uuid: FAKE-1, split: 1000}}]}}}}, uid-2: {{fake: {{}}}}}}
+  preparedDevices: {{uid-1: {{fake: {{devices: [{{uuid: FAKE-2, parentUUID: FAKE-1}}]}}}}}}
+status: Ready
+"""
+    apiserver.kubectl("create", "--filename=-", stdin=state)
+    described = apiserver.kubectl("describe", f"--namespace={namespace}", "nas/node-1")
+    for heading in ("Allocatable Device:", "Allocated Claims:", "Prepared Devices:", "Parent UUID:", "Split:", "Uuid:"):
+        assert heading in described
+    columns = apiserver.kubectl("get", f"--namespace={namespace}", "nas").splitlines()
+    assert columns[0].split() == ["NAME", "STATUS", "AGE"]
+    assert columns[1].split()[:2] == ["node-1", "Ready"]
