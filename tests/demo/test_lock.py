@@ -13,14 +13,15 @@ PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 RUN_TIME = PYPROJECT["project"]["dependencies"]
 
 
+ENTRY = re.compile(
+    r"^([a-z0-9.\[\]_-]+)==(\S+)(?: ;[^\\\n]*)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
+)
+
+
 def locked(name: str) -> dict[str, str]:
     """Version by package; fails on an entry without a hash."""
     text = (PROJECT / name).read_text()
-    entries = re.findall(
-        r"^([a-z0-9.\[\]_-]+)==(\S+)(?: ;[^\\\n]*)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)",
-        text,
-        re.MULTILINE,
-    )
+    entries = ENTRY.findall(text)
     assert len(entries) == len(re.findall(r"^[a-z0-9]", text, re.MULTILINE))
     return {canonicalize_name(package): version for package, version, _ in entries}
 
