@@ -315,7 +315,7 @@ class _Logging(Settings):
     verbosity: Annotated[int, Flag(LOGGING, "LEVEL", reference="V", name="v", short="v", in_chart=False)] = Field(
         default=0, ge=0
     )
-    """How much is logged: 0 to 3 tell changes of state and problems, 4 and more each step."""
+    """How much is logged: up to 3 changes of state and problems, from 4 each step, from 6 each request, from 8 all."""
 
 
 class _Cluster(_Logging):
@@ -339,7 +339,7 @@ class _Server(_Cluster):
     kube_api_burst: Annotated[int, Flag(CLUSTER, "N", reference="KUBE_API_BURST")] = Field(
         default=0, ge=0, le=1_000_000
     )
-    """Most calls at once before --kube-api-qps holds. 0 allows as many as one second may have."""
+    """Most calls at once before --kube-api-qps holds. 0 counts as 1."""
     http_endpoint: Annotated[
         Listen, Flag(HTTP, "HOST:PORT", reference="HTTP_ENDPOINT", unset="no HTTP server", in_chart=False)
     ] = None

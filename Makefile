@@ -1,0 +1,93 @@
+# Everything that people and CI run here. `make` alone, or `make help`, lists it.
+
+PYTHON ?= python3
+HELM ?= helm
+IMAGE ?= fake-dra-driver:v0.1.0
+KIND_CLUSTER_NAME ?= fake-dra-driver-cluster
+NAMESPACE ?= fake-system
+PYTEST_FLAGS ?=
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# Made once everything is installed, so that it is installed again only when a lock file changes.
+INSTALLED := .venv/.installed
+RELEASE := fake-dra-driver
+CHART := deployments/helm/fake-dra-driver
+CONTEXT := kind-$(KIND_CLUSTER_NAME)
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables: PYTHON=$(PYTHON) HELM=$(HELM) IMAGE=$(IMAGE) KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME)"
+	@echo "           NAMESPACE=$(NAMESPACE) PYTEST_FLAGS KUBEBUILDER_ASSETS"
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv, from the lock file and checked by hashes
+
+$(INSTALLED): requirements-dev.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: generate
+generate: $(INSTALLED) ## Write all generated files: CRDs, chart, reference, gRPC stubs
+	$(BIN)/fake-dra-driver generate
+	hack/generate-pb.sh
+
+.PHONY: check
+check: $(INSTALLED) ## Check format, lint, types, architecture, generated files and scripts
+	HELM=$(HELM) hack/check.sh
+
+.PHONY: test
+test: $(INSTALLED) ## Run unit and integration tests; with KUBEBUILDER_ASSETS also those on a real API server
+	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios
+
+.PHONY: test-kube
+test-kube: $(INSTALLED) ## Run only the tests on a real API server, the one in KUBEBUILDER_ASSETS
+	@: $${KUBEBUILDER_ASSETS:?name the folder with etcd, kube-apiserver and kubectl}
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios -m apiserver
+
+.PHONY: image
+image: ## Build the image
+	IMAGE=$(IMAGE) hack/build-image.sh
+
+.PHONY: deploy
+deploy: ## Make a kind cluster if there is none, build and load the image, install the chart
+	@kind get clusters 2>/dev/null | grep -Fqx -- $(KIND_CLUSTER_NAME) || \
+		KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) demo/create-cluster.sh
+	DRIVER_IMAGE=$(IMAGE) KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) demo/build-driver.sh
+	kubectl --context=$(CONTEXT) apply --server-side --force-conflicts --filename=crds
+	@# The annotation makes new pods when the image has changed under the same tag.
+	image=$(IMAGE); id=$$(docker images --quiet --no-trunc -- $(IMAGE)); \
+	$(HELM) upgrade -i --wait --timeout=3m --kube-context=$(CONTEXT) --create-namespace --namespace=$(NAMESPACE) \
+		--set=image.repository=$${image%:*} --set=image.tag=$${image##*:} \
+		--set=controller.podAnnotations.image-id=$$id --set=kubeletPlugin.podAnnotations.image-id=$$id \
+		$(RELEASE) $(CHART)
+	kubectl --context=$(CONTEXT) get pods --namespace=$(NAMESPACE)
+
+.PHONY: undeploy
+undeploy: ## Take the driver out of the kind cluster; CRDs and their objects stay, as Helm does it
+	$(HELM) uninstall --wait --ignore-not-found --kube-context=$(CONTEXT) --namespace=$(NAMESPACE) $(RELEASE)
+
+.PHONY: e2e
+e2e: $(INSTALLED) ## Run the quickstart and the kills on the cluster of the kubeconfig, where the driver is installed
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/e2e
+
+.PHONY: scenarios
+scenarios: $(INSTALLED) ## Run what goes beyond the quickstart; needs a cluster in which nodes without kubelet stay ready
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/scenarios
+
+.PHONY: lock
+lock: ## Write the lock files from pyproject.toml; needs uv
+	hack/lock.sh
+
+.PHONY: clean
+clean: ## Remove .venv, caches and builds
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache ./*.egg-info

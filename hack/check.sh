@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# check.sh: everything that can be said about the sources without running them. All of it is tried, then it fails if
+# anything failed. `make check` runs it with the tools of .venv; shellcheck and helm are used where they are installed.
+#
+# HELM   the helm to use (default: helm)
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+PATH="${PWD}/.venv/bin:${PATH}"
+helm=${HELM:-helm}
+failed=()
+
+step() { # step TITLE COMMAND...
+  printf '=== %s\n' "$1"
+  "${@:2}" || failed+=("$1")
+}
+
+# Every shell script of the tree, whatever its name.
+scripts() {
+  git ls-files --cached --others --exclude-standard | while read -r file; do
+    if [ -f "${file}" ] && head -n 1 "${file}" | grep -q -E '^#!.*\b(ba)?sh\b|^# .*To be sourced'; then
+      printf '%s\n' "${file}"
+    fi
+  done
+}
+
+step "format" ruff format --check .
+step "lint" ruff check .
+step "types" mypy
+step "architecture" lint-imports
+step "generated files" fake-dra-driver generate --check
+step "gRPC stubs" hack/generate-pb.sh --check
+if command -v shellcheck >/dev/null; then
+  mapfile -t files < <(scripts)
+  step "shell scripts" shellcheck --external-sources "${files[@]}"
+else
+  echo "=== SHELL SCRIPTS NOT CHECKED: THERE IS NO SHELLCHECK"
+fi
+if command -v "${helm}" >/dev/null; then
+  step "chart" "${helm}" lint --quiet --strict --namespace fake-system deployments/helm/fake-dra-driver
+else
+  echo "=== CHART NOT CHECKED: THERE IS NO HELM"
+fi
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'FAILED: %s\n' "${failed[@]}"
+  exit 1
+fi
+echo "all checks passed"
