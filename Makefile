@@ -38,7 +38,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 
 .PHONY: generate
 generate: $(INSTALLED) ## Write all generated files: CRDs, chart, reference, gRPC stubs
-	$(BIN)/fake-dra-driver generate
+	$(BIN)/python -m fake_dra_driver generate
 	hack/generate-pb.sh
 
 .PHONY: check

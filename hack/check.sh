@@ -27,7 +27,7 @@ step "format" ruff format --check .
 step "lint" ruff check .
 step "types" mypy
 step "architecture" lint-imports
-step "generated files" fake-dra-driver generate --check
+step "generated files" python -m fake_dra_driver generate --check
 step "gRPC stubs" hack/generate-pb.sh --check
 if command -v shellcheck >/dev/null; then
   mapfile -t files < <(scripts)
