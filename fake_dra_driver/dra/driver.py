@@ -92,7 +92,9 @@ class ControllerDriver(Protocol[RequestT]):
         """What the claim asks for, from its parameters and those of its class. Raises ParametersError."""
         ...
 
-    def unsuitable_nodes(self, pending: Sequence[PendingClaim[RequestT]], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
+    def unsuitable_nodes(
+        self, pending: Sequence[PendingClaim[RequestT]], nodes: Sequence[str]
+    ) -> Mapping[str, Unsuitable]:
         """Those of ``nodes`` that cannot take all of the claims together, and why."""
         ...
 
@@ -100,17 +102,19 @@ class ControllerDriver(Protocol[RequestT]):
         """For an event: what the claims ask for, and what each of the unsuitable nodes has instead."""
         ...
 
+    def nodes(self) -> Sequence[str]:
+        """Every node that has devices of this driver."""
+        ...
+
     def choose_node(self, pending: PendingClaim[RequestT]) -> str | None:
         """A node for a claim in mode Immediate, or None when none has room."""
         ...
 
-    def hold(
-        self, pending: Sequence[PendingClaim[RequestT]], node: str
-    ) -> AbstractContextManager[Hold] | Unsuitable:
+    def hold(self, pending: Sequence[PendingClaim[RequestT]], node: str) -> AbstractContextManager[Hold] | Unsuitable:
         """Sets devices aside for all of the claims on ``node``, or says why that cannot be.
 
-        Devices that a claim has on record there are held again. The caller must have ruled out with ``outdated_records``
-        that such a record no longer fits the request.
+        Devices that a claim has on record there are held again. The caller has made sure with ``fits_record`` that such
+        a record is what the claim asks for.
         """
         ...
 

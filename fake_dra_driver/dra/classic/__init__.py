@@ -1,0 +1,15 @@
+"""The controller's side of classic DRA: ``resource.k8s.io/v1alpha2`` of Kubernetes 1.27 to 1.30 (KEP-3063).
+
+What k8s.io/dynamic-resource-allocation/controller is for Go drivers: the negotiation with the scheduler, the claim's
+finalizer and status, allocation and deallocation, for whatever ``dra.driver.ControllerDriver`` stands behind it.
+
+- ``claims``: the ResourceClaim reconciler: Immediate allocation, deallocation, claims whose node is gone, leftovers.
+- ``scheduling``: the PodSchedulingContext reconciler: unsuitable nodes, and allocation on the node that was selected.
+- ``classes``: the ResourceClass reconciler: tells people about parameters that cannot be used.
+- ``writer``: the few writes to a claim, in the one order that is safe.
+- ``podclaims``: which claim belongs to which entry of a pod.
+- ``setup``: which change of which object leads to which reconcile.
+
+The order of writes is finalizer, the driver's record, claim status; the undo goes claim first, record last (rules 2 and
+4, see ``writer``). A claim's writes are serialised by a lock on its UID; several are taken in the order of the UIDs.
+"""

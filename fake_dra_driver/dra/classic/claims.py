@@ -1,0 +1,164 @@
+"""The ResourceClaim reconciler: Immediate allocation, deallocation, claims whose node is gone, and leftovers of a stop.
+
+Claims that wait for their first consumer are allocated by ``scheduling``; here they only get a warning when their
+parameters cannot be used, and are freed of a record that no pod wants any more.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Generic, TypeVar
+
+from loguru import logger
+
+from fake_dra_driver.api.core import Pod
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic.writer import ClaimWriter
+from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.reconcile import Request, Result
+
+__all__ = ["PODS_BY_CLAIM", "ClaimCaches", "ResourceClaimReconciler"]
+
+RequestT = TypeVar("RequestT")
+
+PODS_BY_CLAIM: Final = "claim"
+"""Index of the pod cache: the keys of the claims that a pod uses."""
+MISSING_PARAMETERS_GRACE_SECONDS: Final = 2.0
+"""How old a claim must be before somebody is warned that its parameters do not exist.
+
+``kubectl apply`` of one file creates claim and parameters a moment apart, and caches fill in any order. The claim
+itself does not wait for this: it goes on the moment the parameters are seen.
+"""
+REASON_PARAMETERS: Final = "InvalidParameters"
+REASON_MISSING_PARAMETERS: Final = "ParametersNotFound"
+REASON_SHORTAGE: Final = "InsufficientDevices"
+
+log = logger.bind(component="claims")
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCaches:
+    """Everything that a pass reads."""
+
+    claims: Informer[ResourceClaim]
+    classes: Informer[ResourceClass]
+    pods: Informer[Pod]
+    contexts: Informer[PodSchedulingContext]
+
+
+class ResourceClaimReconciler(Generic[RequestT]):
+    """Reconciles one ResourceClaim.
+
+    Args:
+        now: the wall clock, for the age of a claim.
+    """
+
+    def __init__(
+        self,
+        driver: ControllerDriver[RequestT],
+        writer: ClaimWriter,
+        caches: ClaimCaches,
+        events: EventRecorder,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._driver = driver
+        self._writer = writer
+        self._caches = caches
+        self._events = events
+        self._now = now
+
+    async def reconcile(self, request: Request) -> Result:
+        """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
+        claim = self._caches.claims.get(request)
+        if claim is None:
+            return Result()
+        async with self._writer.lock([claim.uid]):
+            claim = self._caches.claims.get(request)
+            return Result() if claim is None else await self._reconcile(claim)
+
+    async def _reconcile(self, claim: ResourceClaim) -> Result:
+        ours = claim.status.driver_name == self._driver.name
+        protected = self._driver.finalizer in claim.metadata.finalizers
+        if claim.status.allocation is not None and not ours:
+            return Result()  # another driver's, also when a class of ours has the name of its class by now
+        if claim.is_deleting or claim.status.deallocation_requested:
+            if not claim.status.reserved_for and (ours or protected or self._driver.recorded_nodes(claim.uid)):
+                await self._writer.release(claim)
+                log.info("claim released", claim=str(claim.key), claim_uid=claim.uid)
+            return Result()
+        if claim.status.allocation is not None:
+            await self._settle_allocated(claim, self._driver.node_of(claim.status.allocation))
+            return Result()
+        return await self._settle_unallocated(claim)
+
+    async def _settle_allocated(self, claim: ResourceClaim, node: str | None) -> None:
+        if node is None:
+            return
+        if not claim.status.reserved_for and await self._driver.is_gone(node):
+            # Nobody can use it there any more. The API takes an allocation away only once nothing reserves the claim.
+            log.info("claim released from a node that is gone", claim=str(claim.key), claim_uid=claim.uid, node=node)
+            await self._writer.release(claim)
+        else:
+            await self._writer.forget_elsewhere(claim, node)
+
+    async def _settle_unallocated(self, claim: ResourceClaim) -> Result:
+        resource_class = self._caches.classes.get(NamespacedName("", claim.spec.resource_class_name))
+        ours = resource_class is not None and resource_class.driver_name == self._driver.name
+        immediate = claim.spec.allocation_mode == "Immediate"
+        recorded = self._driver.recorded_nodes(claim.uid)
+        if recorded and not (ours and immediate) and not any(self._is_wanted(claim, node) for node in recorded):
+            log.info("claim has a record that no pod wants", claim=str(claim.key), claim_uid=claim.uid)
+            await self._writer.release(claim)
+            return Result()
+        if resource_class is None or not ours:
+            return Result()
+        try:
+            pending = PendingClaim(claim, self._driver.request_of(claim, resource_class))
+        except ParametersError as error:
+            return self._warn(claim, error)
+        if immediate:
+            await self._allocate(pending)
+        return Result()
+
+    def _is_wanted(self, claim: ResourceClaim, node: str) -> bool:
+        """Whether a pod that uses the claim has the node selected: ``scheduling`` is about to use the record."""
+        contexts = (
+            self._caches.contexts.get(pod.key) for pod in self._caches.pods.by_index(PODS_BY_CLAIM, str(claim.key))
+        )
+        return any(context is not None and context.spec.selected_node == node for context in contexts)
+
+    def _warn(self, claim: ResourceClaim, error: ParametersError) -> Result:
+        created = claim.metadata.creation_timestamp
+        if error.missing and created is not None:
+            wait = MISSING_PARAMETERS_GRACE_SECONDS - (self._now() - created).total_seconds()
+            if wait > 0:
+                return Result(requeue_after=wait)
+        reason = REASON_MISSING_PARAMETERS if error.missing else REASON_PARAMETERS
+        self._events.event(claim, "Warning", reason, str(error))
+        return Result()
+
+    async def _allocate(self, pending: PendingClaim[RequestT]) -> None:
+        """Allocates a claim in mode Immediate. A claim that fits nowhere waits for a node that gains room."""
+        claim = pending.claim
+        recorded = self._driver.recorded_nodes(claim.uid)
+        if len(recorded) > 1 or not all(self._driver.fits_record(pending, node) for node in recorded):
+            await self._writer.release(claim)
+            return  # the release changed the claim, which leads back here
+        node = self._driver.choose_node(pending)
+        hold = Unsuitable("") if node is None else self._driver.hold([pending], node)
+        if node is None or isinstance(hold, Unsuitable):
+            if recorded:
+                await self._writer.release(claim)
+            message = self._driver.describe_shortage(
+                [pending], self._driver.unsuitable_nodes([pending], self._driver.nodes())
+            )
+            self._events.event(claim, "Warning", REASON_SHORTAGE, message)
+            return
+        with hold as held:
+            protected = await self._writer.add_finalizer(claim)
+            allocations = await held.record()
+        await self._writer.allocate(protected, allocations[claim.uid], None)
+        log.info("claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node)

@@ -1,0 +1,237 @@
+"""The PodSchedulingContext reconciler: negotiates a node with the scheduler, and allocates on the one it selected.
+
+With one claim that waits, the scheduler selects a node at once; with several it waits until every claim has an answer
+in ``status.resourceClaims``. The status is written only when a node has to be ruled out or an answer is waited for: the
+common case of one claim that fits costs no write here.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from loguru import logger
+
+from fake_dra_driver.api.core import Pod, PodResourceClaim
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import (
+    MAX_NODES_PER_SCHEDULING_CONTEXT,
+    ConsumerReference,
+    PodSchedulingContext,
+    ResourceClaim,
+    ResourceClaimSchedulingStatus,
+    ResourceClass,
+)
+from fake_dra_driver.dra.classic.podclaims import claim_key, is_made_for
+from fake_dra_driver.dra.classic.writer import ClaimWriter
+from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.reconcile import Request, Result
+
+__all__ = ["PodSchedulingContextReconciler", "SchedulingCaches", "SchedulingClient"]
+
+RequestT = TypeVar("RequestT")
+
+REASON_SHORTAGE: Final = "InsufficientDevices"
+"""Event reason: no node that the scheduler offered has what a pod's claims ask for."""
+
+log = logger.bind(component="scheduling")
+
+
+class SchedulingClient(Protocol):
+    """What is needed of ``runtime.client.Client`` beside the claim's writes."""
+
+    async def merge_patch(
+        self,
+        kind: type[PodSchedulingContext],
+        key: NamespacedName,
+        patch: Mapping[str, Any],
+        *,
+        subresource: str | None = None,
+    ) -> PodSchedulingContext:
+        """Applies a merge patch (RFC 7386)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulingCaches:
+    """Everything that a pass reads."""
+
+    contexts: Informer[PodSchedulingContext]
+    pods: Informer[Pod]
+    claims: Informer[ResourceClaim]
+    classes: Informer[ResourceClass]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting(Generic[RequestT]):
+    """A pod's claims that wait for this driver."""
+
+    names: tuple[str, ...] = ()
+    """Of the entries in the pod's spec, in the order of ``claims``."""
+    claims: tuple[PendingClaim[RequestT], ...] = ()
+    blocked: bool = False
+    """Whether another claim of the pod cannot be judged yet, since its parameters cannot be used."""
+
+
+class PodSchedulingContextReconciler(Generic[RequestT]):
+    """Reconciles one PodSchedulingContext, which has the name of its pod."""
+
+    def __init__(
+        self,
+        driver: ControllerDriver[RequestT],
+        writer: ClaimWriter,
+        caches: SchedulingCaches,
+        client: SchedulingClient,
+        events: EventRecorder,
+    ) -> None:
+        self._driver = driver
+        self._writer = writer
+        self._caches = caches
+        self._client = client
+        self._events = events
+
+    async def reconcile(self, request: Request) -> Result:
+        """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
+        context = self._caches.contexts.get(request)
+        if context is None or context.is_deleting:
+            return Result()
+        selected, potential = context.spec.selected_node, context.spec.potential_nodes
+        pod = self._caches.pods.get(request)
+        if not (selected or potential) or pod is None or pod.is_deleting or not _belongs_to(context, pod):
+            return Result()
+        waiting = self._waiting_claims(pod)
+        if not waiting.claims or waiting.blocked:
+            return Result()
+        nodes = sorted({*potential, *([selected] if selected else [])})
+        unsuitable = dict(self._driver.unsuitable_nodes(waiting.claims, nodes))
+        if selected and selected not in unsuitable:
+            refusal = await self._allocate(pod, waiting.claims, selected)
+            if refusal is None:
+                return Result()
+            unsuitable[selected] = refusal
+        await self._answer(context, pod, waiting, unsuitable)
+        return Result()
+
+    def _waiting_claims(self, pod: Pod) -> _Waiting[RequestT]:
+        """What the pod still waits for. Whatever is missing in the caches comes with an event that leads back here."""
+        names: list[str] = []
+        claims: list[PendingClaim[RequestT]] = []
+        blocked = False
+        for entry in pod.spec.resource_claims:
+            claim = self._unallocated(pod, entry)
+            resource_class = None if claim is None else self._caches.classes.get(_class_key(claim))
+            if claim is None or resource_class is None or resource_class.driver_name != self._driver.name:
+                continue
+            try:
+                claims.append(PendingClaim(claim, self._driver.request_of(claim, resource_class)))
+            except ParametersError as error:
+                log.debug("claim cannot be judged yet", claim=str(claim.key), why=str(error))
+                blocked = True
+            else:
+                names.append(entry.name)
+        return _Waiting(tuple(names), tuple(claims), blocked)
+
+    def _unallocated(self, pod: Pod, entry: PodResourceClaim) -> ResourceClaim | None:
+        key = claim_key(pod, entry)
+        claim = None if key is None else self._caches.claims.get(key)
+        if claim is None or (entry.source.resource_claim_name is None and not is_made_for(claim, pod)):
+            return None
+        waits = (
+            claim.status.allocation is None
+            and not claim.is_deleting
+            and not claim.status.deallocation_requested
+            and claim.spec.allocation_mode == "WaitForFirstConsumer"
+        )
+        return claim if waits else None
+
+    async def _allocate(self, pod: Pod, pending: Sequence[PendingClaim[RequestT]], node: str) -> Unsuitable | None:
+        """Allocates all of the claims on the node, or says why the node cannot take them after all."""
+        async with self._writer.lock(claim.claim.uid for claim in pending):
+            if any(self._has_changed(claim.claim) for claim in pending):
+                # Another pass wrote to a claim while this one waited for the lock: its change leads back here.
+                return None
+            for claim in pending:
+                elsewhere = [other for other in self._driver.recorded_nodes(claim.claim.uid) if other != node]
+                if elsewhere or not self._driver.fits_record(claim, node):
+                    log.info("claim has an outdated record", claim=str(claim.claim.key), claim_uid=claim.claim.uid)
+                    await self._writer.release(claim.claim)
+                    return None  # the release changed the claim, which leads back here
+            hold = self._driver.hold(pending, node)
+            if isinstance(hold, Unsuitable):
+                return hold
+            with hold as held:
+                protected = await _all(self._writer.add_finalizer(claim.claim) for claim in pending)
+                allocations = await held.record()
+            consumer = ConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.uid)
+            await _all(self._writer.allocate(claim, allocations[claim.uid], consumer) for claim in protected)
+        for written in protected:
+            log.info("claim allocated", claim=str(written.key), claim_uid=written.uid, node=node, pod=str(pod.key))
+        return None
+
+    def _has_changed(self, claim: ResourceClaim) -> bool:
+        now = self._caches.claims.get(claim.key)
+        return now is None or now.metadata.resource_version != claim.metadata.resource_version
+
+    async def _answer(
+        self,
+        context: PodSchedulingContext,
+        pod: Pod,
+        waiting: _Waiting[RequestT],
+        unsuitable: Mapping[str, Unsuitable],
+    ) -> None:
+        """Writes ``status.resourceClaims`` where it says something new; entries of other drivers stay as they are."""
+        nodes = _shortened(sorted(unsuitable), context.spec.selected_node)
+        answers = {name: ResourceClaimSchedulingStatus(name=name, unsuitable_nodes=nodes) for name in waiting.names}
+        there = {entry.name: entry for entry in context.status.resource_claims}
+        if all(there[name].unsuitable_nodes == nodes if name in there else not nodes for name in answers) and (
+            len(pod.spec.resource_claims) == 1 or answers.keys() <= there.keys()
+        ):
+            return
+        wanted = [answers.pop(name, entry) for name, entry in there.items()] + list(answers.values())
+        await self._client.merge_patch(
+            PodSchedulingContext,
+            context.key,
+            {
+                "metadata": {"uid": context.uid, "resourceVersion": context.metadata.resource_version},
+                "status": {"resourceClaims": [entry.to_wire() for entry in wanted]},
+            },
+            subresource="status",
+        )
+        log.debug("answered the scheduler", unsuitable_nodes=len(nodes))
+        if context.spec.potential_nodes and unsuitable.keys() >= set(context.spec.potential_nodes):
+            message = self._driver.describe_shortage(waiting.claims, unsuitable)
+            self._events.event(pod, "Warning", REASON_SHORTAGE, message)
+            for claim in waiting.claims:
+                self._events.event(claim.claim, "Warning", REASON_SHORTAGE, message)
+
+
+def _belongs_to(context: PodSchedulingContext, pod: Pod) -> bool:
+    return any(owner.uid == pod.uid and owner.controller for owner in context.metadata.owner_references)
+
+
+def _class_key(claim: ResourceClaim) -> NamespacedName:
+    return NamespacedName("", claim.spec.resource_class_name)
+
+
+def _shortened(nodes: Sequence[str], selected: str) -> tuple[str, ...]:
+    """At most as many nodes as the API takes; the selected one is the last to be left out."""
+    if len(nodes) <= MAX_NODES_PER_SCHEDULING_CONTEXT:
+        return tuple(nodes)
+    kept = list(nodes[:MAX_NODES_PER_SCHEDULING_CONTEXT])
+    if selected in nodes and selected not in kept:
+        kept[-1] = selected
+    return tuple(kept)
+
+
+_T = TypeVar("_T")
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """The results of all calls, which run concurrently; the first error is raised once every call has ended."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]

@@ -1,0 +1,303 @@
+"""The ledger: which claim holds which devices, in ``spec.allocatedClaims`` of each node's NodeAllocationState.
+
+A device is never given to two claims, also with two controllers alive at once and caches that lag. Of the five rules
+that see to it, this module keeps those about the ledger's own writes:
+
+1. Each write is a compare-and-swap, by a JSON patch with ``test`` operations, on a revision that it also raises (an
+   annotation) and on the value of ``allocatedClaims`` (a writer that does not know the revision may have been there).
+   The value alone would not do: it can come back to what it was.
+3. An entry that is there already is written again, so that the revision is raised, before anybody relies on it.
+5. A removal names a mark that was made before the claim was fenced. The mark is void once anybody else has changed the
+   ledger; this process's own writes do not count.
+
+Rules 2 (finalizer, ledger, claim status, in that order) and 4 (fence before removal) are kept by ``dra.classic``.
+
+Writes are group commits: all claims that wait for a node while a write to it is in flight share the next one. There is
+no background task: whoever gets the node's lock first writes for everybody.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from loguru import logger
+
+from fake_dra_driver.api.fake import (
+    LEDGER_REVISION_ANNOTATION,
+    AllocatedDevices,
+    NodeAllocationState,
+)
+from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, RetryError
+
+__all__ = ["Ledger", "LedgerChangedError", "LedgerClient"]
+
+MAX_WRITES_PER_BATCH: Final = 4
+"""How often a batch is tried when others keep changing the ledger in between; after that its callers start again."""
+
+log = logger.bind(component="ledger")
+
+
+class LedgerChangedError(RetryError):
+    """Somebody else changed the ledger of this node in between: look again, and start again."""
+
+
+class LedgerClient(Protocol):
+    """What the ledger needs of ``runtime.client.Client``."""
+
+    async def get(self, kind: type[NodeAllocationState], key: NamespacedName) -> NodeAllocationState:
+        """Reads the object from the API server."""
+        ...
+
+    async def json_patch(
+        self, kind: type[NodeAllocationState], key: NamespacedName, operations: Sequence[Mapping[str, Any]]
+    ) -> NodeAllocationState:
+        """Applies a JSON patch (RFC 6902) as a whole or not at all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a compare-and-swap compares."""
+
+    uid: str
+    revision: str | None
+    claims: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, nas: NodeAllocationState) -> "_State":
+        claims = {uid: entry.to_wire() for uid, entry in nas.spec.allocated_claims.items()}
+        return cls(nas.uid, nas.metadata.annotations.get(LEDGER_REVISION_ANNOTATION), claims)
+
+
+@dataclass(slots=True, eq=False)
+class _Change:
+    """One caller's part of a batch, made as a whole or not at all. An entry of None takes the claim's entry out."""
+
+    entries: Mapping[UID, AllocatedDevices | None]
+    mark: int | None = None
+    outcome: Exception | None = None
+    done: bool = False
+
+    def finish(self, error: Exception | None = None) -> None:
+        self.outcome, self.done = error, True
+
+
+@dataclass(slots=True)
+class _Node:
+    """The ledger of one node."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    waiting: list[_Change] = field(default_factory=list)
+    foreign_changes: int = 0
+    """How many changes by others were seen; a mark is a value of this."""
+    known: _State | None = None
+    """The state that was last seen or written here. Between two own writes nobody else wrote when it is still this."""
+
+    def see(self, state: _State) -> None:
+        if state != self.known:
+            self.foreign_changes += 1
+            self.known = state
+
+
+class Ledger:
+    """Reads and writes the ledgers of all nodes. Safe to use concurrently; one instance in a process.
+
+    Args:
+        client: for the writes.
+        states: the NodeAllocationState cache; it must see this client's own writes at once (``runtime.cache``).
+        namespace: the driver's namespace, in which the NodeAllocationState objects are.
+    """
+
+    def __init__(self, client: LedgerClient, states: Informer[NodeAllocationState], namespace: str) -> None:
+        self._client = client
+        self._states = states
+        self._namespace = namespace
+        self._nodes: dict[str, _Node] = {}
+        states.add_index("claim", lambda nas: nas.spec.allocated_claims)
+
+    def state(self, node: str) -> NodeAllocationState | None:
+        """The node's object as the cache has it. Raises InvalidObjectError when it cannot be read."""
+        return self._states.get(NamespacedName(self._namespace, node))
+
+    def states(self) -> Sequence[NodeAllocationState]:
+        """The objects of all nodes, by name."""
+        return self._states.list(self._namespace)
+
+    def nodes_of(self, uid: UID) -> Sequence[str]:
+        """The nodes whose ledger has an entry for the claim: more than one only after a stop at a bad moment."""
+        return [nas.metadata.name for nas in self._states.by_index("claim", uid)]
+
+    def mark(self, node: str) -> int:
+        """What a removal has to name: make it before the claim is fenced.
+
+        While a write is in flight the cache may already show its result, which must not be taken for a foreign change;
+        the mark is then older than it could be, which can only make a removal start again.
+        """
+        ledger = self._node(node)
+        if not ledger.lock.locked() and (nas := self.state(node)) is not None:
+            ledger.see(_State.of(nas))
+        return ledger.foreign_changes
+
+    async def put(self, node: str, entries: Mapping[UID, AllocatedDevices]) -> None:
+        """Writes down that these claims hold these devices. Returns when that is durable; all entries or none.
+
+        An entry that is there with the same devices is written again, which raises the revision. Replacing it by other
+        devices is refused: the old ones would become free without a fence.
+
+        Raises:
+            LedgerChangedError: one of the devices is no longer free, or others kept changing the ledger.
+            ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
+        """
+        await self._commit(node, _Change(entries))
+
+    async def remove(self, node: str, uid: UID, mark: int | None) -> None:
+        """Takes the claim's entry out, where there is one. ``mark`` is None only for a claim that no longer exists.
+
+        Raises:
+            LedgerChangedError: the mark is void.
+            ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
+        """
+        await self._commit(node, _Change({uid: None}, mark))
+
+    def _node(self, node: str) -> _Node:
+        return self._nodes.setdefault(node, _Node())
+
+    async def _commit(self, node: str, change: _Change) -> None:
+        ledger = self._node(node)
+        ledger.waiting.append(change)
+        try:
+            async with ledger.lock:
+                if not change.done:
+                    await asyncio.sleep(0)  # lets those join who are ready at this very moment
+                    batch, ledger.waiting = ledger.waiting, []
+                    await self._write(node, ledger, batch)
+        finally:
+            if change in ledger.waiting:  # cancelled before its turn
+                ledger.waiting.remove(change)
+        if change.outcome is not None:
+            raise change.outcome
+
+    async def _write(self, node: str, ledger: _Node, batch: Sequence[_Change]) -> None:
+        """Writes a batch; every change in it is finished when this returns or raises."""
+        key = NamespacedName(self._namespace, node)
+        try:
+            for _ in range(MAX_WRITES_PER_BATCH):
+                nas = self.state(node)
+                if nas is None:
+                    return _finish_without_ledger(key, batch)
+                state = _State.of(nas)
+                ledger.see(state)
+                wanted = _apply(node, state.claims, [c for c in batch if not c.done], ledger.foreign_changes)
+                if wanted is None:
+                    return None
+                try:
+                    written = await self._client.json_patch(NodeAllocationState, key, _operations(nas, state, wanted))
+                except PatchTestFailedError:
+                    log.debug("ledger changed under a write", node=node)
+                    ledger.known = None
+                    self._states.observe((await self._client.get(NodeAllocationState, key)).to_wire())
+                    continue
+                ledger.known = _State.of(written)
+                for change in batch:
+                    if not change.done:
+                        change.finish()
+                return None
+            raise LedgerChangedError(f"the ledger of node {node} changed {MAX_WRITES_PER_BATCH} times during one write")
+        except NotFoundError:
+            _finish_without_ledger(key, batch)
+        except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, each of which raises it
+            _fail(batch, error)
+        except BaseException:
+            # The caller that writes for the others is being cancelled; whether the write took place is unknown.
+            _fail(batch, LedgerChangedError(f"a write to the ledger of node {node} was cut short"))
+            raise
+
+
+def _fail(batch: Sequence[_Change], error: Exception) -> None:
+    for change in batch:
+        if not change.done:
+            change.finish(error)
+
+
+def _finish_without_ledger(key: NamespacedName, batch: Sequence[_Change]) -> None:
+    """The node's object is gone, and every entry with it: removals are done, entries cannot be made."""
+    for change in batch:
+        if not change.done and not any(change.entries.values()):
+            change.finish()
+    _fail(batch, LedgerChangedError(f"there is no NodeAllocationState {key}: is the node's kubelet plugin running?"))
+
+
+def _apply(
+    node: str, claims: Mapping[str, Any], changes: Sequence[_Change], foreign_changes: int
+) -> Mapping[str, Any] | None:
+    """The ledger with the changes made; one that cannot be made is finished with its error. None: nothing to write."""
+    wanted = dict(claims)
+    dirty = False
+    for change in changes:
+        trial = dict(wanted)
+        try:
+            for uid, entry in change.entries.items():
+                if entry is not None:
+                    _put(node, trial, uid, entry.to_wire())
+                elif trial.pop(uid, None) is not None and change.mark not in (None, foreign_changes):
+                    raise LedgerChangedError(f"the ledger of node {node} was changed by another writer")
+        except LedgerChangedError as error:
+            change.finish(error)
+            continue
+        if trial == wanted and not any(change.entries.values()):
+            change.finish()
+            continue
+        wanted, dirty = trial, True
+    return wanted if dirty else None
+
+
+def _put(node: str, claims: dict[str, Any], uid: UID, entry: Mapping[str, Any]) -> None:
+    wanted = _uuids(entry)
+    if uid in claims and _uuids(claims[uid]) != wanted:
+        raise LedgerChangedError(f"claim {uid} holds other devices on node {node} by now")
+    taken = {uuid for other, held in claims.items() if other != uid for uuid in _uuids(held)}
+    if taken.intersection(wanted):
+        raise LedgerChangedError(f"devices on node {node} were given to another claim in between")
+    claims[uid] = entry
+
+
+def _uuids(entry: Mapping[str, Any]) -> Sequence[str]:
+    return [device.get("uuid", "") for device in (entry.get("fake") or {}).get("devices") or ()]
+
+
+def _operations(nas: NodeAllocationState, state: _State, wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The compare-and-swap as a JSON patch. A ``test`` for null holds on a field that is absent."""
+    annotation = "/metadata/annotations/" + LEDGER_REVISION_ANNOTATION.replace("~", "~0").replace("/", "~1")
+    revision = str(_number(state.revision) + 1)
+    operations: list[Mapping[str, Any]] = [{"op": "test", "path": "/metadata/uid", "value": state.uid}]
+    if nas.metadata.annotations:
+        operations += [
+            {"op": "test", "path": annotation, "value": state.revision},
+            {"op": "add", "path": annotation, "value": revision},
+        ]
+    else:
+        operations += [
+            {"op": "test", "path": "/metadata/annotations", "value": None},
+            {"op": "add", "path": "/metadata/annotations", "value": {LEDGER_REVISION_ANNOTATION: revision}},
+        ]
+    path = "/spec/allocatedClaims"
+    if "spec" not in nas.model_fields_set:
+        operations += [{"op": "test", "path": "/spec", "value": None}, {"op": "add", "path": "/spec", "value": {}}]
+    elif "allocated_claims" not in nas.spec.model_fields_set:
+        operations.append({"op": "test", "path": path, "value": None})
+    else:
+        operations.append({"op": "test", "path": path, "value": dict(state.claims)})
+    if wanted:
+        operations.append({"op": "add", "path": path, "value": dict(wanted)})
+    elif "allocated_claims" in nas.spec.model_fields_set:
+        operations.append({"op": "remove", "path": path})
+    return operations
+
+
+def _number(revision: str | None) -> int:
+    """A revision that somebody has edited into nonsense counts as 0: what matters is that the write changes it."""
+    return int(revision) if revision is not None and re.fullmatch("[0-9]{1,18}", revision) else 0

@@ -1,0 +1,229 @@
+"""The NodeAllocationState and parameters reconcilers: what a stop left behind in the ledger, and what people got wrong.
+
+What becomes of each half-state (the rest of the table is in ``dra.classic.claims``, which looks at the claim):
+
+- an entry whose claim is gone: taken out;
+- a claim that is allocated on the node and has no entry (a deallocation of the Go driver cut short, or an object made
+  anew): put back when its devices are free. When another claim holds them: an event on both, and nothing is changed
+  under a running pod.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from loguru import logger
+
+from fake_dra_driver.api.core import ObjectReference
+from fake_dra_driver.api.fake import (
+    DRIVER_NAME,
+    AllocatedDevice,
+    AllocatedDevices,
+    AllocatedFakes,
+    NodeAllocationState,
+)
+from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.dra.classic.setup import ClassicCaches
+from fake_dra_driver.dra.classic.writer import ClaimWriter
+from fake_dra_driver.driver.controller import node_of
+from fake_dra_driver.driver.handle import ClaimHandle
+from fake_dra_driver.driver.ledger import Ledger
+from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.client import ListResult
+from fake_dra_driver.runtime.errors import InvalidObjectError, NotFoundError
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.reconcile import Request, Result
+
+__all__ = ["NodeAllocationStateReconciler", "ParametersReconciler"]
+
+ObjectT = TypeVar("ObjectT", bound=KubeObject)
+
+REASON_DOUBLE: Final = "DevicesHeldByAnotherClaim"
+REASON_UNKNOWN: Final = "DevicesUnknown"
+REASON_PARAMETERS: Final = "InvalidParameters"
+
+log = logger.bind(component="ledger")
+
+
+class ClaimReader(Protocol):
+    """What is needed of ``runtime.client.Client``."""
+
+    async def get(self, kind: type[ResourceClaim], key: NamespacedName) -> ResourceClaim:
+        """Reads the claim from the API server."""
+        ...
+
+    async def list(self, kind: type[ResourceClaim]) -> ListResult[ResourceClaim]:
+        """Reads all claims from the API server."""
+        ...
+
+
+class NodeAllocationStateReconciler:
+    """Repairs the ledger of one node. In normal operation a pass finds nothing to do, and reads caches only."""
+
+    def __init__(
+        self, ledger: Ledger, caches: ClassicCaches, writer: ClaimWriter, client: ClaimReader, events: EventRecorder
+    ) -> None:
+        self._ledger = ledger
+        self._caches = caches
+        self._writer = writer
+        self._client = client
+        self._events = events
+        self._reported: set[tuple[UID, str]] = set()
+        """Claim and node of the conflicts that were reported, so that each is reported once by each process."""
+
+    async def reconcile(self, request: Request) -> Result:
+        """One pass. Raises what the API calls raise; a RetryError only means that the next pass knows more."""
+        nas = self._ledger.state(request.name)
+        if nas is not None:
+            await self._take_out_gone(nas)
+            await self._put_back_missing(nas)
+        return Result()
+
+    async def _take_out_gone(self, nas: NodeAllocationState) -> None:
+        node = nas.metadata.name
+        missing = [UID(uid) for uid in sorted(nas.spec.allocated_claims) if not self._is_known(UID(uid))]
+        if not missing:
+            return
+        mark = self._ledger.mark(node)
+        unseen = [uid for uid in missing if not self._caches.claims.was_deleted(uid)]
+        alive: set[UID] = set()
+        if unseen:
+            # The cache has never had them: they went while nobody looked, or they are newer than the cache.
+            listed = await self._client.list(ResourceClaim)
+            alive = {claim.uid for claim in listed.items}
+            alive.update(UID(str(refused.metadata.get("uid"))) for refused in listed.invalid)
+        for uid in missing:
+            if uid not in alive:
+                await self._take_out(node, uid, mark if uid in unseen else None)
+
+    async def _take_out(self, node: str, uid: UID, mark: int | None) -> None:
+        async with self._writer.lock([uid]):  # a release that is at work takes it out itself
+            if node in self._ledger.nodes_of(uid):
+                await self._ledger.remove(node, uid, mark)
+                log.info("entry of a claim that is gone taken out", node=node, claim_uid=uid)
+
+    def _is_known(self, uid: UID) -> bool:
+        try:
+            return self._caches.claims.by_uid(uid) is not None
+        except InvalidObjectError:
+            return True  # it is there, whatever it looks like
+
+    async def _put_back_missing(self, nas: NodeAllocationState) -> None:
+        node = nas.metadata.name
+        holders = {uuid: uid for uid, entry in nas.spec.allocated_claims.items() for uuid in _uuids(entry)}
+        for claim in self._caches.claims_on_node(node):
+            finishing = claim.is_deleting or claim.status.deallocation_requested
+            if claim.uid in nas.spec.allocated_claims or (finishing and not claim.status.reserved_for):
+                self._reported.discard((claim.uid, node))
+                continue
+            entry = _entry_of(claim, nas)
+            if entry is None:
+                self._report(
+                    claim,
+                    node,
+                    REASON_UNKNOWN,
+                    "is allocated on node {node}, and nothing says which devices it has there",
+                )
+            elif other := next((holders[uuid] for uuid in _uuids(entry) if uuid in holders), None):
+                self._report_double(claim, UID(other), node)
+            else:
+                await self._put_back(claim, node, entry)
+                holders.update(dict.fromkeys(_uuids(entry), claim.uid))
+
+    async def _put_back(self, claim: ResourceClaim, node: str, entry: AllocatedDevices) -> None:
+        async with self._writer.lock([claim.uid]):
+            try:
+                live = await self._client.get(ResourceClaim, claim.key)
+            except NotFoundError:
+                return
+            if live.uid != claim.uid or live.status.allocation is None or node_of(live.status.allocation) != node:
+                return  # the cache lags behind a deallocation
+            await self._ledger.put(node, {claim.uid: entry})
+        log.warning("entry of an allocated claim put back", node=node, claim=str(claim.key), claim_uid=claim.uid)
+
+    def _report_double(self, claim: ResourceClaim, other: UID, node: str) -> None:
+        holder = self._caches.claim_of(other)
+        name = f"claim {holder.key}" if holder is not None else f"the claim with UID {other}"
+        advice = "delete the pods of one of the two to have its devices chosen anew"
+        text = f"is allocated on node {{node}}, but {name} is on record for its devices: {advice}"
+        if self._report(claim, node, REASON_DOUBLE, text) and holder is not None:
+            self._events.event(
+                holder,
+                "Warning",
+                REASON_DOUBLE,
+                f"claim {claim.key} is allocated the same devices on node {node}: {advice}",
+            )
+
+    def _report(self, claim: ResourceClaim, node: str, reason: str, text: str) -> bool:
+        if (claim.uid, node) in self._reported:
+            return False
+        self._reported.add((claim.uid, node))
+        self._events.event(claim, "Warning", reason, f"claim {claim.key} " + text.format(node=node))
+        return True
+
+
+class ParametersReconciler(Generic[ObjectT]):
+    """Tells people about parameters that the API server let through and this driver cannot use.
+
+    Args:
+        objects: the cache of one kind of parameters.
+        check: what is wrong with an object that the model takes; None when nothing is.
+    """
+
+    def __init__(
+        self, objects: Informer[ObjectT], events: EventRecorder, check: Callable[[ObjectT], str | None]
+    ) -> None:
+        self._objects = objects
+        self._events = events
+        self._check = check
+
+    async def reconcile(self, request: Request) -> Result:
+        """One pass; answers from the cache alone."""
+        try:
+            parameters = self._objects.get(request)
+        except InvalidObjectError as error:
+            self._events.event(_reference(error), "Warning", REASON_PARAMETERS, "; ".join(error.problems))
+            return Result()
+        if parameters is not None and (problem := self._check(parameters)):
+            self._events.event(parameters, "Warning", REASON_PARAMETERS, problem)
+        return Result()
+
+
+def _reference(error: InvalidObjectError) -> ObjectReference:
+    metadata: Mapping[str, Any] = error.metadata
+    return ObjectReference(
+        api_version=error.kind.api_version,
+        kind=error.kind.kind,
+        namespace=error.key.namespace,
+        name=error.key.name,
+        uid=UID(str(metadata.get("uid", ""))),
+        resource_version=str(metadata.get("resourceVersion", "")),
+    )
+
+
+def _uuids(entry: AllocatedDevices) -> Sequence[str]:
+    return [device.uuid for device in entry.fake.devices] if entry.fake is not None else []
+
+
+def _entry_of(claim: ResourceClaim, nas: NodeAllocationState) -> AllocatedDevices | None:
+    """What a claim holds, as its allocation says; for one of the Go driver, which does not say, as the plugin says."""
+    devices: list[AllocatedDevice] = []
+    for handle in claim.status.allocation.resource_handles if claim.status.allocation is not None else ():
+        if handle.driver_name in ("", DRIVER_NAME) and handle.data:
+            try:
+                held = ClaimHandle.from_data(handle.data)
+            except ValueError:
+                return None
+            devices += [_device(device.uuid, device.split) for device in held.devices]
+    prepared = nas.spec.prepared_devices.get(claim.uid)
+    if not devices and prepared is not None and prepared.fake is not None:
+        split: dict[str, int] = {}
+        for part in prepared.fake.devices:
+            parent = part.parent_uuid or part.uuid
+            split[parent] = split.get(parent, 0) + (1 if part.parent_uuid else 0)
+        devices = [_device(uuid, children) for uuid, children in split.items()]
+    return AllocatedDevices(fake=AllocatedFakes(devices=tuple(devices))) if devices else None
+
+
+def _device(uuid: str, split: int) -> AllocatedDevice:
+    return AllocatedDevice(uuid=uuid, split=split) if split else AllocatedDevice(uuid=uuid)

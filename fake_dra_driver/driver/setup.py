@@ -1,0 +1,180 @@
+"""The controller's parts put together: classic DRA, the ledger's repair, and what claims depend on."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+from fake_dra_driver.api.core import Node
+from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic.setup import ClassicCaches, ClassicControllers
+from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason, devices_of, node_of
+from fake_dra_driver.driver.ledger import Ledger
+from fake_dra_driver.driver.reconcilers import NodeAllocationStateReconciler, ParametersReconciler
+from fake_dra_driver.driver.requests import ParametersResolver, check_claim_parameters
+from fake_dra_driver.runtime.cache import Cache, Change
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventRecorder
+
+__all__ = ["make_controllers"]
+
+CLAIMS_BY_PARAMETERS: Final = "parameters"
+"""Index of the claim cache: the FakeClaimParameters that a claim names, right or wrong in kind and group."""
+CLASSES_BY_PARAMETERS: Final = "parameters"
+
+
+def make_controllers(
+    client: Client,
+    cache: Cache,
+    events: EventRecorder,
+    *,
+    namespace: str,
+    workers: int,
+    now: Callable[[], datetime],
+) -> tuple[Controller, ...]:
+    """Every controller of the driver, wired to its sources.
+
+    Args:
+        namespace: of the NodeAllocationState objects.
+        workers: how many claims, and how many pods, are worked on at once.
+        now: the wall clock.
+    """
+    states = cache.informer(NodeAllocationState, namespace=namespace)
+    claim_parameters = cache.informer(FakeClaimParameters)
+    class_parameters = cache.informer(DeviceClassParameters)
+    nodes = cache.informer(Node, metadata_only=True)
+    ledger = Ledger(client, states, namespace)
+    driver = FakeControllerDriver(ledger, ParametersResolver(claim_parameters, class_parameters), nodes, client)
+    caches = ClassicCaches.of(cache, driver)
+    caches.claims.add_index(CLAIMS_BY_PARAMETERS, _parameters_of_claim)
+    caches.classes.add_index(CLASSES_BY_PARAMETERS, _parameters_of_class)
+    classic = ClassicControllers(driver, caches, client, events, now=now, workers=workers)
+    routes = _Routes(caches, ledger, namespace)
+
+    classic.watch_for_claims(claim_parameters, routes.claims_of_parameters)
+    classic.watch_for_claims(class_parameters, routes.claims_of_class_parameters)
+    classic.classes.watch(class_parameters, routes.classes_of_parameters)
+    classic.claims.watch(states, routes.claims_of_state)
+    classic.claims.watch(nodes, routes.claims_of_gone_node)
+    classic.contexts.watch(states, routes.contexts_of_state)
+
+    states_controller = Controller(
+        "nodeallocationstate",
+        NodeAllocationStateReconciler(ledger, caches, classic.writer, client, events),
+        workers=workers,
+    )
+    states_controller.watch(states, predicate=_ledger_changed)
+    states_controller.watch(caches.claims, routes.states_of_claim)
+    claim_parameters_controller = Controller(
+        "fakeclaimparameters", ParametersReconciler(claim_parameters, events, check_claim_parameters)
+    )
+    claim_parameters_controller.watch(claim_parameters)
+    class_parameters_controller = Controller(
+        "deviceclassparameters", ParametersReconciler(class_parameters, events, lambda _: None)
+    )
+    class_parameters_controller.watch(class_parameters)
+    return (*classic.controllers, states_controller, claim_parameters_controller, class_parameters_controller)
+
+
+class _Routes:
+    """From the change of an object to the keys of those that have to be looked at again."""
+
+    def __init__(self, caches: ClassicCaches, ledger: Ledger, namespace: str) -> None:
+        self._caches = caches
+        self._ledger = ledger
+        self._namespace = namespace
+
+    def claims_of_parameters(self, change: Change[FakeClaimParameters]) -> Iterable[NamespacedName]:
+        return [claim.key for claim in self._caches.claims.by_index(CLAIMS_BY_PARAMETERS, str(change.key))]
+
+    def classes_of_parameters(self, change: Change[DeviceClassParameters]) -> Iterable[NamespacedName]:
+        return [entry.key for entry in self._caches.classes.by_index(CLASSES_BY_PARAMETERS, change.key.name)]
+
+    def claims_of_class_parameters(self, change: Change[DeviceClassParameters]) -> Iterable[NamespacedName]:
+        names = [key.name for key in self.classes_of_parameters(change)]
+        return [claim for name in names for claim in self._caches.claims_of_class(name)]
+
+    def claims_of_state(self, change: Change[NodeAllocationState]) -> Iterable[NamespacedName]:
+        """Claims whose entry came or went; all claims of a node whose ledger is gone; those that waited for room."""
+        before, after = _entries(change.old), _entries(change.new)
+        claims = [self._caches.claim_of(UID(uid)) for uid in before.keys() ^ after.keys()]
+        keys = [claim.key for claim in claims if claim is not None]
+        if change.new is None:
+            keys += [claim.key for claim in self._caches.claims_on_node(change.key.name)]
+        elif _gained(change):
+            keys += self._caches.waiting_immediate_claims()
+        return keys
+
+    def claims_of_gone_node(self, change: Change[Node]) -> Iterable[NamespacedName]:
+        return [claim.key for claim in self._caches.claims_on_node(change.key.name)] if change.new is None else []
+
+    def contexts_of_state(self, change: Change[NodeAllocationState]) -> Iterable[NamespacedName]:
+        """Pods that wait because the node had no room when it has some now, and pods that may pick it when it is full.
+
+        The scheduler comes back to a pod that was refused only after its back-off, so it is told early which nodes to
+        leave out, not only about the one that it has selected.
+        """
+        node = change.key.name
+        if _gained(change):
+            return [context.key for context in self._caches.contexts_on_node(node)]
+        if _free(change.old) and not _free(change.new):
+            return [
+                context.key
+                for context in self._caches.contexts_on_node(node)
+                if not any(node in entry.unsuitable_nodes for entry in context.status.resource_claims)
+            ]
+        return []
+
+    def states_of_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
+        """The ledgers that have to agree with the claim: where it is allocated now, or was before it went."""
+        nodes = {*self._nodes_of(change.new)} - {*self._nodes_of(change.old)}
+        if change.new is None and change.old is not None:
+            nodes.update(self._ledger.nodes_of(change.old.uid))
+        return [NamespacedName(self._namespace, node) for node in sorted(nodes)]
+
+    def _nodes_of(self, claim: ResourceClaim | None) -> Iterable[str]:
+        if claim is None or claim.status.allocation is None or claim.status.driver_name != DRIVER_NAME:
+            return ()
+        node = node_of(claim.status.allocation)
+        return () if node is None else (node,)
+
+
+def _parameters_of_claim(claim: ResourceClaim) -> Iterable[str]:
+    reference = claim.spec.parameters_ref
+    return () if reference is None else (str(NamespacedName(claim.metadata.namespace, reference.name)),)
+
+
+def _parameters_of_class(resource_class: ResourceClass) -> Iterable[str]:
+    return () if resource_class.parameters_ref is None else (resource_class.parameters_ref.name,)
+
+
+def _entries(nas: NodeAllocationState | None) -> dict[str, object]:
+    return {} if nas is None else dict(nas.spec.allocated_claims)
+
+
+def _ledger_changed(change: Change[NodeAllocationState]) -> bool:
+    """Not for what the kubelet plugin writes."""
+    return change.new is not None and (
+        change.old is None
+        or change.old.uid != change.new.uid
+        or change.old.spec.allocated_claims != change.new.spec.allocated_claims
+    )
+
+
+def _free(nas: NodeAllocationState | None) -> set[str]:
+    """The devices of a node that a claim could get, by UUID."""
+    if nas is None or closed_reason(nas) is not None:
+        return set()
+    held = {
+        device.uuid
+        for entry in nas.spec.allocated_claims.values()
+        if entry.fake is not None
+        for device in entry.fake.devices
+    }
+    return {device.uuid for device in devices_of(nas)} - held
+
+
+def _gained(change: Change[NodeAllocationState]) -> bool:
+    return bool(_free(change.new) - _free(change.old))

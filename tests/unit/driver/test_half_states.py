@@ -1,0 +1,454 @@
+"""What a stop leaves behind becomes what it has to become: design's table of half-states, and the crash windows.
+
+Each test makes a half-state, starts a fresh controller on it (nothing in memory survives a stop), lets it run until
+nothing happens any more, and looks at the result.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.api.core import Node, Pod
+from fake_dra_driver.api.fake import (
+    CLAIM_FINALIZER,
+    DRIVER_NAME,
+    AllocatedDevice,
+    AllocatedDevices,
+    AllocatedFakes,
+    NodeAllocationState,
+)
+from fake_dra_driver.api.meta import ObjectMeta
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from tests.support.world import NAMESPACE, Brain, World
+from tests.unit.driver.soundness import assert_sound, devices_of_claims
+
+pytestmark = pytest.mark.looptime
+
+
+def entries(world: World, node: str = "n") -> dict[str, AllocatedDevices]:
+    return dict(world.api.read(NodeAllocationState, node, NAMESPACE).spec.allocated_claims)
+
+
+def put_entry(world: World, uid: str, *devices: str, node: str = "n") -> None:
+    """An entry in the ledger, as a stop after the ledger's write leaves it."""
+    entry = AllocatedDevices(fake=AllocatedFakes(devices=tuple(AllocatedDevice(uuid=device) for device in devices)))
+    patch = {"spec": {"allocatedClaims": {uid: entry.to_wire()}}}
+    world.api.update(NodeAllocationState, node, NAMESPACE, patch)
+
+
+def add_finalizer(world: World, claim: str) -> None:
+    world.api.update(ResourceClaim, claim, "default", {"metadata": {"finalizers": [CLAIM_FINALIZER]}})
+
+
+def update_status(world: World, claim: str, status: dict[str, Any]) -> None:
+    world.api.update(ResourceClaim, claim, "default", {"status": status})
+
+
+async def run(world: World) -> Brain:
+    """A fresh controller, until nothing happens any more."""
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+    return brain
+
+
+@pytest.fixture
+def world() -> World:
+    """A node with two devices, another with two, and a claim c."""
+    world = World()
+    world.node("n", devices=2)
+    world.node("other", devices=2)
+    world.claim("c")
+    return world
+
+
+async def allocated(world: World) -> World:
+    """The claim c of pod p, allocated on node n; p has been bound, so the scheduling context is gone."""
+    world.pod("p", ["c"], selected="n")
+    await run(world)
+    world.api.delete(PodSchedulingContext, "p", "default")
+    assert list(devices_of_claims(world)) == ["c"]
+    return world
+
+
+# --- finalizer, no entry, not allocated ---------------------------------------------------------------------------
+
+
+async def test_claim_with_nothing_but_the_finalizer_is_allocated_when_it_is_wanted(world: World) -> None:
+    add_finalizer(world, "c")
+    world.pod("p", ["c"], selected="n")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+
+
+async def test_claim_with_nothing_but_the_finalizer_loses_it_when_it_is_being_deleted(world: World) -> None:
+    add_finalizer(world, "c")
+    world.api.delete(ResourceClaim, "c", "default")
+    await run(world)
+    assert world.api.wire(ResourceClaim, "c", "default") is None
+
+
+# --- entry, claim not allocated there -----------------------------------------------------------------------------
+
+
+async def test_entry_is_used_when_the_pod_still_wants_the_node(world: World) -> None:
+    add_finalizer(world, "c")
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    world.pod("p", ["c"], selected="n")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["n-1"]}
+    assert_sound(world)
+
+
+async def test_entry_goes_when_the_pod_wants_another_node(world: World) -> None:
+    add_finalizer(world, "c")
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    world.pod("p", ["c"], selected="other")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["other-0"]}
+    assert entries(world) == {}
+    assert_sound(world)
+
+
+async def test_entry_goes_when_no_pod_wants_the_claim(world: World) -> None:
+    add_finalizer(world, "c")
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    await run(world)
+    assert entries(world) == {}
+    assert world.read_claim("c").metadata.finalizers == ()
+
+
+async def test_entry_goes_when_its_pod_goes_before_it_was_allocated(world: World) -> None:
+    add_finalizer(world, "c")
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    world.pod("p", ["c"], selected="nowhere")
+    world.select("p", "n")
+    brain = Brain(world)
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"status": "NotReady"})  # so that it is not used at once
+    async with brain.running():
+        await brain.settle()
+        assert list(entries(world)) == [world.read_claim("c").uid]
+        world.api.delete(PodSchedulingContext, "p", "default")
+        world.api.delete(Pod, "p", "default")
+        await brain.settle()
+    assert entries(world) == {}
+
+
+async def test_entry_that_no_longer_fits_the_request_is_replaced(world: World) -> None:
+    """The parameters were corrected between the stop and the restart."""
+    add_finalizer(world, "c")
+    put_entry(world, world.read_claim("c").uid, "n-0", "n-1")
+    world.pod("p", ["c"], selected="n")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+
+
+async def test_entries_on_two_nodes_become_one(world: World) -> None:
+    add_finalizer(world, "c")
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    put_entry(world, world.read_claim("c").uid, "other-1", node="other")
+    world.pod("p", ["c"], selected="other")
+    await run(world)
+    assert len(devices_of_claims(world)["c"]) == 1
+    assert (entries(world), len(entries(world, "other"))) == ({}, 1)
+    assert_sound(world)
+
+
+async def test_entry_on_another_node_than_the_allocation_goes(world: World) -> None:
+    await allocated(world)
+    put_entry(world, world.read_claim("c").uid, "other-1", node="other")
+    await run(world)
+    assert entries(world, "other") == {}
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+
+
+# --- entry, claim gone --------------------------------------------------------------------------------------------
+
+
+async def test_entry_of_a_claim_that_went_while_no_controller_ran_is_taken_out(world: World) -> None:
+    put_entry(world, "uid-of-a-claim-long-gone", "n-0")
+    await run(world)
+    assert entries(world) == {}
+
+
+async def test_entry_of_a_claim_that_goes_while_the_controller_runs_is_taken_out_without_a_list(world: World) -> None:
+    add_finalizer(world, "c")
+    uid = world.read_claim("c").uid
+    world.pod("p", ["c"], selected="n")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        assert list(entries(world)) == [uid]
+        world.api.update(ResourceClaim, "c", "default", {"metadata": {"finalizers": []}})  # somebody forced it
+        world.api.delete(ResourceClaim, "c", "default")
+        await brain.settle()
+    assert entries(world) == {}
+    assert ("list", "ResourceClaim") not in brain.client.calls
+
+
+async def test_entry_of_a_claim_that_the_cache_has_not_seen_yet_stays(world: World) -> None:
+    """Another controller is faster than this one's cache: a UID that is unknown here need not be gone."""
+    brain = Brain(world)
+    brain.deliver()
+    world.claim("new")
+    put_entry(world, world.read_claim("new").uid, "n-0")
+    brain.deliver("NodeAllocationState")
+    await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
+    assert list(entries(world)) == [world.read_claim("new").uid]
+
+
+# --- claim allocated there, no entry ------------------------------------------------------------------------------
+
+
+def lose_entries(world: World) -> None:
+    """The node's object is deleted and made anew by its plugin."""
+    fresh = world.api.read(NodeAllocationState, "n", NAMESPACE)
+    world.api.delete(NodeAllocationState, "n", NAMESPACE)
+    metadata = ObjectMeta(name="n", namespace=NAMESPACE, owner_references=fresh.metadata.owner_references)
+    spec = fresh.spec.model_copy(update={"allocated_claims": {}})
+    world.api.apply(NodeAllocationState(metadata=metadata, spec=spec, status="Ready"))
+
+
+async def test_lost_entry_is_put_back(world: World) -> None:
+    await allocated(world)
+    lose_entries(world)
+    await run(world)
+    assert list(entries(world)) == [world.read_claim("c").uid]
+    assert_sound(world)
+
+
+async def test_lost_entry_is_put_back_before_its_devices_are_given_away(world: World) -> None:
+    await allocated(world)
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        lose_entries(world)
+        await brain.settle()
+        world.claim("d", count=2)
+        world.pod("q", ["d"], selected="n")
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+
+
+async def test_lost_entry_of_the_go_driver_is_put_back_from_what_the_plugin_has_prepared(world: World) -> None:
+    """An allocation of the Go driver has no handle; a child's parent is the device that the claim holds."""
+    await allocated(world)
+    update_status(world, "c", {"allocation": {"resourceHandles": []}})
+    lose_entries(world)
+    uid = world.read_claim("c").uid
+    children = [{"uuid": f"child-{i}", "parentUUID": "n-1"} for i in range(3)]
+    prepared = {"spec": {"preparedDevices": {uid: {"fake": {"devices": children}}}}}
+    world.api.update(NodeAllocationState, "n", NAMESPACE, prepared)
+    await run(world)
+    assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-1", "split": 3}]}}
+
+
+async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on_both_and_no_change(
+    world: World,
+) -> None:
+    await allocated(world)
+    lose_entries(world)
+    world.claim("thief")
+    put_entry(world, world.read_claim("thief").uid, "n-0")
+    add_finalizer(world, "thief")
+    world.pod("q", ["thief"], selected="n")
+    brain = await run(world)
+    reported = {name for name, reason, _ in brain.events.events if reason == "DevicesHeldByAnotherClaim"}
+    assert reported == {"c", "thief"}
+    assert list(entries(world)) == [world.read_claim("thief").uid]
+    assert devices_of_claims(world)["c"] == ["n-0"]
+
+
+async def test_released_claim_without_an_entry_is_released_to_the_end(world: World) -> None:
+    """A deallocation of the Go driver cut short: it takes the entry out first."""
+    await allocated(world)
+    lose_entries(world)
+    update_status(world, "c", {"deallocationRequested": True, "reservedFor": None})
+    await run(world)
+    claim = world.read_claim("c")
+    assert (claim.status.allocation, claim.status.deallocation_requested) == (None, False)
+    assert claim.metadata.finalizers == ()
+    assert entries(world) == {}
+
+
+# --- node gone ----------------------------------------------------------------------------------------------------
+
+
+def remove_node(world: World) -> None:
+    world.api.delete(Node, "n")
+    world.api.delete(NodeAllocationState, "n", NAMESPACE)
+
+
+async def test_claim_of_a_node_that_is_gone_is_released_once_nothing_reserves_it(world: World) -> None:
+    await allocated(world)
+    brain = Brain(world)
+    async with brain.running():
+        remove_node(world)
+        await brain.settle()
+        assert world.read_claim("c").status.allocation is not None
+        update_status(world, "c", {"reservedFor": None})
+        await brain.settle()
+    claim = world.read_claim("c")
+    assert claim.status.allocation is None
+    assert claim.metadata.finalizers == ()
+
+
+async def test_deleted_claim_of_a_node_that_is_gone_goes(world: World) -> None:
+    await allocated(world)
+    remove_node(world)
+    update_status(world, "c", {"reservedFor": None})
+    world.api.delete(ResourceClaim, "c", "default")
+    await run(world)
+    assert world.api.wire(ResourceClaim, "c", "default") is None
+
+
+async def test_node_of_the_same_name_gets_its_ledger_from_the_claims(world: World) -> None:
+    await allocated(world)
+    remove_node(world)
+    world.node("n", devices=2)
+    await run(world)
+    assert list(entries(world)) == [world.read_claim("c").uid]
+    assert_sound(world)
+
+
+# --- normal ends, and their cost ----------------------------------------------------------------------------------
+
+
+async def test_deleted_claim_goes_with_one_write_to_it_and_one_to_the_ledger(world: World) -> None:
+    await allocated(world)
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        brain.client.calls.clear()
+        update_status(world, "c", {"reservedFor": None})
+        world.api.delete(ResourceClaim, "c", "default")
+        await brain.settle()
+    assert brain.client.calls == [("merge_patch", "ResourceClaim"), ("json_patch", "NodeAllocationState")]
+    assert world.api.wire(ResourceClaim, "c", "default") is None
+    assert entries(world) == {}
+
+
+async def test_claim_that_lives_on_is_released_with_two_writes_to_it_and_one_to_the_ledger(world: World) -> None:
+    await allocated(world)
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        brain.client.calls.clear()
+        update_status(world, "c", {"reservedFor": None, "deallocationRequested": True})
+        await brain.settle()
+    assert brain.client.calls == [("merge_patch", "ResourceClaim")] * 2 + [("json_patch", "NodeAllocationState")]
+    status = world.read_claim("c").status
+    assert (status.allocation, status.driver_name, status.deallocation_requested) == (None, "", False)
+    assert entries(world) == {}
+
+
+async def test_deleted_claim_with_another_finalizer_gives_its_devices_back_at_once(world: World) -> None:
+    await allocated(world)
+    world.api.update(
+        ResourceClaim, "c", "default", {"metadata": {"finalizers": [CLAIM_FINALIZER, "example.com/other"]}}
+    )
+    update_status(world, "c", {"reservedFor": None})
+    world.api.delete(ResourceClaim, "c", "default")
+    await run(world)
+    claim = world.read_claim("c")
+    assert claim.metadata.finalizers == ("example.com/other",)
+    assert claim.status.allocation is None
+    assert entries(world) == {}
+
+
+async def test_reserved_claim_that_is_being_deleted_keeps_its_devices(world: World) -> None:
+    await allocated(world)
+    world.api.delete(ResourceClaim, "c", "default")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+
+
+async def test_allocation_takes_two_writes_to_the_claim_one_to_the_ledger_and_no_read(world: World) -> None:
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        world.pod("p", ["c"], selected="n")
+        await brain.settle()
+    assert brain.client.calls == [
+        ("merge_patch", "ResourceClaim"),
+        ("json_patch", "NodeAllocationState"),
+        ("merge_patch", "ResourceClaim"),
+    ]
+    claim = world.read_claim("c")
+    assert claim.status.driver_name == DRIVER_NAME
+    assert [consumer.name for consumer in claim.status.reserved_for] == ["p"]
+
+
+async def test_claims_of_other_drivers_are_left_alone(world: World) -> None:
+    add_finalizer(world, "c")
+    update_status(world, "c", {"driverName": "other.example.com", "allocation": {"shareable": True}})
+    world.api.delete(ResourceClaim, "c", "default")
+    brain = await run(world)
+    assert [call for call in brain.client.calls if call[1] == "ResourceClaim"] == []
+
+
+@pytest.mark.parametrize("position", range(6))
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_stop_at_each_write_of_a_claims_life_loses_nothing(world: World, position: int, moment: str) -> None:
+    """Allocation takes three writes and the release two: stop at each of them, and start again with empty hands."""
+    world.pod("p", ["c"], selected="n")
+    left = position
+
+    class StoppedError(BaseException):
+        pass
+
+    def stopping() -> Brain:
+        brain = Brain(world)
+
+        async def stop(verb: str, kind: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == -1:
+                raise StoppedError
+
+        setattr(brain.client, f"{moment}_write", stop)
+        return brain
+
+    async def live(brain: Brain) -> None:
+        try:
+            async with brain.running():
+                await brain.settle()
+        except* StoppedError:
+            pass
+
+    await live(stopping())
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+    world.api.delete(PodSchedulingContext, "p", "default")
+    world.api.delete(Pod, "p", "default")
+    update_status(world, "c", {"reservedFor": None})
+    world.api.delete(ResourceClaim, "c", "default")
+    await live(stopping())
+    await run(world)
+    assert world.api.wire(ResourceClaim, "c", "default") is None
+    assert entries(world) == {}
+
+
+async def test_many_claims_that_wait_for_a_node_share_ledger_writes() -> None:
+    world = World()
+    world.node("n", devices=20)
+    for number in range(20):
+        world.claim(f"c{number:02}")
+        world.pod(f"p{number:02}", [f"c{number:02}"], selected="n")
+    brain = Brain(world)
+
+    async def turn(verb: str, kind: str) -> None:
+        await asyncio.sleep(0.01)  # simulated time: other passes go on while a write is in flight
+
+    brain.client.before_write = turn
+    async with brain.running():
+        await brain.settle()
+    assert len(devices_of_claims(world)) == 20
+    assert brain.client.calls.count(("json_patch", "NodeAllocationState")) == 5, "one for each four workers"
+    assert_sound(world)
