@@ -1,0 +1,223 @@
+"""The manifests of ``demo/``, applied and looked at with the quickstart's own commands."""
+
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from fake_dra_driver.api.core import Pod
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from tests.e2e.driver import Driver, check_ledger, check_prepared
+from tests.e2e.kubectl import Kubectl, KubectlError
+from tests.e2e.objects import Namespace, RunningPod
+from tests.e2e.waiting import wait_until
+
+__all__ = ["Demo", "Outputs", "claim_names", "parse_outputs"]
+
+DEMO_FOLDER: Final = Path(__file__).resolve().parents[2] / "demo"
+
+_PODS: Final = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1, 6: 2}
+"""Pods of each test."""
+_CLAIMS: Final = {1: 2, 2: 1, 3: 1, 4: 1, 5: 1, 6: 2}
+"""Claims of each test."""
+
+Outputs = Mapping[tuple[str, str, str], Sequence[str]]
+"""Namespace, pod and container: the device UUIDs that the container printed, in order of the variables' numbers."""
+
+# The quickstart's loop, letter for letter but for the numbers of the tests.
+_LOG_LOOP = """
+for example in {numbers}; do \\
+  echo "test${{example}}:"
+  for pod in $(kubectl get pod -n test${{example}} --output=jsonpath='{{.items[*].metadata.name}}'); do \\
+    for ctr in $(kubectl get pod -n test${{example}} ${{pod}} -o jsonpath='{{.spec.containers[*].name}}'); do \\
+      echo "${{pod}} ${{ctr}}:"
+      kubectl logs -n test${{example}} ${{pod}} -c ${{ctr}}| grep FAKE_DEVICE
+    done
+  done
+  echo ""
+done
+"""
+_VARIABLE = re.compile(r"export FAKE_DEVICE_(\d+)='(FAKE-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'")
+
+
+class Demo:
+    """The demo's tests by number."""
+
+    def __init__(self, kubectl: Kubectl, driver: Driver) -> None:
+        self._kubectl = kubectl
+        self._driver = driver
+
+    def apply(self, numbers: Sequence[int]) -> None:
+        """``kubectl apply --filename=fake-test{1,2,3,4}.yaml``: all at once, as a user does."""
+        self._kubectl("apply", *_files(numbers))
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        """``kubectl delete --wait=false --filename=...``."""
+        self._kubectl("delete", "--wait=false", "--ignore-not-found", *_files(numbers))
+
+    def pods(self, numbers: Sequence[int]) -> Sequence[RunningPod]:
+        """The pods of these tests."""
+        return [pod for number in numbers for pod in self._kubectl.list(RunningPod, f"test{number}")]
+
+    def claims(self, numbers: Sequence[int]) -> Sequence[ResourceClaim]:
+        """The claims of these tests."""
+        return [claim for number in numbers for claim in self._kubectl.list(ResourceClaim, f"test{number}")]
+
+    def wait_claims(self, numbers: Sequence[int], seconds: float = 30) -> None:
+        """Waits until every claim of these tests is there."""
+
+        def there() -> bool:
+            claims = self.claims(numbers)
+            assert len(claims) == sum(_CLAIMS[number] for number in numbers), f"{len(claims)} claims"
+            return True
+
+        wait_until(f"claims of tests {numbers}", there, seconds)
+
+    def wait_scheduling(self, numbers: Sequence[int], seconds: float = 30) -> None:
+        """Waits until every claim of these tests is there, and the scheduler has asked about a node for every pod."""
+        self.wait_claims(numbers, seconds)
+
+        def asked() -> bool:
+            contexts = [context for n in numbers for context in self._kubectl.list(PodSchedulingContext, f"test{n}")]
+            asked_for = [context for context in contexts if context.spec.selected_node or context.spec.potential_nodes]
+            assert len(asked_for) == sum(_PODS[number] for number in numbers), f"{len(asked_for)} pods"
+            return True
+
+        wait_until(f"PodSchedulingContexts of tests {numbers}", asked, seconds)
+
+    def wait_unprepared(self, numbers: Sequence[int], seconds: float = 60) -> None:
+        """Waits until the kubelet has ended every container of these tests, and still has their claims to unprepare."""
+
+        def ended() -> bool:
+            pods = self.pods(numbers)
+            assert len(pods) == sum(_PODS[number] for number in numbers), f"{len(pods)} pods"
+            late = [str(pod.key) for pod in pods if not pod.has_ended]
+            assert not late, f"not ended: {late}"
+            return True
+
+        wait_until(f"containers of tests {numbers} have ended", ended, seconds)
+
+    def wait_deallocating(self, numbers: Sequence[int], seconds: float = 60) -> None:
+        """Waits until the pods of these tests are gone, and every claim of theirs waits for the driver's controller."""
+
+        def waiting() -> bool:
+            pods, claims = self.pods(numbers), self.claims(numbers)
+            assert not pods, f"{len(pods)} pods are still there"
+            assert len(claims) == sum(_CLAIMS[number] for number in numbers), f"{len(claims)} claims"
+            early = [str(claim.key) for claim in claims if not claim.is_deleting or claim.status.reserved_for]
+            assert not early, f"in use, or not being deleted: {early}"
+            return True
+
+        wait_until(f"claims of tests {numbers} being deleted", waiting, seconds)
+
+    def wait_allocated(self, numbers: Sequence[int], seconds: float = 60) -> None:
+        """Waits until every claim of these tests is allocated, and every pod has its node."""
+
+        def allocated() -> bool:
+            pending = [str(claim.key) for claim in self.claims(numbers) if claim.status.allocation is None]
+            assert not pending, f"not allocated: {pending}"
+            unbound = [str(pod.key) for pod in self.pods(numbers) if not pod.spec.node_name]
+            assert not unbound, f"not bound: {unbound}"
+            return True
+
+        self.wait_claims(numbers, seconds)
+        wait_until(f"claims of tests {numbers} allocated", allocated, seconds)
+
+    def wait_running(self, numbers: Sequence[int], seconds: float = 60) -> None:
+        """Waits until every pod of these tests runs."""
+
+        def running() -> bool:
+            pods = self.pods(numbers)
+            assert len(pods) == sum(_PODS[number] for number in numbers), f"{len(pods)} pods"
+            late = [str(pod.key) for pod in pods if not pod.is_ready]
+            assert not late, f"not running: {late}"
+            return True
+
+        wait_until(f"pods of tests {numbers} running", running, seconds)
+
+    def wait_gone(self, numbers: Sequence[int], seconds: float = 90) -> None:
+        """Waits until the namespaces of these tests are gone, and everything in them."""
+
+        def gone() -> bool:
+            wanted = {f"test{number}" for number in numbers}
+            left = sorted(wanted & {namespace.metadata.name for namespace in self._kubectl.list(Namespace)})
+            assert not left, f"namespaces left: {left}"
+            return True
+
+        wait_until(f"namespaces of tests {numbers} gone", gone, seconds)
+
+    def log_loop(self, numbers: Sequence[int]) -> str:
+        """What the quickstart's loop over the logs prints."""
+        script = _LOG_LOOP.format(numbers=" ".join(str(number) for number in numbers))
+        result = subprocess.run(
+            ["bash", "-c", script], cwd=DEMO_FOLDER, capture_output=True, text=True, timeout=60, check=False
+        )
+        if result.returncode != 0 or result.stderr:
+            raise KubectlError(("bash", "-c", script), result.returncode, result.stderr)
+        return result.stdout
+
+    def check_agreement(self, numbers: Sequence[int]) -> Outputs:
+        """What containers printed, what is prepared, what is allocated and what the claims say: all the same.
+
+        Returns what the containers printed. The plugin writes preparedDevices behind, so that is waited for.
+        """
+        outputs = parse_outputs(self.log_loop(numbers))
+        wait_until("preparedDevices agree", lambda: self._compare(numbers, outputs), 30)
+        return outputs
+
+    def _compare(self, numbers: Sequence[int], outputs: Outputs) -> bool:
+        nodes = {nas.metadata.name: nas for nas in self._driver.nodes()}
+        claims = {claim.key: claim for claim in self.claims(numbers)}
+        check_ledger(list(nodes.values()), list(claims.values()))
+        held = {uid for nas in nodes.values() for uid in nas.spec.allocated_claims}
+        assert held >= {claim.uid for claim in claims.values()}, "a claim is in no ledger"
+        seen = set()
+        for pod in self.pods(numbers):
+            (claim_name,) = claim_names(pod).values()
+            claim = next(
+                c for c in claims.values() if c.key.namespace == pod.key.namespace and c.key.name == claim_name
+            )
+            assert pod.uid in {consumer.uid for consumer in claim.status.reserved_for}
+            nas = nodes[pod.spec.node_name]
+            assert claim.uid in nas.spec.prepared_devices, f"{claim.key} is not prepared"
+            prepared = check_prepared(nas, claim.uid)
+            for container in pod.spec.containers:
+                where = (pod.key.namespace, pod.key.name, container.name)
+                assert outputs[where] == prepared, f"{where} printed {outputs[where]}, prepared is {prepared}"
+                seen.add(where)
+        assert seen == set(outputs)
+        return True
+
+
+def parse_outputs(text: str) -> Outputs:
+    """Reads what the log loop printed; the variables of a container must be numbered from 0 without a gap."""
+    outputs: dict[tuple[str, str, str], dict[int, str]] = {}
+    namespace, current = "", dict[int, str]()
+    for line in text.splitlines():
+        words = line.removesuffix(":").split()
+        if variable := _VARIABLE.fullmatch(line):
+            assert int(variable[1]) not in current, f"twice: {line}"
+            current[int(variable[1])] = variable[2]  # the shell sorts by name: 10 comes before 2
+        elif line.endswith(":") and len(words) == 1:
+            namespace = words[0]
+        elif line.endswith(":") and len(words) == 2:
+            current = outputs.setdefault((namespace, words[0], words[1]), {})
+        else:
+            assert not line, f"not a line of the quickstart: {line!r}"
+    for where, devices in outputs.items():
+        assert sorted(devices) == list(range(len(devices))), f"{where}: variables {sorted(devices)}"
+    return {where: [devices[index] for index in sorted(devices)] for where, devices in outputs.items()}
+
+
+def claim_names(pod: Pod) -> Mapping[str, str]:
+    """The claim of each entry of ``pod.spec.resourceClaims``; 1.27 has no list in the status, but a fixed rule."""
+    made = {status.name: status.resource_claim_name for status in pod.status.resource_claim_statuses or ()}
+    return {
+        entry.name: entry.source.resource_claim_name or made.get(entry.name) or f"{pod.key.name}-{entry.name}"
+        for entry in pod.spec.resource_claims
+    }
+
+
+def _files(numbers: Sequence[int]) -> Sequence[str]:
+    return [f"--filename={DEMO_FOLDER / f'fake-test{number}.yaml'}" for number in numbers]

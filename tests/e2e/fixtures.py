@@ -1,0 +1,94 @@
+"""Fixtures of the tests that need a cluster, and what is printed when one of them fails."""
+
+from collections.abc import Generator, Mapping
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.e2e.demo import Demo
+from tests.e2e.driver import DRIVER_NAMESPACE, Driver
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.local import LOCAL_CLUSTER_VARIABLE, LocalCluster
+
+__all__ = ["demo", "driver", "initial_specs", "kubectl", "local_cluster", "pytest_runtest_makereport", "started"]
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> Kubectl:
+    """kubectl on the cluster of the kubeconfig. Fails the test when no API server answers there."""
+    kubectl = Kubectl()
+    kubectl("get", "--raw", "/readyz")
+    return kubectl
+
+
+@pytest.fixture(scope="session")
+def driver(kubectl: Kubectl) -> Driver:
+    """The installed driver, Ready."""
+    driver = Driver(kubectl, node_is_local=LocalCluster.from_environment() is not None)
+    driver.wait_ready()
+    return driver
+
+
+@pytest.fixture(scope="session")
+def initial_specs(driver: Driver) -> Mapping[str, Mapping[str, object]]:
+    """``spec`` of each NodeAllocationState before the first test; nothing may be allocated then."""
+    specs = driver.specs()
+    driver.wait_initial(specs, seconds=0)
+    assert all(set(spec) == {"allocatableDevice"} for spec in specs.values()), f"a device is in use already: {specs}"
+    return specs
+
+
+@pytest.fixture
+def started() -> datetime:
+    """When the test began: what it looks for in logs came later."""
+    return datetime.now(UTC)
+
+
+@pytest.fixture(scope="session")
+def demo(kubectl: Kubectl, driver: Driver) -> Demo:
+    """The demo's manifests."""
+    return Demo(kubectl, driver)
+
+
+@pytest.fixture(scope="session")
+def local_cluster() -> LocalCluster:
+    """The cluster on this machine; without one the test is skipped."""
+    cluster = LocalCluster.from_environment()
+    if cluster is None:
+        pytest.skip(f"needs a cluster whose node is this machine: {LOCAL_CLUSTER_VARIABLE}")
+    return cluster
+
+
+_REPORTS: Mapping[str, tuple[str, ...]] = {
+    "nodes and pods": ("get", "nodes,pods", "-A", "-o", "wide"),
+    "claims": ("get", "resourceclaims,podschedulingcontexts", "-A", "-o", "yaml"),
+    "nodeallocationstates": ("describe", "nas", "-n", DRIVER_NAMESPACE),
+    "pods of the driver": ("describe", "pods", "-n", DRIVER_NAMESPACE),
+    "events": ("get", "events", "-A", "--sort-by=.lastTimestamp"),
+}
+_REPORT_LINES = 150
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A hook for conftest.py: shows the cluster when a test has failed."""
+    report = yield
+    if report.failed:
+        _show_cluster(report)
+    return report
+
+
+def _show_cluster(report: pytest.TestReport) -> None:
+    """Adds what a person needs to a failed test's report: objects, events and the driver's logs, their last lines."""
+    kubectl = Kubectl()
+    for title, arguments in _REPORTS.items():
+        report.sections.append((title, _tail(kubectl.said(*arguments))))
+    pods = kubectl.said("get", "pods", "-n", DRIVER_NAMESPACE, "-o", "name").split()
+    for pod in pods:
+        logs = kubectl.said("logs", pod, "-n", DRIVER_NAMESPACE, "--all-containers", f"--tail={_REPORT_LINES}")
+        report.sections.append((f"logs of {pod}", _tail(logs)))
+
+
+def _tail(text: str) -> str:
+    lines = text.splitlines()
+    return "\n".join(lines[-_REPORT_LINES:])

@@ -1,0 +1,43 @@
+"""Kills one part of the driver, or the kubelet under it, and knows when it is back."""
+
+from typing import Final, Literal
+
+from tests.e2e.driver import Driver
+from tests.e2e.local import LocalCluster
+from tests.e2e.waiting import wait_until
+
+__all__ = ["RECOVERY_SECONDS", "Killer", "Victim"]
+
+Victim = Literal["controller", "plugin", "kubelet"]
+
+RECOVERY_SECONDS: Final = 150
+"""The kubelet tries a failed prepare again only at its next sync, and waits up to 45 s for a plugin that hangs."""
+
+
+class Killer:
+    """Kills one part, and knows when it is back."""
+
+    def __init__(self, local_cluster: LocalCluster, driver: Driver, victim: Victim) -> None:
+        self._local_cluster = local_cluster
+        self._driver = driver
+        self._victim = victim
+        self._pod = None if victim == "kubelet" else driver.part(victim)
+
+    def strike(self) -> None:
+        """Kills the victim with SIGKILL; the kubelet, which nobody would start again, is started at once."""
+        if self._pod is None:
+            self._local_cluster.restart("kubelet")
+        else:
+            self._local_cluster.kill(self._pod, self._victim)
+
+    def wait_back(self) -> None:
+        """Waits until the kubelet has started the victim again, and everything is Ready."""
+        if (killed := self._pod) is not None:
+
+            def started_again() -> bool:
+                pod = self._driver.part(self._victim)
+                assert pod.uid != killed.uid or pod.restarts > killed.restarts, "not started again yet"
+                return True
+
+            wait_until(f"{self._victim} started again", started_again, RECOVERY_SECONDS)
+        self._driver.wait_ready(RECOVERY_SECONDS)

@@ -1,0 +1,111 @@
+"""The parts of built-in kinds that only these tests read: containers of a pod, audit records."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import Field
+
+from fake_dra_driver.api.core import Pod, PodSpec, PodStatus
+from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+
+__all__ = ["AuditEvent", "Container", "ContainerStatus", "Namespace", "RunningPod"]
+
+
+class Container(ApiModel):
+    """v1.Container."""
+
+    name: str
+    args: tuple[str, ...] = ()
+
+
+class ContainerState(ApiModel):
+    """v1.ContainerState; one of its members is set."""
+
+    terminated: Mapping[str, object] | None = None
+
+
+class ContainerStatus(ApiModel):
+    """v1.ContainerStatus."""
+
+    name: str
+    state: ContainerState = Field(default_factory=ContainerState)
+    ready: bool = False
+    restart_count: int = 0
+    container_id: str = Field(default="", alias="containerID")
+    """``containerd://<id>``; the id is also the name of the container's cgroup."""
+
+
+class RunningPodSpec(PodSpec):
+    """v1.PodSpec with its containers."""
+
+    containers: tuple[Container, ...] = ()
+
+
+class PodCondition(ApiModel):
+    """v1.PodCondition."""
+
+    type: str
+    status: str
+    last_transition_time: datetime | None = None
+
+
+class RunningPodStatus(PodStatus):
+    """v1.PodStatus with what the kubelet says about the containers."""
+
+    conditions: tuple[PodCondition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class RunningPod(Pod):
+    """v1.Pod with its containers."""
+
+    spec: RunningPodSpec = Field(default_factory=RunningPodSpec)
+    status: RunningPodStatus = Field(default_factory=RunningPodStatus)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the kubelet says Ready, and nobody has asked the pod to go."""
+        return not self.is_deleting and any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the pod is being deleted and no container of it runs any more: its claims are unprepared next."""
+        return self.is_deleting and all(status.state.terminated for status in self.status.container_statuses)
+
+    @property
+    def ready_since(self) -> datetime | None:
+        """When the pod last became Ready, or stopped being so."""
+        return next((c.last_transition_time for c in self.status.conditions if c.type == "Ready"), None)
+
+    @property
+    def restarts(self) -> int:
+        """How often a container of this pod was started again."""
+        return sum(status.restart_count for status in self.status.container_statuses)
+
+
+class Namespace(KubeObject):
+    """v1.Namespace."""
+
+    resource = ResourceKind("", "v1", "Namespace", "namespaces", namespaced=False)
+
+
+class AuditUser(ApiModel):
+    """authentication.k8s.io UserInfo."""
+
+    username: str = ""
+
+
+class AuditResponse(ApiModel):
+    """The status of an answer, as the audit log keeps it."""
+
+    code: int = 0
+
+
+class AuditEvent(ApiModel):
+    """audit.k8s.io/v1 Event: one request to the API server."""
+
+    verb: str
+    user: AuditUser = Field(default_factory=AuditUser)
+    request_uri: str = Field(default="", alias="requestURI")
+    response_status: AuditResponse = Field(default_factory=AuditResponse)
+    request_received_timestamp: datetime

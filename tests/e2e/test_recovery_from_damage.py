@@ -1,0 +1,138 @@
+"""Files of the plugin that are damaged, lost or foreign: it starts all the same, and prepared claims stay prepared."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from fake_dra_driver.api.fake import CDI_KIND, DRIVER_NAME
+from tests.e2e.demo import Demo
+from tests.e2e.driver import COMMON_CDI_FILE, PLUGIN, Driver
+from tests.e2e.killer import RECOVERY_SECONDS, Killer
+from tests.e2e.local import LocalCluster
+from tests.e2e.waiting import wait_until
+
+pytestmark = pytest.mark.e2e
+
+WORKLOAD: Final = (3, 5)
+"""A shared whole device, and split ones."""
+GARBAGE: Final = "\x00 cut short {"
+
+Specs = Mapping[str, Mapping[str, object]]
+Files = Mapping[Path, str]
+
+
+@pytest.fixture
+def prepared(local_cluster: LocalCluster, driver: Driver, demo: Demo, initial_specs: Specs) -> Iterator[Files]:
+    """The CDI files of running pods and their content. Afterwards everything is deleted, and must be gone."""
+    demo.apply(WORKLOAD)
+    demo.wait_running(WORKLOAD, RECOVERY_SECONDS)
+    demo.check_agreement(WORKLOAD)
+    root = Path(driver.cdi_root())
+    files = {root / name: (root / name).read_text() for name in driver.cdi_files()}
+    assert len(files) == 3, "the common file, and one of each claim"
+    yield files
+    demo.delete(WORKLOAD)
+    demo.wait_gone(WORKLOAD, RECOVERY_SECONDS)
+    driver.wait_initial(initial_specs, RECOVERY_SECONDS)
+    if driver.part(PLUGIN).restarts:
+        driver.replace(PLUGIN)
+
+
+def content(files: Files) -> Files:
+    """What is in those files now; a file that is not there is left out."""
+    return {path: path.read_text() for path in files if path.exists()}
+
+
+def restart_plugin(local_cluster: LocalCluster, driver: Driver) -> None:
+    """Kills the plugin with SIGKILL, and waits until it serves again."""
+    killer = Killer(local_cluster, driver, "plugin")
+    killer.strike()
+    killer.wait_back()
+
+
+def set_aside(folder: Path, text: str) -> Path:
+    """The file of a folder that holds this text; there must be exactly one."""
+    (found,) = [path for path in folder.iterdir() if path.is_file() and path.read_bytes() == text.encode()]
+    return found
+
+
+def test_reboot_empties_the_cdi_folder(
+    local_cluster: LocalCluster, driver: Driver, demo: Demo, prepared: Files, started: datetime
+) -> None:
+    with local_cluster.stopped(driver.plugin(), PLUGIN):
+        for path in prepared:
+            path.unlink()
+        killer = Killer(local_cluster, driver, "plugin")
+        killer.strike()
+    killer.wait_back()
+    assert content(prepared) == prepared
+    demo.check_agreement(WORKLOAD)
+    driver.check_logs(started, killed=True)
+
+
+def test_damaged_checkpoint_is_set_aside(
+    local_cluster: LocalCluster, driver: Driver, demo: Demo, prepared: Files, started: datetime
+) -> None:
+    checkpoint = Path("/var/lib/kubelet/plugins") / DRIVER_NAME / "checkpoint.json"
+    assert checkpoint.exists()
+    with local_cluster.stopped(driver.plugin(), PLUGIN):
+        checkpoint.write_text(GARBAGE)
+        killer = Killer(local_cluster, driver, "plugin")
+        killer.strike()
+    killer.wait_back()
+    damaged = set_aside(checkpoint.parent, GARBAGE)
+    assert damaged != checkpoint
+    damaged.unlink()
+    assert content(prepared) == prepared
+    demo.check_agreement(WORKLOAD)
+    driver.check_logs(started, killed=True)
+
+
+def test_damaged_cdi_files_are_written_anew(
+    local_cluster: LocalCluster, driver: Driver, demo: Demo, prepared: Files, started: datetime
+) -> None:
+    for index, path in enumerate(prepared):
+        path.write_text(f"{GARBAGE}{index}")
+    restart_plugin(local_cluster, driver)
+    assert content(prepared) == prepared
+    for index, path in enumerate(prepared):
+        damaged = set_aside(path.parent, f"{GARBAGE}{index}")
+        assert damaged.suffix not in {".yaml", ".json"}, "a container runtime would read it"
+        damaged.unlink()
+    demo.check_agreement(WORKLOAD)
+    driver.check_logs(started, killed=True)
+
+
+def test_foreign_broken_cdi_file_does_not_matter(
+    local_cluster: LocalCluster, driver: Driver, demo: Demo, prepared: Files, started: datetime
+) -> None:
+    foreign = Path(driver.cdi_root()) / "vendor.example.com-thing.yaml"
+    foreign.write_text(GARBAGE)
+    try:
+        restart_plugin(local_cluster, driver)
+        demo.apply([2])
+        demo.wait_running([2], RECOVERY_SECONDS)
+        demo.check_agreement([2])
+        demo.delete([2])
+        demo.wait_gone([2], RECOVERY_SECONDS)
+        assert foreign.read_text() == GARBAGE
+    finally:
+        foreign.unlink()
+    assert content(prepared) == prepared
+    driver.check_logs(started, killed=True)
+
+
+def test_cdi_file_of_no_claim_is_removed(
+    local_cluster: LocalCluster, driver: Driver, prepared: Files, started: datetime
+) -> None:
+    """What a kill between writing the file and the record leaves, when the claim then goes away."""
+    root = Path(driver.cdi_root())
+    stale = root / COMMON_CDI_FILE.replace("common", "01234567-89ab-cdef-0123-456789abcdef")
+    stale.write_text(f"cdiVersion: 0.3.0\ncontainerEdits: {{}}\ndevices: []\nkind: {CDI_KIND}\n")
+    restart_plugin(local_cluster, driver)
+    wait_until("the stale file is gone", lambda: not stale.exists(), 30)
+    assert content(prepared) == prepared
+    driver.check_logs(started, killed=True)
