@@ -27,8 +27,8 @@ Check = Callable[[], str | None]
 """Returns None when all is well, else what is not, in a few words. Must not block."""
 
 _MAX_REQUEST_BYTES = 8 * 1024
-_TIMEOUT_SECONDS = 5.0
-"""For reading a request, and again for answering it: probes give up after 1 s by default, Prometheus after 10 s."""
+TIMEOUT_SECONDS = 5.0
+"""Probes give up after 1 s by default, Prometheus after 10 s."""
 _MAX_CONNECTIONS = 32
 _PLAIN = "text/plain; charset=utf-8"
 _REASONS = {
@@ -81,6 +81,7 @@ class HealthServer:
         setting: str = "--http-endpoint",
         metrics: Metrics | None = None,
         metrics_path: str = "/metrics",
+        timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         """Prepares the server; nothing is bound before ``listen``.
 
@@ -89,6 +90,7 @@ class HealthServer:
             setting: where the address comes from, for the error when it cannot be listened on.
             metrics: what to offer for scraping.
             metrics_path: where; empty turns it off.
+            timeout_seconds: for reading a request, and again for answering it.
 
         Raises:
             ListenError: the address has another form.
@@ -97,6 +99,7 @@ class HealthServer:
         self._host, self._port = _parse(address, self._name)
         self._metrics = metrics
         self._metrics_path = metrics_path
+        self._timeout_seconds = timeout_seconds
         self._checks: dict[str, dict[str, Check]] = {"/healthz": {"ping": _ping}, "/readyz": {"ping": _ping}}
         self._server: asyncio.Server | None = None
         self._connections: asyncio.TaskGroup | None = None
@@ -110,6 +113,10 @@ class HealthServer:
     def add_readyz(self, name: str, check: Check) -> None:
         """A failing check makes the pod not ready."""
         self._checks["/readyz"][name] = check
+
+    def problems(self, path: str, excluded: Sequence[str] = ()) -> dict[str, str | None]:
+        """Runs the checks behind ``/healthz`` or ``/readyz``: for each, None or what is wrong. Sorted by name."""
+        return {name: check() for name, check in sorted(self._checks[path].items()) if name not in excluded}
 
     @property
     def port(self) -> int:
@@ -169,7 +176,7 @@ class HealthServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             method, response = await self._answer(reader)
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 writer.write(response.encode(with_body=method != "HEAD"))
                 await writer.drain()
                 writer.close()
@@ -182,7 +189,7 @@ class HealthServer:
 
     async def _answer(self, reader: asyncio.StreamReader) -> tuple[str, _Response]:
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 head = await reader.readuntil(b"\r\n\r\n")
         except TimeoutError:
             return "", _text(408, "no request within the time limit\n")
@@ -203,13 +210,12 @@ class HealthServer:
     async def _route(self, target: str) -> _Response:
         url = urlsplit(target)
         if self._metrics is not None and self._metrics_path and url.path == self._metrics_path:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async with asyncio.timeout(self._timeout_seconds):
                 return _Response(200, await self._metrics.render(), CONTENT_TYPE)
-        checks = self._checks.get(url.path)
-        if checks is None:
+        if url.path not in self._checks:
             return _text(404, "not found\n")
         query = parse_qs(url.query, keep_blank_values=True)
-        return _run_checks(url.path.strip("/"), checks, excluded=query.get("exclude", ()), verbose="verbose" in query)
+        return _report(url.path[1:], self.problems(url.path, query.get("exclude", ())), verbose="verbose" in query)
 
     def _listen_error(self, error: OSError) -> ListenError:
         reason = error.strerror or str(error)
@@ -218,14 +224,11 @@ class HealthServer:
         return ListenError(f"cannot listen on {self._name}: {reason}")
 
 
-def _run_checks(name: str, checks: Mapping[str, Check], *, excluded: Sequence[str], verbose: bool) -> _Response:
-    problems = {check: run() for check, run in sorted(checks.items()) if check not in excluded}
+def _report(name: str, problems: Mapping[str, str | None], *, verbose: bool) -> _Response:
     failed = any(problem is not None for problem in problems.values())
     if not failed and not verbose:
         return _text(200, "ok")
-    lines = [
-        f"[+]{check} ok" if problem is None else f"[-]{check} failed: {problem}" for check, problem in problems.items()
-    ]
+    lines = [f"[+]{check} ok" if found is None else f"[-]{check} failed: {found}" for check, found in problems.items()]
     lines.append(f"{name} check {'failed' if failed else 'passed'}")
     return _text(500 if failed else 200, "\n".join([*lines, ""]))
 

@@ -224,15 +224,19 @@ class Manager:
         for stage in ("controllers", "runnables", "caches", "healthz"):
             for task in reversed(self._tasks.get(stage, [])):
                 await cancel_until_done(task, work_deadline)
-        if self._events is not None:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self._events.flush()
-            except TimeoutError:
-                log.warning("The grace period is over before all events were written")
         for task in self._tasks.get("events", []):
+            await self._flush_events(task, deadline)
             await cancel_until_done(task, deadline)
         log.info("Stopped")
+
+    async def _flush_events(self, writer: asyncio.Task[None], deadline: float) -> None:
+        if self._events is None or writer.done():
+            return
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._events.flush()
+        except TimeoutError:
+            log.warning("The grace period is over before all events were written")
 
     async def _close_client(self) -> None:
         try:
