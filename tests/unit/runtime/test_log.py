@@ -1,0 +1,153 @@
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from fake_dra_driver.runtime.log import setup_logging
+
+log = logger.bind(component="workqueue")
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own() -> Iterator[None]:
+    """Puts the process's logging back: pytest's handlers, and loguru's own sink."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers.clear()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(capture=False)
+    logger.remove()
+    logger.add(_to_stderr)
+
+
+def _to_stderr(message: str) -> None:
+    sys.stderr.write(message)  # looked up for each line: pytest changes it for each test
+
+
+def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    captured = capsys.readouterr()
+    assert captured.out == "", "only stderr"
+    return [json.loads(line) for line in captured.err.splitlines()]
+
+
+def test_json_is_one_object_a_line_with_keys_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json")
+    with logger.contextualize(controller="pod", object="default/a"):
+        log.info("Reconciled", after_seconds=1.5, nodes=["a", "b"], text='x "y"\nz')
+    [line] = json_lines(capsys)
+    assert datetime.fromisoformat(line["ts"]).utcoffset() is not None
+    assert line["ts"].endswith("Z")
+    del line["ts"]
+    assert list(line.items()) == [
+        ("level", "info"),
+        ("component", "workqueue"),
+        ("msg", "Reconciled"),
+        ("controller", "pod"),
+        ("object", "default/a"),
+        ("after_seconds", 1.5),
+        ("nodes", ["a", "b"]),
+        ("text", 'x "y"\nz'),
+    ]
+
+
+def test_text_is_one_line_of_key_and_value(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("text")
+    log.warning("Waiting", seconds=10, object="default/a", nothing="", error='x "y"\nz', kinds=["a b"])
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    _, rest = line.rstrip("\n").split(" ", 1)
+    assert rest == (
+        'WARNING workqueue: Waiting seconds=10 object=default/a nothing="" error="x \\"y\\"\\nz" kinds=["a b"]'
+    )
+
+
+def test_values_cannot_take_the_place_of_our_own_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json")
+    log.info("Hello", level="mine", ts=1, msg="x")
+    [line] = json_lines(capsys)
+    assert (line["level"], line["level_"], line["ts_"], line["msg"], line["msg_"]) == ("info", "mine", 1, "Hello", "x")
+
+
+def test_values_of_any_kind_are_written(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json")
+    log.info("Hello", error=ValueError("{braces}"), when=datetime(2026, 1, 1))  # noqa: DTZ001
+    [line] = json_lines(capsys)
+    assert (line["error"], line["when"]) == ("{braces}", "2026-01-01 00:00:00")
+
+
+def test_a_traceback_is_part_of_the_line_and_shows_no_values(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json")
+
+    def fail(token: str) -> None:
+        raise ValueError("bug")
+
+    try:
+        fail("secret-" + "token")
+    except ValueError as error:
+        log.opt(exception=error).error("Reconciler error")
+    [line] = json_lines(capsys)
+    assert line["exception"].startswith("Traceback (most recent call last):\n")
+    assert line["exception"].endswith("ValueError: bug")
+    assert "secret-token" not in line["exception"]
+
+
+def test_a_traceback_follows_a_line_of_text(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("text")
+    log.opt(exception=ValueError("bug")).error("Reconciler error", object="a")
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.endswith("ERROR   workqueue: Reconciler error object=a")
+    assert rest == ["ValueError: bug"]
+
+
+def test_logs_of_libraries_and_warnings_come_along(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json")
+    logging.getLogger("httpx").warning("GET %s {braces}", "/api")
+    logging.getLogger("asyncio").error("odd", exc_info=ValueError("bug"))
+    logging.getLogger("odd").log(35, "between two levels")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("old", stacklevel=1)
+    first, second, third, fourth = json_lines(capsys)
+    assert (first["level"], first["component"], first["msg"]) == ("warning", "httpx", "GET /api {braces}")
+    assert (second["component"], second["exception"]) == ("asyncio", "ValueError: bug")
+    assert third["msg"] == "between two levels"
+    assert (fourth["component"], "UserWarning: old" in fourth["msg"]) == ("py.warnings", True)
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "ours", "libraries"),
+    [
+        (0, ["INFO", "ERROR"], ["WARNING"]),
+        (3, ["INFO", "ERROR"], ["WARNING"]),
+        (4, ["DEBUG", "INFO", "ERROR"], ["WARNING"]),
+        (6, ["DEBUG", "INFO", "ERROR"], ["INFO", "WARNING"]),
+        (8, ["TRACE", "DEBUG", "INFO", "ERROR"], ["DEBUG", "INFO", "WARNING"]),
+        (10, ["TRACE", "DEBUG", "INFO", "ERROR"], ["DEBUG", "INFO", "WARNING"]),
+    ],
+)
+def test_verbosity(verbosity: int, ours: list[str], libraries: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json", verbosity)
+    for level in ("TRACE", "DEBUG", "INFO", "ERROR"):
+        log.log(level, "ours")
+    for number in (logging.DEBUG, logging.INFO, logging.WARNING):
+        logging.getLogger("httpx").log(number, "theirs")
+    lines = json_lines(capsys)
+    assert [line["level"].upper() for line in lines if line["msg"] == "ours"] == ours
+    assert [line["level"].upper() for line in lines if line["msg"] == "theirs"] == libraries
+
+
+def test_setting_it_up_again_replaces_what_was_there(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("text", 8)
+    setup_logging("json", 0)
+    log.info("Hello")
+    logging.getLogger("httpx").warning("Hello")
+    assert len(json_lines(capsys)) == 2
