@@ -27,7 +27,8 @@ PLUGIN: Final = "plugin"
 
 COMMON_CDI_FILE: Final = f"{CDI_VENDOR}-{CDI_CLASS}_common.yaml"
 
-_BAD_LINE = re.compile(r"\b(ERROR|CRITICAL)\b")
+_BAD_LINE = re.compile(r'"level": "(error|critical)"|\b(ERROR|CRITICAL)\b')
+"""As JSON, and as text."""
 _TRACEBACK = "Traceback (most recent call last)"
 
 

@@ -276,5 +276,8 @@ def test_driver_logged_no_error(driver: Driver, walk_started: datetime) -> None:
     driver.check_logs(walk_started, killed=False)
 
 
-def test_api_server_forbade_the_driver_nothing(local_cluster: LocalCluster, driver: Driver) -> None:
-    local_cluster.check_nothing_forbidden(DRIVER_NAMESPACE, accounts=2)
+def test_each_part_has_an_account_of_its_own_with_enough_rights(local_cluster: LocalCluster) -> None:
+    accounts = local_cluster.service_accounts(DRIVER_NAMESPACE)
+    assert len(accounts) == 2, f"not one for the controller and one for the plugin: {accounts}"
+    assert "default" not in accounts
+    local_cluster.check_nothing_forbidden(DRIVER_NAMESPACE, datetime.min.replace(tzinfo=UTC))

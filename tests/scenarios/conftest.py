@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.e2e.driver import DRIVER_NAMESPACE, Driver
+from tests.e2e.driver import CONTROLLER, DRIVER_NAMESPACE, Driver
 from tests.e2e.fixtures import demo, driver, initial_specs, kubectl, local_cluster, pytest_runtest_makereport
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LocalCluster
@@ -33,19 +33,38 @@ def nodes(
     for node in static.values():
         node.delete(kubectl)
     driver.wait_initial(initial_specs)
-    if (cluster := LocalCluster.from_environment()) is not None:
-        cluster.check_nothing_forbidden(DRIVER_NAMESPACE, accounts=2)
+
+
+def make_world(title: str, kubectl: Kubectl, driver: Driver, *, killed: bool) -> Iterator[World]:
+    """A fresh namespace, named after the scenario. Afterwards no claim may be in any ledger.
+
+    Args:
+        killed: whether the scenario kills something, so that the driver may log an error.
+    """
+    since = datetime.now(UTC)
+    name = title.removeprefix("test_").replace("_", "-")
+    world = World(kubectl, driver, f"{name[:50].rstrip('-')}-{uuid.uuid4().hex[:5]}")
+    kubectl("create", "namespace", world.namespace)
+    yield world
+    world.tear_down()
+    driver.check_logs(since, killed=killed)
+    if not killed and (cluster := LocalCluster.from_environment()) is not None:
+        cluster.check_nothing_forbidden(DRIVER_NAMESPACE, since)
 
 
 @pytest.fixture
 def world(
     request: pytest.FixtureRequest, kubectl: Kubectl, driver: Driver, nodes: Mapping[str, StaticNode]
 ) -> Iterator[World]:
-    """A fresh namespace, named after the scenario. Afterwards no claim may be in any ledger, and no error logged."""
-    since = datetime.now(UTC)
-    title = request.node.originalname.removeprefix("test_").replace("_", "-")
-    world = World(kubectl, driver, f"{title[:50].rstrip('-')}-{uuid.uuid4().hex[:5]}")
-    kubectl("create", "namespace", world.namespace)
-    yield world
-    world.tear_down()
-    driver.check_logs(since, killed=False)
+    """The scenario's own namespace."""
+    yield from make_world(request.node.originalname, kubectl, driver, killed=False)
+
+
+@pytest.fixture
+def interrupted_world(
+    request: pytest.FixtureRequest, kubectl: Kubectl, driver: Driver, nodes: Mapping[str, StaticNode]
+) -> Iterator[World]:
+    """As ``world``, for a scenario that kills something. The controller's pod is made anew if it was killed."""
+    yield from make_world(request.node.originalname, kubectl, driver, killed=True)
+    if driver.controller().restarts:
+        driver.replace(CONTROLLER)

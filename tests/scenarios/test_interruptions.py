@@ -1,0 +1,70 @@
+"""Kills while many claims are being allocated at once: every pod gets its node, and no device is given twice."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from tests.e2e.driver import CONTROLLER, Driver
+from tests.e2e.local import LocalCluster
+from tests.scenarios.manifests import claim_parameters, claim_template, pod
+from tests.scenarios.static_nodes import StaticNode
+from tests.scenarios.world import World
+
+pytestmark = pytest.mark.e2e
+
+Nodes = Mapping[str, StaticNode]
+Interruption = Callable[[LocalCluster, Driver], None]
+
+
+def kill_controller(local_cluster: LocalCluster, driver: Driver) -> None:
+    local_cluster.kill(driver.controller(), CONTROLLER)
+
+
+def restart_api_server(local_cluster: LocalCluster, driver: Driver) -> None:
+    local_cluster.restart("kube-apiserver")
+
+
+def restart_etcd(local_cluster: LocalCluster, driver: Driver) -> None:
+    local_cluster.restart("etcd")
+
+
+def restart_scheduler(local_cluster: LocalCluster, driver: Driver) -> None:
+    local_cluster.restart("kube-scheduler")
+
+
+@pytest.mark.parametrize("interrupt", [kill_controller, restart_api_server, restart_etcd, restart_scheduler])
+def test_interrupted_while_nodes_fill_up(
+    local_cluster: LocalCluster, interrupted_world: World, driver: Driver, nodes: Nodes, interrupt: Interruption
+) -> None:
+    world = interrupted_world
+    capacity = {node.name: node.count for node in nodes.values()}
+    names = [f"pod{index:02}" for index in range(sum(capacity.values()))]
+    world.create(claim_parameters("part", world.namespace, split=2), claim_template("one", world.namespace, "part"))
+    world.create(*(pod(name, world.namespace, templates={"device": "one"}) for name in names))
+    world.wait("first allocation", lambda: any(nas.spec.allocated_claims for nas in driver.nodes()))
+    interrupt(local_cluster, driver)
+    assert Counter(world.wait_bound(*names, seconds=180).values()) == capacity
+
+
+@pytest.mark.parametrize("interrupt", [kill_controller, restart_api_server])
+def test_interrupted_while_nodes_get_empty(
+    local_cluster: LocalCluster, interrupted_world: World, driver: Driver, nodes: Nodes, interrupt: Interruption
+) -> None:
+    """While some claims are given back, pods that waited for their devices get them."""
+    world = interrupted_world
+    world.create(
+        claim_parameters("half", world.namespace, count=4),
+        claim_template("half", world.namespace, "half"),
+        *(pod(name, world.namespace, templates={"device": "half"}) for name in ("first0", "first1", "first2")),
+    )
+    first = world.wait_bound("first0", "first1", "first2")
+    world.create(*(pod(name, world.namespace, templates={"device": "half"}) for name in ("second0", "second1")))
+    world.wait_message("Pod", "second0", "4 devices")
+    for name in first:
+        world.end_pod(name)
+    interrupt(local_cluster, driver)
+    second = world.wait_bound("second0", "second1", seconds=180)
+    assert set(second.values()) <= set(first.values())
+    world.wait("only they hold devices", lambda: sum(len(nas.spec.allocated_claims) for nas in driver.nodes()) == 2)
+    world.check()
