@@ -1,4 +1,4 @@
-"""The built-in kinds that a DRA driver reads or writes: Node, Pod and Event (k8s.io/api/core/v1), as far as it does so."""
+"""The built-in kinds that a DRA driver reads or writes, as far as it does: Node, Pod, Event (k8s.io/api/core/v1)."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What every Kubernetes object shares: group, version and kind, ObjectMeta, and how a typed object reads and is written.
+"""What every Kubernetes object shares: group, version and kind, ObjectMeta, and the way from and to the wire.
 
 Follows k8s.io/apimachinery/pkg/apis/meta/v1. Names are snake_case here and camelCase on the wire. Objects are frozen:
 what comes out of a cache is shared by all who read it, so a change is a copy (``model_copy(update=...)``). A field that
@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NewType, Self
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-__all__ = ["ApiModel", "KubeObject", "NamespacedName", "ObjectMeta", "OwnerReference", "ResourceKind", "UID"]
+__all__ = ["UID", "ApiModel", "KubeObject", "NamespacedName", "ObjectMeta", "OwnerReference", "ResourceKind"]
 
 UID = NewType("UID", str)
 """``metadata.uid``: unique over the life of a cluster, so it tells an object from its successor of the same name."""
@@ -70,7 +70,7 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="allow")
 
     def to_wire(self) -> dict[str, Any]:
-        """The object as the JSON that the API server gets: camelCase, fields that are None or were never set left out."""
+        """The object as the JSON for the API server: camelCase, without fields that are None or were never set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
 
 

@@ -1,4 +1,4 @@
-"""Classic DRA: the ``resource.k8s.io/v1alpha2`` kinds of Kubernetes 1.27 to 1.30 (KEP-3063, k8s.io/api/resource/v1alpha2)."""
+"""Classic DRA: the kinds of ``resource.k8s.io/v1alpha2``, Kubernetes 1.27 to 1.30 (KEP-3063)."""
 
 from typing import Literal
 

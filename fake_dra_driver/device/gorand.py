@@ -1,9 +1,9 @@
 """The random numbers of Go's ``math/rand`` for a seed, bit for bit: the Go driver's UUIDs come from them.
 
 The generator is an additive lagged Fibonacci one: each number is the sum, modulo 2**64, of the numbers 607 and 273
-places before it. Go starts its register of 607 numbers from a fixed table, mixed with a small generator that the seed starts
-(``x -> 48271 * x mod 2**31 - 1``). The table is what the register holds after 7.8e12 steps from a start of the same
-kind with seed 1, and is computed here instead of being copied: a step is a multiplication by ``x`` in the ring of
+places before it. Go starts its register of 607 numbers from a fixed table, mixed with a small generator that the seed
+starts (``x -> 48271 * x mod 2**31 - 1``). The table is what the register holds after 7.8e12 steps from a start of the
+same kind with seed 1, and is computed here instead of being copied: a step is a multiplication by ``x`` in the ring of
 polynomials over Z/2**64 modulo ``x**607 - x**334 - 1``, so 7.8e12 steps are one power of ``x``, found by repeated
 squaring. A polynomial is held in one large integer, a slot for each coefficient, wide enough for no sum to spill over.
 """

@@ -14,7 +14,7 @@ Does not know which gRPC version the kubelet speaks (``nodeserver``), nor how cl
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,14 +100,18 @@ class KubeletPlugin:
         grace_seconds: float = DEFAULT_GRACE_SECONDS,
         check_interval_seconds: float = DEFAULT_CHECK_INTERVAL_SECONDS,
         call_observer: CallObserver = lambda _verb, _result, _seconds: None,
+        on_registration: Callable[[], None] = lambda: None,
+        start: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Args:
         driver_name: As in ``driverName`` of classes and claims.
         sockets: Where to listen.
-        driver: Does the work; must be able to from the moment ``run`` is called.
+        driver: Does the work, from the moment that ``start`` has returned.
         grace_seconds: For calls in flight at the end.
         check_interval_seconds: Between two looks at whether the sockets are still there.
         call_observer: For metrics; see ``CallObserver``.
+        on_registration: Called whenever ``registration`` has changed.
+        start: Called by ``run`` before anything is served, when it is certain that no other process has the folder.
         """
         self._driver_name = driver_name
         self._sockets = sockets
@@ -115,6 +119,8 @@ class KubeletPlugin:
         self._grace_seconds = grace_seconds
         self._check_interval_seconds = check_interval_seconds
         self._call_observer = call_observer
+        self._notify = on_registration
+        self._start = start
         self._registrar = SocketServer(sockets.registration, self._add_registration)
         self._serving = False
         self.registration = Registration()
@@ -137,6 +143,8 @@ class KubeletPlugin:
                 end: a new container gets the folders mounted anew, which mends a folder that was removed.
         """
         async with locked_folder(self._sockets.plugin.parent):
+            if self._start is not None:
+                await self._start()
             await self._serve()
 
     async def _serve(self) -> None:
@@ -196,6 +204,7 @@ class KubeletPlugin:
             log.info("Registered with the kubelet")
         else:
             log.error("The kubelet refused the registration", error=registration.error)
+        self._notify()
 
 
 class _RegistrationServicer(registration_grpc.RegistrationServicer):

@@ -1,21 +1,49 @@
 """The programs put together: what ``cli`` runs. Only here settings come as a whole; everything else gets values."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
+
+from loguru import logger
 
 from fake_dra_driver import __version__
-from fake_dra_driver.api.fake import EVENT_COMPONENT
+from fake_dra_driver.api.fake import (
+    CDI_CLASS,
+    CDI_VENDOR,
+    DRIVER_NAME,
+    EVENT_COMPONENT,
+    NodeAllocationState,
+)
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames
+from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.device.files import DiskFiles
+from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.dra.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.driver.node import FakeNodeDriver
+from fake_dra_driver.driver.publisher import StatePublisher, set_status
 from fake_dra_driver.driver.setup import make_controllers
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.log import setup_logging
 from fake_dra_driver.runtime.manager import Manager
 from fake_dra_driver.runtime.metrics import Metrics
-from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings
+from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings, SetNasStatusSettings
 
-__all__ = ["run_controller"]
+__all__ = ["run_controller", "run_kubelet_plugin", "run_set_nas_status"]
+
+
+PUBLISH_DELAY_SECONDS: Final = 0.2
+"""How long the plugin collects changes before it writes them to its NodeAllocationState."""
+RETIRE_SECONDS: Final = 3.0
+"""For the write that says NotReady when the plugin stops: it must not keep the stop waiting when the API is away."""
+
+log = logger.bind(component="program")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +102,81 @@ async def run_controller(settings: ControllerSettings) -> int:
     for controller in controllers:
         parts.manager.add_controller(controller)
     await parts.manager.run()
+    return 0
+
+
+async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
+    """Serves the devices of one node until SIGTERM or SIGINT. Returns the exit status.
+
+    Claims that are prepared already are served from the checkpoint, also while the API server is away.
+
+    Raises:
+        RuntimeLayerError: no credentials, an address in use.
+        OSError: a folder or socket of ours cannot be used.
+    """
+    setup_logging(settings.logging_format, settings.verbosity)
+    parts = await _parts(settings, "fake-dra-kubeletplugin", host=settings.node_name)
+    key = NamespacedName(settings.namespace, settings.node_name)
+    inventory = make_inventory(settings.node_name, settings.device_count, settings.device_models)
+    files = DiskFiles()
+    checkpoint = Checkpoint(files, settings.checkpoint)
+    cdi = CdiFolder(files, settings.cdi_root, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), settings.node_name)
+    states = parts.cache.informer(
+        NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
+    )
+    driver = FakeNodeDriver(key, inventory, checkpoint, cdi, parts.client, changed=lambda: publish())
+    plugin = KubeletPlugin(
+        DRIVER_NAME,
+        PluginSockets(registration=settings.registration_socket, plugin=settings.plugin_socket),
+        driver,
+        grace_seconds=settings.grace_period_seconds / 2,
+        on_registration=lambda: publish(),
+        start=driver.start,
+    )
+    publisher = StatePublisher(
+        key, inventory, checkpoint, driver, states, parts.client, lambda: plugin.not_ready_reason() is None
+    )
+    controller = Controller("nodeallocationstate", publisher)
+    controller.watch(states)
+
+    def publish() -> None:
+        controller.enqueue(key, after=PUBLISH_DELAY_SECONDS)
+
+    async def retire_at_the_end() -> None:
+        publish()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                async with asyncio.timeout(RETIRE_SECONDS):
+                    await publisher.retire()
+            except (RuntimeLayerError, TimeoutError) as error:
+                log.warning("NodeAllocationState could not be set to NotReady", error=str(error) or "no answer in time")
+
+    if parts.healthz is not None:
+        parts.healthz.add_readyz("registration", plugin.not_ready_reason)
+    parts.manager.add_runnable("kubelet-plugin", plugin.run, needs_caches=False)
+    parts.manager.add_runnable("retire", retire_at_the_end)
+    parts.manager.add_controller(controller)
+    await parts.manager.run()
+    return 0
+
+
+async def run_set_nas_status(settings: SetNasStatusSettings) -> int:
+    """Sets the status of a node's object once. Returns the exit status.
+
+    Raises:
+        RuntimeLayerError: no credentials, or what the API server answered.
+    """
+    setup_logging(settings.logging_format, settings.verbosity)
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig or None,
+        user_agent=f"set-nas-status/{__version__}",
+        default_timeout_seconds=settings.api_timeout_seconds,
+    )
+    try:
+        await set_status(client, NamespacedName(settings.namespace, settings.node_name), settings.status)
+    finally:
+        await client.close()
+    log.info("status set", node=settings.node_name, status=settings.status)
     return 0

@@ -1,6 +1,7 @@
 """Starts the parts of a program in order, stops them in the reverse order, and raises the error of a part that failed.
 
-Start: probes and metrics, events, caches (waits until each kind is synced), always-on runnables, controllers.
+Start: probes and metrics, events, runnables that need no cache, caches (waits until each kind is synced), the other
+runnables, controllers.
 Stop: no new pass of any controller, passes in work get to finish, then runnables, caches, probes; events that are still
 queued are written, and the client is closed. The grace period bounds all of it: three quarters for passes and runnables
 to finish by themselves, then they are cancelled; the rest for what comes after. SIGTERM and SIGINT stop it, a second
@@ -108,7 +109,8 @@ class Manager:
         self._grace_period_seconds = grace_period_seconds
         self._signals = signals
         self._controllers: list[Controller] = []
-        self._runnables: list[tuple[str, Runnable]] = []
+        self._runnables: list[tuple[str, Runnable, bool]] = []
+        """Name, what to run, and whether it waits for the caches."""
         self._group: asyncio.TaskGroup | None = None
         """Set while ``run`` runs; the parent of all tasks."""
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
@@ -127,10 +129,16 @@ class Manager:
             controller.use_metrics(self._metrics)
         self._controllers.append(controller)
 
-    def add_runnable(self, name: str, run: Runnable) -> None:
-        """Runs ``run`` once the caches are synced, in the order of these calls."""
+    def add_runnable(self, name: str, run: Runnable, *, needs_caches: bool = True) -> None:
+        """Runs ``run`` once the caches are synced, in the order of these calls.
+
+        Args:
+            name: of its task.
+            run: what to run.
+            needs_caches: False starts it at once, for what has to work while the API server is away.
+        """
         self._refuse_when_running()
-        self._runnables.append((name, run))
+        self._runnables.append((name, run, needs_caches))
 
     def stop(self) -> None:
         """Begins the orderly stop; ``run`` returns when it is done. May be called more than once."""
@@ -167,13 +175,18 @@ class Manager:
         if self._events is not None:
             self._spawn("events", "events", self._events.run)
         self._spawn("caches", "caches", self._cache.run)
+        self._start_runnables(needing_caches=False)
         await self._wait_for_sync()
-        for name, run in self._runnables:
-            self._spawn("runnables", name, run)
+        self._start_runnables(needing_caches=True)
         # Leader election belongs here: what follows must run in one process only, what came before in each.
         for controller in self._controllers:
             self._spawn("controllers", f"controller-{controller.name}", controller.run)
         log.info("Started", controllers=len(self._controllers), runnables=len(self._runnables))
+
+    def _start_runnables(self, *, needing_caches: bool) -> None:
+        for name, run, needs_caches in self._runnables:
+            if needs_caches == needing_caches:
+                self._spawn("runnables", name, run)
 
     async def _wait_for_sync(self) -> None:
         while True:

@@ -1,0 +1,169 @@
+"""CDI specifications: what a container runtime adds to a container that uses a device (cdi.cncf.io, version 0.3.0).
+
+File names, kinds, device names and the compatible variables are the Go driver's. Only our own files, told by their
+name, are ever looked at: another vendor's broken file is none of our business. A specification is rendered from a
+template, read back and checked before it is written.
+"""
+
+import asyncio
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from fake_dra_driver.device.files import Files, set_aside
+from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.render import render
+
+__all__ = ["CdiFolder", "CdiNames", "CdiSpecError"]
+
+_COMMON: Final = "common"
+"""Name of the device that every claim has, with the variables about node and driver."""
+_MODE: Final = 0o600
+_FOLDER_MODE: Final = 0o750
+_UID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_DEVICE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
+"""What CDI 0.3.0 allows as a device's name."""
+_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*=[^\x00-\x1f\x7f]*")
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class CdiSpecError(ValueError):
+    """A specification that no container runtime would take: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class CdiNames:
+    """What the driver is called in CDI."""
+
+    vendor: str
+    device_class: str
+    driver: str
+    """Value of DRA_RESOURCE_DRIVER_NAME."""
+
+    @property
+    def kind(self) -> str:
+        """``<vendor>/<class>``."""
+        return f"{self.vendor}/{self.device_class}"
+
+    @property
+    def prefix(self) -> str:
+        """What the names of all our files begin with."""
+        return f"{self.vendor}-{self.device_class}_"
+
+    def qualified(self, device: str) -> str:
+        """The fully qualified name of a device, as the kubelet passes it on to the runtime."""
+        return f"{self.kind}={device}"
+
+
+class CdiFolder:
+    """Our files in the folder that container runtimes read. A claim's methods must not run concurrently.
+
+    Args:
+        files: where to read and write.
+        root: the folder.
+        names: what the driver is called.
+        node_name: value of FAKE_NODE_NAME.
+    """
+
+    def __init__(self, files: Files, root: Path, names: CdiNames, node_name: str) -> None:
+        self._files = files
+        self._root = root
+        self._names = names
+        self._node_name = node_name
+
+    def device_names(self, claim: PreparedClaim) -> Sequence[str]:
+        """The fully qualified names of the claim's devices: the common one first."""
+        return [self._names.qualified(name) for name in (_COMMON, *(device.uuid for device in claim.devices))]
+
+    async def write_common(self) -> None:
+        """Creates the folder, and the file that all claims share. Raises OSError."""
+        await asyncio.to_thread(self._files.make_folder, self._root, _FOLDER_MODE)
+        variables = [f"FAKE_NODE_NAME={self._node_name}", f"DRA_RESOURCE_DRIVER_NAME={self._names.driver}"]
+        await self._write(_COMMON, {_COMMON: variables})
+
+    async def write(self, claim: PreparedClaim) -> None:
+        """Makes sure that the claim's file is there, and durable. A file with the right contents is left alone.
+
+        One that is no CDI file any more is set aside under another name first.
+
+        Raises:
+            CdiSpecError: the claim cannot be written as a CDI specification.
+            OSError: the folder cannot be written to.
+        """
+        variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
+        devices: dict[str, Sequence[str]] = {}
+        for index, device in enumerate(claim.devices):
+            devices[device.uuid] = [
+                f"FAKE_DEVICE_{index}={device.uuid}",
+                f"{variable}_DEVICE_{index}={device.uuid}",
+                f"{variable}_MODEL_{index}={device.model}",
+            ]
+        await self._write(claim.uid, devices)
+
+    async def remove(self, uid: str) -> None:
+        """Removes the claim's file; no file is fine. Raises OSError."""
+        await asyncio.to_thread(self._files.remove, self._path(uid))
+
+    async def remove_all_but(self, uids: Collection[str]) -> Sequence[str]:
+        """Removes our files of all other claims; returns their UIDs. Raises OSError."""
+        kept = {self._path(name).name for name in (_COMMON, *uids)}
+        found = await asyncio.to_thread(self._files.names, self._root)
+        names = [name for name in found if name.startswith(self._names.prefix) and name.endswith(".yaml")]
+        orphans = [name for name in names if name not in kept]
+        for name in orphans:
+            await asyncio.to_thread(self._files.remove, self._root / name)
+        return [name.removeprefix(self._names.prefix).removesuffix(".yaml") for name in orphans]
+
+    def _path(self, suffix: str) -> Path:
+        if not _UID.fullmatch(suffix):
+            raise CdiSpecError(f"{suffix!r} cannot be a part of a file's name")
+        return self._root / f"{self._names.prefix}{suffix}.yaml"
+
+    async def _write(self, suffix: str, devices: Mapping[str, Sequence[str]]) -> None:
+        path = self._path(suffix)
+        text = render(
+            "cdi/spec.yaml.j2",
+            kind=self._names.kind,
+            devices=[{"name": name, "env": variables} for name, variables in devices.items()],
+        ).encode()
+        _check(text, self._names.kind, devices)
+        await asyncio.to_thread(self._replace, path, text)
+
+    def _replace(self, path: Path, text: bytes) -> None:
+        there = self._files.read(path)
+        if there == text:
+            return
+        if there is not None and not _is_specification(there):
+            set_aside(self._files, path)
+        self._files.write(path, text, _MODE)
+
+
+def _is_specification(data: bytes) -> bool:
+    try:
+        found = yaml.load(data, Loader=_Loader)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return False
+    return isinstance(found, dict) and "cdiVersion" in found and "kind" in found
+
+
+def _check(text: bytes, kind: str, devices: Mapping[str, Sequence[str]]) -> None:
+    """Raises CdiSpecError unless the text reads back as what was meant, within what CDI allows."""
+    for name, variables in devices.items():
+        if not _DEVICE_NAME.fullmatch(name):
+            raise CdiSpecError(f"CDI allows no device name {name!r}")
+        for variable in variables:
+            if not _VARIABLE.fullmatch(variable):
+                raise CdiSpecError(f"{variable!r} is no environment variable that a container can have")
+    meant = {
+        "cdiVersion": "0.3.0",
+        "containerEdits": {},
+        "devices": [{"containerEdits": {"env": list(env)}, "name": name} for name, env in devices.items()],
+        "kind": kind,
+    }
+    if yaml.load(text, Loader=_Loader) != meant:  # noqa: S506 - a safe loader
+        raise CdiSpecError("the template has rendered something else than what was meant")

@@ -1,0 +1,206 @@
+"""The checkpoint: which claims are prepared on this node, in one file that outlives restarts and reboots.
+
+It is the truth about preparing; ``spec.preparedDevices`` of the node's object is a projection of it. The file carries a
+version and a checksum. Writes are group commits: callers that come while a write is in flight share the next one, and
+each returns once a write with its change in it is durable. A write that fails fails exactly those who waited for it,
+and memory never holds what the disk does not. There is no background task: whoever gets the lock first writes for all.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_core import to_json
+
+from fake_dra_driver.device.files import Files, set_aside
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+
+__all__ = ["Checkpoint", "DamagedCheckpointError"]
+
+VERSION: Final = 1
+_MODE: Final = 0o600
+
+
+class DamagedCheckpointError(Exception):
+    """The file could not be used and was set aside under another name; the checkpoint is empty now."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+
+
+class _Device(_Model):
+    uuid: str
+    model: str
+    parent_uuid: str | None = None
+
+
+class _Claim(_Model):
+    namespace: str
+    name: str
+    devices: tuple[_Device, ...]
+
+
+class _Contents(_Model):
+    complete: bool
+    claims: dict[str, _Claim]
+
+
+class _File(_Model):
+    version: Literal[1]
+    checksum: str
+    contents: _Contents
+
+
+@dataclass(slots=True, eq=False)
+class _Change:
+    uid: str | None
+    """None: only marks the checkpoint as complete."""
+    claim: PreparedClaim | None
+    """None: takes the claim out."""
+    error: Exception | None = None
+    done: bool = False
+
+
+class Checkpoint:
+    """The prepared claims of a node. Safe to use concurrently in one event loop; one instance for a file.
+
+    Args:
+        files: where to read and write.
+        path: of the file; its folder exists.
+    """
+
+    def __init__(self, files: Files, path: Path) -> None:
+        self._files = files
+        self._path = path
+        self._claims: Mapping[str, PreparedClaim] = {}
+        self._complete = False
+        self._lock = asyncio.Lock()
+        self._waiting: list[_Change] = []
+
+    @property
+    def claims(self) -> Mapping[str, PreparedClaim]:
+        """What is prepared, by UID, as it is on disk. A snapshot: later changes do not show in it."""
+        return self._claims
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every prepared claim is in here. Not so after a start without a usable file, until ``complete``."""
+        return self._complete
+
+    async def load(self) -> None:
+        """Reads the file. Without one, or with a damaged one, the checkpoint is empty and not complete.
+
+        Raises:
+            DamagedCheckpointError: the file was damaged, or of a later version, and was set aside.
+            OSError: it cannot be read or set aside.
+        """
+        data = await asyncio.to_thread(self._files.read, self._path)
+        if data is None:
+            return
+        try:
+            contents = _decode(data)
+        except ValueError as error:
+            aside = await asyncio.to_thread(set_aside, self._files, self._path)
+            raise DamagedCheckpointError(f"checkpoint {self._path} was set aside as {aside.name}: {error}") from error
+        self._complete = contents.complete
+        self._claims = {
+            uid: PreparedClaim(
+                uid,
+                claim.namespace,
+                claim.name,
+                tuple(PreparedDevice(entry.uuid, entry.model, entry.parent_uuid) for entry in claim.devices),
+            )
+            for uid, claim in contents.claims.items()
+        }
+
+    async def put(self, claim: PreparedClaim) -> None:
+        """Adds the claim, or replaces it. Returns when that is durable. Raises OSError."""
+        await self._commit(_Change(claim.uid, claim))
+
+    async def remove(self, uid: str) -> None:
+        """Takes the claim out. Returns when that is durable. Raises OSError."""
+        if uid in self._claims or self._waiting or self._lock.locked():
+            await self._commit(_Change(uid, None))
+
+    async def complete(self) -> None:
+        """Notes that every prepared claim is in here. Returns when that is durable. Raises OSError."""
+        if not self._complete:
+            await self._commit(_Change(None, None))
+
+    async def _commit(self, change: _Change) -> None:
+        self._waiting.append(change)
+        try:
+            async with self._lock:
+                if not change.done:
+                    await asyncio.sleep(0)  # lets those join who are ready at this very moment
+                    batch, self._waiting = self._waiting, []
+                    await self._write(batch)
+        finally:
+            if change in self._waiting:  # cancelled before its turn
+                self._waiting.remove(change)
+        if change.error is not None:
+            raise change.error
+
+    async def _write(self, batch: Sequence[_Change]) -> None:
+        claims, complete = dict(self._claims), self._complete
+        for change in batch:
+            if change.uid is None:
+                complete = True
+            elif change.claim is not None:
+                claims[change.uid] = change.claim
+            else:
+                claims.pop(change.uid, None)
+        error: Exception | None = OSError(f"the write of {self._path} was cut short")
+        try:
+            if (claims, complete) != (self._claims, self._complete):
+                await asyncio.to_thread(self._files.write, self._path, _encode(claims, complete), _MODE)
+            self._claims, self._complete = claims, complete
+            error = None
+        except OSError as failure:
+            error = failure
+        finally:
+            for change in batch:
+                change.error, change.done = error, True
+
+
+def _encode(claims: Mapping[str, PreparedClaim], complete: bool) -> bytes:
+    contents = _Contents(
+        complete=complete,
+        claims={
+            uid: _Claim(
+                namespace=claim.namespace,
+                name=claim.name,
+                devices=tuple(
+                    _Device(uuid=entry.uuid, model=entry.model, parent_uuid=entry.parent_uuid)
+                    for entry in claim.devices
+                ),
+            )
+            for uid, claim in sorted(claims.items())
+        },
+    )
+    file = _File(version=VERSION, checksum=_checksum(contents), contents=contents)
+    return file.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"
+
+
+def _decode(data: bytes) -> _Contents:
+    """Raises ValueError, with what is wrong."""
+    try:
+        file = _File.model_validate_json(data)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise ValueError(f"{where}: {problem['msg']}" if where else problem["msg"]) from error
+    if file.checksum != _checksum(file.contents):
+        raise ValueError("its checksum is wrong")
+    return file.contents
+
+
+def _checksum(contents: _Contents) -> str:
+    text = to_json(contents.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return f"sha256:{hashlib.sha256(text).hexdigest()}"

@@ -1,0 +1,103 @@
+"""The few file operations that durability depends on, behind a seam, so that tests can forget what was not synced.
+
+Blocking: call through ``asyncio.to_thread``. A write is atomic and durable: a temporary file in the same folder, fsync,
+rename, fsync of the folder. After a stop at any moment the old or the new contents are there, never a part.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+__all__ = ["DiskFiles", "Files", "set_aside"]
+
+_TEMPORARY_SUFFIX: Final = ".tmp"
+"""Not one that a container runtime takes for a CDI file (.json, .yaml)."""
+
+
+class Files(Protocol):
+    """Files in folders of ours. Every method raises OSError."""
+
+    def make_folder(self, path: Path, mode: int) -> None:
+        """Creates the folder and its parents where they are missing; leaves one that is there as it is."""
+        ...
+
+    def names(self, folder: Path) -> Sequence[str]:
+        """The names in the folder, sorted."""
+        ...
+
+    def read(self, path: Path) -> bytes | None:
+        """The contents, or None when there is no such file."""
+        ...
+
+    def write(self, path: Path, data: bytes, mode: int) -> None:
+        """Replaces the contents, atomically and durably."""
+        ...
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Gives the file another name in its folder, durably; what has that name is replaced."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Removes the file, durably; no file is fine."""
+        ...
+
+
+class DiskFiles:
+    """``Files`` on a disk."""
+
+    def make_folder(self, path: Path, mode: int) -> None:
+        """As ``Files.make_folder``."""
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+
+    def names(self, folder: Path) -> Sequence[str]:
+        """As ``Files.names``."""
+        return sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths
+
+    def read(self, path: Path) -> bytes | None:
+        """As ``Files.read``."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: Path, data: bytes, mode: int) -> None:
+        """As ``Files.write``. A temporary file that a stop has left is written over."""
+        temporary = path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+
+    def rename(self, path: Path, target: Path) -> None:
+        """As ``Files.rename``."""
+        path.replace(target)
+        _sync_folder(target.parent)
+
+    def remove(self, path: Path) -> None:
+        """As ``Files.remove``."""
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return
+        _sync_folder(path.parent)
+
+
+def set_aside(files: Files, path: Path) -> Path:
+    """Gives a damaged file a name of its own, that nobody reads as anything, and returns it. Raises OSError."""
+    taken = set(files.names(path.parent))
+    number = next(n for n in range(len(taken) + 1) if f"{path.name}.damaged-{n}" not in taken)
+    target = path.with_name(f"{path.name}.damaged-{number}")
+    files.rename(path, target)
+    return target
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
