@@ -10,7 +10,7 @@ def devices_of_claims(world: World) -> dict[str, list[str]]:
     found = {}
     for key in world.api.objects.get("ResourceClaim", {}):
         claim = world.read_claim(key.name)
-        if claim.status.allocation is not None:
+        if claim.status.allocation is not None and claim.status.allocation.resource_handles:
             handle = ClaimHandle.from_data(claim.status.allocation.resource_handles[0].data)
             found[key.name] = [device.uuid for device in handle.devices]
     return found

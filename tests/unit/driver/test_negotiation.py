@@ -1,0 +1,561 @@
+"""The negotiation with the scheduler: which nodes are ruled out, when that is written, and what people are told."""
+
+import pytest
+
+from fake_dra_driver.api.core import (
+    ClaimSource,
+    Node,
+    Pod,
+    PodResourceClaim,
+    PodResourceClaimStatus,
+    PodSpec,
+    PodStatus,
+)
+from fake_dra_driver.api.fake import (
+    DRIVER_NAME,
+    DeviceClassParameters,
+    DeviceClassParametersSpec,
+    DeviceSelector,
+    FakeClaimParameters,
+    NodeAllocationState,
+)
+from fake_dra_driver.api.meta import ObjectMeta, OwnerReference
+from fake_dra_driver.api.resource_v1alpha2 import (
+    ClassParametersReference,
+    PodSchedulingContext,
+    ResourceClaim,
+    ResourceClass,
+)
+from tests.support.world import NAMESPACE, Brain, World
+from tests.unit.driver.soundness import assert_sound, devices_of_claims
+
+pytestmark = pytest.mark.looptime
+
+
+async def run(world: World) -> Brain:
+    """A fresh controller, until nothing happens any more."""
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+    return brain
+
+
+def answers(world: World, pod: str = "p") -> dict[str, list[str]]:
+    """By entry of the pod: the nodes that were ruled out."""
+    context = world.api.read(PodSchedulingContext, pod, "default")
+    return {entry.name: list(entry.unsuitable_nodes) for entry in context.status.resource_claims}
+
+
+def messages(brain: Brain, name: str) -> list[str]:
+    return [f"{reason}: {message}" for about, reason, message in brain.events.events if about == name]
+
+
+def occupy(world: World, node: str, *devices: str) -> None:
+    """Devices that a claim which lives elsewhere holds."""
+    claim = world.claim(f"holder-of-{node}")
+    entry = {claim.uid: {"fake": {"devices": [{"uuid": uuid} for uuid in devices]}}}
+    world.api.update(NodeAllocationState, node, NAMESPACE, {"spec": {"allocatedClaims": entry}})
+    status = {
+        "driverName": DRIVER_NAME,
+        "allocation": {
+            "availableOnNodes": {
+                "nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
+            }
+        },
+        "reservedFor": [{"resource": "pods", "name": "somebody", "uid": "somebody"}],
+    }
+    world.api.update(ResourceClaim, claim.metadata.name, "default", {"status": status})
+
+
+# --- Answers ------------------------------------------------------------------------------------------------------
+
+
+async def test_full_nodes_are_ruled_out_and_the_others_are_not() -> None:
+    world = World()
+    for node in ("a", "b", "c"):
+        world.node(node)
+    occupy(world, "b", "b-0")
+    world.claim("c")
+    world.pod("p", ["c"], selected="b", potential=["a", "b", "c"])
+    brain = await run(world)
+    assert answers(world) == {"c": ["b"]}
+    assert devices_of_claims(world) == {}
+    assert messages(brain, "p") == [], "two nodes are left, so nobody has to act"
+
+
+async def test_one_claim_that_fits_costs_no_answer() -> None:
+    world = World()
+    world.node("a")
+    world.node("b")
+    world.claim("c")
+    world.pod("p", ["c"], potential=["a", "b"])
+    await run(world)
+    assert answers(world) == {}
+
+
+async def test_several_claims_get_an_answer_each_since_the_scheduler_waits_for_it() -> None:
+    world = World()
+    world.node("a", devices=2)
+    world.claim("c")
+    world.claim("d")
+    world.pod("p", ["c", "d"], potential=["a"])
+    await run(world)
+    assert answers(world) == {"c": [], "d": []}
+
+
+async def test_claims_of_a_pod_are_judged_together() -> None:
+    """Each of the two would fit on a by itself."""
+    world = World()
+    world.node("a", devices=3)
+    world.node("b", devices=4)
+    world.claim("c", count=2)
+    world.claim("d", count=2)
+    world.pod("p", ["c", "d"], potential=["a", "b"])
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        assert answers(world) == {"c": ["a"], "d": ["a"]}
+        world.select("p", "b", ["a", "b"])
+        await brain.settle()
+    assert sorted(devices_of_claims(world)["c"] + devices_of_claims(world)["d"]) == ["b-0", "b-1", "b-2", "b-3"]
+    assert_sound(world)
+
+
+async def test_a_node_that_gets_room_is_no_longer_ruled_out() -> None:
+    world = World()
+    world.node("a")
+    occupy(world, "a", "a-0")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        assert answers(world) == {"c": ["a"]}
+        world.api.update(ResourceClaim, "holder-of-a", "default", {"status": {"reservedFor": None}})
+        world.api.update(ResourceClaim, "holder-of-a", "default", {"status": {"deallocationRequested": True}})
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["a-0"]}
+
+
+async def test_pods_that_may_pick_a_node_hear_early_that_it_is_full() -> None:
+    world = World()
+    world.node("a")
+    world.node("b")
+    for name in ("first", "second"):
+        world.claim(name)
+    world.pod("p", ["first"], potential=["a", "b"])
+    world.pod("q", ["second"], potential=["a", "b"])
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        world.select("p", "a", ["a", "b"])
+        await brain.settle()
+    assert answers(world, "q") == {"second": ["a"]}
+
+
+async def test_nodes_without_a_usable_plugin_are_ruled_out_and_the_others_go_on() -> None:
+    world = World()
+    world.node("good")
+    world.node("not-ready", status="NotReady")
+    world.node("empty-status", status="")
+    world.claim("c")
+    world.claim("d")
+    world.api.update(NodeAllocationState, "good", NAMESPACE, {"spec": {"allocatableDevice": _two("good")}})
+    world.pod("p", ["c", "d"], potential=["good", "not-ready", "empty-status", "no-plugin"])
+    await run(world)
+    assert answers(world)["c"] == ["empty-status", "no-plugin", "not-ready"]
+
+
+def _two(node: str) -> list[dict[str, dict[str, str]]]:
+    return [{"fake": {"uuid": f"{node}-{number}", "name": "MODEL"}} for number in range(2)]
+
+
+async def test_at_most_128_nodes_are_named_and_the_selected_one_is_among_them() -> None:
+    world = World()
+    world.claim("c")
+    potential = [f"n{number:03}" for number in range(128)]
+    world.pod("p", ["c"], selected="zzz", potential=potential)
+    await run(world)
+    named = answers(world)["c"]
+    assert len(named) == 128
+    assert "zzz" in named
+
+
+async def test_answers_of_other_drivers_stay() -> None:
+    world = World()
+    world.node("a")
+    world.node("b")
+    occupy(world, "a", "a-0")
+    world.claim("c")
+    world.pod("p", ["c"], potential=["a", "b"])
+    foreign = {"status": {"resourceClaims": [{"name": "other", "unsuitableNodes": ["x"]}]}}
+    world.api.update(PodSchedulingContext, "p", "default", foreign)
+    await run(world)
+    assert answers(world) == {"other": ["x"], "c": ["a"]}
+
+
+async def test_an_answer_is_written_once() -> None:
+    world = World()
+    world.node("a")
+    occupy(world, "a", "a-0")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    brain = await run(world)
+    assert brain.client.calls == [("merge_patch", "PodSchedulingContext")]
+
+
+# --- Which claims -------------------------------------------------------------------------------------------------
+
+
+def made_from_template(world: World, claim: str, owner: str) -> None:
+    """The claim as the controller manager makes it for a pod."""
+    world.claim(claim)
+    reference = OwnerReference(api_version="v1", kind="Pod", name="p", uid=owner, controller=True)
+    world.api.update(ResourceClaim, claim, "default", {"metadata": {"ownerReferences": [reference.to_wire()]}})
+
+
+def pod_with_template(world: World, statuses: tuple[PodResourceClaimStatus, ...] | None) -> None:
+    entry = PodResourceClaim(name="e", source=ClaimSource(resource_claim_template_name="t"))
+    pod = Pod(metadata=ObjectMeta(name="p", namespace="default"), spec=PodSpec(resource_claims=(entry,)))
+    if statuses is not None:
+        pod = pod.model_copy(update={"status": PodStatus(resource_claim_statuses=statuses)})
+    world.api.apply(pod)
+    world.select("p", "a")
+
+
+@pytest.mark.parametrize("version", ["1.27", "1.28"])
+async def test_claim_of_a_template_is_found_by_its_name(version: str) -> None:
+    world = World()
+    world.node("a")
+    name = "p-e" if version == "1.27" else "p-e-x7k2q"
+    pod_with_template(
+        world, None if version == "1.27" else (PodResourceClaimStatus(name="e", resource_claim_name=name),)
+    )
+    made_from_template(world, name, world.api.read(Pod, "p", "default").uid)
+    await run(world)
+    assert list(devices_of_claims(world)) == [name]
+
+
+async def test_claim_that_only_has_the_name_of_a_templates_claim_is_not_the_pods() -> None:
+    world = World()
+    world.node("a")
+    pod_with_template(world, None)
+    made_from_template(world, "p-e", "another pod of that name")
+    await run(world)
+    assert devices_of_claims(world) == {}
+
+
+async def test_pod_that_is_being_deleted_gets_nothing() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    world.api.update(Pod, "p", "default", {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    await run(world)
+    assert devices_of_claims(world) == {}
+
+
+async def test_scheduling_context_of_an_earlier_pod_of_that_name_is_ignored() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    world.api.update(Pod, "p", "default", {"metadata": {"uid": "a new pod"}})
+    await run(world)
+    assert devices_of_claims(world) == {}
+
+
+async def test_classes_of_other_drivers_are_left_alone() -> None:
+    world = World()
+    world.api.apply(ResourceClass(metadata=ObjectMeta(name="fake"), driver_name="other.example.com"))
+    world.node("a")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    brain = await run(world)
+    assert brain.client.calls == []
+    assert brain.events.events == []
+
+
+# --- Immediate ----------------------------------------------------------------------------------------------------
+
+
+async def test_immediate_claim_is_allocated_where_most_is_free_and_reserved_for_nobody() -> None:
+    world = World()
+    world.node("a", devices=2)
+    world.node("b", devices=3)
+    world.claim("c", mode="Immediate")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["b-0"]}
+    assert world.read_claim("c").status.reserved_for == ()
+    assert_sound(world)
+
+
+async def test_immediate_claim_that_fits_nowhere_is_told_why_and_goes_on_when_there_is_room() -> None:
+    world = World()
+    world.node("a", devices=2)
+    world.claim("c", count=3, mode="Immediate")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        (message,) = messages(brain, "c")
+        assert "InsufficientDevices: asked for 3 devices on one node" in message
+        assert "a: 2 free of 2 that match" in message
+        world.node("b", devices=3)
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["b-0", "b-1", "b-2"]}
+
+
+async def test_immediate_claim_is_allocated_anew_when_its_node_goes() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c", mode="Immediate")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        world.node("b")
+        world.api.delete(NodeAllocationState, "a", NAMESPACE)
+        world.api.delete(Node, "a")
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["b-0"]}
+
+
+# --- Selectors ----------------------------------------------------------------------------------------------------
+
+
+def models(world: World, node: str, *names: str) -> None:
+    devices = [{"fake": {"uuid": f"{node}-{number}", "name": name}} for number, name in enumerate(names)]
+    world.api.update(NodeAllocationState, node, NAMESPACE, {"spec": {"allocatableDevice": devices}})
+
+
+def select_model(world: World, claim: str, model: str) -> None:
+    world.api.update(FakeClaimParameters, claim, "default", {"spec": {"selector": {"model": model}}})
+
+
+def class_selects(world: World, *globs: str) -> None:
+    """The class gets parameters that restrict its claims to devices of these models."""
+    selectors = tuple(DeviceSelector(type="fake", name=glob) for glob in globs)
+    spec = DeviceClassParametersSpec(device_selector=selectors)
+    world.api.apply(DeviceClassParameters(metadata=ObjectMeta(name="dcp"), spec=spec))
+    reference = ClassParametersReference(api_group=DRIVER_NAME, kind="DeviceClassParameters", name="dcp")
+    world.api.update(ResourceClass, "fake", "", {"parametersRef": reference.to_wire()})
+
+
+async def test_selector_of_the_claim_counts() -> None:
+    world = World()
+    world.node("a")
+    models(world, "a", "X", "Y", "X")
+    world.claim("c", count=2)
+    select_model(world, "c", "X")
+    world.pod("p", ["c"], selected="a")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["a-0", "a-2"]}
+
+
+async def test_selector_of_the_class_counts_and_its_entries_are_ored() -> None:
+    world = World()
+    world.node("a")
+    models(world, "a", "OLD-1", "NEW-1", "BEST")
+    class_selects(world, "NEW-*", "BEST")
+    world.claim("c", count=2)
+    world.pod("p", ["c"], selected="a")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["a-1", "a-2"]}
+
+
+async def test_claims_with_overlapping_selectors_both_get_theirs() -> None:
+    """The first claim could take the only device that the second one can use."""
+    world = World()
+    world.node("a")
+    models(world, "a", "X", "Y")
+    world.claim("any")
+    world.claim("picky")
+    select_model(world, "picky", "X")
+    world.pod("p", ["any", "picky"], selected="a")
+    await run(world)
+    assert devices_of_claims(world) == {"any": ["a-1"], "picky": ["a-0"]}
+
+
+# --- What people are told -----------------------------------------------------------------------------------------
+
+
+async def test_more_than_any_node_has_is_said_with_what_was_asked_what_there_is_and_where() -> None:
+    world = World()
+    world.node("a", devices=8)
+    world.node("b", devices=4)
+    world.claim("c", count=9)
+    world.pod("p", ["c"], selected="a", potential=["a", "b"])
+    brain = await run(world)
+    expected = (
+        "InsufficientDevices: asked for 9 devices on one node, which none of 2 nodes has now "
+        "(a: 8 free of 8 that match; b: 4 free of 4 that match)"
+    )
+    assert messages(brain, "p") == [expected]
+    assert messages(brain, "c") == [expected]
+
+
+async def test_a_model_that_no_node_has_is_said() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    select_model(world, "c", "NOPE")
+    world.pod("p", ["c"], selected="a")
+    brain = await run(world)
+    (message,) = messages(brain, "p")
+    assert "1 device of model NOPE" in message
+    assert "a: 0 free of 0 that match" in message
+
+
+async def test_parameters_that_come_late_let_the_claim_go_on_at_once() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    late = world.api.read(FakeClaimParameters, "c", "default")
+    world.api.delete(FakeClaimParameters, "c", "default")
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        (message,) = messages(brain, "c")
+        assert message == (
+            "ParametersNotFound: FakeClaimParameters default/c do not exist: "
+            "create them, and the claim goes on by itself"
+        )
+        world.api.apply(late.model_copy(update={"metadata": ObjectMeta(name="c", namespace="default")}))
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["a-0"]}
+
+
+async def test_nobody_is_warned_when_the_parameters_come_a_moment_after_the_claim() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    late = world.api.read(FakeClaimParameters, "c", "default")
+    world.api.delete(FakeClaimParameters, "c", "default")
+    world.api.update(ResourceClaim, "c", "default", {"metadata": {"creationTimestamp": "2026-01-01T00:10:00Z"}})
+    brain = Brain(world)
+    async with brain.running():
+        brain.deliver()
+        assert brain.deliver() is False
+        world.api.apply(late.model_copy(update={"metadata": ObjectMeta(name="c", namespace="default")}))
+        await brain.settle()
+    assert brain.events.events == []
+
+
+async def test_parameters_that_are_corrected_let_the_claim_go_on_at_once() -> None:
+    """Objects from before the bounds, or that came in past them: the controller checks once more."""
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.api.update(FakeClaimParameters, "c", "default", {"spec": {"count": 0}})
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        assert any("spec.count: Input should be greater than or equal to 1" in text for text in messages(brain, "c"))
+        assert devices_of_claims(world) == {}
+        world.api.update(FakeClaimParameters, "c", "default", {"spec": {"count": 1}})
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["a-0"]}
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"count": 0}, "spec.count: Input should be greater than or equal to 1"),
+        ({"count": -1}, "spec.count: Input should be greater than or equal to 1"),
+        ({"count": 129}, "spec.count: Input should be less than or equal to 128"),
+        ({"split": 65}, "spec.split: Input should be less than or equal to 64"),
+        ({"split": -1}, "spec.split: Input should be greater than or equal to 0"),
+        ({"count": 128, "split": 9}, "count times split must be at most 1024"),
+        ({"selector": {"model": ""}}, "spec.selector.model: String should have at least 1 character"),
+    ],
+)
+async def test_bad_parameters_that_are_there_already_get_an_event_and_harm_nobody_else(
+    spec: dict[str, object], words: str
+) -> None:
+    world = World()
+    world.node("a")
+    world.claim("bad")
+    world.api.update(FakeClaimParameters, "bad", "default", {"spec": spec})
+    world.pod("p", ["bad"], selected="a")
+    world.claim("good")
+    world.pod("q", ["good"], selected="a")
+    brain = await run(world)
+    warnings = [text for text in messages(brain, "bad") if words in text]
+    assert len(warnings) == 2, "one on the parameters, one on the claim"
+    assert devices_of_claims(world) == {"good": ["a-0"]}
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [
+        ({"apiGroup": DRIVER_NAME, "kind": "DeviceClassParameters"}, f"DeviceClassParameters.{DRIVER_NAME} c"),
+        ({"apiGroup": "example.com", "kind": "FakeClaimParameters"}, "FakeClaimParameters.example.com c"),
+        ({"apiGroup": "", "kind": "ConfigMap"}, "ConfigMap c"),
+    ],
+)
+async def test_reference_of_a_wrong_kind_is_quoted_with_what_would_be_right(
+    reference: dict[str, str], found: str
+) -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.api.update(ResourceClaim, "c", "default", {"spec": {"parametersRef": {**reference, "name": "c"}}})
+    brain = await run(world)
+    assert messages(brain, "c") == [
+        f"InvalidParameters: ResourceClaim default/c names {found} as its parameters; driver {DRIVER_NAME} takes only "
+        f"kind FakeClaimParameters with apiGroup {DRIVER_NAME}: correct parametersRef"
+    ]
+
+
+async def test_class_parameters_that_come_late_let_the_claim_go_on_at_once() -> None:
+    world = World()
+    world.node("a")
+    class_selects(world, "*")
+    late = world.api.read(DeviceClassParameters, "dcp")
+    world.api.delete(DeviceClassParameters, "dcp")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        expected = (
+            "ParametersNotFound: ResourceClass fake names DeviceClassParameters dcp, which do not exist: "
+            "create them, or correct the name in parametersRef"
+        )
+        assert messages(brain, "fake") == [expected]
+        assert messages(brain, "c") == [expected]
+        world.api.apply(late.model_copy(update={"metadata": ObjectMeta(name="dcp")}))
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["a-0"]}
+
+
+async def test_class_that_comes_late_lets_the_claim_go_on_at_once() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.api.delete(ResourceClass, "fake")
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        world.api.apply(ResourceClass(metadata=ObjectMeta(name="fake"), driver_name=DRIVER_NAME))
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["a-0"]}
+
+
+async def test_split_is_on_record_and_in_the_handle() -> None:
+    world = World()
+    world.node("a", devices=2)
+    world.claim("c", count=2, split=3)
+    world.pod("p", ["c"], selected="a")
+    await run(world)
+    claim = world.read_claim("c")
+    allocation = claim.status.allocation
+    assert allocation is not None
+    assert allocation.shareable
+    assert allocation.resource_handles[0].data == (
+        '{"version":"v1","devices":[{"uuid":"a-0","split":3},{"uuid":"a-1","split":3}]}'
+    )
+    entry = world.api.read(NodeAllocationState, "a", NAMESPACE).spec.allocated_claims[claim.uid]
+    assert entry.to_wire() == {"fake": {"devices": [{"uuid": "a-0", "split": 3}, {"uuid": "a-1", "split": 3}]}}
