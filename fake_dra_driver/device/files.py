@@ -6,6 +6,7 @@ rename, fsync of the folder. After a stop at any moment the old or the new conte
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -62,14 +63,19 @@ class DiskFiles:
             return None
 
     def write(self, path: Path, data: bytes, mode: int) -> None:
-        """As ``Files.write``. A temporary file that a stop has left is written over."""
+        """As ``Files.write``. A temporary file that a stop has left is written over; a failure leaves none."""
         temporary = path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
         _sync_folder(path.parent)
 
     def rename(self, path: Path, target: Path) -> None:

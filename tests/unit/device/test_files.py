@@ -1,0 +1,139 @@
+"""Files on a disk: whole or not at all, and still there after a power cut."""
+
+import itertools
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fake_dra_driver.device.files import DiskFiles, set_aside
+from tests.support.disk import Crash, ForgetfulDisk
+
+OLD, NEW = b"the old contents", b"the new contents, which are longer"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "file.json"
+
+
+def crashes(folder: Path, work: Callable[[], None]) -> list[ForgetfulDisk]:
+    """The disk after a stop at each step of the work, which begins each time with what is in the folder now."""
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    disks = []
+    for step in itertools.count():
+        for path in folder.iterdir():
+            path.unlink()
+        for name, data in before.items():
+            (folder / name).write_bytes(data)
+        disk = ForgetfulDisk(folder)
+        try:
+            with disk.watching(stop_at=step):
+                work()
+        except Crash:
+            disks.append(disk)
+        else:
+            assert len(disks) >= 4, "the work was not seen"
+            return disks
+    raise AssertionError("unreachable")
+
+
+@pytest.mark.parametrize("old", [OLD, None])
+def test_a_stop_at_any_step_of_a_write_leaves_the_old_or_the_new_contents(path: Path, old: bytes | None) -> None:
+    if old is not None:
+        path.write_bytes(old)
+    seen = set()
+    for disk in crashes(path.parent, lambda: DiskFiles().write(path, NEW, 0o600)):
+        assert disk.possible(path) <= {old, NEW}
+        seen |= disk.possible(path)
+    assert seen == {old, NEW}
+
+
+@pytest.mark.parametrize("old", [OLD, None])
+def test_what_was_written_survives_a_power_cut(path: Path, old: bytes | None) -> None:
+    if old is not None:
+        path.write_bytes(old)
+    disk = ForgetfulDisk(path.parent)
+    with disk.watching():
+        DiskFiles().write(path, NEW, 0o600)
+    assert disk.possible(path) == {NEW} == {path.read_bytes()}
+
+
+def test_what_was_removed_or_renamed_stays_so_after_a_power_cut(path: Path) -> None:
+    other = path.with_name("other.json")
+    path.write_bytes(OLD)
+    disk = ForgetfulDisk(path.parent)
+    with disk.watching():
+        DiskFiles().rename(path, other)
+    assert (disk.possible(path), disk.possible(other)) == ({None}, {OLD})
+    with disk.watching():
+        DiskFiles().remove(other)
+    assert disk.possible(other) == {None}
+
+
+def test_what_a_stop_has_left_does_not_hinder_the_next_write(path: Path) -> None:
+    path.write_bytes(OLD)
+    steps = len(crashes(path.parent, lambda: DiskFiles().write(path, NEW, 0o600)))
+    for step in range(steps):
+        disk = ForgetfulDisk(path.parent)
+        with pytest.raises(Crash), disk.watching(stop_at=step):
+            DiskFiles().write(path, b"x" * 1000, 0o600)
+        DiskFiles().write(path, NEW, 0o600)
+        assert path.read_bytes() == NEW
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_write_that_fails_leaves_no_half_written_file_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    path.write_bytes(OLD)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        DiskFiles().write(path, NEW, 0o600)
+    assert {found.name: found.read_bytes() for found in path.parent.iterdir()} == {path.name: OLD}
+
+
+def test_a_file_has_the_mode_that_was_asked_for(path: Path) -> None:
+    DiskFiles().write(path, NEW, 0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_while_it_is_written_a_file_has_a_name_that_no_container_runtime_reads(path: Path) -> None:
+    with pytest.raises(Crash), ForgetfulDisk(path.parent).watching(stop_at=2):
+        DiskFiles().write(path, NEW, 0o600)
+    (left,) = path.parent.iterdir()
+    assert left.suffix not in {".json", ".yaml"}
+
+
+def test_reading_and_removing_what_is_not_there(path: Path) -> None:
+    assert DiskFiles().read(path) is None
+    DiskFiles().remove(path)
+
+
+def test_a_folder_is_made_with_its_parents_and_left_as_it_is_when_it_is_there(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    DiskFiles().make_folder(folder, 0o700)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    (folder / "file").touch()
+    DiskFiles().make_folder(folder, 0o750)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert DiskFiles().names(folder) == ["file"]
+
+
+def test_names_are_sorted(tmp_path: Path) -> None:
+    for name in ("b", "a", "c"):
+        (tmp_path / name).touch()
+    assert DiskFiles().names(tmp_path) == ["a", "b", "c"]
+
+
+def test_each_file_that_is_set_aside_keeps_a_name_of_its_own(path: Path) -> None:
+    asides = []
+    for data in (b"first", b"second"):
+        path.write_bytes(data)
+        asides.append(set_aside(DiskFiles(), path))
+        assert not path.exists()
+    assert [aside.read_bytes() for aside in asides] == [b"first", b"second"]
+    assert all(aside.suffix not in {".json", ".yaml"} for aside in asides)
