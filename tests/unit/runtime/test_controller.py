@@ -209,6 +209,17 @@ async def test_a_terminal_error_waits_for_a_change(error: Exception) -> None:
     assert [record["exception"] for record in records if record["level"].name == "ERROR"] == [None], "no traceback"
 
 
+async def test_a_terminal_error_forgets_failures() -> None:
+    bench = Bench()
+    bench.reconciler.outcomes["a"] = [RetryError("x"), RetryError("x"), TerminalError("hopeless"), RetryError("x")]
+    async with bench.running():
+        bench.controller.enqueue(request("a"))
+        await asyncio.sleep(100)
+        bench.controller.enqueue(request("a"))
+        await asyncio.sleep(100)
+    assert bench.reconciler.times("a") == [0, 1, 3, 100, 101]
+
+
 async def test_another_error_of_the_api_server_is_for_a_person_and_tried_again() -> None:
     bench = Bench()
     bench.reconciler.outcomes["a"] = [api_error(ForbiddenError, 403)]
@@ -412,6 +423,9 @@ async def test_cancelling_ends_passes_where_they_are() -> None:
     assert bench.results() == {}
     assert at_least("WARNING", records) == []
     assert len(asyncio.all_tasks()) == 1
+    bench.controller.enqueue(request("b"))
+    depth = sample(bench.metrics.registry, "workqueue_depth", name="pod", controller="pod")
+    assert depth == 0, "nothing piles up in a queue that nobody works on"
 
 
 async def test_a_controller_runs_once() -> None:

@@ -138,7 +138,7 @@ def test_the_memory_is_bounded_and_forgets_what_was_not_seen_for_longest() -> No
     reporter = Reporter()
     reporter.must(name="old")
     reporter.must(name="kept")
-    for number in range(MAX_ENTRIES - 1):
+    for number in range(MAX_ENTRIES + 4):
         reporter.must(name=f"claim-{number}")
         reporter.must(name="kept") if number == 10 else None
     assert len(reporter.correlator._series._entries) == MAX_ENTRIES

@@ -168,6 +168,11 @@ async def test_connections_are_bounded() -> None:
         assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
 
 
+async def test_ended_connections_make_room() -> None:
+    async with serving(HealthServer("127.0.0.1:0")) as server:
+        assert {(await get(server, "/healthz")).status for _ in range(40)} == {200}
+
+
 async def test_a_faulty_check_fails_its_probe_and_not_the_program() -> None:
     server = HealthServer("127.0.0.1:0")
 

@@ -79,10 +79,16 @@ class FakeCache:
 
 
 class FakeRecorder:
-    def __init__(self, diary: Diary, *, flush_seconds: float = 0) -> None:
-        self.run = diary.part("events")
+    def __init__(self, diary: Diary, *, flush_seconds: float = 0, error: Exception | None = None) -> None:
+        self._run = diary.part("events")
         self._diary = diary
         self._flush_seconds = flush_seconds
+        self._error = error
+
+    async def run(self) -> None:
+        if self._error is not None:
+            raise self._error
+        await self._run()
 
     async def flush(self) -> None:
         await asyncio.sleep(self._flush_seconds)
@@ -103,7 +109,7 @@ class Program:
             parts.get("client") or FakeClient(diary, close_seconds=parts.get("close_seconds", 0)),
             FakeCache(diary, sync_seconds=parts.get("sync_seconds", 0), error=parts.get("cache_error")),
             healthz=parts.get("healthz"),
-            events=FakeRecorder(diary, flush_seconds=parts.get("flush_seconds", 0)),
+            events=FakeRecorder(diary, flush_seconds=parts.get("flush_seconds", 0), error=parts.get("recorder_error")),
             metrics=self.metrics,
             grace_period_seconds=grace_period_seconds,
             signals=signals,
@@ -240,6 +246,13 @@ async def test_a_failing_runnable_stops_everything_in_order_and_its_error_is_rai
 
 async def test_a_failing_cache_ends_the_program_before_it_is_synced() -> None:
     program = Program(sync_seconds=1000, cache_error=ValueError("bug"))
+    with pytest.raises(ValueError, match="bug"):
+        await program.run(stop_after=5000)
+    assert now() == 0
+
+
+async def test_a_failing_recorder_ends_the_program_and_is_not_waited_for() -> None:
+    program = Program(recorder_error=ValueError("bug"), flush_seconds=1000)
     with pytest.raises(ValueError, match="bug"):
         await program.run(stop_after=5000)
     assert now() == 0

@@ -151,18 +151,21 @@ async def test_delayed_keys_come_in_the_order_of_their_moments() -> None:
     assert [(await take(queue), now()) for _ in range(4)] == [("a", 1), ("b", 2), ("c", 3), ("d", 3)]
 
 
-async def test_many_short_waits_in_front_of_a_long_one_leave_nothing_behind() -> None:
+@pytest.mark.parametrize("often", [50, 5000])
+async def test_many_waits_that_a_change_cuts_short_leave_nothing_behind(often: float) -> None:
     queue: WorkQueue[str] = WorkQueue()
-    queue.add_after("rare", 1e6)
+    queue.add_after("rare", 1000)
     for _ in range(1000):
-        queue.add_after("often", 5000)
+        queue.add_after("often", often)
         queue.add("often")
         await take(queue)
     assert len(queue._heap) < 200
-    await asyncio.sleep(0.5e6)
-    assert len(queue) == 0, "the long wait is not over"
+    await asyncio.sleep(900)
+    assert len(queue) == 0, "the other wait is not over"
     assert await take(queue) == "rare"
-    assert now() == 1e6
+    assert now() == 1000
+    await asyncio.sleep(10_000)
+    assert len(queue) == 0
 
 
 # --- Rate limit ---
@@ -250,6 +253,17 @@ async def test_drain_waits_until_the_ready_and_the_worked_on_are_done() -> None:
             assert not drain.done()
             queue.done(key)
     assert drain.done()
+
+
+async def test_drain_waits_for_a_key_that_is_only_worked_on() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    await queue.get()
+    async with asyncio.TaskGroup() as group:
+        drain = group.create_task(queue.shut_down_with_drain(), name="drain")
+        await asyncio.sleep(10)
+        assert not drain.done()
+        queue.done("a")
 
 
 async def test_drain_of_an_empty_queue_ends_at_once() -> None:
