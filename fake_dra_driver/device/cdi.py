@@ -5,7 +5,6 @@ name, are ever looked at: another vendor's broken file is none of our business. 
 template, read back and checked before it is written.
 """
 
-import asyncio
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from fake_dra_driver.device.files import Files, set_aside
+from fake_dra_driver.device.files import Files, in_thread, set_aside
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.render import render
 
@@ -82,7 +81,7 @@ class CdiFolder:
 
     async def write_common(self) -> None:
         """Creates the folder, and the file that all claims share. Raises OSError."""
-        await asyncio.to_thread(self._files.make_folder, self._root, _FOLDER_MODE)
+        await in_thread(self._files.make_folder, self._root, _FOLDER_MODE)
         variables = [f"FAKE_NODE_NAME={self._node_name}", f"DRA_RESOURCE_DRIVER_NAME={self._names.driver}"]
         await self._write(_COMMON, {_COMMON: variables})
 
@@ -107,16 +106,16 @@ class CdiFolder:
 
     async def remove(self, uid: str) -> None:
         """Removes the claim's file; no file is fine. Raises OSError."""
-        await asyncio.to_thread(self._files.remove, self._path(uid))
+        await in_thread(self._files.remove, self._path(uid))
 
     async def remove_all_but(self, uids: Collection[str]) -> Sequence[str]:
         """Removes our files of all other claims; returns their UIDs. Raises OSError."""
         kept = {self._path(name).name for name in (_COMMON, *uids)}
-        found = await asyncio.to_thread(self._files.names, self._root)
+        found = await in_thread(self._files.names, self._root)
         names = [name for name in found if name.startswith(self._names.prefix) and name.endswith(".yaml")]
         orphans = [name for name in names if name not in kept]
         for name in orphans:
-            await asyncio.to_thread(self._files.remove, self._root / name)
+            await in_thread(self._files.remove, self._root / name)
         return [name.removeprefix(self._names.prefix).removesuffix(".yaml") for name in orphans]
 
     def _path(self, suffix: str) -> Path:
@@ -132,7 +131,7 @@ class CdiFolder:
             devices=[{"name": name, "env": variables} for name, variables in devices.items()],
         ).encode()
         _check(text, self._names.kind, devices)
-        await asyncio.to_thread(self._replace, path, text)
+        await in_thread(self._replace, path, text)
 
     def _replace(self, path: Path, text: bytes) -> None:
         there = self._files.read(path)

@@ -17,13 +17,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
-from fake_dra_driver.device.files import Files, set_aside
+from fake_dra_driver.device.files import Files, ended, in_thread, set_aside
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 
 __all__ = ["Checkpoint", "DamagedCheckpointError"]
 
 VERSION: Final = 1
 _MODE: Final = 0o600
+_FOLDER_MODE: Final = 0o750
+"""As the kubelet makes the folders of plugins."""
 
 
 class DamagedCheckpointError(Exception):
@@ -63,7 +65,7 @@ class _Change:
     """None: only marks the checkpoint as complete."""
     claim: PreparedClaim | None
     """None: takes the claim out."""
-    error: Exception | None = None
+    error: BaseException | None = None
     done: bool = False
 
 
@@ -72,7 +74,7 @@ class Checkpoint:
 
     Args:
         files: where to read and write.
-        path: of the file; its folder exists.
+        path: of the file; ``load`` makes its folder if there is none.
     """
 
     def __init__(self, files: Files, path: Path) -> None:
@@ -100,13 +102,14 @@ class Checkpoint:
             DamagedCheckpointError: the file was damaged, or of a later version, and was set aside.
             OSError: it cannot be read or set aside.
         """
-        data = await asyncio.to_thread(self._files.read, self._path)
+        await in_thread(self._files.make_folder, self._path.parent, _FOLDER_MODE)
+        data = await in_thread(self._files.read, self._path)
         if data is None:
             return
         try:
             contents = _decode(data)
         except ValueError as error:
-            aside = await asyncio.to_thread(set_aside, self._files, self._path)
+            aside = await in_thread(set_aside, self._files, self._path)
             raise DamagedCheckpointError(f"checkpoint {self._path} was set aside as {aside.name}: {error}") from error
         self._complete = contents.complete
         self._claims = {
@@ -156,17 +159,20 @@ class Checkpoint:
                 claims[change.uid] = change.claim
             else:
                 claims.pop(change.uid, None)
-        error: Exception | None = OSError(f"the write of {self._path} was cut short")
+        work = asyncio.get_running_loop().run_in_executor(None, self._store, claims, complete)
         try:
-            if (claims, complete) != (self._claims, self._complete):
-                await asyncio.to_thread(self._files.write, self._path, _encode(claims, complete), _MODE)
-            self._claims, self._complete = claims, complete
-            error = None
-        except OSError as failure:
-            error = failure
+            await ended(work)
         finally:
+            # Also when the caller was cancelled: the others of the batch have to know, and memory follows the disk.
+            error = work.exception()
+            if error is None:
+                self._claims, self._complete = claims, complete
             for change in batch:
                 change.error, change.done = error, True
+
+    def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> None:
+        if (claims, complete) != (self._claims, self._complete):
+            self._files.write(self._path, _encode(claims, complete), _MODE)
 
 
 def _encode(claims: Mapping[str, PreparedClaim], complete: bool) -> bytes:

@@ -1,16 +1,21 @@
 """The few file operations that durability depends on, behind a seam, so that tests can forget what was not synced.
 
-Blocking: call through ``asyncio.to_thread``. A write is atomic and durable: a temporary file in the same folder, fsync,
+Blocking: call through ``in_thread``. A write is atomic and durable: a temporary file in the same folder, fsync,
 rename, fsync of the folder. After a stop at any moment the old or the new contents are there, never a part.
 """
 
+import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, ParamSpec, Protocol, TypeVar
 
-__all__ = ["DiskFiles", "Files", "set_aside"]
+__all__ = ["DiskFiles", "Files", "ended", "in_thread", "set_aside"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _TEMPORARY_SUFFIX: Final = ".tmp"
 """Not one that a container runtime takes for a CDI file (.json, .yaml)."""
@@ -99,6 +104,29 @@ def set_aside(files: Files, path: Path) -> Path:
     target = path.with_name(f"{path.name}.damaged-{number}")
     files.rename(path, target)
     return target
+
+
+async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Runs a blocking call in a thread, to its end: see ``ended``."""
+    return await ended(asyncio.get_running_loop().run_in_executor(None, partial(call, *args, **kwargs)))
+
+
+async def ended(work: asyncio.Future[T]) -> T:
+    """The result of a thread's work. Cancelled, it waits for the end all the same, and raises CancelledError then.
+
+    A thread cannot be stopped. Were its caller to go on without it, as with ``asyncio.to_thread``, it would still write
+    while the next one, who was let in, writes to the same file.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        work.exception()  # nobody else will ask
+        raise cancelled
+    return work.result()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,0 +1,297 @@
+"""The checkpoint: what it says is on disk, whatever fails or is cancelled; those who come together share a write."""
+
+import asyncio
+import errno
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.device.files import DiskFiles
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from tests.support.disk import MemoryFiles
+
+PATH = Path("/plugin/checkpoint.json")
+WHOLE = PreparedDevice("FAKE-0", "MODEL")
+CHILDREN = (PreparedDevice("FAKE-1-0", "ULTRA", "FAKE-1"), PreparedDevice("FAKE-1-1", "ULTRA", "FAKE-1"))
+
+
+def claim(uid: str, *devices: PreparedDevice) -> PreparedClaim:
+    return PreparedClaim(uid, "default", f"claim-{uid}", devices or (PreparedDevice(f"FAKE-of-{uid}", "MODEL"),))
+
+
+def full_disk() -> OSError:
+    return OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.fixture
+def files() -> MemoryFiles:
+    files = MemoryFiles()
+    files.folders.add(PATH.parent)
+    return files
+
+
+@pytest.fixture
+def checkpoint(files: MemoryFiles) -> Checkpoint:
+    return Checkpoint(files, PATH)
+
+
+async def on_disk(files: MemoryFiles) -> Checkpoint:
+    """What a process finds that starts now."""
+    found = Checkpoint(files.after_stop(), PATH)
+    await found.load()
+    return found
+
+
+async def test_what_was_put_is_there_after_a_restart(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    claims = {uid: claim(uid, *devices) for uid, devices in (("b", (WHOLE,)), ("a", CHILDREN), ("c", ()))}
+    for each in claims.values():
+        await checkpoint.put(each)
+    assert checkpoint.claims == (await on_disk(files)).claims == claims
+    await checkpoint.remove("b")
+    del claims["b"]
+    assert checkpoint.claims == (await on_disk(files)).claims == claims
+    changed = claim("a", WHOLE)
+    await checkpoint.put(changed)
+    assert (await on_disk(files)).claims["a"] == changed
+
+
+async def test_the_file_is_made_with_its_folder_and_for_root_alone(tmp_path: Path) -> None:
+    path = tmp_path / "of" / "its" / "own" / "checkpoint.json"
+    checkpoint = Checkpoint(DiskFiles(), path)
+    await checkpoint.load()
+    await checkpoint.put(claim("a"))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [found.name for found in path.parent.iterdir()] == ["checkpoint.json"]
+
+
+async def test_the_file_has_a_version_and_a_checksum(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    await checkpoint.put(claim("a", WHOLE, *CHILDREN))
+    found = json.loads(files.contents[PATH])
+    assert found["version"] == 1
+    assert found["checksum"].startswith("sha256:")
+    assert found["contents"] == {
+        "complete": False,
+        "claims": {
+            "a": {
+                "namespace": "default",
+                "name": "claim-a",
+                "devices": [
+                    {"uuid": "FAKE-0", "model": "MODEL"},
+                    {"uuid": "FAKE-1-0", "model": "ULTRA", "parentUuid": "FAKE-1"},
+                    {"uuid": "FAKE-1-1", "model": "ULTRA", "parentUuid": "FAKE-1"},
+                ],
+            }
+        },
+    }
+
+
+async def test_the_file_of_this_version_stays_readable(files: MemoryFiles) -> None:
+    """A file as it was written once: a change of the format needs a new version and a way to read this one."""
+    files.contents[PATH] = (
+        b'{"version":1,"checksum":"sha256:35ec14b9ef577fe0eed075937dd31a5b70838bdba550359f5a92c5ca4e9f613e","contents":'
+        b'{"complete":true,"claims":{"a":{"namespace":"default","name":"claim-a","devices":'
+        b'[{"uuid":"FAKE-1-0","model":"ULTRA","parentUuid":"FAKE-1"}]}}}}\n'
+    )
+    found = await on_disk(files)
+    assert found.claims == {"a": claim("a", CHILDREN[0])}
+    assert found.is_complete
+
+
+async def test_without_a_file_it_is_empty_and_not_complete(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    await checkpoint.load()
+    assert (checkpoint.claims, checkpoint.is_complete) == ({}, False)
+    await checkpoint.complete()
+    assert checkpoint.is_complete
+    assert (await on_disk(files)).is_complete
+    await checkpoint.put(claim("a"))
+    assert (await on_disk(files)).is_complete
+
+
+def _edited(change: Callable[[dict[str, object]], object]) -> Callable[[bytes], bytes]:
+    def damage(data: bytes) -> bytes:
+        found = json.loads(data)
+        change(found)
+        return json.dumps(found).encode()
+
+    return damage
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "no text": lambda data: b"\x00\xff" * 100,
+    "no JSON": lambda _: b"claims: {}\n",
+    "other JSON": lambda _: b"[]",
+    "truncated": lambda data: data[: len(data) // 2],
+    "one letter changed": lambda data: data.replace(b"FAKE-of-a", b"FAKE-of-b"),
+    "claim lost": _edited(lambda found: found.update(contents={"complete": True, "claims": {}})),
+    "newer": _edited(lambda found: found.update(version=2)),
+    "newer, with a field more": _edited(lambda found: found.update(version=2, bootId="x")),
+    "no version": _edited(lambda found: found.pop("version")),
+    "wrong type": _edited(lambda found: found.update(contents="a")),
+    "nested too deeply": lambda _: b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+async def test_a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on(files: MemoryFiles, name: str) -> None:
+    before = Checkpoint(files, PATH)
+    await before.put(claim("a"))
+    await before.complete()
+    damaged = files.contents[PATH] = DAMAGES[name](files.contents[PATH])
+    checkpoint = Checkpoint(files, PATH)
+    with pytest.raises(DamagedCheckpointError, match=r"/plugin/checkpoint\.json was set aside as .*damaged-0"):
+        await checkpoint.load()
+    assert (checkpoint.claims, checkpoint.is_complete) == ({}, False)
+    assert files.contents == {PATH.with_name("checkpoint.json.damaged-0"): damaged}
+    await checkpoint.put(claim("b"))
+    assert (await on_disk(files)).claims == {"b": claim("b")}
+
+
+async def test_a_newer_file_is_said_to_be_newer(files: MemoryFiles) -> None:
+    await Checkpoint(files, PATH).put(claim("a"))
+    files.contents[PATH] = DAMAGES["newer, with a field more"](files.contents[PATH])
+    with pytest.raises(DamagedCheckpointError, match="version"):
+        await Checkpoint(files, PATH).load()
+
+
+async def test_a_file_that_cannot_be_read_is_left_where_it_is(files: MemoryFiles) -> None:
+    await Checkpoint(files, PATH).put(claim("a"))
+    files.errors["read"] = [OSError(errno.EIO, "Input/output error")]
+    with pytest.raises(OSError, match="Input/output error"):
+        await Checkpoint(files, PATH).load()
+    assert (await on_disk(files)).claims == {"a": claim("a")}
+
+
+# --- Group commit ---
+
+
+async def test_those_who_come_together_share_a_write(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    await asyncio.gather(*(checkpoint.put(claim(f"{n:03}")) for n in range(100)))
+    assert files.count("write") == 1
+    assert len((await on_disk(files)).claims) == 100
+    await asyncio.gather(*(checkpoint.remove(f"{n:03}") for n in range(100)))
+    assert files.count("write") == 2
+    assert (await on_disk(files)).claims == {}
+
+
+async def test_who_comes_during_a_write_returns_only_after_the_next_one(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
+    gate = files.gates["write"] = threading.Event()
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(checkpoint.put(claim("first")))
+        await asyncio.to_thread(files.begun.wait)
+        later = [group.create_task(checkpoint.put(claim(f"later-{n}"))) for n in range(50)]
+        later.append(group.create_task(checkpoint.remove("first")))
+        await asyncio.sleep(0)
+        assert not first.done()
+        assert checkpoint.claims == {}, "memory is ahead of the disk"
+        files.gates["write"] = second_gate = threading.Event()
+        files.begun.clear()
+        gate.set()
+        await first
+        assert list((await on_disk(files)).claims) == ["first"]
+        await asyncio.to_thread(files.begun.wait)
+        assert not any(task.done() for task in later), "returned before its change was durable"
+        second_gate.set()
+    assert files.count("write") == 2
+    assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == sorted(f"later-{n}" for n in range(50))
+
+
+async def test_what_changes_nothing_writes_nothing(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    await checkpoint.put(claim("a"))
+    await checkpoint.complete()
+    writes = files.count("write")
+    await checkpoint.put(claim("a"))
+    await checkpoint.remove("unknown")
+    await checkpoint.complete()
+    assert files.count("write") == writes
+
+
+async def test_a_snapshot_does_not_change(checkpoint: Checkpoint) -> None:
+    await checkpoint.put(claim("a"))
+    before = checkpoint.claims
+    await checkpoint.put(claim("b"))
+    assert list(before) == ["a"]
+
+
+# --- Failures ---
+
+
+async def test_a_failed_write_fails_those_who_waited_for_it_and_nobody_else(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
+    await checkpoint.put(claim("old"))
+    files.errors["write"] = [None, full_disk(), None]
+    gate = files.gates["write"] = threading.Event()
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(checkpoint.put(claim("first")))
+        await asyncio.to_thread(files.begun.wait)
+        group.create_task(_fails(checkpoint.put(claim("second"))))
+        group.create_task(_fails(checkpoint.remove("old")))
+        group.create_task(_fails(checkpoint.complete()))
+        await asyncio.sleep(0)
+        gate.set()
+        await first
+    assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["first", "old"]
+    assert not checkpoint.is_complete
+    await checkpoint.put(claim("third"))
+    assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["first", "old", "third"]
+
+
+async def _fails(work: object) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        await work  # type: ignore[misc] # any awaitable
+
+
+# --- Cancellation ---
+
+
+async def test_who_is_cancelled_before_its_turn_is_not_written(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    gate = files.gates["write"] = threading.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(checkpoint.put(claim("first")))
+        await asyncio.to_thread(files.begun.wait)
+        cancelled = group.create_task(checkpoint.put(claim("cancelled")))
+        group.create_task(checkpoint.put(claim("other")))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        gate.set()
+    assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["first", "other"]
+
+
+async def test_a_write_is_ended_for_the_others_when_the_one_who_writes_is_cancelled(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
+    """A thread cannot be stopped: its write happens, so memory has to follow, and no other write may overtake it."""
+    gate = files.gates["write"] = threading.Event()
+    async with asyncio.TaskGroup() as group:
+        writer = group.create_task(checkpoint.put(claim("writer")))
+        shares = group.create_task(checkpoint.put(claim("shares")))
+        await asyncio.to_thread(files.begun.wait)
+        writer.cancel()
+        next_one = group.create_task(checkpoint.put(claim("next")))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        writer.cancel()  # as often as one likes
+        assert not writer.done(), "the write goes on without anybody who knows of it"
+        gate.set()
+        await shares
+        await next_one
+    assert writer.cancelled()
+    assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["next", "shares", "writer"]
+
+
+async def test_others_are_written_when_their_first_is_cancelled_at_once(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(checkpoint.put(claim("first")))
+        group.create_task(checkpoint.put(claim("second")))
+        await asyncio.sleep(0)
+        first.cancel()
+    assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["second"]
