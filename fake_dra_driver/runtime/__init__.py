@@ -20,9 +20,9 @@ A minimal one::
     manager.add_controller(controller)
     await manager.run()
 
-Start: healthz, events, caches (waits until each is synced), runnables, controllers. Stop, on SIGTERM, SIGINT or the
-failure of a part: controllers (passes in work get to finish), runnables, caches, healthz, then the events that are
-still queued, then the client. All within the grace period.
+Start: healthz, events, caches (waits until each is synced), runnables, controllers; a runnable that needs no cache
+does not wait for any. Stop, on SIGTERM, SIGINT or the failure of a part: controllers (passes in work get to finish),
+runnables, caches, healthz, then the events that are still queued, then the client. All within the grace period.
 
 Where to read on, from the outside in: ``reconcile`` is what you implement; ``controller`` says what your return values
 and errors lead to; ``errors`` which errors there are; ``client`` and ``cache`` what you call; ``manager`` the life of a

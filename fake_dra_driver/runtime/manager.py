@@ -3,9 +3,9 @@
 Start: probes and metrics, events, runnables that need no cache, caches (waits until each kind is synced), the other
 runnables, controllers.
 Stop: no new pass of any controller, passes in work get to finish, then runnables, caches, probes; events that are still
-queued are written, and the client is closed. The grace period bounds all of it: three quarters for passes and runnables
-to finish by themselves, then they are cancelled; the rest for what comes after. SIGTERM and SIGINT stop it, a second
-signal ends the process at once, as it would any process without a handler.
+queued are written, and the client is closed. The grace period bounds all of it: passes have half of it before they are
+cancelled, runnables then have time to clean up, and a part is kept for what comes last. SIGTERM and SIGINT stop it, a
+second signal ends the process at once, as it would any process without a handler.
 
 Follows sigs.k8s.io/controller-runtime/pkg/manager. All tasks are children of one TaskGroup inside ``run``.
 """
@@ -31,8 +31,11 @@ log = logger.bind(component="manager")
 Runnable = Callable[[], Awaitable[None]]
 """Runs until it is cancelled, and cleans up then, with deadlines of its own. What it raises ends the program."""
 
-_WORK_SHARE = 0.75
-"""Part of the grace period in which passes and runnables may finish by themselves."""
+_PASSES_SHARE = 0.5
+"""Part of the grace period in which passes may finish by themselves. Half of the default 20 s is the default deadline
+of a call to the API server, so a pass that waits for one ends with that call's own error."""
+_RUNNABLES_SHARE = 0.85
+"""Part of the grace period at the end of which runnables should have cleaned up; the rest is for the events."""
 _SYNC_REPORT_SECONDS = 10.0
 """How often it is said which kinds are still waited for."""
 _CLOSE_SECONDS = 2.0
@@ -135,7 +138,8 @@ class Manager:
         Args:
             name: of its task.
             run: what to run.
-            needs_caches: False starts it at once, for what has to work while the API server is away.
+            needs_caches: False starts it at once, for what has to work while the API server is away. It ends with the
+                others all the same.
         """
         self._refuse_when_running()
         self._runnables.append((name, run, needs_caches))
@@ -228,15 +232,16 @@ class Manager:
         """Ends all tasks, last stage first."""
         self.stop()
         deadline = loop_time() + self._grace_period_seconds
-        work_deadline = loop_time() + self._grace_period_seconds * _WORK_SHARE
+        passes_deadline = loop_time() + self._grace_period_seconds * _PASSES_SHARE
+        runnables_deadline = loop_time() + self._grace_period_seconds * _RUNNABLES_SHARE
         await cancel_until_done(start, loop_time())
         for controller in self._controllers:
             controller.stop()
         if passes := self._tasks.get("controllers"):
-            await asyncio.wait(passes, timeout=max(work_deadline - loop_time(), 0))
+            await asyncio.wait(passes, timeout=max(passes_deadline - loop_time(), 0))
         for stage in ("controllers", "runnables", "caches", "healthz"):
             for task in reversed(self._tasks.get(stage, [])):
-                await cancel_until_done(task, work_deadline)
+                await cancel_until_done(task, runnables_deadline)
         for task in self._tasks.get("events", []):
             await self._flush_events(task, deadline)
             await cancel_until_done(task, deadline)

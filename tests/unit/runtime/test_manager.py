@@ -148,6 +148,16 @@ async def test_parts_start_and_stop_in_order() -> None:
     assert program.reconciler.finished == ["a"], "a pass in work gets to finish"
 
 
+async def test_a_runnable_that_needs_no_cache_works_while_the_api_server_is_away() -> None:
+    program = Program(sync_seconds=1000)
+    for name, needs_caches in (("reader", True), ("plugin", False)):
+        program.manager.add_runnable(name, program.diary.part(name), needs_caches=needs_caches)
+    await program.run(stop_after=8)
+    assert program.diary.entries[:3] == [(0, "events starts"), (0, "cache starts"), (0, "plugin starts")]
+    assert program.diary.entries[3:5] == [(8, "plugin ends"), (8, "cache ends")]
+    assert "reader starts" not in program.diary.texts
+
+
 async def test_controllers_count_into_the_managers_metrics() -> None:
     program = Program()
     program.controller.enqueue(request("a"))
@@ -183,7 +193,7 @@ async def test_passes_that_do_not_finish_in_time_are_cancelled() -> None:
     await program.run(stop_after=1)
     assert program.reconciler.passes == [(0, "a")]
     assert program.reconciler.finished == []
-    assert now() == 1 + 15, "three quarters of the grace period"
+    assert now() == 1 + 10, "half of the grace period"
     assert "events flushed" in program.diary.texts, "for which the rest is kept"
 
 
@@ -192,9 +202,20 @@ async def test_a_runnable_that_takes_long_to_clean_up_is_cancelled_again() -> No
     program.manager.add_runnable("stubborn", program.diary.part("stubborn", cleanup_seconds=1000))
     with logged() as records:
         await program.run(stop_after=1)
-    assert now() == 1 + 15
+    assert now() == 1 + 17
     assert "stubborn ends" in program.diary.texts
     assert at_least("WARNING", records) == [("WARNING", "Task does not end, cancelling it again")]
+
+
+async def test_runnables_have_time_to_clean_up_after_passes_that_took_all_of_theirs() -> None:
+    program = Program(grace_period_seconds=20)
+    program.manager.add_runnable("plugin", program.diary.part("plugin", cleanup_seconds=5))
+    program.reconciler.durations = {"a": 1000}
+    program.controller.enqueue(request("a"))
+    with logged() as records:
+        await program.run(stop_after=1)
+    assert now() == 1 + 10 + 5
+    assert at_least("WARNING", records) == [], "nothing was cut short"
 
 
 async def test_events_that_cannot_be_written_do_not_hold_up_the_end() -> None:
