@@ -5,40 +5,43 @@ record, which the start removes. When a claim ends the file goes first: a record
 start, and taken out by the kubelet's next call or by the clean-up of claims that are gone. The API server is asked only
 where local data cannot know: an allocation of the Go driver says nothing about its devices, and a device that is
 prepared for another claim is free when that claim is gone.
+
+Each claim has a lock, since not only the kubelet works on it: the publisher ends claims that are gone, and rebuilds
+what a damaged checkpoint has lost. Nobody waits for a second lock while holding one.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from loguru import logger
 
-from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
-from fake_dra_driver.device.cdi import CdiFolder, CdiSpecError
+from fake_dra_driver.device.cdi import CdiFolder
 from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import (
     PreparedClaim,
+    PreparedDevice,
     UnknownDeviceError,
     WantedDevice,
     find_holder,
     prepared_devices,
 )
 from fake_dra_driver.dra.driver import NodeClaim, PrepareError
-from fake_dra_driver.driver.handle import ClaimHandle
-from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
+from fake_dra_driver.driver.holdings import still_held, wanted_by_entry, wanted_by_handle
+from fake_dra_driver.driver.patience import Patience
+from fake_dra_driver.runtime.errors import NotFoundError
 
-__all__ = ["FakeNodeDriver", "NodeReader", "is_stale", "wanted_by_entry", "wanted_by_handle"]
+__all__ = ["DeviceInUseError", "FakeNodeDriver", "NodeReader"]
 
-TRY_PAUSES_SECONDS: Final = (0.1, 0.4, 1.0)
-"""Between tries of what may heal by itself: the kubelet's own next try comes after 60 to 90 s."""
 READ_TIMEOUT_SECONDS: Final = 1.5
-"""For one of the rare reads: all tries together stay below the 10 s that kubelet 1.27 waits."""
+"""For one of the rare reads, so that several tries fit into the time that the kubelet waits."""
 
 log = logger.bind(component="node")
-T = TypeVar("T")
 K = TypeVar("K", bound=KubeObject)
 
 
@@ -56,11 +59,15 @@ class NodeReader(Protocol):
         ...
 
 
+class DeviceInUseError(PrepareError):
+    """A device of the claim is prepared for another claim, which still holds it."""
+
+
 class FakeNodeDriver:
-    """Implements ``dra.driver.NodeDriver``. The caller never runs two calls for one claim at once.
+    """Implements ``dra.driver.NodeDriver``. Every method may run at any time, also twice at once for one claim.
 
     Args:
-        state_key: of the node's NodeAllocationState.
+        state_key: of the node's NodeAllocationState; its name is the node's.
         inventory: the devices of the node.
         changed: called after each change of what is prepared.
     """
@@ -82,8 +89,10 @@ class FakeNodeDriver:
         self._changed = changed
         self.started = asyncio.Event()
         """Set once the checkpoint is read: before that, nobody knows what is prepared."""
-        self._taking: dict[str, str] = {}
-        """By device: the claim for which it is being prepared at this moment, so that no other one starts with it."""
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By claim; held for every change of its file and its record."""
+        self._in_work: dict[str, PreparedClaim] = {}
+        """By claim: what is being written for it at this moment, so that nobody else starts with its devices."""
 
     async def start(self) -> None:
         """Reads the checkpoint and brings the CDI folder in line with it. Needs no API server.
@@ -104,54 +113,119 @@ class FakeNodeDriver:
 
     async def remove_orphans(self) -> None:
         """Removes CDI files of claims that are not prepared, once it is certain which those are. Raises OSError."""
-        if self._checkpoint.is_complete:
-            for uid in await self._cdi.remove_all_but({*self._checkpoint.claims, *self._taking.values()}):
-                log.info("CDI file of a claim that is not prepared removed", claim_uid=uid)
+        if not self._checkpoint.is_complete:
+            return
+        for uid in await self._cdi.uids():
+            async with self._lock(uid):
+                if uid not in self._checkpoint.claims:
+                    await self._cdi.remove(uid)
+                    log.info("CDI file of a claim that is not prepared removed", claim_uid=uid)
 
     async def prepare(self, claim: NodeClaim) -> Sequence[str]:
         """As ``NodeDriver.prepare``."""
+        patience = Patience()
+        wanted = PreparedClaim(claim.uid, claim.namespace, claim.name, await self._devices(claim, patience))
+        await self._prepare(wanted, patience)
+        return self._cdi.device_names(wanted)
+
+    async def adopt(self, claim: PreparedClaim) -> None:
+        """Makes a claim prepared that the kubelet has not asked for in this process.
+
+        Raises:
+            DeviceInUseError: another claim holds one of the devices.
+            PrepareError: nothing can be written, or the API server cannot say whether that other claim still exists.
+        """
+        await self._prepare(claim, Patience())
+
+    async def unprepare(self, claim: NodeClaim) -> None:
+        """As ``NodeDriver.unprepare``: from local data alone."""
+        async with self._lock(claim.uid):
+            await self._drop(claim.uid, Patience())
+
+    async def unprepare_if_stale(self, uid: str) -> bool:
+        """Ends a claim that holds nothing here any more, by what the API server says now; true when it is ended.
+
+        Raises:
+            RuntimeLayerError: the API server cannot be asked.
+            PrepareError: the claim is stale, and its file or record cannot be taken away.
+        """
+        async with self._lock(uid):
+            prepared = self._checkpoint.claims.get(uid)
+            if prepared is None:
+                return True
+            # The lock is held over the read: a prepare before it shows in the read, and one after it starts anew.
+            if still_held(prepared, await self._live(prepared), self._state_key.name):
+                return False
+            log.info("claim that is gone was never unprepared", claim_uid=uid, claim=_name(prepared))
+            await self._drop(uid, Patience())
+            return True
+
+    def _lock(self, uid: str) -> asyncio.Lock:
+        return self._locks.setdefault(uid, asyncio.Lock())
+
+    async def _prepare(self, wanted: PreparedClaim, patience: Patience) -> None:
+        """CDI file, then checkpoint, once nobody else has the devices. Does nothing that is done already."""
+        while True:
+            async with self._lock(wanted.uid):
+                claims = {**self._checkpoint.claims, **self._in_work}
+                rival = find_holder(claims, wanted.uid, wanted.whole_uuids)
+                if rival is None:
+                    await self._write(wanted, patience)
+                    return
+            await self._make_way(rival.uid, wanted, patience)
+
+    async def _write(self, wanted: PreparedClaim, patience: Patience) -> None:
+        self._in_work[wanted.uid] = wanted
         try:
-            devices = prepared_devices(self._inventory, await self._wanted(claim))
+            await patience.run(lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}")
+            if self._checkpoint.claims.get(wanted.uid) != wanted:
+                await patience.run(lambda: self._checkpoint.put(wanted), "write the checkpoint")
+                self._changed()
+        finally:
+            del self._in_work[wanted.uid]
+
+    async def _make_way(self, rival_uid: str, wanted: PreparedClaim, patience: Patience) -> None:
+        """Ends the rival if it is stale.
+
+        Raises:
+            DeviceInUseError: it still holds one of the devices.
+            PrepareError: nobody can say whether it does, or it cannot be ended.
+        """
+        async with self._lock(rival_uid):
+            rival = self._checkpoint.claims.get(rival_uid)
+            if rival is None or rival.whole_uuids.isdisjoint(wanted.whole_uuids):
+                return
+            live = await patience.run(lambda: self._live(rival), f"find out whether claim {_name(rival)} still exists")
+            held = still_held(rival, live, self._state_key.name) & wanted.whole_uuids
+            if held:
+                raise DeviceInUseError(
+                    f"device {min(held)} is prepared for claim {_name(rival)} ({rival.uid}), which still holds it; "
+                    "nothing was prepared"
+                )
+            log.warning("claim that is gone was never unprepared, its devices are taken back", stale_uid=rival.uid)
+            await self._drop(rival_uid, patience)
+
+    async def _drop(self, uid: str, patience: Patience) -> None:
+        """CDI file, then checkpoint. The caller has the lock. Raises PrepareError."""
+        await patience.run(lambda: self._cdi.remove(uid), f"remove the CDI file of claim {uid}")
+        is_known = uid in self._checkpoint.claims
+        await patience.run(lambda: self._checkpoint.remove(uid), "write the checkpoint")
+        if is_known:
+            self._changed()
+
+    async def _devices(self, claim: NodeClaim, patience: Patience) -> tuple[PreparedDevice, ...]:
+        """What containers get for the claim."""
+        record = self._checkpoint.claims.get(claim.uid)
+        # What a claim has stays its own, also when the node was given fewer devices since.
+        own = {d.whole_uuid: Device(d.whole_uuid, d.model) for d in record.devices} if record is not None else {}
+        try:
+            return prepared_devices({**own, **self._inventory}, await self._wanted(claim, patience))
         except UnknownDeviceError as error:
             raise PrepareError(
                 f"claim {claim.namespace}/{claim.name}: {error}; were the node's name or its number of devices changed?"
             ) from error
-        wanted = PreparedClaim(claim.uid, claim.namespace, claim.name, devices)
-        await self.adopt(wanted)
-        return self._cdi.device_names(wanted)
 
-    async def adopt(self, wanted: PreparedClaim) -> None:
-        """Makes the claim prepared: CDI file, then checkpoint. Does nothing that is done already.
-
-        Raises:
-            PrepareError: another claim holds one of the devices, or nothing can be written.
-        """
-        await self._take(wanted)
-        try:
-            await _retried(lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}")
-            if self._checkpoint.claims.get(wanted.uid) != wanted:
-                await _retried(lambda: self._checkpoint.put(wanted), "write the checkpoint")
-                self._changed()
-        finally:
-            for uuid in wanted.whole_uuids:
-                if self._taking.get(uuid) == wanted.uid:
-                    del self._taking[uuid]
-
-    async def unprepare(self, claim: NodeClaim) -> None:
-        """As ``NodeDriver.unprepare``: from local data alone."""
-        await self.drop(claim.uid)
-
-    async def drop(self, uid: str) -> None:
-        """Ends a claim: CDI file, then checkpoint. Raises PrepareError."""
-        try:
-            await _retried(lambda: self._cdi.remove(uid), f"remove the CDI file of claim {uid}")
-        except CdiSpecError as error:
-            raise PrepareError(str(error)) from error
-        if uid in self._checkpoint.claims:
-            await _retried(lambda: self._checkpoint.remove(uid), "write the checkpoint")
-            self._changed()
-
-    async def _wanted(self, claim: NodeClaim) -> Sequence[WantedDevice]:
+    async def _wanted(self, claim: NodeClaim, patience: Patience) -> Sequence[WantedDevice]:
         if claim.resource_handle:
             try:
                 return wanted_by_handle(claim.resource_handle)
@@ -159,9 +233,9 @@ class FakeNodeDriver:
                 raise PrepareError(
                     f"claim {claim.namespace}/{claim.name} has a resource handle that this driver cannot read: {error}"
                 ) from error
-        state = await self._read(NodeAllocationState, self._state_key)
-        entry = None if state is None else state.spec.allocated_claims.get(claim.uid)
-        wanted = wanted_by_entry(entry)
+        # Asked for live: a cache that lags might still have what the claim held before it was allocated anew.
+        state = await patience.run(self._live_state, f"read NodeAllocationState {self._state_key}")
+        wanted = wanted_by_entry(None if state is None else state.spec.allocated_claims.get(claim.uid))
         if not wanted:
             raise PrepareError(
                 f"claim {claim.namespace}/{claim.name} ({claim.uid}) holds no devices on this node: its allocation has "
@@ -169,70 +243,21 @@ class FakeNodeDriver:
             )
         return wanted
 
-    async def _take(self, wanted: PreparedClaim) -> None:
-        """Makes sure that nobody else has the devices. A claim that is gone, and was never unprepared, loses them."""
-        while True:
-            holder = find_holder(self._checkpoint.claims, wanted.uid, wanted.whole_uuids)
-            busy = {self._taking[uuid] for uuid in wanted.whole_uuids if uuid in self._taking} - {wanted.uid}
-            if busy:
-                raise PrepareError(f"its devices are being prepared for claim {min(busy)} at this moment")
-            if holder is None:
-                self._taking.update(dict.fromkeys(wanted.whole_uuids, wanted.uid))
-                return
-            live = await self._read(ResourceClaim, NamespacedName(holder.namespace, holder.name))
-            if not is_stale(holder.uid, live):
-                shared = min(holder.whole_uuids & wanted.whole_uuids)
-                raise PrepareError(
-                    f"device {shared} is prepared for claim {holder.namespace}/{holder.name} ({holder.uid}), which "
-                    "still holds it; nothing was prepared"
-                )
-            log.warning("claim that is gone was never unprepared, its devices are taken back", stale_uid=holder.uid)
-            await self.drop(holder.uid)
+    async def _live(self, claim: PreparedClaim) -> ResourceClaim | None:
+        return await self._get(ResourceClaim, NamespacedName(claim.namespace, claim.name))
 
-    async def _read(self, kind: type[K], key: NamespacedName) -> K | None:
-        async def read() -> K | None:
-            try:
-                return await self._reader.get(kind, key, timeout_seconds=READ_TIMEOUT_SECONDS)
-            except NotFoundError:
-                return None
+    async def _live_state(self) -> NodeAllocationState | None:
+        return await self._get(NodeAllocationState, self._state_key)
 
-        return await _retried(read, f"read {kind.__name__} {key}")
-
-
-def wanted_by_handle(data: str) -> Sequence[WantedDevice]:
-    """What a resource handle says. Raises ValueError, with what is wrong in one line."""
-    try:
-        handle = ClaimHandle.from_data(data)
-    except ValueError as error:
-        raise ValueError(" ".join(str(error).split())) from error
-    if not handle.devices:
-        raise ValueError("it names no devices")
-    if len({device.uuid for device in handle.devices}) < len(handle.devices):
-        raise ValueError("it names a device twice")
-    return [WantedDevice(device.uuid, device.split) for device in handle.devices]
-
-
-def wanted_by_entry(entry: AllocatedDevices | None) -> Sequence[WantedDevice]:
-    """What an entry of the ledger says; nothing when there is none."""
-    devices = entry.fake.devices if entry is not None and entry.fake is not None else ()
-    return [WantedDevice(device.uuid, device.split or 0) for device in devices]
-
-
-def is_stale(uid: UID | str, live: ResourceClaim | None) -> bool:
-    """Whether a prepared claim no longer holds its devices, by what the API server has under its name."""
-    return live is None or live.uid != uid or live.status.allocation is None or live.status.driver_name != DRIVER_NAME
-
-
-async def _retried(call: Callable[[], Awaitable[T]], what: str) -> T:
-    """The result of a call that may fail for a moment. Raises PrepareError when it keeps failing."""
-    for pause in (*TRY_PAUSES_SECONDS, None):
+    async def _get(self, kind: type[K], key: NamespacedName) -> K | None:
+        """The object as the API server has it now, or None when it is certain that there is none."""
         try:
-            return await call()
-        except CdiSpecError as error:
-            raise PrepareError(f"cannot {what}: {error}") from error
-        except (OSError, RuntimeLayerError) as error:
-            if pause is None:
-                raise PrepareError(f"cannot {what}: {error}") from error
-            log.debug("trying again", what=what, error=str(error))
-        await asyncio.sleep(pause)
-    raise AssertionError("unreachable")
+            return await self._reader.get(kind, key, timeout_seconds=READ_TIMEOUT_SECONDS)
+        except NotFoundError as error:
+            if error.is_kind_missing:  # an API server that does not serve the kind says nothing about its objects
+                raise
+            return None
+
+
+def _name(claim: PreparedClaim) -> str:
+    return f"{claim.namespace}/{claim.name}"

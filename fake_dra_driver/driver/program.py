@@ -22,7 +22,8 @@ from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.driver.node import FakeNodeDriver
-from fake_dra_driver.driver.publisher import StatePublisher, set_status
+from fake_dra_driver.driver.nodestate import set_status
+from fake_dra_driver.driver.publisher import StatePublisher
 from fake_dra_driver.driver.setup import make_controllers
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client

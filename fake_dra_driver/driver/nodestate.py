@@ -1,0 +1,146 @@
+"""A node's NodeAllocationState as its kubelet plugin writes it: how it is made, and what a change of it consists of.
+
+``set-nas-status`` is here too: it runs before the plugin starts and when it is about to be stopped, by itself.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+from fake_dra_driver.api.core import Node
+from fake_dra_driver.api.fake import (
+    AllocatableDevice,
+    FakeDevice,
+    NodeAllocationState,
+    NodeAllocationStateSpec,
+    PreparedDevice,
+    PreparedDevices,
+    PreparedFakes,
+)
+from fake_dra_driver.api.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.runtime.client import ListResult
+from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
+
+__all__ = ["NOT_READY", "READY", "StateClient", "difference", "make_state", "owner_of", "set_status", "spec_of"]
+
+READY: Final = "Ready"
+NOT_READY: Final = "NotReady"
+
+_STATUS_PAUSES_SECONDS: Final = (0.01, 0.05, 0.2, 0.5)
+"""Between tries to set the status of an object that others change at the same moment."""
+
+K = TypeVar("K", bound=KubeObject)
+
+
+class StateClient(Protocol):
+    """What is needed of ``runtime.client.Client``."""
+
+    async def get(self, kind: type[K], key: NamespacedName) -> K:
+        """Reads an object."""
+        ...
+
+    async def list(self, kind: type[K]) -> ListResult[K]:
+        """Reads all objects of a kind."""
+        ...
+
+    async def create(self, obj: K) -> K:
+        """Creates an object."""
+        ...
+
+    async def json_patch(self, kind: type[K], key: NamespacedName, operations: Sequence[Mapping[str, Any]]) -> K:
+        """Applies a JSON patch (RFC 6902)."""
+        ...
+
+    async def merge_patch(self, kind: type[K], key: NamespacedName, patch: Mapping[str, Any]) -> K:
+        """Applies a merge patch (RFC 7386)."""
+        ...
+
+
+async def make_state(client: StateClient, key: NamespacedName, status: str) -> NodeAllocationState:
+    """Creates a node's object, owned by the Node so that it goes with it; returns the one that is there, if it is.
+
+    Raises:
+        NotFoundError: there is no such Node, or the CRD is not installed.
+        ApiError, DeadlineError, TransportError: as the API calls.
+    """
+    owner = await owner_of(client, key.name)
+    metadata = ObjectMeta(name=key.name, namespace=key.namespace, owner_references=(owner,))
+    try:
+        return await client.create(
+            NodeAllocationState(metadata=metadata, spec=NodeAllocationStateSpec(), status=status)
+        )
+    except AlreadyExistsError:
+        return await client.get(NodeAllocationState, key)
+
+
+async def owner_of(client: StateClient, node: str) -> OwnerReference:
+    """The reference that makes an object go with its Node. Raises as the API calls."""
+    return OwnerReference(
+        api_version="v1", kind="Node", name=node, uid=(await client.get(Node, NamespacedName("", node))).uid
+    )
+
+
+async def set_status(client: StateClient, key: NamespacedName, status: str) -> None:
+    """Sets the status of a node's object, and makes the object when there is none.
+
+    Raises:
+        ValueError: there is no such status.
+        ApiError, DeadlineError, TransportError: as the API calls; conflicts only after a few tries.
+    """
+    if status not in (READY, NOT_READY):
+        raise ValueError(f"no such status: {status!r}; use {READY} or {NOT_READY}")
+    for pause in (*_STATUS_PAUSES_SECONDS, None):
+        try:
+            await client.merge_patch(NodeAllocationState, key, {"status": status})
+            return
+        except NotFoundError:
+            if (await make_state(client, key, status)).status == status:
+                return
+        except ConflictError:
+            if pause is None:
+                raise
+        await asyncio.sleep(pause or 0)
+    await client.merge_patch(NodeAllocationState, key, {"status": status})
+
+
+def spec_of(inventory: Iterable[Device], prepared: Mapping[str, PreparedClaim]) -> Mapping[str, Any]:
+    """What the plugin has to say in ``spec``: the devices of the node, and what is prepared."""
+    spec = NodeAllocationStateSpec(
+        allocatable_device=tuple(
+            AllocatableDevice(fake=FakeDevice(uuid=device.uuid, name=device.model)) for device in inventory
+        ),
+        prepared_devices={uid: _prepared(claim) for uid, claim in sorted(prepared.items())},
+    )
+    return spec.to_wire()
+
+
+def difference(state: NodeAllocationState, spec: Mapping[str, Any], status: str) -> list[Mapping[str, Any]]:
+    """What a JSON patch has to do so that the object says this. Fields that are not the plugin's are left alone.
+
+    What is empty is left out of the object, so that its initial state comes back.
+    """
+    there = state.spec.to_wire()
+    operations: list[Mapping[str, Any]] = []
+    if "spec" not in state.model_fields_set:
+        # The test keeps an allocation that the controller has written in the meantime from being replaced.
+        operations += [{"op": "test", "path": "/spec", "value": None}, {"op": "add", "path": "/spec", "value": {}}]
+    for field in ("allocatableDevice", "preparedDevices"):
+        if spec.get(field) and spec[field] != there.get(field):
+            operations.append({"op": "add", "path": f"/spec/{field}", "value": spec[field]})
+        elif not spec.get(field) and field in there:
+            operations.append({"op": "remove", "path": f"/spec/{field}"})
+    if state.status != status:
+        operations.append({"op": "add", "path": "/status", "value": status})
+    return operations
+
+
+def _prepared(claim: PreparedClaim) -> PreparedDevices:
+    devices = [
+        PreparedDevice(uuid=device.uuid, parent_uuid=device.parent_uuid)
+        if device.parent_uuid is not None
+        else PreparedDevice(uuid=device.uuid)
+        for device in claim.devices
+    ]
+    return PreparedDevices(fake=PreparedFakes(devices=tuple(devices)))
