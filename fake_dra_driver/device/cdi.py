@@ -6,14 +6,14 @@ template, read back and checked before it is written.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from fake_dra_driver.device.files import Files, in_thread, set_aside
+from fake_dra_driver.device.files import Files, in_thread, set_aside, target_of
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.render import render
 
@@ -21,6 +21,7 @@ __all__ = ["CdiFolder", "CdiNames", "CdiSpecError"]
 
 _COMMON: Final = "common"
 """Name of the device that every claim has, with the variables about node and driver."""
+_EXTENSION: Final = ".yaml"
 _MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o750
 _UID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -83,7 +84,7 @@ class CdiFolder:
         """Creates the folder, and the file that all claims share. Raises OSError."""
         await in_thread(self._files.make_folder, self._root, _FOLDER_MODE)
         variables = [f"FAKE_NODE_NAME={self._node_name}", f"DRA_RESOURCE_DRIVER_NAME={self._names.driver}"]
-        await self._write(_COMMON, {_COMMON: variables})
+        await in_thread(self._write, self._path(_COMMON), {_COMMON: variables})
 
     async def write(self, claim: PreparedClaim) -> None:
         """Makes sure that the claim's file is there, and durable. A file with the right contents is left alone.
@@ -94,6 +95,7 @@ class CdiFolder:
             CdiSpecError: the claim cannot be written as a CDI specification.
             OSError: the folder cannot be written to.
         """
+        path = self._path_of_claim(claim.uid)
         variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
         devices: dict[str, Sequence[str]] = {}
         for index, device in enumerate(claim.devices):
@@ -102,38 +104,37 @@ class CdiFolder:
                 f"{variable}_DEVICE_{index}={device.uuid}",
                 f"{variable}_MODEL_{index}={device.model}",
             ]
-        await self._write(claim.uid, devices)
+        await in_thread(self._write, path, devices)
 
     async def remove(self, uid: str) -> None:
-        """Removes the claim's file; no file is fine. Raises OSError."""
-        await in_thread(self._files.remove, self._path(uid))
+        """Removes the claim's file; no file is fine. Raises CdiSpecError, as no claim has that UID, and OSError."""
+        await in_thread(self._files.remove, self._path_of_claim(uid))
 
-    async def remove_all_but(self, uids: Collection[str]) -> Sequence[str]:
-        """Removes our files of all other claims; returns their UIDs. Raises OSError."""
-        kept = {self._path(name).name for name in (_COMMON, *uids)}
-        found = await in_thread(self._files.names, self._root)
-        names = [name for name in found if name.startswith(self._names.prefix) and name.endswith(".yaml")]
-        orphans = [name for name in names if name not in kept]
-        for name in orphans:
-            await in_thread(self._files.remove, self._root / name)
-        return [name.removeprefix(self._names.prefix).removesuffix(".yaml") for name in orphans]
+    async def uids(self) -> Sequence[str]:
+        """The claims that have a file here, or a half-written one that a stop has left. Raises OSError."""
+        entries = await in_thread(self._files.names, self._root)
+        ours = {
+            name.removeprefix(self._names.prefix).removesuffix(_EXTENSION)
+            for name in map(target_of, entries)
+            if name.startswith(self._names.prefix) and name.endswith(_EXTENSION)
+        }
+        return sorted(uid for uid in ours if uid != _COMMON and _UID.fullmatch(uid))
+
+    def _path_of_claim(self, uid: str) -> Path:
+        if uid == _COMMON or not _UID.fullmatch(uid):
+            raise CdiSpecError(f"{uid!r} cannot be the UID of a claim")
+        return self._path(uid)
 
     def _path(self, suffix: str) -> Path:
-        if not _UID.fullmatch(suffix):
-            raise CdiSpecError(f"{suffix!r} cannot be a part of a file's name")
-        return self._root / f"{self._names.prefix}{suffix}.yaml"
+        return self._root / f"{self._names.prefix}{suffix}{_EXTENSION}"
 
-    async def _write(self, suffix: str, devices: Mapping[str, Sequence[str]]) -> None:
-        path = self._path(suffix)
+    def _write(self, path: Path, devices: Mapping[str, Sequence[str]]) -> None:
         text = render(
             "cdi/spec.yaml.j2",
             kind=self._names.kind,
             devices=[{"name": name, "env": variables} for name, variables in devices.items()],
         ).encode()
         _check(text, self._names.kind, devices)
-        await in_thread(self._replace, path, text)
-
-    def _replace(self, path: Path, text: bytes) -> None:
         there = self._files.read(path)
         if there == text:
             return
@@ -145,7 +146,8 @@ class CdiFolder:
 def _is_specification(data: bytes) -> bool:
     try:
         found = yaml.load(data, Loader=_Loader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, ValueError, RecursionError):
+        # ValueError: PyYAML lets through what Python says of a 13th month, or of a number without digits.
         return False
     return isinstance(found, dict) and "cdiVersion" in found and "kind" in found
 

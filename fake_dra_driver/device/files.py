@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, Protocol, TypeVar
 
-__all__ = ["DiskFiles", "Files", "ended", "in_thread", "set_aside"]
+__all__ = ["DiskFiles", "Files", "ended", "in_thread", "set_aside", "target_of"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Files(Protocol):
         ...
 
     def remove(self, path: Path) -> None:
-        """Removes the file, durably; no file is fine."""
+        """Removes the file, and what a stop has left of writing it, durably; no file is fine."""
         ...
 
 
@@ -69,7 +69,7 @@ class DiskFiles:
 
     def write(self, path: Path, data: bytes, mode: int) -> None:
         """As ``Files.write``. A temporary file that a stop has left is written over; a failure leaves none."""
-        temporary = path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
+        temporary = _temporary(path)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -90,11 +90,19 @@ class DiskFiles:
 
     def remove(self, path: Path) -> None:
         """As ``Files.remove``."""
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return
-        _sync_folder(path.parent)
+        found = False
+        for each in (path, _temporary(path)):
+            with suppress(FileNotFoundError):
+                each.unlink()
+                found = True
+        if found:
+            _sync_folder(path.parent)
+
+
+def target_of(name: str) -> str:
+    """The name of the file that an entry of a folder is, or would have become if a stop had not come between."""
+    is_temporary = name.startswith(".") and name.endswith(_TEMPORARY_SUFFIX)
+    return name[1 : -len(_TEMPORARY_SUFFIX)] if is_temporary else name
 
 
 def set_aside(files: Files, path: Path) -> Path:
@@ -127,6 +135,10 @@ async def ended(work: asyncio.Future[T]) -> T:
         work.exception()  # nobody else will ask
         raise cancelled
     return work.result()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.device.files import DiskFiles, set_aside
+from fake_dra_driver.device.files import DiskFiles, set_aside, target_of
 from tests.support.disk import Crash, ForgetfulDisk
 
 OLD, NEW = b"the old contents", b"the new contents, which are longer"
@@ -108,9 +108,19 @@ def test_while_it_is_written_a_file_has_a_name_that_no_container_runtime_reads(p
     assert left.suffix not in {".json", ".yaml"}
 
 
+def test_what_a_stop_has_left_of_a_write_is_known_by_its_file_and_removed_with_it(path: Path) -> None:
+    with pytest.raises(Crash), ForgetfulDisk(path.parent).watching(stop_at=2):
+        DiskFiles().write(path, NEW, 0o600)
+    (left,) = DiskFiles().names(path.parent)
+    assert (target_of(left), target_of(path.name), target_of(".tmp")) == (path.name, path.name, "")
+    DiskFiles().remove(path)
+    assert DiskFiles().names(path.parent) == []
+
+
 def test_reading_and_removing_what_is_not_there(path: Path) -> None:
     assert DiskFiles().read(path) is None
     DiskFiles().remove(path)
+    DiskFiles().remove(path / "of" / "a" / "missing" / "folder")
 
 
 def test_a_folder_is_made_with_its_parents_and_left_as_it_is_when_it_is_there(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Our files among others in the folder that container runtimes read: damaged ones, foreign ones, left over ones."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames
+from fake_dra_driver.device.files import DiskFiles
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from tests.support.disk import Crash, ForgetfulDisk, MemoryFiles
+
+ROOT = Path("/var/run/cdi")
+PREFIX = "k8s.fake.resource.3-shake.com-fake_"
+COMMON_FILE = ROOT / f"{PREFIX}common.yaml"
+
+FOREIGN = {
+    ROOT / "broken.json": b"{",
+    ROOT / "binary.yaml": b"\x00\xff\xfe",
+    ROOT / "vendor.com-gpu.yaml": b"cdiVersion: 0.6.0\nkind: vendor.com/gpu\ndevices: []\n",
+    ROOT / "k8s.fake.resource.3-shake.com-other_a.yaml": b": : :",
+    ROOT / "README": b"",
+}
+
+
+def claim(uid: str, *uuids: str) -> PreparedClaim:
+    return PreparedClaim(uid, "default", "claim", tuple(PreparedDevice(uuid, "MODEL") for uuid in uuids or ["FAKE-0"]))
+
+
+def claim_file(uid: str) -> Path:
+    return ROOT / f"{PREFIX}{uid}.yaml"
+
+
+def make_cdi(files: MemoryFiles) -> CdiFolder:
+    files.folders.add(ROOT)
+    return CdiFolder(files, ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
+
+
+@pytest.fixture
+def files() -> MemoryFiles:
+    return MemoryFiles()
+
+
+@pytest.fixture
+def cdi(files: MemoryFiles) -> CdiFolder:
+    return make_cdi(files)
+
+
+async def test_a_file_with_the_right_contents_is_not_written_again(cdi: CdiFolder, files: MemoryFiles) -> None:
+    for _ in range(2):
+        await cdi.write_common()
+        await cdi.write(claim("a"))
+    assert files.count("write") == 2
+    await cdi.write(claim("a", "FAKE-1"))
+    assert files.count("write") == 3
+    assert b"FAKE-1" in files.contents[claim_file("a")]
+    assert sorted(files.contents) == [claim_file("a"), COMMON_FILE]
+
+
+async def test_a_file_that_is_gone_is_written_again(cdi: CdiFolder, files: MemoryFiles) -> None:
+    await cdi.write(claim("a"))
+    written = dict(files.contents)
+    files.contents.clear()
+    await cdi.write(claim("a"))
+    assert files.contents == written
+
+
+@given(damaged=st.binary())
+@example(b"cdiVersion: 0.3.0\nkind: [")
+@example(b"[]")
+@example(b"devices: []")
+@example(b"2020-13-45")
+@example(b"a: 0x_")
+@example(b"? {}\n: a")
+@example(b"&a [*a, *b]")
+@example(b"!!python/object:os.system a")
+@example(b"\xff\xfe")
+@example(b"[" * 5000)
+async def test_a_damaged_file_of_ours_is_set_aside_and_written_again(damaged: bytes) -> None:
+    files = MemoryFiles()
+    cdi = make_cdi(files)
+    for path in (COMMON_FILE, claim_file("a")):
+        files.contents[path] = damaged
+    await cdi.write_common()
+    await cdi.write(claim("a"))
+    for path in (COMMON_FILE, claim_file("a")):
+        assert files.contents[path].startswith(b'cdiVersion: "0.3.0"')
+        assert files.contents[path.with_name(f"{path.name}.damaged-0")] == damaged
+    assert not [path for path in files.contents if "damaged" in path.name and path.suffix in {".yaml", ".json"}]
+
+
+async def test_an_older_file_of_ours_is_replaced_and_not_kept(cdi: CdiFolder, files: MemoryFiles) -> None:
+    """As the Go driver left them: the same names, without the variables that are ours alone."""
+    files.contents[claim_file("a")] = (
+        b"cdiVersion: 0.3.0\ncontainerEdits: {}\ndevices:\n- containerEdits:\n    env:\n    - FAKE_DEVICE_0=FAKE-0\n"
+        b"  name: FAKE-0\nkind: k8s.fake.resource.3-shake.com/fake\n"
+    )
+    await cdi.write(claim("a"))
+    assert list(files.contents) == [claim_file("a")]
+    assert b"FAKE_CLAIM_A_DEVICE_0" in files.contents[claim_file("a")]
+
+
+async def test_foreign_files_are_never_touched_and_never_matter(files: MemoryFiles) -> None:
+    files.contents |= FOREIGN
+    cdi = make_cdi(files)
+    await cdi.write_common()
+    await cdi.write(claim("a"))
+    await cdi.write(claim("b"))
+    await cdi.remove("a")
+    await cdi.uids()
+    await cdi.remove("b")
+    assert files.contents == {COMMON_FILE: files.contents[COMMON_FILE], **FOREIGN}
+    assert not {path for _, path in files.operations} & FOREIGN.keys(), "a foreign file was looked at"
+
+
+async def test_which_claims_have_files(cdi: CdiFolder, files: MemoryFiles) -> None:
+    files.contents |= FOREIGN
+    await cdi.write_common()
+    for uid in ("c", "a", "b"):
+        await cdi.write(claim(uid))
+    files.contents[claim_file("..")] = b"no claim has such a UID"
+    files.contents[claim_file("d").with_suffix(".yaml.damaged-0")] = b""
+    assert await cdi.uids() == ["a", "b", "c"]
+
+
+async def test_a_half_written_file_that_a_stop_has_left_goes_with_its_claim(tmp_path: Path) -> None:
+    cdi = CdiFolder(DiskFiles(), tmp_path, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
+
+    def stop_half_way() -> None:
+        with pytest.raises(Crash), ForgetfulDisk(tmp_path).watching(stop_at=2):
+            DiskFiles().write(tmp_path / claim_file("a").name, b"half", 0o600)
+
+    await asyncio.to_thread(stop_half_way)
+    assert len(await asyncio.to_thread(DiskFiles().names, tmp_path)) == 1
+    assert await cdi.uids() == ["a"]
+    await cdi.remove("a")
+    assert await asyncio.to_thread(DiskFiles().names, tmp_path) == []
+
+
+async def test_removing_what_is_not_there(cdi: CdiFolder, files: MemoryFiles) -> None:
+    await cdi.remove("a")
+    assert await cdi.uids() == []
+    assert files.contents == {}
