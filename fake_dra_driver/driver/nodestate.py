@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
+from loguru import logger
+
 from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import (
     AllocatableDevice,
@@ -31,6 +33,7 @@ NOT_READY: Final = "NotReady"
 _STATUS_PAUSES_SECONDS: Final = (0.01, 0.05, 0.2, 0.5)
 """Between tries to set the status of an object that others change at the same moment."""
 
+log = logger.bind(component="nodestate")
 K = TypeVar("K", bound=KubeObject)
 
 
@@ -91,17 +94,16 @@ async def set_status(client: StateClient, key: NamespacedName, status: str) -> N
     """
     if status not in (READY, NOT_READY):
         raise ValueError(f"no such status: {status!r}; use {READY} or {NOT_READY}")
-    for pause in (*_STATUS_PAUSES_SECONDS, None):
+    for pause in _STATUS_PAUSES_SECONDS:
         try:
             await client.merge_patch(NodeAllocationState, key, {"status": status})
             return
         except NotFoundError:
             if (await make_state(client, key, status)).status == status:
                 return
-        except ConflictError:
-            if pause is None:
-                raise
-        await asyncio.sleep(pause or 0)
+        except ConflictError as error:
+            log.debug("trying again", error=str(error))
+        await asyncio.sleep(pause)
     await client.merge_patch(NodeAllocationState, key, {"status": status})
 
 

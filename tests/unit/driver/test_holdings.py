@@ -1,0 +1,105 @@
+"""What a claim holds on a node, from whatever says so."""
+
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices
+from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ResourceClaim
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
+from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
+from fake_dra_driver.driver.holdings import handle_of, still_held, wanted_by_entry, wanted_by_handle
+
+PREPARED = PreparedClaim(
+    "uid",
+    "default",
+    "claim",
+    (PreparedDevice("A", "M"), PreparedDevice("B-0", "M", "B"), PreparedDevice("B-1", "M", "B")),
+)
+
+
+def handle(*uuids: str) -> str:
+    return ClaimHandle(devices=tuple(HandleDevice(uuid=uuid) for uuid in uuids)).to_data()
+
+
+def live(**changes: Any) -> ResourceClaim:
+    """The claim as it was when its devices were prepared, but for the changes."""
+    node, data, driver = (
+        changes.get("node", "n"),
+        changes.get("data", handle("A", "B")),
+        changes.get("driver", DRIVER_NAME),
+    )
+    terms = [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
+    allocation = {
+        "resourceHandles": [{"driverName": DRIVER_NAME, "data": data}] if data else [],
+        "availableOnNodes": {"nodeSelectorTerms": terms} if node else None,
+    }
+    return ResourceClaim.from_wire(
+        {
+            "metadata": {"namespace": "default", "name": "claim", "uid": changes.get("uid", "uid")},
+            "status": {"driverName": driver, "allocation": allocation if changes.get("allocated", True) else None},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("claim", "held"),
+    [
+        pytest.param(live(), {"A", "B"}, id="as it was"),
+        pytest.param(None, set(), id="gone"),
+        pytest.param(live(uid="successor"), set(), id="another claim of that name"),
+        pytest.param(live(allocated=False), set(), id="deallocated"),
+        pytest.param(live(driver="other.example.com"), set(), id="another driver's now"),
+        pytest.param(live(node="other"), set(), id="allocated again on another node"),
+        pytest.param(live(data=handle("C")), set(), id="allocated again, with another device"),
+        pytest.param(live(data=handle("B", "C")), {"B"}, id="allocated again, with one of the devices"),
+        pytest.param(live(data=""), {"A", "B"}, id="allocated by the Go driver"),
+        pytest.param(live(data="{"), {"A", "B"}, id="nobody knows with which devices"),
+        pytest.param(live(node=None), {"A", "B"}, id="nobody knows on which node"),
+    ],
+)
+def test_what_is_still_held(claim: ResourceClaim | None, held: set[str]) -> None:
+    assert still_held(PREPARED, claim, "n") == held
+
+
+def test_the_handle_is_that_of_this_driver() -> None:
+    def allocation(*handles: tuple[str, str]) -> AllocationResult:
+        return AllocationResult.model_validate(
+            {"resourceHandles": [{"driverName": driver, "data": data} for driver, data in handles]}
+        )
+
+    assert handle_of(allocation(("other.example.com", "theirs"), (DRIVER_NAME, "ours"))) == "ours"
+    assert handle_of(allocation(("", "of the driver of the status"))) == "of the driver of the status"
+    assert handle_of(allocation(("other.example.com", "theirs"))) == ""
+    assert handle_of(allocation((DRIVER_NAME, ""))) == ""
+
+
+def test_devices_of_a_handle_keep_their_order() -> None:
+    data = ClaimHandle(devices=(HandleDevice(uuid="B", split=2), HandleDevice(uuid="A"))).to_data()
+    assert wanted_by_handle(data) == [WantedDevice("B", 2), WantedDevice("A", 0)]
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ("garbage", "Invalid JSON"),
+        ("[]", "object"),
+        ("{}", "devices"),
+        ('{"version":"v2","devices":[{"uuid":"A"}]}', "version"),
+        ('{"version":"v1","devices":[{"uuid":"A","split":65}]}', "split"),
+        ('{"version":"v1","devices":[{"uuid":"A","split":-1}]}', "split"),
+        ('{"version":"v1","devices":[{}]}', "uuid"),
+        ('{"version":"v1","devices":[]}', "names no devices"),
+        ('{"version":"v1","devices":[{"uuid":"A"},{"uuid":"A","split":2}]}', "names a device twice"),
+    ],
+)
+def test_a_handle_that_cannot_be_used_says_why_in_one_line(data: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as caught:
+        wanted_by_handle(data)
+    assert "\n" not in str(caught.value)
+
+
+def test_devices_of_an_entry_of_the_ledger() -> None:
+    entry = AllocatedDevices.model_validate({"fake": {"devices": [{"uuid": "B", "split": 2}, {"uuid": "A"}]}})
+    assert wanted_by_entry(entry) == [WantedDevice("B", 2), WantedDevice("A", 0)]
+    assert wanted_by_entry(None) == wanted_by_entry(AllocatedDevices()) == []
