@@ -12,6 +12,7 @@ what a damaged checkpoint has lost. Nobody waits for a second lock while holding
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
@@ -20,7 +21,7 @@ from loguru import logger
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
-from fake_dra_driver.device.cdi import CdiFolder
+from fake_dra_driver.device.cdi import CdiFolder, CdiSpecError
 from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import (
@@ -175,12 +176,19 @@ class FakeNodeDriver:
             await self._make_way(rival.uid, wanted, patience)
 
     async def _write(self, wanted: PreparedClaim, patience: Patience) -> None:
+        before = self._checkpoint.claims.get(wanted.uid)
         self._in_work[wanted.uid] = wanted
         try:
             await patience.run(lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}")
-            if self._checkpoint.claims.get(wanted.uid) != wanted:
+            if before != wanted:
                 await patience.run(lambda: self._checkpoint.put(wanted), "write the checkpoint")
                 self._changed()
+        except PrepareError:
+            # A file without a record would stay, and define devices that another claim may get: container runtimes
+            # use neither of two definitions. Where this fails too, the next start removes the file.
+            with suppress(OSError, CdiSpecError):
+                await (self._cdi.remove(wanted.uid) if before is None else self._cdi.write(before))
+            raise
         finally:
             del self._in_work[wanted.uid]
 

@@ -6,6 +6,7 @@ watches the system calls on a real folder, and tells what could be there after a
 of a file that was not synced may be lost, and so may a name in a folder that was not synced.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,6 +51,8 @@ class MemoryFiles:
         """What was begun, in order."""
         self.errors: dict[str, list[OSError | None]] = {}
         """By operation: what its next calls raise, before they do anything; None: nothing."""
+        self.full: set[Path] = set()
+        """Folders in which there is no room for what is written."""
         self.gates: dict[str, threading.Event] = {}
         """By operation: its calls wait for this, in their thread, before they do anything."""
         self.begun = threading.Event()
@@ -80,6 +83,8 @@ class MemoryFiles:
         with self._operation("write", path):
             if path.parent not in self.folders:
                 raise FileNotFoundError(f"no folder {path.parent}")
+            if path.parent in self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
             self.contents[path] = data
             self.modes[path] = mode
 

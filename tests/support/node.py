@@ -1,0 +1,279 @@
+"""One node with everything behind the kubelet plugin's sockets, on a disk and an API server in memory.
+
+``NodeWorld`` is what outlives a process: the disk and the store. ``Plugin`` is one process: it has read nothing before
+``start``, sees the API server's news when ``deliver`` is called, and is gone with all it knew when a test makes the
+next one. A real API server and real sockets are in ``tests/integration/node``.
+"""
+
+import asyncio
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import yaml
+
+from fake_dra_driver.api.core import Node
+from fake_dra_driver.api.fake import (
+    CDI_CLASS,
+    CDI_VENDOR,
+    DRIVER_NAME,
+    AllocatedDevice,
+    AllocatedDevices,
+    AllocatedFakes,
+    NodeAllocationState,
+)
+from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource_v1alpha2 import (
+    AllocationResult,
+    ConsumerReference,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    ResourceClaim,
+    ResourceClaimStatus,
+    ResourceHandle,
+)
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames
+from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.device.prepared import WantedDevice
+from fake_dra_driver.dra.driver import NodeClaim
+from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
+from fake_dra_driver.driver.node import FakeNodeDriver
+from fake_dra_driver.driver.publisher import StatePublisher
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client, ListResult
+from fake_dra_driver.runtime.errors import TransportError
+from fake_dra_driver.runtime.reconcile import Result
+from tests.support.disk import MemoryFiles
+from tests.support.memory_api import Hook, MemoryApi, MemoryClient, _nothing
+
+K = TypeVar("K", bound=KubeObject)
+
+NODE = "fake-dra-driver-cluster-worker"
+STATE = NamespacedName("fake-system", NODE)
+CDI_ROOT = Path("/var/run/cdi")
+CHECKPOINT = Path("/plugin/checkpoint.json")
+INVENTORY = make_inventory(NODE, 8, ["LATEST-FAKE-MODEL"])
+UUIDS = tuple(device.uuid for device in INVENTORY)
+_PREFIX = f"{CDI_VENDOR}-{CDI_CLASS}_"
+
+
+class NodeClient(MemoryClient):
+    """A client with the calls of a kubelet plugin.
+
+    ``before_read`` runs before each read, ``after_read`` between a read and its answer; both may raise, or wait.
+    """
+
+    def __init__(self, api: MemoryApi) -> None:
+        super().__init__(api)
+        self.before_read: Hook = _nothing
+        self.after_read: Hook = _nothing
+        self.is_away = False
+        """Whether the API server refuses every connection."""
+
+    async def get(self, kind: type[K], key: NamespacedName, *, timeout_seconds: float | None = None) -> K:
+        """As ``Client.get``."""
+        self.calls.append(("get", kind.resource.kind))
+        self._connect("get", kind)
+        await self.before_read("get", kind.resource.kind)
+        found = kind.from_wire(self._found(kind, key, "get"))
+        await self.after_read("get", kind.resource.kind)
+        return found
+
+    async def list(self, kind: type[K], namespace: str | None = None) -> ListResult[K]:
+        """As ``Client.list``."""
+        self._connect("list", kind)
+        await self.before_read("list", kind.resource.kind)
+        found = await super().list(kind, namespace)
+        await self.after_read("list", kind.resource.kind)
+        return found
+
+    async def create(self, obj: K) -> K:
+        """As ``Client.create``."""
+        kind = type(obj)
+        await self._begin("create", kind)
+        if obj.key in self.api.objects.get(kind.resource.kind, {}):
+            raise self._error(409, kind, obj.key, "AlreadyExists", "it exists", "create")
+        self.api.apply(obj)
+        return await self._end("create", kind, self.api.objects[kind.resource.kind][obj.key])
+
+    async def _begin(self, verb: str, kind: type[KubeObject]) -> None:
+        self._connect(verb, kind)
+        await super()._begin(verb, kind)
+
+    def _connect(self, verb: str, kind: type[KubeObject]) -> None:
+        if self.is_away:
+            raise TransportError(verb, kind.resource, NamespacedName("", ""), "connection refused")
+
+    def requests(self) -> Sequence[tuple[str, str]]:
+        """What was asked of the API server since the last time."""
+        found, self.calls = self.calls, []
+        return found
+
+
+class Plugin:
+    """One process of the kubelet plugin, without its sockets."""
+
+    def __init__(self, world: "NodeWorld") -> None:
+        self.client = NodeClient(world.api)
+        self.files = world.files
+        self.is_serving = True
+        self.changes = 0
+        """How often the driver said that something has changed."""
+        self.checkpoint = Checkpoint(self.files, CHECKPOINT)
+        cdi = CdiFolder(self.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
+        self.driver = FakeNodeDriver(STATE, INVENTORY, self.checkpoint, cdi, self.client, self._changed)
+        self._api = world.api
+        self._delivered = 0
+        cache = Cache(cast("Client", self.client))
+        self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
+        self.publisher = StatePublisher(
+            STATE, INVENTORY, self.checkpoint, self.driver, self.states, self.client, lambda: self.is_serving
+        )
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+    def deliver(self) -> None:
+        """The watch brings what it has not brought yet."""
+        news, self._delivered = self._api.events[self._delivered :], len(self._api.events)
+        for event, kind, wire in news:
+            if kind == NodeAllocationState.resource.kind:
+                self.states.handle(event, copy.deepcopy(wire))
+
+    async def reconcile(self) -> Result:
+        """One pass of the publisher, with the API server's news."""
+        self.deliver()
+        return await self.publisher.reconcile(STATE)
+
+    async def settle(self) -> None:
+        """Passes until one of them writes nothing."""
+        seen = -1
+        while seen != len(self._api.events):
+            seen = len(self._api.events)
+            await self.reconcile()
+
+
+class NodeWorld:
+    """The node's disk and the API server, with words for what others do there."""
+
+    def __init__(self) -> None:
+        self.api = MemoryApi()
+        self.files = MemoryFiles()
+        self.api.apply(Node(metadata=ObjectMeta(name=NODE)))
+
+    async def start(self) -> Plugin:
+        """A new process, after the orderly end or the death of the one before."""
+        plugin = Plugin(self)
+        await plugin.driver.start()
+        return plugin
+
+    def stop(self, *emptied: Path) -> None:
+        """The process dies, or the machine: what was on its disk is there, but for what is in the folders given."""
+        self.files = self.files.after_stop(*emptied)
+
+    # --- What the others do ---
+
+    def claim(
+        self,
+        name: str,
+        *devices: int | WantedDevice,
+        node: str = NODE,
+        with_handle: bool = True,
+        in_ledger: bool = True,
+        reserved: bool = True,
+    ) -> NodeClaim:
+        """The controller allocates the devices (numbers of the inventory) to a new claim, or to the one of that name.
+
+        Returns:
+            The claim as the kubelet names it.
+        """
+        wanted = [entry if isinstance(entry, WantedDevice) else WantedDevice(UUIDS[entry]) for entry in devices]
+        handle = ClaimHandle(devices=tuple(HandleDevice(uuid=entry.uuid, split=entry.split) for entry in wanted))
+        data = handle.to_data() if with_handle else ""
+        requirement = NodeSelectorRequirement(key="metadata.name", operator="In", values=(node,))
+        allocation = AllocationResult(
+            available_on_nodes=NodeSelector(node_selector_terms=(NodeSelectorTerm(match_fields=(requirement,)),)),
+            resource_handles=(ResourceHandle(driver_name=DRIVER_NAME, data=data),) if with_handle else (),
+        )
+        consumers = (ConsumerReference(resource="pods", name="pod", uid=UID("pod-uid")),) if reserved else ()
+        status = ResourceClaimStatus(driver_name=DRIVER_NAME, allocation=allocation, reserved_for=consumers)
+        self.api.apply(ResourceClaim(metadata=ObjectMeta(name=name, namespace="default"), status=status))
+        claim = self.api.read(ResourceClaim, name, "default")
+        if in_ledger and self.api.wire(NodeAllocationState, NODE, STATE.namespace) is not None:
+            self.put_entry(claim.uid, *wanted)
+        return NodeClaim("default", name, claim.uid, data)
+
+    def put_entry(self, uid: str, *devices: WantedDevice) -> None:
+        """The controller writes a claim's entry into the ledger."""
+        fakes = tuple(
+            AllocatedDevice(uuid=entry.uuid, split=entry.split) if entry.split else AllocatedDevice(uuid=entry.uuid)
+            for entry in devices
+        )
+        entry = AllocatedDevices(fake=AllocatedFakes(devices=fakes)).to_wire()
+        self.update_state({"spec": {"allocatedClaims": {uid: entry}}})
+
+    def release(self, claim: NodeClaim) -> None:
+        """The claim's pod is gone, and the controller takes the devices back."""
+        self.api.update(ResourceClaim, claim.name, "default", {"status": {"allocation": None, "reservedFor": None}})
+        self.forget(claim)
+
+    def delete(self, claim: NodeClaim) -> None:
+        """The claim goes, and its entry."""
+        self.api.delete(ResourceClaim, claim.name, "default")
+        self.forget(claim)
+
+    def forget(self, claim: NodeClaim) -> None:
+        """The controller takes the claim's entry out of the ledger."""
+        if self.api.wire(NodeAllocationState, NODE, STATE.namespace) is not None:
+            self.update_state({"spec": {"allocatedClaims": {claim.uid: None}}})
+
+    def update_state(self, patch: dict[str, Any]) -> None:
+        """Somebody else changes the node's object."""
+        self.api.update(NodeAllocationState, NODE, STATE.namespace, patch)
+
+    # --- What there is ---
+
+    def state(self) -> dict[str, Any]:
+        """The node's object as it is now."""
+        found = self.api.wire(NodeAllocationState, NODE, STATE.namespace)
+        assert found is not None, "no NodeAllocationState"
+        return found
+
+    def published(self) -> dict[str, list[str]]:
+        """By claim: the devices that the node's object lists as prepared."""
+        prepared = self.state()["spec"].get("preparedDevices", {})
+        return {uid: [device["uuid"] for device in entry["fake"]["devices"]] for uid, entry in prepared.items()}
+
+    def recorded(self) -> dict[str, list[str]]:
+        """By claim: the devices that the checkpoint on disk lists, in their order."""
+        if CHECKPOINT not in self.files.contents:
+            return {}
+        claims = json.loads(self.files.contents[CHECKPOINT])["contents"]["claims"]
+        return {uid: [device["uuid"] for device in entry["devices"]] for uid, entry in claims.items()}
+
+    def cdi_files(self) -> dict[str, list[str]]:
+        """By claim: the devices that its CDI file defines, in their order."""
+        found = {}
+        for path, data in self.files.contents.items():
+            uid = path.name.removeprefix(_PREFIX).removesuffix(".yaml")
+            if path.parent == CDI_ROOT and path.name == f"{_PREFIX}{uid}.yaml" and uid != "common":
+                found[uid] = [device["name"] for device in yaml.safe_load(data)["devices"]]
+        return found
+
+    def assert_sound(self, *claims: NodeClaim) -> None:
+        """Exactly these claims are prepared, by the checkpoint and by the CDI files; no device is defined twice."""
+        assert sorted(self.recorded()) == sorted(claim.uid for claim in claims)
+        assert self.cdi_files() == self.recorded()
+        defined = [uuid for uuids in self.cdi_files().values() for uuid in uuids]
+        assert len(defined) == len(set(defined)), f"two CDI files define one device: {self.cdi_files()}"
+        assert CDI_ROOT / f"{_PREFIX}common.yaml" in self.files.contents
+
+
+async def settle() -> None:
+    """Lets everything run that can run without time passing."""
+    for _ in range(50):
+        await asyncio.sleep(0)
