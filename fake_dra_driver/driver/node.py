@@ -168,12 +168,17 @@ class FakeNodeDriver:
         """CDI file, then checkpoint, once nobody else has the devices. Does nothing that is done already."""
         while True:
             async with self._lock(wanted.uid):
-                claims = {**self._checkpoint.claims, **self._in_work}
-                rival = find_holder(claims, wanted.uid, wanted.whole_uuids)
+                rival = self._rival(wanted)
                 if rival is None:
                     await self._write(wanted, patience)
                     return
             await self._make_way(rival.uid, wanted, patience)
+
+    def _rival(self, wanted: PreparedClaim) -> PreparedClaim | None:
+        """A claim that has one of the devices on record, or is just getting it."""
+        return find_holder(self._checkpoint.claims, wanted.uid, wanted.whole_uuids) or find_holder(
+            self._in_work, wanted.uid, wanted.whole_uuids
+        )
 
     async def _write(self, wanted: PreparedClaim, patience: Patience) -> None:
         before = self._checkpoint.claims.get(wanted.uid)
