@@ -150,10 +150,10 @@ class Plugin:
         return await self.publisher.reconcile(STATE)
 
     async def settle(self) -> None:
-        """Passes until one of them writes nothing."""
-        seen = -1
-        while seen != len(self._api.events):
-            seen = len(self._api.events)
+        """Passes until one of them changes nothing, neither in the API nor on the node."""
+        seen = None
+        while seen != (found := (len(self._api.events), self.changes)):
+            seen = found
             await self.reconcile()
 
 
@@ -236,6 +236,13 @@ class NodeWorld:
         self.api.update(NodeAllocationState, NODE, STATE.namespace, patch)
 
     # --- What there is ---
+
+    def node_claim(self, name: str) -> NodeClaim:
+        """The claim of that name as it is allocated now, as the kubelet names it in a call."""
+        claim = self.api.read(ResourceClaim, name, "default")
+        allocation = claim.status.allocation
+        handles = allocation.resource_handles if allocation is not None else ()
+        return NodeClaim("default", name, claim.uid, handles[0].data if handles else "")
 
     def state(self) -> dict[str, Any]:
         """The node's object as it is now."""
