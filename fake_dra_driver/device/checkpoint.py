@@ -84,6 +84,8 @@ class Checkpoint:
         self._complete = False
         self._lock = asyncio.Lock()
         self._waiting: list[_Change] = []
+        self._is_unsure = False
+        """Whether the last write failed: its contents may be on disk all the same, so the next one may not be saved."""
 
     @property
     def claims(self) -> Mapping[str, PreparedClaim]:
@@ -128,7 +130,7 @@ class Checkpoint:
 
     async def remove(self, uid: str) -> None:
         """Takes the claim out. Returns when that is durable. Raises OSError."""
-        if uid in self._claims or self._waiting or self._lock.locked():
+        if uid in self._claims or self._waiting or self._lock.locked() or self._is_unsure:
             await self._commit(_Change(uid, None))
 
     async def complete(self) -> None:
@@ -165,13 +167,14 @@ class Checkpoint:
         finally:
             # Also when the caller was cancelled: the others of the batch have to know, and memory follows the disk.
             error = work.exception()
+            self._is_unsure = error is not None
             if error is None:
                 self._claims, self._complete = claims, complete
             for change in batch:
                 change.error, change.done = error, True
 
     def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> None:
-        if (claims, complete) != (self._claims, self._complete):
+        if self._is_unsure or (claims, complete) != (self._claims, self._complete):
             self._files.write(self._path, _encode(claims, complete), _MODE)
 
 
@@ -199,7 +202,13 @@ def _decode(data: bytes) -> _Contents:
     try:
         file = _File.model_validate_json(data)
     except ValidationError as error:
-        problem = error.errors()[0]
+        problems = {problem["loc"]: problem for problem in reversed(error.errors())}
+        other = problems.get(("version",))
+        if other is not None and isinstance(other["input"], int):
+            raise ValueError(
+                f"it has version {other['input']}, this program reads version {VERSION}: another release wrote it"
+            ) from error
+        problem = list(problems.values())[-1]
         where = ".".join(map(str, problem["loc"]))
         raise ValueError(f"{where}: {problem['msg']}" if where else problem["msg"]) from error
     if file.checksum != _checksum(file.contents):

@@ -154,7 +154,7 @@ async def test_a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on(fil
 async def test_a_newer_file_is_said_to_be_newer(files: MemoryFiles) -> None:
     await Checkpoint(files, PATH).put(claim("a"))
     files.contents[PATH] = DAMAGES["newer, with a field more"](files.contents[PATH])
-    with pytest.raises(DamagedCheckpointError, match="version"):
+    with pytest.raises(DamagedCheckpointError, match="it has version 2, this program reads version 1"):
         await Checkpoint(files, PATH).load()
 
 
@@ -241,6 +241,37 @@ async def test_a_failed_write_fails_those_who_waited_for_it_and_nobody_else(
     assert not checkpoint.is_complete
     await checkpoint.put(claim("third"))
     assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["first", "old", "third"]
+
+
+class LateErrorFiles(MemoryFiles):
+    """A disk on which the next write fails when its contents are there already: the fsync of the folder, say."""
+
+    fails = False
+
+    def write(self, path: Path, data: bytes, mode: int) -> None:
+        """As ``Files.write``."""
+        super().write(path, data, mode)
+        if self.fails:
+            self.fails = False
+            raise OSError(errno.EIO, "Input/output error")
+
+
+async def test_a_write_that_failed_too_late_is_taken_back_by_the_next_one() -> None:
+    """Its caller was told that the claim is not prepared; were it left there, a restart would think that it is."""
+    files = LateErrorFiles()
+    files.folders.add(PATH.parent)
+    checkpoint = Checkpoint(files, PATH)
+    files.fails = True
+    with pytest.raises(OSError, match="Input/output error"):
+        await checkpoint.put(claim("a"))
+    assert checkpoint.claims == {}
+    await checkpoint.remove("a")
+    assert (await on_disk(files)).claims == {}
+    files.fails = True
+    with pytest.raises(OSError, match="Input/output error"):
+        await checkpoint.put(claim("a"))
+    await checkpoint.put(claim("b"))
+    assert list((await on_disk(files)).claims) == ["b"]
 
 
 async def _fails(work: object) -> None:
