@@ -113,12 +113,12 @@ class StatePublisher:
         owners = state.metadata.owner_references
         if any(owner.kind == "Node" for owner in owners):
             return ()
-        owner = (await owner_of(self._client, self._key.name)).to_wire()
+        there = [owner.to_wire() for owner in owners]
+        owner = await owner_of(self._client, self._key.name)
         path = "/metadata/ownerReferences"
         return [
-            {"op": "add", "path": f"{path}/-", "value": owner}
-            if owners
-            else {"op": "add", "path": path, "value": [owner]}
+            {"op": "test", "path": path, "value": there or None},
+            {"op": "add", "path": path, "value": [*there, owner.to_wire()]},
         ]
 
     async def _take_back(self, state: NodeAllocationState) -> Result:
