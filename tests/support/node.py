@@ -235,6 +235,10 @@ class NodeWorld:
         """Somebody else changes the node's object."""
         self.api.update(NodeAllocationState, NODE, STATE.namespace, patch)
 
+    def delete_state(self) -> None:
+        """Somebody deletes the node's object."""
+        self.api.delete(NodeAllocationState, NODE, STATE.namespace)
+
     # --- What there is ---
 
     def node_claim(self, name: str) -> NodeClaim:

@@ -217,11 +217,40 @@ async def test_a_deletion_that_the_cache_has_not_seen_is_an_error_that_heals(wor
 
 async def test_what_was_meant_for_an_object_is_not_written_to_its_successor(world: NodeWorld, plugin: Plugin) -> None:
     world.delete_state()
-    world.api.apply(NodeAllocationState.from_wire({"metadata": {"name": NODE, "namespace": STATE.namespace}}))
+    world.api.apply(
+        NodeAllocationState.from_wire({"metadata": {"name": NODE, "namespace": STATE.namespace}, "spec": {}})
+    )
     await plugin.driver.prepare(world.claim("c", 0, in_ledger=False))
     with pytest.raises(PatchTestFailedError):
         await plugin.publisher.reconcile(STATE)
-    assert "spec" not in world.state()
+    assert world.state()["spec"] == {}
+
+
+POD_OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}
+
+
+@pytest.mark.parametrize("owners", [None, [POD_OWNER]])
+async def test_an_object_without_a_node_that_owns_it_gets_one(
+    world: NodeWorld, plugin: Plugin, owners: list[object] | None
+) -> None:
+    """Somebody has made it by hand; it would outlive its node."""
+    (node_owner,) = world.state()["metadata"]["ownerReferences"]
+    world.update_state({"metadata": {"ownerReferences": owners}})
+    await plugin.settle()
+    assert world.state()["metadata"]["ownerReferences"] == [*(owners or ()), node_owner]
+    plugin.client.requests()
+    await plugin.settle()
+    assert plugin.client.requests() == []
+
+
+async def test_an_owner_that_comes_at_the_same_moment_is_not_lost(world: NodeWorld, plugin: Plugin) -> None:
+    world.update_state({"metadata": {"ownerReferences": None}})
+    plugin.deliver()
+    world.update_state({"metadata": {"ownerReferences": [POD_OWNER]}})
+    with pytest.raises(PatchTestFailedError):
+        await plugin.publisher.reconcile(STATE)
+    await plugin.settle()
+    assert [owner["kind"] for owner in world.state()["metadata"]["ownerReferences"]] == ["Pod", "Node"]
 
 
 async def test_an_object_that_somebody_else_has_just_made_is_used(world: NodeWorld) -> None:
