@@ -171,6 +171,15 @@ async def test_a_device_is_free_only_once_it_is_no_longer_on_record(
     world.assert_sound(first, second)
 
 
+async def test_two_claims_with_one_device_do_not_keep_a_checkpoint_from_being_rebuilt(world: NodeWorld) -> None:
+    """Somebody has written into the ledger what should not be: the first one keeps the device, the node goes on."""
+    first, _, other = world.claim("a", 0), world.claim("b", 0, in_ledger=False), world.claim("c", 1)
+    plugin = await world.start()
+    await plugin.settle()
+    assert plugin.checkpoint.is_complete
+    world.assert_sound(first, other)
+
+
 async def test_clean_up_that_looked_before_a_prepare_does_not_undo_it(world: NodeWorld, plugin: Plugin) -> None:
     """The claim is deallocated and allocated again while its clean-up waits for what the API server says."""
     claim = world.claim("c", 0)

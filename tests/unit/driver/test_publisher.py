@@ -105,6 +105,7 @@ async def test_changes_that_come_together_share_a_write(world: NodeWorld, plugin
 
 
 async def test_other_objects_are_left_alone(world: NodeWorld, plugin: Plugin) -> None:
+    await plugin.driver.prepare(world.claim("c", 0))
     assert await plugin.publisher.reconcile(NamespacedName(STATE.namespace, "another-node")) == Result()
     assert plugin.client.requests() == []
 
