@@ -1,0 +1,90 @@
+"""What every test gets: the real API server, or a loud word about the tests left out because there is none.
+
+Also: a test fails when code of the package blocks the event loop.
+"""
+
+import asyncio
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from blockbuster import BlockBuster
+
+import fake_dra_driver
+from tests.support.apiserver import ASSETS_VARIABLE, apiserver, client, namespace
+
+__all__ = ["apiserver", "client", "namespace"]
+
+_PACKAGE = fake_dra_driver.__name__
+_PACKAGE_FOLDER = str(Path(str(fake_dra_driver.__file__)).parent)
+_TESTS_FOLDER = str(Path(__file__).parent)
+_LEFT_OUT = pytest.StashKey[int]()
+
+# How long an example takes is the machine's business.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    """Keeps looptime from making an event loop that nobody closes when the first test to run is no coroutine."""
+    asyncio.set_event_loop(None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the tests that need a real API server when no binaries of one are named."""
+    if os.environ.get(ASSETS_VARIABLE):
+        return
+    left_out = [item for item in items if item.get_closest_marker("apiserver")]
+    items[:] = [item for item in items if not item.get_closest_marker("apiserver")]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says how many tests were left out, and why, where nobody can overlook it."""
+    count = config.stash.get(_LEFT_OUT, 0)
+    if count:
+        terminalreporter.section("TESTS LEFT OUT", sep="!", red=True, bold=True)
+        terminalreporter.line(
+            f"{count} TEST{'S' if count > 1 else ''} LEFT OUT: NO REAL API SERVER. TO RUN THEM, SET {ASSETS_VARIABLE} "
+            "TO A FOLDER WITH ETCD, KUBE-APISERVER AND KUBECTL.",
+            red=True,
+            bold=True,
+        )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def blocking_calls_fail() -> Iterator[None]:
+    """Fails a test in which code of the package blocks the event loop: files, sleeps, sockets, sub-processes."""
+    detector = BlockBuster(_PACKAGE)
+    # A lock that guards a few instructions, as those of prometheus-client, is no wait.
+    del detector.functions["threading.Lock.acquire"]
+    for function in detector.functions.values():
+        function.can_block_predicate = _either(function.can_block_predicate, _is_called_by_a_test)
+        # Writing a log line is meant to block; so is looking up the source lines for a traceback in it.
+        function.can_block_in("loguru/_logger.py", {"_log"})
+        # The only blocking call of kr8s: it looks whether the kubeconfig is there, once for each resolution.
+        function.can_block_in("kr8s/_config.py", {"__init__"})
+    detector.activate()
+    yield
+    detector.deactivate()
+
+
+def _either(first: Callable[..., bool], second: Callable[..., bool]) -> Callable[..., bool]:
+    return lambda *args, **kwargs: first(*args, **kwargs) or second(*args, **kwargs)
+
+
+def _is_called_by_a_test(*_: object, **__: object) -> bool:
+    """Whether it is not the package that blocks but a test's own function, which the package has called back."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(_PACKAGE_FOLDER):
+            return False
+        if file.startswith(_TESTS_FOLDER) and file != __file__:
+            return True
+        frame = frame.f_back
+    return False
