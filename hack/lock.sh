@@ -19,6 +19,6 @@ lock() { # lock FILE UV-ARGUMENT...
 
 lock requirements.lock pyproject.toml "$@"
 # The second is held to the versions of the first: what is tested is what is shipped.
-lock requirements-dev.lock --constraint requirements.lock --group dev pyproject.toml "$@"
+lock requirements-dev.lock --constraint requirements.lock --extra cluster --group dev pyproject.toml "$@"
 python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
   lock requirements-build.lock - "$@"

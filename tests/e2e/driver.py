@@ -6,10 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from fake_dra_driver.device.split import children
-
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, CLAIM_FINALIZER, NodeAllocationState
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.device.split import children
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.objects import RunningPod
 from tests.e2e.waiting import wait_until

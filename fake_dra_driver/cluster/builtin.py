@@ -1,0 +1,135 @@
+"""The built-in resources: names, scopes and subresources as the discovery of a real API server has them.
+
+A kind that is not here is not served: the cluster has what a driver and its users need, and says 404 to the rest.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fake_dra_driver.cluster.kindrules import RULES
+from fake_dra_driver.cluster.printers import columns_of
+from fake_dra_driver.cluster.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
+from fake_dra_driver.cluster.types import TypeRegistry
+
+__all__ = ["builtin_resources"]
+
+_STATUS_VERBS = ("get", "patch", "update")
+_CONNECT = ("create", "get")
+_WORKLOAD_SCALE = ScalePaths("spec.replicas", "status.replicas", "spec.selector")
+
+
+class _Kind(NamedTuple):
+    group: str
+    version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+    short: str = ""
+    categories: tuple[str, ...] = ()
+    extra: tuple[Subresource, ...] = ()
+    scale: bool = False
+    create_only: bool = False
+    collection: bool = True
+
+
+def _connect(name: str, kind: str) -> Subresource:
+    return Subresource(name, kind, _CONNECT)
+
+
+_CRD = "apiextensions.k8s.io"
+_AUTHZ = "authorization.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
+_DRA = "resource.k8s.io"
+_ALL = ("all",)
+_POD_SUBRESOURCES = (
+    _connect("attach", "PodAttachOptions"),
+    Subresource("binding", "Binding", ("create",)),
+    Subresource("eviction", "Eviction", ("create",), "policy", "v1"),
+    _connect("exec", "PodExecOptions"),
+    Subresource("log", "Pod", ("get",)),
+    _connect("portforward", "PodPortForwardOptions"),
+)
+_KINDS = (
+    _Kind("", "v1", "Binding", "bindings", create_only=True),
+    _Kind("", "v1", "ConfigMap", "configmaps", short="cm"),
+    _Kind("", "v1", "Endpoints", "endpoints", short="ep"),
+    _Kind("", "v1", "Event", "events", short="ev"),
+    _Kind(
+        "", "v1", "Namespace", "namespaces", False, "ns",
+        extra=(Subresource("finalize", "Namespace", ("update",)),), collection=False,
+    ),
+    _Kind("", "v1", "Node", "nodes", False, "no"),
+    _Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", short="pvc"),
+    _Kind("", "v1", "Pod", "pods", short="po", categories=_ALL, extra=_POD_SUBRESOURCES),
+    _Kind("", "v1", "PodTemplate", "podtemplates"),
+    _Kind("", "v1", "ReplicationController", "replicationcontrollers", short="rc", categories=_ALL, scale=True),
+    _Kind("", "v1", "Secret", "secrets"),
+    _Kind("", "v1", "Service", "services", short="svc", categories=_ALL),
+    _Kind(
+        "", "v1", "ServiceAccount", "serviceaccounts", short="sa",
+        extra=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
+    ),
+    _Kind(_CRD, "v1", "CustomResourceDefinition", "customresourcedefinitions", False, "crd crds", ("api-extensions",)),
+    _Kind("apps", "v1", "ControllerRevision", "controllerrevisions"),
+    _Kind("apps", "v1", "DaemonSet", "daemonsets", short="ds", categories=_ALL),
+    _Kind("apps", "v1", "Deployment", "deployments", short="deploy", categories=_ALL, scale=True),
+    _Kind("apps", "v1", "ReplicaSet", "replicasets", short="rs", categories=_ALL, scale=True),
+    _Kind("apps", "v1", "StatefulSet", "statefulsets", short="sts", categories=_ALL, scale=True),
+    _Kind("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", False, create_only=True),
+    _Kind("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", False, create_only=True),
+    _Kind(_AUTHZ, "v1", "LocalSubjectAccessReview", "localsubjectaccessreviews", create_only=True),
+    _Kind(_AUTHZ, "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False, create_only=True),
+    _Kind(_AUTHZ, "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", False, create_only=True),
+    _Kind(_AUTHZ, "v1", "SubjectAccessReview", "subjectaccessreviews", False, create_only=True),
+    _Kind("batch", "v1", "Job", "jobs", categories=_ALL),
+    _Kind("coordination.k8s.io", "v1", "Lease", "leases"),
+    _Kind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", False),
+    _Kind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", False),
+    _Kind(_RBAC, "v1", "ClusterRole", "clusterroles", False),
+    _Kind(_RBAC, "v1", "RoleBinding", "rolebindings"),
+    _Kind(_RBAC, "v1", "Role", "roles"),
+    _Kind(_DRA, "v1alpha2", "PodSchedulingContext", "podschedulingcontexts"),
+    _Kind(_DRA, "v1alpha2", "ResourceClaimParameters", "resourceclaimparameters"),
+    _Kind(_DRA, "v1alpha2", "ResourceClaim", "resourceclaims"),
+    _Kind(_DRA, "v1alpha2", "ResourceClaimTemplate", "resourceclaimtemplates"),
+    _Kind(_DRA, "v1alpha2", "ResourceClass", "resourceclasses", False),
+    _Kind(_DRA, "v1alpha2", "ResourceClassParameters", "resourceclassparameters"),
+    _Kind(_DRA, "v1alpha2", "ResourceSlice", "resourceslices", False),
+    _Kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, "pc"),
+)  # fmt: skip
+_WITHOUT_STATUS_SUBRESOURCE = frozenset({"Event", "Endpoints"})
+
+
+def builtin_resources(types: TypeRegistry) -> Iterator[Resource]:
+    """Every built-in resource that these types know."""
+    for each in _KINDS:
+        yield _resource(each, types)
+
+
+def _resource(each: _Kind, types: TypeRegistry) -> Resource:
+    type_ = types.named(types.name_of(each.group, each.version, each.kind))
+    has_status = "status" in type_.fields and not each.create_only and each.kind not in _WITHOUT_STATUS_SUBRESOURCE
+    extra = list(each.extra)
+    if has_status:
+        extra.append(Subresource("status", each.kind, _STATUS_VERBS))
+    if each.scale:
+        extra.append(Subresource("scale", "Scale", _STATUS_VERBS, "autoscaling", "v1"))
+    verbs = ("create",) if each.create_only else ALL_VERBS
+    return Resource(
+        group=each.group,
+        version=each.version,
+        kind=each.kind,
+        plural=each.plural,
+        namespaced=each.namespaced,
+        type=type_,
+        singular=each.kind.lower(),
+        list_kind=each.kind + "List",
+        short_names=tuple(each.short.split()),
+        categories=each.categories,
+        verbs=verbs if each.collection else tuple(verb for verb in verbs if verb != "deletecollection"),
+        subresources=tuple(sorted(extra, key=lambda sub: sub.name)),
+        has_status=has_status,
+        scale=_WORKLOAD_SCALE if each.scale else None,
+        columns=columns_of(each.kind),
+        rules=RULES.get(each.kind, Rules()),
+    )

@@ -1,0 +1,211 @@
+"""Reads an object the way the Go types do: field by field, with the words of Go's decoder for what does not fit.
+
+For built-in kinds: values of a wrong type are refused (400), unknown fields are dropped and named, nulls mean "not
+set", and what Go writes although nobody set it (structs, fields without omitempty) is filled in. For custom kinds:
+unknown fields are pruned and named, apiextensions' structural pruning. Follows encoding/json and
+k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from fake_dra_driver.cluster.errors import StatusError, bad_request
+from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.types import Shape, Type
+
+__all__ = ["decode_builtin", "prune_custom", "zero_value"]
+
+_ZERO_TIMES = frozenset(
+    {"creationTimestamp", "eventTime", "firstTimestamp", "lastTimestamp", "lastTransitionTime", "lastProbeTime"}
+)
+"""Fields of type metav1.Time (not a pointer), which Go writes as null when they are not set."""
+_POINTER_STRINGS = frozenset({"storageClassName", "resourceClaimName", "resourceClaimTemplateName", "volumeName"})
+"""Optional strings that may be empty, which is not the same as not set."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6,}(Z|[+-]\d\d:\d\d)")
+_JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", dict: "object", list: "array"}
+_GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int32", "number": "float64"}
+
+
+class _Mismatch(Exception):  # noqa: N818 - an answer, turned into an error at the door
+    """A value has the wrong type."""
+
+
+def decode_builtin(value: Object, type_: Type, kind: str, version: str) -> tuple[Object, list[str]]:
+    """The object as Go reads and writes it, and the paths of the fields that it does not know.
+
+    Raises:
+        StatusError: 400, a value has the wrong type.
+    """
+    unknown: list[str] = []
+    try:
+        decoded: Object = _decode(value, type_, "", kind, unknown)
+    except _Mismatch as error:
+        raise cannot_handle(kind, version, str(error)) from error
+    return decoded, unknown
+
+
+def cannot_handle(kind: str, version: str, problem: str) -> StatusError:
+    """400: the body is not an object of that kind."""
+    return bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {problem}')
+
+
+def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) -> Any:
+    match type_.shape:
+        case Shape.STRUCT:
+            return _decode_struct(value, type_, path, owner, unknown)
+        case Shape.MAP:
+            _expect(value, dict, path, owner, "map[string]string")
+            element = type_.element
+            inner: Callable[[str, Any], Any] = lambda key, each: (  # noqa: E731
+                _decode(each, element, f"{path}.{key}", owner, unknown) if element else each
+            )
+            if element is not None and element.shape is Shape.SCALAR:
+                return {key: _scalar(each, element, path, owner) for key, each in value.items() if each is not None}
+            return {key: inner(key, each) for key, each in value.items()}
+        case Shape.LIST:
+            _expect(value, list, path, owner, f"[]{_short(type_.element)}")
+            items = type_.element
+            if items is None:
+                return value
+            return [
+                _decode(
+                    {} if each is None and items.shape is Shape.STRUCT else each, items, f"{path}[{at}]", owner, unknown
+                )
+                for at, each in enumerate(value)
+            ]
+        case Shape.SCALAR:
+            return _scalar(value, type_, path, owner)
+        case Shape.ANY:
+            return value
+
+
+def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) -> Any:
+    name = _short(type_)
+    if name == "FieldsV1" or not type_.fields:
+        return value
+    _expect(value, dict, path, owner, f"v1.{name}")
+    result: Object = {}
+    for key, each in value.items():
+        field = type_.fields.get(key)
+        where = f"{path}.{key}" if path else key
+        if field is None:
+            unknown.append(where)
+        elif each is not None:
+            decoded = _decode(each, field, where, name or owner, unknown)
+            if not _is_omitted(key, decoded, field, type_):
+                result[key] = decoded
+    _fill(result, type_)
+    return result
+
+
+def _is_omitted(key: str, value: Any, field: Type, owner: Type) -> bool:
+    """Whether ``omitempty`` leaves this value out."""
+    if key in owner.required or "default" in field.schema:
+        return False
+    if field.shape is Shape.SCALAR:
+        return value == "" and isinstance(value, str) and key not in _POINTER_STRINGS
+    return field.shape in (Shape.LIST, Shape.MAP) and not value
+
+
+def _fill(value: Object, type_: Type) -> None:
+    """Adds what Go writes though it was not set: structs that are no pointers, and fields without omitempty."""
+    for key, field in type_.fields.items():
+        if key in value:
+            continue
+        default = field.schema.get("default")
+        if default == {} and field.shape is Shape.STRUCT and field.fields:
+            value[key] = zero_value(field)
+        elif (default is not None and default != {} and not isinstance(default, str)) or isinstance(default, str):
+            value[key] = default
+        elif key in _ZERO_TIMES and field.reference.endswith("Time"):
+            value[key] = None
+
+
+def zero_value(type_: Type) -> Object:
+    """The object that nobody has set a field of; lists that Go would write as null are left as null."""
+    value: Object = {}
+    _fill(value, type_)
+    return value
+
+
+def _scalar(value: Any, type_: Type, path: str, owner: str) -> Any:
+    reference = _short(type_)
+    if reference in ("Time", "MicroTime"):
+        _expect(value, str, path, owner, "time.Time")
+        if not (_MICRO_TIME if reference == "MicroTime" else _TIME).fullmatch(value):
+            raise _Mismatch(_time_problem(value, reference))
+        return value
+    if reference == "Quantity":
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise _Mismatch(
+                "unmarshalerDecoder: quantities must match the regular expression "
+                "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+            )
+        return str(value)
+    if reference == "IntOrString":
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise _Mismatch(f"json: cannot unmarshal {_kind(value)} into Go value of type int32")
+        return value
+    wanted = str(type_.schema.get("type", ""))
+    fits = {
+        "string": isinstance(value, str),
+        "boolean": isinstance(value, bool),
+        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+    }
+    if not fits.get(wanted, True):
+        go = type_.schema.get("format") if wanted == "integer" else None
+        raise _mismatch(value, path, owner, str(go or _GO_TYPES[wanted]))
+    return value
+
+
+def _time_problem(value: str, reference: str) -> str:
+    layout = "2006-01-02T15:04:05.000000Z07:00" if reference == "MicroTime" else "2006-01-02T15:04:05Z07:00"
+    if reference == "MicroTime" and _TIME.fullmatch(value):
+        return f'parsing time "{value}" as "{layout}": cannot parse "{value[19:]}" as ".000000"'
+    return f'parsing time "{value}" as "{layout}": cannot parse "{value}" as "2006"'
+
+
+def _expect(value: Any, kind: type, path: str, owner: str, go_type: str) -> None:
+    if not isinstance(value, kind):
+        raise _mismatch(value, path, owner, go_type)
+
+
+def _mismatch(value: Any, path: str, owner: str, go_type: str) -> _Mismatch:
+    plain = re.sub(r"\[\d+\]", "", path)
+    return _Mismatch(f"json: cannot unmarshal {_kind(value)} into Go struct field {owner}.{plain} of type {go_type}")
+
+
+def _kind(value: Any) -> str:
+    return _JSON_KINDS[type(value)] if value is not None else "null"
+
+
+def _short(type_: Type | None) -> str:
+    return "" if type_ is None else type_.reference.rpartition(".")[2]
+
+
+# --- custom kinds ---
+
+
+def prune_custom(value: Any, type_: Type, path: str = "") -> list[str]:
+    """Takes out of ``value`` what the schema does not name, and returns the paths of it."""
+    pruned: list[str] = []
+    if isinstance(value, dict):
+        if type_.shape is Shape.SCALAR or (type_.shape is Shape.ANY and not type_.fields):
+            return pruned
+        for key in list(value):
+            where = f"{path}.{key}" if path else key
+            if not path and key in ("metadata", "apiVersion", "kind"):
+                continue
+            field = type_.field(key)
+            if field is not None:
+                pruned += prune_custom(value[key], field, where)
+            elif not type_.keeps_unknown and not type_.schema.get("additionalProperties"):
+                del value[key]
+                pruned.append(where)
+    elif isinstance(value, list) and type_.shape is Shape.LIST and type_.element is not None:
+        for at, each in enumerate(value):
+            pruned += prune_custom(each, type_.element, f"{path}[{at}]")
+    return pruned

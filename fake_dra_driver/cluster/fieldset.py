@@ -1,0 +1,125 @@
+"""Sets of field paths: what ``managedFields[].fieldsV1`` holds.
+
+Follows sigs.k8s.io/structured-merge-diff/fieldpath. A path is a tuple of elements, each written as on the wire:
+``f:name`` (a field), ``k:{"name":"a"}`` (an item by its keys), ``v:"x"`` (an item of a set), ``i:0`` (an index).
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+__all__ = ["FieldSet", "Path", "field_element", "key_element", "path_text", "value_element"]
+
+Path = tuple[str, ...]
+
+
+def field_element(name: str) -> str:
+    """The element of a field or of a key of a map."""
+    return f"f:{name}"
+
+
+def key_element(keys: Mapping[str, Any]) -> str:
+    """The element of an item of a list of type map."""
+    return "k:" + json.dumps(dict(sorted(keys.items())), separators=(",", ":"), ensure_ascii=False)
+
+
+def value_element(value: Any) -> str:
+    """The element of an item of a set."""
+    return "v:" + json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def path_text(path: Path) -> str:
+    """A path as people read it: ``.spec.items[name="a"].v``."""
+    parts = []
+    for element in path:
+        kind, rest = element[0], element[2:]
+        if kind == "f":
+            parts.append(f".{rest}")
+        elif kind == "k":
+            inner = ",".join(f"{name}={json.dumps(value)}" for name, value in json.loads(rest).items())
+            parts.append(f"[{inner}]")
+        else:
+            parts.append(f"[={rest}]" if kind == "v" else f"[{rest}]")
+    return "".join(parts)
+
+
+class FieldSet:
+    """A set of paths. Small enough in practice that a plain set of tuples serves."""
+
+    __slots__ = ("paths",)
+
+    def __init__(self, paths: Iterable[Path] = ()) -> None:
+        self.paths = frozenset(paths)
+
+    def __bool__(self) -> bool:
+        return bool(self.paths)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FieldSet) and self.paths == other.paths
+
+    def __hash__(self) -> int:
+        return hash(self.paths)
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self.paths
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(sorted(self.paths))
+
+    def __or__(self, other: "FieldSet") -> "FieldSet":
+        return FieldSet(self.paths | other.paths)
+
+    def __sub__(self, other: "FieldSet") -> "FieldSet":
+        return FieldSet(self.paths - other.paths)
+
+    def __and__(self, other: "FieldSet") -> "FieldSet":
+        return FieldSet(self.paths & other.paths)
+
+    def without_below(self, prefixes: Iterable[Path]) -> "FieldSet":
+        """The set without these paths and all that lies below them."""
+        cut = tuple(prefixes)
+        return FieldSet(path for path in self.paths if not any(path[: len(each)] == each for each in cut))
+
+    def with_ancestors(self) -> frozenset[Path]:
+        """Every path of the set, and every path that leads to one."""
+        return frozenset(path[:end] for path in self.paths for end in range(1, len(path) + 1))
+
+    @classmethod
+    def from_wire(cls, fields: Mapping[str, Any]) -> "FieldSet":
+        """Reads fieldsV1."""
+
+        def walk(node: Mapping[str, Any], path: Path) -> Iterator[Path]:
+            for element, inner in node.items():
+                if element == ".":
+                    yield path
+                elif inner:
+                    yield from walk(inner, (*path, _canonical(element)))
+                else:
+                    yield (*path, _canonical(element))
+
+        return cls(walk(fields, ()))
+
+    def to_wire(self) -> dict[str, Any]:
+        """Writes fieldsV1: a member with members below it gets a ``.`` entry."""
+        root: dict[str, Any] = {}
+        for path in self:
+            node = root
+            for element in path:
+                node = node.setdefault(element, {})
+        for path in self:
+            node = root
+            for element in path:
+                node = node[element]
+            if node:
+                node["."] = {}
+        return _sorted(root)
+
+
+def _canonical(element: str) -> str:
+    if element.startswith("k:"):
+        return key_element(json.loads(element[2:]))
+    return element
+
+
+def _sorted(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _sorted(node[name]) for name in sorted(node)}

@@ -1,0 +1,179 @@
+"""Parameters of requests, read and checked as a real API server does (metav1.CreateOptions and its kin)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_dra_driver.cluster.errors import (
+    Problem,
+    bad_request,
+    forbidden,
+    internal_error,
+    invalid,
+    invalid_value,
+    required,
+    unsupported_value,
+)
+
+__all__ = ["DeleteOptions", "ListOptions", "WriteOptions", "parse_version"]
+
+_META = "meta.k8s.io"
+_POLICIES = ("Foreground", "Background", "Orphan")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """Parameters of create, update and patch."""
+
+    dry_run: bool = False
+    manager: str = "unknown"
+    validation: str = "Warn"
+    """What to do about unknown fields: Ignore, Warn or Strict."""
+    force: bool = False
+    warnings: list[str] = field(default_factory=list)
+    """Collects what is to be told in Warning headers."""
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str], user_agent: str, kind: str, *, is_apply: bool = False) -> "WriteOptions":
+        """Reads the parameters. ``kind`` is CreateOptions, UpdateOptions or PatchOptions. Raises StatusError."""
+        problems: list[Problem] = []
+        manager, force = query.get("fieldManager", ""), query.get("force")
+        if kind == "PatchOptions" and is_apply and not manager:
+            problems.append(required("fieldManager", "is required for apply patch"))
+        if kind == "PatchOptions" and not is_apply and force is not None:
+            problems.append(forbidden("force", "may not be specified for non-apply patch"))
+        if len(manager) > 128:
+            problems.append(Problem("FieldValueTooLong", "fieldManager", "Too long: must have at most 128 bytes"))
+        dry_run = query.get("dryRun")
+        if dry_run not in (None, "", "All"):
+            problems.append(unsupported_value("dryRun", f'[]string{{"{dry_run}"}}', ("All",)))
+        validation = query.get("fieldValidation", "")
+        if validation not in ("", "Ignore", "Warn", "Strict"):
+            problems.append(unsupported_value("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
+        if problems:
+            raise invalid(_META, kind, "", problems)
+        return cls(
+            dry_run=dry_run == "All",
+            manager=manager or user_agent.split("/", 1)[0][:128] or "unknown",
+            validation=validation or "Warn",
+            force=(force or "").lower() in ("true", "1"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """What a deletion asks for, in its parameters or in its body."""
+
+    dry_run: bool = False
+    grace_seconds: int | None = None
+    propagation: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str], body: Mapping[str, Any]) -> "DeleteOptions":
+        """Reads body and parameters; the body wins. Raises StatusError."""
+        propagation = body.get("propagationPolicy", query.get("propagationPolicy"))
+        orphan = body.get("orphanDependents")
+        dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+        problems = []
+        if propagation not in (None, "", *_POLICIES):
+            problems.append(unsupported_value("propagationPolicy", propagation, (*_POLICIES, "nil")))
+        if dry_run and dry_run != ["All"]:
+            listed = ", ".join(f'"{each}"' for each in dry_run)
+            problems.append(unsupported_value("dryRun", f"[]string{{{listed}}}", ("All",)))
+        if problems:
+            raise invalid(_META, "DeleteOptions", "", problems)
+        if not propagation and orphan is not None:
+            propagation = "Orphan" if orphan else "Background"
+        grace = body.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
+        preconditions = body.get("preconditions") or {}
+        return cls(
+            dry_run=bool(dry_run),
+            grace_seconds=_integer(grace) if grace is not None else None,
+            propagation=propagation or None,
+            uid=preconditions.get("uid"),
+            resource_version=preconditions.get("resourceVersion"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """Parameters of list and watch."""
+
+    watch: bool = False
+    label_selector: str = ""
+    field_selector: str = ""
+    limit: int = 0
+    continue_token: str = ""
+    resource_version: str = ""
+    match: str = ""
+    timeout_seconds: int | None = None
+    bookmarks: bool = False
+
+    @classmethod
+    def parse(cls, query: Mapping[str, str]) -> "ListOptions":
+        """Reads and checks the parameters. Raises StatusError."""
+        options = cls(
+            watch=_flag(query.get("watch")),
+            label_selector=query.get("labelSelector", ""),
+            field_selector=query.get("fieldSelector", ""),
+            limit=_integer(query.get("limit", "") or 0),
+            continue_token=query.get("continue", ""),
+            resource_version=query.get("resourceVersion", ""),
+            match=query.get("resourceVersionMatch", ""),
+            timeout_seconds=_integer(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
+            bookmarks=_flag(query.get("allowWatchBookmarks")),
+        )
+        problems = list(_list_problems(options, "sendInitialEvents" in query))
+        if problems:
+            raise invalid(_META, "ListOptions", "", problems)
+        return options
+
+
+def _list_problems(options: ListOptions, send_initial_events: bool) -> list[Problem]:
+    """Kubernetes 1.30 has the gate WatchList off: ``sendInitialEvents`` is refused, and clients fall back to a list."""
+    problems = []
+    if send_initial_events:
+        if options.match != "NotOlderThan":
+            detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+            problems.append(forbidden("resourceVersionMatch", detail))
+        kind = "watch" if options.watch else "list"
+        detail = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+        problems.append(
+            forbidden("sendInitialEvents", detail if kind == "watch" else "sendInitialEvents is forbidden for list")
+        )
+        return problems
+    if options.match:
+        if options.watch:
+            problems.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch"))
+        elif not options.resource_version:
+            detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            problems.append(forbidden("resourceVersionMatch", detail))
+        elif options.match not in ("Exact", "NotOlderThan"):
+            problems.append(unsupported_value("resourceVersionMatch", options.match, ("Exact", "NotOlderThan", "")))
+        elif options.match == "Exact" and options.resource_version == "0":
+            detail = 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'
+            problems.append(forbidden("resourceVersionMatch", detail))
+    return problems
+
+
+def _flag(text: str | None) -> bool:
+    return (text or "").lower() in ("true", "1")
+
+
+def _integer(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax') from error
+
+
+def parse_version(text: str, *, field: str = "resourceVersion") -> int:
+    """A resourceVersion as a number. Raises StatusError as a real API server does: with 500."""
+    if not text:
+        return 0
+    if not text.isdecimal():
+        problem = invalid_value(field, f'"{text}"', f'strconv.ParseUint: parsing "{text}": invalid syntax')
+        raise internal_error(str(problem))
+    return int(text)

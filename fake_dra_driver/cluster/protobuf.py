@@ -1,0 +1,154 @@
+"""The protobuf that kubectl sends for the few kinds that its ``create`` sub-commands and ``auth can-i`` know.
+
+The wire format is that of k8s.io/apimachinery/pkg/runtime/serializer/protobuf: four bytes of magic, then an Unknown
+message with the type and the encoded object. Field numbers are those of the generated.proto files of Kubernetes, as far
+as these kinds need them; any other kind gets 415.
+"""
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fake_dra_driver.cluster.errors import bad_request, unsupported_media_type
+from fake_dra_driver.cluster.store import Object
+
+__all__ = ["decode_protobuf"]
+
+_MAGIC = b"k8s\x00"
+_STRING, _BYTES, _INT, _BOOL, _MAP, _BYTES_MAP = "string", "bytes", "int", "bool", "map", "bytes map"
+
+_Schema = Mapping[int, tuple[str, Any]]
+"""By field number: the JSON name, and what it is: one of the words above, a schema, or ``[...]`` of one: repeated."""
+
+_META: _Schema = {
+    1: ("name", _STRING),
+    2: ("generateName", _STRING),
+    3: ("namespace", _STRING),
+    5: ("uid", _STRING),
+    6: ("resourceVersion", _STRING),
+    11: ("labels", _MAP),
+    12: ("annotations", _MAP),
+    14: ("finalizers", [_STRING]),
+}
+_RESOURCE_ATTRIBUTES: _Schema = {
+    1: ("namespace", _STRING),
+    2: ("verb", _STRING),
+    3: ("group", _STRING),
+    4: ("version", _STRING),
+    5: ("resource", _STRING),
+    6: ("subresource", _STRING),
+    7: ("name", _STRING),
+}
+_NON_RESOURCE_ATTRIBUTES: _Schema = {1: ("path", _STRING), 2: ("verb", _STRING)}
+_SCHEMAS: Mapping[tuple[str, str], _Schema] = {
+    ("v1", "ConfigMap"): {
+        1: ("metadata", _META),
+        2: ("data", _MAP),
+        3: ("binaryData", _BYTES_MAP),
+        4: ("immutable", _BOOL),
+    },
+    ("v1", "Namespace"): {1: ("metadata", _META)},
+    ("v1", "Secret"): {
+        1: ("metadata", _META),
+        2: ("data", _BYTES_MAP),
+        3: ("type", _STRING),
+        4: ("stringData", _MAP),
+        5: ("immutable", _BOOL),
+    },
+    ("v1", "ServiceAccount"): {1: ("metadata", _META)},
+    ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): {
+        1: ("metadata", _META),
+        2: (
+            "spec",
+            {1: ("resourceAttributes", _RESOURCE_ATTRIBUTES), 2: ("nonResourceAttributes", _NON_RESOURCE_ATTRIBUTES)},
+        ),
+    },
+    ("authorization.k8s.io/v1", "SelfSubjectRulesReview"): {
+        1: ("metadata", _META),
+        2: ("spec", {1: ("namespace", _STRING)}),
+    },
+    ("authentication.k8s.io/v1", "SelfSubjectReview"): {1: ("metadata", _META)},
+    ("v1", "DeleteOptions"): {
+        1: ("gracePeriodSeconds", _INT),
+        4: ("propagationPolicy", _STRING),
+        5: ("dryRun", [_STRING]),
+    },
+}
+_TYPE_META: _Schema = {1: ("apiVersion", _STRING), 2: ("kind", _STRING)}
+
+
+def decode_protobuf(raw: bytes) -> Object:
+    """The object of a protobuf body. Raises StatusError: 400, it is none; 415, a kind that is not known here."""
+    if not raw.startswith(_MAGIC):
+        raise bad_request("the body is not protobuf of Kubernetes: it does not begin with its four bytes")
+    try:
+        unknown = dict(_fields(raw[len(_MAGIC) :]))
+        type_meta = _decode(unknown.get(1, b""), _TYPE_META)
+        api_version, kind = type_meta.get("apiVersion", ""), type_meta.get("kind", "")
+        schema = _SCHEMAS.get((api_version, kind)) or (_SCHEMAS["v1", kind] if kind == "DeleteOptions" else None)
+        if schema is None:
+            raise unsupported_media_type(("application/json", "application/yaml"))
+        body = unknown.get(2, b"")
+        return {"apiVersion": api_version, "kind": kind, **_decode(body, schema)}
+    except (IndexError, ValueError, TypeError) as error:
+        raise bad_request(f"the protobuf body cannot be read: {error}") from error
+
+
+def _fields(raw: bytes) -> Iterator[tuple[int, Any]]:
+    """Number and value of each field: int for varints, bytes for what has a length."""
+    at = 0
+    while at < len(raw):
+        tag, at = _varint(raw, at)
+        number, wire = tag >> 3, tag & 7
+        if wire == 0:
+            value, at = _varint(raw, at)
+            yield number, value
+        elif wire == 2:
+            size, at = _varint(raw, at)
+            if at + size > len(raw):
+                raise ValueError("a field is cut short")
+            yield number, raw[at : at + size]
+            at += size
+        elif wire in (1, 5):
+            at += 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = raw[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80:
+            return value, at
+
+
+def _decode(raw: bytes, schema: _Schema) -> Object:
+    result: Object = {}
+    for number, value in _fields(raw):
+        if number not in schema:
+            continue
+        name, kind = schema[number]
+        if isinstance(kind, list):
+            result.setdefault(name, []).append(_value(value, kind[0]))
+        elif kind in (_MAP, _BYTES_MAP):
+            entry = dict(_fields(value))
+            inner = entry.get(2, b"")
+            text = base64.b64encode(inner).decode() if kind == _BYTES_MAP else inner.decode()
+            result.setdefault(name, {})[entry.get(1, b"").decode()] = text
+        else:
+            decoded = _value(value, kind)
+            if decoded != "":
+                result[name] = decoded
+    return result
+
+
+def _value(value: Any, kind: Any) -> Any:
+    if isinstance(kind, Mapping):
+        return _decode(value, kind)
+    if kind == _STRING:
+        return value.decode()
+    return bool(value) if kind == _BOOL else value

@@ -1,0 +1,229 @@
+"""The one store: revisioned objects, and for each resource a bounded log of what happened to it.
+
+What etcd and the watch cache are to a real API server (k8s.io/apiserver/pkg/storage). Each write raises the one
+revision of the store by one, and is an event of its resource. Lists at an older revision are made by undoing the
+events since; once these are dropped from the log (by its bound or by ``compact``) older revisions are gone, which is
+410 to clients.
+
+Objects are stored as encoded and never changed: whoever wants to change one decodes a copy of its own.
+"""
+
+import asyncio
+import bisect
+import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+__all__ = ["Collection", "Event", "Key", "Object", "Record", "Revisions", "Store", "encode"]
+
+Object = dict[str, Any]
+"""An object as decoded from JSON."""
+EventType = Literal["ADDED", "MODIFIED", "DELETED"]
+
+LOG_LENGTH = 20_000
+"""Most events that are kept for a resource. A watch that falls further behind has to list again."""
+
+
+class Key(NamedTuple):
+    """Namespace (empty for cluster-scoped objects) and name; sorts as etcd's keys do."""
+
+    namespace: str
+    name: str
+
+
+def encode(value: Any) -> bytes:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@dataclass(frozen=True)
+class Record:
+    """One state of one object. ``kind`` and ``apiVersion`` are not part of it: they belong to the version asked for."""
+
+    key: Key
+    revision: int
+    body: bytes
+
+    @cached_property
+    def value(self) -> Object:
+        """The object, decoded once and shared: read it, never change it."""
+        decoded: Object = json.loads(self.body)
+        return decoded
+
+    def copy(self) -> Object:
+        """The object, decoded for the caller alone."""
+        decoded: Object = json.loads(self.body)
+        return decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change. For DELETED ``record`` is the last state, with the revision of the deletion."""
+
+    type: EventType
+    record: Record
+    previous: Record | None
+
+    @property
+    def revision(self) -> int:
+        """The store's revision after this change."""
+        return self.record.revision
+
+
+@dataclass(slots=True)
+class Revisions:
+    """The revision that all collections of a store share."""
+
+    current: int = 1
+
+    def next(self) -> int:
+        """Raises the revision and returns it."""
+        self.current += 1
+        return self.current
+
+
+@dataclass(eq=False)
+class Collection:
+    """All objects of one resource. Every method but ``wait`` is synchronous: nothing happens in between."""
+
+    revisions: Revisions
+    log_length: int = LOG_LENGTH
+    _records: dict[Key, Record] = field(default_factory=dict)
+    _keys: list[Key] = field(default_factory=list)
+    # Sorted; the same keys as _records.
+    _log: deque[Event] = field(default_factory=deque)
+    _compacted: int = 0
+    # Events up to this revision are gone.
+    _waiters: set[asyncio.Future[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """A collection knows of nothing before its own beginning, and nothing was there."""
+        self._compacted = 0
+
+    def get(self, key: Key) -> Record | None:
+        """The object as it is now."""
+        return self._records.get(key)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def records(self, namespace: str = "", after: Key | None = None) -> Iterator[Record]:
+        """All objects, or those of a namespace, sorted by key, beginning behind ``after``."""
+        start = bisect.bisect_right(self._keys, after) if after else bisect.bisect_left(self._keys, Key(namespace, ""))
+        for key in self._keys[start:]:
+            if namespace and key.namespace != namespace:
+                return
+            yield self._records[key]
+
+    def records_at(self, revision: int, namespace: str = "", after: Key | None = None) -> list[Record] | None:
+        """As ``records``, at an older revision; None when that is compacted away."""
+        if revision >= self.revisions.current or not self._log or self._log[-1].revision <= revision:
+            return list(self.records(namespace, after)) if revision >= self._compacted else None
+        if revision < self._compacted:
+            return None
+        state = dict(self._records)
+        for event in reversed(self._log):
+            if event.revision <= revision:
+                break
+            if event.previous is None:
+                del state[event.record.key]
+            else:
+                state[event.record.key] = event.previous
+        keys = sorted(key for key in state if not namespace or key.namespace == namespace)
+        return [state[key] for key in keys if after is None or key > after]
+
+    def put(self, key: Key, value: Object) -> Record:
+        """Writes an object, which gets the new revision as its resourceVersion. The caller has compared before."""
+        previous = self._records.get(key)
+        revision = self.revisions.next()
+        value["metadata"]["resourceVersion"] = str(revision)
+        body = encode({name: each for name, each in value.items() if name not in ("kind", "apiVersion")})
+        record = Record(key, revision, body)
+        if previous is None:
+            bisect.insort(self._keys, key)
+        self._records[key] = record
+        self._append(Event("MODIFIED" if previous else "ADDED", record, previous))
+        return record
+
+    def remove(self, key: Key, last: Object | None = None) -> Record:
+        """Takes an object out; ``last`` is its last state when that differs from what is stored."""
+        previous = self._records.pop(key)
+        del self._keys[bisect.bisect_left(self._keys, key)]
+        value = previous.copy() if last is None else last
+        revision = self.revisions.next()
+        value["metadata"]["resourceVersion"] = str(revision)
+        body = encode({name: each for name, each in value.items() if name not in ("kind", "apiVersion")})
+        record = Record(key, revision, body)
+        self._append(Event("DELETED", record, previous))
+        return record
+
+    def compact(self) -> None:
+        """Drops the log: every revision before the present one is gone."""
+        self._log.clear()
+        self._compacted = self.revisions.current
+
+    def is_compacted(self, revision: int) -> bool:
+        """Whether events right after ``revision`` may be gone."""
+        return revision < self._compacted
+
+    def events_after(self, revision: int) -> list[Event]:
+        """What happened after ``revision``, which must not be compacted away."""
+        events: list[Event] = []
+        for event in reversed(self._log):
+            if event.revision <= revision:
+                break
+            events.append(event)
+        events.reverse()
+        return events
+
+    async def wait(self, revision: int) -> None:
+        """Returns once something has happened after ``revision``, or the collection was compacted or woken."""
+        if self._log and self._log[-1].revision > revision:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+
+    def wake(self) -> None:
+        """Lets everybody who waits look again."""
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _append(self, event: Event) -> None:
+        self._log.append(event)
+        if len(self._log) > self.log_length:
+            self._compacted = self._log.popleft().revision
+        self.wake()
+
+
+class Store:
+    """All collections, by group and plural, on one revision."""
+
+    def __init__(self, log_length: int = LOG_LENGTH) -> None:
+        self.revisions = Revisions()
+        self._log_length = log_length
+        self._collections: dict[tuple[str, str], Collection] = {}
+
+    def collection(self, key: tuple[str, str]) -> Collection:
+        """The collection of a resource; an empty one when nothing was written yet."""
+        if key not in self._collections:
+            self._collections[key] = Collection(self.revisions, self._log_length)
+        return self._collections[key]
+
+    def compact(self) -> None:
+        """Drops all history: lists and watches from any older version get 410 from now on."""
+        for collection in self._collections.values():
+            collection.compact()
+            collection.wake()
+
+    def wake(self) -> None:
+        """Lets everybody who waits for anything look again."""
+        for collection in self._collections.values():
+            collection.wake()

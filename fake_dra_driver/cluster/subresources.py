@@ -1,0 +1,218 @@
+"""Subresources that are no plain part of their object: scale, binding, eviction, token, and the access reviews.
+
+Follows k8s.io/kubernetes/pkg/registry/core/{pod,serviceaccount} and apps/*/storage. Logs, exec and port-forward belong
+to the kubelet: ``LogSource`` is where one is plugged in.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from fake_dra_driver.cluster.deletion import Deletion
+from fake_dra_driver.cluster.errors import bad_request, conflict, invalid, invalid_value, not_found
+from fake_dra_driver.cluster.options import DeleteOptions, WriteOptions
+from fake_dra_driver.cluster.patch import json_patch, merge_patch
+from fake_dra_driver.cluster.patching import JSON_PATCH
+from fake_dra_driver.cluster.printers import label_selector_text
+from fake_dra_driver.cluster.resource import Resource, ScalePaths
+from fake_dra_driver.cluster.store import Key, Object, Record, Store
+from fake_dra_driver.cluster.tokens import Tokens, User
+from fake_dra_driver.cluster.writing import Writing, now_text
+
+__all__ = ["LogSource", "Subresources", "check_log_request"]
+
+_MIN_TOKEN_SECONDS = 600
+_DEFAULT_TOKEN_SECONDS = 3600
+_CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+class LogSource(Protocol):
+    """What answers ``kubectl logs``: the kubelets."""
+
+    def stream(self, pod: Object, container: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """The log of a container, as far as the query (follow, tailLines, previous...) asks. Raises StatusError."""
+        ...
+
+
+class Subresources:
+    """The verbs of subresources, on one store."""
+
+    def __init__(self, store: Store, writing: Writing, deletion: Deletion, tokens: Tokens) -> None:
+        self._store = store
+        self._writing = writing
+        self._deletion = deletion
+        self._tokens = tokens
+
+    # --- scale ---
+
+    def get_scale(self, resource: Resource, record: Record) -> Object:
+        """The Scale of an object."""
+        paths = resource.scale or ScalePaths("", "")
+        obj, metadata = record.value, record.value["metadata"]
+        names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+        replicas, current = _at(obj, paths.spec), _at(obj, paths.status)
+        status: Object = {"replicas": current or 0}
+        selector = _at(obj, paths.selector) if paths.selector else None
+        if selector:
+            status["selector"] = selector if isinstance(selector, str) else label_selector_text(selector)
+        return {
+            "kind": "Scale",
+            "apiVersion": "autoscaling/v1",
+            "metadata": {name: metadata[name] for name in names if name in metadata},
+            "spec": {"replicas": replicas} if replicas else {},
+            "status": status,
+        }
+
+    def write_scale(self, resource: Resource, key: Key, scale: Object, options: WriteOptions) -> Object:
+        """Sets the number of replicas. Raises StatusError."""
+        replicas = (scale.get("spec") or {}).get("replicas", 0)
+        if not isinstance(replicas, int) or replicas < 0:
+            problem = invalid_value("spec.replicas", str(replicas), "must be greater than or equal to 0")
+            raise invalid("autoscaling", "Scale", key.name, [problem])
+        version = (scale.get("metadata") or {}).get("resourceVersion")
+        paths = resource.scale or ScalePaths("", "")
+
+        def transform(obj: Object) -> Object:
+            if version:
+                obj["metadata"]["resourceVersion"] = version
+            *parents, last = paths.spec.split(".")
+            node = obj
+            for name in parents:
+                node = node.setdefault(name, {})
+            node[last] = replicas
+            return obj
+
+        return self.get_scale(resource, self._writing.change(resource, key, "scale", transform, options))
+
+    def patch_scale(self, resource: Resource, key: Key, content_type: str, patch: Any, options: WriteOptions) -> Object:
+        """As ``write_scale``, by a JSON or a merge patch of the Scale."""
+        record = self._store.collection(resource.storage_key).get(key)
+        if record is None:
+            raise not_found(resource.group, resource.plural, key.name)
+        present = self.get_scale(resource, record)
+        patched = json_patch(present, patch) if content_type == JSON_PATCH else merge_patch(present, patch)
+        return self.write_scale(resource, key, patched, options)
+
+    # --- pods ---
+
+    def bind(self, resource: Resource, key: Key, binding: Object, options: WriteOptions) -> Object:
+        """Assigns a pod to a node, once. Raises StatusError."""
+        target = binding.get("target") or {}
+        if not target.get("name"):
+            problem = invalid_value("target.name", '""', "name is required")
+            raise invalid("", "Binding", key.name, [problem])
+
+        def transform(pod: Object) -> Object:
+            if pod["metadata"].get("deletionTimestamp"):
+                raise conflict(
+                    "", "pods/binding", key.name, f"pod {key.name} is being deleted, cannot be assigned to a host"
+                )
+            if pod["spec"].get("nodeName"):
+                detail = f'pod {key.name} is already assigned to node "{pod["spec"]["nodeName"]}"'
+                raise conflict("", "pods/binding", key.name, detail)
+            pod["spec"]["nodeName"] = target["name"]
+            conditions = [each for each in pod["status"].get("conditions") or () if each["type"] != "PodScheduled"]
+            scheduled = {
+                "type": "PodScheduled",
+                "status": "True",
+                "lastProbeTime": None,
+                "lastTransitionTime": now_text(),
+            }
+            pod["status"]["conditions"] = [*conditions, scheduled]
+            annotations = (binding.get("metadata") or {}).get("annotations")
+            if annotations:
+                pod["metadata"].setdefault("annotations", {}).update(annotations)
+            return pod
+
+        self._writing.force_change(resource, key, transform, options)
+        return _CREATED
+
+    def evict(self, resource: Resource, key: Key, eviction: Object) -> Object:
+        """Deletes a pod as its own options say. There are no disruption budgets here. Raises StatusError."""
+        name = (eviction.get("metadata") or {}).get("name", "")
+        if name and name != key.name:
+            raise bad_request(f"name in URL does not match name in Eviction object: {key.name}, {name}")
+        self._deletion.delete(resource, key, DeleteOptions.parse({}, eviction.get("deleteOptions") or {}))
+        return _CREATED
+
+    # --- identities ---
+
+    def issue_token(self, key: Key, request: Object) -> Object:
+        """A token for a service account. Raises StatusError."""
+        account = self._store.collection(("", "serviceaccounts")).get(key)
+        if account is None:
+            raise not_found("", "serviceaccounts", key.name)
+        spec = request.get("spec") or {}
+        seconds = spec.get("expirationSeconds") or _DEFAULT_TOKEN_SECONDS
+        if seconds < _MIN_TOKEN_SECONDS:
+            problem = invalid_value(
+                "spec.expirationSeconds", str(seconds), "may not specify a duration less than 10 minutes"
+            )
+            raise invalid("authentication.k8s.io", "TokenRequest", "", [problem])
+        audiences = spec.get("audiences") or ["https://kubernetes.default.svc"]
+        expires = (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {
+            "kind": "TokenRequest",
+            "apiVersion": "authentication.k8s.io/v1",
+            "metadata": {"name": key.name, "namespace": key.namespace, "creationTimestamp": now_text()},
+            "spec": {
+                **spec,
+                "audiences": audiences,
+                "expirationSeconds": seconds,
+                "boundObjectRef": spec.get("boundObjectRef"),
+            },
+            "status": {
+                "token": self._tokens.issue(account.value, audiences, seconds),
+                "expirationTimestamp": expires,
+            },
+        }
+
+    def review(self, resource: Resource, user: User, body: Object) -> Object:
+        """The answer of a review. Everybody may do everything: there is no authorization here."""
+        answer = {
+            "kind": resource.kind,
+            "apiVersion": resource.api_version,
+            "metadata": {"creationTimestamp": None},
+            "spec": body.get("spec") or {},
+        }
+        match resource.kind:
+            case "SelfSubjectReview":
+                del answer["spec"]
+                answer["metadata"] = {"creationTimestamp": now_text()}
+                answer["status"] = {"userInfo": user.to_object()}
+            case "TokenReview":
+                found = self._tokens.user_of(str((body.get("spec") or {}).get("token", "")))
+                answer["status"] = {"authenticated": True, "user": found.to_object()} if found else {"user": {}}
+            case "SelfSubjectRulesReview":
+                everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
+                answer["status"] = {
+                    "resourceRules": [everything],
+                    "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+                    "incomplete": False,
+                }
+            case _:
+                answer["status"] = {"allowed": True}
+        return answer
+
+
+def check_log_request(pod: Object, container: str) -> str:
+    """The container whose log is meant. Raises StatusError (400), in the words of a real API server."""
+    name, spec = pod["metadata"]["name"], pod["spec"]
+    names = [each["name"] for each in spec.get("containers") or ()]
+    others = [each["name"] for each in spec.get("initContainers") or ()]
+    if not container:
+        if len(names) == 1 and not others:
+            return str(names[0])
+        listed = f"[{' '.join(names)}]"
+        init = f" or one of the init containers: [{' '.join(others)}]" if others else ""
+        raise bad_request(f"a container name must be specified for pod {name}, choose one of: {listed}{init}")
+    if container not in (*names, *others):
+        raise bad_request(f"container {container} is not valid for pod {name}")
+    return container
+
+
+def _at(obj: Object, path: str) -> Any:
+    value: Any = obj
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,170 @@
+"""The types of objects, as their OpenAPI schemas tell them: fields, elements, and how lists are merged.
+
+Built-in kinds have a schema of a real API server (``schemas/``), custom ones that of their CRD; from here on both are
+the same. Follows the schema part of sigs.k8s.io/structured-merge-diff: x-kubernetes-list-type, list-map-keys, map-type.
+"""
+
+import json
+from collections.abc import Mapping
+from enum import Enum, auto
+from functools import cached_property
+from importlib import resources
+from typing import Any
+
+__all__ = ["OBJECT_META", "Shape", "Type", "TypeRegistry"]
+
+OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_REFERENCE = "#/components/schemas/"
+
+
+class Shape(Enum):
+    """What kind of value a type has."""
+
+    STRUCT = auto()
+    """An object with known fields."""
+    MAP = auto()
+    """An object with keys of the user."""
+    LIST = auto()
+    SCALAR = auto()
+    ANY = auto()
+    """Whatever the user wrote."""
+
+
+class Type:
+    """One schema, with its references followed. Sub-types are made when they are asked for: some types recurse."""
+
+    def __init__(self, registry: "TypeRegistry", schema: Mapping[str, Any]) -> None:
+        self._registry = registry
+        own = schema
+        if "$ref" in schema:
+            own = {**registry.definition(schema["$ref"].removeprefix(_REFERENCE)), **schema}
+        self.schema: Mapping[str, Any] = own
+        self.reference: str = schema.get("$ref", "").removeprefix(_REFERENCE)
+        """Name of the definition; empty when the schema is written in place."""
+        self.shape = _shape(own)
+
+    @cached_property
+    def fields(self) -> Mapping[str, "Type"]:
+        """The known fields of an object."""
+        return {name: self._registry.type_of(each) for name, each in self.schema.get("properties", {}).items()}
+
+    @cached_property
+    def element(self) -> "Type | None":
+        """Type of the items of a list, or of the values of a map."""
+        inner = self.schema.get("items") if self.shape is Shape.LIST else self.schema.get("additionalProperties")
+        return self._registry.type_of(inner) if isinstance(inner, Mapping) else None
+
+    def field(self, name: str) -> "Type | None":
+        """Type of a field, or of the value of a key; None when nothing is known of it."""
+        return self.fields.get(name) or (self.element if self.shape is not Shape.LIST else None)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Fields that must be there."""
+        return tuple(self.schema.get("required", ()))
+
+    @property
+    def list_type(self) -> str:
+        """``atomic``, ``set`` or ``map``."""
+        return str(self.schema.get("x-kubernetes-list-type", "atomic"))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Fields that tell the items of a list of type ``map`` apart."""
+        return tuple(self.schema.get("x-kubernetes-list-map-keys", ()))
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether the value has one owner as a whole."""
+        if self.shape is Shape.LIST:
+            return self.list_type == "atomic"
+        return self.shape is Shape.SCALAR or self.schema.get("x-kubernetes-map-type") == "atomic"
+
+    @property
+    def merge_key(self) -> str | None:
+        """The key by which a strategic merge patch merges this list; None: it replaces the list."""
+        if "merge" not in str(self.schema.get("x-kubernetes-patch-strategy", "")).split(","):
+            return None
+        return str(self.schema.get("x-kubernetes-patch-merge-key", ""))
+
+    @property
+    def keeps_unknown(self) -> bool:
+        """Whether fields that the schema does not name are kept."""
+        return bool(self.schema.get("x-kubernetes-preserve-unknown-fields"))
+
+
+class TypeRegistry:
+    """All definitions of one release of Kubernetes, and the types made of them."""
+
+    def __init__(self, definitions: Mapping[str, Mapping[str, Any]]) -> None:
+        self._definitions = definitions
+        self._by_name: dict[str, Type] = {}
+
+    @classmethod
+    def load(cls, release: str) -> "TypeRegistry":
+        """Reads the definitions that come with this package. Blocks for a few milliseconds.
+
+        Raises:
+            ValueError: there are none for this release of Kubernetes.
+        """
+        file = resources.files("fake_dra_driver.cluster") / "schemas" / f"{release}.json"
+        if not file.is_file():
+            raise ValueError(f"no types of Kubernetes {release} are known here")
+        return cls(json.loads(file.read_text()))
+
+    @property
+    def definitions(self) -> Mapping[str, Mapping[str, Any]]:
+        """The schemas by name, as in an OpenAPI document."""
+        return self._definitions
+
+    def definition(self, name: str) -> Mapping[str, Any]:
+        """The schema of that name."""
+        return self._definitions[name]
+
+    def name_of(self, group: str, version: str, kind: str) -> str:
+        """Name of the definition of a built-in kind. Raises KeyError when there is none."""
+        wanted = {"group": group, "version": version, "kind": kind}
+        for name, schema in self._definitions.items():
+            if wanted in schema.get("x-kubernetes-group-version-kind", ()):
+                return name
+        raise KeyError(kind)
+
+    def type_of(self, schema: Mapping[str, Any]) -> Type:
+        """The type of a schema. Bare references share one type."""
+        name = schema.get("$ref") if len(schema) == 1 else None
+        if name is None:
+            return Type(self, schema)
+        if name not in self._by_name:
+            self._by_name[name] = Type(self, schema)
+        return self._by_name[name]
+
+    def named(self, name: str) -> Type:
+        """The type of a definition."""
+        return self.type_of({"$ref": _REFERENCE + name})
+
+    def custom(self, schema: Mapping[str, Any]) -> Type:
+        """The type of a custom kind: as the CRD says, with the metadata that every kind has."""
+        properties = {
+            "apiVersion": {"type": "string"},
+            "kind": {"type": "string"},
+            **schema.get("properties", {}),
+            "metadata": {"$ref": _REFERENCE + OBJECT_META},
+        }
+        return self.type_of({**schema, "properties": properties})
+
+
+def _shape(schema: Mapping[str, Any]) -> Shape:
+    match schema.get("type"):
+        case "object" if schema.get("properties"):
+            return Shape.STRUCT
+        case "object" if isinstance(schema.get("additionalProperties"), Mapping):
+            return Shape.MAP
+        case "object":
+            keeps = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-embedded-resource")
+            return Shape.ANY if keeps or "additionalProperties" in schema else Shape.STRUCT
+        case "array":
+            return Shape.LIST
+        case None if not schema.get("x-kubernetes-int-or-string") and "oneOf" not in schema:
+            return Shape.ANY
+        case _:
+            return Shape.SCALAR

@@ -1,0 +1,152 @@
+"""The servers under test, and what each test gets from them."""
+
+import importlib.util
+import os
+import ssl
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conformance.api import PATIENCE_SECONDS, Api, Json, eventually
+from tests.conformance.objects import CRD_PATH, crd, our_crds
+from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target, find_kubectl
+from tests.support.apiserver import ASSETS_VARIABLE
+
+_REAL = pytest.param("real", marks=pytest.mark.apiserver)
+_EMBEDDED_VARIABLE = "FAKE_DRA_CONFORMANCE_EMBEDDED"
+_TARGETS = [_REAL]
+if os.environ.get(_EMBEDDED_VARIABLE) and importlib.util.find_spec("fake_dra_driver.cluster.apiserver"):
+    _TARGETS.append(pytest.param("embedded"))
+
+_LEFT_OUT = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what a target cannot be asked for, to be told at the end."""
+    left_out: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        reason = _reason_to_leave_out(item)
+        if reason:
+            left_out.setdefault(reason, []).append(item)
+    for unwanted in left_out.values():
+        items[:] = [item for item in items if item not in unwanted]
+        config.hook.pytest_deselected(items=unwanted)
+    config.stash[_LEFT_OUT] = {reason: len(unwanted) for reason, unwanted in left_out.items()}
+
+
+def _reason_to_leave_out(item: pytest.Item) -> str:
+    """Why a test of this folder is not run, or an empty text."""
+    if not isinstance(item, pytest.Function) or not item.path.is_relative_to(Path(__file__).parent):
+        return ""
+    embedded = getattr(item, "callspec", None) is not None and item.callspec.params.get("target") == "embedded"
+    if "controllers" in item.fixturenames:
+        if embedded:
+            return "THE EMBEDDED CLUSTER HAS NO CONTROLLERS YET"
+        assets = _assets()
+        if assets is not None and not (assets / "kube-controller-manager").exists():
+            return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER"
+    if "kubectl" in item.fixturenames and find_kubectl(_assets()) is None:
+        return "THERE IS NO KUBECTL"
+    return ""
+
+
+def _assets() -> Path | None:
+    named = os.environ.get(ASSETS_VARIABLE)
+    return Path(named) if named else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says what was left out, and why, where nobody can overlook it."""
+    for reason, count in config.stash.get(_LEFT_OUT, {}).items():
+        terminalreporter.section("CONFORMANCE TESTS LEFT OUT", sep="!", red=True, bold=True)
+        terminalreporter.line(f"{count} LEFT OUT: {reason}.", red=True, bold=True)
+
+
+@pytest.fixture(scope="session", params=_TARGETS)
+def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A server under test, one for the session."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "real":
+        real = RealTarget(request.getfixturevalue("apiserver"), folder, Path(os.environ[ASSETS_VARIABLE]))
+        yield real
+        real.stop()
+    else:
+        with EmbeddedTarget(folder, find_kubectl(_assets())) as embedded:
+            yield embedded
+
+
+@pytest.fixture(scope="session")
+def api(target: Target) -> Iterator[Api]:
+    """A client of it, as its administrator."""
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    headers = {"Authorization": f"Bearer {target.token}", "User-Agent": "conformance/1"}
+    with httpx.Client(base_url=target.url, headers=headers, verify=trust, timeout=PATIENCE_SECONDS) as http:
+        yield Api(http)
+
+
+@pytest.fixture
+def namespace(api: Api) -> str:
+    """The name of a fresh namespace, which is left behind. Unique enough to name cluster-wide objects after."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    api.post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    return name
+
+
+@pytest.fixture(scope="session")
+def served_widgets(api: Api) -> str:
+    """The group of a kind Widget (``objects.crd``), which is served."""
+    group = "conformance.example.com"
+    install(api, crd(group))
+    return group
+
+
+@pytest.fixture
+def widgets(served_widgets: str, namespace: str) -> str:
+    """The path of the widgets of the test's namespace."""
+    return f"/apis/{served_widgets}/v1/namespaces/{namespace}/widgets"
+
+
+@pytest.fixture(scope="session")
+def our_kinds(api: Api) -> None:
+    """The driver's own kinds, installed from the rendered files."""
+    for definition in our_crds():
+        install(api, definition)
+
+
+@pytest.fixture
+def controllers(target: Target) -> None:
+    """What collects garbage and empties namespaces, running."""
+    target.start_controllers()
+
+
+@pytest.fixture(scope="session")
+def kubectl_cache(target: Target, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where kubectl remembers what a server serves."""
+    return tmp_path_factory.mktemp("kubectl")
+
+
+@pytest.fixture
+def kubectl(target: Target, namespace: str, kubectl_cache: Path) -> Kubectl:
+    """kubectl in the test's namespace."""
+    return Kubectl(target, namespace, kubectl_cache)
+
+
+def install(api: Api, definition: Json) -> None:
+    """Creates a CustomResourceDefinition, unless another test of the session has, and waits until it is served."""
+    name, spec = definition["metadata"]["name"], definition["spec"]
+    assert api.call("POST", CRD_PATH, definition).status_code in {201, 409}
+    with api.watch(CRD_PATH, fieldSelector=f"metadata.name={name}") as watch:
+        watch.until(lambda event: condition(event["object"], "Established") == "True")
+    version = spec["versions"][0]["name"]
+    path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
+    eventually(lambda: api.call("GET", path).status_code == 200, f"{path} served")
+
+
+def condition(object_: Json, type_: str) -> str:
+    """The status of a condition, or an empty text."""
+    conditions = object_.get("status", {}).get("conditions") or []
+    return next((str(each["status"]) for each in conditions if each["type"] == type_), "")
