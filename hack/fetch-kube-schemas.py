@@ -2,7 +2,7 @@
 """Writes the types of the built-in kinds that the embedded API server serves, as a real API server describes them.
 
     kubectl proxy --port 8001 &
-    hack/fetch-kube-schemas.py http://127.0.0.1:8001 fake_dra_driver/cluster/schemas/1.30.json
+    hack/fetch-kube-schemas.py http://127.0.0.1:8001 fake_dra_driver/cluster/apiserver/schemas/1.30.json
 
 What is kept is what is needed to read, merge and check an object: types, required fields, defaults, merge keys, list
 types. Descriptions and operations are left out. The result is byte-stable for one release of Kubernetes.

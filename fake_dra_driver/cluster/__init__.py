@@ -1,5 +1,5 @@
 """The embedded cluster: what a Kubernetes cluster is to a driver, in one Python process.
 
-``apiserver.ApiServer`` is the API server. Nothing here knows this project's driver: CRDs come as YAML, as on a real
-cluster. Needs the extra ``fake-dra-driver[cluster]``.
+``apiserver`` is the API server; everything else is a client of it, as in a real cluster. Nothing here knows this
+project's driver: CRDs come as YAML. Needs the extra ``fake-dra-driver[cluster]``.
 """

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.cluster.errors import StatusError
-from fake_dra_driver.cluster.fieldset import FieldSet
-from fake_dra_driver.cluster.managedfields import Writer, apply_configuration, track_update
-from fake_dra_driver.cluster.types import Type, TypeRegistry
+from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.fieldset import FieldSet
+from fake_dra_driver.cluster.apiserver.managedfields import Writer, apply_configuration, track_update
+from fake_dra_driver.cluster.apiserver.types import Type, TypeRegistry
 
 SCHEMA = {
     "type": "object",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fake_dra_driver.cluster.errors import StatusError
-from fake_dra_driver.cluster.selectors import FieldSelector, LabelSelector, match_label_selector
+from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.selectors import FieldSelector, LabelSelector, match_label_selector
 
 
 @pytest.mark.parametrize(

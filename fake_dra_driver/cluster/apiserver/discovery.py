@@ -8,8 +8,8 @@ import base64
 import hashlib
 from typing import Any
 
-from fake_dra_driver.cluster.resource import Registry, Resource
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.resource import Registry, Resource
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["aggregated", "api_group", "api_groups", "api_resources", "api_versions"]
 

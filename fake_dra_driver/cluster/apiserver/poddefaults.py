@@ -7,7 +7,7 @@ the part of pkg/apis/core/validation that people run into: names, images, polici
 from collections.abc import Iterator
 from typing import Any
 
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     duplicate,
     forbidden,
@@ -16,8 +16,8 @@ from fake_dra_driver.cluster.errors import (
     required,
     unsupported_value,
 )
-from fake_dra_driver.cluster.metadata import dns_label
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.metadata import dns_label
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = [
     "admit_pod",

@@ -12,7 +12,7 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["Tokens", "User"]
 

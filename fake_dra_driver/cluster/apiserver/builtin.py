@@ -6,10 +6,10 @@ A kind that is not here is not served: the cluster has what a driver and its use
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fake_dra_driver.cluster.kindrules import RULES
-from fake_dra_driver.cluster.printers import columns_of
-from fake_dra_driver.cluster.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
-from fake_dra_driver.cluster.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.kindrules import RULES
+from fake_dra_driver.cluster.apiserver.printers import columns_of
+from fake_dra_driver.cluster.apiserver.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
+from fake_dra_driver.cluster.apiserver.types import TypeRegistry
 
 __all__ = ["builtin_resources"]
 

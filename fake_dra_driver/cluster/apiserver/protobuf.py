@@ -9,8 +9,8 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.errors import bad_request, unsupported_media_type
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.errors import bad_request, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["decode_protobuf"]
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     forbidden,
     go_value,
@@ -17,8 +17,8 @@ from fake_dra_driver.cluster.errors import (
     required,
     unsupported_value,
 )
-from fake_dra_driver.cluster.metadata import dns_label, dns_subdomain, path_segment
-from fake_dra_driver.cluster.poddefaults import (
+from fake_dra_driver.cluster.apiserver.metadata import dns_label, dns_subdomain, path_segment
+from fake_dra_driver.cluster.apiserver.poddefaults import (
     admit_pod,
     default_pod_spec,
     pod_grace_seconds,
@@ -26,9 +26,9 @@ from fake_dra_driver.cluster.poddefaults import (
     validate_pod_spec,
     validate_pod_update,
 )
-from fake_dra_driver.cluster.resource import Rules
-from fake_dra_driver.cluster.selectors import match_label_selector
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.resource import Rules
+from fake_dra_driver.cluster.apiserver.selectors import match_label_selector
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["RULES"]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     bad_request,
     forbidden,

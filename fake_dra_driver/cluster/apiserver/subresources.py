@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from fake_dra_driver.cluster.deletion import Deletion
-from fake_dra_driver.cluster.errors import bad_request, conflict, invalid, invalid_value, not_found
-from fake_dra_driver.cluster.options import DeleteOptions, WriteOptions
-from fake_dra_driver.cluster.patch import json_patch, merge_patch
-from fake_dra_driver.cluster.patching import JSON_PATCH
-from fake_dra_driver.cluster.printers import label_selector_text
-from fake_dra_driver.cluster.resource import Resource, ScalePaths
-from fake_dra_driver.cluster.store import Key, Object, Record, Store
-from fake_dra_driver.cluster.tokens import Tokens, User
-from fake_dra_driver.cluster.writing import Writing, now_text
+from fake_dra_driver.cluster.apiserver.deletion import Deletion
+from fake_dra_driver.cluster.apiserver.errors import bad_request, conflict, invalid, invalid_value, not_found
+from fake_dra_driver.cluster.apiserver.options import DeleteOptions, WriteOptions
+from fake_dra_driver.cluster.apiserver.patch import json_patch, merge_patch
+from fake_dra_driver.cluster.apiserver.patching import JSON_PATCH
+from fake_dra_driver.cluster.apiserver.printers import label_selector_text
+from fake_dra_driver.cluster.apiserver.resource import Resource, ScalePaths
+from fake_dra_driver.cluster.apiserver.store import Key, Object, Record, Store
+from fake_dra_driver.cluster.apiserver.tokens import Tokens, User
+from fake_dra_driver.cluster.apiserver.writing import Writing, now_text
 
 __all__ = ["LogSource", "Subresources", "check_log_request"]
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fake_dra_driver.cluster.errors import StatusError
-from fake_dra_driver.cluster.fieldset import FieldSet, Path, path_text
-from fake_dra_driver.cluster.store import Object
-from fake_dra_driver.cluster.typed import compare, field_set, merge, remove
-from fake_dra_driver.cluster.types import Type
+from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.fieldset import FieldSet, Path, path_text
+from fake_dra_driver.cluster.apiserver.store import Object
+from fake_dra_driver.cluster.apiserver.typed import compare, field_set, merge, remove
+from fake_dra_driver.cluster.apiserver.types import Type
 
 __all__ = ["Writer", "apply_configuration", "track_update"]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from fake_dra_driver.cluster.errors import Problem, required, unsupported_value
-from fake_dra_driver.cluster.resource import Resource
-from fake_dra_driver.cluster.store import Key, Object, Record, encode
-from fake_dra_driver.cluster.types import Shape, Type
+from fake_dra_driver.cluster.apiserver.errors import Problem, required, unsupported_value
+from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.store import Key, Object, Record, encode
+from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
 __all__ = ["desired", "is_finished", "is_same", "shape_problems", "unstored", "with_nulls"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from fake_dra_driver.cluster.resource import Column
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.resource import Column
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["age", "columns_of", "label_selector_text", "print_cells"]
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from fake_dra_driver.cluster.errors import bad_request
-from fake_dra_driver.cluster.metadata import label_value, qualified_name
+from fake_dra_driver.cluster.apiserver.errors import bad_request
+from fake_dra_driver.cluster.apiserver.metadata import label_value, qualified_name
 
 __all__ = ["FieldSelector", "LabelSelector", "match_label_selector"]
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_dra_driver.cluster.printers import age, print_cells
-from fake_dra_driver.cluster.resource import Column, Resource
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.printers import age, print_cells
+from fake_dra_driver.cluster.apiserver.resource import Column, Resource
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["CUSTOM_COLUMNS", "NAME_COLUMN", "partial_metadata", "table"]
 

@@ -8,12 +8,12 @@ collector, ``kubernetes`` in a namespace's spec to a namespace controller.
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from fake_dra_driver.cluster.crd import CLEANUP_FINALIZER
-from fake_dra_driver.cluster.errors import StatusError, conflict, not_found
-from fake_dra_driver.cluster.options import DeleteOptions
-from fake_dra_driver.cluster.resource import Resource
-from fake_dra_driver.cluster.store import Collection, Key, Object, Record, Store
-from fake_dra_driver.cluster.writing import now_text
+from fake_dra_driver.cluster.apiserver.crd import CLEANUP_FINALIZER
+from fake_dra_driver.cluster.apiserver.errors import StatusError, conflict, not_found
+from fake_dra_driver.cluster.apiserver.options import DeleteOptions
+from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
+from fake_dra_driver.cluster.apiserver.writing import now_text
 
 __all__ = ["Deletion"]
 

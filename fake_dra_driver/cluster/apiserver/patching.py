@@ -7,8 +7,8 @@ in ``managedfields``; the write itself is that of ``writing``.
 import json
 from typing import Any
 
-from fake_dra_driver.cluster.decode import decode_builtin, prune_custom
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.decode import decode_builtin, prune_custom
+from fake_dra_driver.cluster.apiserver.errors import (
     StatusError,
     bad_request,
     conflict,
@@ -17,12 +17,12 @@ from fake_dra_driver.cluster.errors import (
     not_found,
     unsupported_media_type,
 )
-from fake_dra_driver.cluster.managedfields import apply_configuration
-from fake_dra_driver.cluster.options import WriteOptions
-from fake_dra_driver.cluster.patch import json_patch, merge_patch, strategic_merge_patch
-from fake_dra_driver.cluster.resource import Resource
-from fake_dra_driver.cluster.store import Key, Object, Record, Store
-from fake_dra_driver.cluster.writing import Writing
+from fake_dra_driver.cluster.apiserver.managedfields import apply_configuration
+from fake_dra_driver.cluster.apiserver.options import WriteOptions
+from fake_dra_driver.cluster.apiserver.patch import json_patch, merge_patch, strategic_merge_patch
+from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.store import Key, Object, Record, Store
+from fake_dra_driver.cluster.apiserver.writing import Writing
 
 __all__ = ["APPLY_PATCH", "JSON_PATCH", "MERGE_PATCH", "STRATEGIC_PATCH", "Patching"]
 

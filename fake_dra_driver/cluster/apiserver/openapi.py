@@ -8,9 +8,9 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.resource import Registry, Resource
-from fake_dra_driver.cluster.store import Object, encode
-from fake_dra_driver.cluster.types import OBJECT_META, TypeRegistry
+from fake_dra_driver.cluster.apiserver.resource import Registry, Resource
+from fake_dra_driver.cluster.apiserver.store import Object, encode
+from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
 
 __all__ = ["OpenApi"]
 

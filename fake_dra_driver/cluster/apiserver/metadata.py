@@ -7,14 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     forbidden,
     go_value,
     invalid_value,
     required,
 )
-from fake_dra_driver.cluster.store import Object
+from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["dns_label", "dns_subdomain", "path_segment", "validate_metadata", "validate_metadata_update"]
 

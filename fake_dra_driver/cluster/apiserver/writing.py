@@ -13,9 +13,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_dra_driver.cluster.crd import accepted_status, default_crd, initial_status, validate_crd, validate_crd_update
-from fake_dra_driver.cluster.decode import cannot_handle, decode_builtin, prune_custom, zero_value
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.crd import (
+    accepted_status,
+    default_crd,
+    initial_status,
+    validate_crd,
+    validate_crd_update,
+)
+from fake_dra_driver.cluster.apiserver.decode import cannot_handle, decode_builtin, prune_custom, zero_value
+from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     StatusError,
     already_exists,
@@ -26,14 +32,21 @@ from fake_dra_driver.cluster.errors import (
     invalid_value,
     not_found,
 )
-from fake_dra_driver.cluster.managedfields import Writer, track_update
-from fake_dra_driver.cluster.metadata import validate_metadata, validate_metadata_update
-from fake_dra_driver.cluster.objectrules import desired, is_finished, is_same, shape_problems, unstored, with_nulls
-from fake_dra_driver.cluster.options import WriteOptions
-from fake_dra_driver.cluster.resource import Resource
-from fake_dra_driver.cluster.store import Collection, Key, Object, Record, Store
-from fake_dra_driver.cluster.structural import apply_defaults, validate_custom
-from fake_dra_driver.cluster.types import OBJECT_META, TypeRegistry
+from fake_dra_driver.cluster.apiserver.managedfields import Writer, track_update
+from fake_dra_driver.cluster.apiserver.metadata import validate_metadata, validate_metadata_update
+from fake_dra_driver.cluster.apiserver.objectrules import (
+    desired,
+    is_finished,
+    is_same,
+    shape_problems,
+    unstored,
+    with_nulls,
+)
+from fake_dra_driver.cluster.apiserver.options import WriteOptions
+from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
+from fake_dra_driver.cluster.apiserver.structural import apply_defaults, validate_custom
+from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
 
 __all__ = ["Transform", "Writing", "now_text"]
 

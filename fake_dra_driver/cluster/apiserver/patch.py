@@ -11,9 +11,9 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from fake_dra_driver.cluster.errors import StatusError, bad_request
-from fake_dra_driver.cluster.store import Object
-from fake_dra_driver.cluster.types import Shape, Type
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
+from fake_dra_driver.cluster.apiserver.store import Object
+from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
 __all__ = ["json_patch", "merge_patch", "strategic_merge_patch"]
 

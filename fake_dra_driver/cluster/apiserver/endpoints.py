@@ -9,16 +9,16 @@ from typing import Any
 
 from aiohttp import web
 
-from fake_dra_driver.cluster import discovery
-from fake_dra_driver.cluster.answers import (
+from fake_dra_driver.cluster.apiserver import discovery
+from fake_dra_driver.cluster.apiserver.answers import (
     deleted_status,
     json_response,
     line_encoder,
     list_bytes,
     page_not_found,
 )
-from fake_dra_driver.cluster.deletion import Deletion
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.deletion import Deletion
+from fake_dra_driver.cluster.apiserver.errors import (
     StatusError,
     bad_request,
     invalid,
@@ -26,17 +26,17 @@ from fake_dra_driver.cluster.errors import (
     method_not_allowed,
     not_served,
 )
-from fake_dra_driver.cluster.negotiation import Accept, decode_body
-from fake_dra_driver.cluster.openapi import OpenApi
-from fake_dra_driver.cluster.options import DeleteOptions, ListOptions, WriteOptions
-from fake_dra_driver.cluster.patching import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Patching
-from fake_dra_driver.cluster.reading import Reading, Selection, whole
-from fake_dra_driver.cluster.resource import Registry, Resource
-from fake_dra_driver.cluster.store import Key, Object, Record, encode
-from fake_dra_driver.cluster.subresources import LogSource, Subresources, check_log_request
-from fake_dra_driver.cluster.table import partial_metadata, table
-from fake_dra_driver.cluster.tokens import User
-from fake_dra_driver.cluster.writing import Writing
+from fake_dra_driver.cluster.apiserver.negotiation import Accept, decode_body
+from fake_dra_driver.cluster.apiserver.openapi import OpenApi
+from fake_dra_driver.cluster.apiserver.options import DeleteOptions, ListOptions, WriteOptions
+from fake_dra_driver.cluster.apiserver.patching import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Patching
+from fake_dra_driver.cluster.apiserver.reading import Reading, Selection, whole
+from fake_dra_driver.cluster.apiserver.resource import Registry, Resource
+from fake_dra_driver.cluster.apiserver.store import Key, Object, Record, encode
+from fake_dra_driver.cluster.apiserver.subresources import LogSource, Subresources, check_log_request
+from fake_dra_driver.cluster.apiserver.table import partial_metadata, table
+from fake_dra_driver.cluster.apiserver.tokens import User
+from fake_dra_driver.cluster.apiserver.writing import Writing
 
 __all__ = ["Endpoints", "Layers"]
 

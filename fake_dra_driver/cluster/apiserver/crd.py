@@ -7,8 +7,8 @@ accepted, and the resource is served, in the moment in which the CRD is created.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.cel import CelSyntaxError
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.cel import CelSyntaxError
+from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     forbidden,
     go_value,
@@ -16,11 +16,11 @@ from fake_dra_driver.cluster.errors import (
     required,
     unsupported_value,
 )
-from fake_dra_driver.cluster.resource import Column, Resource, Rules, ScalePaths, Subresource
-from fake_dra_driver.cluster.store import Object
-from fake_dra_driver.cluster.structural import compile_cached
-from fake_dra_driver.cluster.table import CUSTOM_COLUMNS, NAME_COLUMN
-from fake_dra_driver.cluster.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.resource import Column, Resource, Rules, ScalePaths, Subresource
+from fake_dra_driver.cluster.apiserver.store import Object
+from fake_dra_driver.cluster.apiserver.structural import compile_cached
+from fake_dra_driver.cluster.apiserver.table import CUSTOM_COLUMNS, NAME_COLUMN
+from fake_dra_driver.cluster.apiserver.types import TypeRegistry
 
 __all__ = [
     "CLEANUP_FINALIZER",

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from fake_dra_driver.cluster.errors import StatusError, bad_request
-from fake_dra_driver.cluster.store import Object
-from fake_dra_driver.cluster.types import Shape, Type
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
+from fake_dra_driver.cluster.apiserver.store import Object
+from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
 __all__ = ["decode_builtin", "prune_custom", "zero_value"]
 

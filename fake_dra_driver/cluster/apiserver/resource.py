@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fake_dra_driver.cluster.errors import Problem
-from fake_dra_driver.cluster.metadata import dns_subdomain
-from fake_dra_driver.cluster.store import Object
-from fake_dra_driver.cluster.types import Type
+from fake_dra_driver.cluster.apiserver.errors import Problem
+from fake_dra_driver.cluster.apiserver.metadata import dns_subdomain
+from fake_dra_driver.cluster.apiserver.store import Object
+from fake_dra_driver.cluster.apiserver.types import Type
 
 __all__ = ["ALL_VERBS", "Column", "Registry", "Resource", "Rules", "ScalePaths", "Subresource"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from fake_dra_driver.cluster.errors import StatusError, bad_request, not_acceptable, unsupported_media_type
-from fake_dra_driver.cluster.protobuf import decode_protobuf
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, not_acceptable, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.protobuf import decode_protobuf
 
 __all__ = ["Accept", "decode_body", "parse_json"]
 

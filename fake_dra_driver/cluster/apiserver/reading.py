@@ -12,11 +12,11 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fake_dra_driver.cluster.errors import StatusError, bad_request, expired, not_found
-from fake_dra_driver.cluster.options import ListOptions, parse_version
-from fake_dra_driver.cluster.resource import Resource
-from fake_dra_driver.cluster.selectors import FieldSelector, LabelSelector
-from fake_dra_driver.cluster.store import Event, Key, Record, Store, encode
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, expired, not_found
+from fake_dra_driver.cluster.apiserver.options import ListOptions, parse_version
+from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.selectors import FieldSelector, LabelSelector
+from fake_dra_driver.cluster.apiserver.store import Event, Key, Record, Store, encode
 
 __all__ = ["Page", "Reading", "Selection", "WatchLine", "whole"]
 

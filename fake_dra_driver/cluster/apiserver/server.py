@@ -17,23 +17,23 @@ from typing import Self
 from aiohttp import web
 from loguru import logger
 
-from fake_dra_driver.cluster.answers import error_response
-from fake_dra_driver.cluster.builtin import builtin_resources
-from fake_dra_driver.cluster.crd import custom_resources
-from fake_dra_driver.cluster.deletion import Deletion
-from fake_dra_driver.cluster.endpoints import Endpoints, Layers
-from fake_dra_driver.cluster.errors import StatusError, internal_error, unauthorized
-from fake_dra_driver.cluster.openapi import OpenApi
-from fake_dra_driver.cluster.options import WriteOptions
-from fake_dra_driver.cluster.patching import Patching
-from fake_dra_driver.cluster.reading import Reading
-from fake_dra_driver.cluster.resource import Registry, Resource
-from fake_dra_driver.cluster.store import Object, Store
-from fake_dra_driver.cluster.subresources import LogSource, Subresources
-from fake_dra_driver.cluster.tls import make_identity
-from fake_dra_driver.cluster.tokens import Tokens, User
-from fake_dra_driver.cluster.types import TypeRegistry
-from fake_dra_driver.cluster.writing import Writing
+from fake_dra_driver.cluster.apiserver.answers import error_response
+from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
+from fake_dra_driver.cluster.apiserver.crd import custom_resources
+from fake_dra_driver.cluster.apiserver.deletion import Deletion
+from fake_dra_driver.cluster.apiserver.endpoints import Endpoints, Layers
+from fake_dra_driver.cluster.apiserver.errors import StatusError, internal_error, unauthorized
+from fake_dra_driver.cluster.apiserver.openapi import OpenApi
+from fake_dra_driver.cluster.apiserver.options import WriteOptions
+from fake_dra_driver.cluster.apiserver.patching import Patching
+from fake_dra_driver.cluster.apiserver.reading import Reading
+from fake_dra_driver.cluster.apiserver.resource import Registry, Resource
+from fake_dra_driver.cluster.apiserver.store import Object, Store
+from fake_dra_driver.cluster.apiserver.subresources import LogSource, Subresources
+from fake_dra_driver.cluster.apiserver.tls import make_identity
+from fake_dra_driver.cluster.apiserver.tokens import Tokens, User
+from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.writing import Writing
 
 __all__ = ["ApiServer"]
 

@@ -11,8 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from fake_dra_driver.cluster.cel import CelError, Program, compile_rule
-from fake_dra_driver.cluster.errors import (
+from fake_dra_driver.cluster.apiserver.cel import CelError, Program, compile_rule
+from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     duplicate,
     go_value,
@@ -20,8 +20,8 @@ from fake_dra_driver.cluster.errors import (
     required,
     unsupported_value,
 )
-from fake_dra_driver.cluster.store import Object
-from fake_dra_driver.cluster.types import Shape, Type
+from fake_dra_driver.cluster.apiserver.store import Object
+from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
 __all__ = ["apply_defaults", "validate_custom"]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from fake_dra_driver.cluster.errors import StatusError, bad_request
-from fake_dra_driver.cluster.fieldset import FieldSet, Path, field_element, key_element, value_element
-from fake_dra_driver.cluster.types import Shape, Type
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
+from fake_dra_driver.cluster.apiserver.fieldset import FieldSet, Path, field_element, key_element, value_element
+from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
 __all__ = ["Comparison", "compare", "field_set", "merge", "remove"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from aiohttp import web
 
-from fake_dra_driver.cluster.errors import StatusError
-from fake_dra_driver.cluster.negotiation import Accept
-from fake_dra_driver.cluster.reading import WatchLine, whole
-from fake_dra_driver.cluster.resource import Resource
-from fake_dra_driver.cluster.store import Object, Record, encode
-from fake_dra_driver.cluster.table import partial_metadata, table
+from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.negotiation import Accept
+from fake_dra_driver.cluster.apiserver.reading import WatchLine, whole
+from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.store import Object, Record, encode
+from fake_dra_driver.cluster.apiserver.table import partial_metadata, table
 
 __all__ = ["deleted_status", "error_response", "json_response", "line_encoder", "list_bytes", "page_not_found"]
 
