@@ -188,13 +188,35 @@ class Client:
         call = Call("create", "POST", resource, obj.key, path, body=_json(obj.to_wire()))
         return await self._write(type(obj), call, timeout_seconds)
 
-    async def update(self, obj: K, *, timeout_seconds: float | None = None) -> K:
+    async def create_subresource(
+        self,
+        kind: type[KubeObject],
+        key: NamespacedName,
+        subresource: str,
+        body: Mapping[str, Any],
+        *,
+        timeout_seconds: float | None = None,
+    ) -> Mapping[str, Any]:
+        """Posts to a subresource that is no state but an action: a pod's binding or eviction, a token.
+
+        Returns the answer as sent. What the action does to the object itself, caches learn from the watch.
+        """
+        path = _object_path(kind, key, subresource)
+        call = Call("create", "POST", kind.resource, key, path, body=_json(body))
+        return await self._call(call, timeout_seconds)
+
+    async def update(self, obj: K, *, subresource: str | None = None, timeout_seconds: float | None = None) -> K:
         """Replaces an object; its status stays as it is where status is a subresource.
+
+        Args:
+            obj: the whole object.
+            subresource: where to send it, such as ``finalize`` of a namespace.
+            timeout_seconds: deadline.
 
         Raises:
             ConflictError: somebody else has written since ``obj`` was read.
         """
-        return await self._put(obj, None, timeout_seconds)
+        return await self._put(obj, subresource, timeout_seconds)
 
     async def update_status(self, obj: K, *, timeout_seconds: float | None = None) -> K:
         """Replaces the status of an object and nothing else. Raises ConflictError as ``update`` does."""
@@ -275,6 +297,7 @@ class Client:
         uid: UID | None = None,
         resource_version: str | None = None,
         propagation_policy: str | None = None,
+        grace_period_seconds: int | None = None,
         timeout_seconds: float | None = None,
     ) -> None:
         """Deletes an object, or marks it as being deleted while finalizers or a grace period hold it back.
@@ -285,6 +308,7 @@ class Client:
             uid: delete it only if it still is this one, not a successor of the same name.
             resource_version: delete it only if nobody has written to it since.
             propagation_policy: Foreground, Background or Orphan; None: the kind's default.
+            grace_period_seconds: how long a pod may take to end; 0 removes it at once, None: what it asks for itself.
             timeout_seconds: deadline.
 
         Raises:
@@ -299,6 +323,8 @@ class Client:
             options["preconditions"] = preconditions
         if propagation_policy is not None:
             options["propagationPolicy"] = propagation_policy
+        if grace_period_seconds is not None:
+            options["gracePeriodSeconds"] = grace_period_seconds
         call = Call("delete", "DELETE", kind.resource, key, _object_path(kind, key), body=_json(options))
         raw = await self._call(call, timeout_seconds)
         if raw.get("kind") != "Status":

@@ -14,6 +14,7 @@ from loguru import logger
 
 from fake_dra_driver.api.core import Pod, PodResourceClaim
 from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource_v1alpha2 import (
     MAX_NODES_PER_SCHEDULING_CONTEXT,
     ConsumerReference,
@@ -22,7 +23,6 @@ from fake_dra_driver.api.resource_v1alpha2 import (
     ResourceClaimSchedulingStatus,
     ResourceClass,
 )
-from fake_dra_driver.dra.classic.podclaims import claim_key, is_made_for
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
 from fake_dra_driver.runtime.cache import Informer

@@ -11,10 +11,10 @@ from typing import Any, Final, TypeVar
 
 from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.podclaims import claim_keys
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.claims import PODS_BY_CLAIM, ClaimCaches, ResourceClaimReconciler
 from fake_dra_driver.dra.classic.classes import ResourceClassReconciler
-from fake_dra_driver.dra.classic.podclaims import claim_keys
 from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler, SchedulingCaches
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver

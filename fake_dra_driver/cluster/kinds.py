@@ -1,0 +1,521 @@
+"""The kinds that the cluster's controllers, scheduler and kubelets read and write, for client and cache.
+
+Built on those of ``api``, with the fields that a cluster needs beyond what a driver reads. A field that is not named
+here is kept and written back (``api.meta.ApiModel``), so that to read, change and write an object loses nothing; it is
+found in ``model_extra``. What the API leaves out has Go's zero value. ResourceClaim, ResourceClass and
+PodSchedulingContext are those of ``api.resource_v1alpha2``.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import Field
+
+from fake_dra_driver.api import core
+from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.resource_v1alpha2 import GROUP as DRA_GROUP
+from fake_dra_driver.api.resource_v1alpha2 import VERSION as DRA_VERSION
+from fake_dra_driver.api.resource_v1alpha2 import NodeSelector, ResourceClaimSpec
+
+__all__ = [
+    "Affinity",
+    "Condition",
+    "Container",
+    "ContainerState",
+    "ContainerStateRunning",
+    "ContainerStateTerminated",
+    "ContainerStateWaiting",
+    "ContainerStatus",
+    "ControllerRevision",
+    "CustomResourceDefinition",
+    "CustomResourceDefinitionSpec",
+    "DaemonSet",
+    "DaemonSetSpec",
+    "DaemonSetStatus",
+    "DaemonSetUpdateStrategy",
+    "Deployment",
+    "DeploymentSpec",
+    "DeploymentStatus",
+    "DeploymentStrategy",
+    "EnvVar",
+    "LabelSelector",
+    "LabelSelectorRequirement",
+    "Namespace",
+    "NamespaceSpec",
+    "NamespaceStatus",
+    "Node",
+    "NodeAffinity",
+    "NodeSpec",
+    "NodeStatus",
+    "Pod",
+    "PodSpec",
+    "PodStatus",
+    "PodTemplateSpec",
+    "ReplicaSet",
+    "ReplicaSetSpec",
+    "ReplicaSetStatus",
+    "ResourceClaimTemplate",
+    "ResourceClaimTemplateSpec",
+    "ResourceRequirements",
+    "RollingUpdate",
+    "ServiceAccount",
+    "Taint",
+    "TemplateMetadata",
+    "Toleration",
+]
+
+
+class Condition(ApiModel):
+    """One condition of a status: of nodes, pods, workloads and namespaces alike."""
+
+    type: str
+    status: str = "Unknown"
+    """``True``, ``False`` or ``Unknown``."""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+
+
+# --- Nodes -------------------------------------------------------------------------------------------------------
+
+
+class Taint(ApiModel):
+    """v1.Taint: keeps pods away that do not tolerate it."""
+
+    key: str
+    value: str = ""
+    effect: str = ""
+    """``NoSchedule``, ``PreferNoSchedule`` or ``NoExecute``."""
+    time_added: datetime | None = None
+
+
+class NodeSpec(ApiModel):
+    """v1.NodeSpec."""
+
+    unschedulable: bool = False
+    """Set by ``kubectl cordon``."""
+    taints: tuple[Taint, ...] = ()
+
+
+class NodeStatus(ApiModel):
+    """v1.NodeStatus."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
+class Node(core.Node):
+    """v1.Node."""
+
+    spec: NodeSpec = Field(default_factory=NodeSpec)
+    status: NodeStatus = Field(default_factory=NodeStatus)
+
+
+# --- Pods --------------------------------------------------------------------------------------------------------
+
+
+class Toleration(ApiModel):
+    """v1.Toleration: which taints a pod puts up with."""
+
+    key: str = ""
+    """Empty, with operator ``Exists``: any."""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+    """Empty: any."""
+    toleration_seconds: int | None = None
+    """For how long a NoExecute taint is put up with; None: for ever."""
+
+
+class NodeAffinity(ApiModel):
+    """v1.NodeAffinity; preferences are not looked at."""
+
+    required_during_scheduling_ignored_during_execution: NodeSelector | None = None
+
+
+class Affinity(ApiModel):
+    """v1.Affinity."""
+
+    node_affinity: NodeAffinity | None = None
+
+
+class EnvVar(ApiModel):
+    """v1.EnvVar; ``valueFrom`` is kept as it is sent."""
+
+    name: str
+    value: str = ""
+    value_from: Mapping[str, Any] | None = None
+
+
+class ResourceClaimName(ApiModel):
+    """v1.ResourceClaim in a container's resources: an entry of ``pod.spec.resourceClaims`` by its name."""
+
+    name: str
+
+
+class ResourceRequirements(ApiModel):
+    """v1.ResourceRequirements."""
+
+    claims: tuple[ResourceClaimName, ...] = ()
+
+
+class Container(ApiModel):
+    """v1.Container."""
+
+    name: str
+    image: str = ""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    working_dir: str = ""
+    env: tuple[EnvVar, ...] = ()
+    resources: ResourceRequirements = Field(default_factory=ResourceRequirements)
+    restart_policy: str | None = None
+    """``Always`` makes an init container a sidecar."""
+
+
+class PodSpec(core.PodSpec):
+    """v1.PodSpec."""
+
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    restart_policy: str = "Always"
+    termination_grace_period_seconds: int = 30
+    scheduler_name: str = "default-scheduler"
+    service_account_name: str = ""
+    host_network: bool = False
+    node_selector: Mapping[str, str] = Field(default_factory=dict)
+    affinity: Affinity | None = None
+    tolerations: tuple[Toleration, ...] = ()
+
+
+class ContainerStateWaiting(ApiModel):
+    """v1.ContainerStateWaiting."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class ContainerStateRunning(ApiModel):
+    """v1.ContainerStateRunning."""
+
+    started_at: datetime | None = None
+
+
+class ContainerStateTerminated(ApiModel):
+    """v1.ContainerStateTerminated."""
+
+    exit_code: int = 0
+    signal: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    container_id: str = Field(default="", alias="containerID")
+
+
+class ContainerState(ApiModel):
+    """v1.ContainerState: one of three."""
+
+    waiting: ContainerStateWaiting | None = None
+    running: ContainerStateRunning | None = None
+    terminated: ContainerStateTerminated | None = None
+
+
+class ContainerStatus(ApiModel):
+    """v1.ContainerStatus."""
+
+    name: str
+    state: ContainerState = Field(default_factory=ContainerState)
+    last_state: ContainerState = Field(default_factory=ContainerState)
+    ready: bool = False
+    restart_count: int = 0
+    image: str = ""
+    image_id: str = Field(default="", alias="imageID")
+    container_id: str = Field(default="", alias="containerID")
+    started: bool | None = None
+
+
+class PodStatus(core.PodStatus):
+    """v1.PodStatus."""
+
+    conditions: tuple[Condition, ...] = ()
+    reason: str = ""
+    message: str = ""
+    host_ip: str = Field(default="", alias="hostIP")
+    pod_ip: str = Field(default="", alias="podIP")
+    start_time: datetime | None = None
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+
+
+class Pod(core.Pod):
+    """v1.Pod."""
+
+    spec: PodSpec = Field(default_factory=PodSpec)
+    status: PodStatus = Field(default_factory=PodStatus)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all of its containers have ended for good."""
+        return self.status.phase in ("Succeeded", "Failed")
+
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of that type."""
+        return next((each for each in self.status.conditions if each.type == type_), None)
+
+
+class TemplateMetadata(ApiModel):
+    """The part of metadata that a template has."""
+
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+
+
+class PodTemplateSpec(ApiModel):
+    """v1.PodTemplateSpec."""
+
+    metadata: TemplateMetadata = Field(default_factory=TemplateMetadata)
+    spec: PodSpec = Field(default_factory=PodSpec)
+
+
+class ResourceClaimTemplateSpec(ApiModel):
+    """v1alpha2.ResourceClaimTemplateSpec."""
+
+    metadata: TemplateMetadata = Field(default_factory=TemplateMetadata)
+    spec: ResourceClaimSpec = Field(default_factory=ResourceClaimSpec)
+
+
+class ResourceClaimTemplate(KubeObject):
+    """What claims that belong to one pod each are made from; cannot be changed."""
+
+    resource = ResourceKind(DRA_GROUP, DRA_VERSION, "ResourceClaimTemplate", "resourceclaimtemplates")
+
+    spec: ResourceClaimTemplateSpec = Field(default_factory=ResourceClaimTemplateSpec)
+
+
+# --- Workloads ---------------------------------------------------------------------------------------------------
+
+
+class LabelSelectorRequirement(ApiModel):
+    """metav1.LabelSelectorRequirement."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(ApiModel):
+    """metav1.LabelSelector: all of it must hold."""
+
+    match_labels: Mapping[str, str] = Field(default_factory=dict)
+    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels are selected. An empty selector selects everything."""
+        return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(
+            _holds(each, labels) for each in self.match_expressions
+        )
+
+
+def _holds(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:
+    match requirement.operator:
+        case "In":
+            return labels.get(requirement.key) in requirement.values
+        case "NotIn":
+            return labels.get(requirement.key) not in requirement.values
+        case "Exists":
+            return requirement.key in labels
+        case "DoesNotExist":
+            return requirement.key not in labels
+    raise ValueError(f"{requirement.operator} is no operator of a label selector")
+
+
+class RollingUpdate(ApiModel):
+    """How many pods more or fewer there may be while new ones take the place of old ones."""
+
+    max_unavailable: int | str | None = None
+    max_surge: int | str | None = None
+
+
+class DeploymentStrategy(ApiModel):
+    """apps/v1 DeploymentStrategy."""
+
+    type: str = "RollingUpdate"
+    rolling_update: RollingUpdate | None = None
+
+
+class DeploymentSpec(ApiModel):
+    """apps/v1 DeploymentSpec."""
+
+    replicas: int = 1
+    selector: LabelSelector = Field(default_factory=LabelSelector)
+    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
+    strategy: DeploymentStrategy = Field(default_factory=DeploymentStrategy)
+    min_ready_seconds: int = 0
+    revision_history_limit: int = 10
+    paused: bool = False
+    progress_deadline_seconds: int = 600
+
+
+class DeploymentStatus(ApiModel):
+    """apps/v1 DeploymentStatus."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    updated_replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    unavailable_replicas: int = 0
+    conditions: tuple[Condition, ...] = ()
+    collision_count: int | None = None
+
+
+class Deployment(KubeObject):
+    """apps/v1 Deployment."""
+
+    resource = ResourceKind("apps", "v1", "Deployment", "deployments")
+
+    spec: DeploymentSpec = Field(default_factory=DeploymentSpec)
+    status: DeploymentStatus = Field(default_factory=DeploymentStatus)
+
+
+class ReplicaSetSpec(ApiModel):
+    """apps/v1 ReplicaSetSpec."""
+
+    replicas: int = 1
+    min_ready_seconds: int = 0
+    selector: LabelSelector = Field(default_factory=LabelSelector)
+    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
+
+
+class ReplicaSetStatus(ApiModel):
+    """apps/v1 ReplicaSetStatus."""
+
+    replicas: int = 0
+    fully_labeled_replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    observed_generation: int = 0
+
+
+class ReplicaSet(KubeObject):
+    """apps/v1 ReplicaSet."""
+
+    resource = ResourceKind("apps", "v1", "ReplicaSet", "replicasets")
+
+    spec: ReplicaSetSpec = Field(default_factory=ReplicaSetSpec)
+    status: ReplicaSetStatus = Field(default_factory=ReplicaSetStatus)
+
+
+class DaemonSetUpdateStrategy(ApiModel):
+    """apps/v1 DaemonSetUpdateStrategy."""
+
+    type: str = "RollingUpdate"
+    rolling_update: RollingUpdate | None = None
+
+
+class DaemonSetSpec(ApiModel):
+    """apps/v1 DaemonSetSpec."""
+
+    selector: LabelSelector = Field(default_factory=LabelSelector)
+    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
+    update_strategy: DaemonSetUpdateStrategy = Field(default_factory=DaemonSetUpdateStrategy)
+    min_ready_seconds: int = 0
+    revision_history_limit: int = 10
+
+
+class DaemonSetStatus(ApiModel):
+    """apps/v1 DaemonSetStatus."""
+
+    current_number_scheduled: int = 0
+    number_misscheduled: int = 0
+    desired_number_scheduled: int = 0
+    number_ready: int = 0
+    observed_generation: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
+    number_unavailable: int = 0
+
+
+class DaemonSet(KubeObject):
+    """apps/v1 DaemonSet."""
+
+    resource = ResourceKind("apps", "v1", "DaemonSet", "daemonsets")
+
+    spec: DaemonSetSpec = Field(default_factory=DaemonSetSpec)
+    status: DaemonSetStatus = Field(default_factory=DaemonSetStatus)
+
+
+class ControllerRevision(KubeObject):
+    """apps/v1 ControllerRevision: one state that the template of a DaemonSet had."""
+
+    resource = ResourceKind("apps", "v1", "ControllerRevision", "controllerrevisions")
+
+    data: Mapping[str, Any] = Field(default_factory=dict)
+    revision: int = 0
+
+
+# --- The rest ----------------------------------------------------------------------------------------------------
+
+
+class NamespaceSpec(ApiModel):
+    """v1.NamespaceSpec."""
+
+    finalizers: tuple[str, ...] = ()
+    """What holds a deletion back until the namespace is empty; not those of its metadata."""
+
+
+class NamespaceStatus(ApiModel):
+    """v1.NamespaceStatus."""
+
+    phase: str = ""
+    conditions: tuple[Condition, ...] = ()
+
+
+class Namespace(KubeObject):
+    """v1.Namespace."""
+
+    resource = ResourceKind("", "v1", "Namespace", "namespaces", namespaced=False)
+
+    spec: NamespaceSpec = Field(default_factory=NamespaceSpec)
+    status: NamespaceStatus = Field(default_factory=NamespaceStatus)
+
+
+class ServiceAccount(KubeObject):
+    """v1.ServiceAccount: who a pod is, to the API server."""
+
+    resource = ResourceKind("", "v1", "ServiceAccount", "serviceaccounts")
+
+
+class CustomResourceNames(ApiModel):
+    """apiextensions/v1 CustomResourceDefinitionNames."""
+
+    kind: str = ""
+    plural: str = ""
+
+
+class CustomResourceVersion(ApiModel):
+    """apiextensions/v1 CustomResourceDefinitionVersion, without its schema."""
+
+    name: str
+    served: bool = False
+    storage: bool = False
+
+
+class CustomResourceDefinitionSpec(ApiModel):
+    """apiextensions/v1 CustomResourceDefinitionSpec."""
+
+    group: str = ""
+    names: CustomResourceNames = Field(default_factory=CustomResourceNames)
+    scope: str = "Namespaced"
+    versions: tuple[CustomResourceVersion, ...] = ()
+
+
+class CustomResourceDefinition(KubeObject):
+    """apiextensions/v1 CustomResourceDefinition."""
+
+    resource = ResourceKind(
+        "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False
+    )
+
+    spec: CustomResourceDefinitionSpec = Field(default_factory=CustomResourceDefinitionSpec)
