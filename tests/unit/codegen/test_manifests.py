@@ -1,0 +1,111 @@
+"""The manifests without helm: the same as helm's, and a loud word about everything that is not understood."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.codegen.gotemplate import GoTemplateError, GoTemplates
+from fake_dra_driver.codegen.manifests import chart_manifests, crd_manifests
+from tests.unit.codegen.conftest import Helm
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"nameOverride": "other", "image": {"repository": "registry.example:5000/driver", "tag": "v9"}},
+        {"fullnameOverride": "short", "namespaceOverride": "elsewhere", "selectorLabelsOverride": {"app": "x"}},
+        {"serviceAccount": {"create": False}},
+        {"serviceAccount": {"name": "mine", "annotations": {"a": "b: c"}}, "imagePullSecrets": [{"name": "secret"}]},
+        {"controller": {"httpPort": 0, "args": [], "settings": {"kubeApiBurst": 1000000}}},
+        {"controller": {"settings": {"kubeApiQps": 0.5, "apiTimeoutSeconds": 20}, "podAnnotations": {"k": "'v'"}}},
+        {"kubeletPlugin": {"settings": {"deviceModels": ["A", "B"], "deviceCount": 2, "cdiRoot": "/etc/cdi"}}},
+        {"kubeletPlugin": {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"n": "1"}, "httpPort": 9000}},
+    ],
+    ids=json.dumps,
+)
+def test_same_as_helm(helm: Helm, values: Mapping[str, Any]) -> None:
+    flags = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
+    ours = chart_manifests("fake-system", values=values)
+    assert {(found["kind"], found["metadata"]["name"]): found for found in ours} == helm.template(*flags)
+
+
+def test_same_as_helm_without_classic_dra(helm: Helm) -> None:
+    ours = chart_manifests("fake-system", api_versions=())
+    assert {(found["kind"], found["metadata"]["name"]): found for found in ours} == helm.template(dra=False)
+
+
+def test_refuses_what_the_chart_refuses() -> None:
+    with pytest.raises(GoTemplateError, match="The driver should have a namespace of its own"):
+        chart_manifests("default")
+    assert chart_manifests("default", values={"allowDefaultNamespace": True})
+
+
+def test_accounts_come_before_what_uses_them() -> None:
+    kinds = [manifest["kind"] for manifest in chart_manifests("fake-system")]
+    assert kinds.index("ServiceAccount") < kinds.index("DaemonSet") < kinds.index("Deployment")
+
+
+def test_all_crds() -> None:
+    assert [crd["spec"]["names"]["kind"] for crd in crd_manifests()] == [
+        "DeviceClassParameters",
+        "FakeClaimParameters",
+        "NodeAllocationState",
+    ]
+
+
+def _execute(text: str, **dot: object) -> str:
+    templates = GoTemplates()
+    templates.add("t", text)
+    return templates.execute("t", dot)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a {{- /* no */ -}} b", "ab"),
+        ("a {{ 1 }} b", "a 1 b"),
+        ("{{ .number }}", "1000000"),
+        ("{{ .absent }}", ""),
+        ('{{ printf "%d-%s-%v" 3 "x" .yes }}', "3-x-true"),
+        ("{{ if .absent }}a{{ else if .yes }}b{{ else }}c{{ end }}", "b"),
+        ("{{ with .absent }}a{{ else }}{{ .yes }}{{ end }}", "true"),
+        ("{{ with .map }}{{ .key }}{{ $.yes }}{{ end }}", "valuetrue"),
+        ("{{ $x := 1 }}{{ if .yes }}{{ $x := 2 }}{{ $x }}{{ end }}{{ $x }}", "21"),
+        ('{{ define "d" }}<{{ .key }}>{{ end }}{{ include "d" .map | quote }}', '"<value>"'),
+        ('{{ (default .map .absent) | toYaml | trunc 3 | replace "k" "w" }}', "wey"),
+        ('{{ dict "a" 1 "b" (dict) | toYaml | nindent 2 }}', "\n  a: 1\n  b: {}"),
+        ('{{ merge (dict "a" 1) (dict "a" 2 "b" 3) | toYaml }}', "a: 1\nb: 3"),
+        ("{{ and .yes .absent | not }} {{ or .absent .number }}", "true 1000000"),
+    ],
+)
+def test_execution(text: str, written: str) -> None:
+    assert _execute(text, number=1e6, yes=True, map={"key": "value"}) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{{ range .x }}{{ end }}", "'range' is outside of the subset"),
+        ("{{ lookup 1 }}", "the function 'lookup' is outside of the subset"),
+        ("{{ if .x }}", "'if' without an end"),
+        ("{{ end }}", "'end' without a beginning"),
+        ("{{ .x.y }}", "None has no 'y'"),
+        ("{{ $x }}", "the variable $x is not set"),
+        ('{{ include "nothing" . }}', "there is no template 'nothing'"),
+        ('{{ define "d" }}{{ include "d" . }}{{ end }}{{ include "d" . }}', "includes itself"),
+        ('{{ fail "not like this" }}', "not like this"),
+        ("{{ .map }}", "cannot be written as text"),
+        ('{{ "a" | }}', "an empty command"),
+        ("{{ (1 }}", "not closed"),
+        ("{{ 1) }}", "a parenthesis too many"),
+        ("{{ .number 1 }}", "is no function"),
+        ("{{ int64 .absent }}", "int64"),
+        ("{{ % }}", "cannot read"),
+    ],
+)
+def test_what_is_not_understood_is_refused(text: str, message: str) -> None:
+    with pytest.raises(GoTemplateError, match=message.replace("$", r"\$")):
+        _execute(text, number=1, map={})
