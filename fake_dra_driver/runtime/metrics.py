@@ -2,8 +2,7 @@
 
 One ``Metrics`` object is one registry: a program makes one and hands it to the manager, the client and the event
 recorder. prometheus_client's global registry is not used, so that two managers in one process (tests) do not mix their
-numbers. Names, labels and buckets: k8s.io/component-base/metrics/prometheus/{workqueue,restclient} and
-sigs.k8s.io/controller-runtime/pkg/{metrics,internal/controller/metrics}; those of events and mappers have no model.
+numbers. What each metric is called and what it means is in ``metricfamily``.
 """
 
 import asyncio
@@ -15,23 +14,19 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from fake_dra_driver.runtime import metricfamily as families
+from fake_dra_driver.runtime.metricfamily import (
+    EVENT_RESULTS,
+    RECONCILE_RESULTS,
+    CounterFamily,
+    GaugeFamily,
+    HistogramFamily,
+)
+
 __all__ = ["CONTENT_TYPE", "ControllerMetrics", "EventMetrics", "Metrics", "QueueMetrics"]
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """Of what ``Metrics.render`` returns: Prometheus' text format."""
-
-_QUEUE_BUCKETS = tuple(1e-8 * 10**exponent for exponent in range(12))
-"""10 ns to 1,000 s."""
-_RECONCILE_BUCKETS = (
-    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
-    *(1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60),
-)
-_REST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-
-RECONCILE_RESULTS = ("success", "error", "requeue", "requeue_after")
-"""Label ``result``: ``requeue`` is the quiet retry after a conflict."""
-EVENT_RESULTS = ("created", "patched", "spam", "overflow", "rejected", "given_up")
-"""Label ``result`` of events: the first two were written; the others were dropped, see ``EventMetrics``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +78,40 @@ class Metrics:
         self._refreshers: list[Callable[[], None]] = []
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        self._make_queue_families()
-        self._make_reconcile_families()
-        self._make_rest_families()
-        self._events = self._counter("event_recorder_events", "Events, by what became of them.", "result")
-        self._mapper_errors = self._counter(
-            "controller_mapper_errors", "Changes of watched objects that could not be mapped to keys.", "controller"
-        )
+        self._depth = self.gauge(families.DEPTH)
+        self._adds = self.counter(families.ADDS)
+        self._queue_duration = self.histogram(families.QUEUE_DURATION)
+        self._work_duration = self.histogram(families.WORK_DURATION)
+        self._unfinished_work = self.gauge(families.UNFINISHED_WORK)
+        self._longest_running = self.gauge(families.LONGEST_RUNNING)
+        self._retries = self.counter(families.RETRIES)
+        self._reconciles = self.counter(families.RECONCILES)
+        self._reconcile_errors = self.counter(families.RECONCILE_ERRORS)
+        self._terminal_errors = self.counter(families.TERMINAL_ERRORS)
+        self._panics = self.counter(families.PANICS)
+        self._reconcile_time = self.histogram(families.RECONCILE_TIME)
+        self._active_workers = self.gauge(families.ACTIVE_WORKERS)
+        self._max_concurrent = self.gauge(families.MAX_CONCURRENT)
+        self._mapper_errors = self.counter(families.MAPPER_ERRORS)
+        self._requests = self.counter(families.REQUESTS)
+        self._request_duration = self.histogram(families.REQUEST_DURATION)
+        self._events = self.counter(families.EVENTS)
+
+    # --- Metrics of a program's own ------------------------------------------------------------------------------
+
+    def counter(self, family: CounterFamily) -> Counter:
+        """Adds a counter to the registry. Raises ValueError when there is one of that name, as all three do."""
+        return Counter(family.name, family.about, family.label_names, registry=self.registry)
+
+    def gauge(self, family: GaugeFamily) -> Gauge:
+        """Adds a gauge."""
+        return Gauge(family.name, family.about, family.label_names, registry=self.registry)
+
+    def histogram(self, family: HistogramFamily) -> Histogram:
+        """Adds a histogram."""
+        return Histogram(family.name, family.about, family.label_names, buckets=family.buckets, registry=self.registry)
+
+    # --- Rendering -----------------------------------------------------------------------------------------------
 
     def add_refresher(self, refresh: Callable[[], None]) -> None:
         """``refresh`` is called before each rendering, in the event loop, to set what changes with time alone."""
@@ -118,12 +140,12 @@ class Metrics:
 
     def for_controller(self, name: str) -> ControllerMetrics:
         """The metrics of a controller; each result is there from the start, with 0."""
-        by_result = {result: self._reconcile_total.labels(name, result) for result in RECONCILE_RESULTS}
+        by_result = {result: self._reconciles.labels(name, result) for result in RECONCILE_RESULTS}
         return ControllerMetrics(
             total=by_result.__getitem__,
             errors=self._reconcile_errors.labels(name),
             time=self._reconcile_time.labels(name),
-            panics=self._reconcile_panics.labels(name),
+            panics=self._panics.labels(name),
             terminal_errors=self._terminal_errors.labels(name),
             active_workers=self._active_workers.labels(name),
             max_concurrent_reconciles=self._max_concurrent.labels(name),
@@ -139,65 +161,6 @@ class Metrics:
         """Counts one HTTP request to an API server; ``code`` is ``<error>`` when there was no answer."""
         self._requests.labels(code, host, method).inc()
         self._request_duration.labels(method, host).observe(seconds)
-
-    # --- Families ------------------------------------------------------------------------------------------------
-
-    def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(name, text, labels, registry=self.registry)
-
-    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
-        return Gauge(name, text, labels, registry=self.registry)
-
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
-
-    def _make_queue_families(self) -> None:
-        labels = ("name", "controller")
-        self._depth = self._gauge("workqueue_depth", "Keys that wait in the work queue.", *labels)
-        self._adds = self._counter("workqueue_adds", "Keys added to the work queue.", *labels)
-        self._queue_duration = self._histogram(
-            "workqueue_queue_duration_seconds", "Seconds a key waited for a worker.", _QUEUE_BUCKETS, *labels
-        )
-        self._work_duration = self._histogram(
-            "workqueue_work_duration_seconds", "Seconds a worker took for a key.", _QUEUE_BUCKETS, *labels
-        )
-        self._unfinished_work = self._gauge(
-            "workqueue_unfinished_work_seconds", "Seconds spent so far on keys that workers still have.", *labels
-        )
-        self._longest_running = self._gauge(
-            "workqueue_longest_running_processor_seconds",
-            "Seconds the longest running worker has had its key.",
-            *labels,
-        )
-        self._retries = self._counter("workqueue_retries", "Keys added for later.", *labels)
-
-    def _make_reconcile_families(self) -> None:
-        prefix, label = "controller_runtime", "controller"
-        self._reconcile_total = self._counter(f"{prefix}_reconcile", "Reconciles, by result.", label, "result")
-        self._reconcile_errors = self._counter(f"{prefix}_reconcile_errors", "Reconciles that failed.", label)
-        self._terminal_errors = self._counter(
-            f"{prefix}_terminal_reconcile_errors", "Reconciles that failed and are not tried again.", label
-        )
-        self._reconcile_panics = self._counter(
-            f"{prefix}_reconcile_panics", "Reconciles that failed with an exception nobody expected.", label
-        )
-        self._reconcile_time = self._histogram(
-            f"{prefix}_reconcile_time_seconds", "Seconds a reconcile took.", _RECONCILE_BUCKETS, label
-        )
-        self._active_workers = self._gauge(f"{prefix}_active_workers", "Workers that have a key.", label)
-        self._max_concurrent = self._gauge(f"{prefix}_max_concurrent_reconciles", "Workers.", label)
-
-    def _make_rest_families(self) -> None:
-        self._requests = self._counter(
-            "rest_client_requests", "HTTP requests to the API server.", "code", "host", "method"
-        )
-        self._request_duration = self._histogram(
-            "rest_client_request_duration_seconds",
-            "Seconds until the API server answered.",
-            _REST_BUCKETS,
-            "verb",
-            "host",
-        )
 
 
 class _WithoutCreated(Collector):

@@ -1,6 +1,7 @@
 import pytest
 
-from fake_dra_driver.runtime.metrics import EVENT_RESULTS, RECONCILE_RESULTS, Metrics
+from fake_dra_driver.runtime.metricfamily import EVENT_RESULTS, RECONCILE_RESULTS
+from fake_dra_driver.runtime.metrics import Metrics
 from tests.unit.runtime.fakes import sample
 
 QUEUE = 'controller="pod",name="pod"'
