@@ -1,0 +1,200 @@
+"""A whole cluster in one process: ``async with Cluster() as cluster``. Everything of it is gone afterwards.
+
+Start: API server, controllers and scheduler, then a kubelet for each node; entered once all nodes are Ready. Stop: the
+kubelets with the processes of their containers, the rest in the reverse order, at last the folder. A stop does not
+drain: pods are not deleted, their processes are ended, since the cluster that knows of them ends too.
+
+All of it runs in one task of its own, so that it may be left in another task than it was entered in, as fixtures of
+pytest-asyncio do, and so that the failure of a part never cancels whoever uses the cluster: it is raised on leaving.
+"""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from loguru import logger
+
+from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.documents import Document, read_documents
+from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import NotFoundError
+
+__all__ = ["DEFAULT_NODE", "Cluster"]
+
+log = logger.bind(component="cluster")
+
+DEFAULT_NODE = "fake-dra-driver-cluster-worker"
+"""The only worker of the quickstart's cluster, as kind calls it; UUIDs of devices are a function of this name."""
+_FIELD_MANAGER = "fake-dra-driver-cluster"
+_FOLDERS = "/tmp"  # noqa: S108 - made by mkdtemp; the system's own choice may be too long a path for a socket (macOS)
+
+
+class Cluster:
+    """One cluster. Enter it once."""
+
+    def __init__(
+        self,
+        *,
+        nodes: Sequence[str] = (DEFAULT_NODE,),
+        kubernetes_version: str = "1.30",
+        port: int = 0,
+        folder: Path | None = None,
+    ) -> None:
+        """Takes no resources yet.
+
+        Args:
+            nodes: names of the nodes.
+            kubernetes_version: the release to behave like.
+            port: the API server's port on loopback; 0: any that is free.
+            folder: where to keep the nodes' files; None: a new folder, which is removed in the end. Its path must be
+                short, since the sockets of plugins are below it: at most 107 bytes for each.
+
+        Raises:
+            ClusterError: nothing is known of this release here, or a node's name is there twice.
+        """
+        if len(set(nodes)) != len(nodes):
+            raise ClusterError("two nodes have the same name")
+        try:
+            self.server = ApiServer(port=port, kubernetes_version=kubernetes_version)
+        except ValueError as error:
+            raise ClusterError(f"The cluster cannot be started: it {error}") from error
+        self.nodes = tuple(nodes)
+        self._port = port
+        self._given_folder = folder
+        self._folder: Path | None = None
+        self._client: Client | None = None
+        self._leave = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # --- its life ---
+
+    async def __aenter__(self) -> Self:
+        """Starts everything. What fails leaves nothing behind.
+
+        Raises:
+            ClusterError: the port is in use.
+            OSError: the folder cannot be made.
+        """
+        ready = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._run(ready), name="cluster")
+        try:
+            await asyncio.wait((self._task, ready), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not ready.done():
+                await self._stop()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stops everything. Raises what a part of the cluster has failed with."""
+        await self._stop()
+
+    async def wait(self) -> None:
+        """Waits until a part of the cluster has failed, which ends all of it; leaving then raises the error."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    async def _stop(self) -> None:
+        """Ends the cluster's task; whoever waits here may be cancelled, the task then still ends by itself."""
+        self._leave.set()
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def _run(self, ready: asyncio.Future[None]) -> None:
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                self._folder = await stack.enter_async_context(_folder(self._given_folder))
+                await self._start_server(stack)
+                log.info("cluster is ready", folder=str(self._folder), nodes=len(self.nodes))
+                ready.set_result(None)
+                await self._leave.wait()
+        finally:
+            self._folder = self._client = None
+
+    async def _start_server(self, stack: contextlib.AsyncExitStack) -> None:
+        try:
+            await stack.enter_async_context(self.server)
+        except OSError as error:
+            taken = f"Port {self._port} of this machine cannot be listened on ({error.strerror or error})"
+            raise ClusterError(f"{taken}. Choose another one, or 0 for any that is free") from error
+        await asyncio.to_thread(self.server.write_kubeconfig, self.kubeconfig)
+        self._client = await Client.connect(kubeconfig=str(self.kubeconfig), user_agent=_FIELD_MANAGER)
+        stack.push_async_callback(self._client.close)
+
+    # --- what it has ---
+
+    @property
+    def folder(self) -> Path:
+        """Everything on disk, while it runs."""
+        if self._folder is None:
+            raise ClusterError("The cluster does not run")
+        return self._folder
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig, which only the owner of this process can read."""
+        return self.folder / "kubeconfig"
+
+    @property
+    def client(self) -> Client:
+        """A client with all rights."""
+        if self._client is None:
+            raise ClusterError("The cluster does not run")
+        return self._client
+
+    # --- manifests ---
+
+    async def apply(self, *sources: Path | str | Mapping[str, Any]) -> None:
+        """Brings objects into the cluster, or up to date, in their order: by server-side apply.
+
+        Args:
+            sources: files of YAML, texts of YAML, or objects.
+
+        Raises:
+            ClusterError: a document is no object, or of a kind that is not served.
+            ApiError: the API server refuses an object.
+        """
+        for document in await asyncio.to_thread(read_documents, *sources):
+            kind, key = self._kind_and_key(document)
+            await self.client.apply(kind, key, document.manifest, field_manager=_FIELD_MANAGER, force=True)
+
+    async def delete(self, *sources: Path | str | Mapping[str, Any]) -> None:
+        """Deletes objects, in their order, without waiting for their end. Those that are not there count as deleted.
+
+        Raises:
+            ClusterError, ApiError: as ``apply``.
+        """
+        for document in await asyncio.to_thread(read_documents, *sources):
+            kind, key = self._kind_and_key(document)
+            with contextlib.suppress(NotFoundError):
+                await self.client.delete(kind, key)
+
+    def _kind_and_key(self, document: Document) -> tuple[type[KubeObject], NamespacedName]:
+        found = self.server.registry.by_kind(document.api_version, document.kind)
+        if found is None:
+            what = f"the kind {document.kind} in {document.api_version}"
+            raise ClusterError(f"The cluster does not serve {what}, of {document.origin}: install its CRD first")
+        place = ResourceKind(found.group, found.version, found.kind, found.plural, namespaced=found.namespaced)
+        kind = type(found.kind, (KubeObject,), {"resource": place, "__module__": __name__})
+        namespace = (document.namespace or "default") if found.namespaced else ""
+        return kind, NamespacedName(namespace, document.name)
+
+
+@contextlib.asynccontextmanager
+async def _folder(given: Path | None) -> AsyncIterator[Path]:
+    if given is not None:
+        yield given
+        return
+    made = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="fdd-", dir=_FOLDERS))
+    try:
+        yield made
+    finally:
+        await asyncio.to_thread(shutil.rmtree, made)

@@ -1,0 +1,119 @@
+"""A cluster as a whole: starts, takes manifests, ends, and leaves nothing behind."""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster.documents import DocumentError, read_documents
+from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
+from fake_dra_driver.runtime.errors import InvalidError
+
+NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    async with Cluster() as cluster:
+        yield cluster
+
+
+async def test_only_its_owner_may_look_into_its_folder(cluster: Cluster) -> None:
+    assert stat.S_IMODE((await asyncio.to_thread(os.stat, cluster.folder)).st_mode) == 0o700
+    assert stat.S_IMODE((await asyncio.to_thread(os.stat, cluster.kubeconfig)).st_mode) == 0o600
+
+
+async def test_nothing_is_left() -> None:
+    async with Cluster() as cluster:
+        folder = cluster.folder
+    assert not await asyncio.to_thread(folder.exists)
+    with pytest.raises(ClusterError, match="does not run"):
+        _ = cluster.folder
+
+
+async def test_a_given_folder_stays(tmp_path: Path) -> None:
+    async with Cluster(folder=tmp_path) as cluster:
+        assert cluster.kubeconfig.parent == tmp_path
+    assert await asyncio.to_thread(tmp_path.is_dir)
+
+
+async def test_a_port_in_use(cluster: Cluster) -> None:
+    port = int(cluster.server.url.rpartition(":")[2])
+    second = Cluster(port=port)
+    with pytest.raises(
+        ClusterError, match=f"Port {port} of this machine .*address already in use.* Choose another one"
+    ):
+        await second.__aenter__()
+    with pytest.raises(ClusterError, match="does not run"):
+        _ = second.folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kubernetes_version": "1.99"}, "known releases: "),
+        ({"nodes": ("a", "a")}, "two nodes have the same name"),
+    ],
+)
+def test_what_cannot_be_started(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ClusterError, match=message):
+        Cluster(**arguments)  # type: ignore[arg-type] # parametrized
+
+
+async def test_files_and_texts_are_applied_again_and_again(cluster: Cluster, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(f"---\n{NAMESPACE}---\n# nothing\n")
+    labelled = NAMESPACE.replace("name: a", "name: a, labels: {k: v}")
+    for _ in range(2):
+        await cluster.apply(file, labelled)
+    namespace = await cluster.client.get(Namespace, NamespacedName("", "a"))
+    assert namespace.metadata.labels["k"] == "v"
+
+
+async def test_a_crd_serves_its_kind_at_once(cluster: Cluster) -> None:
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "things.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"plural": "things", "singular": "thing", "kind": "Thing", "listKind": "ThingList"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"size": {"type": "integer"}}}},
+                }
+            ],
+        },
+    }
+    thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}, "size": 1}
+    with pytest.raises(ClusterError, match=r"does not serve the kind Thing in example.com/v1, of the object"):
+        await cluster.apply(thing)
+    await cluster.apply(crd, thing)
+    with pytest.raises(InvalidError, match="size"):
+        await cluster.apply({**thing, "size": "large"})
+    await cluster.delete(thing, thing, crd)
+    assert (await cluster.client.list(CustomResourceDefinition)).items == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "the text is no YAML: .*line 1"),
+        ("- a", r"document 1 of the text is no object of Kubernetes, but \['a'\]"),
+        ("---\n---\nkind: Pod", "document 2 of the text .*: apiVersion and metadata.name must be set"),
+        ("kind: Pod\napiVersion: v1\nmetadata: []", "metadata.name must be set"),
+    ],
+)
+def test_what_is_no_manifest(text: str, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
+        read_documents(text)
