@@ -1,0 +1,144 @@
+"""A program of this machine in a session and process group of its own: what a container comes down to here.
+
+asyncio's own subprocesses need a thread for each child before Python 3.12, and reap a child before anybody can act on
+its end. Here a pidfd tells of the end (a thread, where the system has none); then the whole group is killed while the
+dead leader still keeps its number from being used again, and only then it is reaped. Starting one takes some
+milliseconds, so that is done in a thread.
+
+A program that makes yet another session (setsid, a daemon) gets away from its group: there is no PID namespace.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["Process"]
+
+_BUFFER_BYTES = 64 * 1024
+"""Output that may wait for its reader; the program is held up after twice that."""
+
+
+class Process:
+    """A running program. ``wait`` has to be awaited by somebody, once."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self._popen = popen
+        self._is_reaped = False
+        self.output = asyncio.StreamReader(limit=_BUFFER_BYTES)
+        """What it writes to its standard output and standard error, in the order in which it does. Ends when nobody
+        holds the pipe any more: a child of the program may, after its end, if it got away."""
+        self._pipe: asyncio.ReadTransport | None = None
+
+    @classmethod
+    async def start(cls, argv: Sequence[str], *, env: Mapping[str, str], folder: Path) -> "Process":
+        """Starts a program; a name without a slash is looked for in ``env["PATH"]``.
+
+        Must not be cancelled, or a program may run of which nobody knows.
+
+        Raises:
+            OSError: there is no such program or folder, or it may not be run.
+            ValueError: an argument or a variable holds a NUL.
+        """
+        process = cls(await asyncio.to_thread(_spawn, argv, env, folder))
+        await process._connect()
+        return process
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(self.output), self._popen.stdout
+        )
+        self._pipe = transport
+
+    @property
+    def pid(self) -> int:
+        """Number of the process, and of its group."""
+        return self._popen.pid
+
+    def signal(self, number: int) -> None:
+        """Sends a signal to the program alone, as a runtime does: its children are its own business.
+
+        Nothing happens once it has ended.
+        """
+        if not self._is_reaped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Sends SIGKILL to the whole group. Nothing happens once the program has ended."""
+        if not self._is_reaped:
+            # PermissionError is what macOS says when nobody but the dead leader is left in the group.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    async def wait(self) -> int:
+        """Waits for the end of the program, and kills what is left of its group then.
+
+        Returns:
+            Its exit code, or the negative number of the signal that ended it.
+        """
+        await _wait_for_end(self._popen)
+        self.kill()
+        code = self._popen.wait()
+        self._is_reaped = True
+        return code
+
+    def close(self) -> None:
+        """Closes the pipe: ``output`` ends, whoever may still want to write to it."""
+        if self._pipe is not None:
+            self._pipe.close()
+
+
+def _spawn(argv: Sequence[str], env: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - running what the pod says is what this is for
+        argv,
+        env=env,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+async def _wait_for_end(popen: subprocess.Popen[bytes]) -> None:
+    """Waits until the program has ended; where it can, without reaping it."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def tell() -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    descriptor = _open_pidfd(popen.pid)
+    if descriptor is None:
+        threading.Thread(target=_wait_in_thread, args=(popen, loop, tell), daemon=True).start()
+        await ended
+        return
+    loop.add_reader(descriptor, tell)
+    try:
+        await ended
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+
+def _open_pidfd(pid: int) -> int | None:
+    """A descriptor that becomes readable when the process ends; None where the system cannot."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:  # a kernel before 5.3, or a sandbox that does not know the call
+        return None
+
+
+def _wait_in_thread(popen: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
+    popen.wait()
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+        loop.call_soon_threadsafe(tell)

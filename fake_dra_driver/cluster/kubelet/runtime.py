@@ -1,0 +1,414 @@
+"""The container runtime of a simulated node: containers are processes. What containerd is to a real kubelet.
+
+It knows which containers there are, runs them, keeps their logs, and tells its listeners when one of them starts or
+ends. It outlives the kubelet, which finds its containers again after a restart by asking; and it decides nothing: what
+runs when, and what is run again, is for the kubelet. ``reboot`` is the node's loss of power.
+
+A container is kept after its end, until the kubelet removes its pod or starts a second successor: the last two of each
+name are there, for their exit codes and logs.
+"""
+
+import asyncio
+import secrets
+import shutil
+import signal
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from loguru import logger
+
+from fake_dra_driver.api.meta import UID
+from fake_dra_driver.cluster.kubelet.containerlog import ContainerLog
+from fake_dra_driver.cluster.kubelet.process import Process
+from fake_dra_driver.runtime.clock import WallClock, utc_now
+
+__all__ = ["Container", "ContainerConfig", "ExecResult", "PodReference", "ProcessRuntime", "Sandbox"]
+
+log = logger.bind(component="container-runtime")
+
+Listener = Callable[[UID], None]
+"""Gets the UID of a pod of which a container has started or ended. Must not block."""
+
+_DRAIN_SECONDS = 2.0
+"""For what a container has written to be read after its end. Only a process that got away makes it last that long."""
+_READ_BYTES = 64 * 1024
+_MAX_EXEC_OUTPUT_BYTES = 10 * 1024
+"""What is kept of what a probe or a hook prints (maxRespBodyLength of the kubelet)."""
+_KEPT = 2
+"""Containers of one name: the one that is there, and the one before it for ``kubectl logs --previous``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodReference:
+    """Which pod a container belongs to."""
+
+    namespace: str
+    name: str
+    uid: UID
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerConfig:
+    """What to run."""
+
+    pod: PodReference
+    name: str
+    attempt: int
+    """How many containers of this name there were before it."""
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    """All of its environment."""
+    folder: Path
+    """Where it starts; made if it is missing."""
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """Port of this machine by container port, where they differ."""
+    digest: str = ""
+    """Of the part of the pod's spec that it was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What the containers of a pod share. Here that is nothing but the fact that the node has set the pod up.
+
+    A reboot takes it away, and so the kubelet knows that all has to be set up again.
+    """
+
+    pod: PodReference
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExecResult:
+    """What became of a command in a container."""
+
+    exit_code: int
+    output: str
+
+
+@dataclass(slots=True, eq=False)
+class Container:
+    """One container, for reading; only the runtime changes it."""
+
+    id: str
+    config: ContainerConfig
+    log: ContainerLog
+    created_at: datetime
+    state: Literal["created", "running", "exited"] = "created"
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    exit_code: int = 0
+    signal: int = 0
+    reason: str = ""
+    """After its end: ``Completed``, ``Error``, ``StartError``, or ``Unknown`` after a reboot."""
+    message: str = ""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it runs, or has failed to."""
+    exited: asyncio.Event = field(default_factory=asyncio.Event)
+    process: Process | None = None
+    jobs: set["_Job"] = field(default_factory=set)
+    """Commands of probes and hooks that run in it."""
+    is_doomed: bool = False
+    """Whether its end has begun: nothing is to be started in it any more."""
+    is_lost: bool = False
+    """Whether the node has rebooted over it."""
+
+    def kill(self) -> None:
+        """Kills its process group, and what runs in it beside."""
+        self.is_doomed = True
+        for job in self.jobs:
+            job.kill()
+        if self.process is not None:
+            self.process.kill()
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A command in a container."""
+
+    process: Process | None = None
+    is_doomed: bool = False
+
+    def kill(self) -> None:
+        self.is_doomed = True
+        if self.process is not None:
+            self.process.kill()
+
+
+class ProcessRuntime:
+    """The containers of one node. An async context manager: on leaving it, all of them are killed.
+
+    Args:
+        root: the folder that is the node's root file system.
+        now: for the times of containers and of their log lines.
+    """
+
+    def __init__(self, root: Path, *, now: WallClock = utc_now) -> None:
+        self.root = root
+        self.boot_id = str(uuid.uuid4())
+        """Another one after each reboot, as /proc/sys/kernel/random/boot_id."""
+        self._now = now
+        self._containers: dict[UID, list[Container]] = {}
+        # By pod, in the order in which they were made.
+        self._sandboxes: dict[UID, Sandbox] = {}
+        self._listeners: list[Listener] = []
+        self._stack = AsyncExitStack()
+        self._group: asyncio.TaskGroup | None = None
+        # The parent of what is done for each container; None when the runtime does not run.
+
+    async def __aenter__(self) -> Self:
+        """Makes the node's folders."""
+        await asyncio.to_thread(self._pod_logs.mkdir, parents=True, exist_ok=True)
+        self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Kills all containers and waits for their end."""
+        self._kill_all()
+        self._group = None
+        await self._stack.aclose()
+
+    # --- What there is -------------------------------------------------------------------------------------------
+
+    def pods(self) -> Sequence[PodReference]:
+        """The pods that have a sandbox or a container here."""
+        found = {uid: sandbox.pod for uid, sandbox in self._sandboxes.items()}
+        for uid, containers in self._containers.items():
+            found.setdefault(uid, containers[-1].config.pod)
+        return [found[uid] for uid in sorted(found)]
+
+    def sandbox(self, uid: UID) -> Sandbox | None:
+        """The sandbox of a pod."""
+        return self._sandboxes.get(uid)
+
+    def containers(self, uid: UID) -> Sequence[Container]:
+        """The containers of a pod, the ended ones too, in the order in which they were made."""
+        return tuple(self._containers.get(uid, ()))
+
+    def find(self, container_id: str) -> Container | None:
+        """The container of that ID."""
+        return next((each for every in self._containers.values() for each in every if each.id == container_id), None)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """From now on ``listener`` is told of each start and end. Returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # --- What can be done ----------------------------------------------------------------------------------------
+
+    def create_sandbox(self, pod: PodReference) -> Sandbox:
+        """Sets a pod up, or gives what there is."""
+        return self._sandboxes.setdefault(pod.uid, Sandbox(pod, self._now()))
+
+    async def start(self, config: ContainerConfig) -> Container:
+        """Makes a container and starts it. One that cannot be started has ended, with reason ``StartError``.
+
+        Raises:
+            RuntimeError: the runtime is shut down.
+        """
+        group = self._running_group()
+        container = Container(secrets.token_hex(32), config, self._log_of(config), self._now())
+        mine = self._containers.setdefault(config.pod.uid, [])
+        namesakes = [each for each in mine if each.config.name == config.name]
+        mine.append(container)
+        group.create_task(self._run(container), name=f"container {config.pod.name}/{config.name}")
+        for old in namesakes[: 1 - _KEPT]:
+            await self._remove(old)
+        await container.settled.wait()
+        return container
+
+    async def stop(self, container: Container, grace_seconds: float) -> None:
+        """SIGTERM to the container's program, and SIGKILL to all of its group after the grace period.
+
+        Returns once it has ended. Cancelled, it leaves the container to itself.
+        """
+        if grace_seconds > 0 and container.process is not None:
+            container.process.signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(grace_seconds):
+                    await container.exited.wait()
+            except TimeoutError:
+                log.debug("Container did not end within its grace period", container=container.config.name)
+        container.kill()
+        await container.exited.wait()
+
+    async def exec(self, container: Container, argv: Sequence[str], timeout_seconds: float) -> ExecResult:
+        """Runs a command as the container's: same environment, same folder. It dies with the container.
+
+        A command that cannot be started has exit code 126 or 127, as in a shell; so has one in a container that does
+        not run (126).
+
+        Raises:
+            TimeoutError: it took too long, and was killed.
+        """
+        job = _Job()
+        if container.state != "running" or container.is_doomed:
+            return ExecResult(126, "the container is not running")
+        container.jobs.add(job)
+        task = self._running_group().create_task(self._exec(container, job, argv), name="container exec")
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await asyncio.shield(task)
+        finally:
+            job.kill()
+            container.jobs.discard(job)
+
+    async def remove_pod(self, uid: UID) -> None:
+        """Forgets a pod: kills what still runs of it, and removes its logs. Nothing happens when it is not there."""
+        for container in self._containers.get(uid, ()):
+            container.kill()
+            await container.exited.wait()
+        sandbox, containers = self._sandboxes.pop(uid, None), self._containers.pop(uid, [])
+        if sandbox is not None or containers:
+            pod = sandbox.pod if sandbox is not None else containers[-1].config.pod
+            await asyncio.to_thread(shutil.rmtree, self._folder_of_logs(pod), ignore_errors=True)
+
+    async def reboot(self) -> None:
+        """The node loses power and comes back: nothing runs any more, and ``/var/run`` is empty."""
+        for containers in self._containers.values():
+            for container in containers:
+                container.is_lost = container.is_lost or container.state != "exited"
+        self._kill_all()
+        for containers in list(self._containers.values()):
+            for container in list(containers):
+                await container.exited.wait()
+        self._sandboxes.clear()
+        await asyncio.to_thread(_empty, self.root / "var/run")
+        self.boot_id = str(uuid.uuid4())
+        for uid in list(self._containers):
+            self._tell(uid)
+
+    # --- One container -------------------------------------------------------------------------------------------
+
+    async def _run(self, container: Container) -> None:
+        """Starts a container and stays with it until its end. Raises nothing."""
+        config = container.config
+        try:
+            await asyncio.to_thread(config.folder.mkdir, parents=True, exist_ok=True)
+            process = await Process.start(config.argv, env=config.env, folder=config.folder)
+        except (OSError, ValueError) as error:
+            container.reason, container.message, container.exit_code = "StartError", _why(config, error), 128
+            container.started_at = self._now()
+        else:
+            container.process, container.state, container.started_at = process, "running", self._now()
+            if container.is_doomed:
+                process.kill()
+            container.settled.set()
+            self._tell(config.pod.uid)
+            await self._accompany(container, process)
+        await self._close_log(container)
+        container.state, container.finished_at, container.process = "exited", self._now(), None
+        if container.is_lost:
+            container.reason, container.exit_code, container.signal = "Unknown", 255, 0
+        container.exited.set()
+        container.settled.set()
+        self._tell(config.pod.uid)
+
+    async def _accompany(self, container: Container, process: Process) -> None:
+        async with asyncio.TaskGroup() as group:
+            pump = group.create_task(self._pump(container, process), name="container log")
+            code = await process.wait()
+            container.kill()
+            await asyncio.wait([pump], timeout=_DRAIN_SECONDS)
+            process.close()
+        container.exit_code, container.signal = (code, 0) if code >= 0 else (128 - code, -code)
+        container.reason = "Completed" if code == 0 else "Error"
+
+    async def _pump(self, container: Container, process: Process) -> None:
+        """Takes over what the container writes. A log that cannot be written is dropped, not the container."""
+        is_failing = False
+        while data := await process.output.read(_READ_BYTES):
+            try:
+                await container.log.append(data)
+            except OSError as error:
+                if not is_failing:
+                    log.warning("Log of a container not written", path=str(container.log.path), error=str(error))
+                is_failing = True
+
+    async def _close_log(self, container: Container) -> None:
+        try:
+            await container.log.close()
+        except OSError as error:
+            log.warning("Log of a container not written", path=str(container.log.path), error=str(error))
+
+    async def _exec(self, container: Container, job: _Job, argv: Sequence[str]) -> ExecResult:
+        config = container.config
+        try:
+            process = await Process.start(argv, env=config.env, folder=config.folder)
+        except (OSError, ValueError) as error:
+            code = 127 if isinstance(error, FileNotFoundError) else 126
+            return ExecResult(code, f"{argv[0] if argv else 'no command'}: {getattr(error, 'strerror', None) or error}")
+        job.process = process
+        if job.is_doomed or container.is_doomed:
+            process.kill()
+        output = bytearray()
+
+        async def collect() -> None:
+            while data := await process.output.read(_READ_BYTES):
+                output.extend(data[: _MAX_EXEC_OUTPUT_BYTES - len(output)])
+
+        async with asyncio.TaskGroup() as group:
+            reader = group.create_task(collect(), name="container exec output")
+            code = await process.wait()
+            await asyncio.wait([reader], timeout=_DRAIN_SECONDS)
+            process.close()
+        return ExecResult(code if code >= 0 else 128 - code, output.decode(errors="replace"))
+
+    # --- Inside --------------------------------------------------------------------------------------------------
+
+    def _running_group(self) -> asyncio.TaskGroup:
+        if self._group is None:
+            raise RuntimeError("the container runtime is shut down")
+        return self._group
+
+    def _kill_all(self) -> None:
+        for containers in self._containers.values():
+            for container in containers:
+                container.kill()
+
+    def _tell(self, uid: UID) -> None:
+        for listener in list(self._listeners):
+            listener(uid)
+
+    async def _remove(self, container: Container) -> None:
+        await container.exited.wait()
+        self._containers[container.config.pod.uid].remove(container)
+        for path in (container.log.path, container.log.path.with_name(f"{container.log.path.name}.1")):
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    @property
+    def _pod_logs(self) -> Path:
+        return self.root / "var/log/pods"
+
+    def _folder_of_logs(self, pod: PodReference) -> Path:
+        return self._pod_logs / f"{pod.namespace}_{pod.name}_{pod.uid}"
+
+    def _log_of(self, config: ContainerConfig) -> ContainerLog:
+        path = self._folder_of_logs(config.pod) / config.name / f"{config.attempt}.log"
+        return ContainerLog(path, now=self._now)
+
+
+def _why(config: ContainerConfig, error: OSError | ValueError) -> str:
+    """Why a container did not start, for a person who has a shell and a manifest."""
+    program = config.argv[0] if config.argv else ""
+    if isinstance(error, FileNotFoundError) and "/" not in program:
+        path = config.env.get("PATH", "")
+        return f'"{program}" is not a program of this machine: it is in none of the folders of PATH ({path})'
+    if isinstance(error, OSError):
+        return f'"{program}" cannot be run on this machine: {error.strerror}'
+    return f'"{program}" cannot be run: {error}'
+
+
+def _empty(folder: Path) -> None:
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink(missing_ok=True)
