@@ -9,10 +9,9 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from fake_dra_driver.api.meta import NamespacedName, ResourceKind
-from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import (
     ApiError,
     DeadlineError,
@@ -23,7 +22,7 @@ from fake_dra_driver.runtime.errors import (
 from fake_dra_driver.runtime.patch import JSON_PATCH
 from fake_dra_driver.runtime.transport import Request, StreamResponse, Transport
 
-__all__ = ["Call", "RequestMetrics", "RestClient", "TokenBucket"]
+__all__ = ["Call", "RequestMetrics", "RestClient", "TokenBucket", "TokenSource"]
 
 RequestMetrics = Callable[[str, str, str, float], None]
 """Called for each HTTP request with method, host, status code (``<error>`` when there was no answer, as client-go says)
@@ -74,13 +73,25 @@ class TokenBucket:
             await asyncio.sleep(delay)
 
 
+class TokenSource(Protocol):
+    """Where the bearer token of a request comes from; ``Credentials`` is one."""
+
+    async def token(self) -> str | None:
+        """The token to send; None: none."""
+        ...
+
+    async def renew(self, rejected: str | None) -> bool:
+        """To be called after a 401 to a request with that token; whether there is something new to try with."""
+        ...
+
+
 class RestClient:
     """Sends calls through a transport. Safe for concurrent use within one event loop."""
 
     def __init__(
         self,
         transport: Transport,
-        credentials: Credentials,
+        credentials: TokenSource,
         *,
         user_agent: str,
         limiter: TokenBucket,

@@ -1,64 +1,115 @@
 """Answers: objects, lists and watch events as bytes, errors as Status.
 
-Follows k8s.io/apiserver/pkg/endpoints/handlers/responsewriters.
+Follows k8s.io/apiserver/pkg/endpoints/handlers/responsewriters. Objects keep the bytes that the store has of them.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-from aiohttp import web
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.message import JSON, Answer, Request
 from fake_dra_driver.cluster.apiserver.negotiation import Accept
-from fake_dra_driver.cluster.apiserver.reading import WatchLine, whole
+from fake_dra_driver.cluster.apiserver.reading import Page, WatchLine, whole
 from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.store import Object, Record, encode
 from fake_dra_driver.cluster.apiserver.table import partial_metadata, table
 
-__all__ = ["deleted_status", "error_response", "json_response", "line_encoder", "list_bytes", "page_not_found"]
+__all__ = ["View", "deleted_status", "error_answer", "error_event", "json_answer", "page_not_found", "text_answer"]
 
 
-def json_response(body: Object | bytes, status: int = 200, content_type: str = "application/json") -> web.Response:
-    """An answer in JSON."""
-    raw = body if isinstance(body, bytes) else encode(body)
-    return web.Response(body=raw, status=status, headers={"Content-Type": content_type})
+@dataclass(frozen=True, slots=True)
+class View:
+    """How one request wants to see the objects of a resource."""
 
+    resource: Resource
+    form: str
+    """See ``Accept.form``."""
+    include: str
+    """What a row of a Table carries of its object: None, Metadata or Object."""
+    now: datetime
+    """What ages in Tables are counted from."""
 
-def error_response(error: StatusError) -> web.Response:
-    """The answer for a refused request."""
-    response = json_response(error.to_object(), error.code)
-    retry = (error.details or {}).get("retryAfterSeconds")
-    if retry:
-        response.headers["Retry-After"] = str(retry)
-    return response
+    @classmethod
+    def of(cls, request: Request, resource: Resource, now: datetime) -> "View":
+        """The view that a request asks for. Raises StatusError (406)."""
+        form = Accept.parse(request.header("accept")).form
+        return cls(resource, form, request.query.get("includeObject", "Metadata"), now)
 
+    def object(self, record: Record, status: int = 200, warnings: Sequence[str] = ()) -> Answer:
+        """One object."""
+        escaped = (each.replace("\\", "\\\\").replace('"', '\\"') for each in warnings)
+        headers = tuple(("Warning", f'299 - "{each}"') for each in escaped)
+        return Answer(status, self._body(record, [record.value], headers=True), headers=headers)
 
-def line_encoder(resource: Resource, accept: Accept, include: str) -> Callable[[WatchLine], bytes]:
-    """The function that makes the bytes of a watch event. A stream of Tables has the columns in its first one only."""
-    first = True
+    def list(self, page: Page) -> Answer:
+        """A list. Items of built-in kinds come without kind and apiVersion, as in Go."""
+        if self.form == "Table":
+            return json_answer(self._table([each.value for each in page.records], page.metadata))
+        if self.form:
+            items = [partial_metadata(each.value) for each in page.records]
+            kind = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
+            return json_answer({**kind, "metadata": page.metadata, "items": items})
+        return json_answer(self.list_bytes(page))
 
-    def encoded(line: WatchLine) -> bytes:
-        nonlocal first
-        kind, record = line
-        if accept.form == "Table":
-            metadata = {"resourceVersion": record.value["metadata"].get("resourceVersion", "")}
+    def list_bytes(self, page: Page) -> bytes:
+        """A list, joined from the stored bytes."""
+        resource = self.resource
+        joined = b",".join(whole(resource, each) if resource.custom else each.body for each in page.records)
+        head = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
+        return head + encode(page.metadata) + b',"items":[' + joined + b"]}\n"
+
+    def event_encoder(self) -> Callable[[WatchLine], bytes]:
+        """Makes the bytes of a watch's events. Of a stream of Tables only the first one has the columns."""
+        is_first = True
+
+        def encoded(line: WatchLine) -> bytes:
+            nonlocal is_first
+            kind, record = line
             rows = [record.value] if kind != "BOOKMARK" else []
-            body = encode(table(resource, rows, metadata, include, headers=first))
-            first = False
-        elif accept.form:
-            body = encode(partial_metadata(record.value))
-        else:
-            body = whole(resource, record)
-        return b'{"type":"' + kind.encode() + b'","object":' + body + b"}\n"
+            body = self._body(record, rows, headers=is_first)
+            is_first = False
+            return b'{"type":"' + kind.encode() + b'","object":' + body + b"}\n"
 
-    return encoded
+        return encoded
+
+    def _body(self, record: Record, rows: Sequence[Object], *, headers: bool) -> bytes:
+        if self.form == "Table":
+            metadata = {"resourceVersion": record.value["metadata"].get("resourceVersion", "")}
+            return encode(self._table(rows, metadata, headers=headers))
+        if self.form:
+            return encode(partial_metadata(record.value))
+        return whole(self.resource, record)
+
+    def _table(self, rows: Sequence[Object], metadata: Object, *, headers: bool = True) -> Object:
+        return table(self.resource, rows, metadata, self.include, self.now, headers=headers)
 
 
-def list_bytes(resource: Resource, records: list[Record], metadata: Mapping[str, Any]) -> bytes:
-    """A list, joined from the stored bytes. Items of built-in kinds come without kind and apiVersion, as in Go."""
-    items = b",".join(whole(resource, each) if resource.custom else each.body for each in records)
-    head = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
-    return head + encode(metadata) + b',"items":[' + items + b"]}\n"
+def json_answer(body: Object | bytes, status: int = 200, content_type: str = JSON) -> Answer:
+    """An answer in JSON."""
+    return Answer(status, body if isinstance(body, bytes) else encode(body), content_type)
+
+
+def text_answer(text: str, status: int = 200) -> Answer:
+    """An answer for people."""
+    return Answer(status, text.encode(), "text/plain; charset=utf-8")
+
+
+def page_not_found() -> Answer:
+    """The answer for a path that is nothing at all."""
+    return text_answer("404 page not found\n", 404)
+
+
+def error_answer(error: StatusError) -> Answer:
+    """The answer to a refused request."""
+    retry = (error.details or {}).get("retryAfterSeconds")
+    headers = (("Retry-After", str(retry)),) if retry else ()
+    return Answer(error.code, encode(error.to_object()), headers=headers)
+
+
+def error_event(error: StatusError) -> bytes:
+    """What a watch says as its last word."""
+    return b'{"type":"ERROR","object":' + encode(error.to_object()) + b"}\n"
 
 
 def deleted_status(resource: Resource, record: Record) -> Object:
@@ -67,8 +118,3 @@ def deleted_status(resource: Resource, record: Record) -> Object:
     if resource.group:
         details["group"] = resource.group
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
-
-
-def page_not_found() -> web.Response:
-    """The answer for a path that is nothing at all."""
-    return web.Response(status=404, text="404 page not found\n")

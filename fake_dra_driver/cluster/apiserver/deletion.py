@@ -6,14 +6,13 @@ collector, ``kubernetes`` in a namespace's spec to a namespace controller.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 from fake_dra_driver.cluster.apiserver.crd import CLEANUP_FINALIZER
 from fake_dra_driver.cluster.apiserver.errors import StatusError, conflict, not_found
 from fake_dra_driver.cluster.apiserver.options import DeleteOptions
 from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
-from fake_dra_driver.cluster.apiserver.writing import now_text
 
 __all__ = ["Deletion"]
 
@@ -24,8 +23,9 @@ _BY_POLICY = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 class Deletion:
     """Deletions on one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, stamps: Stamps) -> None:
         self._store = store
+        self._stamps = stamps
         self.on_crd_gone: Callable[[Object], None] = lambda _: None
         """Called with each CRD whose last object is gone, before the CRD goes."""
 
@@ -73,7 +73,7 @@ class Deletion:
             obj = each.copy()
             if obj["metadata"].get("finalizers"):
                 if not obj["metadata"].get("deletionTimestamp"):
-                    _stamp(obj, 0)
+                    self._stamp(obj, 0)
                     collection.put(each.key, obj)
             else:
                 collection.remove(each.key, obj)
@@ -124,9 +124,9 @@ class Deletion:
         if metadata.get("deletionTimestamp"):
             if grace < (metadata.get("deletionGracePeriodSeconds") or 0):
                 metadata["deletionGracePeriodSeconds"] = grace
-                metadata["deletionTimestamp"] = _after(grace)
+                metadata["deletionTimestamp"] = self._stamps.now_text(after_seconds=grace)
             return
-        _stamp(obj, grace)
+        self._stamp(obj, grace)
 
     def _delete_namespace(self, collection: Collection, record: Record, options: DeleteOptions) -> tuple[Record, bool]:
         obj = record.copy()
@@ -139,7 +139,7 @@ class Deletion:
                 {"name": name, "kind": "namespaces"},
             )
         if not obj["metadata"].get("deletionTimestamp"):
-            obj["metadata"]["deletionTimestamp"] = now_text()
+            obj["metadata"]["deletionTimestamp"] = self._stamps.now_text()
             obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}
             if not options.dry_run:
                 record = collection.put(record.key, obj)
@@ -148,14 +148,9 @@ class Deletion:
             return record, False
         return collection.remove(record.key, obj), True
 
-
-def _stamp(obj: Object, grace_seconds: int) -> None:
-    metadata = obj["metadata"]
-    metadata["deletionTimestamp"] = _after(grace_seconds)
-    metadata["deletionGracePeriodSeconds"] = grace_seconds
-    if metadata.get("generation"):
-        metadata["generation"] += 1
-
-
-def _after(seconds: int) -> str:
-    return (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    def _stamp(self, obj: Object, grace_seconds: int) -> None:
+        metadata = obj["metadata"]
+        metadata["deletionTimestamp"] = self._stamps.now_text(after_seconds=grace_seconds)
+        metadata["deletionGracePeriodSeconds"] = grace_seconds
+        if metadata.get("generation"):
+            metadata["generation"] += 1

@@ -27,6 +27,7 @@ __all__ = [
     "not_found",
     "not_served",
     "required",
+    "too_large",
     "too_long",
     "unauthorized",
     "unsupported_media_type",
@@ -176,6 +177,11 @@ def already_exists(group: str, resource: str, name: str) -> StatusError:
 def expired(message: str) -> StatusError:
     """410: the history that was asked for is compacted away."""
     return StatusError(410, "Expired", message)
+
+
+def too_large(limit: int) -> StatusError:
+    """413: the body is longer than ``limit`` bytes."""
+    return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 
 
 def unsupported_media_type(types: Sequence[str]) -> StatusError:

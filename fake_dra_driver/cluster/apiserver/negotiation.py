@@ -1,6 +1,6 @@
 """Bodies and Accept headers: JSON, YAML, the little protobuf that kubectl insists on, Tables and metadata.
 
-Follows k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Answers are JSON: protobuf is read, not written.
+Follows k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Protobuf is read, not written.
 """
 
 import json
@@ -10,9 +10,12 @@ from typing import Any
 import yaml
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, not_acceptable, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.apiserver.patch import APPLY_PATCH, PATCH_TYPES
 from fake_dra_driver.cluster.apiserver.protobuf import decode_protobuf
+from fake_dra_driver.cluster.apiserver.store import Object
 
-__all__ = ["Accept", "decode_body", "parse_json"]
+__all__ = ["Accept", "body_of", "decode_body", "optional_body_of", "patch_of"]
 
 _BODIES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 _SPOKEN = (
@@ -39,7 +42,7 @@ class Accept:
 
     form: str = ""
     """Empty, Table, PartialObjectMetadata or PartialObjectMetadataList."""
-    yaml: bool = False
+    is_yaml: bool = False
 
     @classmethod
     def parse(cls, header: str) -> "Accept":
@@ -56,7 +59,7 @@ class Accept:
         raise not_acceptable(_SPOKEN)
 
 
-def parse_json(raw: bytes, kind: str) -> Any:
+def _parse_json(raw: bytes, kind: str) -> Any:
     """Reads JSON, or says as Go does what is wrong with it. Raises StatusError (400)."""
     try:
         return json.loads(raw)
@@ -89,7 +92,7 @@ def decode_body(raw: bytes, content_type: str, kind: str, types_checked: bool = 
         except yaml.YAMLError as error:
             raise bad_request(f"error decoding YAML: {error}") from error
     elif media in ("application/json", "", "*/*", "application/octet-stream"):
-        decoded = parse_json(raw, kind)
+        decoded = _parse_json(raw, kind)
     else:
         raise unsupported_media_type(_BODIES)
     if not isinstance(decoded, dict) and types_checked:
@@ -97,3 +100,28 @@ def decode_body(raw: bytes, content_type: str, kind: str, types_checked: bool = 
             400, "BadRequest", f"the object provided is unrecognized (must be of type {kind}): not an object"
         )
     return decoded
+
+
+def body_of(request: Request, kind: str) -> Object:
+    """The object in a request, which is to be of that kind. Raises StatusError (400, 415)."""
+    body: Object = decode_body(request.body, request.header("content-type"), kind)
+    return body
+
+
+def optional_body_of(request: Request, kind: str) -> Object:
+    """As ``body_of``; an empty object when there is no body."""
+    return body_of(request, kind) if request.body else {}
+
+
+def patch_of(request: Request) -> tuple[str, Any]:
+    """Type and content of a patch. Raises StatusError (400, 415)."""
+    media = request.header("content-type").partition(";")[0].strip()
+    if media not in PATCH_TYPES:
+        raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
+    if media == APPLY_PATCH:
+        return media, decode_body(request.body, media, "", types_checked=False)
+    try:
+        return media, decode_body(request.body, "application/json", "", types_checked=False)
+    except StatusError as error:
+        problem = error.message.partition("json parse error: ")[2].rpartition(" (")[0]
+        raise bad_request(f"error decoding patch: {problem}") from error

@@ -15,7 +15,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     unsupported_value,
 )
 
-__all__ = ["DeleteOptions", "ListOptions", "WriteOptions", "parse_version"]
+__all__ = ["DeleteOptions", "ListOptions", "WriteOptions", "is_set", "parse_version"]
 
 _META = "meta.k8s.io"
 _POLICIES = ("Foreground", "Background", "Orphan")
@@ -115,7 +115,7 @@ class ListOptions:
     def parse(cls, query: Mapping[str, str]) -> "ListOptions":
         """Reads and checks the parameters. Raises StatusError."""
         options = cls(
-            watch=_flag(query.get("watch")),
+            watch=is_set(query.get("watch")),
             label_selector=query.get("labelSelector", ""),
             field_selector=query.get("fieldSelector", ""),
             limit=_integer(query.get("limit", "") or 0),
@@ -123,7 +123,7 @@ class ListOptions:
             resource_version=query.get("resourceVersion", ""),
             match=query.get("resourceVersionMatch", ""),
             timeout_seconds=_integer(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
-            bookmarks=_flag(query.get("allowWatchBookmarks")),
+            bookmarks=is_set(query.get("allowWatchBookmarks")),
         )
         problems = list(_list_problems(options, "sendInitialEvents" in query))
         if problems:
@@ -158,7 +158,8 @@ def _list_problems(options: ListOptions, send_initial_events: bool) -> list[Prob
     return problems
 
 
-def _flag(text: str | None) -> bool:
+def is_set(text: str | None) -> bool:
+    """Whether a parameter that is a flag is set."""
     return (text or "").lower() in ("true", "1")
 
 

@@ -15,8 +15,22 @@ from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
 from fake_dra_driver.cluster.apiserver.store import Object
 from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
-__all__ = ["json_patch", "merge_patch", "strategic_merge_patch"]
+__all__ = [
+    "APPLY_PATCH",
+    "JSON_PATCH",
+    "MERGE_PATCH",
+    "PATCH_TYPES",
+    "STRATEGIC_PATCH",
+    "json_patch",
+    "merge_patch",
+    "strategic_merge_patch",
+]
 
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 MAX_JSON_PATCH_OPERATIONS = 10_000
 """maxJSONPatchOperations."""
 _DIRECTIVE = "$patch"

@@ -19,17 +19,20 @@ from fake_dra_driver.cluster.apiserver.errors import (
 )
 from fake_dra_driver.cluster.apiserver.managedfields import apply_configuration
 from fake_dra_driver.cluster.apiserver.options import WriteOptions
-from fake_dra_driver.cluster.apiserver.patch import json_patch, merge_patch, strategic_merge_patch
+from fake_dra_driver.cluster.apiserver.patch import (
+    APPLY_PATCH,
+    JSON_PATCH,
+    MERGE_PATCH,
+    STRATEGIC_PATCH,
+    json_patch,
+    merge_patch,
+    strategic_merge_patch,
+)
 from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.store import Key, Object, Record, Store
 from fake_dra_driver.cluster.apiserver.writing import Writing
 
-__all__ = ["APPLY_PATCH", "JSON_PATCH", "MERGE_PATCH", "STRATEGIC_PATCH", "Patching"]
-
-JSON_PATCH = "application/json-patch+json"
-MERGE_PATCH = "application/merge-patch+json"
-STRATEGIC_PATCH = "application/strategic-merge-patch+json"
-APPLY_PATCH = "application/apply-patch+yaml"
+__all__ = ["Patching"]
 
 
 class Patching:

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import binascii
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,19 @@ from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, e
 from fake_dra_driver.cluster.apiserver.options import ListOptions, parse_version
 from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.selectors import FieldSelector, LabelSelector
-from fake_dra_driver.cluster.apiserver.store import Event, Key, Record, Store, encode
+from fake_dra_driver.cluster.apiserver.store import Collection, Event, Key, Record, Store, encode
 
 __all__ = ["Page", "Reading", "Selection", "WatchLine", "whole"]
 
 BOOKMARK_SECONDS = 60.0
 """Between two bookmarks of a watch that asks for them (bookmarkFrequency of the watch cache)."""
+_BOOKMARK_BEFORE_END_SECONDS = 2.0
+"""The last bookmark comes this long before a watch ends (nextBookmarkTime of the watch cache)."""
+_DEFAULT_WATCH_SECONDS = 1800.0
+"""A watch that names no time ends after this (MinRequestTimeout); a real server takes up to twice as long."""
+_BATCH = 100
+"""Events that are sent at once."""
 _GENERIC_FIELDS = ("metadata.name", "metadata.namespace")
-_TOO_OLD = "too old resource version: {asked} ({oldest})"
 _EXPIRED_LIST = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
     "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
@@ -95,6 +100,7 @@ class Reading:
     def __init__(self, store: Store, is_served: Callable[[Resource], bool]) -> None:
         self._store = store
         self._is_served = is_served
+        self._epoch = _Epoch()
 
     def get(self, resource: Resource, key: Key) -> Record:
         """One object. Raises StatusError (404)."""
@@ -139,47 +145,101 @@ class Reading:
 
     def _gone(self, options: ListOptions, after: Key | None, current: int, revision: int) -> StatusError:
         if not options.continue_token:
-            return expired(_TOO_OLD.format(asked=revision, oldest=current))
+            return _too_old(revision, current)
         error = expired(_EXPIRED_LIST)
         error.list_metadata = {"continue": _write_token(-1, after or Key("", ""))}
         return error
 
-    async def watch(
+    def watch(
         self, resource: Resource, selection: Selection, options: ListOptions
-    ) -> AsyncGenerator[WatchLine, None]:
-        """Changes after a resourceVersion, or (none, or 0) what is there and then the changes.
+    ) -> AsyncGenerator[list[WatchLine], None]:
+        """Changes after a resourceVersion, or (none, or 0) what is there and then the changes, as many at once as are.
 
-        Ends when the resource is served no more. Raises StatusError (410), at once or, as the last thing that it does,
-        when the log has gone on without this watch.
+        Ends at the time limit, when the resource is served no more, and with ``end_watches``.
+
+        Raises:
+            StatusError: at once.
+
+        The generator raises:
+            StatusError: 410: the version is too old, or the log has gone on without this watch. A real server, too,
+                accepts such a watch, and tells it as an event.
+            ConnectionResetError: ``drop_watches`` was called.
         """
         collection = self._store.collection(resource.storage_key)
+        current = self._store.revisions.current
         position = parse_version(options.resource_version)
-        if position > self._store.revisions.current:
-            raise _too_large(position, self._store.revisions.current)
-        if position and collection.is_compacted(position):
-            raise expired(_TOO_OLD.format(asked=position, oldest=self._store.revisions.current))
+        if position > current:
+            raise _too_large(position, current)
+        initial: list[WatchLine] = []
         if not position:
-            position = self._store.revisions.current
-            for record in list(collection.records(selection.namespace)):
-                if selection.matches(record):
-                    yield "ADDED", record
-        loop = asyncio.get_running_loop()
-        next_bookmark = loop.time() + BOOKMARK_SECONDS
-        while self._is_served(resource):
-            if collection.is_compacted(position):
-                raise expired(_TOO_OLD.format(asked=position, oldest=self._store.revisions.current))
-            for event in collection.events_after(position):
-                position = event.revision
-                line = _line(event, selection)
-                if line is not None:
-                    yield line
+            position = current
+            found = collection.records(selection.namespace)
+            initial = [("ADDED", record) for record in found if selection.matches(record)]
+        seconds = options.timeout_seconds or _DEFAULT_WATCH_SECONDS
+        return self._follow(_Watch(resource, collection, selection, seconds, options.bookmarks), position, initial)
+
+    async def _follow(
+        self, watch: "_Watch", position: int, initial: list[WatchLine]
+    ) -> AsyncGenerator[list[WatchLine], None]:
+        loop, epoch, collection = asyncio.get_running_loop(), self._epoch, watch.collection
+        ends_at = loop.time() + watch.seconds
+        bookmark_at = _bookmark_time(loop.time(), ends_at)
+        for batch in _batches(initial):
+            yield batch
+        while not epoch.is_over and self._is_served(watch.resource):
+            if not collection.can_watch_from(position):
+                raise _too_old(position, self._store.revisions.current)
+            events = collection.events_after(position)
+            position = events[-1].revision if events else position
+            for batch in _batches([line for event in events if (line := _line(event, watch.selection)) is not None]):
+                yield batch
             try:
-                async with asyncio.timeout_at(next_bookmark if options.bookmarks else None):
+                async with asyncio.timeout_at(min(bookmark_at, ends_at) if watch.bookmarks else ends_at):
                     await collection.wait(position)
             except TimeoutError:
-                next_bookmark = loop.time() + BOOKMARK_SECONDS
-                position = max(position, self._store.revisions.current)
-                yield "BOOKMARK", _bookmark(position)
+                if loop.time() >= ends_at:
+                    return
+                bookmark_at = _bookmark_time(loop.time(), ends_at)
+                if not collection.is_held:
+                    position = max(position, self._store.revisions.current)
+                    yield [("BOOKMARK", _bookmark(position))]
+        if epoch.is_cut:
+            raise ConnectionResetError("the watch was dropped")
+
+    def end_watches(self, *, cut: bool) -> None:
+        """Ends all watches that there are; ``cut``: in the middle, as when the connection breaks."""
+        ending, self._epoch = self._epoch, _Epoch()
+        ending.is_over, ending.is_cut = True, cut
+        self._store.wake()
+
+
+@dataclass(slots=True)
+class _Epoch:
+    """The watches that began between two calls of ``end_watches``."""
+
+    is_over: bool = False
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    resource: Resource
+    collection: Collection
+    selection: Selection
+    seconds: float
+    bookmarks: bool
+
+
+def _batches(lines: list[WatchLine]) -> Iterator[list[WatchLine]]:
+    """Parts small enough that whoever sends them lets others have their turn."""
+    for start in range(0, len(lines), _BATCH):
+        yield lines[start : start + _BATCH]
+
+
+def _bookmark_time(now: float, ends_at: float) -> float:
+    """When to send the next bookmark: in a minute, or right before the watch ends, so that it can go on from there."""
+    before_end = ends_at - _BOOKMARK_BEFORE_END_SECONDS
+    return min(now + BOOKMARK_SECONDS, before_end) if before_end > now else now + BOOKMARK_SECONDS
 
 
 def _line(event: Event, selection: Selection) -> WatchLine | None:
@@ -201,6 +261,10 @@ def _line(event: Event, selection: Selection) -> WatchLine | None:
 def _bookmark(revision: int) -> Record:
     metadata = {"resourceVersion": str(revision), "creationTimestamp": None}
     return Record(Key("", ""), revision, encode({"metadata": metadata}))
+
+
+def _too_old(asked: int, current: int) -> StatusError:
+    return expired(f"too old resource version: {asked} ({current})")
 
 
 def _too_large(asked: int, current: int) -> StatusError:

@@ -148,6 +148,10 @@ class Registry:
         """The resource at that place."""
         return self._resources.get((group, version, plural))
 
+    def has(self, resource: Resource) -> bool:
+        """Whether this resource, perhaps with another schema by now, is still served."""
+        return (resource.group, resource.version, resource.plural) in self._resources
+
     def __iter__(self) -> Iterator[Resource]:
         return iter(self._resources.values())
 

@@ -97,11 +97,11 @@ class Collection:
     _log: deque[Event] = field(default_factory=deque)
     _compacted: int = 0
     # Events up to this revision are gone.
+    _watchable: int = 0
+    # Watches cannot begin before this revision, though lists can be made there.
+    is_held: bool = False
+    """Whether events are kept from watches for the time being."""
     _waiters: set[asyncio.Future[None]] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        """A collection knows of nothing before its own beginning, and nothing was there."""
-        self._compacted = 0
 
     def get(self, key: Key) -> Record | None:
         """The object as it is now."""
@@ -165,13 +165,19 @@ class Collection:
         self._log.clear()
         self._compacted = self.revisions.current
 
-    def is_compacted(self, revision: int) -> bool:
-        """Whether events right after ``revision`` may be gone."""
-        return revision < self._compacted
+    def restart(self) -> None:
+        """What a new process has: no watch from before it, while lists of then can still be made."""
+        self._watchable = self.revisions.current
+
+    def can_watch_from(self, revision: int) -> bool:
+        """Whether all events after ``revision`` are there."""
+        return revision >= max(self._compacted, self._watchable)
 
     def events_after(self, revision: int) -> list[Event]:
-        """What happened after ``revision``, which must not be compacted away."""
+        """What a watch is to see after ``revision``, from which it must be able to begin."""
         events: list[Event] = []
+        if self.is_held:
+            return events
         for event in reversed(self._log):
             if event.revision <= revision:
                 break
@@ -180,8 +186,8 @@ class Collection:
         return events
 
     async def wait(self, revision: int) -> None:
-        """Returns once something has happened after ``revision``, or the collection was compacted or woken."""
-        if self._log and self._log[-1].revision > revision:
+        """Returns once there are events after ``revision``, or the collection was compacted or woken."""
+        if not self.is_held and self._log and self._log[-1].revision > revision:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
@@ -209,19 +215,26 @@ class Store:
     def __init__(self, log_length: int = LOG_LENGTH) -> None:
         self.revisions = Revisions()
         self._log_length = log_length
+        self._compacted = 0
         self._collections: dict[tuple[str, str], Collection] = {}
 
     def collection(self, key: tuple[str, str]) -> Collection:
         """The collection of a resource; an empty one when nothing was written yet."""
         if key not in self._collections:
-            self._collections[key] = Collection(self.revisions, self._log_length)
+            self._collections[key] = Collection(self.revisions, self._log_length, _compacted=self._compacted)
         return self._collections[key]
 
     def compact(self) -> None:
         """Drops all history: lists and watches from any older version get 410 from now on."""
+        self._compacted = self.revisions.current
         for collection in self._collections.values():
             collection.compact()
             collection.wake()
+
+    def restart(self) -> None:
+        """Forgets what a restarted API server has forgotten: where watches from before could go on."""
+        for collection in self._collections.values():
+            collection.restart()
 
     def wake(self) -> None:
         """Lets everybody who waits for anything look again."""

@@ -4,22 +4,24 @@ Follows k8s.io/kubernetes/pkg/registry/core/{pod,serviceaccount} and apps/*/stor
 to the kubelet: ``LogSource`` is where one is plugged in.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, Protocol
 
+from fake_dra_driver.cluster.apiserver.answers import text_answer
 from fake_dra_driver.cluster.apiserver.deletion import Deletion
-from fake_dra_driver.cluster.apiserver.errors import bad_request, conflict, invalid, invalid_value, not_found
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, conflict, invalid, invalid_value
+from fake_dra_driver.cluster.apiserver.message import Answer, Stream
 from fake_dra_driver.cluster.apiserver.options import DeleteOptions, WriteOptions
-from fake_dra_driver.cluster.apiserver.patch import json_patch, merge_patch
-from fake_dra_driver.cluster.apiserver.patching import JSON_PATCH
+from fake_dra_driver.cluster.apiserver.patch import JSON_PATCH, json_patch, merge_patch
 from fake_dra_driver.cluster.apiserver.printers import label_selector_text
+from fake_dra_driver.cluster.apiserver.reading import Reading
 from fake_dra_driver.cluster.apiserver.resource import Resource, ScalePaths
-from fake_dra_driver.cluster.apiserver.store import Key, Object, Record, Store
+from fake_dra_driver.cluster.apiserver.stamps import Stamps
+from fake_dra_driver.cluster.apiserver.store import Key, Object, Record
 from fake_dra_driver.cluster.apiserver.tokens import Tokens, User
-from fake_dra_driver.cluster.apiserver.writing import Writing, now_text
+from fake_dra_driver.cluster.apiserver.writing import Writing
 
-__all__ = ["LogSource", "Subresources", "check_log_request"]
+__all__ = ["LogSource", "Subresources"]
 
 _MIN_TOKEN_SECONDS = 600
 _DEFAULT_TOKEN_SECONDS = 3600
@@ -29,7 +31,7 @@ _CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "statu
 class LogSource(Protocol):
     """What answers ``kubectl logs``: the kubelets."""
 
-    def stream(self, pod: Object, container: str, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+    def stream(self, pod: Object, container: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """The log of a container, as far as the query (follow, tailLines, previous...) asks. Raises StatusError."""
         ...
 
@@ -37,16 +39,22 @@ class LogSource(Protocol):
 class Subresources:
     """The verbs of subresources, on one store."""
 
-    def __init__(self, store: Store, writing: Writing, deletion: Deletion, tokens: Tokens) -> None:
-        self._store = store
+    def __init__(self, reading: Reading, writing: Writing, deletion: Deletion, tokens: Tokens, stamps: Stamps) -> None:
+        self._reading = reading
+        self._stamps = stamps
+        self.logs: LogSource | None = None
+        """Who answers requests for logs; None: nobody, they get 404."""
         self._writing = writing
         self._deletion = deletion
         self._tokens = tokens
 
     # --- scale ---
 
-    def get_scale(self, resource: Resource, record: Record) -> Object:
-        """The Scale of an object."""
+    def get_scale(self, resource: Resource, key: Key) -> Object:
+        """The Scale of an object. Raises StatusError."""
+        return self._scale(resource, self._reading.get(resource, key))
+
+    def _scale(self, resource: Resource, record: Record) -> Object:
         paths = resource.scale or ScalePaths("", "")
         obj, metadata = record.value, record.value["metadata"]
         names = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
@@ -82,14 +90,11 @@ class Subresources:
             node[last] = replicas
             return obj
 
-        return self.get_scale(resource, self._writing.change(resource, key, "scale", transform, options))
+        return self._scale(resource, self._writing.change(resource, key, "scale", transform, options))
 
     def patch_scale(self, resource: Resource, key: Key, content_type: str, patch: Any, options: WriteOptions) -> Object:
         """As ``write_scale``, by a JSON or a merge patch of the Scale."""
-        record = self._store.collection(resource.storage_key).get(key)
-        if record is None:
-            raise not_found(resource.group, resource.plural, key.name)
-        present = self.get_scale(resource, record)
+        present = self.get_scale(resource, key)
         patched = json_patch(present, patch) if content_type == JSON_PATCH else merge_patch(present, patch)
         return self.write_scale(resource, key, patched, options)
 
@@ -116,7 +121,7 @@ class Subresources:
                 "type": "PodScheduled",
                 "status": "True",
                 "lastProbeTime": None,
-                "lastTransitionTime": now_text(),
+                "lastTransitionTime": self._stamps.now_text(),
             }
             pod["status"]["conditions"] = [*conditions, scheduled]
             annotations = (binding.get("metadata") or {}).get("annotations")
@@ -135,13 +140,28 @@ class Subresources:
         self._deletion.delete(resource, key, DeleteOptions.parse({}, eviction.get("deleteOptions") or {}))
         return _CREATED
 
+    def log(self, resource: Resource, key: Key, query: Mapping[str, str]) -> Answer | Stream:
+        """The log of one of a pod's containers. Raises StatusError."""
+        pod = self._reading.get(resource, key).value
+        container = _check_log_request(pod, query.get("container", ""))
+        if not pod["spec"].get("nodeName"):
+            return text_answer("")
+        if self.logs is None:
+            raise StatusError(404, "NotFound", "no kubelet runs in this cluster: there are no logs", {})
+        return Stream(self.logs.stream(pod, container, query), "text/plain")
+
+    def no_upgrade(self, resource: Resource, key: Key) -> StatusError:
+        """Why exec, attach or port-forward is refused: connections are not handed over here."""
+        pod = self._reading.get(resource, key).value
+        if not pod["spec"].get("nodeName"):
+            return bad_request(f"pod {key.name} does not have a host assigned")
+        return bad_request("Upgrade request required")
+
     # --- identities ---
 
-    def issue_token(self, key: Key, request: Object) -> Object:
+    def issue_token(self, resource: Resource, key: Key, request: Object) -> Object:
         """A token for a service account. Raises StatusError."""
-        account = self._store.collection(("", "serviceaccounts")).get(key)
-        if account is None:
-            raise not_found("", "serviceaccounts", key.name)
+        account = self._reading.get(resource, key)
         spec = request.get("spec") or {}
         seconds = spec.get("expirationSeconds") or _DEFAULT_TOKEN_SECONDS
         if seconds < _MIN_TOKEN_SECONDS:
@@ -150,11 +170,11 @@ class Subresources:
             )
             raise invalid("authentication.k8s.io", "TokenRequest", "", [problem])
         audiences = spec.get("audiences") or ["https://kubernetes.default.svc"]
-        expires = (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        expires = self._stamps.now_text(after_seconds=seconds)
         return {
             "kind": "TokenRequest",
             "apiVersion": "authentication.k8s.io/v1",
-            "metadata": {"name": key.name, "namespace": key.namespace, "creationTimestamp": now_text()},
+            "metadata": {"name": key.name, "namespace": key.namespace, "creationTimestamp": self._stamps.now_text()},
             "spec": {
                 **spec,
                 "audiences": audiences,
@@ -178,7 +198,7 @@ class Subresources:
         match resource.kind:
             case "SelfSubjectReview":
                 del answer["spec"]
-                answer["metadata"] = {"creationTimestamp": now_text()}
+                answer["metadata"] = {"creationTimestamp": self._stamps.now_text()}
                 answer["status"] = {"userInfo": user.to_object()}
             case "TokenReview":
                 found = self._tokens.user_of(str((body.get("spec") or {}).get("token", "")))
@@ -195,7 +215,7 @@ class Subresources:
         return answer
 
 
-def check_log_request(pod: Object, container: str) -> str:
+def _check_log_request(pod: Object, container: str) -> str:
     """The container whose log is meant. Raises StatusError (400), in the words of a real API server."""
     name, spec = pod["metadata"]["name"], pod["spec"]
     names = [each["name"] for each in spec.get("containers") or ()]

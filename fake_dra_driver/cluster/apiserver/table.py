@@ -7,7 +7,7 @@ JSONPath in printer columns: fields, indexes and ``[*]``; a filter expression gi
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.printers import age, print_cells
@@ -31,10 +31,15 @@ def partial_metadata(obj: Object) -> Object:
 
 
 def table(
-    resource: Resource, objects: Sequence[Object], metadata: Object, include: str, *, headers: bool = True
+    resource: Resource,
+    objects: Sequence[Object],
+    metadata: Object,
+    include: str,
+    now: datetime,
+    *,
+    headers: bool = True,
 ) -> Object:
     """A Table of objects. ``include``: what a row carries of its object: None, Metadata or Object."""
-    now = datetime.now(UTC)
     columns = resource.columns
     rows = []
     for obj in objects:

@@ -9,9 +9,9 @@ import hashlib
 import hmac
 import json
 import secrets
-import time
 from dataclasses import dataclass
 
+from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = ["Tokens", "User"]
@@ -36,7 +36,8 @@ class User:
 class Tokens:
     """Makes tokens and reads them."""
 
-    def __init__(self, admin_token: str) -> None:
+    def __init__(self, admin_token: str, stamps: Stamps) -> None:
+        self._stamps = stamps
         self._admin_token = admin_token
         self._key = secrets.token_bytes(32)
         self._admin = User("kubernetes-admin", ("system:masters", "system:authenticated"), "admin")
@@ -49,7 +50,7 @@ class Tokens:
         if head.count(".") != 1 or not hmac.compare_digest(self._sign(head), signature):
             return None
         claims = json.loads(_decode(head.split(".")[1]))
-        if claims["exp"] < time.time():
+        if claims["exp"] < self._stamps.now().timestamp():
             return None
         _, _, namespace, _ = claims["sub"].split(":")
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated")
@@ -57,7 +58,7 @@ class Tokens:
 
     def issue(self, account: Object, audiences: list[str], seconds: int) -> str:
         """A token of a service account, good for ``seconds``."""
-        metadata, now = account["metadata"], int(time.time())
+        metadata, now = account["metadata"], int(self._stamps.now().timestamp())
         claims = {
             "aud": audiences,
             "exp": now + seconds,

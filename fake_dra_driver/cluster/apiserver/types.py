@@ -7,7 +7,7 @@ the same. Follows the schema part of sigs.k8s.io/structured-merge-diff: x-kubern
 import json
 from collections.abc import Mapping
 from enum import Enum, auto
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
@@ -101,8 +101,9 @@ class TypeRegistry:
         self._by_name: dict[str, Type] = {}
 
     @classmethod
+    @cache
     def load(cls, release: str) -> "TypeRegistry":
-        """Reads the definitions that come with this package. Blocks for a few milliseconds.
+        """The definitions that come with this package, read once in a process: that blocks for some milliseconds.
 
         Raises:
             ValueError: there are none for this release of Kubernetes.

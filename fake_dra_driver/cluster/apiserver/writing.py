@@ -7,10 +7,7 @@ other request comes in between: compare-and-swap needs no loop.
 
 import contextlib
 import json
-import random
-import uuid
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.crd import (
@@ -44,16 +41,13 @@ from fake_dra_driver.cluster.apiserver.objectrules import (
 )
 from fake_dra_driver.cluster.apiserver.options import WriteOptions
 from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
 from fake_dra_driver.cluster.apiserver.structural import apply_defaults, validate_custom
 from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
 
-__all__ = ["Transform", "Writing", "now_text"]
+__all__ = ["Transform", "Writing"]
 
-
-_SUFFIX_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels and no look-alikes (k8s.io/apimachinery/pkg/util/rand)."""
-_MAX_GENERATED_PREFIX = 58
 _STATUS_MAY_CHANGE_METADATA = frozenset({"Pod", "Node", "Namespace"})
 _RESET_BY_STATUS = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -62,20 +56,15 @@ Transform = Callable[[Object], Object]
 """Makes the new object of the present one, which it may change."""
 
 
-def now_text() -> str:
-    """The present time as Kubernetes writes it: UTC, whole seconds."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 class Writing:
     """The writes of all resources on one store. Safe for concurrent use within one event loop."""
 
-    def __init__(self, store: Store, types: TypeRegistry) -> None:
+    def __init__(self, store: Store, types: TypeRegistry, stamps: Stamps) -> None:
         self._store = store
         self._types = types
+        self._stamps = stamps
         self.on_crd: Callable[[Object], None] = lambda _: None
         """Called with each CRD that was written."""
-        self._rng = random.Random()  # noqa: S311 - names, not secrets
 
     # --- create ---
 
@@ -93,11 +82,10 @@ class Writing:
             raise internal_error("resourceVersion should not be set on objects to be created")
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"):
             metadata.pop(name, None)
-        metadata["uid"] = str(uuid.uuid4())
-        metadata["creationTimestamp"] = now_text()
+        metadata["uid"] = self._stamps.uid()
+        metadata["creationTimestamp"] = self._stamps.now_text()
         if not metadata.get("name") and metadata.get("generateName"):
-            suffix = "".join(self._rng.choices(_SUFFIX_LETTERS, k=5))
-            metadata["name"] = metadata["generateName"][:_MAX_GENERATED_PREFIX] + suffix
+            metadata["name"] = self._stamps.name(metadata["generateName"])
         self._prepare_create(resource, obj)
         key = Key(metadata.get("namespace", ""), metadata.get("name", ""))
         if not applied:
@@ -171,8 +159,8 @@ class Writing:
         """Accepts a CRD's names and serves it. The client sees the object as it was before, as on a real server."""
         crd = record.copy()
         old = record.copy()
-        crd["status"] = accepted_status(crd, now_text())
-        writer = Writer("kube-apiserver", "Update", "apiextensions.k8s.io/v1", "status", now_text())
+        crd["status"] = accepted_status(crd, self._stamps.now_text())
+        writer = Writer("kube-apiserver", "Update", "apiextensions.k8s.io/v1", "status", self._stamps.now_text())
         type_ = self._types.named(self._types.name_of("apiextensions.k8s.io", "v1", "CustomResourceDefinition"))
         track_update(old, crd, type_, writer)
         established = collection.put(record.key, crd)
@@ -380,7 +368,7 @@ class Writing:
                 ignored += (("f:metadata",),)
         elif resource.has_status:
             ignored = (("f:status",),)
-        return Writer(options.manager, operation, resource.api_version, subresource, now_text(), ignored)
+        return Writer(options.manager, operation, resource.api_version, subresource, self._stamps.now_text(), ignored)
 
     def _track(self, resource: Resource, old: Object, obj: Object, subresource: str, options: WriteOptions) -> None:
         if obj["metadata"].get("managedFields") == []:

@@ -1,0 +1,90 @@
+"""Puts the parts of a server together: the store, the layers on it, and what is there from the beginning."""
+
+from dataclasses import dataclass
+
+from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
+from fake_dra_driver.cluster.apiserver.catalog import Catalog
+from fake_dra_driver.cluster.apiserver.crd import custom_resources
+from fake_dra_driver.cluster.apiserver.deletion import Deletion
+from fake_dra_driver.cluster.apiserver.endpoints import Endpoints, Layers
+from fake_dra_driver.cluster.apiserver.faults import Faults
+from fake_dra_driver.cluster.apiserver.handler import Handler
+from fake_dra_driver.cluster.apiserver.openapi import OpenApi
+from fake_dra_driver.cluster.apiserver.options import WriteOptions
+from fake_dra_driver.cluster.apiserver.patching import Patching
+from fake_dra_driver.cluster.apiserver.reading import Reading
+from fake_dra_driver.cluster.apiserver.resource import Registry
+from fake_dra_driver.cluster.apiserver.stamps import Stamps
+from fake_dra_driver.cluster.apiserver.store import Object, Store
+from fake_dra_driver.cluster.apiserver.subresources import Subresources
+from fake_dra_driver.cluster.apiserver.tokens import Tokens
+from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.writing import Writing
+
+__all__ = ["Parts", "assemble"]
+
+_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that a server has to do with after it was put together."""
+
+    store: Store
+    registry: Registry
+    reading: Reading
+    subresources: Subresources
+    handler: Handler
+
+
+def assemble(*, types: TypeRegistry, git_version: str, admin_token: str, stamps: Stamps, faults: Faults) -> Parts:
+    """A server with an empty store, but for the namespaces that each cluster has."""
+    store, registry, tokens = Store(), Registry(), Tokens(admin_token, stamps)
+    for resource in builtin_resources(types):
+        registry.add(resource)
+    reading = Reading(store, registry.has)
+    writing, deletion = Writing(store, types, stamps), Deletion(store, stamps)
+    subresources = Subresources(reading, writing, deletion, tokens, stamps)
+    _follow_crds(registry, store, types, writing, deletion)
+    _make_namespaces(registry, writing)
+    layers = Layers(reading, writing, Patching(store, writing), deletion, subresources, stamps)
+    catalog = Catalog(registry, OpenApi(registry, types, git_version), _version(git_version))
+    return Parts(store, registry, reading, subresources, Handler(registry, tokens, catalog, Endpoints(layers), faults))
+
+
+def _follow_crds(registry: Registry, store: Store, types: TypeRegistry, writing: Writing, deletion: Deletion) -> None:
+    """Lets the resources of CRDs come and go with them."""
+
+    def serve(crd: Object) -> None:
+        registry.remove(crd["spec"]["group"], crd["spec"]["names"]["plural"])
+        for resource in custom_resources(crd, types):
+            registry.add(resource)
+
+    def forget(crd: Object) -> None:
+        group, plural = crd["spec"]["group"], crd["spec"]["names"]["plural"]
+        registry.remove(group, plural)
+        store.collection((group, plural)).wake()
+
+    writing.on_crd, deletion.on_crd_gone = serve, forget
+
+
+def _make_namespaces(registry: Registry, writing: Writing) -> None:
+    namespaces = registry.by_kind("v1", "Namespace")
+    if namespaces is not None:
+        for name in _NAMESPACES:
+            writing.create(namespaces, "", {"metadata": {"name": name}}, WriteOptions(manager="kube-apiserver"))
+
+
+def _version(git_version: str) -> Object:
+    major, minor, _ = git_version.removeprefix("v").split(".")
+    return {
+        "major": major,
+        "minor": minor,
+        "gitVersion": git_version,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "",
+        "compiler": "",
+        "platform": "embedded",
+    }

@@ -1,0 +1,102 @@
+"""A client's way to the server without a connection: for one process, no sockets, no threads, any event loop.
+
+The requests are those that a client would send over HTTP, and go through the same code from the token on; what is left
+out is TLS, TCP and the parsing of HTTP. With an event loop of simulated time all of it, watches and time limits
+included, runs in no time::
+
+    server = ApiServer()
+    client = server.client(user_agent="controller")
+    cache = Cache(client)
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+
+from fake_dra_driver.cluster.apiserver import message
+from fake_dra_driver.cluster.apiserver.message import Answer, Serve, Stream
+from fake_dra_driver.runtime.transport import Request, Response, StreamResponse
+
+__all__ = ["FixedToken", "InProcessTransport"]
+
+
+class FixedToken:
+    """``runtime.rest.TokenSource`` of one token that is always good."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def token(self) -> str:
+        """The token."""
+        return self._token
+
+    async def renew(self, rejected: str | None) -> bool:  # noqa: ARG002 - part of the protocol
+        """There is no other one."""
+        return False
+
+
+class InProcessTransport:
+    """``runtime.transport.Transport`` to a function that answers requests.
+
+    Others have their turn before a request is carried out and before its answer is seen, as over a network.
+    """
+
+    host = "in-process"
+
+    def __init__(self, serve: Serve, is_up: Callable[[], bool]) -> None:
+        self._serve = serve
+        self._is_up = is_up
+
+    async def send(self, request: Request, token: str | None) -> Response:
+        """As ``Transport.send``."""
+        async with self.stream(request, token) as stream:
+            return await stream.response()
+
+    @asynccontextmanager
+    async def stream(self, request: Request, token: str | None) -> AsyncIterator[StreamResponse]:
+        """As ``Transport.stream``."""
+        await asyncio.sleep(0)
+        if not self._is_up():
+            raise ConnectionError("connection refused: the API server is not running")
+        answer = await self._serve(_with_token(request, token))
+        try:
+            await asyncio.sleep(0)
+            if not self._is_up():
+                raise ConnectionResetError("connection reset: the API server was stopped")
+            yield _Answered(answer)
+        finally:
+            if isinstance(answer, Stream):
+                await answer.chunks.aclose()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class _Answered:
+    """``StreamResponse`` of an answer."""
+
+    def __init__(self, answer: Answer | Stream) -> None:
+        self._answer = answer
+        self.status = answer.status if isinstance(answer, Answer) else 200
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body as it arrives."""
+        if isinstance(self._answer, Answer):
+            yield self._answer.body
+            return
+        async with aclosing(self._answer.chunks) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def response(self) -> Response:
+        """The rest of the body at once."""
+        body = b"".join([chunk async for chunk in self.chunks()])
+        headers = dict(self._answer.headers) if isinstance(self._answer, Answer) else {}
+        return Response(self.status, headers.get("Retry-After"), body)
+
+
+def _with_token(request: Request, token: str | None) -> message.Request:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    return message.Request(request.method, request.path, request.params, headers, request.body or b"")
