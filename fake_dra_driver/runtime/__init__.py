@@ -20,13 +20,14 @@ A minimal one::
     manager.add_controller(controller)
     await manager.run()
 
-Start: healthz, events, caches (waits until each is synced), runnables, controllers; a runnable that needs no cache
-does not wait for any. Stop, on SIGTERM, SIGINT or the failure of a part: controllers (passes in work get to finish),
-runnables, caches, healthz, then the events that are still queued, then the client. All within the grace period.
+Start: healthz, events, caches (waits until each is synced), runnables, then, once this process leads, controllers; a
+runnable that needs no cache does not wait for any. Stop, on SIGTERM, SIGINT or the failure of a part: controllers
+(passes in work get to finish), the lease, runnables, caches, healthz, then the events that are still queued, then the
+client. All within the grace period; without any when the lease is lost.
 
 Where to read on, from the outside in: ``reconcile`` is what you implement; ``controller`` says what your return values
 and errors lead to; ``errors`` which errors there are; ``client`` and ``cache`` what you call; ``manager`` the life of a
-program. Between watch and worker: ``source``, ``workqueue``, ``ratelimiter``. Inside the cache: ``informer``,
+program, and ``leaderelection`` which of several works. Between watch and worker: ``source``, ``workqueue``, ``ratelimiter``. Inside the cache: ``informer``,
 ``store``, ``reflector``, ``listwatch``. Inside the client: ``rest``, ``transport``, ``credentials``, ``patch``. Inside
 ``events``: ``correlator``. What people see: ``metrics`` (each said once in ``metricfamily``), ``healthz``, ``log``.
 Used by all: ``clock``, ``task``, ``backoff``.

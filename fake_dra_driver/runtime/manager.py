@@ -1,11 +1,12 @@
 """Starts the parts of a program in order, stops them in the reverse order, and raises the error of a part that failed.
 
 Start: probes and metrics, events, runnables that need no cache, caches (waits until each kind is synced), the other
-runnables, controllers.
-Stop: no new pass of any controller, passes in work get to finish, then runnables, caches, probes; events that are still
-queued are written, and the client is closed. The grace period bounds all of it: passes have half of it before they are
-cancelled, runnables then have time to clean up, and a part is kept for what comes last. SIGTERM and SIGINT stop it, a
-second signal ends the process at once, as it would any process without a handler.
+runnables; leader election, if there is one: what follows runs in one process only; controllers.
+Stop: no new pass of any controller, passes in work get to finish, then the lease is given back, never earlier; then
+runnables, caches, probes; events that are still queued are written, and the client is closed. The grace period bounds
+all of it: passes have half of it before they are cancelled, runnables then have time to clean up, and a part is kept
+for what comes last. SIGTERM and SIGINT stop it, a second signal ends the process at once, as it would any process
+without a handler. A lost lease cancels everything at once: another process may lead soon.
 
 Follows sigs.k8s.io/controller-runtime/pkg/manager. All tasks are children of one TaskGroup inside ``run``.
 """
@@ -21,10 +22,11 @@ from loguru import logger
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.healthz import HealthServer
+from fake_dra_driver.runtime.leaderelection import LeaseLostError
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.task import cancel_until_done, is_being_cancelled
 
-__all__ = ["CloseableClient", "EventSource", "Manager", "Runnable", "SyncingCache"]
+__all__ = ["CloseableClient", "Election", "EventSource", "Manager", "Runnable", "SyncingCache"]
 
 log = logger.bind(component="manager")
 
@@ -38,6 +40,8 @@ _RUNNABLES_SHARE = 0.85
 """Part of the grace period at the end of which runnables should have cleaned up; the rest is for the events."""
 _SYNC_REPORT_SECONDS = 10.0
 """How often it is said which kinds are still waited for."""
+_RELEASE_SECONDS = 2.0
+"""For giving the lease back, which is only a courtesy: it expires by itself."""
 _CLOSE_SECONDS = 2.0
 """For closing connections to the API server, which waits for nothing but them."""
 
@@ -78,6 +82,22 @@ class EventSource(Protocol):
         ...
 
 
+class Election(Protocol):
+    """What the manager needs from a ``LeaderElector``."""
+
+    async def acquire(self) -> None:
+        """Returns once this process leads."""
+        ...
+
+    async def renew(self) -> None:
+        """Goes on leading until cancelled. Raises LeaseLostError when that comes to an end."""
+        ...
+
+    async def release(self) -> None:
+        """Ceases to lead, so that another can."""
+        ...
+
+
 class Manager:
     """The parts of one program."""
 
@@ -89,6 +109,7 @@ class Manager:
         healthz: HealthServer | None = None,
         events: EventSource | None = None,
         metrics: Metrics | None = None,
+        election: Election | None = None,
         grace_period_seconds: float = 20,
         signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT),
     ) -> None:
@@ -100,6 +121,7 @@ class Manager:
             healthz: gets readiness checks ``informer-sync`` (which kinds are missing) and ``shutdown``.
             events: written until everything else has stopped.
             metrics: what the controllers count into.
+            election: decides when the controllers may start; they start at once without.
             grace_period_seconds: longest time from the stop to the end; less than the pod's
                 terminationGracePeriodSeconds. 0 cancels everything at once.
             signals: which ones stop it. Empty where another owns them: a thread, or a second manager in one process.
@@ -109,6 +131,7 @@ class Manager:
         self._healthz = healthz
         self._events = events
         self._metrics = metrics
+        self._election = election
         self._grace_period_seconds = grace_period_seconds
         self._signals = signals
         self._controllers: list[Controller] = []
@@ -126,7 +149,7 @@ class Manager:
             healthz.add_readyz("shutdown", self._check_stopping)
 
     def add_controller(self, controller: Controller) -> None:
-        """Runs the controller once the caches are synced and the runnables started."""
+        """Runs the controller once the caches are synced, the runnables started, and this process leads."""
         self._refuse_when_running()
         if self._metrics is not None:
             controller.use_metrics(self._metrics)
@@ -182,7 +205,9 @@ class Manager:
         self._start_runnables(needing_caches=False)
         await self._wait_for_sync()
         self._start_runnables(needing_caches=True)
-        # Leader election belongs here: what follows must run in one process only, what came before in each.
+        if self._election is not None:
+            await self._election.acquire()
+            self._spawn("election", "leader-election", self._election.renew)
         for controller in self._controllers:
             self._spawn("controllers", f"controller-{controller.name}", controller.run)
         log.info("Started", controllers=len(self._controllers), runnables=len(self._runnables))
@@ -224,6 +249,10 @@ class Manager:
             self._failure = error
         else:
             log.opt(exception=error).error("Another part has failed", part=name)
+        if isinstance(error, LeaseLostError):
+            self._grace_period_seconds = 0
+            for controller in self._tasks.get("controllers", []):
+                controller.cancel()
         self.stop()
 
     # --- Stop ----------------------------------------------------------------------------------------------------
@@ -239,13 +268,23 @@ class Manager:
             controller.stop()
         if passes := self._tasks.get("controllers"):
             await asyncio.wait(passes, timeout=max(passes_deadline - loop_time(), 0))
-        for stage in ("controllers", "runnables", "caches", "healthz"):
+        for stage in ("controllers", "election", "runnables", "caches", "healthz"):
             for task in reversed(self._tasks.get(stage, [])):
                 await cancel_until_done(task, runnables_deadline)
+            if stage == "election":
+                await self._release_lease(runnables_deadline)
         for task in self._tasks.get("events", []):
             await self._flush_events(task, deadline)
             await cancel_until_done(task, deadline)
         log.info("Stopped")
+
+    async def _release_lease(self, deadline: float) -> None:
+        if self._election is not None:
+            try:
+                async with asyncio.timeout_at(min(loop_time() + _RELEASE_SECONDS, deadline)):
+                    await self._election.release()
+            except TimeoutError:
+                log.info("Lease not released in time, others wait for it to expire")
 
     async def _flush_events(self, writer: asyncio.Task[None], deadline: float) -> None:
         if self._events is None or writer.done():

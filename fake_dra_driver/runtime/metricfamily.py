@@ -3,7 +3,7 @@
 ``FAMILIES`` is every metric of the framework itself. A program that adds metrics of its own writes another such list,
 and hands each entry to ``Metrics.counter``, ``gauge`` or ``histogram``; documentation, dashboards and alerts are
 rendered from, and checked against, the same entries. Names, labels and buckets:
-k8s.io/component-base/metrics/prometheus/{workqueue,restclient} and
+k8s.io/component-base/metrics/prometheus/{workqueue,restclient,clientgo/leaderelection} and
 sigs.k8s.io/controller-runtime/pkg/{metrics,internal/controller/metrics}; those of events and mappers have no model.
 """
 
@@ -166,6 +166,13 @@ EVENTS = CounterFamily(
     ),
 )
 
+LEADS = GaugeFamily(
+    "leader_election_master_status",
+    "Whether this process holds the lease: 1 if so, else 0.",
+    "0 or 1",
+    (("name", "name of the Lease"),),
+)
+
 LIBRARY_FAMILIES: tuple[Family, ...] = (
     GaugeFamily("process_virtual_memory_bytes", "Virtual memory size in bytes.", "bytes"),
     GaugeFamily("process_resident_memory_bytes", "Resident memory size in bytes.", "bytes"),
@@ -191,6 +198,6 @@ LIBRARY_FAMILIES: tuple[Family, ...] = (
 FAMILIES: tuple[Family, ...] = (
     *(DEPTH, ADDS, QUEUE_DURATION, WORK_DURATION, UNFINISHED_WORK, LONGEST_RUNNING, RETRIES),
     *(RECONCILES, RECONCILE_ERRORS, TERMINAL_ERRORS, PANICS, RECONCILE_TIME, ACTIVE_WORKERS, MAX_CONCURRENT),
-    *(MAPPER_ERRORS, REQUESTS, REQUEST_DURATION, EVENTS),
+    *(MAPPER_ERRORS, REQUESTS, REQUEST_DURATION, EVENTS, LEADS),
 )
 """Every metric that each program has, beside those of ``LIBRARY_FAMILIES``."""

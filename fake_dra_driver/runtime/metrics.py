@@ -96,6 +96,7 @@ class Metrics:
         self._requests = self.counter(families.REQUESTS)
         self._request_duration = self.histogram(families.REQUEST_DURATION)
         self._events = self.counter(families.EVENTS)
+        self._leads = self.gauge(families.LEADS)
 
     # --- Metrics of a program's own ------------------------------------------------------------------------------
 
@@ -156,6 +157,11 @@ class Metrics:
         """The metrics of the event recorder."""
         by_result = {result: self._events.labels(result) for result in EVENT_RESULTS}
         return EventMetrics(total=by_result.__getitem__)
+
+    def for_leader_election(self, lease: str) -> Gauge:
+        """Whether this process leads: 1 or 0, from the start."""
+        gauge: Gauge = self._leads.labels(lease)
+        return gauge
 
     def observe_request(self, method: str, host: str, code: str, seconds: float) -> None:
         """Counts one HTTP request to an API server; ``code`` is ``<error>`` when there was no answer."""

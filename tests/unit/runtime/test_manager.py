@@ -8,6 +8,7 @@ import pytest
 
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.healthz import HealthServer, ListenError
+from fake_dra_driver.runtime.leaderelection import LeaseLostError
 from fake_dra_driver.runtime.manager import Manager
 from fake_dra_driver.runtime.metrics import Metrics
 from tests.unit.runtime.fakes import FakeReconciler, at_least, logged, request, sample
@@ -95,6 +96,33 @@ class FakeRecorder:
         self._diary.note("events flushed")
 
 
+class FakeElection:
+    """Leads after a while, and loses the lease after another."""
+
+    def __init__(
+        self, diary: Diary, *, acquire_seconds: float = 0, lost_after: float = 1e9, release_seconds: float = 0
+    ):
+        self._diary = diary
+        self._acquire_seconds = acquire_seconds
+        self._lost_after = lost_after
+        self._release_seconds = release_seconds
+
+    async def acquire(self) -> None:
+        await asyncio.sleep(self._acquire_seconds)
+        self._diary.note("leads")
+
+    async def renew(self) -> None:
+        try:
+            await asyncio.sleep(self._lost_after)
+        finally:
+            self._diary.note("renews no more")
+        raise LeaseLostError("lost")
+
+    async def release(self) -> None:
+        await asyncio.sleep(self._release_seconds)
+        self._diary.note("released")
+
+
 class Program:
     """A manager of stand-ins, with one controller and the runnables a test adds."""
 
@@ -111,6 +139,7 @@ class Program:
             healthz=parts.get("healthz"),
             events=FakeRecorder(diary, flush_seconds=parts.get("flush_seconds", 0), error=parts.get("recorder_error")),
             metrics=self.metrics,
+            election=FakeElection(diary, **parts["election"]) if "election" in parts else None,
             grace_period_seconds=grace_period_seconds,
             signals=signals,
         )
@@ -239,6 +268,84 @@ async def test_no_grace_cancels_at_once() -> None:
     program.controller.enqueue(request("a"))
     await program.run(stop_after=1)
     assert now() == 1
+
+
+# --- Leader election ---
+
+
+async def test_controllers_start_once_it_leads_and_the_rest_before() -> None:
+    program = Program(sync_seconds=5, election={"acquire_seconds": 30})
+    program.manager.add_runnable("plugin", program.diary.part("plugin"))
+    program.controller.enqueue(request("a"))
+    await program.run(stop_after=100)
+    assert program.diary.entries[:4] == [
+        (0, "events starts"),
+        (0, "cache starts"),
+        (5, "plugin starts"),
+        (35, "leads"),
+    ]
+    assert program.reconciler.passes == [(35, "a")]
+
+
+async def test_the_lease_is_kept_until_the_last_pass_has_ended_and_then_released() -> None:
+    program = Program(election={})
+    program.manager.add_runnable("plugin", program.diary.part("plugin", cleanup_seconds=1))
+    program.reconciler.durations = {"a": 8}
+    program.controller.enqueue(request("a"))
+    await program.run(stop_after=3)
+    assert program.reconciler.finished == ["a"]
+    assert program.diary.entries[4:7] == [(8, "renews no more"), (8, "released"), (9, "plugin ends")]
+
+
+async def test_the_lease_is_kept_until_passes_that_are_cut_short_have_ended() -> None:
+    program = Program(grace_period_seconds=20, election={})
+    program.reconciler.durations = {"a": 1000}
+    program.controller.enqueue(request("a"))
+    await program.run(stop_after=1)
+    assert (11, "released") in program.diary.entries
+
+
+async def test_a_release_that_hangs_does_not_hold_up_the_end() -> None:
+    program = Program(election={"release_seconds": 1000})
+    await program.run(stop_after=1)
+    assert now() == 1 + 2
+    assert "events flushed" in program.diary.texts
+
+
+async def test_who_stands_by_is_ready_and_stops_at_once() -> None:
+    healthz = HealthServer("127.0.0.1:0")
+    program = Program(healthz=healthz, election={"acquire_seconds": 1000})
+    problems: list[str] = []
+    asyncio.get_running_loop().call_later(
+        50, lambda: problems.extend(why for why in healthz.problems("/readyz").values() if why)
+    )
+    await program.run(stop_after=100)
+    assert problems == []
+    assert now() == 100
+    assert "leads" not in program.diary.texts
+
+
+async def test_a_lost_lease_ends_everything_at_once() -> None:
+    program = Program(election={"lost_after": 10}, flush_seconds=5)
+    program.manager.add_runnable("plugin", program.diary.part("plugin"))
+    program.reconciler.durations = {"a": 1000}
+    program.controller.enqueue(request("a"))
+    with pytest.raises(LeaseLostError, match="lost"):
+        await program.run(stop_after=1000)
+    assert program.reconciler.passes == [(0, "a")]
+    assert program.reconciler.finished == []
+    assert now() == 10
+    assert "events flushed" not in program.diary.texts
+
+
+async def test_a_lease_lost_during_an_orderly_stop_cuts_the_passes_short() -> None:
+    program = Program(election={"lost_after": 5})
+    program.reconciler.durations = {"a": 8}
+    program.controller.enqueue(request("a"))
+    with pytest.raises(LeaseLostError, match="lost"):
+        await program.run(stop_after=3)
+    assert program.reconciler.finished == []
+    assert now() == 5
 
 
 # --- Failures ---

@@ -1,0 +1,39 @@
+"""The Lease (k8s.io/api/coordination/v1): who leads among several processes of which one may work."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field, PlainSerializer
+
+from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+
+__all__ = ["Lease", "LeaseSpec", "MicroTime"]
+
+
+def _micro_time(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+MicroTime = Annotated[datetime, PlainSerializer(_micro_time)]
+"""metav1.MicroTime: RFC 3339 with six digits after the point, always; API servers refuse any other number of them."""
+
+
+class LeaseSpec(ApiModel):
+    """coordination.v1.LeaseSpec. The times are by the clock of who wrote them, so they are for people to read."""
+
+    holder_identity: str | None = None
+    """Who leads; empty after an orderly end."""
+    lease_duration_seconds: int | None = None
+    """How long others wait after the last change that they saw."""
+    acquire_time: MicroTime | None = None
+    renew_time: MicroTime | None = None
+    lease_transitions: int | None = None
+    """How often the lease has changed hands."""
+
+
+class Lease(KubeObject):
+    """coordination.k8s.io/v1 Lease."""
+
+    resource = ResourceKind("coordination.k8s.io", "v1", "Lease", "leases")
+
+    spec: LeaseSpec = Field(default_factory=LeaseSpec)
