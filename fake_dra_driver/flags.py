@@ -52,7 +52,8 @@ def parse(model: type[S], arguments: Sequence[str]) -> S:
         if setting.is_switch:
             parser.add_argument(*names, dest=setting.name, action="store_true")
         else:
-            parser.add_argument(*names, dest=setting.name, nargs="?")
+            # --flag alone says yes where the default is yes too, as with Kubernetes' own flags.
+            parser.add_argument(*names, dest=setting.name, nargs="?", const="true" if setting.default is True else None)
     known, unknown = parser.parse_known_args(arguments)
     given = {name: value for name, value in vars(known).items() if value is not None}
     problems = {name: "the flag needs a value" for name, value in vars(known).items() if value is None}

@@ -7,6 +7,7 @@ the default; an empty variable counts as unset. This module alone reads the envi
 line. Settings are checked here, and handed on as values: no other layer knows these models.
 """
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ _REGISTRATION_SOCKET = f"{DRIVER_NAME}.sock"
 MAX_SOCKET_PATH_BYTES = 107
 """Longest path of a unix socket: ``sun_path`` of sockaddr_un, without the byte that ends it (unix(7))."""
 
+RETRY_JITTER_FACTOR = 1.2
+"""A candidate waits up to this part of its retry period longer than that: ``JITTER_FACTOR`` of the elector."""
+
 GO_ONLY_FLAGS = {
     "--feature-gates": "it switches the logging of Kubernetes' Go libraries only",
     "--log-flush-frequency": "log lines are written at once",
@@ -53,9 +57,10 @@ GO_ONLY_FLAGS = {
 }
 """Flags of the Go driver that make no sense here, each with the reason."""
 
-CLUSTER, COMPONENT, DEVICES, PATHS, HTTP, LOGGING, OUTPUT = GROUPS = (
+CLUSTER, COMPONENT, ELECTION, DEVICES, PATHS, HTTP, LOGGING, OUTPUT = GROUPS = (
     "Kubernetes API",
     "This component",
+    "Leader election",
     "Devices of the node",
     "Paths on the node",
     "HTTP server",
@@ -222,6 +227,11 @@ def _kubeconfig(value: str) -> str:
     return os.pathsep.join(str(path) for path in paths)
 
 
+def _duration(value: object) -> object:
+    """The flags of leader election have the names that they have in Kubernetes, where people write 15s."""
+    return value.removesuffix("s") if isinstance(value, str) else value
+
+
 def _models(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
@@ -251,6 +261,8 @@ MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 """No comma, which separates models, and no character that means something in a glob or an environment variable."""
 
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
+WholeDuration = Annotated[int, BeforeValidator(_duration), Allowed("whole seconds from 1 to 3600")]
+Duration = Annotated[Seconds, BeforeValidator(_duration), Allowed("seconds from 0.1 to 3600")]
 Kubeconfig = Annotated[str, AfterValidator(_kubeconfig), Allowed("path of a file that exists")]
 NamespaceName = Annotated[str, Field(pattern=LABEL_PATTERN), Allowed("name of a namespace (RFC 1123 label)")]
 NodeName = Annotated[
@@ -359,10 +371,41 @@ class _Server(_Cluster):
 
 
 class ControllerSettings(_Server):
-    """Allocates devices to claims: one for the whole cluster."""
+    """Allocates devices to claims: one for the whole cluster, and others that stand by."""
 
     workers: Annotated[int, Flag(COMPONENT, "N", reference="WORKERS")] = Field(default=10, ge=1, le=1000)
     """How many claims and pods are worked on at once."""
+    leader_elect: Annotated[bool, Flag(ELECTION)] = True
+    """Whether only the one that holds the Lease allocates. Without it, several at once still never give a device twice,
+    but get in each other's way."""
+    leader_elect_lease_duration_seconds: Annotated[
+        WholeDuration, Flag(ELECTION, "SECONDS", name="leader-elect-lease-duration")
+    ] = Field(default=15, ge=1, le=3600)
+    """How long the others wait after the last renewal that they saw, in seconds, before one of them takes over."""
+    leader_elect_renew_deadline_seconds: Annotated[
+        Duration, Flag(ELECTION, "SECONDS", name="leader-elect-renew-deadline")
+    ] = Field(default=10, ge=0.1, le=3600)
+    """How long after its last renewal the leader gives up, in seconds, and ends: less than
+    --leader-elect-lease-duration."""
+    leader_elect_retry_period_seconds: Annotated[
+        Duration, Flag(ELECTION, "SECONDS", name="leader-elect-retry-period")
+    ] = Field(default=2, ge=0.1, le=3600)
+    """How long to wait between two renewals or two tries, in seconds: 1.2 times this is less than
+    --leader-elect-renew-deadline."""
+
+    @field_validator("leader_elect_renew_deadline_seconds")
+    @classmethod
+    def _ends_before_others_take_over(cls, value: float, info: ValidationInfo) -> float:
+        if value >= info.data.get("leader_elect_lease_duration_seconds", math.inf):
+            raise ValueError("it must be less than --leader-elect-lease-duration")
+        return value
+
+    @field_validator("leader_elect_retry_period_seconds")
+    @classmethod
+    def _tries_more_than_once(cls, value: float, info: ValidationInfo) -> float:
+        if value * RETRY_JITTER_FACTOR >= info.data.get("leader_elect_renew_deadline_seconds", math.inf):
+            raise ValueError(f"{RETRY_JITTER_FACTOR} times it must be less than --leader-elect-renew-deadline")
+        return value
 
 
 class _OfNode(_Cluster):

@@ -6,6 +6,7 @@ The chart makes a ClusterRole of the rules for every namespace, and a Role in th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fake_dra_driver.api.coordination import Lease
 from fake_dra_driver.api.core import Event, Node, Pod
 from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.meta import KubeObject
@@ -83,6 +84,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[Component, ...]:
                 (NodeAllocationState,),
                 (*_READ, "patch", "update"),
             ),
+            Rule("To agree with other replicas on who allocates.", (Lease,), ("get", "create", "update")),
         ),
     )
     kubelet_plugin = Component(

@@ -95,6 +95,9 @@ class _Component(_Values):
 
 
 class _Controller(_Component):
+    replicas: int = Field(default=1, ge=0)
+    """How many controllers run: one of them works, the others take over within seconds when it ends. More than one
+    needs `settings.leaderElect`."""
     pod_security_context: Object = {
         "runAsNonRoot": True,
         "runAsUser": 65532,
@@ -140,7 +143,7 @@ class _Root(_Values):
     service_account: _ServiceAccount = _ServiceAccount()
     """The ServiceAccounts of the components."""
     controller: _Controller = _Controller()
-    """The controller, one for the cluster: allocates devices to claims."""
+    """The controller: allocates devices to claims."""
     kubelet_plugin: _KubeletPlugin = _KubeletPlugin()
     """The kubelet plugin, one on every node: serves its devices."""
 

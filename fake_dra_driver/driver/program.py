@@ -1,6 +1,8 @@
 """The programs put together: what ``cli`` runs. Only here settings come as a whole; everything else gets values."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -31,8 +33,9 @@ from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.healthz import HealthServer
+from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseTiming, identity
 from fake_dra_driver.runtime.log import setup_logging
-from fake_dra_driver.runtime.manager import Manager
+from fake_dra_driver.runtime.manager import Election, Manager
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings, SetNasStatusSettings
 
@@ -41,10 +44,15 @@ __all__ = ["run_controller", "run_kubelet_plugin", "run_set_nas_status"]
 
 PUBLISH_DELAY_SECONDS: Final = 0.2
 """How long the plugin collects changes before it writes them to its NodeAllocationState."""
+CONTROLLER_LEASE: Final = "fake-dra-controller"
+"""Name of the Lease, in the driver's namespace, whose holder allocates."""
 RETIRE_SECONDS: Final = 3.0
 """For the write that says NotReady when the plugin stops: it must not keep the stop waiting when the API is away."""
 
 log = logger.bind(component="program")
+
+
+_LongRunning = ControllerSettings | KubeletPluginSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +62,23 @@ class _Parts:
     client: Client
     cache: Cache
     events: EventRecorder
-    manager: Manager
+    metrics: Metrics
     healthz: HealthServer | None
 
+    def manager(self, settings: _LongRunning, election: Election | None = None) -> Manager:
+        """What runs them."""
+        return Manager(
+            self.client,
+            self.cache,
+            healthz=self.healthz,
+            events=self.events,
+            metrics=self.metrics,
+            election=election,
+            grace_period_seconds=settings.grace_period_seconds,
+        )
 
-async def _parts(settings: ControllerSettings | KubeletPluginSettings, program: str, host: str = "") -> _Parts:
+
+async def _parts(settings: _LongRunning, program: str, host: str = "") -> _Parts:
     metrics = Metrics()
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,
@@ -73,22 +93,14 @@ async def _parts(settings: ControllerSettings | KubeletPluginSettings, program: 
     healthz = None
     if settings.http_endpoint is not None:
         healthz = HealthServer(str(settings.http_endpoint), metrics=metrics, metrics_path=settings.metrics_path)
-    manager = Manager(
-        client,
-        cache,
-        healthz=healthz,
-        events=events,
-        metrics=metrics,
-        grace_period_seconds=settings.grace_period_seconds,
-    )
-    return _Parts(client, cache, events, manager, healthz)
+    return _Parts(client, cache, events, metrics, healthz)
 
 
 async def run_controller(settings: ControllerSettings) -> int:
-    """Allocates devices until SIGTERM or SIGINT. Returns the exit status.
+    """Allocates devices until SIGTERM or SIGINT, while no other controller does. Returns the exit status.
 
     Raises:
-        RuntimeLayerError: no credentials, an address in use.
+        RuntimeLayerError: no credentials, an address in use, the lease is lost.
     """
     setup_logging(settings.logging_format, settings.verbosity)
     parts = await _parts(settings, "fake-dra-controller")
@@ -100,10 +112,40 @@ async def run_controller(settings: ControllerSettings) -> int:
         workers=settings.workers,
         now=lambda: datetime.now(UTC),
     )
-    for controller in controllers:
-        parts.manager.add_controller(controller)
-    await parts.manager.run()
+    async with _election(settings, parts) as election:
+        manager = parts.manager(settings, election)
+        for controller in controllers:
+            manager.add_controller(controller)
+        await manager.run()
     return 0
+
+
+@asynccontextmanager
+async def _election(settings: ControllerSettings, parts: _Parts) -> AsyncIterator[LeaderElector | None]:
+    """This controller as a candidate, with connections of its own: a renewal waits for no other request."""
+    if not settings.leader_elect:
+        yield None
+        return
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig or None,
+        user_agent=f"fake-dra-controller/{__version__} leader-election",
+        metrics=parts.metrics.observe_request,
+    )
+    try:
+        yield LeaderElector(
+            client,
+            NamespacedName(settings.namespace, CONTROLLER_LEASE),
+            identity(),
+            timing=LeaseTiming(
+                settings.leader_elect_lease_duration_seconds,
+                settings.leader_elect_renew_deadline_seconds,
+                settings.leader_elect_retry_period_seconds,
+            ),
+            events=parts.events,
+            metrics=parts.metrics,
+        )
+    finally:
+        await client.close()
 
 
 async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
@@ -156,10 +198,11 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
 
     if parts.healthz is not None:
         parts.healthz.add_readyz("registration", plugin.not_ready_reason)
-    parts.manager.add_runnable("kubelet-plugin", plugin.run, needs_caches=False)
-    parts.manager.add_runnable("retire", retire_at_the_end)
-    parts.manager.add_controller(controller)
-    await parts.manager.run()
+    manager = parts.manager(settings)
+    manager.add_runnable("kubelet-plugin", plugin.run, needs_caches=False)
+    manager.add_runnable("retire", retire_at_the_end)
+    manager.add_controller(controller)
+    await manager.run()
     return 0
 
 

@@ -94,6 +94,7 @@ def test_permissions_of_the_controller(helm: Helm) -> None:
     }
     assert _permissions(manifests["Role", CONTROLLER]) == {
         ("nas.fake.resource.3-shake.com", "nodeallocationstates"): READ | {"patch", "update"},
+        ("coordination.k8s.io", "leases"): {"get", "create", "update"},
     }
 
 
@@ -181,9 +182,16 @@ def test_probes(helm: Helm, name: str, component: str) -> None:
     assert not [key for key in container if key.endswith("Probe") or key == "ports"]
 
 
-def test_controller_is_one_of_its_kind(helm: Helm) -> None:
-    spec = helm.template()["Deployment", CONTROLLER]["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+def test_replicas_of_the_controller_elect_a_leader(helm: Helm) -> None:
+    assert helm.template()["Deployment", CONTROLLER]["spec"]["replicas"] == 1
+    manifests = helm.template(
+        "--set=controller.replicas=2", "--set=controller.settings.leaderElectRetryPeriodSeconds=3"
+    )
+    spec = manifests["Deployment", CONTROLLER]["spec"]
+    assert spec["replicas"] == 2
+    assert "strategy" not in spec, "a new one stands by before the old one ends"
+    arguments = _container(manifests, CONTROLLER)["args"]
+    assert {"--leader-elect=true", "--leader-elect-lease-duration=15", "--leader-elect-retry-period=3"} <= {*arguments}
 
 
 def test_programs_accept_what_the_chart_gives_them(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:

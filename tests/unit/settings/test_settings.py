@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from fake_dra_driver.flags import parse
+from fake_dra_driver.runtime.leaderelection import JITTER_FACTOR, LeaseTiming
 from fake_dra_driver.settings import (
+    RETRY_JITTER_FACTOR,
     ControllerSettings,
     Endpoint,
     GenerateSettings,
@@ -151,6 +154,50 @@ def test_bounds(name: str, good: list[Any], bad: list[Any]) -> None:
     for value in bad:
         with pytest.raises(ValidationError):
             KubeletPluginSettings(**{**NODE, name: value})
+
+
+ELECTION = "leader_elect_"
+
+
+@pytest.mark.parametrize(
+    ("durations", "problem"),
+    [
+        ({"lease_duration_seconds": "15s", "renew_deadline_seconds": "10s", "retry_period_seconds": "0.5s"}, None),
+        ({"lease_duration_seconds": 10}, "less than --leader-elect-lease-duration"),
+        ({"renew_deadline_seconds": 15}, "less than --leader-elect-lease-duration"),
+        ({"renew_deadline_seconds": 2.4}, "less than --leader-elect-renew-deadline"),
+        ({"retry_period_seconds": 8.4}, "less than --leader-elect-renew-deadline"),
+        ({"lease_duration_seconds": 15.5}, "valid integer"),
+        ({"lease_duration_seconds": "15m"}, "valid integer"),
+        ({"retry_period_seconds": "inf"}, "finite number"),
+    ],
+)
+def test_durations_of_leader_election_fit_together(durations: dict[str, Any], problem: str | None) -> None:
+    given = {ELECTION + name: value for name, value in durations.items()}
+    if problem is None:
+        settings = ControllerSettings(namespace="a", **given)
+        assert settings.leader_elect_retry_period_seconds == 0.5
+    else:
+        with pytest.raises(ValidationError, match=problem):
+            ControllerSettings(namespace="a", **given)
+
+
+def test_durations_that_settings_let_through_are_good_enough_for_the_elector() -> None:
+    assert RETRY_JITTER_FACTOR == JITTER_FACTOR
+    settings = ControllerSettings(namespace="a")
+    assert LeaseTiming() == LeaseTiming(
+        settings.leader_elect_lease_duration_seconds,
+        settings.leader_elect_renew_deadline_seconds,
+        settings.leader_elect_retry_period_seconds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "leader_elect"),
+    [([], True), (["--leader-elect"], True), (["--leader-elect=false"], False), (["--leader-elect", "-v=5"], True)],
+)
+def test_leader_election_is_on_unless_it_is_turned_off(arguments: list[str], leader_elect: bool) -> None:
+    assert parse(ControllerSettings, ["--namespace=a", *arguments]).leader_elect is leader_elect
 
 
 def test_status_is_read_in_any_case() -> None:
