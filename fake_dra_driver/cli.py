@@ -8,13 +8,16 @@ import asyncio
 import difflib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from fake_dra_driver import __version__
 from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, parse
 from fake_dra_driver.settings import (
+    ClusterUpSettings,
     ControllerSettings,
+    DemoSettings,
     GenerateSettings,
     KubeletPluginSettings,
     SetNasStatusSettings,
@@ -23,6 +26,7 @@ from fake_dra_driver.settings import (
 
 __all__ = ["controller", "kubelet_plugin", "main", "set_nas_status"]
 
+CLUSTER_EXTRA = "fake-dra-driver[cluster]"
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -66,18 +70,51 @@ def _run_generate(settings: GenerateSettings) -> int:
     return generate(settings.output, check=settings.check)
 
 
+def _run_cluster_up(settings: ClusterUpSettings) -> int:
+    with _needing_the_cluster_extra("cluster up"):
+        from fake_dra_driver.demo.program import run_cluster_up
+
+    return asyncio.run(run_cluster_up(settings))
+
+
+def _run_demo(settings: DemoSettings) -> int:
+    with _needing_the_cluster_extra("demo"):
+        from fake_dra_driver.demo.program import run_demo
+
+    return asyncio.run(run_demo(settings))
+
+
+@contextmanager
+def _needing_the_cluster_extra(command: str) -> Iterator[None]:
+    """Ends the program with a sentence where a library of the embedded cluster is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "fake_dra_driver":
+            raise
+        sys.stderr.write(
+            f"fake-dra-driver {command}: the library {error.name} is not installed: pip install '{CLUSTER_EXTRA}'\n"
+        )
+        raise SystemExit(EXIT_FAILURE) from None
+
+
 _CONTROLLER = _Command("controller", ControllerSettings, _run_controller)
 _KUBELET_PLUGIN = _Command("kubelet-plugin", KubeletPluginSettings, _run_kubelet_plugin)
 _SET_NAS_STATUS = _Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
 _GENERATE = _Command("generate", GenerateSettings, _run_generate)
+_DEMO = _Command("demo", DemoSettings, _run_demo)
+_CLUSTER_UP = _Command("cluster up", ClusterUpSettings, _run_cluster_up)
 _COMMANDS: dict[str, _Command[Any]] = {
-    command.name: command for command in (_CONTROLLER, _KUBELET_PLUGIN, _SET_NAS_STATUS, _GENERATE)
+    command.name: command for command in (_DEMO, _CLUSTER_UP, _CONTROLLER, _KUBELET_PLUGIN, _SET_NAS_STATUS, _GENERATE)
 }
+"""By name, which may be of two words."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``fake-dra-driver``: the first argument is the command. Returns the exit status."""
     name, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or [""]
+    if rest and any(command.startswith(f"{name} ") for command in _COMMANDS) and not rest[0].startswith("-"):
+        name, rest = f"{name} {rest[0]}", rest[1:]
     if name in HELP_FLAGS or name == "help":
         sys.stdout.write(_overview())
         return 0

@@ -54,6 +54,8 @@ def parse(model: type[S], arguments: Sequence[str]) -> S:
         else:
             # --flag alone says yes where the default is yes too, as with Kubernetes' own flags.
             parser.add_argument(*names, dest=setting.name, nargs="?", const="true" if setting.default is True else None)
+        if setting.negation:
+            parser.add_argument(setting.negation, dest=setting.name, action="store_const", const="false")
     known, unknown = parser.parse_known_args(arguments)
     given = {name: value for name, value in vars(known).items() if value is not None}
     problems = {name: "the flag needs a value" for name, value in vars(known).items() if value is None}
@@ -116,7 +118,8 @@ def _setting_help(setting: Setting, width: int) -> list[str]:
         head, body = names, [setting.description]
     else:
         about = "Required." if setting.required else f"Default: {setting.default_text}."
-        head, body = f"{names} {setting.metavar}", [setting.description, f"{about} Allowed: {setting.allowed}."]
+        head = f"{names}, {setting.negation}" if setting.negation else f"{names} {setting.metavar}"
+        body = [setting.description, f"{about} Allowed: {setting.allowed}."]
     body.append(f"Environment: {', '.join(setting.variables)}")
     indent = " " * 6
     wrapped = [textwrap.wrap(part, width, initial_indent=indent, subsequent_indent=indent) for part in body]

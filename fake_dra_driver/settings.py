@@ -25,7 +25,9 @@ from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE
 __all__ = [
     "GO_ONLY_FLAGS",
     "GROUPS",
+    "ClusterUpSettings",
     "ControllerSettings",
+    "DemoSettings",
     "Endpoint",
     "Flag",
     "GenerateSettings",
@@ -57,8 +59,9 @@ GO_ONLY_FLAGS = {
 }
 """Flags of the Go driver that make no sense here, each with the reason."""
 
-CLUSTER, COMPONENT, ELECTION, DEVICES, PATHS, HTTP, LOGGING, OUTPUT = GROUPS = (
+CLUSTER, EMBEDDED, COMPONENT, ELECTION, DEVICES, PATHS, HTTP, LOGGING, OUTPUT = GROUPS = (
     "Kubernetes API",
+    "Embedded cluster",
     "This component",
     "Leader election",
     "Devices of the node",
@@ -119,6 +122,11 @@ class Setting:
     def is_switch(self) -> bool:
         """Whether the flag takes no value."""
         return self.default is False
+
+    @property
+    def negation(self) -> str:
+        """The flag that turns off what is on by default; empty for other settings."""
+        return f"--no-{self.flag.removeprefix('--')}" if self.default is True else ""
 
     @property
     def default_text(self) -> str:
@@ -283,6 +291,9 @@ AbsolutePath = Annotated[
     AfterValidator(_absolute),
     WithJsonSchema({"type": "string", "pattern": "^/"}),
     Allowed("an absolute path"),
+]
+KubernetesRelease = Annotated[
+    str, Field(pattern=r"^1\.[0-9]+$"), Allowed("a minor release of Kubernetes with classic DRA, such as 1.30")
 ]
 Folder = Annotated[Path, AfterValidator(_folder), Allowed("a folder that exists")]
 Models = Annotated[
@@ -486,3 +497,28 @@ class GenerateSettings(Settings):
     """Write nothing, and fail when a file is not up to date."""
     output: Annotated[Folder, Flag(OUTPUT, "DIR", unset="the current folder")] = Path()
     """Folder to write to: the root of the source tree."""
+
+
+class _Embedded(_Logging):
+    kubernetes_version: Annotated[KubernetesRelease, Flag(EMBEDDED, "RELEASE")] = "1.30"
+    """Release of Kubernetes to behave like."""
+    port: Annotated[int, Flag(EMBEDDED, "PORT", unset="any that is free")] = Field(default=0, ge=0, le=65535)
+    """Port of the API server, on the loopback device. 0 is any that is free."""
+
+
+class ClusterUpSettings(_Embedded):
+    """Runs an embedded cluster, without Docker or a download of Kubernetes, until Ctrl-C. Leaves nothing behind."""
+
+    nodes: Annotated[int, Flag(EMBEDDED, "N")] = Field(default=1, ge=1, le=200)
+    """Number of nodes."""
+    driver: Annotated[bool, Flag(EMBEDDED)] = True
+    """Whether to install the driver, as its chart does."""
+
+
+class DemoSettings(_Embedded):
+    """Walks through the quickstart on an embedded cluster: every step, with its command and what comes out of it."""
+
+    manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the folder demo of the source tree")] = (
+        Path(__file__).resolve().parent.parent / "demo"
+    )
+    """Folder with fake-test1.yaml and the other example apps."""

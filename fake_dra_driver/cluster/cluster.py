@@ -65,6 +65,7 @@ class Cluster:
             self.server = ApiServer(port=port, kubernetes_version=kubernetes_version)
         except ValueError as error:
             raise ClusterError(f"The cluster cannot be started: it {error}") from error
+        self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
         self._port = port
         self._given_folder = folder

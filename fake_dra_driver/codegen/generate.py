@@ -20,7 +20,9 @@ from fake_dra_driver.codegen.rbac import components
 from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import (
+    ClusterUpSettings,
     ControllerSettings,
+    DemoSettings,
     GenerateSettings,
     KubeletPluginSettings,
     SetNasStatusSettings,
@@ -135,6 +137,8 @@ def _documentation(source: Source) -> tuple[str, str]:
         "kubelet-plugin": source.kubelet_plugin,
         "set-nas-status": SetNasStatusSettings,
         "generate": GenerateSettings,
+        "cluster up": ClusterUpSettings,
+        "demo": DemoSettings,
     }
     text = render_reference(
         _header("fake_dra_driver/settings.py, fake_dra_driver/codegen/ and fake_dra_driver/api/fake.py"),

@@ -41,11 +41,23 @@ _RESERVED = frozenset({"ts", "level", "component", "msg", "exception"})
 _MIN_LEVEL_WIDTH = len("WARNING")
 
 
-def setup_logging(format: Literal["text", "json"] = "text", verbosity: int = 0) -> None:  # noqa: A002 - the flag's name
-    """Sends all logs of the process, those of libraries included, to stderr. Replaces what was set up before."""
+def setup_logging(
+    format: Literal["text", "json"] = "text",  # noqa: A002 - the flag's name
+    verbosity: int = 0,
+    *,
+    least: Literal["INFO", "ERROR"] = "INFO",
+) -> None:
+    """Sends all logs of the process, those of libraries included, to stderr. Replaces what was set up before.
+
+    Args:
+        format: text for people, or one JSON object a line.
+        verbosity: see above.
+        least: the level at verbosity 0; ERROR for programs that talk to a person themselves.
+    """
     render = _json_line if format == "json" else _text_line
+    level = least if verbosity <= 0 else _level(verbosity)
     logger.remove()
-    logger.add(_sink(render), level=_level(verbosity), format="{message}", diagnose=False, backtrace=False)
+    logger.add(_sink(render), level=level, format="{message}", diagnose=False, backtrace=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=_library_level(verbosity), force=True)
     logging.captureWarnings(capture=True)
 

@@ -1,5 +1,6 @@
 """What the program prints and returns: help, versions, and what is wrong with flags and variables."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -9,7 +10,9 @@ from fake_dra_driver import __version__, cli
 from fake_dra_driver.flags import UsageError, parse
 from fake_dra_driver.settings import (
     GO_ONLY_FLAGS,
+    ClusterUpSettings,
     ControllerSettings,
+    DemoSettings,
     GenerateSettings,
     KubeletPluginSettings,
     SetNasStatusSettings,
@@ -23,6 +26,8 @@ COMMANDS: dict[str, type[Settings]] = {
     "kubelet-plugin": KubeletPluginSettings,
     "set-nas-status": SetNasStatusSettings,
     "generate": GenerateSettings,
+    "cluster up": ClusterUpSettings,
+    "demo": DemoSettings,
 }
 
 
@@ -46,7 +51,14 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text"), [([], "a command is missing"), (["contoller"], "Did you mean controller?")]
+    ("arguments", "text"),
+    [
+        ([], "a command is missing"),
+        (["contoller"], "Did you mean controller?"),
+        (["cluster"], "there is no command 'cluster'. Did you mean cluster up?"),
+        (["cluster", "down"], "there is no command 'cluster down'. Did you mean cluster up?"),
+        (["cluster", "--nodes=2"], "there is no command 'cluster'"),
+    ],
 )
 def test_no_or_unknown_command(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2
@@ -57,7 +69,7 @@ def test_no_or_unknown_command(arguments: list[str], text: str, capsys: pytest.C
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_a_command_tells_all_about_each_setting(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([command, "--help"]) == 0
+    assert cli.main([*command.split(), "--help"]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     for setting in settings_of(COMMANDS[command]):
         assert setting.flag in printed
@@ -173,3 +185,21 @@ def test_fault_of_ours_keeps_its_traceback(error: Exception) -> None:
 
 def test_interrupt_before_signals_are_handled() -> None:
     assert cli._run(_command(KeyboardInterrupt()), "program", []) == 130
+
+
+def test_what_is_on_by_default_can_be_turned_off() -> None:
+    assert parse(ClusterUpSettings, []).driver
+    assert parse(ClusterUpSettings, ["--driver"]).driver
+    assert not parse(ClusterUpSettings, ["--no-driver"]).driver
+    assert not parse(ClusterUpSettings, ["--driver=false"]).driver
+
+
+@pytest.mark.parametrize("command", [["cluster", "up"], ["demo"]])
+def test_a_library_of_the_embedded_cluster_is_missing(command: list[str]) -> None:
+    program = "import sys; sys.modules['aiohttp'] = None; from fake_dra_driver.cli import main; main()"
+    ended = subprocess.run([sys.executable, "-c", program, *command], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"fake-dra-driver {' '.join(command)}: the library aiohttp is not installed: "
+        "pip install 'fake-dra-driver[cluster]'\n"
+    )

@@ -1,0 +1,72 @@
+"""kubectl: the one that is installed, or the few commands of it that are built in."""
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import Protocol
+
+from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.demo.builtin import BuiltinKubectl
+
+__all__ = ["InstalledKubectl", "Kubectl", "find_kubectl", "open_kubectl"]
+
+_TIMEOUT_SECONDS = 60.0
+
+
+class Kubectl(Protocol):
+    """Runs kubectl with these arguments, and gives what it prints. Raises RuntimeLayerError when it fails."""
+
+    def __call__(self, *arguments: str) -> Awaitable[str]:
+        """Runs a command."""
+        ...
+
+
+class InstalledKubectl:
+    """The kubectl of this machine, on one cluster."""
+
+    def __init__(self, program: str, kubeconfig: Path) -> None:
+        """Nothing is run yet."""
+        self._command = (program, f"--kubeconfig={kubeconfig}")
+
+    async def __call__(self, *arguments: str) -> str:
+        """Runs a command; what it says on standard error comes first. Raises ClusterError when it fails."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS):
+                output, problems = await process.communicate()
+        except TimeoutError as error:
+            raise ClusterError(f"kubectl {' '.join(arguments)} did not end in {_TIMEOUT_SECONDS:g} s") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            said = problems.decode(errors="replace").strip() or f"status {process.returncode}"
+            raise ClusterError(f"kubectl {' '.join(arguments)} failed: {said}")
+        return (problems + output).decode(errors="replace")
+
+
+def find_kubectl() -> str | None:
+    """The path of the kubectl that is installed. Blocks."""
+    return shutil.which("kubectl")
+
+
+@contextlib.asynccontextmanager
+async def open_kubectl(kubeconfig: Path, program: str | None) -> AsyncIterator[Kubectl]:
+    """kubectl for a cluster: ``program``, or the built-in one where that is None."""
+    if program is not None:
+        yield InstalledKubectl(program, kubeconfig)
+        return
+    builtin = await BuiltinKubectl.connect(kubeconfig)
+    try:
+        yield builtin
+    finally:
+        await builtin.close()

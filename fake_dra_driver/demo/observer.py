@@ -1,0 +1,119 @@
+"""What has become of the driver and the apps: questions about a cluster, and waiting for the right answer.
+
+A question is answered with an empty text, or with the reason why it is not so yet, which is what a person gets to read
+when the time is over.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from fake_dra_driver.api.core import Event
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.cluster.kinds import Deployment, Namespace, Pod
+from fake_dra_driver.demo.expectations import DemoError
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import NotFoundError
+
+__all__ = ["Observer", "Question"]
+
+Question = Callable[[], Awaitable[str]]
+_POLL_SECONDS = 0.1
+
+
+class Observer:
+    """Asks one cluster about the driver in one namespace."""
+
+    def __init__(self, client: Client, driver_namespace: str, deadline_seconds: float = 60) -> None:
+        """Asks nothing yet.
+
+        Args:
+            client: of the cluster.
+            driver_namespace: where the driver is.
+            deadline_seconds: how long a wait may take.
+        """
+        self._client = client
+        self._namespace = driver_namespace
+        self._deadline_seconds = deadline_seconds
+
+    async def wait(self, what: str, question: Question) -> None:
+        """Asks until the answer is empty. Raises DemoError with the last answer at the deadline."""
+        reason = "the API server did not answer"
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                while reason := await question():  # noqa: ASYNC110 - the state is in another process, as for a person
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError as error:
+            raise DemoError(f"After {self._deadline_seconds:g} s it is still not so that {what}: {reason}") from error
+
+    async def state(self, node: str) -> NodeAllocationState:
+        """The NodeAllocationState of a node. Raises NotFoundError."""
+        return await self._client.get(NodeAllocationState, NamespacedName(self._namespace, node))
+
+    async def driver_is_ready(self, nodes: Sequence[str]) -> str:
+        """Whether all pods of the driver are Ready: the controller, and a plugin on each node that says so itself."""
+        pods = (await self._client.list(Pod, self._namespace)).items
+        plugins = {pod.spec.node_name for pod in pods if "kubeletplugin" in pod.key.name}
+        if missing := set(nodes) - plugins:
+            return f"no kubelet plugin on {', '.join(sorted(missing))}"
+        controllers = (await self._client.list(Deployment, self._namespace)).items
+        if any(each.status.ready_replicas < each.spec.replicas for each in controllers) or not controllers:
+            return await self._why_not_ready(pods) or "the controller is not Ready"
+        if reason := await self._why_not_ready(pods):
+            return reason
+        states = {state.metadata.name: state.status for state in (await self._client.list(NodeAllocationState)).items}
+        late = [node for node in nodes if states.get(node) != "Ready"]
+        return f"NodeAllocationState of {', '.join(late)} is not Ready" if late else ""
+
+    async def pods_run(self, namespaces: Sequence[str], count: int) -> str:
+        """Whether there are so many pods, and all are Ready."""
+        pods = [pod for namespace in namespaces for pod in (await self._client.list(Pod, namespace)).items]
+        if len(pods) != count:
+            return f"there are {len(pods)} pods of {count}"
+        return await self._why_not_ready(pods)
+
+    async def are_gone(self, namespaces: Sequence[str]) -> str:
+        """Whether these namespaces are gone, and so everything in them."""
+        there = {namespace.metadata.name for namespace in (await self._client.list(Namespace)).items}
+        left = there.intersection(namespaces)
+        return f"there still is {', '.join(sorted(left))}" if left else ""
+
+    async def holds(self, node: str, check: Callable[[NodeAllocationState], None]) -> str:
+        """Whether the NodeAllocationState of a node passes a check that raises DemoError."""
+        try:
+            check(await self.state(node))
+        except NotFoundError:
+            return f"{node} has no NodeAllocationState"
+        except DemoError as error:
+            return str(error)
+        return ""
+
+    async def _why_not_ready(self, pods: Sequence[Pod]) -> str:
+        late = [pod for pod in pods if not _is_ready(pod)]
+        if not late:
+            return ""
+        said = await self._events({pod.key: pod.uid for pod in late})
+        return "; ".join(f"{pod.key} is {_phase(pod)}{said.get(pod.key, '')}" for pod in late)
+
+    async def _events(self, pods: Mapping[NamespacedName, str]) -> Mapping[NamespacedName, str]:
+        """The last warning about each pod, which is mostly the reason."""
+        said = {}
+        for event in (await self._client.list(Event)).items:
+            about = NamespacedName(event.involved_object.namespace, event.involved_object.name)
+            if event.type == "Warning" and pods.get(about) == event.involved_object.uid:
+                said[about] = f" ({event.reason}: {event.message})"
+        return said
+
+
+def _is_ready(pod: Pod) -> bool:
+    ready = pod.condition("Ready")
+    return ready is not None and ready.status == "True" and not pod.is_deleting
+
+
+def _phase(pod: Pod) -> str:
+    """The phase, or what a container waits for."""
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    waiting = [
+        status.state.waiting.reason for status in statuses if status.state.waiting and status.state.waiting.reason
+    ]
+    return waiting[0] if waiting else (pod.status.phase or "Pending")

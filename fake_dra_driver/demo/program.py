@@ -1,0 +1,142 @@
+"""What ``cluster up`` and ``demo`` run: the parts put together, signals, and what a person gets to read."""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
+from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.demo.install import NAMESPACE, install_driver
+from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
+from fake_dra_driver.demo.observer import Observer
+from fake_dra_driver.demo.screen import Screen
+from fake_dra_driver.demo.walk import Walk
+from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.settings import ClusterUpSettings, DemoSettings
+
+__all__ = ["node_names", "run_cluster_up", "run_demo"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Interrupted:
+    """Set by SIGINT and SIGTERM. Until the block ends, further signals change nothing: the end is on its way."""
+
+    def __init__(self) -> None:
+        self.number: signal.Signals | None = None
+        self._happened = asyncio.Event()
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Catches the signals as long as the block runs."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._catch, number)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _catch(self, number: signal.Signals) -> None:
+        self.number = self.number or number
+        self._happened.set()
+
+    async def wait(self) -> None:
+        """Waits for a signal."""
+        await self._happened.wait()
+
+    async def unless(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Does ``work``, and cancels it at a signal. Returns whether it was done. Raises what it raises."""
+        async with asyncio.TaskGroup() as group:
+            done = group.create_task(_awaited(work), name="work")
+            waiting = group.create_task(self.wait(), name="signal")
+            await asyncio.wait((done, waiting), return_when=asyncio.FIRST_COMPLETED)
+            finished = done.done()
+            done.cancel()
+            waiting.cancel()
+        return finished
+
+
+async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
+    await work()
+
+
+def node_names(count: int) -> tuple[str, ...]:
+    """As kind names its workers, so that the first has the quickstart's devices."""
+    return tuple(DEFAULT_NODE if number == 1 else f"{DEFAULT_NODE}{number}" for number in range(1, count + 1))
+
+
+async def run_cluster_up(settings: ClusterUpSettings) -> int:
+    """Runs a cluster until SIGINT or SIGTERM. Returns the exit status: 0, since that is how it is meant to end.
+
+    Raises:
+        ClusterError: it cannot be started.
+    """
+    setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
+    interrupted = _Interrupted()
+    cluster = Cluster(
+        nodes=node_names(settings.nodes), kubernetes_version=settings.kubernetes_version, port=settings.port
+    )
+
+    async def serve() -> None:
+        async with cluster:
+            if settings.driver:
+                await install_driver(cluster)
+                observer = Observer(cluster.client, NAMESPACE)
+                await observer.wait("the driver is Ready", lambda: observer.driver_is_ready(cluster.nodes))
+            sys.stdout.write(_greeting(cluster, driver=settings.driver))
+            sys.stdout.flush()
+            await cluster.wait()
+
+    with interrupted.watched():
+        await interrupted.unless(serve)
+    return 0
+
+
+def _greeting(cluster: Cluster, *, driver: bool) -> str:
+    nodes = f"{len(cluster.nodes)} node{'s' if len(cluster.nodes) > 1 else ''}"
+    installed = f"the driver runs in {NAMESPACE}" if driver else "no driver is installed"
+    return (
+        f"Kubernetes {cluster.kubernetes_version} is up: {nodes}, {installed}. In another shell:\n\n"
+        f"  export KUBECONFIG={cluster.kubeconfig}\n\n"
+        "Ctrl-C ends it, and nothing is left of it.\n"
+    )
+
+
+async def run_demo(settings: DemoSettings) -> int:
+    """Walks through the quickstart. Returns the exit status: 0, or 128 and the number of the signal that ended it.
+
+    Raises:
+        DemoError: a step did not come out as it must.
+        RuntimeLayerError: the cluster, kubectl or the API server refused something.
+    """
+    setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
+    await asyncio.to_thread(_check_machine, settings.manifests)
+    program = await asyncio.to_thread(find_kubectl)
+    screen, interrupted = Screen(), _Interrupted()
+
+    async def walk() -> None:
+        begun = asyncio.get_running_loop().time()
+        cluster = Cluster(kubernetes_version=settings.kubernetes_version, port=settings.port)
+        async with cluster, open_kubectl(cluster.kubeconfig, program) as kubectl:
+            observer = Observer(cluster.client, NAMESPACE)
+            await Walk(cluster, kubectl, screen, observer, settings.manifests).run()
+        seconds = asyncio.get_running_loop().time() - begun
+        screen.note(f"\nEvery step came out as it must, in {seconds:.0f} s. The cluster is gone, with all its files.")
+
+    with interrupted.watched():
+        await interrupted.unless(walk)
+    return 0 if interrupted.number is None else 128 + interrupted.number
+
+
+def _check_machine(manifests: Path) -> None:
+    """Says at once what would otherwise show as a pod that does not start."""
+    if not (manifests / "fake-test1.yaml").is_file():
+        raise ClusterError(f"There is no fake-test1.yaml in {manifests}: name the folder with --manifests")
+    if shutil.which("sh") is None:
+        raise ClusterError("There is no sh on this machine, which the containers of the example apps run: install one")

@@ -1,0 +1,210 @@
+"""The quickstart, walked through on a cluster: each step with its command and output, and checked.
+
+The steps, their order and their commands are those of the quickstart; what a person does there with kind and helm is
+said in a sentence here. A step that does not come out as it must raises DemoError.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.demo.expectations import (
+    Logs,
+    check_allocated,
+    check_initial,
+    check_logs,
+    check_prepared,
+    check_split,
+    devices_in,
+)
+from fake_dra_driver.demo.install import NAMESPACE, install_driver
+from fake_dra_driver.demo.kubectl import Kubectl
+from fake_dra_driver.demo.observer import Observer, Question
+from fake_dra_driver.demo.screen import Screen
+
+__all__ = ["Walk"]
+
+_PODS = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1}
+"""Pods of each test."""
+_LOG_LOOP = """\
+for example in $(seq 1 4); do \\
+  echo "test${example}:"
+  for pod in $(kubectl get pod -n test${example} --output=jsonpath='{.items[*].metadata.name}'); do \\
+    for ctr in $(kubectl get pod -n test${example} ${pod} -o jsonpath='{.spec.containers[*].name}'); do \\
+      echo "${pod} ${ctr}:"
+      kubectl logs -n test${example} ${pod} -c ${ctr}| grep FAKE_DEVICE
+    done
+  done
+  echo ""
+done"""
+"""The quickstart's, for whoever wants to type it; the walk itself asks kubectl for the same logs."""
+
+Lines = Mapping[tuple[str, str, str], Sequence[str]]
+"""Namespace, pod and container: what ``grep FAKE_DEVICE`` finds in its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One walk through the quickstart."""
+
+    cluster: Cluster
+    kubectl: Kubectl
+    screen: Screen
+    observer: Observer
+    manifests: Path
+    """Folder of ``fake-test1.yaml`` and the others."""
+
+    async def run(self) -> None:
+        """Walks from an empty cluster to one in which the driver has nothing to do any more.
+
+        Raises:
+            DemoError: a step did not come out as it must.
+            RuntimeLayerError: kubectl or the API server refused something.
+        """
+        await self._make_cluster()
+        await self._install()
+        await self._show_devices()
+        logs = await self._run_apps()
+        await self._show_prepared(logs)
+        await self._delete([1, 2, 3, 4])
+        await self._split()
+        await self._delete([5])
+
+    # --- the steps ---
+
+    async def _make_cluster(self) -> None:
+        self.screen.step("Make a cluster")
+        self.screen.note(
+            f"It is Kubernetes {self.cluster.kubernetes_version}, embedded in this program. To look into it yourself:"
+        )
+        self.screen.command(f"export KUBECONFIG={self.cluster.kubeconfig}")
+        await self._show("get", "nodes")
+
+    async def _install(self) -> None:
+        self.screen.step("Install the driver")
+        self.screen.note("The manifests of the chart are applied here. On another cluster this is:")
+        self.screen.command(
+            "helm upgrade -i \\\n  --create-namespace \\\n  --namespace fake-system \\\n  fake-dra-driver \\\n"
+            "  deployments/helm/fake-dra-driver"
+        )
+        await install_driver(self.cluster)
+        await self._wait(
+            "controller and kubelet plugin are Ready", lambda: self.observer.driver_is_ready(self.cluster.nodes)
+        )
+        await self._show("get", "pod", "-n", NAMESPACE)
+
+    async def _show_devices(self) -> None:
+        self.screen.step("Look at the devices of the node")
+        await self._wait("all devices are free", self._is_initial)
+        await self._describe()
+
+    async def _run_apps(self) -> Logs:
+        self.screen.step("Deploy four example apps")
+        await self._apply([1, 2, 3, 4])
+        await self._show("get", "pod", "-A")
+        self.screen.step("See which devices they have")
+        self.screen.command(_LOG_LOOP)
+        lines = await self._read_logs([1, 2, 3, 4])
+        for number in (1, 2, 3, 4):
+            shown = [f"test{number}:"]
+            for (namespace, pod, container), found in lines.items():
+                if namespace == f"test{number}":
+                    shown += [f"{pod} {container}:", *found]
+            self.screen.output("\n".join([*shown, "", ""]))
+        logs = {where: devices_in("\n".join(found)) for where, found in lines.items()}
+        check_logs(logs, self._node)
+        return logs
+
+    async def _show_prepared(self, logs: Logs) -> None:
+        self.screen.step("Look at what is prepared on the node")
+        await self._wait(
+            "the NodeAllocationState says the same as the logs",
+            lambda: self.observer.holds(self._node, lambda state: check_prepared(state, logs)),
+        )
+        await self._describe()
+
+    async def _split(self) -> None:
+        self.screen.step("Split devices")
+        await self._apply([5])
+        logs = {where: devices_in("\n".join(found)) for where, found in (await self._read_logs([5])).items()}
+        await self._wait(
+            "the NodeAllocationState says the same as the logs",
+            lambda: self.observer.holds(self._node, lambda state: check_prepared(state, logs)),
+        )
+        await self._describe()
+        state = await self.observer.state(self._node)
+        check_allocated(state, count=4, split=2)
+        check_split(state, logs)
+
+    async def _delete(self, numbers: Sequence[int]) -> None:
+        self.screen.step("Give everything back")
+        self.screen.command(f"kubectl delete --wait=false --filename={_files(numbers)}")
+        self.screen.output(await self.kubectl("delete", "--wait=false", *self._flags(numbers)))
+        await self._wait("the apps are gone", lambda: self.observer.are_gone(_namespaces(numbers)))
+        await self._wait("all devices are free", self._is_initial)
+        await self._describe()
+
+    # --- what they do ---
+
+    @property
+    def _node(self) -> str:
+        return self.cluster.nodes[0]
+
+    async def _show(self, *arguments: str) -> None:
+        self.screen.command(f"kubectl {' '.join(arguments)}")
+        self.screen.output(await self.kubectl(*arguments))
+
+    async def _describe(self) -> None:
+        await self._show("describe", "-n", NAMESPACE, f"nas/{self._node}")
+
+    async def _apply(self, numbers: Sequence[int]) -> None:
+        self.screen.command(f"kubectl apply --filename={_files(numbers)}")
+        self.screen.output(await self.kubectl("apply", *self._flags(numbers)))
+        count = sum(_PODS[number] for number in numbers)
+        await self._wait("all pods run", lambda: self.observer.pods_run(_namespaces(numbers), count))
+
+    def _flags(self, numbers: Sequence[int]) -> Sequence[str]:
+        return [f"--filename={self.manifests / _file(number)}" for number in numbers]
+
+    async def _read_logs(self, numbers: Sequence[int]) -> Lines:
+        """What the containers say of their devices: each prints its environment first, just after its start."""
+        lines: dict[tuple[str, str, str], Sequence[str]] = {}
+
+        async def all_have_printed() -> str:
+            lines.clear()
+            for namespace in _namespaces(numbers):
+                for pod in json.loads(await self.kubectl("get", "pod", "-n", namespace, "--output=json"))["items"]:
+                    for container in pod["spec"]["containers"]:
+                        where = (namespace, pod["metadata"]["name"], container["name"])
+                        lines[where] = await self._grep(*where)
+            silent = ["/".join(where) for where, found in lines.items() if not found]
+            return f"nothing about devices in the logs of {', '.join(silent)}" if silent else ""
+
+        await self._wait("the containers have printed their environment", all_have_printed)
+        return lines
+
+    async def _grep(self, namespace: str, pod: str, container: str) -> Sequence[str]:
+        log = await self.kubectl("logs", "-n", namespace, pod, "-c", container)
+        return [line for line in log.splitlines() if "FAKE_DEVICE" in line]
+
+    async def _is_initial(self) -> str:
+        return await self.observer.holds(self._node, check_initial)
+
+    async def _wait(self, what: str, question: Question) -> None:
+        with self.screen.waiting(f"until {what}"):
+            await self.observer.wait(what, question)
+
+
+def _file(number: int) -> str:
+    return f"fake-test{number}.yaml"
+
+
+def _files(numbers: Sequence[int]) -> str:
+    """As the shell is asked for them."""
+    return _file(numbers[0]) if len(numbers) == 1 else f"fake-test{{{','.join(map(str, numbers))}}}.yaml"
+
+
+def _namespaces(numbers: Sequence[int]) -> Sequence[str]:
+    return [f"test{number}" for number in numbers]
