@@ -86,10 +86,13 @@ class CdiFolder:
         variables = [f"FAKE_NODE_NAME={self._node_name}", f"DRA_RESOURCE_DRIVER_NAME={self._names.driver}"]
         await in_thread(self._write, self._path(_COMMON), {_COMMON: variables})
 
-    async def write(self, claim: PreparedClaim) -> None:
+    async def write(self, claim: PreparedClaim) -> bool:
         """Makes sure that the claim's file is there, and durable. A file with the right contents is left alone.
 
         One that is no CDI file any more is set aside under another name first.
+
+        Returns:
+            Whether the file was written.
 
         Raises:
             CdiSpecError: the claim cannot be written as a CDI specification.
@@ -104,7 +107,7 @@ class CdiFolder:
                 f"{variable}_DEVICE_{index}={device.uuid}",
                 f"{variable}_MODEL_{index}={device.model}",
             ]
-        await in_thread(self._write, path, devices)
+        return await in_thread(self._write, path, devices)
 
     async def remove(self, uid: str) -> None:
         """Removes the claim's file; no file is fine. Raises CdiSpecError, as no claim has that UID, and OSError."""
@@ -128,7 +131,7 @@ class CdiFolder:
     def _path(self, suffix: str) -> Path:
         return self._root / f"{self._names.prefix}{suffix}{_EXTENSION}"
 
-    def _write(self, path: Path, devices: Mapping[str, Sequence[str]]) -> None:
+    def _write(self, path: Path, devices: Mapping[str, Sequence[str]]) -> bool:
         text = render(
             "cdi/spec.yaml.j2",
             kind=self._names.kind,
@@ -137,10 +140,11 @@ class CdiFolder:
         _check(text, self._names.kind, devices)
         there = self._files.read(path)
         if there == text:
-            return
+            return False
         if there is not None and not _is_specification(there):
             set_aside(self._files, path)
         self._files.write(path, text, _MODE)
+        return True
 
 
 def _is_specification(data: bytes) -> bool:

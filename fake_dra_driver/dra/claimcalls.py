@@ -13,28 +13,28 @@ The kubelet (pkg/kubelet/cm/dra) looks at nothing but the answer, so the rules a
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from loguru import logger
 
 from fake_dra_driver.api.meta import UID
 from fake_dra_driver.dra.driver import NodeClaim, NodeDriver, PrepareError
 
-__all__ = ["CallObserver", "ClaimCalls", "Failure", "FailureReason", "Outcome", "Verb"]
+__all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureReason", "Outcome", "Verb"]
 
 log = logger.bind(component="claimcalls")
 
 Verb = Literal["prepare", "unprepare"]
 
-CallObserver = Callable[[Verb, str, float], None]
-"""Gets the verb, ``success`` or the value of a FailureReason, and the seconds it took, for each piece of work done."""
-
 DEFAULT_ANSWER_LIMIT_SECONDS = 40.0
 """For a caller that sets no deadline; below the 45 s of kubelets since 1.28."""
+
+SUCCESS = "success"
+"""Result of a claim that went well, beside the values of FailureReason."""
 
 _DEADLINE_SHARE = 0.9
 """Share of a caller's deadline that may be used; the rest is for the way back on a busy node."""
@@ -79,6 +79,35 @@ Outcome = tuple[str, ...] | Failure
 """CDI device names (none after unprepare), or what went wrong."""
 
 
+class CallObserver(Protocol):
+    """Is told of claims, for metrics and for people; must take constant time, and must not raise."""
+
+    def worked(self, verb: Verb, result: str, seconds: float) -> None:
+        """A piece of work is done: ``success`` or the value of a FailureReason, and how long it took."""
+        ...
+
+    def answered(self, verb: Verb, result: str) -> None:
+        """The kubelet got an answer for a claim; several may come of one piece of work."""
+        ...
+
+    def failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
+        """The driver has refused the claim, or has a defect."""
+        ...
+
+
+class SilentObserver:
+    """Counts nothing, tells nobody."""
+
+    def worked(self, verb: Verb, result: str, seconds: float) -> None:
+        """As ``CallObserver.worked``."""
+
+    def answered(self, verb: Verb, result: str) -> None:
+        """As ``CallObserver.answered``."""
+
+    def failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
+        """As ``CallObserver.failed``."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     verb: Verb
@@ -94,11 +123,11 @@ class ClaimCalls:
         driver: NodeDriver,
         *,
         answer_limit_seconds: float = DEFAULT_ANSWER_LIMIT_SECONDS,
-        observer: CallObserver = lambda _verb, _result, _seconds: None,
+        observer: CallObserver | None = None,
     ) -> None:
         self._driver = driver
         self._answer_limit_seconds = answer_limit_seconds
-        self._observer = observer
+        self._observer = observer or SilentObserver()
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[Outcome]] = set()
         self._latest: dict[UID, _Work] = {}
@@ -143,6 +172,8 @@ class ClaimCalls:
             await asyncio.wait(works.values(), timeout=limit)
         for uid, task in works.items():
             outcomes[uid] = _outcome_of(task, verb, wanted[uid], limit)
+        for outcome in outcomes.values():
+            self._observer.answered(verb, _result_of(outcome))
         return outcomes
 
     def _start(self, verb: Verb, claim: NodeClaim) -> asyncio.Task[Outcome]:
@@ -169,8 +200,9 @@ class ClaimCalls:
         started = asyncio.get_running_loop().time()
         with logger.contextualize(claim=f"{claim.namespace}/{claim.name}", claim_uid=claim.uid):
             outcome = await self._ask_driver(verb, claim)
-        result = outcome.reason.value if isinstance(outcome, Failure) else "success"
-        self._observer(verb, result, asyncio.get_running_loop().time() - started)
+        self._observer.worked(verb, _result_of(outcome), asyncio.get_running_loop().time() - started)
+        if isinstance(outcome, Failure):
+            self._observer.failed(verb, claim, outcome.message)
         return outcome
 
     async def _ask_driver(self, verb: Verb, claim: NodeClaim) -> Outcome:
@@ -228,6 +260,10 @@ def _problem_of(claim: NodeClaim, claims_in_call: int) -> str | None:
 
 def _cut(text: str) -> str:
     return repr(text if len(text) <= 80 else f"{text[:80]}...")
+
+
+def _result_of(outcome: Outcome) -> str:
+    return outcome.reason.value if isinstance(outcome, Failure) else SUCCESS
 
 
 def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: NodeClaim, limit_seconds: float) -> Outcome:

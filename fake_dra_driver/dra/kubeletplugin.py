@@ -99,8 +99,9 @@ class KubeletPlugin:
         *,
         grace_seconds: float = DEFAULT_GRACE_SECONDS,
         check_interval_seconds: float = DEFAULT_CHECK_INTERVAL_SECONDS,
-        call_observer: CallObserver = lambda _verb, _result, _seconds: None,
+        call_observer: CallObserver | None = None,
         on_registration: Callable[[], None] = lambda: None,
+        on_mended: Callable[[Path], None] = lambda _path: None,
         start: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Args:
@@ -109,8 +110,9 @@ class KubeletPlugin:
         driver: Does the work, from the moment that ``start`` has returned.
         grace_seconds: For calls in flight at the end.
         check_interval_seconds: Between two looks at whether the sockets are still there.
-        call_observer: For metrics; see ``CallObserver``.
+        call_observer: See ``CallObserver``.
         on_registration: Called whenever ``registration`` has changed.
+        on_mended: Called with the path of a socket that was gone and is served again.
         start: Called by ``run`` before anything is served, when it is certain that no other process has the folder.
         """
         self._driver_name = driver_name
@@ -120,6 +122,7 @@ class KubeletPlugin:
         self._check_interval_seconds = check_interval_seconds
         self._call_observer = call_observer
         self._notify = on_registration
+        self._on_mended = on_mended
         self._start = start
         self._registrar = SocketServer(sockets.registration, self._add_registration)
         self._serving = False
@@ -174,6 +177,7 @@ class KubeletPlugin:
         log.warning("Socket is gone, making it again", path=str(server.path))
         await server.restart(self._grace_seconds)
         log.info("Socket is served again", path=str(server.path))
+        self._on_mended(server.path)
 
     async def _stop(self, node: SocketServer, calls: ClaimCalls) -> None:
         loop = asyncio.get_running_loop()

@@ -18,9 +18,9 @@ no background task: whoever gets the node's lock first writes for everybody.
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from loguru import logger
 
@@ -33,12 +33,16 @@ from fake_dra_driver.api.meta import UID, NamespacedName
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, RetryError
 
-__all__ = ["Ledger", "LedgerChangedError", "LedgerClient"]
+__all__ = ["Ledger", "LedgerChangedError", "LedgerClient", "WriteObserver", "WriteResult"]
 
 MAX_WRITES_PER_BATCH: Final = 4
 """How often a batch is tried when others keep changing the ledger in between; after that its callers start again."""
 
 log = logger.bind(component="ledger")
+
+WriteResult = Literal["written", "conflict", "failed"]
+WriteObserver = Callable[[WriteResult, int], None]
+"""Is told of each request that writes a ledger: what became of it, and how many changes it carried."""
 
 
 class LedgerChangedError(RetryError):
@@ -110,12 +114,20 @@ class Ledger:
         client: for the writes.
         states: the NodeAllocationState cache; it must see this client's own writes at once (``runtime.cache``).
         namespace: the driver's namespace, in which the NodeAllocationState objects are.
+        observer: for metrics.
     """
 
-    def __init__(self, client: LedgerClient, states: Informer[NodeAllocationState], namespace: str) -> None:
+    def __init__(
+        self,
+        client: LedgerClient,
+        states: Informer[NodeAllocationState],
+        namespace: str,
+        observer: WriteObserver = lambda _result, _changes: None,
+    ) -> None:
         self._client = client
         self._states = states
         self._namespace = namespace
+        self._observer = observer
         self._nodes: dict[str, _Node] = {}
         states.add_index("claim", lambda nas: nas.spec.allocated_claims)
 
@@ -195,7 +207,7 @@ class Ledger:
                 if wanted is None:
                     return None
                 try:
-                    written = await self._client.json_patch(NodeAllocationState, key, _operations(nas, state, wanted))
+                    written = await self._swap(key, _operations(nas, state, wanted), sum(not c.done for c in batch))
                 except PatchTestFailedError:
                     log.debug("ledger changed under a write", node=node)
                     ledger.known = None
@@ -215,6 +227,21 @@ class Ledger:
             # The caller that writes for the others is being cancelled; whether the write took place is unknown.
             _fail(batch, LedgerChangedError(f"a write to the ledger of node {node} was cut short"))
             raise
+
+    async def _swap(
+        self, key: NamespacedName, operations: Sequence[Mapping[str, Any]], changes: int
+    ) -> NodeAllocationState:
+        """One compare-and-swap, which carries so many changes. Raises as the client does."""
+        result: WriteResult = "failed"
+        try:
+            written = await self._client.json_patch(NodeAllocationState, key, operations)
+            result = "written"
+        except PatchTestFailedError:
+            result = "conflict"
+            raise
+        finally:
+            self._observer(result, changes)
+        return written
 
 
 def _fail(batch: Sequence[_Change], error: Exception) -> None:

@@ -33,14 +33,19 @@ from fake_dra_driver.device.prepared import (
     prepared_devices,
 )
 from fake_dra_driver.dra.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.holdings import still_held, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.patience import Patience
+from fake_dra_driver.driver.reasons import CDI_FILES_REMOVED, CDI_FILES_RESTORED, STALE_CLAIM_UNPREPARED
 from fake_dra_driver.runtime.errors import NotFoundError
 
 __all__ = ["DeviceInUseError", "FakeNodeDriver", "NodeReader"]
 
 READ_TIMEOUT_SECONDS: Final = 1.5
 """For one of the rare reads, so that several tries fit into the time that the kubelet waits."""
+
+NAMES_IN_A_MESSAGE: Final = 5
+"""How many claims or devices an event lists; the rest are counted."""
 
 log = logger.bind(component="node")
 K = TypeVar("K", bound=KubeObject)
@@ -71,6 +76,7 @@ class FakeNodeDriver:
         state_key: of the node's NodeAllocationState; its name is the node's.
         inventory: the devices of the node.
         changed: called after each change of what is prepared.
+        tell: reports repairs on the node.
     """
 
     def __init__(
@@ -81,6 +87,7 @@ class FakeNodeDriver:
         cdi: CdiFolder,
         reader: NodeReader,
         changed: Callable[[], None],
+        tell: Callable[[Reason, str], None] = lambda _reason, _message: None,
     ) -> None:
         self._state_key = state_key
         self._inventory = {device.uuid: device for device in inventory}
@@ -88,6 +95,9 @@ class FakeNodeDriver:
         self._cdi = cdi
         self._reader = reader
         self._changed = changed
+        self._tell = tell
+        self.damage = ""
+        """Why the checkpoint could not be used at the start; empty when it could, or when there was none."""
         self.started = asyncio.Event()
         """Set once the checkpoint is read: before that, nobody knows what is prepared."""
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -104,10 +114,10 @@ class FakeNodeDriver:
         try:
             await self._checkpoint.load()
         except DamagedCheckpointError as error:
-            log.warning("checkpoint is damaged, it will be rebuilt from what the API server has", error=str(error))
+            self.damage = str(error)
+            log.warning("checkpoint is damaged, it will be rebuilt from what the API server has", error=self.damage)
         await self._cdi.write_common()
-        for claim in self._checkpoint.claims.values():
-            await self._cdi.write(claim)
+        self._tell_restored([uid for uid, claim in self._checkpoint.claims.items() if await self._cdi.write(claim)])
         await self.remove_orphans()
         self.started.set()
         log.info("checkpoint read", claims=len(self._checkpoint.claims), complete=self._checkpoint.is_complete)
@@ -116,11 +126,18 @@ class FakeNodeDriver:
         """Removes CDI files of claims that are not prepared, once it is certain which those are. Raises OSError."""
         if not self._checkpoint.is_complete:
             return
+        removed = []
         for uid in await self._cdi.uids():
             async with self._lock(uid):
                 if uid not in self._checkpoint.claims:
                     await self._cdi.remove(uid)
+                    removed.append(uid)
                     log.info("CDI file of a claim that is not prepared removed", claim_uid=uid)
+        if removed:
+            self._tell(
+                CDI_FILES_REMOVED,
+                f"removed {_count(removed, 'CDI file')} of claims that are not prepared here: {_listed(removed)}",
+            )
 
     async def prepare(self, claim: NodeClaim) -> Sequence[str]:
         """As ``NodeDriver.prepare``."""
@@ -159,6 +176,7 @@ class FakeNodeDriver:
                 return False
             log.info("claim that is gone was never unprepared", claim_uid=uid, claim=_name(prepared))
             await self._drop(uid, Patience())
+            self._tell_stale(prepared)
             return True
 
     def _lock(self, uid: str) -> asyncio.Lock:
@@ -184,8 +202,12 @@ class FakeNodeDriver:
         before = self._checkpoint.claims.get(wanted.uid)
         self._in_work[wanted.uid] = wanted
         try:
-            await patience.run(lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}")
-            if before != wanted:
+            is_written = await patience.run(
+                lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}"
+            )
+            if before == wanted:
+                self._tell_restored([wanted.uid] if is_written else [])
+            else:
                 await patience.run(lambda: self._checkpoint.put(wanted), "write the checkpoint")
                 self._changed()
         except PrepareError:
@@ -217,6 +239,20 @@ class FakeNodeDriver:
                 )
             log.warning("claim that is gone was never unprepared, its devices are taken back", stale_uid=rival.uid)
             await self._drop(rival_uid, patience)
+            self._tell_stale(rival)
+
+    def _tell_restored(self, uids: Sequence[str]) -> None:
+        if uids:
+            log.info("CDI files of prepared claims were missing or changed, and are written again", claim_uids=uids)
+            message = f"wrote {_count(uids, 'CDI file')} again, missing or changed since prepared: {_listed(uids)}"
+            self._tell(CDI_FILES_RESTORED, message)
+
+    def _tell_stale(self, claim: PreparedClaim) -> None:
+        self._tell(
+            STALE_CLAIM_UNPREPARED,
+            f"claim {_name(claim)} ({claim.uid}) holds nothing here any more and had never been unprepared; its "
+            f"devices are free again: {_listed(sorted(claim.whole_uuids))}",
+        )
 
     async def _drop(self, uid: str, patience: Patience) -> None:
         """CDI file, then checkpoint. The caller has the lock. Raises PrepareError."""
@@ -270,6 +306,16 @@ class FakeNodeDriver:
             if error.is_kind_missing:  # an API server that does not serve the kind says nothing about its objects
                 raise
             return None
+
+
+def _count(things: Sequence[str], name: str) -> str:
+    return f"{len(things)} {name}{'s' if len(things) != 1 else ''}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - NAMES_IN_A_MESSAGE
+    return ", ".join(names[:NAMES_IN_A_MESSAGE]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name(claim: PreparedClaim) -> str:

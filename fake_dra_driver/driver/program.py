@@ -23,8 +23,10 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.driver.metrics import EventCounts, PrepareMetrics
 from fake_dra_driver.driver.node import FakeNodeDriver
 from fake_dra_driver.driver.nodestate import set_status
+from fake_dra_driver.driver.notices import CallReporter, Notices
 from fake_dra_driver.driver.publisher import StatePublisher
 from fake_dra_driver.driver.setup import make_controllers
 from fake_dra_driver.runtime.cache import Cache
@@ -78,7 +80,7 @@ class _Parts:
         )
 
 
-async def _parts(settings: _LongRunning, program: str, host: str = "") -> _Parts:
+async def _parts(settings: _LongRunning, program: str, component: str, host: str = "") -> _Parts:
     metrics = Metrics()
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,
@@ -89,7 +91,8 @@ async def _parts(settings: _LongRunning, program: str, host: str = "") -> _Parts
         metrics=metrics.observe_request,
     )
     cache = Cache(client)
-    events = EventRecorder(client, EVENT_COMPONENT, host=host, metrics=metrics)
+    reasons = EventCounts(metrics, component)
+    events = EventRecorder(client, EVENT_COMPONENT, host=host, metrics=metrics, observer=reasons.count)
     healthz = None
     if settings.http_endpoint is not None:
         healthz = HealthServer(str(settings.http_endpoint), metrics=metrics, metrics_path=settings.metrics_path)
@@ -103,7 +106,7 @@ async def run_controller(settings: ControllerSettings) -> int:
         RuntimeLayerError: no credentials, an address in use, the lease is lost.
     """
     setup_logging(settings.logging_format, settings.verbosity)
-    parts = await _parts(settings, "fake-dra-controller")
+    parts = await _parts(settings, "fake-dra-controller", "controller")
     controllers = make_controllers(
         parts.client,
         parts.cache,
@@ -111,6 +114,7 @@ async def run_controller(settings: ControllerSettings) -> int:
         namespace=settings.namespace,
         workers=settings.workers,
         now=lambda: datetime.now(UTC),
+        metrics=parts.metrics,
     )
     async with _election(settings, parts) as election:
         manager = parts.manager(settings, election)
@@ -158,7 +162,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         OSError: a folder or socket of ours cannot be used.
     """
     setup_logging(settings.logging_format, settings.verbosity)
-    parts = await _parts(settings, "fake-dra-kubeletplugin", host=settings.node_name)
+    parts = await _parts(settings, "fake-dra-kubeletplugin", "kubelet-plugin", host=settings.node_name)
     key = NamespacedName(settings.namespace, settings.node_name)
     inventory = make_inventory(settings.node_name, settings.device_count, settings.device_models)
     files = DiskFiles()
@@ -167,23 +171,33 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
     )
-    driver = FakeNodeDriver(key, inventory, checkpoint, cdi, parts.client, changed=lambda: publish())
+    notices = Notices(parts.events)
+    driver = FakeNodeDriver(key, inventory, checkpoint, cdi, parts.client, changed=lambda: publish(), tell=notices.tell)
+    counts = PrepareMetrics(
+        parts.metrics, settings.node_name, lambda: checkpoint.claims, lambda: plugin.not_ready_reason() is None
+    )
     plugin = KubeletPlugin(
         DRIVER_NAME,
         PluginSockets(registration=settings.registration_socket, plugin=settings.plugin_socket),
         driver,
         grace_seconds=settings.grace_period_seconds / 2,
-        on_registration=lambda: publish(),
+        call_observer=CallReporter(counts, parts.events, settings.node_name),
+        on_registration=lambda: registered(),
+        on_mended=notices.tell_mended,
         start=driver.start,
     )
     publisher = StatePublisher(
-        key, inventory, checkpoint, driver, states, parts.client, lambda: plugin.not_ready_reason() is None
+        key, inventory, checkpoint, driver, states, parts.client, lambda: plugin.not_ready_reason() is None, notices
     )
     controller = Controller("nodeallocationstate", publisher)
     controller.watch(states)
 
     def publish() -> None:
         controller.enqueue(key, after=PUBLISH_DELAY_SECONDS)
+
+    def registered() -> None:
+        notices.tell_registration(plugin.registration)
+        publish()
 
     async def retire_at_the_end() -> None:
         publish()

@@ -25,6 +25,14 @@ from fake_dra_driver.driver.controller import node_of
 from fake_dra_driver.driver.holdings import handle_of, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node import DeviceInUseError, FakeNodeDriver
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
+from fake_dra_driver.driver.notices import Notices
+from fake_dra_driver.driver.reasons import (
+    CHECKPOINT_REBUILT,
+    CLAIM_NOT_RESTORED,
+    NODE_NOT_READY,
+    PLUGIN_STOPPED,
+    STATE_RECREATED,
+)
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.reconcile import Request, Result
 
@@ -45,6 +53,7 @@ class StatePublisher:
         state_key: of that object; its name is the node's.
         states: a cache that has that object.
         is_serving: whether the kubelet can use the plugin at this moment.
+        notices: tells people about repairs and changes of the status.
     """
 
     def __init__(
@@ -56,6 +65,7 @@ class StatePublisher:
         states: Informer[NodeAllocationState],
         client: StateClient,
         is_serving: Callable[[], bool],
+        notices: Notices,
     ) -> None:
         self._key = state_key
         self._inventory = inventory
@@ -64,6 +74,7 @@ class StatePublisher:
         self._states = states
         self._client = client
         self._is_serving = is_serving
+        self._notices = notices
         self._announced: bool | None = None
         """What the status was last set to by this process, so that it is set on a change of ours alone."""
 
@@ -82,13 +93,20 @@ class StatePublisher:
         state = self._states.get(self._key)
         if state is None:
             state = await make_state(self._client, self._key, NOT_READY)
+            self._notices.know(state)
+            if self._announced is not None:
+                message = "the object was deleted while the kubelet plugin ran, and was made anew"
+                self._notices.tell(STATE_RECREATED, message)
             self._announced = None
+        self._notices.know(state)
         await self._publish(state)
         return await self._take_back(state)
 
     async def retire(self) -> None:
         """Says that the node is not usable any more: the last act of a plugin that stops. Raises as the API calls."""
         await self._client.merge_patch(NodeAllocationState, self._key, {"status": NOT_READY})
+        message = "the kubelet plugin was stopped: pods keep their devices, no claims are allocated until it is back"
+        self._notices.tell(PLUGIN_STOPPED, message)
 
     async def _publish(self, state: NodeAllocationState) -> None:
         serving = self._is_serving()
@@ -106,6 +124,9 @@ class StatePublisher:
             )
         if serving != self._announced:
             log.info("node status published", status=status, devices=len(self._inventory))
+            if self._announced:
+                message = "the kubelet cannot use the plugin any more: no claims are allocated here until it can"
+                self._notices.tell(NODE_NOT_READY, message)
             self._announced = serving
 
     async def _missing_owner(self, state: NodeAllocationState) -> Sequence[Mapping[str, Any]]:
@@ -157,10 +178,27 @@ class StatePublisher:
                         PreparedClaim(claim.uid, claim.metadata.namespace, claim.metadata.name, devices)
                     )
             except (UnknownDeviceError, ValueError, DeviceInUseError) as error:
-                log.warning("claim left out of the rebuilt checkpoint", claim=str(claim.key), error=str(error))
+                log.warning(
+                    "claim left out of the rebuilt checkpoint",
+                    claim=str(claim.key),
+                    claim_uid=claim.uid,
+                    error=str(error),
+                )
+                CLAIM_NOT_RESTORED.tell(self._notices.events, claim, _not_restored(self._key.name, str(error)))
         await self._checkpoint.complete()
         await self._driver.remove_orphans()
         log.info("checkpoint rebuilt", claims=len(self._checkpoint.claims))
+        if self._driver.damage or self._checkpoint.claims:
+            lost = self._driver.damage or "there was no checkpoint"
+            found = f"it was made anew from what the API server has: {len(self._checkpoint.claims)} claims"
+            self._notices.tell(CHECKPOINT_REBUILT, f"{lost}; {found}")
+
+
+def _not_restored(node: str, error: str) -> str:
+    return (
+        f"the checkpoint of node {node} was lost and made anew, and the claim, which is in use there, could not be "
+        f"taken over: {error}; delete the claim's pods there to have it prepared anew"
+    )
 
 
 def _wanted(uid: str, allocation: AllocationResult, state: NodeAllocationState | None) -> Sequence[WantedDevice]:

@@ -9,7 +9,7 @@ What becomes of each half-state (the rest of the table is in ``dra.classic.claim
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
 
@@ -25,22 +25,25 @@ from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.classic.setup import ClassicCaches
 from fake_dra_driver.dra.classic.writer import ClaimWriter
+from fake_dra_driver.dra.reason import INVALID_PARAMETERS, EventSink, Reason
 from fake_dra_driver.driver.controller import node_of
 from fake_dra_driver.driver.handle import ClaimHandle
 from fake_dra_driver.driver.ledger import Ledger
+from fake_dra_driver.driver.reasons import (
+    DEVICES_HELD,
+    DEVICES_UNKNOWN,
+    INVALID_STATE,
+    LEDGER_ENTRY_REMOVED,
+    LEDGER_ENTRY_RESTORED,
+)
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import InvalidObjectError, NotFoundError
-from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["NodeAllocationStateReconciler", "ParametersReconciler"]
 
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
-
-REASON_DOUBLE: Final = "DevicesHeldByAnotherClaim"
-REASON_UNKNOWN: Final = "DevicesUnknown"
-REASON_PARAMETERS: Final = "InvalidParameters"
 
 log = logger.bind(component="ledger")
 
@@ -61,20 +64,39 @@ class NodeAllocationStateReconciler:
     """Repairs the ledger of one node. In normal operation a pass finds nothing to do, and reads caches only."""
 
     def __init__(
-        self, ledger: Ledger, caches: ClassicCaches, writer: ClaimWriter, client: ClaimReader, events: EventRecorder
+        self, ledger: Ledger, caches: ClassicCaches, writer: ClaimWriter, client: ClaimReader, events: EventSink
     ) -> None:
         self._ledger = ledger
         self._caches = caches
         self._writer = writer
         self._client = client
         self._events = events
-        self._reported: set[tuple[UID, str]] = set()
-        """Claim and node of the conflicts that were reported, so that each is reported once by each process."""
+        self._disputes: dict[str, set[UID]] = {}
+        """By node: claims in conflict with its ledger that were reported, so that each process reports them once."""
+
+    @property
+    def disputed_claims(self) -> int:
+        """How many allocated claims are not on record, and cannot be put back. As of the last pass over each node."""
+        return sum(
+            claim.uid in disputed
+            for node, disputed in self._disputes.items()
+            for claim in self._caches.claims_on_node(node)
+        )
 
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise; a RetryError only means that the next pass knows more."""
-        nas = self._ledger.state(request.name)
-        if nas is not None:
+        """One pass. Raises what the API calls raise; a RetryError only means that the next pass knows more.
+
+        Raises:
+            InvalidObjectError: the object cannot be read; its owner is told.
+        """
+        try:
+            nas = self._ledger.state(request.name)
+        except InvalidObjectError as error:
+            INVALID_STATE.tell(self._events, _reference(error), "; ".join(error.problems))
+            raise
+        if nas is None:
+            self._disputes.pop(request.name, None)
+        else:
             await self._take_out_gone(nas)
             await self._put_back_missing(nas)
         return Result()
@@ -94,13 +116,18 @@ class NodeAllocationStateReconciler:
             alive.update(UID(str(refused.metadata.get("uid"))) for refused in listed.invalid)
         for uid in missing:
             if uid not in alive:
-                await self._take_out(node, uid, mark if uid in unseen else None)
+                await self._take_out(nas, uid, mark if uid in unseen else None)
 
-    async def _take_out(self, node: str, uid: UID, mark: int | None) -> None:
+    async def _take_out(self, nas: NodeAllocationState, uid: UID, mark: int | None) -> None:
+        node = nas.metadata.name
         async with self._writer.lock([uid]):  # a release that is at work takes it out itself
-            if node in self._ledger.nodes_of(uid):
-                await self._ledger.remove(node, uid, mark)
-                log.info("entry of a claim that is gone taken out", node=node, claim_uid=uid)
+            if node not in self._ledger.nodes_of(uid):
+                return
+            await self._ledger.remove(node, uid, mark)
+        log.info("entry of a claim that is gone taken out", node=node, claim_uid=uid)
+        devices = ", ".join(_uuids(nas.spec.allocated_claims[uid])) or "no devices"
+        message = f"the claim with UID {uid} no longer exists; what was on record for it is free again: {devices}"
+        LEDGER_ENTRY_REMOVED.tell(self._events, nas, message)
 
     def _is_known(self, uid: UID) -> bool:
         try:
@@ -111,24 +138,30 @@ class NodeAllocationStateReconciler:
     async def _put_back_missing(self, nas: NodeAllocationState) -> None:
         node = nas.metadata.name
         holders = {uuid: uid for uid, entry in nas.spec.allocated_claims.items() for uuid in _uuids(entry)}
+        disputed: set[UID] = set()
         for claim in self._caches.claims_on_node(node):
             finishing = claim.is_deleting or claim.status.deallocation_requested
             if claim.uid in nas.spec.allocated_claims or (finishing and not claim.status.reserved_for):
-                self._reported.discard((claim.uid, node))
                 continue
             entry = _entry_of(claim, nas)
             if entry is None:
+                disputed.add(claim.uid)
                 self._report(
                     claim,
                     node,
-                    REASON_UNKNOWN,
-                    "is allocated on node {node}, and nothing says which devices it has there",
+                    DEVICES_UNKNOWN,
+                    f"is allocated on node {node}, and nothing says which devices it has there: delete its pods to "
+                    "have it allocated anew",
                 )
             elif other := next((holders[uuid] for uuid in _uuids(entry) if uuid in holders), None):
+                disputed.add(claim.uid)
                 self._report_double(claim, UID(other), node)
             else:
                 await self._put_back(claim, node, entry)
                 holders.update(dict.fromkeys(_uuids(entry), claim.uid))
+        self._disputes[node] = disputed
+        if not disputed:
+            del self._disputes[node]
 
     async def _put_back(self, claim: ResourceClaim, node: str, entry: AllocatedDevices) -> None:
         async with self._writer.lock([claim.uid]):
@@ -140,25 +173,28 @@ class NodeAllocationStateReconciler:
                 return  # the cache lags behind a deallocation
             await self._ledger.put(node, {claim.uid: entry})
         log.warning("entry of an allocated claim put back", node=node, claim=str(claim.key), claim_uid=claim.uid)
+        message = (
+            f"claim {claim.key} is allocated on node {node} and was missing on the node's record; its devices are "
+            f"reserved again: {', '.join(_uuids(entry))}"
+        )
+        LEDGER_ENTRY_RESTORED.tell(self._events, claim, message)
 
     def _report_double(self, claim: ResourceClaim, other: UID, node: str) -> None:
         holder = self._caches.claim_of(other)
         name = f"claim {holder.key}" if holder is not None else f"the claim with UID {other}"
         advice = "delete the pods of one of the two to have its devices chosen anew"
-        text = f"is allocated on node {{node}}, but {name} is on record for its devices: {advice}"
-        if self._report(claim, node, REASON_DOUBLE, text) and holder is not None:
-            self._events.event(
-                holder,
-                "Warning",
-                REASON_DOUBLE,
-                f"claim {claim.key} is allocated the same devices on node {node}: {advice}",
-            )
+        text = f"is allocated on node {node}, but {name} is on record for its devices: {advice}"
+        if self._report(claim, node, DEVICES_HELD, text) and holder is not None:
+            message = f"claim {claim.key} is allocated the same devices on node {node}: {advice}"
+            DEVICES_HELD.tell(self._events, holder, message)
 
-    def _report(self, claim: ResourceClaim, node: str, reason: str, text: str) -> bool:
-        if (claim.uid, node) in self._reported:
+    def _report(self, claim: ResourceClaim, node: str, reason: Reason, text: str) -> bool:
+        """Whether it is news: each conflict is reported once by each process, for as long as it lasts."""
+        reported = self._disputes.setdefault(node, set())
+        if claim.uid in reported:
             return False
-        self._reported.add((claim.uid, node))
-        self._events.event(claim, "Warning", reason, f"claim {claim.key} " + text.format(node=node))
+        reported.add(claim.uid)
+        reason.tell(self._events, claim, f"claim {claim.key} {text}")
         return True
 
 
@@ -170,9 +206,7 @@ class ParametersReconciler(Generic[ObjectT]):
         check: what is wrong with an object that the model takes; None when nothing is.
     """
 
-    def __init__(
-        self, objects: Informer[ObjectT], events: EventRecorder, check: Callable[[ObjectT], str | None]
-    ) -> None:
+    def __init__(self, objects: Informer[ObjectT], events: EventSink, check: Callable[[ObjectT], str | None]) -> None:
         self._objects = objects
         self._events = events
         self._check = check
@@ -182,10 +216,10 @@ class ParametersReconciler(Generic[ObjectT]):
         try:
             parameters = self._objects.get(request)
         except InvalidObjectError as error:
-            self._events.event(_reference(error), "Warning", REASON_PARAMETERS, "; ".join(error.problems))
+            INVALID_PARAMETERS.tell(self._events, _reference(error), "; ".join(error.problems))
             return Result()
         if parameters is not None and (problem := self._check(parameters)):
-            self._events.event(parameters, "Warning", REASON_PARAMETERS, problem)
+            INVALID_PARAMETERS.tell(self._events, parameters, problem)
         return Result()
 
 

@@ -9,14 +9,17 @@ from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeCla
 from fake_dra_driver.api.meta import UID, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.setup import ClassicCaches, ClassicControllers
+from fake_dra_driver.dra.reason import EventSink
+from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason, devices_of, node_of
 from fake_dra_driver.driver.ledger import Ledger
+from fake_dra_driver.driver.metrics import AllocationMetrics, NodeGauges, WaitingGauges
 from fake_dra_driver.driver.reconcilers import NodeAllocationStateReconciler, ParametersReconciler
 from fake_dra_driver.driver.requests import ParametersResolver, check_claim_parameters
 from fake_dra_driver.runtime.cache import Cache, Change
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.metrics import Metrics
 
 __all__ = ["make_controllers"]
 
@@ -28,11 +31,12 @@ CLASSES_BY_PARAMETERS: Final = "parameters"
 def make_controllers(
     client: Client,
     cache: Cache,
-    events: EventRecorder,
+    events: EventSink,
     *,
     namespace: str,
     workers: int,
     now: Callable[[], datetime],
+    metrics: Metrics | None = None,
 ) -> tuple[Controller, ...]:
     """Every controller of the driver, wired to its sources.
 
@@ -40,17 +44,20 @@ def make_controllers(
         namespace: of the NodeAllocationState objects.
         workers: how many claims, and how many pods, are worked on at once.
         now: the wall clock.
+        metrics: counts what they do.
     """
+    metrics = metrics or Metrics()
+    counts = AllocationMetrics(metrics)
     states = cache.informer(NodeAllocationState, namespace=namespace)
     claim_parameters = cache.informer(FakeClaimParameters)
     class_parameters = cache.informer(DeviceClassParameters)
     nodes = cache.informer(Node, metadata_only=True)
-    ledger = Ledger(client, states, namespace)
+    ledger = Ledger(client, states, namespace, counts.ledger_written)
     driver = FakeControllerDriver(ledger, ParametersResolver(claim_parameters, class_parameters), nodes, client)
     caches = ClassicCaches.of(cache, driver)
     caches.claims.add_index(CLAIMS_BY_PARAMETERS, _parameters_of_claim)
     caches.classes.add_index(CLASSES_BY_PARAMETERS, _parameters_of_class)
-    classic = ClassicControllers(driver, caches, client, events, now=now, workers=workers)
+    classic = ClassicControllers(driver, caches, client, events, now=now, workers=workers, observer=counts)
     routes = _Routes(caches, ledger, namespace)
 
     classic.watch_for_claims(claim_parameters, routes.claims_of_parameters)
@@ -60,11 +67,8 @@ def make_controllers(
     classic.claims.watch(nodes, routes.claims_of_gone_node)
     classic.contexts.watch(states, routes.contexts_of_state)
 
-    states_controller = Controller(
-        "nodeallocationstate",
-        NodeAllocationStateReconciler(ledger, caches, classic.writer, client, events),
-        workers=workers,
-    )
+    states_reconciler = NodeAllocationStateReconciler(ledger, caches, classic.writer, client, events)
+    states_controller = Controller("nodeallocationstate", states_reconciler, workers=workers)
     states_controller.watch(states, predicate=_ledger_changed)
     states_controller.watch(caches.claims, routes.states_of_claim)
     claim_parameters_controller = Controller(
@@ -75,6 +79,10 @@ def make_controllers(
         "deviceclassparameters", ParametersReconciler(class_parameters, events, lambda _: None)
     )
     class_parameters_controller.watch(class_parameters)
+    NodeGauges(metrics, states)
+    WaitingGauges(metrics, caches, now)
+    disputed = metrics.gauge(families.DISPUTED_CLAIMS)
+    metrics.add_refresher(lambda: disputed.set(states_reconciler.disputed_claims))
     return (*classic.controllers, states_controller, claim_parameters_controller, class_parameters_controller)
 
 

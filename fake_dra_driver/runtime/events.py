@@ -9,7 +9,7 @@ latest one is what a person who looks needs.
 import asyncio
 import random
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -74,6 +74,7 @@ class EventRecorder:
         now: WallClock = utc_now,
         clock: Clock = loop_time,
         rng: random.Random | None = None,
+        observer: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         """Prepares a recorder; nothing is written before ``run``.
 
@@ -85,6 +86,7 @@ class EventRecorder:
             now: timestamps of the Events.
             clock: for what belongs together in time.
             rng: for the pauses between tries.
+            observer: gets the reason of each event that is reported, whatever becomes of it.
         """
         self._client = client
         self._component = component
@@ -93,6 +95,7 @@ class EventRecorder:
         self._now = now
         self._clock = clock
         self._rng = rng
+        self._observer = observer
         self._correlator = Correlator()
         self._queue: deque[Occurrence] = deque()
         self._is_overflowing = False
@@ -113,6 +116,7 @@ class EventRecorder:
             reason: short, UpperCamelCase, the same for the same thing.
             message: for people: what was asked, what there is, what to change.
         """
+        self._observer(reason)
         if len(self._queue) >= MAX_QUEUED:
             self._queue.popleft()
             self._metrics.total("overflow").inc()

@@ -42,12 +42,14 @@ from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.driver import NodeClaim
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node import FakeNodeDriver
+from fake_dra_driver.driver.notices import Notices
 from fake_dra_driver.driver.publisher import StatePublisher
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
 from fake_dra_driver.runtime.errors import TransportError
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.disk import MemoryFiles
+from tests.support.events import Recorder
 from tests.support.memory_api import Hook, MemoryApi, MemoryClient, _nothing
 
 K = TypeVar("K", bound=KubeObject)
@@ -125,13 +127,24 @@ class Plugin:
         """How often the driver said that something has changed."""
         self.checkpoint = Checkpoint(self.files, CHECKPOINT)
         cdi = CdiFolder(self.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
-        self.driver = FakeNodeDriver(STATE, INVENTORY, self.checkpoint, cdi, self.client, self._changed)
+        self.events = Recorder()
+        self.notices = Notices(self.events)
+        self.driver = FakeNodeDriver(
+            STATE, INVENTORY, self.checkpoint, cdi, self.client, self._changed, self.notices.tell
+        )
         self._api = world.api
         self._delivered = 0
         cache = Cache(cast("Client", self.client))
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
         self.publisher = StatePublisher(
-            STATE, INVENTORY, self.checkpoint, self.driver, self.states, self.client, lambda: self.is_serving
+            STATE,
+            INVENTORY,
+            self.checkpoint,
+            self.driver,
+            self.states,
+            self.client,
+            lambda: self.is_serving,
+            self.notices,
         )
 
     def _changed(self) -> None:

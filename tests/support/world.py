@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import cast
 
-from fake_dra_driver.api.core import ClaimSource, Node, ObjectReference, Pod, PodResourceClaim, PodSpec
+from fake_dra_driver.api.core import ClaimSource, Node, Pod, PodResourceClaim, PodSpec
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
     AllocatableDevice,
@@ -17,7 +17,7 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     NodeAllocationStateSpec,
 )
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.api.meta import NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.api.resource_v1alpha2 import (
     AllocationMode,
     ClaimParametersReference,
@@ -30,23 +30,13 @@ from fake_dra_driver.api.resource_v1alpha2 import (
 from fake_dra_driver.driver.setup import make_controllers
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.reconcile import Result
+from tests.support.events import Recorder
 from tests.support.memory_api import MemoryApi, MemoryClient
 
 NAMESPACE = "fake-system"
 NOW = datetime(2026, 1, 1, 0, 10, tzinfo=UTC)
-
-
-class Recorder:
-    """Keeps events instead of writing them."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[str, str, str]] = []
-
-    def event(self, obj: KubeObject | ObjectReference, type_: str, reason: str, message: str) -> None:
-        name = obj.name if isinstance(obj, ObjectReference) else obj.metadata.name
-        self.events.append((name, reason, message))
 
 
 class Brain:
@@ -60,16 +50,18 @@ class Brain:
     def __init__(self, world: "World") -> None:
         self.client = MemoryClient(world.api)
         self.events = Recorder()
+        self.metrics = Metrics()
         self._cache = Cache(cast("Client", self.client))
         self.controllers = {
             controller.name: controller
             for controller in make_controllers(
                 cast("Client", self.client),
                 self._cache,
-                cast("EventRecorder", self.events),
+                self.events,
                 namespace=NAMESPACE,
                 workers=4,
                 now=lambda: NOW,
+                metrics=self.metrics,
             )
         }
         self._api = world.api

@@ -4,7 +4,7 @@ Claims that wait for their first consumer are allocated by ``scheduling``; here 
 parameters cannot be used, and are freed of a record that no pod wants any more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
@@ -16,8 +16,17 @@ from fake_dra_driver.api.meta import NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.dra.observer import AllocationObserver, Stopwatch
+from fake_dra_driver.dra.reason import (
+    INSUFFICIENT_DEVICES,
+    INVALID_PARAMETERS,
+    PARAMETERS_NOT_FOUND,
+    RECORD_DROPPED,
+    RELEASED_FROM_GONE_NODE,
+    EventSink,
+)
 from fake_dra_driver.runtime.cache import Informer
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["PODS_BY_CLAIM", "ClaimCaches", "ResourceClaimReconciler"]
@@ -32,9 +41,6 @@ MISSING_PARAMETERS_GRACE_SECONDS: Final = 2.0
 ``kubectl apply`` of one file creates claim and parameters a moment apart, and caches fill in any order. The claim
 itself does not wait for this: it goes on the moment the parameters are seen.
 """
-REASON_PARAMETERS: Final = "InvalidParameters"
-REASON_MISSING_PARAMETERS: Final = "ParametersNotFound"
-REASON_SHORTAGE: Final = "InsufficientDevices"
 
 log = logger.bind(component="claims")
 
@@ -54,6 +60,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
 
     Args:
         now: the wall clock, for the age of a claim.
+        observer: is told of allocations.
     """
 
     def __init__(
@@ -61,14 +68,17 @@ class ResourceClaimReconciler(Generic[RequestT]):
         driver: ControllerDriver[RequestT],
         writer: ClaimWriter,
         caches: ClaimCaches,
-        events: EventRecorder,
+        events: EventSink,
         now: Callable[[], datetime],
+        observer: AllocationObserver,
     ) -> None:
         self._driver = driver
         self._writer = writer
         self._caches = caches
         self._events = events
         self._now = now
+        self._observer = observer
+        self._asked = Stopwatch(caches.claims, _asks_for_allocation)
 
     async def reconcile(self, request: Request) -> Result:
         """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
@@ -101,8 +111,10 @@ class ResourceClaimReconciler(Generic[RequestT]):
             # Nobody can use it there any more. The API takes an allocation away only once nothing reserves the claim.
             log.info("claim released from a node that is gone", claim=str(claim.key), claim_uid=claim.uid, node=node)
             await self._writer.release(claim)
-        else:
-            await self._writer.forget_elsewhere(claim, node)
+            message = f"node {node}, on which the claim was allocated, no longer exists: it can be allocated elsewhere"
+            RELEASED_FROM_GONE_NODE.tell(self._events, claim, message)
+        elif elsewhere := await self._writer.forget_elsewhere(claim, node):
+            self._tell_dropped(claim, elsewhere, f"it is allocated on node {node}")
 
     async def _settle_unallocated(self, claim: ResourceClaim) -> Result:
         resource_class = self._caches.classes.get(NamespacedName("", claim.spec.resource_class_name))
@@ -112,6 +124,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         if recorded and not (ours and immediate) and not any(self._is_wanted(claim, node) for node in recorded):
             log.info("claim has a record that no pod wants", claim=str(claim.key), claim_uid=claim.uid)
             await self._writer.release(claim)
+            self._tell_dropped(claim, recorded, "no pod that uses it wants to run there")
             return Result()
         if resource_class is None or not ours:
             return Result()
@@ -136,9 +149,12 @@ class ResourceClaimReconciler(Generic[RequestT]):
             wait = MISSING_PARAMETERS_GRACE_SECONDS - (self._now() - created).total_seconds()
             if wait > 0:
                 return Result(requeue_after=wait)
-        reason = REASON_MISSING_PARAMETERS if error.missing else REASON_PARAMETERS
-        self._events.event(claim, "Warning", reason, str(error))
+        (PARAMETERS_NOT_FOUND if error.missing else INVALID_PARAMETERS).tell(self._events, claim, str(error))
         return Result()
+
+    def _tell_dropped(self, claim: ResourceClaim, nodes: Sequence[str], why: str) -> None:
+        message = f"devices on {_nodes(nodes)} were on record for the claim, and are free again: {why}"
+        RECORD_DROPPED.tell(self._events, claim, message)
 
     async def _allocate(self, pending: PendingClaim[RequestT]) -> None:
         """Allocates a claim in mode Immediate. A claim that fits nowhere waits for a node that gains room."""
@@ -146,6 +162,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         recorded = self._driver.recorded_nodes(claim.uid)
         if len(recorded) > 1 or not all(self._driver.fits_record(pending, node) for node in recorded):
             await self._writer.release(claim)
+            self._tell_dropped(claim, recorded, "they are not what it asks for now, or it can have only one of them")
             return  # the release changed the claim, which leads back here
         node = self._driver.choose_node(pending)
         hold = Unsuitable("") if node is None else self._driver.hold([pending], node)
@@ -155,10 +172,21 @@ class ResourceClaimReconciler(Generic[RequestT]):
             message = self._driver.describe_shortage(
                 [pending], self._driver.unsuitable_nodes([pending], self._driver.nodes())
             )
-            self._events.event(claim, "Warning", REASON_SHORTAGE, message)
+            INSUFFICIENT_DEVICES.tell(self._events, claim, message)
             return
+        asked_at = self._asked.since(claim.key)
         with hold as held:
             protected = await self._writer.add_finalizer(claim)
             allocations = await held.record()
         await self._writer.allocate(protected, allocations[claim.uid], None)
+        self._observer.allocated("Immediate", loop_time() - asked_at)
         log.info("claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node)
+
+
+def _nodes(names: Sequence[str]) -> str:
+    return f"node{'s' if len(names) > 1 else ''} {', '.join(sorted(names))}"
+
+
+def _asks_for_allocation(claim: ResourceClaim) -> str:
+    waits = claim.spec.allocation_mode == "Immediate" and claim.status.allocation is None
+    return claim.uid if waits else ""

@@ -3,10 +3,9 @@
 from typing import Any
 
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClass
-from fake_dra_driver.dra.classic.claims import REASON_MISSING_PARAMETERS, REASON_PARAMETERS
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError
+from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND, EventSink
 from fake_dra_driver.runtime.cache import Informer
-from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["ResourceClassReconciler"]
@@ -15,7 +14,7 @@ __all__ = ["ResourceClassReconciler"]
 class ResourceClassReconciler:
     """Reconciles one ResourceClass. Claims of the class are judged by their own reconcilers."""
 
-    def __init__(self, driver: ControllerDriver[Any], classes: Informer[ResourceClass], events: EventRecorder) -> None:
+    def __init__(self, driver: ControllerDriver[Any], classes: Informer[ResourceClass], events: EventSink) -> None:
         self._driver = driver
         self._classes = classes
         self._events = events
@@ -28,6 +27,6 @@ class ResourceClassReconciler:
         try:
             self._driver.check_class(resource_class)
         except ParametersError as error:
-            reason = REASON_MISSING_PARAMETERS if error.missing else REASON_PARAMETERS
-            self._events.event(resource_class, "Warning", reason, str(error))
+            reason = PARAMETERS_NOT_FOUND if error.missing else INVALID_PARAMETERS
+            reason.tell(self._events, resource_class, str(error))
         return Result()

@@ -8,7 +8,7 @@ common case of one claim that fits costs no write here.
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
 
@@ -25,16 +25,15 @@ from fake_dra_driver.api.resource_v1alpha2 import (
 )
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.dra.observer import AllocationObserver, Stopwatch
+from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, EventSink
 from fake_dra_driver.runtime.cache import Informer
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["PodSchedulingContextReconciler", "SchedulingCaches", "SchedulingClient"]
 
 RequestT = TypeVar("RequestT")
-
-REASON_SHORTAGE: Final = "InsufficientDevices"
-"""Event reason: no node that the scheduler offered has what a pod's claims ask for."""
 
 log = logger.bind(component="scheduling")
 
@@ -84,13 +83,16 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         writer: ClaimWriter,
         caches: SchedulingCaches,
         client: SchedulingClient,
-        events: EventRecorder,
+        events: EventSink,
+        observer: AllocationObserver,
     ) -> None:
         self._driver = driver
         self._writer = writer
         self._caches = caches
         self._client = client
         self._events = events
+        self._observer = observer
+        self._selected = Stopwatch(caches.contexts, lambda context: context.spec.selected_node)
 
     async def reconcile(self, request: Request) -> Result:
         """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
@@ -148,6 +150,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
 
     async def _allocate(self, pod: Pod, pending: Sequence[PendingClaim[RequestT]], node: str) -> Unsuitable | None:
         """Allocates all of the claims on the node, or says why the node cannot take them after all."""
+        selected_at = self._selected.since(pod.key)
         async with self._writer.lock(claim.claim.uid for claim in pending):
             if any(self._has_changed(claim.claim) for claim in pending):
                 # Another pass wrote to a claim while this one waited for the lock: its change leads back here.
@@ -157,6 +160,8 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
                 if elsewhere or not self._driver.fits_record(claim, node):
                     log.info("claim has an outdated record", claim=str(claim.claim.key), claim_uid=claim.claim.uid)
                     await self._writer.release(claim.claim)
+                    message = f"devices were on record for the claim, and are free again: pod {pod.key} runs on {node}"
+                    RECORD_DROPPED.tell(self._events, claim.claim, message)
                     return None  # the release changed the claim, which leads back here
             hold = self._driver.hold(pending, node)
             if isinstance(hold, Unsuitable):
@@ -166,7 +171,9 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
                 allocations = await held.record()
             consumer = ConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.uid)
             await _all(self._writer.allocate(claim, allocations[claim.uid], consumer) for claim in protected)
+        seconds = loop_time() - selected_at
         for written in protected:
+            self._observer.allocated("WaitForFirstConsumer", seconds)
             log.info("claim allocated", claim=str(written.key), claim_uid=written.uid, node=node, pod=str(pod.key))
         return None
 
@@ -202,9 +209,8 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         log.debug("answered the scheduler", unsuitable_nodes=len(nodes))
         if context.spec.potential_nodes and unsuitable.keys() >= set(context.spec.potential_nodes):
             message = self._driver.describe_shortage(waiting.claims, unsuitable)
-            self._events.event(pod, "Warning", REASON_SHORTAGE, message)
-            for claim in waiting.claims:
-                self._events.event(claim.claim, "Warning", REASON_SHORTAGE, message)
+            for about in (pod, *(claim.claim for claim in waiting.claims)):
+                INSUFFICIENT_DEVICES.tell(self._events, about, message)
 
 
 def _belongs_to(context: PodSchedulingContext, pod: Pod) -> bool:

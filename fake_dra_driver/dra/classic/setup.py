@@ -18,11 +18,12 @@ from fake_dra_driver.dra.classic.classes import ResourceClassReconciler
 from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler, SchedulingCaches
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver
+from fake_dra_driver.dra.observer import AllocationObserver, SilentObserver
+from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.runtime.cache import Cache, Change, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import InvalidObjectError
-from fake_dra_driver.runtime.events import EventRecorder
 
 __all__ = ["ClassicCaches", "ClassicControllers"]
 
@@ -129,18 +130,25 @@ class ClassicControllers:
         driver: ControllerDriver[Any],
         caches: ClassicCaches,
         client: Client,
-        events: EventRecorder,
+        events: EventSink,
         *,
         now: Callable[[], datetime],
         workers: int,
+        observer: AllocationObserver | None = None,
     ) -> None:
-        writer = ClaimWriter(client, driver)
+        observer = observer or SilentObserver()
+        writer = ClaimWriter(client, driver, observer)
         self._caches = caches
         self.writer = writer
         self.claims = Controller(
             "resourceclaim",
             ResourceClaimReconciler(
-                driver, writer, ClaimCaches(caches.claims, caches.classes, caches.pods, caches.contexts), events, now
+                driver,
+                writer,
+                ClaimCaches(caches.claims, caches.classes, caches.pods, caches.contexts),
+                events,
+                now,
+                observer,
             ),
             workers=workers,
         )
@@ -152,6 +160,7 @@ class ClassicControllers:
                 SchedulingCaches(caches.contexts, caches.pods, caches.claims, caches.classes),
                 client,
                 events,
+                observer,
             ),
             workers=workers,
         )

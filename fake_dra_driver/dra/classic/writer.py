@@ -10,7 +10,7 @@ anybody else was faster. Design rules kept here (the ledger keeps the others):
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -18,6 +18,8 @@ from typing import Any, Protocol
 from fake_dra_driver.api.meta import UID, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
 from fake_dra_driver.dra.driver import ControllerDriver
+from fake_dra_driver.dra.observer import AllocationObserver
+from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
 
 __all__ = ["ClaimClient", "ClaimWriter"]
@@ -52,9 +54,10 @@ class _Lock:
 class ClaimWriter:
     """Writes to claims on behalf of all reconcilers of a process, which share its locks."""
 
-    def __init__(self, client: ClaimClient, driver: ControllerDriver[Any]) -> None:
+    def __init__(self, client: ClaimClient, driver: ControllerDriver[Any], observer: AllocationObserver) -> None:
         self._client = client
         self._driver = driver
+        self._observer = observer
         self._locks: dict[UID, _Lock] = {}
 
     @asynccontextmanager
@@ -106,6 +109,7 @@ class ClaimWriter:
         Raises:
             ConflictError: somebody else was faster with the claim or with a record.
         """
+        begun = loop_time()
         finalizer = self._driver.finalizer
         nodes = list(self._driver.recorded_nodes(claim.uid))
         marks = self._driver.mark(nodes)
@@ -123,23 +127,26 @@ class ClaimWriter:
             await self._patch(claim, {"metadata": {"finalizers": others}})
         # A claim that is being deleted cannot get a finalizer again, so nobody can allocate it from here on.
         await self._driver.forget(claim.uid, nodes, None if claim.is_deleting else marks)
+        self._observer.deallocated(loop_time() - begun)
 
-    async def forget_elsewhere(self, claim: ResourceClaim, node: str) -> None:
-        """Takes out records on other nodes of a claim that is allocated on ``node``.
+    async def forget_elsewhere(self, claim: ResourceClaim, node: str) -> Sequence[str]:
+        """Takes out records on other nodes of a claim that is allocated on ``node``; returns those nodes.
 
         A live read that says so, made after the records were marked, takes the fence's place: an allocation cannot be
         changed, only cleared, and clearing it is up to whoever takes out the record on ``node``.
         """
         nodes = [other for other in self._driver.recorded_nodes(claim.uid) if other != node]
         if not nodes:
-            return
+            return ()
         marks = self._driver.mark(nodes)
         try:
             live = await self._client.get(ResourceClaim, claim.key)
         except NotFoundError:
-            return
+            return ()
         if live.uid == claim.uid and live.status.allocation and self._driver.node_of(live.status.allocation) == node:
             await self._driver.forget(claim.uid, nodes, marks)
+            return nodes
+        return ()
 
     async def _patch(
         self, claim: ResourceClaim, patch: Mapping[str, Any], subresource: str | None = None

@@ -13,9 +13,29 @@ from fake_dra_driver.dra.claimcalls import (
     Failure,
     FailureReason,
     Outcome,
+    Verb,
 )
 from fake_dra_driver.dra.driver import NodeClaim, PrepareError
 from tests.unit.dra.node.conftest import FakeNodeDriver, LogWatch
+
+
+class Observer:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.work: list[tuple[str, str]] = []
+        self.answers: list[tuple[str, str]] = []
+        self.failures: list[tuple[str, str, str]] = []
+
+    def worked(self, verb: Verb, result: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.work.append((verb, result))
+
+    def answered(self, verb: Verb, result: str) -> None:
+        self.answers.append((verb, result))
+
+    def failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
+        self.failures.append((verb, claim.uid, message))
 
 
 def claim(uid: str, *, name: str = "shared-fake", namespace: str = "test3", handle: str = "") -> NodeClaim:
@@ -232,9 +252,27 @@ async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls, driver: F
 
 
 async def test_the_observer_hears_of_each_piece_of_work(driver: FakeNodeDriver) -> None:
-    seen: list[tuple[str, str]] = []
+    observer = Observer()
     driver.refuse("b")
-    async with ClaimCalls(driver, observer=lambda verb, result, _seconds: seen.append((verb, result))) as calls:
+    async with ClaimCalls(driver, observer=observer) as calls:
         await calls.run("prepare", [claim("a"), claim("b"), claim("")], None)
         await calls.run("unprepare", [claim("a")], None)
-    assert seen == [("prepare", "success"), ("prepare", "refused"), ("unprepare", "success")]
+    assert observer.work == [("prepare", "success"), ("prepare", "refused"), ("unprepare", "success")]
+    assert sorted(observer.answers) == [
+        ("prepare", "invalid"),
+        ("prepare", "refused"),
+        ("prepare", "success"),
+        ("unprepare", "success"),
+    ]
+    assert observer.failures == [("prepare", "b", "b holds nothing here")]
+
+
+async def test_an_answer_that_comes_before_the_work_is_done_is_counted_as_such(driver: FakeNodeDriver) -> None:
+    observer = Observer()
+    gate = driver.hold_up("a")
+    async with ClaimCalls(driver, observer=observer) as calls:
+        await calls.run("prepare", [claim("a")], 0)
+        assert (observer.work, observer.answers) == ([], [("prepare", "too_slow")])
+        gate.set()
+        await calls.run("prepare", [claim("a")], None)
+    assert (observer.work, observer.answers[1:]) == ([("prepare", "success")], [("prepare", "success")])

@@ -1,0 +1,117 @@
+"""Why Events are written: each refusal and each repair has a reason, said once, with what a person can do about it.
+
+``PROTOCOL_REASONS`` is every reason of the protocol side; a driver adds its own. The number of reasons is fixed, so
+they can be the label of a metric; the documentation lists them from the same entries.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from fake_dra_driver.api.core import ObjectReference
+from fake_dra_driver.api.meta import KubeObject
+
+__all__ = [
+    "INSUFFICIENT_DEVICES",
+    "INVALID_PARAMETERS",
+    "PARAMETERS_NOT_FOUND",
+    "PREPARE_FAILED",
+    "PROTOCOL_REASONS",
+    "RECORD_DROPPED",
+    "RELEASED_FROM_GONE_NODE",
+    "UNPREPARE_FAILED",
+    "EventSink",
+    "Reason",
+]
+
+
+class EventSink(Protocol):
+    """What is needed of ``runtime.events.EventRecorder``."""
+
+    def event(
+        self, obj: KubeObject | ObjectReference, type_: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Reports something about an object. Returns at once, never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of Events."""
+
+    name: str
+    """``reason`` of the Event: UpperCamelCase."""
+    kind: Literal["refusal", "repair", "notice"]
+    """A refusal asks a person to change something; a repair was made and only wants to be known."""
+    type: Literal["Normal", "Warning"]
+    about: str
+    """The kinds of objects that the Events are about."""
+    meaning: str
+    advice: str
+    """What a person can do."""
+
+    def tell(self, events: EventSink, obj: KubeObject | ObjectReference, message: str) -> None:
+        """Reports it: what was asked, what there is, what to change."""
+        events.event(obj, self.type, self.name, message)
+
+
+INSUFFICIENT_DEVICES = Reason(
+    "InsufficientDevices",
+    "refusal",
+    "Warning",
+    "Pod, ResourceClaim",
+    "No node that can be chosen has what the claims of the pod ask for.",
+    "Wait until devices become free, ask for less, or add nodes; the message lists what each node has.",
+)
+INVALID_PARAMETERS = Reason(
+    "InvalidParameters",
+    "refusal",
+    "Warning",
+    "ResourceClaim, ResourceClass, FakeClaimParameters, DeviceClassParameters",
+    "The parameters of a claim or class cannot be used.",
+    "Correct what the message names; the claim goes on by itself.",
+)
+PARAMETERS_NOT_FOUND = Reason(
+    "ParametersNotFound",
+    "refusal",
+    "Warning",
+    "ResourceClaim, ResourceClass",
+    "A claim or class names parameters that do not exist.",
+    "Create them, or correct the name in parametersRef.",
+)
+PREPARE_FAILED = Reason(
+    "PrepareFailed",
+    "refusal",
+    "Warning",
+    "ResourceClaim",
+    "The kubelet plugin cannot make the claim's devices ready, so that the pod does not start.",
+    "Do what the message says; the kubelet tries again within a minute or two.",
+)
+UNPREPARE_FAILED = Reason(
+    "UnprepareFailed",
+    "refusal",
+    "Warning",
+    "ResourceClaim",
+    "The kubelet plugin cannot take the claim's devices back, so that the pod does not go away.",
+    "Look at the disk of the node that the message names; the kubelet tries again.",
+)
+RECORD_DROPPED = Reason(
+    "RecordDropped",
+    "repair",
+    "Normal",
+    "ResourceClaim",
+    "Devices were on record for a claim that was not allocated them in the end, and are free again.",
+    "Nothing: the controller was stopped in between, or the scheduler has turned to another node.",
+)
+RELEASED_FROM_GONE_NODE = Reason(
+    "ReleasedFromGoneNode",
+    "repair",
+    "Warning",
+    "ResourceClaim",
+    "The claim was allocated on a node that no longer exists, and is free to be allocated elsewhere.",
+    "Nothing, if the node was removed on purpose.",
+)
+
+PROTOCOL_REASONS: tuple[Reason, ...] = (
+    *(INSUFFICIENT_DEVICES, INVALID_PARAMETERS, PARAMETERS_NOT_FOUND, PREPARE_FAILED, UNPREPARE_FAILED),
+    *(RECORD_DROPPED, RELEASED_FROM_GONE_NODE),
+)

@@ -1,0 +1,181 @@
+"""Every metric of the driver's two programs: the list from which they are made, documented, drawn and alerted on.
+
+No label has a value for each claim or pod: ``node`` is the plugin's own node, or one that exists, ``model`` a model of
+its devices, and every other label has a fixed set of values. So the number of series grows with the nodes alone.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from fake_dra_driver.dra.claimcalls import FailureReason
+from fake_dra_driver.driver.reasons import REASONS
+from fake_dra_driver.runtime.metricfamily import (
+    FAMILIES,
+    LIBRARY_FAMILIES,
+    CounterFamily,
+    Family,
+    GaugeFamily,
+    HistogramFamily,
+)
+
+__all__ = ["CONTROLLER_FAMILIES", "PLUGIN_FAMILIES", "SECTIONS", "SHARED_FAMILIES", "Section"]
+
+_NODE = ("node", "name of a node that exists")
+_OWN_NODE = ("node", "name of the plugin's own node")
+_MODEL = ("model", "model of the devices")
+_RESULTS = ", ".join(reason.value for reason in FailureReason)
+
+ALLOCATION_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""An allocation is two or three writes to the API server of a few milliseconds each; the long end is a full cluster."""
+PREPARE_BUCKETS: Final = (0.001, 0.002, 0.004, 0.006, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Preparing is two durable files; the kubelet of Kubernetes 1.27 waits 10 s."""
+
+# --- Both programs
+
+BUILD_INFO = GaugeFamily(
+    "fake_dra_build_info",
+    "Which release runs.",
+    "always 1",
+    (("version", "version of the driver"), ("component", "`controller` or `kubelet-plugin`")),
+)
+REFUSALS = CounterFamily(
+    "fake_dra_refusals_total",
+    "Things that were refused; each was reported in an Event.",
+    "refusals",
+    (("reason", "reason of the Event: see the list of events"),),
+)
+REPAIRS = CounterFamily(
+    "fake_dra_repairs_total",
+    "Repairs that were made; each was reported in an Event.",
+    "repairs",
+    (("reason", "reason of the Event: see the list of events"),),
+)
+REFUSAL_REASONS: Final = tuple(reason.name for reason in REASONS if reason.kind == "refusal")
+REPAIR_REASONS: Final = tuple(reason.name for reason in REASONS if reason.kind == "repair")
+
+# --- Controller
+
+DEVICES = GaugeFamily(
+    "fake_dra_devices",
+    "Devices by what they are doing.",
+    "devices",
+    (
+        _NODE,
+        _MODEL,
+        (
+            "state",
+            "free; allocated (a claim holds it); prepared (ready for the claim's containers); unavailable (free, on a "
+            "node that takes no claims); missing (a claim holds it, and the node does not have it; without a model)",
+        ),
+    ),
+)
+NODE_READY = GaugeFamily(
+    "fake_dra_node_ready", "Whether claims can be allocated on the node: 1, or 0.", "0 or 1", (_NODE,)
+)
+ALLOCATED_CLAIMS = GaugeFamily("fake_dra_allocated_claims", "Claims that hold devices of the node.", "claims", (_NODE,))
+WAITING_CLAIMS = GaugeFamily(
+    "fake_dra_waiting_claims",
+    "Claims that wait for devices: in mode Immediate, or used by a pod that is being scheduled.",
+    "claims",
+)
+OLDEST_WAITING_CLAIM = GaugeFamily(
+    "fake_dra_oldest_waiting_claim_seconds", "How long the longest waiting claim has waited; 0 without one.", "seconds"
+)
+DISPUTED_CLAIMS = GaugeFamily(
+    "fake_dra_disputed_claims",
+    "Allocated claims whose devices are on record for another claim, or unknown; 0 unless somebody edits the record.",
+    "claims",
+)
+ALLOCATION_DURATION = HistogramFamily(
+    "fake_dra_allocation_duration_seconds",
+    "Seconds from when a node was selected (in mode Immediate: the claim was seen) to the allocation being written.",
+    "seconds",
+    (("mode", "allocation mode of the claim: WaitForFirstConsumer or Immediate"),),
+    ALLOCATION_BUCKETS,
+)
+DEALLOCATION_DURATION = HistogramFamily(
+    "fake_dra_deallocation_duration_seconds",
+    "Seconds it took to take everything from a claim that is released.",
+    "seconds",
+    (),
+    ALLOCATION_BUCKETS,
+)
+LEDGER_WRITES = CounterFamily(
+    "fake_dra_ledger_writes_total",
+    "Requests that write a node's record of which claim holds which devices.",
+    "requests",
+    (("result", "written; conflict (another writer was faster, it is tried again); failed"),),
+)
+LEDGER_CHANGES = CounterFamily(
+    "fake_dra_ledger_changes_total",
+    "Changes that written requests carried: several claims share one when a node is busy.",
+    "changes",
+)
+
+# --- Kubelet plugin
+
+PREPARE_DURATION = HistogramFamily(
+    "fake_dra_prepare_duration_seconds",
+    "Seconds it took to prepare a claim, durably.",
+    "seconds",
+    (("result", "success, refused, internal (a defect)"),),
+    PREPARE_BUCKETS,
+)
+UNPREPARE_DURATION = HistogramFamily(
+    "fake_dra_unprepare_duration_seconds",
+    "Seconds it took to unprepare a claim, durably.",
+    "seconds",
+    (("result", "success, refused, internal (a defect)"),),
+    PREPARE_BUCKETS,
+)
+KUBELET_ANSWERS = CounterFamily(
+    "fake_dra_kubelet_answers_total",
+    "Answers to the kubelet, one for each claim of a call.",
+    "answers",
+    (("verb", "prepare or unprepare"), ("result", f"success, or why not: {_RESULTS}")),
+)
+PREPARED_CLAIMS = GaugeFamily(
+    "fake_dra_prepared_claims", "Claims that are prepared, by the plugin's checkpoint.", "claims", (_OWN_NODE,)
+)
+PREPARED_DEVICES = GaugeFamily(
+    "fake_dra_prepared_devices",
+    "Devices that are prepared as a whole or as children, by the plugin's checkpoint.",
+    "devices",
+    (_OWN_NODE, _MODEL),
+)
+PLUGIN_READY = GaugeFamily(
+    "fake_dra_plugin_ready", "Whether the kubelet can use the plugin: 1, or 0.", "0 or 1", (_OWN_NODE,)
+)
+
+SHARED_FAMILIES: tuple[Family, ...] = (BUILD_INFO, REFUSALS, REPAIRS)
+CONTROLLER_FAMILIES: tuple[Family, ...] = (
+    *(DEVICES, NODE_READY, ALLOCATED_CLAIMS, WAITING_CLAIMS, OLDEST_WAITING_CLAIM, DISPUTED_CLAIMS),
+    *(ALLOCATION_DURATION, DEALLOCATION_DURATION, LEDGER_WRITES, LEDGER_CHANGES),
+)
+PLUGIN_FAMILIES: tuple[Family, ...] = (
+    *(PREPARE_DURATION, UNPREPARE_DURATION, KUBELET_ANSWERS, PREPARED_CLAIMS, PREPARED_DEVICES, PLUGIN_READY),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Metrics that belong together."""
+
+    title: str
+    about: str
+    families: tuple[Family, ...]
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("Controller", "Served by the controller alone.", CONTROLLER_FAMILIES),
+    Section("Kubelet plugin", "Served by the kubelet plugin of each node.", PLUGIN_FAMILIES),
+    Section("Both", "Served by both programs.", SHARED_FAMILIES),
+    Section(
+        "Framework",
+        "Served by both programs; names, labels and buckets are those of client-go and controller-runtime, so that "
+        "dashboards made for Go programs fit.",
+        FAMILIES,
+    ),
+    Section("Process", "Served by both programs.", LIBRARY_FAMILIES),
+)
+"""Every metric of both programs."""

@@ -1,0 +1,153 @@
+"""The reasons of this driver's Events beside those of the protocol, and all of them together."""
+
+from fake_dra_driver.dra.reason import PROTOCOL_REASONS, Reason
+
+__all__ = [
+    "CDI_FILES_REMOVED",
+    "CDI_FILES_RESTORED",
+    "CHECKPOINT_REBUILT",
+    "CLAIM_NOT_RESTORED",
+    "DEVICES_HELD",
+    "DEVICES_UNKNOWN",
+    "INVALID_STATE",
+    "LEDGER_ENTRY_REMOVED",
+    "LEDGER_ENTRY_RESTORED",
+    "NODE_NOT_READY",
+    "PLUGIN_STOPPED",
+    "REASONS",
+    "REGISTRATION_REFUSED",
+    "SOCKET_RESTORED",
+    "STALE_CLAIM_UNPREPARED",
+    "STATE_RECREATED",
+]
+
+DEVICES_HELD = Reason(
+    "DevicesHeldByAnotherClaim",
+    "refusal",
+    "Warning",
+    "ResourceClaim",
+    "A claim is allocated devices that are on record for another claim, which somebody else must have caused.",
+    "Delete the pods of one of the two claims, to have its devices chosen anew. Pods that run are left alone.",
+)
+DEVICES_UNKNOWN = Reason(
+    "DevicesUnknown",
+    "refusal",
+    "Warning",
+    "ResourceClaim",
+    "A claim is allocated, and nothing says which devices it has.",
+    "Delete its pods, to have it allocated anew.",
+)
+INVALID_STATE = Reason(
+    "InvalidState",
+    "refusal",
+    "Warning",
+    "NodeAllocationState",
+    "The object was edited into something that this driver cannot read; nothing is allocated on the node.",
+    "Correct the fields that the message names.",
+)
+REGISTRATION_REFUSED = Reason(
+    "RegistrationRefused",
+    "refusal",
+    "Warning",
+    "NodeAllocationState",
+    "The kubelet refused the plugin, so that no pod with claims can start on the node.",
+    "Do what the kubelet says; its log has more.",
+)
+CLAIM_NOT_RESTORED = Reason(
+    "ClaimNotRestored",
+    "refusal",
+    "Warning",
+    "ResourceClaim",
+    "A lost checkpoint was made anew, and this claim, which was in use on the node, could not be taken over.",
+    "Delete the claim's pods on that node, to have it prepared or allocated anew.",
+)
+
+LEDGER_ENTRY_REMOVED = Reason(
+    "LedgerEntryRemoved",
+    "repair",
+    "Normal",
+    "NodeAllocationState",
+    "Devices were on record for a claim that no longer exists, and are free again.",
+    "Nothing, unless it happens often: then somebody takes finalizers off claims.",
+)
+LEDGER_ENTRY_RESTORED = Reason(
+    "LedgerEntryRestored",
+    "repair",
+    "Warning",
+    "ResourceClaim",
+    "An allocated claim was missing on its node's record, and was put back.",
+    "Nothing, unless somebody edits or deletes NodeAllocationState objects.",
+)
+CHECKPOINT_REBUILT = Reason(
+    "CheckpointRebuilt",
+    "repair",
+    "Warning",
+    "NodeAllocationState",
+    "The plugin's file of prepared claims was lost or damaged, and was made anew from what the API server has.",
+    "Look at the node's disk; a damaged file is kept under the name in the message.",
+)
+CDI_FILES_RESTORED = Reason(
+    "CDIFilesRestored",
+    "repair",
+    "Normal",
+    "NodeAllocationState",
+    "CDI files of prepared claims were missing or changed, and were written again.",
+    "Nothing after a reboot, which empties /var/run/cdi; otherwise find out who removes files there.",
+)
+CDI_FILES_REMOVED = Reason(
+    "CDIFilesRemoved",
+    "repair",
+    "Normal",
+    "NodeAllocationState",
+    "CDI files of claims that are not prepared were removed: a stop had left them.",
+    "Nothing.",
+)
+STALE_CLAIM_UNPREPARED = Reason(
+    "StaleClaimUnprepared",
+    "repair",
+    "Normal",
+    "NodeAllocationState",
+    "A claim that holds nothing on the node any more had never been unprepared by the kubelet, and was now.",
+    "Nothing: pods that are removed by force, and kubelet 1.27, leave such claims.",
+)
+STATE_RECREATED = Reason(
+    "StateRecreated",
+    "repair",
+    "Warning",
+    "NodeAllocationState",
+    "The object was deleted while the plugin ran, and was made anew.",
+    "Do not delete it; it goes with its Node.",
+)
+SOCKET_RESTORED = Reason(
+    "SocketRestored",
+    "repair",
+    "Warning",
+    "NodeAllocationState",
+    "A socket of the plugin was gone, and was made again.",
+    "Find out who removes files in the kubelet's plugin folders.",
+)
+
+NODE_NOT_READY = Reason(
+    "NodeNotReady",
+    "notice",
+    "Warning",
+    "NodeAllocationState",
+    "The kubelet can no longer use the plugin; no claims are allocated on the node until it can.",
+    "Look at the plugin's pod and at the kubelet.",
+)
+PLUGIN_STOPPED = Reason(
+    "PluginStopped",
+    "notice",
+    "Normal",
+    "NodeAllocationState",
+    "The plugin was stopped; pods that run keep their devices, no claims are allocated until it is back.",
+    "Nothing during an update.",
+)
+
+REASONS: tuple[Reason, ...] = (
+    *PROTOCOL_REASONS,
+    *(DEVICES_HELD, DEVICES_UNKNOWN, INVALID_STATE, REGISTRATION_REFUSED, CLAIM_NOT_RESTORED),
+    *(LEDGER_ENTRY_REMOVED, LEDGER_ENTRY_RESTORED, CHECKPOINT_REBUILT, CDI_FILES_RESTORED, CDI_FILES_REMOVED),
+    *(STALE_CLAIM_UNPREPARED, STATE_RECREATED, SOCKET_RESTORED, NODE_NOT_READY, PLUGIN_STOPPED),
+)
+"""Every reason, refusals and repairs alike."""
