@@ -15,6 +15,8 @@ SHELL := bash
 BIN := .venv/bin
 # Made once everything is installed, so that it is installed again only when a lock file changes.
 INSTALLED := .venv/.installed
+# The demo runs from the source tree, with the libraries alone, unless everything is installed anyway.
+DEMO_INSTALLED := $(if $(wildcard $(INSTALLED)),$(INSTALLED),.venv/.installed-demo)
 RELEASE := fake-dra-driver
 CHART := deployments/helm/fake-dra-driver
 CONTEXT := kind-$(KIND_CLUSTER_NAME)
@@ -34,6 +36,16 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		--requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: demo
+demo: $(DEMO_INSTALLED) ## Walk through the quickstart on an embedded cluster: needs Python and make, nothing else
+	@$(BIN)/python -m fake_dra_driver demo
+
+.venv/.installed-demo: requirements-cluster.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements-cluster.lock
 	@touch $@
 
 .PHONY: generate

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # lock.sh [uv options, such as --upgrade]: writes the lock files from pyproject.toml, with the hashes of every wheel.
 #
-#   requirements.lock        what the driver needs at run time (the image)
-#   requirements-dev.lock    that, and what checks, tests and generators need (CI)
-#   requirements-build.lock  what makes a wheel of the driver (the image's first stage)
+#   requirements.lock          what the driver needs at run time (the image)
+#   requirements-cluster.lock  that, and what the embedded cluster needs (make demo)
+#   requirements-dev.lock      that, and what checks, tests and generators need (CI)
+#   requirements-build.lock    what makes a wheel of the driver (the image's first stage)
 #
 # They hold for every Python from requires-python on, and every platform. Versions stay as they are, unless pyproject.toml
 # rules them out or --upgrade is given. Needs uv (pip install uv).
@@ -18,7 +19,8 @@ lock() { # lock FILE UV-ARGUMENT...
 }
 
 lock requirements.lock pyproject.toml "$@"
-# The second is held to the versions of the first: what is tested is what is shipped.
-lock requirements-dev.lock --constraint requirements.lock --extra cluster --group dev pyproject.toml "$@"
+# Each is held to the versions of the one before: what is tested is what is shipped.
+lock requirements-cluster.lock --constraint requirements.lock --extra cluster pyproject.toml "$@"
+lock requirements-dev.lock --constraint requirements-cluster.lock --extra cluster --group dev pyproject.toml "$@"
 python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
   lock requirements-build.lock - "$@"

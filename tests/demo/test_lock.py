@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 PROJECT = Path(__file__).parents[2]
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text())
 RUN_TIME = PYPROJECT["project"]["dependencies"]
+CLUSTER = PYPROJECT["project"]["optional-dependencies"]["cluster"]
 
 
 ENTRY = re.compile(
@@ -30,7 +31,8 @@ def locked(name: str) -> dict[str, str]:
     ("lock", "requirements"),
     [
         ("requirements.lock", RUN_TIME),
-        ("requirements-dev.lock", [*RUN_TIME, *PYPROJECT["dependency-groups"]["dev"]]),
+        ("requirements-cluster.lock", [*RUN_TIME, *CLUSTER]),
+        ("requirements-dev.lock", [*RUN_TIME, *CLUSTER, *PYPROJECT["dependency-groups"]["dev"]]),
         ("requirements-build.lock", PYPROJECT["build-system"]["requires"]),
     ],
 )
@@ -43,7 +45,8 @@ def test_what_pyproject_asks_for_is_locked(lock: str, requirements: list[str]) -
 
 
 def test_what_is_tested_is_what_is_shipped() -> None:
-    assert locked("requirements.lock").items() <= locked("requirements-dev.lock").items()
+    shipped, cluster, tested = map(locked, ("requirements.lock", "requirements-cluster.lock", "requirements-dev.lock"))
+    assert shipped.items() <= cluster.items() <= tested.items()
 
 
 def test_the_stubs_run_on_the_locked_grpc_and_protobuf() -> None:
