@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 from fake_dra_driver import __version__
 from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, parse
 from fake_dra_driver.settings import (
+    ClusterFaultSettings,
     ClusterUpSettings,
     ControllerSettings,
     DemoSettings,
@@ -77,6 +78,13 @@ def _run_cluster_up(settings: ClusterUpSettings) -> int:
     return asyncio.run(run_cluster_up(settings))
 
 
+def _run_cluster_fault(settings: ClusterFaultSettings) -> int:
+    with _needing_the_cluster_extra("cluster fault"):
+        from fake_dra_driver.demo.program import run_cluster_fault
+
+    return asyncio.run(run_cluster_fault(settings))
+
+
 def _run_demo(settings: DemoSettings) -> int:
     with _needing_the_cluster_extra("demo"):
         from fake_dra_driver.demo.program import run_demo
@@ -104,8 +112,18 @@ _SET_NAS_STATUS = _Command("set-nas-status", SetNasStatusSettings, _run_set_nas_
 _GENERATE = _Command("generate", GenerateSettings, _run_generate)
 _DEMO = _Command("demo", DemoSettings, _run_demo)
 _CLUSTER_UP = _Command("cluster up", ClusterUpSettings, _run_cluster_up)
+_CLUSTER_FAULT = _Command("cluster fault", ClusterFaultSettings, _run_cluster_fault)
 _COMMANDS: dict[str, _Command[Any]] = {
-    command.name: command for command in (_DEMO, _CLUSTER_UP, _CONTROLLER, _KUBELET_PLUGIN, _SET_NAS_STATUS, _GENERATE)
+    command.name: command
+    for command in (
+        _DEMO,
+        _CLUSTER_UP,
+        _CLUSTER_FAULT,
+        _CONTROLLER,
+        _KUBELET_PLUGIN,
+        _SET_NAS_STATUS,
+        _GENERATE,
+    )
 }
 """By name, which may be of two words."""
 

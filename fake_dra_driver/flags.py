@@ -49,7 +49,9 @@ def parse(model: type[S], arguments: Sequence[str]) -> S:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for setting in settings:
         names = [setting.flag, setting.short] if setting.short else [setting.flag]
-        if setting.is_switch:
+        if setting.info.positional:
+            parser.add_argument(setting.name, nargs="?")
+        elif setting.is_switch:
             parser.add_argument(*names, dest=setting.name, action="store_true")
         else:
             # --flag alone says yes where the default is yes too, as with Kubernetes' own flags.
@@ -101,7 +103,12 @@ def help_text(model: type[Settings], command: str) -> str:
     """What ``--help`` of a sub-command prints: its settings by group, with default and variables."""
     width = min(_MAX_HELP_WIDTH, shutil.get_terminal_size().columns)
     settings = settings_of(model)
-    lines = [f"Usage: {command} [flags]", "", *textwrap.wrap(" ".join((model.__doc__ or "").split()), width)]
+    values = [setting.flag for setting in settings if setting.info.positional]
+    lines = [
+        f"Usage: {' '.join([command, *values])} [flags]",
+        "",
+        *textwrap.wrap(" ".join((model.__doc__ or "").split()), width),
+    ]
     for group in GROUPS:
         members = [setting for setting in settings if setting.info.group == group]
         if members:
@@ -118,9 +125,11 @@ def _setting_help(setting: Setting, width: int) -> list[str]:
         head, body = names, [setting.description]
     else:
         about = "Required." if setting.required else f"Default: {setting.default_text}."
-        head = f"{names}, {setting.negation}" if setting.negation else f"{names} {setting.metavar}"
+        value = "" if setting.info.positional else f" {setting.metavar}"
+        head = f"{names}, {setting.negation}" if setting.negation else f"{names}{value}"
         body = [setting.description, f"{about} Allowed: {setting.allowed}."]
     body.append(f"Environment: {', '.join(setting.variables)}")
     indent = " " * 6
-    wrapped = [textwrap.wrap(part, width, initial_indent=indent, subsequent_indent=indent) for part in body]
+    wrap = textwrap.TextWrapper(width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    wrapped = [wrap.wrap(part) for part in body]
     return [f"  {head}", *(line for lines in wrapped for line in lines)]

@@ -25,6 +25,7 @@ from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE
 __all__ = [
     "GO_ONLY_FLAGS",
     "GROUPS",
+    "ClusterFaultSettings",
     "ClusterUpSettings",
     "ControllerSettings",
     "DemoSettings",
@@ -90,6 +91,8 @@ class Flag:
     """The default in words, where the value itself says nothing."""
     in_chart: bool = True
     """Whether it is one of the component's ``settings`` in the chart's values; others are set by the chart, or not."""
+    positional: bool = False
+    """Whether the value stands by itself on the command line, without the flag's name before it."""
     chart_default: str | None = None
     """The chart's default, where it is not the program's."""
 
@@ -162,7 +165,7 @@ def _setting(name: str, field: FieldInfo) -> Setting:
     required = field.is_required()
     return Setting(
         name=name,
-        flag=f"--{flag}",
+        flag=info.metavar if info.positional else f"--{flag}",
         short=f"-{info.short}" if info.short else "",
         variables=(prefixed, info.reference) if info.reference else (prefixed,),
         description=" ".join((field.description or "").split()),
@@ -513,6 +516,47 @@ class ClusterUpSettings(_Embedded):
     """Number of nodes."""
     driver: Annotated[bool, Flag(EMBEDDED)] = True
     """Whether to install the driver, as its chart does."""
+
+
+class ClusterFaultSettings(Settings):
+    """Makes something go wrong in a cluster that `cluster up` runs, as it does in a real one."""
+
+    fault: Annotated[
+        Literal[
+            "fail-requests",
+            "heal",
+            "drop-watches",
+            "compact",
+            "restart-apiserver",
+            "stop-node",
+            "start-node",
+            "reboot-node",
+            "restart-kubelet",
+        ],
+        Flag(EMBEDDED, "FAULT", positional=True),
+    ]
+    """What goes wrong. fail-requests: the next requests of a kind; heal: none any more. drop-watches: the connections
+    of all watches break. compact: all history is forgotten, so that watches from older versions get 410.
+    restart-apiserver: it is killed, and comes back after --seconds. stop-node: a node is switched off; start-node: and
+    on again. reboot-node: both, with an empty /var/run. restart-kubelet: containers go on meanwhile."""
+    kubeconfig: Annotated[Kubeconfig, Flag(EMBEDDED, "PATH", reference="KUBECONFIG")]
+    """Kubeconfig of the cluster, as `cluster up` has printed it."""
+    node: Annotated[str, Flag(EMBEDDED, "NAME", unset="the first"), Allowed("name of a node of the cluster")] = ""
+    """The node, for the faults of nodes."""
+    seconds: Annotated[Seconds, Flag(EMBEDDED, "SECONDS")] = Field(default=0, ge=0, le=100)
+    """How long the API server is away."""
+    answer: Annotated[Literal["409", "429", "500", "503", "504", "timeout", "reset"], Flag(EMBEDDED)] = "500"
+    """What the failing requests get: a status, no answer at all, or a broken connection."""
+    verb: Annotated[Literal["any", "get", "list", "watch", "create", "update", "patch", "delete"], Flag(EMBEDDED)] = (
+        "any"
+    )
+    """Which requests fail, by verb."""
+    resource: Annotated[str, Flag(EMBEDDED, "PLURAL", unset="any"), Allowed("a resource, such as resourceclaims")] = ""
+    """Which requests fail, by resource."""
+    times: Annotated[int, Flag(EMBEDDED, "N")] = Field(default=1, ge=0)
+    """How many requests fail. 0 is all of them, until heal."""
+    after: Annotated[bool, Flag(EMBEDDED)] = False
+    """The failing requests are carried out first: a write has taken place, though its client does not learn of it."""
 
 
 class DemoSettings(_Embedded):

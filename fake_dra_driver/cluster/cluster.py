@@ -21,8 +21,10 @@ from loguru import logger
 
 from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.control import serving
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.faults import ClusterFaults
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import NotFoundError
 
@@ -67,6 +69,8 @@ class Cluster:
             raise ClusterError(f"The cluster cannot be started: it {error}") from error
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
+        self.faults = ClusterFaults(self.server, {})
+        """What can go wrong, on demand."""
         self._port = port
         self._given_folder = folder
         self._folder: Path | None = None
@@ -114,6 +118,7 @@ class Cluster:
             async with contextlib.AsyncExitStack() as stack:
                 self._folder = await stack.enter_async_context(_folder(self._given_folder))
                 await self._start_server(stack)
+                await stack.enter_async_context(serving(self._folder, self.faults.by_name))
                 log.info("cluster is ready", folder=str(self._folder), nodes=len(self.nodes))
                 ready.set_result(None)
                 await self._leave.wait()
@@ -127,7 +132,7 @@ class Cluster:
             taken = f"Port {self._port} of this machine cannot be listened on ({error.strerror or error})"
             raise ClusterError(f"{taken}. Choose another one, or 0 for any that is free") from error
         await asyncio.to_thread(self.server.write_kubeconfig, self.kubeconfig)
-        self._client = await Client.connect(kubeconfig=str(self.kubeconfig), user_agent=_FIELD_MANAGER)
+        self._client = self.server.client(_FIELD_MANAGER)
         stack.push_async_callback(self._client.close)
 
     # --- what it has ---

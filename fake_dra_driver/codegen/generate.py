@@ -20,6 +20,7 @@ from fake_dra_driver.codegen.rbac import components
 from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import (
+    ClusterFaultSettings,
     ClusterUpSettings,
     ControllerSettings,
     DemoSettings,
@@ -138,6 +139,7 @@ def _documentation(source: Source) -> tuple[str, str]:
         "set-nas-status": SetNasStatusSettings,
         "generate": GenerateSettings,
         "cluster up": ClusterUpSettings,
+        "cluster fault": ClusterFaultSettings,
         "demo": DemoSettings,
     }
     text = render_reference(

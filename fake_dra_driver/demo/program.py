@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
+from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.demo.install import NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
@@ -16,9 +18,9 @@ from fake_dra_driver.demo.observer import Observer
 from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.walk import Walk
 from fake_dra_driver.runtime.log import setup_logging
-from fake_dra_driver.settings import ClusterUpSettings, DemoSettings
+from fake_dra_driver.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
 
-__all__ = ["node_names", "run_cluster_up", "run_demo"]
+__all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -106,6 +108,20 @@ def _greeting(cluster: Cluster, *, driver: bool) -> str:
         f"  export KUBECONFIG={cluster.kubeconfig}\n\n"
         "Ctrl-C ends it, and nothing is left of it.\n"
     )
+
+
+async def run_cluster_fault(settings: ClusterFaultSettings) -> int:
+    """Has something go wrong in a cluster that runs. Returns the exit status.
+
+    Raises:
+        ClusterError: the cluster does not run, or refuses.
+    """
+    options = settings.model_dump(exclude={"fault", "kubeconfig"})
+    options["verb"] = "" if settings.verb == "any" else settings.verb
+    kubeconfig = Path(settings.kubeconfig.split(os.pathsep)[0])
+    done = await ask(kubeconfig, settings.fault, options)
+    sys.stdout.write(f"{done}\n")
+    return 0
 
 
 async def run_demo(settings: DemoSettings) -> int:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from fake_dra_driver import __version__, cli
 from fake_dra_driver.flags import UsageError, parse
 from fake_dra_driver.settings import (
     GO_ONLY_FLAGS,
+    ClusterFaultSettings,
     ClusterUpSettings,
     ControllerSettings,
     DemoSettings,
@@ -27,6 +29,7 @@ COMMANDS: dict[str, type[Settings]] = {
     "set-nas-status": SetNasStatusSettings,
     "generate": GenerateSettings,
     "cluster up": ClusterUpSettings,
+    "cluster fault": ClusterFaultSettings,
     "demo": DemoSettings,
 }
 
@@ -203,3 +206,29 @@ def test_a_library_of_the_embedded_cluster_is_missing(command: list[str]) -> Non
         f"fake-dra-driver {' '.join(command)}: the library aiohttp is not installed: "
         "pip install 'fake-dra-driver[cluster]'\n"
     )
+
+
+def test_a_value_without_a_flag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "kubeconfig"
+    file.touch()
+    monkeypatch.setenv("KUBECONFIG", str(file))
+    settings = parse(ClusterFaultSettings, ["stop-node", "--node=a"])
+    assert (settings.fault, settings.node, settings.kubeconfig) == ("stop-node", "a", str(file))
+    assert cli.main(["cluster", "fault"]) == 2
+    assert "  FAULT (FAKE_DRA_FAULT): must be set. Allowed: fail-requests or heal or " in capsys.readouterr().err
+    assert cli.main(["cluster", "fault", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: fake-dra-driver cluster fault FAULT [flags]\n")
+
+
+def test_the_cluster_of_a_kubeconfig_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "kubeconfig"
+    file.touch()
+    assert cli.main(["cluster", "fault", "compact", f"--kubeconfig={file}"]) == 1
+    assert capsys.readouterr().err == (
+        f"fake-dra-driver cluster fault: No embedded cluster runs for the kubeconfig {file}: start one with "
+        "'fake-dra-driver cluster up', and set KUBECONFIG to what it prints\n"
+    )
+    assert cli.main(["cluster", "fault", "compact", f"--kubeconfig={file}.gone"]) == 2
+    assert "there is no such file" in capsys.readouterr().err

@@ -1,0 +1,171 @@
+"""What can go wrong with a cluster, on demand: methods for tests, names and options for the command line.
+
+Faults of single requests are those of the API server (``apiserver.faults``); here they get names, and those of nodes
+join them. All of them are what a real cluster does to its clients, nothing is simulated in the clients.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.apiserver.faults import Fault, FaultHook, on
+from fake_dra_driver.cluster.errors import ClusterError
+
+__all__ = ["ClusterFaults", "FaultyNode"]
+
+_MAX_AWAY_SECONDS = 100.0
+"""Less than what whoever asks waits for the answer."""
+
+
+class FaultyNode(Protocol):
+    """What faults need of a node."""
+
+    async def stop(self) -> None:
+        """The machine is switched off."""
+        ...
+
+    async def start(self) -> None:
+        """It is switched on again."""
+        ...
+
+    async def reboot(self) -> None:
+        """Off and on, with an empty /var/run."""
+        ...
+
+    async def restart_kubelet(self) -> None:
+        """The kubelet ends and starts again; the containers go on meanwhile."""
+        ...
+
+
+class ClusterFaults:
+    """The faults of one cluster.
+
+    Args:
+        server: the API server.
+        nodes: by name.
+    """
+
+    def __init__(self, server: ApiServer, nodes: Mapping[str, FaultyNode]) -> None:
+        self._server = server
+        self._nodes = nodes
+        self._hooks: list[FaultHook] = []
+
+    # --- the API server ---
+
+    def fail_requests(
+        self,
+        answer: str = "500",
+        *,
+        verb: str = "",
+        resource: str = "",
+        subresource: str | None = None,
+        name: str = "",
+        times: int = 1,
+        after: bool = False,
+    ) -> None:
+        """The next requests of a kind go wrong.
+
+        Args:
+            answer: ``409``, ``429``, ``500``, ``503`` or ``504`` is the status of the answer; with ``timeout`` none
+                comes, and with ``reset`` the connection breaks.
+            verb: such as ``update``; empty: any.
+            resource: the plural; empty: any.
+            subresource: such as ``status``; empty: the object itself; None: both.
+            name: of the object; empty: any.
+            times: how many requests; 0: all from now on.
+            after: they are carried out first, so that a write has taken place.
+
+        Raises:
+            ClusterError: there is no such answer.
+        """
+        try:
+            if answer in ("timeout", "reset"):
+                fault = getattr(Fault, answer)(after=after)
+            else:
+                fault = Fault.answer(int(answer), after=after)
+        except ValueError as error:
+            raise ClusterError(f"The answer {answer} is not known: {error}, timeout and reset") from error
+        hook = on(fault, verb=verb, resource=resource, subresource=subresource, name=name, times=times)
+        self._server.faults.add(hook)
+        self._hooks.append(hook)
+
+    def heal(self) -> None:
+        """No request fails any more because of ``fail_requests``."""
+        for hook in self._hooks:
+            self._server.faults.remove(hook)
+        self._hooks.clear()
+
+    def drop_watches(self) -> None:
+        """The connections of all watches break."""
+        self._server.drop_watches()
+
+    def compact(self) -> None:
+        """All history is forgotten: whoever goes on from an older version gets 410."""
+        self._server.compact()
+
+    async def restart_apiserver(self, away_seconds: float = 0.0) -> None:
+        """The API server is killed, and comes back with all its objects after that time."""
+        await self._server.kill()
+        try:
+            await asyncio.sleep(away_seconds)
+        finally:
+            await self._server.start()
+
+    # --- nodes ---
+
+    async def stop_node(self, name: str) -> None:
+        """The node is switched off: nothing runs on it, and nobody tells the API server. Raises ClusterError."""
+        await self._node(name).stop()
+
+    async def start_node(self, name: str) -> None:
+        """A node that was stopped comes back, with an empty /var/run. Raises ClusterError."""
+        await self._node(name).start()
+
+    async def reboot_node(self, name: str) -> None:
+        """The node goes off and on again: all its processes have ended, /var/run is empty. Raises ClusterError."""
+        await self._node(name).reboot()
+
+    async def restart_kubelet(self, name: str) -> None:
+        """The kubelet of the node ends and starts again, containers go on meanwhile. Raises ClusterError."""
+        await self._node(name).restart_kubelet()
+
+    def _node(self, name: str) -> FaultyNode:
+        found = self._nodes.get(name)
+        if found is None:
+            raise ClusterError(f"There is no node {name or 'without a name'}; there are: {', '.join(self._nodes)}")
+        return found
+
+    # --- by name ---
+
+    async def by_name(self, fault: str, options: Mapping[str, Any]) -> str:
+        """Does what the command line asks for. Returns what was done.
+
+        Raises:
+            ClusterError: there is no such fault, or its options do not fit.
+        """
+        match fault:
+            case "fail-requests":
+                names = ("answer", "verb", "resource", "subresource", "name", "times", "after")
+                self.fail_requests(**{name: options[name] for name in names if name in options})
+                times = options.get("times", 1)
+                count = "request fails" if times == 1 else "requests fail" if times == 0 else f"{times} requests fail"
+                return f"the next {count} of those you named"
+            case "heal":
+                self.heal()
+                return "no request fails any more"
+            case "drop-watches":
+                self.drop_watches()
+                return "all watches are broken off"
+            case "compact":
+                self.compact()
+                return "the history is forgotten"
+            case "restart-apiserver":
+                away = min(float(options.get("seconds", 0)), _MAX_AWAY_SECONDS)
+                await self.restart_apiserver(away)
+                return f"the API server was away for {away:g} s"
+            case "stop-node" | "start-node" | "reboot-node" | "restart-kubelet":
+                node = str(options.get("node", "")) or next(iter(self._nodes), "")
+                await getattr(self, fault.replace("-", "_"))(node)
+                return f"{fault} of {node} is done"
+        raise ClusterError(f"There is no fault {fault!r}")
