@@ -193,13 +193,15 @@ class Reading:
             position = events[-1].revision if events else position
             for batch in _batches([line for event in events if (line := _line(event, watch.selection)) is not None]):
                 yield batch
+            due = min(bookmark_at, ends_at) if watch.bookmarks else ends_at
             try:
-                async with asyncio.timeout_at(min(bookmark_at, ends_at) if watch.bookmarks else ends_at):
+                async with asyncio.timeout_at(due):
                     await collection.wait(position)
             except TimeoutError:
-                if loop.time() >= ends_at:
+                # A loop may call a timer a little early (by its clock's resolution); what it was called for is due.
+                if due >= ends_at:
                     return
-                bookmark_at = _bookmark_time(loop.time(), ends_at)
+                bookmark_at = _bookmark_time(max(loop.time(), due), ends_at)
                 if not collection.is_held:
                     position = max(position, self._store.revisions.current)
                     yield [("BOOKMARK", _bookmark(position))]
