@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fake_dra_driver.api import core
+from fake_dra_driver.api import core, resource_v1alpha2
 from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
 from fake_dra_driver.api.resource_v1alpha2 import GROUP as DRA_GROUP
 from fake_dra_driver.api.resource_v1alpha2 import VERSION as DRA_VERSION
@@ -57,6 +57,7 @@ __all__ = [
     "ReplicaSetStatus",
     "ResourceClaimTemplate",
     "ResourceClaimTemplateSpec",
+    "ResourceClass",
     "ResourceRequirements",
     "RollingUpdate",
     "ServiceAccount",
@@ -186,6 +187,8 @@ class PodSpec(core.PodSpec):
     node_selector: Mapping[str, str] = Field(default_factory=dict)
     affinity: Affinity | None = None
     tolerations: tuple[Toleration, ...] = ()
+    scheduling_gates: tuple[Mapping[str, str], ...] = ()
+    """While there are any, the scheduler leaves the pod alone."""
 
 
 class ContainerStateWaiting(ApiModel):
@@ -276,6 +279,12 @@ class PodTemplateSpec(ApiModel):
 
     metadata: TemplateMetadata = Field(default_factory=TemplateMetadata)
     spec: PodSpec = Field(default_factory=PodSpec)
+
+
+class ResourceClass(resource_v1alpha2.ResourceClass):
+    """Names the driver that serves the claims of this class, and which nodes may be considered for them."""
+
+    suitable_nodes: NodeSelector | None = None
 
 
 class ResourceClaimTemplateSpec(ApiModel):

@@ -1,0 +1,31 @@
+"""Owner references: who controls an object.
+
+Follows k8s.io/apimachinery/pkg/apis/meta/v1/controller_ref.go.
+"""
+
+from fake_dra_driver.api.meta import UID, KubeObject, OwnerReference
+
+__all__ = ["controlled_by", "controller_of", "is_controlled_by"]
+
+
+def controlled_by(owner: KubeObject) -> OwnerReference:
+    """The reference of an object that ``owner`` has made, is responsible for, and takes with it when it goes."""
+    return OwnerReference(
+        api_version=owner.resource.api_version,
+        kind=owner.resource.kind,
+        name=owner.metadata.name,
+        uid=owner.uid,
+        controller=True,
+        block_owner_deletion=True,
+    )
+
+
+def controller_of(obj: KubeObject) -> OwnerReference | None:
+    """The one owner that is responsible for the object."""
+    return next((each for each in obj.metadata.owner_references if each.controller), None)
+
+
+def is_controlled_by(obj: KubeObject, uid: UID) -> bool:
+    """Whether the object of that UID, and not another one of its name, is responsible for ``obj``."""
+    owner = controller_of(obj)
+    return owner is not None and owner.uid == uid

@@ -1,0 +1,89 @@
+"""How many pods each node has, those that are on their way to it included.
+
+What kube-scheduler's cache of assumed pods is for. Two sources, per pod: the node that it is bound to, and, until the
+cache knows of that, the node that was chosen for it, by this process or, before a restart, as a PodSchedulingContext
+tells. A pod counts once.
+"""
+
+from collections import Counter
+
+from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext
+from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.runtime.store import Change
+
+__all__ = ["Load"]
+
+
+class Load:
+    """Counts pods. Fed by the informers' handlers and by the scheduler."""
+
+    def __init__(self) -> None:
+        self._bound: dict[UID, str] = {}
+        self._chosen: dict[UID, str] = {}
+        self._assumed: set[UID] = set()
+        """Pods whose binding was accepted and has not come back through the cache yet. Each is in ``_chosen``."""
+        self._count: Counter[str] = Counter()
+        """Pods by node: for each pod, where it is bound, else what was chosen."""
+
+    def of(self, node: str) -> int:
+        """Pods on the node."""
+        return self._count[node]
+
+    def is_assumed(self, uid: UID) -> bool:
+        """Whether the pod was bound, though the cache does not show it."""
+        return uid in self._assumed
+
+    def choose(self, uid: UID, node: str) -> None:
+        """The pod is meant for that node."""
+        self._move(uid, chosen=node)
+
+    def assume(self, uid: UID) -> None:
+        """The pod's binding was accepted."""
+        if uid not in self._bound:
+            self._assumed.add(uid)
+
+    def release(self, uid: UID) -> None:
+        """No node is chosen for the pod any more."""
+        if uid not in self._assumed:
+            self._move(uid, chosen=None)
+
+    def on_pod(self, change: Change[Pod]) -> None:
+        """Handler for pods."""
+        if change.new is None or change.new.is_finished:
+            pod = change.new or change.old
+            if pod is not None:
+                self._assumed.discard(pod.uid)
+                self._move(pod.uid, bound=None, chosen=None)
+        elif change.new.spec.node_name:
+            self._assumed.discard(change.new.uid)
+            self._move(change.new.uid, bound=change.new.spec.node_name, chosen=None)
+
+    def on_context(self, change: Change[PodSchedulingContext]) -> None:
+        """Handler for PodSchedulingContexts."""
+        context = change.new or change.old
+        owners = context.metadata.owner_references if context is not None else ()
+        for owner in owners:
+            if owner.controller and owner.uid not in self._bound:
+                if change.new is not None and change.new.spec.selected_node:
+                    self.choose(owner.uid, change.new.spec.selected_node)
+                else:
+                    self.release(owner.uid)
+
+    def _move(self, uid: UID, *, chosen: str | None, bound: str | None = "") -> None:
+        """Files the pod anew; ``bound`` left out stays as it is."""
+        before = self._bound.get(uid) or self._chosen.get(uid)
+        if bound is None:
+            self._bound.pop(uid, None)
+        elif bound:
+            self._bound[uid] = bound
+        if chosen is None:
+            self._chosen.pop(uid, None)
+        else:
+            self._chosen[uid] = chosen
+        after = self._bound.get(uid) or self._chosen.get(uid)
+        if before != after:
+            if before is not None:
+                self._count[before] -= 1
+            if after is not None:
+                self._count[after] += 1

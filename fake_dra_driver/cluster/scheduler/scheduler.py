@@ -1,0 +1,180 @@
+"""The reconciler that finds a node for each pod that has none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loguru import logger
+
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
+from fake_dra_driver.cluster.owners import is_controlled_by
+from fake_dra_driver.cluster.reservations import is_reserved_for
+from fake_dra_driver.cluster.scheduler.attempts import LEFTOVER_SECONDS, Attempts
+from fake_dra_driver.cluster.scheduler.decision import Bind, Decision, Negotiate, NoFit, decide, refuse
+from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES
+from fake_dra_driver.cluster.scheduler.load import Load
+from fake_dra_driver.cluster.scheduler.podclaims import (
+    ClaimNotReady,
+    PodClaim,
+    check_claims,
+    find_claims,
+)
+from fake_dra_driver.cluster.scheduler.writer import SchedulerWriter
+from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.errors import RetryError, RuntimeLayerError
+from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.store import Change
+
+__all__ = ["PodScheduler", "SchedulerCaches", "is_waiting"]
+
+log = logger.bind(component="scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerCaches:
+    """Everything that a scheduling cycle reads."""
+
+    pods: Informer[Pod]
+    nodes: Informer[Node]
+    claims: Informer[ResourceClaim]
+    classes: Informer[ResourceClass]
+    contexts: Informer[PodSchedulingContext]
+
+
+def is_waiting(pod: Pod, scheduler_name: str) -> bool:
+    """Whether a scheduler of that name has to find a node for the pod."""
+    return (
+        not pod.spec.node_name
+        and not pod.is_deleting
+        and not pod.is_finished
+        and not pod.spec.scheduling_gates
+        and pod.spec.scheduler_name == scheduler_name
+    )
+
+
+class PodScheduler:
+    """Reconciles pods.
+
+    A cycle reads the caches and decides without a break, so no two cycles see each other's half; what they decided is
+    then written concurrently. What is chosen counts as a pod of the node from that moment on (``Load``).
+    """
+
+    def __init__(self, name: str, caches: SchedulerCaches, writer: SchedulerWriter, load: Load, attempts: Attempts):
+        self._name = name
+        self._caches = caches
+        self._writer = writer
+        self._load = load
+        self._attempts = attempts
+
+    async def reconcile(self, request: Request) -> Result:
+        """One attempt, unless the pod has to wait. Raises what the API calls raise."""
+        pod = self._caches.pods.get(request)
+        if pod is None or not is_waiting(pod, self._name):
+            return await self._clean_up(pod)
+        if self._load.is_assumed(pod.uid):
+            return Result()
+        try:
+            claims = find_claims(pod, self._caches.claims)
+        except ClaimNotReady as reason:
+            # PreEnqueue: not worth an attempt, and not worth an event. The claim's change leads back here.
+            log.debug("pod waits for its claims", pod=str(pod.key), why=str(reason))
+            return Result()
+        pause = self._attempts.pause(pod.uid)
+        if pause > 0:
+            return Result(requeue_after=pause)
+        context = self._context(pod, claims)
+        decision = self._decide(pod, claims, context)
+        await self._carry_out(pod, claims, context, decision)
+        return Result() if isinstance(decision, Bind) else Result(requeue_after=LEFTOVER_SECONDS)
+
+    def forget(self, change: Change[Pod]) -> None:
+        """Handler for pods: a pod that has a node, or is gone, needs no attempts."""
+        pod = change.new or change.old
+        if pod is not None and (change.new is None or pod.spec.node_name):
+            self._attempts.forget(pod.uid)
+
+    async def _clean_up(self, pod: Pod | None) -> Result:
+        """Takes away the context of a bound pod, which an end of the program just after the binding leaves behind.
+
+        The context stays while a claim waits for its driver: pods that were bound past the scheduler have one as well.
+        """
+        context = self._caches.contexts.get(pod.key) if pod is not None and pod.spec.node_name else None
+        if pod is not None and context is not None and is_controlled_by(context, pod.uid):
+            try:
+                claims = find_claims(pod, self._caches.claims)
+            except ClaimNotReady:
+                return Result()
+            if not any(each.is_pending for each in claims):
+                await self._writer.delete_context(context)
+        return Result()
+
+    def _context(self, pod: Pod, claims: Sequence[PodClaim]) -> PodSchedulingContext | None:
+        context = self._caches.contexts.get(pod.key) if claims else None
+        if context is not None and not is_controlled_by(context, pod.uid):
+            raise RetryError(f"the PodSchedulingContext of an earlier pod {pod.key} is still there")
+        return context
+
+    def _decide(self, pod: Pod, claims: Sequence[PodClaim], context: PodSchedulingContext | None) -> Decision:
+        nodes = self._caches.nodes.list()
+        if not nodes:
+            return NoFit(NO_NODES)
+        try:
+            checked = check_claims(pod, claims, self._caches.classes)
+        except ClaimNotReady as reason:
+            return refuse(str(reason), len(nodes))
+        return decide(pod, checked, context, nodes, self._load.of)
+
+    async def _carry_out(
+        self, pod: Pod, claims: Sequence[PodClaim], context: PodSchedulingContext | None, decision: Decision
+    ) -> None:
+        match decision:
+            case Bind(node):
+                await self._bind(pod, claims, node)
+                if context is not None:
+                    await self._writer.delete_context(context)
+            case Negotiate():
+                if decision.selected_node:
+                    self._load.choose(pod.uid, decision.selected_node)
+                if decision.changes:
+                    await self._writer.publish(pod, context, decision)
+                await self._unreserve(pod, [each for each in claims if is_reserved_for(each.claim, pod)])
+                await self._writer.report_failure(pod, decision.message)
+                self._attempts.failed(pod.uid, waits=True)
+            case NoFit():
+                if decision.release is not None:
+                    await self._release(context, decision.release)
+                await self._writer.report_failure(pod, decision.message)
+                self._attempts.failed(pod.uid, waits=False)
+
+    async def _release(self, context: PodSchedulingContext | None, claim: ResourceClaim) -> None:
+        # In this order: a driver that still sees a selected node would allocate again for that same node.
+        if context is not None:
+            await self._writer.clear_selection(context)
+        await self._writer.request_deallocation(claim)
+        log.info("deallocation requested", claim=str(claim.key), claim_uid=claim.uid)
+
+    async def _bind(self, pod: Pod, claims: Sequence[PodClaim], node: str) -> None:
+        self._load.choose(pod.uid, node)
+        reserved: list[PodClaim] = []
+        try:
+            for each in claims:
+                if not is_reserved_for(each.claim, pod):
+                    await self._writer.reserve(each.claim, pod)
+                reserved.append(each)
+            await self._writer.bind(pod, node)
+        except RuntimeLayerError:
+            self._load.release(pod.uid)
+            await self._unreserve(pod, reserved)
+            raise
+        self._load.assume(pod.uid)
+        log.info("pod scheduled", pod=str(pod.key), node=node)
+
+    async def _unreserve(self, pod: Pod, reserved: Sequence[PodClaim]) -> None:
+        """Lets others use the claims while the pod cannot.
+
+        Only those that this cycle saw reserved: a driver that allocates meanwhile reserves for the pod itself.
+        """
+        for each in reserved:
+            claim = self._caches.claims.by_uid(each.claim.uid)
+            if claim is not None and is_reserved_for(claim, pod):
+                await self._writer.unreserve(claim, pod)
