@@ -76,6 +76,8 @@ class Condition(ApiModel):
     reason: str = ""
     message: str = ""
     last_transition_time: datetime | None = None
+    last_update_time: datetime | None = None
+    """Only Deployments have it."""
 
 
 # --- Nodes -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,62 @@
+"""The controllers of the embedded cluster: what kube-controller-manager 1.27 to 1.30 does, as far as it is needed here.
+
+- ``claimtemplates``, ``claimreservations``: claims of pods, and who may use them.
+- ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``).
+
+Not here: StatefulSets, Jobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates, autoscaling.
+
+For whoever assembles a cluster::
+
+    client = server.client("kube-controller-manager")
+    cache, events = Cache(client), EventRecorder(client, "kube-controller-manager")
+    manager = Manager(client, cache, events=events, signals=())
+    for controller in make_controllers(client, cache, events, kubernetes_version="1.30"):
+        manager.add_controller(controller)
+    await manager.run()
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
+from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_controller
+from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
+from fake_dra_driver.cluster.controllers.deployments import deployment_controller
+from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.clock import WallClock, utc_now
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventRecorder
+
+__all__ = ["make_controllers"]
+
+_WITH_FIXED_CLAIM_NAMES: Final = "1.27"
+"""The release that named claims after pod and entry alone."""
+
+
+def make_controllers(
+    client: Client,
+    cache: Cache,
+    events: EventRecorder,
+    *,
+    kubernetes_version: str = "1.30",
+    now: WallClock = utc_now,
+) -> Sequence[Controller]:
+    """All controllers, for a Manager. Asks ``cache`` for their informers; nothing runs yet.
+
+    Args:
+        client: writes everything. Its own, so that the managers of fields can be told apart.
+        cache: on that client: the controllers rely on seeing what they have written.
+        events: tells people.
+        kubernetes_version: the release to behave like.
+        now: the clock of what people read, and of what is counted from a timestamp.
+    """
+    random_names = kubernetes_version != _WITH_FIXED_CLAIM_NAMES
+    return (
+        claims_of_pod_controller(client, cache, events, random_names=random_names),
+        claim_reservation_controller(client, cache),
+        deployment_controller(client, cache, events, now),
+        replicaset_controller(client, cache, events, now),
+        daemonset_controller(client, cache, events, now),
+    )

@@ -1,0 +1,225 @@
+"""Makes the claims of pods from templates, and helps pods that were bound past the scheduler to theirs.
+
+The pod's half of kube-controller-manager's resource claim controller (pkg/controller/resourceclaim, syncPod). Names of
+claims: ``<pod>-<entry>`` in Kubernetes 1.27; from 1.28 on with a random suffix, and recorded in the pod's status.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from loguru import logger
+
+from fake_dra_driver.api.core import PodResourceClaim
+from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.podclaims import claim_key, claim_keys, is_made_for
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, PodSchedulingContextSpec, ResourceClaim
+from fake_dra_driver.cluster.kinds import Pod, ResourceClaimTemplate
+from fake_dra_driver.cluster.owners import controlled_by, controller_of, is_controlled_by
+from fake_dra_driver.cluster.reservations import can_be_reserved, is_reserved_for, reservation_of
+from fake_dra_driver.runtime.cache import Cache, Informer
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.errors import ApiError
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.reconcile import Request, Result
+
+__all__ = ["PODS_BY_CLAIM", "POD_CLAIM_NAME", "ClaimTemplateReconciler", "claims_of_pod_controller"]
+
+log = logger.bind(component="resource-claim-controller")
+
+POD_CLAIM_NAME: Final = "resource.kubernetes.io/pod-claim-name"
+"""Annotation of a claim that was made from a template: the entry of the pod that it is for."""
+PODS_BY_CLAIM: Final = "claim"
+"""Index of the pod cache: the claims that a pod uses, by ``namespace/name``."""
+_PODS_BY_TEMPLATE: Final = "template"
+_CLAIMS_BY_POD: Final = "pod"
+"""Index of the claim cache: UID of the pod that a claim was made for."""
+_FIELD_MANAGER: Final = "ResourceClaimController"
+_MAX_NAME_BASE: Final = 57
+"""Leaves room for five random characters in a name of 63, and one more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Caches:
+    pods: Informer[Pod]
+    claims: Informer[ResourceClaim]
+    templates: Informer[ResourceClaimTemplate]
+    contexts: Informer[PodSchedulingContext]
+
+
+class _NotPossibleError(Exception):
+    """A claim cannot be made before something else changes."""
+
+
+class ClaimTemplateReconciler:
+    """Reconciles the claims of one pod."""
+
+    def __init__(self, client: Client, caches: _Caches, events: EventRecorder, *, random_names: bool) -> None:
+        self._client = client
+        self._caches = caches
+        self._events = events
+        self._random_names = random_names
+
+    async def reconcile(self, request: Request) -> Result:
+        """One pass. Raises what the API calls raise."""
+        pod = self._caches.pods.get(request)
+        if pod is None or pod.is_deleting or pod.is_finished:
+            return Result()
+        made: dict[str, str] = {}
+        for entry in pod.spec.resource_claims:
+            try:
+                name = await self._make(pod, entry)
+            except (_NotPossibleError, ApiError) as error:
+                reason = "FailedResourceClaimCreation"
+                self._events.event(pod, "Warning", reason, f"PodResourceClaim {entry.name}: {error}")
+                if isinstance(error, _NotPossibleError):
+                    return Result()  # the template's arrival leads back here
+                raise
+            if name is not None:
+                made[entry.name] = name
+        if made and self._random_names:
+            await self._record(pod, made)
+        elif pod.spec.node_name:
+            await self._help_bound_pod(pod)
+        return Result()
+
+    async def _make(self, pod: Pod, entry: PodResourceClaim) -> str | None:
+        """Makes the claim of an entry. Returns its name where the pod's status does not have it yet."""
+        template_name = entry.source.resource_claim_template_name
+        key = claim_key(pod, entry)
+        recorded = {each.name for each in pod.status.resource_claim_statuses or ()}
+        if template_name is None or (key is None and entry.name in recorded):
+            return None
+        known = self._caches.claims.get(key) if key is not None else None
+        if known is not None and is_made_for(known, pod):
+            return None if entry.name in recorded or not self._random_names else known.metadata.name
+        if known is not None and not self._random_names:
+            raise _NotPossibleError(f"ResourceClaim {known.key} was not created for pod {pod.key} (pod is not owner)")
+        orphan = self._find(pod, entry)
+        if orphan is not None:
+            return orphan.metadata.name
+        template = self._caches.templates.get(NamespacedName(pod.metadata.namespace, template_name))
+        if template is None:
+            missing = f'resourceclaimtemplate.resource.k8s.io "{template_name}" not found'
+            raise _NotPossibleError(f'resource claim template "{template_name}": {missing}')
+        created = await self._client.create(self._claim(pod, entry, template))
+        log.info("claim created", claim=str(created.key), pod=str(pod.key))
+        return created.metadata.name
+
+    def _find(self, pod: Pod, entry: PodResourceClaim) -> ResourceClaim | None:
+        """A claim that was made before, and not recorded: the program ended in between."""
+        for claim in self._caches.claims.by_index(_CLAIMS_BY_POD, pod.uid):
+            if claim.metadata.annotations.get(POD_CLAIM_NAME) == entry.name:
+                return claim
+        return None
+
+    def _claim(self, pod: Pod, entry: PodResourceClaim, template: ResourceClaimTemplate) -> ResourceClaim:
+        name = f"{pod.metadata.name}-{entry.name}"
+        given: Mapping[str, Any] = (
+            {"generate_name": _name_base(pod.metadata.name, entry.name)} if self._random_names else {"name": name}
+        )
+        metadata = ObjectMeta(
+            **given,
+            namespace=pod.metadata.namespace,
+            labels=template.spec.metadata.labels,
+            annotations={**template.spec.metadata.annotations, POD_CLAIM_NAME: entry.name},
+            owner_references=(controlled_by(pod),),
+        )
+        return ResourceClaim(metadata=metadata, spec=template.spec.spec)
+
+    async def _record(self, pod: Pod, made: Mapping[str, str]) -> None:
+        """Writes the names of the claims into the pod's status: all of them, since what is left out would be lost."""
+        present = {each.name: each for each in pod.status.resource_claim_statuses or ()}
+        statuses = [each.to_wire() for name, each in present.items() if name not in made]
+        statuses += [{"name": name, "resourceClaimName": claim} for name, claim in made.items()]
+        body = {"metadata": {"uid": pod.uid}, "status": {"resourceClaimStatuses": statuses}}
+        await self._client.apply(Pod, pod.key, body, field_manager=_FIELD_MANAGER, force=True, subresource="status")
+
+    # --- pods that were bound past the scheduler ---
+
+    async def _help_bound_pod(self, pod: Pod) -> None:
+        """Has the claims of a pod that has a node allocated there, and reserved for it."""
+        for key in claim_keys(pod):
+            claim = self._caches.claims.get(key)
+            owner = controller_of(claim) if claim is not None else None
+            if claim is None or claim.is_deleting or (owner is not None and owner.uid != pod.uid):
+                return
+            if claim.status.allocation is None:
+                if claim.spec.allocation_mode == "WaitForFirstConsumer":
+                    await self._ensure_context(pod)
+                    return
+            elif not is_reserved_for(claim, pod) and can_be_reserved(claim):
+                reserved = (*claim.status.reserved_for, reservation_of(pod))
+                status = claim.status.model_copy(update={"reserved_for": reserved})
+                await self._client.update_status(claim.model_copy(update={"status": status}))
+
+    async def _ensure_context(self, pod: Pod) -> None:
+        """Asks the driver to allocate on the pod's node: there is nothing to negotiate any more."""
+        context = self._caches.contexts.get(pod.key)
+        node = pod.spec.node_name
+        if context is None:
+            metadata = ObjectMeta(
+                name=pod.metadata.name, namespace=pod.metadata.namespace, owner_references=(controlled_by(pod),)
+            )
+            spec = PodSchedulingContextSpec(selected_node=node)
+            await self._client.create(PodSchedulingContext(metadata=metadata, spec=spec))
+        elif context.spec.selected_node != node and is_controlled_by(context, pod.uid):
+            spec = context.spec.model_copy(update={"selected_node": node})
+            await self._client.update(context.model_copy(update={"spec": spec}))
+
+
+def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder, *, random_names: bool) -> Controller:
+    """The controller of the claims that pods have in their specs."""
+    caches = _Caches(
+        cache.informer(Pod),
+        cache.informer(ResourceClaim),
+        cache.informer(ResourceClaimTemplate),
+        cache.informer(PodSchedulingContext),
+    )
+    caches.pods.add_index(PODS_BY_CLAIM, claims_used)
+    caches.pods.add_index(_PODS_BY_TEMPLATE, _templates_used)
+    caches.claims.add_index(_CLAIMS_BY_POD, _pod_of_claim)
+    reconciler = ClaimTemplateReconciler(client, caches, events, random_names=random_names)
+    controller = Controller("resource-claim-pod", reconciler, workers=_WORKERS)
+    controller.watch(
+        caches.pods, predicate=lambda change: change.new is not None and bool(change.new.spec.resource_claims)
+    )
+    controller.watch(
+        caches.claims,
+        lambda change: _keys(caches.pods, PODS_BY_CLAIM)(change.key),
+        predicate=lambda change: change.old is None or change.new is None or change.old.status != change.new.status,
+    )
+    controller.watch(caches.templates, lambda change: _keys(caches.pods, _PODS_BY_TEMPLATE)(change.key))
+    return controller
+
+
+_WORKERS: Final = 10
+"""ConcurrentResourceClaimSyncs of kube-controller-manager is 50; a pass here never waits but for one write."""
+
+
+def _keys(pods: Informer[Pod], index: str) -> Callable[[NamespacedName], Iterable[NamespacedName]]:
+    return lambda key: [pod.key for pod in pods.by_index(index, str(key))]
+
+
+def claims_used(pod: Pod) -> Iterable[str]:
+    """Index function: the claims that a pod uses."""
+    return [str(key) for key in claim_keys(pod)]
+
+
+def _templates_used(pod: Pod) -> Iterable[str]:
+    names = {each.source.resource_claim_template_name for each in pod.spec.resource_claims}
+    return [str(NamespacedName(pod.metadata.namespace, name)) for name in sorted(filter(None, names))]
+
+
+def _pod_of_claim(claim: ResourceClaim) -> Iterable[str]:
+    owner = controller_of(claim)
+    return [owner.uid] if owner is not None and owner.kind == "Pod" else []
+
+
+def _name_base(pod: str, entry: str) -> str:
+    """What a random suffix is added to; both names are shortened in proportion when they are too long."""
+    base = f"{pod}-{entry}-"
+    if len(base) <= _MAX_NAME_BASE:
+        return base
+    return f"{pod[: len(pod) * _MAX_NAME_BASE // len(base)]}-{entry[: len(entry) * _MAX_NAME_BASE // len(base)]}"
