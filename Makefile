@@ -6,6 +6,7 @@ IMAGE ?= fake-dra-driver:v0.1.0
 KIND_CLUSTER_NAME ?= fake-dra-driver-cluster
 NAMESPACE ?= fake-system
 PYTEST_FLAGS ?=
+BENCH_FLAGS ?=
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -26,7 +27,7 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Variables: PYTHON=$(PYTHON) HELM=$(HELM) IMAGE=$(IMAGE) KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME)"
-	@echo "           NAMESPACE=$(NAMESPACE) PYTEST_FLAGS KUBEBUILDER_ASSETS"
+	@echo "           NAMESPACE=$(NAMESPACE) PYTEST_FLAGS BENCH_FLAGS KUBEBUILDER_ASSETS KUBE_DIR"
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv, from the lock file and checked by hashes
@@ -95,6 +96,10 @@ e2e: $(INSTALLED) ## Run the quickstart and the kills on the cluster of the kube
 .PHONY: scenarios
 scenarios: $(INSTALLED) ## Run what goes beyond the quickstart; needs a cluster in which nodes without kubelet stay ready
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/scenarios
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure the driver on a real control plane, which the program `cluster` in KUBE_DIR starts
+	$(BIN)/python -m tests.bench $(BENCH_FLAGS)
 
 .PHONY: lock
 lock: ## Write the lock files from pyproject.toml; needs uv

@@ -1,0 +1,97 @@
+"""The command line: runs the benchmark, or compares two runs."""
+
+import argparse
+import asyncio
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tests.bench.api import Api
+from tests.bench.control_plane import ControlPlane
+from tests.bench.lab import Lab
+from tests.bench.report import Report, comparison_table, figure_table
+from tests.bench.suite import PARTS, Suite, SuiteOptions
+from tests.bench.world import World
+
+_PROJECT = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    """Returns the exit status: figures never make it anything but 0."""
+    arguments = _parser().parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    if arguments.compare:
+        before, after = (Report.load(path) for path in arguments.compare)
+        console.print(comparison_table(before, after))
+        return 0
+    report = asyncio.run(_run(arguments))
+    console.print(figure_table(report))
+    console.print(f"load average before and after: {report.about['load_before']}, {report.about['load_after']}")
+    report.save(arguments.json)
+    console.print(f"written to {arguments.json}; compare two with --compare BEFORE AFTER")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    defaults = SuiteOptions()
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures the driver.")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
+    parser.add_argument("--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"), help="two files of --json")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part (repeatable)")
+    parser.add_argument("--version", default="1.30.14", help="Kubernetes release of the control plane")
+    parser.add_argument("--pods", type=int, default=defaults.pods)
+    parser.add_argument("--nodes", type=int, default=defaults.nodes)
+    parser.add_argument("--repeat", type=int, default=defaults.repeat, help="how often each load is run")
+    parser.add_argument("--scale", type=int, nargs="+", default=defaults.scale_nodes, metavar="NODES")
+    parser.add_argument("--python", default=sys.executable, help="interpreter whose fake_dra_driver is measured")
+    parser.add_argument("--folder", type=Path, help="where state and logs go and stay (default: a temporary one)")
+    return parser
+
+
+async def _run(arguments: argparse.Namespace) -> Report:
+    options = SuiteOptions(
+        parts=arguments.part or PARTS,
+        pods=arguments.pods,
+        nodes=arguments.nodes,
+        repeat=arguments.repeat,
+        scale_nodes=tuple(arguments.scale),
+    )
+    about = _about(arguments)
+    with tempfile.TemporaryDirectory(prefix="fake-dra-bench-") as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        async with (
+            ControlPlane.start(arguments.version, folder / "control-plane") as plane,
+            Api.connect(plane.kubeconfig) as api,
+        ):
+            world = World(api)
+            await world.install()
+            suite = Suite(Lab(plane, world, folder, arguments.python), options)
+            await suite.run()
+    return Report({**about, "load_after": os.getloadavg()}, suite.figures, suite.details)
+
+
+def _about(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Where and when this was, so that two runs are compared only where that makes sense."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=_PROJECT, capture_output=True, text=True, check=False
+    )
+    return {
+        "begun": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": commit.stdout.strip(),
+        "kubernetes": arguments.version,
+        "python": platform.python_version(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
+        "load_before": os.getloadavg(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
