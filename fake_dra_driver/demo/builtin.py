@@ -20,7 +20,7 @@ from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError
 from fake_dra_driver.runtime.patch import APPLY
 from fake_dra_driver.runtime.rest import Call, RestClient, TokenBucket
-from fake_dra_driver.runtime.transport import HttpxTransport
+from fake_dra_driver.runtime.transport import HttpTransport
 
 __all__ = ["BuiltinKubectl"]
 
@@ -76,7 +76,7 @@ class BuiltinKubectl:
     async def connect(cls, kubeconfig: Path) -> "BuiltinKubectl":
         """For the cluster of a kubeconfig. Raises CredentialsError when it is of no use."""
         credentials = await Credentials.load(str(kubeconfig))
-        transport = HttpxTransport(credentials)
+        transport = HttpTransport(credentials)
         return cls(RestClient(transport, credentials, user_agent="kubectl", limiter=TokenBucket(0, 0)))
 
     async def close(self) -> None:

@@ -19,7 +19,7 @@ from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
 from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
 from fake_dra_driver.runtime.rest import Call, RequestMetrics, RestClient, TokenBucket
-from fake_dra_driver.runtime.transport import HttpxTransport
+from fake_dra_driver.runtime.transport import HttpTransport
 
 __all__ = [
     "Client",
@@ -111,7 +111,7 @@ class Client:
         """
         credentials = await Credentials.load(kubeconfig)
         rest = RestClient(
-            HttpxTransport(credentials),
+            HttpTransport(credentials),
             credentials,
             user_agent=user_agent,
             limiter=TokenBucket(qps, burst),
