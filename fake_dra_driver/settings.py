@@ -317,7 +317,7 @@ NasStatus = Annotated[Literal["Ready", "NotReady"], BeforeValidator(_nas_status)
 class Settings(BaseSettings):
     """Base of the settings of every sub-command. Keyword arguments are the command line, and win."""
 
-    model_config = SettingsConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = SettingsConfigDict(frozen=True, defer_build=True, use_attribute_docstrings=True)
 
     @classmethod
     def settings_customise_sources(

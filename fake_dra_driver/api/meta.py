@@ -67,7 +67,9 @@ class NamespacedName:
 class ApiModel(BaseModel):
     """Base of every wire type: camelCase on the wire, frozen, keeps the fields it does not know."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="allow")
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="allow", defer_build=True
+    )
 
     def to_wire(self) -> dict[str, Any]:
         """The object as the JSON for the API server: camelCase, without fields that are None or were never set."""
