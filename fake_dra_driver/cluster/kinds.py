@@ -30,6 +30,7 @@ __all__ = [
     "ControllerRevision",
     "CustomResourceDefinition",
     "CustomResourceDefinitionSpec",
+    "CustomResourceDefinitionStatus",
     "DaemonSet",
     "DaemonSetSpec",
     "DaemonSetStatus",
@@ -522,6 +523,13 @@ class CustomResourceDefinitionSpec(ApiModel):
     versions: tuple[CustomResourceVersion, ...] = ()
 
 
+class CustomResourceDefinitionStatus(ApiModel):
+    """apiextensions/v1 CustomResourceDefinitionStatus."""
+
+    conditions: tuple[Condition, ...] | None = None
+    """None, and null on the wire, until the API server has looked at the definition."""
+
+
 class CustomResourceDefinition(KubeObject):
     """apiextensions/v1 CustomResourceDefinition."""
 
@@ -530,3 +538,4 @@ class CustomResourceDefinition(KubeObject):
     )
 
     spec: CustomResourceDefinitionSpec = Field(default_factory=CustomResourceDefinitionSpec)
+    status: CustomResourceDefinitionStatus = Field(default_factory=CustomResourceDefinitionStatus)

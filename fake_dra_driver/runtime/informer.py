@@ -108,7 +108,7 @@ class Informer(Generic[K]):
         entry = self._read(raw, shared=True)
         if entry is None or (self.selection.namespace is not None and entry.key.namespace != self.selection.namespace):
             return
-        if _is_gone(raw["metadata"]):
+        if _is_gone(raw):
             self._dispatch(self._store.observe_delete(entry.uid))
         elif self._store.by_uid(entry.uid) is not None or self._matches(raw["metadata"]):
             self._dispatch(self._store.observe(entry))
@@ -236,10 +236,15 @@ def _bookmark(raw: Mapping[str, Any]) -> int:
     return int(version) if isinstance(version, str) and version.isdecimal() else 0
 
 
-def _is_gone(metadata: Mapping[str, Any]) -> bool:
-    """Whether the write that returned this removed the object (ShouldDeleteDuringUpdate of the API server)."""
+def _is_gone(raw: Mapping[str, Any]) -> bool:
+    """Whether the write that returned this removed the object (ShouldDeleteDuringUpdate of the API server).
+
+    A namespace has finalizers in its spec as well; where another kind has such a field, the watch will tell.
+    """
+    metadata, spec = raw["metadata"], raw.get("spec")
     return bool(
         metadata.get("deletionTimestamp")
         and not metadata.get("finalizers")
         and not metadata.get("deletionGracePeriodSeconds")
+        and not (isinstance(spec, Mapping) and spec.get("finalizers"))
     )

@@ -2,8 +2,13 @@
 
 - ``claimtemplates``, ``claimreservations``: claims of pods, and who may use them.
 - ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``).
+- ``garbage`` (with ``graph`` and ``catalog``): what goes with its owners. ``namespaces``: what goes with its namespace.
+- ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods of nodes that are not fit
+  for them, or gone. All three count seconds of the event loop, never those of a node's clock.
+- ``serviceaccounts``: the account ``default`` of each namespace.
 
-Not here: StatefulSets, Jobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates, autoscaling.
+Not here: StatefulSets, Jobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates, autoscaling,
+the ConfigMap ``kube-root-ca.crt`` of each namespace.
 
 For whoever assembles a cluster::
 
@@ -18,11 +23,18 @@ For whoever assembles a cluster::
 from collections.abc import Sequence
 from typing import Final
 
+from fake_dra_driver.cluster.controllers.catalog import Catalog
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
 from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_controller
 from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
 from fake_dra_driver.cluster.controllers.deployments import deployment_controller
+from fake_dra_driver.cluster.controllers.garbage import garbage_collector
+from fake_dra_driver.cluster.controllers.namespaces import namespace_controller
+from fake_dra_driver.cluster.controllers.nodelifecycle import node_lifecycle_controller
+from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
+from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_controller
+from fake_dra_driver.cluster.controllers.tainteviction import taint_eviction_controller
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -53,10 +65,17 @@ def make_controllers(
         now: the clock of what people read, and of what is counted from a timestamp.
     """
     random_names = kubernetes_version != _WITH_FIXED_CLAIM_NAMES
+    catalog = Catalog(cache, kubernetes_version)
     return (
         claims_of_pod_controller(client, cache, events, random_names=random_names),
         claim_reservation_controller(client, cache),
         deployment_controller(client, cache, events, now),
         replicaset_controller(client, cache, events, now),
         daemonset_controller(client, cache, events, now),
+        garbage_collector(client, catalog),
+        namespace_controller(client, cache, catalog, now),
+        node_lifecycle_controller(client, cache, events, now),
+        taint_eviction_controller(client, cache, events, now),
+        pod_garbage_collector(client, cache, now),
+        service_account_controller(client, cache),
     )

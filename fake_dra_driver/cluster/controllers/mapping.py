@@ -1,15 +1,23 @@
 """Which object to look at when another one has changed: mappings that several controllers use."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.cluster.kinds import Node
+from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.owners import controller_of
 from fake_dra_driver.runtime.source import Mapper
 from fake_dra_driver.runtime.store import Change
 
-__all__ = ["changes_node_fit", "to_controller"]
+__all__ = ["PODS_BY_NODE", "changes_node_fit", "pods_by_node", "to_controller"]
+
+PODS_BY_NODE: Final = "node"
+"""Index of the pod cache: the node that a pod is bound to."""
+
+
+def pods_by_node(pod: Pod) -> Iterable[str]:
+    """Index function for ``PODS_BY_NODE``."""
+    return (pod.spec.node_name,) if pod.spec.node_name else ()
 
 
 def to_controller(kind: type[KubeObject]) -> Mapper[Any]:

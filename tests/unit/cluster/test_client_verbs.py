@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import Namespace, NamespaceSpec, Pod
+from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ConflictError, NotFoundError
 
@@ -46,3 +48,15 @@ async def test_a_namespace_goes_once_its_finalizer_is_taken_off(client: Client) 
     await client.update(deleted.model_copy(update={"spec": NamespaceSpec(finalizers=())}), subresource="finalize")
     with pytest.raises(NotFoundError):
         await client.get(Namespace, namespace.key)
+
+
+async def test_a_namespace_that_was_deleted_stays_in_the_cache_until_it_has_gone() -> None:
+    client = ApiServer().client("test")
+    namespaces = Cache(client).informer(Namespace)
+    namespace = await client.create(Namespace.from_wire({"metadata": {"name": "n"}}))
+    await client.delete(Namespace, namespace.key)
+    deleted = namespaces.get(namespace.key)
+    assert deleted is not None
+    assert deleted.is_deleting
+    await client.update(deleted.model_copy(update={"spec": NamespaceSpec(finalizers=())}), subresource="finalize")
+    assert namespaces.get(namespace.key) is None

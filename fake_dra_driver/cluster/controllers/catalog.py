@@ -1,0 +1,145 @@
+"""Every kind whose objects can be deleted because of others: with their owners, or with their namespace.
+
+The built-in kinds are listed here, which stands in for the discovery of kube-controller-manager's garbage collector;
+custom kinds come and go with their definitions. Each has an informer, of metadata alone where nobody needs more.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from loguru import logger
+
+from fake_dra_driver.api.coordination import Lease
+from fake_dra_driver.api.meta import KubeObject, OwnerReference, ResourceKind
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cluster.conditions import is_true
+from fake_dra_driver.cluster.kinds import (
+    ControllerRevision,
+    CustomResourceDefinition,
+    DaemonSet,
+    Deployment,
+    Namespace,
+    Node,
+    Pod,
+    ReplicaSet,
+    ResourceClaimTemplate,
+    ServiceAccount,
+)
+from fake_dra_driver.runtime.cache import Cache, Informer
+from fake_dra_driver.runtime.store import Change
+
+__all__ = ["Catalog", "Watched", "built_in_kinds"]
+
+log = logger.bind(component="garbage-collector")
+
+_RBAC: Final = "rbac.authorization.k8s.io"
+_DRA: Final = "resource.k8s.io"
+_TYPED: Final[tuple[type[KubeObject], ...]] = (
+    *(ControllerRevision, DaemonSet, Deployment, Lease, Namespace, Node, Pod, PodSchedulingContext, ReplicaSet),
+    *(ResourceClaim, ResourceClaimTemplate, ServiceAccount),
+)
+"""Kinds that other controllers watch: their informers serve here, too."""
+_METADATA_ALONE: Final = (
+    ResourceKind("", "v1", "ConfigMap", "configmaps"),
+    ResourceKind("", "v1", "Endpoints", "endpoints"),
+    ResourceKind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    ResourceKind("", "v1", "PodTemplate", "podtemplates"),
+    ResourceKind("", "v1", "ReplicationController", "replicationcontrollers"),
+    ResourceKind("", "v1", "Secret", "secrets"),
+    ResourceKind("", "v1", "Service", "services"),
+    ResourceKind("apps", "v1", "StatefulSet", "statefulsets"),
+    ResourceKind("batch", "v1", "Job", "jobs"),
+    ResourceKind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False),
+    ResourceKind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
+    ResourceKind(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False),
+    ResourceKind(_RBAC, "v1", "RoleBinding", "rolebindings"),
+    ResourceKind(_RBAC, "v1", "Role", "roles"),
+    ResourceKind(_DRA, "v1alpha2", "ResourceClass", "resourceclasses", namespaced=False),
+    ResourceKind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False),
+)
+_SINCE_1_30: Final = (
+    ResourceKind(_DRA, "v1alpha2", "ResourceClaimParameters", "resourceclaimparameters"),
+    ResourceKind(_DRA, "v1alpha2", "ResourceClassParameters", "resourceclassparameters"),
+    ResourceKind(_DRA, "v1alpha2", "ResourceSlice", "resourceslices", namespaced=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A kind and what is known of its objects."""
+
+    kind: type[KubeObject]
+    informer: Informer[Any]
+
+
+def built_in_kinds(kubernetes_version: str) -> Iterator[type[KubeObject]]:
+    """The kinds that a release has, but for two: definitions of custom kinds, which are watched in another way, and
+    Events: these own nothing, nothing owns them, and there are many."""
+    yield from _TYPED
+    minor = int(kubernetes_version.split(".")[1])
+    for resource in (*_METADATA_ALONE, *(_SINCE_1_30 if minor >= 30 else ())):
+        yield _metadata_kind(resource)
+
+
+class Catalog:
+    """The kinds that there are at the moment."""
+
+    def __init__(self, cache: Cache, kubernetes_version: str) -> None:
+        self._cache = cache
+        self._watched: dict[tuple[str, str], Watched] = {}
+        """By group and kind: an owner may be named in any version."""
+        self._listeners: list[Callable[[Watched], None]] = []
+        for kind in built_in_kinds(kubernetes_version):
+            informer: Informer[Any] = cache.informer(kind, metadata_only=kind not in _TYPED)
+            self._add(kind, informer)
+        definitions = cache.informer(CustomResourceDefinition, transform=_without_schema)
+        self._add(CustomResourceDefinition, definitions)
+        definitions.subscribe(self._on_definition)
+
+    def _add(self, kind: type[KubeObject], informer: Informer[Any]) -> Watched:
+        watched = self._watched[kind.resource.group, kind.resource.kind] = Watched(kind, informer)
+        return watched
+
+    def subscribe(self, listener: Callable[[Watched], None]) -> None:
+        """From now on ``listener`` is called for each kind that there is, and for each that comes."""
+        self._listeners.append(listener)
+        for each in list(self._watched.values()):
+            listener(each)
+
+    def owner_kind(self, owner: OwnerReference) -> Watched | None:
+        """The kind that an owner is of; None: there is no such kind."""
+        group, slash, _ = owner.api_version.rpartition("/")
+        return self._watched.get((group if slash else "", owner.kind))
+
+    def namespaced(self) -> Iterator[Watched]:
+        """The kinds that live in namespaces."""
+        return (each for each in list(self._watched.values()) if each.kind.resource.namespaced)
+
+    def _on_definition(self, change: Change[CustomResourceDefinition]) -> None:
+        definition = change.new
+        if definition is None:
+            if change.old is not None:
+                self._watched.pop((change.old.spec.group, change.old.spec.names.kind), None)
+            return
+        place = (definition.spec.group, definition.spec.names.kind)
+        version = next((each.name for each in definition.spec.versions if each.served), None)
+        if version is None or place in self._watched or not is_true(definition.status.conditions or (), "Established"):
+            return
+        names, namespaced = definition.spec.names, definition.spec.scope == "Namespaced"
+        kind = _metadata_kind(ResourceKind(place[0], version, names.kind, names.plural, namespaced=namespaced))
+        watched = self._add(kind, self._cache.informer(kind, metadata_only=True))
+        log.debug("custom kind watched", kind=str(kind.resource))
+        for listener in self._listeners:
+            listener(watched)
+
+
+def _metadata_kind(resource: ResourceKind) -> type[KubeObject]:
+    return type(resource.kind, (KubeObject,), {"resource": resource, "__module__": __name__})
+
+
+def _without_schema(raw: dict[str, Any]) -> dict[str, Any]:
+    """A definition without the schemas, which are most of it."""
+    spec: Mapping[str, Any] = raw.get("spec", {})
+    versions = [{name: each.get(name) for name in ("name", "served", "storage")} for each in spec.get("versions", ())]
+    return {**raw, "spec": {**spec, "versions": versions}}
