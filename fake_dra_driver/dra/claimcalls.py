@@ -45,6 +45,9 @@ MAX_CLAIMS = 256
 MAX_HANDLE_SIZE_BYTES = 16 * 1024
 """The API server refuses longer ones (resource.k8s.io ResourceHandleDataMaxSize)."""
 
+MAX_LOGGED = 128
+"""Characters of a claim's UID in a log line, where the UID is garbage."""
+
 # The names as the API server lets them through (RFC 1123 label and subdomain). A UID is any text to Kubernetes, but it
 # ends up in file and CDI names, so what could leave a folder or a CDI name is refused.
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -235,6 +238,7 @@ def _sort_out(verb: Verb, claims: Sequence[NodeClaim]) -> tuple[dict[UID, NodeCl
         if problem is None and verb == "prepare" and wanted.get(claim.uid, claim) != claim:
             problem = "the call names this UID twice, with different contents"
         if problem is not None:
+            log.warning("Claim makes no sense", verb=verb, claim_uid=claim.uid[:MAX_LOGGED], error=problem)
             outcomes[claim.uid] = Failure(FailureReason.INVALID, problem)
         else:
             wanted.setdefault(claim.uid, claim)
@@ -268,7 +272,13 @@ def _result_of(outcome: Outcome) -> str:
 
 def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: NodeClaim, limit_seconds: float) -> Outcome:
     if not task.done():
-        log.warning("Claim takes long", verb=verb, claim_uid=claim.uid, seconds=round(limit_seconds, 1))
+        log.warning(
+            "Claim takes long",
+            verb=verb,
+            claim=f"{claim.namespace}/{claim.name}",
+            claim_uid=claim.uid,
+            seconds=round(limit_seconds, 1),
+        )
         return Failure(
             FailureReason.TOO_SLOW,
             f"{verb} takes longer than {limit_seconds:.1f} s and goes on; the kubelet's next attempt gets its result",

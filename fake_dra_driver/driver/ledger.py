@@ -209,11 +209,12 @@ class Ledger:
                 try:
                     written = await self._swap(key, _operations(nas, state, wanted), sum(not c.done for c in batch))
                 except PatchTestFailedError:
-                    log.debug("ledger changed under a write", node=node)
+                    log.debug("ledger changed under a write", node=node, claim_uids=_uids(batch))
                     ledger.known = None
                     self._states.observe((await self._client.get(NodeAllocationState, key)).to_wire())
                     continue
                 ledger.known = _State.of(written)
+                log.debug("ledger written", node=node, claim_uids=_uids(batch))
                 for change in batch:
                     if not change.done:
                         change.finish()
@@ -248,6 +249,11 @@ def _fail(batch: Sequence[_Change], error: Exception) -> None:
     for change in batch:
         if not change.done:
             change.finish(error)
+
+
+def _uids(batch: Sequence[_Change]) -> Sequence[UID]:
+    """The claims that a batch is about and that it has not refused, for the log."""
+    return [uid for change in batch if not change.done for uid in change.entries]
 
 
 def _finish_without_ledger(key: NamespacedName, batch: Sequence[_Change]) -> None:

@@ -237,7 +237,11 @@ class FakeNodeDriver:
                     f"device {min(held)} is prepared for claim {_name(rival)} ({rival.uid}), which still holds it; "
                     "nothing was prepared"
                 )
-            log.warning("claim that is gone was never unprepared, its devices are taken back", stale_uid=rival.uid)
+            log.warning(
+                "claim that is gone was never unprepared, its devices are taken back",
+                stale_claim=_name(rival),
+                stale_claim_uid=rival.uid,
+            )
             await self._drop(rival_uid, patience)
             self._tell_stale(rival)
 

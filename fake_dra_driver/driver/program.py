@@ -161,7 +161,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         RuntimeLayerError: no credentials, an address in use.
         OSError: a folder or socket of ours cannot be used.
     """
-    setup_logging(settings.logging_format, settings.verbosity)
+    setup_logging(settings.logging_format, settings.verbosity, context={"node": settings.node_name})
     parts = await _parts(settings, "fake-dra-kubeletplugin", "kubelet-plugin", host=settings.node_name)
     key = NamespacedName(settings.namespace, settings.node_name)
     inventory = make_inventory(settings.node_name, settings.device_count, settings.device_models)

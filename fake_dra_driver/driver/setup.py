@@ -68,7 +68,9 @@ def make_controllers(
     classic.contexts.watch(states, routes.contexts_of_state)
 
     states_reconciler = NodeAllocationStateReconciler(ledger, caches, classic.writer, client, events)
-    states_controller = Controller("nodeallocationstate", states_reconciler, workers=workers)
+    states_controller = Controller(
+        "nodeallocationstate", states_reconciler, workers=workers, log_context=lambda request: {"node": request.name}
+    )
     states_controller.watch(states, predicate=_ledger_changed)
     states_controller.watch(caches.claims, routes.states_of_claim)
     claim_parameters_controller = Controller(

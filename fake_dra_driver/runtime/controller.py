@@ -21,7 +21,7 @@ that is gone or there already, against what the reconciler saw.
 
 import asyncio
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from loguru import logger
@@ -74,6 +74,7 @@ class Controller:
         *,
         workers: int = 1,
         rate_limiter: RateLimiter[Request] | None = None,
+        log_context: Callable[[Request], Mapping[str, object]] = lambda _request: {},
     ) -> None:
         """Prepares a controller; nothing runs before ``run``.
 
@@ -82,12 +83,15 @@ class Controller:
             reconciler: called with one key at a time by each worker, never twice at once with the same one.
             workers: how many keys are worked on at once.
             rate_limiter: pauses after failures; client-go's default when left out.
+            log_context: what every log line of a pass says beside the key, those about its outcome included, such as
+                the UID of the object. Called at the beginning of each pass; must answer from memory.
         """
         if workers < 1:
             raise ValueError(f"controller {name}: {workers} workers, at least 1 is needed")
         self.name = name
         self._reconciler = reconciler
         self._workers = workers
+        self._log_context = log_context
         self._queue: WorkQueue[Request] = WorkQueue(rate_limiter)
         self._has_run = False
         self.use_metrics(Metrics())
@@ -160,7 +164,12 @@ class Controller:
             self._metrics.active_workers.inc()
             begun = loop_time()
             try:
-                with logger.contextualize(controller=self.name, object=str(request), reconcile_id=str(uuid.uuid4())):
+                with logger.contextualize(
+                    controller=self.name,
+                    object=str(request),
+                    reconcile_id=str(uuid.uuid4()),
+                    **self._log_context(request),
+                ):
                     await self._reconcile(request)
             finally:
                 self._metrics.time.observe(loop_time() - begun)

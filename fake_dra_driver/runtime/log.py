@@ -21,7 +21,7 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -46,6 +46,7 @@ def setup_logging(
     verbosity: int = 0,
     *,
     least: Literal["INFO", "ERROR"] = "INFO",
+    context: Mapping[str, str] | None = None,
 ) -> None:
     """Sends all logs of the process, those of libraries included, to stderr. Replaces what was set up before.
 
@@ -53,10 +54,12 @@ def setup_logging(
         format: text for people, or one JSON object a line.
         verbosity: see above.
         least: the level at verbosity 0; ERROR for programs that talk to a person themselves.
+        context: values of every line, such as the node that the process runs on.
     """
     render = _json_line if format == "json" else _text_line
     level = least if verbosity <= 0 else _level(verbosity)
     logger.remove()
+    logger.configure(extra=dict(context or {}))
     logger.add(_sink(render), level=level, format="{message}", diagnose=False, backtrace=False)
     logging.basicConfig(handlers=[_ToLoguru()], level=_library_level(verbosity), force=True)
     logging.captureWarnings(capture=True)

@@ -173,8 +173,8 @@ class Plugin:
 class NodeWorld:
     """The node's disk and the API server, with words for what others do there."""
 
-    def __init__(self) -> None:
-        self.api = MemoryApi()
+    def __init__(self, api: MemoryApi | None = None) -> None:
+        self.api = api or MemoryApi()
         self.files = MemoryFiles()
         self.api.apply(Node(metadata=ObjectMeta(name=NODE)))
 

@@ -7,6 +7,7 @@ finalizer and status, allocation and deallocation, for whatever ``dra.driver.Con
 - ``scheduling``: the PodSchedulingContext reconciler: unsuitable nodes, and allocation on the node that was selected.
 - ``classes``: the ResourceClass reconciler: tells people about parameters that cannot be used.
 - ``writer``: the few writes to a claim, in the one order that is safe.
+- ``logcontext``: what log lines say about claims and pods.
 - ``setup``: which change of which object leads to which reconcile.
 
 The order of writes is finalizer, the driver's record, claim status; the undo goes claim first, record last (rules 2 and

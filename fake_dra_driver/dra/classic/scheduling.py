@@ -129,7 +129,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
             try:
                 claims.append(PendingClaim(claim, self._driver.request_of(claim, resource_class)))
             except ParametersError as error:
-                log.debug("claim cannot be judged yet", claim=str(claim.key), why=str(error))
+                log.debug("claim cannot be judged yet", claim=str(claim.key), claim_uid=claim.uid, why=str(error))
                 blocked = True
             else:
                 names.append(entry.name)

@@ -15,6 +15,7 @@ from fake_dra_driver.api.podclaims import claim_keys
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.claims import PODS_BY_CLAIM, ClaimCaches, ResourceClaimReconciler
 from fake_dra_driver.dra.classic.classes import ResourceClassReconciler
+from fake_dra_driver.dra.classic.logcontext import LogContext
 from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler, SchedulingCaches
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver
@@ -138,6 +139,7 @@ class ClassicControllers:
     ) -> None:
         observer = observer or SilentObserver()
         writer = ClaimWriter(client, driver, observer)
+        context = LogContext(caches.claims, caches.contexts, caches.pods, driver)
         self._caches = caches
         self.writer = writer
         self.claims = Controller(
@@ -151,6 +153,7 @@ class ClassicControllers:
                 observer,
             ),
             workers=workers,
+            log_context=context.of_claim,
         )
         self.contexts = Controller(
             "podschedulingcontext",
@@ -163,6 +166,7 @@ class ClassicControllers:
                 observer,
             ),
             workers=workers,
+            log_context=context.of_pod,
         )
         self.classes = Controller("resourceclass", ResourceClassReconciler(driver, caches.classes, events))
         self.claims.watch(caches.claims)

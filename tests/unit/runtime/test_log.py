@@ -25,6 +25,7 @@ def _logging_of_its_own() -> Iterator[None]:
     root.setLevel(level)
     logging.captureWarnings(capture=False)
     logger.remove()
+    logger.configure(extra={})
     logger.add(_to_stderr)
 
 
@@ -151,3 +152,13 @@ def test_setting_it_up_again_replaces_what_was_there(capsys: pytest.CaptureFixtu
     log.info("Hello")
     logging.getLogger("httpx").warning("Hello")
     assert len(json_lines(capsys)) == 2
+
+
+def test_values_of_every_line_until_logging_is_set_up_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json", context={"node": "node-7"})
+    log.info("Published")
+    setup_logging("json")
+    log.info("Published")
+    first, second = json_lines(capsys)
+    assert first["node"] == "node-7"
+    assert "node" not in second

@@ -1,0 +1,135 @@
+"""One search for a claim's UID in the logs tells its story, from the controller and from the kubelet plugin."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from fake_dra_driver.api.core import Pod
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.dra.claimcalls import ClaimCalls
+from fake_dra_driver.dra.driver import NodeClaim
+from fake_dra_driver.runtime.errors import TransportError
+from fake_dra_driver.runtime.log import _json_line
+from tests.support.node import NODE, NodeWorld, Plugin
+from tests.support.world import Brain, World
+
+pytestmark = pytest.mark.looptime
+
+Line = dict[str, Any]
+OF_CLAIMS = {"claims", "scheduling", "claimcalls"}
+"""Components whose every line is about claims."""
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """Every line as it would come out, as JSON."""
+    lines: list[str] = []
+    number = logger.add(lambda message: lines.append(_json_line(message.record)), level="DEBUG")
+    yield lines
+    logger.remove(number)
+
+
+class Cluster:
+    """A controller and the plugin of one node on one store, as they are in a cluster."""
+
+    def __init__(self) -> None:
+        self.user = World()
+        self.node = NodeWorld(self.user.api)
+        self.brain = Brain(self.user)
+
+    async def start(self) -> Plugin:
+        plugin = await self.node.start()
+        await plugin.settle()
+        return plugin
+
+
+def story(log: list[str], uid: str) -> list[Line]:
+    """The lines that a search for the UID finds, in order."""
+    return [json.loads(line) for line in log if uid in line]
+
+
+def messages(lines: list[Line], component: str) -> list[str]:
+    return [line["msg"] for line in lines if line["component"] == component]
+
+
+async def test_the_life_of_a_claim(log: list[str]) -> None:
+    cluster = Cluster()
+    plugin = await cluster.start()
+    user = cluster.user
+    uid = user.claim("c", count=2).uid
+    user.claim("other")
+    async with cluster.brain.running(), ClaimCalls(plugin.driver) as calls:
+        user.pod("p", ["c"], selected=NODE)
+        user.pod("q", ["other"], selected=NODE)
+        await cluster.brain.settle()
+        claim: NodeClaim = cluster.node.node_claim("c")
+        assert not isinstance((await calls.run("prepare", [claim], None))[uid], str)
+        await plugin.settle()
+        user.api.delete(Pod, "p", "default")
+        await calls.run("unprepare", [claim], None)
+        await plugin.settle()
+        user.api.update(ResourceClaim, "c", "default", {"status": {"reservedFor": None}})
+        user.api.delete(ResourceClaim, "c", "default")
+        await cluster.brain.settle()
+    lines = story(log, uid)
+    told = [line["msg"] for line in lines if line["msg"].startswith(("claim", "Claim", "ledger"))]
+    assert told == [
+        *("ledger written", "claim allocated"),
+        *("Claim prepared", "Claim unprepared"),
+        *("ledger written", "claim released"),
+    ]
+    (allocated,) = (line for line in lines if line["msg"] == "claim allocated")
+    assert (allocated["node"], allocated["pod"], allocated["claim"]) == (NODE, "default/p", "default/c")
+    (prepared,) = (line for line in lines if line["msg"] == "Claim prepared")
+    assert prepared["claim"] == "default/c"
+    assert "Reconciled" in messages(lines, "controller"), "the outcome of a pass is part of the story"
+    other = user.read_claim("other").uid
+    for line in log:
+        if json.loads(line)["component"] in OF_CLAIMS:
+            assert uid in line or other in line
+
+
+async def test_what_goes_wrong_is_part_of_the_story(log: list[str]) -> None:
+    cluster = Cluster()
+    plugin = await cluster.start()
+    uid = cluster.user.claim("c").uid
+    faults = [True]
+
+    async def fail_once(verb: str, kind: str) -> None:
+        if kind == NodeAllocationState.resource.kind and faults:
+            faults.pop()
+            raise TransportError(verb, NodeAllocationState.resource, cluster.user.read_claim("c").key, "reset")
+
+    cluster.brain.client.before_write = fail_once
+    async with cluster.brain.running(), ClaimCalls(plugin.driver) as calls:
+        cluster.user.pod("p", ["c"], selected=NODE)
+        await cluster.brain.settle()
+        claim = cluster.node.node_claim("c")
+        broken = NodeClaim(claim.namespace, claim.name, claim.uid, "{}")
+        await calls.run("prepare", [broken], None)
+        await calls.run("prepare", [NodeClaim("", claim.name, claim.uid)], None)
+    lines = story(log, uid)
+    problems = [(line["level"], line["msg"]) for line in lines if line["level"] in {"warning", "error"}]
+    assert problems == [
+        ("warning", "Reconciler error"),
+        ("warning", "Claim refused"),
+        ("warning", "Claim makes no sense"),
+    ]
+
+
+async def test_a_claim_that_another_one_has_to_make_way_for(log: list[str]) -> None:
+    cluster = Cluster()
+    plugin = await cluster.start()
+    old = cluster.node.claim("old", 0)
+    async with ClaimCalls(plugin.driver) as calls:
+        await calls.run("prepare", [old], None)
+        cluster.node.delete(old)
+        new = cluster.node.claim("new", 0)
+        await calls.run("prepare", [new], None)
+    lines = story(log, old.uid)
+    assert messages(lines, "node") == ["claim that is gone was never unprepared, its devices are taken back"]
+    assert lines[-1]["claim_uid"] == new.uid
