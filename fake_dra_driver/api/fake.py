@@ -204,6 +204,16 @@ class NodeAllocationState(_Kind):
         singular="nas",
         printer_columns=(
             PrinterColumn("Status", "string", ".status", "Whether the node's kubelet plugin serves its devices."),
+            PrinterColumn(
+                "Model", "string", ".spec.allocatableDevice[0].fake.name", "Model of the node's first device."
+            ),
+            PrinterColumn(
+                "Revision",
+                "string",
+                f".metadata.annotations.{LEDGER_REVISION_ANNOTATION.replace('.', chr(92) + '.')}",
+                "How often the record of which claim holds which devices was written.",
+                priority=1,
+            ),
             PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Time since the object was created."),
         ),
     )
@@ -241,8 +251,8 @@ class DeviceClassParameters(_Kind):
         singular="deviceclassparameters",
         short_names=("dcp",),
         printer_columns=(
-            PrinterColumn("Type", "string", ".spec.deviceSelector[*].type", "Globs on the type of the devices."),
-            PrinterColumn("Model", "string", ".spec.deviceSelector[*].name", "Globs on the model of the devices."),
+            # The whole list, which kubectl shows as JSON: of a path with [*] it shows the first result alone.
+            PrinterColumn("Selector", "string", ".spec.deviceSelector", "Globs on type and model; one has to match."),
             PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Time since the object was created."),
         ),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.fake import DRIVER_NAME, KINDS
+from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, LEDGER_REVISION_ANNOTATION
 from fake_dra_driver.codegen.crd import render_crd
 from tests.support.apiserver import ApiServer
 
@@ -90,7 +90,10 @@ def test_go_drivers_state_of_a_node_is_taken_as_it_is(crds: None, apiserver: Api
     state = f"""
 apiVersion: nas.fake.resource.3-shake.com/v1alpha1
 kind: NodeAllocationState
-metadata: {{name: node-1, namespace: {namespace}}}
+metadata:
+  name: node-1
+  namespace: {namespace}
+  annotations: {{{LEDGER_REVISION_ANNOTATION}: "17"}}
 spec:
   allocatableDevice: [{{fake: {{uuid: FAKE-1, name: LATEST-FAKE-MODEL}}}}]
   allocatedClaims: {{uid-1: {{fake: {{devices: [{{uuid: FAKE-1, split: 1000}}]}}}}, uid-2: {{fake: {{}}}}}}
@@ -101,6 +104,21 @@ status: Ready
     described = apiserver.kubectl("describe", f"--namespace={namespace}", "nas/node-1")
     for heading in ("Allocatable Device:", "Allocated Claims:", "Prepared Devices:", "Parent UUID:", "Split:", "Uuid:"):
         assert heading in described
-    columns = apiserver.kubectl("get", f"--namespace={namespace}", "nas").splitlines()
-    assert columns[0].split() == ["NAME", "STATUS", "AGE"]
-    assert columns[1].split()[:2] == ["node-1", "Ready"]
+    columns = _columns(apiserver, "nas", f"--namespace={namespace}")
+    assert columns[0][:-1] == ["NAME", "STATUS", "MODEL"]
+    assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL"]
+    columns = _columns(apiserver, "nas", f"--namespace={namespace}", "--output=wide")
+    assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "17"]
+
+
+def test_columns_of_parameters_show_what_they_ask_for(apply: Apply, apiserver: ApiServer, namespace: str) -> None:
+    apply("FakeClaimParameters", "{count: 2, split: 3, selector: {model: OLD}}")
+    assert _columns(apiserver, "fcp", f"--namespace={namespace}")[1][:-1] == ["test", "2", "3", "OLD"]
+    apply("DeviceClassParameters", '{deviceSelector: [{type: fake, name: "A-*"}, {type: "*", name: B}]}')
+    selector = '[{"name":"A-*","type":"fake"},{"name":"B","type":"*"}]'
+    assert _columns(apiserver, "dcp", "test")[1][:-1] == ["test", selector]
+
+
+def _columns(apiserver: ApiServer, *arguments: str) -> list[list[str]]:
+    """The cells of ``kubectl get``, by line."""
+    return [line.split() for line in apiserver.kubectl("get", *arguments).splitlines()]
