@@ -10,7 +10,7 @@ Follows k8s.io/kubernetes/pkg/kubelet/logs and containerd's internal/cri/io/logg
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,7 +69,7 @@ class ContainerLog:
             self._is_open = False
             self._wake()
 
-    async def read(self, options: LogOptions) -> AsyncIterator[bytes]:
+    async def read(self, options: LogOptions) -> AsyncGenerator[bytes, None]:
         """The container's own text from the newest file, as far as the options ask; with ``follow`` until it ends.
 
         Raises:

@@ -12,7 +12,7 @@ from fake_dra_driver.api.meta import UID
 from fake_dra_driver.cluster.kubelet import process
 from fake_dra_driver.cluster.kubelet.containerlog import LogOptions
 from fake_dra_driver.cluster.kubelet.runtime import Container, ContainerConfig, PodReference, ProcessRuntime
-from tests.unit.cluster.kubelet.waiting import until
+from tests.unit.cluster.kubelet.waiting import in_own_task, until
 
 POD = PodReference("default", "pod0", UID("uid-0"))
 ENV = {"PATH": "/usr/bin:/bin"}
@@ -22,7 +22,7 @@ STUBBORN = "trap '' TERM; echo ready; while :; do sleep 1000; done"
 
 @pytest.fixture
 async def runtime(tmp_path: Path) -> AsyncIterator[ProcessRuntime]:
-    async with ProcessRuntime(tmp_path) as runtime:
+    async with in_own_task(ProcessRuntime(tmp_path)) as runtime:
         yield runtime
 
 
@@ -37,7 +37,7 @@ async def first_line(container: Container) -> str:
     async with asyncio.timeout(10):
         blocks = container.log.read(LogOptions(follow=True))
         line = (await anext(blocks)).decode().split("\n")[0]
-        await blocks.aclose()  # type: ignore[attr-defined] # it is a generator
+        await blocks.aclose()
         return line
 
 

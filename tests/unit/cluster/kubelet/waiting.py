@@ -1,9 +1,13 @@
 """Waiting for something that no event in this process tells of."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
-__all__ = ["until"]
+__all__ = ["in_own_task", "until"]
+
+T = TypeVar("T")
 
 _DEADLINE_SECONDS = 20.0
 """Only ever reached by a test that fails."""
@@ -23,3 +27,25 @@ async def until(condition: Callable[[], object]) -> None:
         if loop.time() > give_up_at:
             raise failure
         await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def in_own_task(manager: contextlib.AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+    """Enters and leaves a context in one task: pytest sets a fixture up and takes it down in two different ones."""
+    entered: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    leave = asyncio.Event()
+
+    async def live() -> None:
+        async with manager as value:
+            entered.set_result(value)
+            await leave.wait()
+
+    task = asyncio.create_task(live())
+    await asyncio.wait((task, entered), return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if task.done():
+            await task
+        yield entered.result()
+    finally:
+        leave.set()
+        await task

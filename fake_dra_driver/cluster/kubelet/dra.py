@@ -1,0 +1,309 @@
+"""Has the claims of pods prepared before their containers start, and unprepared after these have ended.
+
+Follows k8s.io/kubernetes/pkg/kubelet/cm/dra (manager.go, claiminfo.go) of 1.27 to 1.30:
+
+- each claim is read from the API server (no cache: it has to be as it is now), has to belong to the pod, be allocated,
+  and be reserved for the pod; since 1.28, claims that no container uses are left alone;
+- a claim is prepared once on a node, however many pods share it, and unprepared when the last of them is done;
+- all claims of a pod that belong to one driver go into one call, with the resource handle of each one's allocation;
+- what is prepared for whom is in ``dra_manager_state``, so that a kubelet that was restarted can unprepare without
+  asking the API server; that it is prepared is not, so it prepares again, which plugins take as it is meant.
+
+In one respect it is as 1.31 and later: who may have been asked to prepare is written down before the call, so a plugin
+whose answer got lost is asked to unprepare all the same.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from loguru import logger
+
+from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.api.podclaims import claim_key, is_made_for
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceHandle
+from fake_dra_driver.cluster.kinds import Container, Pod
+from fake_dra_driver.cluster.kubelet.nodeclient import ClaimRequest, Failure, NodeClient, PluginError
+from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
+
+__all__ = ["ClaimManager", "DraError", "Plugins"]
+
+log = logger.bind(component="dra")
+
+_STATE_FILE = "dra_manager_state"
+
+
+class DraError(Exception):
+    """A claim cannot be prepared, or not be unprepared; the message is for the pod's events."""
+
+
+class _ClaimReader(Protocol):
+    """What is needed of a ``Client``."""
+
+    async def get(self, kind: type[ResourceClaim], key: NamespacedName) -> ResourceClaim:
+        """Reads a claim."""
+        ...
+
+
+class Plugins(Protocol):
+    """Where the drivers' plugins are found."""
+
+    def client(self, driver: str) -> NodeClient | None:
+        """The plugin of a driver, if it has registered."""
+        ...
+
+
+@dataclass(slots=True)
+class _Claim:
+    """What the kubelet knows of a claim on its node."""
+
+    uid: UID
+    namespace: str
+    name: str
+    handles: dict[str, str]
+    """Data of the resource handle, by driver."""
+    pods: list[UID] = field(default_factory=list)
+    """Who uses it."""
+    devices: dict[str, list[str]] = field(default_factory=dict)
+    """CDI device names, by driver, as the plugins gave them."""
+    is_prepared: bool = False
+    """Whether this kubelet, since its start, has had it prepared."""
+
+    def request(self, driver: str) -> ClaimRequest:
+        return ClaimRequest(self.namespace, self.name, self.uid, self.handles[driver])
+
+
+@dataclass(slots=True)
+class _Lock:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+    """Who holds it or waits for it; without any it is forgotten."""
+
+
+class ClaimManager:
+    """The claims on one node.
+
+    Args:
+        client: reads claims.
+        plugins: the node's DRA plugins.
+        folder: ``/var/lib/kubelet`` of the node, where the state file is.
+        version: release of the kubelet, such as (1, 30).
+    """
+
+    def __init__(self, client: _ClaimReader, plugins: Plugins, folder: Path, version: tuple[int, int]) -> None:
+        self._client = client
+        self._plugins = plugins
+        self._file = folder / _STATE_FILE
+        self._version = version
+        self._claims: dict[UID, _Claim] = {}
+        self._locks: dict[UID, _Lock] = {}
+        # One a claim, held from the decision to call until the answer is written down; taken in the order of UIDs.
+        self._writing = asyncio.Lock()
+
+    async def load(self) -> None:
+        """Reads what an earlier kubelet has left. Raises DraError when the file is damaged."""
+        raw = await asyncio.to_thread(_read, self._file)
+        try:
+            claims = [_Claim(**entry) for entry in json.loads(raw)["claims"]] if raw else []
+        except (ValueError, TypeError, KeyError) as error:
+            raise DraError(
+                f"{self._file} is damaged ({error}); remove it once no pod on this node has claims"
+            ) from error
+        self._claims = {claim.uid: claim for claim in claims}
+
+    def devices(self, pod: Pod, container: Container) -> Sequence[str]:
+        """The CDI device names that a container of a prepared pod gets, in the order of its claims."""
+        names: list[str] = []
+        for wanted in container.resources.claims:
+            for entry in pod.spec.resource_claims:
+                key = claim_key(pod, entry) if entry.name == wanted.name else None
+                claim = self._find(key, pod.uid) if key is not None else None
+                if claim is not None:
+                    names += [device for devices in claim.devices.values() for device in devices]
+        return names
+
+    # --- Prepare -------------------------------------------------------------------------------------------------
+
+    async def prepare(self, pod: Pod) -> None:
+        """Sees to it that all claims of a pod are prepared. Costs a GET for each claim, even if they are.
+
+        Raises:
+            DraError: one of them is not. Some of the others may be.
+        """
+        claims = [claim for claim in [await self._read(pod, entry.name) for entry in pod.spec.resource_claims] if claim]
+        async with self._locked(claim.metadata.uid for claim in claims):
+            batches: dict[str, list[_Claim]] = {}
+            for claim in claims:
+                fresh = _claim_of(claim)
+                known = self._claims.setdefault(claim.uid, fresh)
+                if pod.uid not in known.pods:
+                    known.pods.append(pod.uid)
+                if not known.is_prepared:
+                    known.handles = fresh.handles
+                    for driver in known.handles:
+                        batches.setdefault(driver, []).append(known)
+            if claims:
+                await self._save()
+            for driver, batch in batches.items():
+                await self._call_prepare(driver, batch)
+            for batch in batches.values():
+                for known in batch:
+                    known.is_prepared = True
+            if batches:
+                await self._save()
+
+    async def _read(self, pod: Pod, name: str) -> ResourceClaim | None:
+        """The claim of an entry, as it is now; None when there is nothing to prepare."""
+        entry = next(each for each in pod.spec.resource_claims if each.name == name)
+        key = claim_key(pod, entry)
+        if key is None or (self._version >= (1, 28) and not _is_used(pod, name)):
+            return None
+        try:
+            claim = await self._client.get(ResourceClaim, key)
+        except NotFoundError as error:
+            raise DraError(f"the ResourceClaim {key} that the pod names does not exist") from error
+        except RuntimeLayerError as error:
+            raise DraError(f"the ResourceClaim {key} cannot be read: {error}") from error
+        if entry.source.resource_claim_name is None and not is_made_for(claim, pod):
+            raise DraError(f"the ResourceClaim {key} was not made for this pod; another one has its name")
+        if claim.status.allocation is None:
+            raise DraError(f"the ResourceClaim {key} is not allocated")
+        if not any(consumer.uid == pod.uid for consumer in claim.status.reserved_for):
+            raise DraError(f"pod {pod.key} ({pod.uid}) is not in reservedFor of the ResourceClaim {key} ({claim.uid})")
+        return claim
+
+    async def _call_prepare(self, driver: str, batch: Sequence[_Claim]) -> None:
+        try:
+            answers = await self._client_of(driver).prepare([claim.request(driver) for claim in batch])
+        except PluginError as error:
+            raise DraError(f"NodePrepareResources of {driver} failed: {error}") from error
+        if unknown := set(answers) - {claim.uid for claim in batch}:
+            raise DraError(f"{driver} answered for claims that it was not asked for: {', '.join(sorted(unknown))}")
+        for claim in batch:
+            answer = answers.get(claim.uid)
+            if answer is None:
+                raise DraError(f"{driver} gave no answer for claim {claim.namespace}/{claim.name}")
+            if isinstance(answer, Failure):
+                raise DraError(f"{driver} did not prepare claim {claim.namespace}/{claim.name}: {answer.message}")
+            claim.devices[driver] = list(answer)
+
+    # --- Unprepare -----------------------------------------------------------------------------------------------
+
+    async def unprepare(self, pod: UID) -> None:
+        """Takes a pod off its claims, and has those unprepared that nobody else on this node uses.
+
+        Needs nothing of the API server: the claims may be gone.
+
+        Raises:
+            DraError: a plugin did not; to be tried again.
+        """
+        uids = [uid for uid, claim in self._claims.items() if pod in claim.pods]
+        if not uids:
+            return
+        async with self._locked(uids):
+            claims = [self._claims[uid] for uid in uids if uid in self._claims and pod in self._claims[uid].pods]
+            last = [claim for claim in claims if claim.pods == [pod]]
+            batches: dict[str, list[_Claim]] = {}
+            for claim in last:
+                claim.is_prepared = False
+                for driver in claim.handles:
+                    batches.setdefault(driver, []).append(claim)
+            for driver, batch in batches.items():
+                await self._call_unprepare(driver, batch)
+            for claim in claims:
+                claim.pods.remove(pod)
+                if not claim.pods:
+                    del self._claims[claim.uid]
+            await self._save()
+
+    async def _call_unprepare(self, driver: str, batch: Sequence[_Claim]) -> None:
+        try:
+            answers = await self._client_of(driver).unprepare([claim.request(driver) for claim in batch])
+        except PluginError as error:
+            raise DraError(f"NodeUnprepareResources of {driver} failed: {error}") from error
+        for claim in batch:
+            if claim.uid not in answers:
+                raise DraError(f"{driver} gave no answer for claim {claim.namespace}/{claim.name}")
+            answer = answers[claim.uid]
+            if answer is not None:
+                raise DraError(f"{driver} did not unprepare claim {claim.namespace}/{claim.name}: {answer.message}")
+
+    def users(self) -> Iterable[UID]:
+        """The pods that claims here are held for."""
+        return sorted({pod for claim in self._claims.values() for pod in claim.pods})
+
+    # --- Inside --------------------------------------------------------------------------------------------------
+
+    def _client_of(self, driver: str) -> NodeClient:
+        client = self._plugins.client(driver)
+        if client is None:
+            raise DraError(f"no plugin of the driver {driver} is registered on this node")
+        return client
+
+    def _find(self, key: NamespacedName, pod: UID) -> _Claim | None:
+        for claim in self._claims.values():
+            if (claim.namespace, claim.name) == (key.namespace, key.name) and pod in claim.pods:
+                return claim
+        return None
+
+    @contextlib.asynccontextmanager
+    async def _locked(self, uids: Iterable[UID]) -> AsyncIterator[None]:
+        ordered = sorted(set(uids))
+        for uid in ordered:
+            self._locks.setdefault(uid, _Lock()).users += 1
+        try:
+            async with AsyncExitStack() as stack:
+                for uid in ordered:
+                    await stack.enter_async_context(self._locks[uid].lock)
+                yield
+        finally:
+            for uid in ordered:
+                self._locks[uid].users -= 1
+                if not self._locks[uid].users:
+                    del self._locks[uid]
+
+    async def _save(self) -> None:
+        async with self._writing:
+            state = {"claims": [_stored(self._claims[uid]) for uid in sorted(self._claims)]}
+            try:
+                await asyncio.to_thread(_write, self._file, json.dumps(state, indent=1))
+            except OSError as error:
+                raise DraError(f"{self._file} cannot be written: {error.strerror}") from error
+
+
+def _is_used(pod: Pod, name: str) -> bool:
+    containers = (*pod.spec.init_containers, *pod.spec.containers)
+    return any(claim.name == name for container in containers for claim in container.resources.claims)
+
+
+def _claim_of(claim: ResourceClaim) -> _Claim:
+    allocation = claim.status.allocation
+    # An allocation without handles is prepared too, by the claim's driver, which then knows by itself what to do.
+    handles = (allocation.resource_handles if allocation is not None else ()) or (ResourceHandle(),)
+    by_driver = {handle.driver_name or claim.status.driver_name: handle.data for handle in handles}
+    return _Claim(claim.uid, claim.metadata.namespace, claim.metadata.name, by_driver)
+
+
+def _stored(claim: _Claim) -> Mapping[str, Any]:
+    entry = asdict(claim)
+    del entry["is_prepared"]
+    return entry
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,157 @@
+"""The environment, command and folder of a container: what the pod's spec says, as a kubelet puts it together.
+
+Follows k8s.io/kubernetes/pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables), third_party/forked/golang/expansion.
+A container gets PATH, HOSTNAME, what its image says, its own variables and those of its CDI devices: nothing of the
+environment of this process, and none about services. Variables of resources (resourceFieldRef) cannot be had: nothing
+limits a process here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fake_dra_driver.cluster.kubelet.images import Image
+from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Container, Pod, Secret
+from fake_dra_driver.cluster.kubelet.volumes import ObjectReader, contents, real_path, real_paths
+
+__all__ = ["DEFAULT_PATH", "ConfigError", "NodeFacts", "arguments", "expand", "own_ports", "variables"]
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""As containerd sets it for images that do not say."""
+_REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
+_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
+
+
+class ConfigError(Exception):
+    """A container's spec cannot be made into an environment: CreateContainerConfigError."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What containers can learn of their node."""
+
+    name: str
+    address: str
+
+
+def expand(text: str, values: Mapping[str, str]) -> str:
+    """Replaces ``$(NAME)``; one that is not known stays as it is, and ``$$`` is a dollar sign."""
+
+    def replace(match: re.Match[str]) -> str:
+        if match.group() == "$$":
+            return "$"
+        return values.get(match.group(1), match.group())
+
+    return _REFERENCE.sub(replace, text)
+
+
+async def variables(
+    pod: Pod, container: Container, image: Image, node: NodeFacts, client: ObjectReader
+) -> dict[str, str]:
+    """All variables but those of CDI devices, paths as the pod's spec has them.
+
+    Raises:
+        ConfigError: one of them refers to what is not there.
+        RuntimeLayerError: the API server does not answer.
+    """
+    path = ":".join((*image.path, image.env.get("PATH", DEFAULT_PATH)))
+    environment = {**image.env, "PATH": path, "HOSTNAME": (pod.spec.hostname or pod.metadata.name)[:63].rstrip("-.")}
+    for source in container.env_from:
+        environment.update(await _all_of(pod, source, client))
+    own: dict[str, str] = {}
+    for variable in container.env:
+        if variable.value_from is None:
+            value: str | None = expand(variable.value, {**environment, **own})
+        else:
+            value = await _referred(pod, variable.value_from, node, client)
+        if value is not None:
+            own[variable.name] = value
+    return {**environment, **own}
+
+
+async def _all_of(pod: Pod, source: Mapping[str, Any], client: ObjectReader) -> Mapping[str, str]:
+    """An ``envFrom``: all keys that can be names of variables."""
+    found: dict[str, str] = {}
+    for field, kind in (("configMapRef", ConfigMap), ("secretRef", Secret)):
+        if field in source:
+            try:
+                data = await contents(client, kind, pod, source[field], "name")
+            except OSError as error:
+                raise ConfigError(str(error)) from error
+            names = {f"{source.get('prefix', '')}{name}": value for name, value in data.items()}
+            found |= {name: value.decode(errors="replace") for name, value in names.items() if _NAME.fullmatch(name)}
+    return found
+
+
+async def _referred(pod: Pod, source: Mapping[str, Any], node: NodeFacts, client: ObjectReader) -> str | None:
+    """The value that a ``valueFrom`` refers to; None when it is optional and not there."""
+    if "fieldRef" in source:
+        return _field(pod, str(source["fieldRef"].get("fieldPath", "")), node)
+    for field, kind in (("configMapKeyRef", ConfigMap), ("secretKeyRef", Secret)):
+        if field in source:
+            reference = source[field]
+            try:
+                data = await contents(client, kind, pod, reference, "name")
+            except OSError as error:
+                raise ConfigError(str(error)) from error
+            if reference["key"] in data:
+                return data[reference["key"]].decode(errors="replace")
+            if reference.get("optional"):
+                return None
+            what = f"{kind.resource.kind} {pod.metadata.namespace}/{reference.get('name', '')}"
+            raise ConfigError(f"couldn't find key {reference['key']} in {what}")
+    raise ConfigError(f"a variable from {', '.join(source) or 'nothing'} cannot be had in this cluster")
+
+
+def _field(pod: Pod, path: str, node: NodeFacts) -> str:
+    simple = {
+        "metadata.name": pod.metadata.name,
+        "metadata.namespace": pod.metadata.namespace,
+        "metadata.uid": pod.uid,
+        "spec.nodeName": node.name,
+        "spec.serviceAccountName": pod.spec.service_account_name,
+        "status.hostIP": node.address,
+        "status.hostIPs": node.address,
+        "status.podIP": node.address,
+        "status.podIPs": node.address,
+        "metadata.labels": _format_map(pod.metadata.labels),
+        "metadata.annotations": _format_map(pod.metadata.annotations),
+    }
+    if path in simple:
+        return simple[path]
+    if match := _SUBSCRIPT.fullmatch(path):
+        entries = pod.metadata.labels if match.group(1) == "labels" else pod.metadata.annotations
+        return entries.get(match.group(2), "")
+    raise ConfigError(f"unsupported fieldPath: {path}")
+
+
+def _format_map(entries: Mapping[str, str]) -> str:
+    escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in entries.items()}
+    return "\n".join(f'{name}="{escaped[name]}"' for name in sorted(escaped))
+
+
+def own_ports(texts: Sequence[str], ports: Mapping[int, int]) -> Sequence[str]:
+    """Texts that end in ``:<container port>``, with the port of this machine in its place, on loopback alone."""
+    found = []
+    for text in texts:
+        for port, mapped in ports.items():
+            start, colon, end = text.rpartition(":")
+            if colon and end == str(port):
+                name, equals, host = start.rpartition("=")
+                if host in ("", "0.0.0.0", "[::]"):  # noqa: S104 - what is replaced
+                    text = f"{name}{equals}127.0.0.1:{mapped}"
+        found.append(text)
+    return found
+
+
+def arguments(argv: Sequence[str], environment: Mapping[str, str], where: Mapping[str, Path]) -> Sequence[str]:
+    """A command with its ``$(NAME)`` replaced, and its paths as they are on this machine."""
+    return real_paths([expand(argument, environment) for argument in argv], where)
+
+
+def real_environment(environment: Mapping[str, str], where: Mapping[str, Path]) -> Mapping[str, str]:
+    """Variables with their paths as they are on this machine."""
+    return {name: real_path(value, where) for name, value in environment.items()}

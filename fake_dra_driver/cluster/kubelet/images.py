@@ -1,0 +1,93 @@
+"""What stands for images: nothing is pulled, but a cluster may say what to run when a pod names a certain image.
+
+An image here is the programs that it would bring, as they are on this machine. A container of a registered image finds
+them in its PATH, and may get what no other container does: a kubeconfig, and ports of its own. A container of any other
+image runs its command with the programs of this machine, and cannot run without one.
+
+    images = Images({"example.com/driver:v1": Image(cmd=("driver",), path=("/opt/driver/bin",), api_access=True)})
+"""
+
+import itertools
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fake_dra_driver.cluster.kubelet.pod import Container
+
+__all__ = ["Image", "Images", "NoImageError"]
+
+_PORTS = range(20_000, 30_000)
+"""Below what systems take for outgoing connections (from 32,768 on Linux, 49,152 on macOS)."""
+
+
+class NoImageError(Exception):
+    """There is nothing to run for a container; the message says what would be possible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What an image brings."""
+
+    entrypoint: Sequence[str] = ()
+    """Replaced by the container's ``command``."""
+    cmd: Sequence[str] = ()
+    """Replaced by the container's ``args``, and by its ``command``."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    path: Sequence[str] = ()
+    """Folders in which programs are looked for before those of the system."""
+    api_access: bool = False
+    """Whether containers get KUBECONFIG with the credentials of their pod's service account. On a real node these are
+    mounted at /var/run/secrets; other containers here get none."""
+    own_ports: bool = False
+    """Whether each of a container's ports is replaced by a free one of this machine, so that several nodes can run it:
+    an argument or a variable that ends in ``:<port>``, such as ``--listen=:8080``, then has that one, on 127.0.0.1."""
+
+
+class Images:
+    """The images of a cluster; one for all of its nodes, which share the ports of this machine."""
+
+    def __init__(self, images: Mapping[str, Image] | None = None) -> None:
+        """Args: images: by reference, exactly as pods name them."""
+        self._images = dict(images or {})
+        self._next_ports = itertools.cycle(_PORTS)
+
+    def of(self, container: Container) -> Image:
+        """The image of a container; one without contents when it is not known here."""
+        return self._images.get(container.image, Image())
+
+    def is_known(self, container: Container) -> bool:
+        """Whether the image is registered."""
+        return container.image in self._images
+
+    def command(self, container: Container) -> Sequence[str]:
+        """What to run, as containers say it and images complete it.
+
+        Raises:
+            NoImageError: there is no command.
+        """
+        image = self.of(container)
+        if container.command:
+            return (*container.command, *container.args)
+        command = (*image.entrypoint, *(container.args or image.cmd))
+        if not self.is_known(container) or not command:
+            known = f" or one of the images {', '.join(sorted(self._images))}" if self._images else ""
+            raise NoImageError(
+                f'image "{container.image}" is not pulled, since containers of this cluster are processes of this '
+                f"machine: give the container a command{known}"
+            )
+        return command
+
+    def free_port(self) -> int:
+        """A port of 127.0.0.1 on which nobody listens now, and which was not given to others lately. Blocks shortly.
+
+        Raises:
+            OSError: there is none.
+        """
+        for port in itertools.islice(self._next_ports, len(_PORTS)):
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
+        raise OSError(f"all ports from {_PORTS[0]} to {_PORTS[-1]} are taken")

@@ -1,0 +1,209 @@
+"""One node's kubelet: its parts, put together, and their life.
+
+    images = Images({"example.com/driver:v1": Image(path=("/opt/driver/bin",), api_access=True)})
+    async with ProcessRuntime(root) as runtime:
+        options = KubeletOptions(node_name="node-0", root=root, images=images, kubeconfig=..., logs=server_logs)
+        kubelet = Kubelet(client, runtime, options)
+        await kubelet.run()
+
+A kubelet is for one ``run``, and has a client of its own, which outlives it. It is restarted by making another one on
+the same runtime: containers run on meanwhile. A reboot is the end of the kubelet, ``runtime.reboot()``, and another
+kubelet; a node that is lost, the end of the kubelet and of the runtime.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loguru import logger
+
+from fake_dra_driver.cluster.kubelet.cdi import CdiRegistry
+from fake_dra_driver.cluster.kubelet.dra import ClaimManager
+from fake_dra_driver.cluster.kubelet.environment import NodeFacts
+from fake_dra_driver.cluster.kubelet.images import Images
+from fake_dra_driver.cluster.kubelet.launcher import Timing
+from fake_dra_driver.cluster.kubelet.logs import PodLogs
+from fake_dra_driver.cluster.kubelet.node import RENEW_SECONDS, NodeAgent, NodeIdentity
+from fake_dra_driver.cluster.kubelet.plugins import POLL_SECONDS, PluginRegistry
+from fake_dra_driver.cluster.kubelet.pod import Pod
+from fake_dra_driver.cluster.kubelet.podevents import PodEvents
+from fake_dra_driver.cluster.kubelet.podworker import PodServices
+from fake_dra_driver.cluster.kubelet.podworkers import PodWorkers
+from fake_dra_driver.cluster.kubelet.restarts import RestartBackoff
+from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.starter import ContainerStarter, KubeconfigSource
+from fake_dra_driver.cluster.kubelet.statuswriter import StatusWriter
+from fake_dra_driver.cluster.kubelet.volumes import Volumes
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.clock import WallClock, utc_now
+from fake_dra_driver.runtime.events import EventRecorder
+
+__all__ = ["Kubelet", "KubeletOptions"]
+
+log = logger.bind(component="kubelet")
+
+_FOLDERS = ("var/lib/kubelet/plugins", "var/lib/kubelet/plugins_registry", "var/lib/kubelet/pods", "var/run")
+"""What a real node has before the first pod comes: the kubelet's own, and /var/run."""
+_CDI_FOLDERS = ("etc/cdi", "var/run/cdi")
+"""As container runtimes are configured; the later wins."""
+_FLUSH_SECONDS = 2.0
+"""For the events that are still queued when the kubelet stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubeletOptions:
+    """What a kubelet is told."""
+
+    node_name: str
+    root: Path
+    """The folder that is the node's root file system. Short: sockets of plugins are below it, of at most 107 bytes."""
+    kubernetes_version: str = "1.30"
+    """Which release to behave like: 1.27 to 1.30, with or without a patch release."""
+    address: str = "127.0.0.1"
+    """IP of the node and of its pods."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the node, beside the usual ones."""
+    images: Images = field(default_factory=Images)
+    """Shared by all nodes of a cluster."""
+    kubeconfig: KubeconfigSource | None = None
+    """Credentials for the containers of images with ``api_access``; see ``serviceaccount``."""
+    logs: PodLogs | None = None
+    """Where the kubelet offers its logs while it runs; the API server's ``logs``."""
+    timing: Timing = field(default_factory=Timing)
+    renew_seconds: float = RENEW_SECONDS
+    """Between two renewals of the node's lease."""
+    poll_seconds: float = POLL_SECONDS
+    """Between two looks for plugins."""
+    now: WallClock = utc_now
+
+
+class Kubelet:
+    """The kubelet of one node.
+
+    Args:
+        client: for this kubelet alone.
+        runtime: the node's containers; on the same folder as the kubelet.
+        options: what it is told.
+
+    Raises:
+        ValueError: nothing is known of the release.
+    """
+
+    def __init__(self, client: Client, runtime: ProcessRuntime, options: KubeletOptions) -> None:
+        self._runtime = runtime
+        self._options = options
+        version = _parse_version(options.kubernetes_version)
+        root, kubelet_folder = options.root, options.root / "var/lib/kubelet"
+        self._cache = Cache(client)
+        self._pods = self._cache.informer(Pod, field_selector=f"spec.nodeName={options.node_name}")
+        self._events = EventRecorder(client, "kubelet", host=options.node_name, now=options.now)
+        identity = NodeIdentity(
+            name=options.node_name,
+            address=options.address,
+            kubernetes_version=options.kubernetes_version,
+            boot_id=runtime.boot_id,
+            labels=options.labels,
+        )
+        self._node = NodeAgent(client, identity, self._events, now=options.now, renew_seconds=options.renew_seconds)
+        self.plugins = PluginRegistry(kubelet_folder / "plugins_registry", version, poll_seconds=options.poll_seconds)
+        """The plugins that have registered."""
+        self._claims = ClaimManager(client, self.plugins, kubelet_folder, version)
+        self._statuses = StatusWriter(client, self._pods)
+        volumes = Volumes(root, client)
+        starter = ContainerStarter(
+            node=NodeFacts(options.node_name, options.address),
+            client=client,
+            runtime=runtime,
+            claims=self._claims,
+            cdi=CdiRegistry([root / folder for folder in _CDI_FOLDERS]),
+            volumes=volumes,
+            images=options.images,
+            kubeconfig=options.kubeconfig,
+        )
+        services = PodServices(
+            version=version,
+            address=options.address,
+            runtime=runtime,
+            claims=self._claims,
+            volumes=volumes,
+            starter=starter,
+            statuses=self._statuses,
+            events=PodEvents(self._events),
+            backoff=RestartBackoff(),
+            timing=options.timing,
+            now=options.now,
+        )
+        self._workers = PodWorkers(services, self._pods)
+        self._stopping = asyncio.Event()
+        self.is_ready = asyncio.Event()
+        """Set once the node is registered and its pods are looked after."""
+
+    def stop(self) -> None:
+        """Lets ``run`` return soon. Containers stay as they are."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Looks after the node until ``stop`` is called, or until cancelled. Once.
+
+        Raises:
+            DraError: the state that an earlier kubelet has left is damaged.
+            OSError: the node's folders cannot be made.
+        """
+        options = self._options
+        await asyncio.to_thread(_make_folders, options.root)
+        await self._claims.load()
+        if options.logs is not None:
+            options.logs.add(options.node_name, self._runtime)
+        try:
+            async with asyncio.TaskGroup() as group:
+                events = group.create_task(self._events.run(), name="kubelet events")
+                work = group.create_task(self._work(), name=f"kubelet {options.node_name}")
+                stopping = group.create_task(self._stopping.wait(), name="kubelet stop")
+                try:
+                    await asyncio.wait((work, stopping), return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    work.cancel()
+                    stopping.cancel()
+                await asyncio.wait((work,))
+                await self._flush()
+                events.cancel()
+        finally:
+            self.is_ready.clear()
+            if options.logs is not None:
+                options.logs.remove(options.node_name)
+        log.info("Kubelet has stopped", node=options.node_name)
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._cache.run(), name="kubelet caches")
+            group.create_task(self.plugins.run(), name="kubelet plugins")
+            await self._node.register()
+            await self._cache.wait_for_sync()
+            group.create_task(self._node.run(), name="kubelet node")
+            group.create_task(self._statuses.controller.run(), name="kubelet pod statuses")
+            group.create_task(self._workers.run(), name="kubelet pods")
+            self.is_ready.set()
+            log.info("Kubelet is ready", node=self._options.node_name)
+
+    async def _flush(self) -> None:
+        try:
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._events.flush()
+        except TimeoutError:
+            log.warning("Kubelet stops before all its events are written", node=self._options.node_name)
+
+
+def _parse_version(text: str) -> tuple[int, int]:
+    """Major and minor version. Raises ValueError when nothing is known of the release."""
+    parts = text.removeprefix("v").split(".")
+    known = [(1, minor) for minor in range(27, 31)]
+    if len(parts) < 2 or not all(part.isdecimal() for part in parts[:2]) or (int(parts[0]), int(parts[1])) not in known:
+        raise ValueError(f"cannot behave like the kubelet of Kubernetes {text}; known releases: 1.27 to 1.30")
+    return int(parts[0]), int(parts[1])
+
+
+def _make_folders(root: Path) -> None:
+    for folder in _FOLDERS:
+        (root / folder).mkdir(mode=0o750, parents=True, exist_ok=True)

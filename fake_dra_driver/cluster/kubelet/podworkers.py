@@ -1,0 +1,85 @@
+"""All pods of a node: one worker for each, for as long as anything of the pod is here.
+
+Pods are told apart by UID: one that was deleted by force and made again under its name is another pod, which starts
+while what is left of the first is stopped (k8s.io/kubernetes/pkg/kubelet/pod_workers.go).
+"""
+
+import asyncio
+
+from loguru import logger
+
+from fake_dra_driver.api.meta import UID
+from fake_dra_driver.cluster.kubelet.pod import Pod
+from fake_dra_driver.cluster.kubelet.podworker import PodServices, PodWorker
+from fake_dra_driver.cluster.kubelet.runtime import PodReference
+from fake_dra_driver.runtime.informer import Informer
+from fake_dra_driver.runtime.store import Change
+
+__all__ = ["PodWorkers"]
+
+log = logger.bind(component="podworkers")
+
+
+class PodWorkers:
+    """The workers of one node.
+
+    Args:
+        services: what they share.
+        pods: the node's pods; synced before ``run``.
+    """
+
+    def __init__(self, services: PodServices, pods: Informer[Pod]) -> None:
+        self._services = services
+        self._pods = pods
+        self._workers: dict[UID, PodWorker] = {}
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Looks after all pods until cancelled. Containers stay as they are then."""
+        unsubscribe = self._services.runtime.subscribe(self._on_container)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self._pods.subscribe(self._on_change)
+                self._take_leftovers()
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self._group = None
+            unsubscribe()
+
+    def _take_leftovers(self) -> None:
+        """What an earlier kubelet has left of pods that the API server does not know any more is cleaned up."""
+        left = {pod.uid: pod for pod in self._services.runtime.pods()}
+        for uid in self._services.claims.users():
+            left.setdefault(uid, PodReference("", "", uid))
+        for uid, reference in left.items():
+            if uid not in self._workers:
+                log.info("Cleaning up after a pod that is gone", pod=f"{reference.namespace}/{reference.name}", uid=uid)
+                self._start(PodWorker(self._services, reference, None))
+
+    def _on_change(self, change: Change[Pod]) -> None:
+        if change.new is not None:
+            worker = self._workers.get(change.new.uid)
+            if worker is not None:
+                worker.update(change.new)
+            else:
+                self._start(PodWorker(self._services, change.new.reference, change.new))
+        elif change.old is not None and self._pods.was_deleted(change.old.uid):
+            worker = self._workers.get(change.old.uid)
+            if worker is not None:
+                worker.remove()
+
+    def _on_container(self, uid: UID) -> None:
+        if uid in self._workers:
+            self._workers[uid].wake()
+
+    def _start(self, worker: PodWorker) -> None:
+        if self._group is None:
+            return
+        self._workers[worker.reference.uid] = worker
+        self._group.create_task(self._run(worker), name=f"pod worker {worker.reference.name}")
+
+    async def _run(self, worker: PodWorker) -> None:
+        try:
+            await worker.run()
+        finally:
+            del self._workers[worker.reference.uid]

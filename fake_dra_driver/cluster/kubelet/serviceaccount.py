@@ -1,0 +1,59 @@
+"""Credentials for containers that talk to the API server: a kubeconfig with a token of the pod's service account.
+
+On a real node they are mounted at /var/run/secrets/kubernetes.io/serviceaccount, where nothing can be mounted here.
+"""
+
+import base64
+import json
+
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.cluster.kinds import ServiceAccount
+from fake_dra_driver.cluster.kubelet.pod import Pod
+from fake_dra_driver.runtime.client import Client
+
+__all__ = ["ServiceAccountKubeconfig"]
+
+_LIFETIME_SECONDS = 365 * 24 * 3600
+"""A token is made when a container starts, and not made anew while it runs."""
+
+
+class ServiceAccountKubeconfig:
+    """Makes kubeconfigs; to be called with a pod.
+
+    Args:
+        client: asks for tokens (TokenRequest), as the kubelet.
+        server: address of the API server, as containers reach it.
+        certificate: the certificate to trust, in PEM.
+    """
+
+    def __init__(self, client: Client, server: str, certificate: bytes) -> None:
+        self._client = client
+        self._server = server
+        self._certificate = certificate
+
+    async def __call__(self, pod: Pod) -> str:
+        """The text of a kubeconfig. Raises NotFoundError when there is no such service account."""
+        account = NamespacedName(pod.metadata.namespace, pod.spec.service_account_name or "default")
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"expirationSeconds": _LIFETIME_SECONDS},
+        }
+        answer = await self._client.create_subresource(ServiceAccount, account, "token", body)
+        authority = base64.b64encode(self._certificate).decode()
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "pod",
+            "clusters": [
+                {"name": "cluster", "cluster": {"server": self._server, "certificate-authority-data": authority}}
+            ],
+            "users": [{"name": account.name, "user": {"token": answer["status"]["token"]}}],
+            "contexts": [
+                {
+                    "name": "pod",
+                    "context": {"cluster": "cluster", "user": account.name, "namespace": account.namespace},
+                }
+            ],
+        }
+        return json.dumps(config, indent=1)

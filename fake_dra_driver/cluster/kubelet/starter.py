@@ -1,0 +1,131 @@
+"""Starts a container: from its spec, its image, its devices and its volumes to a process.
+
+Each step that fails has a reason of its own, as a waiting container shows it (k8s.io/kubernetes/pkg/kubelet/images and
+kuberuntime): ErrImagePull, CreateContainerConfigError, CreateContainerError. What the process then does is for the
+runtime.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fake_dra_driver.cluster.kubelet.cdi import CdiRegistry, UnresolvedDevicesError
+from fake_dra_driver.cluster.kubelet.dra import ClaimManager
+from fake_dra_driver.cluster.kubelet.environment import (
+    ConfigError,
+    NodeFacts,
+    arguments,
+    own_ports,
+    real_environment,
+    variables,
+)
+from fake_dra_driver.cluster.kubelet.images import Images, NoImageError
+from fake_dra_driver.cluster.kubelet.pod import Container, Pod
+from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.runtime import ContainerConfig, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.volumes import Volumes, mounts
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import RuntimeLayerError
+
+__all__ = ["ContainerStarter", "KubeconfigSource", "StartFailure"]
+
+KubeconfigSource = Callable[[Pod], Awaitable[str]]
+"""Gives the text of a kubeconfig with the credentials of a pod's service account. Raises RuntimeLayerError."""
+
+
+class StartFailure(Exception):  # noqa: N818 - it is what a person sees, not an error of this program
+    """The container was not started.
+
+    Args:
+        reason: as in ``state.waiting.reason``.
+        message: for a person.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStarter:
+    """What is needed to start containers on a node."""
+
+    node: NodeFacts
+    client: Client
+    runtime: ProcessRuntime
+    claims: ClaimManager
+    cdi: CdiRegistry
+    volumes: Volumes
+    images: Images
+    kubeconfig: KubeconfigSource | None
+
+    async def start(self, pod: Pod, spec: Container, attempt: int, folders: Mapping[str, Path]) -> RunningContainer:
+        """Starts a container of a pod whose claims are prepared.
+
+        Args:
+            pod: the pod.
+            spec: which of its containers.
+            attempt: how many containers of that name there were before.
+            folders: of the pod's volumes.
+
+        Raises:
+            StartFailure: there was nothing that could be started.
+        """
+        image = self.images.of(spec)
+        where = mounts(spec, folders)
+        try:
+            command = self.images.command(spec)
+            environment = await variables(pod, spec, image, self.node, self.client)
+            devices = await self.cdi.environment(self.claims.devices(pod, spec))
+            ports: Mapping[int, int] = {}
+            if image.own_ports:
+                ports = {port.container_port: await asyncio.to_thread(self.images.free_port) for port in spec.ports}
+            if image.api_access:
+                environment["KUBECONFIG"] = str(await self._kubeconfig(pod))
+        except NoImageError as error:
+            raise StartFailure("ErrImagePull", str(error)) from error
+        except (ConfigError, RuntimeLayerError) as error:
+            raise StartFailure("CreateContainerConfigError", str(error)) from error
+        except (UnresolvedDevicesError, OSError) as error:
+            raise StartFailure("CreateContainerError", str(error)) from error
+        values = own_ports(list(environment.values()), ports)
+        environment = dict(zip(environment, values, strict=True))
+        argv = own_ports(arguments(command, environment, where), ports)
+        config = ContainerConfig(
+            pod=pod.reference,
+            name=spec.name,
+            attempt=attempt,
+            argv=tuple(argv),
+            env={**real_environment(environment, where), **devices},
+            folder=self._folder(pod, spec, where),
+            ports=ports,
+            digest=spec.digest(),
+        )
+        return await self.runtime.start(config)
+
+    def _folder(self, pod: Pod, spec: Container, where: Mapping[str, Path]) -> Path:
+        """Where the container starts: in a folder of its own, or in a volume where ``workingDir`` is in one."""
+        for mount, folder in where.items():
+            if spec.working_dir == mount or spec.working_dir.startswith(f"{mount}/"):
+                return folder / spec.working_dir[len(mount) :].lstrip("/")
+        return self.volumes.folder_of(pod.uid) / "containers" / spec.name
+
+    async def _kubeconfig(self, pod: Pod) -> Path:
+        if self.kubeconfig is None:
+            raise ConfigError("the image needs the API server, and this cluster gives no credentials to containers")
+        text = await self.kubeconfig(pod)
+        path = self.volumes.folder_of(pod.uid) / "kubeconfig"
+        await asyncio.to_thread(_write_private, path, text)
+        return path
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    temporary.replace(path)

@@ -1,0 +1,180 @@
+"""The volumes of a pod as folders on the node, and what a container's paths become without a mount namespace.
+
+Nothing is mounted: there is one file system, this machine's. A volume is a folder below the node's root, made before
+the pod's containers start; and wherever a container's command, arguments, variables, probes or hooks *are* a path in
+a mount (alone, or behind the first ``=``, as in ``--dir=/data/x``), that path is replaced by the folder's. A path in
+the middle of a script is not found that way: there, an environment variable with the path does it.
+
+hostPath, emptyDir, configMap and secret can be had; a pod with any other volume does not start. Follows
+k8s.io/kubernetes/pkg/volume for names and checks.
+"""
+
+import asyncio
+import base64
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from fake_dra_driver.api.meta import KubeObject, NamespacedName
+from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Container, HostPath, Pod, Secret, Volume
+from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
+
+__all__ = ["ObjectReader", "VolumeError", "Volumes", "contents"]
+
+K = TypeVar("K", bound=KubeObject)
+
+
+class VolumeError(Exception):
+    """A volume cannot be had; the message is for the pod's events."""
+
+
+class ObjectReader(Protocol):
+    """What is needed of a ``Client``."""
+
+    async def get(self, kind: type[K], key: NamespacedName) -> K:
+        """Reads an object."""
+        ...
+
+
+class Volumes:
+    """Folders for the volumes of a node's pods.
+
+    Args:
+        root: the folder that is the node's root file system.
+        client: reads config maps and secrets.
+    """
+
+    def __init__(self, root: Path, client: ObjectReader) -> None:
+        self._root = root
+        self._client = client
+
+    def folder_of(self, uid: str) -> Path:
+        """Everything of a pod on the node but its logs."""
+        return self._root / "var/lib/kubelet/pods" / uid
+
+    async def set_up(self, pod: Pod) -> Mapping[str, Path]:
+        """Makes the folders of a pod's volumes, or finds them. By the volume's name.
+
+        Raises:
+            VolumeError: one of them cannot be had.
+        """
+        return {volume.name: await self._set_up(pod, volume) for volume in pod.spec.volumes}
+
+    async def _set_up(self, pod: Pod, volume: Volume) -> Path:
+        folder = self.folder_of(pod.uid) / "volumes"
+        try:
+            if volume.host_path is not None:
+                return await asyncio.to_thread(self._host_path, volume.host_path)
+            if volume.empty_dir is not None:
+                return await asyncio.to_thread(_make, folder / "kubernetes.io~empty-dir" / volume.name)
+            if volume.config_map is not None:
+                files = await contents(self._client, ConfigMap, pod, volume.config_map, "name")
+                return await asyncio.to_thread(_fill, folder / "kubernetes.io~configmap" / volume.name, files)
+            if volume.secret is not None:
+                files = await contents(self._client, Secret, pod, volume.secret, "secretName")
+                return await asyncio.to_thread(_fill, folder / "kubernetes.io~secret" / volume.name, files)
+        except (OSError, RuntimeLayerError) as error:
+            raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}": {error}') from error
+        source = ", ".join(volume.model_extra or ()) or "no source"
+        raise VolumeError(
+            f'MountVolume.SetUp failed for volume "{volume.name}": {source} cannot be had in this cluster, only '
+            "hostPath, emptyDir, configMap and secret"
+        )
+
+    def _host_path(self, source: HostPath) -> Path:
+        """Checks a path of the node as its type asks for."""
+        path = self._root / source.path.lstrip("/")
+        if source.type == "DirectoryOrCreate":
+            path.mkdir(parents=True, exist_ok=True)
+        elif source.type == "FileOrCreate" and not path.exists():
+            path.touch()
+        wanted = _TYPES.get(source.type)
+        if wanted is not None and not (path.exists() and wanted(path.stat().st_mode)):
+            raise OSError(
+                f"hostPath type check failed: {source.path} is not a {source.type.lower()} of the node ({path})"
+            )
+        return path
+
+
+_TYPES: Mapping[str, Callable[[int], bool]] = {
+    "Directory": stat.S_ISDIR,
+    "DirectoryOrCreate": stat.S_ISDIR,
+    "File": stat.S_ISREG,
+    "FileOrCreate": stat.S_ISREG,
+    "Socket": stat.S_ISSOCK,
+    "CharDevice": stat.S_ISCHR,
+    "BlockDevice": stat.S_ISBLK,
+}
+
+
+async def contents(
+    client: ObjectReader, kind: type[ConfigMap] | type[Secret], pod: Pod, source: Mapping[str, Any], name_field: str
+) -> Mapping[str, bytes]:
+    """The files of a config map or a secret, as a volume selects them; none where it is optional and not there.
+
+    Raises:
+        OSError: it, or one of its keys, is not there.
+        RuntimeLayerError: it cannot be read.
+    """
+    key = NamespacedName(pod.metadata.namespace, str(source.get(name_field, "")))
+    optional = bool(source.get("optional"))
+    what = kind.resource.kind.lower()
+    try:
+        found = await client.get(kind, key)
+    except NotFoundError as error:
+        if optional:
+            return {}
+        raise FileNotFoundError(f'{what} "{key.name}" not found') from error
+    if isinstance(found, ConfigMap):
+        files = {name: text.encode() for name, text in found.data.items()}
+        files |= {name: base64.b64decode(text) for name, text in found.binary_data.items()}
+    else:
+        files = {name: base64.b64decode(text) for name, text in found.data.items()}
+    if not source.get("items"):
+        return files
+    missing = [item["key"] for item in source["items"] if item["key"] not in files]
+    if missing and not optional:
+        raise FileNotFoundError(f"{what} references non-existent config key: {missing[0]}")
+    return {item["path"]: files[item["key"]] for item in source["items"] if item["key"] in files}
+
+
+def _make(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> Path:
+    _make(folder)
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def mounts(container: Container, volumes: Mapping[str, Path]) -> Mapping[str, Path]:
+    """Where each mount of a container really is; the most specific first."""
+    found = {
+        mount.mount_path.rstrip("/"): volumes[mount.name] / mount.sub_path
+        for mount in container.volume_mounts
+        if mount.name in volumes
+    }
+    return dict(sorted(found.items(), key=lambda item: -len(item[0])))
+
+
+def real_path(text: str, where: Mapping[str, Path]) -> str:
+    """A text that is a path in a mount, or has one behind its first ``=``, with the real path in its place."""
+    name, equals, value = text.partition("=")
+    for candidate, start in ((text, ""), (value, f"{name}=")):
+        if not candidate.startswith("/") or (start and not equals):
+            continue
+        for mount, folder in where.items():
+            if candidate == mount or candidate.startswith(f"{mount}/"):
+                return f"{start}{folder}{candidate[len(mount) :]}"
+    return text
+
+
+def real_paths(texts: Sequence[str], where: Mapping[str, Path]) -> Sequence[str]:
+    """As ``real_path``, for each."""
+    return tuple(real_path(text, where) for text in texts)
