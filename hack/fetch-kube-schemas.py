@@ -1,14 +1,19 @@
 #!/usr/bin/env python3
-"""Writes the types of the built-in kinds that the embedded API server serves, as a real API server describes them.
+r"""Writes the types of the built-in kinds that the embedded API server serves, as a real API server describes them.
 
     kubectl proxy --port 8001 &
-    hack/fetch-kube-schemas.py http://127.0.0.1:8001 fake_dra_driver/cluster/apiserver/schemas/1.30.json
+    for module in api apimachinery apiextensions-apiserver; do go mod download k8s.io/$module@v0.30.14; done
+    hack/fetch-kube-schemas.py http://127.0.0.1:8001 "$(go env GOMODCACHE)" \
+        fake_dra_driver/cluster/apiserver/schemas/1.30.json
 
 What is kept is what is needed to read, merge and check an object: types, required fields, defaults, merge keys, list
-types. Descriptions and operations are left out. The result is byte-stable for one release of Kubernetes.
+types. Descriptions and operations are left out. One thing is added that OpenAPI does not tell and clients see:
+``x-go-pointer`` is on the fields that Go writes although their value is zero, since they are pointers. The result is
+byte-stable for one release of Kubernetes.
 """
 
 import json
+import re
 import sys
 import urllib.request
 from pathlib import Path
@@ -51,11 +56,18 @@ KINDS = {
     "scheduling.k8s.io/v1": "PriorityClass",
 }
 REFERENCE = "#/components/schemas/"
+GO_FILES = {
+    "io.k8s.api.": "api@{version}/{path}/types.go",
+    "io.k8s.apimachinery.pkg.apis.": "apimachinery@{version}/pkg/apis/{path}/types.go",
+    "io.k8s.apiextensions-apiserver.pkg.apis.": "apiextensions-apiserver@{version}/pkg/apis/{path}/types*.go",
+}
+STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+POINTER_FIELD = re.compile(r'^\t\w+\s+\*[\w.]+\s+`json:"(\w+),omitempty"', re.MULTILINE)
 
 
 def main() -> None:
-    """Reads the OpenAPI documents of argv[1] and writes argv[2]."""
-    base, target = sys.argv[1:]
+    """Reads the OpenAPI documents of argv[1] and the Go modules in argv[2], and writes argv[3]."""
+    base, modules, target = sys.argv[1:]
     found: dict[str, Any] = {}
     for group in GROUPS:
         with urllib.request.urlopen(f"{base}/openapi/v3/{group}") as answer:
@@ -69,6 +81,9 @@ def main() -> None:
         if name not in kept:
             kept[name] = _strip(found[name])
             queue += _references(kept[name])
+    with urllib.request.urlopen(f"{base}/version") as answer:
+        version = "v0." + json.load(answer)["gitVersion"].partition(".")[2]
+    _mark_pointers(kept, Path(modules) / "k8s.io", version)
     lines = [f"  {json.dumps(name)}: {json.dumps(kept[name], sort_keys=True)}" for name in sorted(kept)]
     Path(target).write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -97,6 +112,23 @@ def _strip(schema: Any) -> Any:
         elif key != "description":
             result[key] = value
     return result
+
+
+def _mark_pointers(schemas: dict[str, Any], modules: Path, version: str) -> None:
+    """Marks the scalar fields whose zero value is not the same as none, as the structs of Go have them."""
+    for name, schema in schemas.items():
+        prefix = next((each for each in GO_FILES if name.startswith(each)), None)
+        if prefix is None:
+            continue
+        *folders, struct = name.removeprefix(prefix).split(".")
+        files = sorted(modules.glob(GO_FILES[prefix].format(version=version, path="/".join(folders))))
+        if not files:
+            raise FileNotFoundError(f"{modules}: no types of {name}")
+        structs = {found[1]: found[2] for file in files for found in STRUCT.finditer(file.read_text())}
+        for field in POINTER_FIELD.findall(structs.get(struct, "")):
+            shape = schema.get("properties", {}).get(field, {})
+            if shape.get("type", "object") not in ("object", "array") or shape.get("$ref", "").endswith("Time"):
+                shape["x-go-pointer"] = True
 
 
 def _references(schema: Any) -> list[str]:

@@ -44,10 +44,10 @@ def assemble(*, types: TypeRegistry, git_version: str, admin_token: str, stamps:
         registry.add(resource)
     reading = Reading(store, registry.has)
     writing, deletion = Writing(store, types, stamps), Deletion(store, stamps)
-    subresources = Subresources(reading, writing, deletion, tokens, stamps)
+    subresources = Subresources(registry, reading, writing, deletion, tokens, stamps)
     _follow_crds(registry, store, types, writing, deletion)
     _make_namespaces(registry, writing)
-    layers = Layers(reading, writing, Patching(store, writing), deletion, subresources, stamps)
+    layers = Layers(registry, reading, writing, Patching(store, writing), deletion, subresources, stamps)
     catalog = Catalog(registry, OpenApi(registry, types, git_version), _version(git_version))
     return Parts(store, registry, reading, subresources, Handler(registry, tokens, catalog, Endpoints(layers), faults))
 

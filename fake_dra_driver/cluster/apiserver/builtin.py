@@ -30,6 +30,8 @@ class _Kind(NamedTuple):
     scale: bool = False
     create_only: bool = False
     collection: bool = True
+    rules: Rules | None = None
+    """None: those of the kind."""
 
 
 def _connect(name: str, kind: str) -> Subresource:
@@ -131,5 +133,5 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
         has_status=has_status,
         scale=_WORKLOAD_SCALE if each.scale else None,
         columns=columns_of(each.kind),
-        rules=RULES.get(each.kind, Rules()),
+        rules=each.rules or RULES.get(each.kind, Rules()),
     )

@@ -73,9 +73,9 @@ class Catalog:
 
     def _resources(self, group: str, version: str, rest: Sequence[str]) -> Answer:
         resources = discovery.api_resources(self._registry, group, version)
-        if resources is None:
+        if resources is None and group not in self._registry.groups():
             return page_not_found()
-        if rest:
+        if resources is None or rest:
             raise not_served()
         return json_answer(resources)
 

@@ -6,24 +6,22 @@ unknown fields are pruned and named, apiextensions' structural pruning. Follows 
 k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning.
 """
 
+import base64
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
+from fake_dra_driver.cluster.apiserver.quantity import QuantityError, canonical
 from fake_dra_driver.cluster.apiserver.store import Object
 from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
 __all__ = ["decode_builtin", "prune_custom", "zero_value"]
 
-_ZERO_TIMES = frozenset(
-    {"creationTimestamp", "eventTime", "firstTimestamp", "lastTimestamp", "lastTransitionTime", "lastProbeTime"}
-)
-"""Fields of type metav1.Time (not a pointer), which Go writes as null when they are not set."""
-_POINTER_STRINGS = frozenset({"storageClassName", "resourceClaimName", "resourceClaimTemplateName", "volumeName"})
-"""Optional strings that may be empty, which is not the same as not set."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6,}(Z|[+-]\d\d:\d\d)")
+_MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
+_NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\r\n]|=(?!=?$)")
 _JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 _GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int32", "number": "float64"}
 
@@ -62,7 +60,7 @@ def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) 
                 _decode(each, element, f"{path}.{key}", owner, unknown) if element else each
             )
             if element is not None and element.shape is Shape.SCALAR:
-                return {key: _scalar(each, element, path, owner) for key, each in value.items() if each is not None}
+                return {key: _map_value(each, element, path, owner) for key, each in value.items()}
             return {key: inner(key, each) for key, each in value.items()}
         case Shape.LIST:
             _expect(value, list, path, owner, f"[]{_short(type_.element)}")
@@ -81,6 +79,13 @@ def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) 
             return value
 
 
+def _map_value(value: Any, type_: Type, path: str, owner: str) -> Any:
+    """A null in a map is the zero value of Go, unlike a null in a struct."""
+    if value is None:
+        return "" if type_.schema.get("type") == "string" and not type_.reference else 0
+    return _scalar(value, type_, path, owner)
+
+
 def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) -> Any:
     name = _short(type_)
     if name == "FieldsV1" or not type_.fields:
@@ -95,7 +100,9 @@ def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list
         elif each is not None:
             decoded = _decode(each, field, where, name or owner, unknown)
             if not _is_omitted(key, decoded, field, type_):
-                result[key] = decoded
+                # A list without items, and a map without keys, are nil once they were in etcd.
+                is_nil = field.shape in (Shape.LIST, Shape.MAP) and not decoded
+                result[key] = None if is_nil else decoded
     _fill(result, type_)
     return result
 
@@ -105,7 +112,7 @@ def _is_omitted(key: str, value: Any, field: Type, owner: Type) -> bool:
     if key in owner.required or "default" in field.schema:
         return False
     if field.shape is Shape.SCALAR:
-        return value == "" and isinstance(value, str) and key not in _POINTER_STRINGS
+        return not value and not field.is_pointer
     return field.shape in (Shape.LIST, Shape.MAP) and not value
 
 
@@ -119,7 +126,8 @@ def _fill(value: Object, type_: Type) -> None:
             value[key] = zero_value(field)
         elif (default is not None and default != {} and not isinstance(default, str)) or isinstance(default, str):
             value[key] = default
-        elif key in _ZERO_TIMES and field.reference.endswith("Time"):
+        elif field.reference.endswith("Time") and not field.is_pointer:
+            # A struct, which omitempty does not leave out.
             value[key] = None
 
 
@@ -136,14 +144,17 @@ def _scalar(value: Any, type_: Type, path: str, owner: str) -> Any:
         _expect(value, str, path, owner, "time.Time")
         if not (_MICRO_TIME if reference == "MicroTime" else _TIME).fullmatch(value):
             raise _Mismatch(_time_problem(value, reference))
-        return value
+        return _in_utc(value, reference)
     if reference == "Quantity":
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise _Mismatch(
                 "unmarshalerDecoder: quantities must match the regular expression "
                 "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
             )
-        return str(value)
+        try:
+            return canonical(str(value).strip())
+        except QuantityError as error:
+            raise _Mismatch(str(error)) from error
     if reference == "IntOrString":
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise _Mismatch(f"json: cannot unmarshal {_kind(value)} into Go value of type int32")
@@ -158,7 +169,28 @@ def _scalar(value: Any, type_: Type, path: str, owner: str) -> Any:
     if not fits.get(wanted, True):
         go = type_.schema.get("format") if wanted == "integer" else None
         raise _mismatch(value, path, owner, str(go or _GO_TYPES[wanted]))
+    if type_.schema.get("format") == "byte":
+        return _base64(value)
     return value
+
+
+def _base64(text: str) -> str:
+    """Bytes, as Go writes them. Line breaks are allowed, other signs are not."""
+    plain = text.replace("\n", "").replace("\r", "")
+    try:
+        return base64.b64encode(base64.b64decode(plain, validate=True)).decode()
+    except ValueError as error:
+        found = _NO_BASE64.search(text)
+        at = found.start() if found else len(text) - len(text) % 4
+        raise _Mismatch(f"illegal base64 data at input byte {at}") from error
+
+
+def _in_utc(value: str, reference: str) -> str:
+    """A time as Go writes it: in UTC, with whole seconds or six digits of them."""
+    if value.endswith("Z") and (reference == "MicroTime" or "." not in value):
+        return value
+    layout = "%Y-%m-%dT%H:%M:%S.%fZ" if reference == "MicroTime" else "%Y-%m-%dT%H:%M:%SZ"
+    return datetime.fromisoformat(value).astimezone(UTC).strftime(layout)
 
 
 def _time_problem(value: str, reference: str) -> str:

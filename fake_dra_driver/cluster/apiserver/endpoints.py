@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from fake_dra_driver.cluster.apiserver.answers import View, deleted_status, error_event, json_answer
+from fake_dra_driver.cluster.apiserver.bodies import body_of, optional_body_of, patch_of
 from fake_dra_driver.cluster.apiserver.deletion import Deletion
 from fake_dra_driver.cluster.apiserver.errors import (
     StatusError,
@@ -17,12 +18,11 @@ from fake_dra_driver.cluster.apiserver.errors import (
     method_not_allowed,
 )
 from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
-from fake_dra_driver.cluster.apiserver.negotiation import body_of, optional_body_of, patch_of
 from fake_dra_driver.cluster.apiserver.options import DeleteOptions, ListOptions, WriteOptions
 from fake_dra_driver.cluster.apiserver.patch import APPLY_PATCH
 from fake_dra_driver.cluster.apiserver.patching import Patching
 from fake_dra_driver.cluster.apiserver.reading import Page, Reading, Selection
-from fake_dra_driver.cluster.apiserver.resource import Resource
+from fake_dra_driver.cluster.apiserver.resource import Registry, Resource
 from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Key, Object, encode
@@ -37,6 +37,7 @@ __all__ = ["Endpoints", "Layers"]
 class Layers:
     """What the endpoints call."""
 
+    registry: Registry
     reading: Reading
     writing: Writing
     patching: Patching
@@ -97,8 +98,9 @@ class Endpoints:
     def _create(self, request: Request, target: Target, user: User) -> Answer:
         resource = target.resource
         options = WriteOptions.parse(request.query, request.header("user-agent"), "CreateOptions")
-        body = body_of(request, resource.kind)
-        _check_kind(resource, body)
+        body, duplicates = body_of(request, resource.kind)
+        options.duplicates.extend(duplicates)
+        _check_kind(self._layers.registry, resource, body)
         if "get" not in resource.verbs:
             return json_answer(self._layers.subresources.review(resource, user, body), 201)
         view = self._view(request, target)
@@ -141,8 +143,9 @@ class Endpoints:
         agent, view = request.header("user-agent"), self._view(request, target)
         if target.verb == "update":
             options = WriteOptions.parse(request.query, agent, "UpdateOptions")
-            body = body_of(request, resource.kind)
-            _check_kind(resource, body)
+            body, duplicates = body_of(request, resource.kind)
+            options.duplicates.extend(duplicates)
+            _check_kind(self._layers.registry, resource, body)
             record, created = self._layers.writing.update(resource, key, sub, body, options)
         else:
             content_type, patch = patch_of(request)
@@ -172,18 +175,22 @@ class Endpoints:
                 return json_answer(layers.subresources.get_scale(resource, key))
             case "scale", "update":
                 options = WriteOptions.parse(request.query, request.header("user-agent"), "UpdateOptions")
-                return json_answer(layers.subresources.write_scale(resource, key, body_of(request, "Scale"), options))
+                return json_answer(
+                    layers.subresources.write_scale(resource, key, body_of(request, "Scale").object, options)
+                )
             case "scale", "patch":
                 options = WriteOptions.parse(request.query, request.header("user-agent"), "PatchOptions")
                 return json_answer(layers.subresources.patch_scale(resource, key, *patch_of(request), options))
             case "binding", "create":
                 options = WriteOptions.parse(request.query, request.header("user-agent"), "CreateOptions")
-                return json_answer(layers.subresources.bind(resource, key, body_of(request, "Binding"), options), 201)
+                return json_answer(
+                    layers.subresources.bind(resource, key, body_of(request, "Binding").object, options), 201
+                )
             case "eviction", "create":
-                return json_answer(layers.subresources.evict(resource, key, body_of(request, "Eviction")), 201)
+                return json_answer(layers.subresources.evict(resource, key, body_of(request, "Eviction").object), 201)
             case "token", "create":
                 return json_answer(
-                    layers.subresources.issue_token(resource, key, body_of(request, "TokenRequest")), 201
+                    layers.subresources.issue_token(resource, key, body_of(request, "TokenRequest").object), 201
                 )
             case "log", "get":
                 return layers.subresources.log(resource, key, request.query)
@@ -192,7 +199,7 @@ class Endpoints:
         raise method_not_allowed()
 
 
-def _check_kind(resource: Resource, body: Object) -> None:
+def _check_kind(registry: Registry, resource: Resource, body: Object) -> None:
     """The body must say that it is what the path names; built-in kinds may leave that out."""
     kind, api_version = body.get("kind"), body.get("apiVersion")
     if resource.custom:
@@ -211,6 +218,11 @@ def _check_kind(resource: Resource, body: Object) -> None:
             raise _wrong_custom_kind(resource, body)
         return
     version = str(api_version or resource.api_version).rpartition("/")[2]
+    if kind and kind != resource.kind and registry.by_kind(str(api_version), str(kind)) is None:
+        raise bad_request(
+            f'{kind} in version "{version}" cannot be handled as a {resource.kind}: no kind "{kind}" is registered for '
+            f'version "{api_version}" in scheme "pkg/runtime/scheme.go:100"'
+        )
     if kind and kind != resource.kind:
         raise bad_request(
             f'{kind} in version "{version}" cannot be handled as a {resource.kind}: converting ({version}.{kind}) to '

@@ -22,9 +22,11 @@ __all__ = [
     "internal_error",
     "invalid",
     "invalid_value",
+    "longer_than",
     "method_not_allowed",
     "not_acceptable",
     "not_found",
+    "not_found_value",
     "not_served",
     "required",
     "too_large",
@@ -110,6 +112,11 @@ def forbidden(field: str, detail: str) -> Problem:
     return Problem("FieldValueForbidden", field, f"Forbidden: {detail}")
 
 
+def not_found_value(field: str, value: str, detail: str = "") -> Problem:
+    """A value, the text of which is given, names something that is not there."""
+    return Problem("FieldValueNotFound", field, f"Not found: {value}" + (f": {detail}" if detail else ""))
+
+
 def duplicate(field: str, value: str) -> Problem:
     """A value, the text of which is given, appears a second time."""
     return Problem("FieldValueDuplicate", field, f"Duplicate value: {value}")
@@ -118,6 +125,11 @@ def duplicate(field: str, value: str) -> Problem:
 def too_long(field: str, limit: int) -> Problem:
     """A text is longer than ``limit`` bytes."""
     return Problem("FieldValueTooLong", field, f"Too long: must have at most {limit} bytes")
+
+
+def longer_than(field: str, limit: int) -> Problem:
+    """A list or a text has more than ``limit`` items or bytes (TooLongMaxLength)."""
+    return Problem("FieldValueTooLong", field, f"Too long: may not be longer than {limit}")
 
 
 def _qualified(resource: str, group: str) -> str:

@@ -86,7 +86,7 @@ class OpenApi:
             if reference not in schemas:
                 schemas[reference] = self._types.definition(reference)
                 queue += _references(schemas[reference])
-        return schemas
+        return {each: _published(schema) for each, schema in schemas.items()}
 
 
 def definition_name(resource: Resource) -> str:
@@ -95,6 +95,13 @@ def definition_name(resource: Resource) -> str:
         return resource.type.reference
     domain = ".".join(reversed(resource.group.split(".")))
     return f"{domain}.{resource.version}.{resource.kind}"
+
+
+def _published(schema: Any) -> Any:
+    """The schema without what is for this server's own use."""
+    if isinstance(schema, Mapping):
+        return {name: _published(value) for name, value in schema.items() if name != "x-go-pointer"}
+    return schema
 
 
 def _references(schema: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     bad_request,
     forbidden,
+    go_value,
     internal_error,
     invalid,
     invalid_value,
@@ -30,6 +31,8 @@ class WriteOptions:
     validation: str = "Warn"
     """What to do about unknown fields: Ignore, Warn or Strict."""
     force: bool = False
+    duplicates: list[str] = field(default_factory=list)
+    """What the body named twice."""
     warnings: list[str] = field(default_factory=list)
     """Collects what is to be told in Warning headers."""
 
@@ -44,6 +47,11 @@ class WriteOptions:
             problems.append(forbidden("force", "may not be specified for non-apply patch"))
         if len(manager) > 128:
             problems.append(Problem("FieldValueTooLong", "fieldManager", "Too long: must have at most 128 bytes"))
+        for at, sign in enumerate(manager):
+            if not sign.isprintable():
+                detail = f"invalid character U+{ord(sign):04X} (at position {at})"
+                problems.append(invalid_value("fieldManager", go_value(manager), detail))
+                break
         dry_run = query.get("dryRun")
         if dry_run not in (None, "", "All"):
             problems.append(unsupported_value("dryRun", f'[]string{{"{dry_run}"}}', ("All",)))

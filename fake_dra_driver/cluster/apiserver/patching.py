@@ -88,7 +88,7 @@ class Patching:
         self, resource: Resource, key: Key, subresource: str, applied: Any, options: WriteOptions
     ) -> tuple[Record, bool]:
         self._check_applied(resource, key, applied)
-        writer = self._writing.writer(resource, "Apply", subresource, options)
+        writer = self._writing.tracking.writer(resource, "Apply", subresource, options)
         collection = self._store.collection(resource.storage_key)
         if collection.get(key) is None:
             if subresource:
@@ -107,6 +107,7 @@ class Patching:
 
         def transform(present: Object) -> Object:
             version = applied["metadata"].get("resourceVersion")
+            present = self._writing.tracking.live_for_apply(resource, present)
             present = {"apiVersion": resource.api_version, "kind": resource.kind, **present}
             merged = apply_configuration(present, applied, resource.type, writer, force=options.force)
             if version:

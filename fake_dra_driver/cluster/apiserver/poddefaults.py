@@ -1,44 +1,54 @@
-"""Defaults and rules of pods, and of the pod templates in workloads.
+"""Defaults of pods, and of the pod templates in workloads.
 
 Follows k8s.io/kubernetes/pkg/apis/core/v1/defaults.go, the admission plugins DefaultTolerationSeconds and Priority, and
-the part of pkg/apis/core/validation that people run into: names, images, policies, volumes, claims, immutability.
+pkg/apis/core/v1/helper/qos.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from fake_dra_driver.cluster.apiserver.errors import (
-    Problem,
-    duplicate,
-    forbidden,
-    go_value,
-    invalid_value,
-    required,
-    unsupported_value,
-)
-from fake_dra_driver.cluster.apiserver.metadata import dns_label
 from fake_dra_driver.cluster.apiserver.store import Object
 
 __all__ = [
     "admit_pod",
+    "default_pod",
     "default_pod_spec",
     "pod_grace_seconds",
-    "validate_pod",
-    "validate_pod_spec",
-    "validate_pod_update",
 ]
 
-_UPDATABLE = (
-    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
-)
 _NOT_READY_TOLERATIONS = tuple(
     {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for state in ("not-ready", "unreachable")
 )
 _PRIORITY_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 _VOLUME_MODES = {"configMap": 0o644, "secret": 0o644, "projected": 0o644, "downwardAPI": 0o644}
+
+
+def default_pod(pod: Object) -> None:
+    """Fills in what a pod leaves out, its class of service included."""
+    default_pod_spec(pod["spec"])
+    pod.setdefault("status", {}).setdefault("qosClass", _quality_of_service(pod["spec"]))
+
+
+def _quality_of_service(spec: Object) -> str:
+    """Guaranteed, Burstable or BestEffort, by the requests and limits of CPU and memory."""
+    resources = [each["resources"] for each in _containers(spec)]
+    counted = ("cpu", "memory")
+    given = [
+        (name, kind)
+        for each in resources
+        for kind in ("requests", "limits")
+        for name in each.get(kind) or {}
+        if name in counted
+    ]
+    if not given:
+        return "BestEffort"
+    is_guaranteed = all(
+        (each.get("limits") or {}).get(name) is not None
+        and (each.get("requests") or {}).get(name) == (each.get("limits") or {}).get(name)
+        for each in resources
+        for name in counted
+    )
+    return "Guaranteed" if is_guaranteed else "Burstable"
 
 
 def default_pod_spec(spec: Object) -> None:
@@ -131,123 +141,3 @@ def pod_grace_seconds(pod: Object) -> int:
     if not pod["spec"].get("nodeName") or pod.get("status", {}).get("phase") in ("Failed", "Succeeded"):
         return 0
     return int(pod["spec"].get("terminationGracePeriodSeconds", 30))
-
-
-def validate_pod(pod: Object) -> list[Problem]:
-    """What is wrong with a pod."""
-    return validate_pod_spec(pod["spec"], "spec")
-
-
-def validate_pod_spec(spec: Object, path: str) -> list[Problem]:
-    """What is wrong with the spec of a pod or of a template."""
-    problems: list[Problem] = []
-    volumes = _named(spec, "volumes", path, problems)
-    claims = _named(spec, "resourceClaims", path, problems)
-    if not spec.get("containers"):
-        problems.append(required(f"{path}.containers"))
-    names: set[str] = set()
-    for kind in ("containers", "initContainers"):
-        for at, container in enumerate(spec.get(kind) or ()):
-            problems += _validate_container(container, f"{path}.{kind}[{at}]", names, volumes, claims)
-    for at, claim in enumerate(spec.get("resourceClaims") or ()):
-        problems += _validate_claim(claim, f"{path}.resourceClaims[{at}]")
-    for name, choices in (
-        ("restartPolicy", ("Always", "OnFailure", "Never")),
-        ("dnsPolicy", ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")),
-    ):
-        if spec.get(name) not in choices:
-            problems.append(unsupported_value(f"{path}.{name}", spec.get(name), choices))
-    grace = spec.get("terminationGracePeriodSeconds", 0)
-    if grace < 0:
-        detail = "must be greater than or equal to 0"
-        problems.append(invalid_value(f"{path}.terminationGracePeriodSeconds", go_value(grace), detail))
-    return problems
-
-
-def _named(spec: Object, kind: str, path: str, problems: list[Problem]) -> set[str]:
-    """Names of the entries of a list, which must be there, be DNS labels, and differ."""
-    names: set[str] = set()
-    for at, each in enumerate(spec.get(kind) or ()):
-        name, field = each.get("name"), f"{path}.{kind}[{at}].name"
-        if not name:
-            problems.append(required(field))
-        else:
-            problems += [invalid_value(field, go_value(name), detail) for detail in dns_label(name)]
-            if name in names:
-                problems.append(duplicate(field, go_value(name)))
-            names.add(name)
-    return names
-
-
-def _validate_container(
-    container: Object, path: str, names: set[str], volumes: set[str], claims: set[str]
-) -> list[Problem]:
-    problems = []
-    name = container.get("name")
-    if not name:
-        problems.append(required(f"{path}.name"))
-    else:
-        problems += [invalid_value(f"{path}.name", go_value(name), detail) for detail in dns_label(name)]
-        if name in names:
-            problems.append(duplicate(f"{path}.name", go_value(name)))
-        names.add(name)
-    if not container.get("image"):
-        problems.append(required(f"{path}.image"))
-    if container.get("imagePullPolicy") not in ("Always", "IfNotPresent", "Never"):
-        choices = ("Always", "IfNotPresent", "Never")
-        problems.append(unsupported_value(f"{path}.imagePullPolicy", container.get("imagePullPolicy"), choices))
-    for at, variable in enumerate(container.get("env") or ()):
-        if not variable.get("name"):
-            problems.append(required(f"{path}.env[{at}].name"))
-    for at, mount in enumerate(container.get("volumeMounts") or ()):
-        field = f"{path}.volumeMounts[{at}]"
-        if not mount.get("name"):
-            problems.append(required(f"{field}.name"))
-        elif mount["name"] not in volumes:
-            problems.append(Problem("FieldValueNotFound", f"{field}.name", f'Not found: "{mount["name"]}"'))
-        if not mount.get("mountPath"):
-            problems.append(required(f"{field}.mountPath"))
-    for at, claim in enumerate(container.get("resources", {}).get("claims") or ()):
-        field = f"{path}.resources.claims[{at}].name"
-        if not claim.get("name"):
-            problems.append(required(field))
-        elif claim["name"] not in claims:
-            problems.append(Problem("FieldValueNotFound", field, f'Not found: "{claim["name"]}"'))
-    return problems
-
-
-def _validate_claim(claim: Object, path: str) -> list[Problem]:
-    source = claim.get("source") or {}
-    given = [name for name in ("resourceClaimName", "resourceClaimTemplateName") if source.get(name) is not None]
-    if len(given) == 1:
-        return []
-
-    def pointer(name: str) -> str:
-        value = source.get(name)
-        return "(*string)(nil)" if value is None else f"(*string){go_value(value)}"
-
-    value = (
-        f"core.ClaimSource{{ResourceClaimName:{pointer('resourceClaimName')}, "
-        f"ResourceClaimTemplateName:{pointer('resourceClaimTemplateName')}}}"
-    )
-    many = "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
-    none = "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"
-    return [invalid_value(f"{path}.source", value, many if given else none)]
-
-
-def validate_pod_update(pod: Object, old: Object) -> list[Problem]:
-    """A pod's spec is what it was, but for images, deadlines and tolerations that are added."""
-    kept = [each for each in old["spec"].get("tolerations") or () if each not in (pod["spec"].get("tolerations") or ())]
-    if kept or _frozen(pod["spec"]) != _frozen(old["spec"]):
-        return [forbidden("spec", _UPDATABLE)]
-    return []
-
-
-def _frozen(spec: Object) -> Any:
-    """The part of a spec that must not change."""
-    free = ("activeDeadlineSeconds", "tolerations", "schedulingGates", "terminationGracePeriodSeconds")
-    frozen = {name: value for name, value in spec.items() if name not in free}
-    for kind in ("containers", "initContainers"):
-        if kind in frozen:
-            frozen[kind] = [{k: v for k, v in each.items() if k != "image"} for each in frozen[kind]]
-    return frozen

@@ -224,11 +224,14 @@ def _claim(obj: Object, now: datetime) -> list[Any]:
     states = []
     if obj["metadata"].get("deletionTimestamp"):
         states.append("deleted")
-    states.append("allocated" if status.get("allocation") is not None else "pending")
-    if status.get("reservedFor"):
-        states.append("reserved")
-    if status.get("deallocationRequested"):
-        states.append("deallocation-requested")
+    if status.get("allocation") is None:
+        states += [] if states else ["pending"]
+    else:
+        states.append("allocated")
+        if status.get("reservedFor"):
+            states.append("reserved")
+        elif status.get("deallocationRequested") or states[0] == "deleted":
+            states.append("deallocating")
     spec = obj["spec"]
     class_name, mode = spec.get("resourceClassName", ""), spec.get("allocationMode", "")
     return [obj["metadata"]["name"], class_name, mode, ",".join(states), _age(obj, now)]

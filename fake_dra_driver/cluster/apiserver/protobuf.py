@@ -77,10 +77,13 @@ _SCHEMAS: Mapping[tuple[str, str], _Schema] = {
 _TYPE_META: _Schema = {1: ("apiVersion", _STRING), 2: ("kind", _STRING)}
 
 
-def decode_protobuf(raw: bytes) -> Object:
+def decode_protobuf(raw: bytes, wanted: str) -> Object:
     """The object of a protobuf body. Raises StatusError: 400, it is none; 415, a kind that is not known here."""
     if not raw.startswith(_MAGIC):
-        raise bad_request("the body is not protobuf of Kubernetes: it does not begin with its four bytes")
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {wanted}): provided data does not appear to be a "
+            f"protobuf message, expected prefix [107 56 115 0] ({raw[:30].hex()})"
+        )
     try:
         unknown = dict(_fields(raw[len(_MAGIC) :]))
         type_meta = _decode(unknown.get(1, b""), _TYPE_META)

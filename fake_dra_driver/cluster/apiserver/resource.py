@@ -21,6 +21,9 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 def _nothing(_: Object) -> None: ...
 
 
+def _nothing_before(_: Object, __: Object | None) -> None: ...
+
+
 def _no_problems(_: Object) -> list[Problem]:
     return []
 
@@ -36,11 +39,15 @@ class Rules:
     name_problems: Callable[[str], list[str]] = dns_subdomain
     set_defaults: Callable[[Object], None] = _nothing
     """Fills in what the user left out; runs on every write."""
+    prepare: Callable[[Object, Object | None], None] = _nothing_before
+    """Gets the object to be written and the present one, if any: what the strategy sets itself."""
     admit: Callable[[Object], None] = _nothing
     """What admission plugins add to a new object."""
     validate: Callable[[Object], list[Problem]] = _no_problems
     validate_update: Callable[[Object, Object], list[Problem]] = _no_update_problems
     """Gets the new and the old object."""
+    validate_status: Callable[[Object, Object], list[Problem]] | None = None
+    """Takes the place of both for writes to the status; None: it has no rules of its own."""
     status_on_create: Any = None
     """The status of a new object; None: none, whatever the client sent."""
     keeps_status_on_create: bool = False

@@ -6,11 +6,19 @@ Follows k8s.io/apimachinery/pkg/labels and pkg/fields.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from fake_dra_driver.cluster.apiserver.errors import bad_request
-from fake_dra_driver.cluster.apiserver.metadata import label_value, qualified_name
+from fake_dra_driver.cluster.apiserver.errors import (
+    Problem,
+    bad_request,
+    forbidden,
+    go_value,
+    invalid_value,
+    required,
+)
+from fake_dra_driver.cluster.apiserver.metadata import label_value, qualified_name, validate_labels
 
-__all__ = ["FieldSelector", "LabelSelector", "match_label_selector"]
+__all__ = ["FieldSelector", "LabelSelector", "label_selector_problems", "match_label_selector"]
 
 _TOKEN = re.compile(r"\s*(!=|==|=|!|<|>|\(|\)|,|[^\s=!<>(),]+)")
 _OPERATORS = {"=": "in", "==": "in", "in": "in", "!=": "notin", "notin": "notin", "<": "lt", ">": "gt"}
@@ -146,6 +154,30 @@ class FieldSelector:
     def matches(self, value_of: Callable[[str], str]) -> bool:
         """Whether an object, given as the function from paths to values, is asked for."""
         return all((value_of(path) == value) is wanted for path, value, wanted in self.terms)
+
+
+def label_selector_problems(selector: Mapping[str, Any], path: str) -> list[Problem]:
+    """What is wrong with a metav1.LabelSelector (ValidateLabelSelector)."""
+    problems = validate_labels(selector.get("matchLabels") or {}, f"{path}.matchLabels")
+    for at, each in enumerate(selector.get("matchExpressions") or ()):
+        inner, operator, values = f"{path}.matchExpressions[{at}]", each.get("operator"), each.get("values") or ()
+        if operator in ("In", "NotIn"):
+            if not values:
+                detail = "must be specified when `operator` is 'In' or 'NotIn'"
+                problems.append(required(f"{inner}.values", detail))
+        elif operator in ("Exists", "DoesNotExist"):
+            if values:
+                detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+                problems.append(forbidden(f"{inner}.values", detail))
+        else:
+            value = go_value(operator or "")
+            problems.append(invalid_value(f"{inner}.operator", value, "not a valid selector operator"))
+        key = each.get("key", "")
+        problems += [invalid_value(f"{inner}.key", go_value(key), detail) for detail in qualified_name(key)]
+        for index, text in enumerate(values):
+            field = f"{inner}.values[{index}]"
+            problems += [invalid_value(field, go_value(text), detail) for detail in label_value(text)]
+    return problems
 
 
 def match_label_selector(selector: Mapping[str, object], labels: Mapping[str, str]) -> bool:

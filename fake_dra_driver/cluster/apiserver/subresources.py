@@ -15,7 +15,7 @@ from fake_dra_driver.cluster.apiserver.options import DeleteOptions, WriteOption
 from fake_dra_driver.cluster.apiserver.patch import JSON_PATCH, json_patch, merge_patch
 from fake_dra_driver.cluster.apiserver.printers import label_selector_text
 from fake_dra_driver.cluster.apiserver.reading import Reading
-from fake_dra_driver.cluster.apiserver.resource import Resource, ScalePaths
+from fake_dra_driver.cluster.apiserver.resource import Registry, Resource, ScalePaths
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Key, Object, Record
 from fake_dra_driver.cluster.apiserver.tokens import Tokens, User
@@ -24,7 +24,10 @@ from fake_dra_driver.cluster.apiserver.writing import Writing
 __all__ = ["LogSource", "Subresources"]
 
 _MIN_TOKEN_SECONDS = 600
+_MAX_TOKEN_SECONDS = 1 << 32
 _DEFAULT_TOKEN_SECONDS = 3600
+_BINDABLE = ("Pod", "Node", "Secret")
+"""Kinds that a token can be bound to."""
 _CREATED: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
 
@@ -39,7 +42,10 @@ class LogSource(Protocol):
 class Subresources:
     """The verbs of subresources, on one store."""
 
-    def __init__(self, reading: Reading, writing: Writing, deletion: Deletion, tokens: Tokens, stamps: Stamps) -> None:
+    def __init__(
+        self, registry: Registry, reading: Reading, writing: Writing, deletion: Deletion, tokens: Tokens, stamps: Stamps
+    ) -> None:
+        self._registry = registry
         self._reading = reading
         self._stamps = stamps
         self.logs: LogSource | None = None
@@ -164,11 +170,15 @@ class Subresources:
         account = self._reading.get(resource, key)
         spec = request.get("spec") or {}
         seconds = spec.get("expirationSeconds") or _DEFAULT_TOKEN_SECONDS
+        detail = ""
         if seconds < _MIN_TOKEN_SECONDS:
-            problem = invalid_value(
-                "spec.expirationSeconds", str(seconds), "may not specify a duration less than 10 minutes"
-            )
+            detail = "may not specify a duration less than 10 minutes"
+        elif seconds > _MAX_TOKEN_SECONDS:
+            detail = "may not specify a duration larger than 2^32 seconds"
+        if detail:
+            problem = invalid_value("spec.expirationSeconds", str(seconds), detail)
             raise invalid("authentication.k8s.io", "TokenRequest", "", [problem])
+        self._check_bound_object(key.namespace, spec.get("boundObjectRef"))
         audiences = spec.get("audiences") or ["https://kubernetes.default.svc"]
         expires = self._stamps.now_text(after_seconds=seconds)
         return {
@@ -187,13 +197,25 @@ class Subresources:
             },
         }
 
+    def _check_bound_object(self, namespace: str, reference: Object | None) -> None:
+        """What a token is bound to must be there. Raises StatusError."""
+        if reference is None:
+            return
+        version, kind, name = reference.get("apiVersion", ""), reference.get("kind", ""), reference.get("name", "")
+        resource = self._registry.by_kind(version, kind)
+        if version != "v1" or kind not in _BINDABLE or resource is None:
+            raise bad_request(f"cannot bind token to object of type /{version}, Kind={kind}")
+        self._reading.get(resource, Key(namespace if resource.namespaced else "", name))
+
     def review(self, resource: Resource, user: User, body: Object) -> Object:
         """The answer of a review. Everybody may do everything: there is no authorization here."""
+        spec = body.get("spec") or {}
+        _check_review(resource, spec)
         answer = {
             "kind": resource.kind,
             "apiVersion": resource.api_version,
             "metadata": {"creationTimestamp": None},
-            "spec": body.get("spec") or {},
+            "spec": spec,
         }
         match resource.kind:
             case "SelfSubjectReview":
@@ -201,8 +223,9 @@ class Subresources:
                 answer["metadata"] = {"creationTimestamp": self._stamps.now_text()}
                 answer["status"] = {"userInfo": user.to_object()}
             case "TokenReview":
-                found = self._tokens.user_of(str((body.get("spec") or {}).get("token", "")))
-                answer["status"] = {"authenticated": True, "user": found.to_object()} if found else {"user": {}}
+                found = self._tokens.user_of(str(spec["token"]))
+                unknown = {"user": {}, "error": "invalid bearer token"}
+                answer["status"] = {"authenticated": True, "user": found.to_object()} if found else unknown
             case "SelfSubjectRulesReview":
                 everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
                 answer["status"] = {
@@ -213,6 +236,25 @@ class Subresources:
             case _:
                 answer["status"] = {"allowed": True}
         return answer
+
+
+def _check_review(resource: Resource, spec: Object) -> None:
+    """A review must say what it asks about. Raises StatusError."""
+    if resource.kind == "TokenReview" and not spec.get("token"):
+        raise bad_request("token is required for TokenReview in authentication")
+    if resource.kind == "SelfSubjectRulesReview" and not spec.get("namespace"):
+        raise bad_request("no namespace on request")
+    if not resource.kind.endswith("SubjectAccessReview"):
+        return
+    problems = []
+    attributes = [spec.get(name) for name in ("resourceAttributes", "nonResourceAttributes")]
+    if sum(each is not None for each in attributes) != 1:
+        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        problems.append(invalid_value("spec.resourceAttributes", '"null"', detail))
+    if resource.kind != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
+        problems.append(invalid_value("spec.user", '""', "at least one of user or group must be specified"))
+    if problems:
+        raise invalid(resource.group, "", "", problems)
 
 
 def _check_log_request(pod: Object, container: str) -> str:

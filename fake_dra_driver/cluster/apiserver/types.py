@@ -88,6 +88,11 @@ class Type:
         return str(self.schema.get("x-kubernetes-patch-merge-key", ""))
 
     @property
+    def is_pointer(self) -> bool:
+        """Whether Go tells a zero from none: a field of a built-in kind that is a pointer."""
+        return bool(self.schema.get("x-go-pointer"))
+
+    @property
     def keeps_unknown(self) -> bool:
         """Whether fields that the schema does not name are kept."""
         return bool(self.schema.get("x-kubernetes-preserve-unknown-fields"))

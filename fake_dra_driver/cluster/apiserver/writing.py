@@ -5,7 +5,6 @@ request may not touch is put back), default, admit, validate, track field owners
 other request comes in between: compare-and-swap needs no loop.
 """
 
-import contextlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,18 +36,17 @@ from fake_dra_driver.cluster.apiserver.objectrules import (
     is_same,
     shape_problems,
     unstored,
-    with_nulls,
 )
 from fake_dra_driver.cluster.apiserver.options import WriteOptions
 from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
 from fake_dra_driver.cluster.apiserver.structural import apply_defaults, validate_custom
+from fake_dra_driver.cluster.apiserver.tracking import STATUS_MAY_CHANGE_METADATA, Tracking
 from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
 
 __all__ = ["Transform", "Writing"]
 
-_STATUS_MAY_CHANGE_METADATA = frozenset({"Pod", "Node", "Namespace"})
 _RESET_BY_STATUS = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
@@ -63,6 +61,7 @@ class Writing:
         self._store = store
         self._types = types
         self._stamps = stamps
+        self.tracking = Tracking(stamps)
         self.on_crd: Callable[[Object], None] = lambda _: None
         """Called with each CRD that was written."""
 
@@ -89,12 +88,12 @@ class Writing:
         self._prepare_create(resource, obj)
         key = Key(metadata.get("namespace", ""), metadata.get("name", ""))
         if not applied:
-            self._track(resource, self._empty(resource), obj, "", options)
+            self.tracking.created(resource, obj, options)
         if not resource.custom:
             # What admission adds belongs to nobody.
             resource.rules.admit(obj)
         problems = validate_metadata(obj, resource.rules.name_problems)
-        self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None)])
+        self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
         collection = self._store.collection(resource.storage_key)
         if collection.get(key) is not None:
             raise already_exists(resource.group, resource.plural, key.name)
@@ -142,7 +141,6 @@ class Writing:
 
     def _prepare_create(self, resource: Resource, obj: Object) -> None:
         rules = resource.rules
-        obj["metadata"].pop("generation", None)
         if rules.has_generation or resource.kind == "CustomResourceDefinition":
             obj["metadata"]["generation"] = 1
         if resource.kind == "CustomResourceDefinition" and not resource.custom:
@@ -154,6 +152,7 @@ class Writing:
                 zero = zero_value(status_type) if status_type is not None else {}
                 obj["status"] = {**zero, **json.loads(json.dumps(rules.status_on_create))}
         self._default(resource, obj)
+        rules.prepare(obj, None)
 
     def _establish(self, collection: Collection, record: Record) -> Record:
         """Accepts a CRD's names and serves it. The client sees the object as it was before, as on a real server."""
@@ -201,10 +200,10 @@ class Writing:
         self._prepare_update(resource, obj, old, subresource)
         # A real server checks the metadata in two places, and names what it finds twice.
         metadata_problems = validate_metadata_update(obj, old)
-        problems = [*metadata_problems, *metadata_problems, *self._problems(resource, obj, old)]
+        problems = [*metadata_problems, *metadata_problems, *self._problems(resource, obj, old, subresource)]
         self._raise(resource, key.name, problems)
         if not applied:
-            self._track(resource, old, obj, subresource, options)
+            self.tracking.updated(resource, old, obj, subresource, options)
         if is_same(obj, old):
             return record
         if options.dry_run:
@@ -222,7 +221,7 @@ class Writing:
         obj = transform(record.copy())
         if options.dry_run:
             return unstored(key, obj)
-        self._track(resource, record.copy(), obj, "", options)
+        self.tracking.updated(resource, record.copy(), obj, "", options)
         return self._store.collection(resource.storage_key).put(key, obj)
 
     def _existing(self, resource: Resource, key: Key) -> Record:
@@ -241,7 +240,8 @@ class Writing:
 
     def _check_uid(self, resource: Resource, key: Key, obj: Object) -> None:
         """A PUT with a UID is meant for that very object."""
-        given, present = obj["metadata"].get("uid"), self._existing(resource, key).value["metadata"]["uid"]
+        record = self._store.collection(resource.storage_key).get(key)
+        given, present = obj["metadata"].get("uid"), record.value["metadata"]["uid"] if record is not None else ""
         if given and given != present:
             parts = [part for part in ("/registry", resource.group, resource.plural, *key) if part]
             detail = (
@@ -267,8 +267,6 @@ class Writing:
                 metadata[name] = before[name]
             else:
                 metadata.pop(name, None)
-        if "managedFields" not in metadata and "managedFields" in before:
-            metadata["managedFields"] = before["managedFields"]
         if before.get("generateName") and not metadata.get("generateName"):
             metadata["generateName"] = before["generateName"]
         if subresource == "status":
@@ -281,6 +279,7 @@ class Writing:
         if resource.kind == "Namespace" and subresource != "finalize":
             obj["spec"] = old["spec"]
         self._default(resource, obj)
+        resource.rules.prepare(obj, old)
         is_generational = resource.rules.has_generation or resource.kind == "CustomResourceDefinition"
         if is_generational and desired(resource, obj) != desired(resource, old):
             metadata["generation"] = before.get("generation", 0) + 1
@@ -289,7 +288,7 @@ class Writing:
         for name in [name for name in obj if name not in ("metadata", "status", "kind", "apiVersion")]:
             del obj[name]
         obj.update({name: value for name, value in old.items() if name not in ("metadata", "status")})
-        if resource.kind in _STATUS_MAY_CHANGE_METADATA and not resource.custom:
+        if resource.kind in STATUS_MAY_CHANGE_METADATA and not resource.custom:
             return
         for name in _RESET_BY_STATUS:
             if name in old["metadata"]:
@@ -305,11 +304,12 @@ class Writing:
             obj, unknown = self._decode_custom(resource, body)
         else:
             obj, unknown = decode_builtin(body, resource.type, resource.kind, resource.version)
-        if unknown and options.validation == "Strict":
-            listed = ", ".join(f'unknown field "{field}"' for field in unknown)
+        strange = [*options.duplicates, *(f'unknown field "{field}"' for field in unknown)]
+        if strange and options.validation == "Strict":
+            listed = ", ".join(strange)
             raise cannot_handle(resource.kind, resource.version, f"strict decoding error: {listed}")
-        if unknown and options.validation == "Warn":
-            options.warnings.extend(f'unknown field "{field}"' for field in unknown)
+        if options.validation == "Warn":
+            options.warnings.extend(strange)
         for name in ("kind", "apiVersion"):
             obj.pop(name, None)
         obj.setdefault("metadata", {})
@@ -338,41 +338,19 @@ class Writing:
             default_crd(obj)
         resource.rules.set_defaults(obj)
 
-    def _problems(self, resource: Resource, obj: Object, old: Object | None) -> list[Problem]:
+    def _problems(self, resource: Resource, obj: Object, old: Object | None, subresource: str) -> list[Problem]:
         if resource.custom:
             return validate_custom(obj, resource.type, old)
         if resource.kind == "CustomResourceDefinition":
             return [*validate_crd(obj), *(validate_crd_update(obj, old) if old is not None else ())]
-        problems = resource.rules.validate(obj)
+        rules = resource.rules
+        if subresource == "status" and old is not None and rules.validate_status is not None:
+            return rules.validate_status(obj, old)
+        problems = rules.validate(obj)
         if old is not None:
-            problems = [*problems, *resource.rules.validate_update(obj, old)]
+            problems = [*rules.validate_update(obj, old), *problems]
         return problems or shape_problems(obj.get("spec"), resource.type.field("spec"), "spec")
 
     def _raise(self, resource: Resource, name: str, problems: list[Problem]) -> None:
         if problems:
             raise invalid(resource.group, resource.kind, name, problems)
-
-    def _empty(self, resource: Resource) -> Object:
-        """What a new object is compared with to find out what its creator has set."""
-        if resource.custom:
-            return {"metadata": {}}
-        empty = zero_value(resource.type)
-        return with_nulls(empty, resource.type)
-
-    def writer(self, resource: Resource, operation: str, subresource: str, options: WriteOptions) -> Writer:
-        """Who writes, for managedFields."""
-        ignored: tuple[tuple[str, ...], ...] = ()
-        if subresource == "status":
-            ignored = (("f:spec",),)
-            if resource.custom or resource.kind not in _STATUS_MAY_CHANGE_METADATA:
-                ignored += (("f:metadata",),)
-        elif resource.has_status:
-            ignored = (("f:status",),)
-        return Writer(options.manager, operation, resource.api_version, subresource, self._stamps.now_text(), ignored)
-
-    def _track(self, resource: Resource, old: Object, obj: Object, subresource: str, options: WriteOptions) -> None:
-        if obj["metadata"].get("managedFields") == []:
-            obj["metadata"].pop("managedFields")
-        # As on a real server, an object whose fields cannot be told apart is not tracked; validation names the reason.
-        with contextlib.suppress(StatusError):
-            track_update(old, obj, resource.type, self.writer(resource, "Update", subresource, options))

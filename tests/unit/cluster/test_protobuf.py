@@ -17,7 +17,7 @@ def body(api_version: bytes, kind: bytes, raw: bytes) -> bytes:
 def test_a_config_map_is_read() -> None:
     entry = field(1, b"key") + field(2, b"value")
     raw = body(b"v1", b"ConfigMap", field(1, field(1, b"name")) + field(2, entry) + field(3, entry) + b"\x20\x01")
-    assert decode_protobuf(raw) == {
+    assert decode_protobuf(raw, "X") == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "name"},
@@ -38,5 +38,5 @@ def test_a_config_map_is_read() -> None:
 )
 def test_what_cannot_be_read_is_refused(raw: bytes, code: int) -> None:
     with pytest.raises(StatusError) as caught:
-        decode_protobuf(raw)
+        decode_protobuf(raw, "X")
     assert caught.value.code == code

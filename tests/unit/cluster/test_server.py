@@ -12,7 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
+from fake_dra_driver.api.core import Node
+from fake_dra_driver.api.meta import ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import ConflictError
 from tests.unit.cluster.conftest import APPLY, JSON_PATCH, MERGE, STRATEGIC, Ask
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -248,3 +253,20 @@ async def test_tables_and_metadata(http: httpx.AsyncClient, ask: Ask) -> None:
     item = (await http.get(PODS, headers=partial)).json()["items"][0]
     assert (item["kind"], "spec" in item) == ("PartialObjectMetadata", False)
     assert (await http.get(PODS, headers={"Accept": "text/html"})).status_code == 406
+
+
+async def test_the_frameworks_client_and_cache_work_over_https(client: Client) -> None:
+    created = await client.create(Node(metadata=ObjectMeta(name="n")))
+    cache = Cache(client)
+    informer = cache.informer(Node)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(cache.run(), name="cache")
+        await cache.wait_for_sync()
+        changed = asyncio.Event()
+        informer.subscribe(lambda change: changed.set() if change.new and change.new.metadata.labels else None)
+        await client.merge_patch(Node, created.key, {"metadata": {"labels": {"a": "b"}}})
+        async with asyncio.timeout(5):
+            await changed.wait()
+        running.cancel()
+    with pytest.raises(ConflictError):
+        await client.update(created)

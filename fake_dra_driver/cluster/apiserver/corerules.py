@@ -1,0 +1,390 @@
+"""Defaults and rules of the kinds of the core group other than pods, and of leases.
+
+Follows the defaults, strategies and validations in k8s.io/kubernetes/pkg/apis/core and pkg/registry/core.
+"""
+
+import base64
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable, Mapping
+
+from fake_dra_driver.cluster.apiserver.containerrules import nonnegative
+from fake_dra_driver.cluster.apiserver.errors import (
+    Problem,
+    duplicate,
+    forbidden,
+    go_value,
+    invalid_value,
+    required,
+    too_long,
+    unsupported_value,
+)
+from fake_dra_driver.cluster.apiserver.metadata import (
+    dns_1035_label,
+    dns_label,
+    label_value,
+    qualified_name,
+    validate_labels,
+)
+from fake_dra_driver.cluster.apiserver.resource import Rules
+from fake_dra_driver.cluster.apiserver.store import Object
+
+__all__ = ["CORE_RULES", "LEASE_RULES", "event_rules"]
+
+_MAX_DATA_BYTES = 1024 * 1024
+"""MaxSecretSize; that of a ConfigMap is the same."""
+_TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
+_SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/16")
+
+
+# --- ConfigMap and Secret ---
+
+
+def _data_key(key: str) -> list[str]:
+    """IsConfigMapKey."""
+    problems = ["must be no more than 253 characters"] if len(key) > 253 else []
+    if not re.fullmatch("[-._a-zA-Z0-9]+", key):
+        problems.append(
+            "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+            "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+        )
+    if key in (".", ".."):
+        problems.append(f"must not be '{key}'")
+    elif key.startswith(".."):
+        problems.append("must not start with '..'")
+    return problems
+
+
+def _size(data: Mapping[str, str]) -> int:
+    return sum(len(base64.b64decode(value)) for value in data.values())
+
+
+def _validate_config_map(obj: Object) -> list[Problem]:
+    data, binary = obj.get("data") or {}, obj.get("binaryData") or {}
+    problems: list[Problem] = []
+    for key in sorted(data):
+        problems += [invalid_value(f"data[{key}]", go_value(key), each) for each in _data_key(key)]
+        if key in binary:
+            problems.append(invalid_value(f"data[{key}]", go_value(key), "duplicate of key present in binaryData"))
+    for key in sorted(binary):
+        problems += [invalid_value(f"binaryData[{key}]", go_value(key), each) for each in _data_key(key)]
+    if sum(len(value.encode()) for value in data.values()) + _size(binary) > _MAX_DATA_BYTES:
+        # The path has no name: field.NewPath("") prints as [].
+        problems.append(too_long("[]", _MAX_DATA_BYTES))
+    return problems
+
+
+def _immutable_data(*names: str) -> Callable[[Object, Object], list[Problem]]:
+    def check(obj: Object, old: Object) -> list[Problem]:
+        if not old.get("immutable"):
+            return []
+        detail = "field is immutable when `immutable` is set"
+        problems = [] if obj.get("immutable") else [forbidden("immutable", detail)]
+        return problems + [forbidden(name, detail) for name in names if obj.get(name) != old.get(name)]
+
+    return check
+
+
+def _default_secret(obj: Object) -> None:
+    obj.setdefault("type", "Opaque")
+    plain = obj.pop("stringData", None)
+    if plain:
+        encoded = {name: base64.b64encode(value.encode()).decode() for name, value in plain.items()}
+        obj["data"] = {**(obj.get("data") or {}), **encoded}
+
+
+_NEEDED_KEYS: Mapping[str, tuple[str, ...]] = {
+    "kubernetes.io/dockercfg": (".dockercfg",),
+    "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
+    "kubernetes.io/ssh-auth": ("ssh-privatekey",),
+    "kubernetes.io/tls": ("tls.crt", "tls.key"),
+}
+
+
+def _validate_secret(obj: Object) -> list[Problem]:
+    data, kind = obj.get("data") or {}, obj.get("type", "")
+    problems = [invalid_value(f"data[{key}]", go_value(key), each) for key in sorted(data) for each in _data_key(key)]
+    if _size(data) > _MAX_DATA_BYTES:
+        problems.append(too_long("data", _MAX_DATA_BYTES))
+    account = "kubernetes.io/service-account.name"
+    if kind == "kubernetes.io/service-account-token" and not obj["metadata"].get("annotations", {}).get(account):
+        problems.append(required(f"metadata.annotations[{account}]"))
+    if kind == "kubernetes.io/basic-auth" and not data.keys() & {"username", "password"}:
+        problems += [required("data[username]"), required("data[password]")]
+    problems += [required(f"data[{key}]") for key in _NEEDED_KEYS.get(kind, ()) if key not in data]
+    return problems
+
+
+def _validate_secret_update(obj: Object, old: Object) -> list[Problem]:
+    problems = []
+    if obj.get("type") != old.get("type"):
+        problems.append(invalid_value("type", go_value(obj.get("type", "")), "field is immutable"))
+    return problems + _immutable_data("data")(obj, old)
+
+
+# --- Namespace ---
+
+
+def _default_namespace(obj: Object) -> None:
+    obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = obj["metadata"].get("name", "")
+
+
+def _admit_namespace(obj: Object) -> None:
+    obj["spec"]["finalizers"] = ["kubernetes"]
+
+
+def _validate_namespace(obj: Object) -> list[Problem]:
+    problems: list[Problem] = []
+    for at, finalizer in enumerate(obj["spec"].get("finalizers") or ()):
+        field, wrong = f"spec.finalizers[{at}]", qualified_name(finalizer)
+        problems += [invalid_value(field, go_value(finalizer), each) for each in wrong]
+        if not wrong and "/" not in finalizer and finalizer != "kubernetes":
+            detail = "name is neither a standard finalizer name nor is it fully qualified"
+            problems.append(invalid_value(field, go_value(finalizer), detail))
+    return problems
+
+
+def _validate_namespace_status(obj: Object, _: Object) -> list[Problem]:
+    phase, is_deleted = (obj.get("status") or {}).get("phase", ""), "deletionTimestamp" in obj["metadata"]
+    if is_deleted and phase != "Terminating":
+        detail = "may only be 'Terminating' if `deletionTimestamp` is not empty"
+        return [invalid_value("status.Phase", go_value(phase), detail)]
+    if not is_deleted and phase != "Active":
+        return [invalid_value("status.Phase", go_value(phase), "may only be 'Active' if `deletionTimestamp` is empty")]
+    return []
+
+
+# --- Node ---
+
+
+def _default_node(obj: Object) -> None:
+    spec, status = obj["spec"], obj.get("status") or {}
+    if spec.get("podCIDR") and (spec.get("podCIDRs") or [""])[0] != spec["podCIDR"]:
+        spec["podCIDRs"] = [spec["podCIDR"]]
+    elif spec.get("podCIDRs") and not spec.get("podCIDR"):
+        spec["podCIDR"] = spec["podCIDRs"][0]
+    if status.get("capacity") and not status.get("allocatable"):
+        status["allocatable"] = dict(status["capacity"])
+
+
+def _admit_node(obj: Object) -> None:
+    """TaintNodesByCondition: nothing is scheduled before the node says that it is ready."""
+    taints = obj["spec"].setdefault("taints", [])
+    if all(each.get("key") != "node.kubernetes.io/not-ready" for each in taints):
+        taints.append({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})
+
+
+def _validate_taints(obj: Object) -> list[Problem]:
+    problems: list[Problem] = []
+    seen: set[tuple[str, str]] = set()
+    for at, taint in enumerate(obj["spec"].get("taints") or ()):
+        # They are in the spec, and their errors speak of the metadata.
+        path, key, effect = f"metadata.taints[{at}]", taint.get("key", ""), taint.get("effect", "")
+        problems += validate_labels({key: ""}, f"{path}.key")
+        wrong = label_value(taint.get("value", ""))
+        if wrong:
+            problems.append(invalid_value(f"{path}.value", go_value(taint["value"]), ";".join(wrong)))
+        if not effect:
+            problems.append(required(f"{path}.effect"))
+        elif effect not in _TAINT_EFFECTS:
+            problems.append(unsupported_value(f"{path}.effect", effect, _TAINT_EFFECTS))
+        if (key, effect) in seen:
+            text = (
+                f"core.Taint{{Key:{go_value(key)}, Value:{go_value(taint.get('value', ''))}, "
+                f"Effect:{go_value(effect)}, TimeAdded:<nil>}}"
+            )
+            detail = ": taints must be unique by key and effect pair"
+            problems.append(duplicate(path, text + detail))
+        seen.add((key, effect))
+    return problems
+
+
+def _validate_node_update(obj: Object, old: Object) -> list[Problem]:
+    spec, before = obj["spec"], old["spec"]
+    problems = []
+    if before.get("podCIDRs") and spec.get("podCIDRs") != before["podCIDRs"]:
+        detail = 'node updates may not change podCIDR except from "" to valid'
+        problems.append(forbidden("spec.podCIDRs", detail))
+    if before.get("providerID") and spec.get("providerID") != before["providerID"]:
+        detail = 'node updates may not change providerID except from "" to valid'
+        problems.append(forbidden("spec.providerID", detail))
+    return problems + _validate_taints(obj)
+
+
+# --- Service ---
+
+
+def _cluster_ip(obj: Object) -> str:
+    """An address, made of the UID: nobody is there who would answer at it."""
+    number = uuid.UUID(obj["metadata"]["uid"]).int % (_SERVICE_NETWORK.num_addresses - 2)
+    return str(_SERVICE_NETWORK[number + 1])
+
+
+def _default_service(obj: Object) -> None:
+    spec = obj["spec"]
+    spec.setdefault("sessionAffinity", "None")
+    spec.setdefault("type", "ClusterIP")
+    if spec["type"] != "ExternalName":
+        spec.setdefault("internalTrafficPolicy", "Cluster")
+    for port in spec.get("ports") or ():
+        port.setdefault("protocol", "TCP")
+        port.setdefault("targetPort", port.get("port"))
+
+
+def _admit_service(obj: Object) -> None:
+    spec = obj["spec"]
+    if spec["type"] == "ExternalName":
+        return
+    if not spec.get("clusterIP"):
+        spec["clusterIP"] = _cluster_ip(obj)
+    spec.setdefault("clusterIPs", [spec["clusterIP"]])
+    is_anything = spec["clusterIP"] == "None" and not spec.get("selector")
+    spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if is_anything else ["IPv4"])
+    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if is_anything else "SingleStack")
+
+
+def _validate_service(obj: Object) -> list[Problem]:
+    spec, problems = obj["spec"], []
+    ports, kind = spec.get("ports") or (), spec.get("type")
+    if not ports and kind != "ExternalName" and spec.get("clusterIP") != "None":
+        problems.append(required("spec.ports"))
+    names: set[str] = set()
+    for at, port in enumerate(ports):
+        problems += _validate_service_port(port, f"spec.ports[{at}]", names, needs_name=len(ports) > 1)
+    problems += validate_labels(spec.get("selector") or {}, "spec.selector")
+    if kind not in _SERVICE_TYPES:
+        problems.append(unsupported_value("spec.type", kind, _SERVICE_TYPES))
+    if kind == "ExternalName" and not spec.get("externalName"):
+        problems.append(required("spec.externalName"))
+    return problems
+
+
+def _validate_service_port(port: Object, path: str, names: set[str], *, needs_name: bool) -> list[Problem]:
+    problems, name = [], port.get("name", "")
+    if not name and needs_name:
+        problems.append(required(f"{path}.name"))
+    elif name:
+        problems += [invalid_value(f"{path}.name", go_value(name), each) for each in dns_label(name)]
+        if name in names:
+            problems.append(duplicate(f"{path}.name", go_value(name)))
+        names.add(name)
+    for field in ("port", "targetPort"):
+        number = port.get(field, 0)
+        if isinstance(number, int) and not 1 <= number <= 65535:
+            detail = "must be between 1 and 65535, inclusive"
+            problems.append(invalid_value(f"{path}.{field}", go_value(number), detail))
+    if port.get("protocol") not in ("SCTP", "TCP", "UDP"):
+        problems.append(unsupported_value(f"{path}.protocol", port.get("protocol", ""), ("SCTP", "TCP", "UDP")))
+    return problems
+
+
+# --- Event ---
+
+
+def _limited(value: str, path: str, limit: int) -> list[Problem]:
+    problems = [] if value else [required(path)]
+    return problems + (
+        [invalid_value(path, '""', f"can have at most {limit} characters")] if len(value) > limit else []
+    )
+
+
+def event_rules(*, is_new_group: bool) -> Rules:
+    """Rules of events in the core group, or, stricter, in events.k8s.io. Stored events have the names of the former."""
+    reporter = "reportingController" if is_new_group else "reportingComponent"
+
+    def validate(obj: Object) -> list[Problem]:
+        namespace, about = obj["metadata"].get("namespace", ""), (obj.get("involvedObject") or {}).get("namespace", "")
+        mismatch = invalid_value("involvedObject.namespace", go_value(about), "does not match event.namespace")
+        problems: list[Problem] = []
+        if obj.get("eventTime") is None:
+            if namespace != about and (about or namespace != "default"):
+                problems.append(mismatch)
+        else:
+            if not about and namespace not in ("default", "kube-system"):
+                problems.append(mismatch)
+            name = obj.get("reportingComponent", "")
+            problems += [] if name else [required(reporter)]
+            problems += [invalid_value(reporter, go_value(name), each) for each in qualified_name(name)]
+            for field in ("reportingInstance", "action", "reason"):
+                problems += _limited(obj.get(field, ""), field, 128)
+            if len(obj.get("message", "")) > 1024:
+                problems.append(invalid_value("message", '""', "can have at most 1024 characters"))
+        return problems + (_strict(obj) if is_new_group else [])
+
+    return Rules(validate=validate, selectable=_EVENT_FIELDS)
+
+
+def _strict(obj: Object) -> list[Problem]:
+    """What events.k8s.io/v1 asks for beyond that."""
+    problems = [required("eventTime")] if obj.get("eventTime") is None else []
+    if obj.get("type") not in ("Normal", "Warning"):
+        problems.append(invalid_value("type", '""', f"has invalid value: {obj.get('type', '')}"))
+    unset = ("firstTimestamp", "lastTimestamp", "count", "source")
+    return problems + [invalid_value(name, '""', "needs to be unset") for name in unset if obj.get(name)]
+
+
+_EVENT_FIELDS = (
+    *(
+        f"involvedObject.{name}"
+        for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+    ),
+    "reason",
+    "reportingComponent",
+    "source",
+    "type",
+)
+
+
+# --- Lease ---
+
+
+def _validate_lease(obj: Object) -> list[Problem]:
+    spec = obj.get("spec") or {}
+    seconds = spec.get("leaseDurationSeconds")
+    problems = []
+    if seconds is not None and seconds <= 0:
+        problems.append(invalid_value("spec.leaseDurationSeconds", go_value(seconds), "must be greater than 0"))
+    return problems + nonnegative(spec.get("leaseTransitions"), "spec.leaseTransitions")
+
+
+CORE_RULES: Mapping[str, Rules] = {
+    "ConfigMap": Rules(validate=_validate_config_map, validate_update=_immutable_data("data", "binaryData")),
+    "Secret": Rules(
+        set_defaults=_default_secret,
+        validate=_validate_secret,
+        validate_update=_validate_secret_update,
+        selectable=("type",),
+    ),
+    "Namespace": Rules(
+        name_problems=dns_label,
+        set_defaults=_default_namespace,
+        admit=_admit_namespace,
+        validate=_validate_namespace,
+        validate_status=_validate_namespace_status,
+        status_on_create={"phase": "Active"},
+        returns_deleted=True,
+        selectable=("status.phase",),
+    ),
+    "Node": Rules(
+        set_defaults=_default_node,
+        admit=_admit_node,
+        validate=_validate_taints,
+        validate_update=_validate_node_update,
+        keeps_status_on_create=True,
+        selectable=("spec.unschedulable",),
+    ),
+    "Event": event_rules(is_new_group=False),
+    "Service": Rules(
+        name_problems=dns_1035_label,
+        set_defaults=_default_service,
+        admit=_admit_service,
+        validate=_validate_service,
+        status_on_create={"loadBalancer": {}},
+        selectable=("spec.clusterIP", "spec.type"),
+    ),
+    "ServiceAccount": Rules(),
+}
+"""By kind."""
+LEASE_RULES = Rules(validate=_validate_lease, update_without_version=False)
