@@ -532,17 +532,23 @@ class ClusterFaultSettings(Settings):
             "start-node",
             "reboot-node",
             "restart-kubelet",
+            "kill-container",
         ],
         Flag(EMBEDDED, "FAULT", positional=True),
     ]
     """What goes wrong. fail-requests: the next requests of a kind; heal: none any more. drop-watches: the connections
     of all watches break. compact: all history is forgotten, so that watches from older versions get 410.
     restart-apiserver: it is killed, and comes back after --seconds. stop-node: a node is switched off; start-node: and
-    on again. reboot-node: both, with an empty /var/run. restart-kubelet: containers go on meanwhile."""
+    on again. reboot-node: both, with an empty /var/run. restart-kubelet: containers go on meanwhile. kill-container:
+    --container of --pod gets SIGKILL."""
     kubeconfig: Annotated[Kubeconfig, Flag(EMBEDDED, "PATH", reference="KUBECONFIG")]
     """Kubeconfig of the cluster, as `cluster up` has printed it."""
     node: Annotated[str, Flag(EMBEDDED, "NAME", unset="the first"), Allowed("name of a node of the cluster")] = ""
     """The node, for the faults of nodes."""
+    pod: Annotated[str, Flag(EMBEDDED, "NAMESPACE/NAME", unset="none"), Allowed("namespace/name of a pod")] = ""
+    """The pod, for kill-container."""
+    container: Annotated[str, Flag(EMBEDDED, "NAME", unset="none"), Allowed("name of a container of the pod")] = ""
+    """The container, for kill-container."""
     seconds: Annotated[Seconds, Flag(EMBEDDED, "SECONDS")] = Field(default=0, ge=0, le=100)
     """How long the API server is away."""
     answer: Annotated[Literal["409", "429", "500", "503", "504", "timeout", "reset"], Flag(EMBEDDED)] = "500"

@@ -12,21 +12,34 @@ import asyncio
 import contextlib
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from loguru import logger
 
 from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.control import serving
+from fake_dra_driver.cluster.controllers import make_controllers
+from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.faults import ClusterFaults
+from fake_dra_driver.cluster.kubelet.images import Image, Images
+from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
+from fake_dra_driver.cluster.kubelet.launcher import Timing
+from fake_dra_driver.cluster.kubelet.logs import PodLogs
+from fake_dra_driver.cluster.kubelet.serviceaccount import ServiceAccountKubeconfig
+from fake_dra_driver.cluster.node import SimulatedNode
+from fake_dra_driver.cluster.scheduler import make_scheduler
+from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import NotFoundError
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.manager import Manager
 
 __all__ = ["DEFAULT_NODE", "Cluster"]
 
@@ -34,6 +47,11 @@ log = logger.bind(component="cluster")
 
 DEFAULT_NODE = "fake-dra-driver-cluster-worker"
 """The only worker of the quickstart's cluster, as kind calls it; UUIDs of devices are a function of this name."""
+T = TypeVar("T")
+
+_POLL_SECONDS = 0.05
+_GRACE_SECONDS = 2.0
+"""For what controllers are in the middle of when the cluster ends: nobody will look at it any more."""
 _FIELD_MANAGER = "fake-dra-driver-cluster"
 _FOLDERS = "/tmp"  # noqa: S108 - made by mkdtemp; the system's own choice may be too long a path for a socket (macOS)
 
@@ -46,6 +64,9 @@ class Cluster:
         *,
         nodes: Sequence[str] = (DEFAULT_NODE,),
         kubernetes_version: str = "1.30",
+        images: Mapping[str, Image] | None = None,
+        timing: Timing | None = None,
+        namespace_grace_seconds: float = GRACE_SECONDS,
         port: int = 0,
         folder: Path | None = None,
     ) -> None:
@@ -54,6 +75,11 @@ class Cluster:
         Args:
             nodes: names of the nodes.
             kubernetes_version: the release to behave like.
+            images: what stands for images that bring programs of their own; see ``kubelet.images``.
+            timing: how soon kubelets try again; None: as real ones, which is up to 90 s after claims could not be
+                prepared.
+            namespace_grace_seconds: how long the contents of a namespace outlive its deletion; by default as on a real
+                cluster.
             port: the API server's port on loopback; 0: any that is free.
             folder: where to keep the nodes' files; None: a new folder, which is removed in the end. Its path must be
                 short, since the sockets of plugins are below it: at most 107 bytes for each.
@@ -69,8 +95,13 @@ class Cluster:
             raise ClusterError(f"The cluster cannot be started: it {error}") from error
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
-        self.faults = ClusterFaults(self.server, {})
+        self._simulated: dict[str, SimulatedNode] = {}
+        # By name, in the order of ``nodes``.
+        self.faults = ClusterFaults(self.server, self._simulated)
         """What can go wrong, on demand."""
+        self._images = Images(images)
+        self._timing = timing or Timing()
+        self._namespace_grace_seconds = namespace_grace_seconds
         self._port = port
         self._given_folder = folder
         self._folder: Path | None = None
@@ -93,7 +124,10 @@ class Cluster:
             await asyncio.wait((self._task, ready), return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not ready.done():
-                await self._stop()
+                self._task.cancel()
+                await asyncio.wait((self._task,))
+        if not ready.done():
+            self._task.result()
         return self
 
     async def __aexit__(
@@ -118,12 +152,53 @@ class Cluster:
             async with contextlib.AsyncExitStack() as stack:
                 self._folder = await stack.enter_async_context(_folder(self._given_folder))
                 await self._start_server(stack)
-                await stack.enter_async_context(serving(self._folder, self.faults.by_name))
-                log.info("cluster is ready", folder=str(self._folder), nodes=len(self.nodes))
-                ready.set_result(None)
-                await self._leave.wait()
+                async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as parts:
+                    await self._start_control_plane(group, parts)
+                    await self._start_nodes(group, parts)
+                    await parts.enter_async_context(serving(self._folder, self.faults.by_name))
+                    log.info("Cluster is ready", folder=str(self._folder), nodes=len(self.nodes))
+                    ready.set_result(None)
+                    await self._leave.wait()
         finally:
             self._folder = self._client = None
+            self._simulated.clear()
+
+    async def _start_control_plane(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
+        make = partial(
+            make_controllers,
+            kubernetes_version=self.kubernetes_version,
+            namespace_grace_seconds=self._namespace_grace_seconds,
+        )
+        for name, component, make_its_controllers in (
+            ("kube-controller-manager", "kube-controller-manager", make),
+            ("kube-scheduler", "default-scheduler", make_scheduler),
+        ):
+            client = self.server.client(name)
+            cache, events = Cache(client), EventRecorder(client, component)
+            manager = Manager(client, cache, events=events, grace_period_seconds=_GRACE_SECONDS, signals=())
+            for controller in make_its_controllers(client, cache, events):
+                manager.add_controller(controller)
+            task = group.create_task(manager.run(), name=name)
+            parts.push_async_callback(_stop_manager, manager, task)
+
+    async def _start_nodes(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
+        self.server.logs = logs = PodLogs()
+        tokens = self.server.client("kubelet")
+        parts.push_async_callback(tokens.close)
+        for number, name in enumerate(self.nodes):
+            options = KubeletOptions(
+                node_name=name,
+                # Not its name, which would make the paths of sockets too long.
+                root=self.folder / f"n{number}",
+                kubernetes_version=self.kubernetes_version,
+                images=self._images,
+                kubeconfig=ServiceAccountKubeconfig(tokens, self.server.url, self.server.certificate),
+                logs=logs,
+                timing=self._timing,
+            )
+            self._simulated[name] = SimulatedNode(self.server, options, group)
+        for node in self._simulated.values():
+            await parts.enter_async_context(node)
 
     async def _start_server(self, stack: contextlib.AsyncExitStack) -> None:
         try:
@@ -155,6 +230,38 @@ class Cluster:
         if self._client is None:
             raise ClusterError("The cluster does not run")
         return self._client
+
+    def node_root(self, name: str | None = None) -> Path:
+        """The folder that is the root file system of a node, of the first one without a name.
+
+        Raises:
+            ClusterError: there is no node of that name.
+        """
+        return self._node(name).root
+
+    def simulated_nodes(self) -> Sequence[SimulatedNode]:
+        """The nodes, while it runs, in their order."""
+        return list(self._simulated.values())
+
+    def _node(self, name: str | None) -> SimulatedNode:
+        found = self._simulated.get(name or self.nodes[0])
+        if found is None:
+            raise ClusterError(f"There is no node {name} in this cluster, or the cluster does not run")
+        return found
+
+    async def wait_until(self, what: str, question: Callable[[], Awaitable[T]], timeout_seconds: float = 60) -> T:
+        """Asks again and again until the answer is true, and returns it.
+
+        Raises:
+            TimeoutError: it has not become so; ``what`` is in the message.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                while not (answer := await question()):  # noqa: ASYNC110 - what is asked for may be in other processes
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError as error:
+            raise TimeoutError(f"in {timeout_seconds:g} s it has not become so that {what}") from error
+        return answer
 
     # --- manifests ---
 
@@ -192,6 +299,11 @@ class Cluster:
         kind = type(found.kind, (KubeObject,), {"resource": place, "__module__": __name__})
         namespace = (document.namespace or "default") if found.namespaced else ""
         return kind, NamespacedName(namespace, document.name)
+
+
+async def _stop_manager(manager: Manager, task: asyncio.Task[None]) -> None:
+    manager.stop()
+    await asyncio.wait((task,))
 
 
 @contextlib.asynccontextmanager

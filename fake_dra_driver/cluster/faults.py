@@ -5,9 +5,11 @@ join them. All of them are what a real cluster does to its clients, nothing is s
 """
 
 import asyncio
+import signal
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from fake_dra_driver.api.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.faults import Fault, FaultHook, on
 from fake_dra_driver.cluster.errors import ClusterError
@@ -35,6 +37,10 @@ class FaultyNode(Protocol):
 
     async def restart_kubelet(self) -> None:
         """The kubelet ends and starts again; the containers go on meanwhile."""
+        ...
+
+    def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals) -> bool:
+        """Sends a signal to the processes of a running container. Returns whether there was one."""
         ...
 
 
@@ -130,6 +136,15 @@ class ClusterFaults:
         """The kubelet of the node ends and starts again, containers go on meanwhile. Raises ClusterError."""
         await self._node(name).restart_kubelet()
 
+    def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Sends a signal to the processes of a container: SIGKILL, or SIGSTOP and SIGCONT to hold them for a while.
+
+        Raises:
+            ClusterError: there is no such container, or it does not run.
+        """
+        if not any(node.send_signal(pod, container, number) for node in self._nodes.values()):
+            raise ClusterError(f"No container {container!r} of a pod {pod} runs")
+
     def _node(self, name: str) -> FaultyNode:
         found = self._nodes.get(name)
         if found is None:
@@ -168,4 +183,9 @@ class ClusterFaults:
                 node = str(options.get("node", "")) or next(iter(self._nodes), "")
                 await getattr(self, fault.replace("-", "_"))(node)
                 return f"{fault} of {node} is done"
+            case "kill-container":
+                namespace, _, pod = str(options.get("pod", "")).rpartition("/")
+                container = str(options.get("container", ""))
+                self.send_signal(NamespacedName(namespace or "default", pod), container)
+                return f"the container {container} was killed"
         raise ClusterError(f"There is no fault {fault!r}")

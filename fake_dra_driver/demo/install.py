@@ -1,18 +1,39 @@
-"""The driver in an embedded cluster: the chart's manifests, and the programs that their image stands for."""
+"""The driver in an embedded cluster: the chart's manifests, and the programs that its image brings."""
 
-from collections.abc import Mapping
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from fake_dra_driver import __version__
 from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster.kubelet.images import Image
 from fake_dra_driver.codegen.manifests import chart_manifests, crd_manifests
 
-__all__ = ["NAMESPACE", "install_driver"]
+__all__ = ["DRIVER_IMAGES", "NAMESPACE", "install_driver"]
 
 NAMESPACE = "fake-system"
 """The quickstart's."""
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+DRIVER_IMAGES: Mapping[str, Image] = {
+    f"fake-dra-driver:v{__version__}": Image(
+        path=(str(_PACKAGE / "demo/bin"),),
+        env={"PYTHON": sys.executable, "PYTHONPATH": str(_PACKAGE.parent), "PYTHONUNBUFFERED": "1"},
+        api_access=True,
+        own_ports=True,
+    )
+}
+"""The image that the chart names: this very package, run by this Python."""
 
 
 async def install_driver(cluster: Cluster, values: Mapping[str, Any] | None = None) -> None:
     """Installs CRDs and chart, as helm would with these values. Returns at once; the pods come up by and by."""
+    await cluster.apply(*await asyncio.to_thread(_manifests, values))
+
+
+def _manifests(values: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    """All of it, in the order in which helm installs it; reads templates from disk."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    await cluster.apply(namespace, *crd_manifests(), *chart_manifests(NAMESPACE, values=values))
+    return [namespace, *crd_manifests(), *chart_manifests(NAMESPACE, values=values)]

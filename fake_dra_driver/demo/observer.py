@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from fake_dra_driver.api.core import Event
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Deployment, Namespace, Pod
 from fake_dra_driver.demo.expectations import DemoError
 from fake_dra_driver.runtime.client import Client
@@ -71,6 +72,17 @@ class Observer:
         if len(pods) != count:
             return f"there are {len(pods)} pods of {count}"
         return await self._why_not_ready(pods)
+
+    async def have_ended(self, namespaces: Sequence[str]) -> str:
+        """Whether no pod and no claim is left there; the namespaces themselves take some seconds more."""
+        kinds: tuple[type[KubeObject], ...] = (Pod, ResourceClaim)
+        left = [
+            f"{kind.resource.kind} {obj.key}"
+            for namespace in namespaces
+            for kind in kinds
+            for obj in (await self._client.list(kind, namespace)).items
+        ]
+        return f"there still is {', '.join(left)}" if left else ""
 
     async def are_gone(self, namespaces: Sequence[str]) -> str:
         """Whether these namespaces are gone, and so everything in them."""

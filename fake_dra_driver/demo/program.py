@@ -12,7 +12,7 @@ from pathlib import Path
 from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.errors import ClusterError
-from fake_dra_driver.demo.install import NAMESPACE, install_driver
+from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
 from fake_dra_driver.demo.observer import Observer
 from fake_dra_driver.demo.screen import Screen
@@ -82,7 +82,10 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
     interrupted = _Interrupted()
     cluster = Cluster(
-        nodes=node_names(settings.nodes), kubernetes_version=settings.kubernetes_version, port=settings.port
+        nodes=node_names(settings.nodes),
+        kubernetes_version=settings.kubernetes_version,
+        images=DRIVER_IMAGES,
+        port=settings.port,
     )
 
     async def serve() -> None:
@@ -138,7 +141,7 @@ async def run_demo(settings: DemoSettings) -> int:
 
     async def walk() -> None:
         begun = asyncio.get_running_loop().time()
-        cluster = Cluster(kubernetes_version=settings.kubernetes_version, port=settings.port)
+        cluster = Cluster(kubernetes_version=settings.kubernetes_version, images=DRIVER_IMAGES, port=settings.port)
         async with cluster, open_kubectl(cluster.kubeconfig, program) as kubectl:
             observer = Observer(cluster.client, NAMESPACE)
             await Walk(cluster, kubectl, screen, observer, settings.manifests).run()

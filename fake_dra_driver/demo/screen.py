@@ -37,7 +37,7 @@ class Screen:
 
     def output(self, text: str) -> None:
         """What the command printed."""
-        self._line(text.rstrip("\n"))
+        self._line(text.removesuffix("\n"))
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:

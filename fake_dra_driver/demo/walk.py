@@ -142,7 +142,7 @@ class Walk:
         self.screen.step("Give everything back")
         self.screen.command(f"kubectl delete --wait=false --filename={_files(numbers)}")
         self.screen.output(await self.kubectl("delete", "--wait=false", *self._flags(numbers)))
-        await self._wait("the apps are gone", lambda: self.observer.are_gone(_namespaces(numbers)))
+        await self._wait("the apps have ended", lambda: self.observer.have_ended(_namespaces(numbers)))
         await self._wait("all devices are free", self._is_initial)
         await self._describe()
 

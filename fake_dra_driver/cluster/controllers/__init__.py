@@ -29,7 +29,7 @@ from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_con
 from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
 from fake_dra_driver.cluster.controllers.deployments import deployment_controller
 from fake_dra_driver.cluster.controllers.garbage import garbage_collector
-from fake_dra_driver.cluster.controllers.namespaces import namespace_controller
+from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS, namespace_controller
 from fake_dra_driver.cluster.controllers.nodelifecycle import node_lifecycle_controller
 from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
@@ -53,6 +53,7 @@ def make_controllers(
     events: EventRecorder,
     *,
     kubernetes_version: str = "1.30",
+    namespace_grace_seconds: float = GRACE_SECONDS,
     now: WallClock = utc_now,
 ) -> Sequence[Controller]:
     """All controllers, for a Manager. Asks ``cache`` for their informers; nothing runs yet.
@@ -62,6 +63,7 @@ def make_controllers(
         cache: on that client: the controllers rely on seeing what they have written.
         events: tells people.
         kubernetes_version: the release to behave like.
+        namespace_grace_seconds: how long the contents of a namespace outlive its deletion.
         now: the clock of what people read, and of what is counted from a timestamp.
     """
     random_names = kubernetes_version != _WITH_FIXED_CLAIM_NAMES
@@ -73,7 +75,7 @@ def make_controllers(
         replicaset_controller(client, cache, events, now),
         daemonset_controller(client, cache, events, now),
         garbage_collector(client, catalog),
-        namespace_controller(client, cache, catalog, now),
+        namespace_controller(client, cache, catalog, now, grace_seconds=namespace_grace_seconds),
         node_lifecycle_controller(client, cache, events, now),
         taint_eviction_controller(client, cache, events, now),
         pod_garbage_collector(client, cache, now),

@@ -32,22 +32,36 @@ _FINALIZER: Final = "kubernetes"
 _WORKERS: Final = 10
 """ConcurrentNamespaceSyncs."""
 _DELETES_AT_ONCE: Final = 20
+GRACE_SECONDS: Final = 5.0
+"""Before anything in the namespace is touched (namespaceDeletionGracePeriod): who deletes a namespace together with
+what is in it, as ``kubectl delete -f`` does, still finds the latter."""
 
 
 class NamespaceReconciler:
     """Reconciles one namespace."""
 
-    def __init__(self, client: Client, namespaces: Informer[Namespace], catalog: Catalog, now: WallClock) -> None:
+    def __init__(
+        self,
+        client: Client,
+        namespaces: Informer[Namespace],
+        catalog: Catalog,
+        now: WallClock,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
         self._client = client
         self._namespaces = namespaces
         self._catalog = catalog
         self._now = now
+        self._grace_seconds = grace_seconds
 
     async def reconcile(self, request: Request) -> Result:
         """One pass. Raises what the API calls raise."""
         namespace = self._namespaces.get(request)
         if namespace is None or not namespace.is_deleting or _FINALIZER not in namespace.spec.finalizers:
             return Result()
+        left_seconds = self._grace_seconds - self._seconds_since_deletion(namespace)
+        if left_seconds > 0:
+            return Result(requeue_after=left_seconds)
         name = namespace.metadata.name
         await self._delete(each for each in self._cached(name) if not each[1].is_deleting)
         left = [obj for _, obj in self._cached(name)]
@@ -63,6 +77,10 @@ class NamespaceReconciler:
             return Result()
         await self._finalize(namespace)
         return Result()
+
+    def _seconds_since_deletion(self, namespace: Namespace) -> float:
+        deleted_at = namespace.metadata.deletion_timestamp
+        return (self._now() - deleted_at).total_seconds() if deleted_at else 0.0
 
     def _cached(self, name: str) -> Sequence[tuple[type[KubeObject], KubeObject]]:
         return [(each.kind, obj) for each in self._catalog.namespaced() for obj in each.informer.list(name)]
@@ -140,10 +158,13 @@ def _conditions(left: Sequence[KubeObject]) -> Iterable[Condition]:
     yield Condition(type="NamespaceFinalizersRemaining", status=status, reason=reason, message=message)
 
 
-def namespace_controller(client: Client, cache: Cache, catalog: Catalog, now: WallClock) -> Controller:
+def namespace_controller(
+    client: Client, cache: Cache, catalog: Catalog, now: WallClock, *, grace_seconds: float = GRACE_SECONDS
+) -> Controller:
     """The controller of namespaces that are being deleted."""
     namespaces = cache.informer(Namespace)
-    controller = Controller("namespace", NamespaceReconciler(client, namespaces, catalog, now), workers=_WORKERS)
+    reconciler = NamespaceReconciler(client, namespaces, catalog, now, grace_seconds)
+    controller = Controller("namespace", reconciler, workers=_WORKERS)
     controller.watch(namespaces, predicate=lambda change: change.new is not None and change.new.is_deleting)
 
     def namespace_of(change: Change[Any]) -> list[Request]:

@@ -157,3 +157,12 @@ async def test_a_namespace_that_goes_gets_no_service_account(plane: ControlPlane
     await plane.pass_time(60)
     assert plane.find(ServiceAccount, ref("default", "n")) is None
     assert plane.get(Namespace, N).status.phase == "Terminating"
+
+
+async def test_whoever_deletes_it_together_with_its_content_still_finds_that(plane: ControlPlane) -> None:
+    await plane.create(Namespace, "n")
+    await plane.create(ConfigMap, "map", namespace="n")
+    await plane.delete(Namespace, N)
+    await plane.pass_time(3)
+    await plane.delete(ConfigMap, ref("map", "n"))
+    await plane.until_gone(Namespace, N)

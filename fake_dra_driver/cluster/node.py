@@ -1,0 +1,148 @@
+"""A simulated node: a folder for its root file system, a container runtime on it, and a kubelet that comes and goes.
+
+Each of the three outlives the next, as on a real node: containers run on while the kubelet restarts, and a node that is
+switched off keeps its disk.
+"""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from loguru import logger
+
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
+from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
+from fake_dra_driver.runtime.client import Client
+
+__all__ = ["SimulatedNode"]
+
+log = logger.bind(component="node")
+
+_START_SECONDS = 60.0
+"""For a kubelet to register its node; the API server may be away at that moment."""
+
+
+class SimulatedNode:
+    """One node. An async context manager: entered, it is switched on; left, everything on it is killed.
+
+    Args:
+        server: the API server.
+        options: of its kubelets.
+        group: the parent of the kubelet's task.
+    """
+
+    def __init__(self, server: ApiServer, options: KubeletOptions, group: asyncio.TaskGroup) -> None:
+        self._server = server
+        self._options = options
+        self._group = group
+        self.runtime = ProcessRuntime(options.root)
+        """Its containers."""
+        self._changing = asyncio.Lock()
+        # Held while it is switched on or off, and while its kubelet is restarted.
+        self._kubelet: tuple[Kubelet, asyncio.Task[None]] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Switches it on, and waits until it is registered."""
+        await self.runtime.__aenter__()
+        try:
+            await self._start_kubelet()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Ends the kubelet, then kills all containers."""
+        await self._cut_off()
+        await self.runtime.__aexit__(kind, error, traceback)
+
+    @property
+    def root(self) -> Path:
+        """The folder that is its root file system."""
+        return self._options.root
+
+    async def stop(self) -> None:
+        """Switches it off: nothing runs on it any more, and nobody tells the API server. It may be off already."""
+        async with self._changing:
+            await self._cut_off()
+            await self.runtime.reboot()
+
+    async def start(self) -> None:
+        """Switches it on again. Raises ClusterError when it is on, or when it cannot be registered in a minute."""
+        async with self._changing:
+            if self._kubelet is not None:
+                raise ClusterError(f"The node {self._options.node_name} runs already")
+            await self._start_kubelet()
+
+    async def reboot(self) -> None:
+        """Off and on: all processes have ended, and /var/run is empty. Raises ClusterError as ``start``."""
+        await self.stop()
+        await self.start()
+
+    async def stop_kubelet(self) -> None:
+        """The kubelet ends, in order; containers go on."""
+        async with self._changing:
+            await self._stop_kubelet()
+
+    async def restart_kubelet(self) -> None:
+        """The kubelet ends and starts again; containers go on meanwhile. Raises ClusterError as ``start``."""
+        async with self._changing:
+            await self._stop_kubelet()
+            await self._start_kubelet()
+
+    def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals) -> bool:
+        """Sends a signal to all processes of a running container. Returns whether there was one.
+
+        SIGKILL to its first process ends all of it, as on a real node; any other signal is each process's own business.
+        """
+        for reference in self.runtime.pods():
+            if NamespacedName(reference.namespace, reference.name) == pod:
+                for found in self.runtime.containers(reference.uid):
+                    if found.config.name == container and found.state == "running" and found.process is not None:
+                        os.killpg(found.process.pid, number)
+                        return True
+        return False
+
+    # --- the kubelet ---
+
+    async def _start_kubelet(self) -> None:
+        client = self._server.client("kubelet")
+        kubelet = Kubelet(client, self.runtime, self._options)
+        task = self._group.create_task(self._run(kubelet, client), name=f"kubelet {self._options.node_name}")
+        self._kubelet = kubelet, task
+        ready = self._group.create_task(kubelet.is_ready.wait(), name="kubelet start")
+        try:
+            await asyncio.wait((task, ready), timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if not kubelet.is_ready.is_set():
+            raise ClusterError(f"The kubelet of {self._options.node_name} could not register its node")
+
+    async def _run(self, kubelet: Kubelet, client: Client) -> None:
+        try:
+            await kubelet.run()
+        finally:
+            await client.close()
+
+    async def _stop_kubelet(self) -> None:
+        if self._kubelet is not None:
+            kubelet, task = self._kubelet
+            self._kubelet = None
+            kubelet.stop()
+            await asyncio.wait((task,))
+
+    async def _cut_off(self) -> None:
+        """Ends the kubelet without giving it time for anything."""
+        if self._kubelet is not None:
+            _, task = self._kubelet
+            self._kubelet = None
+            task.cancel()
+            await asyncio.wait((task,))
