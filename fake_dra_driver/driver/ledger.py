@@ -1,16 +1,8 @@
 """The ledger: which claim holds which devices, in ``spec.allocatedClaims`` of each node's NodeAllocationState.
 
-A device is never given to two claims, also with two controllers alive at once and caches that lag. Of the five rules
-that see to it, this module keeps those about the ledger's own writes:
-
-1. Each write is a compare-and-swap, by a JSON patch with ``test`` operations, on a revision that it also raises (an
-   annotation) and on the value of ``allocatedClaims`` (a writer that does not know the revision may have been there).
-   The value alone would not do: it can come back to what it was.
-3. An entry that is there already is written again, so that the revision is raised, before anybody relies on it.
-5. A removal names a mark that was made before the claim was fenced. The mark is void once anybody else has changed the
-   ledger; this process's own writes do not count.
-
-Rules 2 (finalizer, ledger, claim status, in that order) and 4 (fence before removal) are kept by ``dra.classic``.
+What may be written when is for ``swap`` to say, which keeps the rules about it of ``dra.classic.protocol``; here it is
+carried out. A compare-and-swap is a JSON patch with ``test`` operations, on a revision (an annotation) and on the value
+of ``allocatedClaims``, so that the plugin's writes to the same object do not make it fail.
 
 Writes are group commits: all claims that wait for a node while a write to it is in flight share the next one. There is
 no background task: whoever gets the node's lock first writes for everybody.
@@ -24,14 +16,11 @@ from typing import Any, Final, Literal, Protocol
 
 from loguru import logger
 
-from fake_dra_driver.api.fake import (
-    LEDGER_REVISION_ANNOTATION,
-    AllocatedDevices,
-    NodeAllocationState,
-)
+from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.driver.swap import Change, LedgerChangedError, Memory, State, plan
 from fake_dra_driver.runtime.cache import Informer
-from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, RetryError
+from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError
 
 __all__ = ["Ledger", "LedgerChangedError", "LedgerClient", "WriteObserver", "WriteResult"]
 
@@ -43,10 +32,6 @@ log = logger.bind(component="ledger")
 WriteResult = Literal["written", "conflict", "failed"]
 WriteObserver = Callable[[WriteResult, int], None]
 """Is told of each request that writes a ledger: what became of it, and how many changes it carried."""
-
-
-class LedgerChangedError(RetryError):
-    """Somebody else changed the ledger of this node in between: look again, and start again."""
 
 
 class LedgerClient(Protocol):
@@ -63,48 +48,13 @@ class LedgerClient(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What a compare-and-swap compares."""
-
-    uid: str
-    revision: str | None
-    claims: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, nas: NodeAllocationState) -> "_State":
-        claims = {uid: entry.to_wire() for uid, entry in nas.spec.allocated_claims.items()}
-        return cls(nas.uid, nas.metadata.annotations.get(LEDGER_REVISION_ANNOTATION), claims)
-
-
-@dataclass(slots=True, eq=False)
-class _Change:
-    """One caller's part of a batch, made as a whole or not at all. An entry of None takes the claim's entry out."""
-
-    entries: Mapping[UID, AllocatedDevices | None]
-    mark: int | None = None
-    outcome: Exception | None = None
-    done: bool = False
-
-    def finish(self, error: Exception | None = None) -> None:
-        self.outcome, self.done = error, True
-
-
 @dataclass(slots=True)
 class _Node:
     """The ledger of one node."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: list[_Change] = field(default_factory=list)
-    foreign_changes: int = 0
-    """How many changes by others were seen; a mark is a value of this."""
-    known: _State | None = None
-    """The state that was last seen or written here. Between two own writes nobody else wrote when it is still this."""
-
-    def see(self, state: _State) -> None:
-        if state != self.known:
-            self.foreign_changes += 1
-            self.known = state
+    waiting: list[Change] = field(default_factory=list)
+    memory: Memory = field(default_factory=Memory)
 
 
 class Ledger:
@@ -151,8 +101,8 @@ class Ledger:
         """
         ledger = self._node(node)
         if not ledger.lock.locked() and (nas := self.state(node)) is not None:
-            ledger.see(_State.of(nas))
-        return ledger.foreign_changes
+            ledger.memory.see(State.of(nas))
+        return ledger.memory.foreign_changes
 
     async def put(self, node: str, entries: Mapping[UID, AllocatedDevices]) -> None:
         """Writes down that these claims hold these devices. Returns when that is durable; all entries or none.
@@ -164,7 +114,7 @@ class Ledger:
             LedgerChangedError: one of the devices is no longer free, or others kept changing the ledger.
             ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
         """
-        await self._commit(node, _Change(entries))
+        await self._commit(node, Change(entries))
 
     async def remove(self, node: str, uid: UID, mark: int | None) -> None:
         """Takes the claim's entry out, where there is one. ``mark`` is None only for a claim that no longer exists.
@@ -173,12 +123,12 @@ class Ledger:
             LedgerChangedError: the mark is void.
             ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
         """
-        await self._commit(node, _Change({uid: None}, mark))
+        await self._commit(node, Change({uid: None}, mark))
 
     def _node(self, node: str) -> _Node:
         return self._nodes.setdefault(node, _Node())
 
-    async def _commit(self, node: str, change: _Change) -> None:
+    async def _commit(self, node: str, change: Change) -> None:
         ledger = self._node(node)
         ledger.waiting.append(change)
         try:
@@ -193,7 +143,7 @@ class Ledger:
         if change.outcome is not None:
             raise change.outcome
 
-    async def _write(self, node: str, ledger: _Node, batch: Sequence[_Change]) -> None:
+    async def _write(self, node: str, ledger: _Node, batch: Sequence[Change]) -> None:
         """Writes a batch; every change in it is finished when this returns or raises."""
         key = NamespacedName(self._namespace, node)
         try:
@@ -201,19 +151,19 @@ class Ledger:
                 nas = self.state(node)
                 if nas is None:
                     return _finish_without_ledger(key, batch)
-                state = _State.of(nas)
-                ledger.see(state)
-                wanted = _apply(node, state.claims, [c for c in batch if not c.done], ledger.foreign_changes)
+                state = State.of(nas)
+                ledger.memory.see(state)
+                wanted = plan(node, state.claims, [c for c in batch if not c.done], ledger.memory.foreign_changes)
                 if wanted is None:
                     return None
                 try:
                     written = await self._swap(key, _operations(nas, state, wanted), sum(not c.done for c in batch))
                 except PatchTestFailedError:
                     log.debug("ledger changed under a write", node=node, claim_uids=_uids(batch))
-                    ledger.known = None
+                    ledger.memory.known = None
                     self._states.observe((await self._client.get(NodeAllocationState, key)).to_wire())
                     continue
-                ledger.known = _State.of(written)
+                ledger.memory.known = State.of(written)
                 log.debug("ledger written", node=node, claim_uids=_uids(batch))
                 for change in batch:
                     if not change.done:
@@ -245,18 +195,18 @@ class Ledger:
         return written
 
 
-def _fail(batch: Sequence[_Change], error: Exception) -> None:
+def _fail(batch: Sequence[Change], error: Exception) -> None:
     for change in batch:
         if not change.done:
             change.finish(error)
 
 
-def _uids(batch: Sequence[_Change]) -> Sequence[UID]:
+def _uids(batch: Sequence[Change]) -> Sequence[UID]:
     """The claims that a batch is about and that it has not refused, for the log."""
     return [uid for change in batch if not change.done for uid in change.entries]
 
 
-def _finish_without_ledger(key: NamespacedName, batch: Sequence[_Change]) -> None:
+def _finish_without_ledger(key: NamespacedName, batch: Sequence[Change]) -> None:
     """The node's object is gone, and every entry with it: removals are done, entries cannot be made."""
     for change in batch:
         if not change.done and not any(change.entries.values()):
@@ -264,45 +214,7 @@ def _finish_without_ledger(key: NamespacedName, batch: Sequence[_Change]) -> Non
     _fail(batch, LedgerChangedError(f"there is no NodeAllocationState {key}: is the node's kubelet plugin running?"))
 
 
-def _apply(
-    node: str, claims: Mapping[str, Any], changes: Sequence[_Change], foreign_changes: int
-) -> Mapping[str, Any] | None:
-    """The ledger with the changes made; one that cannot be made is finished with its error. None: nothing to write."""
-    wanted = dict(claims)
-    dirty = False
-    for change in changes:
-        trial = dict(wanted)
-        try:
-            for uid, entry in change.entries.items():
-                if entry is not None:
-                    _put(node, trial, uid, entry.to_wire())
-                elif trial.pop(uid, None) is not None and change.mark not in (None, foreign_changes):
-                    raise LedgerChangedError(f"the ledger of node {node} was changed by another writer")
-        except LedgerChangedError as error:
-            change.finish(error)
-            continue
-        if trial == wanted and not any(change.entries.values()):
-            change.finish()
-            continue
-        wanted, dirty = trial, True
-    return wanted if dirty else None
-
-
-def _put(node: str, claims: dict[str, Any], uid: UID, entry: Mapping[str, Any]) -> None:
-    wanted = _uuids(entry)
-    if uid in claims and _uuids(claims[uid]) != wanted:
-        raise LedgerChangedError(f"claim {uid} holds other devices on node {node} by now")
-    taken = {uuid for other, held in claims.items() if other != uid for uuid in _uuids(held)}
-    if taken.intersection(wanted):
-        raise LedgerChangedError(f"devices on node {node} were given to another claim in between")
-    claims[uid] = entry
-
-
-def _uuids(entry: Mapping[str, Any]) -> Sequence[str]:
-    return [device.get("uuid", "") for device in (entry.get("fake") or {}).get("devices") or ()]
-
-
-def _operations(nas: NodeAllocationState, state: _State, wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _operations(nas: NodeAllocationState, state: State, wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The compare-and-swap as a JSON patch. A ``test`` for null holds on a field that is absent."""
     annotation = "/metadata/annotations/" + LEDGER_REVISION_ANNOTATION.replace("~", "~0").replace("/", "~1")
     revision = str(_number(state.revision) + 1)

@@ -8,7 +8,7 @@ What becomes of each half-state (the rest of the table is in ``dra.classic.claim
   under a running pod.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
@@ -23,10 +23,11 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.dra.classic.protocol import forget_gone
 from fake_dra_driver.dra.classic.setup import ClassicCaches
 from fake_dra_driver.dra.classic.writer import ClaimWriter
+from fake_dra_driver.dra.driver import Marks
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, EventSink, Reason
-from fake_dra_driver.driver.controller import node_of
 from fake_dra_driver.driver.handle import ClaimHandle
 from fake_dra_driver.driver.ledger import Ledger
 from fake_dra_driver.driver.reasons import (
@@ -38,7 +39,7 @@ from fake_dra_driver.driver.reasons import (
 )
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.client import ListResult
-from fake_dra_driver.runtime.errors import InvalidObjectError, NotFoundError
+from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["NodeAllocationStateReconciler", "ParametersReconciler"]
@@ -102,32 +103,10 @@ class NodeAllocationStateReconciler:
         return Result()
 
     async def _take_out_gone(self, nas: NodeAllocationState) -> None:
-        node = nas.metadata.name
         missing = [UID(uid) for uid in sorted(nas.spec.allocated_claims) if not self._is_known(UID(uid))]
-        if not missing:
-            return
-        mark = self._ledger.mark(node)
-        unseen = [uid for uid in missing if not self._caches.claims.was_deleted(uid)]
-        alive: set[UID] = set()
-        if unseen:
-            # The cache has never had them: they went while nobody looked, or they are newer than the cache.
-            listed = await self._client.list(ResourceClaim)
-            alive = {claim.uid for claim in listed.items}
-            alive.update(UID(str(refused.metadata.get("uid"))) for refused in listed.invalid)
-        for uid in missing:
-            if uid not in alive:
-                await self._take_out(nas, uid, mark if uid in unseen else None)
-
-    async def _take_out(self, nas: NodeAllocationState, uid: UID, mark: int | None) -> None:
-        node = nas.metadata.name
-        async with self._writer.lock([uid]):  # a release that is at work takes it out itself
-            if node not in self._ledger.nodes_of(uid):
-                return
-            await self._ledger.remove(node, uid, mark)
-        log.info("entry of a claim that is gone taken out", node=node, claim_uid=uid)
-        devices = ", ".join(_uuids(nas.spec.allocated_claims[uid])) or "no devices"
-        message = f"the claim with UID {uid} no longer exists; what was on record for it is free again: {devices}"
-        LEDGER_ENTRY_REMOVED.tell(self._events, nas, message)
+        if missing:
+            effects = _GoneEffects(nas, self._ledger, self._writer, self._client, self._events)
+            await forget_gone(effects, nas.metadata.name, missing, self._caches.claims.was_deleted)
 
     def _is_known(self, uid: UID) -> bool:
         try:
@@ -165,13 +144,8 @@ class NodeAllocationStateReconciler:
 
     async def _put_back(self, claim: ResourceClaim, node: str, entry: AllocatedDevices) -> None:
         async with self._writer.lock([claim.uid]):
-            try:
-                live = await self._client.get(ResourceClaim, claim.key)
-            except NotFoundError:
+            if not await self._writer.put_back(claim, lambda: self._ledger.put(node, {claim.uid: entry})):
                 return
-            if live.uid != claim.uid or live.status.allocation is None or node_of(live.status.allocation) != node:
-                return  # the cache lags behind a deallocation
-            await self._ledger.put(node, {claim.uid: entry})
         log.warning("entry of an allocated claim put back", node=node, claim=str(claim.key), claim_uid=claim.uid)
         message = (
             f"claim {claim.key} is allocated on node {node} and was missing on the node's record; its devices are "
@@ -196,6 +170,41 @@ class NodeAllocationStateReconciler:
         reported.add(claim.uid)
         reason.tell(self._events, claim, f"claim {claim.key} {text}")
         return True
+
+
+class _GoneEffects:
+    """Implements ``dra.classic.protocol.GoneEffects`` for one node."""
+
+    def __init__(
+        self, nas: NodeAllocationState, ledger: Ledger, writer: ClaimWriter, client: ClaimReader, events: EventSink
+    ) -> None:
+        self._nas = nas
+        self._ledger = ledger
+        self._writer = writer
+        self._client = client
+        self._events = events
+
+    def mark(self, nodes: Sequence[str]) -> Marks:
+        """As ``GoneEffects.mark``."""
+        return {node: self._ledger.mark(node) for node in nodes}
+
+    async def alive(self) -> Collection[UID]:
+        """As ``GoneEffects.alive``."""
+        listed = await self._client.list(ResourceClaim)
+        refused = (UID(str(error.metadata.get("uid"))) for error in listed.invalid)
+        return {*(claim.uid for claim in listed.items), *refused}
+
+    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
+        """As ``GoneEffects.forget``."""
+        for node in nodes:
+            async with self._writer.lock([uid]):  # a release that is at work takes it out itself
+                if node not in self._ledger.nodes_of(uid):
+                    continue
+                await self._ledger.remove(node, uid, None if marks is None else marks[node])
+            log.info("entry of a claim that is gone taken out", node=node, claim_uid=uid)
+            devices = ", ".join(_uuids(self._nas.spec.allocated_claims[uid])) or "no devices"
+            message = f"the claim with UID {uid} no longer exists; what was on record for it is free again: {devices}"
+            LEDGER_ENTRY_REMOVED.tell(self._events, self._nas, message)
 
 
 class ParametersReconciler(Generic[ObjectT]):

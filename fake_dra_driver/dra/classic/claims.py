@@ -14,6 +14,7 @@ from loguru import logger
 from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.meta import NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic.protocol import Duty, duty_of
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
 from fake_dra_driver.dra.observer import AllocationObserver, Stopwatch
@@ -90,21 +91,27 @@ class ResourceClaimReconciler(Generic[RequestT]):
             return Result() if claim is None else await self._reconcile(claim)
 
     async def _reconcile(self, claim: ResourceClaim) -> Result:
-        ours = claim.status.driver_name == self._driver.name
-        protected = self._driver.finalizer in claim.metadata.finalizers
-        if claim.status.allocation is not None and not ours:
-            return Result()  # another driver's, also when a class of ours has the name of its class by now
-        if claim.is_deleting or claim.status.deallocation_requested:
-            if not claim.status.reserved_for and (ours or protected or self._driver.recorded_nodes(claim.uid)):
+        seen = self._writer.view(claim)
+        records = self._driver.recorded_nodes(claim.uid)
+        match duty_of(seen, records, lambda node: self._is_wanted(claim, node)):
+            case Duty.NOTHING:
+                return Result()
+            case Duty.RELEASE:
                 await self._writer.release(claim)
                 log.info("claim released", claim=str(claim.key), claim_uid=claim.uid)
-            return Result()
-        if claim.status.allocation is not None:
-            await self._settle_allocated(claim, self._driver.node_of(claim.status.allocation))
-            return Result()
-        return await self._settle_unallocated(claim)
+                return Result()
+            case Duty.DROP:
+                await self._writer.release(claim)
+                log.info("claim had a record that no pod wants", claim=str(claim.key), claim_uid=claim.uid)
+                self._tell_dropped(claim, records, "no pod that uses it wants to run there")
+                return Result()
+            case Duty.KEEP:
+                await self._keep(claim, seen.node)
+                return Result()
+            case Duty.ALLOCATE:
+                return await self._settle_unallocated(claim)
 
-    async def _settle_allocated(self, claim: ResourceClaim, node: str | None) -> None:
+    async def _keep(self, claim: ResourceClaim, node: str | None) -> None:
         if node is None:
             return
         if not claim.status.reserved_for and await self._driver.is_gone(node):
@@ -117,27 +124,27 @@ class ResourceClaimReconciler(Generic[RequestT]):
             self._tell_dropped(claim, elsewhere, f"it is allocated on node {node}")
 
     async def _settle_unallocated(self, claim: ResourceClaim) -> Result:
-        resource_class = self._caches.classes.get(NamespacedName("", claim.spec.resource_class_name))
-        ours = resource_class is not None and resource_class.driver_name == self._driver.name
-        immediate = claim.spec.allocation_mode == "Immediate"
-        recorded = self._driver.recorded_nodes(claim.uid)
-        if recorded and not (ours and immediate) and not any(self._is_wanted(claim, node) for node in recorded):
-            log.info("claim has a record that no pod wants", claim=str(claim.key), claim_uid=claim.uid)
-            await self._writer.release(claim)
-            self._tell_dropped(claim, recorded, "no pod that uses it wants to run there")
-            return Result()
-        if resource_class is None or not ours:
+        resource_class = self._class_of(claim)
+        if resource_class is None:
             return Result()
         try:
             pending = PendingClaim(claim, self._driver.request_of(claim, resource_class))
         except ParametersError as error:
             return self._warn(claim, error)
-        if immediate:
+        if claim.spec.allocation_mode == "Immediate":
             await self._allocate(pending)
         return Result()
 
+    def _class_of(self, claim: ResourceClaim) -> ResourceClass | None:
+        """The claim's class, if it is one of this driver's."""
+        found = self._caches.classes.get(NamespacedName("", claim.spec.resource_class_name))
+        return found if found is not None and found.driver_name == self._driver.name else None
+
     def _is_wanted(self, claim: ResourceClaim, node: str) -> bool:
-        """Whether a pod that uses the claim has the node selected: ``scheduling`` is about to use the record."""
+        """Whether a record on the node is about to be used: by ``_allocate``, or by ``scheduling`` when a pod that uses
+        the claim has the node selected."""
+        if claim.spec.allocation_mode == "Immediate" and self._class_of(claim) is not None:
+            return True
         contexts = (
             self._caches.contexts.get(pod.key) for pod in self._caches.pods.by_index(PODS_BY_CLAIM, str(claim.key))
         )
@@ -175,10 +182,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
             INSUFFICIENT_DEVICES.tell(self._events, claim, message)
             return
         asked_at = self._asked.since(claim.key)
-        with hold as held:
-            protected = await self._writer.add_finalizer(claim)
-            allocations = await held.record()
-        await self._writer.allocate(protected, allocations[claim.uid], None)
+        await self._writer.allocate([claim], hold, None)
         self._observer.allocated("Immediate", loop_time() - asked_at)
         log.info("claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node)
 

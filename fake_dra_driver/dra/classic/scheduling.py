@@ -5,8 +5,7 @@ in ``status.resourceClaims``. The status is written only when a node has to be r
 common case of one claim that fits costs no write here.
 """
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -23,6 +22,7 @@ from fake_dra_driver.api.resource_v1alpha2 import (
     ResourceClaimSchedulingStatus,
     ResourceClass,
 )
+from fake_dra_driver.dra.classic.protocol import is_outdated
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
 from fake_dra_driver.dra.observer import AllocationObserver, Stopwatch
@@ -155,26 +155,24 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
             if any(self._has_changed(claim.claim) for claim in pending):
                 # Another pass wrote to a claim while this one waited for the lock: its change leads back here.
                 return None
-            for claim in pending:
-                elsewhere = [other for other in self._driver.recorded_nodes(claim.claim.uid) if other != node]
-                if elsewhere or not self._driver.fits_record(claim, node):
-                    log.info("claim has an outdated record", claim=str(claim.claim.key), claim_uid=claim.claim.uid)
-                    await self._writer.release(claim.claim)
+            for waiting in pending:
+                records = self._driver.recorded_nodes(waiting.claim.uid)
+                if is_outdated(records, node) or not self._driver.fits_record(waiting, node):
+                    log.info("claim has an outdated record", claim=str(waiting.claim.key), claim_uid=waiting.claim.uid)
+                    await self._writer.release(waiting.claim)
                     message = f"devices were on record for the claim, and are free again: pod {pod.key} runs on {node}"
-                    RECORD_DROPPED.tell(self._events, claim.claim, message)
+                    RECORD_DROPPED.tell(self._events, waiting.claim, message)
                     return None  # the release changed the claim, which leads back here
             hold = self._driver.hold(pending, node)
             if isinstance(hold, Unsuitable):
                 return hold
-            with hold as held:
-                protected = await _all(self._writer.add_finalizer(claim.claim) for claim in pending)
-                allocations = await held.record()
             consumer = ConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.uid)
-            await _all(self._writer.allocate(claim, allocations[claim.uid], consumer) for claim in protected)
+            claims = [waiting.claim for waiting in pending]
+            await self._writer.allocate(claims, hold, consumer)
         seconds = loop_time() - selected_at
-        for written in protected:
+        for claim in claims:
             self._observer.allocated("WaitForFirstConsumer", seconds)
-            log.info("claim allocated", claim=str(written.key), claim_uid=written.uid, node=node, pod=str(pod.key))
+            log.info("claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node, pod=str(pod.key))
         return None
 
     def _has_changed(self, claim: ResourceClaim) -> bool:
@@ -229,15 +227,3 @@ def _shortened(nodes: Sequence[str], selected: str) -> tuple[str, ...]:
     if selected in nodes and selected not in kept:
         kept[-1] = selected
     return tuple(kept)
-
-
-_T = TypeVar("_T")
-
-
-async def _all(calls: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """The results of all calls, which run concurrently; the first error is raised once every call has ended."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
-    return [result for result in results if not isinstance(result, BaseException)]

@@ -1,23 +1,20 @@
-"""The writes to a ResourceClaim, in the one order that is safe with several writers and a stop at any moment.
+"""Carries out what ``protocol`` says is to be done to a ResourceClaim: the writes, each a call to the API server.
 
 Every write names the resourceVersion of the claim that the decision was made on, so it fails with ConflictError when
-anybody else was faster. Design rules kept here (the ledger keeps the others):
-
-2. Order: finalizer, the driver's record, claim status. The status write names the resourceVersion the claim had
-   *before* the record was written.
-4. The record of a claim that still exists is taken out only after fencing it: a write that names a resourceVersion at
-   which the claim was not allocated there. Whoever was about to allocate it by an older version fails from then on.
+anybody else was faster.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from fake_dra_driver.api.meta import UID, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
-from fake_dra_driver.dra.driver import ControllerDriver
+from fake_dra_driver.dra.classic import protocol
+from fake_dra_driver.dra.classic.protocol import Claim
+from fake_dra_driver.dra.driver import ControllerDriver, Hold, Marks
 from fake_dra_driver.dra.observer import AllocationObserver
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
@@ -55,8 +52,8 @@ class ClaimWriter:
     """Writes to claims on behalf of all reconcilers of a process, which share its locks."""
 
     def __init__(self, client: ClaimClient, driver: ControllerDriver[Any], observer: AllocationObserver) -> None:
-        self._client = client
         self._driver = driver
+        self._effects = _ClaimEffects(client, driver)
         self._observer = observer
         self._locks: dict[UID, _Lock] = {}
 
@@ -80,78 +77,156 @@ class ClaimWriter:
             if not entry.users:
                 del self._locks[uid]
 
-    async def add_finalizer(self, claim: ResourceClaim) -> ResourceClaim:
-        """Makes sure that the claim stays in existence while it may hold devices. One write, or none."""
-        if self._driver.finalizer in claim.metadata.finalizers:
-            return claim
-        return await self._patch(
-            claim, {"metadata": {"finalizers": [*claim.metadata.finalizers, self._driver.finalizer]}}
-        )
+    def view(self, claim: ResourceClaim) -> Claim[ResourceClaim]:
+        """The claim as the protocol looks at it."""
+        return self._effects.view(claim)
 
     async def allocate(
-        self, claim: ResourceClaim, allocation: AllocationResult, consumer: ConsumerReference | None
-    ) -> ResourceClaim:
-        """Writes the allocation, and the pod that it was made for, into the claim's status.
+        self,
+        claims: Sequence[ResourceClaim],
+        hold: AbstractContextManager[Hold],
+        consumer: ConsumerReference | None,
+    ) -> None:
+        """Allocates what is held for the claims, and reserves them for the pod that it was held for.
 
-        ``claim`` is the version with the finalizer, as it was before the driver's record was written (rule 2).
+        Raises:
+            ConflictError: somebody else was faster with a claim or a record.
         """
-        status: dict[str, Any] = {"driverName": self._driver.name, "allocation": allocation.to_wire()}
-        if consumer is not None:
-            status["reservedFor"] = [entry.to_wire() for entry in (*claim.status.reserved_for, consumer)]
-        return await self._patch(claim, {"status": status}, "status")
+        with hold as held:
+            effects = _AllocationEffects(self._effects, held, consumer)
+            await protocol.allocate(effects, [self.view(claim) for claim in claims])
 
     async def release(self, claim: ResourceClaim) -> None:
         """Takes everything from a claim that nobody uses any more: allocation, finalizer, the driver's records.
-
-        One write to a claim that is being deleted, two where it lives on, and the driver's record. A stop in between
-        leaves what the next pass finds and finishes.
 
         Raises:
             ConflictError: somebody else was faster with the claim or with a record.
         """
         begun = loop_time()
-        finalizer = self._driver.finalizer
-        nodes = list(self._driver.recorded_nodes(claim.uid))
-        marks = self._driver.mark(nodes)
-        others = [entry for entry in claim.metadata.finalizers if entry != finalizer]
-        allocated_by_us = claim.status.allocation is not None and claim.status.driver_name == self._driver.name
-        if claim.is_deleting and not others:
-            pass  # taking the last finalizer off takes the claim away, status and all
-        elif allocated_by_us or claim.status.deallocation_requested:
-            cleared = {"allocation": None, "driverName": None, "deallocationRequested": None}
-            claim = await self._patch(claim, {"status": cleared}, "status")
-        elif nodes and finalizer not in claim.metadata.finalizers and not claim.is_deleting:
-            # Nothing to take off, so nothing that would fence: put the finalizer on, and taking it off does.
-            claim = await self.add_finalizer(claim)
-        if finalizer in claim.metadata.finalizers:
-            await self._patch(claim, {"metadata": {"finalizers": others}})
-        # A claim that is being deleted cannot get a finalizer again, so nobody can allocate it from here on.
-        await self._driver.forget(claim.uid, nodes, None if claim.is_deleting else marks)
+        await protocol.release(self._effects, self.view(claim), list(self._driver.recorded_nodes(claim.uid)))
         self._observer.deallocated(loop_time() - begun)
 
     async def forget_elsewhere(self, claim: ResourceClaim, node: str) -> Sequence[str]:
         """Takes out records on other nodes of a claim that is allocated on ``node``; returns those nodes.
 
-        A live read that says so, made after the records were marked, takes the fence's place: an allocation cannot be
-        changed, only cleared, and clearing it is up to whoever takes out the record on ``node``.
+        Raises as ``release``.
         """
         nodes = [other for other in self._driver.recorded_nodes(claim.uid) if other != node]
-        if not nodes:
-            return ()
-        marks = self._driver.mark(nodes)
+        has_forgotten = bool(nodes) and await protocol.forget_elsewhere(self._effects, self.view(claim), nodes)
+        return nodes if has_forgotten else ()
+
+    async def put_back(self, claim: ResourceClaim, record: Callable[[], Awaitable[None]]) -> bool:
+        """Calls ``record``, which writes the claim's record, if the claim still is allocated where it was seen."""
+        return await protocol.put_back(self._effects, self.view(claim), record)
+
+
+class _ClaimEffects:
+    """Implements ``protocol.Effects``."""
+
+    def __init__(self, client: ClaimClient, driver: ControllerDriver[Any]) -> None:
+        self._client = client
+        self._driver = driver
+
+    def view(self, claim: ResourceClaim) -> Claim[ResourceClaim]:
+        """As ``ClaimWriter.view``."""
+        status, finalizers = claim.status, claim.metadata.finalizers
+        return Claim(
+            source=claim,
+            uid=claim.uid,
+            is_protected=self._driver.finalizer in finalizers,
+            is_protected_by_others=any(entry != self._driver.finalizer for entry in finalizers),
+            is_deleting=claim.is_deleting,
+            is_given_up=status.deallocation_requested,
+            is_reserved=bool(status.reserved_for),
+            is_ours=status.driver_name == self._driver.name,
+            is_allocated=status.allocation is not None,
+            node=None if status.allocation is None else self._driver.node_of(status.allocation),
+        )
+
+    async def protect(self, claim: Claim[ResourceClaim]) -> Claim[ResourceClaim]:
+        """As ``Effects.protect``."""
+        if claim.is_protected:
+            return claim
+        finalizers = [*claim.source.metadata.finalizers, self._driver.finalizer]
+        return await self._patch(claim, {"metadata": {"finalizers": finalizers}})
+
+    async def unprotect(self, claim: Claim[ResourceClaim]) -> None:
+        """As ``Effects.unprotect``."""
+        others = [entry for entry in claim.source.metadata.finalizers if entry != self._driver.finalizer]
+        await self._patch(claim, {"metadata": {"finalizers": others}})
+
+    async def clear(self, claim: Claim[ResourceClaim]) -> Claim[ResourceClaim]:
+        """As ``Effects.clear``."""
+        cleared = {"allocation": None, "driverName": None, "deallocationRequested": None}
+        return await self._patch(claim, {"status": cleared}, "status")
+
+    async def write_allocation(
+        self, claim: Claim[ResourceClaim], allocation: AllocationResult, consumer: ConsumerReference | None
+    ) -> None:
+        """Writes the allocation, and the pod that it was made for, into the claim's status."""
+        status: dict[str, Any] = {"driverName": self._driver.name, "allocation": allocation.to_wire()}
+        if consumer is not None:
+            reserved = (*claim.source.status.reserved_for, consumer)
+            status["reservedFor"] = [entry.to_wire() for entry in reserved]
+        await self._patch(claim, {"status": status}, "status")
+
+    async def read(self, claim: Claim[ResourceClaim]) -> Claim[ResourceClaim] | None:
+        """As ``Effects.read``."""
         try:
-            live = await self._client.get(ResourceClaim, claim.key)
+            live = await self._client.get(ResourceClaim, claim.source.key)
         except NotFoundError:
-            return ()
-        if live.uid == claim.uid and live.status.allocation and self._driver.node_of(live.status.allocation) == node:
-            await self._driver.forget(claim.uid, nodes, marks)
-            return nodes
-        return ()
+            return None
+        return self.view(live) if live.uid == claim.uid else None
+
+    def mark(self, nodes: Sequence[str]) -> Marks:
+        """As ``Effects.mark``."""
+        return self._driver.mark(nodes)
+
+    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
+        """As ``Effects.forget``."""
+        await self._driver.forget(uid, nodes, marks)
 
     async def _patch(
-        self, claim: ResourceClaim, patch: Mapping[str, Any], subresource: str | None = None
-    ) -> ResourceClaim:
-        metadata = {**patch.get("metadata", {}), "uid": claim.uid, "resourceVersion": claim.metadata.resource_version}
-        return await self._client.merge_patch(
-            ResourceClaim, claim.key, {**patch, "metadata": metadata}, subresource=subresource
+        self, claim: Claim[ResourceClaim], patch: Mapping[str, Any], subresource: str | None = None
+    ) -> Claim[ResourceClaim]:
+        condition = {"uid": claim.uid, "resourceVersion": claim.source.metadata.resource_version}
+        metadata = {**patch.get("metadata", {}), **condition}
+        written = await self._client.merge_patch(
+            ResourceClaim, claim.source.key, {**patch, "metadata": metadata}, subresource=subresource
         )
+        return self.view(written)
+
+
+class _AllocationEffects:
+    """Implements ``protocol.AllocationEffects``."""
+
+    def __init__(self, effects: _ClaimEffects, held: Hold, consumer: ConsumerReference | None) -> None:
+        self._effects = effects
+        self._held = held
+        self._consumer = consumer
+
+    async def protect(self, claims: Sequence[Claim[ResourceClaim]]) -> Sequence[Claim[ResourceClaim]]:
+        """As ``AllocationEffects.protect``."""
+        return await _all(self._effects.protect(claim) for claim in claims)
+
+    async def record(self) -> Mapping[UID, AllocationResult]:
+        """As ``AllocationEffects.record``."""
+        return await self._held.record()
+
+    async def write_status(
+        self, claims: Sequence[Claim[ResourceClaim]], records: Mapping[UID, AllocationResult]
+    ) -> None:
+        """As ``AllocationEffects.write_status``."""
+        await _all(self._effects.write_allocation(claim, records[claim.uid], self._consumer) for claim in claims)
+
+
+_T = TypeVar("_T")
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """The results of all calls, which run concurrently; the first error is raised once every call has ended."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
