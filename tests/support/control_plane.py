@@ -28,6 +28,9 @@ _EPOCH = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _PATIENCE_SECONDS = 3600.0
 """Simulated: what has not happened then never will."""
 
+# pydantic looks for plugins on disk when the first model is used: here, and not in the event loop.
+Pod.from_wire({})
+
 Make = Callable[["ControlPlane", Any, Cache, EventRecorder], Sequence[Controller]]
 """Makes controllers: gets the control plane, a client, a cache on it, and where to report events."""
 

@@ -93,7 +93,7 @@ def claim_reservation_controller(client: Client, cache: Cache) -> Controller:
     """The controller of reservations."""
     caches = _Caches(cache.informer(Pod), cache.informer(ResourceClaim))
     controller = Controller("resource-claim", ClaimReservationReconciler(client, caches), workers=_WORKERS)
-    controller.watch(caches.claims, predicate=lambda change: change.new is not None)
+    controller.watch(caches.claims, predicate=_changes_status)
     controller.watch(caches.pods, _claims_let_go)
     return controller
 
@@ -104,3 +104,8 @@ def _claims_let_go(change: Change[Pod]) -> Iterable[NamespacedName]:
         return []
     pod = change.new or change.old
     return claim_keys(pod) if pod is not None else []
+
+
+def _changes_status(change: Change[ResourceClaim]) -> bool:
+    old, new = change.old, change.new
+    return new is not None and (old is None or old.status != new.status)

@@ -23,6 +23,7 @@ from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import ApiError
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.store import Change
 
 __all__ = ["PODS_BY_CLAIM", "POD_CLAIM_NAME", "ClaimTemplateReconciler", "claims_of_pod_controller"]
 
@@ -182,9 +183,7 @@ def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder
     caches.claims.add_index(_CLAIMS_BY_POD, _pod_of_claim)
     reconciler = ClaimTemplateReconciler(client, caches, events, random_names=random_names)
     controller = Controller("resource-claim-pod", reconciler, workers=_WORKERS)
-    controller.watch(
-        caches.pods, predicate=lambda change: change.new is not None and bool(change.new.spec.resource_claims)
-    )
+    controller.watch(caches.pods, predicate=_concerns_claims)
     controller.watch(
         caches.claims,
         lambda change: _keys(caches.pods, PODS_BY_CLAIM)(change.key),
@@ -196,6 +195,15 @@ def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder
 
 _WORKERS: Final = 10
 """ConcurrentResourceClaimSyncs of kube-controller-manager is 50; a pass here never waits but for one write."""
+
+
+def _concerns_claims(change: Change[Pod]) -> bool:
+    """Whether a pod with claims is new, has got a node, or names other claims than before."""
+    old, new = change.old, change.new
+    if new is None or not new.spec.resource_claims:
+        return False
+    before = (old.spec.node_name, old.status.resource_claim_statuses) if old is not None else None
+    return before != (new.spec.node_name, new.status.resource_claim_statuses)
 
 
 def _keys(pods: Informer[Pod], index: str) -> Callable[[NamespacedName], Iterable[NamespacedName]]:

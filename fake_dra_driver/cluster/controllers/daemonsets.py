@@ -11,7 +11,7 @@ from loguru import logger
 
 from fake_dra_driver.api.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.controllers.daemonpods import Fit, daemon_pod_spec, fit, target_node
-from fake_dra_driver.cluster.controllers.mapping import changes_node_fit, to_controller
+from fake_dra_driver.cluster.controllers.mapping import changes_node_fit, watch_pods
 from fake_dra_driver.cluster.controllers.podcontrol import (
     BY_CONTROLLER,
     PodControl,
@@ -258,6 +258,6 @@ def daemonset_controller(client: Client, cache: Cache, events: EventRecorder, no
         return [each.key for each in sets.list()]
 
     controller.watch(sets, predicate=lambda change: change.new is not None)
-    controller.watch(pods, to_controller(DaemonSet))
+    watch_pods(controller, pods, DaemonSet)
     controller.watch(nodes, all_sets, predicate=changes_node_fit)
     return controller

@@ -10,7 +10,7 @@ from typing import Final
 
 from loguru import logger
 
-from fake_dra_driver.cluster.controllers.mapping import to_controller
+from fake_dra_driver.cluster.controllers.mapping import watch_pods
 from fake_dra_driver.cluster.controllers.podcontrol import (
     BY_CONTROLLER,
     PodControl,
@@ -70,7 +70,8 @@ class ReplicaSetReconciler:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(missing - 1, _BURST)):
                 group.create_task(self._control.create(owner, owner.spec.template), name="create pod")
-            for pod in sorted(pods, key=deletion_rank)[: max(min(-missing, _BURST), 0)]:
+            surplus = sorted(pods, key=deletion_rank)[: min(-missing, _BURST)] if missing < 0 else ()
+            for pod in surplus:
                 group.create_task(self._control.delete(owner, pod), name="delete pod")
         if missing:
             log.info("scaled", replicaset=str(owner.key), had=len(pods), wanted=owner.spec.replicas)
@@ -100,5 +101,5 @@ def replicaset_controller(client: Client, cache: Cache, events: EventRecorder, n
     reconciler = ReplicaSetReconciler(client, sets, pods, PodControl(client, events), now)
     controller = Controller("replicaset", reconciler, workers=_WORKERS)
     controller.watch(sets, predicate=lambda change: change.new is not None)
-    controller.watch(pods, to_controller(ReplicaSet))
+    watch_pods(controller, pods, ReplicaSet)
     return controller

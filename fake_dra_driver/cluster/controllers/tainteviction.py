@@ -108,6 +108,15 @@ def taint_eviction_controller(client: Client, cache: Cache, events: EventRecorde
         before = change.old.spec.taints if change.old is not None else ()
         return change.new is not None and before != change.new.spec.taints
 
-    controller.watch(pods, predicate=lambda change: change.new is not None and bool(change.new.spec.node_name))
+    controller.watch(pods, predicate=_may_have_to_go)
     controller.watch(nodes, pods_on, predicate=changes_taints)
     return controller
+
+
+def _may_have_to_go(change: Change[Pod]) -> bool:
+    """Whether a pod has come to a node, or tolerates other taints than before."""
+    old, new = change.old, change.new
+    if new is None or not new.spec.node_name:
+        return False
+    before = (old.spec.node_name, old.spec.tolerations) if old is not None else None
+    return before != (new.spec.node_name, new.spec.tolerations)

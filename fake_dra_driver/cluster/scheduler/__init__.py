@@ -79,6 +79,7 @@ def make_scheduler(
     wakeup = Wakeup(scheduler_name, caches)
     scheduler = PodScheduler(scheduler_name, caches, SchedulerWriter(client, events, now=now), load, Attempts())
     caches.pods.subscribe(scheduler.forget)
+    caches.nodes.subscribe(scheduler.on_node)
     limiter: ExponentialRateLimiter[Request] = ExponentialRateLimiter(BASE_SECONDS, MAX_SECONDS)
     controller = Controller("scheduler", scheduler, workers=_WORKERS, rate_limiter=limiter)
     wakeup.watch(controller)

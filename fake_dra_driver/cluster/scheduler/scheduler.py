@@ -65,6 +65,8 @@ class PodScheduler:
         self._writer = writer
         self._load = load
         self._attempts = attempts
+        self._nodes: Sequence[Node] | None = None
+        """All nodes; None: to be read anew."""
 
     async def reconcile(self, request: Request) -> Result:
         """One attempt, unless the pod has to wait. Raises what the API calls raise."""
@@ -115,7 +117,7 @@ class PodScheduler:
         return context
 
     def _decide(self, pod: Pod, claims: Sequence[PodClaim], context: PodSchedulingContext | None) -> Decision:
-        nodes = self._caches.nodes.list()
+        nodes = self._all_nodes()
         if not nodes:
             return NoFit(NO_NODES)
         try:
@@ -123,6 +125,16 @@ class PodScheduler:
         except ClaimNotReady as reason:
             return refuse(str(reason), len(nodes))
         return decide(pod, checked, context, nodes, self._load.of)
+
+    def _all_nodes(self) -> Sequence[Node]:
+        """All nodes, sorted by name. There are many cycles between two changes of a node."""
+        if self._nodes is None:
+            self._nodes = self._caches.nodes.list()
+        return self._nodes
+
+    def on_node(self, _: Change[Node]) -> None:
+        """Handler for nodes."""
+        self._nodes = None
 
     async def _carry_out(
         self, pod: Pod, claims: Sequence[PodClaim], context: PodSchedulingContext | None, decision: Decision
