@@ -68,6 +68,8 @@ def blocking_calls_fail() -> Iterator[None]:
         function.can_block_in("loguru/_logger.py", {"_log"})
         # The only blocking call of kr8s: it looks whether the kubeconfig is there, once for each resolution.
         function.can_block_in("kr8s/_config.py", {"__init__"})
+        # pydantic looks for plugins once in a process, when the first model is built.
+        function.can_block_in("pydantic/plugin/_loader.py", {"get_plugins"})
         # The embedded API server reads the built-in types once in a process, before it serves anything.
         function.can_block_in("apiserver/types.py", {"load"})
     detector.activate()
