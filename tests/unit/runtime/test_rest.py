@@ -126,6 +126,7 @@ def rest(transport: ScriptedTransport, *tokens: str, measured: Measured | None =
         (PUT, status(422, "Invalid", causes=[{"field": "spec"}]), errors.InvalidError),
         (PATCH, status(422, "Invalid", causes=[{"field": "spec"}]), errors.InvalidError),
         (PATCH, status(422, "Invalid"), errors.PatchTestFailedError),
+        (PUT, status(422, "Invalid"), errors.InvalidError),
         (PUT, status(429, "TooManyRequests"), errors.TooManyRequestsError),
         (GET, status(500, "InternalError"), errors.ServerError),
         (GET, status(503, "ServiceUnavailable"), errors.ServerError),
