@@ -87,13 +87,17 @@ class Demo:
         wait_until(f"PodSchedulingContexts of tests {numbers}", asked, seconds)
 
     def wait_unprepared(self, numbers: Sequence[int], seconds: float = 60) -> None:
-        """Waits until the kubelet has ended every container of these tests, and still has their claims to unprepare."""
+        """Waits until the kubelet has ended every container of these tests, and still has their claims to unprepare.
+
+        Of the pods that share a claim, only the last to end has it unprepared; the others may be gone by now.
+        """
 
         def ended() -> bool:
-            pods = self.pods(numbers)
-            assert len(pods) == sum(_PODS[number] for number in numbers), f"{len(pods)} pods"
-            late = [str(pod.key) for pod in pods if not pod.has_ended]
+            late = [str(pod.key) for pod in self.pods(numbers) if not pod.has_ended]
             assert not late, f"not ended: {late}"
+            claims = {claim.uid for claim in self.claims(numbers)}
+            assert len(claims) == sum(_CLAIMS[number] for number in numbers), f"{len(claims)} claims"
+            assert claims <= self._driver.prepared_claims(), "a claim is unprepared already"
             return True
 
         wait_until(f"containers of tests {numbers} have ended", ended, seconds)
@@ -156,6 +160,24 @@ class Demo:
         if result.returncode != 0 or result.stderr:
             raise KubectlError(("bash", "-c", script), result.returncode, result.stderr)
         return result.stdout
+
+    def wait_logs_served(self, numbers: Sequence[int], seconds: float = 60) -> None:
+        """Waits until the kubelet serves the logs of these pods.
+
+        A kubelet that was started again says that it is ready before it knows of its pods, and answers 404 until then.
+        """
+
+        def served() -> bool:
+            for pod in self.pods(numbers):
+                try:
+                    self._kubectl(
+                        "logs", "--namespace", pod.key.namespace, pod.key.name, "--all-containers", "--tail=1"
+                    )
+                except KubectlError as error:
+                    raise AssertionError(error.stderr) from error
+            return True
+
+        wait_until(f"logs of tests {numbers} served", served, seconds)
 
     def check_agreement(self, numbers: Sequence[int]) -> Outputs:
         """What containers printed, what is prepared, what is allocated and what the claims say: all the same.

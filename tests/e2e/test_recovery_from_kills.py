@@ -115,6 +115,7 @@ def test_a_kill_changes_nothing_in_the_end(
                 killer.strike()
 
     if phase != "deleting":
+        demo.wait_logs_served(workload)
         assert demo.check_agreement(workload) == before
         assert [(pod.uid in pods, pod.restarts) for pod in demo.pods(workload)] == [(True, 0)] * len(pods)
         CHECKS[workload](before)
