@@ -27,6 +27,7 @@ GROUPS = (
     "apis/authorization.k8s.io/v1",
     "apis/batch/v1",
     "apis/coordination.k8s.io/v1",
+    "apis/events.k8s.io/v1",
     "apis/node.k8s.io/v1",
     "apis/rbac.authorization.k8s.io/v1",
     "apis/resource.k8s.io/v1alpha2",
@@ -46,6 +47,7 @@ KINDS = {
     "autoscaling/v1": "Scale",
     "batch/v1": "Job",
     "coordination.k8s.io/v1": "Lease",
+    "events.k8s.io/v1": "Event",
     "node.k8s.io/v1": "RuntimeClass",
     "policy/v1": "Eviction",
     "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
@@ -62,7 +64,7 @@ GO_FILES = {
     "io.k8s.apiextensions-apiserver.pkg.apis.": "apiextensions-apiserver@{version}/pkg/apis/{path}/types*.go",
 }
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
-POINTER_FIELD = re.compile(r'^\t\w+\s+\*[\w.]+\s+`json:"(\w+),omitempty"', re.MULTILINE)
+POINTER_FIELD = re.compile(r'^\t\w+\s+\*[\w.]+\s+`json:"([\w-]+),omitempty"', re.MULTILINE)
 
 
 def main() -> None:
@@ -74,6 +76,7 @@ def main() -> None:
             found.update(json.load(answer)["components"]["schemas"])
     wanted = {(version, kind) for version, kinds in KINDS.items() for kind in kinds.split()}
     roots = sorted(name for name, schema in found.items() if wanted & set(_kinds(schema)))
+    roots.append("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta")
     kept: dict[str, Any] = {}
     queue = list(roots)
     while queue:

@@ -1,6 +1,5 @@
 """The servers under test, and what each test gets from them."""
 
-import importlib.util
 import os
 import ssl
 import uuid
@@ -15,12 +14,9 @@ from tests.conformance.objects import CRD_PATH, crd, our_crds
 from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target, find_kubectl
 from tests.support.apiserver import ASSETS_VARIABLE
 
-_REAL = pytest.param("real", marks=pytest.mark.apiserver)
-_EMBEDDED_VARIABLE = "FAKE_DRA_CONFORMANCE_EMBEDDED"
-_TARGETS = [_REAL]
-if os.environ.get(_EMBEDDED_VARIABLE) and importlib.util.find_spec("fake_dra_driver.cluster.apiserver"):
-    _TARGETS.append(pytest.param("embedded"))
-
+_TARGETS = (pytest.param("embedded"), pytest.param("real", marks=pytest.mark.apiserver))
+_CONTROLLERS = ("controllers", "workload_controllers")
+"""Fixtures that need a controller manager."""
 _LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 
@@ -41,13 +37,11 @@ def _reason_to_leave_out(item: pytest.Item) -> str:
     """Why a test of this folder is not run, or an empty text."""
     if not isinstance(item, pytest.Function) or not item.path.is_relative_to(Path(__file__).parent):
         return ""
-    embedded = getattr(item, "callspec", None) is not None and item.callspec.params.get("target") == "embedded"
-    if "controllers" in item.fixturenames:
-        if embedded:
-            return "THE EMBEDDED CLUSTER HAS NO CONTROLLERS YET"
-        assets = _assets()
-        if assets is not None and not (assets / "kube-controller-manager").exists():
-            return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER"
+    is_real = getattr(item, "callspec", None) is not None and item.callspec.params.get("target") == "real"
+    needs_manager = is_real and any(name in item.fixturenames for name in _CONTROLLERS)
+    assets = _assets()
+    if needs_manager and assets is not None and not (assets / "kube-controller-manager").exists():
+        return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER"
     if "kubectl" in item.fixturenames and find_kubectl(_assets()) is None:
         return "THERE IS NO KUBECTL"
     return ""
@@ -70,9 +64,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A server under test, one for the session."""
     folder = tmp_path_factory.mktemp(request.param)
     if request.param == "real":
-        real = RealTarget(request.getfixturevalue("apiserver"), folder, Path(os.environ[ASSETS_VARIABLE]))
-        yield real
-        real.stop()
+        yield RealTarget(request.getfixturevalue("apiserver"), folder, Path(os.environ[ASSETS_VARIABLE]))
     else:
         with EmbeddedTarget(folder, find_kubectl(_assets())) as embedded:
             yield embedded
@@ -117,10 +109,18 @@ def our_kinds(api: Api) -> None:
         install(api, definition)
 
 
-@pytest.fixture
-def controllers(target: Target) -> None:
+@pytest.fixture(scope="session")
+def controllers(target: Target) -> Iterator[None]:
     """What collects garbage and empties namespaces, running."""
-    target.start_controllers()
+    with target.controllers("garbage-collector", "namespace"):
+        yield
+
+
+@pytest.fixture
+def workload_controllers(target: Target) -> Iterator[None]:
+    """What makes pods of Deployments, running for one test: others want theirs to be left alone."""
+    with target.controllers("deployment", "replicaset"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,25 @@
 
 The real one is the session's etcd and kube-apiserver; its controller manager is started only for the tests that need
 one, and with no more controllers than those. The embedded one lives in a thread with an event loop of its own, so that
-the tests see nothing of it but its port.
+the tests see nothing of it but its port; its controllers are those of the embedded cluster.
 """
 
 import asyncio
-import inspect
 import json
 import shutil
 import subprocess
 import threading
 import urllib.request
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
+from fake_dra_driver.cluster.controllers import make_controllers
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.manager import Manager
 from tests.conformance.api import PATIENCE_SECONDS
 from tests.support.apiserver import ApiServer
 
@@ -38,8 +42,8 @@ class Target(Protocol):
         """Makes the server forget all that happened up to now, but not what there is."""
         ...
 
-    def start_controllers(self) -> None:
-        """Starts what collects garbage and empties namespaces, and leaves it on."""
+    def controllers(self, *names: str) -> AbstractContextManager[None]:
+        """Runs these controllers within the block; names are those of the embedded cluster."""
         ...
 
 
@@ -54,23 +58,21 @@ class RealTarget:
         self._etcd = f"http://127.0.0.1:{server._etcd_port}/v3/kv"
         self._assets = assets
         self._folder = folder
-        self._manager: subprocess.Popen[bytes] | None = None
 
     def compact(self) -> None:
         """Through etcd's JSON gateway: everything before its revision of now."""
         found = self._ask_etcd("range", {"key": "AA=="})
         self._ask_etcd("compaction", {"revision": found["header"]["revision"], "physical": True})
 
-    def start_controllers(self) -> None:
-        """Starts kube-controller-manager with the two controllers that the tests need."""
-        if self._manager is not None:
-            return
+    @contextmanager
+    def controllers(self, *names: str) -> Iterator[None]:
+        """As ``Target.controllers``: a kube-controller-manager with nothing else in it."""
         with (self._folder / "kube-controller-manager.log").open("ab") as log:
-            self._manager = subprocess.Popen(
+            manager = subprocess.Popen(
                 [
                     self._assets / "kube-controller-manager",
                     f"--kubeconfig={self.kubeconfig}",
-                    "--controllers=garbage-collector-controller,namespace-controller",
+                    f"--controllers={','.join(f'{name}-controller' for name in names)}",
                     "--leader-elect=false",
                     "--secure-port=0",
                 ],
@@ -78,12 +80,11 @@ class RealTarget:
                 stdout=log,
                 stderr=log,
             )
-
-    def stop(self) -> None:
-        """Ends the controller manager."""
-        if self._manager is not None:
-            self._manager.terminate()
-            self._manager.wait(_STOP_SECONDS)
+        try:
+            yield
+        finally:
+            manager.terminate()
+            manager.wait(_STOP_SECONDS)
 
     def _ask_etcd(self, call: str, body: dict[str, object]) -> dict[str, dict[str, str]]:
         request = urllib.request.Request(f"{self._etcd}/{call}", data=json.dumps(body).encode())
@@ -140,30 +141,16 @@ class EmbeddedTarget:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
         self.kubectl = kubectl
+        self._server = EmbeddedServer()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="embedded API server")
-        self._server = self._make()
-
-    @staticmethod
-    def _make() -> Any:
-        from fake_dra_driver.cluster.apiserver import ApiServer as Embedded
-
-        return Embedded()
 
     def __enter__(self) -> "EmbeddedTarget":
         """Starts it."""
         self._thread.start()
         self._run(self._server.__aenter__())
         self.url, self.token = self._server.url, self._server.token
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}],
-            "users": [{"name": "test", "user": {"token": self.token}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-        }
-        self.kubeconfig.write_text(json.dumps(config))
+        self._server.write_kubeconfig(self.kubeconfig)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -174,18 +161,28 @@ class EmbeddedTarget:
         self._loop.close()
 
     def compact(self) -> None:
-        """Through the hook that it offers for that."""
+        """As ``Target.compact``."""
+        self._loop.call_soon_threadsafe(self._server.compact)
 
-        async def compact() -> None:
-            done = self._server.compact()
-            if inspect.isawaitable(done):
-                await done
+    @contextmanager
+    def controllers(self, *names: str) -> Iterator[None]:
+        """As ``Target.controllers``: those of the embedded cluster, in the loop of the server."""
+        running = asyncio.run_coroutine_threadsafe(self._run_controllers(names), self._loop)
+        try:
+            yield
+            if running.done():
+                running.result()
+        finally:
+            running.cancel()
 
-        self._run(compact())
-
-    def start_controllers(self) -> None:
-        """It has none yet; tests that need them are left out."""
-        raise NotImplementedError("the embedded cluster has no controllers")
+    async def _run_controllers(self, names: tuple[str, ...]) -> None:
+        client = self._server.client("kube-controller-manager")
+        cache, events = Cache(client), EventRecorder(client, "kube-controller-manager")
+        manager = Manager(client, cache, events=events, signals=())
+        for controller in make_controllers(client, cache, events):
+            if controller.name in names:
+                manager.add_controller(controller)
+        await manager.run()
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(_STOP_SECONDS)

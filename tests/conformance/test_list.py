@@ -121,10 +121,12 @@ def test_field_selectors_of_events(api: Api, namespace: str) -> None:
 
 def test_unknown_field(api: Api, namespace: str, widgets: str) -> None:
     """L05: a field that cannot be selected by."""
+    configmaps, claims = core(namespace, "configmaps"), resource(namespace, "resourceclaims")
+    says = '"data.k" is not a known field selector'
+    api.refused(400, "BadRequest", "GET", configmaps, fieldSelector="data.k=v", says=says)
     says = "field label not supported"
-    api.refused(400, "BadRequest", "GET", core(namespace, "configmaps"), fieldSelector="data.k=v", says=says)
     api.refused(400, "BadRequest", "GET", widgets, fieldSelector="spec.size=3", says=says)
-    claims = resource(namespace, "resourceclaims")
+    says = '"spec.resourceClassName" is not a known field selector'
     api.refused(400, "BadRequest", "GET", claims, fieldSelector="spec.resourceClassName=x", says=says)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from fake_dra_driver.cluster.apiserver.errors import StatusError
 from fake_dra_driver.cluster.apiserver.message import JSON, Answer, Request
 from fake_dra_driver.cluster.apiserver.negotiation import Accept
-from fake_dra_driver.cluster.apiserver.reading import Page, WatchLine, whole
+from fake_dra_driver.cluster.apiserver.reading import Page, WatchLine, bare, whole
 from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.store import Object, Record, encode
 from fake_dra_driver.cluster.apiserver.table import partial_metadata, table
@@ -55,7 +55,8 @@ class View:
     def list_bytes(self, page: Page) -> bytes:
         """A list, joined from the stored bytes."""
         resource = self.resource
-        joined = b",".join(whole(resource, each) if resource.custom else each.body for each in page.records)
+        shown = whole if resource.custom else bare
+        joined = b",".join(shown(resource, each) for each in page.records)
         head = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'.encode()
         return head + encode(page.metadata) + b',"items":[' + joined + b"]}\n"
 

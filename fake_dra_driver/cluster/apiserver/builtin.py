@@ -6,6 +6,7 @@ A kind that is not here is not served: the cluster has what a driver and its use
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fake_dra_driver.cluster.apiserver.corerules import event_rules
 from fake_dra_driver.cluster.apiserver.kindrules import RULES
 from fake_dra_driver.cluster.apiserver.printers import columns_of
 from fake_dra_driver.cluster.apiserver.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
@@ -40,6 +41,7 @@ def _connect(name: str, kind: str) -> Subresource:
 
 _CRD = "apiextensions.k8s.io"
 _AUTHZ = "authorization.k8s.io"
+_EVENTS = "events.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _DRA = "resource.k8s.io"
 _ALL = ("all",)
@@ -85,6 +87,7 @@ _KINDS = (
     _Kind(_AUTHZ, "v1", "SubjectAccessReview", "subjectaccessreviews", False, create_only=True),
     _Kind("batch", "v1", "Job", "jobs", categories=_ALL),
     _Kind("coordination.k8s.io", "v1", "Lease", "leases"),
+    _Kind(_EVENTS, "v1", "Event", "events", short="ev", rules=event_rules(is_new_group=True)),
     _Kind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", False),
     _Kind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", False),
     _Kind(_RBAC, "v1", "ClusterRole", "clusterroles", False),
@@ -99,6 +102,16 @@ _KINDS = (
     _Kind(_DRA, "v1alpha2", "ResourceSlice", "resourceslices", False),
     _Kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, "pc"),
 )  # fmt: skip
+_EVENT_NAMES = {
+    "regarding": "involvedObject",
+    "note": "message",
+    "reportingController": "reportingComponent",
+    "deprecatedSource": "source",
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedCount": "count",
+}
+"""Events are one and the same in both groups; in events.k8s.io these fields have other names."""
 _WITHOUT_STATUS_SUBRESOURCE = frozenset({"Event", "Endpoints"})
 
 
@@ -134,4 +147,6 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
         scale=_WORKLOAD_SCALE if each.scale else None,
         columns=columns_of(each.kind),
         rules=each.rules or RULES.get(each.kind, Rules()),
+        storage_group="" if each.group == _EVENTS else None,
+        stored_names=_EVENT_NAMES if each.group == _EVENTS else {},
     )

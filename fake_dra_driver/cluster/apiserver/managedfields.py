@@ -94,7 +94,7 @@ def apply_configuration(live: Object, applied: Object, type_: Type | None, write
                                              if identity != writer.identity)))  # fmt: skip
     result: Object = remove(merged, type_, mine_before, everybody) if mine_before else merged
     changes = compare(live, result, type_)
-    touched = FieldSet(changes.added | changes.modified).without_below(_UNTRACKED)
+    touched = FieldSet(changes.added | changes.modified).without_below((*_UNTRACKED, *writer.ignored))
     if not force:
         _check_conflicts(managers, writer, touched)
     others = _take_from_others(managers, writer, touched, FieldSet(changes.removed))

@@ -15,6 +15,7 @@ from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
 __all__ = ["OpenApi"]
 
 _REFERENCE = "#/components/schemas/"
+_LIST_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"
 _ACTIONS = {"get": "get", "put": "put", "patch": "patch", "delete": "delete", "post": "post"}
 _PATCHES = ("application/json-patch+json", "application/merge-patch+json", "application/apply-patch+yaml")
 
@@ -79,8 +80,9 @@ class OpenApi:
                 "metadata": {"allOf": [{"$ref": _REFERENCE + OBJECT_META}], "description": "Standard metadata."},
             }
             root = {**root, "properties": properties, "x-kubernetes-group-version-kind": [gvk]}
-        schemas: Object = {name: root}
-        queue = list(_references(root))
+        of_list = _list_schema(resource, name)
+        schemas: Object = {name: root, f"{name}List": of_list} if resource.list_kind else {name: root}
+        queue = [*_references(root), *_references(of_list)]
         while queue:
             reference = queue.pop()
             if reference not in schemas:
@@ -95,6 +97,23 @@ def definition_name(resource: Resource) -> str:
         return resource.type.reference
     domain = ".".join(reversed(resource.group.split(".")))
     return f"{domain}.{resource.version}.{resource.kind}"
+
+
+def _list_schema(resource: Resource, name: str) -> Object:
+    """The schema of a list of these objects."""
+    text = {"type": "string"}
+    gvk = {"group": resource.group, "version": resource.version, "kind": resource.list_kind}
+    return {
+        "type": "object",
+        "required": ["items"],
+        "properties": {
+            "apiVersion": text,
+            "kind": text,
+            "metadata": {"$ref": _REFERENCE + _LIST_META},
+            "items": {"type": "array", "items": {"$ref": _REFERENCE + name}},
+        },
+        "x-kubernetes-group-version-kind": [gvk],
+    }
 
 
 def _published(schema: Any) -> Any:

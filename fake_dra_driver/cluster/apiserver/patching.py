@@ -52,7 +52,8 @@ class Patching:
             raise unsupported_media_type((JSON_PATCH, MERGE_PATCH, APPLY_PATCH))
 
         def transform(present: Object) -> Object:
-            present = {"apiVersion": resource.api_version, "kind": resource.kind, **present}
+            shown = resource.from_stored(present)
+            present = {"apiVersion": resource.api_version, "kind": resource.kind, **shown}
             patched = self._patched(resource, present, content_type, patch)
             try:
                 obj = self._writing.decode(resource, patched, options)
@@ -108,7 +109,8 @@ class Patching:
         def transform(present: Object) -> Object:
             version = applied["metadata"].get("resourceVersion")
             present = self._writing.tracking.live_for_apply(resource, present)
-            present = {"apiVersion": resource.api_version, "kind": resource.kind, **present}
+            shown = resource.from_stored(present)
+            present = {"apiVersion": resource.api_version, "kind": resource.kind, **shown}
             merged = apply_configuration(present, applied, resource.type, writer, force=options.force)
             if version:
                 merged["metadata"]["resourceVersion"] = version

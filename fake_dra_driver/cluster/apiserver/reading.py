@@ -18,7 +18,7 @@ from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.selectors import FieldSelector, LabelSelector
 from fake_dra_driver.cluster.apiserver.store import Collection, Event, Key, Record, Store, encode
 
-__all__ = ["Page", "Reading", "Selection", "WatchLine", "whole"]
+__all__ = ["Page", "Reading", "Selection", "WatchLine", "bare", "whole"]
 
 BOOKMARK_SECONDS = 60.0
 """Between two bookmarks of a watch that asks for them (bookmarkFrequency of the watch cache)."""
@@ -43,7 +43,12 @@ WatchLine = tuple[str, Record]
 def whole(resource: Resource, record: Record) -> bytes:
     """An object as sent: its bytes, with kind and apiVersion of the version that was asked for."""
     head = f'{{"kind":"{resource.kind}","apiVersion":"{resource.api_version}",'.encode()
-    return head + record.body[1:]
+    return head + bare(resource, record)[1:]
+
+
+def bare(resource: Resource, record: Record) -> bytes:
+    """An object without kind and apiVersion, as built-in kinds come in lists."""
+    return encode(resource.from_stored(record.value)) if resource.stored_names else record.body
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Selection:
     @classmethod
     def parse(cls, resource: Resource, namespace: str, options: ListOptions) -> "Selection":
         """Reads the selectors. Raises StatusError (400) for fields that this resource cannot be selected by."""
-        fields = FieldSelector.parse(options.field_selector)
+        fields = FieldSelector.parse(options.field_selector, resource.stored_names)
         known = (*_GENERIC_FIELDS, *resource.rules.selectable)
         for path in fields.paths:
             if path not in known and resource.custom is False and not resource.rules.selectable:

@@ -117,6 +117,10 @@ class Resource:
     scale: ScalePaths | None = None
     columns: tuple[Column, ...] = ()
     rules: Rules = field(default_factory=Rules)
+    storage_group: str | None = None
+    """Of another group whose objects these are; None: they are its own."""
+    stored_names: Mapping[str, str] = field(default_factory=dict)
+    """Fields that have another name in that group, by the name here."""
 
     @property
     def api_version(self) -> str:
@@ -126,7 +130,18 @@ class Resource:
     @property
     def storage_key(self) -> tuple[str, str]:
         """All versions of a resource share their objects."""
-        return self.group, self.plural
+        return self.group if self.storage_group is None else self.storage_group, self.plural
+
+    def to_stored(self, obj: Object) -> Object:
+        """The object with the names that it is stored with."""
+        return {self.stored_names.get(name, name): value for name, value in obj.items()} if self.stored_names else obj
+
+    def from_stored(self, obj: Object) -> Object:
+        """The object with the names that it has here."""
+        if not self.stored_names:
+            return obj
+        names = {stored: name for name, stored in self.stored_names.items()}
+        return {names.get(name, name): value for name, value in obj.items()}
 
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name."""

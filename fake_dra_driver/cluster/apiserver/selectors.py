@@ -134,8 +134,13 @@ class FieldSelector:
     terms: tuple[tuple[str, str, bool], ...] = ()
 
     @classmethod
-    def parse(cls, text: str) -> "FieldSelector":
-        """Reads a selector. Raises StatusError (400)."""
+    def parse(cls, text: str, stored_names: Mapping[str, str] | None = None) -> "FieldSelector":
+        """Reads a selector. Raises StatusError (400).
+
+        Args:
+            text: the selector.
+            stored_names: fields that objects are stored with another name of.
+        """
         terms = []
         for term in re.split(r"(?<!\\),", text):
             if not term:
@@ -143,7 +148,9 @@ class FieldSelector:
             found = re.fullmatch(r"(.*?)(!=|==|=)(.*)", term)
             if found is None:
                 raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
-            terms.append((found[1], re.sub(r"\\(.)", r"\1", found[3]), found[2] != "!="))
+            first, dot, rest = found[1].partition(".")
+            path = (stored_names or {}).get(first, first) + dot + rest
+            terms.append((path, re.sub(r"\\(.)", r"\1", found[3]), found[2] != "!="))
         return cls(tuple(terms))
 
     @property

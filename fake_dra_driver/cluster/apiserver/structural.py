@@ -1,29 +1,26 @@
-"""Structural schemas of custom kinds at work: defaults, validation, and the CEL rules.
+"""Custom objects and their structural schema: defaults, validation, and the CEL rules.
 
-Follows k8s.io/apiextensions-apiserver/pkg/apiserver/schema/{defaulting,cel,listtype} and k8s.io/kube-openapi/pkg/
-validation, whose words the messages use. Types are checked before rules: rules see valid values only.
+Follows k8s.io/apiextensions-apiserver/pkg/apiserver/schema/{defaulting,cel}. Types are checked before rules: rules see
+valid values only.
 """
 
 import json
-import re
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.cel import CelError, Program, compile_rule
-from fake_dra_driver.cluster.apiserver.errors import (
-    Problem,
-    duplicate,
-    go_value,
-    invalid_value,
-    required,
-    unsupported_value,
+from fake_dra_driver.cluster.apiserver.cel import CelError, Program
+from fake_dra_driver.cluster.apiserver.errors import Problem, invalid_value, required
+from fake_dra_driver.cluster.apiserver.schemacheck import (
+    NO_HISTORY,
+    check_duplicates,
+    check_value,
+    counterpart,
+    old_item,
 )
 from fake_dra_driver.cluster.apiserver.store import Object
-from fake_dra_driver.cluster.apiserver.types import Shape, Type
+from fake_dra_driver.cluster.apiserver.types import Type
 
-__all__ = ["apply_defaults", "validate_custom"]
+__all__ = ["apply_defaults", "check_rules", "validate_custom"]
 
 _RULES_SKIPPED = invalid_value(
     "<nil>",
@@ -31,25 +28,20 @@ _RULES_SKIPPED = invalid_value(
     "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
     "validation",
 )
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "object": (dict,),
-    "array": (list,),
-    "string": (str,),
-    "boolean": (bool,),
-    "integer": (int,),
-    "number": (int, float),
-}
-compile_cached = lru_cache(maxsize=1024)(compile_rule)
+_BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueNotSupported", "FieldValueTooLong")
+"""After one of these the rules are not asked (schemaValidator: blockingErr)."""
 
 
 def apply_defaults(value: Any, type_: Type) -> None:
     """Fills in the defaults of the schema, from the outside in. A null where null is not allowed counts as not set."""
     if isinstance(value, dict):
+        for name in [name for name, each in value.items() if each is None]:
+            inner = type_.field(name)
+            if inner is not None and not inner.schema.get("nullable"):
+                del value[name]
         for name, field in type_.fields.items():
             default = field.schema.get("default")
-            if default is None or name == "metadata":
-                continue
-            if name not in value or (value[name] is None and not field.schema.get("nullable")):
+            if name not in value and name != "metadata" and default is not None:
                 value[name] = json.loads(json.dumps(default))
         for name, each in value.items():
             inner = type_.field(name)
@@ -60,177 +52,56 @@ def apply_defaults(value: Any, type_: Type) -> None:
             apply_defaults(each, type_.element)
 
 
-def validate_custom(value: Object, type_: Type, old: Object | None = None) -> list[Problem]:
-    """What is wrong with a custom object, first by its types, then by its rules (``old``: for transition rules)."""
+def validate_custom(value: Object, type_: Type, old: Object | None = None, *, part: str = "") -> list[Problem]:
+    """What is wrong with a custom object, first by its types, then by its rules.
+
+    Args:
+        value: the object.
+        type_: its type.
+        old: what an update finds.
+        part: ``status`` when nothing else is written; paths then begin below it.
+    """
+    history: Any = NO_HISTORY if old is None else old
     problems: list[Problem] = []
-    for name, field in type_.fields.items():
-        if name in value and name not in ("metadata", "apiVersion", "kind"):
-            problems += _check(value[name], field, name)
-    problems += [required(name) for name in type_.required if name not in value]
-    if any(problem.reason in ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueNotSupported")
-           for problem in problems):  # fmt: skip
-        return [*problems, _RULES_SKIPPED]
-    return problems or [*_duplicates(value, type_, ""), *_rules(value, type_, old, "")]
-
-
-# --- types ---
-
-
-def _check(value: Any, type_: Type, path: str) -> list[Problem]:
-    schema = type_.schema
-    if value is None and schema.get("nullable"):
-        return []
-    if problem := _wrong_type(value, schema, path):
-        return [problem]
-    problems = [*_bounds(value, schema, path)]
-    if "enum" in schema and value not in schema["enum"]:
-        problems.append(unsupported_value(path, value, schema["enum"]))
-    if isinstance(value, dict):
-        problems += [required(f"{path}.{name}") for name in type_.required if name not in value]
-        for name, each in value.items():
-            field = type_.field(name)
-            if field is not None:
-                problems += _check(each, field, f"{path}.{name}")
-    elif isinstance(value, list) and type_.element is not None:
-        for at, each in enumerate(value):
-            problems += _check(each, type_.element, f"{path}[{at}]")
-    return problems
-
-
-def _wrong_type(value: Any, schema: Mapping[str, Any], path: str) -> Problem | None:
-    wanted = schema.get("type")
-    if schema.get("x-kubernetes-int-or-string"):
-        fits = isinstance(value, int | str) and not isinstance(value, bool)
-        wanted = "integer,string"
-    elif wanted is None:
-        return None
+    if part:
+        field = type_.fields.get(part)
+        if field is not None and part in value:
+            problems += check_value(value[part], field, "", counterpart(part, history))
     else:
-        fits = isinstance(value, _TYPES[wanted]) and (isinstance(value, bool) == (wanted == "boolean"))
-        fits = fits or (wanted == "integer" and isinstance(value, float) and value.is_integer())
-    if fits:
-        return None
-    found = _type_name(value)
-    return Problem(
-        "FieldValueTypeInvalid", path, f'Invalid value: "{found}": {path} in body must be of type {wanted}: "{found}"'
-    )
+        problems += [required(name) for name in type_.required if name not in value]
+        for name, field in type_.fields.items():
+            if name in value and name not in ("metadata", "apiVersion", "kind"):
+                problems += check_value(value[name], field, name, counterpart(name, history))
+    if any(problem.reason in _BLOCKING for problem in problems):
+        return [*problems, _RULES_SKIPPED] if type_.has_rules else problems
+    return problems + check_duplicates(value, type_, "") + check_rules(value, type_, history, "")
 
 
-def _type_name(value: Any) -> str:
-    if value is None:
-        return "null"
-    for name in ("boolean", "object", "array", "string", "integer"):
-        if isinstance(value, _TYPES[name]):
-            return name
-    return "number"
-
-
-def _bounds(value: Any, schema: Mapping[str, Any], path: str) -> Iterator[Problem]:
-    def wrong(text: str) -> Problem:
-        return invalid_value(path, go_value(value), f"{path} in body {text}")
-
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int | float):
-        low, high = schema.get("minimum"), schema.get("maximum")
-        if low is not None and (value <= low if schema.get("exclusiveMinimum") else value < low):
-            yield wrong(f"should be greater than {'' if schema.get('exclusiveMinimum') else 'or equal to '}{low}")
-        if high is not None and (value >= high if schema.get("exclusiveMaximum") else value > high):
-            yield wrong(f"should be less than {'' if schema.get('exclusiveMaximum') else 'or equal to '}{high}")
-        if (step := schema.get("multipleOf")) and value % step:
-            yield wrong(f"should be a multiple of {step}")
-    elif isinstance(value, str):
-        if len(value) < schema.get("minLength", 0):
-            yield wrong(f"should be at least {schema['minLength']} chars long")
-        if len(value) > schema.get("maxLength", len(value)):
-            yield Problem("FieldValueTooLong", path, f"Too long: may not be more than {schema['maxLength']} bytes")
-        if "pattern" in schema and not re.search(schema["pattern"], value):
-            yield wrong(f"should match '{schema['pattern']}'")
-        if schema.get("format") == "date-time" and not _is_time(value):
-            yield wrong(f'must be of type date-time: "{value}"')
-    elif isinstance(value, list):
-        if len(value) < schema.get("minItems", 0):
-            yield wrong(f"should have at least {schema['minItems']} items")
-        if len(value) > schema.get("maxItems", len(value)):
-            most = schema["maxItems"]
-            yield Problem("FieldValueTooMany", path, f"Too many: {len(value)}: must have at most {most} items")
-    elif isinstance(value, dict):
-        if len(value) < schema.get("minProperties", 0):
-            yield wrong(f"should have at least {schema['minProperties']} properties")
-        if len(value) > schema.get("maxProperties", len(value)):
-            yield wrong(f"should have at most {schema['maxProperties']} properties")
-
-
-def _is_time(value: str) -> bool:
-    try:
-        return datetime.fromisoformat(value).tzinfo is not None
-    except ValueError:
-        return False
-
-
-def _duplicates(value: Any, type_: Type, path: str) -> list[Problem]:
-    """Items of sets and maps that appear twice."""
-    problems: list[Problem] = []
-    if isinstance(value, dict):
-        for name, each in value.items():
-            field = type_.field(name)
-            if field is not None and (path or name != "metadata"):
-                problems += _duplicates(each, field, f"{path}.{name}" if path else name)
-    elif isinstance(value, list) and type_.element is not None:
-        seen: set[str] = set()
-        for at, each in enumerate(value):
-            if type_.list_type != "atomic":
-                key = {name: each[name] for name in type_.keys if name in each} if type_.keys else each
-                text = json.dumps(key, sort_keys=True)
-                if text in seen:
-                    problems.append(duplicate(f"{path}[{at}]", _go_map(key)))
-                seen.add(text)
-            problems += _duplicates(each, type_.element, f"{path}[{at}]")
-    return problems
-
-
-def _go_map(value: Any) -> str:
-    if not isinstance(value, dict):
-        return go_value(value)
-    inner = ", ".join(f'"{name}":{go_value(each)}' for name, each in sorted(value.items()))
-    return f"map[string]interface {{}}{{{inner}}}"
-
-
-# --- rules ---
-
-
-def _rules(value: Any, type_: Type, old: Any, path: str) -> list[Problem]:
-    if value is None or (not path.startswith("metadata") and type_.shape is Shape.ANY and not type_.fields):
+def check_rules(value: Any, type_: Type, old: Any, path: str) -> list[Problem]:
+    """The rules that do not hold, of this value and of all that is in it."""
+    if value is None or not type_.has_rules:
         return []
     problems = []
-    for rule in type_.schema.get("x-kubernetes-validations", ()):
-        program = compile_cached(rule["rule"])
-        if not (program.uses_old_self and old is None) and (problem := _ask(program, rule, value, old, type_, path)):
+    for rule, program in type_.rules:
+        is_asked = old is not NO_HISTORY if program.uses_old_self else old is NO_HISTORY or old != value
+        if is_asked and (problem := _ask(program, rule, value, old, type_, path)):
             problems.append(problem)
     if isinstance(value, dict):
         for name, each in value.items():
             field = type_.field(name)
             if field is not None and (path or name != "metadata"):
-                before = old.get(name) if isinstance(old, dict) else None
-                problems += _rules(each, field, before, f"{path}.{name}" if path else name)
+                problems += check_rules(each, field, counterpart(name, old), f"{path}.{name}" if path else name)
     elif isinstance(value, list) and type_.element is not None:
         for at, each in enumerate(value):
-            problems += _rules(each, type_.element, _counterpart(each, old, type_), f"{path}[{at}]")
+            problems += check_rules(each, type_.element, old_item(each, old, type_), f"{path}[{at}]")
     return problems
-
-
-def _counterpart(item: Any, old: Any, type_: Type) -> Any:
-    """The item of the old list that has the same keys. Items of other lists have no history."""
-    if type_.list_type != "map" or not isinstance(old, list):
-        return None
-    keys = [item.get(name) for name in type_.keys]
-    return next((each for each in old if [each.get(name) for name in type_.keys] == keys), None)
 
 
 def _ask(program: Program, rule: Mapping[str, Any], value: Any, old: Any, type_: Type, path: str) -> Problem | None:
     try:
         if program.holds(value, old):
             return None
-        detail = str(rule.get("message") or f"failed rule: {program.source}").strip()
+        detail = _message(rule, type_, value, old) or f"failed rule: {program.source.strip()}"
     except CelError as error:
         detail = f"rule evaluation error: {error}, evaluating rule: {rule.get('message') or program.source}"
     field = path + rule["fieldPath"] if rule.get("fieldPath") else path
@@ -240,4 +111,19 @@ def _ask(program: Program, rule: Mapping[str, Any], value: Any, old: Any, type_:
         return Problem(reason, field, f"Forbidden: {detail}")
     if reason == "FieldValueRequired":
         return Problem(reason, field, f"Required value: {detail}")
+    if reason == "FieldValueDuplicate":
+        return Problem(reason, field, f'Duplicate value: "{kind}"')
     return Problem(reason, field or "<nil>", f'Invalid value: "{kind}": {detail}')
+
+
+def _message(rule: Mapping[str, Any], type_: Type, value: Any, old: Any) -> str:
+    """What the rule says when it does not hold; a message that cannot be made gives way to the fixed one."""
+    source = rule.get("messageExpression")
+    if source:
+        try:
+            made = type_.compile(source).evaluate(value, old)
+        except CelError:
+            made = ""
+        if isinstance(made, str) and made.strip() and "\n" not in made:
+            return made.strip()
+    return str(rule.get("message") or "").strip()

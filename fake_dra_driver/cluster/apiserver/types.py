@@ -5,11 +5,13 @@ the same. Follows the schema part of sigs.k8s.io/structured-merge-diff: x-kubern
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from functools import cache, cached_property
 from importlib import resources
 from typing import Any
+
+from fake_dra_driver.cluster.apiserver.cel import Program, compile_rule, of_schema
 
 __all__ = ["OBJECT_META", "Shape", "Type", "TypeRegistry"]
 
@@ -33,8 +35,9 @@ class Shape(Enum):
 class Type:
     """One schema, with its references followed. Sub-types are made when they are asked for: some types recurse."""
 
-    def __init__(self, registry: "TypeRegistry", schema: Mapping[str, Any]) -> None:
+    def __init__(self, registry: "TypeRegistry", schema: Mapping[str, Any], *, is_root: bool = False) -> None:
         self._registry = registry
+        self._is_root = is_root
         own = schema
         if "$ref" in schema:
             own = {**registry.definition(schema["$ref"].removeprefix(_REFERENCE)), **schema}
@@ -42,6 +45,7 @@ class Type:
         self.reference: str = schema.get("$ref", "").removeprefix(_REFERENCE)
         """Name of the definition; empty when the schema is written in place."""
         self.shape = _shape(own)
+        self._junctors: dict[str, list[Type]] = {}
 
     @cached_property
     def fields(self) -> Mapping[str, "Type"]:
@@ -57,6 +61,29 @@ class Type:
     def field(self, name: str) -> "Type | None":
         """Type of a field, or of the value of a key; None when nothing is known of it."""
         return self.fields.get(name) or (self.element if self.shape is not Shape.LIST else None)
+
+    @cached_property
+    def rules(self) -> Sequence[tuple[Mapping[str, Any], Program]]:
+        """The CEL rules of a custom kind's values, compiled. Raises CelSyntaxError."""
+        return [(rule, self.compile(rule["rule"])) for rule in self.schema.get("x-kubernetes-validations") or ()]
+
+    @cached_property
+    def has_rules(self) -> bool:
+        """Whether it has rules, or something in it has. Custom types do not recurse."""
+        inner = [*self.fields.values(), *([self.element] if self.element is not None else [])]
+        return bool(self.rules) or any(each.has_rules for each in inner if not each.reference)
+
+    def compile(self, source: str) -> Program:
+        """A CEL expression about values of this type. Raises CelSyntaxError."""
+        return compile_rule(source, of_schema(self.schema, is_root=self._is_root))
+
+    def alternatives(self, junctor: str) -> Sequence["Type"]:
+        """The schemas under ``allOf``, ``anyOf``, ``oneOf`` or ``not``."""
+        if junctor not in self._junctors:
+            found = self.schema.get(junctor) or ()
+            listed = (found,) if isinstance(found, Mapping) else found
+            self._junctors[junctor] = [self._registry.type_of(each) for each in listed]
+        return self._junctors[junctor]
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -148,6 +175,10 @@ class TypeRegistry:
         """The type of a definition."""
         return self.type_of({"$ref": _REFERENCE + name})
 
+    def root(self, schema: Mapping[str, Any]) -> Type:
+        """The type of a schema by itself, with the metadata that every object has only for its rules."""
+        return Type(self, schema, is_root=True)
+
     def custom(self, schema: Mapping[str, Any]) -> Type:
         """The type of a custom kind: as the CRD says, with the metadata that every kind has."""
         properties = {
@@ -156,7 +187,7 @@ class TypeRegistry:
             **schema.get("properties", {}),
             "metadata": {"$ref": _REFERENCE + OBJECT_META},
         }
-        return self.type_of({**schema, "properties": properties})
+        return Type(self, {**schema, "properties": properties}, is_root=True)
 
 
 def _shape(schema: Mapping[str, Any]) -> Shape:

@@ -9,13 +9,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.crd import (
-    accepted_status,
-    default_crd,
-    initial_status,
-    validate_crd,
-    validate_crd_update,
-)
+from fake_dra_driver.cluster.apiserver.crd import accepted_status, default_crd, initial_status
+from fake_dra_driver.cluster.apiserver.crdrules import validate_crd, validate_crd_update
 from fake_dra_driver.cluster.apiserver.decode import cannot_handle, decode_builtin, prune_custom, zero_value
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
@@ -313,7 +308,7 @@ class Writing:
         for name in ("kind", "apiVersion"):
             obj.pop(name, None)
         obj.setdefault("metadata", {})
-        return obj
+        return resource.to_stored(obj)
 
     def _decode_custom(self, resource: Resource, body: Object) -> tuple[Object, list[str]]:
         obj = dict(body)
@@ -340,7 +335,8 @@ class Writing:
 
     def _problems(self, resource: Resource, obj: Object, old: Object | None, subresource: str) -> list[Problem]:
         if resource.custom:
-            return validate_custom(obj, resource.type, old)
+            part = subresource if subresource == "status" else ""
+            return validate_custom(obj, resource.type, old, part=part)
         if resource.kind == "CustomResourceDefinition":
             return [*validate_crd(obj), *(validate_crd_update(obj, old) if old is not None else ())]
         rules = resource.rules

@@ -40,7 +40,18 @@ def test_a_rule_with_old_self_is_a_transition_rule() -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    ["self.x ==", "foo(self)", "self.isSorted()", "other", "self.all(1, true)", "has(self)", "self $ 1", "(self", "'a"],
+    [
+        "self.x ==",
+        "foo(self)",
+        "self.isSorted(1)",
+        "duration(self)",
+        "other",
+        "self.all(1, true)",
+        "has(self)",
+        "self $ 1",
+        "(self",
+        "'a",
+    ],
 )
 def test_what_is_outside_the_subset_is_refused(rule: str) -> None:
     with pytest.raises(CelSyntaxError):

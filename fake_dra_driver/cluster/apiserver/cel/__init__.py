@@ -1,0 +1,14 @@
+"""The Common Expression Language, as far as the rules of CRDs need it here.
+
+A subset with types: fields, indexes, arithmetic, comparison, ``in``, logic, ``? :``, lists, maps, ``has``, the macros
+``all``, ``exists``, ``exists_one``, ``filter`` and ``map``, and the functions in ``functions``. Everything else, such
+as durations, timestamps, URLs and quantities, is refused when the CRD is created, never misread. What a real API server
+does and this does not: it estimates what a rule costs.
+"""
+
+from fake_dra_driver.cluster.apiserver.cel.lexer import CelSyntaxError
+from fake_dra_driver.cluster.apiserver.cel.parser import Program, compile_rule
+from fake_dra_driver.cluster.apiserver.cel.types import BOOL, STRING, of_schema
+from fake_dra_driver.cluster.apiserver.cel.values import CelError
+
+__all__ = ["BOOL", "STRING", "CelError", "CelSyntaxError", "Program", "compile_rule", "of_schema"]

@@ -1,0 +1,53 @@
+"""Tokens of CEL."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+__all__ = ["CelSyntaxError", "Token", "tokens_of", "unquote"]
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<number>\d+\.\d+(?:[eE][+-]?\d+)?|0x[0-9a-fA-F]+|\d+)(?P<unsigned>u?)
+    |(?P<string>r?(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))
+    |(?P<name>[A-Za-z_]\w*)
+    |(?P<operator>\|\||&&|==|!=|<=|>=|[-+*/%!<>?:.,()\[\]{}]))""",
+    re.VERBOSE,
+)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+class CelSyntaxError(ValueError):
+    """The rule is no CEL, or CEL that is not known here; the message shows where, as cel-go does."""
+
+    def __init__(self, source: str, at: int, problem: str) -> None:
+        dots = "." * at
+        super().__init__(f"ERROR: <input>:1:{at + 1}: {problem}\n | {source}\n | {dots}^")
+
+
+class Token(NamedTuple):
+    """A token, and where it begins."""
+
+    kind: str
+    """number, string, name, operator; end: there is nothing more."""
+    text: str
+    at: int
+
+
+def tokens_of(source: str) -> Sequence[Token]:
+    """The tokens of a rule, with an ``end`` behind them. Raises CelSyntaxError."""
+    result, at, text = [], 0, source.rstrip()
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise CelSyntaxError(source, at, f"Syntax error: token recognition error at: '{text[at:].strip()[:1]}'")
+        kind = str(found.lastgroup if found.lastgroup != "unsigned" else "number")
+        result.append(Token(kind, found[kind], found.start(kind)))
+        at = found.end()
+    return [*result, Token("end", "", len(source))]
+
+
+def unquote(text: str) -> str:
+    """The text that a string literal stands for."""
+    if text.startswith("r"):
+        return text[2:-1]
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), text[1:-1])
