@@ -164,6 +164,22 @@ async def test_a_claim_that_was_deleted_by_accident_is_made_anew(plane: ControlP
     )
 
 
+async def test_the_name_of_one_claim_is_not_lost_with_that_of_another(plane: ControlPlane) -> None:
+    await template(plane)
+    source = {"resourceClaimTemplateName": "template"}
+    await plane.pod("p", resourceClaims=[{"name": name, "source": source} for name in ("one", "two")])
+
+    def names() -> dict[str, str | None]:
+        found = plane.get(Pod, ref("p")).status.resource_claim_statuses or ()
+        return {each.name: each.resource_claim_name for each in found}
+
+    await plane.until(lambda: len(names()) == 2)
+    before = names()
+    await plane.delete(ResourceClaim, ref(str(before["one"])))
+    await plane.until(lambda: names()["one"] != before["one"])
+    assert names()["two"] == before["two"]
+
+
 async def test_what_the_api_server_refuses_is_told(plane: ControlPlane) -> None:
     """Claims of a template are checked when they are made: here, an annotation that is too long for one."""
     await template(plane, annotations={"a": "x" * 262_120})

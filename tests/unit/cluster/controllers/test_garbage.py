@@ -142,6 +142,13 @@ async def test_an_owner_that_never_was_takes_its_dependents_with_it(plane: Contr
     await plane.until_gone(ResourceClaim, ref("claim"))
 
 
+async def test_another_object_of_the_owners_name_is_not_the_owner(plane: ControlPlane) -> None:
+    pod = await plane.pod("pod")
+    ghost = pod.model_copy(update={"metadata": pod.metadata.model_copy(update={"uid": "ghost"})})
+    await plane.claim("claim", metadata=owned(ghost))
+    await plane.until_gone(ResourceClaim, ref("claim"))
+
+
 async def test_an_owner_of_another_namespace_is_none(plane: ControlPlane) -> None:
     pod = await plane.pod("pod")
     await plane.create(ResourceClaim, "claim", namespace="kube-public", metadata=owned(pod), spec=SPEC)

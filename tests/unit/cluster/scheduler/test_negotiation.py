@@ -58,6 +58,28 @@ async def test_one_claim_selects_a_node_in_the_first_write(plane: ControlPlane) 
     assert messages(plane) == ["waiting for resource driver"]
 
 
+async def test_neither_its_own_writes_nor_a_finalizer_wake_the_pod(plane: ControlPlane) -> None:
+    await nodes(plane, "node-a")
+    await plane.claim("claim")
+    await plane.pod("p", claims={"entry": "claim"})
+    await asked(plane)
+    await plane.patch(ResourceClaim, ref("claim"), {"metadata": {"finalizers": ["driver.example.com/protection"]}})
+    await plane.pass_time(60)
+    assert plane.attempts("p") == 1
+
+
+async def test_a_node_that_was_selected_stays_so_while_it_fits(plane: ControlPlane) -> None:
+    await nodes(plane, "node-a", "node-b")
+    await plane.claim("claim")
+    await plane.pod("p", claims={"entry": "claim"})
+    assert (await asked(plane)).spec.selected_node == "node-a"
+    for name in ("other", "another"):
+        await plane.pod(name, nodeName="node-a")
+    await plane.answer("p", {"entry": []})
+    await plane.until(lambda: plane.attempts("p") == 2 or len(messages(plane)) == 2)
+    assert context(plane).spec.selected_node == "node-a"
+
+
 async def test_a_pod_is_bound_where_its_claim_was_allocated_and_the_context_goes(plane: ControlPlane) -> None:
     await nodes(plane, "node-a", "node-b")
     await plane.claim("claim")
@@ -406,6 +428,7 @@ async def test_the_context_of_a_predecessor_is_not_used(plane: ControlPlane) -> 
     second = await plane.pod("p", claims={"entry": "claim"})
     assert first.uid != second.uid
     await plane.pass_time(60)
+    assert plane.get(Pod, ref("p")).condition("PodScheduled") is None, "nothing is decided with it"
     await plane.delete(PodSchedulingContext, ref("p"))
     await plane.until(
         lambda: (

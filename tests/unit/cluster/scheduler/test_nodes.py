@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.kinds import Node, Pod
 from tests.support.control_plane import ControlPlane, ref
 
@@ -53,6 +55,39 @@ async def test_pods_go_to_the_node_with_the_fewest_then_to_the_first_by_name(pla
     await plane.pod("p5")
     await plane.pod("p6")
     assert {await scheduled(plane, "p5"), await scheduled(plane, "p6")} == {"node-b", "node-c"}
+
+
+async def test_pods_that_have_gone_do_not_count(plane: ControlPlane) -> None:
+    for name in ("node-a", "node-b"):
+        await plane.node(name)
+    for at in range(4):
+        await plane.pod(f"p{at}")
+        await scheduled(plane, f"p{at}")
+    await plane.finish("p0")
+    await plane.delete(Pod, ref("p2"), grace_period_seconds=0)
+    await plane.pass_time(1)
+    for at in range(4, 6):
+        await plane.pod(f"p{at}")
+        assert await scheduled(plane, f"p{at}") == "node-a"
+
+
+async def test_a_pod_is_bound_once_though_the_cache_does_not_show_it_yet(plane: ControlPlane) -> None:
+    await plane.pod("p")
+    await refused(plane, "p")
+    bindings: list[str] = []
+
+    def note(target: Target, _: Request) -> None:
+        if target.subresource == "binding":
+            bindings.append(target.name)
+
+    await plane.pass_time(20)
+    with plane.server.faults.injected(note), plane.server.late_events("", "pods"):
+        await plane.node("node-a")
+        await plane.pass_time(20)
+        await plane.patch(Node, ref("node-a", ""), {"metadata": {"labels": {"wake": "up"}}})
+        await plane.pass_time(20)
+        assert bindings == ["p"]
+    await scheduled(plane, "p")
 
 
 async def test_a_burst_of_pods_is_spread_before_any_of_them_shows_up_as_bound(plane: ControlPlane) -> None:
