@@ -6,7 +6,6 @@ than on a real cluster: there, the API server asks the kubelet of the pod's node
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,13 +37,11 @@ class PodLogs:
         """They cannot any more: nobody on the node answers."""
         self._runtimes.pop(node_name, None)
 
-    async def stream(
-        self, pod: dict[str, Any], container: str, query: Mapping[str, str]
-    ) -> AsyncGenerator[bytes, None]:
+    def stream(self, pod: dict[str, Any], container: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """The log of a container, as far as the query (follow, tailLines, previous...) asks.
 
         Raises:
-            StatusError: there is none, or the query makes no sense.
+            StatusError: there is none, or the query makes no sense; at once, not when it is read.
         """
         name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "")
         runtime = self._runtimes.get(node)
@@ -57,12 +54,7 @@ class PodLogs:
             raise bad_request(
                 f'the log of container "{container}" in pod "{name}" is gone: it was removed from the node'
             )
-        try:
-            async with aclosing(found.log.read(options)) as blocks:
-                async for block in blocks:
-                    yield block
-        except OSError as error:
-            raise internal_error(f"the log of pod {name} cannot be read: {error.strerror}") from error
+        return found.log.read(options)
 
     def _options(self, query: Mapping[str, str]) -> LogOptions:
         since: datetime | None = None

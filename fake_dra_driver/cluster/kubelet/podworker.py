@@ -101,6 +101,7 @@ class PodWorker:
         self._stopper = ContainerStopper(services.events)
         self._woken = asyncio.Event()
         self._pass: asyncio.Task[float | None] | None = None
+        self._group: asyncio.TaskGroup | None = None
 
     # --- News ----------------------------------------------------------------------------------------------------
 
@@ -131,10 +132,10 @@ class PodWorker:
 
     async def run(self) -> None:
         """Works until nothing of the pod is left."""
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as self._group:
             while True:
                 self._woken.clear()
-                self._pass = group.create_task(self._attempt(group), name=f"pod {self.reference.name}")
+                self._pass = self._group.create_task(self._attempt(), name=f"pod {self.reference.name}")
                 await asyncio.wait((self._pass,))
                 delay = 0.0 if self._pass.cancelled() else self._pass.result()
                 if delay is None:
@@ -144,12 +145,11 @@ class PodWorker:
                         await self._woken.wait()
             self._probes.cancel()
 
-    async def _attempt(self, group: asyncio.TaskGroup) -> float | None:
+    async def _attempt(self) -> float | None:
         """One pass. Returns the seconds until the next one, and None after the last."""
         with logger.contextualize(pod=f"{self.reference.namespace}/{self.reference.name}"):
             try:
-                if self._pod is not None:
-                    self._probes.follow(group, self._pod, self._targets())
+                self._follow_probes()
                 return await self._step()
             except RuntimeLayerError as error:
                 log.warning("Pod not synced, trying again", error=str(error))
@@ -218,8 +218,13 @@ class PodWorker:
                     message = f"PostStartHook failed: {result.text}"
                     services.events.of_container(pod, spec, "Warning", "FailedPostStartHook", message)
                     await self._stopper.stop(pod, target, _grace_seconds(pod), "FailedPostStartHook")
+        self._follow_probes()
         self._publish(pod)
         return delay
+
+    def _follow_probes(self) -> None:
+        if self._pod is not None and self._group is not None:
+            self._probes.follow(self._group, self._pod, self._targets())
 
     async def _stop_some(self, pod: Pod) -> None:
         """Stops the containers of which a probe says so, or that their spec has left behind; plans then go on."""

@@ -118,10 +118,10 @@ def _container_status(pod: Pod, spec: Container, view: PodView, *, is_init: bool
             state = ended
     is_running = latest is not None and latest.state == "running"
     is_started = is_running and latest is not None and latest.id in view.observed.started
-    is_done = is_init and not spec.is_sidecar and latest is not None and latest.state == "exited"
-    ready = latest is not None and (
-        (is_done and latest.exit_code == 0) or (is_running and is_started and latest.id in view.ready)
-    )
+    if is_init and not spec.is_sidecar:
+        ready = latest is not None and latest.state == "exited" and latest.exit_code == 0
+    else:
+        ready = is_started and latest is not None and latest.id in view.ready
     return ContainerStatus(
         name=spec.name,
         state=state,

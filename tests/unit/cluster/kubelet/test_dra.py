@@ -375,7 +375,7 @@ async def test_claims_of_a_pod_that_vanished_while_the_kubelet_was_away_are_unpr
     await until(lambda: node.runtime.pods() == [])
     state = json.loads((node.root / "var/lib/kubelet/dra_manager_state").read_text())
     assert state == {"claims": []}
-    assert not (node.root / "var/lib/kubelet/pods" / running.uid).exists()
+    await until(lambda: not (node.root / "var/lib/kubelet/pods" / running.uid).exists())
 
 
 async def test_a_damaged_state_file_is_named(root: Path) -> None:

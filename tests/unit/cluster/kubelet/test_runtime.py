@@ -12,7 +12,7 @@ from fake_dra_driver.api.meta import UID
 from fake_dra_driver.cluster.kubelet import process
 from fake_dra_driver.cluster.kubelet.containerlog import LogOptions
 from fake_dra_driver.cluster.kubelet.runtime import Container, ContainerConfig, PodReference, ProcessRuntime
-from tests.unit.cluster.kubelet.waiting import in_own_task, until
+from tests.unit.cluster.kubelet.waiting import gone, in_own_task, until
 
 POD = PodReference("default", "pod0", UID("uid-0"))
 ENV = {"PATH": "/usr/bin:/bin"}
@@ -43,19 +43,6 @@ async def first_line(container: Container) -> str:
 
 async def output(container: Container) -> str:
     return b"".join([block async for block in container.log.read(LogOptions())]).decode()
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # A process whose parent has not looked yet is dead all the same.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-
-
-async def gone(pid: int) -> None:
-    await until(lambda: not is_alive(pid))
 
 
 async def test_a_container_has_its_environment_its_folder_and_nothing_else(

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import TypeVar
 
-__all__ = ["in_own_task", "until"]
+__all__ = ["gone", "in_own_task", "is_alive", "until"]
 
 T = TypeVar("T")
 
@@ -27,6 +28,19 @@ async def until(condition: Callable[[], object]) -> None:
         if loop.time() > give_up_at:
             raise failure
         await asyncio.sleep(0.005)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs. One whose parent has not looked yet is dead all the same."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def gone(pid: int) -> None:
+    """Waits for the end of a process."""
+    await until(lambda: not is_alive(pid))
 
 
 @contextlib.asynccontextmanager

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fake_dra_driver.api.core import Event
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import ContainerStatus, Node
@@ -21,6 +21,8 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import NotFoundError
 
 __all__ = ["DRIVER", "FOREVER", "NODE", "World", "container", "pod", "running_world"]
+
+T = TypeVar("T")
 
 NODE = "node-0"
 DRIVER = "device.example.com"
@@ -50,6 +52,12 @@ def pod(name: str, *containers: Mapping[str, Any], claims: Sequence[str] = (), *
             **spec,
         },
     }
+
+
+class TokenReview(KubeObject):
+    """authentication.k8s.io/v1 TokenReview."""
+
+    resource = ResourceKind("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", namespaced=False)
 
 
 class World:
@@ -83,6 +91,12 @@ class World:
     def kubelet(self) -> Kubelet:
         assert self._kubelet is not None
         return self._kubelet[0]
+
+    @property
+    def kubelet_client(self) -> Client:
+        """The client of the kubelet that runs."""
+        assert self._kubelet is not None
+        return self._kubelet[1]
 
     # --- The node ---
 
@@ -134,18 +148,22 @@ class World:
         """Deletes a pod, and does not wait."""
         await self.client.delete(Pod, NamespacedName("default", name), **options)
 
-    async def until(self, name: str, condition: Callable[[Pod], object]) -> Pod:
-        """Waits until a pod is as it should be, and gives it."""
-        last: Pod | None = None
+    async def eventually(self, read: Callable[[], Awaitable[T]], condition: Callable[[T], object]) -> T:
+        """Waits until what is read is as it should be, and gives it."""
+        last: T | None = None
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 while True:
-                    last = await self.pod(name)
+                    last = await read()
                     if condition(last):
                         return last
                     await asyncio.sleep(0.005)
         except TimeoutError:
-            raise AssertionError(f"the pod did not come to be as it should; it is {last and last.to_wire()}") from None
+            raise AssertionError(f"it did not come to be as it should; it is {last}") from None
+
+    async def until(self, name: str, condition: Callable[[Pod], object]) -> Pod:
+        """Waits until a pod is as it should be, and gives it."""
+        return await self.eventually(lambda: self.pod(name), condition)
 
     async def until_phase(self, name: str, phase: str) -> Pod:
         """Waits for a phase of a pod."""
@@ -170,22 +188,30 @@ class World:
         wire = (await self.pod(name)).to_wire()
         return b"".join([block async for block in self.logs.stream(wire, container, query)]).decode()
 
+    async def raw_events(self) -> Sequence[Event]:
+        """All events, sorted by time as far as that goes."""
+        return sorted(
+            (await self.client.list(Event, "default")).items, key=lambda event: int(event.metadata.resource_version)
+        )
+
+    async def user_of(self, token: str) -> str:
+        """Whose token it is, to the API server."""
+        review = TokenReview.from_wire({"metadata": {}, "spec": {"token": token}})
+        answer = await self.client.create(review)
+        return str((answer.model_extra or {})["status"]["user"]["username"])
+
     async def events(self, name: str) -> list[tuple[str, str]]:
-        """Reason and message of the events about an object, sorted by time as far as that goes."""
-        found = (await self.client.list(Event, "default")).items
-        mine = [event for event in found if event.involved_object.name == name]
-        return [
-            (event.reason, event.message) for event in sorted(mine, key=lambda event: event.metadata.resource_version)
-        ]
+        """Reason and message of the events about an object."""
+        found = await self.raw_events()
+        return [(event.reason, event.message) for event in found if event.involved_object.name == name]
 
     async def until_event(self, name: str, reason: str, text: str = "") -> str:
         """Waits for an event about an object, and gives its message."""
-        async with asyncio.timeout(_DEADLINE_SECONDS):
-            while True:
-                for found, message in await self.events(name):
-                    if found == reason and text in message:
-                        return message
-                await asyncio.sleep(0.005)
+
+        def mine(events: Sequence[tuple[str, str]]) -> str | None:
+            return next((message for found, message in events if found == reason and text in message), None)
+
+        return mine(await self.eventually(lambda: self.events(name), mine)) or ""
 
     async def allocate(
         self, name: str, *pods: Pod, handles: Mapping[str, str] | None = None, status: Mapping[str, Any] | None = None

@@ -1,0 +1,155 @@
+"""What stands for images, and what containers of registered images get."""
+
+import asyncio
+import json
+import socket
+import sys
+
+import pytest
+
+from fake_dra_driver.cluster.kinds import ServiceAccount
+from fake_dra_driver.cluster.kubelet.environment import own_ports
+from fake_dra_driver.cluster.kubelet.images import Image, Images, NoImageError
+from fake_dra_driver.cluster.kubelet.pod import Container
+from fake_dra_driver.cluster.kubelet.serviceaccount import ServiceAccountKubeconfig
+from tests.unit.cluster.kubelet.world import World, container, pod, status_of
+
+IMAGE = "example.com/driver:v1"
+
+
+def spec(**fields: object) -> Container:
+    return Container.model_validate({"name": "ctr0", "image": IMAGE, **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "command"),
+    [
+        ({}, ("enter", "point", "arg")),
+        ({"args": ["other"]}, ("enter", "point", "other")),
+        ({"command": ["mine"]}, ("mine",)),
+        ({"command": ["mine"], "args": ["a", "b"]}, ("mine", "a", "b")),
+    ],
+)
+def test_command_and_args_complete_each_other_as_in_docker(fields: dict[str, object], command: tuple[str, ...]) -> None:
+    images = Images({IMAGE: Image(entrypoint=("enter", "point"), cmd=("arg",))})
+    assert tuple(images.command(spec(**fields))) == command
+
+
+def test_without_an_image_a_container_needs_a_command() -> None:
+    assert Images().command(spec(command=["x"])) == ("x",)
+    with pytest.raises(NoImageError) as raised:
+        Images({"a:1": Image(), "b:2": Image()}).command(spec(args=["x"]))
+    assert str(raised.value) == (
+        f'image "{IMAGE}" is not pulled, since containers of this cluster are processes of this machine: '
+        "give the container a command or one of the images a:1, b:2"
+    )
+    with pytest.raises(NoImageError):
+        Images({IMAGE: Image()}).command(spec())
+
+
+def test_ports_are_replaced_where_a_text_ends_in_one() -> None:
+    texts = [
+        "--listen=:8080",
+        ":8080",
+        "0.0.0.0:8080",
+        "--a=[::]:80",
+        "--b=10.0.0.1:8080",
+        ":18080",
+        "8080",
+        "--c=:9090",
+    ]
+    assert own_ports(texts, {8080: 20001, 80: 20002}) == [
+        "--listen=127.0.0.1:20001",
+        "127.0.0.1:20001",
+        "127.0.0.1:20001",
+        "--a=127.0.0.1:20002",
+        "--b=10.0.0.1:8080",
+        ":18080",
+        "8080",
+        "--c=:9090",
+    ]
+
+
+def test_ports_that_are_given_out_are_free_and_not_the_same() -> None:
+    images = Images()
+    first = images.free_port()
+    with socket.create_server(("127.0.0.1", first + 1)):
+        assert images.free_port() == first + 2
+
+
+async def test_a_container_without_a_command_says_what_would_be_possible(node: World) -> None:
+    await node.create(pod("pod0", {"name": "ctr0", "image": "nginx:1.25"}))
+    waiting = await node.until(
+        "pod0",
+        lambda pod: (
+            pod.status.container_statuses and getattr(status_of(pod).state.waiting, "reason", "") == "ImagePullBackOff"
+        ),
+    )
+    state = status_of(waiting).state.waiting
+    assert state is not None
+    assert state.message == (
+        'image "nginx:1.25" is not pulled, since containers of this cluster are processes of this machine: '
+        "give the container a command"
+    )
+    reasons = [found for found in await node.events("pod0") if found[0] == "Failed"]
+    assert ("Failed", "Error: ErrImagePull") in reasons
+    assert any(message.startswith('Failed to pull image "nginx:1.25": ') for _, message in reasons)
+    await node.until_event("pod0", "BackOff", 'Back-off pulling image "nginx:1.25"')
+
+
+async def test_a_registered_image_brings_programs_variables_ports_and_credentials(world: World) -> None:
+    folder = world.root / "programs"
+    await asyncio.to_thread(folder.mkdir)
+    program = folder / "driver"
+    script = "import os, sys, time; print(sys.argv[1:], os.environ['FROM'], os.environ['KUBECONFIG'], flush=True)"
+    program.write_text(f"#!{sys.executable}\n{script}; time.sleep(1000)\n")
+    program.chmod(0o755)
+    image = Image(
+        cmd=("driver", "--listen=:8080"), env={"FROM": "image"}, path=(str(folder),), api_access=True, own_ports=True
+    )
+    await world.client.create(ServiceAccount.from_wire({"metadata": {"name": "account", "namespace": "default"}}))
+    kubeconfig = ServiceAccountKubeconfig(world.client, "https://127.0.0.1:6443", b"certificate")
+    await world.start(images=Images({IMAGE: image}), kubeconfig=kubeconfig)
+    manifest = pod(
+        "pod0",
+        {"name": "ctr0", "image": IMAGE, "ports": [{"containerPort": 8080}]},
+        serviceAccountName="account",
+        terminationGracePeriodSeconds=0,
+    )
+    running = await world.run(manifest)
+    line = await first_line(world)
+    (runtime_container,) = world.runtime.containers(running.uid)
+    port = runtime_container.config.ports[8080]
+    file = world.root / "var/lib/kubelet/pods" / running.uid / "kubeconfig"
+    assert line == f"['--listen=127.0.0.1:{port}'] image {file}"
+    assert file.stat().st_mode & 0o777 == 0o600
+    config = json.loads(file.read_text())
+    assert config["clusters"][0]["cluster"] == {
+        "server": "https://127.0.0.1:6443",
+        "certificate-authority-data": "Y2VydGlmaWNhdGU=",
+    }
+    assert config["contexts"][0]["context"]["namespace"] == "default"
+    assert await world.user_of(config["users"][0]["user"]["token"]) == "system:serviceaccount:default:account"
+    assert ("Pulled", f'Container image "{IMAGE}" already present on machine') in await world.events("pod0")
+
+
+async def first_line(world: World) -> str:
+    wire = (await world.pod("pod0")).to_wire()
+    blocks = world.logs.stream(wire, "ctr0", {"follow": "true"})
+    try:
+        return (await anext(blocks)).decode().splitlines()[0]
+    finally:
+        await blocks.aclose()
+
+
+async def test_an_image_that_needs_the_api_without_credentials_and_without_an_account(world: World) -> None:
+    images = Images({IMAGE: Image(api_access=True)})
+    await world.start(images=images)
+    await world.create(pod("pod0", container("true", image=IMAGE)))
+    await world.until_event(
+        "pod0", "Failed", "Error: the image needs the API server, and this cluster gives no credentials"
+    )
+    await world.stop()
+    await world.start(kubeconfig=ServiceAccountKubeconfig(world.client, "https://x", b""))
+    await world.create(pod("pod1", container("true", image=IMAGE), serviceAccountName="nobody"))
+    await world.until_event("pod1", "Failed", 'serviceaccounts "nobody" not found')
