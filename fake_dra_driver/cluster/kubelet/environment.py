@@ -1,4 +1,4 @@
-"""The environment, command and folder of a container: what the pod's spec says, as a kubelet puts it together.
+"""The environment of a container: what the pod's spec says, as a kubelet puts it together.
 
 Follows k8s.io/kubernetes/pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables), third_party/forked/golang/expansion.
 A container gets PATH, HOSTNAME, what its image says, its own variables and those of its CDI devices: nothing of the
@@ -7,16 +7,15 @@ limits a process here.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fake_dra_driver.cluster.kubelet.images import Image
 from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Container, Pod, Secret
-from fake_dra_driver.cluster.kubelet.volumes import ObjectReader, contents, real_path, real_paths
+from fake_dra_driver.cluster.kubelet.volumes import ObjectReader, contents
 
-__all__ = ["DEFAULT_PATH", "ConfigError", "NodeFacts", "arguments", "expand", "own_ports", "variables"]
+__all__ = ["DEFAULT_PATH", "ConfigError", "NodeFacts", "expand", "variables"]
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """As containerd sets it for images that do not say."""
@@ -131,27 +130,3 @@ def _field(pod: Pod, path: str, node: NodeFacts) -> str:
 def _format_map(entries: Mapping[str, str]) -> str:
     escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in entries.items()}
     return "\n".join(f'{name}="{escaped[name]}"' for name in sorted(escaped))
-
-
-def own_ports(texts: Sequence[str], ports: Mapping[int, int]) -> Sequence[str]:
-    """Texts that end in ``:<container port>``, with the port of this machine in its place, on loopback alone."""
-    found = []
-    for text in texts:
-        for port, mapped in ports.items():
-            start, colon, end = text.rpartition(":")
-            if colon and end == str(port):
-                name, equals, host = start.rpartition("=")
-                if host in ("", "0.0.0.0", "[::]"):  # noqa: S104 - what is replaced
-                    text = f"{name}{equals}127.0.0.1:{mapped}"
-        found.append(text)
-    return found
-
-
-def arguments(argv: Sequence[str], environment: Mapping[str, str], where: Mapping[str, Path]) -> Sequence[str]:
-    """A command with its ``$(NAME)`` replaced, and its paths as they are on this machine."""
-    return real_paths([expand(argument, environment) for argument in argv], where)
-
-
-def real_environment(environment: Mapping[str, str], where: Mapping[str, Path]) -> Mapping[str, str]:
-    """Variables with their paths as they are on this machine."""
-    return {name: real_path(value, where) for name, value in environment.items()}

@@ -6,16 +6,15 @@ code of one GET, and a client library for that would be another dependency at th
 
 import asyncio
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
-from fake_dra_driver.cluster.kubelet.environment import arguments
+from fake_dra_driver.cluster.kubelet.environment import expand
+from fake_dra_driver.cluster.kubelet.locality import Locality
 from fake_dra_driver.cluster.kubelet.nodeclient import describe
-from fake_dra_driver.cluster.kubelet.pod import Container, GrpcAction, Handler, HttpGetAction
+from fake_dra_driver.cluster.kubelet.pod import Container, GrpcAction, Handler, HttpGetAction, Probe
 from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
 
@@ -43,7 +42,7 @@ class HandlerTarget:
     runtime: ProcessRuntime
     container: RunningContainer
     spec: Container
-    mounts: Mapping[str, Path] = field(default_factory=dict)
+    locality: Locality = field(default_factory=Locality)
 
     async def run(self, handler: Handler, timeout_seconds: float) -> HandlerResult:
         """Does what the handler says. One that takes longer than it may has failed."""
@@ -57,7 +56,9 @@ class HandlerTarget:
 
     async def _run(self, handler: Handler, timeout_seconds: float) -> HandlerResult:
         if handler.exec is not None:
-            argv = arguments(handler.exec.command, self.container.config.env, self.mounts)
+            argv = [self.locality.text(argument) for argument in handler.exec.command]
+            if isinstance(handler, Probe):  # Kubernetes expands the commands of probes, and not those of hooks.
+                argv = [expand(argument, self.container.config.env) for argument in argv]
             result = await self.runtime.exec(self.container, argv, timeout_seconds)
             text = result.output.strip() or f"command ended with exit code {result.exit_code}"
             return HandlerResult(result.exit_code == 0, text)

@@ -23,7 +23,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 
 from loguru import logger
@@ -31,6 +31,7 @@ from loguru import logger
 from fake_dra_driver.cluster.kubelet.dra import ClaimManager, DraError
 from fake_dra_driver.cluster.kubelet.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.launcher import Launcher, Timing, restarts
+from fake_dra_driver.cluster.kubelet.locality import Locality
 from fake_dra_driver.cluster.kubelet.plan import Observation, Outcome, Plan, make_plan
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.podevents import PodEvents
@@ -42,7 +43,7 @@ from fake_dra_driver.cluster.kubelet.starter import ContainerStarter
 from fake_dra_driver.cluster.kubelet.status import Draft, PodView, pod_status
 from fake_dra_driver.cluster.kubelet.statuswriter import StatusWriter
 from fake_dra_driver.cluster.kubelet.stopping import ContainerStopper
-from fake_dra_driver.cluster.kubelet.volumes import VolumeError, Volumes, mounts
+from fake_dra_driver.cluster.kubelet.volumes import VolumeError, Volumes
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
@@ -91,6 +92,7 @@ class PodWorker:
         self._keeps_status = False
         # Whether an earlier kubelet has written the last status already.
         self._is_prepared = False
+        self._started_at: datetime | None = None
         self._plan = Plan()
         # As the last pass has made it.
         self._outcome: Outcome | None = None
@@ -176,7 +178,8 @@ class PodWorker:
 
     async def _live(self, pod: Pod) -> float:
         services = self._services
-        left = self._active_seconds(pod)
+        self._started_at = self._started_at or pod.status.start_time or services.now()
+        left = self._active_seconds(pod, self._started_at)
         self._plan = make_plan(pod, self._observe())
         if left <= 0:
             message = "Pod was active on the node longer than the specified deadline"
@@ -241,12 +244,11 @@ class PodWorker:
                 message = f"Container {name} definition changed, will be restarted"
                 await self._stopper.stop(pod, target, grace, message)
 
-    def _active_seconds(self, pod: Pod) -> float:
+    def _active_seconds(self, pod: Pod, started_at: datetime) -> float:
         """How long the pod may still be active."""
-        if pod.spec.active_deadline_seconds is None or pod.status.start_time is None:
+        if pod.spec.active_deadline_seconds is None:
             return math.inf
-        deadline = pod.status.start_time + timedelta(seconds=pod.spec.active_deadline_seconds)
-        return (deadline - self._services.now()).total_seconds()
+        return pod.spec.active_deadline_seconds - (self._services.now() - started_at).total_seconds()
 
     # --- Ending --------------------------------------------------------------------------------------------------
 
@@ -308,9 +310,8 @@ class PodWorker:
 
     def _target(self, container: RunningContainer) -> HandlerTarget:
         spec = self._pod.container(container.config.name) if self._pod is not None else None
-        where = mounts(spec, self._folders or {}) if spec is not None else {}
-        bare = Container(name=container.config.name)
-        return HandlerTarget(self._services.runtime, container, spec or bare, where)
+        spec = spec or Container(name=container.config.name)
+        return HandlerTarget(self._services.runtime, container, spec, Locality.of(spec, self._folders or {}))
 
     def _publish(self, pod: Pod) -> None:
         services = self._services
@@ -327,6 +328,7 @@ class PodWorker:
                 spec.name: restarts(pod, spec, observed) for spec in (*pod.spec.init_containers, *pod.spec.containers)
             },
             is_initialized=self._plan.is_initialized or not pod.spec.init_containers,
+            started_at=self._started_at,
             outcome=self._outcome if self._is_over else None,
             is_ending=self._is_ending,
         )

@@ -312,12 +312,15 @@ class ProcessRuntime:
         self._tell(config.pod.uid)
 
     async def _accompany(self, container: Container, process: Process) -> None:
-        async with asyncio.TaskGroup() as group:
-            pump = group.create_task(self._pump(container, process), name="container log")
-            code = await process.wait()
-            container.kill()
-            await asyncio.wait([pump], timeout=_DRAIN_SECONDS)
-            process.close()
+        try:
+            async with asyncio.TaskGroup() as group:
+                pump = group.create_task(self._pump(container, process), name="container log")
+                code = await process.wait()
+                container.kill()
+                await asyncio.wait([pump], timeout=_DRAIN_SECONDS)
+                process.close()
+        finally:
+            process.kill()
         container.exit_code, container.signal = (code, 0) if code >= 0 else (128 - code, -code)
         container.reason = "Completed" if code == 0 else "Error"
 

@@ -16,16 +16,15 @@ from fake_dra_driver.cluster.kubelet.dra import ClaimManager
 from fake_dra_driver.cluster.kubelet.environment import (
     ConfigError,
     NodeFacts,
-    arguments,
-    own_ports,
-    real_environment,
+    expand,
     variables,
 )
 from fake_dra_driver.cluster.kubelet.images import Images, NoImageError
+from fake_dra_driver.cluster.kubelet.locality import Locality
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.runtime import ContainerConfig, ProcessRuntime
-from fake_dra_driver.cluster.kubelet.volumes import Volumes, mounts
+from fake_dra_driver.cluster.kubelet.volumes import Volumes
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
@@ -75,43 +74,35 @@ class ContainerStarter:
             StartFailure: there was nothing that could be started.
         """
         image = self.images.of(spec)
-        where = mounts(spec, folders)
         try:
             command = self.images.command(spec)
-            environment = await variables(pod, spec, image, self.node, self.client)
+            wanted = await variables(pod, spec, image, self.node, self.client)
             devices = await self.cdi.environment(self.claims.devices(pod, spec))
             ports: Mapping[int, int] = {}
             if image.own_ports:
                 ports = {port.container_port: await asyncio.to_thread(self.images.free_port) for port in spec.ports}
-            if image.api_access:
-                environment["KUBECONFIG"] = str(await self._kubeconfig(pod))
+            own = {"KUBECONFIG": str(await self._kubeconfig(pod))} if image.api_access else {}
         except NoImageError as error:
             raise StartFailure("ErrImagePull", str(error)) from error
         except (ConfigError, RuntimeLayerError) as error:
             raise StartFailure("CreateContainerConfigError", str(error)) from error
         except (UnresolvedDevicesError, OSError) as error:
             raise StartFailure("CreateContainerError", str(error)) from error
-        values = own_ports(list(environment.values()), ports)
-        environment = dict(zip(environment, values, strict=True))
-        argv = own_ports(arguments(command, environment, where), ports)
+        here = Locality.of(spec, folders, ports)
+        # PATH has folders of this machine already.
+        environment = {name: value if name == "PATH" else here.text(value) for name, value in wanted.items()} | own
         config = ContainerConfig(
             pod=pod.reference,
             name=spec.name,
             attempt=attempt,
-            argv=tuple(argv),
-            env={**real_environment(environment, where), **devices},
-            folder=self._folder(pod, spec, where),
+            argv=tuple(expand(here.text(argument), environment) for argument in command),
+            env={**environment, **devices},
+            # In a folder of its own, unless it wants to be in a volume: there is no other folder that it could mean.
+            folder=here.path(spec.working_dir) or self.volumes.folder_of(pod.uid) / "containers" / spec.name,
             ports=ports,
             digest=spec.digest(),
         )
         return await self.runtime.start(config)
-
-    def _folder(self, pod: Pod, spec: Container, where: Mapping[str, Path]) -> Path:
-        """Where the container starts: in a folder of its own, or in a volume where ``workingDir`` is in one."""
-        for mount, folder in where.items():
-            if spec.working_dir == mount or spec.working_dir.startswith(f"{mount}/"):
-                return folder / spec.working_dir[len(mount) :].lstrip("/")
-        return self.volumes.folder_of(pod.uid) / "containers" / spec.name
 
     async def _kubeconfig(self, pod: Pod) -> Path:
         if self.kubeconfig is None:

@@ -38,6 +38,8 @@ class PodView:
     restarts: Mapping[str, int] = field(default_factory=dict)
     """By container name, how often it was restarted."""
     is_initialized: bool = True
+    started_at: datetime | None = None
+    """When the kubelet first saw the pod."""
     outcome: Outcome | None = None
     """How the pod has ended, once nothing of it runs and its claims are unprepared."""
     is_ending: bool = False
@@ -84,7 +86,7 @@ def pod_status(pod: Pod, view: PodView, *, address: str, version: tuple[int, int
         "hostIP": address,
         "podIP": address_of_pod or None,
         "podIPs": [{"ip": address_of_pod}] if address_of_pod else None,
-        "startTime": _time(pod.status.start_time or now),
+        "startTime": _time(view.started_at or pod.status.start_time or now),
         "containerStatuses": [status.to_wire() for status in main],
         "initContainerStatuses": [status.to_wire() for status in init] or None,
     }

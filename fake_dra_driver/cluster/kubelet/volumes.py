@@ -1,23 +1,18 @@
-"""The volumes of a pod as folders on the node, and what a container's paths become without a mount namespace.
+"""The volumes of a pod: folders below the node's root, made before its containers start.
 
-Nothing is mounted: there is one file system, this machine's. A volume is a folder below the node's root, made before
-the pod's containers start; and wherever a container's command, arguments, variables, probes or hooks *are* a path in
-a mount (alone, or behind the first ``=``, as in ``--dir=/data/x``), that path is replaced by the folder's. A path in
-the middle of a script is not found that way: there, an environment variable with the path does it.
-
-hostPath, emptyDir, configMap and secret can be had; a pod with any other volume does not start. Follows
-k8s.io/kubernetes/pkg/volume for names and checks.
+hostPath, emptyDir, configMap and secret can be had; a pod with any other volume does not start. How containers find
+them is in ``locality``. Follows k8s.io/kubernetes/pkg/volume for names and checks.
 """
 
 import asyncio
 import base64
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Container, HostPath, Pod, Secret, Volume
+from fake_dra_driver.cluster.kubelet.pod import ConfigMap, HostPath, Pod, Secret, Volume
 from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
 
 __all__ = ["ObjectReader", "VolumeError", "Volumes", "contents"]
@@ -151,30 +146,3 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return folder
-
-
-def mounts(container: Container, volumes: Mapping[str, Path]) -> Mapping[str, Path]:
-    """Where each mount of a container really is; the most specific first."""
-    found = {
-        mount.mount_path.rstrip("/"): volumes[mount.name] / mount.sub_path
-        for mount in container.volume_mounts
-        if mount.name in volumes
-    }
-    return dict(sorted(found.items(), key=lambda item: -len(item[0])))
-
-
-def real_path(text: str, where: Mapping[str, Path]) -> str:
-    """A text that is a path in a mount, or has one behind its first ``=``, with the real path in its place."""
-    name, equals, value = text.partition("=")
-    for candidate, start in ((text, ""), (value, f"{name}=")):
-        if not candidate.startswith("/") or (start and not equals):
-            continue
-        for mount, folder in where.items():
-            if candidate == mount or candidate.startswith(f"{mount}/"):
-                return f"{start}{folder}{candidate[len(mount) :]}"
-    return text
-
-
-def real_paths(texts: Sequence[str], where: Mapping[str, Path]) -> Sequence[str]:
-    """As ``real_path``, for each."""
-    return tuple(real_path(text, where) for text in texts)

@@ -17,7 +17,7 @@ from tests.unit.cluster.kubelet.standin import StandInPlugin
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, World, container, pod, status_of
 
-PRINT = f"export; {FOREVER}"
+PRINT = f"export; echo done; {FOREVER}"
 
 
 @pytest.fixture
@@ -46,7 +46,10 @@ async def test_claims_are_prepared_in_one_call_and_containers_get_their_devices(
     assert plugin.calls == [
         ("NodePrepareResources", [("a", "handle of a", "default"), ("b", "handle of b", "default")])
     ]
-    assert devices(await node.log("pod0")) == [f"export DEVICE_A='{DRIVER}'", f"export DEVICE_B='{DRIVER}'"]
+    assert devices(await node.log_until("pod0", "done\n")) == [
+        f"export DEVICE_A='{DRIVER}'",
+        f"export DEVICE_B='{DRIVER}'",
+    ]
 
 
 async def test_a_container_gets_the_devices_of_its_own_claims_alone(node: World, plugin: StandInPlugin) -> None:
@@ -59,7 +62,7 @@ async def test_a_container_gets_the_devices_of_its_own_claims_alone(node: World,
     for claim in ("a", "b"):
         await node.allocate(claim, created)
     await node.until_ready("pod0")
-    found = {name: len(devices(await node.log("pod0", name))) for name in ("one", "two", "none")}
+    found = {name: len(devices(await node.log_until("pod0", "done\n", name))) for name in ("one", "two", "none")}
     assert found == {"one": 1, "two": 2, "none": 0}
 
 
@@ -96,7 +99,7 @@ async def test_a_shared_claim_is_prepared_once_and_unprepared_after_its_last_pod
     await node.allocate("shared", *pods)
     for name in ("pod0", "pod1"):
         await node.until_ready(name)
-        assert devices(await node.log(name)) == [f"export DEVICE_SHARED='{DRIVER}'"]
+        assert devices(await node.log_until(name, "done\n")) == [f"export DEVICE_SHARED='{DRIVER}'"]
     await node.delete("pod0")
     await node.until_gone("pod0")
     assert plugin.verbs == [("NodePrepareResources", ["shared"])]
@@ -283,7 +286,7 @@ async def test_kubelet_1_27_calls_v1alpha2_one_claim_at_a_time_and_prepares_all(
             await world.allocate(claim, created)
         await world.until_ready("pod0")
         assert plugin.verbs == [("NodePrepareResource", ["a"]), ("NodePrepareResource", ["b"])]
-        assert devices(await world.log("pod0")) == [f"export DEVICE_A='{DRIVER}'"]
+        assert devices(await world.log_until("pod0", "done\n")) == [f"export DEVICE_A='{DRIVER}'"]
         await world.delete("pod0")
         await world.until_gone("pod0")
         assert plugin.verbs[2:] == [("NodeUnprepareResource", ["a"]), ("NodeUnprepareResource", ["b"])]
@@ -340,7 +343,7 @@ async def test_a_device_that_no_file_defines_keeps_the_container_from_starting_u
     await asyncio.to_thread(folder.mkdir, parents=True)
     (folder / "late.yaml").write_text(yaml.safe_dump(spec))
     await node.until_ready("pod0")
-    assert devices(await node.log("pod0")) == ["export DEVICE_LATE='yes'"]
+    assert devices(await node.log_until("pod0", "done\n")) == ["export DEVICE_LATE='yes'"]
 
 
 # --- The state file ---

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from fake_dra_driver.cluster.kinds import ServiceAccount
-from fake_dra_driver.cluster.kubelet.environment import own_ports
 from fake_dra_driver.cluster.kubelet.images import Image, Images, NoImageError
 from fake_dra_driver.cluster.kubelet.pod import Container
 from fake_dra_driver.cluster.kubelet.serviceaccount import ServiceAccountKubeconfig
@@ -47,29 +46,6 @@ def test_without_an_image_a_container_needs_a_command() -> None:
         Images({IMAGE: Image()}).command(spec())
 
 
-def test_ports_are_replaced_where_a_text_ends_in_one() -> None:
-    texts = [
-        "--listen=:8080",
-        ":8080",
-        "0.0.0.0:8080",
-        "--a=[::]:80",
-        "--b=10.0.0.1:8080",
-        ":18080",
-        "8080",
-        "--c=:9090",
-    ]
-    assert own_ports(texts, {8080: 20001, 80: 20002}) == [
-        "--listen=127.0.0.1:20001",
-        "127.0.0.1:20001",
-        "127.0.0.1:20001",
-        "--a=127.0.0.1:20002",
-        "--b=10.0.0.1:8080",
-        ":18080",
-        "8080",
-        "--c=:9090",
-    ]
-
-
 def test_ports_that_are_given_out_are_free_and_not_the_same() -> None:
     images = Images()
     first = images.free_port()
@@ -91,9 +67,8 @@ async def test_a_container_without_a_command_says_what_would_be_possible(node: W
         'image "nginx:1.25" is not pulled, since containers of this cluster are processes of this machine: '
         "give the container a command"
     )
-    reasons = [found for found in await node.events("pod0") if found[0] == "Failed"]
-    assert ("Failed", "Error: ErrImagePull") in reasons
-    assert any(message.startswith('Failed to pull image "nginx:1.25": ') for _, message in reasons)
+    await node.until_event("pod0", "Failed", 'Failed to pull image "nginx:1.25": image "nginx:1.25" is not pulled')
+    await node.until_event("pod0", "Failed", "Error: ErrImagePull")
     await node.until_event("pod0", "BackOff", 'Back-off pulling image "nginx:1.25"')
 
 
@@ -117,7 +92,7 @@ async def test_a_registered_image_brings_programs_variables_ports_and_credential
         terminationGracePeriodSeconds=0,
     )
     running = await world.run(manifest)
-    line = await first_line(world)
+    line = (await world.log_until("pod0", "\n")).strip()
     (runtime_container,) = world.runtime.containers(running.uid)
     port = runtime_container.config.ports[8080]
     file = world.root / "var/lib/kubelet/pods" / running.uid / "kubeconfig"
@@ -130,16 +105,7 @@ async def test_a_registered_image_brings_programs_variables_ports_and_credential
     }
     assert config["contexts"][0]["context"]["namespace"] == "default"
     assert await world.user_of(config["users"][0]["user"]["token"]) == "system:serviceaccount:default:account"
-    assert ("Pulled", f'Container image "{IMAGE}" already present on machine') in await world.events("pod0")
-
-
-async def first_line(world: World) -> str:
-    wire = (await world.pod("pod0")).to_wire()
-    blocks = world.logs.stream(wire, "ctr0", {"follow": "true"})
-    try:
-        return (await anext(blocks)).decode().splitlines()[0]
-    finally:
-        await blocks.aclose()
+    await world.until_event("pod0", "Pulled", f'Container image "{IMAGE}" already present on machine')
 
 
 async def test_an_image_that_needs_the_api_without_credentials_and_without_an_account(world: World) -> None:

@@ -30,7 +30,7 @@ async def with_claim(world: World, name: str, claim: str, **spec: Any) -> Pod:
 
 async def test_containers_outlive_a_restart_of_the_kubelet(node: World) -> None:
     before = await node.run(pod("pod0", container(PID)))
-    pid = int(await node.log("pod0"))
+    pid = await node.number("pod0")
     await node.stop()
     assert is_alive(pid)
     await node.start()
@@ -45,7 +45,7 @@ async def test_containers_outlive_a_restart_of_the_kubelet(node: World) -> None:
 async def test_what_ended_while_the_kubelet_was_away_is_seen_when_it_is_back(node: World) -> None:
     await node.run(pod("pod0", container(PID)))
     await node.run(pod("pod1", container(PID), restartPolicy="Never"))
-    pids = [int(await node.log(name)) for name in ("pod0", "pod1")]
+    pids = [await node.number(name) for name in ("pod0", "pod1")]
     await node.stop()
     for pid in pids:
         os.kill(pid, 9)
@@ -58,7 +58,7 @@ async def test_what_ended_while_the_kubelet_was_away_is_seen_when_it_is_back(nod
 
 async def test_what_was_asked_while_the_kubelet_was_away_is_done_when_it_is_back(node: World) -> None:
     await node.run(pod("pod0", container(PID)))
-    pid = int(await node.log("pod0"))
+    pid = await node.number("pod0")
     await node.stop()
     await node.delete("pod0")
     await node.create(pod("pod1"))
@@ -102,7 +102,7 @@ async def test_a_reboot_starts_everything_anew_with_claims_prepared_again(node: 
     before = await with_claim(node, "pod0", "a", initContainers=init)
     await node.create(pod("pod1", container(PID), restartPolicy="Never"))
     await node.until_ready("pod1")
-    pid = int(await node.log("pod0"))
+    pid = await node.number("pod0")
     await node.stop()
     await node.runtime.reboot()
     assert not is_alive(pid)
@@ -124,7 +124,7 @@ async def test_a_reboot_starts_everything_anew_with_claims_prepared_again(node: 
 
 async def test_containers_run_on_and_are_started_again_while_the_api_server_is_away(node: World) -> None:
     await node.run(pod("pod0", container(PID)))
-    pid = int(await node.log("pod0"))
+    pid = await node.number("pod0")
     (first,) = node.runtime.pods()
     await node.server.kill()
     os.kill(pid, 9)
@@ -164,7 +164,7 @@ async def test_pods_of_other_nodes_are_left_alone(node: World) -> None:
 async def test_leaving_ends_all_processes(node: World) -> None:
     for number in range(3):
         await node.run(pod(f"pod{number}", container(PID)))
-    pids = [int(await node.log(f"pod{number}")) for number in range(3)]
+    pids = [await node.number(f"pod{number}") for number in range(3)]
     await node.close()
     for pid in pids:
         await gone(pid)

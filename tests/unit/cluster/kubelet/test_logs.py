@@ -15,14 +15,16 @@ PATH = "/api/v1/namespaces/default/pods/pod0/log"
 
 @pytest.fixture
 async def http(node: World) -> AsyncIterator[httpx.AsyncClient]:
-    trust = ssl.create_default_context(cadata=node.server.certificate.decode())
-    headers = {"Authorization": f"Bearer {node.server.token}"}
-    async with httpx.AsyncClient(base_url=node.server.url, headers=headers, verify=trust, timeout=10) as http:
-        yield http
+    async with node.server as server:
+        trust = ssl.create_default_context(cadata=server.certificate.decode())
+        headers = {"Authorization": f"Bearer {server.token}"}
+        async with httpx.AsyncClient(base_url=server.url, headers=headers, verify=trust, timeout=10) as http:
+            yield http
 
 
 async def test_the_log_of_a_running_container(node: World, http: httpx.AsyncClient) -> None:
     await node.run(pod("pod0", container(f"echo one; echo two; {FOREVER}")))
+    await node.log_until("pod0", "one\ntwo\n")
     assert (await http.get(PATH)).text == "one\ntwo\n"
     assert (await http.get(PATH, params={"tailLines": 1})).text == "two\n"
     assert (await http.get(PATH, params={"limitBytes": 5})).text == "one\nt"
@@ -54,6 +56,7 @@ async def test_the_log_of_the_container_before(node: World, http: httpx.AsyncCli
     await node.until(
         "pod0", lambda pod: pod.status.container_statuses and status_of(pod).restart_count == 1 and status_of(pod).ready
     )
+    await node.log_until("pod0", "second\n")
     assert (await http.get(PATH)).text == "second\n"
     assert (await http.get(PATH, params={"previous": "true"})).text == "first\n"
 
@@ -114,6 +117,7 @@ async def test_nobody_answers_while_the_kubelet_is_away(node: World, http: httpx
     assert code == 500
     assert "the kubelet of node node-0 does not answer" in message
     await node.start()
+    await node.log_until("pod0", "one\n")
     assert (await http.get(PATH)).text == "one\n"
 
 

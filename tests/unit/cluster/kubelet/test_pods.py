@@ -41,7 +41,7 @@ async def test_a_pod_runs_and_says_so(node: World) -> None:
     assert status.state.running is not None
     assert (status.ready, status.started, status.restart_count, status.image) == (True, True, 0, "busybox")
     assert status.container_id.startswith("process://")
-    assert await node.log("pod0") == (
+    assert await node.log_until("pod0", "done\n") == (
         "export HOSTNAME='pod0'\n"
         "export PATH='/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'\n"
         f"export PWD='{node.root}/var/lib/kubelet/pods/{running.uid}/containers/ctr0'\n"
@@ -65,18 +65,19 @@ async def test_events_name_the_container_and_the_component(node: World) -> None:
 
 async def test_a_deleted_pod_ends_in_order_and_leaves_nothing(node: World) -> None:
     running = await node.run(pod("pod0", container(f"echo $$$$; {FOREVER}")))
-    pid = int(await node.log("pod0"))
+    pid = await node.number("pod0")
     await node.delete("pod0")
     await node.until_gone("pod0")
     await gone(pid)
     await until(lambda: node.runtime.pods() == [])
     await until(lambda: is_clean_of(node, running))
-    assert ("Killing", "Stopping container ctr0") in await node.events("pod0")
+    await node.until_event("pod0", "Killing", "Stopping container ctr0")
 
 
 async def test_a_deleted_pod_gets_its_last_status_before_it_goes(node: World) -> None:
     seen: list[tuple[str, str]] = []
-    await node.run(pod("pod0", container("trap 'exit 3' TERM; sleep 1000 & wait")))
+    await node.run(pod("pod0", container("trap 'exit 3' TERM; echo ready; sleep 1000 & wait")))
+    await node.log_until("pod0", "ready\n")
     node.kubelet_client.add_write_observer(
         lambda kind, raw: (
             seen.append((raw["status"].get("phase"), json.dumps(raw["status"].get("containerStatuses"))))
@@ -95,7 +96,7 @@ async def test_a_deleted_pod_gets_its_last_status_before_it_goes(node: World) ->
 async def test_a_pod_that_does_not_want_to_end_is_killed_after_its_grace_period(node: World) -> None:
     script = "trap '' TERM; (trap '' TERM; sleep 1000) & echo $!; wait; wait"
     await node.run(pod("pod0", container(script)))
-    child = int(await node.log("pod0"))
+    child = await node.number("pod0")
     await node.delete("pod0", grace_period_seconds=1)
     await node.until_gone("pod0")
     await gone(child)
@@ -120,7 +121,7 @@ async def test_a_grace_period_can_be_shortened_and_the_hook_does_not_run_again(n
 
 async def test_a_pod_deleted_by_force_is_stopped_and_one_of_its_name_starts(node: World) -> None:
     first = await node.run(pod("pod0", container(f"echo $$$$; {FOREVER}")))
-    pid = int(await node.log("pod0"))
+    pid = await node.number("pod0")
     await node.delete("pod0", grace_period_seconds=0)
     second = await node.run(pod("pod0"))
     assert second.uid != first.uid
@@ -134,7 +135,8 @@ async def test_two_containers_of_a_pod(node: World) -> None:
         pod("pod0", container(f"echo one; {FOREVER}", "one"), container(f"echo two; {FOREVER}", "two"))
     )
     assert [status.name for status in running.status.container_statuses] == ["one", "two"]
-    assert (await node.log("pod0", "one"), await node.log("pod0", "two")) == ("one\n", "two\n")
+    assert await node.log_until("pod0", "\n", "one") == "one\n"
+    assert await node.log_until("pod0", "\n", "two") == "two\n"
 
 
 async def test_many_pods_at_once(node: World) -> None:
@@ -207,12 +209,12 @@ async def test_a_container_that_fails_is_started_again_at_once_then_after_pauses
 
 async def test_a_container_that_was_killed_from_outside_is_started_again(node: World) -> None:
     await node.run(pod("pod0", container(f"echo $$$$; {FOREVER}")))
-    os.kill(int(await node.log("pod0")), 9)
+    os.kill(await node.number("pod0"), 9)
     again = await node.until("pod0", lambda pod: status_of(pod).restart_count == 1 and status_of(pod).ready)
     last = status_of(again).last_state.terminated
     assert last is not None
     assert (last.exit_code, last.signal, last.reason) == (137, 9, "Error")
-    assert await node.log("pod0") != await node.log("pod0", previous="true")
+    assert await node.log_until("pod0", "\n") != await node.log("pod0", previous="true")
 
 
 async def test_on_failure_restarts_only_what_has_failed(node: World) -> None:
@@ -249,7 +251,7 @@ async def test_a_container_whose_image_was_changed_is_replaced(node: World) -> N
     await node.client.json_patch(Pod, before.key, patch)
     after = await node.until("pod0", lambda pod: status_of(pod).restart_count == 1 and status_of(pod).ready)
     assert status_of(after).image == "busybox:2"
-    assert ("Killing", "Container ctr0 definition changed, will be restarted") in await node.events("pod0")
+    await node.until_event("pod0", "Killing", "Container ctr0 definition changed, will be restarted")
 
 
 # --- Init containers ---
@@ -301,11 +303,11 @@ async def test_a_failed_init_container_is_started_again(node: World) -> None:
 async def test_a_sidecar_stays_beside_the_containers_and_ends_after_them(node: World) -> None:
     trace = node.root / "trace"
     sidecar = container(
-        f"echo side >> {trace}; trap 'echo side-end >> {trace}; exit 0' TERM; sleep 1000 & wait",
+        f"trap 'echo side-end >> {trace}; exit 0' TERM; echo side >> {trace}; sleep 1000 & wait",
         "side",
         restartPolicy="Always",
     )
-    main = container(f"echo main >> {trace}; trap 'echo main-end >> {trace}; exit 0' TERM; sleep 1000 & wait")
+    main = container(f"trap 'echo main-end >> {trace}; exit 0' TERM; echo main >> {trace}; sleep 1000 & wait")
     init = container(f"echo init >> {trace}", "init0")
     await node.run(pod("pod0", main, initContainers=[sidecar, init]))
     await until(lambda: trace.read_text().split() == ["side", "init", "main"])
@@ -328,13 +330,19 @@ async def test_hooks_run_in_the_container(node: World) -> None:
     trace = node.root / "trace"
     hook = {
         "postStart": {"exec": {"command": ["sh", "-c", f"echo post $NAME >> {trace}"]}},
-        "preStop": {"exec": {"command": ["sh", "-c", f"echo pre $(NAME) >> {trace}"]}},
+        "preStop": {"exec": {"command": ["sh", "-c", f"echo pre $NAME >> {trace}"]}},
     }
     env = [{"name": "NAME", "value": "value"}]
     await node.run(
-        pod("pod0", container(f"trap 'echo end >> {trace}; exit 0' TERM; sleep 1000 & wait", lifecycle=hook, env=env))
+        pod(
+            "pod0",
+            container(
+                f"trap 'echo end >> {trace}; exit 0' TERM; echo ready; sleep 1000 & wait", lifecycle=hook, env=env
+            ),
+        )
     )
     await until(trace.exists)
+    await node.log_until("pod0", "ready\n")
     await node.delete("pod0")
     await node.until_gone("pod0")
     assert trace.read_text().splitlines() == ["post value", "pre value", "end"]
@@ -345,16 +353,17 @@ async def test_a_pre_stop_hook_that_fails_is_told_and_one_that_hangs_leaves_two_
     await node.run(pod("pod0", container(FOREVER, lifecycle=hook)))
     await node.delete("pod0")
     await node.until_gone("pod0")
-    assert ("FailedPreStopHook", "PreStopHook failed: no") in await node.events("pod0")
+    await node.until_event("pod0", "FailedPreStopHook", "PreStopHook failed: no")
     hanging = {"preStop": {"exec": {"command": ["sleep", "1000"]}}}
     trace = node.root / "trace"
     await node.run(
         pod(
             "pod1",
-            container(f"trap 'echo end >> {trace}; exit 0' TERM; sleep 1000 & wait", lifecycle=hanging),
+            container(f"trap 'echo end >> {trace}; exit 0' TERM; echo ready; sleep 1000 & wait", lifecycle=hanging),
             terminationGracePeriodSeconds=1,
         )
     )
+    await node.log_until("pod1", "ready\n")
     await node.delete("pod1")
     await node.until_gone("pod1")
     assert trace.read_text() == "end\n"

@@ -262,9 +262,8 @@ async def test_a_container_that_is_not_alive_is_started_again(node: World) -> No
     await node.run(pod("pod0", container(FOREVER, livenessProbe=file_probe(file))))
     file.unlink()
     again = await node.until("pod0", lambda pod: status_of(pod).restart_count >= 1)
-    events = await node.events("pod0")
-    assert ("Killing", "Container ctr0 failed liveness probe, will be restarted") in events
-    assert ("Unhealthy", "Liveness probe failed: command ended with exit code 1") in events
+    await node.until_event("pod0", "Killing", "Container ctr0 failed liveness probe, will be restarted")
+    await node.until_event("pod0", "Unhealthy", "Liveness probe failed: command ended with exit code 1")
     assert status_of(again).last_state.terminated is not None
 
 
@@ -272,7 +271,7 @@ async def test_a_container_that_does_not_start_in_time_is_started_again(node: Wo
     await node.create(pod("pod0", container(FOREVER, startupProbe=file_probe(node.root / "started"))))
     again = await node.until("pod0", lambda pod: pod.status.container_statuses and status_of(pod).restart_count >= 1)
     assert not status_of(again).started
-    assert ("Killing", "Container ctr0 failed startup probe, will be restarted") in await node.events("pod0")
+    await node.until_event("pod0", "Killing", "Container ctr0 failed startup probe, will be restarted")
 
 
 async def test_a_sidecar_holds_the_others_back_until_it_has_started(node: World) -> None:

@@ -62,11 +62,11 @@ async def test_claims_reach_containers_through_the_projects_own_plugin(world: Wo
     driver = _Driver(world.root)
     async with running_plugin(world, driver) as plugin:
         await until(lambda: plugin.not_ready_reason() is None)
-        created = await world.create(pod("pod0", container(f"export; {FOREVER}"), claims=["one", "two"]))
+        created = await world.create(pod("pod0", container(f"export; echo done; {FOREVER}"), claims=["one", "two"]))
         await world.allocate("one", created, handles={DRIVER: "3"})
         await world.allocate("two", created, handles={DRIVER: "5,6"})
         await world.until_ready("pod0")
-        log = await world.log("pod0")
+        log = await world.log_until("pod0", "done\n")
         assert f"export FAKE_NODE_NAME='{NODE}'" in log
         # Both claims define FAKE_DEVICE_0: the later wins.
         assert f"export FAKE_DEVICE_0='{DEVICES[5].uuid}'" in log

@@ -188,6 +188,23 @@ class World:
         wire = (await self.pod(name)).to_wire()
         return b"".join([block async for block in self.logs.stream(wire, container, query)]).decode()
 
+    async def log_until(self, name: str, end: str, container: str = "ctr0") -> str:
+        """What a container that runs has printed, once it ends in this: ready does not mean that it has printed."""
+        text = ""
+        async with asyncio.timeout(_DEADLINE_SECONDS):
+            blocks = self.logs.stream((await self.pod(name)).to_wire(), container, {"follow": "true"})
+            async with contextlib.aclosing(blocks):
+                async for block in blocks:
+                    text += block.decode()
+                    if text.endswith(end):
+                        break
+        assert text.endswith(end), text
+        return text
+
+    async def number(self, name: str) -> int:
+        """The number that a container that runs has printed as its only line."""
+        return int(await self.log_until(name, "\n"))
+
     async def raw_events(self) -> Sequence[Event]:
         """All events, sorted by time as far as that goes."""
         return sorted(
@@ -245,9 +262,9 @@ def status_of(pod: Pod, name: str = "ctr0") -> ContainerStatus:
 
 @contextlib.asynccontextmanager
 async def running_world(root: Path) -> AsyncIterator[World]:
-    """A node that is up, without a kubelet yet."""
-    async with ApiServer() as server, asyncio.TaskGroup() as group:
-        world = World(server, root, group)
+    """A node that is up, without a kubelet yet. The API server does not listen: clients are in this process."""
+    async with asyncio.TaskGroup() as group:
+        world = World(ApiServer(), root, group)
         try:
             await world.boot()
             yield world

@@ -1,0 +1,63 @@
+"""What paths and ports of a container become without a mount namespace and a network of its own.
+
+Nothing is mounted: there is one file system, this machine's, and volumes are folders in it. Wherever a text of the
+container's spec (an argument, a variable, a command of a probe or hook) *is* a path in a mount, alone or behind its
+first ``=`` as in ``--dir=/data/x``, the folder's path takes its place. A path in the middle of a script is not found
+that way; a variable with the path, used by the script, is.
+
+Containers of images that ask for it get ports of their own in the same manner: a text that ends in ``:8080``, with no
+host or any host before it, gets the port of this machine that stands for 8080, on loopback alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fake_dra_driver.cluster.kubelet.pod import Container
+
+__all__ = ["Locality"]
+
+_LOOPBACK = "127.0.0.1"
+_ANY_HOST = ("", "0.0.0.0", "[::]")  # noqa: S104 - what is replaced
+
+
+@dataclass(frozen=True, slots=True)
+class Locality:
+    """Where one container's paths and ports really are."""
+
+    mounts: Mapping[str, Path] = field(default_factory=dict)
+    """By the path in the container, the most specific first."""
+    ports: Mapping[int, int] = field(default_factory=dict)
+    """By the port in the container; only those that differ."""
+
+    @classmethod
+    def of(
+        cls, container: Container, volumes: Mapping[str, Path], ports: Mapping[int, int] | None = None
+    ) -> "Locality":
+        """That of a container whose pod's volumes are in these folders."""
+        found = {
+            mount.mount_path.rstrip("/"): volumes[mount.name] / mount.sub_path
+            for mount in container.volume_mounts
+            if mount.name in volumes
+        }
+        return cls(dict(sorted(found.items(), key=lambda item: -len(item[0]))), ports or {})
+
+    def path(self, path: str) -> Path | None:
+        """The real path of one in a mount; None for any other."""
+        for mount, folder in self.mounts.items():
+            if path == mount or path.startswith(f"{mount}/"):
+                return Path(f"{folder}{path[len(mount) :]}")
+        return None
+
+    def text(self, text: str) -> str:
+        """A text of the container's spec, with its path or port as it is on this machine."""
+        name, equals, value = text.partition("=")
+        for start, candidate in (("", text), (name + equals, value)):
+            real = self.path(candidate)
+            if real is not None:
+                return f"{start}{real}{'/' if candidate.endswith('/') else ''}"
+        before, colon, number = text.rpartition(":")
+        start, equals, host = before.rpartition("=")
+        if colon and number.isdecimal() and int(number) in self.ports and host in _ANY_HOST:
+            return f"{start}{equals}{_LOOPBACK}:{self.ports[int(number)]}"
+        return text
