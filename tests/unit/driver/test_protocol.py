@@ -1,0 +1,35 @@
+"""The protocol against everything that two controllers can do to each other: ``protocol_model`` says how.
+
+Each search goes through all states within its bounds. In every one no device is in two claims; and from every one a
+controller that starts with empty hands comes to an end at which the ledger says what the claims say, nothing is left
+over, and nobody waits for what is free. ``python -m tests.unit.driver.protocol_model 2 1 1`` searches further.
+"""
+
+import pytest
+
+from tests.unit.driver.protocol_model import Rule, Scenario, search
+
+
+@pytest.mark.parametrize(
+    ("scenario", "least"),
+    [
+        pytest.param(Scenario(events=1, crashes=0, lag=1), 30_000, id="two claims, one device"),
+        pytest.param(Scenario(events=1, crashes=0, lag=1, from_half_state=True), 10_000, id="from a half-state"),
+        pytest.param(Scenario(claims=1, nodes=2, events=1, crashes=0, lag=1), 500, id="one claim, two nodes"),
+    ],
+)
+def test_nothing_goes_wrong_whatever_happens_when(scenario: Scenario, least: int) -> None:
+    outcome = search(scenario)
+    assert outcome.story is None, outcome.story
+    assert outcome.states > least, "the search has become too easy"
+
+
+@pytest.mark.parametrize(
+    ("rule", "from_half_state"),
+    [("revision", True), ("order", False), ("rewrite", True), ("fence", False), ("mark", True)],
+)
+def test_each_rule_is_needed(rule: Rule, from_half_state: bool) -> None:
+    """Without it the search finds how a device comes to be given to two claims."""
+    outcome = search(Scenario(events=1, crashes=0, lag=1, without=rule, from_half_state=from_half_state))
+    assert outcome.story is not None
+    assert outcome.story.endswith("a device is given to two claims")
