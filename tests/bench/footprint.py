@@ -48,5 +48,5 @@ async def time_first_allocation(lab: Lab) -> float:
             if not await bindings.wait(["first"], _BIND_SECONDS):
                 raise RuntimeError(f"the first pod was not bound within {_BIND_SECONDS} s")
             seconds = bindings.at["first"] - started.program.started_at
-            await lab.world.remove_pods()
+            await lab.world.remove_pods_and_claims()
     return seconds

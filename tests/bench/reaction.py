@@ -32,7 +32,7 @@ async def time_reactions(
             await lab.world.add_pod_with_claim(name)
             if not await bindings.wait([name], _BIND_SECONDS):
                 raise RuntimeError(f"pod {name} was not bound within {_BIND_SECONDS} s")
-        await lab.world.remove_pods()
+        await lab.world.remove_pods_and_claims()
     requests = await asyncio.to_thread(lambda: list(read_audit_log(lab.plane.audit_folder, since)))
     return list(reaction_times(requests, agent, names))
 

@@ -114,11 +114,16 @@ class World:
         await self.api.create(PODS, manifest.pod(name, {"resourceClaimName": name}))
 
     async def remove_pods(self) -> None:
-        """Takes all pods and claims away, and waits until the driver has given back what they held."""
+        """Takes all pods away, and waits until their claims are gone and the driver has given back what they held."""
         await self.api.delete(PODS, at_once=True)
-        await self.api.delete(CLAIMS)
         await _wait("claims are left", lambda: self._has_none(CLAIMS))
         await _wait("ledgers have entries", self._are_ledgers_empty)
+
+    async def remove_pods_and_claims(self) -> None:
+        """As ``remove_pods``, for claims that were not made from a template."""
+        await self.api.delete(PODS, at_once=True)
+        await self.api.delete(CLAIMS)
+        await self.remove_pods()
 
     async def add_allocated(self, node: str, devices: int) -> Sequence[AllocatedClaim]:
         """Claims that are allocated already, each with one device of the node and a pod that uses it there."""
