@@ -41,7 +41,7 @@ from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
 
-__all__ = ["DEFAULT_NODE", "Cluster"]
+__all__ = ["DEFAULT_NODE", "RELEASES", "Cluster"]
 
 log = logger.bind(component="cluster")
 
@@ -49,6 +49,8 @@ DEFAULT_NODE = "fake-dra-driver-cluster-worker"
 """The only worker of the quickstart's cluster, as kind calls it; UUIDs of devices are a function of this name."""
 T = TypeVar("T")
 
+RELEASES = ("1.27", "1.28", "1.29", "1.30")
+"""The releases of Kubernetes with ``resource.k8s.io/v1alpha2``."""
 _POLL_SECONDS = 0.05
 _GRACE_SECONDS = 2.0
 """For what controllers are in the middle of when the cluster ends: nobody will look at it any more."""
@@ -74,7 +76,8 @@ class Cluster:
 
         Args:
             nodes: names of the nodes.
-            kubernetes_version: the release to behave like.
+            kubernetes_version: the release that controllers, scheduler and kubelets behave like; one of ``RELEASES``.
+                The API server is that of the newest of them.
             images: what stands for images that bring programs of their own; see ``kubelet.images``.
             timing: how soon kubelets try again; None: as real ones, which is up to 90 s after claims could not be
                 prepared.
@@ -89,10 +92,11 @@ class Cluster:
         """
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
-        try:
-            self.server = ApiServer(port=port, kubernetes_version=kubernetes_version)
-        except ValueError as error:
-            raise ClusterError(f"The cluster cannot be started: it {error}") from error
+        if kubernetes_version not in RELEASES:
+            raise ClusterError(
+                f"The cluster cannot behave like Kubernetes {kubernetes_version}; known releases: {', '.join(RELEASES)}"
+            )
+        self.server = ApiServer(port=port)
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
         self._simulated: dict[str, SimulatedNode] = {}

@@ -11,7 +11,7 @@ from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kubelet.images import Image
 from fake_dra_driver.codegen.manifests import chart_manifests, crd_manifests
 
-__all__ = ["DRIVER_IMAGES", "NAMESPACE", "install_driver"]
+__all__ = ["DRIVER_IMAGES", "NAMESPACE", "driver_manifests", "install_driver"]
 
 NAMESPACE = "fake-system"
 """The quickstart's."""
@@ -30,10 +30,10 @@ DRIVER_IMAGES: Mapping[str, Image] = {
 
 async def install_driver(cluster: Cluster, values: Mapping[str, Any] | None = None) -> None:
     """Installs CRDs and chart, as helm would with these values. Returns at once; the pods come up by and by."""
-    await cluster.apply(*await asyncio.to_thread(_manifests, values))
+    await cluster.apply(*await asyncio.to_thread(driver_manifests, values))
 
 
-def _manifests(values: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
-    """All of it, in the order in which helm installs it; reads templates from disk."""
+def driver_manifests(values: Mapping[str, Any] | None) -> Sequence[dict[str, Any]]:
+    """Namespace, CRDs and chart, in the order in which they are installed. Blocks: it reads templates from disk."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     return [namespace, *crd_manifests(), *chart_manifests(NAMESPACE, values=values)]

@@ -73,6 +73,11 @@ class Observer:
             return f"there are {len(pods)} pods of {count}"
         return await self._why_not_ready(pods)
 
+    async def containers(self, namespace: str) -> Sequence[tuple[str, str, str]]:
+        """Namespace, pod and container of every container there."""
+        pods = (await self._client.list(Pod, namespace)).items
+        return [(namespace, pod.key.name, container.name) for pod in pods for container in pod.spec.containers]
+
     async def have_ended(self, namespaces: Sequence[str]) -> str:
         """Whether no pod and no claim is left there; the namespaces themselves take some seconds more."""
         kinds: tuple[type[KubeObject], ...] = (Pod, ResourceClaim)

@@ -22,6 +22,8 @@ from fake_dra_driver.settings import ClusterFaultSettings, ClusterUpSettings, De
 
 __all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
 
+_READY_SECONDS, _READY_SECONDS_PER_NODE = 60.0, 3.0
+"""For the driver to become Ready, on a slow machine."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -92,7 +94,9 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
         async with cluster:
             if settings.driver:
                 await install_driver(cluster)
-                observer = Observer(cluster.client, NAMESPACE)
+                # Each node starts a plugin of its own, as fast as the machine's processors allow.
+                seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
+                observer = Observer(cluster.client, NAMESPACE, deadline_seconds=seconds)
                 await observer.wait("the driver is Ready", lambda: observer.driver_is_ready(cluster.nodes))
             sys.stdout.write(_greeting(cluster, driver=settings.driver))
             sys.stdout.flush()

@@ -4,7 +4,7 @@ The steps, their order and their commands are those of the quickstart; what a pe
 said in a sentence here. A step that does not come out as it must raises DemoError.
 """
 
-import json
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,10 @@ for example in $(seq 1 4); do \\
 done"""
 """The quickstart's, for whoever wants to type it; the walk itself asks kubectl for the same logs."""
 
-Lines = Mapping[tuple[str, str, str], Sequence[str]]
-"""Namespace, pod and container: what ``grep FAKE_DEVICE`` finds in its log."""
+Place = tuple[str, str, str]
+"""Namespace, pod and container."""
+Lines = Mapping[Place, Sequence[str]]
+"""What ``grep FAKE_DEVICE`` finds in the log of each container."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,24 +172,25 @@ class Walk:
 
     async def _read_logs(self, numbers: Sequence[int]) -> Lines:
         """What the containers say of their devices: each prints its environment first, just after its start."""
-        lines: dict[tuple[str, str, str], Sequence[str]] = {}
+        lines: dict[Place, Sequence[str]] = {}
 
         async def all_have_printed() -> str:
             lines.clear()
-            for namespace in _namespaces(numbers):
-                for pod in json.loads(await self.kubectl("get", "pod", "-n", namespace, "--output=json"))["items"]:
-                    for container in pod["spec"]["containers"]:
-                        where = (namespace, pod["metadata"]["name"], container["name"])
-                        lines[where] = await self._grep(*where)
-            silent = ["/".join(where) for where, found in lines.items() if not found]
+            places = [place for name in _namespaces(numbers) for place in await self.observer.containers(name)]
+            async with asyncio.TaskGroup() as group:
+                for place in places:
+                    lines[place] = ()
+                    group.create_task(self._grep(place, lines), name="kubectl logs")
+            silent = ["/".join(place) for place, found in lines.items() if not found]
             return f"nothing about devices in the logs of {', '.join(silent)}" if silent else ""
 
         await self._wait("the containers have printed their environment", all_have_printed)
         return lines
 
-    async def _grep(self, namespace: str, pod: str, container: str) -> Sequence[str]:
+    async def _grep(self, place: Place, lines: dict[Place, Sequence[str]]) -> None:
+        namespace, pod, container = place
         log = await self.kubectl("logs", "-n", namespace, pod, "-c", container)
-        return [line for line in log.splitlines() if "FAKE_DEVICE" in line]
+        lines[place] = [line for line in log.splitlines() if "FAKE_DEVICE" in line]
 
     async def _is_initial(self) -> str:
         return await self.observer.holds(self._node, check_initial)

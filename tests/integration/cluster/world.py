@@ -1,0 +1,259 @@
+"""The whole driver on an embedded cluster, and the words in which its tests are told.
+
+The driver is what the chart installs: controller and kubelet plugin as processes of their own, over real HTTP and real
+unix sockets. What differs from the chart's defaults are times alone: a lease of 2 s, so that a killed controller is
+followed at once, and kubelets that try again after a fraction of a second.
+"""
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from fake_dra_driver.api.core import Event
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, NodeAllocationState
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.cluster.apiserver.faults import Fault, on
+from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.apiserver.routing import Target
+from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster.kinds import Namespace, Pod
+from fake_dra_driver.cluster.kubelet.launcher import Timing
+from fake_dra_driver.demo.expectations import Logs, check_initial, check_prepared, devices_in
+from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
+from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
+from fake_dra_driver.demo.observer import Observer
+
+__all__ = ["CONTROLLER", "DEMO", "PLUGIN", "World", "running_world"]
+
+DEMO = Path(__file__).resolve().parents[3] / "demo"
+CONTROLLER, PLUGIN = "controller", "plugin"
+"""Names of the containers."""
+PODS = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1, 6: 2}
+"""Pods of each demo manifest."""
+VALUES: Mapping[str, Any] = {
+    "controller": {
+        "settings": {
+            "leaderElectLeaseDurationSeconds": 2,
+            "leaderElectRenewDeadlineSeconds": 1.5,
+            "leaderElectRetryPeriodSeconds": 0.1,
+        }
+    }
+}
+COMMON_CDI_FILE = f"{CDI_VENDOR}-{CDI_CLASS}_common.yaml"
+
+
+class World:
+    """A cluster with the driver in it."""
+
+    def __init__(self, cluster: Cluster, kubectl: Kubectl) -> None:
+        self.cluster = cluster
+        self.client = cluster.client
+        self.kubectl = kubectl
+        self.observer = Observer(cluster.client, NAMESPACE, deadline_seconds=40)
+        self.node = cluster.nodes[0]
+
+    # --- the demo's apps ---
+
+    async def apply(self, *numbers: int) -> None:
+        """Applies demo manifests, all at once."""
+        await self.cluster.apply(*(DEMO / f"fake-test{number}.yaml" for number in numbers))
+
+    async def delete(self, *numbers: int) -> None:
+        """Deletes them, without waiting."""
+        await self.cluster.delete(*(DEMO / f"fake-test{number}.yaml" for number in numbers))
+
+    async def wait_running(self, *numbers: int) -> None:
+        """Waits until all their pods are Ready."""
+        count = sum(PODS[number] for number in numbers)
+        names = [f"test{number}" for number in numbers]
+        await self.observer.wait(f"tests {numbers} run", lambda: self.observer.pods_run(names, count))
+
+    async def wait_gone(self, *numbers: int) -> None:
+        """Waits until their namespaces are gone, with everything in them."""
+        names = [f"test{number}" for number in numbers]
+        await self.observer.wait(f"tests {numbers} are gone", lambda: self.observer.are_gone(names))
+
+    async def logs(self, *namespaces: str) -> Logs:
+        """The devices that each container has printed; waits until each has printed some."""
+        found: dict[tuple[str, str, str], Sequence[str]] = {}
+
+        async def all_have_printed() -> bool:
+            found.clear()
+            for namespace in namespaces:
+                for pod in (await self.client.list(Pod, namespace)).items:
+                    for container in pod.spec.containers:
+                        log = await self.kubectl("logs", "-n", namespace, pod.key.name, "-c", container.name)
+                        found[namespace, pod.key.name, container.name] = devices_in(log)
+            return bool(found) and all(found.values())
+
+        await self.cluster.wait_until("all containers have printed their devices", all_have_printed)
+        return found
+
+    # --- state ---
+
+    async def state(self) -> NodeAllocationState:
+        """The NodeAllocationState of the first node."""
+        return await self.observer.state(self.node)
+
+    async def claims(self, *numbers: int) -> Sequence[ResourceClaim]:
+        """The claims of these tests; of the whole cluster without a number."""
+        names = {f"test{number}" for number in numbers}
+        claims = (await self.client.list(ResourceClaim)).items
+        return [claim for claim in claims if not names or claim.key.namespace in names]
+
+    async def until_claims(
+        self, what: str, condition: Callable[[Sequence[ResourceClaim]], bool], *numbers: int
+    ) -> None:
+        """Waits until the claims of these tests are so."""
+
+        async def so() -> bool:
+            return condition(await self.claims(*numbers))
+
+        await self.cluster.wait_until(what, so)
+
+    async def check_agreement(self, *numbers: int) -> Logs:
+        """What containers printed, what is prepared, what is allocated and what the claims say: all the same."""
+        logs = await self.logs(*(f"test{number}" for number in numbers))
+        await self.observer.wait(
+            "the NodeAllocationState says the same as the logs",
+            lambda: self.observer.holds(self.node, lambda state: check_prepared(state, logs)),
+        )
+        ledger = (await self.state()).spec.allocated_claims
+        claims = await self.claims(*numbers)
+        assert {claim.uid for claim in claims} == set(ledger)
+        assert all(claim.status.allocation is not None for claim in claims)
+        return logs
+
+    async def wait_initial(self) -> None:
+        """Waits until nothing is left of any claim: object, ledger, prepared devices, CDI file."""
+
+        async def clean() -> str:
+            if claims := [f"{claim.key} {claim.metadata.finalizers}" for claim in await self.claims()]:
+                return f"claims left: {claims}"
+            if files := [name for name in self.cdi_files() if name != COMMON_CDI_FILE]:
+                return f"CDI files left: {files}"
+            return await self.observer.holds(self.node, check_initial)
+
+        await self.observer.wait("everything is as it was in the beginning", clean)
+
+    def cdi_files(self) -> Sequence[str]:
+        """Names of the driver's CDI files on the first node."""
+        folder = self.cluster.node_root() / "var/run/cdi"
+        return sorted(path.name for path in folder.iterdir() if path.name.startswith(CDI_VENDOR))
+
+    async def wait_event(self, about: NamespacedName, reason: str, pattern: str) -> str:
+        """Waits for an event about an object; returns its message, in which the pattern was found."""
+
+        async def found() -> str:
+            for event in (await self.client.list(Event, about.namespace or None)).items:
+                same = event.involved_object.name == about.name and event.reason == reason
+                if same and re.search(pattern, event.message):
+                    return event.message
+            return ""
+
+        return await self.cluster.wait_until(f"there is an event {reason} about {about} with {pattern!r}", found)
+
+    # --- the driver ---
+
+    async def wait_ready(self) -> None:
+        """Waits until all of the driver is Ready."""
+        await self.observer.wait("the driver is Ready", lambda: self.observer.driver_is_ready(self.cluster.nodes))
+
+    async def part(self, container: str) -> Pod:
+        """The pod of the driver that has this container and stays."""
+        pods = (await self.client.list(Pod, NAMESPACE)).items
+        (found,) = [pod for pod in pods if pod.spec.containers[0].name == container and not pod.is_deleting]
+        return found
+
+    async def kill(self, container: str) -> None:
+        """Kills a part of the driver with SIGKILL, and has a new pod made, whose start is not held up by a backoff."""
+        pod = await self.part(container)
+        self.cluster.faults.send_signal(pod.key, container, signal.SIGKILL)
+        await self.client.delete(Pod, pod.key, uid=pod.uid, grace_period_seconds=0)
+
+    @contextmanager
+    def held(self, pod: Pod, container: str) -> Iterator[None]:
+        """The container does nothing within the block, if it is still the same one at its end."""
+        self.cluster.faults.send_signal(pod.key, container, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for node in self.cluster.simulated_nodes():
+                node.send_signal(pod.key, container, signal.SIGCONT)
+
+    @contextmanager
+    def failing(
+        self, fault: Fault, agent: str, resource: str, subresource: str | None = "", *, times: int = 0
+    ) -> Iterator[None]:
+        """Within the block, patches of a resource by one of the driver's programs go wrong.
+
+        Args:
+            fault: how.
+            agent: the program, as its User-Agent begins.
+            resource: the plural.
+            subresource: empty: the object itself; None: all.
+            times: how often; 0: always.
+        """
+        hook = on(fault, verb="patch", resource=resource, subresource=subresource, times=times)
+
+        def of_agent(target: Target, request: Request) -> Fault | None:
+            return hook(target, request) if request.header("user-agent").startswith(agent) else None
+
+        with self.cluster.server.faults.injected(of_agent):
+            yield
+
+    async def clean_up(self) -> None:
+        """Takes away what a test has left, so that the next one finds the cluster as it was."""
+        self.cluster.faults.heal()
+        for namespace in (await self.client.list(Namespace)).items:
+            if namespace.key.name.startswith("test") and not namespace.is_deleting:
+                await self.client.delete(Namespace, namespace.key)
+        await self.wait_gone(*range(1, 10))
+        await self.wait_ready()
+        await self.wait_initial()
+
+
+def _manifests(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    manifests = driver_manifests(values)
+    for manifest in manifests:
+        if manifest["kind"] in ("DaemonSet", "Deployment"):
+            for container in manifest["spec"]["template"]["spec"]["containers"]:
+                container["readinessProbe"]["periodSeconds"] = 1
+    return manifests
+
+
+@asynccontextmanager
+async def running_world(
+    kubernetes_version: str = "1.30", nodes: int = 1, plugin_on: int | None = None
+) -> AsyncIterator[World]:
+    """A cluster with the driver in it, Ready.
+
+    Args:
+        kubernetes_version: the release.
+        nodes: how many.
+        plugin_on: how many of them have a kubelet plugin, 1 or (None) all.
+    """
+    names = tuple(f"fake-dra-driver-cluster-worker{number or ''}" for number in (0, *range(2, nodes + 1)))
+    timing = Timing(resync_seconds=1, retry_seconds=0.2)
+    async with (
+        Cluster(
+            nodes=names,
+            kubernetes_version=kubernetes_version,
+            images=DRIVER_IMAGES,
+            timing=timing,
+            namespace_grace_seconds=0,
+        ) as cluster,
+        open_kubectl(cluster.kubeconfig, None) as kubectl,
+    ):
+        world = World(cluster, kubectl)
+        only = {} if plugin_on is None else {"nodeSelector": {"kubernetes.io/hostname": world.node}}
+        await cluster.apply(*await asyncio.to_thread(_manifests, {**VALUES, "kubeletPlugin": only}))
+        await world.observer.wait(
+            "the driver is Ready", lambda: world.observer.driver_is_ready(cluster.nodes[:plugin_on])
+        )
+        yield world
