@@ -24,6 +24,7 @@ from fake_dra_driver.settings import (
     SetNasStatusSettings,
     Settings,
 )
+from fake_dra_driver.status.settings import StatusSettings
 
 __all__ = ["controller", "kubelet_plugin", "main", "set_nas_status"]
 
@@ -63,6 +64,14 @@ def _run_set_nas_status(settings: SetNasStatusSettings) -> int:
     from fake_dra_driver.driver.program import run_set_nas_status
 
     return asyncio.run(run_set_nas_status(settings))
+
+
+def _run_status(settings: StatusSettings) -> int:
+    from fake_dra_driver.runtime.log import setup_logging
+    from fake_dra_driver.status.program import run_status
+
+    setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
+    return asyncio.run(run_status(settings))
 
 
 def _run_generate(settings: GenerateSettings) -> int:
@@ -109,6 +118,7 @@ def _needing_the_cluster_extra(command: str) -> Iterator[None]:
 _CONTROLLER = _Command("controller", ControllerSettings, _run_controller)
 _KUBELET_PLUGIN = _Command("kubelet-plugin", KubeletPluginSettings, _run_kubelet_plugin)
 _SET_NAS_STATUS = _Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
+_STATUS = _Command("status", StatusSettings, _run_status)
 _GENERATE = _Command("generate", GenerateSettings, _run_generate)
 _DEMO = _Command("demo", DemoSettings, _run_demo)
 _CLUSTER_UP = _Command("cluster up", ClusterUpSettings, _run_cluster_up)
@@ -122,6 +132,7 @@ _COMMANDS: dict[str, _Command[Any]] = {
         _CONTROLLER,
         _KUBELET_PLUGIN,
         _SET_NAS_STATUS,
+        _STATUS,
         _GENERATE,
     )
 }

@@ -1,0 +1,160 @@
+"""From what was read to the report. Pure: answers from the informers of a view."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, NodeAllocationState
+from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.device.split import children
+from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason, node_of
+from fake_dra_driver.driver.devicestate import DeviceUse, device_uses
+from fake_dra_driver.driver.ledger import Ledger
+from fake_dra_driver.driver.requests import ParametersResolver
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.status.report import Child, Claim, Counts, DeviceReport, NodeReport, Report, Summary
+from fake_dra_driver.status.view import View
+from fake_dra_driver.status.waiting import Waiting
+
+__all__ = ["Reporter"]
+
+NAMED_IN_A_PROBLEM: Final = 3
+"""How many claims a problem names; the rest are counted."""
+
+
+class Reporter:
+    """Makes reports of a view, as often as one is wanted.
+
+    Args:
+        view: what was read.
+        client: handed on to the driver's own code, which does not use it to judge.
+        namespace: of the NodeAllocationState objects; empty when there are none.
+        nodes: the nodes to report, of those that there are; none: all.
+    """
+
+    def __init__(self, view: View, client: Client, namespace: str, nodes: Collection[str] = ()) -> None:
+        self._view = view
+        self._namespace = namespace
+        self._nodes = nodes
+        ledger = Ledger(client, view.states, namespace)
+        parameters = ParametersResolver(view.claim_parameters, view.class_parameters)
+        self._waiting = Waiting(view, FakeControllerDriver(ledger, parameters, view.nodes, client))
+
+    def report(self) -> Report:
+        """What is so at this moment."""
+        allocated = self._allocated_claims()
+        every = sorted(
+            [
+                *(self._node(state, allocated[state.metadata.name]) for state in self._view.states.list()),
+                *map(_unreadable, self._view.states.invalid()),
+            ],
+            key=lambda node: node.name,
+        )
+        waiting, unused = self._waiting.find()
+        return Report(
+            driver=DRIVER_NAME,
+            namespace=self._namespace,
+            summary=Summary(
+                nodes=len(every),
+                ready_nodes=sum(node.ready for node in every),
+                counts=_sum(node.counts for node in every),
+                claims=sum(node.claims for node in every),
+                waiting=len(waiting),
+                unused=unused,
+            ),
+            nodes=tuple(node for node in every if not self._nodes or node.name in self._nodes),
+            waiting=tuple(waiting),
+        )
+
+    def _allocated_claims(self) -> Mapping[str, Sequence[ResourceClaim]]:
+        """By node: the claims that say that they are allocated there."""
+        found: defaultdict[str, list[ResourceClaim]] = defaultdict(list)
+        for claim in self._view.claims.list():
+            if claim.status.allocation is not None and claim.status.driver_name == DRIVER_NAME:
+                found[node_of(claim.status.allocation) or ""].append(claim)
+        return found
+
+    def _node(self, state: NodeAllocationState, allocated: Sequence[ResourceClaim]) -> NodeReport:
+        claims = {uid: self._claim(uid) for uid in (*state.spec.allocated_claims, *state.spec.prepared_devices)}
+        uses = device_uses(state)
+        return NodeReport(
+            name=state.metadata.name,
+            status=state.status or "NotReady",
+            ready=closed_reason(state) is None,
+            counts=_counts(uses),
+            claims=len(state.spec.allocated_claims),
+            devices=tuple(_device(use, claims) for use in uses),
+            problems=tuple(_problems(state, uses, claims, allocated)),
+        )
+
+    def _claim(self, uid: str) -> Claim:
+        try:
+            claim = self._view.claims.by_uid(UID(uid))
+        except InvalidObjectError as error:
+            return Claim(uid=uid, namespace=error.key.namespace, name=error.key.name)
+        if claim is None:
+            return Claim(uid=uid, exists=False)
+        pods = tuple(consumer.name for consumer in claim.status.reserved_for)
+        return Claim(uid=uid, namespace=claim.metadata.namespace, name=claim.metadata.name, pods=pods)
+
+
+def _unreadable(error: InvalidObjectError) -> NodeReport:
+    return NodeReport(
+        name=error.key.name,
+        status="Unreadable",
+        ready=False,
+        counts=Counts(),
+        claims=0,
+        devices=(),
+        problems=(f"its NodeAllocationState cannot be read: {'; '.join(error.problems)}",),
+    )
+
+
+def _device(use: DeviceUse, claims: Mapping[str, Claim]) -> DeviceReport:
+    prepared = set(use.prepared_children)
+    # Nobody bounds what is edited into the record by hand.
+    parts = children(use.device.uuid, min(use.split, MAX_SPLIT)) if use.split else ()
+    return DeviceReport(
+        uuid=use.device.uuid,
+        model=use.device.model,
+        state=use.state,
+        claim=claims[use.claim] if use.claim is not None else None,
+        children=tuple(Child(uuid=uuid, prepared=uuid in prepared) for uuid in parts),
+    )
+
+
+def _counts(uses: Iterable[DeviceUse]) -> Counts:
+    tally = Counter[str](use.state for use in uses)
+    return Counts(devices=tally.total() - tally["missing"], **tally)
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    tally: Counter[str] = Counter()
+    for count in counts:
+        tally.update(count.model_dump())
+    return Counts(**tally)
+
+
+def _problems(
+    state: NodeAllocationState,
+    uses: Sequence[DeviceUse],
+    claims: Mapping[str, Claim],
+    allocated: Sequence[ResourceClaim],
+) -> Iterator[str]:
+    if (closed := closed_reason(state)) is not None:
+        yield closed
+    if missing := [use.device.uuid for use in uses if use.state == "missing"]:
+        yield f"claims hold devices that the node does not have: {_listed(missing)}"
+    if gone := [uid for uid in state.spec.allocated_claims if not claims[uid].exists]:
+        yield f"devices are on record for claims that do not exist: {_listed(gone)}"
+    if stale := [uid for uid in state.spec.prepared_devices if uid not in state.spec.allocated_claims]:
+        yield f"prepared for claims that hold nothing here: {_listed([claims[uid].name or uid for uid in stale])}"
+    if lost := [str(claim.key) for claim in allocated if claim.uid not in state.spec.allocated_claims]:
+        yield f"claims are allocated here and not on record: {_listed(lost)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_IN_A_PROBLEM
+    return ", ".join(sorted(names)[:NAMED_IN_A_PROBLEM]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,118 @@
+"""The sub-command ``status``: one report, or one after each change until Ctrl-C."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Final
+
+from fake_dra_driver import __version__
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.status.build import Reporter
+from fake_dra_driver.status.screen import Screen, Style
+from fake_dra_driver.status.settings import StatusSettings
+from fake_dra_driver.status.table import Detail
+from fake_dra_driver.status.view import StatusError, View, connect, find_namespace
+
+__all__ = ["run_status", "watch"]
+
+SETTLE_SECONDS: Final = 0.3
+"""Changes that come within this time share a report: a pod's start alone is a dozen."""
+REDRAW_SECONDS: Final = 5.0
+"""A terminal is redrawn this often without any change, so that ages are right."""
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+async def run_status(settings: StatusSettings) -> int:
+    """Reports once, or until SIGINT or SIGTERM. Returns the exit status.
+
+    Raises:
+        StatusError: what stands in the way, in a sentence.
+        RuntimeLayerError: what the API server answered.
+    """
+    detail = Detail.ALL if settings.details else Detail.DEVICES if settings.nodes else Detail.SHORT
+    screen = Screen(sys.stdout, Style(settings.output, detail))
+    timeout_seconds = settings.api_timeout_seconds
+    client = await connect(
+        settings.kubeconfig, user_agent=f"fake-dra-status/{__version__}", timeout_seconds=timeout_seconds
+    )
+    try:
+        namespace = settings.namespace or await find_namespace(client)
+        cache = Cache(client)
+        view = View.of(cache, namespace)
+        await view.load(client, timeout_seconds)
+        _check_nodes(settings.nodes, view)
+        reporter = Reporter(view, client, namespace or "", settings.nodes)
+        if settings.watch:
+            with _interruptible() as stopped:
+                await watch(cache, view, reporter, screen, stopped)
+        else:
+            await screen.write(reporter.report())
+    except BrokenPipeError:
+        pass  # who read has seen enough
+    finally:
+        await client.close()
+    return 0
+
+
+def _check_nodes(nodes: Sequence[str], view: View) -> None:
+    known = [state.metadata.name for state in view.states.list()] + [error.key.name for error in view.states.invalid()]
+    for node in nodes:
+        if node not in known:
+            close = get_close_matches(node, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise StatusError(
+                f"node {node} has no NodeAllocationState: no kubelet plugin of this driver runs there{hint}"
+            )
+
+
+@contextmanager
+def _interruptible() -> Iterator[asyncio.Event]:
+    """An event that SIGINT and SIGTERM set, as long as the block runs."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        yield stopped
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def watch(cache: Cache, view: View, reporter: Reporter, screen: Screen, stopped: asyncio.Event) -> None:
+    """Shows a report at once and after each change, until ``stopped``, or until nobody reads any more."""
+    changed = asyncio.Event()
+
+    async def draw() -> None:
+        try:
+            await screen.enter()
+            try:
+                while True:
+                    changed.clear()
+                    await screen.show(reporter.report())
+                    await _wait(changed, REDRAW_SECONDS if screen.is_terminal else None)
+            finally:
+                await screen.leave()
+        except BrokenPipeError:
+            pass
+
+    view.subscribe(changed.set)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(cache.run(), name="cache")
+        drawing = group.create_task(draw(), name="screen")
+        waiting = group.create_task(stopped.wait(), name="stop")
+        await asyncio.wait((drawing, waiting), return_when=asyncio.FIRST_COMPLETED)
+        for task in (running, drawing, waiting):
+            task.cancel()
+
+
+async def _wait(changed: asyncio.Event, timeout_seconds: float | None) -> None:
+    """Waits for a change, and for those that come with it; or as long as the timeout."""
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await changed.wait()
+    except TimeoutError:
+        return
+    await asyncio.sleep(SETTLE_SECONDS)

@@ -1,0 +1,208 @@
+"""The shape of what ``status`` reports: stable, so that programs can read it.
+
+Within a version fields are added, and never removed or given another meaning; who reads it has to ignore what it does
+not know. Field names are camelCase in JSON and YAML.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from fake_dra_driver.driver.devicestate import DeviceState
+
+__all__ = [
+    "REASONS_TO_WAIT",
+    "Child",
+    "Claim",
+    "Counts",
+    "DeviceReport",
+    "NodeReport",
+    "Report",
+    "Summary",
+    "Told",
+    "WaitReason",
+    "WaitingClaim",
+]
+
+WaitReason = Literal[
+    "InvalidParameters",
+    "ParametersNotFound",
+    "ClassNotFound",
+    "InsufficientDevices",
+    "BlockedByAnotherClaim",
+    "NotBeingScheduled",
+    "BeingScheduled",
+    "BeingAllocated",
+    "BeingDeallocated",
+]
+REASONS_TO_WAIT: dict[WaitReason, str] = {
+    "InvalidParameters": "its parameters, or those of its class, cannot be used",
+    "ParametersNotFound": "its parameters, or those of its class, do not exist",
+    "ClassNotFound": "its class does not exist",
+    "InsufficientDevices": "no node that can be chosen has what is asked for",
+    "BlockedByAnotherClaim": "another claim of the same pod cannot be allocated",
+    "NotBeingScheduled": "the scheduler is not looking for a node for its pod",
+    "BeingScheduled": "the scheduler has not selected a node yet, and there are nodes that would do",
+    "BeingAllocated": "a node is selected; the controller is about to allocate",
+    "BeingDeallocated": "it is being released, and can be allocated after that",
+}
+"""Why a claim waits."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class Counts(_Model):
+    """Devices by what they are doing."""
+
+    devices: int = 0
+    """All that the nodes have; missing ones are not among them."""
+    free: int = 0
+    """The next claim can get them."""
+    allocated: int = 0
+    """A claim holds them, and they are not prepared."""
+    prepared: int = 0
+    """Ready for the containers of the claim that holds them."""
+    unavailable: int = 0
+    """Free, on a node that takes no claims."""
+    missing: int = 0
+    """A claim holds them, and the node does not have them."""
+
+
+class Claim(_Model):
+    """A claim that holds devices."""
+
+    namespace: str = ""
+    """Empty when the claim is gone."""
+    name: str = ""
+    """Empty when the claim is gone."""
+    uid: str
+    """UID of the claim."""
+    pods: tuple[str, ...] = ()
+    """Names of the pods, or other objects, that may use it."""
+    exists: bool = True
+    """False: the claim is gone, or was never seen, and its devices are about to be free again."""
+
+
+class Child(_Model):
+    """A part of a device that is split."""
+
+    uuid: str
+    """Name of the part."""
+    prepared: bool
+    """Whether it is ready for containers."""
+
+
+class DeviceReport(_Model):
+    """One device."""
+
+    uuid: str
+    """Name of the device."""
+    model: str
+    """Empty when it is missing."""
+    state: DeviceState
+    """free, allocated, prepared, unavailable or missing."""
+    claim: Claim | None = None
+    """Who holds it, or has it prepared."""
+    children: tuple[Child, ...] = ()
+    """Its parts, when the claim has it split."""
+
+
+class NodeReport(_Model):
+    """One node that has a NodeAllocationState."""
+
+    name: str
+    """Name of the node."""
+    status: str
+    """Ready or NotReady, as the NodeAllocationState says; Unreadable when that cannot be read."""
+    ready: bool
+    """Whether claims can be allocated here."""
+    counts: Counts
+    """Its devices by what they are doing."""
+    claims: int
+    """How many claims hold devices here."""
+    devices: tuple[DeviceReport, ...]
+    """In the order of the node's inventory; missing ones come last."""
+    problems: tuple[str, ...]
+    """What is not as it should be, in words."""
+
+
+class Told(_Model):
+    """The latest warning that was reported about a claim, as an Event."""
+
+    reason: str
+    """Reason of the Event; metrics.md lists them."""
+    message: str
+    """In words."""
+    count: int
+    """How often."""
+    last_seen: datetime | None = None
+    """When last."""
+
+
+class WaitingClaim(_Model):
+    """A claim that waits for devices."""
+
+    namespace: str
+    """Namespace of the claim."""
+    name: str
+    """Name of the claim."""
+    uid: str
+    """UID of the claim."""
+    class_name: str
+    """The ResourceClass that it names."""
+    mode: str
+    """WaitForFirstConsumer or Immediate."""
+    since: datetime | None
+    """When it, or the pod's scheduling, began to wait."""
+    pods: tuple[str, ...] = ()
+    """Names of the pods that use it."""
+    reason: WaitReason
+    """Why it waits, in one word."""
+    message: str
+    """Why it waits: what was asked, what there is, what to change."""
+    selected_node: str = ""
+    """The node that the scheduler has selected for its pod; empty when it has not."""
+    unsuitable_nodes: tuple[str, ...] = ()
+    """What the driver has told the scheduler to leave out."""
+    told: Told | None = None
+    """The latest warning that was reported about it, as an Event."""
+
+
+class Summary(_Model):
+    """The whole cluster, whichever nodes were named."""
+
+    nodes: int
+    """Nodes that have a NodeAllocationState."""
+    ready_nodes: int
+    """Those on which claims can be allocated."""
+    counts: Counts
+    """Devices of all nodes by what they are doing."""
+    claims: int
+    """Claims that hold devices."""
+    waiting: int
+    """Claims that wait for devices."""
+    unused: int
+    """Claims without devices that no pod uses, so that nobody waits."""
+
+
+class Report(_Model):
+    """What ``fake-dra-driver status`` reports."""
+
+    version: Literal["v1"] = "v1"
+    """Of this shape."""
+    driver: str
+    """Name of the driver."""
+    namespace: str
+    """Where the NodeAllocationState objects are; empty when there are none."""
+    summary: Summary
+    """The whole cluster, whichever nodes were named."""
+    nodes: tuple[NodeReport, ...]
+    """By name; those that were named, or all."""
+    waiting: tuple[WaitingClaim, ...]
+    """By namespace and name."""

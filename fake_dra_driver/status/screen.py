@@ -1,0 +1,106 @@
+"""Where reports are written: a terminal, on which each replaces the last, or anything else, which gets all of them."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal, TextIO
+
+import yaml
+
+from fake_dra_driver.device.files import in_thread
+from fake_dra_driver.status.report import Report
+from fake_dra_driver.status.table import Detail, table
+
+__all__ = ["Screen", "Style"]
+
+_ENTER: Final = "\x1b[?1049h\x1b[?25l"
+_LEAVE: Final = "\x1b[?25h\x1b[?1049l"
+_HOME: Final = "\x1b[H\x1b[J"
+"""xterm's sequences, which every terminal of today knows: the alternate screen without a cursor, and a clean one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a report is written."""
+
+    output: Literal["table", "json", "yaml"] = "table"
+    detail: Detail = Detail.SHORT
+
+    def text(self, report: Report, now: datetime, *, is_stream: bool = False, room: int | None = None) -> str:
+        """The report as text. In a stream JSON has one line for each, and YAML a separator."""
+        if self.output == "table":
+            return table(report, now, self.detail, room)
+        if self.output == "json":
+            return report.model_dump_json(by_alias=True, indent=None if is_stream else 2) + "\n"
+        document = report.model_dump(mode="json", by_alias=True)
+        return ("---\n" if is_stream else "") + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=200)
+
+
+class Screen:
+    """A stream of text. Writing may block, for as long as nobody reads, so it is done in a thread."""
+
+    def __init__(self, stream: TextIO, style: Style, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._stream = stream
+        self._style = style
+        self._now = now
+        self._drawn: Report | None = None
+        self.is_terminal = stream.isatty() and style.output == "table"
+
+    async def write(self, report: Report) -> None:
+        """Writes a report, and nothing else. Raises BrokenPipeError when nobody reads any more, as the others do."""
+        await self._write(self._style.text(report, self._now()))
+
+    async def enter(self) -> None:
+        """Takes the terminal over."""
+        if self.is_terminal:
+            await self._write(_ENTER)
+
+    async def show(self, report: Report, trouble: str = "") -> None:
+        """Shows a report: on a terminal always, since ages have changed; elsewhere when it is not the last one.
+
+        Args:
+            report: what is so.
+            trouble: why that may be out of date; shown on a terminal.
+        """
+        now = self._now()
+        if self.is_terminal:
+            size = shutil.get_terminal_size()
+            room = max(1, size.lines - 2)
+            footer = f"{now:%H:%M:%S} UTC, Ctrl-C ends" + (f", MAY BE OUT OF DATE: {trouble}" if trouble else "")
+            lines = _cut(self._style.text(report, now, room=room).splitlines(), room)
+            await self._write(_HOME + "\n".join(_narrow(line, size.columns) for line in (*lines, "", footer)))
+        elif report != self._drawn:
+            text = self._style.text(report, now, is_stream=True)
+            if self._style.output == "table":
+                text = f"{'' if self._drawn is None else chr(10)}{now:%Y-%m-%d %H:%M:%S} UTC\n{text}"
+            await self._write(text)
+        self._drawn = report
+
+    async def leave(self) -> None:
+        """Gives the terminal back, with the last report on it."""
+        if self.is_terminal:
+            last = self._style.text(self._drawn, self._now()) if self._drawn is not None else ""
+            await self._write(_LEAVE + last)
+
+    async def _write(self, text: str) -> None:
+        await in_thread(self._write_now, text)
+
+    def _write_now(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except BrokenPipeError:
+            # What Python would still flush at its end has nowhere to go.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            raise
+
+
+def _cut(lines: Sequence[str], room: int) -> Sequence[str]:
+    """As many lines as there is room for."""
+    return lines if len(lines) <= room else [*lines[: room - 1], f"... {len(lines) - room + 1} more lines"]
+
+
+def _narrow(line: str, columns: int) -> str:
+    return line if len(line) <= columns else line[: columns - 1] + "…"

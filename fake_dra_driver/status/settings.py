@@ -1,0 +1,62 @@
+"""Settings of ``status``, as those of the other commands in ``fake_dra_driver.settings``."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from fake_dra_driver.settings import (
+    CLUSTER,
+    LABEL_PATTERN,
+    LOGGING,
+    OUTPUT,
+    SUBDOMAIN_PATTERN,
+    Allowed,
+    Flag,
+    Kubeconfig,
+    Seconds,
+    Settings,
+)
+
+__all__ = ["StatusSettings"]
+
+
+def _node_names(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+NodeNames = Annotated[
+    tuple[Annotated[str, Field(pattern=SUBDOMAIN_PATTERN, max_length=253)], ...],
+    BeforeValidator(_node_names),
+    Allowed("names of nodes (RFC 1123 subdomains), separated by commas"),
+]
+
+
+class StatusSettings(Settings):
+    """Shows the devices of each node, which claims and pods hold them, and which claims wait and why. Only reads."""
+
+    logging_format: Annotated[Literal["text", "json"], Flag(LOGGING, reference="LOGGING_FORMAT")] = "text"
+    """Format of the log, which goes to stderr: text for people, or one JSON object a line."""
+    verbosity: Annotated[int, Flag(LOGGING, "LEVEL", reference="V", name="v", short="v")] = Field(default=0, ge=0)
+    """How much is logged: 0 only problems that a person must act on, from 4 each step, from 6 each request."""
+    nodes: Annotated[NodeNames, Flag(OUTPUT, "[NODE[,NODE...]]", positional=True, unset="all nodes")] = ()
+    """Nodes to show, device by device."""
+    output: Annotated[Literal["table", "json", "yaml"], Flag(OUTPUT, short="o")] = "table"
+    """Format: a table for people, or JSON or YAML for programs, whose shape is documented and stable."""
+    watch: Annotated[bool, Flag(OUTPUT, short="w")] = False
+    """Stay, and show what changes, until Ctrl-C. A terminal is redrawn; elsewhere each report comes after the last."""
+    details: Annotated[bool, Flag(OUTPUT)] = False
+    """Show every device and every waiting claim, however many there are."""
+    kubeconfig: Annotated[
+        Kubeconfig,
+        Flag(CLUSTER, "PATH", reference="KUBECONFIG", unset="where kubectl looks, or the pod's own service account"),
+    ] = ""
+    """Kubeconfig file to reach the API server with."""
+    namespace: Annotated[
+        str,
+        Field(pattern=r"^$|" + LABEL_PATTERN),
+        Allowed("name of a namespace (RFC 1123 label)"),
+        Flag(CLUSTER, "NAME", short="n", unset="found out"),
+    ] = ""
+    """Namespace of the driver, which holds the NodeAllocationState objects."""
+    api_timeout_seconds: Annotated[Seconds, Flag(CLUSTER, "SECONDS")] = Field(default=10, ge=0.1, le=600)
+    """How long one call to the API server may take, in seconds."""

@@ -1,0 +1,245 @@
+"""The report as text: a summary first, then what waits, then as much about the nodes as a person can read.
+
+Up to a handful of nodes, or those that were named, are shown device by device; some dozens line by line; more than that
+by what they have in common, with those that need somebody by name. Tables are aligned here, in a few lines: ``rich``
+belongs to the extra of the embedded cluster, and what kubectl prints needs no more than this either.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from fake_dra_driver.status.report import Claim, DeviceReport, NodeReport, Report, WaitingClaim
+
+__all__ = ["Detail", "table"]
+
+NODES_BY_DEVICE: Final = 5
+"""Up to so many nodes, each is shown device by device."""
+NODES_BY_LINE: Final = 40
+"""Up to so many nodes, each has a line."""
+LINES_OF_A_LIST: Final = 20
+"""Most entries of a list that may be long: waiting claims, nodes with problems."""
+FREE_BY_LINE: Final = 8
+"""Up to so many devices of a node that do nothing, each has a line."""
+CHILDREN_BY_LINE: Final = 8
+EXAMPLES: Final = 3
+
+Row = Sequence[str]
+
+
+class Detail(Enum):
+    """How much is shown."""
+
+    SHORT = "short"
+    """As much about each node as their number allows."""
+    DEVICES = "devices"
+    """Each node device by device."""
+    ALL = "all"
+    """And every entry of every list."""
+
+
+def table(report: Report, now: datetime, detail: Detail, room: int | None = None) -> str:
+    """The report as text, which ends with a newline. Lines are as long as they have to be.
+
+    Args:
+        report: what to show.
+        now: for ages.
+        detail: how much at least.
+        room: as many lines as there are; nodes are shown in less detail where that makes it fit. None: no bound.
+    """
+    above = [_summary(report), _waiting(report, now, detail)]
+    text = ""
+    for nodes in _choices(report.nodes, detail):
+        text = "\n\n".join("\n".join(block) for block in (*above, *nodes()) if block) + "\n"
+        if room is None or text.count("\n") <= room:
+            break
+    return text
+
+
+def _choices(nodes: Sequence[NodeReport], detail: Detail) -> Iterator[Callable[[], Iterable[list[str]]]]:
+    """The ways to show the nodes, the most detailed first."""
+    if detail is not Detail.SHORT or len(nodes) <= NODES_BY_DEVICE:
+        yield lambda: [_devices(node, detail) for node in nodes]
+    if detail is Detail.SHORT and len(nodes) <= NODES_BY_LINE:
+        yield lambda: [_problems(nodes), _lines(nodes), _hint(nodes)]
+    if detail is Detail.SHORT and len(nodes) > NODES_BY_DEVICE:
+        yield lambda: [_problems(nodes), _groups(nodes), _hint(nodes)]
+
+
+# --- Summary
+
+
+def _summary(report: Report) -> list[str]:
+    summary, counts = report.summary, report.summary.counts
+    where = f" in {report.namespace}" if report.namespace else ""
+    if not summary.nodes:
+        return [
+            f"{report.driver}{where}: no node runs the kubelet plugin of this driver",
+            *([f"CLAIMS   {_claims(report)}"] if summary.waiting or summary.unused else []),
+        ]
+    states = [f"{counts.free} free", f"{counts.allocated} allocated", f"{counts.prepared} prepared"]
+    states += [f"{number} {name}" for name in ("unavailable", "missing") if (number := getattr(counts, name))]
+    return [
+        f"{report.driver}{where}",
+        f"NODES    {summary.nodes}: {summary.ready_nodes} ready, {summary.nodes - summary.ready_nodes} not ready",
+        f"DEVICES  {counts.devices}: {', '.join(states)}",
+        f"CLAIMS   {_claims(report)}",
+    ]
+
+
+def _claims(report: Report) -> str:
+    summary = report.summary
+    text = f"{summary.claims} with devices, {summary.waiting} waiting"
+    return text + (f", {summary.unused} that no pod uses" if summary.unused else "")
+
+
+# --- Nodes
+
+
+def _hint(nodes: Sequence[NodeReport]) -> list[str]:
+    return [f"Device by device: name nodes, such as {nodes[0].name}, or use --details."]
+
+
+_NODE_HEADINGS: Final = ("STATUS", "DEVICES", "FREE", "ALLOCATED", "PREPARED", "UNAVAILABLE", "CLAIMS")
+
+
+def _node_cells(nodes: Sequence[NodeReport]) -> Row:
+    names = ("devices", "free", "allocated", "prepared", "unavailable")
+    numbers = [sum(getattr(node.counts, name) for node in nodes) for name in names]
+    unavailable = str(numbers.pop() or "")  # a column of its own only where there are any
+    return (nodes[0].status, *map(str, numbers), unavailable, str(sum(node.claims for node in nodes)))
+
+
+def _lines(nodes: Sequence[NodeReport]) -> list[str]:
+    """A line for each node."""
+    return _aligned([("NODE", *_NODE_HEADINGS), *((node.name, *_node_cells([node])) for node in nodes)])
+
+
+def _groups(nodes: Sequence[NodeReport]) -> list[str]:
+    """A line for nodes that have the same status and use."""
+    groups: dict[tuple[str, str], list[NodeReport]] = {}
+    for node in nodes:
+        groups.setdefault((node.status, _use_of(node)), []).append(node)
+    rows: list[Row] = [("NODES", "USE", *_NODE_HEADINGS, "WHICH")]
+    for (_, use), members in sorted(groups.items(), key=lambda item: (not item[1][0].ready, _USES.index(item[0][1]))):
+        which = ", ".join(node.name for node in members[:EXAMPLES])
+        more = len(members) - EXAMPLES
+        rows.append((str(len(members)), use, *_node_cells(members), which + (f" and {more} more" if more > 0 else "")))
+    return _aligned(rows)
+
+
+_USES: Final = ("all free", "in use", "full", "no devices", "closed")
+
+
+def _use_of(node: NodeReport) -> str:
+    if not node.ready:
+        return "closed"
+    if not node.counts.devices:
+        return "no devices"
+    if not node.counts.free:
+        return "full"
+    return "all free" if node.counts.free == node.counts.devices else "in use"
+
+
+def _problems(nodes: Sequence[NodeReport]) -> list[str]:
+    rows = [(node.name, problem) for node in nodes for problem in node.problems]
+    if not rows:
+        return []
+    lines = _aligned([("PROBLEM ON", "WHAT"), *rows[:LINES_OF_A_LIST]])
+    return lines + _rest(len(rows) - LINES_OF_A_LIST)
+
+
+# --- Devices
+
+
+def _devices(node: NodeReport, detail: Detail) -> list[str]:
+    counts = node.counts
+    head = f"NODE {node.name}  {node.status}, {counts.free} of {counts.devices} devices free"
+    rows: list[Row] = [("DEVICE", "MODEL", "STATE", "CLAIM", "POD")]
+    idle = [device for device in node.devices if device.claim is None]
+    folded = set[str]() if detail is Detail.ALL or len(idle) <= FREE_BY_LINE else {device.uuid for device in idle[1:]}
+    for device in node.devices:
+        if device.uuid not in folded:
+            rows.append((device.uuid, device.model, device.state, *_claim_cells(device.claim)))
+            rows += _children(device, detail)
+        if folded and device is idle[0]:
+            rows.append((f"and {len(folded)} more like this", "", device.state, "", ""))
+    lines = _aligned(rows) if len(rows) > 1 else []
+    return [head, *(f"  {line}" for line in lines), *(f"  ! {problem}" for problem in node.problems)]
+
+
+def _children(device: DeviceReport, detail: Detail) -> Iterator[Row]:
+    shown = len(device.children) if detail is Detail.ALL else CHILDREN_BY_LINE
+    last = len(device.children) - 1
+    for index, child in enumerate(device.children[:shown]):
+        branch = "└─" if index == last else "├─"
+        yield (f"{branch} {child.uuid}", "", "prepared" if child.prepared else device.state, "", "")
+    if len(device.children) > shown:
+        yield (f"└─ and {len(device.children) - shown} more parts", "", "", "", "")
+
+
+def _claim_cells(claim: Claim | None) -> Row:
+    if claim is None:
+        return ("", "")
+    if not claim.name:
+        return (f"(gone) {claim.uid}", "")
+    return (f"{claim.namespace}/{claim.name}", ", ".join(claim.pods))
+
+
+# --- Claims
+
+
+def _waiting(report: Report, now: datetime, detail: Detail) -> list[str]:
+    """A line for each claim, or for claims that wait for the very same reason."""
+    if not report.waiting:
+        return []
+    groups: dict[tuple[str, str], list[WaitingClaim]] = {}
+    for claim in report.waiting:
+        groups.setdefault((claim.reason, claim.message), []).append(claim)
+    rows: list[Row] = []
+    for claims in groups.values():
+        if detail is Detail.ALL or len(claims) <= EXAMPLES:
+            rows += [_waiting_cells([claim], now) for claim in claims]
+        else:
+            rows.append(_waiting_cells(claims, now))
+    shown = rows if detail is Detail.ALL else rows[:LINES_OF_A_LIST]
+    return _aligned([("WAITING CLAIM", "POD", "FOR", "WHY"), *shown]) + _rest(len(rows) - len(shown))
+
+
+def _waiting_cells(claims: Sequence[WaitingClaim], now: datetime) -> Row:
+    """One row; several claims are shown by the one that waits longest."""
+    first = min(claims, key=lambda claim: claim.since or now)
+    more = f" and {len(claims) - 1} more" if len(claims) > 1 else ""
+    return (
+        f"{first.namespace}/{first.name}{more}",
+        ", ".join(first.pods[:EXAMPLES]),
+        _age(first.since, now),
+        f"{first.reason}: {first.message}",
+    )
+
+
+def _age(since: datetime | None, now: datetime) -> str:
+    """As kubectl shows it: the two largest units at most."""
+    if since is None:
+        return ""
+    seconds = max(0, int((now - since).total_seconds()))
+    if seconds < 120:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60}m"
+    return f"{seconds // 86400}d"
+
+
+def _rest(count: int) -> list[str]:
+    return [f"... and {count} more: --details shows all"] if count > 0 else []
+
+
+def _aligned(rows: Iterable[Row]) -> list[str]:
+    """Cells in columns, as wide as they have to be; columns that are empty below their heading are left out."""
+    found = [tuple(row) for row in rows]
+    kept = [column for column in range(len(found[0])) if any(row[column] for row in found[1:])]
+    widths = {column: max(len(row[column]) for row in found) for column in kept}
+    return ["  ".join(row[column].ljust(widths[column]) for column in kept).rstrip() for row in found]

@@ -1,0 +1,192 @@
+"""What ``status`` reads of a cluster: informers that are filled once, or kept up to date. It needs get, list and watch.
+
+Reading goes through lists with errors of their own, and not through waiting for caches, since a person wants to know at
+once what is missing, and a cache would try for ever.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fake_dra_driver.api.core import Event, Node, Pod
+from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.podclaims import claim_keys
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.runtime.cache import Cache, Informer
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import (
+    CredentialsError,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    RuntimeLayerError,
+)
+from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
+from fake_dra_driver.runtime.store import Entry
+
+__all__ = ["READ_KINDS", "StatusError", "View", "connect", "find_namespace"]
+
+READ_KINDS: Final[tuple[type[KubeObject], ...]] = (
+    NodeAllocationState,
+    ResourceClaim,
+    ResourceClass,
+    PodSchedulingContext,
+    FakeClaimParameters,
+    DeviceClassParameters,
+    Pod,
+    Event,
+)
+"""Every kind that is read, with get, list and watch."""
+
+UNSCHEDULED: Final = "spec.nodeName="
+"""Pods without a node: only their claims can be waiting, and a cluster has few of them."""
+WARNINGS_ABOUT_CLAIMS: Final = "involvedObject.kind=ResourceClaim,type=Warning"
+PODS_BY_CLAIM: Final = "claim"
+EVENTS_BY_CLAIM: Final = "claim"
+
+
+class StatusError(RuntimeLayerError):
+    """What stands in the way, in a sentence for the person who asked."""
+
+
+async def connect(kubeconfig: str, *, user_agent: str, timeout_seconds: float) -> Client:
+    """A client for the cluster that was named, or for the usual one. Raises StatusError."""
+    try:
+        return await Client.connect(
+            kubeconfig=kubeconfig or None, user_agent=user_agent, default_timeout_seconds=timeout_seconds
+        )
+    except CredentialsError as error:
+        if kubeconfig:
+            raise
+        raise StatusError(
+            "no cluster was named: use --kubeconfig, set KUBECONFIG, or put a kubeconfig where kubectl looks for it "
+            f"({error})"
+        ) from error
+
+
+async def find_namespace(client: Client) -> str | None:
+    """The namespace that the driver's NodeAllocationState objects are in; None when there are none.
+
+    Raises:
+        StatusError: there are several, or they cannot be listed.
+    """
+    try:
+        listed = await client.list(NodeAllocationState)
+    except RuntimeLayerError as error:
+        raise _explained(NodeAllocationState, error) from error
+    found = {state.metadata.namespace for state in listed.items}
+    found.update(refused.key.namespace for refused in listed.invalid)
+    if len(found) > 1:
+        raise StatusError(
+            f"the driver is in several namespaces ({', '.join(sorted(found))}): name one with --namespace"
+        )
+    return found.pop() if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that is read."""
+
+    states: Informer[NodeAllocationState]
+    claims: Informer[ResourceClaim]
+    classes: Informer[ResourceClass]
+    contexts: Informer[PodSchedulingContext]
+    claim_parameters: Informer[FakeClaimParameters]
+    class_parameters: Informer[DeviceClassParameters]
+    pods: Informer[Pod]
+    """Those without a node."""
+    events: Informer[Event]
+    """Warnings about claims."""
+    nodes: Informer[Node]
+    """Never filled: whether a node exists is not asked. The driver's own code wants the cache."""
+
+    @classmethod
+    def of(cls, cache: Cache, namespace: str | None) -> "View":
+        """Asks ``cache`` for the informers, and adds the indexes."""
+        view = cls(
+            cache.informer(NodeAllocationState, namespace=namespace),
+            cache.informer(ResourceClaim),
+            cache.informer(ResourceClass),
+            cache.informer(PodSchedulingContext),
+            cache.informer(FakeClaimParameters),
+            cache.informer(DeviceClassParameters),
+            cache.informer(Pod, field_selector=UNSCHEDULED),
+            cache.informer(Event, field_selector=WARNINGS_ABOUT_CLAIMS),
+            Informer(Node, Selection(Node.resource)),
+        )
+        view.pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
+        view.events.add_index(EVENTS_BY_CLAIM, lambda event: (event.involved_object.uid,))
+        return view
+
+    @property
+    def read(self) -> tuple[Informer[Any], ...]:
+        """The informers that are filled."""
+        return (
+            *(self.states, self.claims, self.classes, self.contexts),
+            *(self.claim_parameters, self.class_parameters, self.pods, self.events),
+        )
+
+    async def load(self, client: Client, timeout_seconds: float) -> None:
+        """Fills every informer once, all at the same time.
+
+        Raises:
+            StatusError: something cannot be listed; the first that was found.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for informer in self.read:
+                    name = f"list {informer.selection.kind}"
+                    group.create_task(_load(client, informer, timeout_seconds), name=name)
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
+
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        """``changed`` is called for every change of what is read."""
+        for informer in self.read:
+            informer.subscribe(lambda _change: changed())
+
+
+async def _load(client: Client, informer: Informer[Any], timeout_seconds: float) -> None:
+    try:
+        for page_size in (PAGE_SIZE, 0):
+            try:
+                return await _list(client, informer, page_size, timeout_seconds)
+            except GoneError:  # compacted between two pages: once more, all in one page, as client-go's pager does
+                if not page_size:
+                    raise
+    except RuntimeLayerError as error:
+        raise _explained(informer.kind, error) from error
+
+
+async def _list(client: Client, informer: Informer[Any], page_size: int, timeout_seconds: float) -> None:
+    entries: list[Entry[Any]] = []
+    version = ""
+    pages = client.list_watch.pages(informer.selection, page_size=page_size, timeout_seconds=timeout_seconds)
+    async with aclosing(pages):
+        async for page in pages:
+            version = page.resource_version
+            entries += informer.read_items(page.items)
+    informer.replace(entries, int(version) if version.isdecimal() else 0)
+
+
+def _explained(kind: type[KubeObject], error: RuntimeLayerError) -> RuntimeLayerError:
+    """The error in words that say what to do, where that is known."""
+    name = kind.resource.kind
+    if isinstance(error, NotFoundError) and kind.resource.group == ResourceClaim.resource.group:
+        return StatusError(
+            f"the cluster does not serve {kind.resource.api_version}: classic Dynamic Resource Allocation is in "
+            "Kubernetes 1.27 to 1.30, behind the feature gate DynamicResourceAllocation and --runtime-config"
+        )
+    if isinstance(error, NotFoundError):
+        return StatusError(
+            f"the cluster does not know the kind {name}: the driver is not installed, or its CRDs are missing"
+        )
+    if isinstance(error, ForbiddenError):
+        return StatusError(
+            f"may not list {kind.resource.plural}: {error.message}; status needs get, list and watch, see Permissions "
+            "in docs/status.md"
+        )
+    return error

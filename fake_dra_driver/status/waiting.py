@@ -1,0 +1,208 @@
+"""Why a claim has no devices yet: judged by the driver's own code, on the same objects that the controller sees.
+
+So the answer is as good as the controller's, also while the controller does not run, and newer than the last Event.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fake_dra_driver.api.core import Event, Pod
+from fake_dra_driver.api.fake import DRIVER_NAME, EVENT_COMPONENT
+from fake_dra_driver.api.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.podclaims import claim_key, is_made_for
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.device.allocator import DeviceRequest
+from fake_dra_driver.dra.driver import ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.driver.controller import FakeControllerDriver
+from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.status.report import Told, WaitingClaim, WaitReason
+from fake_dra_driver.status.view import EVENTS_BY_CLAIM, PODS_BY_CLAIM, View
+
+__all__ = ["Waiting"]
+
+Pending = PendingClaim[DeviceRequest]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    reason: WaitReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Consumer:
+    """A pod that uses a claim, under a name of its own, and how far its scheduling is."""
+
+    pod: Pod
+    entry: str
+    context: PodSchedulingContext | None
+
+
+class Waiting:
+    """The claims that wait for this driver.
+
+    Args:
+        view: what was read.
+        driver: judges what fits where.
+    """
+
+    def __init__(self, view: View, driver: FakeControllerDriver) -> None:
+        self._view = view
+        self._driver = driver
+        self._unsuitable: dict[tuple[Sequence[DeviceRequest], Sequence[str]], Mapping[str, Unsuitable]] = {}
+        """What was judged in this pass: hundreds of pods may ask the same of the same nodes."""
+
+    def find(self) -> tuple[Sequence[WaitingClaim], int]:
+        """The claims that wait, by namespace and name, and how many have no devices and are wanted by nobody."""
+        self._unsuitable.clear()
+        found, unused = [], 0
+        for claim in self._view.claims.list():
+            if claim.status.allocation is not None or claim.is_deleting or not self._is_ours(claim):
+                continue
+            consumers = self._consumers(claim)
+            judgement = self._judge(claim, consumers)
+            if judgement is None:
+                unused += 1
+            else:
+                found.append(self._describe(claim, consumers, judgement))
+        return found, unused
+
+    def _is_ours(self, claim: ResourceClaim) -> bool:
+        resource_class = self._class_of(claim)
+        if resource_class is not None:
+            return resource_class.driver_name == DRIVER_NAME
+        reference = claim.spec.parameters_ref
+        return reference is not None and reference.api_group == DRIVER_NAME
+
+    def _class_of(self, claim: ResourceClaim) -> ResourceClass | None:
+        try:
+            return self._view.classes.get(NamespacedName("", claim.spec.resource_class_name))
+        except InvalidObjectError:
+            return None
+
+    def _consumers(self, claim: ResourceClaim) -> Sequence[_Consumer]:
+        """The pods without a node that use the claim; those that are being scheduled come first."""
+        found = []
+        for pod in self._view.pods.by_index(PODS_BY_CLAIM, str(claim.key)):
+            for entry in pod.spec.resource_claims:
+                by_template = entry.source.resource_claim_name is None
+                if claim_key(pod, entry) == claim.key and (not by_template or is_made_for(claim, pod)):
+                    found.append(_Consumer(pod, entry.name, self._view.contexts.get(pod.key)))
+                    break
+        return sorted(found, key=lambda consumer: consumer.context is None)
+
+    def _judge(self, claim: ResourceClaim, consumers: Sequence[_Consumer]) -> _Judgement | None:
+        """Why the claim waits; None when it does not."""
+        if claim.status.deallocation_requested:
+            return _Judgement("BeingDeallocated", "its devices are being taken back; it can be allocated after that")
+        resource_class = self._class_of(claim)
+        if resource_class is None:
+            name = claim.spec.resource_class_name
+            return _Judgement("ClassNotFound", f"ResourceClass {name} does not exist, or cannot be read: create it")
+        try:
+            request = self._driver.request_of(claim, resource_class)
+        except ParametersError as error:
+            return _Judgement("ParametersNotFound" if error.missing else "InvalidParameters", str(error))
+        if claim.spec.allocation_mode == "Immediate":
+            return self._judge_immediate(PendingClaim(claim, request))
+        return self._judge_consumer(consumers[0]) if consumers else None
+
+    def _judge_immediate(self, pending: Pending) -> _Judgement:
+        nodes = self._driver.nodes()
+        unsuitable = self._judge_nodes([pending], nodes)
+        fitting = [node for node in nodes if node not in unsuitable]
+        if fitting:
+            where = f"node {fitting[0]} has" if len(fitting) == 1 else f"{len(fitting)} nodes have"
+            return _Judgement("BeingAllocated", f"{where} what it asks for: the controller is about to allocate")
+        return _Judgement("InsufficientDevices", self._driver.describe_shortage([pending], unsuitable))
+
+    def _judge_consumer(self, consumer: _Consumer) -> _Judgement:
+        pod, context = consumer.pod, consumer.context
+        if context is None:
+            message = f"the scheduler is not looking for a node for pod {pod.metadata.name}: its Events say why"
+            return _Judgement("NotBeingScheduled", message)
+        pending, blocked = self._pending_claims(pod)
+        if blocked:
+            return _Judgement(
+                "BlockedByAnotherClaim", f"pod {pod.metadata.name} also needs a claim that waits: {blocked}"
+            )
+        selected = context.spec.selected_node
+        nodes = sorted({*context.spec.potential_nodes, *([selected] if selected else [])})
+        unsuitable = self._judge_nodes(pending, nodes)
+        if nodes and len(unsuitable) == len(nodes):
+            return _Judgement("InsufficientDevices", self._driver.describe_shortage(pending, unsuitable))
+        if selected and selected not in unsuitable:
+            message = f"the scheduler has selected node {selected}: the controller is about to allocate"
+            return _Judgement("BeingAllocated", message)
+        fitting = len(nodes) - len(unsuitable)
+        message = f"{fitting} of {len(nodes)} nodes that the scheduler considers have what the pod's claims ask for"
+        return _Judgement("BeingScheduled", message)
+
+    def _judge_nodes(self, pending: Sequence[Pending], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
+        """Those of the nodes that cannot take the claims, and why."""
+        if any(self._driver.recorded_nodes(claim.claim.uid) for claim in pending):
+            return self._driver.unsuitable_nodes(pending, nodes)  # what it has on record is part of the judgement
+        key = (tuple(claim.request for claim in pending), tuple(nodes))
+        if key not in self._unsuitable:
+            self._unsuitable[key] = self._driver.unsuitable_nodes(pending, nodes)
+        return self._unsuitable[key]
+
+    def _pending_claims(self, pod: Pod) -> tuple[Sequence[Pending], str]:
+        """The claims of the pod that are allocated together, and why another one stands in the way, if it does."""
+        pending: list[Pending] = []
+        for entry in pod.spec.resource_claims:
+            key = claim_key(pod, entry)
+            claim = None if key is None else self._view.claims.get(key)
+            if claim is None or claim.status.allocation is not None:
+                continue
+            resource_class = self._class_of(claim)
+            if resource_class is None or resource_class.driver_name != DRIVER_NAME:
+                continue
+            if claim.spec.allocation_mode == "Immediate":
+                return pending, f"claim {claim.metadata.name}, which is to be allocated first"
+            try:
+                pending.append(PendingClaim(claim, self._driver.request_of(claim, resource_class)))
+            except ParametersError as error:
+                return pending, str(error)
+        return pending, ""
+
+    def _describe(self, claim: ResourceClaim, consumers: Sequence[_Consumer], judgement: _Judgement) -> WaitingClaim:
+        context = consumers[0].context if consumers else None
+        answers = context.status.resource_claims if context is not None else ()
+        unsuitable = [answer.unsuitable_nodes for answer in answers if answer.name == consumers[0].entry]
+        return WaitingClaim(
+            namespace=claim.metadata.namespace,
+            name=claim.metadata.name,
+            uid=claim.uid,
+            class_name=claim.spec.resource_class_name,
+            mode=claim.spec.allocation_mode,
+            since=_created(context, claim),
+            pods=tuple(consumer.pod.metadata.name for consumer in consumers),
+            reason=judgement.reason,
+            message=judgement.message,
+            selected_node=context.spec.selected_node if context is not None else "",
+            unsuitable_nodes=unsuitable[0] if unsuitable else (),
+            told=self._told(claim),
+        )
+
+    def _told(self, claim: ResourceClaim) -> Told | None:
+        events = [
+            event
+            for event in self._view.events.by_index(EVENTS_BY_CLAIM, claim.uid)
+            if event.source.component == EVENT_COMPONENT
+        ]
+        if not events:
+            return None
+        latest = max(events, key=_last_seen)
+        return Told(reason=latest.reason, message=latest.message, count=latest.count, last_seen=latest.last_timestamp)
+
+
+def _last_seen(event: Event) -> float:
+    return event.last_timestamp.timestamp() if event.last_timestamp is not None else 0
+
+
+def _created(*objects: KubeObject | None) -> datetime | None:
+    """When the latest of the objects came into being."""
+    times = [obj.metadata.creation_timestamp for obj in objects if obj is not None]
+    return max((time for time in times if time is not None), default=None)

@@ -1,0 +1,91 @@
+"""A real API server lets ``status`` read with the ClusterRole that is documented, and with nothing less."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fake_dra_driver.api.fake import KINDS
+from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.codegen.crd import render_crd
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.status.program import run_status
+from fake_dra_driver.status.settings import StatusSettings
+from fake_dra_driver.status.view import READ_KINDS, StatusError, View, connect
+from tests.support.apiserver import ApiServer
+
+pytestmark = pytest.mark.apiserver
+
+ROLE = "fake-dra-driver-status-reader"
+TRIES = 100
+
+
+def wait_until(apiserver: ApiServer, resource: str, *, allowed: bool) -> None:
+    """Returns once the server decides so: it learns of roles by a watch of its own."""
+    for _ in range(TRIES):
+        try:
+            answer = apiserver.kubectl("auth", "can-i", "list", resource, "--as=nobody", "--all-namespaces").strip()
+        except subprocess.CalledProcessError as error:  # "no" is a failure to kubectl
+            answer = str(error.stdout).strip()
+        if (answer == "yes") == allowed:
+            return
+    raise AssertionError(f"nobody may {'not ' if allowed else 'still '}list {resource}")
+
+
+def resource_of(kind: type[KubeObject]) -> str:
+    """As kubectl and RBAC name it."""
+    return f"{kind.resource.plural}.{kind.resource.group}" if kind.resource.group else kind.resource.plural
+
+
+@pytest.fixture
+def reader(apiserver: ApiServer, tmp_path: Path) -> Iterator[Path]:
+    """The kubeconfig of somebody with the ClusterRole of docs/status.md, on a server with the driver's kinds."""
+    for crd in KINDS:
+        apiserver.kubectl("apply", "--filename=-", stdin=render_crd(crd, "A test's."))
+    names = [f"crd/{crd.resource.plural}.{crd.resource.group}" for crd in KINDS]
+    apiserver.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+    page = (Path(__file__).parents[3] / "docs" / "status.md").read_text()
+    apiserver.kubectl("apply", "--filename=-", stdin=page.split("```yaml\n")[1].split("```")[0])
+    apiserver.kubectl("create", "clusterrolebinding", ROLE, f"--clusterrole={ROLE}", "--user=nobody")
+    for kind in READ_KINDS:
+        wait_until(apiserver, resource_of(kind), allowed=True)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(apiserver.kubeconfig_for(apiserver.unprivileged_token))
+    yield kubeconfig
+    apiserver.kubectl("delete", f"clusterrole/{ROLE}", f"clusterrolebinding/{ROLE}", "--ignore-not-found")
+
+
+async def test_reading_is_enough(reader: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = await asyncio.to_thread(StatusSettings, kubeconfig=str(reader))
+    assert await run_status(settings) == 0
+    assert capsys.readouterr().out.startswith("fake.resource.3-shake.com")
+
+
+async def test_watching_is_allowed_too(reader: Path) -> None:
+    client = await connect(str(reader), user_agent="tests", timeout_seconds=10)
+    cache = Cache(client)
+    View.of(cache, None)
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(cache.run())
+        async with asyncio.timeout(30):
+            await cache.wait_for_sync()
+        running.cancel()
+    await client.close()
+
+
+@pytest.mark.parametrize("group", ["", "resource.k8s.io", "nas.fake.resource.3-shake.com", "fake.resource.3-shake.com"])
+async def test_each_rule_is_needed(reader: Path, apiserver: ApiServer, group: str) -> None:
+    def take_away() -> None:
+        role = yaml.safe_load(apiserver.kubectl("get", f"clusterrole/{ROLE}", "--output=yaml"))
+        role["rules"] = [rule for rule in role["rules"] if rule["apiGroups"] != [group]]
+        apiserver.kubectl("replace", "--filename=-", stdin=yaml.safe_dump(role))
+        for kind in READ_KINDS:
+            wait_until(apiserver, resource_of(kind), allowed=kind.resource.group != group)
+
+    await asyncio.to_thread(take_away)
+    settings = await asyncio.to_thread(StatusSettings, kubeconfig=str(reader))
+    with pytest.raises(StatusError, match=r"may not list .*status needs get, list and watch"):
+        await run_status(settings)

@@ -1,0 +1,281 @@
+"""The sub-command against the embedded API server: what it prints, what it asks for, and how it ends."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fake_dra_driver
+from fake_dra_driver.api.fake import (
+    DRIVER_NAME,
+    KINDS,
+    RESOURCE_CLASS_NAME,
+    AllocatableDevice,
+    AllocatedDevice,
+    AllocatedDevices,
+    AllocatedFakes,
+    FakeDevice,
+    NodeAllocationState,
+    NodeAllocationStateSpec,
+)
+from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass
+from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.apiserver.routing import Target
+from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
+from fake_dra_driver.codegen.crd import definition
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import RuntimeLayerError
+from fake_dra_driver.status.build import Reporter
+from fake_dra_driver.status.program import run_status, watch
+from fake_dra_driver.status.report import Report
+from fake_dra_driver.status.screen import Screen, Style
+from fake_dra_driver.status.settings import StatusSettings
+from fake_dra_driver.status.view import READ_KINDS, StatusError, View
+
+NAMESPACE = "fake-system"
+
+
+class Cluster:
+    """An API server with the driver's kinds, and words for what others do there."""
+
+    def __init__(self, server: ApiServer, kubeconfig: Path, client: Client) -> None:
+        self.server = server
+        self.kubeconfig = kubeconfig
+        self.client = client
+
+    async def node(self, name: str, namespace: str = NAMESPACE, devices: int = 2) -> None:
+        inventory = [
+            AllocatableDevice(fake=FakeDevice(uuid=f"{name}-{index}", name="MODEL")) for index in range(devices)
+        ]
+        metadata = ObjectMeta(name=name, namespace=namespace)
+        spec = NodeAllocationStateSpec(allocatable_device=tuple(inventory))
+        await self.client.create(NodeAllocationState(metadata=metadata, spec=spec, status="Ready"))
+
+    async def claim(self, name: str) -> ResourceClaim:
+        spec = ResourceClaimSpec(resource_class_name=RESOURCE_CLASS_NAME, allocation_mode="Immediate")
+        return await self.client.create(ResourceClaim(metadata=ObjectMeta(name=name, namespace="default"), spec=spec))
+
+    async def allocate(self, claim: ResourceClaim, node: str) -> None:
+        entry = AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedDevice(uuid=f"{node}-0"),)))
+        patch = {"spec": {"allocatedClaims": {claim.uid: entry.to_wire()}}}
+        await self.client.merge_patch(NodeAllocationState, NamespacedName(NAMESPACE, node), patch)
+
+
+async def _start(server: ApiServer, folder: Path) -> Cluster:
+    kubeconfig = folder / "kubeconfig"
+    await asyncio.to_thread(server.write_kubeconfig, kubeconfig)
+    return Cluster(server, kubeconfig, await Client.connect(kubeconfig=str(kubeconfig), user_agent="tests"))
+
+
+@pytest.fixture
+async def bare(tmp_path: Path) -> AsyncIterator[Cluster]:
+    """A cluster that knows nothing of the driver."""
+    async with ApiServer() as server:
+        cluster = await _start(server, tmp_path)
+        yield cluster
+        await cluster.client.close()
+
+
+@pytest.fixture
+async def cluster(bare: Cluster) -> Cluster:
+    """A cluster with the driver's kinds and class, and two nodes."""
+    for kind in KINDS:
+        await bare.client.create(CustomResourceDefinition.from_wire(definition(kind)))
+    await bare.client.create(Namespace(metadata=ObjectMeta(name=NAMESPACE)))
+    resource_class = ResourceClass(metadata=ObjectMeta(name=RESOURCE_CLASS_NAME), driver_name=DRIVER_NAME)
+    await bare.client.create(resource_class)
+    for name in ("worker-1", "worker-2"):
+        await bare.node(name)
+    return bare
+
+
+async def status(cluster: Cluster, *nodes: str, **settings: Any) -> int:
+    """Runs the sub-command once."""
+    given = {"kubeconfig": str(cluster.kubeconfig), "nodes": nodes, **settings}
+    return await run_status(await asyncio.to_thread(StatusSettings, **given))
+
+
+# --- What it prints
+
+
+async def test_a_table_of_what_is_there(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    await cluster.allocate(await cluster.claim("held"), "worker-1")
+    await cluster.claim("waits")
+    assert await status(cluster) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{DRIVER_NAME} in {NAMESPACE}\nNODES    2: 2 ready, 0 not ready\n")
+    assert "NODE worker-1  Ready, 1 of 2 devices free" in printed
+    row = next(line.split() for line in printed.splitlines() if "worker-1-0" in line)
+    assert row == ["worker-1-0", "MODEL", "allocated", "default/held"]
+    assert "default/waits" in printed
+
+
+async def test_json_of_named_nodes(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await status(cluster, "worker-2", output="json") == 0
+    report = Report.model_validate_json(capsys.readouterr().out)
+    assert ([node.name for node in report.nodes], report.namespace) == (["worker-2"], NAMESPACE)
+
+
+async def test_a_namespace_that_is_named_is_not_looked_for(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await status(cluster, namespace="elsewhere") == 0
+    assert "in elsewhere: no node runs the kubelet plugin" in capsys.readouterr().out
+
+
+# --- What it asks for
+
+
+async def test_it_reads_what_is_documented_and_never_writes(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    allowed = {(kind.resource.group, kind.resource.plural): {"get", "list", "watch"} for kind in READ_KINDS}
+    asked: dict[tuple[str, str], set[str]] = {}
+    all_watched = asyncio.Event()
+
+    def take_note(target: Target, request: Request) -> Fault | None:
+        if request.header("user-agent").startswith("fake-dra-status/"):
+            asked.setdefault((target.resource.group, target.resource.plural), set()).add(target.verb)
+            if all("watch" in asked.get(resource, ()) for resource in allowed):
+                all_watched.set()
+        return None
+
+    with cluster.server.faults.injected(take_note):
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(status(cluster, watch=True, output="json"))
+            async with asyncio.timeout(30):
+                await all_watched.wait()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert await watching == 0
+    assert asked.keys() == allowed.keys()
+    for resource, verbs in asked.items():
+        assert verbs <= allowed[resource], resource
+    assert capsys.readouterr().out
+
+
+# --- What stands in the way
+
+
+async def test_a_cluster_without_the_driver(bare: Cluster) -> None:
+    with pytest.raises(StatusError, match="does not know the kind NodeAllocationState: the driver is not installed"):
+        await status(bare)
+
+
+async def test_a_node_that_is_not_there(cluster: Cluster) -> None:
+    expected = "node worker-3 has no NodeAllocationState: .* did you mean worker-"
+    with pytest.raises(StatusError, match=expected):
+        await status(cluster, "worker-1", "worker-3")
+
+
+async def test_a_driver_in_two_namespaces(cluster: Cluster) -> None:
+    await cluster.client.create(Namespace(metadata=ObjectMeta(name="other")))
+    await cluster.node("worker-9", "other")
+    with pytest.raises(StatusError, match=f"several namespaces \\({NAMESPACE}, other\\): name one with --namespace"):
+        await status(cluster)
+
+
+async def test_what_the_api_server_answers_is_told(cluster: Cluster) -> None:
+    def busy(target: Target, _: Request) -> Fault | None:
+        return Fault.answer(503) if target.resource.plural == "resourceclaims" else None
+
+    with cluster.server.faults.injected(busy), pytest.raises(RuntimeLayerError, match="503 ServiceUnavailable"):
+        await status(cluster, api_timeout_seconds=0.5)
+
+
+# --- Staying
+
+
+class Reader(io.StringIO):
+    """A pipe to a program that reads, and lets a test wait for a text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.get_running_loop()
+        self._written = asyncio.Event()
+
+    def flush(self) -> None:
+        self._loop.call_soon_threadsafe(self._written.set)
+
+    async def wait_for(self, is_so: Callable[[Report], bool]) -> Report:
+        """The first report of which something is so."""
+        async with asyncio.timeout(30):
+            while True:
+                self._written.clear()
+                for line in self.getvalue().splitlines():
+                    if is_so(report := Report.model_validate_json(line)):
+                        return report
+                await self._written.wait()
+
+
+async def test_each_change_is_shown_until_the_end(cluster: Cluster) -> None:
+    cache = Cache(cluster.client)
+    view = View.of(cache, NAMESPACE)
+    await view.load(cluster.client, 10)
+    reader, stopped = Reader(), asyncio.Event()
+    reporter = Reporter(view, cluster.client, NAMESPACE)
+    async with asyncio.TaskGroup() as group:
+        screen = Screen(reader, Style("json"))
+        watching = group.create_task(watch(cache, view, reporter, screen, stopped))
+        first = await reader.wait_for(lambda _: True)
+        assert (first.summary.nodes, first.summary.claims) == (2, 0)
+        await cluster.allocate(await cluster.claim("held"), "worker-1")
+        await reader.wait_for(lambda report: report.summary.claims == 1)
+        await cluster.client.delete(NodeAllocationState, NamespacedName(NAMESPACE, "worker-2"))
+        await reader.wait_for(lambda report: report.summary.nodes == 1)
+        stopped.set()
+        await watching
+
+
+# --- The command
+
+
+def command(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    """Status, stdout and stderr of the command, for somebody whose home is the folder."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-m", "fake_dra_driver", "status", *arguments],
+        env=environment,
+        cwd=Path(fake_dra_driver.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_no_cluster_is_one_sentence_and_a_failure(tmp_path: Path) -> None:
+    code, out, err = command(tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("fake-dra-driver status: no cluster was named: use --kubeconfig, set KUBECONFIG")
+    assert err.count("\n") == 1
+
+
+def test_a_cluster_that_does_not_answer_is_one_sentence_and_a_failure(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "x",
+            "clusters": [{"name": "x", "cluster": {"server": f"https://127.0.0.1:{unused.getsockname()[1]}"}}],
+            "users": [{"name": "x", "user": {"token": "x"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        }
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        code, out, err = command(tmp_path, f"--kubeconfig={tmp_path}/kubeconfig")
+    assert (code, out) == (1, "")
+    assert err.startswith("fake-dra-driver status: list nodeallocationstates")
+    assert err.count("\n") == 1
