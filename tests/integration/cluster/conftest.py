@@ -1,6 +1,7 @@
 """One cluster with the driver in it, for all tests of this package."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,7 +12,9 @@ from tests.integration.cluster.world import World, running_world
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests that use the shared cluster run on its event loop."""
     for item in items:
-        if "world" in getattr(item, "fixturenames", ()):
+        # The hook gets the items of the whole run; others have a fixture of that name too.
+        ours = item.path.is_relative_to(Path(__file__).parent)
+        if ours and "world" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.asyncio(loop_scope="package"), append=False)
 
 
