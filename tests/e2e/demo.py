@@ -89,8 +89,9 @@ class Demo:
     def wait_unprepared(self, numbers: Sequence[int], seconds: float = 120) -> None:
         """Waits until the kubelet has ended every container of these tests, and still has their claims to unprepare.
 
-        Of the pods that share a claim, only the last to end has it unprepared; the others may be gone by now. The kubelet
-        says that a container has ended only after its first call to a plugin that hangs: 10 s in 1.27, 45 s since.
+        Of the pods that share a claim, only the last to end has it unprepared; the others may be gone by now. The
+        kubelet says that a container has ended only after its first call to a plugin that hangs: 10 s in 1.27, 45 s
+        since.
         """
 
         def ended() -> bool:
