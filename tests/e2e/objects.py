@@ -95,17 +95,11 @@ class AuditUser(ApiModel):
     username: str = ""
 
 
-class AuditResponse(ApiModel):
-    """The status of an answer, as the audit log keeps it."""
-
-    code: int = 0
-
-
 class AuditEvent(ApiModel):
     """audit.k8s.io/v1 Event: one request to the API server."""
 
     verb: str
     user: AuditUser = Field(default_factory=AuditUser)
     request_uri: str = Field(default="", alias="requestURI")
-    response_status: AuditResponse = Field(default_factory=AuditResponse)
+    annotations: Mapping[str, str] = Field(default_factory=dict)
     request_received_timestamp: datetime

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from tests.e2e.kubectl import KubectlError
+
 __all__ = ["NotYetError", "let_pass", "wait_until"]
 
 T = TypeVar("T")
@@ -21,7 +23,9 @@ class NotYetError(AssertionError):
 
 
 def wait_until(what: str, probe: Callable[[], T], seconds: float) -> T:
-    """Returns what ``probe`` returns, as soon as it raises no AssertionError and returns something true.
+    """Returns what ``probe`` returns, as soon as it fails no assertion and no kubectl command, and returns something true.
+
+    A kubectl command may fail for a while: an API server that was just killed refuses connections until it is back.
 
     Raises:
         NotYetError: the deadline is over; the message has what the probe found last.
@@ -34,7 +38,7 @@ def wait_until(what: str, probe: Callable[[], T], seconds: float) -> T:
             if result := probe():
                 return result
             found = result
-        except AssertionError as error:
+        except (AssertionError, KubectlError) as error:
             found = error
         if time.monotonic() > end:
             raise NotYetError(f"{what}: not within {seconds:.0f} s; last: {found}") from None
