@@ -72,8 +72,6 @@ def blocking_calls_fail() -> Iterator[None]:
         function.can_block_in("pydantic/plugin/_loader.py", {"get_plugins"})
         # The embedded API server reads the built-in types once in a process, before it serves anything.
         function.can_block_in("apiserver/types.py", {"load"})
-        # pydantic looks for plugins of its own once in a process, when the first model is built.
-        function.can_block_in("pydantic/plugin/_loader.py", {"get_plugins"})
     detector.activate()
     yield
     detector.deactivate()

@@ -23,7 +23,7 @@ class NotYetError(AssertionError):
 
 
 def wait_until(what: str, probe: Callable[[], T], seconds: float) -> T:
-    """Returns what ``probe`` returns, as soon as it fails no assertion and no kubectl command, and returns something true.
+    """Returns what ``probe`` returns, as soon as it returns something true and fails no assertion and no kubectl.
 
     A kubectl command may fail for a while: an API server that was just killed refuses connections until it is back.
 
