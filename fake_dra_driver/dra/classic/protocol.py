@@ -77,7 +77,7 @@ class Duty(Enum):
     DROP = auto()
     """``release`` it, too: it is not allocated, and has a record that nobody is about to use."""
     KEEP = auto()
-    """It is allocated, and stays so; ``forget_elsewhere``."""
+    """It is allocated, and stays so, if only until its pods have ended; ``forget_elsewhere``."""
     ALLOCATE = auto()
     """It is to be allocated: at once, or when a pod needs it."""
 
@@ -92,11 +92,13 @@ def duty_of(claim: Claim[SourceT], records: Collection[str], is_wanted: Callable
     """
     if claim.is_allocated and not claim.is_ours:
         return Duty.NOTHING  # another driver's, also when a class of ours has the name of its class by now
-    if claim.is_deleting or claim.is_given_up:
+    if (claim.is_deleting or claim.is_given_up) and not claim.is_reserved:
         is_clean = not (claim.is_ours or claim.is_protected or records)
-        return Duty.NOTHING if claim.is_reserved or is_clean else Duty.RELEASE
+        return Duty.NOTHING if is_clean else Duty.RELEASE
     if claim.is_allocated:
         return Duty.KEEP
+    if claim.is_deleting or claim.is_given_up:
+        return Duty.NOTHING  # in use without being allocated: the API does not let that be
     return Duty.DROP if records and not any(map(is_wanted, records)) else Duty.ALLOCATE
 
 

@@ -1,45 +1,23 @@
-"""A model of two controllers, an API server and a scheduler around the protocol, and a search of all that can happen.
+"""A model of two controllers, an API server and a scheduler around the protocol; ``protocol_search`` goes through it.
 
-The protocol itself is the driver's own: ``dra.classic.protocol`` decides and ``driver.swap`` plans the ledger's writes.
-The model is what is around them: objects with versions, caches that show any version from the newest that their
-controller has written or acted on, and users, scheduler and controller manager who act at any moment. A state is a
-tuple; a pass that is under way is the results that it has got so far, from which its coroutine is run up to its next
-effect (once: the answer is remembered).
+The protocol itself is the driver's own (``protocol_pass``). The model is what is around it: objects with versions,
+caches that show any version from the newest that their controller has written or acted on, and users, scheduler and
+controller manager who act at any moment. A state is a tuple.
 
 Kept small: each node has one device, each claim one pod, a controller one pass at a time, and histories are as long as
 ``Scenario`` says. What a rule forbids can be allowed by ``without``, to see that the search finds what comes of it.
 """
 
-import sys
-from collections import deque
-from collections.abc import Awaitable, Collection, Generator, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from typing import Any, Literal, NamedTuple
 
-from fake_dra_driver.api.fake import AllocatedDevice, AllocatedDevices, AllocatedFakes
-from fake_dra_driver.api.meta import UID
 from fake_dra_driver.dra.classic import protocol
-from fake_dra_driver.dra.classic.protocol import Claim, Duty
-from fake_dra_driver.driver import swap
+from fake_dra_driver.dra.classic.protocol import Duty
+from tests.unit.driver.protocol_pass import Book, Seen, next_effect, plan, view
 
 Rule = Literal["revision", "order", "rewrite", "fence", "mark"]
-ENTRY = AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedDevice(uuid="device"),)))
-
-
-class Seen(NamedTuple):
-    """A version of a claim; None stands for one that is gone."""
-
-    protected: bool = False
-    node: int = 0
-    reserved: bool = False
-    deleting: bool = False
-    given_up: bool = False
-
-
-Book = tuple[int, int]
-"""A version of a node's ledger: revision, and the claims with an entry as bits."""
 
 
 class Pass(NamedTuple):
@@ -97,122 +75,6 @@ class Scenario:
         objects = tuple((first,) for first in (*claims, *books, *pods))
         fresh = Controller((0,) * len(objects))
         return State(objects, (fresh, fresh), self.events, self.crashes)
-
-
-# --- The protocol, run up to its next effect ----------------------------------------------------------------------
-
-
-class _Effect:
-    def __init__(self, *what: Any) -> None:
-        self._what = what
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        return (yield self._what)
-
-
-class _Effects:
-    """Every effect of the protocol: it stops there, and goes on with what the model says came of it."""
-
-    async def protect(self, claim: Any) -> Any:
-        if isinstance(claim, Sequence):
-            return [await self.protect(one) for one in claim]
-        return claim if claim.is_protected else view(await _Effect("protect"))
-
-    async def unprotect(self, claim: Any) -> None:
-        await _Effect("unprotect")
-
-    async def clear(self, claim: Any) -> Any:
-        return view(await _Effect("clear"))
-
-    async def read(self, claim: Any) -> Any:
-        found = await _Effect("read")
-        return None if found is None else view(found)
-
-    async def alive(self) -> Collection[UID]:
-        return [UID(str(claim)) for claim in await _Effect("alive")]
-
-    def mark(self, nodes: Sequence[str]) -> Any:
-        return {}
-
-    async def forget(self, uid: UID, nodes: Sequence[str], marks: Any) -> None:
-        await _Effect("forget", marks is not None)
-
-    async def record(self) -> None:
-        await _Effect("record")
-
-    async def write_status(self, claims: Any, records: Any) -> None:
-        await _Effect("status")
-
-
-def view(seen: Seen) -> Claim[None]:
-    node = str(seen.node) if seen.node else None
-    return Claim(
-        None,
-        UID(""),
-        is_protected=seen.protected,
-        is_protected_by_others=False,
-        is_deleting=seen.deleting,
-        is_given_up=seen.given_up,
-        is_reserved=seen.reserved,
-        is_ours=bool(seen.node),
-        is_allocated=bool(seen.node),
-        node=node,
-    )
-
-
-def _coroutine(kind: str, claim: int, seen: Seen | None, nodes: tuple[int, ...]) -> Awaitable[object]:
-    do, names, shown = _Effects(), [str(node) for node in nodes], view(seen or Seen())
-    match kind:
-        case "allocate":
-            return protocol.allocate(do, [shown])
-        case "release":
-            return protocol.release(do, shown, names)
-        case "forget elsewhere":
-            return protocol.forget_elsewhere(do, shown, names)
-        case "put back":
-            return protocol.put_back(do, shown, do.record)
-    return protocol.forget_gone(do, names[0], [UID(str(claim))], lambda _: kind == "forget deleted")
-
-
-@cache
-def next_effect(
-    kind: str, claim: int, seen: Seen | None, nodes: tuple[int, ...], results: tuple[Any, ...]
-) -> tuple[Any, ...] | None:
-    """The effect that a pass comes to after these results; None: it has ended."""
-    coroutine: Any = _coroutine(kind, claim, seen, nodes)
-    try:
-        effect: tuple[Any, ...] = coroutine.send(None)
-        for result in results:
-            effect = coroutine.send(result)
-    except StopIteration:
-        return None
-    finally:
-        coroutine.close()
-    return effect
-
-
-@cache
-def plan(claim: int, is_put: bool, known: Book | None, book: Book) -> int | Literal["void", "done"]:
-    """The value that the ledger's write leads to, by the driver's own code. ``known``: as it was at the mark."""
-    memory = swap.Memory()
-    mark = None
-    if known is not None:
-        memory.see(_ledger(known))
-        mark = memory.foreign_changes
-    state = _ledger(book)
-    memory.see(state)
-    change = swap.Change({UID(str(claim)): ENTRY if is_put else None}, mark)
-    wanted = swap.plan("n", state.claims, [change], memory.foreign_changes)
-    if wanted is None:
-        return "done" if change.outcome is None else "void"
-    return sum(1 << int(uid) for uid in wanted)
-
-
-def _ledger(book: Book) -> swap.State:
-    return swap.State("uid", str(book[0]), {str(bit): ENTRY.to_wire() for bit in range(4) if book[1] >> bit & 1})
-
-
-# --- What can happen next -----------------------------------------------------------------------------------------
 
 
 class Model:
@@ -477,6 +339,11 @@ class Model:
         nodes = [seen.node for seen in (history[-1] for history in state.objects[: self._claims]) if seen and seen.node]
         return len(nodes) != len(set(nodes))
 
+    def heads(self, state: State) -> tuple[Any, ...]:
+        """What one finds who starts now: the newest version of each object; revisions make no difference to him."""
+        newest = (history[-1] for history in state.objects)
+        return tuple((0, head[1]) if index in self._books else head for index, head in enumerate(newest))
+
     def settle(self, heads: tuple[Any, ...]) -> tuple[Any, ...] | str:
         """What one controller makes of it that has just started, is alone, and sees everything; or what is wrong."""
         state = State(tuple((head,) for head in heads), (Controller((0,) * len(heads)),), 0, 0)
@@ -493,8 +360,6 @@ class Model:
         pods = heads[self._books.stop :]
         for claim, seen in enumerate(claims):
             records = [node for node, bits in enumerate(books, 1) if bits >> claim & 1]
-            if seen is not None and seen.deleting and seen.reserved and seen.node in records:
-                continue  # what is left of it on other nodes stays on record until its pod has ended, and then goes too
             if records != ([seen.node] if seen is not None and seen.node else []):
                 return f"claim {claim} is {seen}, and on record for {records}"
             if seen is not None and seen.deleting and not seen.reserved:
@@ -540,64 +405,3 @@ def _told(work: Pass) -> str:
     where = f" on node {work.node}" if work.node else f" (records on {list(work.nodes)})" if work.nodes else ""
     seen = "gone" if work.seen is None else ", ".join(name for name, value in work.seen._asdict().items() if value)
     return f"{work.kind} claim {work.claim}{where}, which it sees as {seen or 'new'}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    states: int
-    story: str | None
-    """How it came to what must not be; None when that was not found."""
-
-
-def search(scenario: Scenario, most: int = 10_000_000) -> Outcome:
-    """Goes through all states, nearest first, until one is wrong. Raises RuntimeError when there are more than that."""
-    model = Model(scenario)
-    start = model.canonical(scenario.start())
-    came_from: dict[State, State | None] = {start: None}
-    waiting = deque([start])
-    settled: dict[tuple[Any, ...], str | None] = {}
-    while waiting:
-        state = waiting.popleft()
-        problem = "a device is given to two claims" if model.given_twice(state) else None
-        heads = tuple(history[-1] for history in state.objects)
-        # Revisions make no difference to one who starts.
-        heads = tuple((0, head[1]) if index in model._books else head for index, head in enumerate(heads))
-        if scenario.without is None and problem is None:
-            if heads not in settled:
-                end = model.settle(heads)
-                settled[heads] = end if isinstance(end, str) else model.complaint(end)
-            problem = settled[heads]
-        if problem is not None:
-            return Outcome(len(came_from), _story(model, came_from, state, problem))
-        for _, after in model.steps(state):
-            following = model.canonical(after)
-            if following not in came_from:
-                if len(came_from) >= most:
-                    raise RuntimeError(f"more than {most} states")
-                came_from[following] = state
-                waiting.append(following)
-    return Outcome(len(came_from), None)
-
-
-def _story(model: Model, came_from: dict[State, State | None], state: State, end: str) -> str:
-    """The way to a state, walked once more so that each controller keeps its name."""
-    way: list[State] = []
-    before: State | None = state
-    while before is not None:
-        way.append(before)
-        before = came_from[before]
-    labels, present = [], model.simplified(model.scenario.start())
-    for following in way[-2::-1]:
-        for label, after in model.steps(present):
-            if model.canonical(after) == following:
-                labels.append(label)
-                present = model.simplified(after)
-                break
-    return "\n".join(f"{number}. {label}" for number, label in enumerate([*labels, end], 1))
-
-
-if __name__ == "__main__":
-    # The long search: events, crashes, versions behind. About 5,000 states a second.
-    bounds = [int(argument) for argument in sys.argv[1:4]] or [2, 1, 1]
-    found = search(Scenario(events=bounds[0], crashes=bounds[1], lag=bounds[2]))
-    sys.stdout.write(f"{found.states} states\n{found.story or 'nothing found'}\n")

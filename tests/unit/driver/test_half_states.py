@@ -368,6 +368,17 @@ async def test_reserved_claim_that_is_being_deleted_keeps_its_devices(world: Wor
     assert devices_of_claims(world) == {"c": ["n-0"]}
 
 
+async def test_entry_on_another_node_goes_also_while_a_deleted_claim_is_still_used(world: World) -> None:
+    await allocated(world)
+    put_entry(world, world.read_claim("c").uid, "other-1", node="other")
+    world.api.delete(ResourceClaim, "c", "default")
+    await run(world)
+    assert entries(world, "other") == {}
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert world.read_claim("c").metadata.finalizers == (CLAIM_FINALIZER,)
+    assert_sound(world)
+
+
 async def test_allocation_takes_two_writes_to_the_claim_one_to_the_ledger_and_no_read(world: World) -> None:
     brain = Brain(world)
     async with brain.running():

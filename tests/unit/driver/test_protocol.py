@@ -2,12 +2,13 @@
 
 Each search goes through all states within its bounds. In every one no device is in two claims; and from every one a
 controller that starts with empty hands comes to an end at which the ledger says what the claims say, nothing is left
-over, and nobody waits for what is free. ``python -m tests.unit.driver.protocol_model 2 1 1`` searches further.
+over, and nobody waits for what is free. ``python -m tests.unit.driver.protocol_search 2 1 1`` searches further.
 """
 
 import pytest
 
-from tests.unit.driver.protocol_model import Rule, Scenario, search
+from tests.unit.driver.protocol_model import Rule, Scenario
+from tests.unit.driver.protocol_search import search
 
 
 @pytest.mark.parametrize(
@@ -15,7 +16,13 @@ from tests.unit.driver.protocol_model import Rule, Scenario, search
     [
         pytest.param(Scenario(events=1, crashes=0, lag=1), 30_000, id="two claims, one device"),
         pytest.param(Scenario(events=1, crashes=0, lag=1, from_half_state=True), 10_000, id="from a half-state"),
-        pytest.param(Scenario(claims=1, nodes=2, events=1, crashes=0, lag=1), 500, id="one claim, two nodes"),
+        pytest.param(Scenario(claims=1, nodes=2, events=1, crashes=0, lag=1), 10_000, id="one claim, two nodes"),
+        pytest.param(Scenario(claims=1, nodes=2, events=2, crashes=0, lag=0), 4_000, id="deleted while it is used"),
+        pytest.param(Scenario(events=1, crashes=1, lag=0), 8_000, id="a stop at each step"),
+        pytest.param(Scenario(claims=1, nodes=2, events=2, crashes=1, lag=0), 8_000, id="a stop, two nodes"),
+        pytest.param(
+            Scenario(events=1, crashes=1, lag=1, from_half_state=True), 60_000, id="a stop, from a half-state"
+        ),
     ],
 )
 def test_nothing_goes_wrong_whatever_happens_when(scenario: Scenario, least: int) -> None:
