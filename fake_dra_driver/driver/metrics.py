@@ -17,7 +17,7 @@ from fake_dra_driver.api.meta import NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.claimcalls import SUCCESS, FailureReason, Verb
-from fake_dra_driver.dra.classic.setup import ClassicCaches
+from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.controller import closed_reason
 from fake_dra_driver.driver.devicestate import DEVICE_STATES, device_uses

@@ -23,8 +23,8 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.protocol import forget_gone
-from fake_dra_driver.dra.classic.setup import ClassicCaches
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import Marks
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, EventSink, Reason

@@ -8,7 +8,8 @@ from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.meta import UID, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
-from fake_dra_driver.dra.classic.setup import ClassicCaches, ClassicControllers
+from fake_dra_driver.dra.classic.caches import ClassicCaches
+from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason, devices_of, node_of

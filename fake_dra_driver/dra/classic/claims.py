@@ -5,15 +5,15 @@ parameters cannot be used, and are freed of a record that no pod wants any more.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate
+from fake_dra_driver.dra.classic.deletion import DeletionGrace
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
@@ -26,16 +26,13 @@ from fake_dra_driver.dra.reason import (
     RELEASED_FROM_GONE_NODE,
     EventSink,
 )
-from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.reconcile import Request, Result
 
-__all__ = ["PODS_BY_CLAIM", "ClaimCaches", "ResourceClaimReconciler"]
+__all__ = ["ResourceClaimReconciler"]
 
 RequestT = TypeVar("RequestT")
 
-PODS_BY_CLAIM: Final = "claim"
-"""Index of the pod cache: the keys of the claims that a pod uses."""
 MISSING_PARAMETERS_GRACE_SECONDS: Final = 2.0
 """How old a claim must be before somebody is warned that its parameters do not exist.
 
@@ -44,16 +41,6 @@ itself does not wait for this: it goes on the moment the parameters are seen.
 """
 
 log = logger.bind(component="claims")
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimCaches:
-    """Everything that a pass reads."""
-
-    claims: Informer[ResourceClaim]
-    classes: Informer[ResourceClass]
-    pods: Informer[Pod]
-    contexts: Informer[PodSchedulingContext]
 
 
 class ResourceClaimReconciler(Generic[RequestT]):
@@ -68,7 +55,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         self,
         driver: ControllerDriver[RequestT],
         writer: ClaimWriter,
-        caches: ClaimCaches,
+        caches: ClassicCaches,
         events: EventSink,
         now: Callable[[], datetime],
         observer: AllocationObserver,
@@ -80,6 +67,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         self._now = now
         self._observer = observer
         self._asked = Stopwatch(caches.claims, _asks_for_allocation)
+        self.grace = DeletionGrace(caches, driver)
 
     async def reconcile(self, request: Request) -> Result:
         """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
@@ -97,6 +85,8 @@ class ResourceClaimReconciler(Generic[RequestT]):
             case Duty.NOTHING:
                 return Result()
             case Duty.RELEASE:
+                if (seconds := self.grace.seconds_left(claim)) > 0:
+                    return Result(requeue_after=seconds)
                 await self._writer.release(claim)
                 log.info("claim released", claim=str(claim.key), claim_uid=claim.uid)
                 return Result()
@@ -145,9 +135,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         the claim has the node selected."""
         if claim.spec.allocation_mode == "Immediate" and self._class_of(claim) is not None:
             return True
-        contexts = (
-            self._caches.contexts.get(pod.key) for pod in self._caches.pods.by_index(PODS_BY_CLAIM, str(claim.key))
-        )
+        contexts = (self._caches.contexts.get(pod.key) for pod in self._caches.pods_of_claim(claim.key))
         return any(context is not None and context.spec.selected_node == node for context in contexts)
 
     def _warn(self, claim: ResourceClaim, error: ParametersError) -> Result:
@@ -192,5 +180,4 @@ def _nodes(names: Sequence[str]) -> str:
 
 
 def _asks_for_allocation(claim: ResourceClaim) -> str:
-    waits = claim.spec.allocation_mode == "Immediate" and claim.status.allocation is None
-    return claim.uid if waits else ""
+    return claim.uid if is_waiting_immediate(claim) else ""

@@ -106,15 +106,23 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         waiting = self._waiting_claims(pod)
         if not waiting.claims or waiting.blocked:
             return Result()
-        nodes = sorted({*potential, *([selected] if selected else [])})
-        unsuitable = dict(self._driver.unsuitable_nodes(waiting.claims, nodes))
-        if selected and selected not in unsuitable:
-            refusal = await self._allocate(pod, waiting.claims, selected)
-            if refusal is None:
-                return Result()
-            unsuitable[selected] = refusal
-        await self._answer(context, pod, waiting, unsuitable)
+        refusal = await self._try(pod, waiting.claims, selected) if selected else {}
+        if refusal is None:
+            return Result()
+        # Judged only now: most pods select a node that fits, and the others do not matter to them.
+        others = sorted({*potential} - {selected})
+        await self._answer(context, pod, waiting, {**self._driver.unsuitable_nodes(waiting.claims, others), **refusal})
         return Result()
+
+    async def _try(
+        self, pod: Pod, claims: Sequence[PendingClaim[RequestT]], node: str
+    ) -> Mapping[str, Unsuitable] | None:
+        """Allocates on the selected node. None when that is done or under way, otherwise why the node cannot be."""
+        unsuitable = self._driver.unsuitable_nodes(claims, [node])
+        if unsuitable:
+            return unsuitable
+        refusal = await self._allocate(pod, claims, node)
+        return None if refusal is None else {node: refusal}
 
     def _waiting_claims(self, pod: Pod) -> _Waiting[RequestT]:
         """What the pod still waits for. Whatever is missing in the caches comes with an event that leads back here."""

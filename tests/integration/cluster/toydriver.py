@@ -21,7 +21,8 @@ from fake_dra_driver.api.resource_v1alpha2 import (
     ResourceClass,
     ResourceHandle,
 )
-from fake_dra_driver.dra.classic.setup import ClassicCaches, ClassicControllers
+from fake_dra_driver.dra.classic.caches import ClassicCaches
+from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.driver import Hold, Marks, NodeClaim, PendingClaim, Unsuitable
 from fake_dra_driver.dra.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.runtime.cache import Cache

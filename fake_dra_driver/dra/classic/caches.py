@@ -1,0 +1,134 @@
+"""The caches of classic DRA: what all its reconcilers read, and the indexes by which they find it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fake_dra_driver.api.core import Pod
+from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.api.podclaims import claim_keys
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.dra.driver import ControllerDriver
+from fake_dra_driver.runtime.cache import Cache, Informer
+from fake_dra_driver.runtime.errors import InvalidObjectError
+
+__all__ = ["ClassicCaches", "is_waiting_immediate", "refused_nodes"]
+
+CLAIMS_BY_CLASS: Final = "class"
+CLAIMS_BY_NODE: Final = "node"
+"""Index of the claim cache: the node that a claim of this driver is allocated on."""
+IMMEDIATE_AND_WAITING: Final = "immediate"
+"""Index of the claim cache, with one value: claims in mode Immediate that have no allocation yet."""
+GIVEN_UP: Final = "given up"
+"""Index of the claim cache, with one value: allocated claims whose deallocation is asked for."""
+CONTEXTS_BY_NODE: Final = "node"
+"""Index of the PodSchedulingContext cache: every node that the context mentions."""
+CONTEXTS_BY_REFUSED_NODE: Final = "refused"
+"""Index of the PodSchedulingContext cache: the nodes that cannot take the pod, as a driver has said."""
+PODS_BY_CLAIM: Final = "claim"
+"""Index of the pod cache: the keys of the claims that a pod uses."""
+
+
+def _without_pod_details(raw: dict[str, Any]) -> dict[str, Any]:
+    """The few fields of a pod that are read here: a cluster has many pods, and most of a pod is its containers."""
+    metadata, spec, status = raw.get("metadata", {}), raw.get("spec", {}), raw.get("status", {})
+    kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
+    return {
+        "metadata": {field: metadata[field] for field in kept if field in metadata},
+        "spec": {field: spec[field] for field in ("nodeName", "resourceClaims") if field in spec},
+        "status": {field: status[field] for field in ("phase", "resourceClaimStatuses") if field in status},
+    }
+
+
+def is_waiting_immediate(claim: ResourceClaim) -> bool:
+    """Whether a claim is to be allocated without a pod that asks for it, and is not yet."""
+    return claim.spec.allocation_mode == "Immediate" and claim.status.allocation is None
+
+
+def refused_nodes(context: PodSchedulingContext) -> set[str]:
+    """The nodes that cannot take the pod, as the drivers of its claims have said."""
+    return {node for entry in context.status.resource_claims for node in entry.unsuitable_nodes}
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicCaches:
+    """The caches of classic DRA, with their indexes. Make one for a process."""
+
+    claims: Informer[ResourceClaim]
+    classes: Informer[ResourceClass]
+    contexts: Informer[PodSchedulingContext]
+    pods: Informer[Pod]
+
+    @classmethod
+    def of(cls, cache: Cache, driver: ControllerDriver[Any]) -> "ClassicCaches":
+        """Asks ``cache`` for the informers, and adds the indexes."""
+        caches = cls(
+            cache.informer(ResourceClaim),
+            cache.informer(ResourceClass),
+            cache.informer(PodSchedulingContext),
+            cache.informer(Pod, transform=_without_pod_details),
+        )
+
+        def node_of(claim: ResourceClaim) -> Iterable[str]:
+            ours = claim.status.allocation is not None and claim.status.driver_name == driver.name
+            node = driver.node_of(claim.status.allocation) if ours and claim.status.allocation else None
+            return () if node is None else (node,)
+
+        caches.claims.add_index(CLAIMS_BY_CLASS, lambda claim: (claim.spec.resource_class_name,))
+        caches.claims.add_index(CLAIMS_BY_NODE, node_of)
+        caches.claims.add_index(IMMEDIATE_AND_WAITING, lambda claim: ("yes",) if is_waiting_immediate(claim) else ())
+        caches.claims.add_index(
+            GIVEN_UP, lambda claim: ("yes",) if claim.status.deallocation_requested and claim.status.allocation else ()
+        )
+        caches.pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
+        caches.contexts.add_index(CONTEXTS_BY_NODE, _mentioned_nodes)
+        caches.contexts.add_index(CONTEXTS_BY_REFUSED_NODE, refused_nodes)
+        return caches
+
+    def claim_of(self, uid: UID) -> ResourceClaim | None:
+        """The claim of that UID; None also for one that the model refuses."""
+        try:
+            return self.claims.by_uid(uid)
+        except InvalidObjectError:
+            return None
+
+    def claims_of_class(self, name: str) -> list[NamespacedName]:
+        """The claims that name the class."""
+        return [claim.key for claim in self.claims.by_index(CLAIMS_BY_CLASS, name)]
+
+    def claims_on_node(self, node: str) -> list[ResourceClaim]:
+        """The claims that this driver has allocated on the node."""
+        return list(self.claims.by_index(CLAIMS_BY_NODE, node))
+
+    def waiting_immediate_claims(self) -> list[NamespacedName]:
+        """The claims in mode Immediate that have no allocation yet."""
+        return [claim.key for claim in self.claims.by_index(IMMEDIATE_AND_WAITING, "yes")]
+
+    def given_up_claims(self) -> list[ResourceClaim]:
+        """The claims, also of other drivers, that are allocated, and whose deallocation is asked for."""
+        return list(self.claims.by_index(GIVEN_UP, "yes"))
+
+    def contexts_on_node(self, node: str) -> list[PodSchedulingContext]:
+        """The PodSchedulingContexts that mention the node in any way."""
+        return list(self.contexts.by_index(CONTEXTS_BY_NODE, node))
+
+    def contexts_refusing(self, node: str) -> list[PodSchedulingContext]:
+        """The PodSchedulingContexts of the pods that the node cannot take, as a driver has said."""
+        return list(self.contexts.by_index(CONTEXTS_BY_REFUSED_NODE, node))
+
+    def pods_of_claim(self, claim: NamespacedName) -> list[Pod]:
+        """The pods that use the claim, or wait for it."""
+        return list(self.pods.by_index(PODS_BY_CLAIM, str(claim)))
+
+    def contexts_of_claim(self, claim: NamespacedName) -> list[NamespacedName]:
+        """The PodSchedulingContexts, which have the names of their pods, of the pods that use the claim."""
+        return [pod.key for pod in self.pods_of_claim(claim) if self.contexts.get(pod.key) is not None]
+
+    def unallocated_claims_of_pod(self, pod: Pod) -> list[NamespacedName]:
+        """The claims of the pod that have no allocation: those whose record may have lost the pod that wanted it."""
+        claims = [self.claims.get(key) for key in claim_keys(pod)]
+        return [claim.key for claim in claims if claim is not None and claim.status.allocation is None]
+
+
+def _mentioned_nodes(context: PodSchedulingContext) -> Iterable[str]:
+    return {context.spec.selected_node, *context.spec.potential_nodes, *refused_nodes(context)} - {""}

@@ -1,0 +1,81 @@
+"""Patience with a claim that has outlived the pod that it was made for: it is about to be deleted.
+
+The controller manager of Kubernetes 1.27 to 1.30 asks for the deallocation of such a claim and deletes it some
+milliseconds later (pkg/controller/resourceclaim). Released once it is being deleted, it costs one write; released in
+between, it costs two, of which one often fails because the deletion was faster.
+
+Nobody is to notice the wait: there is none where a pod uses the claim or somebody lacks devices of its node, and it is
+over as soon as that is the case. Nothing of it has to survive a restart, which only begins it anew.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fake_dra_driver.api.core import Pod
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate, refused_nodes
+from fake_dra_driver.dra.driver import ControllerDriver
+from fake_dra_driver.dra.observer import Stopwatch
+from fake_dra_driver.runtime.cache import Change
+from fake_dra_driver.runtime.clock import loop_time
+
+__all__ = ["DELETION_GRACE_SECONDS", "DeletionGrace"]
+
+DELETION_GRACE_SECONDS: Final = 1.0
+"""How long a claim may wait for its deletion; one that is not deleted after all is released then.
+
+The deletion has been seen to come 7 to 50 ms after the request, later when many pods end at once."""
+_ENDED: Final = ("Succeeded", "Failed")
+"""Phases of a pod that does not run any more."""
+
+
+class DeletionGrace:
+    """Says how long a claim that is given up may wait for its deletion, and what ends that wait."""
+
+    def __init__(self, caches: ClassicCaches, driver: ControllerDriver[Any]) -> None:
+        self._caches = caches
+        self._driver = driver
+        self._given_up = Stopwatch(caches.claims, _is_given_up)
+
+    def seconds_left(self, claim: ResourceClaim) -> float:
+        """How much longer to wait; 0 or less: not at all."""
+        if claim.is_deleting or self._is_used(claim) or self._is_missed(claim):
+            return 0.0
+        return self._given_up.since(claim.key) + DELETION_GRACE_SECONDS - loop_time()
+
+    def missed_by_pod(self, change: Change[PodSchedulingContext]) -> Iterable[NamespacedName]:
+        """The claims given up on nodes that were just found to be too full for a pod."""
+        before = refused_nodes(change.old) if change.old is not None else set[str]()
+        refused = refused_nodes(change.new) - before if change.new is not None else ()
+        return [claim.key for claim in self._caches.given_up_claims() if self._node_of(claim) in refused]
+
+    def missed_by_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
+        """Every claim given up, when one in mode Immediate waits, which any node would do for."""
+        waits = change.new is not None and is_waiting_immediate(change.new)
+        return [claim.key for claim in self._caches.given_up_claims()] if waits else ()
+
+    def _is_used(self, claim: ResourceClaim) -> bool:
+        """Whether it was not made for a pod, or a pod (its own, or another that names it) uses it or is to use it."""
+        is_made = any(owner.controller and owner.kind == "Pod" for owner in claim.metadata.owner_references)
+        return not is_made or any(map(_runs, self._caches.pods_of_claim(claim.key)))
+
+    def _is_missed(self, claim: ResourceClaim) -> bool:
+        """Whether somebody waits for devices who might get those of this claim."""
+        if self._caches.waiting_immediate_claims():
+            return True
+        node = self._node_of(claim)
+        return node is None or bool(self._caches.contexts_refusing(node))
+
+    def _node_of(self, claim: ResourceClaim) -> str | None:
+        is_ours = claim.status.allocation is not None and claim.status.driver_name == self._driver.name
+        return self._driver.node_of(claim.status.allocation) if is_ours and claim.status.allocation else None
+
+
+def _runs(pod: Pod) -> bool:
+    """Whether the pod runs, or is yet to run."""
+    return not pod.is_deleting and pod.status.phase not in _ENDED
+
+
+def _is_given_up(claim: ResourceClaim) -> str:
+    return claim.uid if claim.status.deallocation_requested else ""
