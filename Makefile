@@ -6,6 +6,8 @@ IMAGE ?= fake-dra-driver:v0.1.0
 KIND_CLUSTER_NAME ?= fake-dra-driver-cluster
 NAMESPACE ?= fake-system
 PYTEST_FLAGS ?=
+# Each process starts a real API server of its own, where there is one.
+PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 BENCH_FLAGS ?=
 
 SHELL := bash
@@ -60,12 +62,12 @@ check: $(INSTALLED) ## Check format, lint, types, architecture, generated files 
 
 .PHONY: test
 test: $(INSTALLED) ## Run unit and integration tests; with KUBEBUILDER_ASSETS also those on a real API server
-	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios
+	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios
 
 .PHONY: test-kube
 test-kube: $(INSTALLED) ## Run only the tests on a real API server, the one in KUBEBUILDER_ASSETS
 	@: $${KUBEBUILDER_ASSETS:?name the folder with etcd, kube-apiserver and kubectl}
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios -m apiserver
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios -m apiserver
 
 .PHONY: image
 image: ## Build the image

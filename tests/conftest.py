@@ -15,13 +15,23 @@ from blockbuster import BlockBuster
 
 import fake_dra_driver
 from tests.support.apiserver import ASSETS_VARIABLE, apiserver, client, namespace
+from tests.support.leftout import leave_out, pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 
-__all__ = ["apiserver", "client", "namespace"]
+__all__ = [
+    "apiserver",
+    "client",
+    "namespace",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+]
 
 _PACKAGE = fake_dra_driver.__name__
 _PACKAGE_FOLDER = str(Path(str(fake_dra_driver.__file__)).parent)
 _TESTS_FOLDER = str(Path(__file__).parent)
-_LEFT_OUT = pytest.StashKey[int]()
+_NO_API_SERVER = (
+    f"NO REAL API SERVER. TO RUN THEM, SET {ASSETS_VARIABLE} TO A FOLDER WITH ETCD, KUBE-APISERVER AND KUBECTL."
+)
 
 # How long an example takes is the machine's business.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -35,25 +45,9 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out the tests that need a real API server when no binaries of one are named."""
-    if os.environ.get(ASSETS_VARIABLE):
-        return
-    left_out = [item for item in items if item.get_closest_marker("apiserver")]
-    items[:] = [item for item in items if not item.get_closest_marker("apiserver")]
-    config.hook.pytest_deselected(items=left_out)
-    config.stash[_LEFT_OUT] = len(left_out)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says how many tests were left out, and why, where nobody can overlook it."""
-    count = config.stash.get(_LEFT_OUT, 0)
-    if count:
-        terminalreporter.section("TESTS LEFT OUT", sep="!", red=True, bold=True)
-        terminalreporter.line(
-            f"{count} TEST{'S' if count > 1 else ''} LEFT OUT: NO REAL API SERVER. TO RUN THEM, SET {ASSETS_VARIABLE} "
-            "TO A FOLDER WITH ETCD, KUBE-APISERVER AND KUBECTL.",
-            red=True,
-            bold=True,
-        )
+    if not os.environ.get(ASSETS_VARIABLE):
+        unwanted = [item for item in items if item.get_closest_marker("apiserver")]
+        leave_out(config, items, unwanted, _NO_API_SERVER)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -13,24 +13,22 @@ from tests.conformance.api import PATIENCE_SECONDS, Api, Json, eventually
 from tests.conformance.objects import CRD_PATH, crd, our_crds
 from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target, find_kubectl
 from tests.support.apiserver import ASSETS_VARIABLE
+from tests.support.leftout import leave_out
 
 _TARGETS = (pytest.param("embedded"), pytest.param("real", marks=pytest.mark.apiserver))
 _CONTROLLERS = ("controllers", "workload_controllers")
 """Fixtures that need a controller manager."""
-_LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what a target cannot be asked for, to be told at the end."""
+    """Leaves out what a target cannot be asked for."""
     left_out: dict[str, list[pytest.Item]] = {}
     for item in items:
         reason = _reason_to_leave_out(item)
         if reason:
             left_out.setdefault(reason, []).append(item)
-    for unwanted in left_out.values():
-        items[:] = [item for item in items if item not in unwanted]
-        config.hook.pytest_deselected(items=unwanted)
-    config.stash[_LEFT_OUT] = {reason: len(unwanted) for reason, unwanted in left_out.items()}
+    for reason, unwanted in left_out.items():
+        leave_out(config, items, unwanted, reason)
 
 
 def _reason_to_leave_out(item: pytest.Item) -> str:
@@ -41,22 +39,15 @@ def _reason_to_leave_out(item: pytest.Item) -> str:
     needs_manager = is_real and any(name in item.fixturenames for name in _CONTROLLERS)
     assets = _assets()
     if needs_manager and assets is not None and not (assets / "kube-controller-manager").exists():
-        return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER"
+        return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER."
     if "kubectl" in item.fixturenames and find_kubectl(_assets()) is None:
-        return "THERE IS NO KUBECTL"
+        return "THERE IS NO KUBECTL."
     return ""
 
 
 def _assets() -> Path | None:
     named = os.environ.get(ASSETS_VARIABLE)
     return Path(named) if named else None
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says what was left out, and why, where nobody can overlook it."""
-    for reason, count in config.stash.get(_LEFT_OUT, {}).items():
-        terminalreporter.section("CONFORMANCE TESTS LEFT OUT", sep="!", red=True, bold=True)
-        terminalreporter.line(f"{count} LEFT OUT: {reason}.", red=True, bold=True)
 
 
 @pytest.fixture(scope="session", params=_TARGETS)

@@ -188,7 +188,9 @@ class ApiServer:
             try:
                 with urllib.request.urlopen(request, timeout=5, context=unchecked):
                     return
-            except (urllib.error.URLError, OSError):
+            except OSError as error:
+                if isinstance(error, urllib.error.HTTPError):
+                    error.close()  # it holds a connection: a server that starts answers 500 for a while
                 time.sleep(0.1)
         raise RuntimeError(f"not ready within {_START_SECONDS} s:\n{self._log_end('kube-apiserver')}")
 

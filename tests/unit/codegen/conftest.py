@@ -11,30 +11,19 @@ import pytest
 import yaml
 
 from fake_dra_driver.codegen.generate import CHART, outputs
+from tests.support.leftout import leave_out
 
 Manifests = dict[tuple[str, str], dict[str, Any]]
 """By kind and name."""
 
-_LEFT_OUT = pytest.StashKey[int]()
 _HELM = os.environ.get("HELM") or shutil.which("helm")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out the tests that need helm when there is none."""
-    if _HELM:
-        return
-    left_out = [item for item in items if "helm" in getattr(item, "fixturenames", ())]
-    items[:] = [item for item in items if item not in left_out]
-    config.hook.pytest_deselected(items=left_out)
-    config.stash[_LEFT_OUT] = len(left_out)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says how many tests were left out."""
-    if count := config.stash.get(_LEFT_OUT, 0):
-        terminalreporter.line(
-            f"{count} TESTS LEFT OUT: NO HELM. PUT IT ON THE PATH, OR NAME IT IN HELM.", red=True, bold=True
-        )
+    if not _HELM:
+        unwanted = [item for item in items if "helm" in getattr(item, "fixturenames", ())]
+        leave_out(config, items, unwanted, "NO HELM. TO RUN THEM, PUT IT ON THE PATH, OR NAME IT IN HELM.")
 
 
 def write(files: Mapping[str, str], folder: Path) -> Path:
