@@ -1,33 +1,94 @@
-"""Where the API server is and who we are: kubeconfig, in-cluster configuration, exec plugins, tokens and TLS, by kr8s.
+"""Where the API server is and who we are: from a kubeconfig, or from the service account of the pod this runs in.
 
-The only module that imports kr8s. kr8s 0.20.15 resolves all of these well; its sessions are not used (see
-``transport.py``). Three things are done here, because kr8s does them wrongly or not at all:
+As in client-go (rest.InClusterConfig, tools/clientcmd), a kubeconfig that is there wins. It is read by kr8s
+(``kubeconfig.py``), which is imported only then; the service account is read here. kr8s could do that as well, but
+costs 17 MiB, a fifth of a kubelet plugin's memory and on every node, to read a token and a certificate; and it takes
+``default`` for the namespace.
 
-- The in-cluster namespace is read from the service account (kr8s says ``default``).
-- A bearer token in a file (the service account's, or ``tokenFile`` of a kubeconfig, which kr8s does not know) is read
-  again when it is older than a minute, as client-go's cached file token source does, so that rotation needs no 401.
-- ``await kr8s.asyncio.api()`` asks the server for its version and warns outside the releases kr8s was tested with. Only
-  the credentials are awaited here, so starting needs no API server, and there is no warning to silence.
+A bearer token in a file (the service account's, or ``tokenFile`` of a kubeconfig) is read again when it is older than a
+minute, as client-go's cached file token source does, so that rotation needs no 401.
 """
 
 import asyncio
+import ipaddress
+import os
 import ssl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-
-from kr8s.asyncio import Api
-from yaml import YAMLError
+from typing import Protocol
 
 from fake_dra_driver.runtime.errors import CredentialsError
 
-__all__ = ["SERVICE_ACCOUNT_DIR", "Credentials"]
+__all__ = ["SERVICE_ACCOUNT_DIR", "Credentials", "Resolved", "ServiceAccount", "Source", "read"]
 
 SERVICE_ACCOUNT_DIR = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a pod's service account (rest.InClusterConfig of client-go)."""
+_DEFAULT_KUBECONFIG = "~/.kube/config"
 _TOKEN_REFRESH_SECONDS = 60.0
 """As in client-go's NewCachedFileTokenSource; the kubelet rotates long before a token expires."""
-_LOAD_TIMEOUT_SECONDS = 30.0
-"""An exec plugin may ask a cloud's API; one that asks a person would wait for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Credentials as they were found."""
+
+    server: str
+    """URL, without a slash at its end."""
+    ssl_context: ssl.SSLContext | bool
+    """True: the default verification."""
+    certificate: str | None = None
+    """The client certificate in it."""
+    token: str | None = None
+    token_file: Path | None = None
+    """Where newer tokens come from."""
+    proxy: str | None = None
+    tls_server_name: str | None = None
+    namespace: str | None = None
+    """Of the pod; None when the credentials are not those of a service account."""
+
+
+class Source(Protocol):
+    """Where credentials come from."""
+
+    async def resolve(self) -> Resolved:
+        """Reads them, anew each time. Raises CredentialsError when they cannot be read."""
+        ...
+
+
+class ServiceAccount:
+    """Implements ``Source`` for a pod.
+
+    Args:
+        folder: where the service account is mounted.
+        environment: has the API server's address in the variables that the kubelet sets.
+    """
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+
+    async def resolve(self) -> Resolved:
+        """As ``Source.resolve``."""
+        host, port = (self._environment.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
+        if not host or not port:
+            raise CredentialsError(
+                "The pod has a service account, but KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT do not say "
+                "where the API server is. Set both, or name a kubeconfig"
+            )
+        return await asyncio.to_thread(self._read, f"https://{_bracketed(host)}:{port}")
+
+    def _read(self, server: str) -> Resolved:
+        token_file = self._folder / "token"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        try:
+            token = token_file.read_text(encoding="utf-8").strip()
+            context.load_verify_locations(cafile=self._folder / "ca.crt")
+        except (OSError, ValueError) as error:  # a certificate that is none is an ssl.SSLError, which is an OSError
+            raise CredentialsError(f"The service account in {self._folder} cannot be read: {error}") from error
+        namespace = read(self._folder / "namespace")
+        return Resolved(server, context, token=token, token_file=token_file, namespace=namespace)
 
 
 class Credentials:
@@ -43,13 +104,10 @@ class Credentials:
     proxy: str | None
     tls_server_name: str | None
     ssl_context: ssl.SSLContext | bool
-    """True: the default verification, as ``httpx`` understands it."""
+    """True: the default verification."""
 
-    def __init__(
-        self, api: Api, service_account_dir: Path, token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS
-    ) -> None:
-        self._api = api
-        self._service_account_dir = service_account_dir
+    def __init__(self, source: Source, token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS) -> None:
+        self._source = source
         self._token_refresh_seconds = token_refresh_seconds
         self._token: str | None = None
         self._certificate: str | None = None
@@ -64,6 +122,7 @@ class Credentials:
         *,
         service_account_dir: Path = SERVICE_ACCOUNT_DIR,
         token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS,
+        environment: Mapping[str, str] = os.environ,
     ) -> "Credentials":
         """Finds and reads the credentials.
 
@@ -72,14 +131,26 @@ class Credentials:
                 where there is one, else the service account of the pod.
             service_account_dir: where the service account is mounted.
             token_refresh_seconds: age at which a token file is read again.
+            environment: says where a kubeconfig is (``KUBECONFIG``), and in a pod where the API server is.
 
         Raises:
             CredentialsError: nothing was found, or it cannot be read.
         """
-        if kubeconfig and not await asyncio.to_thread(_is_file, kubeconfig):
+        places = [kubeconfig] if kubeconfig else (environment.get("KUBECONFIG") or _DEFAULT_KUBECONFIG).split(":")
+        has_kubeconfig, has_account = await asyncio.to_thread(lambda: (_any_file(places), service_account_dir.is_dir()))
+        source: Source
+        if has_kubeconfig:
+            source = (await asyncio.to_thread(_kubeconfig_reader))(kubeconfig or None)
+        elif kubeconfig:
             raise CredentialsError(f"The kubeconfig {kubeconfig} is not a file. Name one that exists, or none at all")
-        api = Api(kubeconfig=kubeconfig or None, serviceaccount=str(service_account_dir), bypass_factory=True)
-        credentials = cls(api, service_account_dir, token_refresh_seconds)
+        elif has_account:
+            source = ServiceAccount(service_account_dir, environment)
+        else:
+            raise CredentialsError(
+                f"No credentials for an API server: there is no kubeconfig at {' or '.join(places)}, and no service "
+                f"account at {service_account_dir}. Name a kubeconfig"
+            )
+        credentials = cls(source, token_refresh_seconds)
         async with credentials._lock:
             await credentials._resolve()
         return credentials
@@ -116,64 +187,43 @@ class Credentials:
             return self._token != rejected or self.ssl_context is not before
 
     async def _resolve(self) -> None:
-        """Runs kr8s' resolution and takes over what it found. Holds the lock."""
-        auth = self._api.auth
-        try:
-            async with asyncio.timeout(_LOAD_TIMEOUT_SECONDS):
-                await auth.reauthenticate()
-                certificate = await asyncio.to_thread(_read, auth.client_cert_file)
-                ssl_context = await auth.ssl_context()  # type: ignore[no-untyped-call] # kr8s left it untyped
-            in_cluster = auth.server_ca_file == str(self._service_account_dir / "ca.crt")
-            self._token_file = await self._settle_files(in_cluster=in_cluster)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RuntimeError, YAMLError) as error:
-            # kr8s has no exceptions of its own for this: a bad kubeconfig shows as any of these.
-            found = f"{type(error).__name__}: {error}"
-            raise CredentialsError(f"No usable credentials for an API server: {found}") from error
-        self.server = auth.server.rstrip("/")
-        self.proxy = auth.proxy
-        self.tls_server_name = auth.tls_server_name
-        if not hasattr(self, "ssl_context") or certificate != self._certificate:
-            self.ssl_context = ssl_context
-            self._certificate = certificate
-        self._token = auth.token.strip() if auth.token else None
-        self.namespace = await asyncio.to_thread(_read, self._service_account_dir / "namespace") if in_cluster else None
+        """Takes over what the source finds now. Holds the lock."""
+        found = await self._source.resolve()
+        self.server, self.namespace = found.server, found.namespace
+        self.proxy, self.tls_server_name = found.proxy, found.tls_server_name
+        if not hasattr(self, "ssl_context") or found.certificate != self._certificate:
+            self.ssl_context = found.ssl_context
+            self._certificate = found.certificate
+        self._token, self._token_file = found.token, found.token_file
         await self._read_token_file()
-
-    async def _settle_files(self, *, in_cluster: bool) -> Path | None:
-        """Finds the token file, and removes the temporary files that kr8s puts inline keys and certificates into."""
-        auth = self._api.auth
-        if in_cluster:
-            return self._service_account_dir / "token"
-        context = auth.kubeconfig.get_context(auth.active_context)
-        user, cluster = auth.kubeconfig.get_user(context["user"]), auth.kubeconfig.get_cluster(context["cluster"])
-        temporary = [
-            file
-            for file, entry, field in (
-                (auth.client_cert_file, user, "client-certificate-data"),
-                (auth.client_key_file, user, "client-key-data"),
-                (auth.server_ca_file, cluster, "certificate-authority-data"),
-            )
-            if file and field in entry
-        ]
-        for file in temporary:
-            await asyncio.to_thread(Path(file).unlink, missing_ok=True)
-        token_file = user.get("tokenFile")
-        # A relative path counts from the kubeconfig's folder, as in clientcmd.ResolveLocalPaths.
-        return Path(auth.kubeconfig.path).parent / token_file if token_file else None
 
     async def _read_token_file(self) -> None:
         if self._token_file is not None:
-            self._token = await asyncio.to_thread(_read, self._token_file) or self._token
+            self._token = await asyncio.to_thread(read, self._token_file) or self._token
             self._token_read_at = asyncio.get_running_loop().time()
 
 
-def _is_file(path: str) -> bool:
-    return Path(path).expanduser().is_file()
-
-
-def _read(path: str | PathLike[str] | None) -> str | None:
+def read(path: str | PathLike[str] | None) -> str | None:
     """The file's text without white space around it; None when there is none or it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8").strip() or None if path else None
     except OSError:
         return None
+
+
+def _kubeconfig_reader() -> Callable[[str | None], Source]:
+    from fake_dra_driver.runtime.kubeconfig import Kubeconfig  # only here: see the module's docstring
+
+    return Kubeconfig
+
+
+def _any_file(paths: Sequence[str]) -> bool:
+    return any(Path(path).expanduser().is_file() for path in paths if path)
+
+
+def _bracketed(host: str) -> str:
+    """A host as it stands in a URL."""
+    try:
+        return f"[{ipaddress.IPv6Address(host)}]"
+    except ValueError:
+        return host

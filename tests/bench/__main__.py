@@ -16,6 +16,7 @@ from rich.console import Console
 from tests.bench.api import Api
 from tests.bench.control_plane import ControlPlane
 from tests.bench.lab import Lab
+from tests.bench.pod import PodLauncher
 from tests.bench.report import Report, comparison_table, figure_table
 from tests.bench.suite import PARTS, Suite, SuiteOptions
 from tests.bench.world import World
@@ -73,7 +74,8 @@ async def _run(arguments: argparse.Namespace) -> Report:
         ):
             world = World(api)
             await world.install()
-            suite = Suite(Lab(plane, world, folder, arguments.python), options)
+            pods = await asyncio.to_thread(PodLauncher.make, plane.kubeconfig, folder / "service-account")
+            suite = Suite(Lab(plane, world, pods, folder, arguments.python), options)
             await suite.run()
     return Report({**about, "load_after": os.getloadavg()}, suite.figures, suite.details)
 

@@ -2,13 +2,14 @@
 
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.bench.control_plane import ControlPlane
 from tests.bench.manifest import DRIVER_NAMESPACE
+from tests.bench.pod import PodLauncher
 from tests.bench.program import Program, free_port
 from tests.bench.standin import AGENT as STAND_IN_AGENT
 from tests.bench.world import World
@@ -55,6 +56,7 @@ class Lab:
 
     plane: ControlPlane
     world: World
+    pods: PodLauncher
     folder: Path
     """For logs and the files of nodes."""
     python: str = sys.executable
@@ -65,8 +67,8 @@ class Lab:
         """The driver's controller, with its default settings."""
         port = free_port()
         command = [self.python, "-m", "fake_dra_driver", "controller", "--namespace", DRIVER_NAMESPACE]
-        command += ["--kubeconfig", str(self.plane.kubeconfig), "--http-endpoint", f"127.0.0.1:{port}"]
-        async with Program.run("controller", command, self.folder) as program:
+        command += ["--http-endpoint", f"127.0.0.1:{port}"]
+        async with self._run("controller", command) as program:
             yield Started(program, await program.wait_ready(f"http://127.0.0.1:{port}/readyz"))
 
     @asynccontextmanager
@@ -85,9 +87,13 @@ class Lab:
             folder.mkdir(parents=True, exist_ok=True)
         command: Sequence[str] = [
             *(self.python, "-m", "fake_dra_driver", "kubelet-plugin"),
-            *("--kubeconfig", str(self.plane.kubeconfig), "--namespace", DRIVER_NAMESPACE),
-            *("--node-name", node, "--device-count", str(devices), "--cdi-root", str(folders.cdi)),
+            *("--namespace", DRIVER_NAMESPACE, "--node-name", node),
+            *("--device-count", str(devices), "--cdi-root", str(folders.cdi)),
             *("--kubelet-registry-dir", str(folders.registry), "--kubelet-plugins-dir", str(folders.plugins)),
         ]
-        async with Program.run(f"plugin-{node}", command, self.folder) as program:
+        async with self._run(f"plugin-{node}", command) as program:
             yield program, folders
+
+    def _run(self, name: str, command: Sequence[str]) -> AbstractAsyncContextManager[Program]:
+        """Runs one of the driver's programs as it runs in its pod."""
+        return Program.run(name, self.pods.command(command), self.folder, self.pods.environment())

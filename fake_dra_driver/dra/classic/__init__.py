@@ -4,10 +4,12 @@ What k8s.io/dynamic-resource-allocation/controller is for Go drivers: the negoti
 finalizer and status, allocation and deallocation, for whatever ``dra.driver.ControllerDriver`` stands behind it.
 
 - ``claims``: the ResourceClaim reconciler: Immediate allocation, deallocation, claims whose node is gone, leftovers.
+- ``deletion``: how long a claim that has lost its pod may wait for its deletion.
 - ``scheduling``: the PodSchedulingContext reconciler: unsuitable nodes, and allocation on the node that was selected.
 - ``classes``: the ResourceClass reconciler: tells people about parameters that cannot be used.
 - ``writer``: the few writes to a claim, in the one order that is safe.
 - ``logcontext``: what log lines say about claims and pods.
+- ``caches``: what all of them read, and how they find it.
 - ``setup``: which change of which object leads to which reconcile.
 
 The order of writes is finalizer, the driver's record, claim status; the undo goes claim first, record last (rules 2 and

@@ -1,0 +1,34 @@
+"""The program that sets the status of one node's object: what ``fake-dra-driver set-nas-status`` runs."""
+
+from loguru import logger
+
+from fake_dra_driver import __version__
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.driver.nodestate import set_status
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.settings import SetNasStatusSettings
+
+__all__ = ["run_set_nas_status"]
+
+log = logger.bind(component="program")
+
+
+async def run_set_nas_status(settings: SetNasStatusSettings) -> int:
+    """Sets the status of a node's object once. Returns the exit status.
+
+    Raises:
+        RuntimeLayerError: no credentials, or what the API server answered.
+    """
+    setup_logging(settings.logging_format, settings.verbosity)
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig or None,
+        user_agent=f"set-nas-status/{__version__}",
+        default_timeout_seconds=settings.api_timeout_seconds,
+    )
+    try:
+        await set_status(client, NamespacedName(settings.namespace, settings.node_name), settings.status)
+    finally:
+        await client.close()
+    log.info("status set", node=settings.node_name, status=settings.status)
+    return 0

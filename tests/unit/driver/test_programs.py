@@ -1,0 +1,26 @@
+"""What each program loads: every library is memory in every pod, the kubelet plugin's on every node."""
+
+import subprocess
+import sys
+
+import pytest
+
+KUBECONFIGS = {"kr8s", "httpx", "cryptography", "rich"}
+"""kr8s, and what comes with it: for kubeconfigs alone."""
+
+
+@pytest.mark.parametrize(
+    ("program", "needless"),
+    [
+        ("controllerprogram", {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node"}),
+        ("pluginprogram", {*KUBECONFIGS, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.setup"}),
+        ("nasstatusprogram", {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
+    ],
+)
+def test_program_loads_nothing_that_it_does_not_use(program: str, needless: set[str]) -> None:
+    code = (
+        f"import sys, fake_dra_driver.cli, fake_dra_driver.driver.{program}\n"
+        f"print(sorted({needless!r} & sys.modules.keys()))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
