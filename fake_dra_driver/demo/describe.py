@@ -10,7 +10,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-__all__ = ["columns", "describe", "human_age"]
+from fake_dra_driver.cluster.apiserver.humanduration import human_duration
+
+__all__ = ["columns", "describe"]
 
 _DESCRIBE_PADDING = 2
 _SHOWN_ABOVE = frozenset(
@@ -74,25 +76,6 @@ def describe(raw: Mapping[str, Any], events: Sequence[Mapping[str, Any]], now: d
     return columns(rows, _DESCRIBE_PADDING) + "Events:\n" + columns(listed, _DESCRIBE_PADDING)
 
 
-def human_age(seconds: float) -> str:
-    """An age as kubectl writes it (apimachinery's duration.HumanDuration)."""
-    whole = max(int(seconds), 0)
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if whole < 120:
-        return f"{whole}s"
-    if minutes < 10:
-        return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    return f"{days}d" if days < 730 else f"{days // 365}y"
-
-
 def _map_rows(heading: str, entries: Mapping[str, str], sign: str) -> Iterator[Sequence[str]]:
     shown = [f"{key}{sign}{value}" for key, value in sorted(entries.items())] or ["<none>"]
     for number, text in enumerate(shown):
@@ -141,10 +124,10 @@ def _last_seen(event: Mapping[str, Any]) -> str:
 
 
 def _event_age(event: Mapping[str, Any], now: datetime) -> str:
-    age = human_age(_seconds_since(_last_seen(event), now))
+    age = human_duration(_seconds_since(_last_seen(event), now))
     count = event.get("count") or 0
     first = event.get("firstTimestamp")
-    return f"{age} (x{count} over {human_age(_seconds_since(first, now))})" if count > 1 and first else age
+    return f"{age} (x{count} over {human_duration(_seconds_since(first, now))})" if count > 1 and first else age
 
 
 def _seconds_since(timestamp: str, now: datetime) -> float:

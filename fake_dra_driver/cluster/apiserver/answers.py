@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, go_value, invalid_value
 from fake_dra_driver.cluster.apiserver.message import JSON, Answer, Request
 from fake_dra_driver.cluster.apiserver.negotiation import Accept
 from fake_dra_driver.cluster.apiserver.reading import Page, WatchLine, bare, whole
@@ -18,13 +18,15 @@ from fake_dra_driver.cluster.apiserver.table import partial_metadata, table
 __all__ = ["View", "deleted_status", "error_answer", "error_event", "json_answer", "page_not_found", "text_answer"]
 
 
+_INCLUDED = ("Metadata", "Object", "None")
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How one request wants to see the objects of a resource."""
 
     resource: Resource
-    form: str
-    """See ``Accept.form``."""
+    accept: Accept
     include: str
     """What a row of a Table carries of its object: None, Metadata or Object."""
     now: datetime
@@ -32,21 +34,29 @@ class View:
 
     @classmethod
     def of(cls, request: Request, resource: Resource, now: datetime) -> "View":
-        """The view that a request asks for. Raises StatusError (406)."""
-        form = Accept.parse(request.header("accept")).form
-        return cls(resource, form, request.query.get("includeObject", "Metadata"), now)
+        """The view that a request asks for. Raises StatusError (400, 406)."""
+        accept = Accept.parse(request.header("accept"))
+        include = request.query.get("includeObject", "") or "Metadata"
+        if accept.form == "Table" and include not in _INCLUDED:
+            problem = invalid_value(
+                "includeObject", go_value(include), "must be 'Metadata', 'Object', 'None', or empty"
+            )
+            raise bad_request(f"Unable to convert to Table as requested: {problem}")
+        return cls(resource, accept, include, now)
 
     def object(self, record: Record, status: int = 200, warnings: Sequence[str] = ()) -> Answer:
-        """One object."""
+        """One object. Raises StatusError (406)."""
+        self.accept.check(self.resource.kind, is_list=False)
         escaped = (each.replace("\\", "\\\\").replace('"', '\\"') for each in warnings)
         headers = tuple(("Warning", f'299 - "{each}"') for each in escaped)
         return Answer(status, self._body(record, [record.value], headers=True), headers=headers)
 
     def list(self, page: Page) -> Answer:
-        """A list. Items of built-in kinds come without kind and apiVersion, as in Go."""
-        if self.form == "Table":
+        """A list. Items of built-in kinds come without kind and apiVersion, as in Go. Raises StatusError (406)."""
+        self.accept.check(self.resource.list_kind, is_list=True)
+        if self.accept.form == "Table":
             return json_answer(self._table([each.value for each in page.records], page.metadata))
-        if self.form:
+        if self.accept.form:
             items = [partial_metadata(each.value) for each in page.records]
             kind = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1"}
             return json_answer({**kind, "metadata": page.metadata, "items": items})
@@ -75,10 +85,10 @@ class View:
         return encoded
 
     def _body(self, record: Record, rows: Sequence[Object], *, headers: bool) -> bytes:
-        if self.form == "Table":
+        if self.accept.form == "Table":
             metadata = {"resourceVersion": record.value["metadata"].get("resourceVersion", "")}
             return encode(self._table(rows, metadata, headers=headers))
-        if self.form:
+        if self.accept.form:
             return encode(partial_metadata(record.value))
         return whole(self.resource, record)
 

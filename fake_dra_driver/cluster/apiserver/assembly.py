@@ -9,14 +9,17 @@ from fake_dra_driver.cluster.apiserver.deletion import Deletion
 from fake_dra_driver.cluster.apiserver.endpoints import Endpoints, Layers
 from fake_dra_driver.cluster.apiserver.faults import Faults
 from fake_dra_driver.cluster.apiserver.handler import Handler
+from fake_dra_driver.cluster.apiserver.identities import Identities
 from fake_dra_driver.cluster.apiserver.openapi import OpenApi
 from fake_dra_driver.cluster.apiserver.options import WriteOptions
 from fake_dra_driver.cluster.apiserver.patching import Patching
+from fake_dra_driver.cluster.apiserver.podverbs import PodVerbs
+from fake_dra_driver.cluster.apiserver.priority import SYSTEM_PRIORITY_CLASSES
 from fake_dra_driver.cluster.apiserver.reading import Reading
 from fake_dra_driver.cluster.apiserver.resource import Registry
+from fake_dra_driver.cluster.apiserver.scaling import Scaling
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Object, Store
-from fake_dra_driver.cluster.apiserver.subresources import Subresources
 from fake_dra_driver.cluster.apiserver.tokens import Tokens
 from fake_dra_driver.cluster.apiserver.types import TypeRegistry
 from fake_dra_driver.cluster.apiserver.writing import Writing
@@ -33,23 +36,34 @@ class Parts:
     store: Store
     registry: Registry
     reading: Reading
-    subresources: Subresources
+    podverbs: PodVerbs
     handler: Handler
 
 
 def assemble(*, types: TypeRegistry, git_version: str, admin_token: str, stamps: Stamps, faults: Faults) -> Parts:
-    """A server with an empty store, but for the namespaces that each cluster has."""
+    """A server with an empty store, but for the namespaces and the priority classes that each cluster has."""
     store, registry, tokens = Store(), Registry(), Tokens(admin_token, stamps)
     for resource in builtin_resources(types):
         registry.add(resource)
     reading = Reading(store, registry.has)
     writing, deletion = Writing(store, types, stamps), Deletion(store, stamps)
-    subresources = Subresources(registry, reading, writing, deletion, tokens, stamps)
+    podverbs = PodVerbs(reading, writing, deletion, stamps)
     _follow_crds(registry, store, types, writing, deletion)
-    _make_namespaces(registry, writing)
-    layers = Layers(registry, reading, writing, Patching(store, writing), deletion, subresources, stamps)
+    _make_what_each_cluster_has(registry, writing)
+    layers = Layers(
+        registry=registry,
+        reading=reading,
+        writing=writing,
+        patching=Patching(store, writing),
+        deletion=deletion,
+        scaling=Scaling(reading, writing),
+        podverbs=podverbs,
+        identities=Identities(registry, reading, tokens, stamps),
+        types=types,
+        stamps=stamps,
+    )
     catalog = Catalog(registry, OpenApi(registry, types, git_version), _version(git_version))
-    return Parts(store, registry, reading, subresources, Handler(registry, tokens, catalog, Endpoints(layers), faults))
+    return Parts(store, registry, reading, podverbs, Handler(registry, tokens, catalog, Endpoints(layers), faults))
 
 
 def _follow_crds(registry: Registry, store: Store, types: TypeRegistry, writing: Writing, deletion: Deletion) -> None:
@@ -68,11 +82,18 @@ def _follow_crds(registry: Registry, store: Store, types: TypeRegistry, writing:
     writing.on_crd, deletion.on_crd_gone = serve, forget
 
 
-def _make_namespaces(registry: Registry, writing: Writing) -> None:
-    namespaces = registry.by_kind("v1", "Namespace")
-    if namespaces is not None:
-        for name in _NAMESPACES:
-            writing.create(namespaces, "", {"metadata": {"name": name}}, WriteOptions(manager="kube-apiserver"))
+def _make_what_each_cluster_has(registry: Registry, writing: Writing) -> None:
+    namespaces: list[tuple[str, str, Object]] = [
+        ("v1", "Namespace", {"metadata": {"name": name}}) for name in _NAMESPACES
+    ]
+    classes: list[tuple[str, str, Object]] = [
+        ("scheduling.k8s.io/v1", "PriorityClass", {"metadata": {"name": name}, "value": value})
+        for name, value in SYSTEM_PRIORITY_CLASSES.items()
+    ]
+    for api_version, kind, body in (*namespaces, *classes):
+        resource = registry.by_kind(api_version, kind)
+        if resource is not None:
+            writing.create(resource, "", body, WriteOptions(manager="kube-apiserver"))
 
 
 def _version(git_version: str) -> Object:

@@ -6,7 +6,7 @@ A kind that is not here is not served: the cluster has what a driver and its use
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fake_dra_driver.cluster.apiserver.corerules import event_rules
+from fake_dra_driver.cluster.apiserver.eventrules import event_rules
 from fake_dra_driver.cluster.apiserver.kindrules import RULES
 from fake_dra_driver.cluster.apiserver.printers import columns_of
 from fake_dra_driver.cluster.apiserver.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
@@ -63,10 +63,7 @@ _KINDS = (
         extra=(Subresource("finalize", "Namespace", ("update",)),), collection=False,
     ),
     _Kind("", "v1", "Node", "nodes", False, "no"),
-    _Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", short="pvc"),
     _Kind("", "v1", "Pod", "pods", short="po", categories=_ALL, extra=_POD_SUBRESOURCES),
-    _Kind("", "v1", "PodTemplate", "podtemplates"),
-    _Kind("", "v1", "ReplicationController", "replicationcontrollers", short="rc", categories=_ALL, scale=True),
     _Kind("", "v1", "Secret", "secrets"),
     _Kind("", "v1", "Service", "services", short="svc", categories=_ALL),
     _Kind(

@@ -1,15 +1,12 @@
-"""Defaults and rules of the kinds of the core group other than pods, and of leases.
+"""Defaults and rules of ConfigMap, Secret, Namespace and Node.
 
 Follows the defaults, strategies and validations in k8s.io/kubernetes/pkg/apis/core and pkg/registry/core.
 """
 
 import base64
-import ipaddress
 import re
-import uuid
 from collections.abc import Callable, Mapping
 
-from fake_dra_driver.cluster.apiserver.containerrules import nonnegative
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     duplicate,
@@ -21,7 +18,6 @@ from fake_dra_driver.cluster.apiserver.errors import (
     unsupported_value,
 )
 from fake_dra_driver.cluster.apiserver.metadata import (
-    dns_1035_label,
     dns_label,
     label_value,
     qualified_name,
@@ -30,13 +26,11 @@ from fake_dra_driver.cluster.apiserver.metadata import (
 from fake_dra_driver.cluster.apiserver.resource import Rules
 from fake_dra_driver.cluster.apiserver.store import Object
 
-__all__ = ["CORE_RULES", "LEASE_RULES", "event_rules"]
+__all__ = ["CORE_RULES"]
 
 _MAX_DATA_BYTES = 1024 * 1024
 """MaxSecretSize; that of a ConfigMap is the same."""
 _TAINT_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_SERVICE_TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
-_SERVICE_NETWORK = ipaddress.ip_network("10.96.0.0/16")
 
 
 # --- ConfigMap and Secret ---
@@ -213,142 +207,6 @@ def _validate_node_update(obj: Object, old: Object) -> list[Problem]:
     return problems + _validate_taints(obj)
 
 
-# --- Service ---
-
-
-def _cluster_ip(obj: Object) -> str:
-    """An address, made of the UID: nobody is there who would answer at it."""
-    number = uuid.UUID(obj["metadata"]["uid"]).int % (_SERVICE_NETWORK.num_addresses - 2)
-    return str(_SERVICE_NETWORK[number + 1])
-
-
-def _default_service(obj: Object) -> None:
-    spec = obj["spec"]
-    spec.setdefault("sessionAffinity", "None")
-    spec.setdefault("type", "ClusterIP")
-    if spec["type"] != "ExternalName":
-        spec.setdefault("internalTrafficPolicy", "Cluster")
-    for port in spec.get("ports") or ():
-        port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
-
-
-def _admit_service(obj: Object) -> None:
-    spec = obj["spec"]
-    if spec["type"] == "ExternalName":
-        return
-    if not spec.get("clusterIP"):
-        spec["clusterIP"] = _cluster_ip(obj)
-    spec.setdefault("clusterIPs", [spec["clusterIP"]])
-    is_anything = spec["clusterIP"] == "None" and not spec.get("selector")
-    spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if is_anything else ["IPv4"])
-    spec.setdefault("ipFamilyPolicy", "RequireDualStack" if is_anything else "SingleStack")
-
-
-def _validate_service(obj: Object) -> list[Problem]:
-    spec, problems = obj["spec"], []
-    ports, kind = spec.get("ports") or (), spec.get("type")
-    if not ports and kind != "ExternalName" and spec.get("clusterIP") != "None":
-        problems.append(required("spec.ports"))
-    names: set[str] = set()
-    for at, port in enumerate(ports):
-        problems += _validate_service_port(port, f"spec.ports[{at}]", names, needs_name=len(ports) > 1)
-    problems += validate_labels(spec.get("selector") or {}, "spec.selector")
-    if kind not in _SERVICE_TYPES:
-        problems.append(unsupported_value("spec.type", kind, _SERVICE_TYPES))
-    if kind == "ExternalName" and not spec.get("externalName"):
-        problems.append(required("spec.externalName"))
-    return problems
-
-
-def _validate_service_port(port: Object, path: str, names: set[str], *, needs_name: bool) -> list[Problem]:
-    problems, name = [], port.get("name", "")
-    if not name and needs_name:
-        problems.append(required(f"{path}.name"))
-    elif name:
-        problems += [invalid_value(f"{path}.name", go_value(name), each) for each in dns_label(name)]
-        if name in names:
-            problems.append(duplicate(f"{path}.name", go_value(name)))
-        names.add(name)
-    for field in ("port", "targetPort"):
-        number = port.get(field, 0)
-        if isinstance(number, int) and not 1 <= number <= 65535:
-            detail = "must be between 1 and 65535, inclusive"
-            problems.append(invalid_value(f"{path}.{field}", go_value(number), detail))
-    if port.get("protocol") not in ("SCTP", "TCP", "UDP"):
-        problems.append(unsupported_value(f"{path}.protocol", port.get("protocol", ""), ("SCTP", "TCP", "UDP")))
-    return problems
-
-
-# --- Event ---
-
-
-def _limited(value: str, path: str, limit: int) -> list[Problem]:
-    problems = [] if value else [required(path)]
-    return problems + (
-        [invalid_value(path, '""', f"can have at most {limit} characters")] if len(value) > limit else []
-    )
-
-
-def event_rules(*, is_new_group: bool) -> Rules:
-    """Rules of events in the core group, or, stricter, in events.k8s.io. Stored events have the names of the former."""
-    reporter = "reportingController" if is_new_group else "reportingComponent"
-
-    def validate(obj: Object) -> list[Problem]:
-        namespace, about = obj["metadata"].get("namespace", ""), (obj.get("involvedObject") or {}).get("namespace", "")
-        mismatch = invalid_value("involvedObject.namespace", go_value(about), "does not match event.namespace")
-        problems: list[Problem] = []
-        if obj.get("eventTime") is None:
-            if namespace != about and (about or namespace != "default"):
-                problems.append(mismatch)
-        else:
-            if not about and namespace not in ("default", "kube-system"):
-                problems.append(mismatch)
-            name = obj.get("reportingComponent", "")
-            problems += [] if name else [required(reporter)]
-            problems += [invalid_value(reporter, go_value(name), each) for each in qualified_name(name)]
-            for field in ("reportingInstance", "action", "reason"):
-                problems += _limited(obj.get(field, ""), field, 128)
-            if len(obj.get("message", "")) > 1024:
-                problems.append(invalid_value("message", '""', "can have at most 1024 characters"))
-        return problems + (_strict(obj) if is_new_group else [])
-
-    return Rules(validate=validate, selectable=_EVENT_FIELDS)
-
-
-def _strict(obj: Object) -> list[Problem]:
-    """What events.k8s.io/v1 asks for beyond that."""
-    problems = [required("eventTime")] if obj.get("eventTime") is None else []
-    if obj.get("type") not in ("Normal", "Warning"):
-        problems.append(invalid_value("type", '""', f"has invalid value: {obj.get('type', '')}"))
-    unset = ("firstTimestamp", "lastTimestamp", "count", "source")
-    return problems + [invalid_value(name, '""', "needs to be unset") for name in unset if obj.get(name)]
-
-
-_EVENT_FIELDS = (
-    *(
-        f"involvedObject.{name}"
-        for name in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-    ),
-    "reason",
-    "reportingComponent",
-    "source",
-    "type",
-)
-
-
-# --- Lease ---
-
-
-def _validate_lease(obj: Object) -> list[Problem]:
-    spec = obj.get("spec") or {}
-    seconds = spec.get("leaseDurationSeconds")
-    problems = []
-    if seconds is not None and seconds <= 0:
-        problems.append(invalid_value("spec.leaseDurationSeconds", go_value(seconds), "must be greater than 0"))
-    return problems + nonnegative(spec.get("leaseTransitions"), "spec.leaseTransitions")
-
-
 CORE_RULES: Mapping[str, Rules] = {
     "ConfigMap": Rules(validate=_validate_config_map, validate_update=_immutable_data("data", "binaryData")),
     "Secret": Rules(
@@ -375,16 +233,6 @@ CORE_RULES: Mapping[str, Rules] = {
         keeps_status_on_create=True,
         selectable=("spec.unschedulable",),
     ),
-    "Event": event_rules(is_new_group=False),
-    "Service": Rules(
-        name_problems=dns_1035_label,
-        set_defaults=_default_service,
-        admit=_admit_service,
-        validate=_validate_service,
-        status_on_create={"loadBalancer": {}},
-        selectable=("spec.clusterIP", "spec.type"),
-    ),
     "ServiceAccount": Rules(),
 }
 """By kind."""
-LEASE_RULES = Rules(validate=_validate_lease, update_without_version=False)

@@ -5,11 +5,10 @@ accepted, and the resource is served, in the moment in which the CRD is created.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-from fake_dra_driver.cluster.apiserver.resource import Column, Resource, Rules, ScalePaths, Subresource
+from fake_dra_driver.cluster.apiserver.resource import Resource, Rules, ScalePaths, Subresource
 from fake_dra_driver.cluster.apiserver.store import Object
-from fake_dra_driver.cluster.apiserver.table import CUSTOM_COLUMNS, NAME_COLUMN
+from fake_dra_driver.cluster.apiserver.table import columns_of_crd
 from fake_dra_driver.cluster.apiserver.types import TypeRegistry
 
 __all__ = [
@@ -100,7 +99,7 @@ def custom_resources(crd: Object, types: TypeRegistry) -> Iterator[Resource]:
             custom=True,
             has_status="status" in subresources,
             scale=_scale_paths(scale) if scale is not None else None,
-            columns=(NAME_COLUMN, *_columns(version)),
+            columns=columns_of_crd(version.get("additionalPrinterColumns") or ()),
             rules=Rules(has_generation=True, update_without_version=False),
         )
 
@@ -108,20 +107,3 @@ def custom_resources(crd: Object, types: TypeRegistry) -> Iterator[Resource]:
 def _scale_paths(scale: Mapping[str, str]) -> ScalePaths:
     names = ("specReplicasPath", "statusReplicasPath", "labelSelectorPath")
     return ScalePaths(*(scale.get(name, "").lstrip(".") for name in names))
-
-
-def _columns(version: Mapping[str, Any]) -> tuple[Column, ...]:
-    declared = version.get("additionalPrinterColumns")
-    if not declared:
-        return CUSTOM_COLUMNS
-    return tuple(
-        Column(
-            each["name"],
-            each["type"],
-            each.get("format", ""),
-            each.get("priority", 0),
-            each["jsonPath"],
-            each.get("description", f"Custom resource definition column (in JSONPath format): {each['jsonPath']}"),
-        )
-        for each in declared
-    )

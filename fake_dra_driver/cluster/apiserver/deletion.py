@@ -8,8 +8,9 @@ collector, ``kubernetes`` in a namespace's spec to a namespace controller.
 from collections.abc import Callable
 
 from fake_dra_driver.cluster.apiserver.crd import CLEANUP_FINALIZER
-from fake_dra_driver.cluster.apiserver.errors import StatusError, conflict, not_found
+from fake_dra_driver.cluster.apiserver.errors import conflict, not_admitted, not_found
 from fake_dra_driver.cluster.apiserver.options import DeleteOptions
+from fake_dra_driver.cluster.apiserver.priority import SYSTEM_PRIORITY_CLASSES
 from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
@@ -36,6 +37,9 @@ class Deletion:
         if record is None:
             raise not_found(resource.group, resource.plural, key.name)
         self._check(resource, record, options)
+        if resource.kind == "PriorityClass" and not resource.custom and key.name in SYSTEM_PRIORITY_CLASSES:
+            message = "this is a system priority class and cannot be deleted"
+            raise not_admitted(resource.group, resource.plural, key.name, message)
         obj = record.copy()
         if resource.custom is False and resource.kind == "Namespace":
             return self._delete_namespace(collection, record, options)
@@ -132,12 +136,7 @@ class Deletion:
         obj = record.copy()
         name = record.key.name
         if name in _IMMORTAL_NAMESPACES:
-            raise StatusError(
-                403,
-                "Forbidden",
-                f'namespaces "{name}" is forbidden: this namespace may not be deleted',
-                {"name": name, "kind": "namespaces"},
-            )
+            raise not_admitted("", "namespaces", name, "this namespace may not be deleted")
         if not obj["metadata"].get("deletionTimestamp"):
             obj["metadata"]["deletionTimestamp"] = self._stamps.now_text()
             obj["status"] = {**obj.get("status", {}), "phase": "Terminating"}

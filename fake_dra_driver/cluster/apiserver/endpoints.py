@@ -9,26 +9,25 @@ from dataclasses import dataclass
 
 from fake_dra_driver.cluster.apiserver.answers import View, deleted_status, error_event, json_answer
 from fake_dra_driver.cluster.apiserver.bodies import body_of, optional_body_of, patch_of
+from fake_dra_driver.cluster.apiserver.decode import decode_builtin
 from fake_dra_driver.cluster.apiserver.deletion import Deletion
-from fake_dra_driver.cluster.apiserver.errors import (
-    StatusError,
-    bad_request,
-    invalid,
-    invalid_value,
-    method_not_allowed,
-)
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, method_not_allowed
+from fake_dra_driver.cluster.apiserver.identities import Identities
+from fake_dra_driver.cluster.apiserver.kindcheck import check_builtin_kind, check_kind
 from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
 from fake_dra_driver.cluster.apiserver.options import DeleteOptions, ListOptions, WriteOptions
 from fake_dra_driver.cluster.apiserver.patch import APPLY_PATCH
 from fake_dra_driver.cluster.apiserver.patching import Patching
+from fake_dra_driver.cluster.apiserver.podverbs import PodVerbs
 from fake_dra_driver.cluster.apiserver.reading import Page, Reading, Selection
 from fake_dra_driver.cluster.apiserver.resource import Registry, Resource
 from fake_dra_driver.cluster.apiserver.routing import Target
+from fake_dra_driver.cluster.apiserver.scaling import Scaling
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.store import Key, Object, encode
-from fake_dra_driver.cluster.apiserver.subresources import Subresources
+from fake_dra_driver.cluster.apiserver.store import Key, Object
 from fake_dra_driver.cluster.apiserver.tokens import User
-from fake_dra_driver.cluster.apiserver.writing import Writing
+from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.writing import Writing, judge_unknown
 
 __all__ = ["Endpoints", "Layers"]
 
@@ -42,7 +41,10 @@ class Layers:
     writing: Writing
     patching: Patching
     deletion: Deletion
-    subresources: Subresources
+    scaling: Scaling
+    podverbs: PodVerbs
+    identities: Identities
+    types: TypeRegistry
     stamps: Stamps
 
 
@@ -100,12 +102,24 @@ class Endpoints:
         options = WriteOptions.parse(request.query, request.header("user-agent"), "CreateOptions")
         body, duplicates = body_of(request, resource.kind)
         options.duplicates.extend(duplicates)
-        _check_kind(self._layers.registry, resource, body)
+        check_kind(self._layers.registry, resource, body)
         if "get" not in resource.verbs:
-            return json_answer(self._layers.subresources.review(resource, user, body), 201)
+            return json_answer(self._create_only(target, user, body, options), 201)
         view = self._view(request, target)
         record = self._layers.writing.create(resource, target.namespace, body, options)
         return view.object(record, 201, options.warnings)
+
+    def _create_only(self, target: Target, user: User, body: Object, options: WriteOptions) -> Object:
+        """What is answered and not stored: reviews, and bindings, which are another way to those of a pod."""
+        resource, layers = target.resource, self._layers
+        obj = layers.writing.decode(resource, body, options)
+        if resource.kind != "Binding":
+            return layers.identities.review(resource, target.namespace, user, obj)
+        layers.writing.place(resource, target.namespace, obj)
+        pods, name = layers.registry.by_kind("v1", "Pod"), obj["metadata"].get("name", "")
+        if pods is None or not name:
+            raise bad_request("Name parameter required.")
+        return layers.podverbs.bind(pods, Key(target.namespace, name), obj, options)
 
     def _delete_collection(self, request: Request, target: Target) -> Answer:
         resource = target.resource
@@ -145,7 +159,7 @@ class Endpoints:
             options = WriteOptions.parse(request.query, agent, "UpdateOptions")
             body, duplicates = body_of(request, resource.kind)
             options.duplicates.extend(duplicates)
-            _check_kind(self._layers.registry, resource, body)
+            check_kind(self._layers.registry, resource, body)
             record, created = self._layers.writing.update(resource, key, sub, body, options)
         else:
             content_type, patch = patch_of(request)
@@ -172,70 +186,52 @@ class Endpoints:
             case "status" | "finalize", "update" | "patch":
                 return self._write(request, target)
             case "scale", "get":
-                return json_answer(layers.subresources.get_scale(resource, key))
+                return json_answer(layers.scaling.get(resource, key))
             case "scale", "update":
-                options = WriteOptions.parse(request.query, request.header("user-agent"), "UpdateOptions")
-                return json_answer(
-                    layers.subresources.write_scale(resource, key, body_of(request, "Scale").object, options)
-                )
+                options = self._options(request, "UpdateOptions")
+                scale = self._subresource_body(request, target, options)
+                if (name := scale["metadata"].get("name", "")) != key.name:
+                    raise bad_request(
+                        f"the name of the object ({name}) does not match the name on the URL ({key.name})"
+                    )
+                return json_answer(layers.scaling.write(resource, key, scale, options))
             case "scale", "patch":
-                options = WriteOptions.parse(request.query, request.header("user-agent"), "PatchOptions")
-                return json_answer(layers.subresources.patch_scale(resource, key, *patch_of(request), options))
-            case "binding", "create":
-                options = WriteOptions.parse(request.query, request.header("user-agent"), "CreateOptions")
-                return json_answer(
-                    layers.subresources.bind(resource, key, body_of(request, "Binding").object, options), 201
-                )
-            case "eviction", "create":
-                return json_answer(layers.subresources.evict(resource, key, body_of(request, "Eviction").object), 201)
-            case "token", "create":
-                return json_answer(
-                    layers.subresources.issue_token(resource, key, body_of(request, "TokenRequest").object), 201
-                )
+                options = self._options(request, "PatchOptions")
+                return json_answer(layers.scaling.patch(resource, key, *patch_of(request), options))
             case "log", "get":
-                return layers.subresources.log(resource, key, request.query)
+                return layers.podverbs.log(resource, key, request.query)
             case "exec" | "attach" | "portforward", "get" | "create":
-                raise layers.subresources.no_upgrade(resource, key)
+                raise layers.podverbs.no_upgrade(resource, key)
+            case "binding" | "eviction" | "token", "create":
+                return json_answer(self._create_subresource(request, target), 201)
         raise method_not_allowed()
 
+    def _create_subresource(self, request: Request, target: Target) -> Object:
+        resource, key, layers = target.resource, target.key, self._layers
+        options = self._options(request, "CreateOptions")
+        body = self._subresource_body(request, target, options)
+        match target.subresource:
+            case "binding":
+                return layers.podverbs.bind(resource, key, body, options)
+            case "eviction":
+                return layers.podverbs.evict(resource, key, body, options)
+        return layers.identities.issue_token(resource, key, body)
 
-def _check_kind(registry: Registry, resource: Resource, body: Object) -> None:
-    """The body must say that it is what the path names; built-in kinds may leave that out."""
-    kind, api_version = body.get("kind"), body.get("apiVersion")
-    if resource.custom:
-        if not kind:
-            shown = encode(body).decode()
-            raise bad_request(
-                f"the object provided is unrecognized (must be of type {resource.kind}): Object 'Kind' is missing in "
-                f"'{shown}' ({shown})"
-            )
-        if api_version != resource.api_version:
-            raise bad_request(
-                f"the API version in the data ({api_version or ''}) does not match the expected API version "
-                f"({resource.api_version})"
-            )
-        if kind != resource.kind:
-            raise _wrong_custom_kind(resource, body)
-        return
-    version = str(api_version or resource.api_version).rpartition("/")[2]
-    if kind and kind != resource.kind and registry.by_kind(str(api_version), str(kind)) is None:
-        raise bad_request(
-            f'{kind} in version "{version}" cannot be handled as a {resource.kind}: no kind "{kind}" is registered for '
-            f'version "{api_version}" in scheme "pkg/runtime/scheme.go:100"'
-        )
-    if kind and kind != resource.kind:
-        raise bad_request(
-            f'{kind} in version "{version}" cannot be handled as a {resource.kind}: converting ({version}.{kind}) to '
-            f"({resource.group.split('.')[0] or 'core'}.{resource.kind}): unknown conversion"
-        )
-    if api_version and api_version != resource.api_version:
-        raise bad_request(
-            f'{resource.kind} in version "{version}" cannot be handled as a {resource.kind}: no kind "{resource.kind}" '
-            f'is registered for version "{api_version}" in scheme "pkg/runtime/scheme.go:100"'
-        )
+    def _subresource_body(self, request: Request, target: Target, options: WriteOptions) -> Object:
+        """The body of a subresource that is a kind of its own. Raises StatusError."""
+        sub = target.resource.subresource(target.subresource)
+        if sub is None:
+            raise method_not_allowed()
+        group, version = (sub.group, sub.version) if sub.version else (target.resource.group, target.resource.version)
+        body, duplicates = body_of(request, sub.kind)
+        options.duplicates.extend(duplicates)
+        check_builtin_kind(self._layers.registry, group, version, sub.kind, body)
+        types = self._layers.types
+        obj, unknown = decode_builtin(body, types.named(types.name_of(group, version, sub.kind)), sub.kind, version)
+        judge_unknown(unknown, sub.kind, version, options)
+        obj.setdefault("metadata", {})
+        self._layers.writing.place(target.resource, target.namespace, obj)
+        return obj
 
-
-def _wrong_custom_kind(resource: Resource, body: Object) -> StatusError:
-    kind, name = str(body["kind"]), str((body.get("metadata") or {}).get("name", ""))
-    problem = invalid_value("kind", f'"{kind}"', f"must be {resource.kind}")
-    return invalid(resource.group, kind, name, [problem])
+    def _options(self, request: Request, kind: str) -> WriteOptions:
+        return WriteOptions.parse(request.query, request.header("user-agent"), kind)

@@ -25,6 +25,7 @@ __all__ = [
     "longer_than",
     "method_not_allowed",
     "not_acceptable",
+    "not_admitted",
     "not_found",
     "not_found_value",
     "not_served",
@@ -148,6 +149,12 @@ def bad_request(message: str) -> StatusError:
 def unauthorized() -> StatusError:
     """401: no token, or one that nobody has."""
     return StatusError(401, "Unauthorized", "Unauthorized")
+
+
+def not_admitted(group: str, resource: str, name: str, message: str) -> StatusError:
+    """403: admission does not let it in, or not go."""
+    text = f'{_qualified(resource, group)} "{name}" is forbidden: {message}'
+    return StatusError(403, "Forbidden", text, _about(group, resource, name))
 
 
 def not_found(group: str, resource: str, name: str) -> StatusError:

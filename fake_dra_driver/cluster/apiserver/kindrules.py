@@ -5,12 +5,15 @@ A kind that is not named here has neither: what its schema allows is stored as s
 
 from collections.abc import Mapping
 
-from fake_dra_driver.cluster.apiserver.corerules import CORE_RULES, LEASE_RULES
+from fake_dra_driver.cluster.apiserver.corerules import CORE_RULES
 from fake_dra_driver.cluster.apiserver.drarules import DRA_RULES
-from fake_dra_driver.cluster.apiserver.poddefaults import admit_pod, default_pod, pod_grace_seconds
+from fake_dra_driver.cluster.apiserver.eventrules import EVENT_RULES
+from fake_dra_driver.cluster.apiserver.poddefaults import admit_pod, default_pod, pod_grace_seconds, prepare_pod
 from fake_dra_driver.cluster.apiserver.podrules import validate_pod, validate_pod_status, validate_pod_update
+from fake_dra_driver.cluster.apiserver.priority import PRIORITY_CLASS_RULES
 from fake_dra_driver.cluster.apiserver.rbacrules import RBAC_RULES
 from fake_dra_driver.cluster.apiserver.resource import Rules
+from fake_dra_driver.cluster.apiserver.servicerules import SERVICE_RULES
 from fake_dra_driver.cluster.apiserver.workloadrules import WORKLOAD_RULES
 
 __all__ = ["RULES"]
@@ -30,6 +33,7 @@ _POD_FIELDS = (
 RULES: Mapping[str, Rules] = {
     "Pod": Rules(
         set_defaults=default_pod,
+        prepare=prepare_pod,
         admit=admit_pod,
         validate=validate_pod,
         validate_update=validate_pod_update,
@@ -39,8 +43,10 @@ RULES: Mapping[str, Rules] = {
         returns_deleted=True,
         selectable=_POD_FIELDS,
     ),
-    "Lease": LEASE_RULES,
+    "PriorityClass": PRIORITY_CLASS_RULES,
     **CORE_RULES,
+    **EVENT_RULES,
+    **SERVICE_RULES,
     **WORKLOAD_RULES,
     **RBAC_RULES,
     **DRA_RULES,

@@ -5,7 +5,7 @@ Follows k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Protobuf is not wri
 
 from dataclasses import dataclass
 
-from fake_dra_driver.cluster.apiserver.errors import not_acceptable
+from fake_dra_driver.cluster.apiserver.errors import StatusError, not_acceptable
 
 __all__ = ["Accept"]
 
@@ -27,14 +27,34 @@ class Accept:
 
     @classmethod
     def parse(cls, header: str) -> "Accept":
-        """The first form of an Accept header that is spoken here. Raises StatusError (406)."""
-        for part in header.split(",") if header.strip() else ["*/*"]:
-            media, *parameters = (each.strip() for each in part.split(";"))
-            values = dict(each.split("=", 1) for each in parameters if "=" in each)
-            if media not in ("application/json", "application/yaml", "application/*", "*/*"):
+        """The form of an Accept header that is spoken here and preferred. Raises StatusError (406)."""
+        clauses = [_clause(part) for part in header.split(",")] if header.strip() else [("*/*", {})]
+        for media, parameters in sorted(clauses, key=lambda clause: -_quality(clause[1])):
+            if media not in ("application/json", "application/yaml", "*/*"):
                 continue
-            form = values.get("as", "")
-            if form and (form not in _FORMS or values.get("g") != "meta.k8s.io" or values.get("v") != "v1"):
+            form = parameters.get("as", "")
+            if form and (form not in _FORMS or parameters.get("g") != "meta.k8s.io" or parameters.get("v") != "v1"):
                 continue
             return cls(form, media == "application/yaml")
         raise not_acceptable(_SPOKEN)
+
+    def check(self, kind: str, *, is_list: bool) -> None:
+        """The metadata of a list and that of an object are two forms. Raises StatusError (406)."""
+        if not self.form.startswith("Partial") or self.form.endswith("List") is is_list:
+            return
+        found = "a list" if is_list else "not a list"
+        raise StatusError(
+            406, "NotAcceptable", f"you requested {self.form}, but the requested object is {found} ({kind})"
+        )
+
+
+def _clause(text: str) -> tuple[str, dict[str, str]]:
+    media, *parameters = (each.strip() for each in text.split(";"))
+    return media, dict(each.split("=", 1) for each in parameters if "=" in each)
+
+
+def _quality(parameters: dict[str, str]) -> float:
+    try:
+        return float(parameters.get("q", 1))
+    except ValueError:
+        return 1.0

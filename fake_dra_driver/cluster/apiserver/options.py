@@ -16,7 +16,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     unsupported_value,
 )
 
-__all__ = ["DeleteOptions", "ListOptions", "WriteOptions", "is_set", "parse_version"]
+__all__ = ["DeleteOptions", "ListOptions", "WriteOptions", "is_set", "parse_integer", "parse_version"]
 
 _META = "meta.k8s.io"
 _POLICIES = ("Foreground", "Background", "Orphan")
@@ -98,7 +98,7 @@ class DeleteOptions:
         preconditions = body.get("preconditions") or {}
         return cls(
             dry_run=bool(dry_run),
-            grace_seconds=_integer(grace) if grace is not None else None,
+            grace_seconds=parse_integer(grace) if grace is not None else None,
             propagation=propagation or None,
             uid=preconditions.get("uid"),
             resource_version=preconditions.get("resourceVersion"),
@@ -126,11 +126,11 @@ class ListOptions:
             watch=is_set(query.get("watch")),
             label_selector=query.get("labelSelector", ""),
             field_selector=query.get("fieldSelector", ""),
-            limit=_integer(query.get("limit", "") or 0),
+            limit=parse_integer(query.get("limit", "") or 0),
             continue_token=query.get("continue", ""),
             resource_version=query.get("resourceVersion", ""),
             match=query.get("resourceVersionMatch", ""),
-            timeout_seconds=_integer(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
+            timeout_seconds=parse_integer(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
             bookmarks=is_set(query.get("allowWatchBookmarks")),
         )
         problems = list(_list_problems(options, "sendInitialEvents" in query))
@@ -171,7 +171,8 @@ def is_set(text: str | None) -> bool:
     return (text or "").lower() in ("true", "1")
 
 
-def _integer(value: Any) -> int:
+def parse_integer(value: Any) -> int:
+    """A parameter that is a number. Raises StatusError (400)."""
     try:
         return int(value)
     except (TypeError, ValueError) as error:

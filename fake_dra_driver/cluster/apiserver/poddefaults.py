@@ -1,6 +1,6 @@
 """Defaults of pods, and of the pod templates in workloads.
 
-Follows k8s.io/kubernetes/pkg/apis/core/v1/defaults.go, the admission plugins DefaultTolerationSeconds and Priority, and
+Follows k8s.io/kubernetes/pkg/apis/core/v1/defaults.go, the admission plugin DefaultTolerationSeconds, and
 pkg/apis/core/v1/helper/qos.
 """
 
@@ -13,13 +13,13 @@ __all__ = [
     "default_pod",
     "default_pod_spec",
     "pod_grace_seconds",
+    "prepare_pod",
 ]
 
 _NOT_READY_TOLERATIONS = tuple(
     {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for state in ("not-ready", "unreachable")
 )
-_PRIORITY_CLASSES = {"system-node-critical": 2_000_001_000, "system-cluster-critical": 2_000_000_000}
 _VOLUME_MODES = {"configMap": 0o644, "secret": 0o644, "projected": 0o644, "downwardAPI": 0o644}
 
 
@@ -27,6 +27,21 @@ def default_pod(pod: Object) -> None:
     """Fills in what a pod leaves out, its class of service included."""
     default_pod_spec(pod["spec"])
     pod.setdefault("status", {}).setdefault("qosClass", _quality_of_service(pod["spec"]))
+
+
+def prepare_pod(pod: Object, old: Object | None) -> None:
+    """Says of a new pod that nothing schedules it before its gates are gone."""
+    if old is not None or not pod["spec"].get("schedulingGates"):
+        return
+    gated = {
+        "type": "PodScheduled",
+        "status": "False",
+        "lastProbeTime": None,
+        "lastTransitionTime": None,
+        "reason": "SchedulingGated",
+        "message": "Scheduling is blocked due to non-empty scheduling gates",
+    }
+    pod["status"]["conditions"] = [gated]
 
 
 def _quality_of_service(spec: Object) -> str:
@@ -124,8 +139,6 @@ def admit_pod(pod: Object) -> None:
     """What admission adds to a new pod."""
     spec = pod["spec"]
     spec.setdefault("enableServiceLinks", True)
-    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
-    spec.setdefault("priority", _PRIORITY_CLASSES.get(spec.get("priorityClassName", ""), 0))
     tolerations = spec.setdefault("tolerations", [])
     for wanted in _NOT_READY_TOLERATIONS:
         tolerated = any(

@@ -1,185 +1,38 @@
 """What ``kubectl get`` shows of the built-in kinds: columns and cells.
 
-Follows k8s.io/kubernetes/pkg/printers/internalversion/printers.go.
+Follows k8s.io/kubernetes/pkg/printers/internalversion/printers.go. Pods, nodes and workloads have modules of their own.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from fake_dra_driver.cluster.apiserver.humanduration import age
+from fake_dra_driver.cluster.apiserver.podcells import node_cells, pod_cells
 from fake_dra_driver.cluster.apiserver.resource import Column
 from fake_dra_driver.cluster.apiserver.store import Object
+from fake_dra_driver.cluster.apiserver.workloadcells import (
+    controller_revision_cells,
+    daemonset_cells,
+    deployment_cells,
+    job_cells,
+    labels_text,
+    replicaset_cells,
+    statefulset_cells,
+)
 
-__all__ = ["age", "columns_of", "label_selector_text", "print_cells"]
+__all__ = ["columns_of", "print_cells"]
 
 _NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
 _AGE = Column("Age", description="Time since the object was created.")
 _CREATED_AT = Column("Created At", "date", description="Time at which the object was created.")
-_POD_TEMPLATE = (Column("Containers", priority=1), Column("Images", priority=1), Column("Selector", priority=1))
+_SHOWN_ENDPOINTS = 3
 
 Cells = Callable[[Object, datetime], list[Any]]
 
 
-def _columns(*names: str, wide: tuple[str, ...] = (), kind: str = "string") -> tuple[Column, ...]:
-    return (*(Column(name, kind) for name in names), *(Column(name, priority=1) for name in wide))
-
-
-def age(timestamp: Any, now: datetime) -> str:
-    """A time as the duration since (duration.HumanDuration)."""
-    if not isinstance(timestamp, str):
-        return "<unknown>"
-    seconds = int((now - datetime.fromisoformat(timestamp)).total_seconds())
-    if seconds < 0:
-        return "0s" if seconds >= -1 else "<invalid>"
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-    if seconds < 120:
-        return f"{seconds}s"
-    if minutes < 10:
-        return f"{minutes}m{seconds % 60}s" if seconds % 60 else f"{minutes}m"
-    if hours < 3:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    if days < 730:
-        return f"{days}d"
-    years, rest = divmod(days, 365)
-    return f"{years}y{rest}d" if years < 8 and rest else f"{years}y"
-
-
 def _age(obj: Object, now: datetime) -> str:
     return age(obj["metadata"].get("creationTimestamp"), now)
-
-
-def _labels(labels: Mapping[str, str] | None) -> str:
-    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items())) or "<none>"
-
-
-def label_selector_text(selector: Mapping[str, Any] | None) -> str:
-    """A metav1.LabelSelector as people write it."""
-    parts = [f"{key}={value}" for key, value in sorted(((selector or {}).get("matchLabels") or {}).items())]
-    for each in (selector or {}).get("matchExpressions") or ():
-        values = ",".join(sorted(each.get("values") or ()))
-        sign = {"In": f"{each['key']} in ({values})", "NotIn": f"{each['key']} notin ({values})"}
-        parts.append(sign.get(each["operator"], ("!" if each["operator"] == "DoesNotExist" else "") + each["key"]))
-    return ",".join(parts)
-
-
-def _template(obj: Object) -> list[Any]:
-    containers = ((obj["spec"].get("template") or {}).get("spec") or {}).get("containers") or []
-    names = ",".join(each.get("name", "") for each in containers)
-    return [
-        names,
-        ",".join(each.get("image", "") for each in containers),
-        label_selector_text(obj["spec"].get("selector")) or "<none>",
-    ]
-
-
-def _pod(obj: Object, now: datetime) -> list[Any]:
-    spec, status = obj["spec"], obj.get("status") or {}
-    statuses = status.get("containerStatuses") or []
-    ready = sum(bool(each.get("ready")) for each in statuses)
-    restarts = sum(int(each.get("restartCount", 0)) for each in statuses)
-    addresses = [each.get("ip", "") for each in status.get("podIPs") or ()]
-    return [
-        obj["metadata"]["name"],
-        f"{ready}/{len(spec.get('containers') or ())}",
-        _pod_reason(obj, status, statuses),
-        str(restarts),
-        _age(obj, now),
-        (addresses or [status.get("podIP")])[0] or "<none>",
-        spec.get("nodeName") or "<none>",
-        status.get("nominatedNodeName") or "<none>",
-        _readiness_gates(spec, status),
-    ]
-
-
-def _readiness_gates(spec: Object, status: Object) -> str:
-    gates = [each.get("conditionType") for each in spec.get("readinessGates") or ()]
-    holding = {each["type"] for each in status.get("conditions") or () if each.get("status") == "True"}
-    return f"{sum(gate in holding for gate in gates)}/{len(gates)}" if gates else "<none>"
-
-
-def _pod_reason(obj: Object, status: Object, statuses: list[Object]) -> str:
-    """The STATUS column: what keeps a container from running says more than the phase."""
-    reason = status.get("reason") or status.get("phase") or "Unknown"
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("reason") == "SchedulingGated":
-            reason = "SchedulingGated"
-    running = False
-    for each in reversed(statuses):
-        state = each.get("state") or {}
-        waiting, ended = state.get("waiting") or {}, state.get("terminated")
-        if waiting.get("reason"):
-            reason = waiting["reason"]
-        elif ended is not None:
-            signal, code = ended.get("signal"), ended.get("exitCode", 0)
-            reason = ended.get("reason") or (f"Signal:{signal}" if signal else f"ExitCode:{code}")
-        elif each.get("ready") and state.get("running") is not None:
-            running = True
-    if reason == "Completed" and running:
-        ready = any(
-            each.get("type") == "Ready" and each.get("status") == "True" for each in status.get("conditions") or ()
-        )
-        reason = "Running" if ready else "NotReady"
-    if obj["metadata"].get("deletionTimestamp"):
-        reason = "Unknown" if status.get("reason") == "NodeLost" else "Terminating"
-    return str(reason)
-
-
-def _node(obj: Object, now: datetime) -> list[Any]:
-    status = obj.get("status") or {}
-    ready = next((each for each in status.get("conditions") or () if each.get("type") == "Ready"), None)
-    states = ["Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"]
-    if obj["spec"].get("unschedulable"):
-        states.append("SchedulingDisabled")
-    prefix = "node-role.kubernetes.io/"
-    labels = obj["metadata"].get("labels") or {}
-    roles = sorted(key.removeprefix(prefix) for key in labels if key.startswith(prefix))
-    addresses = {each["type"]: each["address"] for each in status.get("addresses") or ()}
-    info = status.get("nodeInfo") or {}
-    return [
-        obj["metadata"]["name"],
-        ",".join(states),
-        ",".join(roles) or "<none>",
-        _age(obj, now),
-        info.get("kubeletVersion", ""),
-        addresses.get("InternalIP", "<none>"),
-        addresses.get("ExternalIP", "<none>"),
-        info.get("osImage") or "<unknown>",
-        info.get("kernelVersion") or "<unknown>",
-        info.get("containerRuntimeVersion") or "<unknown>",
-    ]
-
-
-def _deployment(obj: Object, now: datetime) -> list[Any]:
-    status = obj.get("status") or {}
-    ready = f"{status.get('readyReplicas', 0)}/{obj['spec'].get('replicas', 0)}"
-    numbers = [status.get("updatedReplicas", 0), status.get("availableReplicas", 0)]
-    return [obj["metadata"]["name"], ready, *numbers, _age(obj, now), *_template(obj)]
-
-
-def _daemonset(obj: Object, now: datetime) -> list[Any]:
-    status = obj.get("status") or {}
-    names = (
-        "desiredNumberScheduled",
-        "currentNumberScheduled",
-        "numberReady",
-        "updatedNumberScheduled",
-        "numberAvailable",
-    )
-    node_selector = obj["spec"]["template"]["spec"].get("nodeSelector")
-    numbers = [status.get(name, 0) for name in names]
-    return [obj["metadata"]["name"], *numbers, _labels(node_selector), _age(obj, now), *_template(obj)]
-
-
-def _replicaset(obj: Object, now: datetime) -> list[Any]:
-    status = obj.get("status") or {}
-    numbers = [obj["spec"].get("replicas", 0), status.get("replicas", 0), status.get("readyReplicas", 0)]
-    return [obj["metadata"]["name"], *numbers, _age(obj, now), *_template(obj)]
 
 
 def _event(obj: Object, now: datetime) -> list[Any]:
@@ -213,10 +66,40 @@ def _event(obj: Object, now: datetime) -> list[Any]:
 
 def _service(obj: Object, now: datetime) -> list[Any]:
     spec = obj["spec"]
-    ports = ",".join(f"{each.get('port')}/{each.get('protocol', 'TCP')}" for each in spec.get("ports") or ())
-    address = spec.get("clusterIP") or "<none>"
-    name = obj["metadata"]["name"]
-    return [name, spec.get("type"), address, "<none>", ports or "<none>", _age(obj, now), _labels(spec.get("selector"))]
+    ports = ",".join(_port_text(each) for each in spec.get("ports") or ())
+    name, address = obj["metadata"]["name"], spec.get("clusterIP") or "<none>"
+    selector = labels_text(spec.get("selector"))
+    return [name, spec.get("type"), address, _external_address(obj), ports or "<none>", _age(obj, now), selector]
+
+
+def _port_text(port: Mapping[str, Any]) -> str:
+    node_port = f":{port['nodePort']}" if port.get("nodePort") else ""
+    return f"{port.get('port')}{node_port}/{port.get('protocol', 'TCP')}"
+
+
+def _external_address(obj: Object) -> str:
+    """Where a service is reached from outside: nobody here gives out addresses of load balancers."""
+    spec = obj["spec"]
+    if spec.get("type") == "ExternalName":
+        return str(spec.get("externalName", ""))
+    own = ",".join(spec.get("externalIPs") or ())
+    if spec.get("type") != "LoadBalancer":
+        return own or "<none>"
+    ingress = ((obj.get("status") or {}).get("loadBalancer") or {}).get("ingress") or ()
+    given = ",".join(sorted(str(each.get("ip") or each.get("hostname", "")) for each in ingress))
+    return ",".join(filter(None, (given, own))) or "<pending>"
+
+
+def _endpoints(obj: Object, now: datetime) -> list[Any]:
+    addresses: list[str] = []
+    for subset in obj.get("subsets") or ():
+        found = [each.get("ip", "") for each in subset.get("addresses") or ()]
+        ports = [each.get("port") for each in subset.get("ports") or ()]
+        addresses += [f"{ip}:{port}" for port in ports for ip in found] if ports else found
+    text = ",".join(addresses[:_SHOWN_ENDPOINTS]) or "<none>"
+    if len(addresses) > _SHOWN_ENDPOINTS:
+        text += f" + {len(addresses) - _SHOWN_ENDPOINTS} more..."
+    return [obj["metadata"]["name"], text, _age(obj, now)]
 
 
 def _claim(obj: Object, now: datetime) -> list[Any]:
@@ -235,6 +118,16 @@ def _claim(obj: Object, now: datetime) -> list[Any]:
     spec = obj["spec"]
     class_name, mode = spec.get("resourceClassName", ""), spec.get("allocationMode", "")
     return [obj["metadata"]["name"], class_name, mode, ",".join(states), _age(obj, now)]
+
+
+def _generated_from(obj: Object, now: datetime) -> list[Any]:
+    """A row of what a driver made of its own parameters."""
+    origin = obj.get("generatedFrom")
+    shown = ""
+    if origin is not None:
+        group = origin.get("apiGroup", "")
+        shown = f"{origin['kind']}{'.' if group else ''}{group} {origin['name']}"
+    return [obj["metadata"]["name"], shown, _age(obj, now)]
 
 
 def _claim_template(obj: Object, now: datetime) -> list[Any]:
@@ -284,19 +177,26 @@ def _created_at(obj: Object, _: datetime) -> list[Any]:
     return [obj["metadata"]["name"], obj["metadata"].get("creationTimestamp")]
 
 
+def _columns(*names: str, wide: tuple[str, ...] = (), kind: str = "string") -> tuple[Column, ...]:
+    return (*(Column(name, kind) for name in names), *(Column(name, priority=1) for name in wide))
+
+
 def _created(*names: str) -> tuple[Column, ...]:
     return (_NAME, *_columns(*names), _AGE)
 
 
 _INTEGERS = _columns("Desired", "Current", "Ready", "Up-to-date", "Available", kind="integer")
+_WORKLOAD = _columns(wide=("Containers", "Images", "Selector"))
 _ROLE_BINDING = (*_created("Role"), *_columns(wide=("Users", "Groups", "ServiceAccounts")))
 _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
+    "ControllerRevision": (_created("Controller", "Revision"), controller_revision_cells),
     "ConfigMap": (_created("Data"), _sizes("data", "binaryData")),
     "ClusterRole": ((_NAME, _CREATED_AT), _created_at),
     "ClusterRoleBinding": (_ROLE_BINDING, _role_binding),
     "CustomResourceDefinition": ((_NAME, _CREATED_AT), _created_at),
-    "DaemonSet": ((_NAME, *_INTEGERS, *_columns("Node Selector"), _AGE, *_POD_TEMPLATE), _daemonset),
-    "Deployment": ((*_created("Ready", "Up-to-date", "Available"), *_POD_TEMPLATE), _deployment),
+    "DaemonSet": ((_NAME, *_INTEGERS, *_columns("Node Selector"), _AGE, *_WORKLOAD), daemonset_cells),
+    "Deployment": ((*_created("Ready", "Up-to-date", "Available"), *_WORKLOAD), deployment_cells),
+    "Endpoints": (_created("Endpoints"), _endpoints),
     "Event": (
         (
             *_columns("Last Seen", "Type", "Reason", "Object"),
@@ -307,6 +207,7 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
         ),
         _event,
     ),
+    "Job": ((*_created("Status", "Completions", "Duration"), *_WORKLOAD), job_cells),
     "Lease": (_created("Holder"), _fields("spec.holderIdentity")),
     "Namespace": (_created("Status"), _fields("status.phase")),
     "Node": (
@@ -315,20 +216,28 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
             *_columns("Version"),
             *_columns(wide=("Internal-IP", "External-IP", "OS-Image", "Kernel-Version", "Container-Runtime")),
         ),
-        _node,
+        node_cells,
     ),
     "Pod": (
         (
             *_created("Ready", "Status", "Restarts"),
             *_columns(wide=("IP", "Node", "Nominated Node", "Readiness Gates")),
         ),
-        _pod,
+        pod_cells,
+    ),
+    "PriorityClass": (
+        (_NAME, *_columns("Value", kind="integer"), *_columns("Global-Default", kind="boolean"), _AGE),
+        lambda obj, now: [
+            obj["metadata"]["name"], obj.get("value", 0), bool(obj.get("globalDefault")), _age(obj, now)
+        ],
     ),
     "PodSchedulingContext": (_created("SelectedNode"), _fields("spec.selectedNode")),
-    "ReplicaSet": ((_NAME, *_INTEGERS[:3], _AGE, *_POD_TEMPLATE), _replicaset),
+    "ReplicaSet": ((_NAME, *_INTEGERS[:3], _AGE, *_WORKLOAD), replicaset_cells),
     "ResourceClaim": (_created("ResourceClassName", "AllocationMode", "State"), _claim),
+    "ResourceClaimParameters": (_created("GeneratedFrom"), _generated_from),
     "ResourceClaimTemplate": (_created("ResourceClassName", "AllocationMode"), _claim_template),
     "ResourceClass": (_created("DriverName"), _fields("driverName")),
+    "ResourceClassParameters": (_created("GeneratedFrom"), _generated_from),
     "ResourceSlice": (_created("Node", "Driver"), _fields("nodeName", "driverName")),
     "Role": ((_NAME, _CREATED_AT), _created_at),
     "RoleBinding": (_ROLE_BINDING, _role_binding),
@@ -341,6 +250,7 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
     "ServiceAccount": (_created("Secrets"), lambda obj, now: [
         obj["metadata"]["name"], len(obj.get("secrets") or ()), _age(obj, now)
     ]),
+    "StatefulSet": ((*_created("Ready"), *_WORKLOAD[:2]), statefulset_cells),
 }  # fmt: skip
 _DEFAULT: tuple[tuple[Column, ...], Cells] = (_created(), lambda obj, now: [obj["metadata"]["name"], _age(obj, now)])
 

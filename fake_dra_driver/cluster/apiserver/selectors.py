@@ -18,7 +18,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
 )
 from fake_dra_driver.cluster.apiserver.metadata import label_value, qualified_name, validate_labels
 
-__all__ = ["FieldSelector", "LabelSelector", "label_selector_problems", "match_label_selector"]
+__all__ = ["FieldSelector", "LabelSelector", "label_selector_problems", "label_selector_text", "match_label_selector"]
 
 _TOKEN = re.compile(r"\s*(!=|==|=|!|<|>|\(|\)|,|[^\s=!<>(),]+)")
 _OPERATORS = {"=": "in", "==": "in", "in": "in", "!=": "notin", "notin": "notin", "<": "lt", ">": "gt"}
@@ -204,3 +204,14 @@ def match_label_selector(selector: Mapping[str, object], labels: Mapping[str, st
         if not holds:
             return False
     return True
+
+
+def label_selector_text(selector: Mapping[str, Any] | None) -> str:
+    """A metav1.LabelSelector as a ``labelSelector`` parameter, in the order of its keys."""
+    found = selector or {}
+    parts = [(key, f"{key}={value}") for key, value in (found.get("matchLabels") or {}).items()]
+    for each in found.get("matchExpressions") or ():
+        key, values = each["key"], ",".join(sorted(each.get("values") or ()))
+        sign = {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "DoesNotExist": f"!{key}"}
+        parts.append((key, sign.get(each["operator"], key)))
+    return ",".join(text for _, text in sorted(parts, key=lambda part: part[0]))

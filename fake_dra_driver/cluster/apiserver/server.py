@@ -29,9 +29,9 @@ from fake_dra_driver.cluster.apiserver.assembly import assemble
 from fake_dra_driver.cluster.apiserver.faults import Faults
 from fake_dra_driver.cluster.apiserver.inprocess import FixedToken, InProcessTransport
 from fake_dra_driver.cluster.apiserver.listener import Listener
+from fake_dra_driver.cluster.apiserver.podverbs import LogSource
 from fake_dra_driver.cluster.apiserver.resource import Registry
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.subresources import LogSource
 from fake_dra_driver.cluster.apiserver.tls import make_identity
 from fake_dra_driver.cluster.apiserver.types import TypeRegistry
 from fake_dra_driver.runtime.client import Client
@@ -179,11 +179,11 @@ class ApiServer:
     @property
     def logs(self) -> LogSource | None:
         """Who answers requests for the logs of pods; None: nobody, they get 404."""
-        return self._parts.subresources.logs
+        return self._parts.podverbs.logs
 
     @logs.setter
     def logs(self, source: LogSource | None) -> None:
-        self._parts.subresources.logs = source
+        self._parts.podverbs.logs = source
 
     # --- faults that are none of a request ---
 

@@ -1,27 +1,31 @@
 """Tables and metadata-only forms of objects: what ``kubectl get`` and metadata informers ask for.
 
 Follows k8s.io/apiserver/pkg/endpoints/handlers/response.go and, for custom kinds, apiextensions' tableconvertor.
-JSONPath in printer columns: fields, indexes and ``[*]``; a filter expression gives an empty cell.
 """
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.printers import age, print_cells
+from fake_dra_driver.cluster.apiserver.humanduration import age
+from fake_dra_driver.cluster.apiserver.jsonpath import JsonPathError, parse_path
+from fake_dra_driver.cluster.apiserver.printers import print_cells
 from fake_dra_driver.cluster.apiserver.resource import Column, Resource
 from fake_dra_driver.cluster.apiserver.store import Object
 
-__all__ = ["CUSTOM_COLUMNS", "NAME_COLUMN", "partial_metadata", "table"]
+__all__ = ["columns_of_crd", "partial_metadata", "table"]
 
-NAME_COLUMN = Column("Name", format="name", description="Name must be unique within a namespace.")
-CUSTOM_COLUMNS = (
-    Column("Age", "date", path=".metadata.creationTimestamp", description="Time since the object was created."),
-)
-"""Columns of a custom kind whose CRD names none, behind the name."""
-_STEP = re.compile(r"\.?(?:\[(\*|-?\d+|'[^']*')\]|\.?((?:\\.|[^.\[\]])+))")
+_NAME_COLUMN = Column("Name", format="name", description="Name must be unique within a namespace.")
+_AGE: Mapping[str, Any] = {
+    "name": "Age",
+    "type": "date",
+    "jsonPath": ".metadata.creationTimestamp",
+    "description": "Time since the object was created.",
+}
+"""The column of a custom kind whose CRD names none."""
 _META = "meta.k8s.io/v1"
 
 
@@ -70,49 +74,75 @@ def table(
 
 
 def _custom_cells(resource: Resource, obj: Object, now: datetime) -> list[Any]:
-    cells: list[Any] = [obj["metadata"]["name"]]
-    for column in resource.columns[1:]:
-        found = find(obj, column.path)
-        cells.append(_custom_cell(found, column, now))
-    return cells
+    cells = [_custom_cell(_path(column.path)(obj), column, now) for column in resource.columns[1:]]
+    return [obj["metadata"]["name"], *cells]
+
+
+_path = cache(parse_path)
 
 
 def _custom_cell(found: list[Any], column: Column, now: datetime) -> Any:
-    if not found:
-        return None
-    value = found[0]
-    if column.type == "date":
-        return age(value, now)
+    """Of several values the first, if it is what the column wants."""
+    value = found[0] if found else None
     if column.type == "string":
-        if len(found) > 1 or isinstance(value, dict | list):
-            texts = [each if isinstance(each, str) else json.dumps(each, separators=(",", ":")) for each in found]
-            return ",".join(texts) if "*" in column.path else texts[0]
-        return value if isinstance(value, str) else json.dumps(value)
-    if column.type == "integer":
-        return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return value
+        return _text(value) if found else None
+    match column.type, value:
+        case (("integer" | "number" | "boolean"), bool()):
+            return value if column.type == "boolean" else None
+        case "integer", int() | float():
+            return int(value)
+        case "number", int() | float():
+            return value
+        case "date", str():
+            return _age(value, now)
+    return None
 
 
-def find(obj: Any, path: str) -> list[Any]:
-    """Values at a JSONPath; none when it leads nowhere."""
-    values = [obj]
-    at = 0
-    while at < len(path):
-        step = _STEP.match(path, at)
-        if step is None or step.end() == at:
-            return []
-        at = step.end()
-        index: str | None = step[1]
-        name: str | None = step[2]
-        if index is not None and index.startswith("'"):
-            name = index[1:-1]
-        if name is not None:
-            key = re.sub(r"\\(.)", r"\1", name)
-            values = [each[key] for each in values if isinstance(each, dict) and key in each]
-        elif index == "*":
-            values = [item for each in values for item in (each.values() if isinstance(each, dict) else each or ())]
-        elif index is not None:
-            values = [
-                each[int(index)] for each in values if isinstance(each, list) and -len(each) <= int(index) < len(each)
-            ]
-    return values
+def _age(value: str, now: datetime) -> str:
+    try:
+        return age(value, now)
+    except ValueError:
+        return "<invalid>"
+
+
+def _text(value: Any) -> str:
+    """As Go prints it."""
+    match value:
+        case None:
+            return "<no value>"
+        case str():
+            return value
+        case float():
+            return _float(value)
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
+def _float(value: float) -> str:
+    """As Go's %v: with an exponent from a million on."""
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    power = len(digits) - 1 + int(exponent)
+    if -5 < power < 6:
+        return str(int(value)) if value.is_integer() else repr(value)
+    mantissa = f"{digits[0]}.{''.join(map(str, digits[1:]))}".rstrip(".")
+    return f"{'-' if sign else ''}{mantissa}e{power:+03d}"
+
+
+def columns_of_crd(declared: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The columns that a CRD asks for. As on a real API server, one whose path cannot be read ends the table."""
+    columns = [_NAME_COLUMN]
+    for each in declared or (_AGE,):
+        try:
+            _path(each["jsonPath"])
+        except JsonPathError:
+            break
+        default = f"Custom resource definition column (in JSONPath format): {each['jsonPath']}"
+        column = Column(
+            each["name"],
+            each["type"],
+            each.get("format", ""),
+            each.get("priority", 0),
+            each["jsonPath"],
+            each.get("description") or default,
+        )
+        columns.append(column)
+    return tuple(columns)

@@ -90,9 +90,11 @@ def _default_statefulset(obj: Object) -> None:
 
 def _default_job(obj: Object) -> None:
     spec = obj["spec"]
+    if spec.get("parallelism") is None:
+        # One that says how many run at a time ends when one of them does.
+        spec.setdefault("completions", 1)
     for name, value in (
         ("parallelism", 1),
-        ("completions", 1),
         ("backoffLimit", 6),
         ("completionMode", "NonIndexed"),
         ("suspend", False),
@@ -112,6 +114,7 @@ def _admit_job(obj: Object) -> None:
     for key, value in (("controller-uid", uid), ("job-name", name)):
         labels.setdefault(key, value)
         labels.setdefault(f"batch.kubernetes.io/{key}", value)
+    obj["metadata"].setdefault("labels", dict(labels))
     obj["spec"].setdefault("selector", {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}})
 
 

@@ -6,7 +6,7 @@ other request comes in between: compare-and-swap needs no loop.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.crd import accepted_status, default_crd, initial_status
@@ -33,6 +33,7 @@ from fake_dra_driver.cluster.apiserver.objectrules import (
     unstored,
 )
 from fake_dra_driver.cluster.apiserver.options import WriteOptions
+from fake_dra_driver.cluster.apiserver.priority import admit_priority
 from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
@@ -40,7 +41,7 @@ from fake_dra_driver.cluster.apiserver.structural import apply_defaults, validat
 from fake_dra_driver.cluster.apiserver.tracking import STATUS_MAY_CHANGE_METADATA, Tracking
 from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
 
-__all__ = ["Transform", "Writing"]
+__all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
 
 _RESET_BY_STATUS = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -86,6 +87,8 @@ class Writing:
             self.tracking.created(resource, obj, options)
         if not resource.custom:
             # What admission adds belongs to nobody.
+            if resource.kind == "Pod":
+                admit_priority(self._store, obj)
             resource.rules.admit(obj)
         problems = validate_metadata(obj, resource.rules.name_problems)
         self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
@@ -238,12 +241,8 @@ class Writing:
         record = self._store.collection(resource.storage_key).get(key)
         given, present = obj["metadata"].get("uid"), record.value["metadata"]["uid"] if record is not None else ""
         if given and given != present:
-            parts = [part for part in ("/registry", resource.group, resource.plural, *key) if part]
-            detail = (
-                f"StorageError: invalid object, Code: 4, Key: {'/'.join(parts)}, ResourceVersion: 0, "
-                f"AdditionalErrorMsg: Precondition failed: UID in precondition: {given}, UID in object meta: {present}"
-            )
-            raise conflict(resource.group, resource.plural, key.name, detail)
+            detail = f"Precondition failed: UID in precondition: {given}, UID in object meta: {present}"
+            raise storage_error(resource, key, detail)
 
     def _check_versions(self, resource: Resource, key: Key, obj: Object, old: Object) -> None:
         metadata, before = obj["metadata"], old["metadata"]
@@ -299,12 +298,7 @@ class Writing:
             obj, unknown = self._decode_custom(resource, body)
         else:
             obj, unknown = decode_builtin(body, resource.type, resource.kind, resource.version)
-        strange = [*options.duplicates, *(f'unknown field "{field}"' for field in unknown)]
-        if strange and options.validation == "Strict":
-            listed = ", ".join(strange)
-            raise cannot_handle(resource.kind, resource.version, f"strict decoding error: {listed}")
-        if options.validation == "Warn":
-            options.warnings.extend(strange)
+        judge_unknown(unknown, resource.kind, resource.version, options)
         for name in ("kind", "apiVersion"):
             obj.pop(name, None)
         obj.setdefault("metadata", {})
@@ -350,3 +344,19 @@ class Writing:
     def _raise(self, resource: Resource, name: str, problems: list[Problem]) -> None:
         if problems:
             raise invalid(resource.group, resource.kind, name, problems)
+
+
+def judge_unknown(unknown: Sequence[str], kind: str, version: str, options: WriteOptions) -> None:
+    """Refuses, notes or ignores what a body names twice or should not name, as asked for. Raises StatusError."""
+    strange = [*options.duplicates, *(f'unknown field "{field}"' for field in unknown)]
+    if strange and options.validation == "Strict":
+        raise cannot_handle(kind, version, f"strict decoding error: {', '.join(strange)}")
+    if options.validation == "Warn":
+        options.warnings.extend(strange)
+
+
+def storage_error(resource: Resource, key: Key, detail: str) -> StatusError:
+    """409: a precondition that the store itself looks at does not hold."""
+    parts = [part for part in ("/registry", resource.group, resource.plural, *key) if part]
+    head = f"StorageError: invalid object, Code: 4, Key: {'/'.join(parts)}, ResourceVersion: 0"
+    return conflict(resource.group, resource.plural, key.name, f"{head}, AdditionalErrorMsg: {detail}")

@@ -43,9 +43,6 @@ _TYPED: Final[tuple[type[KubeObject], ...]] = (
 _METADATA_ALONE: Final = (
     ResourceKind("", "v1", "ConfigMap", "configmaps"),
     ResourceKind("", "v1", "Endpoints", "endpoints"),
-    ResourceKind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
-    ResourceKind("", "v1", "PodTemplate", "podtemplates"),
-    ResourceKind("", "v1", "ReplicationController", "replicationcontrollers"),
     ResourceKind("", "v1", "Secret", "secrets"),
     ResourceKind("", "v1", "Service", "services"),
     ResourceKind("apps", "v1", "StatefulSet", "statefulsets"),

@@ -193,8 +193,9 @@ async def test_patches_of_a_pod(ask: Ask) -> None:
 
 async def test_a_pod_is_bound_once_and_deleted_with_grace(ask: Ask) -> None:
     await ask("POST", PODS, pod("p"), code=201)
-    await ask("POST", f"{PODS}/p/binding", {"target": {"kind": "Node", "name": "n"}}, code=201)
-    second = await ask("POST", f"{PODS}/p/binding", {"target": {"kind": "Node", "name": "n"}}, code=409)
+    binding = {"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}}
+    await ask("POST", f"{PODS}/p/binding", binding, code=201)
+    second = await ask("POST", f"{PODS}/p/binding", binding, code=409)
     assert 'already assigned to node "n"' in second["message"]
     found = await ask("GET", "/api/v1/pods?fieldSelector=spec.nodeName=n")
     assert len(found["items"]) == 1

@@ -1,10 +1,8 @@
 """The text of ``kubectl describe``. What is expected here was printed by kubectl 1.32 for the same objects."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import pytest
-
-from fake_dra_driver.demo.describe import columns, describe, human_age
+from fake_dra_driver.demo.describe import columns, describe
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -134,26 +132,3 @@ def test_a_column_ends_where_a_row_lacks_it() -> None:
     rows = [("a", "b", "c"), ("long", "b", "c"), ("alone",), ("x", "y")]
     assert columns(rows, 2) == "a     b  c\nlong  b  c\nalone\nx  y\n"
     assert columns([], 2) == ""
-
-
-@pytest.mark.parametrize(
-    ("age", "text"),
-    [
-        (timedelta(seconds=-5), "0s"),
-        (timedelta(seconds=119), "119s"),
-        (timedelta(minutes=2), "2m"),
-        (timedelta(minutes=9, seconds=5), "9m5s"),
-        (timedelta(minutes=10, seconds=5), "10m"),
-        (timedelta(minutes=179), "179m"),
-        (timedelta(hours=3, minutes=1), "3h1m"),
-        (timedelta(hours=4), "4h"),
-        (timedelta(hours=47), "47h"),
-        (timedelta(days=2, hours=3), "2d3h"),
-        (timedelta(days=7), "7d"),
-        (timedelta(days=700), "700d"),
-        (timedelta(days=731), "2y"),
-    ],
-    ids=str,
-)
-def test_ages_are_short(age: timedelta, text: str) -> None:
-    assert human_age(age.total_seconds()) == text

@@ -261,7 +261,8 @@ async def test_init_containers_run_one_after_the_other_and_before_the_others(nod
     trace = node.root / "trace"
     init = [container(f"echo {name} >> {trace}", name) for name in ("init0", "init1")]
     running = await node.run(pod("pod0", container(f"echo main >> {trace}; {FOREVER}"), initContainers=init))
-    assert trace.read_text().split() == ["init0", "init1", "main"]
+    # A container runs from the moment its process is there, which then has to come to its first line.
+    await until(lambda: trace.read_text().split() == ["init0", "init1", "main"])
     assert [status.ready for status in running.status.init_container_statuses] == [True, True]
     assert [
         status.state.terminated and status.state.terminated.reason for status in running.status.init_container_statuses

@@ -1,0 +1,196 @@
+"""JSONPath, as the printer columns of custom kinds use it.
+
+Follows k8s.io/client-go/util/jsonpath (parser.go, jsonpath.go) with AllowMissingKeys: fields, indexes, slices, unions,
+wildcards, recursive descent, and filters of one comparison. ``range``, functions and text outside of a path belong to
+templates, and are refused.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+__all__ = ["JsonPathError", "parse_path"]
+
+_Step = Callable[[list[Any]], list[Any]]
+_FIELD = re.compile(r"(?:\\.|[^\s.\[\]\\(){},'\"|@$])+")
+_SLICE = re.compile(r"(-?\d*)(?:(:)(-?\d*)(?:(:)(-?\d*))?)?")
+_FILTER = re.compile(r"^(.+?)\s*(?:(==|!=|<=|>=|<|>)\s*(.+))?$")
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda left, right: bool(left == right),
+    "!=": lambda left, right: bool(left != right),
+    "<": lambda left, right: bool(left < right),
+    "<=": lambda left, right: bool(left <= right),
+    ">": lambda left, right: bool(left > right),
+    ">=": lambda left, right: bool(left >= right),
+}
+
+
+class JsonPathError(ValueError):
+    """The text is no path, or what it leads through is not of the kind that it wants."""
+
+
+def parse_path(text: str) -> Callable[[Any], list[Any]]:
+    """Reads a path. What it returns gives the values there; none where it leads nowhere. Raises JsonPathError."""
+    steps = list(_steps(text))
+
+    def find(value: Any) -> list[Any]:
+        try:
+            return _walk(steps, [value])
+        except JsonPathError:
+            return []
+
+    return find
+
+
+def _walk(steps: Sequence[_Step], values: list[Any]) -> list[Any]:
+    for step in steps:
+        values = step(values)
+    return values
+
+
+def _steps(text: str) -> Iterator[_Step]:
+    at = 0
+    while at < len(text):
+        if text.startswith("..", at):
+            yield _everything
+            at += 1 if text[at + 2 : at + 3] not in ("[", "") else 2
+        if text.startswith(".*", at):
+            yield _values_of
+            at += 2
+        elif text.startswith("[", at):
+            end = _closing(text, at)
+            yield _bracket(text[at + 1 : end].strip())
+            at = end + 1
+        elif text.startswith(".", at) and (found := _FIELD.match(text, at + 1)):
+            yield _field(re.sub(r"\\(.)", r"\1", found[0]))
+            at = found.end()
+        elif text[at:] == ".":
+            return
+        else:
+            raise JsonPathError(f"unrecognized character in path: {text[at:]}")
+
+
+def _closing(text: str, start: int) -> int:
+    """Where the bracket that opens at ``start`` closes. Quoted text and inner brackets are passed over."""
+    depth, quote = 0, ""
+    for at in range(start, len(text)):
+        sign = text[at]
+        if quote:
+            quote = "" if sign == quote else quote
+        elif sign in "'\"":
+            quote = sign
+        elif sign in "[]":
+            depth += 1 if sign == "[" else -1
+            if not depth:
+                return at
+    raise JsonPathError("unterminated array")
+
+
+def _bracket(inner: str) -> _Step:
+    if inner == "*":
+        return _items
+    if inner.startswith("?(") and inner.endswith(")"):
+        return _filter(inner[2:-1].strip())
+    if "," in inner:
+        return _union([_bracket(part.strip()) for part in inner.split(",")])
+    if len(inner) > 1 and inner[0] == inner[-1] == "'":
+        # As in Go, dots within the quotes separate fields.
+        steps = list(_steps(f".{inner[1:-1]}"))
+        return lambda values: _walk(steps, values)
+    found = _SLICE.fullmatch(inner)
+    if found is None or not inner:
+        raise JsonPathError(f"invalid array index {inner}")
+    return _indexes(found)
+
+
+def _field(name: str) -> _Step:
+    return lambda values: [each[name] for each in values if isinstance(each, dict) and name in each]
+
+
+def _values_of(values: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for each in values:
+        if isinstance(each, dict):
+            found += [each[key] for key in sorted(each)]
+        elif isinstance(each, list):
+            found += each
+    return found
+
+
+def _items(values: list[Any]) -> list[Any]:
+    found: list[Any] = []
+    for each in values:
+        found += _list(each)
+    return found
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise JsonPathError("not an array")
+    return value
+
+
+def _everything(values: list[Any]) -> list[Any]:
+    """The values, and all that is in them."""
+    found: list[Any] = []
+    for each in values:
+        found += [each, *_everything(_values_of([each]))]
+    return found
+
+
+def _union(steps: Sequence[_Step]) -> _Step:
+    return lambda values: [value for step in steps for value in step(values)]
+
+
+def _indexes(found: re.Match[str]) -> _Step:
+    first, is_range, last, _, step = found.groups()
+    if not is_range:
+        index = int(first)
+
+        def one(values: list[Any]) -> list[Any]:
+            try:
+                return [_list(each)[index] for each in values]
+            except IndexError as error:
+                raise JsonPathError("array index out of bounds") from error
+
+        return one
+    bounds = slice(*(int(each) if each else None for each in (first, last, step)))
+    return lambda values: [item for each in values for item in _list(each)[bounds]]
+
+
+def _filter(text: str) -> _Step:
+    parsed = _FILTER.match(text)
+    if parsed is None:
+        raise JsonPathError("empty filter")
+    left, operator, right = parsed.groups()
+    find_left = _operand(left)
+    if operator is None:
+        return lambda values: [item for item in _items(values) if find_left(item)]
+    find_right, compare = _operand(right), _COMPARISONS[operator]
+
+    def holds(item: Any) -> bool:
+        sides = find_left(item), find_right(item)
+        if any(len(side) != 1 for side in sides):
+            return False
+        try:
+            return compare(sides[0][0], sides[1][0])
+        except TypeError as error:
+            raise JsonPathError("incompatible types for comparison") from error
+
+    return lambda values: [item for item in _items(values) if holds(item)]
+
+
+def _operand(text: str) -> Callable[[Any], list[Any]]:
+    """One side of a filter: a path below ``@``, or a text, a number or a truth value."""
+    if text.startswith("@"):
+        steps = list(_steps(text[1:]))
+        return lambda item: _walk(steps, [item])
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return lambda _: [text[1:-1]]
+    if text in ("true", "false"):
+        return lambda _: [text == "true"]
+    try:
+        number: int | float = int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
+    except ValueError as error:
+        raise JsonPathError(f"unrecognized operand {text}") from error
+    return lambda _: [number]
