@@ -114,6 +114,7 @@ class Reflector:
     async def _pass(self) -> float:
         """Lists if need be, and watches until that ends. Returns the seconds to wait before the next pass."""
         loop = asyncio.get_running_loop()
+        is_resumed = not self._must_list
         if self._must_list:
             try:
                 await self._list()
@@ -128,7 +129,7 @@ class Reflector:
         worked = self._events > before or loop.time() - begun >= self._options.lasting_seconds
         if worked:
             self._backoff.reset()
-        return self._after_watch(failure, worked=worked)
+        return self._after_watch(failure, worked=worked, is_resumed=is_resumed)
 
     # --- list ---
 
@@ -198,7 +199,7 @@ class Reflector:
                 if self._events % _OBJECTS_BEFORE_YIELD == 0:
                     await asyncio.sleep(0)
 
-    def _after_watch(self, error: RuntimeLayerError | None, *, worked: bool) -> float:
+    def _after_watch(self, error: RuntimeLayerError | None, *, worked: bool, is_resumed: bool) -> float:
         if error is None:
             return 0.0 if worked else self._backoff.next()
         self._must_list = not isinstance(error, _RESUMABLE)
@@ -206,7 +207,9 @@ class Reflector:
             log.debug("Watch broke", kind=self._kind, error=str(error))
         else:
             self._log_once(error, "Watch failed, trying again")
-        return 0.0 if worked and isinstance(error, GoneError) else self._delay(error)
+        # An API server that was restarted knows no old versions. It answers, so there is no reason to wait as for one
+        # that is away; unless it says so of a version that it has just given out.
+        return 0.0 if isinstance(error, GoneError) and (worked or is_resumed) else self._delay(error)
 
     # --- both ---
 

@@ -161,6 +161,19 @@ async def test_lists_again_at_410_and_drops_what_is_gone() -> None:
     assert script.order == ["list", "watch 10", "list", "watch 50"]
 
 
+async def test_lists_at_once_when_a_server_that_was_away_is_back_without_its_history() -> None:
+    away = TransportError("watch", NODES, EVERYTHING, "refused")
+    script = Script(
+        [[page(10)], [page(20)], [page(30)]], [*([away] for _ in range(8)), [answered(410)], [answered(410)]]
+    )
+    async with reflected(script):
+        pass
+    assert script.order[-5:] == ["watch 10", "list", "watch 20", "list", "watch 30"]
+    back, again = len(script.order) - 4, len(script.order) - 2
+    assert script.delay(back) == 0, "it answers"
+    assert script.delay(again) > 0, "it takes back what it has just said"
+
+
 @pytest.mark.parametrize("code", [400, 403, 404])
 async def test_lists_again_after_an_error_that_says_nothing_about_the_version(code: int) -> None:
     script = Script([[page(10)], [page(20)]], [[answered(code)]])
