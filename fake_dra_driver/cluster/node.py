@@ -5,7 +5,6 @@ switched off keeps its disk.
 """
 
 import asyncio
-import os
 import signal
 from pathlib import Path
 from types import TracebackType
@@ -106,9 +105,9 @@ class SimulatedNode:
         for reference in self.runtime.pods():
             if NamespacedName(reference.namespace, reference.name) == pod:
                 for found in self.runtime.containers(reference.uid):
-                    if found.config.name == container and found.state == "running" and found.process is not None:
-                        os.killpg(found.process.pid, number)
-                        return True
+                    # Its state says running for a while after its end, until its output is read.
+                    if found.config.name == container and found.process is not None:
+                        return found.process.signal_group(number)
         return False
 
     # --- the kubelet ---

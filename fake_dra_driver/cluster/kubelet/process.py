@@ -71,10 +71,18 @@ class Process:
 
     def kill(self) -> None:
         """Sends SIGKILL to the whole group. Nothing happens once the program has ended."""
-        if not self._is_reaped:
-            # PermissionError is what macOS says when nobody but the dead leader is left in the group.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+        self.signal_group(signal.SIGKILL)
+
+    def signal_group(self, number: int) -> bool:
+        """Sends a signal to the program and all of its group. Returns whether there was anybody to get it."""
+        if self._is_reaped:
+            return False
+        try:
+            os.killpg(self.pid, number)
+        except (ProcessLookupError, PermissionError):
+            # The latter is what macOS says when nobody but the dead leader is left in the group.
+            return False
+        return True
 
     async def wait(self) -> int:
         """Waits for the end of the program, and kills what is left of its group then.

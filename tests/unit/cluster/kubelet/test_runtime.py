@@ -137,6 +137,21 @@ async def test_a_process_that_got_away_does_not_keep_its_container(
         os.kill(pid, signal.SIGKILL)
 
 
+async def test_nobody_gets_a_signal_once_the_program_has_ended(
+    runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fake_dra_driver.cluster.kubelet.runtime._DRAIN_SECONDS", 1000)
+    container = await runtime.start(config(tmp_path, "setsid sleep 1000 & echo $!"))
+    assert container.process is not None
+    pid = int(await first_line(container))
+    try:
+        await until(lambda: container.process and not container.process.signal_group(signal.SIGCONT))
+        assert container.state == "running", "its output is still waited for"
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    await container.exited.wait()
+
+
 async def test_the_last_two_containers_of_a_name_are_kept(runtime: ProcessRuntime, tmp_path: Path) -> None:
     for attempt in range(4):
         await (await runtime.start(config(tmp_path, f"echo {attempt}", attempt=attempt))).exited.wait()
