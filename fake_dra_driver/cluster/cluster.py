@@ -10,6 +10,7 @@ pytest-asyncio do, and so that the failure of a part never cancels whoever uses 
 
 import asyncio
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -315,7 +316,7 @@ async def _folder(given: Path | None) -> AsyncIterator[Path]:
     if given is not None:
         yield given
         return
-    made = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="fdd-", dir=_FOLDERS))
+    made = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=f"fdd-{os.getpid()}-", dir=_FOLDERS))
     try:
         yield made
     finally:

@@ -13,7 +13,7 @@ PAGE = (ROOT / "docs/embedded-cluster.md").read_text()
 
 def test_the_example_is_the_test_that_runs() -> None:
     example = re.findall(r"```python\n(import asyncio.*?)\n```", PAGE, re.DOTALL)
-    test = (ROOT / "tests/integration/cluster/test_toydriver.py").read_text()
+    test = (ROOT / "tests/integration/toydriver/test_toydriver.py").read_text()
     assert [text in test for text in example] == [True]
 
 

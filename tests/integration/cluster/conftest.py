@@ -10,11 +10,10 @@ from tests.integration.cluster.world import World, running_world
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that use the shared cluster run on its event loop."""
+    """All tests of this package run on the event loop of the shared cluster, which would stand still under another."""
     for item in items:
-        # The hook gets the items of the whole run; others have a fixture of that name too.
-        ours = item.path.is_relative_to(Path(__file__).parent)
-        if ours and "world" in getattr(item, "fixturenames", ()):
+        # The hook gets the items of the whole run.
+        if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.asyncio(loop_scope="package"), append=False)
 
 

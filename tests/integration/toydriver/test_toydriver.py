@@ -8,7 +8,7 @@ import pytest
 from fake_dra_driver.api.meta import NamespacedName
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Pod
-from tests.integration.cluster.toydriver import run_toy_driver
+from tests.integration.toydriver.driver import run_toy_driver
 
 MANIFESTS = """\
 apiVersion: resource.k8s.io/v1alpha2

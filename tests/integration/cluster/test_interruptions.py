@@ -1,0 +1,110 @@
+"""Whatever is killed, and whenever: the end is as if nothing had happened."""
+
+from contextlib import ExitStack
+from typing import Literal
+
+import pytest
+
+from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.demo.expectations import check_logs
+from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
+
+Victim = Literal["controller", "plugin", "kubelet"]
+
+
+async def strike(world: World, victim: Victim) -> None:
+    """The victim is gone at once, and is started again."""
+    if victim == "kubelet":
+        await world.cluster.faults.restart_kubelet(world.node)
+    else:
+        await world.kill(victim)
+
+
+@pytest.mark.parametrize("victim", ["controller", "plugin", "kubelet"])
+async def test_kill_in_each_phase(world: World, victim: Victim) -> None:
+    controller = await world.part(CONTROLLER)
+    with world.held(controller, CONTROLLER):
+        await world.apply(1, 2, 3, 4)
+        await world.until_claims("all claims wait", lambda claims: len(claims) == 5)
+        await strike(world, victim)
+    await world.wait_ready()
+
+    await world.wait_running(1, 2, 3, 4)
+    await strike(world, victim)
+    await world.wait_ready()
+    before = await world.check_agreement(1, 2, 3, 4)
+    check_logs(before, world.node)
+
+    controller = await world.part(CONTROLLER)
+    with world.held(controller, CONTROLLER):
+        await world.delete(1, 2, 3, 4)
+        await world.until_claims("all claims are being deleted", lambda claims: all(c.is_deleting for c in claims))
+        await strike(world, victim)
+    await world.wait_gone(1, 2, 3, 4)
+    await world.wait_ready()
+    await world.wait_initial()
+
+
+@pytest.mark.parametrize("victim", ["controller", "plugin", "kubelet"])
+async def test_kill_between_allocated_and_prepared(world: World, victim: Victim) -> None:
+    with world.held(await world.part(PLUGIN), PLUGIN):
+        await world.apply(5)
+        await world.until_claims("it is allocated", lambda claims: any(c.status.allocation for c in claims), 5)
+        assert not (await world.state()).spec.prepared_devices
+        await strike(world, victim)
+    await world.wait_ready()
+    await world.wait_running(5)
+    await world.check_agreement(5)
+
+
+async def test_reboot_keeps_what_was_prepared(world: World) -> None:
+    await world.apply(1, 5)
+    await world.wait_running(1)
+    before = (await world.state()).spec.allocated_claims
+    await world.cluster.faults.reboot_node(world.node)
+    await world.end_lease()
+    await world.wait_ready()
+    await world.wait_running(1)
+    assert (await world.state()).spec.allocated_claims.items() >= before.items()
+    assert len(world.cdi_files()) >= 1 + 2
+
+
+async def test_node_is_gone_for_good(world: World) -> None:
+    """Its claims do not hold anybody up once their pods are removed, though a node of that name comes back first."""
+    await world.apply(1)
+    await world.wait_running(1)
+    await world.cluster.faults.stop_node(world.node)
+    await world.end_lease()
+    await world.client.delete(Node, NamespacedName("", world.node))
+    for pod in (await world.client.list(Pod)).items:
+        if pod.spec.node_name == world.node:
+            await world.client.delete(Pod, pod.key, uid=pod.uid, grace_period_seconds=0)
+    await world.delete(1)
+    await world.cluster.faults.start_node(world.node)
+    await world.wait_ready()
+    await world.wait_gone(1)
+
+
+async def test_api_server_away(world: World) -> None:
+    await world.apply(1, 2)
+    await world.cluster.faults.restart_apiserver(1)
+    await world.apply(3, 4)
+    await world.wait_running(1, 2, 3, 4)
+    check_logs(await world.check_agreement(1, 2, 3, 4), world.node)
+    await world.delete(1, 2, 3, 4)
+    await world.cluster.faults.restart_apiserver(1)
+    await world.wait_gone(1, 2, 3, 4)
+
+
+async def test_api_server_that_answers_with_errors(world: World) -> None:
+    with ExitStack() as stack:
+        for fault in (Fault.answer(409), Fault.answer(429), Fault.answer(500, after=True), Fault.reset(after=True)):
+            for resource in ("resourceclaims", "nodeallocationstates"):
+                stack.enter_context(world.failing(fault, "fake-dra-controller", resource, None, times=2))
+        await world.apply(1, 2, 3, 4)
+        world.cluster.faults.drop_watches()
+        world.cluster.faults.compact()
+        await world.wait_running(1, 2, 3, 4)
+        check_logs(await world.check_agreement(1, 2, 3, 4), world.node)

@@ -1,0 +1,1 @@
+"""The programs of the embedded cluster, as a person starts them."""
