@@ -23,6 +23,7 @@ from loguru import logger
 
 from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.component import Component, Program
 from fake_dra_driver.cluster.control import serving
 from fake_dra_driver.cluster.controllers import make_controllers
 from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS
@@ -36,11 +37,8 @@ from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.node import SimulatedNode
 from fake_dra_driver.cluster.scheduler import make_scheduler
-from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import NotFoundError
-from fake_dra_driver.runtime.events import EventRecorder
-from fake_dra_driver.runtime.manager import Manager
 
 __all__ = ["DEFAULT_NODE", "RELEASES", "Cluster"]
 
@@ -53,8 +51,6 @@ T = TypeVar("T")
 RELEASES = ("1.27", "1.28", "1.29", "1.30")
 """The releases of Kubernetes with ``resource.k8s.io/v1alpha2``."""
 _POLL_SECONDS = 0.05
-_GRACE_SECONDS = 2.0
-"""For what controllers are in the middle of when the cluster ends: nobody will look at it any more."""
 _FIELD_MANAGER = "fake-dra-driver-cluster"
 _FOLDERS = "/tmp"  # noqa: S108 - made by mkdtemp; the system's own choice may be too long a path for a socket (macOS)
 
@@ -70,6 +66,7 @@ class Cluster:
         images: Mapping[str, Image] | None = None,
         timing: Timing | None = None,
         namespace_grace_seconds: float = GRACE_SECONDS,
+        static_nodes: bool = False,
         port: int = 0,
         folder: Path | None = None,
     ) -> None:
@@ -84,6 +81,8 @@ class Cluster:
                 prepared.
             namespace_grace_seconds: how long the contents of a namespace outlive its deletion; by default as on a real
                 cluster.
+            static_nodes: whether Nodes without a kubelet stay as they are: the node lifecycle controller is left out.
+                As on a real cluster without it, nobody takes away the not-ready taint that each new Node gets.
             port: the API server's port on loopback; 0: any that is free.
             folder: where to keep the nodes' files; None: a new folder, which is removed in the end. Its path must be
                 short, since the sockets of plugins are below it: at most 107 bytes for each.
@@ -102,11 +101,14 @@ class Cluster:
         self.nodes = tuple(nodes)
         self._simulated: dict[str, SimulatedNode] = {}
         # By name, in the order of ``nodes``.
-        self.faults = ClusterFaults(self.server, self._simulated)
+        self._components: dict[str, Component] = {}
+        # By name, as ``kube-scheduler``.
+        self.faults = ClusterFaults(self.server, self._simulated, self._components)
         """What can go wrong, on demand."""
         self._images = Images(images)
         self._timing = timing or Timing()
         self._namespace_grace_seconds = namespace_grace_seconds
+        self._static_nodes = static_nodes
         self._port = port
         self._given_folder = folder
         self._folder: Path | None = None
@@ -167,24 +169,22 @@ class Cluster:
         finally:
             self._folder = self._client = None
             self._simulated.clear()
+            self._components.clear()
 
     async def _start_control_plane(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
         make = partial(
             make_controllers,
             kubernetes_version=self.kubernetes_version,
             namespace_grace_seconds=self._namespace_grace_seconds,
+            node_lifecycle=not self._static_nodes,
         )
-        for name, component, make_its_controllers in (
-            ("kube-controller-manager", "kube-controller-manager", make),
-            ("kube-scheduler", "default-scheduler", make_scheduler),
+        for program in (
+            Program("kube-controller-manager", "kube-controller-manager", make),
+            Program("kube-scheduler", "default-scheduler", make_scheduler),
         ):
-            client = self.server.client(name)
-            cache, events = Cache(client), EventRecorder(client, component)
-            manager = Manager(client, cache, events=events, grace_period_seconds=_GRACE_SECONDS, signals=())
-            for controller in make_its_controllers(client, cache, events):
-                manager.add_controller(controller)
-            task = group.create_task(manager.run(), name=name)
-            parts.push_async_callback(_stop_manager, manager, task)
+            component = self._components[program.name] = Component(program, self.server, group)
+            component.start()
+            parts.push_async_callback(component.stop)
 
     async def _start_nodes(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
         self.server.logs = logs = PodLogs()
@@ -304,11 +304,6 @@ class Cluster:
         kind = type(found.kind, (KubeObject,), {"resource": place, "__module__": __name__})
         namespace = (document.namespace or "default") if found.namespaced else ""
         return kind, NamespacedName(namespace, document.name)
-
-
-async def _stop_manager(manager: Manager, task: asyncio.Task[None]) -> None:
-    manager.stop()
-    await asyncio.wait((task,))
 
 
 @contextlib.asynccontextmanager

@@ -14,7 +14,7 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.faults import Fault, FaultHook, on
 from fake_dra_driver.cluster.errors import ClusterError
 
-__all__ = ["ClusterFaults", "FaultyNode"]
+__all__ = ["ClusterFaults", "FaultyNode", "Restartable"]
 
 _MAX_AWAY_SECONDS = 100.0
 """Less than what whoever asks waits for the answer."""
@@ -44,17 +44,29 @@ class FaultyNode(Protocol):
         ...
 
 
+class Restartable(Protocol):
+    """What faults need of a program of the control plane."""
+
+    async def restart(self) -> None:
+        """Stops it, and starts it again without a memory."""
+        ...
+
+
 class ClusterFaults:
     """The faults of one cluster.
 
     Args:
         server: the API server.
         nodes: by name.
+        components: the other programs of the control plane, by name.
     """
 
-    def __init__(self, server: ApiServer, nodes: Mapping[str, FaultyNode]) -> None:
+    def __init__(
+        self, server: ApiServer, nodes: Mapping[str, FaultyNode], components: Mapping[str, Restartable]
+    ) -> None:
         self._server = server
         self._nodes = nodes
+        self._components = components
         self._hooks: list[FaultHook] = []
 
     # --- the API server ---
@@ -117,6 +129,15 @@ class ClusterFaults:
             await asyncio.sleep(away_seconds)
         finally:
             await self._server.start()
+
+    # --- the rest of the control plane ---
+
+    async def restart_component(self, name: str) -> None:
+        """``kube-scheduler`` or ``kube-controller-manager`` ends and starts anew. Raises ClusterError."""
+        found = self._components.get(name)
+        if found is None:
+            raise ClusterError(f"There is no component {name}; there are: {', '.join(self._components)}")
+        await found.restart()
 
     # --- nodes ---
 

@@ -54,6 +54,7 @@ def make_controllers(
     *,
     kubernetes_version: str = "1.30",
     namespace_grace_seconds: float = GRACE_SECONDS,
+    node_lifecycle: bool = True,
     now: WallClock = utc_now,
 ) -> Sequence[Controller]:
     """All controllers, for a Manager. Asks ``cache`` for their informers; nothing runs yet.
@@ -64,10 +65,12 @@ def make_controllers(
         events: tells people.
         kubernetes_version: the release to behave like.
         namespace_grace_seconds: how long the contents of a namespace outlive its deletion.
+        node_lifecycle: whether nodes are looked after; without it those that have no kubelet stay as they are.
         now: the clock of what people read, and of what is counted from a timestamp.
     """
     random_names = kubernetes_version != _WITH_FIXED_CLAIM_NAMES
     catalog = Catalog(cache, kubernetes_version)
+    looking_after_nodes = (node_lifecycle_controller(client, cache, events, now),) if node_lifecycle else ()
     return (
         claims_of_pod_controller(client, cache, events, random_names=random_names),
         claim_reservation_controller(client, cache),
@@ -76,7 +79,7 @@ def make_controllers(
         daemonset_controller(client, cache, events, now),
         garbage_collector(client, catalog),
         namespace_controller(client, cache, catalog, now, grace_seconds=namespace_grace_seconds),
-        node_lifecycle_controller(client, cache, events, now),
+        *looking_after_nodes,
         taint_eviction_controller(client, cache, events, now),
         pod_garbage_collector(client, cache, now),
         service_account_controller(client, cache),

@@ -43,6 +43,19 @@ async def test_a_given_folder_stays(tmp_path: Path) -> None:
     assert await asyncio.to_thread(tmp_path.is_dir)
 
 
+@pytest.mark.parametrize("static_nodes", [False, True])
+async def test_nodes_without_a_kubelet_are_looked_after_unless_they_are_to_stay(*, static_nodes: bool) -> None:
+    async with Cluster(static_nodes=static_nodes) as cluster:
+        names = await cluster.wait_until("the controllers run", _controllers)
+    assert ("controller-node-lifecycle" in names) is not static_nodes
+
+
+async def _controllers() -> set[str]:
+    """Names of the tasks of all controllers, once those of the controller manager run."""
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    return names if "controller-daemonset" in names else set()
+
+
 async def test_a_port_in_use(cluster: Cluster) -> None:
     port = int(cluster.server.url.rpartition(":")[2])
     second = Cluster(port=port)

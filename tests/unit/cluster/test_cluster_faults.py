@@ -77,6 +77,19 @@ async def test_the_api_server_comes_back_with_its_objects(cluster: Cluster) -> N
     assert (await cluster.client.get(Namespace, KEY)).metadata.name == "a"
 
 
+async def test_a_component_begins_anew(cluster: Cluster) -> None:
+    def scheduler() -> asyncio.Task[Any]:
+        (found,) = [task for task in asyncio.all_tasks() if task.get_name() == "kube-scheduler"]
+        return found
+
+    before = scheduler()
+    await cluster.faults.restart_component("kube-scheduler")
+    assert before.done()
+    assert scheduler() is not before
+    with pytest.raises(ClusterError, match="There is no component etcd; there are: kube-controller-manager, kube-"):
+        await cluster.faults.restart_component("etcd")
+
+
 @pytest.mark.parametrize(
     ("fault", "options", "message"),
     [

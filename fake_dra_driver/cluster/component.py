@@ -1,0 +1,69 @@
+"""A program of the control plane: the controllers or the scheduler, with the client, cache and manager of their own.
+
+A restart is that of a real one that is told to end: it begins anew, and knows only what the API server knows.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.manager import Manager
+
+__all__ = ["Component", "Program"]
+
+_GRACE_SECONDS = 2.0
+"""For what controllers are in the middle of when the cluster ends: nobody will look at it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a component runs."""
+
+    name: str
+    """Of its process on a real cluster, and of its client."""
+    event_source: str
+    """As what it tells people of what it does."""
+    make: Callable[[Client, Cache, EventRecorder], Sequence[Controller]]
+    """Makes its controllers."""
+
+
+class Component:
+    """One such program.
+
+    Args:
+        program: what it runs.
+        server: the API server that it works on.
+        group: the parent of its task, which ends if the program fails.
+    """
+
+    def __init__(self, program: Program, server: ApiServer, group: asyncio.TaskGroup) -> None:
+        self._program = program
+        self._server = server
+        self._group = group
+        self._running: tuple[Manager, asyncio.Task[None]] | None = None
+
+    def start(self) -> None:
+        """Starts it; it works once its caches are filled."""
+        client = self._server.client(self._program.name)
+        cache, events = Cache(client), EventRecorder(client, self._program.event_source)
+        manager = Manager(client, cache, events=events, grace_period_seconds=_GRACE_SECONDS, signals=())
+        for controller in self._program.make(client, cache, events):
+            manager.add_controller(controller)
+        self._running = manager, self._group.create_task(manager.run(), name=self._program.name)
+
+    async def stop(self) -> None:
+        """Lets it end in order. It may have ended already."""
+        if self._running is not None:
+            (manager, task), self._running = self._running, None
+            manager.stop()
+            await asyncio.wait((task,))
+
+    async def restart(self) -> None:
+        """Stops it, and starts it again without a memory."""
+        await self.stop()
+        self.start()
