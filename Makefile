@@ -62,12 +62,12 @@ check: $(INSTALLED) ## Check format, lint, types, architecture, generated files 
 
 .PHONY: test
 test: $(INSTALLED) ## Run unit and integration tests; with KUBEBUILDER_ASSETS also those on a real API server
-	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios
+	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e
 
 .PHONY: test-kube
 test-kube: $(INSTALLED) ## Run only the tests on a real API server, the one in KUBEBUILDER_ASSETS
 	@: $${KUBEBUILDER_ASSETS:?name the folder with etcd, kube-apiserver and kubectl}
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/scenarios -m apiserver
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e -m apiserver
 
 .PHONY: image
 image: ## Build the image
@@ -96,8 +96,8 @@ e2e: $(INSTALLED) ## Run the quickstart and the kills on the cluster of the kube
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/e2e
 
 .PHONY: scenarios
-scenarios: $(INSTALLED) ## Run what goes beyond the quickstart; needs a cluster in which nodes without kubelet stay ready
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/scenarios
+scenarios: $(INSTALLED) ## Run the scenarios on the cluster of the kubeconfig, in which nodes without kubelet must stay ready
+	FAKE_DRA_SCENARIOS_ON=kubeconfig $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/scenarios
 
 .PHONY: bench
 bench: $(INSTALLED) ## Measure the driver on a real control plane, which the program `cluster` in KUBE_DIR starts

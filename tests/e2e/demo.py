@@ -8,12 +8,13 @@ from typing import Final
 
 from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from tests.e2e.client import Client
 from tests.e2e.driver import Driver, check_ledger, check_prepared
 from tests.e2e.kubectl import Kubectl, KubectlError
 from tests.e2e.objects import Namespace, RunningPod
 from tests.e2e.waiting import wait_until
 
-__all__ = ["Demo", "Outputs", "claim_names", "parse_outputs"]
+__all__ = ["DEMO_FOLDER", "Apps", "Demo", "Outputs", "claim_names", "parse_outputs"]
 
 DEMO_FOLDER: Final = Path(__file__).resolve().parents[2] / "demo"
 
@@ -41,28 +42,20 @@ done
 _VARIABLE = re.compile(r"export FAKE_DEVICE_(\d+)='(FAKE-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'")
 
 
-class Demo:
-    """The demo's tests by number."""
+class Apps:
+    """The apps of the demo's tests, by the tests' numbers, as any client sees them."""
 
-    def __init__(self, kubectl: Kubectl, driver: Driver) -> None:
-        self._kubectl = kubectl
+    def __init__(self, client: Client, driver: Driver) -> None:
+        self._client = client
         self._driver = driver
-
-    def apply(self, numbers: Sequence[int]) -> None:
-        """``kubectl apply --filename=fake-test{1,2,3,4}.yaml``: all at once, as a user does."""
-        self._kubectl("apply", *_files(numbers))
-
-    def delete(self, numbers: Sequence[int]) -> None:
-        """``kubectl delete --wait=false --filename=...``."""
-        self._kubectl("delete", "--wait=false", "--ignore-not-found", *_files(numbers))
 
     def pods(self, numbers: Sequence[int]) -> Sequence[RunningPod]:
         """The pods of these tests."""
-        return [pod for number in numbers for pod in self._kubectl.list(RunningPod, f"test{number}")]
+        return [pod for number in numbers for pod in self._client.list(RunningPod, f"test{number}")]
 
     def claims(self, numbers: Sequence[int]) -> Sequence[ResourceClaim]:
         """The claims of these tests."""
-        return [claim for number in numbers for claim in self._kubectl.list(ResourceClaim, f"test{number}")]
+        return [claim for number in numbers for claim in self._client.list(ResourceClaim, f"test{number}")]
 
     def wait_claims(self, numbers: Sequence[int], seconds: float = 30) -> None:
         """Waits until every claim of these tests is there."""
@@ -79,7 +72,7 @@ class Demo:
         self.wait_claims(numbers, seconds)
 
         def asked() -> bool:
-            contexts = [context for n in numbers for context in self._kubectl.list(PodSchedulingContext, f"test{n}")]
+            contexts = [context for n in numbers for context in self._client.list(PodSchedulingContext, f"test{n}")]
             asked_for = [context for context in contexts if context.spec.selected_node or context.spec.potential_nodes]
             assert len(asked_for) == sum(_PODS[number] for number in numbers), f"{len(asked_for)} pods"
             return True
@@ -147,11 +140,54 @@ class Demo:
 
         def gone() -> bool:
             wanted = {f"test{number}" for number in numbers}
-            left = sorted(wanted & {namespace.metadata.name for namespace in self._kubectl.list(Namespace)})
+            left = sorted(wanted & {namespace.metadata.name for namespace in self._client.list(Namespace)})
             assert not left, f"namespaces left: {left}"
             return True
 
         wait_until(f"namespaces of tests {numbers} gone", gone, seconds)
+
+    def agree(self, numbers: Sequence[int], outputs: Outputs) -> bool:
+        """True when what containers printed, what is prepared, what is allocated and what the claims say is the same.
+
+        Raises AssertionError with the difference.
+        """
+        nodes = {nas.metadata.name: nas for nas in self._driver.nodes()}
+        claims = {claim.key: claim for claim in self.claims(numbers)}
+        check_ledger(list(nodes.values()), list(claims.values()))
+        held = {uid for nas in nodes.values() for uid in nas.spec.allocated_claims}
+        assert held >= {claim.uid for claim in claims.values()}, "a claim is in no ledger"
+        seen = set()
+        for pod in self.pods(numbers):
+            (claim_name,) = claim_names(pod).values()
+            claim = next(
+                c for c in claims.values() if c.key.namespace == pod.key.namespace and c.key.name == claim_name
+            )
+            assert pod.uid in {consumer.uid for consumer in claim.status.reserved_for}
+            nas = nodes[pod.spec.node_name]
+            assert claim.uid in nas.spec.prepared_devices, f"{claim.key} is not prepared"
+            prepared = check_prepared(nas, claim.uid)
+            for container in pod.spec.containers:
+                where = (pod.key.namespace, pod.key.name, container.name)
+                assert outputs[where] == prepared, f"{where} printed {outputs[where]}, prepared is {prepared}"
+                seen.add(where)
+        assert seen == set(outputs)
+        return True
+
+
+class Demo(Apps):
+    """The demo's tests by number, with the quickstart's own commands."""
+
+    def __init__(self, kubectl: Kubectl, driver: Driver) -> None:
+        super().__init__(kubectl, driver)
+        self._kubectl = kubectl
+
+    def apply(self, numbers: Sequence[int]) -> None:
+        """``kubectl apply --filename=fake-test{1,2,3,4}.yaml``: all at once, as a user does."""
+        self._kubectl("apply", *_files(numbers))
+
+    def delete(self, numbers: Sequence[int]) -> None:
+        """``kubectl delete --wait=false --filename=...``."""
+        self._kubectl("delete", "--wait=false", "--ignore-not-found", *_files(numbers))
 
     def log_loop(self, numbers: Sequence[int]) -> str:
         """What the quickstart's loop over the logs prints."""
@@ -187,31 +223,8 @@ class Demo:
         Returns what the containers printed. The plugin writes preparedDevices behind, so that is waited for.
         """
         outputs = parse_outputs(self.log_loop(numbers))
-        wait_until("preparedDevices agree", lambda: self._compare(numbers, outputs), 30)
+        wait_until("preparedDevices agree", lambda: self.agree(numbers, outputs), 30)
         return outputs
-
-    def _compare(self, numbers: Sequence[int], outputs: Outputs) -> bool:
-        nodes = {nas.metadata.name: nas for nas in self._driver.nodes()}
-        claims = {claim.key: claim for claim in self.claims(numbers)}
-        check_ledger(list(nodes.values()), list(claims.values()))
-        held = {uid for nas in nodes.values() for uid in nas.spec.allocated_claims}
-        assert held >= {claim.uid for claim in claims.values()}, "a claim is in no ledger"
-        seen = set()
-        for pod in self.pods(numbers):
-            (claim_name,) = claim_names(pod).values()
-            claim = next(
-                c for c in claims.values() if c.key.namespace == pod.key.namespace and c.key.name == claim_name
-            )
-            assert pod.uid in {consumer.uid for consumer in claim.status.reserved_for}
-            nas = nodes[pod.spec.node_name]
-            assert claim.uid in nas.spec.prepared_devices, f"{claim.key} is not prepared"
-            prepared = check_prepared(nas, claim.uid)
-            for container in pod.spec.containers:
-                where = (pod.key.namespace, pod.key.name, container.name)
-                assert outputs[where] == prepared, f"{where} printed {outputs[where]}, prepared is {prepared}"
-                seen.add(where)
-        assert seen == set(outputs)
-        return True
 
 
 def parse_outputs(text: str) -> Outputs:

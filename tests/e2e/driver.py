@@ -1,19 +1,27 @@
 """The installed driver as the tests see it: its pods, the NodeAllocationState of each node, CDI files, logs."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, CLAIM_FINALIZER, NodeAllocationState
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
-from tests.e2e.kubectl import Kubectl
+from tests.e2e.client import Client
 from tests.e2e.objects import RunningPod
 from tests.e2e.waiting import wait_until
 
-__all__ = ["COMMON_CDI_FILE", "CONTROLLER", "DRIVER_NAMESPACE", "PLUGIN", "Driver", "check_ledger", "check_prepared"]
+__all__ = [
+    "COMMON_CDI_FILE",
+    "CONTROLLER",
+    "DRIVER_NAMESPACE",
+    "PLUGIN",
+    "Driver",
+    "ListFolder",
+    "check_ledger",
+    "check_prepared",
+]
 
 DRIVER_NAMESPACE: Final = "fake-system"
 """Namespace and release name of the quickstart's helm command."""
@@ -26,6 +34,9 @@ PLUGIN: Final = "plugin"
 
 COMMON_CDI_FILE: Final = f"{CDI_VENDOR}-{CDI_CLASS}_common.yaml"
 
+ListFolder = Callable[[RunningPod, str], Sequence[str]]
+"""Gets a pod of the kubelet plugin and the path of a folder on its node; gives the names in it."""
+
 _BAD_LINE = re.compile(r'"level": "(error|critical)"|\b(ERROR|CRITICAL)\b')
 """As JSON, and as text."""
 _TRACEBACK = "Traceback (most recent call last)"
@@ -34,15 +45,15 @@ _TRACEBACK = "Traceback (most recent call last)"
 class Driver:
     """The release ``fake-dra-driver`` in the namespace ``fake-system``."""
 
-    def __init__(self, kubectl: Kubectl, *, node_is_local: bool) -> None:
-        self._kubectl = kubectl
-        self._node_is_local = node_is_local
+    def __init__(self, client: Client, list_folder: ListFolder) -> None:
+        self._client = client
+        self._list_folder = list_folder
 
     # --- pods
 
     def pods(self) -> Sequence[RunningPod]:
         """Every pod of the driver, also those on their way out."""
-        return self._kubectl.list(RunningPod, DRIVER_NAMESPACE)
+        return self._client.list(RunningPod, DRIVER_NAMESPACE)
 
     def controller(self) -> RunningPod:
         """The controller's pod. Raises AssertionError when there is not exactly one that stays."""
@@ -86,14 +97,14 @@ class Driver:
 
     def replace(self, container: str) -> None:
         """Has a part's pod made anew: the kubelet's waits between restarts, which grow up to minutes, begin again."""
-        self._kubectl("delete", "pod", self.part(container).key.name, "-n", DRIVER_NAMESPACE, "--wait=true")
+        self._client.delete(RunningPod, self.part(container).key.name, DRIVER_NAMESPACE, wait=True)
         self.wait_ready()
 
     # --- state
 
     def nodes(self) -> Sequence[NodeAllocationState]:
         """The NodeAllocationState of every node."""
-        return self._kubectl.list(NodeAllocationState, DRIVER_NAMESPACE)
+        return self._client.list(NodeAllocationState, DRIVER_NAMESPACE)
 
     def specs(self) -> Mapping[str, Mapping[str, object]]:
         """``spec`` of every NodeAllocationState exactly as the API server has it, by node."""
@@ -101,7 +112,7 @@ class Driver:
 
     def claims(self) -> Sequence[ResourceClaim]:
         """Every claim of the cluster."""
-        return self._kubectl.list(ResourceClaim)
+        return self._client.list(ResourceClaim)
 
     def prepared_claims(self) -> set[str]:
         """UIDs of the claims that some NodeAllocationState shows as prepared."""
@@ -116,17 +127,8 @@ class Driver:
 
     def cdi_files(self) -> Sequence[str]:
         """Names of this driver's CDI specifications, the files that runtimes read, on all nodes with a plugin."""
-        if self._node_is_local:
-            names = [path.name for path in Path(self.cdi_root()).iterdir()]
-        else:
-            names = [name for pod in self.plugins().values() for name in self._list_in(pod)]
+        names = [name for pod in self.plugins().values() for name in self._list_folder(pod, self.cdi_root())]
         return sorted(name for name in names if name.startswith(CDI_VENDOR) and name.endswith((".yaml", ".json")))
-
-    def _list_in(self, plugin: RunningPod) -> Sequence[str]:
-        name = plugin.key.name
-        return self._kubectl(
-            "exec", name, "-n", DRIVER_NAMESPACE, "-c", PLUGIN, "--", "ls", "-1", self.cdi_root()
-        ).split()
 
     def wait_initial(self, initial: Mapping[str, Mapping[str, object]], seconds: float = 60) -> None:
         """Waits until nothing is left of any claim: object, finalizer, ledger, prepared devices, CDI file."""
@@ -147,10 +149,9 @@ class Driver:
     def log_lines(self, since: datetime) -> Iterator[tuple[str, str]]:
         """Pod and line of what the driver's containers wrote since then, before their last restart too."""
         for pod in (*self.plugins().values(), self.controller()):
-            where = ("logs", pod.key.name, "-n", DRIVER_NAMESPACE, f"--since-time={since.isoformat()}")
-            output = self._kubectl(*where, "--all-containers")
+            output = self._client.logs(pod, since=since)
             if pod.restarts:
-                output += self._kubectl(*where, "--previous")
+                output += self._client.logs(pod, pod.spec.containers[0].name, since=since, previous=True)
             yield from ((pod.key.name, line) for line in output.splitlines())
 
     def check_logs(self, since: datetime, *, killed: bool) -> None:

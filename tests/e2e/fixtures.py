@@ -1,16 +1,29 @@
 """Fixtures of the tests that need a cluster, and what is printed when one of them fails."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.demo import Demo
-from tests.e2e.driver import DRIVER_NAMESPACE, Driver
+from tests.e2e.driver import DRIVER_NAMESPACE, PLUGIN, Driver, ListFolder
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LOCAL_CLUSTER_VARIABLE, LocalCluster
+from tests.e2e.objects import RunningPod
 
-__all__ = ["demo", "driver", "initial_specs", "kubectl", "local_cluster", "pytest_runtest_makereport", "started"]
+__all__ = [
+    "demo",
+    "driver",
+    "initial_specs",
+    "kubectl",
+    "list_folder_of",
+    "local_cluster",
+    "pytest_runtest_makereport",
+    "show_cluster",
+    "started",
+]
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +37,23 @@ def kubectl() -> Kubectl:
 @pytest.fixture(scope="session")
 def driver(kubectl: Kubectl) -> Driver:
     """The installed driver, Ready."""
-    driver = Driver(kubectl, node_is_local=LocalCluster.from_environment() is not None)
+    driver = Driver(kubectl, list_folder_of(kubectl))
     driver.wait_ready()
     return driver
+
+
+def list_folder_of(kubectl: Kubectl) -> ListFolder:
+    """How to look into a folder of a node: this machine if it is the node, else through its plugin's pod."""
+    return _list_here if LocalCluster.from_environment() else partial(_list_by_exec, kubectl)
+
+
+def _list_here(plugin: RunningPod, folder: str) -> Sequence[str]:
+    return [path.name for path in Path(folder).iterdir()]
+
+
+def _list_by_exec(kubectl: Kubectl, plugin: RunningPod, folder: str) -> Sequence[str]:
+    where = (plugin.key.name, "-n", plugin.key.namespace, "-c", PLUGIN)
+    return kubectl("exec", *where, "--", "ls", "-1", folder).split()
 
 
 @pytest.fixture(scope="session")
@@ -74,11 +101,11 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """A hook for conftest.py: shows the cluster when a test has failed."""
     report = yield
     if report.failed:
-        _show_cluster(report)
+        show_cluster(report)
     return report
 
 
-def _show_cluster(report: pytest.TestReport) -> None:
+def show_cluster(report: pytest.TestReport) -> None:
     """Adds what a person needs to a failed test's report: objects, events and the driver's logs, their last lines."""
     kubectl = Kubectl()
     for title, arguments in _REPORTS.items():

@@ -6,34 +6,29 @@ kubectl said.
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
 
 from fake_dra_driver.api.meta import KubeObject
+from tests.e2e.client import ClientError, Manifest
+from tests.e2e.objects import RunningPod
 
-__all__ = ["Kubectl", "KubectlError", "Manifest"]
+__all__ = ["Kubectl", "KubectlError"]
 
 K = TypeVar("K", bound=KubeObject)
 
-Manifest = Mapping[str, Any]
-"""An object as a person writes it, before the API server has seen it."""
 
-
-class KubectlError(Exception):
+class KubectlError(ClientError):
     """A kubectl command ended with a status other than 0."""
 
     def __init__(self, command: Sequence[str], returncode: int, stderr: str) -> None:
         self.command, self.returncode, self.stderr = tuple(command), returncode, stderr
         super().__init__(f"{' '.join(command)} ended with status {returncode}: {stderr.strip()}")
 
-    @property
-    def not_found(self) -> bool:
-        """Whether the object, or its kind, is not there."""
-        return "(NotFound)" in self.stderr
-
 
 class Kubectl:
-    """kubectl with the kubeconfig of the environment."""
+    """kubectl with the kubeconfig of the environment: a ``Client``, and a function of whatever else kubectl can do."""
 
     def __call__(self, *arguments: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
         """Runs ``kubectl arguments`` and returns its standard output. Raises KubectlError when it fails."""
@@ -52,15 +47,20 @@ class Kubectl:
         except (KubectlError, subprocess.TimeoutExpired) as error:
             return str(error)
 
-    def list(self, kind: type[K], namespace: str | None = None, *selection: str) -> Sequence[K]:
-        """Every object of a kind, in one namespace or in all; ``selection`` are more flags, such as ``-l app=x``."""
+    def list(self, kind: type[K], namespace: str | None = None) -> Sequence[K]:
+        """As ``Client.list``."""
         where = ("--all-namespaces",) if namespace is None else ("--namespace", namespace)
-        raw = json.loads(self("get", _resource(kind), *where, *selection, "--output=json"))
+        raw = json.loads(self("get", _resource(kind), *where, "--output=json"))
         return [kind.from_wire(item) for item in raw["items"]]
 
+    def read(self, kind: type[KubeObject], name: str, namespace: str = "default") -> Manifest:
+        """As ``Client.read``."""
+        found: Manifest = json.loads(self("get", _resource(kind), name, "-n", namespace, "--output=json"))
+        return found
+
     def get(self, kind: type[K], name: str, namespace: str = "default") -> K:
-        """One object. Raises KubectlError, with ``not_found`` set when there is none."""
-        return kind.from_wire(json.loads(self("get", _resource(kind), name, "-n", namespace, "--output=json")))
+        """As ``Client.get``."""
+        return kind.from_wire(self.read(kind, name, namespace))
 
     def find(self, kind: type[K], name: str, namespace: str = "default") -> K | None:
         """One object, or None."""
@@ -71,25 +71,37 @@ class Kubectl:
                 return None
             raise
 
-    def create(self, *manifests: Manifest) -> None:
-        """Creates objects; unknown fields are refused, as for a user."""
-        self("create", "--filename=-", stdin=_stream(manifests))
+    def create(self, *manifests: Manifest, validate: bool = True) -> None:
+        """As ``Client.create``."""
+        self("create", f"--validate={'strict' if validate else 'ignore'}", "--filename=-", stdin=_stream(manifests))
 
-    def delete(self, kind: type[KubeObject], name: str, namespace: str = "default", *flags: str) -> None:
-        """Deletes one object, without waiting for it to be gone; it is no error that there is none."""
-        self("delete", _resource(kind), name, "-n", namespace, "--ignore-not-found", "--wait=false", *flags)
-
-    def delete_pod_now(self, name: str, namespace: str) -> None:
-        """Deletes a pod that no kubelet will ever end: at once, without grace."""
-        self(
-            "delete", "pod", name, "-n", namespace, "--ignore-not-found", "--wait=false", "--grace-period=0", "--force"
-        )
-
-    def patch(
-        self, kind: type[KubeObject], name: str, change: Manifest, namespace: str = "default", *flags: str
+    def delete(
+        self, kind: type[KubeObject], name: str, namespace: str = "default", *, wait: bool = False, now: bool = False
     ) -> None:
-        """Merge-patches one object."""
-        self("patch", _resource(kind), name, "-n", namespace, "--type=merge", f"--patch={json.dumps(change)}", *flags)
+        """As ``Client.delete``."""
+        self("delete", _resource(kind), name, "-n", namespace, "--ignore-not-found", *_deletion(wait=wait, now=now))
+
+    def delete_all(self, kind: type[KubeObject], namespace: str, *, now: bool = False) -> None:
+        """As ``Client.delete_all``."""
+        self("delete", _resource(kind), "--all", "-n", namespace, *_deletion(wait=False, now=now))
+
+    def patch(self, kind: type[KubeObject], name: str, change: Manifest, namespace: str = "default") -> None:
+        """As ``Client.patch``."""
+        self("patch", _resource(kind), name, "-n", namespace, "--type=merge", f"--patch={json.dumps(change)}")
+
+    def logs(
+        self, pod: RunningPod, container: str = "", *, since: datetime | None = None, previous: bool = False
+    ) -> str:
+        """As ``Client.logs``."""
+        flags = [f"--since-time={since.isoformat()}"] if since else []
+        if previous:
+            flags.append("--previous")
+        flags += ["-c", container] if container else ["--all-containers"]
+        return self("logs", pod.key.name, "-n", pod.key.namespace, *flags)
+
+
+def _deletion(*, wait: bool, now: bool) -> Sequence[str]:
+    return (f"--wait={str(wait).lower()}", *(("--grace-period=0", "--force") if now else ()))
 
 
 def _resource(kind: type[KubeObject]) -> str:

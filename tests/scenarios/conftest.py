@@ -1,70 +1,118 @@
 """Three static nodes beside the cluster's own, and a world of its own for each scenario."""
 
+import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import UTC, datetime
 
 import pytest
 
-from tests.e2e.driver import CONTROLLER, DRIVER_NAMESPACE, Driver
-from tests.e2e.fixtures import demo, driver, initial_specs, kubectl, local_cluster, pytest_runtest_makereport
-from tests.e2e.kubectl import Kubectl
-from tests.e2e.local import LocalCluster
+from tests.e2e.client import Client
+from tests.e2e.driver import CONTROLLER, Driver
+from tests.e2e.fixtures import initial_specs
+from tests.e2e.local import LOCAL_CLUSTER_VARIABLE
+from tests.e2e.objects import Namespace
 from tests.scenarios.static_nodes import StaticNode
+from tests.scenarios.target import Machine, Target, embedded_target, kubeconfig_target
 from tests.scenarios.world import World
 
-__all__ = ["demo", "driver", "initial_specs", "kubectl", "local_cluster", "pytest_runtest_makereport"]
+__all__ = ["initial_specs"]
+
+TARGET_VARIABLE = "FAKE_DRA_SCENARIOS_ON"
+"""``kubeconfig`` or, by default, ``embedded``: the cluster that the scenarios run on."""
+_TARGET = pytest.StashKey[Target]()
 
 LARGE = StaticNode("static-large", 8)
 MIXED = StaticNode("static-mixed", 4, ("MODEL-A", "MODEL-B"))
 SMALL = StaticNode("static-small", 2, ("MODEL-B",))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows the cluster when a test has failed."""
+    report = yield
+    if report.failed and (target := item.config.stash.get(_TARGET, None)) is not None:
+        target.show(report)
+    return report
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig: pytest.Config) -> Iterator[Target]:
+    """The cluster that the scenarios run on."""
+    with {"embedded": embedded_target, "kubeconfig": kubeconfig_target}[
+        os.environ.get(TARGET_VARIABLE, "embedded")
+    ]() as target:
+        pytestconfig.stash[_TARGET] = target
+        yield target
+        del pytestconfig.stash[_TARGET]
+
+
+@pytest.fixture(scope="session")
+def client(target: Target) -> Client:
+    """The way to the cluster."""
+    return target.client
+
+
+@pytest.fixture(scope="session")
+def driver(target: Target) -> Driver:
+    """The installed driver, Ready."""
+    target.driver.wait_ready()
+    return target.driver
+
+
+@pytest.fixture(scope="session")
+def machine(target: Target) -> Machine:
+    """Where processes can be killed; without one the test is skipped."""
+    if target.machine is None:
+        pytest.skip(f"needs a cluster whose node is this machine: {LOCAL_CLUSTER_VARIABLE}")
+    return target.machine
+
+
 @pytest.fixture(scope="session")
 def nodes(
-    kubectl: Kubectl, driver: Driver, initial_specs: Mapping[str, Mapping[str, object]]
+    client: Client, driver: Driver, initial_specs: Mapping[str, Mapping[str, object]]
 ) -> Iterator[Mapping[str, StaticNode]]:
     """The static nodes ``large``, ``mixed`` and ``small``: 8, 4 and 2 devices. At the end, what was before is there."""
     static = {"large": LARGE, "mixed": MIXED, "small": SMALL}
     for node in static.values():
-        node.delete(kubectl)
-        node.create(kubectl)
+        node.delete(client)
+        node.create(client)
     yield static
     for node in static.values():
-        node.delete(kubectl)
+        node.delete(client)
     driver.wait_initial(initial_specs)
 
 
-def make_world(title: str, kubectl: Kubectl, driver: Driver, *, killed: bool) -> Iterator[World]:
+def make_world(title: str, target: Target, *, killed: bool) -> Iterator[World]:
     """A fresh namespace, named after the scenario. Afterwards no claim may be in any ledger.
 
     Args:
+        title: name of the test.
+        target: the cluster.
         killed: whether the scenario kills something, so that the driver may log an error.
     """
     since = datetime.now(UTC)
     name = title.removeprefix("test_").replace("_", "-")
-    world = World(kubectl, driver, f"{name[:50].rstrip('-')}-{uuid.uuid4().hex[:5]}")
-    kubectl("create", "namespace", world.namespace)
+    world = World(target.client, target.driver, f"{name[:50].rstrip('-')}-{uuid.uuid4().hex[:5]}")
+    world.create({"apiVersion": "v1", "kind": Namespace.resource.kind, "metadata": {"name": world.namespace}})
     yield world
     world.tear_down()
-    driver.check_logs(since, killed=killed)
-    if not killed and (cluster := LocalCluster.from_environment()) is not None:
-        cluster.check_nothing_forbidden(DRIVER_NAMESPACE, since)
+    target.driver.check_logs(since, killed=killed)
+    if not killed:
+        target.check_nothing_forbidden(since)
 
 
 @pytest.fixture
-def world(
-    request: pytest.FixtureRequest, kubectl: Kubectl, driver: Driver, nodes: Mapping[str, StaticNode]
-) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, target: Target, nodes: Mapping[str, StaticNode]) -> Iterator[World]:
     """The scenario's own namespace."""
-    yield from make_world(request.node.originalname, kubectl, driver, killed=False)
+    yield from make_world(request.node.originalname, target, killed=False)
 
 
 @pytest.fixture
 def interrupted_world(
-    request: pytest.FixtureRequest, kubectl: Kubectl, driver: Driver, nodes: Mapping[str, StaticNode]
+    request: pytest.FixtureRequest, target: Target, driver: Driver, nodes: Mapping[str, StaticNode]
 ) -> Iterator[World]:
     """As ``world``, for a scenario that kills something. The controller's pod is made anew if it was killed."""
-    yield from make_world(request.node.originalname, kubectl, driver, killed=True)
+    yield from make_world(request.node.originalname, target, killed=True)
     if driver.controller().restarts:
         driver.replace(CONTROLLER)

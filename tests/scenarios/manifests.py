@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
-from tests.e2e.kubectl import Manifest
+from tests.e2e.client import Manifest
 
 __all__ = [
     "POOL_LABEL",
@@ -42,9 +42,12 @@ def pod(
     *,
     claims: Mapping[str, str] | None = None,
     templates: Mapping[str, str] | None = None,
-    pool: str = "static",
+    pool: str | None = "static",
 ) -> Manifest:
-    """A pod for the nodes of a pool; ``claims`` and ``templates`` map its entries to names of such objects."""
+    """A pod for the nodes of a pool; ``claims`` and ``templates`` map its entries to names of such objects.
+
+    Without a pool it goes to a node with a kubelet, and runs.
+    """
     sources = {entry: {"resourceClaimName": value} for entry, value in (claims or {}).items()}
     sources |= {entry: {"resourceClaimTemplateName": value} for entry, value in (templates or {}).items()}
     return {
@@ -53,14 +56,17 @@ def pod(
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "terminationGracePeriodSeconds": 1,
-            "nodeSelector": {POOL_LABEL: pool},
-            "tolerations": [{"key": POOL_LABEL, "operator": "Exists"}],
+            **(
+                {"nodeSelector": {POOL_LABEL: pool}, "tolerations": [{"key": POOL_LABEL, "operator": "Exists"}]}
+                if pool
+                else {}
+            ),
             "resourceClaims": [{"name": entry, "source": source} for entry, source in sources.items()],
             "containers": [
                 {
                     "name": "ctr0",
                     "image": "busybox:1.37",
-                    "command": ["ash", "-c", "export; exec sleep infinity"],
+                    "command": ["sh", "-c", "export; exec sleep infinity"],
                     "resources": {"claims": [{"name": entry} for entry in sources]},
                 }
             ],

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.device.inventory import Device, make_inventory
+from tests.e2e.client import Client, Manifest
 from tests.e2e.driver import DRIVER_NAMESPACE
-from tests.e2e.kubectl import Kubectl, Manifest
 from tests.scenarios.manifests import POOL_LABEL
 
 __all__ = ["StaticNode"]
@@ -32,22 +32,22 @@ class StaticNode:
         """The devices that its NodeAllocationState shows."""
         return make_inventory(self.name, self.count, self.models)
 
-    def create(self, kubectl: Kubectl, *, with_devices: bool = True) -> None:
+    def create(self, client: Client, *, with_devices: bool = True) -> None:
         """Creates the Node, and its NodeAllocationState if it is to have one."""
-        kubectl.create(self._node())
+        client.create(self._node())
         # Admission adds a not-ready taint to each new Node, which only the node lifecycle controller takes away.
-        kubectl.patch(Node, self.name, {"spec": {"taints": [_taint(self.pool)]}})
+        client.patch(Node, self.name, {"spec": {"taints": [_taint(self.pool)]}})
         if with_devices:
-            self.publish_devices(kubectl)
+            self.publish_devices(client)
 
-    def publish_devices(self, kubectl: Kubectl) -> None:
+    def publish_devices(self, client: Client) -> None:
         """Creates the NodeAllocationState of a Node that is there."""
-        kubectl.create(self._nas(kubectl.get(Node, self.name)))
+        client.create(self._nas(client.get(Node, self.name)))
 
-    def delete(self, kubectl: Kubectl) -> None:
+    def delete(self, client: Client) -> None:
         """Deletes the Node; the garbage collector takes its NodeAllocationState, which is deleted here all the same."""
-        kubectl.delete(Node, self.name)
-        kubectl.delete(NodeAllocationState, self.name, DRIVER_NAMESPACE)
+        client.delete(Node, self.name)
+        client.delete(NodeAllocationState, self.name, DRIVER_NAMESPACE)
 
     def _node(self) -> Manifest:
         return {

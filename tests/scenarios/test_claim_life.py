@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from fake_dra_driver.api.core import Node
+from fake_dra_driver.api.core import Node, Pod
 from fake_dra_driver.api.fake import CLAIM_FINALIZER
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from tests.e2e.driver import COMMON_CDI_FILE
+from tests.e2e.objects import RunningPod
 from tests.scenarios.manifests import claim, claim_parameters, claim_template, pod
 from tests.scenarios.static_nodes import StaticNode
 from tests.scenarios.world import AT_ONCE_SECONDS, World, allocated_node
-
-pytestmark = pytest.mark.e2e
 
 Nodes = Mapping[str, StaticNode]
 
@@ -82,19 +82,38 @@ def test_deletion_in_each_phase(world: World, phase: str) -> None:
     world.wait("ledgers empty", lambda: not any(nas.spec.allocated_claims for nas in world.driver.nodes()))
 
 
+def test_deletion_while_a_pod_runs(world: World) -> None:
+    """On the cluster's own node: what is prepared stays until the pod has ended, then nothing of the claim is left."""
+    driver = world.driver
+    world.create(claim("claim", world.namespace), pod("pod0", world.namespace, claims={"device": "claim"}, pool=None))
+    world.wait("prepared", lambda: world.claims()["claim"].uid in driver.prepared_claims())
+    world.wait("running", lambda: world.client.get(RunningPod, "pod0", world.namespace).is_ready)
+
+    world.delete(ResourceClaim, "claim")
+    found = world.claims()["claim"]
+    assert found.is_deleting
+    assert found.uid in driver.prepared_claims(), "a claim that a pod uses stays"
+    assert world.devices_of(found)
+    world.delete(Pod, "pod0")
+    world.wait("claim gone", lambda: not world.claims())
+    world.wait("ledgers empty", lambda: not any(nas.spec.allocated_claims for nas in driver.nodes()))
+    world.wait("nothing prepared", lambda: not driver.prepared_claims())
+    assert driver.cdi_files() == [COMMON_CDI_FILE]
+
+
 @pytest.fixture
 def passing_node(world: World) -> Iterator[StaticNode]:
     """A node that the scenario deletes; its pool holds no other."""
     node = StaticNode("static-passing", 2, pool="passing")
-    node.delete(world.kubectl)
-    node.create(world.kubectl)
+    node.delete(world.client)
+    node.create(world.client)
     yield node
-    node.delete(world.kubectl)
+    node.delete(world.client)
 
 
 def delete_node(world: World, node: StaticNode) -> None:
     """Deletes the Node alone; the garbage collector takes its NodeAllocationState."""
-    world.kubectl.delete(Node, node.name)
+    world.client.delete(Node, node.name)
     world.wait("NodeAllocationState gone", lambda: node.name not in {nas.metadata.name for nas in world.driver.nodes()})
 
 
@@ -135,7 +154,7 @@ def test_node_goes_and_comes_back_with_its_claim(world: World, passing_node: Sta
     delete_node(world, passing_node)
     if world.claims()["standing"].status.allocation is None:
         pytest.fail("released although a pod reserves it")
-    passing_node.create(world.kubectl)
+    passing_node.create(world.client)
     world.wait("entry is back", lambda: world.devices_of(world.claims()["standing"]) == held)
     world.check()
     world.create(

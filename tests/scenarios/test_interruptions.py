@@ -6,36 +6,34 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.e2e.driver import CONTROLLER, Driver
-from tests.e2e.local import LocalCluster
 from tests.scenarios.manifests import claim_parameters, claim_template, pod
 from tests.scenarios.static_nodes import StaticNode
+from tests.scenarios.target import Machine
 from tests.scenarios.world import World
 
-pytestmark = pytest.mark.e2e
-
 Nodes = Mapping[str, StaticNode]
-Interruption = Callable[[LocalCluster, Driver], None]
+Interruption = Callable[[Machine, Driver], None]
 
 
-def kill_controller(local_cluster: LocalCluster, driver: Driver) -> None:
-    local_cluster.kill(driver.controller(), CONTROLLER)
+def kill_controller(machine: Machine, driver: Driver) -> None:
+    machine.kill(driver.controller(), CONTROLLER)
 
 
-def restart_api_server(local_cluster: LocalCluster, driver: Driver) -> None:
-    local_cluster.restart("kube-apiserver")
+def restart_api_server(machine: Machine, driver: Driver) -> None:
+    machine.restart("kube-apiserver")
 
 
-def restart_etcd(local_cluster: LocalCluster, driver: Driver) -> None:
-    local_cluster.restart("etcd")
+def restart_etcd(machine: Machine, driver: Driver) -> None:
+    machine.restart("etcd")
 
 
-def restart_scheduler(local_cluster: LocalCluster, driver: Driver) -> None:
-    local_cluster.restart("kube-scheduler")
+def restart_scheduler(machine: Machine, driver: Driver) -> None:
+    machine.restart("kube-scheduler")
 
 
 @pytest.mark.parametrize("interrupt", [kill_controller, restart_api_server, restart_etcd, restart_scheduler])
 def test_interrupted_while_nodes_fill_up(
-    local_cluster: LocalCluster, interrupted_world: World, driver: Driver, nodes: Nodes, interrupt: Interruption
+    machine: Machine, interrupted_world: World, driver: Driver, nodes: Nodes, interrupt: Interruption
 ) -> None:
     world = interrupted_world
     capacity = {node.name: node.count for node in nodes.values()}
@@ -43,13 +41,13 @@ def test_interrupted_while_nodes_fill_up(
     world.create(claim_parameters("part", world.namespace, split=2), claim_template("one", world.namespace, "part"))
     world.create(*(pod(name, world.namespace, templates={"device": "one"}) for name in names))
     world.wait("first allocation", lambda: any(nas.spec.allocated_claims for nas in driver.nodes()))
-    interrupt(local_cluster, driver)
+    interrupt(machine, driver)
     assert Counter(world.wait_bound(*names, seconds=180).values()) == capacity
 
 
 @pytest.mark.parametrize("interrupt", [kill_controller, restart_api_server])
 def test_interrupted_while_nodes_get_empty(
-    local_cluster: LocalCluster, interrupted_world: World, driver: Driver, nodes: Nodes, interrupt: Interruption
+    machine: Machine, interrupted_world: World, driver: Driver, nodes: Nodes, interrupt: Interruption
 ) -> None:
     """While some claims are given back, pods that waited for their devices get them."""
     world = interrupted_world
@@ -63,7 +61,7 @@ def test_interrupted_while_nodes_get_empty(
     world.wait_message("Pod", "second0", "4 devices")
     for name in first:
         world.end_pod(name)
-    interrupt(local_cluster, driver)
+    interrupt(machine, driver)
     second = world.wait_bound("second0", "second1", seconds=180)
     assert set(second.values()) <= set(first.values())
     world.wait("only they hold devices", lambda: sum(len(nas.spec.allocated_claims) for nas in driver.nodes()) == 2)

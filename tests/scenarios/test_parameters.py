@@ -1,16 +1,14 @@
 """Parameters that are wrong, missing or late: what the API server refuses, what an event says, how it goes on."""
 
-import json
 from collections.abc import Mapping
 
 import pytest
 
-from fake_dra_driver.api.fake import DRIVER_NAME
-from tests.e2e.kubectl import KubectlError, Manifest
+from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from tests.e2e.client import ClientError, Manifest
 from tests.scenarios.manifests import ParametersReference, claim, claim_parameters, class_parameters, pod
 from tests.scenarios.world import AT_ONCE_SECONDS, World
-
-pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize(
@@ -37,21 +35,19 @@ def test_api_server_refuses_class_without_selectors(world: World) -> None:
     assert_refused(world, class_parameters("wrong", []), ("spec.deviceSelector", "1"))
 
 
-def test_kubectl_refuses_unknown_fields(world: World) -> None:
+def test_unknown_fields_are_refused(world: World) -> None:
     assert_refused(world, claim_parameters("wrong", world.namespace, cuont=2), ("unknown field", "cuont"))
 
 
 def test_api_server_prunes_unknown_fields_of_other_clients(world: World) -> None:
     manifest = claim_parameters("pruned", world.namespace, count=2, cuont=3)
-    world.kubectl("create", "--validate=ignore", "--filename=-", stdin=json.dumps(manifest))
-    spec = world.kubectl("get", "fakeclaimparameters", "pruned", "-n", world.namespace, "--output=jsonpath={.spec}")
-    assert spec == '{"count":2,"split":0}'
+    world.client.create(manifest, validate=False)
+    assert world.client.read(FakeClaimParameters, "pruned", world.namespace)["spec"] == {"count": 2, "split": 0}
 
 
 def test_defaults_are_one_whole_device(world: World) -> None:
     world.create(claim_parameters("defaults", world.namespace))
-    spec = world.kubectl("get", "fakeclaimparameters", "defaults", "-n", world.namespace, "--output=jsonpath={.spec}")
-    assert spec == '{"count":1,"split":0}'
+    assert world.client.read(FakeClaimParameters, "defaults", world.namespace)["spec"] == {"count": 1, "split": 0}
 
 
 def test_parameters_that_come_late(world: World) -> None:
@@ -84,7 +80,7 @@ def test_reference_of_a_wrong_group_or_kind(world: World, reference: ParametersR
     )
     world.check_pending("pod0")
     world.end_pod("pod0")
-    world.kubectl("delete", "resourceclaim", "claim", "-n", world.namespace, "--wait=true")
+    world.delete(ResourceClaim, "claim", wait=True)
     world.create(claim("claim", world.namespace, "there"), pod("pod0", world.namespace, claims={"device": "claim"}))
     world.wait_bound("pod0")
 
@@ -107,7 +103,7 @@ def test_changed_parameters_do_not_change_an_allocation(world: World) -> None:
 
 
 def assert_refused(world: World, manifest: Manifest, explained: tuple[str, ...]) -> None:
-    with pytest.raises(KubectlError) as refused:
+    with pytest.raises(ClientError) as refused:
         world.create(manifest)
     for part in explained:
-        assert part in refused.value.stderr
+        assert part in str(refused.value)

@@ -3,15 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping
 
-import pytest
-
 from fake_dra_driver.api.fake import NodeAllocationState
 from tests.e2e.driver import DRIVER_NAMESPACE
 from tests.scenarios.manifests import claim, claim_parameters, claim_template, pod
 from tests.scenarios.static_nodes import StaticNode
 from tests.scenarios.world import AT_ONCE_SECONDS, World
-
-pytestmark = pytest.mark.e2e
 
 Nodes = Mapping[str, StaticNode]
 
@@ -92,7 +88,7 @@ def test_waits_for_devices_that_another_claim_holds(world: World, nodes: Nodes) 
 def test_node_that_is_not_ready_gets_no_claim(world: World, nodes: Nodes) -> None:
     def set_status(status: str) -> None:
         for node in nodes.values():
-            world.kubectl.patch(NodeAllocationState, node.name, {"status": status}, DRIVER_NAMESPACE)
+            world.client.patch(NodeAllocationState, node.name, {"status": status}, DRIVER_NAMESPACE)
 
     set_status("NotReady")
     try:
@@ -100,7 +96,7 @@ def test_node_that_is_not_ready_gets_no_claim(world: World, nodes: Nodes) -> Non
         world.wait_message("Pod", "pod0", "NotReady")
         world.check_pending("pod0")
         mixed = nodes["mixed"].name
-        world.kubectl.patch(NodeAllocationState, mixed, {"status": "Ready"}, DRIVER_NAMESPACE)
+        world.client.patch(NodeAllocationState, mixed, {"status": "Ready"}, DRIVER_NAMESPACE)
         assert world.wait_bound("pod0", seconds=AT_ONCE_SECONDS) == {"pod0": mixed}
     finally:
         set_status("Ready")
@@ -108,7 +104,7 @@ def test_node_that_is_not_ready_gets_no_claim(world: World, nodes: Nodes) -> Non
 
 def test_node_without_devices_gets_no_claim_until_it_has_some(world: World) -> None:
     bare = StaticNode("static-bare", 2, pool="without-plugin")
-    bare.create(world.kubectl, with_devices=False)
+    bare.create(world.client, with_devices=False)
     try:
         world.create(
             claim_template("one", world.namespace),
@@ -116,12 +112,12 @@ def test_node_without_devices_gets_no_claim_until_it_has_some(world: World) -> N
         )
         world.wait_message("Pod", "pod0", bare.name)
         world.check_pending("pod0")
-        bare.publish_devices(world.kubectl)
+        bare.publish_devices(world.client)
         assert world.wait_bound("pod0") == {"pod0": bare.name}
         world.end_pod("pod0")
         world.wait("ledger empty", lambda: not world.nas(bare.name).spec.allocated_claims)
     finally:
-        bare.delete(world.kubectl)
+        bare.delete(world.client)
 
 
 def test_standing_claim_keeps_its_pods_on_its_node(world: World) -> None:

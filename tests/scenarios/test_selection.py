@@ -10,8 +10,6 @@ from tests.scenarios.manifests import claim_parameters, claim_template, class_pa
 from tests.scenarios.static_nodes import StaticNode
 from tests.scenarios.world import AT_ONCE_SECONDS, World
 
-pytestmark = pytest.mark.e2e
-
 Nodes = Mapping[str, StaticNode]
 
 
@@ -19,8 +17,8 @@ Nodes = Mapping[str, StaticNode]
 def class_name(world: World) -> Iterator[str]:
     """Name of a class, and of its parameters, that the scenario may create; both are gone afterwards."""
     yield world.namespace
-    world.kubectl.delete(ResourceClass, world.namespace)
-    world.kubectl.delete(DeviceClassParameters, world.namespace)
+    world.client.delete(ResourceClass, world.namespace)
+    world.client.delete(DeviceClassParameters, world.namespace)
 
 
 def test_model_of_the_claim(world: World, nodes: Nodes) -> None:
@@ -86,7 +84,7 @@ def test_class_and_claim_select_together(world: World, nodes: Nodes, class_name:
     )
     world.wait_message("Pod", "pod0", "LATEST-FAKE-MODEL")
     world.check_pending("pod0")
-    world.kubectl.patch(
+    world.client.patch(
         DeviceClassParameters, class_name, {"spec": {"deviceSelector": [{"type": "fake", "name": "LATEST-*"}]}}
     )
     assert world.wait_bound("pod0", seconds=AT_ONCE_SECONDS) == {"pod0": nodes["large"].name}

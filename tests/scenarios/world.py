@@ -8,9 +8,9 @@ from fake_dra_driver.api.core import Event, Pod
 from fake_dra_driver.api.fake import EVENT_COMPONENT, FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.meta import KubeObject
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from tests.e2e.client import Client, Manifest
 from tests.e2e.demo import claim_names
 from tests.e2e.driver import Driver, check_ledger
-from tests.e2e.kubectl import Kubectl, Manifest
 from tests.e2e.objects import Namespace
 from tests.e2e.waiting import wait_until
 
@@ -25,7 +25,7 @@ _BIND_SECONDS: Final = 45
 class World:
     """A namespace on a cluster with the driver and static nodes."""
 
-    kubectl: Kubectl
+    client: Client
     driver: Driver
     namespace: str
 
@@ -33,26 +33,25 @@ class World:
 
     def create(self, *manifests: Manifest) -> None:
         """Creates objects, as ``kubectl create`` does."""
-        self.kubectl.create(*manifests)
+        self.client.create(*manifests)
 
     def correct(self, parameters: str, **spec: object) -> None:
         """Changes fields of FakeClaimParameters that are there already."""
-        self.kubectl.patch(FakeClaimParameters, parameters, {"spec": spec}, self.namespace)
+        self.client.patch(FakeClaimParameters, parameters, {"spec": spec}, self.namespace)
 
     def end_pod(self, name: str) -> None:
         """Takes a pod away at once; a static node has no kubelet that would end it."""
-        self.kubectl.delete_pod_now(name, self.namespace)
+        self.client.delete(Pod, name, self.namespace, now=True)
 
-    def delete(self, kind: type[KubeObject], name: str) -> None:
+    def delete(self, kind: type[KubeObject], name: str, *, wait: bool = False) -> None:
         """Deletes an object of this namespace."""
-        self.kubectl.delete(kind, name, self.namespace)
+        self.client.delete(kind, name, self.namespace, wait=wait)
 
     def tear_down(self) -> None:
         """Ends every pod, deletes the namespace, and waits until the driver has given back what was in it."""
-        everything = ("--all", "-n", self.namespace, "--wait=false")
-        self.kubectl("delete", "pods", *everything, "--grace-period=0", "--force")
-        self.kubectl("delete", "resourceclaims", *everything)
-        self.kubectl.delete(Namespace, self.namespace)
+        self.client.delete_all(Pod, self.namespace, now=True)
+        self.client.delete_all(ResourceClaim, self.namespace)
+        self.client.delete(Namespace, self.namespace)
 
         def nothing_left() -> bool:
             claims = self.claims()
@@ -68,16 +67,16 @@ class World:
 
     def pods(self) -> Mapping[str, Pod]:
         """The namespace's pods by name."""
-        return {pod.key.name: pod for pod in self.kubectl.list(Pod, self.namespace)}
+        return {pod.key.name: pod for pod in self.client.list(Pod, self.namespace)}
 
     def claims(self) -> Mapping[str, ResourceClaim]:
         """The namespace's claims by name."""
-        return {claim.key.name: claim for claim in self.kubectl.list(ResourceClaim, self.namespace)}
+        return {claim.key.name: claim for claim in self.client.list(ResourceClaim, self.namespace)}
 
     def claim_of(self, pod: str, entry: str) -> ResourceClaim:
         """The claim behind an entry of a pod."""
-        found = self.kubectl.get(Pod, pod, self.namespace)
-        return self.kubectl.get(ResourceClaim, claim_names(found)[entry], self.namespace)
+        found = self.client.get(Pod, pod, self.namespace)
+        return self.client.get(ResourceClaim, claim_names(found)[entry], self.namespace)
 
     def nas(self, node: str) -> NodeAllocationState:
         """A node's ledger."""
@@ -95,7 +94,7 @@ class World:
         """What the driver's Warning events say about an object of this namespace."""
         return [
             event.message
-            for event in self.kubectl.list(Event, self.namespace)
+            for event in self.client.list(Event, self.namespace)
             if (event.involved_object.kind, event.involved_object.name) == (kind, name)
             and EVENT_COMPONENT in (event.source.component, event.reporting_component)
             and event.type == "Warning"

@@ -25,7 +25,7 @@ from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Namespace, Pod
 from fake_dra_driver.cluster.kubelet.launcher import Timing
-from fake_dra_driver.demo.expectations import Logs, check_initial, check_prepared, devices_in
+from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, check_prepared, devices_in
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
 from fake_dra_driver.demo.observer import Observer
@@ -84,7 +84,10 @@ class World:
                 for pod in (await self.client.list(Pod, namespace)).items:
                     for container in pod.spec.containers:
                         log = await self.kubectl("logs", "-n", namespace, pod.key.name, "-c", container.name)
-                        found[namespace, pod.key.name, container.name] = devices_in(log)
+                        try:
+                            found[namespace, pod.key.name, container.name] = devices_in(log)
+                        except DemoError:  # half of it is printed
+                            return False
             return bool(found) and all(found.values())
 
         await self.cluster.wait_until("all containers have printed their devices", all_have_printed)

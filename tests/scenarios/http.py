@@ -1,0 +1,137 @@
+"""A ``Client`` over plain HTTP, for machines without kubectl: the requests that kubectl would send, and its words."""
+
+import json
+import ssl
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import httpx
+
+from fake_dra_driver.api.meta import KubeObject
+from tests.e2e.client import ClientError, Manifest
+from tests.e2e.objects import RunningPod
+from tests.e2e.waiting import wait_until
+
+__all__ = ["HttpClient"]
+
+K = TypeVar("K", bound=KubeObject)
+
+_TIMEOUT_SECONDS = 60
+_DELETION_SECONDS = 60
+
+
+class HttpClient:
+    """One API server. ``close`` it in the end."""
+
+    def __init__(self, url: str, token: str, certificate: str) -> None:
+        trust = ssl.create_default_context(cadata=certificate)
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "scenarios/1"}
+        self._http = httpx.Client(base_url=url, headers=headers, verify=trust, timeout=_TIMEOUT_SECONDS)
+        self._served: dict[str, Mapping[str, Any]] = {}
+        """What discovery says of a group and version, by its path."""
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._http.close()
+
+    def list(self, kind: type[K], namespace: str | None = None) -> Sequence[K]:
+        """As ``Client.list``."""
+        items = self._json("GET", kind.resource.path(namespace))["items"]
+        return [kind.from_wire(item) for item in items]
+
+    def read(self, kind: type[KubeObject], name: str, namespace: str = "default") -> Manifest:
+        """As ``Client.read``."""
+        return self._json("GET", kind.resource.path(namespace, name))
+
+    def get(self, kind: type[K], name: str, namespace: str = "default") -> K:
+        """As ``Client.get``."""
+        return kind.from_wire(self.read(kind, name, namespace))
+
+    def create(self, *manifests: Manifest, validate: bool = True) -> None:
+        """As ``Client.create``."""
+        params = {"fieldManager": "kubectl-create", "fieldValidation": "Strict" if validate else "Ignore"}
+        for manifest in manifests:
+            self._request("POST", self._path_of(manifest), params=params, body=manifest)
+
+    def delete(
+        self, kind: type[KubeObject], name: str, namespace: str = "default", *, wait: bool = False, now: bool = False
+    ) -> None:
+        """As ``Client.delete``."""
+        path = kind.resource.path(namespace, name)
+        options = {"propagationPolicy": "Background", **({"gracePeriodSeconds": 0} if now else {})}
+        try:
+            self._request("DELETE", path, body=options)
+            if wait:
+                wait_until(f"{path} is gone", lambda: self._is_gone(path), _DELETION_SECONDS)
+        except ClientError as error:
+            if not error.not_found:
+                raise
+
+    def delete_all(self, kind: type[KubeObject], namespace: str, *, now: bool = False) -> None:
+        """As ``Client.delete_all``."""
+        for found in self.list(kind, namespace):
+            self.delete(kind, found.key.name, namespace, now=now)
+
+    def patch(self, kind: type[KubeObject], name: str, change: Manifest, namespace: str = "default") -> None:
+        """As ``Client.patch``."""
+        path = kind.resource.path(namespace, name)
+        self._request("PATCH", path, body=change, content_type="application/merge-patch+json")
+
+    def logs(
+        self, pod: RunningPod, container: str = "", *, since: datetime | None = None, previous: bool = False
+    ) -> str:
+        """As ``Client.logs``."""
+        params = {**({"sinceTime": since.isoformat()} if since else {}), **({"previous": "true"} if previous else {})}
+        path = pod.resource.path(pod.key.namespace, pod.key.name, "log")
+        containers = [container] if container else [each.name for each in pod.spec.containers]
+        return "".join(self._request("GET", path, params={**params, "container": name}).text for name in containers)
+
+    # --- requests
+
+    def _is_gone(self, path: str) -> bool:
+        try:
+            self._request("GET", path)
+        except ClientError as error:
+            if error.not_found:
+                return True
+            raise
+        return False
+
+    def _path_of(self, manifest: Manifest) -> str:
+        """The collection of an object."""
+        version = manifest["apiVersion"]
+        base = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        if base not in self._served:
+            self._served[base] = {
+                each["kind"]: each for each in self._json("GET", base)["resources"] if "/" not in each["name"]
+            }
+        resource = self._served[base][manifest["kind"]]
+        if not resource["namespaced"]:
+            return f"{base}/{resource['name']}"
+        return f"{base}/namespaces/{manifest['metadata'].get('namespace', 'default')}/{resource['name']}"
+
+    def _json(self, method: str, path: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._request(method, path).json()
+        return found
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Manifest | None = None,
+        content_type: str = "application/json",
+    ) -> httpx.Response:
+        content = None if body is None else json.dumps(body)
+        try:
+            answer = self._http.request(
+                method, path, params=params, content=content, headers={"Content-Type": content_type}
+            )
+        except httpx.TransportError as error:
+            raise ClientError(f"{method} {path}: {type(error).__name__}: {error}") from error
+        if answer.is_error:
+            status = answer.json()
+            raise ClientError(f"{method} {path}: Error from server ({status.get('reason')}): {status.get('message')}")
+        return answer

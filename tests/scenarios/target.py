@@ -1,0 +1,146 @@
+"""The clusters that the scenarios run on: the one of the kubeconfig, through kubectl, or an embedded one, over HTTP."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import pytest
+
+from fake_dra_driver.api.coordination import Lease
+from fake_dra_driver.api.core import Event, Node
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster.kubelet.launcher import Timing
+from fake_dra_driver.cluster.testing import BackgroundCluster
+from fake_dra_driver.demo.install import DRIVER_IMAGES, install_driver
+from fake_dra_driver.driver.controllerprogram import CONTROLLER_LEASE
+from tests.e2e.client import Client
+from tests.e2e.driver import CONTROLLER, DRIVER_NAMESPACE, Driver
+from tests.e2e.fixtures import list_folder_of, show_cluster
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.local import LocalCluster, Process
+from tests.e2e.objects import RunningPod
+from tests.e2e.waiting import patience
+from tests.scenarios.http import HttpClient
+
+__all__ = ["Machine", "Target", "embedded_target", "kubeconfig_target"]
+
+_PATIENCE = 6
+"""Times the deadlines of the tests, on an embedded cluster: it is no machine of its own, as a real cluster is."""
+_AWAY_SECONDS = 0.5
+"""About what an API server takes to start again."""
+_REPORT_CHARACTERS = 20_000
+
+
+class Machine(Protocol):
+    """The machine that a cluster runs on, on which processes can be killed."""
+
+    def kill(self, pod: RunningPod, container: str) -> None:
+        """Kills a container's processes with SIGKILL; the kubelet starts the container again."""
+        ...
+
+    def restart(self, process: Process) -> None:
+        """Ends one of the cluster's own processes and starts it again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A cluster with the driver in it."""
+
+    client: Client
+    driver: Driver
+    machine: Machine | None
+    """None when the cluster is elsewhere."""
+    check_nothing_forbidden: Callable[[datetime], None]
+    """Fails when RBAC has refused the driver something since then."""
+    show: Callable[[pytest.TestReport], None]
+    """Adds what a person needs to the report of a failed test."""
+
+
+@contextmanager
+def kubeconfig_target() -> Iterator[Target]:
+    """The cluster that the kubeconfig points to; its driver is installed."""
+    kubectl, machine = Kubectl(), LocalCluster.from_environment()
+    kubectl("get", "--raw", "/readyz")
+
+    def check_nothing_forbidden(since: datetime) -> None:
+        if machine is not None:
+            machine.check_nothing_forbidden(DRIVER_NAMESPACE, since)
+
+    yield Target(kubectl, Driver(kubectl, list_folder_of(kubectl)), machine, check_nothing_forbidden, show_cluster)
+
+
+@contextmanager
+def embedded_target() -> Iterator[Target]:
+    """An embedded cluster, as ``cluster up --node --static-nodes`` makes a real one; the driver is installed in it."""
+    options = {
+        "images": DRIVER_IMAGES,
+        "static_nodes": True,
+        "namespace_grace_seconds": 0,
+        "timing": Timing(resync_seconds=1, retry_seconds=0.2),
+    }
+    with BackgroundCluster(**options) as background, patience(_PATIENCE):
+        server = background.cluster.server
+        client = HttpClient(server.url, server.token, server.certificate.decode())
+        # The controller that would take the taint of a new node away is left out.
+        for node in background.cluster.nodes:
+            client.patch(Node, node, {"spec": {"taints": None}})
+        background.call(install_driver)
+
+        def list_folder(plugin: RunningPod, folder: str) -> Sequence[str]:
+            root = background.cluster.node_root(plugin.spec.node_name)
+            return [path.name for path in (root / folder.lstrip("/")).iterdir()]
+
+        def check_nothing_forbidden(since: datetime) -> None:
+            """The embedded API server leaves authorization out."""
+
+        try:
+            yield Target(
+                client,
+                Driver(client, list_folder),
+                _EmbeddedMachine(background, client),
+                check_nothing_forbidden,
+                lambda report: _show(client, report),
+            )
+        finally:
+            client.close()
+
+
+class _EmbeddedMachine:
+    def __init__(self, background: BackgroundCluster, client: Client) -> None:
+        self._background = background
+        self._client = client
+
+    def kill(self, pod: RunningPod, container: str) -> None:
+        """As ``Machine.kill``. The lease of a dead controller is taken away, instead of waiting until it runs out."""
+
+        async def kill(cluster: Cluster) -> None:
+            cluster.faults.send_signal(pod.key, container)
+
+        self._background.call(kill)
+        if container == CONTROLLER:
+            self._client.delete(Lease, CONTROLLER_LEASE, DRIVER_NAMESPACE)
+
+    def restart(self, process: Process) -> None:
+        """As ``Machine.restart``. There is no etcd: the API server keeps the objects itself."""
+        match process:
+            case "kube-apiserver" | "etcd":
+                self._background.call(lambda cluster: cluster.faults.restart_apiserver(_AWAY_SECONDS))
+            case "kubelet":
+                self._background.call(lambda cluster: cluster.faults.restart_kubelet(cluster.nodes[0]))
+            case _:
+                self._background.call(lambda cluster: cluster.faults.restart_component(process))
+
+
+def _show(client: Client, report: pytest.TestReport) -> None:
+    kinds: Sequence[type[KubeObject]] = (RunningPod, ResourceClaim, PodSchedulingContext, NodeAllocationState, Event)
+    for kind in kinds:
+        objects = "\n".join(str(found.to_wire()) for found in client.list(kind))
+        report.sections.append((kind.resource.plural, objects[-_REPORT_CHARACTERS:]))
+    for pod in client.list(RunningPod, DRIVER_NAMESPACE):
+        report.sections.append((f"logs of {pod.key.name}", client.logs(pod)[-_REPORT_CHARACTERS:]))
