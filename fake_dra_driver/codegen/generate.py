@@ -16,6 +16,7 @@ from fake_dra_driver.api.meta import KubeObject
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClass
 from fake_dra_driver.codegen.crd import file_name, render_crd
 from fake_dra_driver.codegen.documentation import render_reference
+from fake_dra_driver.codegen.metrics import render_metrics
 from fake_dra_driver.codegen.rbac import components
 from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
 from fake_dra_driver.render import render
@@ -29,6 +30,7 @@ from fake_dra_driver.settings import (
     SetNasStatusSettings,
     Settings,
 )
+from fake_dra_driver.status.settings import StatusSettings
 
 __all__ = ["CHART", "Source", "generate", "outputs"]
 
@@ -52,7 +54,7 @@ class Source:
 def outputs(source: Source | None = None) -> Mapping[str, str]:
     """Every generated file: its path in the source tree, and its text."""
     source = source or Source()
-    return dict(sorted([*_crds(source), *_chart(source), _documentation(source)]))
+    return dict(sorted([*_crds(source), *_chart(source), *_documentation(source)]))
 
 
 def generate(folder: Path, *, check: bool = False) -> int:
@@ -132,21 +134,24 @@ def _helm(template: str, **values: object) -> str:
     return render(template, helm=True, header=_header(f"{_TEMPLATES}/{template}"), **values)
 
 
-def _documentation(source: Source) -> tuple[str, str]:
+def _documentation(source: Source) -> Iterator[tuple[str, str]]:
     commands: dict[str, type[Settings]] = {
         "controller": source.controller,
         "kubelet-plugin": source.kubelet_plugin,
         "set-nas-status": SetNasStatusSettings,
+        "status": StatusSettings,
         "generate": GenerateSettings,
         "cluster up": ClusterUpSettings,
         "cluster fault": ClusterFaultSettings,
         "demo": DemoSettings,
     }
-    text = render_reference(
+    reference = render_reference(
         _header("fake_dra_driver/settings.py, fake_dra_driver/codegen/ and fake_dra_driver/api/fake.py"),
         commands,
         values_model(source.controller, source.kubelet_plugin),
         source.kinds,
         components(source.kinds),
     )
-    return "docs/reference.md", text
+    yield "docs/reference.md", reference
+    lists = "fake_dra_driver/driver/metricfamilies.py, fake_dra_driver/driver/reasons.py and the lists that they extend"
+    yield "docs/metrics.md", render_metrics(_header(lists))
