@@ -14,10 +14,12 @@ from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.meta import KubeObject
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClass
+from fake_dra_driver.codegen.alerts import ALERTS
 from fake_dra_driver.codegen.crd import file_name, render_crd
+from fake_dra_driver.codegen.dashboard import render_dashboard
 from fake_dra_driver.codegen.documentation import render_reference
 from fake_dra_driver.codegen.metrics import render_metrics
-from fake_dra_driver.codegen.rbac import components
+from fake_dra_driver.codegen.rbac import components, status_reader
 from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import (
@@ -121,6 +123,10 @@ def _chart(source: Source) -> Iterator[tuple[str, str]]:
     parts = components(source.kinds)
     yield f"{CHART}/templates/rbac.yaml", _helm("rbac/rbac.yaml.j2", components=parts)
     yield f"{CHART}/templates/serviceaccount.yaml", _helm("helm/templates/serviceaccount.yaml.j2", components=parts)
+    yield f"{CHART}/templates/servicemonitor.yaml", _helm("helm/templates/servicemonitor.yaml.j2", components=parts)
+    rules = status_reader(source.kinds)
+    yield f"{CHART}/templates/statusreader.yaml", _helm("helm/templates/statusreader.yaml.j2", rules=rules)
+    yield from _observing()
     resources = {
         "resource_api": ResourceClass.resource.api_version,
         "resource_class": RESOURCE_CLASS_NAME,
@@ -128,6 +134,22 @@ def _chart(source: Source) -> Iterator[tuple[str, str]]:
     }
     for name in ("NOTES.txt", "_helpers.tpl", "resourceclass.yaml", "validation.yaml"):
         yield f"{CHART}/templates/{name}", _helm(f"helm/templates/{name}.j2", **resources)
+
+
+def _observing() -> Iterator[tuple[str, str]]:
+    """Dashboard and alerts, and what brings them into a cluster.
+
+    They are files of the chart and no templates: Grafana and Prometheus have ``{{ }}`` of their own.
+    """
+    alerts = "helm/files/alerts.yaml.j2"
+    yield (
+        f"{CHART}/files/alerts.yaml",
+        render(alerts, header=_header("fake_dra_driver/codegen/alerts.py"), alerts=ALERTS),
+    )
+    dashboard = render_dashboard(_header("fake_dra_driver/codegen/dashboard.py"))
+    yield f"{CHART}/files/dashboard.json", dashboard
+    for name in ("dashboard.yaml", "prometheusrule.yaml"):
+        yield f"{CHART}/templates/{name}", _helm(f"helm/templates/{name}.j2")
 
 
 def _helm(template: str, **values: object) -> str:

@@ -28,6 +28,13 @@ _ORDER = (
 """In which order kinds are installed, as Helm does it (kind_sorter.go); others come last."""
 
 
+class _Files(dict[str, Any]):
+    """``.Files``: what the chart has beside its templates."""
+
+    def __init__(self, files: Mapping[str, str]) -> None:
+        super().__init__(Get=lambda name: files.get(name, ""))
+
+
 class _ApiVersions(dict[str, Any]):
     """``.Capabilities.APIVersions``."""
 
@@ -64,6 +71,7 @@ def chart_manifests(
         "Values": _merged(yaml.safe_load(files["values.yaml"]), values or {}),
         "Chart": {"Name": chart["name"], "Version": chart["version"], "AppVersion": chart["appVersion"]},
         "Release": {"Name": release, "Namespace": namespace, "Service": "Helm", "IsUpgrade": False},
+        "Files": _Files(files),
         "Capabilities": {"APIVersions": _ApiVersions(api_versions)},
     }
     templates = GoTemplates()

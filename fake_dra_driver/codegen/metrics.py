@@ -1,6 +1,11 @@
-"""docs/metrics.md: every metric and every reason of an Event, from the lists of which the programs make them."""
+"""docs/metrics.md: metrics, panels, alerts and reasons of Events, from the lists of which all of them are made."""
+
+import re
+from dataclasses import replace
 
 from fake_dra_driver.api.fake import EVENT_COMPONENT
+from fake_dra_driver.codegen.alerts import ALERTS, Alert
+from fake_dra_driver.codegen.dashboard import ROWS
 from fake_dra_driver.driver.metricfamilies import SECTIONS
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.render import render
@@ -10,4 +15,21 @@ __all__ = ["render_metrics"]
 
 def render_metrics(header: str) -> str:
     """The page as Markdown."""
-    return render("docs/metrics.md.j2", header=header, sections=SECTIONS, reasons=REASONS, component=EVENT_COMPONENT)
+    return render(
+        "docs/metrics.md.j2",
+        header=header,
+        sections=SECTIONS,
+        rows=ROWS,
+        alerts=[_readable(alert) for alert in ALERTS],
+        reasons=REASONS,
+        component=EVENT_COMPONENT,
+    )
+
+
+def _readable(alert: Alert) -> Alert:
+    """The alert as a person reads it: what Prometheus fills in is in italics."""
+    summary, description = (
+        re.sub(r"{{ \$(?:labels\.)?(\w+).*?}}", r"*\1*", text).replace("<", "&lt;")
+        for text in (alert.summary, alert.description)
+    )
+    return replace(alert, summary=summary, description=description)

@@ -12,7 +12,7 @@ from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.meta import KubeObject
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 
-__all__ = ["Component", "Rule", "components"]
+__all__ = ["Component", "Rule", "components", "status_reader"]
 
 _READ = ("get", "list", "watch")
 
@@ -53,6 +53,22 @@ class Component:
 
 
 _EVENTS = Rule("To say what happened to a claim, where its owner looks for it.", (Event,), ("create", "patch"))
+
+
+def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
+    """What a person needs who runs ``fake-dra-driver status``: everything is read, nothing written."""
+    by_group: dict[str, list[type[KubeObject]]] = {}
+    for kind in kinds:
+        by_group.setdefault(kind.resource.group, []).append(kind)
+    return (
+        *(Rule("Devices, who holds them, and what is asked for.", tuple(by_group[group]), _READ) for group in by_group),
+        Rule(
+            "Claims, and how far the scheduling of their pods is.",
+            (ResourceClass, ResourceClaim, PodSchedulingContext),
+            _READ,
+        ),
+        Rule("Pods that wait, and what was reported about claims.", (Pod, Event), _READ),
+    )
 
 
 def components(kinds: Sequence[type[KubeObject]]) -> tuple[Component, ...]:

@@ -125,6 +125,57 @@ class _KubeletPlugin(_Component):
     """Containers of the pods."""
 
 
+class _Dashboard(_Values):
+    enabled: bool = False
+    """Whether to install the Grafana dashboard, in a ConfigMap."""
+    namespace: str = ""
+    """Namespace of the ConfigMap, where Grafana's sidecar looks; empty for that of the release."""
+    labels: Mapping[str, str] = Field(default_factory=lambda: {"grafana_dashboard": "1"})
+    """Labels by which Grafana's sidecar finds the ConfigMap; these are the sidecar's own default."""
+    annotations: Mapping[str, str] = Field(default_factory=dict)
+    """Annotations of the ConfigMap, such as `grafana_folder`."""
+
+
+class _PrometheusRule(_Values):
+    enabled: bool = False
+    """Whether to install the alert rules, as a PrometheusRule of the Prometheus operator."""
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    """Labels by which Prometheus selects its rules, such as `release`."""
+
+
+class _ServiceMonitor(_Values):
+    enabled: bool = False
+    """Whether to have every pod scraped: a ServiceMonitor of the Prometheus operator for each component, and the
+    Services that they need."""
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    """Labels by which Prometheus selects its monitors, such as `release`."""
+    interval: str = Field(default="", pattern=r"^([0-9]+(ms|[smh]))*$")
+    """How often to scrape, such as 30s; empty for Prometheus' own default."""
+    relabelings: tuple[Object, ...] = ()
+    """Relabelings of the targets."""
+
+
+class _Monitoring(_Values):
+    dashboard: _Dashboard = _Dashboard()
+    """The Grafana dashboard."""
+    prometheus_rule: _PrometheusRule = _PrometheusRule()
+    """The alert rules."""
+    service_monitor: _ServiceMonitor = _ServiceMonitor()
+    """What tells Prometheus to scrape the driver."""
+
+
+class _StatusClusterRole(_Values):
+    create: bool = False
+    """Whether to make a ClusterRole with all that `fake-dra-driver status` reads, to be bound to people."""
+    labels: Mapping[str, str] = Field(default_factory=dict)
+    """Labels of the ClusterRole, such as `rbac.authorization.k8s.io/aggregate-to-view`."""
+
+
+class _Status(_Values):
+    cluster_role: _StatusClusterRole = _StatusClusterRole()
+    """The right to read."""
+
+
 class _Root(_Values):
     name_override: str = ""
     """Used instead of the chart's name in the names of objects."""
@@ -146,6 +197,10 @@ class _Root(_Values):
     """The controller: allocates devices to claims."""
     kubelet_plugin: _KubeletPlugin = _KubeletPlugin()
     """The kubelet plugin, one on every node: serves its devices."""
+    monitoring: _Monitoring = _Monitoring()
+    """What Prometheus and Grafana need; see docs/metrics.md."""
+    status: _Status = _Status()
+    """For people who run `fake-dra-driver status`."""
 
 
 def values_model(controller: type[Settings], kubelet_plugin: type[Settings]) -> type[BaseModel]:

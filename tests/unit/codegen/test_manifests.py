@@ -23,6 +23,8 @@ from tests.unit.codegen.conftest import Helm
         {"controller": {"settings": {"kubeApiQps": 0.5, "apiTimeoutSeconds": 20}, "podAnnotations": {"k": "'v'"}}},
         {"kubeletPlugin": {"settings": {"deviceModels": ["A", "B"], "deviceCount": 2, "cdiRoot": "/etc/cdi"}}},
         {"kubeletPlugin": {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"n": "1"}, "httpPort": 9000}},
+        {"monitoring": {part: {"enabled": True} for part in ("dashboard", "prometheusRule", "serviceMonitor")}},
+        {"status": {"clusterRole": {"create": True, "labels": {"for": "people"}}}},
     ],
     ids=json.dumps,
 )

@@ -1,7 +1,8 @@
-"""docs/metrics.md has every metric and every reason that the programs know, with all that is to be known about them."""
+"""docs/metrics.md has every metric, alert and reason that there is, with all that is to be known about them."""
 
 import pytest
 
+from fake_dra_driver.codegen.alerts import ALERTS, Alert
 from fake_dra_driver.codegen.generate import outputs
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.metricfamilies import SECTIONS
@@ -31,3 +32,12 @@ def test_a_metric_with_type_unit_labels_and_a_sentence(family: Family) -> None:
 @pytest.mark.parametrize("reason", REASONS, ids=lambda reason: reason.name)
 def test_a_reason_with_what_a_person_can_do(reason: Reason) -> None:
     assert rows()[reason.name] == [reason.kind, reason.type, reason.about, reason.meaning, reason.advice]
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_an_alert_with_what_a_person_can_do(alert: Alert) -> None:
+    severity, lasts, summary, description = rows()[alert.name]
+    assert (severity, lasts) == (alert.severity, alert.lasts)
+    assert summary.split("*")[0] == alert.summary.split("{{")[0].replace("<", "&lt;")
+    assert description.split("*")[0] == alert.description.split("{{")[0].replace("<", "&lt;")
+    assert "{{" not in summary + description
