@@ -20,6 +20,7 @@ from fake_dra_driver.codegen.dashboard import render_dashboard
 from fake_dra_driver.codegen.documentation import render_reference
 from fake_dra_driver.codegen.metrics import render_metrics
 from fake_dra_driver.codegen.rbac import components, status_reader
+from fake_dra_driver.codegen.statuspage import render_status_page
 from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import (
@@ -177,3 +178,4 @@ def _documentation(source: Source) -> Iterator[tuple[str, str]]:
     yield "docs/reference.md", reference
     lists = "fake_dra_driver/driver/metricfamilies.py, fake_dra_driver/driver/reasons.py and the lists that they extend"
     yield "docs/metrics.md", render_metrics(_header(lists))
+    yield "docs/status.md", render_status_page(_header("fake_dra_driver/status/"), source.kinds)

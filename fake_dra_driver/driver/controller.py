@@ -111,7 +111,7 @@ class FakeControllerDriver:
         if len(unsuitable) > NODES_IN_A_MESSAGE:
             listed.append(f"and {len(unsuitable) - NODES_IN_A_MESSAGE} more")
         where = "; ".join(listed) or "no node runs the kubelet plugin of this driver"
-        return f"asked for {asked} on one node, which none of {len(unsuitable)} nodes has now ({where})"
+        return f"asked for {asked} on one node, which no node has now ({where})"
 
     def nodes(self) -> Sequence[str]:
         """As ``ControllerDriver.nodes``."""

@@ -28,10 +28,18 @@ class Style:
     output: Literal["table", "json", "yaml"] = "table"
     detail: Detail = Detail.SHORT
 
-    def text(self, report: Report, now: datetime, *, is_stream: bool = False, room: int | None = None) -> str:
+    def text(
+        self,
+        report: Report,
+        now: datetime,
+        *,
+        is_stream: bool = False,
+        room: int | None = None,
+        columns: int | None = None,
+    ) -> str:
         """The report as text. In a stream JSON has one line for each, and YAML a separator."""
         if self.output == "table":
-            return table(report, now, self.detail, room)
+            return table(report, now, self.detail, room, columns)
         if self.output == "json":
             return report.model_dump_json(by_alias=True, indent=None if is_stream else 2) + "\n"
         document = report.model_dump(mode="json", by_alias=True)
@@ -50,7 +58,7 @@ class Screen:
 
     async def write(self, report: Report) -> None:
         """Writes a report, and nothing else. Raises BrokenPipeError when nobody reads any more, as the others do."""
-        await self._write(self._style.text(report, self._now()))
+        await self._write(self._style.text(report, self._now(), columns=self._columns()))
 
     async def enter(self) -> None:
         """Takes the terminal over."""
@@ -69,7 +77,7 @@ class Screen:
             size = shutil.get_terminal_size()
             room = max(1, size.lines - 2)
             footer = f"{now:%H:%M:%S} UTC, Ctrl-C ends" + (f", MAY BE OUT OF DATE: {trouble}" if trouble else "")
-            lines = _cut(self._style.text(report, now, room=room).splitlines(), room)
+            lines = _cut(self._style.text(report, now, room=room, columns=size.columns).splitlines(), room)
             await self._write(_HOME + "\n".join(_narrow(line, size.columns) for line in (*lines, "", footer)))
         elif report != self._drawn:
             text = self._style.text(report, now, is_stream=True)
@@ -81,8 +89,14 @@ class Screen:
     async def leave(self) -> None:
         """Gives the terminal back, with the last report on it."""
         if self.is_terminal:
-            last = self._style.text(self._drawn, self._now()) if self._drawn is not None else ""
+            last = ""
+            if self._drawn is not None:
+                last = self._style.text(self._drawn, self._now(), columns=self._columns())
             await self._write(_LEAVE + last)
+
+    def _columns(self) -> int | None:
+        """The width of the terminal; None where lines may be as long as they are."""
+        return shutil.get_terminal_size().columns if self.is_terminal else None
 
     async def _write(self, text: str) -> None:
         await in_thread(self._write_now, text)

@@ -5,6 +5,7 @@ by what they have in common, with those that need somebody by name. Tables are a
 belongs to the extra of the embedded cluster, and what kubectl prints needs no more than this either.
 """
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
@@ -24,6 +25,8 @@ FREE_BY_LINE: Final = 8
 """Up to so many devices of a node that do nothing, each has a line."""
 CHILDREN_BY_LINE: Final = 8
 EXAMPLES: Final = 3
+LEAST_WIDTH: Final = 20
+"""Sentences in the last column of a table are wrapped only where so many characters have room beside the others."""
 
 Row = Sequence[str]
 
@@ -39,7 +42,7 @@ class Detail(Enum):
     """And every entry of every list."""
 
 
-def table(report: Report, now: datetime, detail: Detail, room: int | None = None) -> str:
+def table(report: Report, now: datetime, detail: Detail, room: int | None = None, columns: int | None = None) -> str:
     """The report as text, which ends with a newline. Lines are as long as they have to be.
 
     Args:
@@ -47,24 +50,27 @@ def table(report: Report, now: datetime, detail: Detail, room: int | None = None
         now: for ages.
         detail: how much at least.
         room: as many lines as there are; nodes are shown in less detail where that makes it fit. None: no bound.
+        columns: how wide a line can be; sentences that are longer go on in the next line. None: no bound.
     """
-    above = [_summary(report), _waiting(report, now, detail)]
+    above = [_summary(report), _waiting(report, now, detail, columns)]
     text = ""
-    for nodes in _choices(report.nodes, detail):
+    for nodes in _choices(report.nodes, detail, columns):
         text = "\n\n".join("\n".join(block) for block in (*above, *nodes()) if block) + "\n"
         if room is None or text.count("\n") <= room:
             break
     return text
 
 
-def _choices(nodes: Sequence[NodeReport], detail: Detail) -> Iterator[Callable[[], Iterable[list[str]]]]:
+def _choices(
+    nodes: Sequence[NodeReport], detail: Detail, columns: int | None
+) -> Iterator[Callable[[], Iterable[list[str]]]]:
     """The ways to show the nodes, the most detailed first."""
     if detail is not Detail.SHORT or len(nodes) <= NODES_BY_DEVICE:
-        yield lambda: [_devices(node, detail) for node in nodes]
+        yield lambda: [_devices(node, detail, columns) for node in nodes]
     if detail is Detail.SHORT and len(nodes) <= NODES_BY_LINE:
-        yield lambda: [_problems(nodes), _lines(nodes), _hint(nodes)]
+        yield lambda: [_problems(nodes, columns), _lines(nodes), _hint(nodes)]
     if detail is Detail.SHORT and len(nodes) > NODES_BY_DEVICE:
-        yield lambda: [_problems(nodes), _groups(nodes), _hint(nodes)]
+        yield lambda: [_problems(nodes, columns), _groups(nodes, columns), _hint(nodes)]
 
 
 # --- Summary
@@ -116,17 +122,16 @@ def _lines(nodes: Sequence[NodeReport]) -> list[str]:
     return _aligned([("NODE", *_NODE_HEADINGS), *((node.name, *_node_cells([node])) for node in nodes)])
 
 
-def _groups(nodes: Sequence[NodeReport]) -> list[str]:
+def _groups(nodes: Sequence[NodeReport], columns: int | None) -> list[str]:
     """A line for nodes that have the same status and use."""
     groups: dict[tuple[str, str], list[NodeReport]] = {}
     for node in nodes:
         groups.setdefault((node.status, _use_of(node)), []).append(node)
     rows: list[Row] = [("NODES", "USE", *_NODE_HEADINGS, "WHICH")]
     for (_, use), members in sorted(groups.items(), key=lambda item: (not item[1][0].ready, _USES.index(item[0][1]))):
-        which = ", ".join(node.name for node in members[:EXAMPLES])
-        more = len(members) - EXAMPLES
-        rows.append((str(len(members)), use, *_node_cells(members), which + (f" and {more} more" if more > 0 else "")))
-    return _aligned(rows)
+        which = _examples([node.name for node in members])
+        rows.append((str(len(members)), use, *_node_cells(members), which))
+    return _aligned(rows, columns)
 
 
 _USES: Final = ("all free", "in use", "full", "no devices", "closed")
@@ -142,31 +147,46 @@ def _use_of(node: NodeReport) -> str:
     return "all free" if node.counts.free == node.counts.devices else "in use"
 
 
-def _problems(nodes: Sequence[NodeReport]) -> list[str]:
-    rows = [(node.name, problem) for node in nodes for problem in node.problems]
-    if not rows:
+def _problems(nodes: Sequence[NodeReport], columns: int | None) -> list[str]:
+    """A line for each problem of a node, or for nodes that have the very same one."""
+    groups: dict[str, list[str]] = {}
+    for node in nodes:
+        for problem in node.problems:
+            groups.setdefault(problem, []).append(node.name)
+    if not groups:
         return []
-    lines = _aligned([("PROBLEM ON", "WHAT"), *rows[:LINES_OF_A_LIST]])
+    rows = [(_examples(names), problem) for problem, names in groups.items()]
+    lines = _aligned([("PROBLEM ON", "WHAT"), *rows[:LINES_OF_A_LIST]], columns)
     return lines + _rest(len(rows) - LINES_OF_A_LIST)
+
+
+def _examples(names: Sequence[str]) -> str:
+    more = len(names) - EXAMPLES
+    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
 
 
 # --- Devices
 
 
-def _devices(node: NodeReport, detail: Detail) -> list[str]:
+def _devices(node: NodeReport, detail: Detail, columns: int | None) -> list[str]:
     counts = node.counts
-    head = f"NODE {node.name}  {node.status}, {counts.free} of {counts.devices} devices free"
+    models = {device.model for device in node.devices if device.model}
+    (model,) = models if len(models) == 1 else ("",)  # named once, where all have the same
+    what = f"{model} free" if model else "devices free"
+    head = f"NODE {node.name}  {node.status}, {counts.free} of {counts.devices} {what}"
     rows: list[Row] = [("DEVICE", "MODEL", "STATE", "CLAIM", "POD")]
     idle = [device for device in node.devices if device.claim is None]
     folded = set[str]() if detail is Detail.ALL or len(idle) <= FREE_BY_LINE else {device.uuid for device in idle[1:]}
     for device in node.devices:
         if device.uuid not in folded:
-            rows.append((device.uuid, device.model, device.state, *_claim_cells(device.claim)))
+            shown = "" if model else device.model
+            rows.append((device.uuid, shown, device.state, *_claim_cells(device.claim)))
             rows += _children(device, detail)
         if folded and device is idle[0]:
             rows.append((f"and {len(folded)} more like this", "", device.state, "", ""))
     lines = _aligned(rows) if len(rows) > 1 else []
-    return [head, *(f"  {line}" for line in lines), *(f"  ! {problem}" for problem in node.problems)]
+    problems = [line for problem in node.problems for line in _wrapped(problem, columns, "  ! ", "    ")]
+    return [head, *(f"  {line}" for line in lines), *problems]
 
 
 def _children(device: DeviceReport, detail: Detail) -> Iterator[Row]:
@@ -190,7 +210,7 @@ def _claim_cells(claim: Claim | None) -> Row:
 # --- Claims
 
 
-def _waiting(report: Report, now: datetime, detail: Detail) -> list[str]:
+def _waiting(report: Report, now: datetime, detail: Detail, columns: int | None) -> list[str]:
     """A line for each claim, or for claims that wait for the very same reason."""
     if not report.waiting:
         return []
@@ -204,7 +224,8 @@ def _waiting(report: Report, now: datetime, detail: Detail) -> list[str]:
         else:
             rows.append(_waiting_cells(claims, now))
     shown = rows if detail is Detail.ALL else rows[:LINES_OF_A_LIST]
-    return _aligned([("WAITING CLAIM", "POD", "FOR", "WHY"), *shown]) + _rest(len(rows) - len(shown))
+    lines = _aligned([("WAITING CLAIM", "POD", "FOR", "WHY"), *shown], columns)
+    return lines + _rest(len(rows) - len(shown))
 
 
 def _waiting_cells(claims: Sequence[WaitingClaim], now: datetime) -> Row:
@@ -237,9 +258,29 @@ def _rest(count: int) -> list[str]:
     return [f"... and {count} more: --details shows all"] if count > 0 else []
 
 
-def _aligned(rows: Iterable[Row]) -> list[str]:
-    """Cells in columns, as wide as they have to be; columns that are empty below their heading are left out."""
+def _aligned(rows: Iterable[Row], columns: int | None = None) -> list[str]:
+    """Cells in columns, as wide as they have to be; columns that are empty below their heading are left out.
+
+    Args:
+        rows: the cells; the first row is the headings.
+        columns: how wide a line can be: what the last column has too much goes on below it.
+    """
     found = [tuple(row) for row in rows]
     kept = [column for column in range(len(found[0])) if any(row[column] for row in found[1:])]
     widths = {column: max(len(row[column]) for row in found) for column in kept}
-    return ["  ".join(row[column].ljust(widths[column]) for column in kept).rstrip() for row in found]
+    *first, last = kept
+    lines = []
+    for row in found:
+        start = "".join(row[column].ljust(widths[column]) + "  " for column in first)
+        lines += _wrapped(row[last], columns, start, " " * len(start))
+    return lines
+
+
+def _wrapped(text: str, columns: int | None, first: str, following: str) -> list[str]:
+    """The text behind ``first``; what does not fit goes on behind ``following``."""
+    if columns is None or columns - len(following) < LEAST_WIDTH:
+        return [(first + text).rstrip()]
+    parts = textwrap.wrap(text, columns - len(following), break_long_words=False, break_on_hyphens=False)
+    return [
+        (start + part).rstrip() for start, part in zip([first] + [following] * len(parts), parts or [""], strict=False)
+    ]

@@ -117,9 +117,9 @@ async def test_a_table_of_what_is_there(cluster: Cluster, capsys: pytest.Capture
     assert await status(cluster) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"{DRIVER_NAME} in {NAMESPACE}\nNODES    2: 2 ready, 0 not ready\n")
-    assert "NODE worker-1  Ready, 1 of 2 devices free" in printed
+    assert "NODE worker-1  Ready, 1 of 2 MODEL free" in printed
     row = next(line.split() for line in printed.splitlines() if "worker-1-0" in line)
-    assert row == ["worker-1-0", "MODEL", "allocated", "default/held"]
+    assert row == ["worker-1-0", "allocated", "default/held"]
     assert "default/waits" in printed
 
 

@@ -386,7 +386,7 @@ async def test_more_than_any_node_has_is_said_with_what_was_asked_what_there_is_
     world.pod("p", ["c"], selected="a", potential=["a", "b"])
     brain = await run(world)
     expected = (
-        "InsufficientDevices: asked for 9 devices on one node, which none of 2 nodes has now "
+        "InsufficientDevices: asked for 9 devices on one node, which no node has now "
         "(a: 8 free of 8 that match; b: 4 free of 4 that match)"
     )
     assert messages(brain, "p") == [expected]

@@ -55,9 +55,7 @@ async def allocated() -> World:
 # --- Controller
 
 
-@story(
-    "InsufficientDevices", {"p", "c"}, "asked for 3 devices on one node, which none of 1 nodes has now (n: 2 free of 2"
-)
+@story("InsufficientDevices", {"p", "c"}, "asked for 3 devices on one node, which no node has now (n: 2 free of 2")
 async def too_much() -> Recorder:
     world = World()
     world.node("n", devices=2)

@@ -64,7 +64,15 @@ async def test_a_terminal_shows_one_report_at_a_time(report: Report, clock: Iter
     await screen.leave()
     before, _, after = terminal.getvalue().partition("\x1b[?25h\x1b[?1049l")
     assert before.startswith("\x1b[?1049h\x1b[?25l")
-    assert after == Style().text(report, NOW + timedelta(minutes=2))
+    assert after == Style().text(report, NOW + timedelta(minutes=2), columns=100)
+
+
+async def test_a_report_alone_is_as_wide_as_the_terminal_and_in_a_file_as_wide_as_it_has_to_be(report: Report) -> None:
+    terminal, file = Terminal(), io.StringIO()
+    for stream in (terminal, file):
+        await Screen(stream, Style(), lambda: NOW).write(report)
+    assert max(map(len, terminal.getvalue().splitlines())) <= 100
+    assert max(map(len, file.getvalue().splitlines())) > 100
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,14 @@ from tests.unit.status.test_report import small_world
 pytestmark = pytest.mark.looptime
 
 
-def text(world: World, detail: Detail = Detail.SHORT, room: int | None = None, nodes: tuple[str, ...] = ()) -> str:
-    return table(report_of(world.api, nodes), NOW, detail, room)
+def text(
+    world: World,
+    detail: Detail = Detail.SHORT,
+    room: int | None = None,
+    nodes: tuple[str, ...] = (),
+    columns: int | None = None,
+) -> str:
+    return table(report_of(world.api, nodes), NOW, detail, room, columns)
 
 
 def crowd(nodes: int) -> World:
@@ -44,20 +50,48 @@ async def test_a_few_nodes_device_by_device() -> None:
         "DEVICES  4: 1 free, 1 allocated, 2 prepared",
         "CLAIMS   3 with devices, 0 waiting",
     ]
-    assert lines[5] == "NODE n  Ready, 1 of 4 devices free"
+    assert lines[5] == "NODE n  Ready, 1 of 4 MODEL free"
     table_lines = [line.split() for line in lines[6:]]
-    assert table_lines[0] == ["DEVICE", "MODEL", "STATE", "CLAIM", "POD"]
-    assert ["n-0", "MODEL", "allocated", "default/plain"] in table_lines
-    assert ["n-3", "MODEL", "free"] in table_lines
+    assert table_lines[0] == ["DEVICE", "STATE", "CLAIM", "POD"]
+    assert ["n-0", "allocated", "default/plain"] in table_lines
+    assert ["n-3", "free"] in table_lines
     (parent,) = (index for index, cells in enumerate(table_lines) if "default/parts" in cells)
     branches = [(cells[0], cells[-1]) for cells in table_lines[parent + 1 : parent + 4]]
     assert branches == [("├─", "prepared"), ("├─", "prepared"), ("└─", "prepared")]
 
 
+def test_models_are_in_a_column_where_they_differ() -> None:
+    world = World()
+    world.node("n")
+    devices = [{"fake": {"uuid": "n-0", "name": "ONE"}}, {"fake": {"uuid": "n-1", "name": "TWO"}}]
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatableDevice": devices}})
+    lines = text(world).splitlines()
+    assert "NODE n  Ready, 2 of 2 devices free" in lines
+    assert [line.split() for line in lines[-3:]] == [
+        ["DEVICE", "MODEL", "STATE"],
+        ["n-0", "ONE", "free"],
+        ["n-1", "TWO", "free"],
+    ]
+
+
+def test_sentences_go_on_in_the_next_line_where_the_terminal_ends() -> None:
+    world = crowd(2)
+    world.node("down", status="NotReady")
+    whole, wrapped = text(world).splitlines(), text(world, columns=80).splitlines()
+    assert max(map(len, whole)) > 80
+    assert max(map(len, wrapped)) <= 80
+    assert " ".join(" ".join(wrapped).split()) == " ".join(" ".join(whole).split()), "nothing is lost"
+    (head,) = (index for index, line in enumerate(wrapped) if line.startswith("WAITING CLAIM"))
+    start = wrapped[head].index("WHY")
+    assert wrapped[head + 1][start:].startswith("InsufficientDevices: ")
+    assert not wrapped[head + 2][:start].strip(), "it goes on below its own column"
+    assert max(map(len, text(world, columns=40).splitlines())) > 40, "where there is no room it stays as it is"
+
+
 def test_columns_are_aligned_and_lines_have_no_trailing_blanks() -> None:
     world = crowd(3)
     lines = text(world).splitlines()
-    starts = {line.index("MODEL") for line in lines if "MODEL" in line}
+    starts = {line.index("STATE") for line in lines if "STATE" in line}
     assert len(starts) == 1
     assert all(line == line.rstrip() for line in lines)
 
@@ -92,7 +126,8 @@ def test_hundreds_of_nodes_fit_on_a_screen() -> None:
     groups = [line.split("  ") for line in lines[head + 1 : head + 5]]
     assert [group[0].strip() for group in groups] == ["98", "98", "98", "6"]
     assert "node-049, node-099, node-149 and 3 more" in lines[head + 4]
-    assert len([line for line in lines if "is not ready" in line]) == 6
+    (problem,) = [line for line in lines if "is not ready" in line]
+    assert problem.startswith("node-049, node-099, node-149 and 3 more  its kubelet plugin is not ready")
     assert lines[6].startswith("default/big-00 and 29 more  10m  InsufficientDevices: asked for 20 devices")
 
 
@@ -130,7 +165,7 @@ def test_many_free_devices_are_folded() -> None:
     lines = text(world).splitlines()
     assert len(lines) < 15
     assert any("and 98 more like this" in line for line in lines)
-    assert any(line.split()[:4] == ["n-50", "MODEL", "allocated", "(gone)"] for line in lines)
+    assert any(line.split()[:3] == ["n-50", "allocated", "(gone)"] for line in lines)
 
 
 def test_many_parts_are_folded() -> None:

@@ -1,0 +1,142 @@
+"""docs/status.md: what ``status`` prints and means, from its own code: table of an example, fields, permissions."""
+
+import types
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
+from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.codegen.crd import description_of
+from fake_dra_driver.codegen.rbac import status_reader
+from fake_dra_driver.device.inventory import make_uuids
+from fake_dra_driver.device.split import children
+from fake_dra_driver.driver.devicestate import DeviceState
+from fake_dra_driver.render import render
+from fake_dra_driver.status.report import (
+    REASONS_TO_WAIT,
+    Child,
+    Claim,
+    Counts,
+    DeviceReport,
+    NodeReport,
+    Report,
+    Summary,
+    WaitingClaim,
+)
+from fake_dra_driver.status.table import NODES_BY_DEVICE, NODES_BY_LINE, Detail, table
+
+__all__ = ["EXAMPLE", "render_status_page"]
+
+_STATES: Final[dict[DeviceState, str]] = {
+    "free": "the next claim can get it",
+    "allocated": "a claim holds it, and the node has not prepared it (yet)",
+    "prepared": "ready for the containers of the claim that holds it",
+    "unavailable": "nobody holds it, and the node takes no claims",
+    "missing": "a claim holds it, and the node does not have it (any more)",
+}
+_COLUMNS: Final = 120
+"""Width of the example."""
+_NODE: Final = "fake-dra-driver-cluster-worker"
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def render_status_page(header: str, kinds: Sequence[type[KubeObject]]) -> str:
+    """The page as Markdown."""
+    return render(
+        "docs/status.md.j2",
+        header=header,
+        example=table(EXAMPLE, _NOW, Detail.SHORT, columns=_COLUMNS),
+        by_device=NODES_BY_DEVICE,
+        by_line=NODES_BY_LINE,
+        states=_STATES,
+        reasons=REASONS_TO_WAIT,
+        fields=list(_fields(Report)),
+        rules=status_reader(kinds),
+    )
+
+
+# --- Fields
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    path: str
+    type: str
+    description: str
+
+
+_SIMPLE: Final = {str: "string", int: "integer", bool: "boolean", datetime: "time (RFC 3339)"}
+
+
+def _fields(model: type[BaseModel], path: str = "") -> Iterator[_Field]:
+    """Every field of the report, by its name in JSON; a list's entries are below ``name[]``."""
+    for field in model.model_fields.values():
+        name, inner, where = _type(field.annotation)
+        here = f"{path}{field.alias}"
+        yield _Field(here, name, description_of(field.description))
+        if inner is not None:
+            yield from _fields(inner, f"{here}{where}.")
+
+
+def _type(annotation: Any) -> tuple[str, type[BaseModel] | None, str]:
+    """The type in words; the model of an object or of a list's entries; what its fields' paths have behind the name."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        (other,) = (argument for argument in arguments if argument is not types.NoneType)
+        name, inner, where = _type(other)
+        return f"{name} or null", inner, where
+    if origin is tuple:
+        name, inner, _ = _type(arguments[0])
+        return f"list of {name}s", inner, "[]"
+    if origin is Literal:
+        return "string", None, ""
+    if annotation in _SIMPLE:
+        return _SIMPLE[annotation], None, ""
+    return "object", annotation, ""
+
+
+# --- The example: the quickstart's second and fifth test, and a claim that asks for too much
+
+
+def _device(uuid: str, state: DeviceState, claim: Claim | None = None, split: int = 0) -> DeviceReport:
+    parts = tuple(Child(uuid=part, prepared=state == "prepared") for part in children(uuid, split)) if split else ()
+    return DeviceReport(uuid=uuid, model="LATEST-FAKE-MODEL", state=state, claim=claim, children=parts)
+
+
+def _example() -> Report:
+    shared = Claim(namespace="test2", name="pod0-shared-fake-qvddb", uid="1", pods=("pod0",))
+    split = Claim(namespace="test5", name="pod0-multiple-fakes-mbv9p", uid="2", pods=("pod0",))
+    uses: Sequence[tuple[DeviceState, Claim | None, int]] = (
+        ("prepared", shared, 0),
+        *(("prepared", split, 2) for _ in range(4)),
+        *(("free", None, 0) for _ in range(3)),
+    )
+    devices = tuple(_device(uuid, *use) for uuid, use in zip(make_uuids(_NODE, len(uses)), uses, strict=True))
+    counts = Counts(devices=8, free=3, prepared=5)
+    node = NodeReport(name=_NODE, status="Ready", ready=True, counts=counts, claims=2, devices=devices, problems=())
+    waiting = WaitingClaim(
+        namespace="default",
+        name="too-big",
+        uid="3",
+        class_name=RESOURCE_CLASS_NAME,
+        mode="WaitForFirstConsumer",
+        since=_NOW - timedelta(minutes=3),
+        pods=("hungry",),
+        reason="InsufficientDevices",
+        message=f"asked for 9 devices on one node, which no node has now ({_NODE}: 3 free of 8 that match)",
+    )
+    return Report(
+        driver=DRIVER_NAME,
+        namespace="fake-system",
+        summary=Summary(nodes=1, ready_nodes=1, counts=counts, claims=2, waiting=1, unused=0),
+        nodes=(node,),
+        waiting=(waiting,),
+    )
+
+
+EXAMPLE: Final = _example()
+"""What the page shows."""
