@@ -212,7 +212,7 @@ class ClaimCalls:
         try:
             if verb == "prepare":
                 devices = tuple(await self._driver.prepare(claim))
-                log.info("Claim prepared", devices=len(devices))
+                log.info("Claim prepared", cdi_devices=len(devices))
                 return devices
             await self._driver.unprepare(claim)
             log.info("Claim unprepared")

@@ -110,8 +110,10 @@ class FakeControllerDriver:
         listed = [f"{node}: {unsuitable[node].reason}" for node in sorted(unsuitable)[:NODES_IN_A_MESSAGE]]
         if len(unsuitable) > NODES_IN_A_MESSAGE:
             listed.append(f"and {len(unsuitable) - NODES_IN_A_MESSAGE} more")
-        where = "; ".join(listed) or "no node runs the kubelet plugin of this driver"
-        return f"asked for {asked} on one node, which no node has now ({where})"
+        if not listed:
+            return f"asked for {asked} on one node, and no node runs the kubelet plugin of this driver"
+        advice = "wait until devices become free, ask for fewer, or add nodes"
+        return f"asked for {asked} on one node, which no node has now ({'; '.join(listed)}): {advice}"
 
     def nodes(self) -> Sequence[str]:
         """As ``ControllerDriver.nodes``."""

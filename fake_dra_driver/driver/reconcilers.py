@@ -93,7 +93,9 @@ class NodeAllocationStateReconciler:
         try:
             nas = self._ledger.state(request.name)
         except InvalidObjectError as error:
-            INVALID_STATE.tell(self._events, _reference(error), "; ".join(error.problems))
+            problems = "; ".join(error.problems)
+            message = f"cannot be read, so nothing is allocated on the node until this is corrected: {problems}"
+            INVALID_STATE.tell(self._events, _reference(error), message)
             raise
         if nas is None:
             self._disputes.pop(request.name, None)

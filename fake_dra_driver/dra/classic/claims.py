@@ -164,6 +164,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         if node is None or isinstance(hold, Unsuitable):
             if recorded:
                 await self._writer.release(claim)
+                self._tell_dropped(claim, recorded, "the node cannot be used now")
             message = self._driver.describe_shortage(
                 [pending], self._driver.unsuitable_nodes([pending], self._driver.nodes())
             )

@@ -387,7 +387,8 @@ async def test_more_than_any_node_has_is_said_with_what_was_asked_what_there_is_
     brain = await run(world)
     expected = (
         "InsufficientDevices: asked for 9 devices on one node, which no node has now "
-        "(a: 8 free of 8 that match; b: 4 free of 4 that match)"
+        "(a: 8 free of 8 that match; b: 4 free of 4 that match): "
+        "wait until devices become free, ask for fewer, or add nodes"
     )
     assert messages(brain, "p") == [expected]
     assert messages(brain, "c") == [expected]

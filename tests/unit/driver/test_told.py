@@ -55,7 +55,7 @@ async def allocated() -> World:
 # --- Controller
 
 
-@story("InsufficientDevices", {"p", "c"}, "asked for 3 devices on one node, which no node has now (n: 2 free of 2")
+@story("InsufficientDevices", {"p", "c"}, "(n: 2 free of 2 that match): wait until devices become free, ask for fewer")
 async def too_much() -> Recorder:
     world = World()
     world.node("n", devices=2)
@@ -85,6 +85,16 @@ async def unwanted_record() -> Recorder:
     return (await run(world)).events
 
 
+async def test_a_record_of_an_immediate_claim_on_a_node_that_takes_none_now_is_told_when_it_is_dropped() -> None:
+    world = World()
+    world.node("n", devices=2, status="NotReady")
+    world.claim("c", mode="Immediate")
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    assert (await run(world)).events.messages("RecordDropped") == [
+        "devices on node n were on record for the claim, and are free again: the node cannot be used now"
+    ]
+
+
 @story("ReleasedFromGoneNode", {"c"}, "node n, on which the claim was allocated, no longer exists")
 async def node_gone() -> Recorder:
     world = await allocated()
@@ -112,7 +122,7 @@ async def allocation_without_devices() -> Recorder:
     return (await run(world)).events
 
 
-@story("InvalidState", {"n"}, "spec.allocatableDevice")
+@story("InvalidState", {"n"}, "nothing is allocated on the node until this is corrected: spec.allocatableDevice")
 async def state_edited_into_nonsense() -> Recorder:
     world = world_with_claim()
     world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatableDevice": "many"}})
