@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field
 from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
 
 __all__ = [
+    "ALLOCATED_ANNOTATION",
     "CDI_CLASS",
     "CDI_KIND",
     "CDI_VENDOR",
@@ -64,6 +65,10 @@ CDI_KIND = f"{CDI_VENDOR}/{CDI_CLASS}"
 LEDGER_REVISION_ANNOTATION = f"{NAS_GROUP}/ledger-revision"
 """Decimal number, raised by each write to ``spec.allocatedClaims``. An annotation, so that ``spec`` keeps its shape."""
 
+ALLOCATED_ANNOTATION = f"{NAS_GROUP}/allocated-devices"
+"""Such as ``5/8``: devices that claims hold, of those that the node has. For ``kubectl get``, which cannot count;
+written with the ledger, and read by nobody else."""
+
 MAX_COUNT = 128
 """Most devices one claim can ask for: as many as a node can have."""
 MAX_SPLIT = 64
@@ -82,6 +87,11 @@ class PrinterColumn:
     description: str
     priority: int = 0
     """0: always shown; more: only with ``-o wide``."""
+
+
+def _annotation(name: str) -> str:
+    """The JSONPath of an annotation."""
+    return ".metadata.annotations." + name.replace(".", "\\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +218,15 @@ class NodeAllocationState(_Kind):
                 "Model", "string", ".spec.allocatableDevice[0].fake.name", "Model of the node's first device."
             ),
             PrinterColumn(
+                "Allocated",
+                "string",
+                _annotation(ALLOCATED_ANNOTATION),
+                "Devices that claims hold, of those that the node has; empty before the first claim.",
+            ),
+            PrinterColumn(
                 "Revision",
                 "string",
-                f".metadata.annotations.{LEDGER_REVISION_ANNOTATION.replace('.', chr(92) + '.')}",
+                _annotation(LEDGER_REVISION_ANNOTATION),
                 "How often the record of which claim holds which devices was written.",
                 priority=1,
             ),

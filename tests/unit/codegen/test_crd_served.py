@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, LEDGER_REVISION_ANNOTATION
+from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, DRIVER_NAME, KINDS, LEDGER_REVISION_ANNOTATION
 from fake_dra_driver.codegen.crd import render_crd
 from tests.support.apiserver import ApiServer
 
@@ -93,7 +93,7 @@ kind: NodeAllocationState
 metadata:
   name: node-1
   namespace: {namespace}
-  annotations: {{{LEDGER_REVISION_ANNOTATION}: "17"}}
+  annotations: {{{LEDGER_REVISION_ANNOTATION}: "17", {ALLOCATED_ANNOTATION}: 1/1}}
 spec:
   allocatableDevice: [{{fake: {{uuid: FAKE-1, name: LATEST-FAKE-MODEL}}}}]
   allocatedClaims: {{uid-1: {{fake: {{devices: [{{uuid: FAKE-1, split: 1000}}]}}}}, uid-2: {{fake: {{}}}}}}
@@ -105,10 +105,10 @@ status: Ready
     for heading in ("Allocatable Device:", "Allocated Claims:", "Prepared Devices:", "Parent UUID:", "Split:", "Uuid:"):
         assert heading in described
     columns = _columns(apiserver, "nas", f"--namespace={namespace}")
-    assert columns[0][:-1] == ["NAME", "STATUS", "MODEL"]
-    assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL"]
+    assert columns[0][:-1] == ["NAME", "STATUS", "MODEL", "ALLOCATED"]
+    assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "1/1"]
     columns = _columns(apiserver, "nas", f"--namespace={namespace}", "--output=wide")
-    assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "17"]
+    assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "1/1", "17"]
 
 
 def test_columns_of_parameters_show_what_they_ask_for(apply: Apply, apiserver: ApiServer, namespace: str) -> None:

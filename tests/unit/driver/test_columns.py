@@ -1,0 +1,33 @@
+"""What ``kubectl get nas`` shows beside fields: how many devices claims hold, as of the ledger's last write."""
+
+import pytest
+
+from fake_dra_driver.api.core import Pod
+from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, LEDGER_REVISION_ANNOTATION, NodeAllocationState
+from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from tests.support.world import NAMESPACE, World
+from tests.unit.driver.test_half_states import run
+
+pytestmark = pytest.mark.looptime
+
+
+def annotations(world: World) -> dict[str, str]:
+    return dict(world.api.read(NodeAllocationState, "n", NAMESPACE).metadata.annotations)
+
+
+@pytest.mark.parametrize("before", [None, {"somebody": "else"}], ids=["no annotations", "others"])
+async def test_devices_in_use_are_counted_with_each_write_of_the_ledger(before: dict[str, str] | None) -> None:
+    world = World()
+    world.node("n", devices=4)
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"metadata": {"annotations": before}})
+    world.claim("one")
+    world.claim("split", count=2, split=3)
+    for claim in ("one", "split"):
+        world.pod(f"p-{claim}", [claim], selected="n")
+        await run(world)
+    assert annotations(world) == {**(before or {}), LEDGER_REVISION_ANNOTATION: "2", ALLOCATED_ANNOTATION: "3/4"}
+    world.api.delete(Pod, "p-split", "default")
+    world.api.update(ResourceClaim, "split", "default", {"status": {"reservedFor": None}})
+    world.api.delete(ResourceClaim, "split", "default")
+    await run(world)
+    assert annotations(world)[ALLOCATED_ANNOTATION] == "1/4"
