@@ -2,7 +2,8 @@
 
 Start: API server, controllers and scheduler, then a kubelet for each node; entered once all nodes are Ready. Stop: the
 kubelets with the processes of their containers, the rest in the reverse order, at last the folder. A stop does not
-drain: pods are not deleted, their processes are ended, since the cluster that knows of them ends too.
+drain: pods are not deleted, their processes are ended, since the cluster that knows of them ends too. Where this
+process is killed instead, a warden does that (``warden``).
 
 All of it runs in one task of its own, so that it may be left in another task than it was entered in, as fixtures of
 pytest-asyncio do, and so that the failure of a part never cancels whoever uses the cluster: it is raised on leaving.
@@ -37,6 +38,7 @@ from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.node import SimulatedNode
 from fake_dra_driver.cluster.scheduler import make_scheduler
+from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import NotFoundError
 
@@ -113,6 +115,7 @@ class Cluster:
         self._given_folder = folder
         self._folder: Path | None = None
         self._client: Client | None = None
+        self._warden = Warden()
         self._leave = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -157,7 +160,9 @@ class Cluster:
     async def _run(self, ready: asyncio.Future[None]) -> None:
         try:
             async with contextlib.AsyncExitStack() as stack:
+                stack.push_async_callback(self._warden.close)  # once the folder is gone, or it would remove that too
                 self._folder = await stack.enter_async_context(_folder(self._given_folder))
+                await self._warden.start(self._folder if self._given_folder is None else None)
                 await self._start_server(stack)
                 async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as parts:
                     await self._start_control_plane(group, parts)
@@ -201,7 +206,7 @@ class Cluster:
                 logs=logs,
                 timing=self._timing,
             )
-            self._simulated[name] = SimulatedNode(self.server, options, group)
+            self._simulated[name] = SimulatedNode(self.server, options, group, self._warden)
         for node in self._simulated.values():
             await parts.enter_async_context(node)
 

@@ -17,6 +17,7 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
 from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
+from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
 
 __all__ = ["SimulatedNode"]
@@ -34,13 +35,16 @@ class SimulatedNode:
         server: the API server.
         options: of its kubelets.
         group: the parent of the kubelet's task.
+        warden: ends its containers when this process is killed.
     """
 
-    def __init__(self, server: ApiServer, options: KubeletOptions, group: asyncio.TaskGroup) -> None:
+    def __init__(
+        self, server: ApiServer, options: KubeletOptions, group: asyncio.TaskGroup, warden: Warden | None = None
+    ) -> None:
         self._server = server
         self._options = options
         self._group = group
-        self.runtime = ProcessRuntime(options.root)
+        self.runtime = ProcessRuntime(options.root, warden=warden)
         """Its containers."""
         self._changing = asyncio.Lock()
         # Held while it is switched on or off, and while its kubelet is restarted.

@@ -1,12 +1,15 @@
 """A ``Client`` over plain HTTP, for machines without kubectl: the requests that kubectl would send, and its words."""
 
+import base64
 import json
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import yaml
 
 from fake_dra_driver.api.meta import KubeObject
 from tests.e2e.client import ClientError, Manifest
@@ -22,12 +25,18 @@ _DELETION_SECONDS = 60
 
 
 class HttpClient:
-    """One API server. ``close`` it in the end."""
+    """The API server of a kubeconfig with a token, as that of an embedded cluster. ``close`` it in the end."""
 
-    def __init__(self, url: str, token: str, certificate: str) -> None:
-        trust = ssl.create_default_context(cadata=certificate)
-        headers = {"Authorization": f"Bearer {token}", "User-Agent": "scenarios/1"}
-        self._http = httpx.Client(base_url=url, headers=headers, verify=trust, timeout=_TIMEOUT_SECONDS)
+    def __init__(self, kubeconfig: Path) -> None:
+        config = yaml.safe_load(kubeconfig.read_text())
+        (cluster,), (user,) = config["clusters"], config["users"]
+        certificate = base64.b64decode(cluster["cluster"]["certificate-authority-data"]).decode()
+        self._http = httpx.Client(
+            base_url=cluster["cluster"]["server"],
+            headers={"Authorization": f"Bearer {user['user']['token']}", "User-Agent": "scenarios/1"},
+            verify=ssl.create_default_context(cadata=certificate),
+            timeout=_TIMEOUT_SECONDS,
+        )
         self._served: dict[str, Mapping[str, Any]] = {}
         """What discovery says of a group and version, by its path."""
 

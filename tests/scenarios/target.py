@@ -85,8 +85,7 @@ def embedded_target() -> Iterator[Target]:
         "timing": Timing(resync_seconds=1, retry_seconds=0.2),
     }
     with BackgroundCluster(**options) as background, patience(_PATIENCE):
-        server = background.cluster.server
-        client = HttpClient(server.url, server.token, server.certificate.decode())
+        client = HttpClient(background.kubeconfig)
         # The controller that would take the taint of a new node away is left out.
         for node in background.cluster.nodes:
             client.patch(Node, node, {"spec": {"taints": None}})

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from fake_dra_driver.cluster.warden import Warden
+
 __all__ = ["Process"]
 
 _BUFFER_BYTES = 64 * 1024
@@ -26,8 +28,9 @@ _BUFFER_BYTES = 64 * 1024
 class Process:
     """A running program. ``wait`` has to be awaited by somebody, once."""
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], warden: Warden | None = None) -> None:
         self._popen = popen
+        self._warden = warden
         self._is_reaped = False
         self.output = asyncio.StreamReader(limit=_BUFFER_BYTES)
         """What it writes to its standard output and standard error, in the order in which it does. Ends when nobody
@@ -35,8 +38,12 @@ class Process:
         self._pipe: asyncio.ReadTransport | None = None
 
     @classmethod
-    async def start(cls, argv: Sequence[str], *, env: Mapping[str, str], folder: Path) -> "Process":
+    async def start(
+        cls, argv: Sequence[str], *, env: Mapping[str, str], folder: Path, warden: Warden | None = None
+    ) -> "Process":
         """Starts a program; a name without a slash is looked for in ``env["PATH"]``.
+
+        With a ``warden`` it ends, and all of its group, when this process does.
 
         Must not be cancelled, or a program may run of which nobody knows.
 
@@ -44,7 +51,7 @@ class Process:
             OSError: there is no such program or folder, or it may not be run.
             ValueError: an argument or a variable holds a NUL.
         """
-        process = cls(await asyncio.to_thread(_spawn, argv, env, folder))
+        process = cls(await asyncio.to_thread(_spawn, argv, env, folder, warden), warden)
         await process._connect()
         return process
 
@@ -92,6 +99,8 @@ class Process:
         """
         await _wait_for_end(self._popen)
         self.kill()
+        if self._warden is not None:
+            self._warden.ended(self.pid)
         code = self._popen.wait()
         self._is_reaped = True
         return code
@@ -102,8 +111,8 @@ class Process:
             self._pipe.close()
 
 
-def _spawn(argv: Sequence[str], env: Mapping[str, str], folder: Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - running what the pod says is what this is for
+def _spawn(argv: Sequence[str], env: Mapping[str, str], folder: Path, warden: Warden | None) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(  # noqa: S603 - running what the pod says is what this is for
         argv,
         env=env,
         cwd=folder,
@@ -112,6 +121,9 @@ def _spawn(argv: Sequence[str], env: Mapping[str, str], folder: Path) -> subproc
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    if warden is not None:
+        warden.begun(process.pid)
+    return process
 
 
 async def _wait_for_end(popen: subprocess.Popen[bytes]) -> None:

@@ -26,6 +26,7 @@ from loguru import logger
 from fake_dra_driver.api.meta import UID
 from fake_dra_driver.cluster.kubelet.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.process import Process
+from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
 __all__ = ["Container", "ContainerConfig", "ExecResult", "PodReference", "ProcessRuntime", "Sandbox"]
@@ -145,11 +146,13 @@ class ProcessRuntime:
 
     Args:
         root: the folder that is the node's root file system.
+        warden: ends the containers when this process is killed; without one they live on then.
         now: for the times of containers and of their log lines.
     """
 
-    def __init__(self, root: Path, *, now: WallClock = utc_now) -> None:
+    def __init__(self, root: Path, *, warden: Warden | None = None, now: WallClock = utc_now) -> None:
         self.root = root
+        self._warden = warden
         self.boot_id = str(uuid.uuid4())
         """Another one after each reboot, as /proc/sys/kernel/random/boot_id."""
         self._now = now
@@ -292,7 +295,7 @@ class ProcessRuntime:
         config = container.config
         try:
             await asyncio.to_thread(config.folder.mkdir, parents=True, exist_ok=True)
-            process = await Process.start(config.argv, env=config.env, folder=config.folder)
+            process = await self._spawn(config, config.argv)
         except (OSError, ValueError) as error:
             container.reason, container.message, container.exit_code = "StartError", _why(config, error), 128
             container.started_at = self._now()
@@ -344,7 +347,7 @@ class ProcessRuntime:
     async def _exec(self, container: Container, job: _Job, argv: Sequence[str]) -> ExecResult:
         config = container.config
         try:
-            process = await Process.start(argv, env=config.env, folder=config.folder)
+            process = await self._spawn(config, argv)
         except (OSError, ValueError) as error:
             code = 127 if isinstance(error, FileNotFoundError) else 126
             return ExecResult(code, f"{argv[0] if argv else 'no command'}: {getattr(error, 'strerror', None) or error}")
@@ -363,6 +366,9 @@ class ProcessRuntime:
             await asyncio.wait([reader], timeout=_DRAIN_SECONDS)
             process.close()
         return ExecResult(code if code >= 0 else 128 - code, output.decode(errors="replace"))
+
+    async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Process:
+        return await Process.start(argv, env=config.env, folder=config.folder, warden=self._warden)
 
     # --- Inside --------------------------------------------------------------------------------------------------
 

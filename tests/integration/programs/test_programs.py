@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from fake_dra_driver.cluster.kinds import Pod, ServiceAccount
 from fake_dra_driver.device.inventory import make_uuids
+from tests.e2e.waiting import wait_until
+from tests.scenarios.http import HttpClient
 
 PROGRAM = [sys.executable, "-m", "fake_dra_driver"]
 PATIENCE_SECONDS = 300
@@ -56,11 +60,12 @@ def folders(program: subprocess.Popen[str]) -> set[Path]:
 
 
 def processes_below(folder: Path) -> Sequence[str]:
-    """Command lines of the processes that have this folder in their command or environment."""
+    """Command lines of the processes that run in this folder, or have it in their command or environment."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            text = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            text = b" ".join((process / name).read_bytes() for name in ("cmdline", "environ"))
+            text += bytes((process / "cwd").readlink())
         except OSError:
             continue
         if str(folder).encode() in text:
@@ -92,8 +97,7 @@ def test_cluster_up_until_it_is_told_to_end(number: signal.Signals) -> None:
         assert cluster.stdout is not None
         greeting = cluster.stdout.readline()
         assert greeting == "Kubernetes 1.30 is up: 2 nodes, no driver is installed. In another shell:\n"
-        (_, line) = (cluster.stdout.readline(), cluster.stdout.readline())
-        kubeconfig = Path(line.strip().removeprefix("export KUBECONFIG="))
+        kubeconfig = kubeconfig_of(cluster)
         assert kubeconfig.is_file()
         with started("cluster", "fault", "reboot-node", f"--kubeconfig={kubeconfig}") as fault:
             assert ended(fault) == (0, f"reboot-node of {NODE} is done\n", "")
@@ -101,6 +105,37 @@ def test_cluster_up_until_it_is_told_to_end(number: signal.Signals) -> None:
         status, _, problems = ended(cluster)
     assert (status, problems) == (0, "")
     assert_nothing_is_left(cluster, kubeconfig.parent)
+
+
+def kubeconfig_of(cluster: subprocess.Popen[str]) -> Path:
+    """What ``cluster up`` prints, once it is up."""
+    assert cluster.stdout is not None
+    line = next(line for line in cluster.stdout if "KUBECONFIG=" in line)
+    return Path(line.strip().removeprefix("export KUBECONFIG="))
+
+
+def run_pod(kubeconfig: Path) -> None:
+    """Has a container run that has a child, and ends at no signal but SIGKILL."""
+    command = ["sh", "-c", "trap '' TERM; sleep 1000 & wait; wait"]
+    spec = {"nodeName": NODE, "containers": [{"name": "c", "image": "busybox", "command": command}]}
+    client = HttpClient(kubeconfig)
+    try:
+        wait_until("pods can be made", lambda: client.list(ServiceAccount, "default"), PATIENCE_SECONDS)
+        client.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec})
+        wait_until("it runs", lambda: client.get(Pod, "p").status.phase == "Running", PATIENCE_SECONDS)
+    finally:
+        client.close()
+
+
+def test_cluster_up_is_killed() -> None:
+    with started("cluster", "up", "--no-driver") as cluster:
+        kubeconfig = kubeconfig_of(cluster)
+        run_pod(kubeconfig)
+        assert any("sleep" in found for found in processes_below(kubeconfig.parent))
+        cluster.kill()
+        ended(cluster)
+    wait_until("the container has ended", lambda: not processes_below(kubeconfig.parent), PATIENCE_SECONDS)
+    wait_until("the folder is gone", lambda: not folders(cluster), PATIENCE_SECONDS)
 
 
 def test_demo_is_interrupted() -> None:
@@ -114,9 +149,17 @@ def test_demo_is_interrupted() -> None:
     assert_nothing_is_left(demo, Path(kubeconfig).parent)
 
 
-def test_what_cannot_be_started(tmp_path: Path) -> None:
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_what_cannot_be_started(tmp_path: Path, taken_port: int) -> None:
     for arguments, path, message in (
         (["cluster", "up", "--kubernetes-version=1.99"], None, "cannot behave like Kubernetes 1.99; known releases: "),
+        (["cluster", "up", f"--port={taken_port}"], None, f"Port {taken_port} of this machine cannot be listened on"),
         (["demo", f"--manifests={tmp_path}"], None, f"There is no fake-test1.yaml in {tmp_path}"),
         (["demo"], str(tmp_path), "There is no sh on this machine"),
     ):
