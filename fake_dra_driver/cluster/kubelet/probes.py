@@ -1,8 +1,9 @@
 """Asks a running container whether it has started, is alive, and is ready, as often as its spec says.
 
 Follows k8s.io/kubernetes/pkg/kubelet/prober: liveness and readiness wait until the startup probe has succeeded; a
-container without a probe of a kind passes it; one with a readiness probe is not ready before that has succeeded. What a
-failure leads to is for the pod's worker.
+container without a probe of a kind passes it; one with a readiness probe is not ready before that has succeeded, and is
+asked more often until then (UpdatePodStatus triggers a probe each time the pod is synced). What a failure leads to is
+for the pod's worker.
 """
 
 import asyncio
@@ -19,6 +20,9 @@ from fake_dra_driver.runtime.clock import WallClock, utc_now
 __all__ = ["ContainerProbes", "PodProbes", "ProbeEvent"]
 
 Kind = Literal["Startup", "Liveness", "Readiness"]
+
+_UNREADY_SECONDS = 1.0
+"""Between two readiness probes of a container that is not ready; a pod that starts is synced about as often."""
 
 ProbeEvent = Callable[[Kind, str], None]
 """Told of each try that has failed, with what was said."""
@@ -107,7 +111,8 @@ class ContainerProbes:
                 needed = probe.success_threshold if last else probe.failure_threshold
                 if streak >= needed and report(last):
                     return
-            await asyncio.sleep(probe.period_seconds)
+            hurry = kind == "Readiness" and not self._is_ready
+            await asyncio.sleep(min(probe.period_seconds, _UNREADY_SECONDS) if hurry else probe.period_seconds)
 
     def _on_startup(self, success: bool) -> bool:
         self.is_started = success

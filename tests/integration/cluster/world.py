@@ -224,15 +224,6 @@ class World:
         await self.wait_initial()
 
 
-def _manifests(values: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    manifests = driver_manifests(values)
-    for manifest in manifests:
-        if manifest["kind"] in ("DaemonSet", "Deployment"):
-            for container in manifest["spec"]["template"]["spec"]["containers"]:
-                container["readinessProbe"]["periodSeconds"] = 1
-    return manifests
-
-
 @asynccontextmanager
 async def running_world(
     kubernetes_version: str = "1.30", nodes: int = 1, plugin_on: int | None = None
@@ -258,7 +249,7 @@ async def running_world(
     ):
         world = World(cluster, kubectl)
         only = {} if plugin_on is None else {"nodeSelector": {"kubernetes.io/hostname": world.node}}
-        await cluster.apply(*await asyncio.to_thread(_manifests, {**VALUES, "kubeletPlugin": only}))
+        await cluster.apply(*await asyncio.to_thread(driver_manifests, {**VALUES, "kubeletPlugin": only}))
         await world.observer.wait(
             "the driver is Ready", lambda: world.observer.driver_is_ready(cluster.nodes[:plugin_on])
         )

@@ -91,9 +91,9 @@ async def test_without_probes_a_container_is_started_and_ready() -> None:
 async def test_readiness_needs_as_many_results_in_a_row_as_the_thresholds_say() -> None:
     probe = {**EXEC, "initialDelaySeconds": 3, "periodSeconds": 5, "successThreshold": 2, "failureThreshold": 2}
     scripted = Scripted({"readinessProbe": probe}, "+-++-+--+")
-    await scripted.run(45)
-    assert scripted.times == [3, 8, 13, 18, 23, 28, 33, 38, 43]
-    assert scripted.changes == [(18, True, True, ""), (38, True, False, "")]
+    await scripted.run(30)
+    assert scripted.times == [3, 4, 5, 6, 11, 16, 21, 26, 27, 28], "more often while it is not ready"
+    assert scripted.changes == [(6, True, True, ""), (26, True, False, ""), (28, True, True, "")]
     assert scripted.failures == [("Readiness", "bad")] * 4
 
 
