@@ -14,12 +14,16 @@ from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Deployment, Namespace, Pod
 from fake_dra_driver.demo.expectations import DemoError
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
 
 __all__ = ["Observer", "Question"]
 
 Question = Callable[[], Awaitable[str]]
 _POLL_SECONDS = 0.1
+_REST = 9
+"""Between two questions there is at least so many times the time that an answer takes: in a large cluster each costs a
+part of a second, of the very processor that is to bring about what is asked for."""
 
 
 class Observer:
@@ -42,8 +46,10 @@ class Observer:
         reason = "the API server did not answer"
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                while reason := await question():  # noqa: ASYNC110 - the state is in another process, as for a person
-                    await asyncio.sleep(_POLL_SECONDS)
+                begun = loop_time()
+                while reason := await question():
+                    await asyncio.sleep(max(_POLL_SECONDS, _REST * (loop_time() - begun)))
+                    begun = loop_time()
         except TimeoutError as error:
             raise DemoError(f"After {self._deadline_seconds:g} s it is still not so that {what}: {reason}") from error
 
