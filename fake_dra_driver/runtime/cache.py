@@ -26,6 +26,7 @@ class Cache:
         self._client = client
         self._options = options or ReflectorOptions()
         self._informers: dict[tuple[Any, ...], Informer[Any]] = {}
+        self._reflectors: list[Reflector] = []
         self._group: asyncio.TaskGroup | None = None
         # Set while run() runs.
         client.add_write_observer(self._observe)
@@ -70,6 +71,7 @@ class Cache:
                 await asyncio.Event().wait()
             finally:
                 self._group = None
+                self._reflectors.clear()
 
     async def wait_for_sync(self) -> None:
         """Waits until every informer that there is now has its first list. Give it a deadline of your own."""
@@ -85,8 +87,14 @@ class Cache:
         """The kinds whose first list is not here yet, sorted; for people who wonder what the program waits for."""
         return sorted({str(one.selection.kind) for one in self._informers.values() if not one.has_synced})
 
+    @property
+    def trouble(self) -> str:
+        """Why what is read here may be out of date, in words for people; empty while all is well."""
+        return next((reflector.trouble for reflector in self._reflectors if reflector.trouble), "")
+
     def _start(self, group: asyncio.TaskGroup, informer: Informer[Any]) -> None:
         reflector = Reflector(self._client.list_watch, informer, options=self._options)
+        self._reflectors.append(reflector)
         group.create_task(reflector.run(), name=f"reflector {informer.selection.kind}")
 
     def _observe(self, kind: type[KubeObject], raw: Mapping[str, Any]) -> None:

@@ -103,6 +103,9 @@ class Reflector:
         self._stale_lists = 0
         self._failure: type[RuntimeLayerError] | None = None
         # Kind of the failure that was last logged; None while all is well.
+        self.trouble = ""
+        """Why the informer may be out of date, for people; empty while all is well. A watch that works again is only
+        noticed by what it tells, which is a bookmark after a minute at the latest."""
 
     async def run(self) -> None:
         """Lists and watches until cancelled."""
@@ -153,6 +156,7 @@ class Reflector:
         self._informer.replace(entries, int(version), rewound=rewound)
         self._must_list = False
         self._page_size = self._options.page_size
+        self.trouble = ""
         log.debug("Listed", kind=self._kind, objects=len(entries), version=version)
 
     def _is_rewound(self, version: int) -> bool:
@@ -193,7 +197,7 @@ class Reflector:
             async for event in events:
                 if self._failure is not None:
                     log.info("List and watch work again", kind=self._kind)
-                    self._failure = None
+                    self._failure, self.trouble = None, ""
                 self._informer.handle(event.type, event.object)
                 self._events += 1
                 if self._events % _OBJECTS_BEFORE_YIELD == 0:
@@ -220,7 +224,7 @@ class Reflector:
     def _log_once(self, error: RuntimeLayerError, message: str) -> None:
         """A warning when the kind of failure is a new one; an API server that is away must not fill the log."""
         level = "DEBUG" if self._failure is type(error) else "WARNING"
-        self._failure = type(error)
+        self._failure, self.trouble = type(error), str(error)
         log.log(level, message, kind=self._kind, error=str(error))
 
 

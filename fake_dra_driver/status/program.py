@@ -91,7 +91,7 @@ async def watch(cache: Cache, view: View, reporter: Reporter, screen: Screen, st
             try:
                 while True:
                     changed.clear()
-                    await screen.show(reporter.report())
+                    await screen.show(reporter.report(), cache.trouble)
                     await _wait(changed, REDRAW_SECONDS if screen.is_terminal else None)
             finally:
                 await screen.leave()

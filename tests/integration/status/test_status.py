@@ -239,6 +239,44 @@ async def test_each_change_is_shown_until_the_end(cluster: Cluster) -> None:
         await watching
 
 
+class Terminal(Reader):
+    """A terminal, of which a test reads what is shown."""
+
+    def isatty(self) -> bool:
+        return True
+
+    async def wait_for_text(self, text: str) -> None:
+        """Waits until a text is shown."""
+        async with asyncio.timeout(30):
+            while text not in self.getvalue():
+                self._written.clear()
+                if text not in self.getvalue():
+                    await self._written.wait()
+
+
+async def test_a_person_is_told_when_what_is_shown_may_be_out_of_date(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def away(target: Target, _: Request) -> Fault | None:
+        return Fault.answer(500) if target.resource.plural == "nodeallocationstates" else None
+
+    cache = Cache(cluster.client)
+    view = View.of(cache, NAMESPACE)
+    await view.load(cluster.client, 10)
+    terminal, stopped = Terminal(), asyncio.Event()
+    reporter = Reporter(view, cluster.client, NAMESPACE)
+    async with asyncio.TaskGroup() as group:
+        with cluster.server.faults.injected(away):
+            watching = group.create_task(watch(cache, view, reporter, Screen(terminal, Style()), stopped))
+            await terminal.wait_for_text("MAY BE OUT OF DATE: list nodeallocationstates")
+        await cluster.claim("new")
+        await terminal.wait_for_text("default/new")
+        stopped.set()
+        await watching
+
+
 # --- The command
 
 

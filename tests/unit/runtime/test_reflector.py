@@ -183,6 +183,19 @@ async def test_lists_again_after_an_error_that_says_nothing_about_the_version(co
     assert script.delay(2) > 0
 
 
+async def test_trouble_is_told_as_long_as_it_lasts() -> None:
+    lists: list[List] = [[answered(500, verb="list")], [page(5)]]
+    watches: list[Watch] = [[TransportError("watch", NODES, EVERYTHING, "reset")], [bookmark(6)]]
+    reflector = Reflector(Script(lists, watches), Informer(Node, Selection(NODES)))
+    told = [reflector.trouble]
+    for _ in range(3):  # the list fails; it works, and the watch fails; the watch works
+        await reflector._pass()
+        told.append(reflector.trouble)
+    assert told[0] == told[3] == ""
+    assert "500" in told[1]
+    assert "reset" in told[2]
+
+
 async def test_silence_counts_as_a_dead_connection() -> None:
     script = Script([[page(10)]], [[bookmark(11), None]])
     async with reflected(script):
