@@ -18,10 +18,12 @@ Manifest = dict[str, Any]
 
 _ORDER = (
     "ServiceAccount",
+    "ConfigMap",
     "ClusterRole",
     "ClusterRoleBinding",
     "Role",
     "RoleBinding",
+    "Service",
     "DaemonSet",
     "Deployment",
 )

@@ -127,8 +127,8 @@ def _example() -> Report:
         since=_NOW - timedelta(minutes=3),
         pods=("hungry",),
         reason="InsufficientDevices",
-        message=f"asked for 9 devices on one node, which no node has now ({_NODE}: 3 free of 8 that match): wait until "
-        "devices become free, ask for fewer, or add nodes",
+        message=f"asked for 9 devices on one node, which no node has now ({_NODE}: 3 free of 8 that match): "
+        "ask for fewer, or add nodes that have as many",
     )
     return Report(
         driver=DRIVER_NAME,

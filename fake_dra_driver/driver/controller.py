@@ -112,7 +112,11 @@ class FakeControllerDriver:
             listed.append(f"and {len(unsuitable) - NODES_IN_A_MESSAGE} more")
         if not listed:
             return f"asked for {asked} on one node, and no node runs the kubelet plugin of this driver"
-        advice = "wait until devices become free, ask for fewer, or add nodes"
+        requests = [claim.request for claim in pending]
+        states = (nas for nas in self._ledger.states() if nas.metadata.name in unsuitable)
+        advice = "ask for fewer, or add nodes that have as many"
+        if any(allocate(devices_of(nas), requests) is not None for nas in states):
+            advice = "wait until devices become free, ask for fewer, or add nodes"
         return f"asked for {asked} on one node, which no node has now ({'; '.join(listed)}): {advice}"
 
     def nodes(self) -> Sequence[str]:

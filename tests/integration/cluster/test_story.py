@@ -89,7 +89,7 @@ async def test_what_a_claim_waits_for_is_told_where_its_owner_looks(world: World
     key = NamespacedName("test7", "too-big")
     message = await world.wait_event(key, "InsufficientDevices", "asked for 9 devices on one node")
     assert f"{world.node}: 8 free of 8 that match" in message
-    assert "ask for fewer, or add nodes" in message
+    assert "ask for fewer, or add nodes that have as many" in message
     claim = await world.client.get(ResourceClaim, key)
     lines = await until_told(world, claim.uid, "Reconciled")
     assert {line["claim"] for _, line in lines if "claim" in line} == {str(key)}

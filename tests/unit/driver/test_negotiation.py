@@ -388,10 +388,25 @@ async def test_more_than_any_node_has_is_said_with_what_was_asked_what_there_is_
     expected = (
         "InsufficientDevices: asked for 9 devices on one node, which no node has now "
         "(a: 8 free of 8 that match; b: 4 free of 4 that match): "
-        "wait until devices become free, ask for fewer, or add nodes"
+        "ask for fewer, or add nodes that have as many"
     )
     assert messages(brain, "p") == [expected]
     assert messages(brain, "c") == [expected]
+
+
+async def test_who_asks_for_what_others_hold_may_wait() -> None:
+    world = World()
+    world.node("a", devices=2)
+    world.claim("holder")
+    world.pod("first", ["holder"], selected="a")
+    await run(world)
+    world.claim("c", count=2)
+    world.pod("p", ["c"], selected="a", potential=["a"])
+    brain = await run(world)
+    assert messages(brain, "p") == [
+        "InsufficientDevices: asked for 2 devices on one node, which no node has now (a: 1 free of 2 that match): "
+        "wait until devices become free, ask for fewer, or add nodes"
+    ]
 
 
 async def test_a_model_that_no_node_has_is_said() -> None:

@@ -55,7 +55,7 @@ async def allocated() -> World:
 # --- Controller
 
 
-@story("InsufficientDevices", {"p", "c"}, "(n: 2 free of 2 that match): wait until devices become free, ask for fewer")
+@story("InsufficientDevices", {"p", "c"}, "(n: 2 free of 2 that match): ask for fewer, or add nodes")
 async def too_much() -> Recorder:
     world = World()
     world.node("n", devices=2)
