@@ -12,6 +12,7 @@ from fake_dra_driver.driver.metrics import EventCounts
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.garbage import spare_long_lived
 from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.manager import Election, Manager
 from fake_dra_driver.runtime.metrics import Metrics
@@ -34,7 +35,7 @@ class Parts:
 
     def manager(self, settings: LongRunning, election: Election | None = None) -> Manager:
         """What runs them."""
-        return Manager(
+        manager = Manager(
             self.client,
             self.cache,
             healthz=self.healthz,
@@ -43,6 +44,13 @@ class Parts:
             election=election,
             grace_period_seconds=settings.grace_period_seconds,
         )
+        manager.add_runnable("spare-caches", _spare_caches)
+        return manager
+
+
+async def _spare_caches() -> None:
+    """Once the caches are filled."""
+    spare_long_lived()
 
 
 async def make_parts(settings: LongRunning, program: str, component: str, host: str = "") -> Parts:
@@ -57,6 +65,7 @@ async def make_parts(settings: LongRunning, program: str, component: str, host: 
     Raises:
         CredentialsError: no credentials were found, or they cannot be read.
     """
+    spare_long_lived()
     metrics = Metrics()
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,
