@@ -24,6 +24,7 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.meta import UID, NamespacedName
 from fake_dra_driver.driver.swap import Change, LedgerChangedError, Memory, State, plan
+from fake_dra_driver.runtime.cache import Change as StateChange
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError
 
@@ -84,7 +85,10 @@ class Ledger:
         self._namespace = namespace
         self._observer = observer
         self._nodes: dict[str, _Node] = {}
+        self._newest_mark = 0
+        """Greatest mark of the nodes that were forgotten: a node that comes back must not have one of those again."""
         states.add_index("claim", lambda nas: nas.spec.allocated_claims)
+        states.subscribe(self._forget_gone)
 
     def state(self, node: str) -> NodeAllocationState | None:
         """The node's object as the cache has it. Raises InvalidObjectError when it cannot be read."""
@@ -131,7 +135,16 @@ class Ledger:
         await self._commit(node, Change({uid: None}, mark))
 
     def _node(self, node: str) -> _Node:
-        return self._nodes.setdefault(node, _Node())
+        if node not in self._nodes:
+            self._nodes[node] = _Node(memory=Memory(self._newest_mark + 1))
+        return self._nodes[node]
+
+    def _forget_gone(self, change: StateChange[NodeAllocationState]) -> None:
+        """Nodes come and go under ever new names; what is remembered of one goes with its object."""
+        ledger = self._nodes.get(change.key.name)
+        if change.new is None and ledger is not None and not ledger.lock.locked() and not ledger.waiting:
+            self._newest_mark = max(self._newest_mark, ledger.memory.foreign_changes)
+            del self._nodes[change.key.name]
 
     async def _commit(self, node: str, change: Change) -> None:
         ledger = self._node(node)
