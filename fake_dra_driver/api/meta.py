@@ -129,7 +129,8 @@ class KubeObject(ApiModel):
     @classmethod
     def from_wire(cls, raw: Mapping[str, Any]) -> Self:
         """Reads an object as the API server sent it. Raises pydantic.ValidationError when a field has a wrong type."""
-        return cls.model_validate(raw)
+        # What the class says anyway would be kept with each object, in a dict of unknown fields of its own.
+        return cls.model_validate({name: raw[name] for name in raw if name not in ("apiVersion", "kind")})
 
     def to_wire(self) -> dict[str, Any]:
         """As ``ApiModel.to_wire``, with ``apiVersion`` and ``kind``."""
