@@ -67,7 +67,7 @@ def prepare_figures(run: PrepareRun) -> Sequence[Figure]:
 
 def start_figures(first_allocation_seconds: float) -> Sequence[Figure]:
     """Of a controller that is started while a pod waits."""
-    title = "controller: start to first pod bound"
+    title = "controller: start to first allocation"
     return [Figure("start-controller", title, first_allocation_seconds, "s", reach=2, go="1")]
 
 
