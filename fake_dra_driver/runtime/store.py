@@ -216,19 +216,24 @@ class Store(Generic[K]):
 
     def _index(self, name: str, index: _Index[K], entry: Entry[K]) -> None:
         """Files an entry under its values. A function that raises leaves the object out of its index."""
+        values = self._values(name, index, entry)
+        if index.values.get(entry.key, ()) == values:
+            return  # most changes of an object are of something else
         _forget(index, entry.key)
-        if entry.object is None:
-            return
-        try:
-            values = tuple(index.function(entry.object))
-        except Exception:  # a caller's function must not end the watch that called it
-            self.index_errors += 1
-            log.exception("Index function failed, the object is not in that index", index=name, object=str(entry.key))
-            return
         if values:
             index.values[entry.key] = values
         for value in values:
             index.keys.setdefault(value, set()).add(entry.key)
+
+    def _values(self, name: str, index: _Index[K], entry: Entry[K]) -> tuple[str, ...]:
+        if entry.object is None:
+            return ()
+        try:
+            return tuple(index.function(entry.object))
+        except Exception:  # a caller's function must not end the watch that called it
+            self.index_errors += 1
+            log.exception("Index function failed, the object is not in that index", index=name, object=str(entry.key))
+            return ()
 
 
 def _forget(index: _Index[K], key: NamespacedName) -> None:
