@@ -62,7 +62,8 @@ class Listener:
         except ConnectionResetError:
             if incoming.transport is not None:
                 incoming.transport.abort()
-            raise
+            # Nobody gets it. Raised, the error would be logged as one of the server's own, with its traceback.
+            return web.Response()
 
 
 async def _read(incoming: web.Request) -> Request:

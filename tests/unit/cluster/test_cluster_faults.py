@@ -12,6 +12,7 @@ from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.control import SOCKET_NAME, ask
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import Namespace
+from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ApiError, ConflictError, GoneError, TransportError
 from fake_dra_driver.runtime.listwatch import Selection
 from tests.unit.cluster.test_cluster import NAMESPACE, cluster
@@ -69,6 +70,26 @@ async def test_watches_break_and_history_is_forgotten(cluster: Cluster) -> None:
     async with aclosing(_watch(cluster, before)) as late:
         with pytest.raises(GoneError):
             await anext(late)
+
+
+async def test_connections_that_break_on_purpose_are_no_error_of_the_server(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await Client.connect(kubeconfig=str(cluster.kubeconfig), user_agent="tests")
+    try:
+        watch = client.list_watch.watch(Selection(Namespace.resource), "", timeout_seconds=60, inactivity_seconds=60)
+        async with aclosing(watch):
+            await anext(watch)
+            await _ask(cluster, "drop-watches")
+            with pytest.raises(TransportError):
+                _ = [event async for event in watch]
+        # Each time: a client may ask again by itself when a connection breaks that it has used before.
+        await _ask(cluster, "fail-requests", answer="reset", verb="list", resource="namespaces", times=0)
+        with pytest.raises(TransportError):
+            await client.list(Namespace)
+    finally:
+        await client.close()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_the_api_server_comes_back_with_its_objects(cluster: Cluster) -> None:
