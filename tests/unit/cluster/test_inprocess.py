@@ -11,6 +11,8 @@ from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.faults import Fault, on
+from fake_dra_driver.cluster.apiserver.reading import BOOKMARK_SECONDS
+from fake_dra_driver.cluster.apiserver.store import Key
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import (
     AlreadyExistsError,
@@ -54,6 +56,27 @@ async def seen(informer: Informer[Node], name: str, **labels: str) -> None:
         while (found := informer.get(NamespacedName("", name))) is None or found.metadata.labels != labels:
             changed.clear()
             await changed.wait()
+
+
+async def test_what_happens_in_the_moment_of_a_bookmark_is_told(server: ApiServer) -> None:
+    """On a busy event loop the bookmark's timer and a write are dealt with in one go."""
+    nodes = server._parts.store.collection(("", "nodes"))
+    loop = asyncio.get_running_loop()
+
+    def label() -> None:
+        found = nodes.get(Key("", "n"))
+        assert found is not None
+        value = found.copy()
+        value["metadata"]["labels"] = {"seen": "yes"}
+        nodes.put(Key("", "n"), value)
+
+    async with nodes_of(server) as informer:
+        await server.client("test").create(node())
+        await seen(informer, "n")
+        # The watch has begun at this very moment: simulated time stands still while anybody has something to do.
+        loop.call_later(BOOKMARK_SECONDS, label)
+        await asyncio.sleep(BOOKMARK_SECONDS + 1)
+        assert {found.metadata.labels.get("seen") for found in informer.list()} == {"yes"}
 
 
 async def test_a_client_reads_and_writes(server: ApiServer) -> None:
