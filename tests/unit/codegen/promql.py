@@ -66,6 +66,29 @@ def grouping(expression: str) -> list[tuple[frozenset[str], frozenset[str]]]:
     return found
 
 
+def chosen_by(expression: str) -> list[tuple[str, str]]:
+    """Each metric with the aggregation that is the nearest around it; empty where there is none."""
+    return list(_chosen_by(parse(expression), ""))
+
+
+def _chosen_by(expr: Expr, nearest: str) -> Iterator[tuple[str, str]]:
+    match expr:
+        case AggregateExpr():
+            yield from _chosen_by(expr.expr, str(expr.op))
+        case BinaryExpr():
+            yield from _chosen_by(expr.lhs, nearest)
+            yield from _chosen_by(expr.rhs, nearest)
+        case ParenExpr():
+            yield from _chosen_by(expr.expr, nearest)
+        case Call():
+            for argument in expr.args:
+                yield from _chosen_by(argument, nearest)
+        case MatrixSelector():
+            yield from _chosen_by(expr.vector_selector, nearest)
+        case VectorSelector():
+            yield expr.name or "", nearest
+
+
 def result_labels(expr: Expr) -> frozenset[str]:
     """The labels that the series of the result can have."""
     match expr:

@@ -16,6 +16,7 @@ from fake_dra_driver.codegen.manifests import chart_manifests
 from fake_dra_driver.dra.claimcalls import SUCCESS, FailureReason
 from fake_dra_driver.driver.controllerprogram import CONTROLLER_LEASE
 from fake_dra_driver.driver.devicestate import DEVICE_STATES
+from fake_dra_driver.driver.metricfamilies import CONTROLLER_FAMILIES
 from fake_dra_driver.driver.reasons import REASONS
 from tests.unit.codegen import promql
 from tests.unit.codegen.conftest import Helm, Manifests
@@ -81,11 +82,17 @@ def test_what_other_programs_serve_too_is_bound_to_this_driver(expression: str) 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_controllers_that_stand_by_are_not_counted_twice(expression: str) -> None:
-    of_each_controller = re.findall(
-        r"(\w+ )\(?(?:by \([a-z, ]+\) \()?fake_dra_(?:devices|node_ready|allocated_claims|waiting|oldest|disputed)",
-        expression,
-    )
-    assert {word.strip() for word in of_each_controller} <= {"max"}, expression
+    of_each_controller = {family.name for family in CONTROLLER_FAMILIES if family.type == "gauge"}
+    for name, aggregation in promql.chosen_by(expression):
+        assert name not in of_each_controller or aggregation == "max", f"{name} is shown by every controller"
+
+
+@pytest.mark.parametrize(
+    "wrong", ["sum(fake_dra_waiting_claims)", "count(fake_dra_node_ready == 0)", "fake_dra_devices"]
+)
+def test_a_controller_that_is_counted_twice_is_found(wrong: str) -> None:
+    ((_, aggregation),) = promql.chosen_by(wrong)
+    assert aggregation != "max"
 
 
 @pytest.mark.parametrize("wrong", ["fake_dra_devises", "fake_dra_prepare_duration_seconds", "fake_dra_devices_count"])
