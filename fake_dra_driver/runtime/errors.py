@@ -25,7 +25,7 @@
      ├─ RetryError                      raised by reconcilers: what it was decided on is outdated, look again soon
      └─ TerminalError                   raised by reconcilers: not to be retried before the object changes
 
-Follows k8s.io/apimachinery/pkg/api/errors. Exceptions of kr8s, httpx and pydantic never leave the runtime layer.
+Follows k8s.io/apimachinery/pkg/api/errors. Exceptions of kr8s, aiohttp and pydantic never leave the runtime layer.
 """
 
 import json
