@@ -168,6 +168,17 @@ async def test_many_waits_that_a_change_cuts_short_leave_nothing_behind(often: f
     assert len(queue) == 0
 
 
+@pytest.mark.parametrize("moves", range(60, 80))
+async def test_a_moment_that_moves_often_comes_before_a_later_one(moves: int) -> None:
+    """Each move leaves a void entry behind; when these are cleared away, the others stay in their order."""
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add_after("late", 1000)
+    for move in range(moves):
+        queue.add_after("moved", 900 - move)
+    assert (await take(queue), now()) == ("moved", 900 - moves + 1)
+    assert (await take(queue), now()) == ("late", 1000)
+
+
 # --- Rate limit ---
 
 
@@ -277,6 +288,7 @@ async def test_drain_of_an_empty_queue_ends_at_once() -> None:
 async def test_metrics() -> None:
     metrics = Metrics()
     queue: WorkQueue[str] = WorkQueue(ExponentialRateLimiter(4, 60))
+    await asyncio.sleep(1)
     queue.add("early")
     queue.use_metrics(metrics.for_queue("pod"))
 
