@@ -14,7 +14,10 @@ from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, Resource
 
 __all__ = ["Component", "Rule", "components", "status_reader"]
 
-_READ = ("get", "list", "watch")
+_CACHE = ("list", "watch")
+"""To hold all objects of a kind."""
+_READ = ("get", *_CACHE)
+"""To ask for one of them as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +81,32 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[Component, ...]:
         "controller",
         "controller",
         cluster=(
-            Rule("Which pods want which claims, and whether nodes still exist.", (Pod, Node), _READ),
+            Rule("Which pods want which claims.", (Pod,), _CACHE),
+            Rule("Whether nodes still exist.", (Node,), _READ),
             Rule(
                 "The claims to serve, and where the scheduler wants them.",
                 (ResourceClass, ResourceClaim, PodSchedulingContext),
-                _READ,
+                _CACHE,
             ),
-            Rule("To set and to remove the finalizer of a claim.", (ResourceClaim,), ("patch",)),
+            Rule(
+                "To set and to remove the finalizer of a claim, and to look once more.",
+                (ResourceClaim,),
+                ("get", "patch"),
+            ),
             Rule(
                 "To record allocations, and to tell the scheduler about unsuitable nodes.",
                 (ResourceClaim, PodSchedulingContext),
                 ("patch",),
                 "status",
             ),
-            Rule("What claims and classes ask for.", parameters, _READ),
+            Rule("What claims and classes ask for.", parameters, _CACHE),
             _EVENTS,
         ),
         namespaced=(
             Rule(
                 "The ledger of each node: which claim holds which devices.",
                 (NodeAllocationState,),
-                (*_READ, "patch", "update"),
+                (*_READ, "patch"),
             ),
             Rule("To agree with other replicas on who allocates.", (Lease,), ("get", "create", "update")),
         ),
@@ -115,7 +123,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[Component, ...]:
             Rule(
                 "To publish the devices of its node, and what is prepared there.",
                 (NodeAllocationState,),
-                (*_READ, "create", "patch", "update"),
+                (*_READ, "create", "patch"),
             ),
         ),
     )

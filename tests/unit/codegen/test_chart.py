@@ -12,7 +12,7 @@ from tests.unit.codegen.conftest import Helm, Manifests
 
 CONTROLLER = "fake-dra-driver-controller"
 PLUGIN = "fake-dra-driver-kubeletplugin"
-READ = {"get", "list", "watch"}
+CACHE = {"list", "watch"}
 
 
 def _pod(manifests: Manifests, name: str) -> dict[str, Any]:
@@ -81,19 +81,19 @@ def test_resource_class(helm: Helm) -> None:
 def test_permissions_of_the_controller(helm: Helm) -> None:
     manifests = helm.template()
     assert _permissions(manifests["ClusterRole", CONTROLLER]) == {
-        ("", "pods"): READ,
-        ("", "nodes"): READ,
+        ("", "pods"): CACHE,
+        ("", "nodes"): CACHE | {"get"},
         ("", "events"): {"create", "patch"},
-        ("resource.k8s.io", "resourceclasses"): READ,
-        ("resource.k8s.io", "resourceclaims"): READ | {"patch"},
+        ("resource.k8s.io", "resourceclasses"): CACHE,
+        ("resource.k8s.io", "resourceclaims"): CACHE | {"get", "patch"},
         ("resource.k8s.io", "resourceclaims/status"): {"patch"},
-        ("resource.k8s.io", "podschedulingcontexts"): READ,
+        ("resource.k8s.io", "podschedulingcontexts"): CACHE,
         ("resource.k8s.io", "podschedulingcontexts/status"): {"patch"},
-        ("fake.resource.3-shake.com", "deviceclassparameters"): READ,
-        ("fake.resource.3-shake.com", "fakeclaimparameters"): READ,
+        ("fake.resource.3-shake.com", "deviceclassparameters"): CACHE,
+        ("fake.resource.3-shake.com", "fakeclaimparameters"): CACHE,
     }
     assert _permissions(manifests["Role", CONTROLLER]) == {
-        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): READ | {"patch", "update"},
+        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "patch"},
         ("coordination.k8s.io", "leases"): {"get", "create", "update"},
     }
 
@@ -106,7 +106,7 @@ def test_permissions_of_the_kubelet_plugin(helm: Helm) -> None:
         ("resource.k8s.io", "resourceclaims"): {"get", "list"},
     }
     assert _permissions(manifests["Role", PLUGIN]) == {
-        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): READ | {"create", "patch", "update"},
+        ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "create", "patch"},
     }
 
 

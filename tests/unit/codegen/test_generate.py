@@ -11,13 +11,20 @@ import pytest
 import yaml
 from pydantic import Field
 
+from fake_dra_driver import cli
 from fake_dra_driver.api.fake import (
+    DRIVER_NAME,
+    CelRule,
+    Crd,
     DeviceClassParameters,
     FakeClaimParameters,
     FakeClaimParametersSpec,
     NodeAllocationState,
+    PrinterColumn,
     ServerDefault,
+    _Kind,
 )
+from fake_dra_driver.api.meta import ResourceKind
 from fake_dra_driver.codegen.generate import CHART, Source, generate, outputs
 from fake_dra_driver.settings import COMPONENT, ControllerSettings, Flag, KubeletPluginSettings
 from tests.unit.codegen.conftest import Helm
@@ -93,7 +100,17 @@ def test_the_chart_carries_the_crds() -> None:
     assert crds == {Path(path).name: text for path, text in files.items() if path.startswith(f"{CHART}/crds/")}
 
 
+def test_reference_has_every_command_of_the_program() -> None:
+    reference = outputs()["docs/reference.md"]
+    found = {
+        line.removeprefix("### fake-dra-driver ") for line in reference.splitlines() if line.startswith("### fake")
+    }
+    assert found == set(cli._COMMANDS)
+
+
 class _ColoredSpec(FakeClaimParametersSpec):
+    cel_rules = (CelRule("self.color != 'mauve'", "mauve is not for sale"),)
+
     color: Annotated[str, ServerDefault()] = Field(default="red", max_length=7)
     """The color of every device."""
 
@@ -101,6 +118,20 @@ class _ColoredSpec(FakeClaimParametersSpec):
 class _Colored(FakeClaimParameters):
     spec: Annotated[_ColoredSpec, ServerDefault()] = Field(default_factory=_ColoredSpec)
     """What is asked for."""
+
+
+class _Paint(_Kind):
+    """What devices are painted with."""
+
+    resource = ResourceKind(DRIVER_NAME, "v1alpha1", "Paint", "paints", namespaced=False)
+    crd = Crd(
+        singular="paint",
+        short_names=("pt",),
+        printer_columns=(PrinterColumn("Gloss", "string", ".gloss", "How it shines."),),
+    )
+
+    gloss: str
+    """How it shines."""
 
 
 class _Controller(ControllerSettings):
@@ -115,8 +146,8 @@ class _KubeletPlugin(KubeletPluginSettings):
 
 @pytest.fixture(scope="module")
 def files() -> Mapping[str, str]:
-    """All generated files of a schema with one more field, and of components with one more setting each."""
-    kinds = (NodeAllocationState, DeviceClassParameters, _Colored)
+    """All generated files of a schema with one more field and kind, and of components with one more setting each."""
+    kinds = (NodeAllocationState, DeviceClassParameters, _Colored, _Paint)
     return outputs(Source(kinds=kinds, controller=_Controller, kubelet_plugin=_KubeletPlugin))
 
 
@@ -131,10 +162,26 @@ def test_field_added_in_one_place_shows_up_everywhere(files: Mapping[str, str]) 
             "default": "red",
         }
         assert spec["default"]["color"] == "red"
+        assert {"rule": "self.color != 'mauve'", "message": "mauve is not for sale"} in spec["x-kubernetes-validations"]
     assert (
         "| `spec.color` | string | red | at most 7 characters | The color of every device. |"
         in files["docs/reference.md"]
     )
+
+
+def test_kind_added_in_one_place_shows_up_everywhere(files: Mapping[str, str]) -> None:
+    for path in ("crds/fake.resource.3-shake.com_paints.yaml", f"{CHART}/crds/fake.resource.3-shake.com_paints.yaml"):
+        spec = yaml.safe_load(files[path])["spec"]
+        assert (spec["scope"], spec["names"]["kind"], spec["names"]["shortNames"]) == ("Cluster", "Paint", ["pt"])
+        (version,) = spec["versions"]
+        assert version["schema"]["openAPIV3Schema"]["properties"]["gloss"]["description"] == "How it shines."
+        assert [column["name"] for column in version["additionalPrinterColumns"]] == ["Gloss"]
+    resources = '["deviceclassparameters", "fakeclaimparameters", "paints"]'
+    assert f'apiGroups: ["{DRIVER_NAME}"]\n    resources: {resources}' in files[f"{CHART}/templates/rbac.yaml"]
+    reference = files["docs/reference.md"]
+    assert "### Paint\n" in reference
+    assert "| `gloss` | string | **required** |  | How it shines. |" in reference
+    assert "`deviceclassparameters`, `fakeclaimparameters`, `paints` | list, watch |" in reference
 
 
 def test_setting_added_in_one_place_shows_up_everywhere(files: Mapping[str, str]) -> None:

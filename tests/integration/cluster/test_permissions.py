@@ -1,0 +1,75 @@
+"""The roles of the chart against what the driver asks for: nothing more, and nothing that is never asked for.
+
+The embedded API server checks no permissions, so the requests are written down and compared.
+"""
+
+from fake_dra_driver.api.fake import KINDS
+from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.apiserver.routing import Target
+from fake_dra_driver.codegen.rbac import components
+from fake_dra_driver.demo.install import NAMESPACE
+from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
+
+COMPONENTS = {
+    "fake-dra-controller": "controller",
+    "fake-dra-kubeletplugin": "kubeletplugin",
+    "set-nas-status": "kubeletplugin",
+}
+"""By program, as its User-Agent begins: the component as whose ServiceAccount it runs."""
+
+Permission = tuple[str, str, str, str]
+"""Component, API group, resource, verb."""
+
+ONLY_IN_TROUBLE: set[Permission] = {
+    ("controller", "", "events", "create"),
+    ("controller", "", "events", "patch"),
+    ("controller", "", "nodes", "get"),  # whether a node is gone
+    ("controller", "coordination.k8s.io", "leases", "create"),  # the first controller of a cluster
+    ("controller", "nas.fake.resource.3-shake.com", "nodeallocationstates", "get"),  # another writer was faster
+    ("controller", "resource.k8s.io", "podschedulingcontexts/status", "patch"),  # a node is full
+    ("controller", "resource.k8s.io", "resourceclaims", "get"),  # a record is out of place
+    ("kubeletplugin", "", "events", "create"),
+    ("kubeletplugin", "", "events", "patch"),
+    ("kubeletplugin", "", "nodes", "get"),  # the first plugin of a node
+    ("kubeletplugin", "nas.fake.resource.3-shake.com", "nodeallocationstates", "create"),  # so, too
+    ("kubeletplugin", "nas.fake.resource.3-shake.com", "nodeallocationstates", "get"),  # an allocation of the Go driver
+    ("kubeletplugin", "resource.k8s.io", "resourceclaims", "get"),  # a claim that was never unprepared
+    ("kubeletplugin", "resource.k8s.io", "resourceclaims", "list"),  # a lost checkpoint
+}
+"""Permissions that a good day may not need."""
+
+
+async def test_the_driver_asks_for_what_its_roles_allow_and_for_all_of_it(world: World) -> None:
+    asked: set[Permission] = set()
+    namespaces: dict[Permission, set[str]] = {}
+
+    def write_down(target: Target, request: Request) -> Fault | None:
+        program = request.header("user-agent").partition("/")[0]
+        if program in COMPONENTS:
+            resource = target.resource.plural + (f"/{target.subresource}" if target.subresource else "")
+            permission = (COMPONENTS[program], target.resource.group, resource, target.verb)
+            asked.add(permission)
+            namespaces.setdefault(permission, set()).add(target.namespace)
+        return None
+
+    with world.cluster.server.faults.injected(write_down):
+        await world.kill(CONTROLLER)
+        await world.kill(PLUGIN)
+        await world.wait_ready()
+        await world.apply(1, 5)
+        await world.wait_running(1)
+        await world.delete(1, 5)
+        await world.wait_gone(1, 5)
+        await world.wait_initial()
+
+    allowed: set[Permission] = set()
+    for component in components(KINDS):
+        for rule in (*component.cluster, *component.namespaced):
+            allowed |= {(component.name, rule.group, name, verb) for name in rule.resources for verb in rule.verbs}
+        for rule in component.namespaced:
+            for permission in asked:
+                if permission[:2] == (component.name, rule.group) and permission[2] in rule.resources:
+                    assert namespaces[permission] == {NAMESPACE}, permission
+    assert asked <= allowed
+    assert allowed - asked <= ONLY_IN_TROUBLE
