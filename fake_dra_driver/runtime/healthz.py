@@ -3,8 +3,8 @@
 Follows k8s.io/apiserver/pkg/server/healthz: plain ``ok``, or with ``?verbose`` one line for each check; 500 and the
 list when a check fails. Unlike there, the reason of a failure is part of the answer: that is what whoever asks wants to
 know, and nothing secret is in it. It speaks just enough HTTP/1.1 for kubelets, Prometheus and curl (GET and HEAD, one
-request a connection), and bounds the size and time of a request and the number of connections. aiohttp would do it too,
-but nothing else in the image needs it.
+request a connection), and bounds the size and time of a request and the number of connections. aiohttp's server has
+no bound for the time that a client takes to ask, nor for the number of clients, and would cost each process 2 MiB.
 """
 
 import asyncio
@@ -150,7 +150,7 @@ class HealthServer:
             raise RuntimeError("listen() left no server")
         try:
             async with asyncio.TaskGroup() as self._connections:
-                log.info("Serving probes", address=self._name, port=self.port)
+                log.info("Serving probes", address=self._host or "*", port=self.port)
                 await asyncio.get_running_loop().create_future()
         finally:
             self._connections = None
