@@ -72,7 +72,7 @@ def make_controllers(
     states_controller = Controller(
         "nodeallocationstate", states_reconciler, workers=workers, log_context=lambda request: {"node": request.name}
     )
-    states_controller.watch(states, predicate=_ledger_changed)
+    states_controller.watch(states, predicate=_may_be_out_of_place)
     states_controller.watch(caches.claims, routes.states_of_claim)
     claim_parameters_controller = Controller(
         "fakeclaimparameters", ParametersReconciler(claim_parameters, events, check_claim_parameters)
@@ -108,13 +108,11 @@ class _Routes:
         return [claim for name in names for claim in self._caches.claims_of_class(name)]
 
     def claims_of_state(self, change: Change[NodeAllocationState]) -> Iterable[NamespacedName]:
-        """Claims whose entry came or went; all claims of a node whose ledger is gone; those that waited for room."""
+        """Claims whose entry came or went, and those that waited for room."""
         before, after = _entries(change.old), _entries(change.new)
         claims = [self._caches.claim_of(UID(uid)) for uid in before.keys() ^ after.keys()]
         keys = [claim.key for claim in claims if claim is not None]
-        if change.new is None:
-            keys += [claim.key for claim in self._caches.claims_on_node(change.key.name)]
-        elif _gained(change):
+        if _gained(change):
             keys += self._caches.waiting_immediate_claims()
         return keys
 
@@ -165,12 +163,16 @@ def _entries(nas: NodeAllocationState | None) -> dict[str, object]:
     return {} if nas is None else dict(nas.spec.allocated_claims)
 
 
-def _ledger_changed(change: Change[NodeAllocationState]) -> bool:
-    """Not for what the kubelet plugin writes."""
-    return change.new is not None and (
-        change.old is None
-        or change.old.uid != change.new.uid
-        or change.old.spec.allocated_claims != change.new.spec.allocated_claims
+def _may_be_out_of_place(change: Change[NodeAllocationState]) -> bool:
+    """Whether the ledger has changed, or the plugin has prepared a claim that is not on record: it may know what the
+    claim holds. All else that the plugin writes does not matter."""
+    if change.new is None:
+        return False
+    if change.old is None or change.old.spec.allocated_claims != change.new.spec.allocated_claims:
+        return True
+    prepared = change.new.spec.prepared_devices
+    return (
+        prepared != change.old.spec.prepared_devices and not prepared.keys() <= change.new.spec.allocated_claims.keys()
     )
 
 

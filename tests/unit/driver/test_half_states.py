@@ -190,6 +190,28 @@ async def test_entry_of_a_claim_that_goes_while_the_controller_runs_is_taken_out
     assert ("list", "ResourceClaim") not in brain.client.calls
 
 
+async def test_entry_goes_with_a_claim_that_nothing_protects(world: World) -> None:
+    """Somebody has taken the finalizer off, and deletes the claim later: only then the entry has to go."""
+    await allocated(world)
+    brain = Brain(world)
+    async with brain.running():
+        world.api.update(ResourceClaim, "c", "default", {"metadata": {"finalizers": []}})
+        await brain.settle()
+        assert list(entries(world)) == [world.read_claim("c").uid]
+        world.api.delete(ResourceClaim, "c", "default")
+        await brain.settle()
+    assert entries(world) == {}
+
+
+async def test_entry_of_no_claim_that_comes_while_the_controller_runs_is_taken_out(world: World) -> None:
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        put_entry(world, "uid-that-nobody-has", "n-0")
+        await brain.settle()
+    assert entries(world) == {}
+
+
 async def test_entry_of_a_claim_that_the_cache_has_not_seen_yet_stays(world: World) -> None:
     """Another controller is faster than this one's cache: a UID that is unknown here need not be gone."""
     brain = Brain(world)
@@ -221,6 +243,17 @@ async def test_lost_entry_is_put_back(world: World) -> None:
     assert_sound(world)
 
 
+async def test_entry_that_is_taken_out_while_the_controller_runs_is_put_back(world: World) -> None:
+    await allocated(world)
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": None}})
+        await brain.settle()
+    assert list(entries(world)) == [world.read_claim("c").uid]
+    assert_sound(world)
+
+
 async def test_lost_entry_is_put_back_before_its_devices_are_given_away(world: World) -> None:
     await allocated(world)
     brain = Brain(world)
@@ -246,6 +279,24 @@ async def test_lost_entry_of_the_go_driver_is_put_back_from_what_the_plugin_has_
     world.api.update(NodeAllocationState, "n", NAMESPACE, prepared)
     await run(world)
     assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-1", "split": 3}]}}
+
+
+async def test_lost_entry_of_the_go_driver_is_put_back_once_the_plugin_says_what_it_has_prepared(world: World) -> None:
+    """The plugin makes its object anew first, and says what it has prepared a moment later."""
+    await allocated(world)
+    update_status(world, "c", {"allocation": {"resourceHandles": []}})
+    uid = world.read_claim("c").uid
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        lose_entries(world)
+        await brain.settle()
+        assert entries(world) == {}
+        prepared = {"spec": {"preparedDevices": {uid: {"fake": {"devices": [{"uuid": "n-0"}]}}}}}
+        world.api.update(NodeAllocationState, "n", NAMESPACE, prepared)
+        await brain.settle()
+    assert list(entries(world)) == [uid]
+    assert_sound(world)
 
 
 async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on_both_and_no_change(
@@ -293,6 +344,22 @@ async def test_claim_of_a_node_that_is_gone_is_released_once_nothing_reserves_it
         assert world.read_claim("c").status.allocation is not None
         update_status(world, "c", {"reservedFor": None})
         await brain.settle()
+    claim = world.read_claim("c")
+    assert claim.status.allocation is None
+    assert claim.metadata.finalizers == ()
+
+
+@pytest.mark.parametrize("first", [Node, NodeAllocationState])
+async def test_claim_is_released_whether_its_node_or_its_ledger_goes_first(
+    world: World, first: type[Node | NodeAllocationState]
+) -> None:
+    await allocated(world)
+    update_status(world, "c", {"reservedFor": None})
+    brain = Brain(world)
+    async with brain.running():
+        for kind in (Node, NodeAllocationState) if first is Node else (NodeAllocationState, Node):
+            world.api.delete(kind, "n", NAMESPACE if kind is NodeAllocationState else "")
+            await brain.settle()
     claim = world.read_claim("c")
     assert claim.status.allocation is None
     assert claim.metadata.finalizers == ()
