@@ -7,11 +7,12 @@ finalizer and status, allocation and deallocation, for whatever ``dra.driver.Con
 - ``deletion``: how long a claim that has lost its pod may wait for its deletion.
 - ``scheduling``: the PodSchedulingContext reconciler: unsuitable nodes, and allocation on the node that was selected.
 - ``classes``: the ResourceClass reconciler: tells people about parameters that cannot be used.
-- ``writer``: the few writes to a claim, in the one order that is safe.
+- ``protocol``: what is to be done about a claim, and in which order; pure. ``writer``: the writes that this takes.
+- ``refusal``: what people are told about parameters that cannot be used.
 - ``logcontext``: what log lines say about claims and pods.
 - ``caches``: what all of them read, and how they find it.
 - ``setup``: which change of which object leads to which reconcile.
 
 The order of writes is finalizer, the driver's record, claim status; the undo goes claim first, record last (rules 2 and
-4, see ``writer``). A claim's writes are serialised by a lock on its UID; several are taken in the order of the UIDs.
+4, see ``protocol``). A claim's writes are serialised by a lock on its UID; several are taken in the order of the UIDs.
 """

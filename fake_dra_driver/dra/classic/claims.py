@@ -6,7 +6,7 @@ parameters cannot be used, and are freed of a record that no pod wants any more.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from loguru import logger
 
@@ -15,13 +15,12 @@ from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate
 from fake_dra_driver.dra.classic.deletion import DeletionGrace
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
+from fake_dra_driver.dra.classic.refusal import tell_refusal
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
 from fake_dra_driver.dra.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.reason import (
     INSUFFICIENT_DEVICES,
-    INVALID_PARAMETERS,
-    PARAMETERS_NOT_FOUND,
     RECORD_DROPPED,
     RELEASED_FROM_GONE_NODE,
     EventSink,
@@ -33,12 +32,6 @@ __all__ = ["ResourceClaimReconciler"]
 
 RequestT = TypeVar("RequestT")
 
-MISSING_PARAMETERS_GRACE_SECONDS: Final = 2.0
-"""How old a claim must be before somebody is warned that its parameters do not exist.
-
-``kubectl apply`` of one file creates claim and parameters a moment apart, and caches fill in any order. The claim
-itself does not wait for this: it goes on the moment the parameters are seen.
-"""
 
 log = logger.bind(component="claims")
 
@@ -120,7 +113,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         try:
             pending = PendingClaim(claim, self._driver.request_of(claim, resource_class))
         except ParametersError as error:
-            return self._warn(claim, error)
+            return tell_refusal(self._events, claim, error, self._now())
         if claim.spec.allocation_mode == "Immediate":
             await self._allocate(pending)
         return Result()
@@ -137,15 +130,6 @@ class ResourceClaimReconciler(Generic[RequestT]):
             return True
         contexts = (self._caches.contexts.get(pod.key) for pod in self._caches.pods_of_claim(claim.key))
         return any(context is not None and context.spec.selected_node == node for context in contexts)
-
-    def _warn(self, claim: ResourceClaim, error: ParametersError) -> Result:
-        created = claim.metadata.creation_timestamp
-        if error.missing and created is not None:
-            wait = MISSING_PARAMETERS_GRACE_SECONDS - (self._now() - created).total_seconds()
-            if wait > 0:
-                return Result(requeue_after=wait)
-        (PARAMETERS_NOT_FOUND if error.missing else INVALID_PARAMETERS).tell(self._events, claim, str(error))
-        return Result()
 
     def _tell_dropped(self, claim: ResourceClaim, nodes: Sequence[str], why: str) -> None:
         message = f"devices on {_nodes(nodes)} were on record for the claim, and are free again: {why}"

@@ -1,10 +1,13 @@
 """The ResourceClass reconciler: tells people when the parameters of a class of this driver cannot be used."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClass
+from fake_dra_driver.dra.classic.refusal import tell_refusal
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError
-from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND, EventSink
+from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.reconcile import Request, Result
 
@@ -12,12 +15,23 @@ __all__ = ["ResourceClassReconciler"]
 
 
 class ResourceClassReconciler:
-    """Reconciles one ResourceClass. Claims of the class are judged by their own reconcilers."""
+    """Reconciles one ResourceClass. Claims of the class are judged by their own reconcilers.
 
-    def __init__(self, driver: ControllerDriver[Any], classes: Informer[ResourceClass], events: EventSink) -> None:
+    Args:
+        now: the wall clock, for the age of a class.
+    """
+
+    def __init__(
+        self,
+        driver: ControllerDriver[Any],
+        classes: Informer[ResourceClass],
+        events: EventSink,
+        now: Callable[[], datetime],
+    ) -> None:
         self._driver = driver
         self._classes = classes
         self._events = events
+        self._now = now
 
     async def reconcile(self, request: Request) -> Result:
         """One pass; answers from caches alone."""
@@ -27,6 +41,5 @@ class ResourceClassReconciler:
         try:
             self._driver.check_class(resource_class)
         except ParametersError as error:
-            reason = PARAMETERS_NOT_FOUND if error.missing else INVALID_PARAMETERS
-            reason.tell(self._events, resource_class, str(error))
+            return tell_refusal(self._events, resource_class, error, self._now())
         return Result()

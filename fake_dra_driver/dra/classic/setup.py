@@ -66,7 +66,7 @@ class ClassicControllers:
             workers=workers,
             log_context=context.of_pod,
         )
-        self.classes = Controller("resourceclass", ResourceClassReconciler(driver, caches.classes, events))
+        self.classes = Controller("resourceclass", ResourceClassReconciler(driver, caches.classes, events, now))
         self.claims.watch(caches.claims)
         self.claims.watch(caches.contexts, self._claims_of_context)
         self.claims.watch(caches.pods, self._claims_of_gone_pod)

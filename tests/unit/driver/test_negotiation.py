@@ -1,5 +1,7 @@
 """The negotiation with the scheduler: which nodes are ruled out, when that is written, and what people are told."""
 
+import asyncio
+
 import pytest
 
 from fake_dra_driver.api.core import (
@@ -544,6 +546,47 @@ async def test_class_parameters_that_come_late_let_the_claim_go_on_at_once() -> 
         world.api.apply(late.model_copy(update={"metadata": ObjectMeta(name="dcp")}))
         await brain.settle()
     assert devices_of_claims(world) == {"c": ["a-0"]}
+
+
+async def test_class_parameters_that_come_a_moment_after_the_class_lead_to_no_warning() -> None:
+    world = World()
+    class_selects(world, "*")
+    late = world.api.read(DeviceClassParameters, "dcp")
+    world.api.delete(DeviceClassParameters, "dcp")
+    world.api.update(ResourceClass, "fake", "", {"metadata": {"creationTimestamp": "2026-01-01T00:10:00Z"}})
+    brain = Brain(world)
+    async with brain.running():
+        brain.deliver()
+        await asyncio.sleep(0.1)
+        world.api.apply(late.model_copy(update={"metadata": ObjectMeta(name="dcp")}))
+        await brain.settle()
+    assert brain.events.events == []
+
+
+async def test_class_whose_parameters_go_is_told() -> None:
+    world = World()
+    class_selects(world, "*")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        assert brain.events.events == []
+        world.api.delete(DeviceClassParameters, "dcp")
+        await brain.settle()
+    (message,) = messages(brain, "fake")
+    assert message.startswith("ParametersNotFound: ResourceClass fake names DeviceClassParameters dcp")
+
+
+async def test_class_parameters_that_cannot_be_used_are_told() -> None:
+    """Objects from before the bounds, or that came in past them."""
+    world = World()
+    class_selects(world, "*")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        world.api.update(DeviceClassParameters, "dcp", "", {"spec": {"deviceSelector": []}})
+        await brain.settle()
+    (message,) = messages(brain, "dcp")
+    assert message.startswith("InvalidParameters: spec.deviceSelector")
 
 
 async def test_class_that_comes_late_lets_the_claim_go_on_at_once() -> None:
