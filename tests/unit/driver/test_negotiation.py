@@ -453,7 +453,7 @@ async def test_nobody_is_warned_when_the_parameters_come_a_moment_after_the_clai
     brain = Brain(world)
     async with brain.running():
         brain.deliver()
-        assert brain.deliver() is False
+        await asyncio.sleep(0.1)
         world.api.apply(late.model_copy(update={"metadata": ObjectMeta(name="c", namespace="default")}))
         await brain.settle()
     assert brain.events.events == []
