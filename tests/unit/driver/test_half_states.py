@@ -315,6 +315,20 @@ async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on
     assert devices_of_claims(world)["c"] == ["n-0"]
 
 
+@pytest.mark.parametrize("end", ["deleted", "given up"])
+async def test_entry_of_a_claim_that_is_coming_to_its_end_is_not_put_back(world: World, end: str) -> None:
+    """Its devices may be another's by the time it would be."""
+    await allocated(world)
+    lose_entries(world)
+    update_status(world, "c", {"reservedFor": None, "deallocationRequested": end == "given up"})
+    if end == "deleted":
+        world.api.delete(ResourceClaim, "c", "default")
+    brain = Brain(world)
+    brain.deliver()
+    await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
+    assert entries(world) == {}
+
+
 async def test_released_claim_without_an_entry_is_released_to_the_end(world: World) -> None:
     """A deallocation of the Go driver cut short: it takes the entry out first."""
     await allocated(world)
