@@ -177,12 +177,12 @@ class Ledger:
                 try:
                     written = await self._swap(key, _operations(nas, state, wanted), sum(not c.done for c in batch))
                 except PatchTestFailedError:
-                    log.debug("ledger changed under a write", node=node, claim_uids=_uids(batch))
+                    log.debug("Ledger changed under a write", node=node, claim_uids=_uids(batch))
                     ledger.memory.known = None
                     self._states.observe((await self._client.get(NodeAllocationState, key)).to_wire())
                     continue
                 ledger.memory.known = State.of(written)
-                log.debug("ledger written", node=node, claim_uids=_uids(batch))
+                log.debug("Ledger written", node=node, claim_uids=_uids(batch))
                 for change in batch:
                     if not change.done:
                         change.finish()

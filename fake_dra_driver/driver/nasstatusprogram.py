@@ -30,5 +30,5 @@ async def run_set_nas_status(settings: SetNasStatusSettings) -> int:
         await set_status(client, NamespacedName(settings.namespace, settings.node_name), settings.status)
     finally:
         await client.close()
-    log.info("status set", node=settings.node_name, status=settings.status)
+    log.info("Status set", node=settings.node_name, status=settings.status)
     return 0

@@ -115,12 +115,12 @@ class FakeNodeDriver:
             await self._checkpoint.load()
         except DamagedCheckpointError as error:
             self.damage = str(error)
-            log.warning("checkpoint is damaged, it will be rebuilt from what the API server has", error=self.damage)
+            log.warning("Checkpoint is damaged, it will be rebuilt from what the API server has", error=self.damage)
         await self._cdi.write_common()
         self._tell_restored([uid for uid, claim in self._checkpoint.claims.items() if await self._cdi.write(claim)])
         await self.remove_orphans()
         self.started.set()
-        log.info("checkpoint read", claims=len(self._checkpoint.claims), complete=self._checkpoint.is_complete)
+        log.info("Checkpoint read", claims=len(self._checkpoint.claims), complete=self._checkpoint.is_complete)
 
     async def remove_orphans(self) -> None:
         """Removes CDI files of claims that are not prepared, once it is certain which those are. Raises OSError."""
@@ -174,7 +174,7 @@ class FakeNodeDriver:
             # The lock is held over the read: a prepare before it shows in the read, and one after it starts anew.
             if still_held(prepared, await self._live(prepared), self._state_key.name):
                 return False
-            log.info("claim that is gone was never unprepared", claim_uid=uid, claim=_name(prepared))
+            log.info("Claim that is gone was never unprepared", claim_uid=uid, claim=_name(prepared))
             await self._drop(uid, Patience())
             self._tell_stale(prepared)
             return True
@@ -238,7 +238,7 @@ class FakeNodeDriver:
                     "nothing was prepared"
                 )
             log.warning(
-                "claim that is gone was never unprepared, its devices are taken back",
+                "Claim that is gone was never unprepared, its devices are taken back",
                 stale_claim=_name(rival),
                 stale_claim_uid=rival.uid,
             )

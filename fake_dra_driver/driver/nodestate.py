@@ -102,7 +102,7 @@ async def set_status(client: StateClient, key: NamespacedName, status: str) -> N
             if (await make_state(client, key, status)).status == status:
                 return
         except ConflictError as error:
-            log.debug("trying again", error=str(error))
+            log.debug("Trying again", error=str(error))
         await asyncio.sleep(pause)
     await client.merge_patch(NodeAllocationState, key, {"status": status})
 

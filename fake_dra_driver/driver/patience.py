@@ -46,6 +46,6 @@ class Patience:
             except (OSError, RuntimeLayerError) as error:
                 if asyncio.get_running_loop().time() + pause > self._until:
                     raise PrepareError(f"cannot {what}: {error}") from error
-                log.debug("trying again", what=what, error=str(error))
+                log.debug("Trying again", what=what, error=str(error))
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")

@@ -88,7 +88,7 @@ class StatePublisher:
             try:
                 await self._rebuild()
             except (OSError, PrepareError) as error:
-                log.error("checkpoint cannot be rebuilt, trying again", error=str(error))
+                log.error("Checkpoint cannot be rebuilt, trying again", error=str(error))
                 return Result(requeue_after=REBUILD_PAUSE_SECONDS)
         state = self._states.get(self._key)
         if state is None:
@@ -116,14 +116,14 @@ class StatePublisher:
             *difference(state, spec_of(self._inventory, self._checkpoint.claims), status),
         ]
         if operations:
-            log.debug("publishing", operations=len(operations))
+            log.debug("Publishing", operations=len(operations))
             await self._client.json_patch(
                 NodeAllocationState,
                 self._key,
                 [{"op": "test", "path": "/metadata/uid", "value": state.uid}, *operations],
             )
         if serving != self._announced:
-            log.info("node status published", status=status, devices=len(self._inventory))
+            log.info("Node status published", status=status, devices=len(self._inventory))
             if self._announced:
                 message = "the kubelet cannot use the plugin any more: no claims are allocated here until it can"
                 self._notices.tell(NODE_NOT_READY, message)
@@ -149,7 +149,7 @@ class StatePublisher:
             try:
                 held |= not await self._driver.unprepare_if_stale(uid)
             except PrepareError as error:
-                log.warning("claim that is gone could not be taken back", claim_uid=uid, error=str(error))
+                log.warning("Claim that is gone could not be taken back", claim_uid=uid, error=str(error))
                 held = True
         return Result(requeue_after=STILL_HELD_SECONDS) if held else Result()
 
@@ -179,7 +179,7 @@ class StatePublisher:
                     )
             except (UnknownDeviceError, ValueError, DeviceInUseError) as error:
                 log.warning(
-                    "claim left out of the rebuilt checkpoint",
+                    "Claim left out of the rebuilt checkpoint",
                     claim=str(claim.key),
                     claim_uid=claim.uid,
                     error=str(error),
@@ -187,7 +187,7 @@ class StatePublisher:
                 CLAIM_NOT_RESTORED.tell(self._notices.events, claim, _not_restored(self._key.name, str(error)))
         await self._checkpoint.complete()
         await self._driver.remove_orphans()
-        log.info("checkpoint rebuilt", claims=len(self._checkpoint.claims))
+        log.info("Checkpoint rebuilt", claims=len(self._checkpoint.claims))
         if self._driver.damage or self._checkpoint.claims:
             lost = self._driver.damage or "there was no checkpoint"
             found = f"it was made anew from what the API server has: {len(self._checkpoint.claims)} claims"

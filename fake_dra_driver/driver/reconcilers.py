@@ -148,7 +148,7 @@ class NodeAllocationStateReconciler:
         async with self._writer.lock([claim.uid]):
             if not await self._writer.put_back(claim, lambda: self._ledger.put(node, {claim.uid: entry})):
                 return
-        log.warning("entry of an allocated claim put back", node=node, claim=str(claim.key), claim_uid=claim.uid)
+        log.warning("Entry of an allocated claim put back", node=node, claim=str(claim.key), claim_uid=claim.uid)
         message = (
             f"claim {claim.key} is allocated on node {node} and was missing on the node's record; its devices are "
             f"reserved again: {', '.join(_uuids(entry))}"
@@ -203,7 +203,7 @@ class _GoneEffects:
                 if node not in self._ledger.nodes_of(uid):
                     continue
                 await self._ledger.remove(node, uid, None if marks is None else marks[node])
-            log.info("entry of a claim that is gone taken out", node=node, claim_uid=uid)
+            log.info("Entry of a claim that is gone taken out", node=node, claim_uid=uid)
             devices = ", ".join(_uuids(self._nas.spec.allocated_claims[uid])) or "no devices"
             message = f"the claim with UID {uid} no longer exists; what was on record for it is free again: {devices}"
             LEDGER_ENTRY_REMOVED.tell(self._events, self._nas, message)

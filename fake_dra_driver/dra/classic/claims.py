@@ -81,11 +81,11 @@ class ResourceClaimReconciler(Generic[RequestT]):
                 if (seconds := self.grace.seconds_left(claim)) > 0:
                     return Result(requeue_after=seconds)
                 await self._writer.release(claim)
-                log.info("claim released", claim=str(claim.key), claim_uid=claim.uid)
+                log.info("Claim released", claim=str(claim.key), claim_uid=claim.uid)
                 return Result()
             case Duty.DROP:
                 await self._writer.release(claim)
-                log.info("claim had a record that no pod wants", claim=str(claim.key), claim_uid=claim.uid)
+                log.info("Claim had a record that no pod wants", claim=str(claim.key), claim_uid=claim.uid)
                 self._tell_dropped(claim, records, "no pod that uses it wants to run there")
                 return Result()
             case Duty.KEEP:
@@ -99,7 +99,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
             return
         if not claim.status.reserved_for and await self._driver.is_gone(node):
             # Nobody can use it there any more. The API takes an allocation away only once nothing reserves the claim.
-            log.info("claim released from a node that is gone", claim=str(claim.key), claim_uid=claim.uid, node=node)
+            log.info("Claim released from a node that is gone", claim=str(claim.key), claim_uid=claim.uid, node=node)
             await self._writer.release(claim)
             message = f"node {node}, on which the claim was allocated, no longer exists: it can be allocated elsewhere"
             RELEASED_FROM_GONE_NODE.tell(self._events, claim, message)
@@ -157,7 +157,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         asked_at = self._asked.since(claim.key)
         await self._writer.allocate([claim], hold, None)
         self._observer.allocated("Immediate", loop_time() - asked_at)
-        log.info("claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node)
+        log.info("Claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node)
 
 
 def _nodes(names: Sequence[str]) -> str:

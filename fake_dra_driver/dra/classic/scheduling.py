@@ -137,7 +137,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
             try:
                 claims.append(PendingClaim(claim, self._driver.request_of(claim, resource_class)))
             except ParametersError as error:
-                log.debug("claim cannot be judged yet", claim=str(claim.key), claim_uid=claim.uid, why=str(error))
+                log.debug("Claim cannot be judged yet", claim=str(claim.key), claim_uid=claim.uid, why=str(error))
                 blocked = True
             else:
                 names.append(entry.name)
@@ -166,7 +166,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
             for waiting in pending:
                 records = self._driver.recorded_nodes(waiting.claim.uid)
                 if is_outdated(records, node) or not self._driver.fits_record(waiting, node):
-                    log.info("claim has an outdated record", claim=str(waiting.claim.key), claim_uid=waiting.claim.uid)
+                    log.info("Claim has an outdated record", claim=str(waiting.claim.key), claim_uid=waiting.claim.uid)
                     await self._writer.release(waiting.claim)
                     message = f"devices were on record for the claim, and are free again: pod {pod.key} runs on {node}"
                     RECORD_DROPPED.tell(self._events, waiting.claim, message)
@@ -180,7 +180,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         seconds = loop_time() - selected_at
         for claim in claims:
             self._observer.allocated("WaitForFirstConsumer", seconds)
-            log.info("claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node, pod=str(pod.key))
+            log.info("Claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node, pod=str(pod.key))
         return None
 
     def _has_changed(self, claim: ResourceClaim) -> bool:
@@ -212,7 +212,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
             },
             subresource="status",
         )
-        log.debug("answered the scheduler", unsuitable_nodes=len(nodes))
+        log.debug("Answered the scheduler", unsuitable_nodes=len(nodes))
         if context.spec.potential_nodes and unsuitable.keys() >= set(context.spec.potential_nodes):
             message = self._driver.describe_shortage(waiting.claims, unsuitable)
             for about in (pod, *(claim.claim for claim in waiting.claims)):

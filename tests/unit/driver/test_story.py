@@ -67,7 +67,7 @@ async def test_the_life_of_a_claim(log: list[str]) -> None:
         user.pod("q", ["other"], selected=NODE)
         await cluster.brain.settle()
         claim: NodeClaim = cluster.node.node_claim("c")
-        assert not isinstance((await calls.run("prepare", [claim], None))[uid], str)
+        assert isinstance((await calls.run("prepare", [claim], None))[uid], tuple)
         await plugin.settle()
         user.api.delete(Pod, "p", "default")
         await calls.run("unprepare", [claim], None)
@@ -76,13 +76,13 @@ async def test_the_life_of_a_claim(log: list[str]) -> None:
         user.api.delete(ResourceClaim, "c", "default")
         await cluster.brain.settle()
     lines = story(log, uid)
-    told = [line["msg"] for line in lines if line["msg"].startswith(("claim", "Claim", "ledger"))]
+    told = [line["msg"] for line in lines if line["msg"].startswith(("Claim", "Ledger"))]
     assert told == [
-        *("ledger written", "claim allocated"),
+        *("Ledger written", "Claim allocated"),
         *("Claim prepared", "Claim unprepared"),
-        *("ledger written", "claim released"),
+        *("Ledger written", "Claim released"),
     ]
-    (allocated,) = (line for line in lines if line["msg"] == "claim allocated")
+    (allocated,) = (line for line in lines if line["msg"] == "Claim allocated")
     assert (allocated["node"], allocated["pod"], allocated["claim"]) == (NODE, "default/p", "default/c")
     (prepared,) = (line for line in lines if line["msg"] == "Claim prepared")
     assert prepared["claim"] == "default/c"
@@ -131,5 +131,5 @@ async def test_a_claim_that_another_one_has_to_make_way_for(log: list[str]) -> N
         new = cluster.node.claim("new", 0)
         await calls.run("prepare", [new], None)
     lines = story(log, old.uid)
-    assert messages(lines, "node") == ["claim that is gone was never unprepared, its devices are taken back"]
+    assert messages(lines, "node") == ["Claim that is gone was never unprepared, its devices are taken back"]
     assert lines[-1]["claim_uid"] == new.uid
