@@ -28,6 +28,7 @@ from fake_dra_driver.api.resource_v1alpha2 import (
     ResourceClaim,
     ResourceClass,
 )
+from fake_dra_driver.runtime.reconcile import Result
 from tests.support.world import NAMESPACE, Brain, World
 from tests.unit.driver.soundness import assert_sound, devices_of_claims
 
@@ -252,8 +253,35 @@ async def test_pod_that_is_being_deleted_gets_nothing() -> None:
     world.node("a")
     world.claim("c")
     world.pod("p", ["c"], selected="a")
-    world.api.update(Pod, "p", "default", {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    world.api.update(Pod, "p", "default", {"metadata": {"finalizers": ["example.com/other"]}})
+    world.api.delete(Pod, "p", "default")
+    assert world.api.read(Pod, "p", "default").is_deleting
     await run(world)
+    assert devices_of_claims(world) == {}
+
+
+async def test_scheduling_context_that_is_being_deleted_gets_nothing() -> None:
+    """The scheduler has given up, or the pod is bound already: nobody would use the allocation."""
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    world.api.update(PodSchedulingContext, "p", "default", {"metadata": {"finalizers": ["example.com/other"]}})
+    world.api.delete(PodSchedulingContext, "p", "default")
+    await run(world)
+    assert devices_of_claims(world) == {}
+
+
+@pytest.mark.parametrize("gone", [PodSchedulingContext, Pod])
+async def test_what_has_gone_since_the_pass_was_asked_for_is_no_error(gone: type[PodSchedulingContext | Pod]) -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.pod("p", ["c"], selected="a")
+    world.api.delete(gone, "p", "default")
+    brain = Brain(world)
+    brain.deliver()
+    assert await brain.pass_over("podschedulingcontext", "p") == Result()
     assert devices_of_claims(world) == {}
 
 
