@@ -147,13 +147,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name in HELP_FLAGS or name == "help":
         sys.stdout.write(_overview())
         return 0
+    members = [command for command in _COMMANDS if command.startswith(f"{name} ")]
+    if members and HELP_FLAGS.intersection(rest):
+        sys.stdout.write(_overview(members))
+        return 0
     if name in {"--version", "version"}:
         sys.stdout.write(f"fake-dra-driver {__version__}\n")
         return 0
     command = _COMMANDS.get(name)
     if command is None:
-        close = difflib.get_close_matches(name, _COMMANDS, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        close = members or difflib.get_close_matches(name, _COMMANDS, n=1)
+        hint = f" Did you mean {' or '.join(close)}?" if close else ""
         problem = f"there is no command {name!r}.{hint}" if name else "a command is missing."
         sys.stderr.write(f"fake-dra-driver: {problem}\n\n{_overview()}")
         return EXIT_USAGE
@@ -218,9 +222,9 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _overview() -> str:
-    width = max(map(len, _COMMANDS))
-    commands = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in _COMMANDS.items())
+def _overview(names: Sequence[str] = tuple(_COMMANDS)) -> str:
+    width = max(map(len, names))
+    commands = "\n".join(f"  {name:<{width}}  {_COMMANDS[name].summary}" for name in names)
     return (
         "Usage: fake-dra-driver <command> [flags]\n\n"
         "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.\n\n"

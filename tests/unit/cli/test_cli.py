@@ -46,6 +46,14 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"\n  {command} " in printed for command in COMMANDS)
 
 
+def test_help_of_a_word_that_begins_several_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "\n  cluster up " in printed
+    assert "\n  cluster fault " in printed
+    assert "controller" not in printed
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"fake-dra-driver {__version__}\n"
@@ -58,7 +66,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ([], "a command is missing"),
         (["contoller"], "Did you mean controller?"),
-        (["cluster"], "there is no command 'cluster'. Did you mean cluster up?"),
+        (["cluster"], "there is no command 'cluster'. Did you mean cluster up or cluster fault?"),
         (["cluster", "down"], "there is no command 'cluster down'. Did you mean cluster up?"),
         (["cluster", "--nodes=2"], "there is no command 'cluster'"),
     ],
