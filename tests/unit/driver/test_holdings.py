@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices
-from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ResourceClaim
+from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, MAX_SPLIT, AllocatedDevices
+from fake_dra_driver.api.resource_v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
+from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.holdings import handle_of, still_held, wanted_by_entry, wanted_by_handle
@@ -97,6 +98,11 @@ def test_a_handle_that_cannot_be_used_says_why_in_one_line(data: str, problem: s
     with pytest.raises(ValueError, match=problem) as caught:
         wanted_by_handle(data)
     assert "\n" not in str(caught.value)
+
+
+def test_the_largest_handle_fits_into_a_claims_status() -> None:
+    devices = tuple(HandleDevice(uuid=uuid, split=MAX_SPLIT) for uuid in make_uuids("node", MAX_COUNT))
+    assert len(ClaimHandle(devices=devices).to_data().encode()) <= MAX_RESOURCE_HANDLE_BYTES
 
 
 def test_devices_of_an_entry_of_the_ledger() -> None:

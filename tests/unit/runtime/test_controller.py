@@ -301,6 +301,19 @@ async def test_no_more_passes_at_once_than_workers() -> None:
     assert sample(bench.metrics.registry, "workqueue_adds_total", name="pod", controller="pod") == 5
 
 
+async def test_each_scrape_tells_how_long_work_has_been_going_on() -> None:
+    bench = Bench()
+    bench.reconciler.durations = {KEY.name: 10}
+    async with bench.running():
+        bench.controller.enqueue(KEY)
+        for passed, wait in ((3, 3), (7, 4)):
+            await asyncio.sleep(wait)
+            for refresh in bench.metrics._refreshers:  # as before each rendering, which takes a thread and so real time
+                refresh()
+            name = "workqueue_longest_running_processor_seconds"
+            assert sample(bench.metrics.registry, name, name="pod", controller="pod") == passed
+
+
 # --- Watches ---
 
 
