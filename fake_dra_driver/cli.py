@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fake_dra_driver import __version__
@@ -22,7 +23,9 @@ from fake_dra_driver.settings import (
     GenerateSettings,
     KubeletPluginSettings,
     SetNasStatusSettings,
+    Setting,
     Settings,
+    settings_of,
 )
 from fake_dra_driver.status.settings import StatusSettings
 
@@ -197,21 +200,42 @@ def _run(command: _Command[S], program: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except (Exception, BaseExceptionGroup) as error:
-        sentences = _expected(error)
+        sentences = _expected(error, settings)
         if sentences is None:
             raise
         sys.stderr.write("".join(f"{program}: {sentence}\n" for sentence in sentences))
         return EXIT_FAILURE
 
 
-def _expected(error: BaseException) -> list[str] | None:
+def _expected(error: BaseException, settings: Settings) -> list[str] | None:
     """What went wrong, in sentences; None when it is a fault of this program, which needs its traceback."""
     from fake_dra_driver.runtime.errors import RuntimeLayerError
 
     leaves = list(_leaves(error))
     if not all(isinstance(leaf, (RuntimeLayerError, OSError)) for leaf in leaves):
         return None
-    return list(dict.fromkeys(str(leaf) or type(leaf).__name__ for leaf in leaves))
+    return list(dict.fromkeys(_sentence(leaf, settings) for leaf in leaves))
+
+
+def _sentence(error: BaseException, settings: Settings) -> str:
+    """What went wrong, and which setting may have to be changed."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, OSError) and error.filename is not None:
+        text = f"cannot use {error.filename}: {error.strerror}"
+    setting = _setting_behind(error, text, settings)
+    return text if setting is None else f"{text}; see {setting.flag} ({', '.join(setting.variables)})"
+
+
+def _setting_behind(error: BaseException, text: str, settings: Settings) -> Setting | None:
+    """The one that names the credentials, or the longest path that the text has in it; None for other errors."""
+    from fake_dra_driver.runtime.errors import CredentialsError
+
+    known = settings_of(type(settings))
+    if isinstance(error, CredentialsError):
+        return next((setting for setting in known if setting.name == "kubeconfig"), None)
+    paths = {str(value): setting for setting in known if isinstance(value := getattr(settings, setting.name), Path)}
+    named = [path for path in paths if path.startswith("/") and path in text]
+    return paths[max(named, key=len)] if named else None
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

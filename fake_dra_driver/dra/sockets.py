@@ -21,6 +21,8 @@ from pathlib import Path
 import grpc
 from loguru import logger
 
+from fake_dra_driver.runtime.errors import RuntimeLayerError
+
 __all__ = [
     "NotASocketError",
     "PathTooLongError",
@@ -45,7 +47,7 @@ _SOCKET_MODE = 0o600
 """Whoever may connect can have devices prepared: the kubelet runs as root, nobody else needs it."""
 
 
-class SocketError(Exception):
+class SocketError(RuntimeLayerError):
     """A socket cannot be served."""
 
 

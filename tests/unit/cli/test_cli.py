@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,17 @@ def test_flags_are_not_abbreviated() -> None:
     assert _problems(ControllerSettings, "--namespace=a", "--work=3") == ("--work=3: there is no such flag.",)
 
 
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+"""
+"""Of a cluster that is away."""
+
+
 def _command(error: BaseException) -> "cli._Command[GenerateSettings]":
     def run(settings: GenerateSettings) -> int:
         raise error
@@ -184,6 +196,41 @@ def test_expected_failure_is_one_sentence_each(capsys: pytest.CaptureFixture[str
     group = ExceptionGroup("tasks", [OSError("no space left"), ExceptionGroup("more", [OSError("no socket")])])
     assert cli._run(_command(group), "program", []) == 1
     assert capsys.readouterr().err == "program: no space left\nprogram: no socket\n"
+
+
+def _program(*arguments: str, home: Path) -> tuple[int, str]:
+    """The status and the last line of the program, in a process of its own with nothing in its environment."""
+    command = [sys.executable, "-m", "fake_dra_driver", *arguments]
+    done = subprocess.run(command, env={"HOME": str(home)}, capture_output=True, text=True)
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose path leaves room for the names of sockets."""
+    with tempfile.TemporaryDirectory(prefix="fdd-") as path:
+        yield Path(path)
+
+
+@pytest.mark.parametrize("folder", ["kubelet-registry-dir", "kubelet-plugins-dir", "cdi-root"])
+def test_folder_that_cannot_be_used_is_named_with_its_setting(folder: str, short_path: Path) -> None:
+    (short_path / "file").touch()
+    (short_path / "kubeconfig").write_text(KUBECONFIG)
+    folders = {name: short_path / name for name in ("kubelet-registry-dir", "kubelet-plugins-dir", "cdi-root")}
+    folders[folder] = short_path / "file" / "below"
+    flags = [f"--{name}={path}" for name, path in {**folders, "kubeconfig": short_path / "kubeconfig"}.items()]
+    status, problem = _program("kubelet-plugin", *NODE, *flags, home=short_path)
+    assert status == 1
+    assert problem.startswith("fake-dra-driver kubelet-plugin: cannot use ")
+    assert f"{short_path}/file/below" in problem
+    assert f"--{folder} (FAKE_DRA_{folder.replace('-', '_').upper()}" in problem
+
+
+def test_missing_credentials_are_told_with_the_setting_that_names_them(tmp_path: Path) -> None:
+    status, problem = _program("controller", "--namespace=a", home=tmp_path)
+    assert status == 1
+    assert problem.startswith("fake-dra-driver controller: No credentials for an API server")
+    assert "--kubeconfig (FAKE_DRA_KUBECONFIG, KUBECONFIG)" in problem
 
 
 @pytest.mark.parametrize(
