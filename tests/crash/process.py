@@ -1,0 +1,169 @@
+"""A process that can be stopped at any write, and is started again as the kubelet does it with a container.
+
+A stop is as abrupt as SIGKILL: from that moment on nothing of the process has an effect any more, and what it had in
+memory is gone. The next one begins with what the API server and the disk have.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fake_dra_driver.api.fake import EVENT_COMPONENT
+from fake_dra_driver.driver.setup import make_controllers
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.manager import Manager
+from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.runtime.transport import Request, Response, StreamResponse, Transport
+from tests.crash.stage import NAMESPACE, Stage
+
+__all__ = ["CONTROLLER", "Life", "Moment", "Steps", "connect", "controller", "supervised"]
+
+CONTROLLER = "controller"
+RESTART_SECONDS = 1.0
+
+Moment = Literal["before", "after"]
+
+
+class Steps:
+    """Counts what processes do to the world outside, and stops the one at work at one of these steps.
+
+    Args:
+        stop_at: which step, counted from 0; None: none.
+        moment: right before or right after it.
+    """
+
+    def __init__(self, stop_at: int | None = None, moment: Moment = "before") -> None:
+        self._stop_at = stop_at
+        self._moment = moment
+        self.taken: list[str] = []
+        """What each step was."""
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether the position was reached."""
+        return self._stop_at is not None and len(self.taken) > self._stop_at
+
+    def take(self, what: str) -> Callable[[Moment], bool]:
+        """Notes a step; returns whether the process is to stop before it, or after it."""
+        number = len(self.taken)
+        self.taken.append(what)
+        return lambda moment: (number, moment) == (self._stop_at, self._moment)
+
+
+@dataclass
+class Life:
+    """One process, from its start to its end."""
+
+    steps: Steps
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self) -> None:
+        """From now on nothing that it does has an effect."""
+        self.ended.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was stopped."""
+        return self.ended.is_set()
+
+
+class _Line:
+    """``Transport`` of one process, which ends with it."""
+
+    def __init__(self, line: Transport, life: Life) -> None:
+        self._line = line
+        self._life = life
+        self.host = line.host
+
+    async def send(self, request: Request, token: str | None) -> Response:
+        """As ``Transport.send``: each write is a step."""
+        self._check()
+        if request.method == "GET":
+            return await self._line.send(request, token)
+        is_end = self._life.steps.take(f"{request.method} {request.path}")
+        if is_end("before"):
+            self._life.end()
+        self._check()
+        response = await self._line.send(request, token)
+        if is_end("after"):
+            self._life.end()
+        self._check()
+        return response
+
+    @asynccontextmanager
+    async def stream(self, request: Request, token: str | None) -> AsyncIterator[StreamResponse]:
+        """As ``Transport.stream``."""
+        self._check()
+        async with self._line.stream(request, token) as stream:
+            yield stream
+
+    async def close(self) -> None:
+        """As ``Transport.close``."""
+
+    def _check(self) -> None:
+        if self._life.is_over:
+            raise ConnectionError("this process has ended")
+
+
+def connect(stage: Stage, user_agent: str, life: Life) -> Client:
+    """A client of the stage's API server whose writes are steps of a process."""
+    client = stage.server.client(user_agent)
+    client._rest._transport = _Line(client._rest._transport, life)
+    return client
+
+
+Program = Callable[[Stage, Life], Coroutine[None, None, None]]
+"""Runs a process until it is cancelled."""
+
+
+async def controller(stage: Stage, life: Life) -> None:
+    """The controller, as ``driver.program`` puts it together, but for probes and leader election."""
+    client = connect(stage, CONTROLLER, life)
+    cache, metrics = Cache(client), Metrics()
+    events = EventRecorder(client, EVENT_COMPONENT, metrics=metrics, now=stage.now, rng=random.Random(1))
+    manager = Manager(client, cache, events=events, metrics=metrics, grace_period_seconds=0, signals=())
+    for each in make_controllers(client, cache, events, namespace=NAMESPACE, workers=4, now=stage.now, metrics=metrics):
+        manager.add_controller(each)
+    await manager.run()
+
+
+@asynccontextmanager
+async def supervised(stage: Stage, program: Program, steps: Steps) -> AsyncIterator[Callable[[], None]]:
+    """Runs the program, and again after each stop. Yields what kills the process that runs now.
+
+    A process that ends by itself, or with an error, fails the test.
+    """
+    life = Life(steps)
+
+    async def run() -> None:
+        nonlocal life
+        while True:
+            await _live(program(stage, life), life)
+            await asyncio.sleep(RESTART_SECONDS)
+            life = Life(steps)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(run(), name="supervisor")
+        try:
+            yield lambda: life.end()
+        finally:
+            task.cancel()
+
+
+async def _live(program: Coroutine[None, None, None], life: Life) -> None:
+    running = asyncio.ensure_future(program)
+    ended = asyncio.ensure_future(life.ended.wait())
+    try:
+        await asyncio.wait((running, ended), return_when=asyncio.FIRST_COMPLETED)
+        assert life.is_over, f"the process has ended by itself: {running.exception() if running.done() else None}"
+    finally:
+        life.end()
+        ended.cancel()
+        running.cancel()
+        # Whatever a process that was cut off says in its last moment, nobody hears it.
+        await asyncio.gather(running, ended, return_exceptions=True)

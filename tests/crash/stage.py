@@ -1,0 +1,248 @@
+"""A cluster on an API server in memory, with words for what people do in it and for what there is.
+
+What there is comes from the server's store, at once and without a request: questions cost nothing, and no fault hits
+them. Every version that is stored is looked at, so that a device that two claims have at the same time, by what the
+claims say or by the ledgers, is noticed at the write that makes it so.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, ResourceClaim
+from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.apiserver.store import Event
+from fake_dra_driver.cluster.kinds import (
+    CustomResourceDefinition,
+    Namespace,
+    Node,
+    Pod,
+    ResourceClaimTemplate,
+    ResourceClass,
+)
+from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.driver.handle import ClaimHandle
+
+__all__ = ["MODEL", "NAMESPACE", "Stage", "Wire", "devices_of", "ledger_of", "node_of", "splits_of"]
+
+Wire = dict[str, Any]
+
+NAMESPACE = "fake-system"
+MODEL = "LATEST-FAKE-MODEL"
+CLASS = "fake.3-shake.com"
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+_CRDS = Path(__file__).parents[2] / "crds"
+
+
+@cache
+def _crds() -> Sequence[Wire]:
+    return [yaml.safe_load(path.read_text()) for path in sorted(_CRDS.glob("*.yaml"))]
+
+
+def node_of(claim: Mapping[str, Any]) -> str | None:
+    """Where the claim is allocated."""
+    allocation = claim.get("status", {}).get("allocation")
+    if not allocation:
+        return None
+    node: str = allocation["availableOnNodes"]["nodeSelectorTerms"][0]["matchFields"][0]["values"][0]
+    return node
+
+
+def splits_of(claim: Mapping[str, Any]) -> Sequence[tuple[str, int]]:
+    """The devices that the claim's allocation names, and into how many children each of them is split."""
+    handles = (claim.get("status", {}).get("allocation") or {}).get("resourceHandles", ())
+    return [
+        (device.uuid, device.split) for handle in handles for device in ClaimHandle.from_data(handle["data"]).devices
+    ]
+
+
+def devices_of(claim: Mapping[str, Any]) -> Sequence[str]:
+    """The devices that the claim's allocation names."""
+    return [uuid for uuid, _ in splits_of(claim)]
+
+
+def ledger_of(state: Mapping[str, Any]) -> Mapping[str, Sequence[tuple[str, int]]]:
+    """By claim: the devices on record for it, and into how many children each of them is split."""
+    entries = state.get("spec", {}).get("allocatedClaims", {})
+    return {
+        uid: [(device["uuid"], device.get("split", 0)) for device in entry["fake"]["devices"]]
+        for uid, entry in entries.items()
+    }
+
+
+class Stage:
+    """One cluster, with the driver's kinds and class in it. ``furnish`` it before anything else."""
+
+    def __init__(self) -> None:
+        self.skew = timedelta()
+        """How far the wall clock was set forward or back."""
+        self.server = ApiServer(seed=1, now=self.now)
+        self.admin = self.server.client("admin")
+        self.given_twice: list[str] = []
+        """What was noticed of devices that two claims had at the same time."""
+
+    def now(self) -> datetime:
+        """The wall clock of everybody: the event loop's time since 2026, and what it was set forward or back."""
+        return BEGINNING + timedelta(seconds=asyncio.get_running_loop().time()) + self.skew
+
+    async def furnish(self) -> None:
+        """Makes what the driver's chart installs."""
+        for wire in _crds():
+            await self.admin.create(CustomResourceDefinition.from_wire(wire))
+        await self._create(Namespace, NAMESPACE, namespace="")
+        await self._create(ResourceClass, CLASS, namespace="", driverName=DRIVER_NAME)
+        for kind in (ResourceClaim, NodeAllocationState):
+            self._watch(kind)
+
+    # --- what people do ---
+
+    async def node(self, name: str, devices: int | None = None) -> None:
+        """A node. With ``devices``, as if its kubelet plugin had published so many and served them."""
+        await self._create(Node, name, namespace="")
+        if devices is not None:
+            await self.state(name, devices)
+
+    async def state(self, node: str, devices: int) -> None:
+        """A node's NodeAllocationState, as its kubelet plugin makes it."""
+        inventory = [{"fake": {"uuid": d.uuid, "name": d.model}} for d in make_inventory(node, devices, [MODEL])]
+        owner = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": self.uid(Node, node, "")}
+        metadata = {"name": node, "namespace": NAMESPACE, "ownerReferences": [owner]}
+        wire = {"metadata": metadata, "spec": {"allocatableDevice": inventory}, "status": "Ready"}
+        await self.admin.create(NodeAllocationState.from_wire(wire))
+
+    async def parameters(self, name: str, count: int, split: int) -> None:
+        """FakeClaimParameters."""
+        spec = {"count": count, **({"split": split} if split else {})}
+        await self._create(FakeClaimParameters, name, spec=spec)
+
+    async def claim(
+        self, name: str, *, count: int = 1, split: int = 0, mode: AllocationMode = "WaitForFirstConsumer"
+    ) -> None:
+        """A claim with parameters of its own."""
+        await self.parameters(name, count, split)
+        await self._create(ResourceClaim, name, spec=_claim_spec(name, mode))
+
+    async def template(self, name: str, *, count: int = 1, split: int = 0) -> None:
+        """A template of claims, with parameters of its own."""
+        await self.parameters(name, count, split)
+        spec = {"spec": _claim_spec(name, "WaitForFirstConsumer")}
+        await self._create(ResourceClaimTemplate, name, spec=spec)
+
+    async def pod(self, name: str, *claims: str, templates: Sequence[str] = ()) -> None:
+        """A pod that uses claims, and those that are made from templates for it."""
+        entries = [{"name": claim, "source": {"resourceClaimName": claim}} for claim in claims]
+        entries += [{"name": each, "source": {"resourceClaimTemplateName": each}} for each in templates]
+        uses = [{"name": entry["name"]} for entry in entries]
+        container = {"name": "main", "image": "busybox", "resources": {"claims": uses}}
+        await self._create(Pod, name, spec={"containers": [container], "resourceClaims": entries})
+
+    async def delete(self, kind: type[KubeObject], name: str, namespace: str = "default") -> None:
+        """Deletes an object, without waiting."""
+        await self.admin.delete(kind, NamespacedName(namespace, name))
+
+    # --- what there is ---
+
+    def all(self, kind: type[KubeObject]) -> Sequence[Wire]:
+        """All objects of the kind. Read them, never change them."""
+        resource = kind.resource
+        collection = self.server._parts.store.collection((resource.group, resource.plural))
+        return [record.value for record in collection.records()]
+
+    def find(self, kind: type[KubeObject], name: str, namespace: str = "default") -> Wire | None:
+        """One object, or None."""
+        for wire in self.all(kind):
+            metadata = wire["metadata"]
+            if metadata["name"] == name and metadata.get("namespace", "") in (namespace, ""):
+                return wire
+        return None
+
+    def uid(self, kind: type[KubeObject], name: str, namespace: str = "default") -> str:
+        """The object's UID. It has to be there."""
+        found = self.find(kind, name, namespace)
+        assert found is not None, f"no {kind.resource.kind} {name}"
+        uid: str = found["metadata"]["uid"]
+        return uid
+
+    def is_running(self, pod: str) -> bool:
+        """Whether the pod runs."""
+        found = self.find(Pod, pod)
+        return found is not None and found.get("status", {}).get("phase") == "Running"
+
+    def allocated(self, claim: str) -> bool:
+        """Whether the claim is allocated."""
+        found = self.find(ResourceClaim, claim)
+        return found is not None and node_of(found) is not None
+
+    @property
+    def revision(self) -> int:
+        """Raised by every write."""
+        return self.server._parts.store.revisions.current
+
+    def describe(self) -> str:
+        """What there is, in few lines, for a test that fails."""
+        lines = []
+        for pod in self.all(Pod):
+            phase, node = pod.get("status", {}).get("phase"), pod["spec"].get("nodeName", "no node")
+            lines.append(f"pod {_name(pod)}: {phase} on {node}")
+        for claim in self.all(ResourceClaim):
+            status, finalizers = claim.get("status", {}), claim["metadata"].get("finalizers", [])
+            reserved = [consumer["name"] for consumer in status.get("reservedFor", [])]
+            flags = " given up" if status.get("deallocationRequested") else ""
+            lines.append(
+                f"claim {_name(claim)}{flags}: {list(splits_of(claim))} on {node_of(claim)}, "
+                f"for {reserved}, held by {finalizers}"
+            )
+        names = {claim["metadata"]["uid"]: claim["metadata"]["name"] for claim in self.all(ResourceClaim)}
+        for state in self.all(NodeAllocationState):
+            held = {names.get(uid, uid): list(entry) for uid, entry in ledger_of(state).items()}
+            prepared = [names.get(uid, uid) for uid in state["spec"].get("preparedDevices", {})]
+            lines.append(f"node {_name(state)} {state.get('status')}: on record {held}, prepared {prepared}")
+        return "\n".join(lines)
+
+    # --- the rest ---
+
+    async def _create(self, kind: type[KubeObject], name: str, *, namespace: str = "default", **fields: Any) -> None:
+        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
+        await self.admin.create(kind.from_wire({"metadata": metadata, **fields}))
+
+    def _watch(self, kind: type[KubeObject]) -> None:
+        """Looks at every version that is stored of a kind."""
+        collection = self.server._parts.store.collection((kind.resource.group, kind.resource.plural))
+        append = collection._append
+
+        def watched(event: Event) -> None:
+            append(event)
+            self._notice_given_twice()
+
+        collection._append = watched  # type: ignore[method-assign]  # the test's own server
+
+    def _notice_given_twice(self) -> None:
+        said: dict[str, str] = {}
+        for claim in self.all(ResourceClaim):
+            for uuid in devices_of(claim):
+                other = said.setdefault(uuid, _name(claim))
+                if other != _name(claim):
+                    self.given_twice.append(f"device {uuid} was allocated to {other} and to {_name(claim)}")
+        for state in self.all(NodeAllocationState):
+            recorded: dict[str, str] = {}
+            for uid, devices in ledger_of(state).items():
+                for uuid, _ in devices:
+                    if recorded.setdefault(uuid, uid) != uid:
+                        self.given_twice.append(f"device {uuid} was on record for {recorded[uuid]} and for {uid}")
+
+
+def _claim_spec(parameters: str, mode: AllocationMode) -> Wire:
+    reference = {"apiGroup": DRIVER_NAME, "kind": "FakeClaimParameters", "name": parameters}
+    return {"resourceClassName": CLASS, "parametersRef": reference, "allocationMode": mode}
+
+
+def _name(wire: Wire) -> str:
+    name: str = wire["metadata"]["name"]
+    return name

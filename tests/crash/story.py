@@ -1,0 +1,62 @@
+"""A story is told on a stage: what people do, with waits for what has to come of it. ``tell`` tells one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from tests.crash.kubernetes import Kubernetes
+from tests.crash.soundness import complaints
+from tests.crash.stage import Stage
+
+__all__ = ["PATIENCE_SECONDS", "Story", "Teller"]
+
+PATIENCE_SECONDS = 600.0
+"""Simulated: longer than every back-off of a process that has met one fault."""
+_QUIET_SECONDS = 3.0
+"""As long as nothing was written, so that late Events are in."""
+_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.01, 1.0
+
+
+class Teller:
+    """Lets time pass on a stage, with Kubernetes at work, until something is so."""
+
+    def __init__(self, stage: Stage, kubernetes: Kubernetes) -> None:
+        self.stage = stage
+        self.kubernetes = kubernetes
+
+    async def until(self, what: str, is_so: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Waits, and fails when it takes too long."""
+        loop = asyncio.get_running_loop()
+        deadline, pause = loop.time() + patience_seconds, _FIRST_PAUSE_SECONDS
+        while True:
+            revision = self.stage.revision
+            await self.kubernetes.turn()
+            if is_so():
+                return
+            if loop.time() > deadline:
+                raise AssertionError(f"never so: {what}\n{self.stage.describe()}")
+            pause = _FIRST_PAUSE_SECONDS if self.stage.revision != revision else min(2 * pause, _MAX_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def running(self, *pods: str) -> None:
+        """Until these pods run."""
+        await self.until(f"pods {pods} run", lambda: all(map(self.stage.is_running, pods)))
+
+    async def at_rest(self) -> None:
+        """Until all is as it should be, and nothing is written any more."""
+        loop = asyncio.get_running_loop()
+        seen, since = self.stage.revision, loop.time()
+
+        def is_at_rest() -> bool:
+            nonlocal seen, since
+            if self.stage.revision != seen or complaints(self.stage):
+                seen, since = self.stage.revision, loop.time()
+            return loop.time() - since >= _QUIET_SECONDS
+
+        try:
+            await self.until("all is as it should be", is_at_rest)
+        except AssertionError as error:
+            raise AssertionError("\n".join([*complaints(self.stage), str(error)])) from error
+        assert not self.stage.given_twice, self.stage.given_twice
+
+
+Story = Callable[[Teller], Awaitable[None]]
