@@ -23,7 +23,7 @@ class Kubelet(Protocol):
     """What a kubelet does about the claims of a pod."""
 
     async def prepare(self, pod: Wire, claims: Sequence[Wire]) -> bool:
-        """Prepares the claims of a pod that is to run; whether it may."""
+        """Prepares the claims of a pod that is to run, or runs; whether it may."""
         ...
 
     async def unprepare(self, pod: Wire) -> bool:
@@ -39,7 +39,7 @@ class Kubernetes:
     def __init__(self, stage: Stage, kubelets: Mapping[str, Kubelet] | None = None) -> None:
         self._stage = stage
         self._api = stage.admin
-        self._kubelets = kubelets or {}
+        self._kubelets = {} if kubelets is None else kubelets
 
     async def turn(self) -> None:
         """Does for each object what is due. What fails, as somebody else was faster, is done in another turn."""
@@ -69,11 +69,11 @@ class Kubernetes:
         if "deletionTimestamp" in pod["metadata"]:
             if kubelet is None or await kubelet.unprepare(pod):
                 await self._api.delete(Pod, _key(pod), uid=_uid(pod), grace_period_seconds=0)
-        elif pod["status"].get("phase") == "Pending":
-            claims = self._claims(pod)
-            assert all(claim is not None for claim in claims), f"pod {_key(pod)} was bound without its claims"
-            if kubelet is None or await kubelet.prepare(pod, [claim for claim in claims if claim is not None]):
-                await self._api.merge_patch(Pod, _key(pod), {"status": {"phase": "Running"}}, subresource="status")
+            return
+        claims = [claim for claim in self._claims(pod) if claim is not None]
+        may_run = kubelet is None or await kubelet.prepare(pod, claims)
+        if may_run and pod["status"].get("phase") == "Pending":
+            await self._api.merge_patch(Pod, _key(pod), {"status": {"phase": "Running"}}, subresource="status")
 
     def _claims(self, pod: Wire) -> Sequence[Wire | None]:
         names = {each["name"]: each["resourceClaimName"] for each in pod["status"].get("resourceClaimStatuses", ())}
@@ -81,6 +81,12 @@ class Kubernetes:
             self._stage.find(ResourceClaim, entry["source"].get("resourceClaimName") or names.get(entry["name"], ""))
             for entry in pod["spec"].get("resourceClaims", ())
         ]
+
+    def _entries_of(self, pod: Wire, claims: Sequence[Wire]) -> set[str]:
+        """What the pod calls these claims."""
+        uids = {_uid(claim) for claim in claims}
+        entries = zip(pod["spec"].get("resourceClaims", ()), self._claims(pod), strict=True)
+        return {entry["name"] for entry, claim in entries if claim is not None and _uid(claim) in uids}
 
     async def _schedule(self, pod: Wire) -> None:
         if await self._makes_claims(pod):
@@ -124,7 +130,9 @@ class Kubernetes:
         context = self._stage.find(PodSchedulingContext, pod["metadata"]["name"])
         if context is not None and context["metadata"]["ownerReferences"][0]["uid"] != _uid(pod):
             return
-        answers = (context or {}).get("status", {}).get("resourceClaims", [])
+        told = (context or {}).get("status", {}).get("resourceClaims", [])
+        names = self._entries_of(pod, waiting)
+        answers = [answer for answer in told if answer["name"] in names]
         unsuitable = {node for answer in answers for node in answer.get("unsuitableNodes", ())}
         candidates = [node for node in potential if node not in unsuitable]
         spec = (context or {}).get("spec", {})

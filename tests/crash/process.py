@@ -60,16 +60,15 @@ class Life:
     """One process, from its start to its end."""
 
     steps: Steps
+    is_over: bool = False
+    """Whether it was stopped: nothing that it does has an effect any more."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def end(self) -> None:
-        """From now on nothing that it does has an effect."""
-        self.ended.set()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it was stopped."""
-        return self.ended.is_set()
+        """Stops it, from whatever thread."""
+        self.is_over = True
+        self._loop.call_soon_threadsafe(self.ended.set)
 
 
 class _Line:
@@ -133,10 +132,12 @@ async def controller(stage: Stage, life: Life) -> None:
 
 
 @asynccontextmanager
-async def supervised(stage: Stage, program: Program, steps: Steps) -> AsyncIterator[Callable[[], None]]:
+async def supervised(
+    stage: Stage, program: Program, steps: Steps, on_stop: Callable[[], None] = lambda: None
+) -> AsyncIterator[Callable[[], None]]:
     """Runs the program, and again after each stop. Yields what kills the process that runs now.
 
-    A process that ends by itself, or with an error, fails the test.
+    A process that ends by itself, or with an error, fails the test. ``on_stop`` is called when one was stopped.
     """
     life = Life(steps)
 
@@ -144,6 +145,7 @@ async def supervised(stage: Stage, program: Program, steps: Steps) -> AsyncItera
         nonlocal life
         while True:
             await _live(program(stage, life), life)
+            on_stop()
             await asyncio.sleep(RESTART_SECONDS)
             life = Life(steps)
 

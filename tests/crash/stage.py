@@ -6,7 +6,8 @@ claims say or by the ledgers, is noticed at the write that makes it so.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -85,6 +86,8 @@ class Stage:
         """How far the wall clock was set forward or back."""
         self.server = ApiServer(seed=1, now=self.now)
         self.admin = self.server.client("admin")
+        self.install: Callable[[str, int], Awaitable[None]] = self.state
+        """Makes a node with so many devices known to the driver: by itself, as if its kubelet plugin had."""
         self.given_twice: list[str] = []
         """What was noticed of devices that two claims had at the same time."""
 
@@ -101,13 +104,35 @@ class Stage:
         for kind in (ResourceClaim, NodeAllocationState):
             self._watch(kind)
 
+    def keep(self) -> Callable[[], None]:
+        """Keeps what there is; what it returns brings that back, and nothing else stays. Nobody may be connected then.
+
+        To begin with what a story begins with costs much less than to make it each time.
+        """
+        store = self.server._parts.store
+        kept = [
+            (key, dict(each._records), list(each._keys), deque(each._log)) for key, each in store._collections.items()
+        ]
+        revision = store.revisions.current
+
+        def bring_back() -> None:
+            for collection in store._collections.values():
+                collection._records, collection._keys, collection._log = {}, [], deque()
+            for key, records, keys, log in kept:
+                collection = store.collection(key)
+                collection._records, collection._keys, collection._log = dict(records), list(keys), deque(log)
+            store.revisions.current = revision
+            self.given_twice.clear()
+            self.install = self.state
+
+        return bring_back
+
     # --- what people do ---
 
-    async def node(self, name: str, devices: int | None = None) -> None:
-        """A node. With ``devices``, as if its kubelet plugin had published so many and served them."""
+    async def node(self, name: str, devices: int) -> None:
+        """A node with so many devices."""
         await self._create(Node, name, namespace="")
-        if devices is not None:
-            await self.state(name, devices)
+        await self.install(name, devices)
 
     async def state(self, node: str, devices: int) -> None:
         """A node's NodeAllocationState, as its kubelet plugin makes it."""

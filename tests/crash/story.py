@@ -1,13 +1,17 @@
 """A story is told on a stage: what people do, with waits for what has to come of it. ``tell`` tells one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
 
 from tests.crash.kubernetes import Kubernetes
-from tests.crash.soundness import complaints
 from tests.crash.stage import Stage
 
-__all__ = ["PATIENCE_SECONDS", "Story", "Teller"]
+__all__ = ["PATIENCE_SECONDS", "SIMULATED", "Story", "Teller"]
+
+SIMULATED = pytest.mark.looptime(noop_cycles=1)
+"""Marks tests in simulated time that nothing outside of the event loop takes part in: time goes on at once."""
 
 PATIENCE_SECONDS = 600.0
 """Simulated: longer than every back-off of a process that has met one fault."""
@@ -19,9 +23,11 @@ _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.01, 1.0
 class Teller:
     """Lets time pass on a stage, with Kubernetes at work, until something is so."""
 
-    def __init__(self, stage: Stage, kubernetes: Kubernetes) -> None:
+    def __init__(self, stage: Stage, kubernetes: Kubernetes, complaints: Callable[[], Sequence[str]]) -> None:
+        """``complaints`` says what is wrong; nothing, once everything has settled."""
         self.stage = stage
         self.kubernetes = kubernetes
+        self._complaints = complaints
 
     async def until(self, what: str, is_so: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Waits, and fails when it takes too long."""
@@ -48,14 +54,14 @@ class Teller:
 
         def is_at_rest() -> bool:
             nonlocal seen, since
-            if self.stage.revision != seen or complaints(self.stage):
+            if self.stage.revision != seen or self._complaints():
                 seen, since = self.stage.revision, loop.time()
             return loop.time() - since >= _QUIET_SECONDS
 
         try:
             await self.until("all is as it should be", is_at_rest)
         except AssertionError as error:
-            raise AssertionError("\n".join([*complaints(self.stage), str(error)])) from error
+            raise AssertionError("\n".join([*self._complaints(), str(error)])) from error
         assert not self.stage.given_twice, self.stage.given_twice
 
 

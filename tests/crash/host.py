@@ -1,0 +1,226 @@
+"""A node with the real kubelet plugin on it, behind a kubelet that does what kubelets do about claims, and no more.
+
+The plugin is put together as ``driver.program`` does it, but for its sockets: the kubelet's calls come in where the
+gRPC adapters hand them over.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
+from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames
+from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.device.files import DiskFiles
+from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.dra.claimcalls import ClaimCalls, Verb
+from fake_dra_driver.dra.driver import NodeClaim
+from fake_dra_driver.driver.node import FakeNodeDriver
+from fake_dra_driver.driver.notices import Notices
+from fake_dra_driver.driver.program import PUBLISH_DELAY_SECONDS
+from fake_dra_driver.driver.publisher import StatePublisher
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.manager import Manager
+from tests.crash.disk import Disk, PowerCut
+from tests.crash.process import Life, connect
+from tests.crash.stage import MODEL, NAMESPACE, Stage, Wire
+
+__all__ = ["PLUGIN", "Host"]
+
+PLUGIN = "kubelet-plugin"
+CALL_SECONDS = 45.0
+"""The kubelet's deadline since Kubernetes 1.28."""
+_PREFIX = f"{CDI_VENDOR}-{CDI_CLASS}_"
+
+
+@dataclass
+class _Plugin:
+    """A plugin that takes calls."""
+
+    life: Life
+    calls: ClaimCalls
+    checkpoint: Checkpoint
+
+
+class Host:
+    """Implements ``kubernetes.Kubelet`` for one node; ``plugin`` is the program that runs on it."""
+
+    def __init__(self, stage: Stage, name: str, devices: int, disk: Disk) -> None:
+        self.stage = stage
+        self.name = name
+        self.disk = disk
+        self.forgotten: list[str] = []
+        """What the plugin should have known after a stop, and did not; or the other way round."""
+        self._inventory = make_inventory(name, devices, [MODEL])
+        self._plugin: _Plugin | None = None
+        self._users: dict[str, set[str]] = {}
+        """By claim: the pods for which it was prepared, as the kubelet remembers it, also after a reboot."""
+        self._lost: set[str] = set()
+        """Claims that were prepared before a reboot, for containers that are yet to be started again."""
+        self._claims: dict[str, NodeClaim] = {}
+        self._must_be: set[str] = set()
+        """Claims that the plugin has said are prepared."""
+        self._must_not_be: set[str] = set()
+        """Claims that the plugin has said are no longer prepared."""
+
+    # --- the plugin ---
+
+    async def plugin(self, stage: Stage, life: Life) -> None:
+        """One process of the kubelet plugin."""
+        self.disk.life = life
+        client = connect(stage, PLUGIN, life)
+        cache, key = Cache(client), NamespacedName(NAMESPACE, self.name)
+        events = EventRecorder(client, EVENT_COMPONENT, host=self.name, now=stage.now, rng=random.Random(1))
+        files, notices = DiskFiles(), Notices(events)
+        checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json")
+        cdi = CdiFolder(files, self.disk.run, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), self.name)
+        states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
+
+        def publish() -> None:
+            controller.enqueue(key, after=PUBLISH_DELAY_SECONDS)
+
+        driver = FakeNodeDriver(key, self._inventory, checkpoint, cdi, client, changed=publish, tell=notices.tell)
+
+        def is_serving() -> bool:
+            return self._plugin is not None and self._plugin.life is life
+
+        publisher = StatePublisher(key, self._inventory, checkpoint, driver, states, client, is_serving, notices)
+        controller = Controller("nodeallocationstate", publisher)
+        controller.watch(states)
+
+        async def serve() -> None:
+            async with AsyncExitStack() as stack:
+                calls = await stack.enter_async_context(ClaimCalls(driver))
+                await driver.start()
+                self._look_for_forgotten(checkpoint)
+                self._plugin = _Plugin(life, calls, checkpoint)
+                publish()
+                await asyncio.Event().wait()
+
+        manager = Manager(client, cache, events=events, grace_period_seconds=0, signals=())
+        manager.add_runnable("kubelet-plugin", serve, needs_caches=False)
+        manager.add_controller(controller)
+        await manager.run()
+
+    def _look_for_forgotten(self, checkpoint: Checkpoint) -> None:
+        known = checkpoint.claims.keys()
+        self.forgotten += [f"claim {uid} was prepared, which the next process forgot" for uid in self._must_be - known]
+        self.forgotten += [f"claim {uid} was ended, which the next process forgot" for uid in self._must_not_be & known]
+
+    def reboot(self, how: PowerCut) -> None:
+        """The power was cut: nothing runs any more, and every pod has to be started again."""
+        self.disk.cut_power(how)
+        self._lost = {uid for uid, pods in self._users.items() if pods}
+
+    # --- the kubelet ---
+
+    async def prepare(self, pod: Wire, claims: Sequence[Wire]) -> bool:
+        """As ``Kubelet.prepare``. Of claims that the pod shares with others the plugin hears once."""
+        uid: str = pod["metadata"]["uid"]
+        wanted = [_node_claim(claim) for claim in claims]
+        fresh = [claim for claim in wanted if claim.uid in self._lost or not self._users.get(claim.uid)]
+        if fresh and not await self._call("prepare", fresh):
+            return False
+        for claim in wanted:
+            self._users.setdefault(claim.uid, set()).add(uid)
+            self._lost.discard(claim.uid)
+        self._claims.update({claim.uid: claim for claim in fresh})
+        return True
+
+    async def unprepare(self, pod: Wire) -> bool:
+        """As ``Kubelet.unprepare``."""
+        uid: str = pod["metadata"]["uid"]
+        last = [claim for claim, pods in self._users.items() if pods == {uid}]
+        if last and not await self._call("unprepare", [self._claims[claim] for claim in last]):
+            return False
+        for claim in last:
+            del self._users[claim]
+            self._lost.discard(claim)
+        for pods in self._users.values():
+            pods.discard(uid)
+        return True
+
+    async def _call(self, verb: Verb, claims: Sequence[NodeClaim]) -> bool:
+        """Whether the plugin says that all of it is done."""
+        plugin = self._plugin
+        if plugin is None or plugin.life.is_over:
+            return False
+        uids: set[str] = {claim.uid for claim in claims}
+        self._must_be -= uids
+        self._must_not_be -= uids
+        call = asyncio.ensure_future(plugin.calls.run(verb, claims, CALL_SECONDS))
+        ended = asyncio.ensure_future(plugin.life.ended.wait())
+        await asyncio.wait((call, ended), return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not call.done() or _is_over(plugin):
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+            return False
+        answers = {uid: outcome for uid, outcome in call.result().items() if isinstance(outcome, tuple)}
+        if answers.keys() != uids:
+            return False
+        if verb == "prepare":
+            self._must_be |= uids
+            defined = self.cdi_files()
+            for uid in uids:
+                wanted = [name.partition("=")[2] for name in answers[uid] if not name.endswith("=common")]
+                if defined.get(uid) != wanted:
+                    self.forgotten.append(f"claim {uid} was prepared with {wanted}, and its CDI file has {defined}")
+        else:
+            self._must_not_be |= uids
+        return True
+
+    # --- what there is ---
+
+    def cdi_files(self) -> Mapping[str, Sequence[str]]:
+        """By claim: the devices that its CDI file defines."""
+        found = {}
+        for path in self.disk.run.glob(f"{_PREFIX}*.yaml"):
+            uid = path.name.removeprefix(_PREFIX).removesuffix(".yaml")
+            if uid != "common":
+                found[uid] = [device["name"] for device in yaml.load(path.read_bytes(), yaml.CSafeLoader)["devices"]]
+        return found
+
+    def complaints(self) -> list[str]:
+        """What is wrong; nothing, once everything has settled: prepared = checkpoint = CDI files = what pods use."""
+        if self.forgotten:
+            return self.forgotten
+        if self._plugin is None or self._plugin.life.is_over:
+            return [f"the plugin of {self.name} does not serve"]
+        if self._lost:
+            return [f"pods on {self.name} have not been started again after a reboot"]
+        checkpoint = self._plugin.checkpoint
+        recorded = {uid: [device.uuid for device in claim.devices] for uid, claim in checkpoint.claims.items()}
+        found = []
+        if recorded != self.cdi_files():
+            found.append(f"checkpoint {recorded} differs from CDI files {self.cdi_files()}")
+        state = self.stage.find(NodeAllocationState, self.name, NAMESPACE)
+        published = {} if state is None else state["spec"].get("preparedDevices", {})
+        listed = {uid: [device["uuid"] for device in entry["fake"]["devices"]] for uid, entry in published.items()}
+        if recorded != listed:
+            found.append(f"checkpoint {recorded} differs from what is published: {listed}")
+        used = {uid for uid, pods in self._users.items() if pods}
+        if recorded.keys() != used:
+            found.append(f"prepared are {sorted(recorded)}, pods use {sorted(used)}")
+        if state is None or state.get("status") != "Ready":
+            found.append(f"node {self.name} is not published as ready")
+        leftovers = [path.name for path in (*self.disk.run.glob(".*"), *self.disk.plugin.glob(".*"))]
+        return found + ([f"files are left: {leftovers}"] if leftovers else [])
+
+
+def _is_over(plugin: _Plugin) -> bool:
+    return plugin.life.is_over
+
+
+def _node_claim(claim: Wire) -> NodeClaim:
+    metadata = claim["metadata"]
+    handles: Any = claim["status"]["allocation"]["resourceHandles"]
+    return NodeClaim("default", metadata["name"], UID(metadata["uid"]), handles[0]["data"])
