@@ -15,7 +15,7 @@ from typing import Any, Final
 from loguru import logger
 
 from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.meta import UID, NamespacedName
 from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ResourceClaim
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
@@ -77,6 +77,8 @@ class StatePublisher:
         self._notices = notices
         self._announced: bool | None = None
         """What the status was last set to by this process, so that it is set on a change of ours alone."""
+        self._announced_on = UID("")
+        """The object that it was set on: another one of the same name knows nothing of it."""
 
     async def reconcile(self, request: Request) -> Result:
         """One pass. Raises what the API calls raise."""
@@ -93,12 +95,12 @@ class StatePublisher:
         state = self._states.get(self._key)
         if state is None:
             state = await make_state(self._client, self._key, NOT_READY)
-            self._notices.know(state)
-            if self._announced is not None:
-                message = "the object was deleted while the kubelet plugin ran, and was made anew"
-                self._notices.tell(STATE_RECREATED, message)
-            self._announced = None
         self._notices.know(state)
+        if self._announced is not None and state.uid != self._announced_on:
+            # Also when the answer to that write was lost, or somebody else has made it.
+            self._announced = None
+            message = "the object was deleted while the kubelet plugin ran, and was made anew"
+            self._notices.tell(STATE_RECREATED, message)
         await self._publish(state)
         return await self._take_back(state)
 
@@ -127,7 +129,7 @@ class StatePublisher:
             if self._announced:
                 message = "the kubelet cannot use the plugin any more: no claims are allocated here until it can"
                 self._notices.tell(NODE_NOT_READY, message)
-            self._announced = serving
+            self._announced, self._announced_on = serving, state.uid
 
     async def _missing_owner(self, state: NodeAllocationState) -> Sequence[Mapping[str, Any]]:
         """For an object that somebody has made by hand: without an owner it would outlive its node."""

@@ -14,6 +14,7 @@ from fake_dra_driver.dra.driver import NodeClaim
 from fake_dra_driver.driver.publisher import STILL_HELD_SECONDS
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
 from fake_dra_driver.runtime.reconcile import Result
+from tests.support.memory_api import _nothing
 from tests.support.node import CHECKPOINT, NODE, STATE, UUIDS, NodeWorld, Plugin
 
 pytestmark = pytest.mark.looptime
@@ -102,6 +103,25 @@ async def test_changes_that_come_together_share_a_write(world: NodeWorld, plugin
     await plugin.settle()
     assert writes(plugin) == ["json_patch"]
     assert len(world.published()) == 8
+
+
+async def test_a_node_whose_object_is_made_anew_is_ready_again_though_the_answer_to_that_was_lost(
+    world: NodeWorld, plugin: Plugin
+) -> None:
+    world.delete_state()
+    plugin.deliver()
+
+    async def lose_the_answer(verb: str, kind: str) -> None:
+        plugin.client.after_write = _nothing
+        raise TransportError(verb, NodeAllocationState.resource, STATE, "connection reset")
+
+    plugin.client.after_write = lose_the_answer
+    with pytest.raises(TransportError):
+        await plugin.reconcile()
+    assert world.state()["status"] == "NotReady"
+    await plugin.settle()
+    assert world.state()["status"] == "Ready"
+    assert len(plugin.events.messages("StateRecreated")) == 1
 
 
 async def test_other_objects_are_left_alone(world: NodeWorld, plugin: Plugin) -> None:
