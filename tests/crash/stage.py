@@ -8,6 +8,7 @@ claims say or by the ledgers, is noticed at the write that makes it so.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from fake_dra_driver.cluster.kinds import (
 )
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.driver.handle import ClaimHandle
+from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, TransportError
 
 __all__ = ["MODEL", "NAMESPACE", "Stage", "Wire", "devices_of", "ledger_of", "node_of", "splits_of"]
 
@@ -88,6 +90,9 @@ class Stage:
         self.admin = self.server.client("admin")
         self.install: Callable[[str, int], Awaitable[None]] = self.state
         """Makes a node with so many devices known to the driver: by itself, as if its kubelet plugin had."""
+        self.repeats_events = False
+        """Whether watches bring each event twice."""
+        self._pending: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self.given_twice: list[str] = []
         """What was noticed of devices that two claims had at the same time."""
 
@@ -121,11 +126,27 @@ class Stage:
             for key, records, keys, log in kept:
                 collection = store.collection(key)
                 collection._records, collection._keys, collection._log = dict(records), list(keys), deque(log)
-            store.revisions.current = revision
+            for collection in store._collections.values():
+                collection._compacted = collection._watchable = 0
+            store.revisions.current, store._compacted = revision, 0
             self.given_twice.clear()
-            self.install = self.state
+            self.install, self.repeats_events, self.skew = self.state, False, timedelta()
 
         return bring_back
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Does something after a while, at the latest when ``hasten`` is called."""
+        self._pending[act] = asyncio.get_running_loop().call_later(seconds, lambda: self._do(act))
+
+    def hasten(self) -> None:
+        """Does now what is to be done later."""
+        for act, timer in list(self._pending.items()):
+            timer.cancel()
+            self._do(act)
+
+    def _do(self, act: Callable[[], None]) -> None:
+        del self._pending[act]
+        act()
 
     # --- what people do ---
 
@@ -170,7 +191,8 @@ class Stage:
 
     async def delete(self, kind: type[KubeObject], name: str, namespace: str = "default") -> None:
         """Deletes an object, without waiting."""
-        await self.admin.delete(kind, NamespacedName(namespace, name))
+        with suppress(NotFoundError):
+            await _persistently(lambda: self.admin.delete(kind, NamespacedName(namespace, name)))
 
     # --- what there is ---
 
@@ -235,7 +257,8 @@ class Stage:
 
     async def _create(self, kind: type[KubeObject], name: str, *, namespace: str = "default", **fields: Any) -> None:
         metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-        await self.admin.create(kind.from_wire({"metadata": metadata, **fields}))
+        with suppress(AlreadyExistsError):
+            await _persistently(lambda: self.admin.create(kind.from_wire({"metadata": metadata, **fields})))
 
     def _watch(self, kind: type[KubeObject]) -> None:
         """Looks at every version that is stored of a kind."""
@@ -261,6 +284,17 @@ class Stage:
                 for uuid, _ in devices:
                     if recorded.setdefault(uuid, uid) != uid:
                         self.given_twice.append(f"device {uuid} was on record for {recorded[uuid]} and for {uid}")
+
+
+async def _persistently(act: Callable[[], Awaitable[object]]) -> None:
+    """Does something, again and again while the API server is away."""
+    while True:
+        try:
+            await act()
+        except TransportError:
+            await asyncio.sleep(1)
+        else:
+            return
 
 
 def _claim_spec(parameters: str, mode: AllocationMode) -> Wire:
