@@ -142,7 +142,7 @@ Program = Callable[[Stage, Life], Coroutine[None, None, None]]
 
 
 async def controller(stage: Stage, life: Life) -> None:
-    """The controller, as ``driver.program`` puts it together, but for probes and leader election."""
+    """The controller, as ``driver.controllerprogram`` puts it together, but for probes and leader election."""
     client = connect(stage, CONTROLLER, life)
     cache, metrics = Cache(client), Metrics()
     events = EventRecorder(client, EVENT_COMPONENT, metrics=metrics, now=stage.now, rng=random.Random(1))
