@@ -1,10 +1,11 @@
 """Classic DRA: the kinds of ``resource.k8s.io/v1alpha2``, Kubernetes 1.27 to 1.30 (KEP-3063)."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, WrapValidator
 
 from fake_dra_driver.api.meta import UID, ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.sharing import Sharing
 
 __all__ = [
     "MAX_NODES_PER_SCHEDULING_CONTEXT",
@@ -108,7 +109,7 @@ class AllocationResult(ApiModel):
     """Where the claim's resources are; cannot be changed once set, only cleared."""
 
     resource_handles: tuple[ResourceHandle, ...] = ()
-    available_on_nodes: NodeSelector | None = None
+    available_on_nodes: Annotated[NodeSelector, WrapValidator(Sharing())] | None = None
     shareable: bool = False
 
 
@@ -135,7 +136,7 @@ class ResourceClaim(KubeObject):
 
     resource = ResourceKind(GROUP, VERSION, "ResourceClaim", "resourceclaims")
 
-    spec: ResourceClaimSpec = Field(default_factory=ResourceClaimSpec)
+    spec: Annotated[ResourceClaimSpec, WrapValidator(Sharing())] = Field(default_factory=ResourceClaimSpec)
     status: ResourceClaimStatus = Field(default_factory=ResourceClaimStatus)
 
 
