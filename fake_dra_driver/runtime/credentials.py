@@ -140,7 +140,7 @@ class Credentials:
         has_kubeconfig, has_account = await asyncio.to_thread(lambda: (_any_file(places), service_account_dir.is_dir()))
         source: Source
         if has_kubeconfig:
-            source = (await asyncio.to_thread(_kubeconfig_reader))(kubeconfig or None)
+            source = (await asyncio.to_thread(_kubeconfig_reader))(":".join(places))
         elif kubeconfig:
             raise CredentialsError(f"The kubeconfig {kubeconfig} is not a file. Name one that exists, or none at all")
         elif has_account:
@@ -211,7 +211,7 @@ def read(path: str | PathLike[str] | None) -> str | None:
         return None
 
 
-def _kubeconfig_reader() -> Callable[[str | None], Source]:
+def _kubeconfig_reader() -> Callable[[str], Source]:
     from fake_dra_driver.runtime.kubeconfig import Kubeconfig  # only here: see the module's docstring
 
     return Kubeconfig

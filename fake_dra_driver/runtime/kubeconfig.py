@@ -28,10 +28,10 @@ class Kubeconfig:
     """Implements ``credentials.Source``.
 
     Args:
-        path: of the file. None: ``$KUBECONFIG`` or ``~/.kube/config``.
+        path: of the file, or of several, with colons between them, as in ``$KUBECONFIG``.
     """
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str) -> None:
         self._auth = Api(kubeconfig=path, serviceaccount="", bypass_factory=True).auth
 
     async def resolve(self) -> Resolved:

@@ -123,13 +123,12 @@ async def test_a_service_account_without_a_namespace_is_fine(account: Path, envi
 
 @pytest.mark.parametrize("place", ["argument", "KUBECONFIG", "second in KUBECONFIG"])
 async def test_a_kubeconfig_wins_over_the_service_account(
-    account: Path, environment: dict[str, str], tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+    account: Path, environment: dict[str, str], tmp_path: Path, place: str
 ) -> None:
     path = write_kubeconfig(tmp_path / "config")
     given = {"argument": None, "KUBECONFIG": str(path), "second in KUBECONFIG": f"{tmp_path / 'nowhere'}:{path}"}[place]
     if given is not None:
         environment["KUBECONFIG"] = given
-        monkeypatch.setenv("KUBECONFIG", given)  # kr8s asks the process' own
     credentials = await Credentials.load(
         str(path) if given is None else None, service_account_dir=account, environment=environment
     )
