@@ -162,10 +162,12 @@ class World:
 
     async def _watch(self, bindings: Bindings, version: str) -> None:
         loop = asyncio.get_running_loop()
-        async for _, pod in self.api.watch(PODS, version):
-            if pod["spec"].get("nodeName"):
-                bindings.note(pod["metadata"]["name"], loop.time())
-        raise RuntimeError("the API server has ended the watch of pods")
+        while True:
+            async for event, pod in self.api.watch(PODS, version):
+                if event in ("ADDED", "MODIFIED") and pod["spec"].get("nodeName"):
+                    bindings.note(pod["metadata"]["name"], loop.time())
+            # The API server ends all its watches when etcd was too slow for it; the next one begins with what is there.
+            version = ""
 
     async def _are_served(self, *paths: str) -> bool:
         try:
