@@ -6,6 +6,7 @@ HTTPS. Figures are this machine's, and never a test.
 
 import argparse
 import asyncio
+import resource
 import sys
 import time
 from collections import Counter
@@ -69,6 +70,15 @@ async def _at_once(what: str, work: Callable[[NamespacedName], Awaitable[object]
     _say(f"{what}: {_RAW / (time.monotonic() - begun):.0f} a second, {_AT_ONCE} at once")
 
 
+def _objects(cluster: Cluster) -> int:
+    """How many there are, of all kinds."""
+    return sum(len(collection) for collection in cluster.server._parts.store._collections.values())
+
+
+def _memory_mib() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
 def _pods(count: int) -> list[dict[str, Any]]:
     container = {
         "name": "main",
@@ -121,6 +131,7 @@ async def _measure(nodes: int, pods: int) -> None:
         _say(f"{total} requests, {total / seconds:.0f} a second: {dict(requests.most_common())}")
         claims = (await cluster.client.list(ResourceClaim, SPACE)).items
         _say(f"{sum(claim.status.allocation is not None for claim in claims)} claims are allocated")
+        _say(f"{_objects(cluster)} objects; this process has taken {_memory_mib()} MiB at most")
         begun = time.monotonic()
         for pod in (await cluster.client.list(Pod, SPACE)).items:
             await cluster.client.delete(Pod, pod.key)

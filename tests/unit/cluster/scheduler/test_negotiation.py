@@ -6,6 +6,7 @@ import pytest
 
 from fake_dra_driver.api.meta import NamespacedName, OwnerReference
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cluster.apiserver.faults import Fault, on
 from fake_dra_driver.cluster.kinds import Node, Pod
 from tests.support.control_plane import ControlPlane, ref
 
@@ -172,6 +173,19 @@ async def test_a_claim_is_not_held_by_a_pod_that_cannot_use_it_yet(plane: Contro
     await plane.allocate("two", "node-a", pod)
     assert await bound(plane) == "node-a"
     assert consumers(plane, "one") == ["p"]
+
+
+async def test_a_claim_is_not_held_by_a_pod_whose_binding_failed(plane: ControlPlane) -> None:
+    await nodes(plane, "node-a")
+    await plane.claim("claim")
+    await plane.allocate("claim", "node-a", shareable=True)
+    held: list[list[str]] = []
+    plane.cache.informer(ResourceClaim).subscribe(lambda _: held.append(consumers(plane, "claim")))
+    refuse = on(Fault.answer(500), verb="create", resource="pods", subresource="binding", times=1)
+    with plane.server.faults.injected(refuse):
+        await plane.pod("p", claims={"entry": "claim"})
+        assert await bound(plane) == "node-a"
+    assert held[-3:] == [["p"], [], ["p"]]
 
 
 async def test_the_second_of_two_claims_selects_at_once(plane: ControlPlane) -> None:
