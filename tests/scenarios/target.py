@@ -1,10 +1,10 @@
 """The clusters that the scenarios run on: the one of the kubeconfig, through kubectl, or an embedded one, over HTTP."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -31,6 +31,10 @@ __all__ = ["Machine", "Target", "embedded_target", "kubeconfig_target"]
 
 _PATIENCE = 6
 """Times the deadlines of the tests, on an embedded cluster: it is no machine of its own, as a real cluster is."""
+_VALUES: Mapping[str, Any] = {
+    "controller": {"settings": {"leaderElectLeaseDurationSeconds": 120, "leaderElectRenewDeadlineSeconds": 90}}
+}
+"""Of the chart: a machine that stands still for a while deposes no controller, which would be an error in its log."""
 _AWAY_SECONDS = 0.5
 """About what an API server takes to start again."""
 _REPORT_CHARACTERS = 20_000
@@ -89,7 +93,7 @@ def embedded_target() -> Iterator[Target]:
         # The controller that would take the taint of a new node away is left out.
         for node in background.cluster.nodes:
             client.patch(Node, node, {"spec": {"taints": None}})
-        background.call(install_driver)
+        background.call(lambda cluster: install_driver(cluster, _VALUES))
 
         def list_folder(plugin: RunningPod, folder: str) -> Sequence[str]:
             root = background.cluster.node_root(plugin.spec.node_name)

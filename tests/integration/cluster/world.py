@@ -2,8 +2,9 @@
 
 The driver is what the chart installs: controller and kubelet plugin as processes of their own, over real HTTP and real
 unix sockets. What differs from the chart's defaults are times alone: kubelets and candidates for the lease try again
-after a fraction of a second. The lease of a controller that a test has killed is taken away, as a person may do who
-knows that it is dead: that a lease runs out by itself is tested where leader election is.
+after a fraction of a second, and a machine that stands still for a while deposes nobody. The lease of a controller that
+a test has killed is taken away, as a person may do who knows that it is dead: that a lease runs out by itself is tested
+where leader election is.
 """
 
 import asyncio
@@ -39,7 +40,15 @@ CONTROLLER, PLUGIN = "controller", "plugin"
 """Names of the containers."""
 PODS = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1, 6: 2}
 """Pods of each demo manifest."""
-VALUES: Mapping[str, Any] = {"controller": {"settings": {"leaderElectRetryPeriodSeconds": 0.1}}}
+VALUES: Mapping[str, Any] = {
+    "controller": {
+        "settings": {
+            "leaderElectLeaseDurationSeconds": 120,
+            "leaderElectRenewDeadlineSeconds": 90,
+            "leaderElectRetryPeriodSeconds": 0.3,
+        }
+    }
+}
 COMMON_CDI_FILE = f"{CDI_VENDOR}-{CDI_CLASS}_common.yaml"
 
 
