@@ -111,4 +111,4 @@ def _resource(kind: type[KubeObject]) -> str:
 
 
 def _stream(manifests: Sequence[Manifest]) -> str:
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(manifests)})
+    return "\n".join(json.dumps(manifest) for manifest in manifests)
