@@ -465,3 +465,12 @@ async def test_a_context_that_outlived_its_purpose_goes(plane: ControlPlane) -> 
     await plane.pass_time(1)
     await plane.patch(Pod, ref("p"), {"metadata": {"labels": {"touched": "twice"}}})
     await plane.until_gone(PodSchedulingContext, NamespacedName("default", "p"))
+
+
+async def test_a_context_that_is_another_pods_is_let_be(plane: ControlPlane) -> None:
+    await nodes(plane, "node-a")
+    pod = await plane.pod("p", nodeName="node-a")
+    await plane.create(PodSchedulingContext, "p", metadata=owned_by(pod, uid="somebody-else"))
+    await plane.patch(Pod, ref("p"), {"metadata": {"labels": {"touched": "once"}}})
+    await plane.pass_time(60)
+    assert plane.find(PodSchedulingContext, ref("p")) is not None
