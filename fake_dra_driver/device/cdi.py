@@ -17,7 +17,7 @@ from fake_dra_driver.device.files import Files, in_thread, set_aside, target_of
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.render import render
 
-__all__ = ["CdiFolder", "CdiNames", "CdiSpecError"]
+__all__ = ["CdiFolder", "CdiNames", "CdiSpecError", "check_claim"]
 
 _COMMON: Final = "common"
 """Name of the device that every claim has, with the variables about node and driver."""
@@ -98,16 +98,7 @@ class CdiFolder:
             CdiSpecError: the claim cannot be written as a CDI specification.
             OSError: the folder cannot be written to.
         """
-        path = self._path_of_claim(claim.uid)
-        variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
-        devices: dict[str, Sequence[str]] = {}
-        for index, device in enumerate(claim.devices):
-            devices[device.uuid] = [
-                f"FAKE_DEVICE_{index}={device.uuid}",
-                f"{variable}_DEVICE_{index}={device.uuid}",
-                f"{variable}_MODEL_{index}={device.model}",
-            ]
-        return await in_thread(self._write, path, devices)
+        return await in_thread(self._write, self._path_of_claim(claim.uid), _devices_of(claim))
 
     async def remove(self, uid: str) -> None:
         """Removes the claim's file; no file is fine. Raises CdiSpecError, as no claim has that UID, and OSError."""
@@ -124,8 +115,7 @@ class CdiFolder:
         return sorted(uid for uid in ours if uid != _COMMON and _UID.fullmatch(uid))
 
     def _path_of_claim(self, uid: str) -> Path:
-        if uid == _COMMON or not _UID.fullmatch(uid):
-            raise CdiSpecError(f"{uid!r} cannot be the UID of a claim")
+        _check_uid(uid)
         return self._path(uid)
 
     def _path(self, suffix: str) -> Path:
@@ -156,14 +146,42 @@ def _is_specification(data: bytes) -> bool:
     return isinstance(found, dict) and "cdiVersion" in found and "kind" in found
 
 
-def _check(text: bytes, kind: str, devices: Mapping[str, Sequence[str]]) -> None:
-    """Raises CdiSpecError unless the text reads back as what was meant, within what CDI allows."""
+def check_claim(claim: PreparedClaim) -> None:
+    """Raises CdiSpecError when the claim cannot be written as a CDI specification."""
+    _check_uid(claim.uid)
+    _check_devices(_devices_of(claim))
+
+
+def _devices_of(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
+    """The claim's devices, and the variables of each of them."""
+    variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
+    return {
+        device.uuid: [
+            f"FAKE_DEVICE_{index}={device.uuid}",
+            f"{variable}_DEVICE_{index}={device.uuid}",
+            f"{variable}_MODEL_{index}={device.model}",
+        ]
+        for index, device in enumerate(claim.devices)
+    }
+
+
+def _check_uid(uid: str) -> None:
+    if uid == _COMMON or not _UID.fullmatch(uid):
+        raise CdiSpecError(f"{uid!r} cannot be the UID of a claim")
+
+
+def _check_devices(devices: Mapping[str, Sequence[str]]) -> None:
     for name, variables in devices.items():
         if not _DEVICE_NAME.fullmatch(name):
             raise CdiSpecError(f"CDI allows no device name {name!r}")
         for variable in variables:
             if not _VARIABLE.fullmatch(variable):
                 raise CdiSpecError(f"{variable!r} is no environment variable that a container can have")
+
+
+def _check(text: bytes, kind: str, devices: Mapping[str, Sequence[str]]) -> None:
+    """Raises CdiSpecError unless the text reads back as what was meant, within what CDI allows."""
+    _check_devices(devices)
     meant = {
         "cdiVersion": "0.3.0",
         "containerEdits": {},

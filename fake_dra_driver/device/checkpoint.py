@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
+from fake_dra_driver.device.cdi import check_claim
 from fake_dra_driver.device.files import Files, ended, in_thread, set_aside
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 
@@ -110,19 +111,12 @@ class Checkpoint:
             return
         try:
             contents = _decode(data)
+            claims = {uid: _claim_of(uid, claim) for uid, claim in contents.claims.items()}
+            _check_claims(claims)
         except ValueError as error:
             aside = await in_thread(set_aside, self._files, self._path)
             raise DamagedCheckpointError(f"checkpoint {self._path} was set aside as {aside.name}: {error}") from error
-        self._complete = contents.complete
-        self._claims = {
-            uid: PreparedClaim(
-                uid,
-                claim.namespace,
-                claim.name,
-                tuple(PreparedDevice(entry.uuid, entry.model, entry.parent_uuid) for entry in claim.devices),
-            )
-            for uid, claim in contents.claims.items()
-        }
+        self._claims, self._complete = claims, contents.complete
 
     async def put(self, claim: PreparedClaim) -> None:
         """Adds the claim, or replaces it. Returns when that is durable. Raises OSError."""
@@ -214,6 +208,19 @@ def _decode(data: bytes) -> _Contents:
     if file.checksum != _checksum(file.contents):
         raise ValueError("its checksum is wrong")
     return file.contents
+
+
+def _claim_of(uid: str, claim: _Claim) -> PreparedClaim:
+    devices = tuple(PreparedDevice(entry.uuid, entry.model, entry.parent_uuid) for entry in claim.devices)
+    return PreparedClaim(uid, claim.namespace, claim.name, devices)
+
+
+def _check_claims(claims: Mapping[str, PreparedClaim]) -> None:
+    """Raises ValueError for what was never written here, as its checksum would make believe."""
+    for claim in claims.values():
+        check_claim(claim)
+        if not claim.namespace or not claim.name:
+            raise ValueError(f"claim {claim.uid} has no name")
 
 
 def _checksum(contents: _Contents) -> str:
