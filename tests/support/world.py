@@ -64,6 +64,8 @@ class Brain:
                 metrics=self.metrics,
             )
         }
+        for controller in self.controllers.values():
+            controller.use_metrics(self.metrics)  # as the manager does
         self._api = world.api
         self._delivered = 0
         self._informers = {informer.kind.resource.kind: informer for informer in self._cache._informers.values()}
@@ -84,7 +86,7 @@ class Brain:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Runs the controllers; the test needs looptime, so that back-off takes no time."""
+        """Runs the controllers; the test needs looptime, so that back-off takes no time. No pass may end in a bug."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(c.run(), name=c.name) for c in self.controllers.values()]
             try:
@@ -94,6 +96,13 @@ class Brain:
                     controller.stop()
                 for task in tasks:
                     task.cancel()
+        bugs = [
+            sample.labels["controller"]
+            for family in self.metrics.registry.collect()
+            for sample in family.samples
+            if sample.name == "controller_runtime_reconcile_panics_total" and sample.value
+        ]
+        assert not bugs, f"passes of these controllers ended in an unexpected exception: {bugs}"
 
     async def settle(self) -> None:
         """Delivers changes and lets (simulated) time pass until nothing happens any more."""

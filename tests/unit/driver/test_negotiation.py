@@ -617,6 +617,41 @@ async def test_class_parameters_that_cannot_be_used_are_told() -> None:
     assert message.startswith("InvalidParameters: spec.deviceSelector")
 
 
+async def test_claim_that_comes_late_lets_its_pod_go_on_at_once() -> None:
+    world = World()
+    world.node("a")
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        assert brain.events.events == []
+        world.claim("c")
+        await brain.settle()
+    assert devices_of_claims(world) == {"c": ["a-0"]}
+
+
+async def test_claim_that_is_being_deleted_gets_nothing() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.api.update(ResourceClaim, "c", "default", {"metadata": {"finalizers": ["example.com/other"]}})
+    world.api.delete(ResourceClaim, "c", "default")
+    world.pod("p", ["c"], selected="a")
+    brain = await run(world)
+    assert brain.client.calls == []
+
+
+async def test_immediate_claim_is_not_allocated_where_a_pod_is_scheduled() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c", mode="Immediate")
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    brain.deliver()
+    await brain.pass_over("podschedulingcontext", "p")
+    assert devices_of_claims(world) == {}
+
+
 async def test_class_that_comes_late_lets_the_claim_go_on_at_once() -> None:
     world = World()
     world.node("a")
