@@ -16,6 +16,7 @@ from fake_dra_driver.api.fake import (
     AllocatedDevice,
     AllocatedDevices,
     AllocatedFakes,
+    FakeClaimParameters,
     NodeAllocationState,
 )
 from fake_dra_driver.api.meta import ObjectMeta
@@ -143,6 +144,22 @@ async def test_entry_that_no_longer_fits_the_request_is_replaced(world: World) -
     world.pod("p", ["c"], selected="n")
     await run(world)
     assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("spec", [{"split": 3}, {"selector": {"model": "OTHER"}}])
+async def test_entry_that_was_made_for_other_parameters_is_replaced(world: World, spec: dict[str, object]) -> None:
+    add_finalizer(world, "c")
+    put_entry(world, world.read_claim("c").uid, "n-0")
+    devices = [{"fake": {"uuid": "n-0", "name": "MODEL"}}, {"fake": {"uuid": "n-1", "name": "OTHER"}}]
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatableDevice": devices}})
+    world.api.update(FakeClaimParameters, "c", "default", {"spec": spec})
+    world.pod("p", ["c"], selected="n")
+    await run(world)
+    (entry,) = entries(world).values()
+    assert entry.fake is not None
+    (device,) = entry.fake.devices
+    assert (device.uuid, device.split) == (("n-0", 3) if "split" in spec else ("n-1", None))
     assert_sound(world)
 
 

@@ -8,6 +8,7 @@ from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, MAX_SPLIT, Allocate
 from fake_dra_driver.api.resource_v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
+from fake_dra_driver.driver.controller import node_of
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.holdings import handle_of, still_held, wanted_by_entry, wanted_by_handle
 
@@ -98,6 +99,22 @@ def test_a_handle_that_cannot_be_used_says_why_in_one_line(data: str, problem: s
     with pytest.raises(ValueError, match=problem) as caught:
         wanted_by_handle(data)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "node"),
+    [
+        ([{"key": "metadata.name", "operator": "In", "values": ["n"]}], "n"),
+        ([{"key": "metadata.name", "operator": "In", "values": ["n", "m"]}], None),
+        ([{"key": "metadata.name", "operator": "NotIn", "values": ["n"]}], None),
+        ([{"key": "metadata.namespace", "operator": "In", "values": ["n"]}], None),
+        ([], None),
+    ],
+)
+def test_node_of_an_allocation_is_the_only_one_that_it_can_be(fields: list[dict[str, Any]], node: str | None) -> None:
+    selector = {"nodeSelectorTerms": [{"matchFields": fields}]}
+    assert node_of(AllocationResult.model_validate({"availableOnNodes": selector})) == node
+    assert node_of(AllocationResult()) is None
 
 
 def test_the_largest_handle_fits_into_a_claims_status() -> None:

@@ -173,6 +173,40 @@ def _two(node: str) -> list[dict[str, dict[str, str]]]:
     return [{"fake": {"uuid": f"{node}-{number}", "name": "MODEL"}} for number in range(2)]
 
 
+async def test_node_whose_object_goes_or_cannot_be_read_is_ruled_out_and_the_others_go_on() -> None:
+    world = World()
+    for name in ("good", "going", "nonsense"):
+        world.node(name)
+    world.api.update(NodeAllocationState, "going", NAMESPACE, {"metadata": {"finalizers": ["example.com/other"]}})
+    world.api.delete(NodeAllocationState, "going", NAMESPACE)
+    world.api.update(NodeAllocationState, "nonsense", NAMESPACE, {"spec": {"allocatableDevice": "many"}})
+    for claim in ("c", "d"):
+        world.claim(claim)
+    world.pod("p", ["d"], potential=["going", "nonsense"])
+    world.pod("q", ["c"], selected="good")
+    await run(world)
+    assert answers(world) == {"d": ["going", "nonsense"]}
+    assert devices_of_claims(world) == {"c": ["good-0"]}
+
+
+async def test_device_of_a_claim_that_went_is_given_to_the_next_one() -> None:
+    world = World()
+    world.node("a")
+    world.claim("c")
+    world.claim("d")
+    world.pod("p", ["c"], selected="a")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        assert devices_of_claims(world) == {"c": ["a-0"]}
+        world.api.update(ResourceClaim, "c", "default", {"status": {"reservedFor": None}})
+        world.api.delete(ResourceClaim, "c", "default")
+        await brain.settle()
+        world.pod("q", ["d"], selected="a")
+        await brain.settle()
+    assert devices_of_claims(world) == {"d": ["a-0"]}
+
+
 async def test_at_most_128_nodes_are_named_and_the_selected_one_is_among_them() -> None:
     world = World()
     world.claim("c")
