@@ -195,6 +195,9 @@ async def test_only_what_may_be_in_use_here_is_taken_over(world: NodeWorld) -> N
     plugin = await world.start()
     await plugin.settle()
     world.assert_sound(reserved)
+    told = [(name, reason) for name, reason, _ in plugin.events.events]
+    assert {name for name, reason in told if reason == "ClaimNotRestored"} == {"unknown-device", "garbage"}
+    assert not [name for name, reason in told if reason == "StaleClaimUnprepared"], "one too many was prepared first"
 
 
 async def test_a_claim_that_was_prepared_and_is_reserved_no_more_is_taken_over(world: NodeWorld) -> None:
