@@ -106,6 +106,27 @@ async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
     assert set(driver.prepared) == {"a"}
 
 
+async def test_a_call_after_a_change_of_mind_waits_for_the_work_that_came_last(
+    calls: ClaimCalls, driver: FakeNodeDriver
+) -> None:
+    """The first work is done, the second runs: a third must not begin beside it."""
+    first_gate = driver.hold_up("a")
+    prepare = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
+    await driver.wait_started("a")
+    unprepare = asyncio.ensure_future(calls.run("unprepare", [claim("a")], None))
+    await asyncio.sleep(0)
+    driver.gates[UID("a")] = second_gate = asyncio.Event()
+    first_gate.set()
+    await prepare
+    again = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
+    await asyncio.sleep(0)
+    second_gate.set()
+    await asyncio.gather(unprepare, again)
+    assert driver.log == [("prepare", "a"), ("unprepare", "a"), ("prepare", "a")]
+    assert not driver.overlapped
+    assert set(driver.prepared) == {"a"}
+
+
 async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
     gate = driver.hold_up("a")
     driver.refuse("a")

@@ -93,6 +93,18 @@ async def test_the_kubelet_registers_the_plugin_and_calls_it(
     assert not sockets.plugin.exists()
 
 
+async def test_what_comes_first_is_done_before_the_kubelet_can_call(
+    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+) -> None:
+    seen = []
+
+    async def start() -> None:
+        seen.append((sockets.plugin.parent.is_dir(), sockets.plugin.exists(), sockets.registration.exists()))
+
+    async with running(KubeletPlugin(DRIVER_NAME, sockets, driver, start=start), log_watch):
+        assert seen == [(True, False, False)]
+
+
 async def test_a_restarted_kubelet_registers_the_plugin_again(
     sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
 ) -> None:
@@ -181,6 +193,8 @@ async def test_work_whose_caller_went_away_is_finished_before_the_stop(
         task.cancel()
         await log_watch.wait_for("Deregistered")
         assert not sockets.registration.exists()
+        ended, _ = await asyncio.wait({task}, timeout=0.3)
+        assert not ended, "the work goes on, though nobody waits for its answer"
         gate.set()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -235,7 +249,8 @@ async def test_a_path_that_is_too_long_ends_the_start(
 async def test_a_socket_that_is_gone_is_made_again(
     sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch, which: str
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver, check_interval_seconds=0.01)
+    mended: list[Path] = []
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver, check_interval_seconds=0.01, on_mended=mended.append)
     path = sockets.registration if which == "registration" else sockets.plugin
     async with running(plugin, log_watch):
         path.unlink()
@@ -247,6 +262,7 @@ async def test_a_socket_that_is_gone_is_made_again(
             )
         assert response.claims["a"].error == ""
     await log_watch.wait_for("WARNING Socket is gone", str(path))
+    assert mended == [path]
 
 
 async def test_a_name_that_another_process_took_ends_the_plugin(
