@@ -38,8 +38,8 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     Claims that are prepared already are served from the checkpoint, also while the API server is away.
 
     Raises:
-        RuntimeLayerError: no credentials, an address in use.
-        OSError: a folder or socket of ours cannot be used.
+        RuntimeLayerError: no credentials, an address or a socket that cannot be used.
+        OSError: a folder of ours cannot be used.
     """
     setup_logging(settings.logging_format, settings.verbosity, context={"node": settings.node_name})
     parts = await make_parts(settings, "fake-dra-kubeletplugin", "kubelet-plugin", host=settings.node_name)
