@@ -67,7 +67,7 @@ LEDGER_REVISION_ANNOTATION = f"{NAS_GROUP}/ledger-revision"
 
 ALLOCATED_ANNOTATION = f"{NAS_GROUP}/allocated-devices"
 """Such as ``5/8``: devices that claims hold, of those that the node has. For ``kubectl get``, which cannot count;
-written with the ledger, and read by nobody else."""
+written with what it counts, and read by nobody else."""
 
 MAX_COUNT = 128
 """Most devices one claim can ask for: as many as a node can have."""
@@ -221,7 +221,7 @@ class NodeAllocationState(_Kind):
                 "Allocated",
                 "string",
                 _annotation(ALLOCATED_ANNOTATION),
-                "Devices that claims hold, of those that the node has; empty before the first claim.",
+                "Devices that claims hold, of those that the node has.",
             ),
             PrinterColumn(
                 "Revision",

@@ -23,6 +23,7 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
 )
 from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.driver.allocated import allocated_of, annotation_path
 from fake_dra_driver.driver.swap import Change, LedgerChangedError, Memory, State, plan
 from fake_dra_driver.runtime.cache import Change as StateChange
 from fake_dra_driver.runtime.cache import Informer
@@ -235,13 +236,13 @@ def _finish_without_ledger(key: NamespacedName, batch: Sequence[Change]) -> None
 def _operations(nas: NodeAllocationState, state: State, wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The compare-and-swap as a JSON patch. A ``test`` for null holds on a field that is absent."""
     revision = str(_number(state.revision) + 1)
-    allocated = f"{sum(map(_held, wanted.values()))}/{len(nas.spec.allocatable_device)}"
+    allocated = allocated_of(wanted, len(nas.spec.allocatable_device))
     operations: list[Mapping[str, Any]] = [{"op": "test", "path": "/metadata/uid", "value": state.uid}]
     if nas.metadata.annotations:
         operations += [
-            {"op": "test", "path": _annotation(LEDGER_REVISION_ANNOTATION), "value": state.revision},
-            {"op": "add", "path": _annotation(LEDGER_REVISION_ANNOTATION), "value": revision},
-            {"op": "add", "path": _annotation(ALLOCATED_ANNOTATION), "value": allocated},
+            {"op": "test", "path": annotation_path(LEDGER_REVISION_ANNOTATION), "value": state.revision},
+            {"op": "add", "path": annotation_path(LEDGER_REVISION_ANNOTATION), "value": revision},
+            {"op": "add", "path": annotation_path(ALLOCATED_ANNOTATION), "value": allocated},
         ]
     else:
         annotations = {LEDGER_REVISION_ANNOTATION: revision, ALLOCATED_ANNOTATION: allocated}
@@ -261,16 +262,6 @@ def _operations(nas: NodeAllocationState, state: State, wanted: Mapping[str, Any
     elif "allocated_claims" in nas.spec.model_fields_set:
         operations.append({"op": "remove", "path": path})
     return operations
-
-
-def _annotation(name: str) -> str:
-    """Where an annotation is, as JSON patches say it (RFC 6901)."""
-    return "/metadata/annotations/" + name.replace("~", "~0").replace("/", "~1")
-
-
-def _held(entry: Mapping[str, Any]) -> int:
-    """How many devices an entry of the ledger holds."""
-    return len((entry.get("fake") or {}).get("devices") or ())
 
 
 def _number(revision: str | None) -> int:

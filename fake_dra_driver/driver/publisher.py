@@ -21,6 +21,7 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, UnknownDeviceError, WantedDevice, prepared_devices
 from fake_dra_driver.dra.driver import PrepareError
+from fake_dra_driver.driver.allocated import count_anew
 from fake_dra_driver.driver.controller import node_of
 from fake_dra_driver.driver.holdings import handle_of, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node import DeviceInUseError, FakeNodeDriver
@@ -116,6 +117,7 @@ class StatePublisher:
         operations = [
             *await self._missing_owner(state),
             *difference(state, spec_of(self._inventory, self._checkpoint.claims), status),
+            *count_anew(state, len(self._inventory)),
         ]
         if operations:
             log.debug("Publishing", operations=len(operations))

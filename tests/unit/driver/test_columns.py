@@ -5,6 +5,7 @@ import pytest
 from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, LEDGER_REVISION_ANNOTATION, NodeAllocationState
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from tests.support.node import NODE, NodeWorld
 from tests.support.world import NAMESPACE, World
 from tests.unit.driver.test_half_states import run
 
@@ -31,3 +32,22 @@ async def test_devices_in_use_are_counted_with_each_write_of_the_ledger(before: 
     world.api.delete(ResourceClaim, "split", "default")
     await run(world)
     assert annotations(world)[ALLOCATED_ANNOTATION] == "1/4"
+
+
+async def test_an_idle_node_says_how_many_devices_it_has() -> None:
+    world = NodeWorld()
+    plugin = await world.start()
+    await plugin.settle()
+    assert world.state()["metadata"]["annotations"][ALLOCATED_ANNOTATION] == "0/8"
+
+
+@pytest.mark.parametrize(("there", "shown"), [("3/8", "3/8"), ("3/4", "1/8"), (None, "1/8")])
+async def test_a_plugin_counts_anew_where_the_number_is_of_another_inventory(there: str | None, shown: str) -> None:
+    world = NodeWorld()
+    annotations = {"somebody": "else"} if there is None else {ALLOCATED_ANNOTATION: there, "somebody": "else"}
+    held = {"x": {"fake": {"devices": [{"uuid": "FAKE-1"}]}}}
+    metadata = {"name": NODE, "namespace": NAMESPACE, "annotations": annotations}
+    world.api.apply(NodeAllocationState.from_wire({"metadata": metadata, "spec": {"allocatedClaims": held}}))
+    plugin = await world.start()
+    await plugin.settle()
+    assert world.state()["metadata"]["annotations"] == {**annotations, ALLOCATED_ANNOTATION: shown}
