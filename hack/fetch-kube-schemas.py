@@ -34,10 +34,7 @@ GROUPS = (
     "apis/scheduling.k8s.io/v1",
 )
 KINDS = {
-    "v1": (
-        "Binding ConfigMap DeleteOptions Endpoints Event Namespace Node PersistentVolumeClaim Pod PodTemplate "
-        "ReplicationController Secret Service ServiceAccount Status"
-    ),
+    "v1": ("Binding ConfigMap DeleteOptions Endpoints Event Namespace Node Pod Secret Service ServiceAccount Status"),
     "apiextensions.k8s.io/v1": "CustomResourceDefinition",
     "apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
     "authentication.k8s.io/v1": "SelfSubjectReview TokenRequest TokenReview",

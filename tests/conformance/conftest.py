@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.api import PATIENCE_SECONDS, Api, Json, eventually
 from tests.conformance.objects import CRD_PATH, crd, our_crds
-from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target, find_kubectl
+from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target
 from tests.support.apiserver import ASSETS_VARIABLE
 from tests.support.leftout import leave_out
 
@@ -40,8 +40,6 @@ def _reason_to_leave_out(item: pytest.Item) -> str:
     assets = _assets()
     if needs_manager and assets is not None and not (assets / "kube-controller-manager").exists():
         return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER."
-    if "kubectl" in item.fixturenames and find_kubectl(_assets()) is None:
-        return "THERE IS NO KUBECTL."
     return ""
 
 
@@ -57,7 +55,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "real":
         yield RealTarget(request.getfixturevalue("apiserver"), folder, Path(os.environ[ASSETS_VARIABLE]))
     else:
-        with EmbeddedTarget(folder, find_kubectl(_assets())) as embedded:
+        with EmbeddedTarget(folder) as embedded:
             yield embedded
 
 
@@ -122,8 +120,8 @@ def kubectl_cache(target: Target, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def kubectl(target: Target, namespace: str, kubectl_cache: Path) -> Kubectl:
-    """kubectl in the test's namespace."""
-    return Kubectl(target, namespace, kubectl_cache)
+    """kubectl of ``KUBEBUILDER_ASSETS``, in the test's namespace: its tests carry ``@pytest.mark.apiserver``."""
+    return Kubectl(Path(os.environ[ASSETS_VARIABLE]) / "kubectl", target, namespace, kubectl_cache)
 
 
 def install(api: Api, definition: Json) -> None:

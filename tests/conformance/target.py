@@ -7,7 +7,7 @@ the tests see nothing of it but its port; its controllers are those of the embed
 
 import asyncio
 import json
-import shutil
+import os
 import subprocess
 import threading
 import urllib.request
@@ -24,9 +24,11 @@ from fake_dra_driver.runtime.manager import Manager
 from tests.conformance.api import PATIENCE_SECONDS
 from tests.support.apiserver import ApiServer
 
-__all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target", "find_kubectl"]
+__all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target"]
 
 _STOP_SECONDS = 20
+_KUBECTL_SECONDS = 60
+"""Longest run of kubectl, on a machine that is busy with other things."""
 
 
 class Target(Protocol):
@@ -35,8 +37,6 @@ class Target(Protocol):
     url: str
     token: str
     kubeconfig: Path
-    kubectl: str | None
-    """The kubectl to try it with, or None when there is none."""
 
     def compact(self) -> None:
         """Makes the server forget all that happened up to now, but not what there is."""
@@ -54,7 +54,6 @@ class RealTarget:
         self.url = server.url
         self.token = server.token
         self.kubeconfig = server.kubeconfig
-        self.kubectl: str | None = str(assets / "kubectl")
         self._etcd = f"http://127.0.0.1:{server._etcd_port}/v3/kv"
         self._assets = assets
         self._folder = folder
@@ -96,51 +95,55 @@ class RealTarget:
 class Kubectl:
     """The real kubectl, in one namespace of the server under test."""
 
-    def __init__(self, target: Target, namespace: str, cache: Path) -> None:
-        if target.kubectl is None:
-            raise ValueError("there is no kubectl")
-        self._command = [
-            target.kubectl,
-            f"--kubeconfig={target.kubeconfig}",
-            f"--namespace={namespace}",
-            f"--cache-dir={cache}",
-        ]
+    def __init__(self, program: Path, target: Target, namespace: str, cache: Path) -> None:
+        options = (f"--kubeconfig={target.kubeconfig}", f"--namespace={namespace}", f"--cache-dir={cache}")
+        self._command = [str(program), *options]
+        self.namespace = namespace
 
-    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
-        """Its output, both kinds. Fails when it does not end with that code."""
+    def run(self, *arguments: str, stdin: str = "", code: int = 0, editor: str = "") -> str:
+        """Its output, both kinds. Fails when it does not end with that code.
+
+        Args:
+            arguments: what stands behind ``kubectl``.
+            stdin: what it reads from ``-f -``.
+            code: the exit status that it has to end with.
+            editor: the command that ``kubectl edit`` runs on the file.
+        """
+        environment = {**os.environ, "KUBE_EDITOR": editor}
         ended = subprocess.run(
-            [*self._command, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False
+            [*self._command, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=_KUBECTL_SECONDS,
+            check=False,
+            env=environment,
         )
         assert ended.returncode == code, f"{arguments}: {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
         return ended.stdout + ended.stderr
 
     @contextmanager
     def follow(self, *arguments: str) -> Iterator[IO[str]]:
-        """Its output while it goes on running. Ended with the block."""
+        """Its output while it goes on running. Ended with the block; killed when it takes too long."""
         with subprocess.Popen(
             [*self._command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             assert process.stdout is not None
+            watchdog = threading.Timer(_KUBECTL_SECONDS, process.kill)
+            watchdog.start()
             try:
                 yield process.stdout
             finally:
+                watchdog.cancel()
                 process.terminate()
-
-
-def find_kubectl(folder: Path | None) -> str | None:
-    """The kubectl of the folder, else the one on the PATH."""
-    if folder is not None and (folder / "kubectl").exists():
-        return str(folder / "kubectl")
-    return shutil.which("kubectl")
 
 
 class EmbeddedTarget:
     """The embedded API server, run by an event loop in a thread."""
 
-    def __init__(self, folder: Path, kubectl: str | None) -> None:
+    def __init__(self, folder: Path) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
-        self.kubectl = kubectl
         self._server = EmbeddedServer()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="embedded API server")

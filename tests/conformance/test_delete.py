@@ -161,6 +161,27 @@ def test_pod_without_a_node(api: Api, namespace: str) -> None:
     api.gone(f"{path}/a")
 
 
+def test_watching_a_pod_go(api: Api, namespace: str) -> None:
+    """F01: a pod is marked before it goes, even where it may go at once; other kinds just go."""
+    path = core(namespace, "pods")
+    for name, spec in (("waiting", {}), ("assigned", {"nodeName": "n1"})):
+        api.post(path, pod(name, spec))
+    with api.watch(path, resourceVersion=api.version_of_list(path)) as watch:
+        api.delete(f"{path}/waiting")
+        api.delete(f"{path}/assigned")
+        api.delete(f"{path}/assigned", gracePeriodSeconds=0)
+        events = [watch.next() for _ in range(5)]
+    metadata = [each["object"]["metadata"] for each in events]
+    assert [(each["type"], about["name"]) for each, about in zip(events, metadata, strict=True)] == [
+        ("MODIFIED", "waiting"),
+        ("DELETED", "waiting"),
+        ("MODIFIED", "assigned"),
+        ("MODIFIED", "assigned"),
+        ("DELETED", "assigned"),
+    ]
+    assert [each["deletionGracePeriodSeconds"] for each in metadata] == [0, 0, 30, 0, 0]
+
+
 def test_grace(api: Api, namespace: str) -> None:
     """A pod on a node gets its time; the kubelet ends it with a deletion without grace."""
     path = core(namespace, "pods")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conformance.api import Api, Json
 from tests.conformance.conftest import install
-from tests.conformance.objects import RESOURCE, core, crd, deployment, event, node, pod, resource
+from tests.conformance.objects import RESOURCE, core, crd, deployment, event, node, owner, pod, resource
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 LONG_AGO = "2024-05-01T10:00:00Z"
@@ -424,13 +424,12 @@ def test_other_kinds(
 
 def test_owned_revisions_name_their_owner(api: Api, namespace: str) -> None:
     """By kind and group, as one would type it."""
-    path = f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions"
-    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "d", "uid": "u", "controller": True}
-    metadata = {"name": "a", "ownerReferences": [owner]}
-    api.post(
-        path, {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "revision": 1, "data": {}}
-    )
-    assert rows(api, path)["a"][0] == "daemonset.apps/d"
+    path = f"/apis/apps/v1/namespaces/{namespace}"
+    made = api.post(f"{path}/daemonsets", _workload("DaemonSet"))
+    metadata = {"name": "r", "ownerReferences": [owner(made, controller=True)]}
+    body = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "revision": 1, "data": {}}
+    api.post(f"{path}/controllerrevisions", body)
+    assert rows(api, f"{path}/controllerrevisions")["r"][0] == "daemonset.apps/a"
 
 
 def test_generated_parameters_name_their_origin(api: Api, namespace: str) -> None:

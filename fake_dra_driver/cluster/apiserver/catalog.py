@@ -10,6 +10,7 @@ from fake_dra_driver.cluster.apiserver.answers import json_answer, page_not_foun
 from fake_dra_driver.cluster.apiserver.errors import not_served
 from fake_dra_driver.cluster.apiserver.message import Answer, Request
 from fake_dra_driver.cluster.apiserver.openapi import OpenApi
+from fake_dra_driver.cluster.apiserver.openapiproto import PROTOBUF
 from fake_dra_driver.cluster.apiserver.resource import Registry
 from fake_dra_driver.cluster.apiserver.routing import path_parts
 from fake_dra_driver.cluster.apiserver.store import Object
@@ -44,7 +45,7 @@ class Catalog:
             case ["version"]:
                 return json_answer(self._version)
             case ["openapi", "v2"]:
-                return json_answer(self._openapi.legacy())
+                return self._legacy_openapi(request)
             case ["openapi", "v3"]:
                 return json_answer(self._openapi.index())
             case ["openapi", "v3", "api", version]:
@@ -61,6 +62,12 @@ class Catalog:
             case ["apis", group, version, *rest]:
                 return self._resources(group, version, rest)
         return page_not_found()
+
+    def _legacy_openapi(self, request: Request) -> Answer:
+        wanted = request.header("accept").replace("@", ".")
+        if wanted.startswith(PROTOBUF):
+            return Answer(200, self._openapi.legacy_protobuf(), PROTOBUF)
+        return json_answer(self._openapi.legacy())
 
     def _discover(self, request: Request, *, is_legacy: bool) -> Answer:
         version = _aggregated_version(request.header("accept"))

@@ -55,6 +55,9 @@ class Deletion:
             return record, not obj["metadata"].get("finalizers")
         metadata = obj["metadata"]
         if not metadata.get("finalizers") and not metadata.get("deletionGracePeriodSeconds"):
+            if resource.rules.grace_seconds is not None:
+                # A kind that has a grace period is marked even when it is of no length: watchers see both.
+                collection.put(key, obj)
             return collection.remove(key, None if "deletionTimestamp" not in record.value["metadata"] else obj), True
         marked = record if obj == record.value else collection.put(key, obj)
         if resource.custom is False and resource.kind == "CustomResourceDefinition":

@@ -80,8 +80,25 @@ def track_update(old: Object, new: Object, type_: Type | None, writer: Writer) -
     _write(new, others)
 
 
-def apply_configuration(live: Object, applied: Object, type_: Type | None, writer: Writer, *, force: bool) -> Object:
+def apply_configuration(
+    live: Object,
+    applied: Object,
+    type_: Type | None,
+    writer: Writer,
+    *,
+    force: bool,
+    applied_before: Object | None = None,
+) -> Object:
     """The object that server-side apply makes of ``live``, with managedFields.
+
+    Args:
+        live: the object as it is.
+        applied: the configuration.
+        type_: the type of both.
+        writer: who applies it.
+        force: whether to take fields from their owners.
+        applied_before: what the same person has applied on the client side: what is still as it says is no conflict
+            (lastappliedmanager.go).
 
     Raises:
         StatusError: 409, fields that it would change have other owners, and ``force`` is not set.
@@ -96,13 +113,21 @@ def apply_configuration(live: Object, applied: Object, type_: Type | None, write
     changes = compare(live, result, type_)
     touched = FieldSet(changes.added | changes.modified).without_below((*_UNTRACKED, *writer.ignored))
     if not force:
-        _check_conflicts(managers, writer, touched)
+        _check_conflicts(managers, writer, touched - _still_as_applied(applied_before, live, type_))
     others = _take_from_others(managers, writer, touched, FieldSet(changes.removed))
-    if owned != mine_before:
+    if changes.added or changes.modified or changes.removed:
+        # As in Go, to become owner of what is there already is no change that has a time.
         time = writer.time
     others[writer.identity] = (owned, time)
     _write(result, others)
     return result
+
+
+def _still_as_applied(applied: Object | None, live: Object, type_: Type | None) -> FieldSet:
+    if applied is None:
+        return FieldSet()
+    differing = compare(applied, live, type_)
+    return field_set(applied, type_) - FieldSet(differing.modified | differing.removed)
 
 
 def _check_conflicts(managers: _Managers, writer: Writer, touched: FieldSet) -> None:

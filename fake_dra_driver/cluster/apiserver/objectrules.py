@@ -70,8 +70,11 @@ def is_finished(obj: Object) -> bool:
 
 
 def desired(resource: Resource, obj: Object) -> Object:
-    """What counts for the generation: everything but metadata and, where it is a subresource, the status."""
+    """What counts for the generation: all but (most of) the metadata and, where it is a subresource, the status."""
     ignored = (
         ("metadata", "status", "kind", "apiVersion") if resource.has_status else ("metadata", "kind", "apiVersion")
     )
-    return {name: value for name, value in obj.items() if name not in ignored}
+    counted = {name: value for name, value in obj.items() if name not in ignored}
+    if resource.rules.counts_annotations:
+        counted["annotations"] = obj["metadata"].get("annotations") or {}
+    return counted

@@ -1,4 +1,4 @@
-"""OpenAPI v3 (and a v2 that says as much): what kubectl asks before it validates, explains and merges.
+"""OpenAPI v3 (and a v2 that says as much, or less): what kubectl asks before it validates, explains and merges.
 
 Follows k8s.io/kube-openapi. A document has the schemas of its group and version, and paths with just the operations and
 parameters that clients look for: which verbs a kind has, and whether ``fieldValidation`` and ``dryRun`` work.
@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fake_dra_driver.cluster.apiserver.openapiproto import encode_document
 from fake_dra_driver.cluster.apiserver.resource import Registry, Resource
 from fake_dra_driver.cluster.apiserver.store import Object, encode
 from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
@@ -58,21 +59,26 @@ class OpenApi:
     def legacy(self) -> Object:
         """``/openapi/v2`` as JSON."""
         schemas: Object = {}
-        paths: Object = {}
         for resource in self._registry:
             schemas.update(self._schemas(resource))
-            paths.update(_paths(resource))
         return {
             "swagger": "2.0",
             "info": {"title": "Kubernetes", "version": self._version},
-            "paths": paths,
+            "paths": self._all_paths(),
             "definitions": _with_definitions(schemas),
         }
+
+    def legacy_protobuf(self) -> bytes:
+        """``/openapi/v2`` as protobuf, without definitions."""
+        return encode_document("Kubernetes", self._version, self._all_paths())
+
+    def _all_paths(self) -> Object:
+        return {path: item for resource in self._registry for path, item in _paths(resource)}
 
     def _schemas(self, resource: Resource) -> Object:
         """Definitions that a resource needs, its own among them."""
         name = definition_name(resource)
-        root: Mapping[str, Any] = resource.type.schema
+        root: Mapping[str, Any] = resource.type.schema if resource.custom else self._types.definition(name)
         if resource.custom:
             gvk = {"group": resource.group, "version": resource.version, "kind": resource.kind}
             properties = {
@@ -116,11 +122,22 @@ def _list_schema(resource: Resource, name: str) -> Object:
     }
 
 
-def _published(schema: Any) -> Any:
-    """The schema without what is for this server's own use."""
-    if isinstance(schema, Mapping):
-        return {name: _published(value) for name, value in schema.items() if name != "x-go-pointer"}
-    return schema
+def _published(schema: Any, *, is_value: bool = False) -> Any:
+    """The schema without what is for this server's own use.
+
+    A reference to the schema of a field or an item stands in an ``allOf``, where kubectl's explain looks for it.
+    """
+    if not isinstance(schema, Mapping):
+        return schema
+    published: Object = {}
+    for name, value in schema.items():
+        if name == "properties":
+            published[name] = {field: _published(each, is_value=True) for field, each in value.items()}
+        elif name == "$ref" and is_value:
+            published["allOf"] = [{"$ref": value}]
+        elif name != "x-go-pointer":
+            published[name] = _published(value, is_value=name == "items")
+    return published
 
 
 def _references(schema: Any) -> Iterator[str]:

@@ -34,6 +34,9 @@ from fake_dra_driver.cluster.apiserver.writing import Writing
 
 __all__ = ["Patching"]
 
+_KUBECTL = "kubectl"
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
 
 class Patching:
     """The patches of all resources on one store."""
@@ -111,7 +114,13 @@ class Patching:
             present = self._writing.tracking.live_for_apply(resource, present)
             shown = resource.from_stored(present)
             present = {"apiVersion": resource.api_version, "kind": resource.kind, **shown}
-            merged = apply_configuration(present, applied, resource.type, writer, force=options.force)
+            is_kubectl = options.manager == _KUBECTL
+            before = _last_applied(present) if is_kubectl else None
+            merged = apply_configuration(
+                present, applied, resource.type, writer, force=options.force, applied_before=before
+            )
+            if is_kubectl:
+                _follow_in_annotation(merged, applied)
             if version:
                 merged["metadata"]["resourceVersion"] = version
             return self._writing.decode(resource, merged, options)
@@ -147,3 +156,27 @@ class Patching:
         if resource.custom:
             return prune_custom(copy, resource.type)
         return decode_builtin(copy, resource.type, resource.kind, resource.version)[1]
+
+
+def _last_applied(obj: Object) -> Object | None:
+    """What client-side apply says that it has applied; None where it says nothing that can be read."""
+    text = (obj["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _follow_in_annotation(obj: Object, applied: Object) -> None:
+    """Keeps the annotation of client-side apply up to date where kubectl has gone over to server-side apply.
+
+    One can go back to client-side apply then (lastappliedupdater.go). It belongs to nobody new.
+    """
+    if _LAST_APPLIED not in (obj["metadata"].get("annotations") or {}):
+        return
+    metadata = dict(applied["metadata"])
+    if _LAST_APPLIED in (metadata.get("annotations") or {}):
+        metadata["annotations"] = {k: v for k, v in metadata["annotations"].items() if k != _LAST_APPLIED}
+    text = json.dumps({**applied, "metadata": metadata}, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    obj["metadata"]["annotations"][_LAST_APPLIED] = text + "\n"

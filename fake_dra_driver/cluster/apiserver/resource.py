@@ -52,6 +52,8 @@ class Rules:
     """The status of a new object; None: none, whatever the client sent."""
     keeps_status_on_create: bool = False
     has_generation: bool = False
+    counts_annotations: bool = False
+    """Whether a change of annotations moves the generation, too."""
     update_without_version: bool = True
     """AllowUnconditionalUpdate: whether a PUT may come without a resourceVersion."""
     grace_seconds: Callable[[Object], int] | None = None

@@ -290,6 +290,7 @@ WORKLOAD_RULES: Mapping[str, Rules] = {
         ),
         status_on_create={},
         has_generation=True,
+        counts_annotations=True,
     ),
     "DaemonSet": Rules(
         set_defaults=_default_daemonset,
