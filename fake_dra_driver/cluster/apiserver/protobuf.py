@@ -1,8 +1,9 @@
-"""The protobuf that kubectl sends for the few kinds that its ``create`` sub-commands and ``auth can-i`` know.
+"""The protobuf that kubectl sends for the kinds that its ``create`` sub-commands and ``auth can-i`` know.
 
 The wire format is that of k8s.io/apimachinery/pkg/runtime/serializer/protobuf: four bytes of magic, then an Unknown
 message with the type and the encoded object. Field numbers are those of the generated.proto files of Kubernetes, as far
-as these kinds need them; any other kind gets 415.
+as these kinds need them. Any other kind gets 415, and so does a body with anything in a field that is not known here:
+nothing is lost silently.
 """
 
 import base64
@@ -15,6 +16,7 @@ from fake_dra_driver.cluster.apiserver.store import Object
 __all__ = ["decode_protobuf"]
 
 _MAGIC = b"k8s\x00"
+_OTHERS = ("application/json", "application/yaml")
 _STRING, _BYTES, _INT, _BOOL, _MAP, _BYTES_MAP = "string", "bytes", "int", "bool", "map", "bytes map"
 
 _Schema = Mapping[int, tuple[str, Any]]
@@ -39,6 +41,18 @@ _RESOURCE_ATTRIBUTES: _Schema = {
     6: ("subresource", _STRING),
     7: ("name", _STRING),
 }
+_POLICY_RULE: _Schema = {
+    1: ("verbs", [_STRING]),
+    2: ("apiGroups", [_STRING]),
+    3: ("resources", [_STRING]),
+    4: ("resourceNames", [_STRING]),
+    5: ("nonResourceURLs", [_STRING]),
+}
+_SUBJECT: _Schema = {1: ("kind", _STRING), 2: ("apiGroup", _STRING), 3: ("name", _STRING), 4: ("namespace", _STRING)}
+_ROLE_REFERENCE: _Schema = {1: ("apiGroup", _STRING), 2: ("kind", _STRING), 3: ("name", _STRING)}
+_BINDING: _Schema = {1: ("metadata", _META), 2: ("subjects", [_SUBJECT]), 3: ("roleRef", _ROLE_REFERENCE)}
+_ROLE: _Schema = {1: ("metadata", _META), 2: ("rules", [_POLICY_RULE])}
+_BOUND_OBJECT: _Schema = {1: ("kind", _STRING), 2: ("apiVersion", _STRING), 3: ("name", _STRING), 4: ("uid", _STRING)}
 _NON_RESOURCE_ATTRIBUTES: _Schema = {1: ("path", _STRING), 2: ("verb", _STRING)}
 _SCHEMAS: Mapping[tuple[str, str], _Schema] = {
     ("v1", "ConfigMap"): {
@@ -68,6 +82,24 @@ _SCHEMAS: Mapping[tuple[str, str], _Schema] = {
         2: ("spec", {1: ("namespace", _STRING)}),
     },
     ("authentication.k8s.io/v1", "SelfSubjectReview"): {1: ("metadata", _META)},
+    ("authentication.k8s.io/v1", "TokenRequest"): {
+        1: ("metadata", _META),
+        2: (
+            "spec",
+            {1: ("audiences", [_STRING]), 3: ("boundObjectRef", _BOUND_OBJECT), 4: ("expirationSeconds", _INT)},
+        ),
+    },
+    ("rbac.authorization.k8s.io/v1", "ClusterRole"): _ROLE,
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): _BINDING,
+    ("rbac.authorization.k8s.io/v1", "Role"): _ROLE,
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"): _BINDING,
+    ("scheduling.k8s.io/v1", "PriorityClass"): {
+        1: ("metadata", _META),
+        2: ("value", _INT),
+        3: ("globalDefault", _BOOL),
+        4: ("description", _STRING),
+        5: ("preemptionPolicy", _STRING),
+    },
     ("v1", "DeleteOptions"): {
         1: ("gracePeriodSeconds", _INT),
         4: ("propagationPolicy", _STRING),
@@ -90,15 +122,15 @@ def decode_protobuf(raw: bytes, wanted: str) -> Object:
         api_version, kind = type_meta.get("apiVersion", ""), type_meta.get("kind", "")
         schema = _SCHEMAS.get((api_version, kind)) or (_SCHEMAS["v1", kind] if kind == "DeleteOptions" else None)
         if schema is None:
-            raise unsupported_media_type(("application/json", "application/yaml"))
+            raise unsupported_media_type(_OTHERS)
         body = unknown.get(2, b"")
         return {"apiVersion": api_version, "kind": kind, **_decode(body, schema)}
     except (IndexError, ValueError, TypeError) as error:
         raise bad_request(f"the protobuf body cannot be read: {error}") from error
 
 
-def _fields(raw: bytes) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field: int for varints, bytes for what has a length."""
+def _fields(raw: bytes, *, strict: bool = False) -> Iterator[tuple[int, Any]]:
+    """Number and value of each field: int for varints, bytes for what has a length; others only when not ``strict``."""
     at = 0
     while at < len(raw):
         tag, at = _varint(raw, at)
@@ -112,7 +144,7 @@ def _fields(raw: bytes) -> Iterator[tuple[int, Any]]:
                 raise ValueError("a field is cut short")
             yield number, raw[at : at + size]
             at += size
-        elif wire in (1, 5):
+        elif wire in (1, 5) and not strict:
             at += 8 if wire == 1 else 4
         else:
             raise ValueError(f"wire type {wire}")
@@ -133,6 +165,8 @@ def _decode(raw: bytes, schema: _Schema) -> Object:
     result: Object = {}
     for number, value in _fields(raw):
         if number not in schema:
+            if not _is_empty(value):
+                raise unsupported_media_type(_OTHERS)
             continue
         name, kind = schema[number]
         if isinstance(kind, list):
@@ -149,9 +183,23 @@ def _decode(raw: bytes, schema: _Schema) -> Object:
     return result
 
 
+def _is_empty(value: Any) -> bool:
+    """Whether it is a zero, or a message of nothing else: Go writes those of fields that are no pointers."""
+    if not isinstance(value, bytes) or not value:
+        return not value
+    try:
+        # A text is no message of this kind: its signs are no tags of numbers and messages.
+        return value[0] & 7 in (0, 2) and all(_is_empty(each) for _, each in _fields(value, strict=True))
+    except (IndexError, ValueError):
+        return False
+
+
 def _value(value: Any, kind: Any) -> Any:
     if isinstance(kind, Mapping):
         return _decode(value, kind)
     if kind == _STRING:
         return value.decode()
-    return bool(value) if kind == _BOOL else value
+    if kind == _INT:
+        # Two's complement, in 64 bits.
+        return value - (1 << 64) if value >= 1 << 63 else value
+    return bool(value)

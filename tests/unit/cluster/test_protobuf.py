@@ -27,6 +27,37 @@ def test_a_config_map_is_read() -> None:
     }
 
 
+def test_a_role_binding_is_read() -> None:
+    subject = field(1, b"User") + field(3, b"me") + field(4, b"")
+    role = field(1, b"rbac.authorization.k8s.io") + field(2, b"Role") + field(3, b"r")
+    raw = field(1, field(1, b"name")) + field(2, subject) + field(2, subject) + field(3, role)
+    assert decode_protobuf(body(b"rbac.authorization.k8s.io/v1", b"RoleBinding", raw), "X") == {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "name"},
+        "subjects": [{"kind": "User", "name": "me"}] * 2,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
+    }
+
+
+def test_a_number_may_be_negative() -> None:
+    raw = field(1, field(1, b"name")) + b"\x10" + b"\xff" * 9 + b"\x01"
+    assert decode_protobuf(body(b"scheduling.k8s.io/v1", b"PriorityClass", raw), "X")["value"] == -1
+
+
+@pytest.mark.parametrize("value", [b"", b"\x08\x00", b"\x0a\x00\x12\x02\x08\x00"])
+def test_zeros_of_unknown_fields_are_passed_over(value: bytes) -> None:
+    raw = body(b"v1", b"Namespace", field(1, field(1, b"name")) + field(9, value))
+    assert decode_protobuf(raw, "X")["metadata"] == {"name": "name"}
+
+
+@pytest.mark.parametrize("value", [b"a", b"text", b"\x08\x01", b"{}", b"\x0a\x01a"])
+def test_nothing_in_an_unknown_field_is_lost(value: bytes) -> None:
+    with pytest.raises(StatusError) as caught:
+        decode_protobuf(body(b"v1", b"Namespace", field(1, field(1, b"name")) + field(9, value)), "X")
+    assert caught.value.code == 415
+
+
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
