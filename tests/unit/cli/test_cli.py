@@ -226,6 +226,17 @@ def test_folder_that_cannot_be_used_is_named_with_its_setting(folder: str, short
     assert f"--{folder} (FAKE_DRA_{folder.replace('-', '_').upper()}" in problem
 
 
+def test_checkpoint_is_kept_where_the_setting_says(short_path: Path) -> None:
+    (short_path / "file").touch()
+    (short_path / "kubeconfig").write_text(KUBECONFIG)
+    folders = {name: short_path / name for name in ("kubelet-registry-dir", "kubelet-plugins-dir", "cdi-root")}
+    files = {"kubeconfig": short_path / "kubeconfig", "checkpoint-path": short_path / "file" / "below" / "checkpoint"}
+    flags = [f"--{name}={path}" for name, path in {**folders, **files}.items()]
+    status, problem = _program("kubelet-plugin", *NODE, *flags, home=short_path)
+    assert status == 1
+    assert problem == f"fake-dra-driver kubelet-plugin: cannot use {short_path}/file/below: Not a directory"
+
+
 def test_missing_credentials_are_told_with_the_setting_that_names_them(tmp_path: Path) -> None:
     status, problem = _program("controller", "--namespace=a", home=tmp_path)
     assert status == 1
