@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Literal
 
 from fake_dra_driver.api.fake import EVENT_COMPONENT
@@ -42,6 +43,8 @@ class Steps:
         self._moment = moment
         self.taken: list[str] = []
         """What each step was."""
+        self.refused: list[str] = []
+        """Writes that the API server has refused."""
 
     @property
     def has_stopped(self) -> bool:
@@ -85,11 +88,14 @@ class _Line:
         self._check()
         if request.method == "GET":
             return await self._line.send(request, token)
-        is_end = self._life.steps.take(f"{request.method} {request.path}")
+        what = f"{request.method} {request.path}"
+        is_end = self._life.steps.take(what)
         if is_end("before"):
             self._life.end()
         self._check()
         response = await self._line.send(request, token)
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            self._life.steps.refused.append(f"{what}: {response.status}")
         if is_end("after"):
             self._life.end()
         self._check()

@@ -2,7 +2,8 @@
 
 What there is comes from the server's store, at once and without a request: questions cost nothing, and no fault hits
 them. Every version that is stored is looked at, so that a device that two claims have at the same time, by what the
-claims say or by the ledgers, is noticed at the write that makes it so.
+claims say or by the ledgers, is noticed at the write that makes it so; and so is a claim that is allocated before it is
+on record.
 """
 
 import asyncio
@@ -94,7 +95,9 @@ class Stage:
         """Whether watches bring each event twice."""
         self._pending: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self.given_twice: list[str] = []
-        """What was noticed of devices that two claims had at the same time."""
+        """What was noticed of devices that two claims had at the same time, or could have had."""
+        self._lost_ledgers: set[str] = set()
+        """Nodes whose object was deleted, so that claims are allocated there that are not on record."""
 
     def now(self) -> datetime:
         """The wall clock of everybody: the event loop's time since 2026, and what it was set forward or back."""
@@ -130,6 +133,7 @@ class Stage:
                 collection._compacted = collection._watchable = 0
             store.revisions.current, store._compacted = revision, 0
             self.given_twice.clear()
+            self._lost_ledgers.clear()
             self.install, self.repeats_events, self.skew = self.state, False, timedelta()
 
         return bring_back
@@ -267,6 +271,8 @@ class Stage:
 
         def watched(event: Event) -> None:
             append(event)
+            if event.type == "DELETED" and kind is NodeAllocationState:
+                self._lost_ledgers.add(event.record.key.name)
             self._notice_given_twice()
 
         collection._append = watched  # type: ignore[method-assign]  # the test's own server
@@ -280,7 +286,14 @@ class Stage:
                     self.given_twice.append(f"device {uuid} was allocated to {other} and to {_name(claim)}")
         for state in self.all(NodeAllocationState):
             recorded: dict[str, str] = {}
-            for uid, devices in ledger_of(state).items():
+            ledger = ledger_of(state)
+            if _name(state) not in self._lost_ledgers:
+                self.given_twice += [
+                    f"claim {_name(claim)} was allocated before it was on record"
+                    for claim in self.all(ResourceClaim)
+                    if node_of(claim) == _name(state) and claim["metadata"]["uid"] not in ledger
+                ]
+            for uid, devices in ledger.items():
                 for uuid, _ in devices:
                     if recorded.setdefault(uuid, uid) != uid:
                         self.given_twice.append(f"device {uuid} was on record for {recorded[uuid]} and for {uid}")

@@ -1,7 +1,10 @@
 """The controller is stopped right before and right after each of its writes, one run for each, and loses nothing."""
 
+from functools import partial
+
 import pytest
 
+from fake_dra_driver.api.fake import NodeAllocationState
 from tests.crash.kubernetes import Kubernetes
 from tests.crash.process import Moment, Steps, controller, supervised
 from tests.crash.soundness import complaints
@@ -37,3 +40,19 @@ async def test_a_stop_at_each_write_loses_nothing_and_gives_nothing_twice(story:
         except AssertionError as error:
             raise AssertionError(f"stopped {moment} write {position}, {what}") from error
         assert steps.has_stopped, f"write {position}, {what}, was not reached"
+
+
+async def test_what_was_written_is_known_at_once_however_late_the_watches_are() -> None:
+    """A choice that is made without the last ones would be refused by the ledger, or give a device twice."""
+    stage, steps = Stage(), Steps()
+    await stage.furnish()
+    await stage.node("n", devices=3)
+    async with supervised(stage, controller, steps):
+        teller = Teller(stage, Kubernetes(stage), lambda: complaints(stage))
+        await teller.at_rest()
+        with stage.server.late_events(NodeAllocationState.resource.group, NodeAllocationState.resource.plural):
+            for claim in ("c", "d", "e"):
+                await stage.claim(claim, mode="Immediate")
+                await teller.until("it is allocated", partial(stage.allocated, claim))
+        await teller.at_rest()
+    assert steps.refused == []

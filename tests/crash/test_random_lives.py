@@ -9,7 +9,7 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import hypothesis
 import looptime
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from loguru import logger
 
 import fake_dra_driver
@@ -95,7 +95,10 @@ class Lives(RuleBasedStateMachine):
         await stage.node(WITHOUT_PLUGIN, 1)
         await stage.template(TEMPLATE)
         self.teller = Teller(stage, Kubernetes(stage, {WITH_PLUGIN: self.host}), self._complaints)
-        self._kill_controller = await self._processes.enter_async_context(supervised(stage, controller, Steps()))
+        self._kill_controller = await self._start_controller()
+
+    async def _start_controller(self) -> Callable[[], None]:
+        return await self._processes.enter_async_context(supervised(self.stage, controller, Steps()))
 
     async def _install(self, node: str, devices: int) -> None:
         self._kill_plugin = await self._processes.enter_async_context(
@@ -112,6 +115,12 @@ class Lives(RuleBasedStateMachine):
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)
+
+    @initialize(two=st.booleans())
+    def begin(self, two: bool) -> None:
+        """Without a lease between them, two controllers may be at work at once."""
+        if two:
+            self._run(self._start_controller())
 
     # --- people ---
 

@@ -101,7 +101,8 @@ class Collection:
     # Watches cannot begin before this revision, though lists can be made there.
     is_held: bool = False
     """Whether events are kept from watches for the time being."""
-    _waiters: set[asyncio.Future[None]] = field(default_factory=set)
+    _waiters: dict[asyncio.Future[None], None] = field(default_factory=dict)
+    # In the order in which they came, so that a seed gives the same run each time.
 
     def get(self, key: Key) -> Record | None:
         """The object as it is now."""
@@ -190,11 +191,11 @@ class Collection:
         if not self.is_held and self._log and self._log[-1].revision > revision:
             return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         try:
             await waiter
         finally:
-            self._waiters.discard(waiter)
+            del self._waiters[waiter]
 
     def wake(self) -> None:
         """Lets everybody who waits look again."""
