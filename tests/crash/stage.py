@@ -76,7 +76,7 @@ def ledger_of(state: Mapping[str, Any]) -> Mapping[str, Sequence[tuple[str, int]
     """By claim: the devices on record for it, and into how many children each of them is split."""
     entries = state.get("spec", {}).get("allocatedClaims", {})
     return {
-        uid: [(device["uuid"], device.get("split", 0)) for device in entry["fake"]["devices"]]
+        uid: [(device.get("uuid", ""), device.get("split", 0)) for device in entry.get("fake", {}).get("devices", ())]
         for uid, entry in entries.items()
     }
 
@@ -187,7 +187,7 @@ class Stage:
 
     async def pod(self, name: str, *claims: str, templates: Sequence[str] = ()) -> None:
         """A pod that uses claims, and those that are made from templates for it."""
-        entries = [{"name": claim, "source": {"resourceClaimName": claim}} for claim in claims]
+        entries = [{"name": f"c{at}", "source": {"resourceClaimName": claim}} for at, claim in enumerate(claims)]
         entries += [{"name": each, "source": {"resourceClaimTemplateName": each}} for each in templates]
         uses = [{"name": entry["name"]} for entry in entries]
         container = {"name": "main", "image": "busybox", "resources": {"claims": uses}}

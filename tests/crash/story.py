@@ -1,6 +1,7 @@
 """A story is told on a stage: what people do, with waits for what has to come of it. ``tell`` tells one."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
@@ -18,6 +19,8 @@ PATIENCE_SECONDS = 600.0
 _QUIET_SECONDS = 3.0
 """As long as nothing was written, so that late Events are in."""
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.01, 1.0
+_MAX_TURNS = 3_000
+"""Who still writes then has no end to come to."""
 
 
 class Teller:
@@ -33,12 +36,12 @@ class Teller:
         """Waits, and fails when it takes too long."""
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + patience_seconds, _FIRST_PAUSE_SECONDS
-        while True:
+        for turn in itertools.count():
             revision = self.stage.revision
             await self.kubernetes.turn()
             if is_so():
                 return
-            if loop.time() > deadline:
+            if loop.time() > deadline or turn > _MAX_TURNS:
                 raise AssertionError(f"never so: {what}\n{self.stage.describe()}")
             pause = _FIRST_PAUSE_SECONDS if self.stage.revision != revision else min(2 * pause, _MAX_PAUSE_SECONDS)
             await asyncio.sleep(pause)

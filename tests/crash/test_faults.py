@@ -3,12 +3,12 @@
 In ``make test`` each request of each story meets one fault, another one than its neighbours; in ``make soak`` all.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.crash.bounds import IS_SOAK
 from tests.crash.host import PLUGIN
 from tests.crash.kubernetes import Kubernetes
 from tests.crash.mishaps import MISHAPS, Requests
@@ -21,7 +21,6 @@ from tests.crash.test_plugin_stops import SCENES, Theatre
 
 pytestmark = SIMULATED
 
-IS_SOAK = bool(os.environ.get("SOAK"))
 START = 16
 """Requests at the start of the controller, a list and a watch for each kind: the same ones in every story."""
 

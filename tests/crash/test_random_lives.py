@@ -6,7 +6,6 @@ names its seed, and is repeated with ``SOAK=1 pytest tests/crash/test_random_liv
 """
 
 import asyncio
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -23,6 +22,7 @@ from loguru import logger
 import fake_dra_driver
 from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
+from tests.crash.bounds import IS_SOAK, examples
 from tests.crash.disk import Disk, PatientExecutor, PowerCut
 from tests.crash.host import PLUGIN, Host
 from tests.crash.kubernetes import Kubernetes
@@ -34,7 +34,6 @@ from tests.crash.story import Teller
 
 T = TypeVar("T")
 
-IS_SOAK = bool(os.environ.get("SOAK"))
 NAMES = st.sampled_from(["0", "1", "2", "3"])
 WITH_PLUGIN, WITHOUT_PLUGIN, TEMPLATE = "a", "b", "template"
 
@@ -200,12 +199,5 @@ class Lives(RuleBasedStateMachine):
             self._stack.close()
 
 
-Lives.TestCase.settings = hypothesis.settings(
-    max_examples=2_000 if IS_SOAK else 40,
-    stateful_step_count=60 if IS_SOAK else 20,
-    deadline=None,
-    derandomize=not IS_SOAK,
-    database=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
+Lives.TestCase.settings = hypothesis.settings(examples(30, 2_000), stateful_step_count=60 if IS_SOAK else 20)
 test_random_lives = Lives.TestCase

@@ -4,7 +4,7 @@ from typing import cast
 
 import grpc
 from google.protobuf.message import DecodeError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.dra.claimcalls import MAX_HANDLE_SIZE_BYTES, ClaimCalls
@@ -12,6 +12,7 @@ from fake_dra_driver.dra.nodeserver import NodeV1alpha3
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.holdings import wanted_by_handle
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
+from tests.crash.bounds import examples
 from tests.support.node import UUIDS, NodeWorld
 
 Context = grpc.aio.ServicerContext[v1alpha3.NodePrepareResourcesRequest, v1alpha3.NodePrepareResourcesResponse]
@@ -78,13 +79,13 @@ async def _call(request: v1alpha3.NodePrepareResourcesRequest) -> None:
     world.assert_sound(bystander)
 
 
-@settings(max_examples=40)
+@examples(30, 5_000)
 @given(claims=CLAIMS)
 async def test_claims_that_make_no_sense_are_refused_each_by_itself(claims: list[v1alpha3.Claim]) -> None:
     await _call(v1alpha3.NodePrepareResourcesRequest(claims=claims))
 
 
-@settings(max_examples=60)
+@examples(60, 10_000)
 @given(data=st.binary(max_size=200), damage=st.integers(0, 200))
 async def test_bytes_are_a_call_or_none(data: bytes, damage: int) -> None:
     """The second half of each message is one of a good call."""
@@ -99,6 +100,7 @@ async def test_bytes_are_a_call_or_none(data: bytes, damage: int) -> None:
         await _call(request)
 
 
+@examples(100, 20_000)
 @given(data=st.one_of(HANDLES, st.binary().map(lambda data: data.decode("utf-8", "replace"))))
 def test_a_resource_handle_is_devices_or_a_value_error_in_one_line(data: str) -> None:
     problem, wanted = "", None

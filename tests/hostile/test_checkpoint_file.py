@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
+from tests.crash.bounds import examples
 from tests.support.disk import MemoryFiles
 from tests.support.node import CHECKPOINT, UUIDS, NodeWorld
 
@@ -50,6 +51,7 @@ def file_of(contents: Any) -> bytes:
     return json.dumps({"version": 1, "checksum": f"sha256:{digest}", "contents": contents}).encode()
 
 
+@examples(100, 20_000)
 @given(data=st.one_of(st.binary(), CONTENTS.map(file_of), VALUES.map(lambda value: json.dumps(value).encode())))
 @example(b"")
 @example(b"[" * 100_000)
@@ -68,7 +70,7 @@ async def test_a_file_is_read_or_set_aside(data: bytes) -> None:
         assert files.contents[PATH] == data
 
 
-@settings(max_examples=50)
+@examples(30, 3_000)
 @given(contents=CONTENTS)
 async def test_the_plugin_starts_with_any_file_and_gives_no_device_twice(contents: Any) -> None:
     world = NodeWorld()
