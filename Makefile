@@ -62,12 +62,12 @@ check: $(INSTALLED) ## Check format, lint, types, architecture, generated files 
 
 .PHONY: test
 test: $(INSTALLED) ## Run unit and integration tests; with KUBEBUILDER_ASSETS also those on a real API server
-	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e
+	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/soak
 
 .PHONY: test-kube
 test-kube: $(INSTALLED) ## Run only the tests on a real API server, the one in KUBEBUILDER_ASSETS
 	@: $${KUBEBUILDER_ASSETS:?name the folder with etcd, kube-apiserver and kubectl}
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e -m apiserver
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/soak -m apiserver
 
 .PHONY: image
 image: ## Build the image
@@ -94,6 +94,12 @@ undeploy: ## Take the driver out of the kind cluster; CRDs and their objects sta
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the quickstart and the kills on the cluster of the kubeconfig, where the driver is installed
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/e2e
+
+.PHONY: soak
+soak: $(INSTALLED) ## Try stops, faults and random lives without the bounds of test; on a local cluster ten minutes of kills too
+	SOAK=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) tests/crash tests/hostile
+	@if [[ -n "$${FAKE_DRA_E2E_LOCAL_CLUSTER_DIR:-}" ]]; then $(BIN)/python -m pytest -s $(PYTEST_FLAGS) tests/soak; \
+	else echo "LEFT OUT: the long run on a real node, which needs FAKE_DRA_E2E_LOCAL_CLUSTER_DIR"; fi
 
 .PHONY: scenarios
 scenarios: $(INSTALLED) ## Run the scenarios on the cluster of the kubeconfig, in which nodes without kubelet must stay ready
