@@ -165,7 +165,8 @@ class Stage:
         owner = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": self.uid(Node, node, "")}
         metadata = {"name": node, "namespace": NAMESPACE, "ownerReferences": [owner]}
         wire = {"metadata": metadata, "spec": {"allocatableDevice": inventory}, "status": "Ready"}
-        await self.admin.create(NodeAllocationState.from_wire(wire))
+        with suppress(AlreadyExistsError):
+            await _persistently(lambda: self.admin.create(NodeAllocationState.from_wire(wire)))
 
     async def parameters(self, name: str, count: int, split: int) -> None:
         """FakeClaimParameters."""
