@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import hypothesis
 import looptime
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from loguru import logger
 
 import fake_dra_driver
@@ -114,12 +114,6 @@ class Lives(RuleBasedStateMachine):
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)
-
-    @initialize(two=st.booleans())
-    def begin(self, two: bool) -> None:
-        """Without a lease between them, two controllers may be at work at once."""
-        if two:
-            self._run(self._start_controller())
 
     # --- people ---
 
