@@ -212,6 +212,23 @@ def test_scale_of_a_deployment(api: Api, namespace: str) -> None:
     api.refused(404, "NotFound", "GET", f"{path}/none/scale")
 
 
+# --- status ---
+
+
+def test_status_of_a_deployment(api: Api, namespace: str) -> None:
+    """Its controller notes the revision with the status: annotations change, labels do not, and no generation."""
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    api.post(path, deployment("a", 2))
+    metadata = {"annotations": {"k": "v"}, "labels": {"l": "m"}}
+    changed = api.patch(f"{path}/a/status", {"metadata": metadata, "status": {"replicas": 1}, "spec": {"replicas": 7}})
+    assert (changed["spec"]["replicas"], changed["status"]["replicas"]) == (2, 1)
+    assert changed["metadata"]["annotations"] == {"k": "v"}
+    assert "labels" not in changed["metadata"]
+    assert changed["metadata"]["generation"] == 1
+    assert api.patch(f"{path}/a", {"metadata": metadata})["metadata"]["generation"] == 1
+    assert api.patch(f"{path}/a", {"metadata": {"annotations": {"k": "w"}}})["metadata"]["generation"] == 2
+
+
 # --- tokens ---
 
 

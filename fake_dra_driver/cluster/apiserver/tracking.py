@@ -4,6 +4,8 @@ Follows k8s.io/apimachinery/pkg/util/managedfields/internal (fieldmanager.go, sk
 strategies' reset fields. What ``managedfields`` computes, this decides to ask for.
 """
 
+from collections.abc import Mapping, Sequence
+
 from fake_dra_driver.cluster.apiserver.decode import zero_value
 from fake_dra_driver.cluster.apiserver.errors import StatusError
 from fake_dra_driver.cluster.apiserver.fieldset import Path
@@ -14,11 +16,19 @@ from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Object
 
-__all__ = ["STATUS_MAY_CHANGE_METADATA", "Tracking"]
+__all__ = ["Tracking", "kept_by_status"]
 
-STATUS_MAY_CHANGE_METADATA = frozenset({"Pod", "Node", "Namespace"})
-"""Kinds whose strategy lets a write of the status change labels and the like."""
+_ALL = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
+_KEPT_BY_STATUS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("Pod", "Node", "Namespace", "DaemonSet", "ReplicaSet"), ()),
+    "Deployment": ("labels",),
+}
 _BEFORE_FIRST_APPLY = "before-first-apply"
+
+
+def kept_by_status(resource: Resource) -> Sequence[str]:
+    """The fields of the metadata that a write of the status cannot change; the kind's strategy decides."""
+    return _ALL if resource.custom else _KEPT_BY_STATUS.get(resource.kind, _ALL)
 
 
 class Tracking:
@@ -31,9 +41,9 @@ class Tracking:
         """Who writes."""
         ignored: tuple[Path, ...] = ()
         if subresource == "status":
-            ignored = (("f:spec",),)
-            if resource.custom or resource.kind not in STATUS_MAY_CHANGE_METADATA:
-                ignored += (("f:metadata",),)
+            kept = kept_by_status(resource)
+            metadata = [("f:metadata",)] if kept == _ALL else [("f:metadata", f"f:{name}") for name in kept]
+            ignored = (("f:spec",), *metadata)
         elif resource.has_status:
             ignored = (("f:status",),)
         return Writer(options.manager, operation, resource.api_version, subresource, self._stamps.now_text(), ignored)

@@ -38,12 +38,11 @@ from fake_dra_driver.cluster.apiserver.resource import Resource
 from fake_dra_driver.cluster.apiserver.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store import Collection, Key, Object, Record, Store
 from fake_dra_driver.cluster.apiserver.structural import apply_defaults, validate_custom
-from fake_dra_driver.cluster.apiserver.tracking import STATUS_MAY_CHANGE_METADATA, Tracking
+from fake_dra_driver.cluster.apiserver.tracking import Tracking, kept_by_status
 from fake_dra_driver.cluster.apiserver.types import OBJECT_META, TypeRegistry
 
 __all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
 
-_RESET_BY_STATUS = ("labels", "annotations", "finalizers", "ownerReferences", "generateName")
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 Transform = Callable[[Object], Object]
@@ -275,16 +274,14 @@ class Writing:
         self._default(resource, obj)
         resource.rules.prepare(obj, old)
         is_generational = resource.rules.has_generation or resource.kind == "CustomResourceDefinition"
-        if is_generational and desired(resource, obj) != desired(resource, old):
+        if is_generational and subresource != "status" and desired(resource, obj) != desired(resource, old):
             metadata["generation"] = before.get("generation", 0) + 1
 
     def _keep_all_but_status(self, resource: Resource, obj: Object, old: Object) -> None:
         for name in [name for name in obj if name not in ("metadata", "status", "kind", "apiVersion")]:
             del obj[name]
         obj.update({name: value for name, value in old.items() if name not in ("metadata", "status")})
-        if resource.kind in STATUS_MAY_CHANGE_METADATA and not resource.custom:
-            return
-        for name in _RESET_BY_STATUS:
+        for name in kept_by_status(resource):
             if name in old["metadata"]:
                 obj["metadata"][name] = old["metadata"][name]
             else:

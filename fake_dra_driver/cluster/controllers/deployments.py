@@ -199,7 +199,7 @@ class DeploymentReconciler:
     async def _set_revision(self, deployment: Deployment, revision: int) -> None:
         if deployment.metadata.annotations.get(REVISION) != str(revision):
             patch = {"metadata": {"uid": deployment.uid, "annotations": {REVISION: str(revision)}}}
-            await self._client.merge_patch(Deployment, deployment.key, patch)
+            await self._client.merge_patch(Deployment, deployment.key, patch, subresource="status")
 
     async def _forget_history(self, deployment: Deployment, new: ReplicaSet) -> None:
         """Deletes the oldest sets without pods, as many as are above the limit."""

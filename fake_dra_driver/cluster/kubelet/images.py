@@ -8,6 +8,7 @@ image runs its command with the programs of this machine, and cannot run without
 """
 
 import itertools
+import random
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,10 +47,15 @@ class Image:
 class Images:
     """The images of a cluster; one for all of its nodes, which share the ports of this machine."""
 
-    def __init__(self, images: Mapping[str, Image] | None = None) -> None:
-        """Args: images: by reference, exactly as pods name them."""
+    def __init__(self, images: Mapping[str, Image] | None = None, ports: Sequence[int] = _PORTS) -> None:
+        """Made with the images by reference, exactly as pods name them, and the ports that may be given out.
+
+        It begins with any of them, so that two clusters that start together on a machine hardly ever choose the same.
+        """
         self._images = dict(images or {})
-        self._next_ports = itertools.cycle(_PORTS)
+        self._ports = ports
+        first = random.randrange(len(ports))  # noqa: S311 - no secret
+        self._next_ports = itertools.cycle((*ports[first:], *ports[:first]))
 
     def of(self, container: Container) -> Image:
         """The image of a container; one without contents when it is not known here."""
@@ -83,11 +89,11 @@ class Images:
         Raises:
             OSError: there is none.
         """
-        for port in itertools.islice(self._next_ports, len(_PORTS)):
+        for port in itertools.islice(self._next_ports, len(self._ports)):
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
                 try:
                     probe.bind(("127.0.0.1", port))
                 except OSError:
                     continue
                 return port
-        raise OSError(f"all ports from {_PORTS[0]} to {_PORTS[-1]} are taken")
+        raise OSError(f"all ports from {self._ports[0]} to {self._ports[-1]} are taken")

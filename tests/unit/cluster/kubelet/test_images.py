@@ -47,10 +47,14 @@ def test_without_an_image_a_container_needs_a_command() -> None:
 
 
 def test_ports_that_are_given_out_are_free_and_not_the_same() -> None:
-    images = Images()
-    first = images.free_port()
-    with socket.create_server(("127.0.0.1", first + 1)):
-        assert images.free_port() == first + 2
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [server.getsockname()[1] for server in (one, other)]
+        with pytest.raises(OSError, match=r"all ports from .* are taken"):
+            Images(ports=ports).free_port()
+        other.close()
+        assert Images(ports=ports).free_port() == ports[1]
+    images = Images(ports=ports)
+    assert {images.free_port(), images.free_port()} == set(ports)
 
 
 async def test_a_container_without_a_command_says_what_would_be_possible(node: World) -> None:

@@ -20,6 +20,10 @@ FOREVER = "trap 'exit 3' TERM; sleep 1000 & echo $!; wait"
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 1000; done"
 
 
+GET_AWAY = "mkfifo away; setsid sh -c 'echo $$; echo > away; exec sleep 1000' & read -r _ < away"
+"""Ends once a child of it has a session of its own, which prints its number and goes on."""
+
+
 @pytest.fixture
 async def runtime(tmp_path: Path) -> AsyncIterator[ProcessRuntime]:
     async with in_own_task(ProcessRuntime(tmp_path)) as runtime:
@@ -128,7 +132,7 @@ async def test_a_process_that_got_away_does_not_keep_its_container(
     runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fake_dra_driver.cluster.kubelet.runtime._DRAIN_SECONDS", 0.05)
-    container = await runtime.start(config(tmp_path, "setsid sleep 1000 & echo $!"))
+    container = await runtime.start(config(tmp_path, GET_AWAY))
     pid = int(await first_line(container))
     try:
         await container.exited.wait()
@@ -141,7 +145,7 @@ async def test_nobody_gets_a_signal_once_the_program_has_ended(
     runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fake_dra_driver.cluster.kubelet.runtime._DRAIN_SECONDS", 1000)
-    container = await runtime.start(config(tmp_path, "setsid sleep 1000 & echo $!"))
+    container = await runtime.start(config(tmp_path, GET_AWAY))
     assert container.process is not None
     pid = int(await first_line(container))
     try:
