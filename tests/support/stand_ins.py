@@ -167,8 +167,9 @@ def make_driver(client: Client, cache: Cache, devices: int) -> Sequence[Controll
         return [each.key for each in driver.contexts.list()]
 
     contexts.watch(driver.contexts, predicate=lambda change: change.new is not None)
-    contexts.watch(driver.pods, predicate=lambda change: change.old is None)
-    contexts.watch(driver.claims, waiting, predicate=lambda change: _held(change.old) and not _held(change.new))
+    # The context may be seen before the pod, before the names of its claims, or before these: each has its own watch.
+    contexts.watch(driver.pods, predicate=lambda change: change.new is not None)
+    contexts.watch(driver.claims, waiting, predicate=lambda change: not _held(change.new))
     claims.watch(driver.claims, predicate=lambda change: change.new is not None)
     return (contexts, claims)
 
