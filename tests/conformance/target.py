@@ -12,9 +12,9 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
 from fake_dra_driver.cluster.controllers import make_controllers
@@ -25,6 +25,8 @@ from tests.conformance.api import PATIENCE_SECONDS
 from tests.support.apiserver import ApiServer
 
 __all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target"]
+
+T = TypeVar("T")
 
 _STOP_SECONDS = 20
 _KUBECTL_SECONDS = 60
@@ -170,13 +172,14 @@ class EmbeddedTarget:
     @contextmanager
     def controllers(self, *names: str) -> Iterator[None]:
         """As ``Target.controllers``: those of the embedded cluster, in the loop of the server."""
-        running = asyncio.run_coroutine_threadsafe(self._run_controllers(names), self._loop)
+        running = self._run(self._start_controllers(names))
         try:
             yield
-            if running.done():
-                running.result()
         finally:
-            running.cancel()
+            self._run(_end(running))
+
+    async def _start_controllers(self, names: tuple[str, ...]) -> asyncio.Task[None]:
+        return asyncio.create_task(self._run_controllers(names))
 
     async def _run_controllers(self, names: tuple[str, ...]) -> None:
         client = self._server.client("kube-controller-manager")
@@ -187,5 +190,12 @@ class EmbeddedTarget:
                 manager.add_controller(controller)
         await manager.run()
 
-    def _run(self, work: Coroutine[Any, Any, Any]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(_STOP_SECONDS)
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_STOP_SECONDS)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancels the task and waits for its end. Raises what it has failed with before."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
