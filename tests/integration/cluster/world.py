@@ -173,9 +173,16 @@ class World:
         await self.observer.wait("the driver is Ready", lambda: self.observer.driver_is_ready(self.cluster.nodes))
 
     async def part(self, container: str) -> Pod:
-        """The pod of the driver that has this container and stays."""
-        pods = (await self.client.list(Pod, NAMESPACE)).items
-        (found,) = [pod for pod in pods if pod.spec.containers[0].name == container and not pod.is_deleting]
+        """The pod of the driver that has this container and stays, once the container runs."""
+
+        async def running() -> Pod | None:
+            pods = (await self.client.list(Pod, NAMESPACE)).items
+            found = [pod for pod in pods if pod.spec.containers[0].name == container and not pod.is_deleting]
+            runs = len(found) == 1 and any(each.state.running for each in found[0].status.container_statuses)
+            return found[0] if runs else None
+
+        found: Pod | None = await self.cluster.wait_until(f"container {container} of the driver runs", running)
+        assert found is not None
         return found
 
     async def kill(self, container: str) -> None:
