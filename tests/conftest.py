@@ -1,11 +1,12 @@
 """What every test gets: the real API server, or a loud word about the tests left out because there is none.
 
-Also: a test fails when code of the package blocks the event loop.
+Also: a test fails when code of the package blocks the event loop, and when it leaves a connection open.
 """
 
 import asyncio
 import inspect
 import os
+from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,6 +70,23 @@ def blocking_calls_fail() -> Iterator[None]:
     detector.activate()
     yield
     detector.deactivate()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def connections_left_open_fail() -> Iterator[None]:
+    """Fails the test whose event loop ends with a connection open; otherwise it fails where garbage is collected."""
+    close = BaseSelectorEventLoop.close
+
+    def close_and_look(loop: BaseSelectorEventLoop) -> None:
+        # asyncio lists the open ones nowhere else.
+        known = () if loop.is_closed() else loop._transports.values()  # type: ignore[attr-defined]
+        left = [repr(transport) for transport in known if transport._sock is not None]
+        close(loop)
+        assert not left, f"connections were left open: {left}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseSelectorEventLoop, "close", close_and_look)
+        yield
 
 
 def _either(first: Callable[..., bool], second: Callable[..., bool]) -> Callable[..., bool]:

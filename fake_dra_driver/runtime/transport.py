@@ -25,17 +25,23 @@ PATCH    64        1.90 ms,   437 a second  0.18 ms, 2,642 a second
 - has no close.
 
 Requests and watches have a pool each: however many watches there are, no request waits for one of them.
+
+When a watch is left or a request is given up, asyncio waits for the server's last word (TLS close_notify), up to 30 s,
+and aiohttp forgets the connection meanwhile. So each connection is remembered here, and ``close`` leaves none behind.
 """
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
+from weakref import WeakSet
 
 import aiohttp
+from aiohttp.connector import Connection
 from yarl import URL
 
 from fake_dra_driver.runtime.credentials import Credentials
@@ -195,25 +201,43 @@ class HttpTransport:
         return self._pools
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Connections that are all closed by its end, those too that were given up before."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._made: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def connect(self, *args: Any, **options: Any) -> Connection:
+        connection = await super().connect(*args, **options)
+        if connection.transport is not None:
+            self._made.add(connection.transport)
+        return connection
+
+    async def close(self, *, abort_ssl: bool = True) -> None:
+        await super().close(abort_ssl=abort_ssl)
+        for transport in self._made:
+            transport.abort()
+        await asyncio.sleep(0)  # the turn of the event loop in which it closes them
+
+
 class _Pools:
     """Connections that were made with one certificate."""
 
     def __init__(self, credentials: Credentials) -> None:
         self.tls = credentials.ssl_context
         self.requests = self._session(
-            aiohttp.TCPConnector(
+            _Connector(
                 ssl=self.tls,
                 limit=_MAX_REQUEST_CONNECTIONS,
                 keepalive_timeout=_KEEPALIVE_SECONDS,
                 socket_factory=_make_socket,
             )
         )
-        self.streams = self._session(
-            aiohttp.TCPConnector(ssl=self.tls, limit=0, force_close=True, socket_factory=_make_socket)
-        )
+        self.streams = self._session(_Connector(ssl=self.tls, limit=0, force_close=True, socket_factory=_make_socket))
 
     @staticmethod
-    def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    def _session(connector: "_Connector") -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),

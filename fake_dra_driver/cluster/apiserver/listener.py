@@ -1,6 +1,8 @@
 """HTTPS on a port: the only module that knows aiohttp. It carries requests to a function and its answers back."""
 
+import asyncio
 from contextlib import aclosing
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -26,6 +28,9 @@ class Listener:
         self.port = port
         """The port; 0 until it is opened for the first time, if any will do."""
         self._runner: web.AppRunner | None = None
+        self._servers: WeakSet[web.Server] = WeakSet()
+        """Those of all runners that still have connections: one whose handshake ends after the port was closed is made
+        known to its server only then."""
 
     async def open(self) -> None:
         """Listens from now on. Raises OSError when the port is taken."""
@@ -43,16 +48,26 @@ class Listener:
             await runner.cleanup()
             raise
         self._runner = runner
+        if runner.server is not None:
+            self._servers.add(runner.server)
         self.port = int(runner.addresses[0][1])
 
     async def close(self) -> None:
-        """Listens no more, and ends all connections."""
+        """Listens no more, and ends all connections, without waiting for the clients' last word (TLS close_notify)."""
         runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
+        if runner is None:
+            return
+        connections = [connection.transport for server in self._servers for connection in server.connections]
+        await runner.cleanup()
+        for transport in connections:
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)  # the turn of the event loop in which it closes them
 
     async def _handle(self, incoming: web.Request) -> web.StreamResponse:
         try:
+            if self._runner is None or incoming.app is not self._runner.app:
+                raise ConnectionResetError("the port was closed before the request came")
             answer = await self._serve(await _read(incoming))
             if isinstance(answer, Answer):
                 return _response(answer)

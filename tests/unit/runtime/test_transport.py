@@ -297,6 +297,55 @@ async def test_close_ends_every_connection(server: Server, transport: HttpTransp
         await server.wait_open(0)
 
 
+@pytest.mark.parametrize("give_up", ["a stream", "a request"])
+async def test_close_does_not_wait_for_the_last_word_of_a_server_that_hangs(give_up: str) -> None:
+    identity = await asyncio.to_thread(make_identity, HOST)
+    with socket.create_server((HOST, 0)) as listener:
+        server = Server(identity)
+        server.url = f"https://{HOST}:{listener.getsockname()[1]}"
+        async with connected(server) as (transport, _):
+            if give_up == "a stream":
+                left = asyncio.create_task(_leave_stream(transport))
+                peer = await asyncio.to_thread(_accept, listener, identity, b"HTTP/1.1 200 OK\r\n\r\n")
+                await left
+            else:
+                asking = asyncio.create_task(transport.send(get(), None))
+                peer = await asyncio.to_thread(_accept, listener, identity, b"")
+                asking.cancel()
+                await asyncio.wait((asking,))
+            with peer:
+                await transport.close()
+                assert await asyncio.to_thread(_is_at_end, peer)
+
+
+async def _leave_stream(transport: HttpTransport) -> None:
+    async with transport.stream(get(), None):
+        pass
+
+
+def _accept(listener: socket.socket, identity: Identity, answer: bytes) -> ssl.SSLSocket:
+    """Reads one request and sends an answer."""
+    listener.settimeout(10)
+    peer, _ = listener.accept()
+    peer.settimeout(10)
+    secure = identity.context.wrap_socket(peer, server_side=True)
+    secure.recv(65536)
+    secure.send(answer)
+    return secure
+
+
+def _is_at_end(peer: ssl.SSLSocket) -> bool:
+    """Whether the other side has closed the connection, below TLS."""
+    try:
+        while socket.socket.recv(peer, 65536):
+            pass
+    except ConnectionResetError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
 async def test_new_certificates_are_for_new_connections(server: Server) -> None:
     server.handler = server.stream
     async with connected(server) as (transport, credentials), transport.stream(get(), None) as stream:

@@ -1,0 +1,140 @@
+"""What becomes of connections when the embedded API server's port is closed, whatever they are doing."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import pytest
+
+from fake_dra_driver.cluster.apiserver.listener import Listener
+from fake_dra_driver.cluster.apiserver.message import Answer, Request
+from fake_dra_driver.cluster.apiserver.tls import make_identity
+
+HOST = "127.0.0.1"
+
+T = TypeVar("T")
+
+
+async def serve(request: Request) -> Answer:
+    return Answer(200, b"served")
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    listener = Listener(serve, await asyncio.to_thread(make_identity, HOST), HOST, 0)
+    await listener.open()
+    yield listener
+    await listener.close()
+
+
+@pytest.fixture
+async def client(listener: Listener) -> AsyncIterator["Client"]:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as connection:
+        connection.setblocking(False)
+        await loop.sock_connect(connection, (HOST, listener.port))
+        yield Client(connection)
+
+
+class Client:
+    """A TLS client that sends and hears nothing but what the test says."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._heard, self._said = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self._tls = context.wrap_bio(self._heard, self._said)
+
+    async def begin_handshake(self) -> None:
+        """Sends its part of it, and waits for the first words of the server's."""
+        with pytest.raises(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        await self._send()
+        await self._hear()
+
+    async def end_handshake(self) -> None:
+        await self._until(self._tls.do_handshake)
+        await self._hear()  # session tickets: it has ended for the server too
+
+    async def ask(self) -> bytes:
+        """Sends a request. Returns the first of what is answered; nothing when the server has closed the connection."""
+        self._tls.write(b"GET /api HTTP/1.1\r\nHost: test\r\n\r\n")
+        try:
+            return await self._until(lambda: self._tls.read())
+        except (ConnectionResetError, ssl.SSLEOFError):
+            return b""
+
+    async def is_ended(self) -> bool:
+        """Whether the server closes the connection although it hears no word."""
+        try:
+            async with asyncio.timeout(10):
+                while await self._hear():
+                    pass
+        except ConnectionResetError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+    async def _until(self, act: Callable[[], T]) -> T:
+        while True:
+            try:
+                result = act()
+            except ssl.SSLWantReadError:
+                await self._send()
+                await self._hear()
+            else:
+                await self._send()
+                return result
+
+    async def _send(self) -> None:
+        await asyncio.get_running_loop().sock_sendall(self._connection, self._said.read())
+
+    async def _hear(self) -> bytes:
+        heard = await asyncio.get_running_loop().sock_recv(self._connection, 65536)
+        if heard:
+            self._heard.write(heard)
+        else:
+            self._heard.write_eof()
+        return heard
+
+
+async def test_a_connection_is_ended_whether_or_not_its_client_agrees(listener: Listener, client: Client) -> None:
+    await client.begin_handshake()
+    await client.end_handshake()
+    assert b"200 OK" in await client.ask()
+
+    await listener.close()
+
+    assert await client.is_ended()
+
+
+@pytest.mark.parametrize("is_open_again", [False, True])
+async def test_nothing_is_served_after_a_handshake_that_ends_after_the_port_was_closed(
+    listener: Listener, client: Client, *, is_open_again: bool
+) -> None:
+    await client.begin_handshake()
+
+    await listener.close()
+    if is_open_again:
+        await listener.open()
+    await client.end_handshake()
+
+    assert await client.ask() == b""
+
+
+async def test_a_connection_whose_handshake_ended_late_is_ended_with_the_next_close(
+    listener: Listener, client: Client
+) -> None:
+    await client.begin_handshake()
+    await listener.close()
+    await listener.open()
+    await client.end_handshake()
+
+    await listener.close()
+
+    assert await client.is_ended()
