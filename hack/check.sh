@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # check.sh: everything that can be said about the sources without running them. All of it is tried, then it fails if
-# anything failed. `make check` runs it with the tools of .venv; shellcheck and helm are used where they are installed.
+# anything failed. `make check` runs it with the tools of .venv; shellcheck, helm and promtool are used where they
+# are installed.
 #
 # HELM   the helm to use (default: helm)
 set -uo pipefail
@@ -39,6 +40,12 @@ if command -v "${helm}" >/dev/null; then
   step "chart" "${helm}" lint --quiet --strict --namespace fake-system deployments/helm/fake-dra-driver
 else
   echo "=== CHART NOT CHECKED: THERE IS NO HELM"
+fi
+
+if command -v promtool >/dev/null; then
+  step "alert rules" promtool test rules tests/unit/codegen/alerts.test.yaml
+else
+  echo "=== ALERT RULES NOT EVALUATED: THERE IS NO PROMTOOL (DEBIAN'S PACKAGE PROMETHEUS)"
 fi
 
 if [ ${#failed[@]} -gt 0 ]; then

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,6 +135,14 @@ def test_the_rules_are_those_of_the_list() -> None:
         )
         assert rule["annotations"] == {"summary": alert.summary, "description": alert.description}
         assert re.fullmatch(r"[0-9]+[smh]", rule["for"])
+
+
+def test_each_alert_is_seen_to_fire_in_the_file_for_promtool() -> None:
+    tests = yaml.safe_load((Path(__file__).parent / "alerts.test.yaml").read_text())["tests"]
+    expected = [
+        sample["labels"] for test in tests for query in test["promql_expr_test"] for sample in query["exp_samples"]
+    ]
+    assert set(re.findall(r'alertname="(\w+)"', " ".join(expected))) == {alert.name for alert in ALERTS}
 
 
 def test_no_alert_is_there_twice() -> None:
