@@ -84,13 +84,19 @@ class Api:
                 raise
 
     async def watch(self, path: str, version: str = "") -> AsyncIterator[tuple[str, Json]]:
-        """Gives type and object of each change. Without a version it begins with what is there."""
-        params = {"watch": "true", **({"resourceVersion": version} if version else {})}
-        async with self._session.get(path, params=params) as response:
-            await _check(response, "WATCH", path)
-            async for line in response.content:
-                event = json.loads(line)
-                yield event["type"], event["object"]
+        """Gives type and object of each change. Without a version it begins with what is there.
+
+        It also does so after the API server has ended the watch: it ends all when etcd was too slow for it, and one
+        whose client did not read fast enough.
+        """
+        while True:
+            params = {"watch": "true", **({"resourceVersion": version} if version else {})}
+            async with self._session.get(path, params=params) as response:
+                await _check(response, "WATCH", path)
+                async for line in response.content:
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
+            version = ""
 
     async def _send(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = "application/json"

@@ -162,12 +162,9 @@ class World:
 
     async def _watch(self, bindings: Bindings, version: str) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            async for event, pod in self.api.watch(PODS, version):
-                if event in ("ADDED", "MODIFIED") and pod["spec"].get("nodeName"):
-                    bindings.note(pod["metadata"]["name"], loop.time())
-            # The API server ends all its watches when etcd was too slow for it; the next one begins with what is there.
-            version = ""
+        async for event, pod in self.api.watch(PODS, version):
+            if event in ("ADDED", "MODIFIED") and pod["spec"].get("nodeName"):
+                bindings.note(pod["metadata"]["name"], loop.time())
 
     async def _are_served(self, *paths: str) -> bool:
         try:
