@@ -170,10 +170,13 @@ class Kubernetes:
         await self._api.json_patch(ResourceClaim, _key(claim), operations, subresource="status")
 
     async def _give_up(self, claims: Sequence[Wire]) -> None:
-        """The pod's claims are on different nodes: one that nobody uses has to be allocated anew."""
+        """The pod's claims are on different nodes: one that nobody uses has to be allocated anew.
+
+        As with the scheduler, none in mode Immediate: it could come back on any node.
+        """
         for claim in claims:
-            status = claim["status"]
-            if node_of(claim) is not None and not status.get("reservedFor"):
+            is_delayed = claim["spec"]["allocationMode"] == "WaitForFirstConsumer"
+            if is_delayed and node_of(claim) is not None and not claim["status"].get("reservedFor"):
                 await self._request_deallocation(claim)
                 return
 

@@ -26,16 +26,23 @@ _MAX_TURNS = 3_000
 class Teller:
     """Lets time pass on a stage, with Kubernetes at work, until something is so."""
 
-    def __init__(self, stage: Stage, kubernetes: Kubernetes, complaints: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        kubernetes: Kubernetes,
+        complaints: Callable[[], Sequence[str]],
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         """``complaints`` says what is wrong; nothing, once everything has settled."""
         self.stage = stage
         self.kubernetes = kubernetes
         self._complaints = complaints
+        self._patience_seconds = patience_seconds
 
-    async def until(self, what: str, is_so: Callable[[], bool], patience_seconds: float = PATIENCE_SECONDS) -> None:
+    async def until(self, what: str, is_so: Callable[[], bool]) -> None:
         """Waits, and fails when it takes too long."""
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + patience_seconds, _FIRST_PAUSE_SECONDS
+        deadline, pause = loop.time() + self._patience_seconds, _FIRST_PAUSE_SECONDS
         for turn in itertools.count():
             revision = self.stage.revision
             await self.kubernetes.turn()

@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 import hypothesis
 import looptime
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from loguru import logger
 
 import fake_dra_driver
 from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.runtime import ratelimiter
 from tests.crash.bounds import IS_SOAK, examples
 from tests.crash.disk import Disk, PatientExecutor, PowerCut
 from tests.crash.host import PLUGIN, Host
@@ -35,6 +36,8 @@ from tests.crash.story import Teller
 T = TypeVar("T")
 
 NAMES = st.sampled_from(["0", "1", "2", "3"])
+_PATIENCE_SECONDS = 2 * ratelimiter.MAX_SECONDS
+"""Longer than the longest back-off, which many mishaps in a row lead to."""
 WITH_PLUGIN, WITHOUT_PLUGIN, TEMPLATE = "a", "b", "template"
 
 
@@ -93,7 +96,8 @@ class Lives(RuleBasedStateMachine):
         stage.install = stage.state
         await stage.node(WITHOUT_PLUGIN, 1)
         await stage.template(TEMPLATE)
-        self.teller = Teller(stage, Kubernetes(stage, {WITH_PLUGIN: self.host}), self._complaints)
+        kubernetes = Kubernetes(stage, {WITH_PLUGIN: self.host})
+        self.teller = Teller(stage, kubernetes, self._complaints, _PATIENCE_SECONDS)
         self._kill_controller = await self._start_controller()
 
     async def _start_controller(self) -> Callable[[], None]:
@@ -114,6 +118,12 @@ class Lives(RuleBasedStateMachine):
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)
+
+    @initialize(two=st.booleans())
+    def begin(self, two: bool) -> None:
+        """Without a lease between them, two controllers may be at work at once."""
+        if two:
+            self._run(self._start_controller())
 
     # --- people ---
 
