@@ -44,6 +44,14 @@ def test_create(kubectl: Kubectl) -> None:
     assert re.fullmatch(r"configmap/made-[a-z0-9]{5} created\n", kubectl.run("create", "-f", "-", stdin=manifest(body)))
 
 
+def test_a_list(kubectl: Kubectl) -> None:
+    """kubectl finds no List in OpenAPI v3, so it asks v2, in protobuf, whether the server validates fields itself."""
+    items = manifest({"apiVersion": "v1", "kind": "List", "items": [config_map("a"), config_map("b")]})
+    assert kubectl.run("apply", "-f", "-", stdin=items) == "configmap/a created\nconfigmap/b created\n"
+    assert kubectl.run("apply", "-f", "-", stdin=items) == "configmap/a configured\nconfigmap/b configured\n"
+    assert kubectl.run("delete", "-f", "-", stdin=items) == 'configmap "a" deleted\nconfigmap "b" deleted\n'
+
+
 @pytest.mark.parametrize(
     ("arguments", "made"),
     [
