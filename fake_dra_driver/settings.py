@@ -85,6 +85,9 @@ class Flag:
     """The Go driver's variable for this setting, which is read too; empty for a setting of our own."""
     name: str = ""
     """Name of the flag where it is not the field's."""
+    variable: str = ""
+    """Its environment variable, without the prefix, where that is not made from the flag's name: another sub-command
+    has a flag of that name, which means something else."""
     short: str = ""
     """One letter."""
     unset: str = ""
@@ -161,7 +164,7 @@ def settings_of(model: "type[Settings]") -> tuple[Setting, ...]:
 def _setting(name: str, field: FieldInfo) -> Setting:
     info = next(item for item in field.metadata if isinstance(item, Flag))
     flag = info.name or name.replace("_", "-")
-    prefixed = ENVIRONMENT_PREFIX + flag.replace("-", "_").upper()
+    prefixed = ENVIRONMENT_PREFIX + (info.variable or flag.replace("-", "_").upper())
     required = field.is_required()
     return Setting(
         name=name,
@@ -498,7 +501,7 @@ class GenerateSettings(Settings):
 
     check: Annotated[bool, Flag(OUTPUT)] = False
     """Write nothing, and fail when a file is not up to date."""
-    output: Annotated[Folder, Flag(OUTPUT, "DIR", unset="the current folder")] = Path()
+    output: Annotated[Folder, Flag(OUTPUT, "DIR", variable="OUTPUT_DIR", unset="the current folder")] = Path()
     """Folder to write to: the root of the source tree."""
 
 
@@ -512,7 +515,7 @@ class _Embedded(_Logging):
 class ClusterUpSettings(_Embedded):
     """Runs an embedded cluster, without Docker or a download of Kubernetes, until Ctrl-C. Leaves nothing behind."""
 
-    nodes: Annotated[int, Flag(EMBEDDED, "N")] = Field(default=1, ge=1, le=200)
+    nodes: Annotated[int, Flag(EMBEDDED, "N", variable="NODE_COUNT")] = Field(default=1, ge=1, le=200)
     """Number of nodes."""
     driver: Annotated[bool, Flag(EMBEDDED)] = True
     """Whether to install the driver, as its chart does."""

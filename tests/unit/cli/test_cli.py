@@ -22,12 +22,14 @@ from fake_dra_driver.settings import (
     Settings,
     settings_of,
 )
+from fake_dra_driver.status.settings import StatusSettings
 
 NODE = ["--namespace=fake-system", "--node-name=node-1"]
 COMMANDS: dict[str, type[Settings]] = {
     "controller": ControllerSettings,
     "kubelet-plugin": KubeletPluginSettings,
     "set-nas-status": SetNasStatusSettings,
+    "status": StatusSettings,
     "generate": GenerateSettings,
     "cluster up": ClusterUpSettings,
     "cluster fault": ClusterFaultSettings,
@@ -77,6 +79,15 @@ def test_no_or_unknown_command(arguments: list[str], text: str, capsys: pytest.C
     captured = capsys.readouterr()
     assert text in captured.err
     assert captured.out == ""
+
+
+def test_a_variable_means_the_same_to_every_command() -> None:
+    """It may be set for a whole shell: what one command takes for a number must not be a list of names to another."""
+    meanings: dict[str, set[str]] = {}
+    for model in COMMANDS.values():
+        for setting in settings_of(model):
+            meanings.setdefault(setting.variables[0], set()).add(setting.allowed)
+    assert {variable: allowed for variable, allowed in meanings.items() if len(allowed) > 1} == {}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
