@@ -90,14 +90,18 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
         port=settings.port,
     )
 
+    # Standard output is for programs, which read the line with KUBECONFIG from it.
+    progress = Screen(sys.stderr)
+
     async def serve() -> None:
         async with cluster:
             if settings.driver:
-                await install_driver(cluster)
-                # Each node starts a plugin of its own, as fast as the machine's processors allow.
-                seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
-                observer = Observer(cluster.client, NAMESPACE, deadline_seconds=seconds)
-                await observer.wait("the driver is Ready", lambda: observer.driver_is_ready(cluster.nodes))
+                with progress.waiting(f"the driver is Ready on {_count(len(cluster.nodes), 'node')}"):
+                    await install_driver(cluster)
+                    # Each node starts a plugin of its own, as fast as the machine's processors allow.
+                    seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
+                    observer = Observer(cluster.client, NAMESPACE, deadline_seconds=seconds)
+                    await observer.wait("the driver is Ready", lambda: observer.driver_is_ready(cluster.nodes))
             sys.stdout.write(_greeting(cluster, driver=settings.driver))
             sys.stdout.flush()
             await cluster.wait()
@@ -108,13 +112,17 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
 
 
 def _greeting(cluster: Cluster, *, driver: bool) -> str:
-    nodes = f"{len(cluster.nodes)} node{'s' if len(cluster.nodes) > 1 else ''}"
+    nodes = _count(len(cluster.nodes), "node")
     installed = f"the driver runs in {NAMESPACE}" if driver else "no driver is installed"
     return (
         f"Kubernetes {cluster.kubernetes_version} is up: {nodes}, {installed}. In another shell:\n\n"
         f"  export KUBECONFIG={cluster.kubeconfig}\n\n"
         "Ctrl-C ends it, and nothing is left of it.\n"
     )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 async def run_cluster_fault(settings: ClusterFaultSettings) -> int:
