@@ -9,6 +9,7 @@ PYTEST_FLAGS ?=
 # Each process starts a real API server of its own, where there is one.
 PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 BENCH_FLAGS ?=
+NEED_CLUSTER := $(addprefix --ignore=tests/,e2e soak upgrade)
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -62,12 +63,12 @@ check: $(INSTALLED) ## Check format, lint, types, architecture, generated files 
 
 .PHONY: test
 test: $(INSTALLED) ## Run unit and integration tests; with KUBEBUILDER_ASSETS also those on a real API server
-	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/soak
+	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(NEED_CLUSTER)
 
 .PHONY: test-kube
 test-kube: $(INSTALLED) ## Run only the tests on a real API server, the one in KUBEBUILDER_ASSETS
 	@: $${KUBEBUILDER_ASSETS:?name the folder with etcd, kube-apiserver and kubectl}
-	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) --ignore=tests/e2e --ignore=tests/soak -m apiserver
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(NEED_CLUSTER) -m apiserver
 
 .PHONY: image
 image: ## Build the image
@@ -100,6 +101,11 @@ soak: $(INSTALLED) ## Try stops, faults and random lives without the bounds of t
 	SOAK=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) tests/crash tests/hostile
 	@if [[ -n "$${FAKE_DRA_E2E_LOCAL_CLUSTER_DIR:-}" ]]; then $(BIN)/python -m pytest -s $(PYTEST_FLAGS) tests/soak; \
 	else echo "LEFT OUT: the long run on a real node, which needs FAKE_DRA_E2E_LOCAL_CLUSTER_DIR"; fi
+
+.PHONY: upgrade-test
+upgrade-test: $(INSTALLED) ## Upgrade to this driver and roll back, on that cluster, from what hack/build-revision.sh has made
+	@: $${FAKE_DRA_UPGRADE_FROM:?name the chart that hack/build-revision.sh has made}
+	HELM=$(HELM) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/upgrade
 
 .PHONY: scenarios
 scenarios: $(INSTALLED) ## Run the scenarios on the cluster of the kubeconfig, in which nodes without kubelet must stay ready

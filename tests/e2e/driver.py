@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, CLAIM_FINALIZER, NodeAllocationState
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, CLAIM_FINALIZER, DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
 from tests.e2e.client import Client
@@ -120,8 +120,14 @@ class Driver:
 
     def cdi_root(self) -> str:
         """The CDI folder that the plugin of a node writes to, as its arguments say."""
-        plugin = next(iter(self.plugins().values()))
-        flag = "--cdi-root="
+        return self._plugin_argument("cdi-root")
+
+    def plugin_folder(self) -> str:
+        """The folder of the plugin's socket and checkpoint on a node, as its arguments say."""
+        return f"{self._plugin_argument('kubelet-plugins-dir')}/{DRIVER_NAME}"
+
+    def _plugin_argument(self, name: str) -> str:
+        plugin, flag = next(iter(self.plugins().values())), f"--{name}="
         arguments = [argument for container in plugin.spec.containers for argument in container.args]
         return next(argument.removeprefix(flag) for argument in arguments if argument.startswith(flag))
 
