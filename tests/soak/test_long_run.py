@@ -52,7 +52,7 @@ class Chaos:
     def happen(self) -> None:
         """Something happens, and a moment passes."""
         gone = [app for app in APPS if app not in self.there]
-        events: list[Callable[[], None]] = [self._kill, self._restart_server]
+        events: list[Callable[[], None]] = [*[self._kill] * 5, self._restart_server]
         events += [lambda: self._apply(self._rng.choice(gone))] * 4 if gone else []
         events += [lambda: self._delete(self._rng.choice(sorted(self.there)))] * 4 if self.there else []
         self._rng.choice(events)()
@@ -104,7 +104,7 @@ def test_kills_at_random_leave_the_node_as_it_was(
     local_cluster: LocalCluster, driver: Driver, demo: Demo, initial_specs: Specs
 ) -> None:
     seed = int(os.environ.get("SOAK_SEED") or random.SystemRandom().randrange(10**6))
-    logger.info("A run with these choices is repeated by SOAK_SEED", seed=seed)
+    logger.info("A run with these choices is repeated by SOAK_SEED={}", seed)
     chaos = Chaos(local_cluster, driver, demo, random.Random(seed))
     end, rounds = time.monotonic() + SECONDS * 2 / 3, 0
     try:
@@ -147,7 +147,7 @@ def test_nothing_grows(local_cluster: LocalCluster, driver: Driver, demo: Demo, 
         live()
         rounds += 1
     after = held()
-    logger.info("What is held before and after the rounds", rounds=rounds, before=before, after=after)
+    logger.info("What is held before and after {} rounds:\n{}\n{}", rounds, before, after)
     for part, at_first in before.items():
         at_last = after[part]
         assert at_last.memory_mib <= at_first.memory_mib + GROWTH_MIB, f"{part} after {rounds} rounds: {after}"
