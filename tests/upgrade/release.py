@@ -32,6 +32,12 @@ class Release:
         """To the revision before. The CRDs stay as they are."""
         _helm("rollback", _NAME, "--wait", "--timeout=3m")
 
+    def stop_controller(self) -> None:
+        """Until the next upgrade."""
+        deployment = f"deployment/{_NAME}-controller"
+        _run("kubectl", "scale", deployment, "--replicas=0", "--namespace", DRIVER_NAMESPACE)
+        _run("kubectl", "rollout", "status", deployment, "--timeout=2m", "--namespace", DRIVER_NAMESPACE)
+
     def remove(self) -> None:
         """Takes the driver away, but not its CRDs, which helm never deletes."""
         _helm("uninstall", _NAME, "--wait", "--timeout=3m")

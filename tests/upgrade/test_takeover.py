@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.demo import Demo
 from tests.e2e.driver import Driver
 from tests.e2e.kubectl import Kubectl
-from tests.upgrade.godriver import make_go_drivers
+from tests.upgrade.godriver import allocate, forget
 from tests.upgrade.release import CHART, Release
 from tests.upgrade.users import Users
 
@@ -25,13 +25,15 @@ def test_a_node_of_the_go_driver_is_taken_over(
     initial_specs: Mapping[str, Mapping[str, object]],
     started: datetime,
 ) -> None:
-    users = Users(demo)
-    users.come(1, 3, 4)
+    users, numbers = Users(demo), (1, 3, 4)
+    release.stop_controller()
+    users.come(*numbers)
+    allocate(kubectl, driver, demo, numbers)
     users.check()
     cdi_root, plugin_folder = Path(driver.cdi_root()), Path(driver.plugin_folder())
-
     release.remove()
-    make_go_drivers(kubectl, driver, cdi_root, plugin_folder)
+    forget(kubectl, driver, cdi_root, plugin_folder)
+
     release.upgrade(CHART)
     driver.wait_ready()
     users.come(2)
