@@ -4,6 +4,7 @@ import os
 import ssl
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 from tests.conformance.api import PATIENCE_SECONDS, Api, Json, eventually
 from tests.conformance.objects import CRD_PATH, crd, our_crds
 from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target
-from tests.support.apiserver import ASSETS_VARIABLE
+from tests.support.apiserver import ASSETS_VARIABLE, ApiServer
 from tests.support.leftout import leave_out
 
 _TARGETS = (pytest.param("embedded"), pytest.param("real", marks=pytest.mark.apiserver))
@@ -62,6 +63,35 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def api(target: Target) -> Iterator[Api]:
     """A client of it, as its administrator."""
+    with _connected(target) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def real_api(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A client of the real server, for tests that ask both."""
+    folder = tmp_path_factory.mktemp("real")
+    with _connected(RealTarget(apiserver, folder, Path(os.environ[ASSETS_VARIABLE]))) as client:
+        _add_service_account(client)
+        yield client
+
+
+@pytest.fixture(scope="session")
+def embedded_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A client of an embedded server, for tests that ask both."""
+    with EmbeddedTarget(tmp_path_factory.mktemp("embedded")) as target, _connected(target) as client:
+        _add_service_account(client)
+        yield client
+
+
+def _add_service_account(api: Api) -> None:
+    """Pods are refused without; a controller would make it."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    assert api.call("POST", "/api/v1/namespaces/default/serviceaccounts", account).status_code in (201, 409)
+
+
+@contextmanager
+def _connected(target: Target) -> Iterator[Api]:
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     headers = {"Authorization": f"Bearer {target.token}", "User-Agent": "conformance/1"}

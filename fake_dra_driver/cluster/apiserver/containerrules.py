@@ -1,7 +1,7 @@
 """What is wrong with a container of a pod or of a pod template.
 
 Follows validateContainerCommon and what it calls in k8s.io/kubernetes/pkg/apis/core/validation. Lifecycle hooks,
-security contexts and devices are not looked at.
+devices, and of security contexts everything but the numbers of users and groups, are not looked at.
 """
 
 import re
@@ -21,7 +21,14 @@ from fake_dra_driver.cluster.apiserver.errors import (
 from fake_dra_driver.cluster.apiserver.metadata import dns_label, qualified_name
 from fake_dra_driver.cluster.apiserver.quantity import number_of
 
-__all__ = ["PodScope", "nonnegative", "validate_container", "validate_init_only"]
+__all__ = [
+    "PodScope",
+    "nonnegative",
+    "port_problems",
+    "validate_container",
+    "validate_identities",
+    "validate_init_only",
+]
 
 _ENV_NAME = re.compile("[-._a-zA-Z][-._a-zA-Z0-9]*")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
@@ -31,6 +38,29 @@ _STANDARD_RESOURCES = ("cpu", "memory", "ephemeral-storage")
 _ENV_SOURCES = ("fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
+_IDENTITIES = ("runAsUser", "runAsGroup", "fsGroup")
+_MAX_IDENTITY = 2**31 - 1
+_FIELD_PATHS = (
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+)
+"""What a variable can be given of the pod."""
+_OTHER_FIELD_PATHS = (
+    "metadata.annotations",
+    "metadata.labels",
+    "spec.restartPolicy",
+    "spec.schedulerName",
+    "status.phase",
+)
+"""What exists beside these."""
+_SUBSCRIPT = re.compile(r"(metadata\.(?:labels|annotations))\['(.*)'\]")
 
 Container = Mapping[str, Any]
 
@@ -67,10 +97,26 @@ def validate_container(container: Container, path: str, scope: PodScope) -> list
     if policy not in _PULL_POLICIES:
         problems.append(unsupported_value(f"{path}.imagePullPolicy", policy, _PULL_POLICIES))
     problems += _resources(container.get("resources") or {}, f"{path}.resources", scope)
+    problems += validate_identities(container.get("securityContext") or {}, f"{path}.securityContext")
     for kind in _PROBES:
         if container.get(kind) is not None:
             problems += _probe(container[kind], f"{path}.{kind}")
     return problems
+
+
+def validate_identities(context: Container, path: str) -> list[Problem]:
+    """The users and groups of a security context, that of a pod or of a container."""
+    detail = f"must be between 0 and {_MAX_IDENTITY}, inclusive"
+    wrong = [name for name in _IDENTITIES if not 0 <= (context.get(name) or 0) <= _MAX_IDENTITY]
+    return [invalid_value(f"{path}.{name}", go_value(context[name]), detail) for name in wrong]
+
+
+def port_problems(port: Any, path: str) -> list[Problem]:
+    """A port by its number or its name."""
+    if isinstance(port, str):
+        return [invalid_value(path, go_value(port), each) for each in _port_name(port)]
+    is_right = 1 <= port <= 65535
+    return [] if is_right else [invalid_value(path, go_value(port), "must be between 1 and 65535, inclusive")]
 
 
 def validate_init_only(container: Container, path: str) -> list[Problem]:
@@ -151,12 +197,26 @@ def _env_source(source: Container, value: str | None, path: str) -> list[Problem
         return [invalid_value(path, '""', "may not have more than one field specified at a time")]
     problems = []
     reference = source.get("fieldRef")
-    if reference is not None and not reference.get("fieldPath"):
-        problems.append(required(f"{path}.fieldRef.fieldPath"))
+    if reference is not None:
+        problems += _field_path(reference.get("fieldPath"), f"{path}.fieldRef.fieldPath")
     for name in ("configMapKeyRef", "secretKeyRef"):
         if source.get(name) is not None:
             problems += [required(f"{path}.{name}.{each}") for each in ("name", "key") if not source[name].get(each)]
     return problems
+
+
+def _field_path(field: str | None, path: str) -> list[Problem]:
+    if not field:
+        return [required(path)]
+    found = _SUBSCRIPT.fullmatch(field)
+    if found:
+        return [invalid_value(path, go_value(found[2]), each) for each in qualified_name(found[2].lower())]
+    if field in _FIELD_PATHS:
+        return []
+    if field in _OTHER_FIELD_PATHS:
+        return [unsupported_value(path, field, _FIELD_PATHS)]
+    detail = f"error converting fieldPath: field label not supported: {field}"
+    return [invalid_value(path, go_value(field), detail)]
 
 
 def _mounts(mounts: Sequence[Container], path: str, scope: PodScope) -> list[Problem]:
@@ -182,7 +242,7 @@ def _resources(resources: Container, path: str, scope: PodScope) -> list[Problem
         problems += _resource(name, limits[name], f"{path}.limits[{name}]")
     for name in sorted(requests):
         problems += _resource(name, requests[name], f"{path}.requests[{name}]")
-        over_committed = name in _STANDARD_RESOURCES
+        over_committed = "/" not in name and not name.startswith("hugepages-")
         if name not in limits:
             if not over_committed:
                 detail = "Limit must be set for non overcommitable resources"
@@ -199,11 +259,12 @@ def _resources(resources: Container, path: str, scope: PodScope) -> list[Problem
 
 
 def _resource(name: str, amount: str, path: str) -> list[Problem]:
-    problems = [invalid_value(path, go_value(name), each) for each in qualified_name(name)]
+    # Go prints a name of its own type without quotes.
+    problems = [invalid_value(path, name, each) for each in qualified_name(name)]
     if not problems and "/" not in name and name not in _STANDARD_RESOURCES and not name.startswith("hugepages-"):
         problems += [
-            invalid_value(path, go_value(name), "must be a standard resource type or fully qualified"),
-            invalid_value(path, go_value(name), "must be a standard resource for containers"),
+            invalid_value(path, name, "must be a standard resource type or fully qualified"),
+            invalid_value(path, name, "must be a standard resource for containers"),
         ]
     value = number_of(amount)
     if value < 0:
@@ -238,6 +299,9 @@ def _probe(probe: Container, path: str) -> list[Problem]:
     problems += [forbidden(f"{path}.{name}", "may not specify more than 1 handler type") for name in handlers[1:]]
     if probe.get("exec") is not None and not probe["exec"].get("command"):
         problems.append(required(f"{path}.exec.command"))
+    for name in ("httpGet", "tcpSocket"):
+        if probe.get(name) is not None:
+            problems += port_problems(probe[name].get("port", 0), f"{path}.{name}.port")
     for name in ("initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"):
         problems += nonnegative(probe.get(name), f"{path}.{name}")
     return problems

@@ -4,6 +4,7 @@ Follows the defaults, strategies and validations in k8s.io/kubernetes/pkg/apis/c
 """
 
 import base64
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 
@@ -126,17 +127,17 @@ def _default_namespace(obj: Object) -> None:
 
 
 def _admit_namespace(obj: Object) -> None:
-    obj["spec"]["finalizers"] = ["kubernetes"]
+    finalizers = obj["spec"].get("finalizers") or []
+    obj["spec"]["finalizers"] = finalizers if "kubernetes" in finalizers else [*finalizers, "kubernetes"]
 
 
 def _validate_namespace(obj: Object) -> list[Problem]:
     problems: list[Problem] = []
-    for at, finalizer in enumerate(obj["spec"].get("finalizers") or ()):
-        field, wrong = f"spec.finalizers[{at}]", qualified_name(finalizer)
-        problems += [invalid_value(field, go_value(finalizer), each) for each in wrong]
-        if not wrong and "/" not in finalizer and finalizer != "kubernetes":
+    for finalizer in obj["spec"].get("finalizers") or ():
+        problems += [invalid_value("spec.finalizers", go_value(finalizer), each) for each in qualified_name(finalizer)]
+        if "/" not in finalizer and finalizer != "kubernetes":
             detail = "name is neither a standard finalizer name nor is it fully qualified"
-            problems.append(invalid_value(field, go_value(finalizer), detail))
+            problems.append(invalid_value("spec.finalizers", go_value(finalizer), detail))
     return problems
 
 
@@ -195,6 +196,17 @@ def _validate_taints(obj: Object) -> list[Problem]:
     return problems
 
 
+def _validate_node(obj: Object) -> list[Problem]:
+    problems = _validate_taints(obj)
+    for at, network in enumerate(obj["spec"].get("podCIDRs") or ()):
+        try:
+            ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            detail = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
+            problems.append(invalid_value(f"spec.podCIDRs[{at}]", go_value(network), detail))
+    return problems
+
+
 def _validate_node_update(obj: Object, old: Object) -> list[Problem]:
     spec, before = obj["spec"], old["spec"]
     problems = []
@@ -204,7 +216,7 @@ def _validate_node_update(obj: Object, old: Object) -> list[Problem]:
     if before.get("providerID") and spec.get("providerID") != before["providerID"]:
         detail = 'node updates may not change providerID except from "" to valid'
         problems.append(forbidden("spec.providerID", detail))
-    return problems + _validate_taints(obj)
+    return problems + _validate_node(obj)
 
 
 CORE_RULES: Mapping[str, Rules] = {
@@ -228,7 +240,7 @@ CORE_RULES: Mapping[str, Rules] = {
     "Node": Rules(
         set_defaults=_default_node,
         admit=_admit_node,
-        validate=_validate_taints,
+        validate=_validate_node,
         validate_update=_validate_node_update,
         keeps_status_on_create=True,
         selectable=("spec.unschedulable",),

@@ -7,6 +7,7 @@ k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning.
 """
 
 import base64
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\r\n]|=(?!=?$)")
 _JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 _GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int32", "number": "float64"}
+_INTEGER_BITS = {"int32": 32, "int64": 64}
 
 
 class _Mismatch(Exception):  # noqa: N818 - an answer, turned into an error at the door
@@ -54,19 +56,21 @@ def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) 
         case Shape.STRUCT:
             return _decode_struct(value, type_, path, owner, unknown)
         case Shape.MAP:
-            _expect(value, dict, path, owner, "map[string]string")
+            _expect(value, dict, path, owner, _go_type(type_))
             element = type_.element
             inner: Callable[[str, Any], Any] = lambda key, each: (  # noqa: E731
                 _decode(each, element, f"{path}.{key}", owner, unknown) if element else each
             )
             if element is not None and element.shape is Shape.SCALAR:
-                return {key: _map_value(each, element, path, owner) for key, each in value.items()}
+                return {key: _element(each, element, path, owner) for key, each in value.items()}
             return {key: inner(key, each) for key, each in value.items()}
         case Shape.LIST:
-            _expect(value, list, path, owner, f"[]{_short(type_.element)}")
+            _expect(value, list, path, owner, _go_type(type_))
             items = type_.element
             if items is None:
                 return value
+            if items.shape is Shape.SCALAR:
+                return [_element(each, items, path, owner) for each in value]
             return [
                 _decode(
                     {} if each is None and items.shape is Shape.STRUCT else each, items, f"{path}[{at}]", owner, unknown
@@ -79,10 +83,10 @@ def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) 
             return value
 
 
-def _map_value(value: Any, type_: Type, path: str, owner: str) -> Any:
-    """A null in a map is the zero value of Go, unlike a null in a struct."""
+def _element(value: Any, type_: Type, path: str, owner: str) -> Any:
+    """A value in a map or a list. A null there is the zero value of Go, unlike a null in a struct."""
     if value is None:
-        return "" if type_.schema.get("type") == "string" and not type_.reference else 0
+        return {"Quantity": "0"}.get(_short(type_), "" if type_.schema.get("type") == "string" else 0)
     return _scalar(value, type_, path, owner)
 
 
@@ -90,7 +94,7 @@ def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list
     name = _short(type_)
     if name == "FieldsV1" or not type_.fields:
         return value
-    _expect(value, dict, path, owner, f"v1.{name}")
+    _expect(value, dict, path, owner, _go_type(type_))
     result: Object = {}
     for key, each in value.items():
         field = type_.fields.get(key)
@@ -109,6 +113,8 @@ def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list
 
 def _is_omitted(key: str, value: Any, field: Type, owner: Type) -> bool:
     """Whether ``omitempty`` leaves this value out."""
+    if value == "" and field.shape is Shape.SCALAR and field.schema.get("default"):
+        return True  # and gets the default
     if key in owner.required or "default" in field.schema:
         return False
     if field.shape is Shape.SCALAR:
@@ -141,7 +147,7 @@ def zero_value(type_: Type) -> Object:
 def _scalar(value: Any, type_: Type, path: str, owner: str) -> Any:
     reference = _short(type_)
     if reference in ("Time", "MicroTime"):
-        _expect(value, str, path, owner, "time.Time")
+        _expect(value, str, path, owner, "string")
         if not (_MICRO_TIME if reference == "MicroTime" else _TIME).fullmatch(value):
             raise _Mismatch(_time_problem(value, reference))
         return _in_utc(value, reference)
@@ -156,22 +162,45 @@ def _scalar(value: Any, type_: Type, path: str, owner: str) -> Any:
         except QuantityError as error:
             raise _Mismatch(str(error)) from error
     if reference == "IntOrString":
+        if isinstance(value, float) or (isinstance(value, int) and not _fits(value, 32)):
+            raise _mismatch(value, path, owner, "int32")
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise _Mismatch(f"json: cannot unmarshal {_kind(value)} into Go value of type int32")
         return value
     wanted = str(type_.schema.get("type", ""))
+    bits = _INTEGER_BITS.get(str(type_.schema.get("format")), 64)
     fits = {
         "string": isinstance(value, str),
         "boolean": isinstance(value, bool),
-        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "integer": isinstance(value, int) and not isinstance(value, bool) and _fits(value, bits),
         "number": isinstance(value, int | float) and not isinstance(value, bool),
     }
     if not fits.get(wanted, True):
-        go = type_.schema.get("format") if wanted == "integer" else None
-        raise _mismatch(value, path, owner, str(go or _GO_TYPES[wanted]))
+        raise _mismatch(value, path, owner, _go_type(type_))
     if type_.schema.get("format") == "byte":
         return _base64(value)
     return value
+
+
+def _fits(value: int, bits: int) -> bool:
+    return -(1 << bits - 1) <= value < 1 << bits - 1
+
+
+def _go_type(type_: Type | None) -> str:
+    """As Go names the type. OpenAPI does not tell names that Go gives to its own kinds of strings and maps."""
+    if type_ is None:
+        return ""
+    match type_.shape:
+        case Shape.LIST:
+            return f"[]{_go_type(type_.element)}"
+        case Shape.MAP:
+            return "v1.ResourceList" if _short(type_.element) == "Quantity" else f"map[string]{_go_type(type_.element)}"
+        case Shape.SCALAR if not type_.reference:
+            wanted, form = str(type_.schema.get("type")), str(type_.schema.get("format"))
+            if form == "byte":
+                return "[]uint8"
+            return form if wanted == "integer" and form in _INTEGER_BITS else _GO_TYPES.get(wanted, "string")
+    return ".".join(type_.reference.split(".")[-2:])
 
 
 def _base64(text: str) -> str:
@@ -207,7 +236,10 @@ def _expect(value: Any, kind: type, path: str, owner: str, go_type: str) -> None
 
 def _mismatch(value: Any, path: str, owner: str, go_type: str) -> _Mismatch:
     plain = re.sub(r"\[\d+\]", "", path)
-    return _Mismatch(f"json: cannot unmarshal {_kind(value)} into Go struct field {owner}.{plain} of type {go_type}")
+    found = _kind(value)
+    if found == "number" and go_type in _INTEGER_BITS:
+        found = f"number {json.dumps(value)}"
+    return _Mismatch(f"json: cannot unmarshal {found} into Go struct field {owner}.{plain} of type {go_type}")
 
 
 def _kind(value: Any) -> str:

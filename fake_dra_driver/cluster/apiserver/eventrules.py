@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from fake_dra_driver.cluster.apiserver.containerrules import nonnegative
 from fake_dra_driver.cluster.apiserver.errors import Problem, go_value, invalid_value, required
-from fake_dra_driver.cluster.apiserver.metadata import qualified_name
+from fake_dra_driver.cluster.apiserver.metadata import path_segment, qualified_name
 from fake_dra_driver.cluster.apiserver.resource import Rules
 from fake_dra_driver.cluster.apiserver.store import Object
 
@@ -44,7 +44,7 @@ def event_rules(*, is_new_group: bool) -> Rules:
                 problems.append(invalid_value("message", '""', "can have at most 1024 characters"))
         return problems + (_strict(obj) if is_new_group else [])
 
-    return Rules(validate=validate, selectable=_EVENT_FIELDS)
+    return Rules(name_problems=path_segment, validate=validate, selectable=_EVENT_FIELDS)
 
 
 def _strict(obj: Object) -> list[Problem]:

@@ -8,7 +8,12 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.containerrules import PodScope, validate_container, validate_init_only
+from fake_dra_driver.cluster.apiserver.containerrules import (
+    PodScope,
+    validate_container,
+    validate_identities,
+    validate_init_only,
+)
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     duplicate,
@@ -18,7 +23,13 @@ from fake_dra_driver.cluster.apiserver.errors import (
     required,
     unsupported_value,
 )
-from fake_dra_driver.cluster.apiserver.metadata import dns_label, dns_subdomain, label_value, validate_labels
+from fake_dra_driver.cluster.apiserver.metadata import (
+    dns_label,
+    dns_subdomain,
+    label_value,
+    qualified_name,
+    validate_labels,
+)
 from fake_dra_driver.cluster.apiserver.nodeselector import validate_node_selector
 from fake_dra_driver.cluster.apiserver.store import Object
 
@@ -43,7 +54,7 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str | None = None) -> l
     """What is wrong with the spec of a pod, or (without a name) of a template."""
     problems: list[Problem] = []
     volumes = _volumes(spec.get("volumes") or (), f"{path}.volumes", problems)
-    claims = {each.get("name", "") for each in spec.get("resourceClaims") or ()}
+    claims = {each["name"] for each in spec.get("resourceClaims") or () if each.get("name")}
     problems += _claims(spec.get("resourceClaims") or (), f"{path}.resourceClaims", pod_name)
     problems += _containers(spec, path, PodScope(volumes, claims))
     for name, choices in (
@@ -65,10 +76,24 @@ def validate_pod_spec(spec: Object, path: str, pod_name: str | None = None) -> l
     if deadline is not None and not 1 <= deadline <= _MAX_INT32:
         detail = f"must be between 1 and {_MAX_INT32}, inclusive"
         problems.append(invalid_value(f"{path}.activeDeadlineSeconds", go_value(deadline), detail))
+    problems += validate_identities(spec.get("securityContext") or {}, f"{path}.securityContext")
+    problems += _gates(spec.get("schedulingGates") or (), f"{path}.schedulingGates")
     for name in ("hostname", "subdomain"):
         if spec.get(name):
             problems += [invalid_value(f"{path}.{name}", go_value(spec[name]), each) for each in dns_label(spec[name])]
     return problems + _tolerations(spec.get("tolerations") or (), f"{path}.tolerations")
+
+
+def _gates(gates: Sequence[Object], path: str) -> list[Problem]:
+    problems: list[Problem] = []
+    names: set[str] = set()
+    for at, gate in enumerate(gates):
+        name, inner = gate.get("name", ""), f"{path}[{at}]"
+        problems += [invalid_value(inner, go_value(name), each) for each in qualified_name(name)]
+        if name in names:
+            problems.append(duplicate(inner, go_value(name)))
+        names.add(name)
+    return problems
 
 
 _REQUIRED_AFFINITY = "requiredDuringSchedulingIgnoredDuringExecution"

@@ -6,8 +6,9 @@ is there who would answer at the address that a service gets.
 
 import ipaddress
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from fake_dra_driver.cluster.apiserver.containerrules import port_problems
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     duplicate,
@@ -64,6 +65,7 @@ def _validate_service(obj: Object) -> list[Problem]:
     names: set[str] = set()
     for at, port in enumerate(ports):
         problems += _validate_service_port(port, f"spec.ports[{at}]", names, needs_name=len(ports) > 1)
+    problems += _validate_twins(ports)
     problems += validate_labels(spec.get("selector") or {}, "spec.selector")
     if kind not in _TYPES:
         problems.append(unsupported_value("spec.type", kind, _TYPES))
@@ -82,12 +84,25 @@ def _validate_service_port(port: Object, path: str, names: set[str], *, needs_na
             problems.append(duplicate(f"{path}.name", go_value(name)))
         names.add(name)
     for field in ("port", "targetPort"):
-        number = port.get(field, 0)
-        if isinstance(number, int) and not 1 <= number <= 65535:
-            detail = "must be between 1 and 65535, inclusive"
-            problems.append(invalid_value(f"{path}.{field}", go_value(number), detail))
+        problems += port_problems(port.get(field, 0), f"{path}.{field}")
     if port.get("protocol") not in _PROTOCOLS:
         problems.append(unsupported_value(f"{path}.protocol", port.get("protocol", ""), _PROTOCOLS))
+    return problems
+
+
+def _validate_twins(ports: Sequence[Object]) -> list[Problem]:
+    """Two ports with one number and one protocol."""
+    problems: list[Problem] = []
+    seen: set[tuple[object, object]] = set()
+    for at, port in enumerate(ports):
+        number, protocol = port.get("port", 0), port.get("protocol", "")
+        if (number, protocol) in seen:
+            text = (
+                f'core.ServicePort{{Name:"", Protocol:{go_value(protocol)}, AppProtocol:(*string)(nil), Port:{number}, '
+                'TargetPort:intstr.IntOrString{Type:0, IntVal:0, StrVal:""}, NodePort:0}'
+            )
+            problems.append(duplicate(f"spec.ports[{at}]", text))
+        seen.add((number, protocol))
     return problems
 
 

@@ -121,17 +121,26 @@ def _admit_job(obj: Object) -> None:
 # --- validation ---
 
 
-def _validate_template(spec: Object, path: str = "spec.template") -> list[Problem]:
-    """The pod template of something that keeps pods running."""
+def _validate_pods(spec: Object, kind: str = "deployment") -> list[Problem]:
+    """Selector and template of something that keeps pods running. A ReplicaSet's errors call it a deployment."""
+    selector, problems = spec.get("selector"), _validate_selector(spec, kind)
+    if selector is None or not label_selector_problems(selector, "spec.selector"):
+        return problems + _validate_template(spec, selector)
+    if kind == "daemonset":
+        return problems + _validate_template(spec, {})
+    return [*problems, invalid_value("spec.selector", _selector_text(selector), "invalid label selector")]
+
+
+def _validate_template(spec: Object, selector: Object | None, path: str = "spec.template") -> list[Problem]:
     template = spec.get("template") or {}
-    selector, labels = spec.get("selector") or {}, (template.get("metadata") or {}).get("labels") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
     problems: list[Problem] = []
-    if selector and not match_label_selector(selector, labels):
+    if selector is None or not match_label_selector(selector, labels):
         inner = ", ".join(f'"{key}":"{value}"' for key, value in sorted(labels.items()))
         value = f"map[string]string{{{inner}}}" if labels else "map[string]string(nil)"
         problems.append(invalid_value(f"{path}.metadata.labels", value, "`selector` does not match template `labels`"))
     pod = template.get("spec") or {}
-    problems += validate_template_metadata(template.get("metadata") or {}, f"{path}.metadata")
+    problems += validate_template_metadata(template.get("metadata") or {}, path)
     problems += validate_pod_spec(pod, f"{path}.spec")
     if pod.get("restartPolicy") != "Always":
         problems.append(unsupported_value(f"{path}.spec.restartPolicy", pod.get("restartPolicy"), ("Always",)))
@@ -143,21 +152,20 @@ def _validate_template(spec: Object, path: str = "spec.template") -> list[Proble
     return problems
 
 
-def _validate_selector(spec: Object) -> list[Problem]:
+def _validate_selector(spec: Object, kind: str) -> list[Problem]:
     selector = spec.get("selector")
     if selector is None:
-        return [required("spec.selector")]
+        return [] if kind == "daemonset" else [required("spec.selector")]
     problems = label_selector_problems(selector, "spec.selector")
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
         text = _selector_text(selector)
-        problems.append(invalid_value("spec.selector", text, "empty selector is invalid for deployment"))
+        problems.append(invalid_value("spec.selector", text, f"empty selector is invalid for {kind}"))
     return problems
 
 
 def _validate_deployment(obj: Object) -> list[Problem]:
     spec = obj["spec"]
-    problems = nonnegative(spec.get("replicas"), "spec.replicas") + _validate_selector(spec)
-    problems += _validate_template(spec)
+    problems = nonnegative(spec.get("replicas"), "spec.replicas") + _validate_pods(spec)
     problems += _validate_strategy(spec.get("strategy") or {})
     for name in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
         problems += nonnegative(spec.get(name), f"spec.{name}")
@@ -220,14 +228,13 @@ def _validate_replicaset(obj: Object) -> list[Problem]:
     spec, problems = obj["spec"], []
     for name in ("replicas", "minReadySeconds"):
         problems += nonnegative(spec.get(name), f"spec.{name}")
-    return problems + _validate_selector(spec) + _validate_template(spec)
+    return problems + _validate_pods(spec)
 
 
 def _validate_daemonset(obj: Object) -> list[Problem]:
     spec = obj["spec"]
-    problems = [] if spec.get("selector") is not None else [required("spec.selector")]
-    problems += label_selector_problems(spec.get("selector") or {}, "spec.selector")
-    problems += _validate_template(spec) + nonnegative(spec.get("minReadySeconds"), "spec.minReadySeconds")
+    problems = _validate_pods(spec, "daemonset")
+    problems += nonnegative(spec.get("minReadySeconds"), "spec.minReadySeconds")
     strategy = spec.get("updateStrategy") or {}
     if strategy.get("type") == "RollingUpdate":
         path = "spec.updateStrategy.rollingUpdate"
@@ -256,7 +263,7 @@ def _selector_text(selector: Object) -> str:
     """As Go's %#v prints a selector of labels."""
     labels = selector.get("matchLabels")
     inner = ", ".join(f"{go_value(key)}:{go_value(each)}" for key, each in sorted((labels or {}).items()))
-    shown = f"map[string]string{{{inner}}}" if labels else "map[string]string(nil)"
+    shown = "map[string]string(nil)" if labels is None else f"map[string]string{{{inner}}}"
     return f"v1.LabelSelector{{MatchLabels:{shown}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}}"
 
 
