@@ -126,8 +126,6 @@ class NodeLifecycleReconciler:
             conditions = with_condition(conditions, unknown, self._now())
         status = node.status.model_copy(update={"conditions": tuple(conditions)})
         written = await self._client.update_status(node.model_copy(update={"status": status}))
-        # That this changes the status is no sign of life.
-        self._signs[node.uid] = _Sign(self._content(written), self._signs[node.uid].at)
         name = node.metadata.name
         self._events.event(node, "Normal", "NodeNotReady", f"Node {name} status is now: NodeNotReady")
         log.info("node is silent", node=name)

@@ -8,6 +8,8 @@ import pytest
 from fake_dra_driver.api.core import PodResourceClaimStatus
 from fake_dra_driver.api.meta import OwnerReference
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
 from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_controller
 from fake_dra_driver.cluster.kinds import Pod, ResourceClaimTemplate
@@ -249,6 +251,48 @@ async def test_a_reservation_for_a_pod_that_never_was_goes(plane: ControlPlane) 
     await plane.until(lambda: plane.get(ResourceClaim, ref("claim")).status.deallocation_requested)
 
 
+async def test_a_reservation_for_what_is_no_pod_stays(plane: ControlPlane) -> None:
+    await plane.claim("claim")
+    await plane.allocate("claim", "node-a")
+    consumer = {"apiGroup": "example.com", "resource": "pods", "name": "something", "uid": "u"}
+    await plane.patch(ResourceClaim, ref("claim"), {"status": {"reservedFor": [consumer]}}, "status")
+    await plane.pass_time(60)
+    assert consumers(plane, "claim") == ["something"]
+
+
+async def test_a_claim_of_an_earlier_pod_of_the_name_is_deleted(plane: ControlPlane) -> None:
+    await plane.pod("p")
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "earlier", "controller": True}
+    await plane.claim("claim", metadata={"ownerReferences": [owner]})
+    await plane.until_gone(ResourceClaim, ref("claim"))
+
+
+async def test_the_successor_of_a_claim_that_is_left_over_stays(plane: ControlPlane) -> None:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "earlier", "controller": True}
+    await plane.claim("claim", metadata={"ownerReferences": [owner]})
+    await plane.pass_time(1)
+    with plane.server.late_events("resource.k8s.io", "resourceclaims"):
+        await plane.delete(ResourceClaim, ref("claim"))
+        await plane.claim("claim")
+        await plane.pod("p", claims={"e": "claim"})
+        await plane.finish("p")
+        await plane.pass_time(5)
+        assert not (await plane.client.get(ResourceClaim, ref("claim"))).is_deleting
+
+
+async def test_a_claim_is_not_recorded_for_the_successor_of_its_pod(plane: ControlPlane) -> None:
+    await templated(plane)
+    await plane.until(lambda: plane.events("p"))
+    with plane.server.late_events("", "pods"):
+        await plane.delete(Pod, ref("p"), grace_period_seconds=0)
+        successor = await templated(plane)
+        await template(plane)
+        await plane.pass_time(5)
+        assert (await plane.client.get(Pod, ref("p"))).status.resource_claim_statuses is None
+    claim = await made(plane)
+    assert claim.metadata.owner_references[0].uid == successor.uid
+
+
 async def test_a_pod_that_the_cache_does_not_know_yet_keeps_its_reservation(plane: ControlPlane) -> None:
     await plane.claim("claim")
     with plane.server.late_events("", "pods"):
@@ -284,6 +328,39 @@ async def test_a_bound_pod_gets_the_reservation_that_it_lacks(plane: ControlPlan
     await plane.pod("p", claims={"e": "claim"}, nodeName="node-a")
     await plane.allocate("claim", "node-a")
     await plane.until(lambda: consumers(plane, "claim") == ["p"])
+
+
+async def test_a_bound_pod_does_not_get_what_only_one_pod_can_have(plane: ControlPlane) -> None:
+    await plane.claim("claim")
+    other = await plane.pod("other", claims={"e": "claim"}, nodeName="node-a")
+    await plane.allocate("claim", "node-a", other)
+    writes: list[str] = []
+
+    def note(target: Target, _: Request) -> None:
+        if target.subresource == "status" and target.name == "claim":
+            writes.append(target.verb)
+
+    with plane.server.faults.injected(note):
+        await plane.pod("p", claims={"e": "claim"}, nodeName="node-a")
+        await plane.pass_time(60)
+    assert (consumers(plane, "claim"), writes) == (["other"], [])
+
+
+async def test_nothing_is_asked_for_a_claim_that_is_being_deleted(plane: ControlPlane) -> None:
+    await plane.claim("claim", metadata={"finalizers": ["example.com/stay"]})
+    await plane.delete(ResourceClaim, ref("claim"))
+    await plane.pod("p", claims={"e": "claim"}, nodeName="node-a")
+    await plane.pass_time(60)
+    assert plane.list(PodSchedulingContext) == []
+
+
+async def test_the_context_of_an_earlier_pod_is_left_alone(plane: ControlPlane) -> None:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "earlier", "controller": True}
+    await plane.create(PodSchedulingContext, "p", metadata={"ownerReferences": [owner]}, spec={"selectedNode": "b"})
+    await plane.claim("claim")
+    await plane.pod("p", claims={"e": "claim"}, nodeName="node-a")
+    await plane.pass_time(60)
+    assert plane.get(PodSchedulingContext, ref("p")).spec.selected_node == "b"
 
 
 async def test_a_pod_without_a_node_is_left_to_the_scheduler(plane: ControlPlane) -> None:

@@ -127,6 +127,33 @@ async def test_a_successor_of_the_owners_name_is_not_the_owner(plane: ControlPla
     assert plane.find(ResourceClaim, ref("two")) is not None
 
 
+async def test_what_has_found_another_owner_meanwhile_stays(plane: ControlPlane) -> None:
+    await chain(plane)
+    with plane.server.late_events("", "configmaps"):
+        other = await plane.pod("other")
+        await plane.patch(ConfigMap, ref("map"), {"metadata": owned(other)})
+        await plane.delete(Pod, ref("pod"))
+        await plane.until_gone(ResourceClaim, ref("claim"))
+        await plane.pass_time(10)
+        assert not (await plane.client.get(ConfigMap, ref("map"))).is_deleting
+    await plane.pass_time(60)
+    assert plane.get(ConfigMap, ref("map")).metadata.owner_references[0].uid == other.uid
+
+
+async def test_an_orphan_keeps_an_owner_that_it_has_found_meanwhile(plane: ControlPlane) -> None:
+    await chain(plane)
+    claim = plane.get(ResourceClaim, ref("claim"))
+    with plane.server.late_events("", "configmaps"):
+        other = await plane.pod("other")
+        await plane.patch(ConfigMap, ref("map"), {"metadata": owned(claim, other)})
+        await plane.delete(ResourceClaim, ref("claim"), propagation_policy="Orphan")
+        await plane.pass_time(10)
+    await plane.until_gone(ResourceClaim, ref("claim"))
+    await plane.pass_time(60)
+    owners = plane.get(ConfigMap, ref("map")).metadata.owner_references
+    assert [owner.uid for owner in owners] == [other.uid]
+
+
 async def test_an_owner_that_the_cache_does_not_know_is_asked_for(plane: ControlPlane) -> None:
     with plane.server.late_events("", "pods"):
         pod = await plane.pod("pod")

@@ -231,6 +231,45 @@ async def test_pods_of_a_node_that_comes_back_stay(plane: ControlPlane) -> None:
     assert not plane.get(Pod, ref("p")).is_deleting
 
 
+async def test_a_node_that_goes_a_second_time_is_waited_for_as_long_as_the_first(plane: ControlPlane) -> None:
+    await plane.node("node-a")
+    await running_pod(plane)
+    await plane.delete(Node, N)
+    await plane.pass_time(30)
+    await plane.node("node-a")
+    await plane.pass_time(1)
+    await plane.delete(Node, N)
+    await plane.pass_time(30)
+    assert not plane.get(Pod, ref("p")).is_deleting
+    await plane.until_gone(Pod, ref("p"))
+
+
+async def test_the_successor_of_a_pod_of_a_node_that_has_gone_stays(plane: ControlPlane) -> None:
+    await plane.node("node-a")
+    await plane.pod("p", nodeName="node-a")
+    await plane.finish("p")
+    await plane.delete(Node, N)
+    await plane.pass_time(30)
+    with plane.server.late_events("", "pods"):
+        await plane.delete(Pod, ref("p"), grace_period_seconds=0)
+        await plane.pod("p")
+        await plane.pass_time(60)
+        assert not (await plane.client.get(Pod, ref("p"))).is_deleting
+
+
+async def test_the_successor_of_a_pod_that_has_to_leave_stays(plane: ControlPlane) -> None:
+    await plane.node("node-a")
+    tolerations = [{"key": "k", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}]
+    await plane.pod("p", nodeName="node-a", tolerations=tolerations)
+    await plane.patch(Node, N, {"spec": {"taints": [{"key": "k", "effect": "NoExecute"}]}})
+    await plane.pass_time(10)
+    with plane.server.late_events("", "pods"):
+        await plane.delete(Pod, ref("p"), grace_period_seconds=0)
+        await plane.pod("p")
+        await plane.pass_time(25)
+        assert not (await plane.client.get(Pod, ref("p"))).is_deleting
+
+
 async def test_a_node_that_the_cache_does_not_know_keeps_its_pods(plane: ControlPlane) -> None:
     with plane.server.late_events("", "nodes"):
         await plane.node("node-a")

@@ -69,6 +69,19 @@ async def test_neither_its_own_writes_nor_a_finalizer_wake_the_pod(plane: Contro
     assert plane.attempts("p") == 1
 
 
+async def test_a_node_that_is_selected_though_it_is_unsuitable_is_left_at_once(plane: ControlPlane) -> None:
+    """An answer and a selection that cross: the scheduler's own write is what makes the contradiction."""
+    await nodes(plane, "node-a", "node-b")
+    await plane.claim("claim")
+    await plane.pod("p", claims={"entry": "claim"})
+    await asked(plane)
+    await plane.answer("p", {"entry": ["node-b"]})
+    await plane.pass_time(60)
+    assert context(plane).spec.selected_node == "node-a"
+    await plane.patch(PodSchedulingContext, ref("p"), {"spec": {"selectedNode": "node-b"}})
+    await plane.until(lambda: context(plane).spec.selected_node == "node-a", within=1)
+
+
 async def test_a_node_that_was_selected_stays_so_while_it_fits(plane: ControlPlane) -> None:
     await nodes(plane, "node-a", "node-b")
     await plane.claim("claim")

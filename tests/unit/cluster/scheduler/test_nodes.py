@@ -267,11 +267,18 @@ async def test_after_5_minutes_a_pod_is_tried_again_though_nothing_has_happened(
     [{"schedulerName": "another"}, {"schedulingGates": [{"name": "example.com/gate"}]}],
 )
 async def test_pods_that_are_none_of_its_business(plane: ControlPlane, spec: dict[str, Any]) -> None:
+    refused: list[str] = []
+
+    def note(target: Target, _: Request) -> None:
+        if target.subresource == "binding":
+            refused.append(target.name)
+
     await plane.node("node-a")
-    await plane.pod("p", **spec)
-    await plane.pass_time(600)
+    with plane.server.faults.injected(note):
+        await plane.pod("p", **spec)
+        await plane.pass_time(600)
     assert not node_of(plane, "p")
-    assert plane.events("p") == []
+    assert (plane.events("p"), refused) == ([], [])
 
 
 async def test_a_pod_that_is_being_deleted_is_not_bound(plane: ControlPlane) -> None:
