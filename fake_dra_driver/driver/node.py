@@ -11,7 +11,7 @@ what a damaged checkpoint has lost. Nobody waits for a second lock while holding
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar
 from weakref import WeakValueDictionary
@@ -104,6 +104,8 @@ class FakeNodeDriver:
         """By claim; held for every change of its file and its record."""
         self._in_work: dict[str, PreparedClaim] = {}
         """By claim: what is being written for it at this moment, so that nobody else starts with its devices."""
+        self._ended: set[str] = set()
+        """Claims that the kubelet has ended since the start, as long as the checkpoint is not complete."""
 
     async def start(self) -> None:
         """Reads the checkpoint and brings the CDI folder in line with it. Needs no API server.
@@ -126,6 +128,7 @@ class FakeNodeDriver:
         """Removes CDI files of claims that are not prepared, once it is certain which those are. Raises OSError."""
         if not self._checkpoint.is_complete:
             return
+        self._ended.clear()
         removed = []
         for uid in await self._cdi.uids():
             async with self._lock(uid):
@@ -147,18 +150,22 @@ class FakeNodeDriver:
         return self._cdi.device_names(wanted)
 
     async def adopt(self, claim: PreparedClaim) -> None:
-        """Makes a claim prepared that the kubelet has not asked for in this process.
+        """Makes a claim prepared that the kubelet has not asked for in this process, nor ended.
+
+        For a checkpoint that is not complete: what the caller has read may be older than the kubelet's last call.
 
         Raises:
             DeviceInUseError: another claim holds one of the devices.
             PrepareError: nothing can be written, or the API server cannot say whether that other claim still exists.
         """
-        await self._prepare(claim, Patience())
+        await self._prepare(claim, Patience(), unless_in=self._ended)
 
     async def unprepare(self, claim: NodeClaim) -> None:
         """As ``NodeDriver.unprepare``: from local data alone."""
         async with self._lock(claim.uid):
             await self._drop(claim.uid, Patience())
+            if not self._checkpoint.is_complete:
+                self._ended.add(claim.uid)
 
     async def unprepare_if_stale(self, uid: str) -> bool:
         """Ends a claim that holds nothing here any more, by what the API server says now; true when it is ended.
@@ -182,10 +189,12 @@ class FakeNodeDriver:
     def _lock(self, uid: str) -> asyncio.Lock:
         return self._locks.setdefault(uid, asyncio.Lock())
 
-    async def _prepare(self, wanted: PreparedClaim, patience: Patience) -> None:
+    async def _prepare(self, wanted: PreparedClaim, patience: Patience, unless_in: Collection[str] = ()) -> None:
         """CDI file, then checkpoint, once nobody else has the devices. Does nothing that is done already."""
         while True:
             async with self._lock(wanted.uid):
+                if wanted.uid in unless_in:
+                    return
                 rival = self._rival(wanted)
                 if rival is None:
                     await self._write(wanted, patience)

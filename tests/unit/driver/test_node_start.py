@@ -291,6 +291,24 @@ async def test_a_claim_that_was_prepared_while_the_rebuild_ran_is_not_lost(world
     world.assert_sound(*claims, new)
 
 
+async def test_a_claim_that_ended_while_the_rebuild_ran_does_not_come_back(world: NodeWorld) -> None:
+    claims = await with_claims(world)
+    lose(world)
+    plugin = await world.start()
+
+    async def meanwhile(verb: str, kind: str) -> None:
+        if verb == "list":
+            await plugin.driver.unprepare(claims[0])
+
+    plugin.client.after_read = meanwhile
+    await plugin.settle()
+    assert claims[0].uid not in world.recorded()
+    world.assert_sound(*claims[1:])
+    assert complete(plugin)
+    await plugin.driver.prepare(claims[0])
+    world.assert_sound(*claims)
+
+
 async def test_a_node_that_was_deleted_and_came_back_keeps_what_runs_on_it(world: NodeWorld) -> None:
     claims = await with_claims(world)
     world.delete_state()
