@@ -135,6 +135,10 @@ class Controller:
         """Asks for a pass, ``after`` seconds from now. Needs a running event loop."""
         self._queue.add_after(request, after) if after > 0 else self._queue.add(request)
 
+    def has_failed(self, request: Request) -> bool:
+        """Whether the key's last pass has failed, so that another one is due by itself."""
+        return self._queue.num_requeues(request) > 0
+
     async def run(self) -> None:
         """Works on the keys until ``stop`` is called and the passes that run then have ended. Can be called once.
 

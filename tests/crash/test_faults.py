@@ -68,6 +68,26 @@ async def test_a_fault_at_each_request_of_the_controller_changes_nothing(number:
         assert requests.has_struck, f"not reached: {what}"
 
 
+@pytest.mark.parametrize(
+    ("mishap", "request_"),
+    [
+        ("503 though it was carried out", "patch resourceclaims c"),
+        ("timeout though it was carried out", "patch resourceclaims c"),
+        ("timeout", "patch nodeallocationstates n"),
+    ],
+)
+async def test_a_device_that_was_held_in_vain_is_for_the_next(mishap: str, request_: str) -> None:
+    """The next one was told that there is no room, and no change of the record tells it otherwise."""
+    stage, undisturbed = Stage(), Requests(CONTROLLER)
+    await stage.furnish()
+    begin_anew = stage.keep()
+    await tell(STORIES["change_of_mind"], stage, undisturbed)
+    begin_anew()
+    requests = Requests(CONTROLLER, undisturbed.taken.index(request_), MISHAPS[mishap])
+    await tell(STORIES["change_of_mind"], stage, requests)
+    assert requests.has_struck
+
+
 @pytest.mark.parametrize("number", range(len(SCENES)), ids=SCENES.keys())
 async def test_a_fault_at_each_request_of_the_plugin_changes_nothing(number: int, tmp_path: Path) -> None:
     theatre, undisturbed = await Theatre.open(list(SCENES.values())[number], tmp_path), Requests(PLUGIN)

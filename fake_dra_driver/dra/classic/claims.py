@@ -155,7 +155,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
             INSUFFICIENT_DEVICES.tell(self._events, claim, message)
             return
         asked_at = self._asked.since(claim.key)
-        await self._writer.allocate([claim], hold, None)
+        await self._writer.allocate([claim], node, hold, None)
         self._observer.allocated("Immediate", loop_time() - asked_at)
         log.info("Claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node)
 

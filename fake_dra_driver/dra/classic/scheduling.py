@@ -176,7 +176,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
                 return hold
             consumer = ConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.uid)
             claims = [waiting.claim for waiting in pending]
-            await self._writer.allocate(claims, hold, consumer)
+            await self._writer.allocate(claims, node, hold, consumer)
         seconds = loop_time() - selected_at
         for claim in claims:
             self._observer.allocated("WaitForFirstConsumer", seconds)

@@ -47,7 +47,7 @@ class ClassicControllers:
         observer: AllocationObserver | None = None,
     ) -> None:
         observer = observer or SilentObserver()
-        writer = ClaimWriter(client, driver, observer)
+        writer = ClaimWriter(client, driver, observer, self._look_again)
         context = LogContext(caches.claims, caches.contexts, caches.pods, driver)
         self._caches = caches
         self.writer = writer
@@ -95,6 +95,18 @@ class ClassicControllers:
 
         self.claims.watch(informer, claims_of)
         self.contexts.watch(informer, contexts_of)
+
+    def _look_again(self, node: str) -> None:
+        """Has those looked at again who were told that the node has no room.
+
+        Not those whose own pass has failed: they come back by themselves. Two that fail would wake each other for ever.
+        """
+        for context in self._caches.contexts_refusing(node):
+            if not self.contexts.has_failed(context.key):
+                self.contexts.enqueue(context.key)
+        for claim in self._caches.waiting_immediate_claims():
+            if not self.claims.has_failed(claim):
+                self.claims.enqueue(claim)
 
     def _contexts_at(self, keys: Iterable[NamespacedName]) -> Iterable[NamespacedName]:
         return [key for key in keys if self._caches.contexts.get(key) is not None]

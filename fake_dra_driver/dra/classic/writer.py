@@ -49,10 +49,22 @@ class _Lock:
 
 
 class ClaimWriter:
-    """Writes to claims on behalf of all reconcilers of a process, which share its locks."""
+    """Writes to claims on behalf of all reconcilers of a process, which share its locks.
 
-    def __init__(self, client: ClaimClient, driver: ControllerDriver[Any], observer: AllocationObserver) -> None:
+    Args:
+        held_in_vain: called with the node when a hold has ended without an allocation. What it kept from other claims
+            is free again, and no record changes that would tell them.
+    """
+
+    def __init__(
+        self,
+        client: ClaimClient,
+        driver: ControllerDriver[Any],
+        observer: AllocationObserver,
+        held_in_vain: Callable[[str], None],
+    ) -> None:
         self._driver = driver
+        self._held_in_vain = held_in_vain
         self._effects = _ClaimEffects(client, driver)
         self._observer = observer
         self._locks: dict[UID, _Lock] = {}
@@ -84,17 +96,22 @@ class ClaimWriter:
     async def allocate(
         self,
         claims: Sequence[ResourceClaim],
+        node: str,
         hold: AbstractContextManager[Hold],
         consumer: ConsumerReference | None,
     ) -> None:
-        """Allocates what is held for the claims, and reserves them for the pod that it was held for.
+        """Allocates what is held for the claims on the node, and reserves them for the pod that it was held for.
 
         Raises:
             ConflictError: somebody else was faster with a claim or a record.
         """
-        with hold as held:
-            effects = _AllocationEffects(self._effects, held, consumer)
-            await protocol.allocate(effects, [self.view(claim) for claim in claims])
+        try:
+            with hold as held:
+                effects = _AllocationEffects(self._effects, held, consumer)
+                await protocol.allocate(effects, [self.view(claim) for claim in claims])
+        except BaseException:
+            self._held_in_vain(node)
+            raise
 
     async def release(self, claim: ResourceClaim) -> None:
         """Takes everything from a claim that nobody uses any more: allocation, finalizer, the driver's records.
