@@ -316,6 +316,10 @@ def spoiled(group: str, change: str) -> Json:
             schema["properties"]["spec"]["x-kubernetes-validations"] = [{"rule": "self.nothing > 1"}]
         case "rule syntax":
             schema["properties"]["spec"]["x-kubernetes-validations"] = [{"rule": "self.size >"}]
+        case "rule about unknown fields":
+            kept = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            rules = {"x-kubernetes-validations": [{"rule": "self.nothing == 1"}]}
+            schema["properties"]["spec"]["properties"]["kept"] = {**kept, **rules}
         case "default":
             schema["properties"]["spec"]["properties"]["size"]["default"] = 99
         case "list map without keys":
@@ -338,6 +342,7 @@ _SPEC = "spec.validation.openAPIV3Schema.properties[spec]"
         ("no type", f"{_SPEC}.properties[size].type"),
         ("rule", f"{_SPEC}.x-kubernetes-validations[0].rule"),
         ("rule syntax", f"{_SPEC}.x-kubernetes-validations[0].rule"),
+        ("rule about unknown fields", f"{_SPEC}.properties[kept].x-kubernetes-validations[0].rule"),
         ("default", f"{_SPEC}.properties[size].default"),
         ("list map without keys", f"{_SPEC}.properties[parts].x-kubernetes-list-map-keys"),
     ],

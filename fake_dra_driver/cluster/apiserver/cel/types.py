@@ -81,8 +81,6 @@ def of_schema(schema: Mapping[str, Any], *, is_root: bool = False) -> Kind:
             return list_of(of_schema(schema["items"]))
         case "object" if isinstance(schema.get("additionalProperties"), Mapping):
             return map_of(of_schema(schema["additionalProperties"]))
-        case "object" if schema.get("x-kubernetes-preserve-unknown-fields") and not schema.get("properties"):
-            return DYN
         case "object":
             properties = {**schema.get("properties", {}), **(_ROOT if is_root else {})}
             return Kind("object", schema={"properties": properties})
