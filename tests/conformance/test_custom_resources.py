@@ -194,6 +194,14 @@ def test_rule_over_time(api: Api, widgets: str) -> None:
     assert causes(status) == {"spec.serial": "FieldValueInvalid"}
 
 
+def test_numbers_that_are_whole(api: Api, widgets: str) -> None:
+    """3.0 is an integer, and is written like one."""
+    found = api.post(widgets, widget("whole", size=3.0))
+    assert repr(found["spec"]["size"]) == "3"
+    found = api.patch(f"{widgets}/whole", {"spec": {"size": 4.0}})
+    assert repr(found["spec"]["size"]) == "4"
+
+
 def test_rule_over_fields(api: Api, widgets: str) -> None:
     """R05: a rule that compares two fields, one of which may be missing."""
     api.post(widgets, widget("a", replicas=3))

@@ -18,7 +18,7 @@ from fake_dra_driver.cluster.apiserver.quantity import QuantityError, canonical
 from fake_dra_driver.cluster.apiserver.store import Object
 from fake_dra_driver.cluster.apiserver.types import Shape, Type
 
-__all__ = ["decode_builtin", "prune_custom", "zero_value"]
+__all__ = ["decode_builtin", "prune_custom", "whole_numbers", "zero_value"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
@@ -251,6 +251,15 @@ def _short(type_: Type | None) -> str:
 
 
 # --- custom kinds ---
+
+
+def whole_numbers(value: Any) -> Any:
+    """The value as Go reads it without a type: a number without a fraction is an integer, however it was written."""
+    if isinstance(value, dict):
+        return {key: whole_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def prune_custom(value: Any, type_: Type, path: str = "") -> list[str]:

@@ -11,7 +11,13 @@ from typing import Any
 
 from fake_dra_driver.cluster.apiserver.crd import accepted_status, default_crd, initial_status
 from fake_dra_driver.cluster.apiserver.crdrules import validate_crd, validate_crd_update
-from fake_dra_driver.cluster.apiserver.decode import cannot_handle, decode_builtin, prune_custom, zero_value
+from fake_dra_driver.cluster.apiserver.decode import (
+    cannot_handle,
+    decode_builtin,
+    prune_custom,
+    whole_numbers,
+    zero_value,
+)
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     StatusError,
@@ -302,7 +308,7 @@ class Writing:
         return resource.to_stored(obj)
 
     def _decode_custom(self, resource: Resource, body: Object) -> tuple[Object, list[str]]:
-        obj = dict(body)
+        obj: Object = whole_numbers(body)
         meta_type = self._types.named(OBJECT_META)
         metadata = body.get("metadata")
         if metadata is not None and not isinstance(metadata, dict):
