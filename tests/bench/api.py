@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from base64 import b64decode
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import aiohttp
 import yaml
 
-__all__ = ["Api", "RefusedError", "all_of"]
+__all__ = ["Api", "Json", "RefusedError", "all_of"]
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -83,7 +83,7 @@ class Api:
             if error.code != HTTPStatus.NOT_FOUND:
                 raise
 
-    async def watch(self, path: str, version: str = "") -> AsyncIterator[tuple[str, Json]]:
+    async def watch(self, path: str, version: str = "") -> AsyncGenerator[tuple[str, Json], None]:
         """Gives type and object of each change. Without a version it begins with what is there.
 
         It also does so after the API server has ended the watch: it ends all when etcd was too slow for it, and one

@@ -1,11 +1,13 @@
 """Memory of the controller in a large cluster, and how soon after its start it allocates."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
-from tests.bench.api import all_of
+from tests.bench.api import Json, all_of
 from tests.bench.lab import Lab
-from tests.bench.world import CLAIMS
+from tests.bench.world import CLAIMS, CONTEXTS
 
 __all__ = ["Footprint", "measure_footprint", "time_first_allocation"]
 
@@ -47,19 +49,20 @@ async def time_first_allocation(lab: Lab) -> float:
     That the scheduler binds the pod a second or two later has its back-off as the reason.
     """
     await lab.world.add_pod_with_claim(_FIRST)
-    await asyncio.sleep(1.0)  # the scheduler selects a node, and waits
+    await _seen(lab, CONTEXTS, lambda context: bool(context["spec"].get("selectedNode")))
     async with asyncio.TaskGroup() as group:
-        allocated = group.create_task(_allocation_time(lab), name="first-allocation")
+        seen = _seen(lab, CLAIMS, lambda claim: "allocation" in claim.get("status", {}))
+        allocated = group.create_task(seen, name="first-allocation")
         async with lab.controller() as started:
             seconds = await allocated - started.program.started_at
             await lab.world.remove_pods_and_claims()
     return seconds
 
 
-async def _allocation_time(lab: Lab) -> float:
-    """When the claim's allocation is seen, by the loop's clock. Raises TimeoutError."""
-    async with asyncio.timeout(_ALLOCATE_SECONDS):
-        async for _, claim in lab.world.api.watch(CLAIMS):
-            if claim["metadata"]["name"] == _FIRST and "allocation" in claim.get("status", {}):
+async def _seen(lab: Lab, path: str, is_so: Callable[[Json], bool]) -> float:
+    """When the pod's object at that path is seen to be so, by the loop's clock. Raises TimeoutError."""
+    async with asyncio.timeout(_ALLOCATE_SECONDS), aclosing(lab.world.api.watch(path)) as events:
+        while True:
+            _, found = await anext(events)
+            if found["metadata"]["name"] == _FIRST and is_so(found):
                 return asyncio.get_running_loop().time()
-    raise RuntimeError("the API server has ended the watch of claims")

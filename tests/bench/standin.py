@@ -16,12 +16,11 @@ from aiohttp import web
 from fake_dra_driver.api.fake import CLAIM_FINALIZER, DRIVER_NAME
 from tests.bench import manifest
 from tests.bench.api import Api, RefusedError
-from tests.bench.world import CLAIMS
+from tests.bench.world import CLAIMS, CONTEXTS
 
 __all__ = ["AGENT"]
 
 AGENT: Final = "fake-dra-standin"
-_CONTEXTS: Final = CLAIMS.replace("resourceclaims", "podschedulingcontexts")
 
 Json = dict[str, Any]
 
@@ -54,7 +53,7 @@ class StandIn:
 
     async def watch_contexts(self) -> None:
         """Learns which node the scheduler has selected for which pod."""
-        async for type_, context in self._api.watch(_CONTEXTS):
+        async for type_, context in self._api.watch(CONTEXTS):
             node = context["spec"].get("selectedNode")
             if type_ != "DELETED" and node:
                 name = context["metadata"]["name"]

@@ -17,10 +17,11 @@ from tests.bench import manifest
 from tests.bench.api import Api, RefusedError, all_of
 from tests.bench.manifest import DRIVER_NAMESPACE, NAMESPACE, ONE_DEVICE
 
-__all__ = ["CLAIMS", "PODS", "AllocatedClaim", "Bindings", "World"]
+__all__ = ["CLAIMS", "CONTEXTS", "PODS", "AllocatedClaim", "Bindings", "World"]
 
 _DRA: Final = "/apis/resource.k8s.io/v1alpha2"
 CLAIMS: Final = f"{_DRA}/namespaces/{NAMESPACE}/resourceclaims"
+CONTEXTS: Final = f"{_DRA}/namespaces/{NAMESPACE}/podschedulingcontexts"
 PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
 _STATES: Final = NodeAllocationState.resource.path(DRIVER_NAMESPACE)
 _PARAMETERS: Final = FakeClaimParameters.resource.path(NAMESPACE)
