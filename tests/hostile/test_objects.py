@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.core import Pod
@@ -60,6 +60,7 @@ METADATA = st.fixed_dictionaries(
 
 
 @examples(30, 3_000)
+@example(objects=[(Pod, {}, {"spec": None}, "x"), (Pod, {}, {"status": []}, "n")])
 @given(
     objects=st.lists(
         st.tuples(st.sampled_from(KINDS), METADATA, BODIES, st.sampled_from(["x", "n", "c"])), min_size=1, max_size=6

@@ -1,6 +1,6 @@
 """The caches of classic DRA: what all its reconcilers read, and the indexes by which they find it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,12 +31,17 @@ PODS_BY_CLAIM: Final = "claim"
 
 def _without_pod_details(raw: dict[str, Any]) -> dict[str, Any]:
     """The few fields of a pod that are read here: a cluster has many pods, and most of a pod is its containers."""
-    metadata, spec, status = raw.get("metadata", {}), raw.get("spec", {}), raw.get("status", {})
-    kept = ("name", "namespace", "uid", "resourceVersion", "deletionTimestamp")
+
+    def kept(part: str, *fields: str) -> Any:
+        found = raw.get(part, {})
+        if not isinstance(found, Mapping):
+            return found  # for the model to refuse
+        return {field: found[field] for field in fields if field in found}
+
     return {
-        "metadata": {field: metadata[field] for field in kept if field in metadata},
-        "spec": {field: spec[field] for field in ("nodeName", "resourceClaims") if field in spec},
-        "status": {field: status[field] for field in ("phase", "resourceClaimStatuses") if field in status},
+        "metadata": kept("metadata", "name", "namespace", "uid", "resourceVersion", "deletionTimestamp"),
+        "spec": kept("spec", "nodeName", "resourceClaims"),
+        "status": kept("status", "phase", "resourceClaimStatuses"),
     }
 
 
