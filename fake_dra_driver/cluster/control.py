@@ -13,6 +13,7 @@ from typing import Any
 
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.runtime.errors import RuntimeLayerError
+from fake_dra_driver.runtime.listening import close_server
 
 __all__ = ["SOCKET_NAME", "ask", "serving"]
 
@@ -46,7 +47,7 @@ async def serving(folder: Path, handle: Handler) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        server.close()
+        await close_server(server)
         await server.wait_closed()
         await asyncio.to_thread((folder / SOCKET_NAME).unlink, missing_ok=True)
 

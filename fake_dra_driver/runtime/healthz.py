@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from loguru import logger
 
 from fake_dra_driver.runtime.errors import RuntimeLayerError
+from fake_dra_driver.runtime.listening import close_server
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
 
 __all__ = ["Check", "HealthServer", "ListenError"]
@@ -145,23 +146,19 @@ class HealthServer:
         """Answers requests until cancelled. Calls ``listen`` first if nobody has."""
         if self._server is None:
             await self.listen()
-        server = self._server
-        if server is None:
-            raise RuntimeError("listen() left no server")
         try:
             async with asyncio.TaskGroup() as self._connections:
                 log.info("Serving probes", address=self._host or "*", port=self.port)
                 await asyncio.get_running_loop().create_future()
         finally:
             self._connections = None
-            server.close()
-            self._server = None
+            await self.close()
 
-    def close(self) -> None:
-        """Gives the address back when ``run`` was never called."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+    async def close(self) -> None:
+        """Gives the address back. ``run`` does so itself when it ends."""
+        server, self._server = self._server, None
+        if server is not None:
+            await close_server(server)
 
     # --- One connection ------------------------------------------------------------------------------------------
 

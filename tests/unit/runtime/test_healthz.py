@@ -238,5 +238,5 @@ async def test_the_port_is_free_again_after_the_end() -> None:
     server = HealthServer("127.0.0.1:0")
     await server.listen()
     assert server.port
-    server.close()
+    await server.close()
     assert server.port == 0

@@ -513,5 +513,5 @@ async def test_an_address_that_is_taken_ends_the_program_before_anything_else() 
     program = Program(healthz=HealthServer(f"127.0.0.1:{first.port}"))
     with pytest.raises(ListenError, match="another process listens there"):
         await program.run(stop_after=1000)
-    first.close()
+    await first.close()
     assert program.diary.texts == ["client closed"]
