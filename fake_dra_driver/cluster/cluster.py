@@ -214,7 +214,8 @@ class Cluster:
         try:
             await stack.enter_async_context(self.server)
         except OSError as error:
-            taken = f"Port {self._port} of this machine cannot be listened on ({error.strerror or error})"
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            taken = f"Port {self._port} of this machine cannot be listened on ({reason})"
             raise ClusterError(f"{taken}. Choose another one, or 0 for any that is free") from error
         await asyncio.to_thread(self.server.write_kubeconfig, self.kubeconfig)
         self._client = self.server.client(_FIELD_MANAGER)
