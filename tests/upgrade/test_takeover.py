@@ -25,7 +25,7 @@ def test_a_node_of_the_go_driver_is_taken_over(
     initial_specs: Mapping[str, Mapping[str, object]],
     started: datetime,
 ) -> None:
-    users, numbers = Users(demo), (1, 3, 4)
+    users, numbers = Users(demo), (1, 3, 5)
     release.stop_controller()
     users.come(*numbers)
     allocate(kubectl, driver, demo, numbers)
@@ -43,6 +43,6 @@ def test_a_node_of_the_go_driver_is_taken_over(
     users.come(1)
     users.check()
 
-    users.leave(1, 2, 4)
+    users.leave(1, 2, 5)
     driver.wait_initial(initial_specs)
     driver.check_logs(started, killed=False)

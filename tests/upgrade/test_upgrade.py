@@ -28,7 +28,7 @@ def test_pods_live_through_an_upgrade_and_a_rollback(
     users.come(1, 2, 3)
     users.check()
 
-    users.come(4)
+    users.come(5)
     release.upgrade(CHART)
     driver.wait_ready()
     users.check()
@@ -47,6 +47,6 @@ def test_pods_live_through_an_upgrade_and_a_rollback(
     users.come(1)
     users.check()
 
-    users.leave(1, 2, 4)
+    users.leave(1, 2, 5)
     driver.wait_initial(initial_specs)
     driver.check_logs(started, killed=False)
