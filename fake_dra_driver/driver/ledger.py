@@ -126,6 +126,15 @@ class Ledger:
         """
         await self._commit(node, Change(entries))
 
+    async def correct(self, node: str, uid: UID, entry: AllocatedDevices, mark: int) -> None:
+        """Writes down what an allocated claim has, whatever is there for it.
+
+        Raises:
+            LedgerChangedError: the mark is void and there is an entry, or another claim is on record for a device.
+            ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
+        """
+        await self._commit(node, Change({uid: entry}, mark))
+
     async def remove(self, node: str, uid: UID, mark: int | None) -> None:
         """Takes the claim's entry out, where there is one. ``mark`` is None only for a claim that no longer exists.
 

@@ -75,7 +75,7 @@ LEDGER_ENTRY_RESTORED = Reason(
     "repair",
     "Warning",
     "ResourceClaim",
-    "An allocated claim was missing on its node's record, and was put back.",
+    "An allocated claim was missing on its node's record, or had other devices there, and was put back.",
     "Nothing, unless somebody edits or deletes NodeAllocationState objects.",
 )
 CHECKPOINT_REBUILT = Reason(

@@ -4,8 +4,8 @@ What becomes of each half-state (the rest of the table is in ``dra.classic.claim
 
 - an entry whose claim is gone: taken out;
 - a claim that is allocated on the node and has no entry (a deallocation of the Go driver cut short, or an object made
-  anew): put back when its devices are free. When another claim holds them: an event on both, and nothing is changed
-  under a running pod.
+  anew), or one that does not say what the claim has (somebody has edited it): put back when its devices are free. When
+  another claim holds them: an event on both, and nothing is changed under a running pod.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,6 +29,7 @@ from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.driver import Marks
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, EventSink, Reason
 from fake_dra_driver.driver.handle import ClaimHandle
+from fake_dra_driver.driver.holdings import wanted_by_entry
 from fake_dra_driver.driver.ledger import Ledger
 from fake_dra_driver.driver.reasons import (
     DEVICES_HELD,
@@ -101,7 +102,7 @@ class NodeAllocationStateReconciler:
             self._disputes.pop(request.name, None)
         else:
             await self._take_out_gone(nas)
-            await self._put_back_missing(nas)
+            await self._put_back_lost(nas)
         return Result()
 
     async def _take_out_gone(self, nas: NodeAllocationState) -> None:
@@ -116,15 +117,18 @@ class NodeAllocationStateReconciler:
         except InvalidObjectError:
             return True  # it is there, whatever it looks like
 
-    async def _put_back_missing(self, nas: NodeAllocationState) -> None:
+    async def _put_back_lost(self, nas: NodeAllocationState) -> None:
         node = nas.metadata.name
-        holders = {uuid: uid for uid, entry in nas.spec.allocated_claims.items() for uuid in _uuids(entry)}
+        records = dict(nas.spec.allocated_claims)
         disputed: set[UID] = set()
         for claim in self._caches.claims_on_node(node):
             finishing = claim.is_deleting or claim.status.deallocation_requested
-            if claim.uid in nas.spec.allocated_claims or (finishing and not claim.status.reserved_for):
+            if finishing and not claim.status.reserved_for:
                 continue
+            recorded = records.get(claim.uid)
             entry = _entry_of(claim, nas)
+            if recorded is not None and (entry is None or wanted_by_entry(entry) == wanted_by_entry(recorded)):
+                continue
             if entry is None:
                 disputed.add(claim.uid)
                 self._report(
@@ -134,26 +138,36 @@ class NodeAllocationStateReconciler:
                     f"is allocated on node {node}, and nothing says which devices it has there: delete its pods to "
                     "have it allocated anew",
                 )
-            elif other := next((holders[uuid] for uuid in _uuids(entry) if uuid in holders), None):
+            elif others := _others_with(claim.uid, entry, records):
                 disputed.add(claim.uid)
-                self._report_double(claim, UID(other), node)
+                self._report_double(claim, others[0], node)
             else:
-                await self._put_back(claim, node, entry)
-                holders.update(dict.fromkeys(_uuids(entry), claim.uid))
+                await self._put_back(claim, nas)
+                records[claim.uid] = entry
         self._disputes[node] = disputed
         if not disputed:
             del self._disputes[node]
 
-    async def _put_back(self, claim: ResourceClaim, node: str, entry: AllocatedDevices) -> None:
+    async def _put_back(self, claim: ResourceClaim, nas: NodeAllocationState) -> None:
+        node, written = nas.metadata.name, list[AllocatedDevices]()
+
+        async def record(live: ResourceClaim, marks: Marks) -> None:
+            entry = _entry_of(live, nas)
+            if entry is not None:
+                await self._ledger.correct(node, claim.uid, entry, marks[node])
+                written.append(entry)
+
         async with self._writer.lock([claim.uid]):
-            if not await self._writer.put_back(claim, lambda: self._ledger.put(node, {claim.uid: entry})):
-                return
-        log.warning("Entry of an allocated claim put back", node=node, claim=str(claim.key), claim_uid=claim.uid)
-        message = (
-            f"claim {claim.key} is allocated on node {node} and was missing on the node's record; its devices are "
-            f"reserved again: {', '.join(_uuids(entry))}"
-        )
-        LEDGER_ENTRY_RESTORED.tell(self._events, claim, message)
+            await self._writer.put_back(claim, node, record)
+        for entry in written:
+            log.warning("Entry of an allocated claim put back", node=node, claim=str(claim.key), claim_uid=claim.uid)
+            recorded = nas.spec.allocated_claims.get(claim.uid)
+            was = "was missing on" if recorded is None else f"had {_listed(recorded)} on"
+            message = (
+                f"claim {claim.key} is allocated on node {node} and {was} the node's record; its devices are reserved "
+                f"again: {_listed(entry)}"
+            )
+            LEDGER_ENTRY_RESTORED.tell(self._events, claim, message)
 
     def _report_double(self, claim: ResourceClaim, other: UID, node: str) -> None:
         holder = self._caches.claim_of(other)
@@ -204,7 +218,7 @@ class _GoneEffects:
                     continue
                 await self._ledger.remove(node, uid, None if marks is None else marks[node])
             log.info("Entry of a claim that is gone taken out", node=node, claim_uid=uid)
-            devices = ", ".join(_uuids(self._nas.spec.allocated_claims[uid])) or "no devices"
+            devices = _listed(self._nas.spec.allocated_claims[uid])
             message = f"the claim with UID {uid} no longer exists; what was on record for it is free again: {devices}"
             LEDGER_ENTRY_REMOVED.tell(self._events, self._nas, message)
 
@@ -250,8 +264,24 @@ def _uuids(entry: AllocatedDevices) -> Sequence[str]:
     return [device.uuid for device in entry.fake.devices] if entry.fake is not None else []
 
 
+def _others_with(uid: UID, entry: AllocatedDevices, records: Mapping[str, AllocatedDevices]) -> Sequence[UID]:
+    """The other claims that are on record for devices of an entry."""
+    uuids = set(_uuids(entry))
+    return [UID(other) for other, held in records.items() if other != uid and uuids.intersection(_uuids(held))]
+
+
+def _listed(entry: AllocatedDevices) -> str:
+    """The devices of an entry, for a message."""
+    devices = wanted_by_entry(entry)
+    texts = [f"{device.uuid} split into {device.split}" if device.split else device.uuid for device in devices]
+    return ", ".join(texts) or "no devices"
+
+
 def _entry_of(claim: ResourceClaim, nas: NodeAllocationState) -> AllocatedDevices | None:
-    """What a claim holds, as its allocation says; for one of the Go driver, which does not say, as the plugin says."""
+    """What a claim holds: as its allocation says, which the Go driver's do not; then as its entry or the plugin says.
+
+    None: nobody says.
+    """
     devices: list[AllocatedDevice] = []
     for handle in claim.status.allocation.resource_handles if claim.status.allocation is not None else ():
         if handle.driver_name in ("", DRIVER_NAME) and handle.data:
@@ -260,6 +290,9 @@ def _entry_of(claim: ResourceClaim, nas: NodeAllocationState) -> AllocatedDevice
             except ValueError:
                 return None
             devices += [_device(device.uuid, device.split) for device in held.devices]
+    recorded = nas.spec.allocated_claims.get(claim.uid)
+    if not devices and recorded is not None:
+        return recorded
     prepared = nas.spec.prepared_devices.get(claim.uid)
     if not devices and prepared is not None and prepared.fake is not None:
         split: dict[str, int] = {}

@@ -53,7 +53,12 @@ class Memory:
 
 @dataclass(slots=True, eq=False)
 class Change:
-    """What one caller wants to be changed: all of it or nothing. An entry of None takes the claim's entry out."""
+    """What one caller wants to be changed: all of it or nothing.
+
+    An entry of None takes the claim's entry out; any other is put in its place. What is there for a claim is taken out
+    or replaced only if the ``mark`` still holds; without one, it is taken out whatever others have done, and never
+    replaced by other devices.
+    """
 
     entries: Mapping[UID, AllocatedDevices | None]
     mark: int | None = None
@@ -79,10 +84,12 @@ def plan(
         trial = dict(wanted)
         try:
             for uid, entry in change.entries.items():
+                if entry is None or change.mark is not None:
+                    there = trial.pop(uid, None)
+                    if there is not None and change.mark not in (None, foreign_changes):
+                        raise LedgerChangedError(f"the ledger of node {node} was changed by another writer")
                 if entry is not None:
                     _put(node, trial, uid, entry.to_wire())
-                elif trial.pop(uid, None) is not None and change.mark not in (None, foreign_changes):
-                    raise LedgerChangedError(f"the ledger of node {node} was changed by another writer")
         except LedgerChangedError as error:
             change.finish(error)
             continue

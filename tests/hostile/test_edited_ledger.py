@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import looptime
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
@@ -75,6 +75,7 @@ EDITS = st.fixed_dictionaries(
 
 @examples(15, 1_000)
 @given(edit=EDITS)
+@example(edit={"spec": {"allocatedClaims": {"nobody": {}, "the claim": {"fake": {"devices": []}}}}})
 def test_an_edit_by_hand_hinders_nobody_else_and_gives_nothing_twice(edit: Mapping[str, Any]) -> None:
     loop = looptime.new_event_loop(noop_cycles=1)
     loop.set_default_executor(PatientExecutor(1))

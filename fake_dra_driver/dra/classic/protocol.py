@@ -224,10 +224,18 @@ async def forget_gone(do: GoneEffects, node: str, uids: Sequence[UID], was_delet
             await do.forget(uid, [node], marks if uid in unseen else None)
 
 
-async def put_back(do: Effects[SourceT], claim: Claim[SourceT], record: Callable[[], Awaitable[None]]) -> bool:
-    """Writes the record of an allocated claim that has none. False: the claim is not allocated there any more."""
+async def put_back(
+    do: Effects[SourceT], claim: Claim[SourceT], node: str, record: Callable[[SourceT, Marks], Awaitable[None]]
+) -> bool:
+    """Writes the record of a claim that is allocated on ``node`` and has none there, or one that says otherwise.
+
+    False: it is not allocated there any more, and nothing was done. The record has to say what ``record`` is given, the
+    claim as it is at this moment: allocated anew, it may have other devices than the cache shows. What an other record
+    said becomes free by that, so the live read and the mark take the fence's place, as in ``forget_elsewhere``.
+    """
+    marks = do.mark([node])
     live = await do.read(claim)
-    if live is None or not live.is_allocated or live.node != claim.node:
+    if live is None or not live.is_allocated or live.node != node:
         return False  # the cache lags behind a deallocation
-    await record()
+    await record(live.source, marks)
     return True

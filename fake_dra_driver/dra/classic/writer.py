@@ -132,9 +132,11 @@ class ClaimWriter:
         has_forgotten = bool(nodes) and await protocol.forget_elsewhere(self._effects, self.view(claim), nodes)
         return nodes if has_forgotten else ()
 
-    async def put_back(self, claim: ResourceClaim, record: Callable[[], Awaitable[None]]) -> bool:
-        """Calls ``record``, which writes the claim's record, if the claim still is allocated where it was seen."""
-        return await protocol.put_back(self._effects, self.view(claim), record)
+    async def put_back(
+        self, claim: ResourceClaim, node: str, record: Callable[[ResourceClaim, Marks], Awaitable[None]]
+    ) -> bool:
+        """Calls ``record``, which writes the claim's record, if the claim still is allocated on the node."""
+        return await protocol.put_back(self._effects, self.view(claim), node, record)
 
 
 class _ClaimEffects:

@@ -67,7 +67,10 @@ class _Effects:
         await _Effect("forget", marks is not None)
 
     async def record(self) -> None:
-        await _Effect("record")
+        await _Effect("record", False)
+
+    async def correct(self, live: Any, marks: Any) -> None:
+        await _Effect("record", True)
 
     async def write_status(self, claims: Any, records: Any) -> None:
         await _Effect("status")
@@ -99,7 +102,7 @@ def _coroutine(kind: str, claim: int, seen: Seen | None, nodes: tuple[int, ...])
         case "forget elsewhere":
             return protocol.forget_elsewhere(do, shown, names)
         case "put back":
-            return protocol.put_back(do, shown, do.record)
+            return protocol.put_back(do, shown, names[0], do.correct)
     return protocol.forget_gone(do, names[0], [UID(str(claim))], lambda _: kind == "forget deleted")
 
 

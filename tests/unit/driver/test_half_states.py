@@ -21,6 +21,7 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.meta import ObjectMeta
 from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.runtime.errors import RetryError
 from tests.support.world import NAMESPACE, Brain, World
 from tests.unit.driver.soundness import assert_sound, devices_of_claims
 
@@ -330,6 +331,102 @@ async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on
     assert reported == {"c", "thief"}
     assert list(entries(world)) == [world.read_claim("thief").uid]
     assert devices_of_claims(world)["c"] == ["n-0"]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        {"fake": {"devices": []}},
+        {},
+        {"fake": {"devices": [{"uuid": "n-1"}]}},
+        {"fake": {"devices": [{"uuid": "n-0", "split": 2}]}},
+        {"fake": {"devices": [{"uuid": "n-0"}, {"uuid": "n-1"}]}},
+    ],
+    ids=str,
+)
+async def test_entry_that_somebody_has_edited_says_again_what_the_claim_has(
+    world: World, edited: dict[str, object]
+) -> None:
+    """Otherwise its device would be given to another claim, or another be kept from everybody."""
+    await allocated(world)
+    uid = world.read_claim("c").uid
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": None}})
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": {uid: edited}}})
+    brain = await run(world)
+    assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-0"}]}}
+    assert_sound(world)
+    assert [reason for name, reason, _ in brain.events.events if name == "c"] == ["LedgerEntryRestored"]
+
+
+async def test_edited_entry_of_the_go_driver_stays(world: World) -> None:
+    """The claim does not say what it has, so that nobody can tell."""
+    await allocated(world)
+    update_status(world, "c", {"allocation": {"resourceHandles": []}})
+    uid = world.read_claim("c").uid
+    prepared = {"spec": {"preparedDevices": {uid: {"fake": {"devices": [{"uuid": "n-0"}]}}}}}
+    world.api.update(NodeAllocationState, "n", NAMESPACE, prepared)
+    put_entry(world, uid, "n-1")
+    brain = await run(world)
+    assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-1"}]}}
+    assert brain.events.events == []
+
+
+@pytest.mark.parametrize("also_its_own", [False, True])
+async def test_edited_entry_is_no_reason_to_take_the_device_that_another_claim_has_by_now(
+    world: World, *, also_its_own: bool
+) -> None:
+    await allocated(world)
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    world.claim("thief")
+    add_finalizer(world, "thief")
+    put_entry(world, world.read_claim("thief").uid, "n-0")
+    world.pod("q", ["thief"], selected="n")
+    if also_its_own:
+        put_entry(world, world.read_claim("c").uid, "n-0", "n-1")
+    before = entries(world)
+    brain = await run(world)
+    assert {name for name, reason, _ in brain.events.events if reason == "DevicesHeldByAnotherClaim"} == {"c", "thief"}
+    assert entries(world) == before
+
+
+async def test_entry_of_a_claim_that_was_allocated_anew_is_no_edited_one(world: World) -> None:
+    """The cache shows the new entry, and still the old allocation."""
+    await allocated(world)
+    brain = Brain(world)
+    brain.deliver()
+    handle = world.read_claim("c").status.allocation
+    assert handle is not None
+    anew = handle.resource_handles[0].data.replace("n-0", "n-1")
+    update_status(world, "c", {"allocation": {"resourceHandles": [{"driverName": DRIVER_NAME, "data": anew}]}})
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    brain.deliver("NodeAllocationState")
+    await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
+    assert entries(world)[world.read_claim("c").uid].to_wire() == {"fake": {"devices": [{"uuid": "n-1"}]}}
+    assert_sound(world)
+
+
+async def test_edited_entry_is_not_corrected_when_others_have_changed_the_record_since(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rule 5: what was read of the claim may be older than that change, also when the cache shows it by now."""
+    await allocated(world)
+    uid = world.read_claim("c").uid
+    put_entry(world, uid, "n-1")
+    brain = Brain(world)
+    brain.deliver()
+
+    read = brain.client.get
+
+    async def read_and_change(*args: Any) -> Any:
+        found = await read(*args)
+        put_entry(world, "another", "n-1")
+        brain.deliver()
+        return found
+
+    monkeypatch.setattr(brain.client, "get", read_and_change)
+    with pytest.raises(RetryError):
+        await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
+    assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-1"}]}}
 
 
 @pytest.mark.parametrize("end", ["deleted", "given up"])
