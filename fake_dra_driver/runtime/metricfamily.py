@@ -173,6 +173,12 @@ LEADS = GaugeFamily(
     (("name", "name of the Lease"),),
 )
 
+TASKS = GaugeFamily(
+    "python_asyncio_tasks",
+    "Tasks of the event loop that have not ended: what go_goroutines is of a program in Go.",
+    "tasks",
+)
+
 LIBRARY_FAMILIES: tuple[Family, ...] = (
     GaugeFamily("process_virtual_memory_bytes", "Virtual memory size in bytes.", "bytes"),
     GaugeFamily("process_resident_memory_bytes", "Resident memory size in bytes.", "bytes"),
@@ -198,6 +204,6 @@ LIBRARY_FAMILIES: tuple[Family, ...] = (
 FAMILIES: tuple[Family, ...] = (
     *(DEPTH, ADDS, QUEUE_DURATION, WORK_DURATION, UNFINISHED_WORK, LONGEST_RUNNING, RETRIES),
     *(RECONCILES, RECONCILE_ERRORS, TERMINAL_ERRORS, PANICS, RECONCILE_TIME, ACTIVE_WORKERS, MAX_CONCURRENT),
-    *(MAPPER_ERRORS, REQUESTS, REQUEST_DURATION, EVENTS, LEADS),
+    *(MAPPER_ERRORS, REQUESTS, REQUEST_DURATION, EVENTS, LEADS, TASKS),
 )
 """Every metric that each program has, beside those of ``LIBRARY_FAMILIES``."""

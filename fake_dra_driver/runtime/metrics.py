@@ -97,6 +97,7 @@ class Metrics:
         self._request_duration = self.histogram(families.REQUEST_DURATION)
         self._events = self.counter(families.EVENTS)
         self._leads = self.gauge(families.LEADS)
+        self._tasks = self.gauge(families.TASKS)
 
     # --- Metrics of a program's own ------------------------------------------------------------------------------
 
@@ -122,6 +123,7 @@ class Metrics:
         """All metrics in Prometheus' text format. In a thread, since the process metrics are read from files."""
         for refresh in self._refreshers:
             refresh()
+        self._tasks.set(len(asyncio.all_tasks()))
         return await asyncio.to_thread(generate_latest, _WithoutCreated(self.registry))
 
     # --- Views ---------------------------------------------------------------------------------------------------

@@ -1,14 +1,18 @@
-"""What a container's processes hold: memory, file descriptors, threads. By /proc: the node is this machine."""
+"""What a container's processes hold: memory, file descriptors, threads (by /proc: the node is this machine), tasks."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fake_dra_driver.runtime.metricfamily import TASKS
+from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LocalCluster
 from tests.e2e.objects import RunningPod
 
 __all__ = ["Footprint", "footprint"]
+
+_MOMENTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +23,26 @@ class Footprint:
     """Resident."""
     descriptors: int
     threads: int
+    tasks: int = 0
+    """Of asyncio: the fewest of some moments, since each request is a few."""
 
 
-def footprint(cluster: LocalCluster, pod: RunningPod, container: str) -> Footprint:
+def footprint(cluster: LocalCluster, kubectl: Kubectl, pod: RunningPod, container: str) -> Footprint:
     """What the container holds now. Raises AssertionError when it does not run."""
     held = list(_held(cluster._processes(pod, container)))
     assert held, f"{pod.key}: container {container} has ended"
     return Footprint(
-        sum(one.memory_mib for one in held), sum(one.descriptors for one in held), sum(one.threads for one in held)
+        sum(one.memory_mib for one in held),
+        sum(one.descriptors for one in held),
+        sum(one.threads for one in held),
+        min(_tasks(kubectl, pod) for _ in range(_MOMENTS)),
     )
+
+
+def _tasks(kubectl: Kubectl, pod: RunningPod) -> int:
+    path = f"/api/v1/namespaces/{pod.key.namespace}/pods/{pod.key.name}:8080/proxy/metrics"
+    (line,) = (line for line in kubectl("get", "--raw", path).splitlines() if line.startswith(f"{TASKS.name} "))
+    return int(float(line.split()[1]))
 
 
 def _held(processes: Sequence[int]) -> Iterator[Footprint]:

@@ -18,6 +18,7 @@ from tests.e2e.client import ClientError
 from tests.e2e.demo import Demo
 from tests.e2e.driver import CONTROLLER, PLUGIN, Driver, check_ledger
 from tests.e2e.killer import RECOVERY_SECONDS, Killer, Victim
+from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LocalCluster, Process
 from tests.e2e.waiting import let_pass, wait_until
 from tests.soak.footprint import Footprint, footprint
@@ -27,8 +28,8 @@ pytestmark = pytest.mark.e2e
 Specs = Mapping[str, Mapping[str, object]]
 
 SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "600"))
-APPS: Final = (1, 2, 3, 4)
-"""They fit on the node together, so that each of them has to run whenever it is there."""
+APPS: Final = (1, 2, 3, 5)
+"""They fit on the node together, so that each of them has to run whenever it is there. Those of 5 are split."""
 SERVER: Final[Process] = "kube-apiserver"
 MOST_RESTARTS: Final = 3
 """After more of them the kubelet waits for minutes before it starts a container again: its pod is made anew."""
@@ -127,9 +128,11 @@ def test_kills_at_random_leave_the_node_as_it_was(
     assert any(line.startswith("kill") for line in chaos.told)
 
 
-def test_nothing_grows(local_cluster: LocalCluster, driver: Driver, demo: Demo, initial_specs: Specs) -> None:
+def test_nothing_grows(
+    local_cluster: LocalCluster, kubectl: Kubectl, driver: Driver, demo: Demo, initial_specs: Specs
+) -> None:
     def held() -> Mapping[str, Footprint]:
-        return {part: footprint(local_cluster, driver.part(part), part) for part in (CONTROLLER, PLUGIN)}
+        return {part: footprint(local_cluster, kubectl, driver.part(part), part) for part in (CONTROLLER, PLUGIN)}
 
     def live() -> None:
         demo.apply(APPS)
@@ -152,5 +155,6 @@ def test_nothing_grows(local_cluster: LocalCluster, driver: Driver, demo: Demo, 
         at_last = after[part]
         assert at_last.memory_mib <= at_first.memory_mib + GROWTH_MIB, f"{part} after {rounds} rounds: {after}"
         assert at_last.threads <= at_first.threads, f"{part} after {rounds} rounds: {after}"
+        assert at_last.tasks <= at_first.tasks, f"{part} after {rounds} rounds: {after}"
         # A connection more or less is what pools do.
         assert at_last.descriptors <= at_first.descriptors + 4, f"{part} after {rounds} rounds: {after}"

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from fake_dra_driver.runtime.metricfamily import EVENT_RESULTS, RECONCILE_RESULTS
@@ -65,6 +67,22 @@ async def test_what_changes_with_time_is_set_before_each_rendering() -> None:
     metrics.add_refresher(lambda: gauge.set(next(ages)))
     for age in (1, 2):
         assert f"workqueue_unfinished_work_seconds{{{QUEUE}}} {age}.0" in await lines(metrics)
+
+
+async def test_tasks_that_have_not_ended_are_counted() -> None:
+    metrics = Metrics()
+
+    async def count() -> float:
+        await metrics.render()
+        return sample(metrics.registry, "python_asyncio_tasks")
+
+    before = await count()
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(asyncio.Event().wait()) for _ in range(3)]
+        assert await count() == before + 3
+        for task in waiting:
+            task.cancel()
+    assert await count() == before
 
 
 async def test_two_programs_in_one_process_do_not_share_numbers() -> None:
