@@ -32,13 +32,16 @@ from fake_dra_driver.device.allocator import DeviceRequest, allocate
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.driver import Hold, Marks, PendingClaim, Unsuitable
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
+from fake_dra_driver.driver.holdings import node_of, place_of, places_of
 from fake_dra_driver.driver.ledger import Ledger
 from fake_dra_driver.driver.requests import ParametersResolver
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError, NotFoundError
 
-__all__ = ["FakeControllerDriver", "NodeReader", "node_of"]
+__all__ = ["FakeControllerDriver", "NodeReader"]
 
+CLAIMS_BY_PLACE: Final = "place"
+"""Index of the claim cache: the devices that a claim has, by ``holdings.place_of``."""
 NODES_IN_A_MESSAGE: Final = 4
 """How many nodes an event lists by name; the rest are counted."""
 
@@ -59,7 +62,7 @@ class _Capacity:
 
     devices: tuple[Device, ...]
     free: tuple[Device, ...]
-    """In the order of ``devices``: neither on record for a claim nor set aside."""
+    """In the order of ``devices``: nobody's, by the record, by the claims, and by what is set aside."""
     closed: str | None = None
     """Why the node takes no claims at all; None when it does."""
 
@@ -70,6 +73,7 @@ class FakeControllerDriver:
     Args:
         ledger: the record.
         parameters: turns claims into requests.
+        claims: the ResourceClaim cache.
         nodes: the Node cache; metadata is enough.
         client: confirms that a node is gone.
     """
@@ -78,14 +82,21 @@ class FakeControllerDriver:
     finalizer = CLAIM_FINALIZER
 
     def __init__(
-        self, ledger: Ledger, parameters: ParametersResolver, nodes: Informer[Node], client: NodeReader
+        self,
+        ledger: Ledger,
+        parameters: ParametersResolver,
+        claims: Informer[ResourceClaim],
+        nodes: Informer[Node],
+        client: NodeReader,
     ) -> None:
         self._ledger = ledger
         self._parameters = parameters
+        self._claims = claims
         self._nodes = nodes
         self._client = client
         self._held: dict[str, dict[UID, tuple[Device, ...]]] = {}
         """By node: devices set aside for claims that are being written down at this moment."""
+        claims.add_index(CLAIMS_BY_PLACE, places_of)
 
     def check_class(self, resource_class: ResourceClass) -> None:
         """As ``ControllerDriver.check_class``."""
@@ -201,7 +212,12 @@ class FakeControllerDriver:
             for device in entry.fake.devices
         }
         taken.update(device.uuid for held in self._held.get(nas.metadata.name, {}).values() for device in held)
-        return _Capacity(devices, tuple(device for device in devices if device.uuid not in taken), closed_reason(nas))
+        free = [device for device in devices if device.uuid not in taken and not self._is_claimed(nas, device)]
+        return _Capacity(devices, tuple(free), closed_reason(nas))
+
+    def _is_claimed(self, nas: NodeAllocationState, device: Device) -> bool:
+        """Whether a claim has the device although the record says otherwise, until it is corrected."""
+        return bool(self._claims.by_index(CLAIMS_BY_PLACE, place_of(nas.metadata.name, device.uuid)))
 
     def _choose(self, pending: Sequence[Pending], node: str) -> Sequence[tuple[Device, ...]] | Unsuitable:
         """Devices for each of the claims, in their order. Claims on record there keep what they have."""
@@ -281,17 +297,6 @@ def entry_of(devices: Sequence[Device], split: int) -> AllocatedDevices:
         for device in devices
     ]
     return AllocatedDevices(fake=AllocatedFakes(devices=tuple(entries)))
-
-
-def node_of(allocation: AllocationResult) -> str | None:
-    """The node of an allocation that matches ``metadata.name`` against one name, as this driver's do."""
-    if allocation.available_on_nodes is None:
-        return None
-    for term in allocation.available_on_nodes.node_selector_terms:
-        for requirement in term.match_fields:
-            if (requirement.key, requirement.operator) == ("metadata.name", "In") and len(requirement.values) == 1:
-                return requirement.values[0]
-    return None
 
 
 def _allocation(node: str, devices: Sequence[Device], split: int) -> AllocationResult:

@@ -103,6 +103,10 @@ class Ledger:
         """The nodes whose ledger has an entry for the claim: more than one only after a stop at a bad moment."""
         return [nas.metadata.name for nas in self._states.by_index("claim", uid)]
 
+    def entries_of(self, uid: UID) -> Mapping[str, AllocatedDevices]:
+        """What is on record for the claim, by node."""
+        return {nas.metadata.name: nas.spec.allocated_claims[uid] for nas in self._states.by_index("claim", uid)}
+
     def mark(self, node: str) -> int:
         """What a removal has to name: make it before the claim is fenced.
 

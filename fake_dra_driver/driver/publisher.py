@@ -22,8 +22,7 @@ from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, UnknownDeviceError, WantedDevice, prepared_devices
 from fake_dra_driver.dra.driver import PrepareError
 from fake_dra_driver.driver.allocated import count_anew
-from fake_dra_driver.driver.controller import node_of
-from fake_dra_driver.driver.holdings import handle_of, wanted_by_entry, wanted_by_handle
+from fake_dra_driver.driver.holdings import handle_of, node_of, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node import DeviceInUseError, FakeNodeDriver
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
 from fake_dra_driver.driver.notices import Notices

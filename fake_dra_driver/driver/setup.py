@@ -12,7 +12,8 @@ from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.driver import metricfamilies as families
-from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason, devices_of, node_of
+from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason, devices_of
+from fake_dra_driver.driver.holdings import node_of, place_of, places_of, wanted_by_entry
 from fake_dra_driver.driver.ledger import Ledger
 from fake_dra_driver.driver.metrics import AllocationMetrics, NodeGauges, WaitingGauges
 from fake_dra_driver.driver.reconcilers import NodeAllocationStateReconciler, ParametersReconciler
@@ -54,7 +55,8 @@ def make_controllers(
     class_parameters = cache.informer(DeviceClassParameters)
     nodes = cache.informer(Node, metadata_only=True)
     ledger = Ledger(client, states, namespace, counts.ledger_written)
-    driver = FakeControllerDriver(ledger, ParametersResolver(claim_parameters, class_parameters), nodes, client)
+    parameters = ParametersResolver(claim_parameters, class_parameters)
+    driver = FakeControllerDriver(ledger, parameters, cache.informer(ResourceClaim), nodes, client)
     caches = ClassicCaches.of(cache, driver)
     caches.claims.add_index(CLAIMS_BY_PARAMETERS, _parameters_of_claim)
     caches.classes.add_index(CLASSES_BY_PARAMETERS, _parameters_of_class)
@@ -66,7 +68,9 @@ def make_controllers(
     classic.classes.watch(class_parameters, routes.classes_of_parameters)
     classic.claims.watch(states, routes.claims_of_state)
     classic.claims.watch(nodes, routes.claims_of_gone_node)
+    classic.claims.watch(caches.claims, routes.claims_after_unrecorded)
     classic.contexts.watch(states, routes.contexts_of_state)
+    classic.contexts.watch(caches.claims, routes.contexts_after_unrecorded)
 
     states_reconciler = NodeAllocationStateReconciler(ledger, caches, classic.writer, client, events)
     states_controller = Controller(
@@ -135,6 +139,27 @@ class _Routes:
                 if not any(node in entry.unsuitable_nodes for entry in context.status.resource_claims)
             ]
         return []
+
+    def claims_after_unrecorded(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
+        """Claims that waited for devices of a claim that was not on record, so that no record changes with its end."""
+        return self._caches.waiting_immediate_claims() if self._left_unrecorded(change) else []
+
+    def contexts_after_unrecorded(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
+        """As ``claims_after_unrecorded``, for pods."""
+        nodes = self._left_unrecorded(change)
+        return [context.key for node in nodes for context in self._caches.contexts_on_node(node)]
+
+    def _left_unrecorded(self, change: Change[ResourceClaim]) -> Iterable[str]:
+        """The node that a claim has let go of without being on record there, or with other devices."""
+        if change.old is None:
+            return ()
+        left = {*places_of(change.old)}.difference(() if change.new is None else places_of(change.new))
+        recorded = {
+            place_of(node, device.uuid)
+            for node, entry in (self._ledger.entries_of(change.old.uid) if left else {}).items()
+            for device in wanted_by_entry(entry)
+        }
+        return self._nodes_of(change.old) if left - recorded else ()
 
     def states_of_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
         """The ledgers that have to agree with the claim: where it is allocated now, or was before it went."""

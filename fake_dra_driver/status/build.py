@@ -8,8 +8,9 @@ from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, NodeAllocationState
 from fake_dra_driver.api.meta import UID
 from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
-from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason, node_of
+from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason
 from fake_dra_driver.driver.devicestate import DeviceUse, device_uses
+from fake_dra_driver.driver.holdings import node_of
 from fake_dra_driver.driver.ledger import Ledger
 from fake_dra_driver.driver.requests import ParametersResolver
 from fake_dra_driver.runtime.client import Client
@@ -40,7 +41,7 @@ class Reporter:
         self._nodes = nodes
         ledger = Ledger(client, view.states, namespace)
         parameters = ParametersResolver(view.claim_parameters, view.class_parameters)
-        self._waiting = Waiting(view, FakeControllerDriver(ledger, parameters, view.nodes, client))
+        self._waiting = Waiting(view, FakeControllerDriver(ledger, parameters, view.claims, view.nodes, client))
 
     def report(self) -> Report:
         """What is so at this moment."""

@@ -5,6 +5,7 @@ nothing happens any more, and looks at the result.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -253,6 +254,12 @@ def lose_entries(world: World) -> None:
     world.api.apply(NodeAllocationState(metadata=metadata, spec=spec, status="Ready"))
 
 
+def empty_entries(world: World) -> None:
+    """Somebody has edited them."""
+    edited: dict[str, object] = {uid: {"fake": {"devices": []}} for uid in entries(world)}
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": edited}})
+
+
 async def test_lost_entry_is_put_back(world: World) -> None:
     await allocated(world)
     lose_entries(world)
@@ -283,6 +290,61 @@ async def test_lost_entry_is_put_back_before_its_devices_are_given_away(world: W
         world.pod("q", ["d"], selected="n")
         await brain.settle()
     assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("is_immediate", [False, True])
+@pytest.mark.parametrize("lose", [lose_entries, empty_entries])
+async def test_devices_of_a_claim_that_is_not_on_record_are_not_given_away_before_it_is_put_back(
+    world: World, lose: Callable[[World], None], *, is_immediate: bool
+) -> None:
+    await allocated(world)
+    brain = Brain(world)
+    lose(world)
+    for name, count in (("small", 1), ("big", 2)):
+        if is_immediate:
+            world.claim(name, count=count, mode="Immediate")
+        else:
+            world.claim(name, count=count)
+            world.pod(f"pod-{name}", [name], selected="n")
+    world.api.delete(NodeAllocationState, "other", NAMESPACE)
+    brain.deliver()
+    for name in ("big", "small"):
+        if is_immediate:
+            await brain.pass_over("resourceclaim", name)
+        else:
+            await brain.pass_over("podschedulingcontext", f"pod-{name}")
+    assert devices_of_claims(world) == {"c": ["n-0"], "small": ["n-1"]}
+
+
+@pytest.mark.parametrize("is_immediate", [False, True])
+@pytest.mark.parametrize("lose", [lose_entries, empty_entries])
+async def test_who_waits_for_devices_of_a_claim_that_cannot_be_put_back_gets_them_when_it_ends(
+    world: World, lose: Callable[[World], None], *, is_immediate: bool
+) -> None:
+    """No record of devices changes then, since it had none."""
+    world.claim("pair", count=2)
+    world.pod("p", ["pair"], selected="n")
+    await run(world)
+    lose(world)
+    world.claim("thief")
+    put_entry(world, world.read_claim("thief").uid, "n-0")
+    add_finalizer(world, "thief")
+    world.pod("q", ["thief"], selected="n")
+    world.api.delete(NodeAllocationState, "other", NAMESPACE)
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        if is_immediate:
+            world.claim("late", mode="Immediate")
+        else:
+            world.claim("late")
+            world.pod("r", ["late"], selected="n")
+        await brain.settle()
+        assert "late" not in devices_of_claims(world)
+        update_status(world, "pair", {"reservedFor": None, "deallocationRequested": True})
+        await brain.settle()
+    assert devices_of_claims(world) == {"thief": ["n-0"], "late": ["n-1"]}
     assert_sound(world)
 
 

@@ -8,9 +8,8 @@ from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, MAX_SPLIT, Allocate
 from fake_dra_driver.api.resource_v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
-from fake_dra_driver.driver.controller import node_of
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.holdings import handle_of, still_held, wanted_by_entry, wanted_by_handle
+from fake_dra_driver.driver.holdings import handle_of, node_of, still_held, wanted_by_entry, wanted_by_handle
 
 PREPARED = PreparedClaim(
     "uid",
