@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
+from loguru import logger
 
 from fake_dra_driver.runtime.healthz import Check, HealthServer, ListenError
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
@@ -165,7 +166,9 @@ async def test_connections_are_bounded() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         stack.push_async_callback(writer.wait_closed)
         stack.callback(writer.close)
-        assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503 ")
+        assert body == b"starting, stopping, or too many connections\n"
 
 
 async def test_ended_connections_make_room() -> None:
@@ -220,7 +223,8 @@ async def test_a_port_in_use_is_one_error_that_names_the_setting(host: str) -> N
 
 
 async def test_an_address_of_another_machine_is_refused() -> None:
-    with pytest.raises(ListenError, match=r"cannot listen on --http-endpoint 192\.0\.2\.1:0: "):
+    problem = r"cannot listen on --http-endpoint 192\.0\.2\.1:0: .*[Cc]annot assign requested address"
+    with pytest.raises(ListenError, match=problem):
         await HealthServer("192.0.2.1:0").listen()
 
 
@@ -228,6 +232,28 @@ async def test_an_address_of_another_machine_is_refused() -> None:
 def test_an_address_of_another_form_is_refused(address: str) -> None:
     with pytest.raises(ListenError, match="the form is"):
         HealthServer(address)
+
+
+async def test_where_there_is_no_ipv6_everywhere_is_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    async with serving(HealthServer(":0")) as server:
+        assert (await get(server, "/healthz")).status == 200
+        with pytest.raises(ConnectionRefusedError):
+            await send(server.port, b"", host="::1")
+
+
+async def test_who_runs_it_need_not_call_listen() -> None:
+    server = HealthServer("127.0.0.1:0")
+    await server.close()  # nothing to give back yet
+    is_serving = asyncio.Event()
+    sink = logger.add(lambda _: is_serving.set(), filter=lambda record: record["message"] == "Serving probes")
+    task = asyncio.create_task(server.run())
+    await is_serving.wait()
+    logger.remove(sink)
+    assert (await get(server, "/healthz")).body == "ok"
+    task.cancel()
+    await asyncio.wait([task])
+    assert server.port == 0
 
 
 async def test_the_port_is_free_again_after_the_end() -> None:
