@@ -1,16 +1,18 @@
-"""Files of the plugin that are damaged, lost or foreign: it starts all the same, and prepared claims stay prepared."""
+"""What is damaged, lost or foreign: files of the plugin, the record of the node. Prepared claims stay prepared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from fake_dra_driver.api.fake import CDI_KIND, DRIVER_NAME
+from fake_dra_driver.api.fake import CDI_KIND, DRIVER_NAME, NodeAllocationState
+from tests.e2e.client import Manifest
 from tests.e2e.demo import Demo
-from tests.e2e.driver import COMMON_CDI_FILE, PLUGIN, Driver
+from tests.e2e.driver import COMMON_CDI_FILE, DRIVER_NAMESPACE, PLUGIN, Driver
 from tests.e2e.killer import RECOVERY_SECONDS, Killer
+from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LocalCluster
 from tests.e2e.waiting import wait_until
 
@@ -123,6 +125,38 @@ def test_foreign_broken_cdi_file_does_not_matter(
         foreign.unlink()
     assert content(prepared) == prepared
     driver.check_logs(started, killed=True)
+
+
+def delete(kubectl: Kubectl, nas: NodeAllocationState) -> None:
+    kubectl.delete(NodeAllocationState, nas.metadata.name, DRIVER_NAMESPACE)
+
+
+def empty(kubectl: Kubectl, nas: NodeAllocationState) -> None:
+    """All claims stay on record, and none of them has a device any more."""
+    entries: Manifest = {uid: {"fake": {"devices": []}} for uid in nas.spec.allocated_claims}
+    kubectl.patch(NodeAllocationState, nas.metadata.name, {"spec": {"allocatedClaims": entries}}, DRIVER_NAMESPACE)
+
+
+@pytest.mark.parametrize("damage", [delete, empty])
+def test_lost_record_of_a_node_is_put_back_and_no_device_given_twice(
+    kubectl: Kubectl,
+    driver: Driver,
+    demo: Demo,
+    prepared: Files,
+    started: datetime,
+    damage: Callable[[Kubectl, NodeAllocationState], None],
+) -> None:
+    (before,) = driver.nodes()
+    damage(kubectl, before)
+    demo.apply([1])
+    demo.wait_running([1], RECOVERY_SECONDS)
+    demo.check_agreement([1, *WORKLOAD])
+    (after,) = driver.nodes()
+    assert before.spec.allocated_claims.items() <= after.spec.allocated_claims.items()
+    demo.delete([1])
+    demo.wait_gone([1], RECOVERY_SECONDS)
+    assert content(prepared) == prepared
+    driver.check_logs(started, killed=False)
 
 
 def test_cdi_file_of_no_claim_is_removed(
