@@ -1,0 +1,116 @@
+"""The help of a command to the letter, and what is read from a command line: a person sees both."""
+
+from typing import Annotated
+
+import pytest
+from pydantic import Field
+
+from fake_dra_driver.flags import UsageError, help_text, parse
+from fake_dra_driver.settings import CLUSTER, LOGGING, Flag, Settings
+
+
+class Example(Settings):
+    """Shows what help looks like."""
+
+    count: Annotated[int, Field(ge=1, le=9), Flag(LOGGING, short="c", metavar="COUNT")] = 3
+    """How many there are to be; a text that is long enough to go on in the next line."""
+
+    quiet: Annotated[bool, Flag(LOGGING)] = False
+    """Says nothing."""
+
+    colours: Annotated[bool, Flag(LOGGING)] = True
+    """Uses colours."""
+
+    target: Annotated[int, Field(ge=0), Flag(CLUSTER, metavar="TARGET", positional=True)]
+    """Where to."""
+
+
+HELP = """\
+Usage: program example TARGET [flags]
+
+Shows what help looks like.
+
+Kubernetes API:
+  TARGET
+      Where to.
+      Required. Allowed: a whole number, at least 0.
+      Environment: FAKE_DRA_TARGET
+
+Logging:
+  -c, --count COUNT
+      How many there are to be; a text that is long enough
+      to go on in the next line.
+      Default: 3. Allowed: a whole number from 1 to 9.
+      Environment: FAKE_DRA_COUNT
+  --quiet
+      Says nothing.
+      Environment: FAKE_DRA_QUIET
+  --colours, --no-colours
+      Uses colours.
+      Default: true. Allowed: true or false.
+      Environment: FAKE_DRA_COLOURS
+
+  -h, --help
+      Print this text.
+
+A flag wins against its variables, the first of them against
+the second, and a variable against the default. An empty
+variable counts as unset.
+"""
+
+
+def test_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert help_text(Example, "program example") == HELP
+
+
+def test_help_is_not_wider_than_one_can_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    assert max(map(len, help_text(Example, "program").splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        (["7"], (7, 3, False, True)),
+        (["7", "-c", "2"], (7, 2, False, True)),
+        (["--count=2", "7", "--quiet", "--no-colours"], (7, 2, True, False)),
+        (["7", "--no-colours", "--colours"], (7, 3, False, True)),
+    ],
+)
+def test_a_command_line(arguments: list[str], read: tuple[object, ...]) -> None:
+    settings = parse(Example, arguments)
+    assert (settings.target, settings.count, settings.quiet, settings.colours) == read
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problems"),
+    [
+        ([], ["TARGET (FAKE_DRA_TARGET): must be set. Allowed: a whole number, at least 0."]),
+        (
+            ["7", "--count"],
+            ["--count (FAKE_DRA_COUNT): the flag needs a value. Allowed: a whole number from 1 to 9."],
+        ),
+        (
+            ["7", "--count", "0", "--loud", "8"],
+            [
+                "--loud: there is no such flag.",
+                "8: not expected here.",
+                '--count (FAKE_DRA_COUNT): "0" is not allowed. Allowed: a whole number from 1 to 9.',
+            ],
+        ),
+    ],
+)
+def test_every_problem_of_a_command_line_is_told(arguments: list[str], problems: list[str]) -> None:
+    with pytest.raises(UsageError) as raised:
+        parse(Example, arguments)
+    assert list(raised.value.problems) == problems
+    assert str(raised.value) == "; ".join(problems)
+
+
+def test_a_value_from_the_environment_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_DRA_COUNT", "many")
+    with pytest.raises(UsageError) as raised:
+        parse(Example, ["7"])
+    expected = '--count (FAKE_DRA_COUNT): "many", from FAKE_DRA_COUNT, is not allowed.'
+    assert raised.value.problems[0].startswith(expected)
