@@ -9,7 +9,7 @@ from fake_dra_driver.api.resource_v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, All
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.holdings import handle_of, node_of, still_held, wanted_by_entry, wanted_by_handle
+from fake_dra_driver.driver.holdings import handle_of, node_of, places_of, still_held, wanted_by_entry, wanted_by_handle
 
 PREPARED = PreparedClaim(
     "uid",
@@ -37,8 +37,18 @@ def live(**changes: Any) -> ResourceClaim:
     }
     return ResourceClaim.from_wire(
         {
-            "metadata": {"namespace": "default", "name": "claim", "uid": changes.get("uid", "uid")},
-            "status": {"driverName": driver, "allocation": allocation if changes.get("allocated", True) else None},
+            "metadata": {
+                "namespace": "default",
+                "name": "claim",
+                "uid": changes.get("uid", "uid"),
+                "deletionTimestamp": "2026-01-01T00:00:00Z" if changes.get("deleting") else None,
+            },
+            "status": {
+                "driverName": driver,
+                "allocation": allocation if changes.get("allocated", True) else None,
+                "deallocationRequested": changes.get("given_up", False),
+                "reservedFor": [{"resource": "pods", "name": "p", "uid": "u"}] if changes.get("reserved") else [],
+            },
         }
     )
 
@@ -61,6 +71,24 @@ def live(**changes: Any) -> ResourceClaim:
 )
 def test_what_is_still_held(claim: ResourceClaim | None, held: set[str]) -> None:
     assert still_held(PREPARED, claim, "n") == held
+
+
+@pytest.mark.parametrize(
+    ("claim", "places"),
+    [
+        pytest.param(live(), ["n/A", "n/B"], id="allocated"),
+        pytest.param(live(deleting=True, reserved=True), ["n/A", "n/B"], id="deleted, and in use"),
+        pytest.param(live(given_up=True, reserved=True), ["n/A", "n/B"], id="given up, and in use again"),
+        pytest.param(live(deleting=True), [], id="deleted, and about to be released"),
+        pytest.param(live(given_up=True), [], id="given up, and about to be released"),
+        pytest.param(live(allocated=False), [], id="not allocated"),
+        pytest.param(live(driver="other.example.com"), [], id="another driver's"),
+        pytest.param(live(node=None), [], id="nobody knows on which node"),
+        pytest.param(live(data=""), [], id="allocated by the Go driver"),
+    ],
+)
+def test_the_places_of_a_claim(claim: ResourceClaim, places: list[str]) -> None:
+    assert list(places_of(claim)) == places
 
 
 def test_the_handle_is_that_of_this_driver() -> None:
