@@ -396,18 +396,18 @@ async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on
 
 
 @pytest.mark.parametrize(
-    "edited",
+    ("edited", "told"),
     [
-        {"fake": {"devices": []}},
-        {},
-        {"fake": {"devices": [{"uuid": "n-1"}]}},
-        {"fake": {"devices": [{"uuid": "n-0", "split": 2}]}},
-        {"fake": {"devices": [{"uuid": "n-0"}, {"uuid": "n-1"}]}},
+        ({"fake": {"devices": []}}, "no devices"),
+        ({}, "no devices"),
+        ({"fake": {"devices": [{"uuid": "n-1"}]}}, "n-1"),
+        ({"fake": {"devices": [{"uuid": "n-0", "split": 2}]}}, "n-0 split into 2"),
+        ({"fake": {"devices": [{"uuid": "n-0"}, {"uuid": "n-1"}]}}, "n-0, n-1"),
     ],
     ids=str,
 )
 async def test_entry_that_somebody_has_edited_says_again_what_the_claim_has(
-    world: World, edited: dict[str, object]
+    world: World, edited: dict[str, object], told: str
 ) -> None:
     """Otherwise its device would be given to another claim, or another be kept from everybody."""
     await allocated(world)
@@ -417,7 +417,12 @@ async def test_entry_that_somebody_has_edited_says_again_what_the_claim_has(
     brain = await run(world)
     assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-0"}]}}
     assert_sound(world)
-    assert [reason for name, reason, _ in brain.events.events if name == "c"] == ["LedgerEntryRestored"]
+    [(reason, message)] = [(reason, message) for name, reason, message in brain.events.events if name == "c"]
+    assert reason == "LedgerEntryRestored"
+    assert message == (
+        f"claim default/c is allocated on node n and had {told} on the node's record; its devices are reserved "
+        "again: n-0"
+    )
 
 
 async def test_edited_entry_of_the_go_driver_stays(world: World) -> None:
