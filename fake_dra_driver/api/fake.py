@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 
 __all__ = [
     "ALLOCATED_ANNOTATION",

@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.component import Component, Program
 from fake_dra_driver.cluster.control import serving

@@ -9,7 +9,7 @@ import signal
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.faults import Fault, FaultHook, on
 from fake_dra_driver.cluster.errors import ClusterError

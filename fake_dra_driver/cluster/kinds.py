@@ -3,7 +3,7 @@
 Built on those of ``api``, with the fields that a cluster needs beyond what a driver reads. A field that is not named
 here is kept and written back (``api.meta.ApiModel``), so that to read, change and write an object loses nothing; it is
 found in ``model_extra``. What the API leaves out has Go's zero value. ResourceClaim, ResourceClass and
-PodSchedulingContext are those of ``api.resource_v1alpha2``.
+PodSchedulingContext are those of ``api.resource.v1alpha2``.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,12 @@ from typing import Any
 
 from pydantic import Field
 
-from fake_dra_driver.api import core, resource_v1alpha2
-from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import GROUP as DRA_GROUP
-from fake_dra_driver.api.resource_v1alpha2 import VERSION as DRA_VERSION
-from fake_dra_driver.api.resource_v1alpha2 import NodeSelector, ResourceClaimSpec
+from fake_dra_driver.api.kube import core
+from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.resource import v1alpha2
+from fake_dra_driver.api.resource.v1alpha2 import GROUP as DRA_GROUP
+from fake_dra_driver.api.resource.v1alpha2 import VERSION as DRA_VERSION
+from fake_dra_driver.api.resource.v1alpha2 import NodeSelector, ResourceClaimSpec
 
 __all__ = [
     "Affinity",
@@ -284,7 +285,7 @@ class PodTemplateSpec(ApiModel):
     spec: PodSpec = Field(default_factory=PodSpec)
 
 
-class ResourceClass(resource_v1alpha2.ResourceClass):
+class ResourceClass(v1alpha2.ResourceClass):
     """Names the driver that serves the claims of this class, and which nodes may be considered for them."""
 
     suitable_nodes: NodeSelector | None = None

@@ -12,7 +12,7 @@ from typing import Self
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions

@@ -6,7 +6,7 @@ and memory, ports, volumes, affinity between pods. Nodes of the embedded cluster
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fake_dra_driver.api.resource_v1alpha2 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
+from fake_dra_driver.api.resource.v1alpha2 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from fake_dra_driver.cluster.kinds import Node, PodSpec, Taint, Toleration
 
 __all__ = ["TAINT_UNSCHEDULABLE", "is_selected", "matches", "named_nodes", "tolerates", "untolerated"]

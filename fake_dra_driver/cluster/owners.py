@@ -3,7 +3,7 @@
 Follows k8s.io/apimachinery/pkg/apis/meta/v1/controller_ref.go.
 """
 
-from fake_dra_driver.api.meta import UID, KubeObject, OwnerReference
+from fake_dra_driver.api.kube.meta import UID, KubeObject, OwnerReference
 
 __all__ = ["controlled_by", "controller_of", "is_controlled_by"]
 

@@ -3,7 +3,7 @@
 Follows k8s.io/dynamic-resource-allocation/resourceclaim of Kubernetes 1.27 to 1.30.
 """
 
-from fake_dra_driver.api.resource_v1alpha2 import MAX_RESERVED_FOR, ConsumerReference, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import MAX_RESERVED_FOR, ConsumerReference, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
 
 __all__ = ["can_be_reserved", "is_reserved_for", "reservation_of"]

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from fake_dra_driver.api.fake import CelRule, Crd, ServerDefault
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.render import render
 
 __all__ = ["SchemaError", "definition", "description_of", "file_name", "render_crd"]

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen.crd import definition, description_of
 from fake_dra_driver.codegen.rbac import Component
 from fake_dra_driver.codegen.values import values_of

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME
-from fake_dra_driver.api.meta import KubeObject
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClass
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.codegen.alerts import ALERTS
 from fake_dra_driver.codegen.crd import file_name, render_crd
 from fake_dra_driver.codegen.dashboard import render_dashboard

@@ -6,11 +6,11 @@ The chart makes a ClusterRole of the rules for every namespace, and a Role in th
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fake_dra_driver.api.coordination import Lease
-from fake_dra_driver.api.core import Event, Node, Pod
 from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.coordination import Lease
+from fake_dra_driver.api.kube.core import Event, Node, Pod
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 
 __all__ = ["Component", "Rule", "components", "status_reader"]
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen.crd import description_of
 from fake_dra_driver.codegen.rbac import status_reader
 from fake_dra_driver.device.inventory import make_uuids

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fake_dra_driver.api.meta import NamespacedName, ResourceKind
+from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.demo.describe import columns, describe

@@ -7,10 +7,10 @@ when the time is over.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from fake_dra_driver.api.core import Event
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Deployment, Namespace, Pod
 from fake_dra_driver.demo.expectations import DemoError
 from fake_dra_driver.runtime.client import Client

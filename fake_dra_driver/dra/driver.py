@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim, ResourceClass
 
 __all__ = [
     "ControllerDriver",

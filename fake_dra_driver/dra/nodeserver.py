@@ -8,7 +8,7 @@ to publish no ResourceSlices for this driver.
 
 import grpc
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.claimcalls import ClaimCalls, Failure, FailureReason, Outcome, Verb
 from fake_dra_driver.dra.driver import NodeClaim
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2

@@ -7,8 +7,8 @@ queue and every failed try are in it; what the scheduler does before, and the wa
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import AllocationMode
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import AllocationMode
 from fake_dra_driver.runtime.clock import Clock, loop_time
 from fake_dra_driver.runtime.source import Source
 from fake_dra_driver.runtime.store import Change

@@ -7,8 +7,8 @@ they can be the label of a metric; the documentation lists them from the same en
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from fake_dra_driver.api.core import ObjectReference
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.core import ObjectReference
+from fake_dra_driver.api.kube.meta import KubeObject
 
 __all__ = [
     "INSUFFICIENT_DEVICES",

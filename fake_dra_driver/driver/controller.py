@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import (
     CLAIM_FINALIZER,
     DRIVER_NAME,
@@ -18,8 +17,9 @@ from fake_dra_driver.api.fake import (
     AllocatedFakes,
     NodeAllocationState,
 )
-from fake_dra_driver.api.meta import UID, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import (
     AllocationResult,
     NodeSelector,
     NodeSelectorRequirement,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fake_dra_driver import __version__
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.driver.program import Parts, make_parts
 from fake_dra_driver.driver.setup import make_controllers
 from fake_dra_driver.runtime.client import Client

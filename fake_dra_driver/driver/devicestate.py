@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState, PreparedDevices
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.driver.controller import closed_reason, devices_of
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices
-from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
 from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.driver.handle import ClaimHandle
 

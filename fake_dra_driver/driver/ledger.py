@@ -22,7 +22,7 @@ from fake_dra_driver.api.fake import (
     AllocatedDevices,
     NodeAllocationState,
 )
-from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.driver.allocated import allocated_of, annotation_path
 from fake_dra_driver.driver.swap import Change, LedgerChangedError, Memory, State, plan
 from fake_dra_driver.runtime.cache import Change as StateChange

@@ -13,8 +13,8 @@ from prometheus_client import Counter, Gauge
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, ResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.claimcalls import SUCCESS, FailureReason, Verb
 from fake_dra_driver.dra.classic.caches import ClassicCaches

@@ -19,8 +19,8 @@ from weakref import WeakValueDictionary
 from loguru import logger
 
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiSpecError
 from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
 from fake_dra_driver.device.inventory import Device

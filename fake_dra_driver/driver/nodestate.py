@@ -9,7 +9,6 @@ from typing import Any, Final, Protocol, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import (
     AllocatableDevice,
     FakeDevice,
@@ -19,7 +18,8 @@ from fake_dra_driver.api.fake import (
     PreparedDevices,
     PreparedFakes,
 )
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.runtime.client import ListResult

@@ -8,9 +8,9 @@ from collections import deque
 from pathlib import Path
 from typing import Final
 
-from fake_dra_driver.api.core import ObjectReference
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import ObjectReference
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.claimcalls import Verb
 from fake_dra_driver.dra.driver import NodeClaim
 from fake_dra_driver.dra.kubeletplugin import Registration

@@ -6,7 +6,7 @@ from typing import Final
 from loguru import logger
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles

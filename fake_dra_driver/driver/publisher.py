@@ -15,8 +15,8 @@ from typing import Any, Final
 from loguru import logger
 
 from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
-from fake_dra_driver.api.meta import UID, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ResourceClaim
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, UnknownDeviceError, WantedDevice, prepared_devices

@@ -13,7 +13,6 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.core import ObjectReference
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
     AllocatedDevice,
@@ -21,8 +20,9 @@ from fake_dra_driver.api.fake import (
     AllocatedFakes,
     NodeAllocationState,
 )
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import ObjectReference
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.protocol import forget_gone
 from fake_dra_driver.dra.classic.writer import ClaimWriter

@@ -13,8 +13,8 @@ from fake_dra_driver.api.fake import (
     FakeClaimParameters,
     FakeClaimParametersSpec,
 )
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import (
     ClaimParametersReference,
     ClassParametersReference,
     ResourceClaim,

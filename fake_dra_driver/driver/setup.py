@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.meta import UID, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.reason import EventSink

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, AllocatedDevices, NodeAllocationState
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.runtime.errors import RetryError
 
 __all__ = ["Change", "LedgerChangedError", "Memory", "State", "plan"]

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.informer import Informer, Transform
 from fake_dra_driver.runtime.listwatch import Selection

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection

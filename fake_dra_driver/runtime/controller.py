@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import (
     AlreadyExistsError,

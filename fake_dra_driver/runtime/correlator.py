@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import uuid4
 
-from fake_dra_driver.api.core import ObjectReference
+from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.runtime.ratelimiter import TokenBucket
 
 __all__ = ["COMBINED_PREFIX", "Correlator", "Occurrence", "Series"]

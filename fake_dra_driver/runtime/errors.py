@@ -33,7 +33,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from fake_dra_driver.api.meta import NamespacedName, ResourceKind
+from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 
 __all__ = [
     "AlreadyExistsError",

@@ -15,8 +15,8 @@ from typing import Any, Literal, Protocol
 
 from loguru import logger
 
-from fake_dra_driver.api.core import Event, EventSource, ObjectReference
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Event, EventSource, ObjectReference
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.backoff import Backoff
 from fake_dra_driver.runtime.clock import Clock, WallClock, loop_time, utc_now
 from fake_dra_driver.runtime.correlator import COMBINED_PREFIX, Correlator, Occurrence, Series

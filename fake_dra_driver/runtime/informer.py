@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from loguru import logger
 from pydantic import ValidationError
 
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.listwatch import Selection
 from fake_dra_driver.runtime.store import Change, Entry, IndexFunction, Store

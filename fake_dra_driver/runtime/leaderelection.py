@@ -23,8 +23,8 @@ from typing import Final, Literal, NoReturn, Protocol
 
 from loguru import logger
 
-from fake_dra_driver.api.coordination import Lease, LeaseSpec
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.clock import WallClock, loop_time, utc_now
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError, RuntimeLayerError
 from fake_dra_driver.runtime.metrics import Metrics

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from fake_dra_driver.api.meta import NamespacedName, ResourceKind
+from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.runtime.errors import DeadlineError, Status, TransportError
 from fake_dra_driver.runtime.rest import Call, RestClient
 

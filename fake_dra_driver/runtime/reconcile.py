@@ -7,7 +7,7 @@ never what has happened, so an event that was missed, doubled or late changes no
 from dataclasses import dataclass
 from typing import Protocol
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 
 __all__ = ["Reconciler", "Request", "Result"]
 

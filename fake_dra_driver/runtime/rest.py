@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from fake_dra_driver.api.meta import NamespacedName, ResourceKind
+from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.runtime.errors import (
     ApiError,
     DeadlineError,

@@ -6,7 +6,7 @@ Follows controller-runtime's source, handler and predicate packages.
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.runtime.reconcile import Request
 from fake_dra_driver.runtime.store import Change
 

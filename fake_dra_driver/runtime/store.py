@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 
 __all__ = ["Change", "Entry", "IndexFunction", "Store"]
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, NodeAllocationState
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.controller import FakeControllerDriver, closed_reason
 from fake_dra_driver.driver.devicestate import DeviceUse, device_uses

@@ -10,11 +10,11 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fake_dra_driver.api.core import Event, Node, Pod
 from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject
-from fake_dra_driver.api.podclaims import claim_keys
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.core import Event, Node, Pod
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.podclaims import claim_keys
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import (

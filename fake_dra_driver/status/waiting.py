@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fake_dra_driver.api.core import Event, Pod
 from fake_dra_driver.api.fake import DRIVER_NAME, EVENT_COMPONENT
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.podclaims import claim_key, is_made_for
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.core import Event, Pod
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.device.allocator import DeviceRequest
 from fake_dra_driver.dra.driver import ParametersError, PendingClaim, Unsuitable
 from fake_dra_driver.driver.controller import FakeControllerDriver

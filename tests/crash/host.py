@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
-from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles

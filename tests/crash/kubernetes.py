@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from fake_dra_driver.api.meta import UID, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClaimTemplate
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.patch import add, remove, test

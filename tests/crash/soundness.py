@@ -1,7 +1,7 @@
 """What must hold once everything has settled, whatever has happened before."""
 
 from fake_dra_driver.api.fake import CLAIM_FINALIZER, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod
 from tests.crash.stage import Stage, Wire, ledger_of, node_of, splits_of
 

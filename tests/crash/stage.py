@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, ResourceClaim
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.store import Event
 from fake_dra_driver.cluster.kinds import (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod
 from tests.crash.stage import NAMESPACE, node_of
 from tests.crash.story import Story, Teller

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
 from tests.crash.disk import Disk, PatientExecutor, PowerCut
 from tests.crash.host import Host

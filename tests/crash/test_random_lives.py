@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from loguru import logger
 
 import fake_dra_driver
-from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.runtime import ratelimiter
 from tests.crash.bounds import IS_SOAK, examples

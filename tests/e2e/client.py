@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from tests.e2e.objects import RunningPod
 
 __all__ = ["Client", "ClientError", "Manifest"]

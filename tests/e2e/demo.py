@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from fake_dra_driver.api.core import Pod
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from tests.e2e.client import Client
 from tests.e2e.driver import Driver, check_ledger, check_prepared
 from tests.e2e.kubectl import Kubectl, KubectlError

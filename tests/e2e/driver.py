@@ -8,7 +8,7 @@ from typing import Final
 from loguru import logger
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, CLAIM_FINALIZER, DRIVER_NAME, NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
 from tests.e2e.client import Client, ClientError
 from tests.e2e.objects import RunningPod

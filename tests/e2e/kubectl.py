@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from tests.e2e.client import ClientError, Manifest
 from tests.e2e.objects import RunningPod
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from pydantic import Field
 
-from fake_dra_driver.api.core import Pod, PodSpec, PodStatus
-from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.kube.core import Pod, PodSpec, PodStatus
+from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 
 __all__ = ["AuditEvent", "Container", "ContainerStatus", "Namespace", "RunningPod"]
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.device.inventory import make_inventory
 from tests.e2e.demo import Demo
 from tests.e2e.driver import DRIVER_NAMESPACE, Driver

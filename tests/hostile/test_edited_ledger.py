@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.runtime.errors import InvalidError
 from tests.crash.bounds import examples

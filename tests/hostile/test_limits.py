@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.api.fake import MAX_DEVICES_PER_NODE, MAX_SPLIT, FakeClaimParameters
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.runtime.errors import InvalidError
 from tests.crash.disk import Disk, PatientExecutor

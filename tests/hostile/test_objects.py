@@ -11,10 +11,10 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from tests.crash.bounds import examples
 from tests.support.world import NAMESPACE, Brain, World

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import httpx
 import yaml
 
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from tests.e2e.client import ClientError, Manifest
 from tests.e2e.objects import RunningPod
 from tests.e2e.waiting import wait_until

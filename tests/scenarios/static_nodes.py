@@ -6,8 +6,8 @@ The scheduler binds pods to them, the driver allocates their devices, and nothin
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.device.inventory import Device, make_inventory
 from tests.e2e.client import Client, Manifest
 from tests.e2e.driver import DRIVER_NAMESPACE

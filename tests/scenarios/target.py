@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 import pytest
 
-from fake_dra_driver.api.coordination import Lease
-from fake_dra_driver.api.core import Event, Node
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.coordination import Lease
+from fake_dra_driver.api.kube.core import Event, Node
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kubelet.launcher import Timing
 from fake_dra_driver.cluster.testing import BackgroundCluster

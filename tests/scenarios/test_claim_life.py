@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from fake_dra_driver.api.core import Node, Pod
 from fake_dra_driver.api.fake import CLAIM_FINALIZER
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Node, Pod
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from tests.e2e.driver import COMMON_CDI_FILE
 from tests.e2e.objects import RunningPod
 from tests.scenarios.manifests import claim, claim_parameters, claim_template, pod

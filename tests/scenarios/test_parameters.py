@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from tests.e2e.client import ClientError, Manifest
 from tests.scenarios.manifests import ParametersReference, claim, claim_parameters, class_parameters, pod
 from tests.scenarios.world import AT_ONCE_SECONDS, World

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from fake_dra_driver.api.fake import DeviceClassParameters
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClass
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from tests.scenarios.manifests import claim_parameters, claim_template, class_parameters, pod, resource_class
 from tests.scenarios.static_nodes import StaticNode
 from tests.scenarios.world import AT_ONCE_SECONDS, World

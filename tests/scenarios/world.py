@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fake_dra_driver.api.core import Event, Pod
 from fake_dra_driver.api.fake import EVENT_COMPONENT, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.meta import KubeObject
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Event, Pod
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from tests.e2e.client import Client, Manifest
 from tests.e2e.demo import claim_names
 from tests.e2e.driver import Driver, check_ledger

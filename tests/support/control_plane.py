@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from fake_dra_driver.api.core import Event
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.runtime.cache import Cache

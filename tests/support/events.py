@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from fake_dra_driver.api.core import ObjectReference
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.core import ObjectReference
+from fake_dra_driver.api.kube.meta import KubeObject
 
 
 class Recorder:

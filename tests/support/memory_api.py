@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import Status, api_error
 

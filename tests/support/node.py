@@ -14,7 +14,6 @@ from typing import Any, TypeVar, cast
 
 import yaml
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import (
     CDI_CLASS,
     CDI_VENDOR,
@@ -24,8 +23,9 @@ from fake_dra_driver.api.fake import (
     AllocatedFakes,
     NodeAllocationState,
 )
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName, ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import (
     AllocationResult,
     ConsumerReference,
     NodeSelector,

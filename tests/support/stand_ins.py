@@ -9,10 +9,10 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from fake_dra_driver.api.coordination import Lease, LeaseSpec
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
-from fake_dra_driver.api.podclaims import claim_key, claim_keys
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.reservations import is_reserved_for, reservation_of
 from fake_dra_driver.runtime.cache import Cache

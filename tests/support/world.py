@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import cast
 
-from fake_dra_driver.api.core import ClaimSource, Node, Pod, PodResourceClaim, PodSpec
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
     AllocatableDevice,
@@ -17,8 +16,9 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     NodeAllocationStateSpec,
 )
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta, OwnerReference
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.core import ClaimSource, Node, Pod, PodResourceClaim, PodSpec
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.api.resource.v1alpha2 import (
     AllocationMode,
     ClaimParametersReference,
     PodSchedulingContext,

@@ -20,7 +20,7 @@ from fake_dra_driver.api.fake import (
     FakeClaimParametersSpec,
     NodeAllocationState,
 )
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from tests.e2e.demo import Apps, claim_names
 from tests.e2e.driver import Driver
 from tests.e2e.kubectl import Kubectl

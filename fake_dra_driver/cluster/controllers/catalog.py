@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from loguru import logger
 
-from fake_dra_driver.api.coordination import Lease
-from fake_dra_driver.api.meta import KubeObject, OwnerReference, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.coordination import Lease
+from fake_dra_driver.api.kube.meta import KubeObject, OwnerReference, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.conditions import is_true
 from fake_dra_driver.cluster.kinds import (
     ControllerRevision,

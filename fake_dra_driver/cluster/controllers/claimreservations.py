@@ -10,9 +10,9 @@ from typing import Final
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.podclaims import claim_keys
-from fake_dra_driver.api.resource_v1alpha2 import ConsumerReference, ResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_keys
+from fake_dra_driver.api.resource.v1alpha2 import ConsumerReference, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.owners import controller_of
 from fake_dra_driver.runtime.cache import Cache, Informer

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from loguru import logger
 
-from fake_dra_driver.api.core import PodResourceClaim
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
-from fake_dra_driver.api.podclaims import claim_key, claim_keys, is_made_for
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, PodSchedulingContextSpec, ResourceClaim
+from fake_dra_driver.api.kube.core import PodResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys, is_made_for
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, PodSchedulingContextSpec, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod, ResourceClaimTemplate
 from fake_dra_driver.cluster.owners import controlled_by, controller_of, is_controlled_by
 from fake_dra_driver.cluster.reservations import can_be_reserved, is_reserved_for, reservation_of

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import UID, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.controllers.daemonpods import Fit, daemon_pod_spec, fit, target_node
 from fake_dra_driver.cluster.controllers.mapping import changes_node_fit, watch_pods
 from fake_dra_driver.cluster.controllers.podcontrol import (

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import ObjectMeta
+from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.cluster.controllers.deploymentstatus import deployment_status, rollout_deadline
 from fake_dra_driver.cluster.controllers.mapping import to_controller
 from fake_dra_driver.cluster.controllers.podcontrol import (

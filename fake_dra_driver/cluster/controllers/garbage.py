@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import UID, NamespacedName, OwnerReference
+from fake_dra_driver.api.kube.meta import UID, NamespacedName, OwnerReference
 from fake_dra_driver.cluster.controllers.catalog import Catalog, Watched
 from fake_dra_driver.cluster.controllers.graph import FOREGROUND, ORPHAN, Graph, Item
 from fake_dra_driver.runtime.client import Client

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName, OwnerReference
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, OwnerReference
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["FOREGROUND", "ORPHAN", "Graph", "Item"]

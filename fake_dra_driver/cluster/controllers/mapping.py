@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.cluster.controllers.podcontrol import is_active
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.owners import controller_of

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from loguru import logger
 
-from fake_dra_driver.api.core import Event
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.cluster.conditions import with_condition
 from fake_dra_driver.cluster.controllers.catalog import Catalog, Watched
 from fake_dra_driver.cluster.kinds import Condition, Namespace

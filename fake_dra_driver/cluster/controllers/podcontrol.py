@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from fake_dra_driver.api.meta import ApiModel, KubeObject, ObjectMeta
+from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ObjectMeta
 from fake_dra_driver.cluster.kinds import Pod, PodSpec, PodTemplateSpec
 from fake_dra_driver.cluster.owners import controlled_by, controller_of
 from fake_dra_driver.runtime.client import Client

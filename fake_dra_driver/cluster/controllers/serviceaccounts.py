@@ -7,7 +7,7 @@ the API server of this cluster has no admission that puts it into pods.
 import contextlib
 from typing import Final
 
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.controllers.podcontrol import is_namespace_going
 from fake_dra_driver.cluster.kinds import Namespace, ServiceAccount
 from fake_dra_driver.runtime.cache import Cache, Informer

@@ -8,7 +8,7 @@ from typing import Final
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import UID, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.cluster.conditions import condition_patch
 from fake_dra_driver.cluster.controllers.mapping import PODS_BY_NODE, pods_by_node
 from fake_dra_driver.cluster.kinds import Condition, Node, Pod

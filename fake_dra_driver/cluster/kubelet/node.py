@@ -15,9 +15,9 @@ from typing import Any
 
 from loguru import logger
 
-from fake_dra_driver.api.coordination import Lease, LeaseSpec
-from fake_dra_driver.api.core import ObjectReference
-from fake_dra_driver.api.meta import UID, NamespacedName, ObjectMeta, OwnerReference
+from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
+from fake_dra_driver.api.kube.core import ObjectReference
+from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.cluster.kinds import Node
 from fake_dra_driver.cluster.kubelet.status import RUNTIME_NAME
 from fake_dra_driver.runtime.backoff import Backoff

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 from fake_dra_driver.cluster import kinds
 from fake_dra_driver.cluster.kubelet.runtime import PodReference
 

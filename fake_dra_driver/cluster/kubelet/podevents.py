@@ -5,7 +5,7 @@ Follows k8s.io/kubernetes/pkg/kubelet/events; the messages of ``Pulled`` and of 
 
 from typing import Literal
 
-from fake_dra_driver.api.core import ObjectReference
+from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.runtime.events import EventRecorder
 

@@ -8,7 +8,7 @@ import asyncio
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.cluster.kubelet.podworker import PodServices, PodWorker
 from fake_dra_driver.cluster.kubelet.runtime import PodReference

@@ -8,7 +8,7 @@ that was restarted gives every container a fresh chance.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 
 __all__ = ["RestartBackoff"]
 

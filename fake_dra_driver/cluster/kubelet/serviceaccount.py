@@ -6,7 +6,7 @@ On a real node they are mounted at /var/run/secrets/kubernetes.io/serviceaccount
 import base64
 import json
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.kinds import ServiceAccount
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.runtime.client import Client

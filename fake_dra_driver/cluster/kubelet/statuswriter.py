@@ -10,7 +10,7 @@ from typing import Any
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.cluster.kubelet.status import Draft
 from fake_dra_driver.runtime.client import Client

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.cluster.kubelet.pod import ConfigMap, HostPath, Pod, Secret, Volume
 from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
 

@@ -28,7 +28,7 @@ For whoever assembles a cluster::
 
 from collections.abc import Sequence
 
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.scheduler.attempts import MAX_SECONDS, Attempts
 from fake_dra_driver.cluster.scheduler.load import Load

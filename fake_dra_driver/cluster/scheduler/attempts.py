@@ -7,7 +7,7 @@ answer is what it waits for. In memory on purpose, as upstream: after a restart 
 
 from dataclasses import dataclass
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.runtime.clock import Clock, loop_time
 
 __all__ = ["INITIAL_SECONDS", "LEFTOVER_SECONDS", "MAX_SECONDS", "Attempts"]

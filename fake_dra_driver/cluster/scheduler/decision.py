@@ -8,7 +8,7 @@ the nodes that fit, the one that was selected before, else the one with the fewe
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.resource.v1alpha2 import (
     MAX_NODES_PER_SCHEDULING_CONTEXT,
     PodSchedulingContext,
     ResourceClaim,

@@ -7,8 +7,8 @@ tells. A pod counts once.
 
 from collections import Counter
 
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.runtime.store import Change
 

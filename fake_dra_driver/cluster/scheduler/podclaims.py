@@ -6,9 +6,9 @@ Follows foreachPodResourceClaim and PreFilter of kube-scheduler's dynamic resour
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.podclaims import claim_key, is_made_for
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
+from fake_dra_driver.api.resource.v1alpha2 import (
     NodeSelector,
     PodSchedulingContext,
     ResourceClaim,

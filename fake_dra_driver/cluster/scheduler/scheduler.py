@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from loguru import logger
 
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.owners import is_controlled_by
 from fake_dra_driver.cluster.reservations import is_reserved_for

@@ -7,9 +7,9 @@ wake anybody: an attempt costs writes, and a pod's own failures would wake it fo
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.podclaims import claim_key, claim_keys
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.scheduler.scheduler import SchedulerCaches, is_waiting
 from fake_dra_driver.runtime.controller import Controller

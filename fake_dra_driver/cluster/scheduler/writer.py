@@ -7,8 +7,8 @@ which share a claim do not stand in each other's way.
 import contextlib
 from typing import Any, Final
 
-from fake_dra_driver.api.meta import ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import (
     PodSchedulingContext,
     PodSchedulingContextSpec,
     ResourceClaim,

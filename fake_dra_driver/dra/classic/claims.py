@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate
 from fake_dra_driver.dra.classic.deletion import DeletionGrace
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClass
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.dra.classic.refusal import tell_refusal
 from fake_dra_driver.dra.driver import ControllerDriver, ParametersError
 from fake_dra_driver.dra.reason import EventSink

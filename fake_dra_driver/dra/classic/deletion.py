@@ -11,9 +11,9 @@ over as soon as that is the case. Nothing of it has to survive a restart, which 
 from collections.abc import Iterable
 from typing import Any, Final
 
-from fake_dra_driver.api.core import Pod
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate, refused_nodes
 from fake_dra_driver.dra.driver import ControllerDriver
 from fake_dra_driver.dra.observer import Stopwatch

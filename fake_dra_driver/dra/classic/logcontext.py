@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from fake_dra_driver.api.core import Pod
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.podclaims import claim_keys
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_keys
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.dra.driver import ControllerDriver
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.driver import Marks
 
 __all__ = [

@@ -11,10 +11,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.core import Pod, PodResourceClaim
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.podclaims import claim_key, is_made_for
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.core import Pod, PodResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
+from fake_dra_driver.api.resource.v1alpha2 import (
     MAX_NODES_PER_SCHEDULING_CONTEXT,
     ConsumerReference,
     PodSchedulingContext,

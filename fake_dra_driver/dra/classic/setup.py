@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from fake_dra_driver.api.core import Pod
-from fake_dra_driver.api.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.claims import ResourceClaimReconciler
 from fake_dra_driver.dra.classic.classes import ResourceClassReconciler

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from fake_dra_driver.api.meta import UID, NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
 from fake_dra_driver.dra.classic import protocol
 from fake_dra_driver.dra.classic.protocol import Claim
 from fake_dra_driver.dra.driver import ControllerDriver, Hold, Marks

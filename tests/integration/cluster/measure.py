@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.cluster import Cluster

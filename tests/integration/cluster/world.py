@@ -15,11 +15,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fake_dra_driver.api.coordination import Lease
-from fake_dra_driver.api.core import Event
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.coordination import Lease
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver.faults import Fault, on
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.apiserver.routing import Target

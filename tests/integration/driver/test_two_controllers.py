@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fake_dra_driver.api.coordination import Lease
-from fake_dra_driver.api.core import Event, Node
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
     AllocatableDevice,
@@ -23,8 +21,10 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     NodeAllocationStateSpec,
 )
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ObjectMeta, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass
+from fake_dra_driver.api.kube.coordination import Lease
+from fake_dra_driver.api.kube.core import Event, Node
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from fake_dra_driver.api.core import Node
-from fake_dra_driver.api.meta import UID, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.faults import Fault, on
 from fake_dra_driver.runtime.cache import Cache, Informer

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from fake_dra_driver.api.core import Event, Node
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Event, Node
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from fake_dra_driver.api.coordination import Lease
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.coordination import Lease
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseTiming
 

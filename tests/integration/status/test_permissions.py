@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.api.fake import KINDS
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen.crd import render_crd
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.status.program import run_status

@@ -27,8 +27,8 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     NodeAllocationStateSpec,
 )
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.faults import Fault
 from fake_dra_driver.cluster.apiserver.message import Request

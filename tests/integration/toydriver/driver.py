@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import (
     AllocationResult,
     NodeSelector,
     NodeSelectorRequirement,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import Namespace, NamespaceSpec, Pod
 from fake_dra_driver.runtime.cache import Cache

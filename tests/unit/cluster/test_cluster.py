@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.documents import DocumentError, read_documents
 from fake_dra_driver.cluster.errors import ClusterError

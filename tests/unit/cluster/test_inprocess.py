@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fake_dra_driver.api.core import Node
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.faults import Fault, on
 from fake_dra_driver.cluster.apiserver.reading import BOOKMARK_SECONDS

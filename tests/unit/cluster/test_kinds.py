@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.cluster import kinds
 from fake_dra_driver.cluster.kinds import Condition, LabelSelector, LabelSelectorRequirement, Pod
 

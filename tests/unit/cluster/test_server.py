@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from fake_dra_driver.api.core import Node
-from fake_dra_driver.api.meta import ObjectMeta
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import Namespace, Node

@@ -15,7 +15,7 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     ServerDefault,
 )
-from fake_dra_driver.api.meta import KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import KubeObject, ResourceKind
 from fake_dra_driver.codegen.crd import SchemaError, definition, file_name, render_crd
 
 

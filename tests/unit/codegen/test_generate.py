@@ -24,7 +24,7 @@ from fake_dra_driver.api.fake import (
     ServerDefault,
     _Kind,
 )
-from fake_dra_driver.api.meta import ResourceKind
+from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.codegen.generate import CHART, Source, generate, outputs
 from fake_dra_driver.settings import COMPONENT, ControllerSettings, Flag, KubeletPluginSettings
 from tests.unit.codegen.conftest import Helm

@@ -8,8 +8,8 @@ from fake_dra_driver.api.fake import (
     FakeClaimParameters,
     NodeAllocationState,
 )
-from fake_dra_driver.api.meta import ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import (
     ClassParametersReference,
     PodSchedulingContext,
     ResourceClaim,

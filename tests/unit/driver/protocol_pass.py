@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from fake_dra_driver.api.fake import AllocatedDevice, AllocatedDevices, AllocatedFakes
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.classic import protocol
 from fake_dra_driver.dra.classic.protocol import Claim
 from fake_dra_driver.driver import swap

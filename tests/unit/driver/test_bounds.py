@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.fake import AllocatedDevice, AllocatedDevices, AllocatedFakes, NodeAllocationState
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.driver.ledger import Ledger, LedgerChangedError
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import OwnerReference
-from fake_dra_driver.api.resource_v1alpha2 import AllocationMode, PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import OwnerReference
+from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, PodSchedulingContext, ResourceClaim
 from fake_dra_driver.dra.classic.deletion import DELETION_GRACE_SECONDS
 from tests.support.world import NAMESPACE, Brain, World
 

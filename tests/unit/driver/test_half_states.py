@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import Node, Pod
 from fake_dra_driver.api.fake import (
     CLAIM_FINALIZER,
     DRIVER_NAME,
@@ -20,8 +19,9 @@ from fake_dra_driver.api.fake import (
     FakeClaimParameters,
     NodeAllocationState,
 )
-from fake_dra_driver.api.meta import ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Node, Pod
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.runtime.errors import RetryError
 from tests.support.world import NAMESPACE, Brain, World
 from tests.unit.driver.soundness import assert_sound, devices_of_claims

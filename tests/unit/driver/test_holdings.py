@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, MAX_SPLIT, AllocatedDevices
-from fake_dra_driver.api.resource_v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from fake_dra_driver.api.fake import CLAIM_FINALIZER, NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.runtime.errors import ConflictError, RetryError
 from tests.support.world import NAMESPACE, Brain, World
 from tests.unit.driver.soundness import assert_sound, devices_of_claims

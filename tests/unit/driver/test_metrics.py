@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.driver.metricfamilies import (
     CONTROLLER_FAMILIES,

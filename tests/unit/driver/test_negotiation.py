@@ -2,7 +2,10 @@
 
 import pytest
 
-from fake_dra_driver.api.core import (
+from fake_dra_driver.api.fake import (
+    NodeAllocationState,
+)
+from fake_dra_driver.api.kube.core import (
     ClaimSource,
     Node,
     Pod,
@@ -11,11 +14,8 @@ from fake_dra_driver.api.core import (
     PodSpec,
     PodStatus,
 )
-from fake_dra_driver.api.fake import (
-    NodeAllocationState,
-)
-from fake_dra_driver.api.meta import ObjectMeta, OwnerReference
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.meta import ObjectMeta, OwnerReference
+from fake_dra_driver.api.resource.v1alpha2 import (
     PodSchedulingContext,
     ResourceClaim,
     ResourceClass,

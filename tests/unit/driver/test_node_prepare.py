@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.driver import NodeClaim, PrepareError

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device, make_inventory

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
-from fake_dra_driver.api.meta import ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.device.split import children

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import ObjectMeta
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, difference, make_state, set_status, spec_of

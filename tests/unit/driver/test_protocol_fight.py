@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.world import Brain, World
 from tests.unit.driver.soundness import assert_sound, devices_of_claims

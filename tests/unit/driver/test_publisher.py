@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from fake_dra_driver.api.core import Node
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.driver import NodeClaim

@@ -9,8 +9,8 @@ from fake_dra_driver.api.fake import (
     DeviceClassParameters,
     FakeClaimParameters,
 )
-from fake_dra_driver.api.meta import ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import (
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceClaim,
     ResourceClass,
 )

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.meta import OwnerReference
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import OwnerReference
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from tests.support.world import NAMESPACE, Brain, World
 
 pytestmark = pytest.mark.looptime

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.claimcalls import ClaimCalls
 from fake_dra_driver.dra.driver import NodeClaim
 from fake_dra_driver.runtime.errors import TransportError

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.core import Pod
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.claimcalls import ClaimCalls

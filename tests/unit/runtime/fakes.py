@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from loguru import logger
 from prometheus_client import CollectorRegistry
 
-from fake_dra_driver.api.core import Pod
-from fake_dra_driver.api.meta import UID, KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.reconcile import Request, Result
 from fake_dra_driver.runtime.store import Change
 

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 import pytest
 from loguru import logger
 
-from fake_dra_driver.api.core import Node, Pod
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Node, Pod
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import (
     AlreadyExistsError,

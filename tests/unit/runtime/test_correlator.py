@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from fake_dra_driver.api.core import ObjectReference
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.core import ObjectReference
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.runtime.correlator import (
     COMBINED_PREFIX,
     MAX_ENTRIES,

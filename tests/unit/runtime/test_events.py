@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import Event, Node, ObjectReference
-from fake_dra_driver.api.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Event, Node, ObjectReference
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.errors import (
     AlreadyExistsError,
     ApiError,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.coordination import Lease, LeaseSpec
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.errors import DeadlineError, ForbiddenError, Status, TransportError, api_error
 from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseLostError, LeaseTiming, identity
 from fake_dra_driver.runtime.metrics import Metrics

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import Node
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.runtime.errors import (
     DeadlineError,
     RuntimeLayerError,

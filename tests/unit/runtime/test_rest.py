@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import Node
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.runtime import errors
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.patch import JSON_PATCH

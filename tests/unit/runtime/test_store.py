@@ -5,8 +5,8 @@ from itertools import permutations
 
 import pytest
 
-from fake_dra_driver.api.core import Node
-from fake_dra_driver.api.meta import UID, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.store import Change, Entry, Store
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.api.fake import FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
 from fake_dra_driver.status.report import REASONS_TO_WAIT, Claim, Counts, Report, WaitReason
 from fake_dra_driver.status.screen import Style

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.status.table import Detail, table
 from tests.support.world import NAMESPACE, NOW, World
 from tests.unit.driver.test_half_states import put_entry

@@ -2,10 +2,10 @@
 
 import pytest
 
-from fake_dra_driver.api.core import Event, EventSource, ObjectReference
 from fake_dra_driver.api.fake import DRIVER_NAME, EVENT_COMPONENT, FakeClaimParameters
-from fake_dra_driver.api.meta import ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.core import Event, EventSource, ObjectReference
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.status.report import WaitingClaim, WaitReason
 from tests.support.world import NOW, World
 from tests.unit.driver.test_half_states import run

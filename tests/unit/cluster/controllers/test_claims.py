@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.core import PodResourceClaimStatus
-from fake_dra_driver.api.meta import OwnerReference
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.core import PodResourceClaimStatus
+from fake_dra_driver.api.kube.meta import OwnerReference
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller

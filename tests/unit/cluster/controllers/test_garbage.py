@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.meta import KubeObject, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import KubeObject, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
 from fake_dra_driver.cluster.apiserver.types import TypeRegistry
 from fake_dra_driver.cluster.controllers.catalog import Catalog, built_in_kinds

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fake_dra_driver.api.core import Event
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.controllers.catalog import Catalog
 from fake_dra_driver.cluster.controllers.namespaces import namespace_controller
 from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_controller

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.coordination import Lease
+from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.cluster.controllers.nodelifecycle import node_lifecycle_controller
 from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
 from fake_dra_driver.cluster.controllers.tainteviction import taint_eviction_controller

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_dra_driver.api.meta import ObjectMeta
+from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.cluster.controllers.rollout import (
     max_surge,
     max_unavailable,

@@ -9,8 +9,8 @@ import grpc
 import pytest
 import yaml
 
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kubelet.dra import ClaimManager, DraError
 from fake_dra_driver.cluster.kubelet.plugins import PluginRegistry
 from tests.unit.cluster.kubelet.standin import StandInPlugin

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.coordination import Lease
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.coordination import Lease
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.kinds import Node
 from tests.unit.cluster.kubelet.world import NODE, World
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.plan import Observation, Outcome, Plan, make_plan
 from fake_dra_driver.cluster.kubelet.pod import Container as Spec

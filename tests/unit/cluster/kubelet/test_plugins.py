@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.nodeclient import ClaimRequest, PluginError
 from fake_dra_driver.cluster.kubelet.plugins import PluginRegistry
 from tests.unit.cluster.kubelet.standin import StandInPlugin

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Pod, Secret
 from tests.unit.cluster.kubelet.waiting import gone, until
 from tests.unit.cluster.kubelet.world import FOREVER, NODE, World, container, pod, status_of

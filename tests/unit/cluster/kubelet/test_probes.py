@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import Int32Value
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.handlers import HandlerResult, HandlerTarget
 from fake_dra_driver.cluster.kubelet.pod import Container, Handler, Probe

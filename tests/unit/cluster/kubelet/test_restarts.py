@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.restarts import RestartBackoff
 
 POD = UID("pod")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet import process
 from fake_dra_driver.cluster.kubelet.containerlog import LogOptions
 from fake_dra_driver.cluster.kubelet.runtime import Container, ContainerConfig, PodReference, ProcessRuntime

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fake_dra_driver.api.core import Event
-from fake_dra_driver.api.meta import KubeObject, NamespacedName, ResourceKind
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import ContainerStatus, Node
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions

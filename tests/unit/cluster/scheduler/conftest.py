@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from tests.support.control_plane import ControlPlane, control_plane

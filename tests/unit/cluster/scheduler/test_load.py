@@ -2,8 +2,8 @@
 
 import pytest
 
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.runtime.store import Change

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.meta import UID
-from fake_dra_driver.api.resource_v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.scheduler.decision import Negotiate
 from fake_dra_driver.cluster.scheduler.writer import SchedulerWriter

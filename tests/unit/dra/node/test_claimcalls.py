@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fake_dra_driver.api.meta import UID
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.claimcalls import (
     MAX_CLAIMS,
     MAX_HANDLE_SIZE_BYTES,

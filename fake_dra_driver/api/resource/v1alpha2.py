@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WrapValidator
 
-from fake_dra_driver.api.meta import UID, ApiModel, KubeObject, ResourceKind
-from fake_dra_driver.api.sharing import Sharing
+from fake_dra_driver.api.interning import Sharing
+from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind
 
 __all__ = [
     "MAX_NODES_PER_SCHEDULING_CONTEXT",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, PlainSerializer
 
-from fake_dra_driver.api.meta import ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 
 __all__ = ["Lease", "LeaseSpec", "MicroTime"]
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fake_dra_driver.api.meta import ObjectMeta
-from fake_dra_driver.api.resource_v1alpha2 import AllocationResult, ResourceClaim
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
 
 
 def claim(name: str, *, class_name: str = "fake", node: str = "n") -> dict[str, Any]:

@@ -5,9 +5,9 @@ Follows k8s.io/dynamic-resource-allocation/resourceclaim of Kubernetes 1.27 to 1
 
 from collections.abc import Iterable
 
-from fake_dra_driver.api.core import Pod, PodResourceClaim
-from fake_dra_driver.api.meta import NamespacedName
-from fake_dra_driver.api.resource_v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.core import Pod, PodResourceClaim
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 
 __all__ = ["claim_key", "claim_keys", "is_made_for"]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from fake_dra_driver.api.meta import UID, ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind
 
 __all__ = [
     "ClaimSource",
