@@ -30,7 +30,7 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 )
 from fake_dra_driver.device.allocator import DeviceRequest, allocate
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.dra.driver import Hold, Marks, PendingClaim, Unsuitable
+from fake_dra_driver.dra.classic.driver import Hold, Marks, PendingClaim, Unsuitable
 from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.holdings import node_of, place_of, places_of
 from fake_dra_driver.driver.ledger import Ledger
@@ -68,7 +68,7 @@ class _Capacity:
 
 
 class FakeControllerDriver:
-    """Implements ``dra.driver.ControllerDriver``.
+    """Implements ``dra.classic.driver.ControllerDriver``.
 
     Args:
         ledger: the record.
@@ -254,7 +254,7 @@ class FakeControllerDriver:
 
 
 class _FakeHold:
-    """Implements ``dra.driver.Hold``."""
+    """Implements ``dra.classic.driver.Hold``."""
 
     def __init__(self, ledger: Ledger, node: str, chosen: Mapping[UID, tuple[Pending, tuple[Device, ...]]]) -> None:
         self._ledger = ledger

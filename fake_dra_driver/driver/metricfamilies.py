@@ -7,7 +7,7 @@ its devices, and every other label has a fixed set of values. So the number of s
 from dataclasses import dataclass
 from typing import Final
 
-from fake_dra_driver.dra.claimcalls import FailureReason
+from fake_dra_driver.dra.node.calls import FailureReason
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.metricfamily import (
     FAMILIES,

@@ -16,8 +16,8 @@ from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.device.prepared import PreparedClaim
-from fake_dra_driver.dra.claimcalls import SUCCESS, FailureReason, Verb
 from fake_dra_driver.dra.classic.caches import ClassicCaches
+from fake_dra_driver.dra.node.calls import SUCCESS, FailureReason, Verb
 from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.controller import closed_reason
 from fake_dra_driver.driver.devicestate import DEVICE_STATES, device_uses
@@ -47,7 +47,7 @@ class EventCounts:
 
 
 class AllocationMetrics:
-    """What the controller counts while it works. Implements ``dra.observer.AllocationObserver``."""
+    """What the controller counts while it works. Implements ``dra.classic.observer.AllocationObserver``."""
 
     def __init__(self, metrics: Metrics) -> None:
         durations = metrics.histogram(families.ALLOCATION_DURATION)

@@ -32,7 +32,7 @@ from fake_dra_driver.device.prepared import (
     find_holder,
     prepared_devices,
 )
-from fake_dra_driver.dra.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.holdings import still_held, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.patience import Patience
@@ -70,7 +70,7 @@ class DeviceInUseError(PrepareError):
 
 
 class FakeNodeDriver:
-    """Implements ``dra.driver.NodeDriver``. Every method may run at any time, also twice at once for one claim.
+    """Implements ``dra.node.driver.NodeDriver``. Every method may run at any time, also twice at once for one claim.
 
     Args:
         state_key: of the node's NodeAllocationState; its name is the node's.

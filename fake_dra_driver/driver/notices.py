@@ -11,9 +11,9 @@ from typing import Final
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.dra.claimcalls import Verb
-from fake_dra_driver.dra.driver import NodeClaim
-from fake_dra_driver.dra.kubeletplugin import Registration
+from fake_dra_driver.dra.classic.driver import NodeClaim
+from fake_dra_driver.dra.node.calls import Verb
+from fake_dra_driver.dra.node.kubeletplugin import Registration
 from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, EventSink, Reason
 from fake_dra_driver.driver.metrics import PrepareMetrics
 from fake_dra_driver.driver.reasons import REGISTRATION_REFUSED, SOCKET_RESTORED

@@ -11,7 +11,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.dra.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.driver.metrics import PrepareMetrics
 from fake_dra_driver.driver.node import FakeNodeDriver
 from fake_dra_driver.driver.notices import CallReporter, Notices

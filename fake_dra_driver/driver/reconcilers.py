@@ -24,9 +24,9 @@ from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.classic.caches import ClassicCaches
+from fake_dra_driver.dra.classic.driver import Marks
 from fake_dra_driver.dra.classic.protocol import forget_gone
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.driver import Marks
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, EventSink, Reason
 from fake_dra_driver.driver.handle import ClaimHandle
 from fake_dra_driver.driver.holdings import wanted_by_entry

@@ -8,7 +8,7 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
-from fake_dra_driver.dra.driver import ControllerDriver
+from fake_dra_driver.dra.classic.driver import ControllerDriver
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 

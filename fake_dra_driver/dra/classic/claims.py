@@ -14,11 +14,11 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate
 from fake_dra_driver.dra.classic.deletion import DeletionGrace
+from fake_dra_driver.dra.classic.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
 from fake_dra_driver.dra.classic.refusal import tell_refusal
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
-from fake_dra_driver.dra.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.reason import (
     INSUFFICIENT_DEVICES,
     RECORD_DROPPED,

@@ -15,8 +15,8 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate, refused_nodes
-from fake_dra_driver.dra.driver import ControllerDriver
-from fake_dra_driver.dra.observer import Stopwatch
+from fake_dra_driver.dra.classic.driver import ControllerDriver
+from fake_dra_driver.dra.classic.observer import Stopwatch
 from fake_dra_driver.runtime.cache import Change
 from fake_dra_driver.runtime.clock import loop_time
 

@@ -25,7 +25,7 @@ from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.driver import Marks
+from fake_dra_driver.dra.classic.driver import Marks
 
 __all__ = [
     "AllocationEffects",

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
-from fake_dra_driver.dra.driver import ParametersError
+from fake_dra_driver.dra.classic.driver import ParametersError
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND, EventSink
 from fake_dra_driver.runtime.reconcile import Result
 

@@ -22,10 +22,10 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceClaimSchedulingStatus,
     ResourceClass,
 )
+from fake_dra_driver.dra.classic.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.protocol import is_outdated
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
-from fake_dra_driver.dra.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, EventSink
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.clock import loop_time

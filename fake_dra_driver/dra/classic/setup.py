@@ -14,11 +14,11 @@ from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.claims import ResourceClaimReconciler
 from fake_dra_driver.dra.classic.classes import ResourceClassReconciler
+from fake_dra_driver.dra.classic.driver import ControllerDriver
 from fake_dra_driver.dra.classic.logcontext import LogContext
+from fake_dra_driver.dra.classic.observer import AllocationObserver, SilentObserver
 from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler, SchedulingCaches
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.driver import ControllerDriver
-from fake_dra_driver.dra.observer import AllocationObserver, SilentObserver
 from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.client import Client

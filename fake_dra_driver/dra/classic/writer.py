@@ -13,9 +13,9 @@ from typing import Any, Protocol, TypeVar
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
 from fake_dra_driver.dra.classic import protocol
+from fake_dra_driver.dra.classic.driver import ControllerDriver, Hold, Marks
+from fake_dra_driver.dra.classic.observer import AllocationObserver
 from fake_dra_driver.dra.classic.protocol import Claim
-from fake_dra_driver.dra.driver import ControllerDriver, Hold, Marks
-from fake_dra_driver.dra.observer import AllocationObserver
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
 

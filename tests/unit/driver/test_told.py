@@ -10,8 +10,8 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
-from fake_dra_driver.dra.claimcalls import ClaimCalls
-from fake_dra_driver.dra.kubeletplugin import Registration
+from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.kubeletplugin import Registration
 from fake_dra_driver.driver.metrics import PrepareMetrics
 from fake_dra_driver.driver.notices import MAX_WAITING, CallReporter, Notices
 from fake_dra_driver.driver.reasons import CDI_FILES_RESTORED, REASONS

@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from fake_dra_driver.dra.kubeletplugin import KubeletPlugin, PluginSockets
-from fake_dra_driver.dra.sockets import PathTooLongError, SocketInUseError
+from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.dra.node.sockets import PathTooLongError, SocketInUseError
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3

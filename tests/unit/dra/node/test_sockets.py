@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from fake_dra_driver.dra.sockets import (
+from fake_dra_driver.dra.node.sockets import (
     MAX_PATH_SIZE_BYTES,
     NotASocketError,
     PathTooLongError,

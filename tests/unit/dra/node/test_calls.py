@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.claimcalls import (
+from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.calls import (
     MAX_CLAIMS,
     MAX_HANDLE_SIZE_BYTES,
     ClaimCalls,
@@ -15,7 +16,6 @@ from fake_dra_driver.dra.claimcalls import (
     Outcome,
     Verb,
 )
-from fake_dra_driver.dra.driver import NodeClaim, PrepareError
 from tests.unit.dra.node.conftest import FakeNodeDriver, LogWatch
 
 

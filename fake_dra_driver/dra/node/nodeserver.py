@@ -1,6 +1,6 @@
 """The kubelet's DRA calls as gRPC services: one small adapter for each version of the interface.
 
-An adapter translates messages and nothing else; ``claimcalls`` has the rules. Kubelet 1.27 calls ``v1alpha2.Node``,
+An adapter translates messages and nothing else; ``calls`` has the rules. Kubelet 1.27 calls ``v1alpha2.Node``,
 kubelets 1.28 to 1.30 call ``v1alpha3.Node``; both are served at once, so that no setting has to name the version.
 A method that is not served is answered with UNIMPLEMENTED: NodeListAndWatchResources of 1.30, which tells that kubelet
 to publish no ResourceSlices for this driver.
@@ -9,8 +9,8 @@ to publish no ResourceSlices for this driver.
 import grpc
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.claimcalls import ClaimCalls, Failure, FailureReason, Outcome, Verb
-from fake_dra_driver.dra.driver import NodeClaim
+from fake_dra_driver.dra.classic.driver import NodeClaim
+from fake_dra_driver.dra.node.calls import ClaimCalls, Failure, FailureReason, Outcome, Verb
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
