@@ -52,19 +52,19 @@ class _Command(Generic[S]):
 
 
 def _run_controller(settings: ControllerSettings) -> int:
-    from fake_dra_driver.driver.controllerprogram import run_controller
+    from fake_dra_driver.driver.programs.controller import run_controller
 
     return asyncio.run(run_controller(settings))
 
 
 def _run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
-    from fake_dra_driver.driver.pluginprogram import run_kubelet_plugin
+    from fake_dra_driver.driver.programs.kubeletplugin import run_kubelet_plugin
 
     return asyncio.run(run_kubelet_plugin(settings))
 
 
 def _run_set_nas_status(settings: SetNasStatusSettings) -> int:
-    from fake_dra_driver.driver.nasstatusprogram import run_set_nas_status
+    from fake_dra_driver.driver.programs.nasstatus import run_set_nas_status
 
     return asyncio.run(run_set_nas_status(settings))
 

@@ -14,7 +14,7 @@ from fake_dra_driver.codegen.crd import description_of
 from fake_dra_driver.codegen.rbac import status_reader
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children
-from fake_dra_driver.driver.devicestate import DeviceState
+from fake_dra_driver.driver.deviceuse import DeviceState
 from fake_dra_driver.render import render
 from fake_dra_driver.status.report import (
     REASONS_TO_WAIT,

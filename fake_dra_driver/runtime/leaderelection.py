@@ -10,8 +10,8 @@ last successful renewal was *sent* (there, from a moment up to the retry period 
 name in the lease gives up at once instead of at the deadline.
 
 A lease is no fence: a leader that has been held up does not know that its time is over before it looks. So what it
-leads must be safe with two of it at work (in this driver, ``driver/ledger.py`` sees to it); the lease only keeps them
-out of each other's way.
+leads must be safe with two of it at work (in this driver, ``driver/classic/ledger.py`` sees to it); the lease only
+keeps them out of each other's way.
 """
 
 import asyncio

@@ -14,7 +14,7 @@ from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.device.allocator import DeviceRequest
 from fake_dra_driver.dra.classic.driver import ParametersError, PendingClaim, Unsuitable
-from fake_dra_driver.driver.controller import FakeControllerDriver
+from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.report import Told, WaitingClaim, WaitReason
 from fake_dra_driver.status.view import EVENTS_BY_CLAIM, PODS_BY_CLAIM, View

@@ -1,7 +1,7 @@
 """A node with the real kubelet plugin on it, behind a kubelet that does what kubelets do about claims, and no more.
 
-The plugin is put together as ``driver.pluginprogram`` does it, but for its sockets: the kubelet's calls come in where
-the gRPC adapters hand them over.
+The plugin is put together as ``driver.programs.kubeletplugin`` does it, but for its sockets: the kubelet's calls come
+in where the gRPC adapters hand them over.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.classic.driver import NodeClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
-from fake_dra_driver.driver.node import FakeNodeDriver
-from fake_dra_driver.driver.notices import Notices
-from fake_dra_driver.driver.pluginprogram import PUBLISH_DELAY_SECONDS
-from fake_dra_driver.driver.publisher import StatePublisher
+from fake_dra_driver.driver.node.events import Notices
+from fake_dra_driver.driver.node.preparer import FakeNodeDriver
+from fake_dra_driver.driver.node.publisher import StatePublisher
+from fake_dra_driver.driver.programs.kubeletplugin import PUBLISH_DELAY_SECONDS
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventRecorder

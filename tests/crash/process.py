@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from fake_dra_driver.api.fake import EVENT_COMPONENT
-from fake_dra_driver.driver.setup import make_controllers
+from fake_dra_driver.driver.classic.setup import make_controllers
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.events import EventRecorder
@@ -148,7 +148,7 @@ Program = Callable[[Stage, Life], Coroutine[None, None, None]]
 
 
 async def controller(stage: Stage, life: Life) -> None:
-    """The controller, as ``driver.controllerprogram`` puts it together, but for probes and leader election."""
+    """The controller, as ``driver.programs.controller`` puts it together, but for probes and leader election."""
     client = connect(stage, CONTROLLER, life)
     cache, metrics = Cache(client), Metrics()
     events = EventRecorder(client, EVENT_COMPONENT, metrics=metrics, now=stage.now, rng=random.Random(1))

@@ -31,7 +31,7 @@ from fake_dra_driver.cluster.kinds import (
     ResourceClass,
 )
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.driver.handle import ClaimHandle
+from fake_dra_driver.driver.classic.handle import ClaimHandle
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, TransportError
 
 __all__ = ["MODEL", "NAMESPACE", "Stage", "Wire", "devices_of", "ledger_of", "node_of", "splits_of"]

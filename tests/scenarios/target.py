@@ -17,7 +17,7 @@ from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kubelet.launcher import Timing
 from fake_dra_driver.cluster.testing import BackgroundCluster
 from fake_dra_driver.demo.install import DRIVER_IMAGES, install_driver
-from fake_dra_driver.driver.controllerprogram import CONTROLLER_LEASE
+from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from tests.e2e.client import Client
 from tests.e2e.driver import CONTROLLER, DRIVER_NAMESPACE, Driver
 from tests.e2e.fixtures import list_folder_of, show_cluster

@@ -40,10 +40,10 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.classic.driver import NodeClaim
-from fake_dra_driver.driver.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.node import FakeNodeDriver
-from fake_dra_driver.driver.notices import Notices
-from fake_dra_driver.driver.publisher import StatePublisher
+from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
+from fake_dra_driver.driver.node.events import Notices
+from fake_dra_driver.driver.node.preparer import FakeNodeDriver
+from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
 from fake_dra_driver.runtime.errors import TransportError

@@ -27,7 +27,7 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceClaimSpec,
     ResourceClass,
 )
-from fake_dra_driver.driver.setup import make_controllers
+from fake_dra_driver.driver.classic.setup import make_controllers
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.metrics import Metrics

@@ -1,7 +1,7 @@
 """The controller's side of classic DRA: ``resource.k8s.io/v1alpha2`` of Kubernetes 1.27 to 1.30 (KEP-3063).
 
 What k8s.io/dynamic-resource-allocation/controller is for Go drivers: the negotiation with the scheduler, the claim's
-finalizer and status, allocation and deallocation, for whatever ``dra.classic.driver.ControllerDriver`` stands behind
+finalizer and status, allocation and deallocation, for whatever ``driver.ControllerDriver`` stands behind
 it.
 
 - ``claims``: the ResourceClaim reconciler: Immediate allocation, deallocation, claims whose node is gone, leftovers.

@@ -30,7 +30,7 @@ from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, ch
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
 from fake_dra_driver.demo.observer import Observer
-from fake_dra_driver.driver.controllerprogram import CONTROLLER_LEASE
+from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.runtime.errors import NotFoundError
 
 __all__ = ["CONTROLLER", "DEMO", "PLUGIN", "World", "running_world"]

@@ -15,9 +15,9 @@ from fake_dra_driver.codegen.generate import CHART, outputs
 from fake_dra_driver.codegen.grafana import COLUMNS, Panel
 from fake_dra_driver.codegen.manifests import chart_manifests
 from fake_dra_driver.dra.node.calls import SUCCESS, FailureReason
-from fake_dra_driver.driver.controllerprogram import CONTROLLER_LEASE
-from fake_dra_driver.driver.devicestate import DEVICE_STATES
+from fake_dra_driver.driver.deviceuse import DEVICE_STATES
 from fake_dra_driver.driver.metricfamilies import CONTROLLER_FAMILIES
+from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.driver.reasons import REASONS
 from tests.unit.codegen import promql
 from tests.unit.codegen.conftest import Helm, Manifests

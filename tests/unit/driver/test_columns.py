@@ -7,7 +7,7 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from tests.support.node import NODE, NodeWorld
 from tests.support.world import NAMESPACE, World
-from tests.unit.driver.test_half_states import run
+from tests.unit.driver.classic.test_half_states import run
 
 pytestmark = pytest.mark.looptime
 

@@ -12,14 +12,17 @@ KUBECONFIGS = {"kr8s", "httpx", "cryptography", "rich"}
 @pytest.mark.parametrize(
     ("program", "needless"),
     [
-        ("controllerprogram", {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node"}),
-        ("pluginprogram", {*KUBECONFIGS, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.setup"}),
-        ("nasstatusprogram", {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
+        (
+            "controller",
+            {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node.preparer"},
+        ),
+        ("kubeletplugin", {*KUBECONFIGS, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.classic.setup"}),
+        ("nasstatus", {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
     ],
 )
 def test_program_loads_nothing_that_it_does_not_use(program: str, needless: set[str]) -> None:
     code = (
-        f"import sys, fake_dra_driver.cli, fake_dra_driver.driver.{program}\n"
+        f"import sys, fake_dra_driver.cli, fake_dra_driver.driver.programs.{program}\n"
         f"print(sorted({needless!r} & sys.modules.keys()))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

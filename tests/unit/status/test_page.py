@@ -9,12 +9,12 @@ import yaml
 from fake_dra_driver.codegen.generate import outputs
 from fake_dra_driver.codegen.manifests import chart_manifests
 from fake_dra_driver.codegen.statuspage import EXAMPLE
-from fake_dra_driver.driver.devicestate import DEVICE_STATES
+from fake_dra_driver.driver.deviceuse import DEVICE_STATES
 from fake_dra_driver.status.report import REASONS_TO_WAIT, Report
 from fake_dra_driver.status.screen import Style
 from fake_dra_driver.status.view import READ_KINDS
 from tests.support.world import NOW, World
-from tests.unit.driver.test_half_states import put_entry
+from tests.unit.driver.classic.test_half_states import put_entry
 from tests.unit.status.conftest import report_of
 
 pytestmark = pytest.mark.looptime

@@ -11,7 +11,7 @@ from fake_dra_driver.device.split import children
 from fake_dra_driver.status.report import REASONS_TO_WAIT, Claim, Counts, Report, WaitReason
 from fake_dra_driver.status.screen import Style
 from tests.support.world import NAMESPACE, NOW, World
-from tests.unit.driver.test_half_states import put_entry, run
+from tests.unit.driver.classic.test_half_states import put_entry, run
 from tests.unit.status.conftest import node_of, report_of, waiting_of
 
 pytestmark = pytest.mark.looptime

@@ -1,0 +1,86 @@
+"""Which devices a claim holds on a node: by its resource handle, by the ledger, by what the API server has. Pure."""
+
+from collections.abc import Sequence
+
+from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
+from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
+from fake_dra_driver.driver.classic.handle import ClaimHandle
+
+__all__ = ["handle_of", "node_of", "place_of", "places_of", "still_held", "wanted_by_entry", "wanted_by_handle"]
+
+
+def node_of(allocation: AllocationResult) -> str | None:
+    """The node of an allocation that matches ``metadata.name`` against one name, as this driver's do."""
+    if allocation.available_on_nodes is None:
+        return None
+    for term in allocation.available_on_nodes.node_selector_terms:
+        for requirement in term.match_fields:
+            if (requirement.key, requirement.operator) == ("metadata.name", "In") and len(requirement.values) == 1:
+                return requirement.values[0]
+    return None
+
+
+def place_of(node: str, uuid: str) -> str:
+    """A device as a key: another node of the cluster may have one with the same UUID (``device.inventory``)."""
+    return f"{node}/{uuid}"
+
+
+def places_of(claim: ResourceClaim) -> Sequence[str]:
+    """The devices that an allocated claim has by its own word, until it is about to be released."""
+    allocation, finishing = claim.status.allocation, claim.is_deleting or claim.status.deallocation_requested
+    if allocation is None or claim.status.driver_name != DRIVER_NAME or (finishing and not claim.status.reserved_for):
+        return ()
+    node = node_of(allocation)
+    if node is None:
+        return ()
+    try:
+        return [place_of(node, device.uuid) for device in wanted_by_handle(handle_of(allocation))]
+    except ValueError:
+        return ()  # of the Go driver, which has no handle, or nonsense
+
+
+def handle_of(allocation: AllocationResult) -> str:
+    """The resource handle of this driver; empty when there is none, as in allocations of the Go driver."""
+    return next((h.data for h in allocation.resource_handles if h.data and h.driver_name in ("", DRIVER_NAME)), "")
+
+
+def wanted_by_handle(data: str) -> Sequence[WantedDevice]:
+    """What a resource handle says. Raises ValueError, with what is wrong in one line."""
+    try:
+        handle = ClaimHandle.from_data(data)
+    except ValueError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    if not handle.devices:
+        raise ValueError("it names no devices")
+    if len({device.uuid for device in handle.devices}) < len(handle.devices):
+        raise ValueError("it names a device twice")
+    return [WantedDevice(device.uuid, device.split) for device in handle.devices]
+
+
+def wanted_by_entry(entry: AllocatedDevices | None) -> Sequence[WantedDevice]:
+    """What an entry of the ledger says; nothing when there is none."""
+    devices = entry.fake.devices if entry is not None and entry.fake is not None else ()
+    return [WantedDevice(device.uuid, device.split or 0) for device in devices]
+
+
+def still_held(prepared: PreparedClaim, live: ResourceClaim | None, node: str) -> frozenset[str]:
+    """Those of the devices prepared for a claim that it still holds; none: it is stale, and can be unprepared.
+
+    A UID survives a deallocation: the claim may be allocated once more, on another node or with other devices, without
+    ever having been unprepared here. An allocation that does not say which devices it means counts for all of them.
+
+    Args:
+        prepared: what the node has on record.
+        live: what the API server has under the claim's name at this moment; None when there is no such object.
+        node: whose record it is.
+    """
+    if live is None or live.uid != prepared.uid or live.status.driver_name != DRIVER_NAME:
+        return frozenset()
+    allocation = live.status.allocation
+    if allocation is None or (node_of(allocation) or node) != node:
+        return frozenset()
+    try:
+        return prepared.whole_uuids & {device.uuid for device in wanted_by_handle(handle_of(allocation))}
+    except ValueError:
+        return prepared.whole_uuids

@@ -1,0 +1,96 @@
+"""What each device of a node is doing, by the node's NodeAllocationState: for metrics and for ``status``. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState, PreparedDevices
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.driver.classic.allocation import closed_reason, devices_of
+
+__all__ = ["DEVICE_STATES", "DeviceState", "DeviceUse", "device_uses"]
+
+DeviceState = Literal["free", "allocated", "prepared", "unavailable", "missing"]
+"""
+- free: the next claim can get it.
+- allocated: a claim holds it, and the node has not prepared it (yet).
+- prepared: ready for the containers of the claim that holds it.
+- unavailable: nobody holds it, and the node takes no claims.
+- missing: a claim holds it, and the node does not have it (any more).
+"""
+DEVICE_STATES: Final[tuple[DeviceState, ...]] = get_args(DeviceState)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUse:
+    """A device, and who has it."""
+
+    device: Device
+    """Without a model when it is missing."""
+    state: DeviceState
+    claim: UID | None = None
+    """Who holds it by the ledger; where nobody does, for whom it is still prepared."""
+    split: int = 0
+    """Number of children; 0 for the whole device."""
+    prepared_children: tuple[str, ...] = ()
+    """The children that are ready for containers."""
+
+
+@dataclass(slots=True)
+class _Holder:
+    claim: UID
+    split: int
+
+
+@dataclass(slots=True)
+class _Prepared:
+    claim: UID
+    children: list[str]
+
+
+def device_uses(nas: NodeAllocationState) -> Sequence[DeviceUse]:
+    """Every device of the node in the order of its inventory, then those that claims hold and the node does not have.
+
+    A device that two claims hold, after an edit by hand, is shown with the first of them by UID.
+    """
+    holders: dict[str, _Holder] = {}
+    for uid, entry in sorted(nas.spec.allocated_claims.items()):
+        for uuid, split in _allocated(entry):
+            holders.setdefault(uuid, _Holder(UID(uid), split))
+    prepared: dict[str, _Prepared] = {}
+    for uid, ready in sorted(nas.spec.prepared_devices.items()):
+        for whole, child in _prepared(ready):
+            children = prepared.setdefault(whole, _Prepared(UID(uid), [])).children
+            if child:
+                children.append(child)
+    unheld: DeviceState = "free" if closed_reason(nas) is None else "unavailable"
+    known = {device.uuid: device for device in devices_of(nas)}
+    found = [_use(device, holders.get(uuid), prepared.get(uuid), unheld) for uuid, device in known.items()]
+    for uuid, holder in holders.items():
+        if uuid not in known:
+            found.append(DeviceUse(Device(uuid, ""), "missing", holder.claim, holder.split))
+    return found
+
+
+def _use(device: Device, holder: _Holder | None, ready: _Prepared | None, unheld: DeviceState) -> DeviceUse:
+    if ready is not None and (holder is None or holder.claim == ready.claim):
+        split = holder.split if holder is not None else len(ready.children)
+        return DeviceUse(device, "prepared", ready.claim, split, tuple(ready.children))
+    if holder is not None:
+        return DeviceUse(device, "allocated", holder.claim, holder.split)
+    return DeviceUse(device, unheld)
+
+
+def _allocated(entry: AllocatedDevices) -> Sequence[tuple[str, int]]:
+    return [(device.uuid, device.split or 0) for device in entry.fake.devices] if entry.fake is not None else []
+
+
+def _prepared(entry: PreparedDevices) -> Sequence[tuple[str, str]]:
+    """Whole device and child; no child for a whole device."""
+    if entry.fake is None:
+        return []
+    return [
+        (device.parent_uuid, device.uuid) if device.parent_uuid is not None else (device.uuid, "")
+        for device in entry.fake.devices
+    ]

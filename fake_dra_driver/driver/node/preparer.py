@@ -1,0 +1,335 @@
+"""The Fake device behind the kubelet plugin: prepares claims from local data, and remembers what is prepared.
+
+The order is CDI file, checkpoint, answer, each durable before the next. A stop in between leaves a file without a
+record, which the start removes. When a claim ends the file goes first: a record without a file is made whole by the
+start, and taken out by the kubelet's next call or by the clean-up of claims that are gone. The API server is asked only
+where local data cannot know: an allocation of the Go driver says nothing about its devices, and a device that is
+prepared for another claim is free when that claim is gone.
+
+Each claim has a lock, since not only the kubelet works on it: the publisher ends claims that are gone, and rebuilds
+what a damaged checkpoint has lost. Nobody waits for a second lock while holding one.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import Final, Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+from loguru import logger
+
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.device.cdi import CdiFolder, CdiSpecError
+from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.prepared import (
+    PreparedClaim,
+    PreparedDevice,
+    UnknownDeviceError,
+    WantedDevice,
+    find_holder,
+    prepared_devices,
+)
+from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.reason import Reason
+from fake_dra_driver.driver.classic.holdings import still_held, wanted_by_entry, wanted_by_handle
+from fake_dra_driver.driver.node.retry import Patience
+from fake_dra_driver.driver.reasons import CDI_FILES_REMOVED, CDI_FILES_RESTORED, STALE_CLAIM_UNPREPARED
+from fake_dra_driver.runtime.errors import NotFoundError
+
+__all__ = ["DeviceInUseError", "FakeNodeDriver", "NodeReader"]
+
+READ_TIMEOUT_SECONDS: Final = 1.5
+"""For one of the rare reads, so that several tries fit into the time that the kubelet waits."""
+
+NAMES_IN_A_MESSAGE: Final = 5
+"""How many claims or devices an event lists; the rest are counted."""
+
+log = logger.bind(component="node")
+K = TypeVar("K", bound=KubeObject)
+
+
+class NodeReader(Protocol):
+    """What is needed of ``runtime.client.Client``."""
+
+    async def get(
+        self,
+        kind: type[K],
+        key: NamespacedName,
+        *,
+        timeout_seconds: float | None = None,
+    ) -> K:
+        """Reads an object from the API server."""
+        ...
+
+
+class DeviceInUseError(PrepareError):
+    """A device of the claim is prepared for another claim, which still holds it."""
+
+
+class FakeNodeDriver:
+    """Implements ``dra.node.driver.NodeDriver``. Every method may run at any time, also twice at once for one claim.
+
+    Args:
+        state_key: of the node's NodeAllocationState; its name is the node's.
+        inventory: the devices of the node.
+        changed: called after each change of what is prepared.
+        tell: reports repairs on the node.
+    """
+
+    def __init__(
+        self,
+        state_key: NamespacedName,
+        inventory: Sequence[Device],
+        checkpoint: Checkpoint,
+        cdi: CdiFolder,
+        reader: NodeReader,
+        changed: Callable[[], None],
+        tell: Callable[[Reason, str], None] = lambda _reason, _message: None,
+    ) -> None:
+        self._state_key = state_key
+        self._inventory = {device.uuid: device for device in inventory}
+        self._checkpoint = checkpoint
+        self._cdi = cdi
+        self._reader = reader
+        self._changed = changed
+        self._tell = tell
+        self.damage = ""
+        """Why the checkpoint could not be used at the start; empty when it could, or when there was none."""
+        self.started = asyncio.Event()
+        """Set once the checkpoint is read: before that, nobody knows what is prepared."""
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By claim; held for every change of its file and its record."""
+        self._in_work: dict[str, PreparedClaim] = {}
+        """By claim: what is being written for it at this moment, so that nobody else starts with its devices."""
+        self._ended: set[str] = set()
+        """Claims that the kubelet has ended since the start, as long as the checkpoint is not complete."""
+
+    async def start(self) -> None:
+        """Reads the checkpoint and brings the CDI folder in line with it. Needs no API server.
+
+        Raises:
+            OSError: a folder of ours cannot be used.
+        """
+        try:
+            await self._checkpoint.load()
+        except DamagedCheckpointError as error:
+            self.damage = str(error)
+            log.warning("Checkpoint is damaged, it will be rebuilt from what the API server has", error=self.damage)
+        await self._cdi.write_common()
+        self._tell_restored([uid for uid, claim in self._checkpoint.claims.items() if await self._cdi.write(claim)])
+        await self.remove_orphans()
+        self.started.set()
+        log.info("Checkpoint read", claims=len(self._checkpoint.claims), complete=self._checkpoint.is_complete)
+
+    async def remove_orphans(self) -> None:
+        """Removes CDI files of claims that are not prepared, once it is certain which those are. Raises OSError."""
+        if not self._checkpoint.is_complete:
+            return
+        self._ended.clear()
+        removed = []
+        for uid in await self._cdi.uids():
+            async with self._lock(uid):
+                if uid not in self._checkpoint.claims:
+                    await self._cdi.remove(uid)
+                    removed.append(uid)
+                    log.info("CDI file of a claim that is not prepared removed", claim_uid=uid)
+        if removed:
+            self._tell(
+                CDI_FILES_REMOVED,
+                f"removed {_count(removed, 'CDI file')} of claims that are not prepared here: {_listed(removed)}",
+            )
+
+    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
+        """As ``NodeDriver.prepare``."""
+        patience = Patience()
+        wanted = PreparedClaim(claim.uid, claim.namespace, claim.name, await self._devices(claim, patience))
+        await self._prepare(wanted, patience)
+        return self._cdi.device_names(wanted)
+
+    async def adopt(self, claim: PreparedClaim) -> None:
+        """Makes a claim prepared that the kubelet has not asked for in this process, nor ended.
+
+        For a checkpoint that is not complete: what the caller has read may be older than the kubelet's last call.
+
+        Raises:
+            DeviceInUseError: another claim holds one of the devices.
+            PrepareError: nothing can be written, or the API server cannot say whether that other claim still exists.
+        """
+        await self._prepare(claim, Patience(), unless_in=self._ended)
+
+    async def unprepare(self, claim: NodeClaim) -> None:
+        """As ``NodeDriver.unprepare``: from local data alone."""
+        async with self._lock(claim.uid):
+            await self._drop(claim.uid, Patience())
+            if not self._checkpoint.is_complete:
+                self._ended.add(claim.uid)
+
+    async def unprepare_if_stale(self, uid: str) -> bool:
+        """Ends a claim that holds nothing here any more, by what the API server says now; true when it is ended.
+
+        Raises:
+            RuntimeLayerError: the API server cannot be asked.
+            PrepareError: the claim is stale, and its file or record cannot be taken away.
+        """
+        async with self._lock(uid):
+            prepared = self._checkpoint.claims.get(uid)
+            if prepared is None:
+                return True
+            # The lock is held over the read: a prepare before it shows in the read, and one after it starts anew.
+            if still_held(prepared, await self._live(prepared), self._state_key.name):
+                return False
+            log.info("Claim that is gone was never unprepared", claim_uid=uid, claim=_name(prepared))
+            await self._drop(uid, Patience())
+            self._tell_stale(prepared)
+            return True
+
+    def _lock(self, uid: str) -> asyncio.Lock:
+        return self._locks.setdefault(uid, asyncio.Lock())
+
+    async def _prepare(self, wanted: PreparedClaim, patience: Patience, unless_in: Collection[str] = ()) -> None:
+        """CDI file, then checkpoint, once nobody else has the devices. Does nothing that is done already."""
+        while True:
+            async with self._lock(wanted.uid):
+                if wanted.uid in unless_in:
+                    return
+                rival = self._rival(wanted)
+                if rival is None:
+                    await self._write(wanted, patience)
+                    return
+            await self._make_way(rival.uid, wanted, patience)
+
+    def _rival(self, wanted: PreparedClaim) -> PreparedClaim | None:
+        """A claim that has one of the devices on record, or is just getting it."""
+        return find_holder(self._checkpoint.claims, wanted.uid, wanted.whole_uuids) or find_holder(
+            self._in_work, wanted.uid, wanted.whole_uuids
+        )
+
+    async def _write(self, wanted: PreparedClaim, patience: Patience) -> None:
+        before = self._checkpoint.claims.get(wanted.uid)
+        self._in_work[wanted.uid] = wanted
+        try:
+            is_written = await patience.run(
+                lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}"
+            )
+            if before == wanted:
+                self._tell_restored([wanted.uid] if is_written else [])
+            else:
+                await patience.run(lambda: self._checkpoint.put(wanted), "write the checkpoint")
+                self._changed()
+        except PrepareError:
+            # A file without a record would stay, and define devices that another claim may get: container runtimes
+            # use neither of two definitions. Where this fails too, the next start removes the file.
+            with suppress(OSError, CdiSpecError):
+                await (self._cdi.remove(wanted.uid) if before is None else self._cdi.write(before))
+            raise
+        finally:
+            del self._in_work[wanted.uid]
+
+    async def _make_way(self, rival_uid: str, wanted: PreparedClaim, patience: Patience) -> None:
+        """Ends the rival if it is stale.
+
+        Raises:
+            DeviceInUseError: it still holds one of the devices.
+            PrepareError: nobody can say whether it does, or it cannot be ended.
+        """
+        async with self._lock(rival_uid):
+            rival = self._checkpoint.claims.get(rival_uid)
+            if rival is None or rival.whole_uuids.isdisjoint(wanted.whole_uuids):
+                return
+            live = await patience.run(lambda: self._live(rival), f"find out whether claim {_name(rival)} still exists")
+            held = still_held(rival, live, self._state_key.name) & wanted.whole_uuids
+            if held:
+                raise DeviceInUseError(
+                    f"device {min(held)} is prepared for claim {_name(rival)} ({rival.uid}), which still holds it; "
+                    "nothing was prepared"
+                )
+            log.warning(
+                "Claim that is gone was never unprepared, its devices are taken back",
+                stale_claim=_name(rival),
+                stale_claim_uid=rival.uid,
+            )
+            await self._drop(rival_uid, patience)
+            self._tell_stale(rival)
+
+    def _tell_restored(self, uids: Sequence[str]) -> None:
+        if uids:
+            log.info("CDI files of prepared claims were missing or changed, and are written again", claim_uids=uids)
+            message = f"wrote {_count(uids, 'CDI file')} again, missing or changed since prepared: {_listed(uids)}"
+            self._tell(CDI_FILES_RESTORED, message)
+
+    def _tell_stale(self, claim: PreparedClaim) -> None:
+        self._tell(
+            STALE_CLAIM_UNPREPARED,
+            f"claim {_name(claim)} ({claim.uid}) holds nothing here any more and had never been unprepared; its "
+            f"devices are free again: {_listed(sorted(claim.whole_uuids))}",
+        )
+
+    async def _drop(self, uid: str, patience: Patience) -> None:
+        """CDI file, then checkpoint. The caller has the lock. Raises PrepareError."""
+        await patience.run(lambda: self._cdi.remove(uid), f"remove the CDI file of claim {uid}")
+        is_known = uid in self._checkpoint.claims
+        await patience.run(lambda: self._checkpoint.remove(uid), "write the checkpoint")
+        if is_known:
+            self._changed()
+
+    async def _devices(self, claim: NodeClaim, patience: Patience) -> tuple[PreparedDevice, ...]:
+        """What containers get for the claim."""
+        record = self._checkpoint.claims.get(claim.uid)
+        # What a claim has stays its own, also when the node was given fewer devices since.
+        own = {d.whole_uuid: Device(d.whole_uuid, d.model) for d in record.devices} if record is not None else {}
+        try:
+            return prepared_devices({**own, **self._inventory}, await self._wanted(claim, patience))
+        except UnknownDeviceError as error:
+            raise PrepareError(
+                f"claim {claim.namespace}/{claim.name}: {error}; were the node's name or its number of devices changed?"
+            ) from error
+
+    async def _wanted(self, claim: NodeClaim, patience: Patience) -> Sequence[WantedDevice]:
+        if claim.resource_handle:
+            try:
+                return wanted_by_handle(claim.resource_handle)
+            except ValueError as error:
+                raise PrepareError(
+                    f"claim {claim.namespace}/{claim.name} has a resource handle that this driver cannot read: {error}"
+                ) from error
+        # Asked for live: a cache that lags might still have what the claim held before it was allocated anew.
+        state = await patience.run(self._live_state, f"read NodeAllocationState {self._state_key}")
+        wanted = wanted_by_entry(None if state is None else state.spec.allocated_claims.get(claim.uid))
+        if not wanted:
+            raise PrepareError(
+                f"claim {claim.namespace}/{claim.name} ({claim.uid}) holds no devices on this node: its allocation has "
+                f"no resource handle, and NodeAllocationState {self._state_key} does not list it"
+            )
+        return wanted
+
+    async def _live(self, claim: PreparedClaim) -> ResourceClaim | None:
+        return await self._get(ResourceClaim, NamespacedName(claim.namespace, claim.name))
+
+    async def _live_state(self) -> NodeAllocationState | None:
+        return await self._get(NodeAllocationState, self._state_key)
+
+    async def _get(self, kind: type[K], key: NamespacedName) -> K | None:
+        """The object as the API server has it now, or None when it is certain that there is none."""
+        try:
+            return await self._reader.get(kind, key, timeout_seconds=READ_TIMEOUT_SECONDS)
+        except NotFoundError as error:
+            if error.is_kind_missing:  # an API server that does not serve the kind says nothing about its objects
+                raise
+            return None
+
+
+def _count(things: Sequence[str], name: str) -> str:
+    return f"{len(things)} {name}{'s' if len(things) != 1 else ''}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - NAMES_IN_A_MESSAGE
+    return ", ".join(names[:NAMES_IN_A_MESSAGE]) + (f" and {more} more" if more > 0 else "")
+
+
+def _name(claim: PreparedClaim) -> str:
+    return f"{claim.namespace}/{claim.name}"

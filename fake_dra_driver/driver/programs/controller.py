@@ -1,0 +1,73 @@
+"""The controller as a program: what ``fake-dra-driver controller`` runs."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Final
+
+from fake_dra_driver import __version__
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.driver.classic.setup import make_controllers
+from fake_dra_driver.driver.programs.parts import Parts, make_parts
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseTiming, identity
+from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.settings import ControllerSettings
+
+__all__ = ["run_controller"]
+
+CONTROLLER_LEASE: Final = "fake-dra-controller"
+"""Name of the Lease, in the driver's namespace, whose holder allocates."""
+
+
+async def run_controller(settings: ControllerSettings) -> int:
+    """Allocates devices until SIGTERM or SIGINT, while no other controller does. Returns the exit status.
+
+    Raises:
+        RuntimeLayerError: no credentials, an address in use, the lease is lost.
+    """
+    setup_logging(settings.logging_format, settings.verbosity)
+    parts = await make_parts(settings, "fake-dra-controller", "controller")
+    controllers = make_controllers(
+        parts.client,
+        parts.cache,
+        parts.events,
+        namespace=settings.namespace,
+        workers=settings.workers,
+        now=lambda: datetime.now(UTC),
+        metrics=parts.metrics,
+    )
+    async with _election(settings, parts) as election:
+        manager = parts.manager(settings, election)
+        for controller in controllers:
+            manager.add_controller(controller)
+        await manager.run()
+    return 0
+
+
+@asynccontextmanager
+async def _election(settings: ControllerSettings, parts: Parts) -> AsyncIterator[LeaderElector | None]:
+    """This controller as a candidate, with connections of its own: a renewal waits for no other request."""
+    if not settings.leader_elect:
+        yield None
+        return
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig or None,
+        user_agent=f"fake-dra-controller/{__version__} leader-election",
+        metrics=parts.metrics.observe_request,
+    )
+    try:
+        yield LeaderElector(
+            client,
+            NamespacedName(settings.namespace, CONTROLLER_LEASE),
+            identity(),
+            timing=LeaseTiming(
+                settings.leader_elect_lease_duration_seconds,
+                settings.leader_elect_renew_deadline_seconds,
+                settings.leader_elect_retry_period_seconds,
+            ),
+            events=parts.events,
+            metrics=parts.metrics,
+        )
+    finally:
+        await client.close()

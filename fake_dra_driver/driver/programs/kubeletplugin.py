@@ -1,0 +1,100 @@
+"""The kubelet plugin as a program: what ``fake-dra-driver kubelet-plugin`` runs."""
+
+import asyncio
+from typing import Final
+
+from loguru import logger
+
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames
+from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.device.files import DiskFiles
+from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.driver.metrics import PrepareMetrics
+from fake_dra_driver.driver.node.events import CallReporter, Notices
+from fake_dra_driver.driver.node.preparer import FakeNodeDriver
+from fake_dra_driver.driver.node.publisher import StatePublisher
+from fake_dra_driver.driver.programs.parts import make_parts
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.errors import RuntimeLayerError
+from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.settings import KubeletPluginSettings
+
+__all__ = ["run_kubelet_plugin"]
+
+PUBLISH_DELAY_SECONDS: Final = 0.2
+"""How long the plugin collects changes before it writes them to its NodeAllocationState."""
+RETIRE_SECONDS: Final = 3.0
+"""For the write that says NotReady when the plugin stops: it must not keep the stop waiting when the API is away."""
+
+log = logger.bind(component="program")
+
+
+async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
+    """Serves the devices of one node until SIGTERM or SIGINT. Returns the exit status.
+
+    Claims that are prepared already are served from the checkpoint, also while the API server is away.
+
+    Raises:
+        RuntimeLayerError: no credentials, an address or a socket that cannot be used.
+        OSError: a folder of ours cannot be used.
+    """
+    setup_logging(settings.logging_format, settings.verbosity, context={"node": settings.node_name})
+    parts = await make_parts(settings, "fake-dra-kubeletplugin", "kubelet-plugin", host=settings.node_name)
+    key = NamespacedName(settings.namespace, settings.node_name)
+    inventory = make_inventory(settings.node_name, settings.device_count, settings.device_models)
+    files = DiskFiles()
+    checkpoint = Checkpoint(files, settings.checkpoint)
+    cdi = CdiFolder(files, settings.cdi_root, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), settings.node_name)
+    states = parts.cache.informer(
+        NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
+    )
+    notices = Notices(parts.events)
+    driver = FakeNodeDriver(key, inventory, checkpoint, cdi, parts.client, changed=lambda: publish(), tell=notices.tell)
+    counts = PrepareMetrics(
+        parts.metrics, settings.node_name, lambda: checkpoint.claims, lambda: plugin.not_ready_reason() is None
+    )
+    plugin = KubeletPlugin(
+        DRIVER_NAME,
+        PluginSockets(registration=settings.registration_socket, plugin=settings.plugin_socket),
+        driver,
+        grace_seconds=settings.grace_period_seconds / 2,
+        call_observer=CallReporter(counts, parts.events, settings.node_name),
+        on_registration=lambda: registered(),
+        on_mended=notices.tell_mended,
+        start=driver.start,
+    )
+    publisher = StatePublisher(
+        key, inventory, checkpoint, driver, states, parts.client, lambda: plugin.not_ready_reason() is None, notices
+    )
+    controller = Controller("nodeallocationstate", publisher)
+    controller.watch(states)
+
+    def publish() -> None:
+        controller.enqueue(key, after=PUBLISH_DELAY_SECONDS)
+
+    def registered() -> None:
+        notices.tell_registration(plugin.registration)
+        publish()
+
+    async def retire_at_the_end() -> None:
+        publish()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            try:
+                async with asyncio.timeout(RETIRE_SECONDS):
+                    await publisher.retire()
+            except (RuntimeLayerError, TimeoutError) as error:
+                log.warning("NodeAllocationState could not be set to NotReady", error=str(error) or "no answer in time")
+
+    if parts.healthz is not None:
+        parts.healthz.add_readyz("registration", plugin.not_ready_reason)
+    manager = parts.manager(settings)
+    manager.add_runnable("kubelet-plugin", plugin.run, needs_caches=False)
+    manager.add_runnable("retire", retire_at_the_end)
+    manager.add_controller(controller)
+    await manager.run()
+    return 0

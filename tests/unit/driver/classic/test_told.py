@@ -1,0 +1,354 @@
+"""What people are told: every reason of Events has a story that leads to it, told on the right object, with advice."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.kubeletplugin import Registration
+from fake_dra_driver.driver.metrics import PrepareMetrics
+from fake_dra_driver.driver.node.events import MAX_WAITING, CallReporter, Notices
+from fake_dra_driver.driver.reasons import CDI_FILES_RESTORED, REASONS
+from fake_dra_driver.runtime.errors import RuntimeLayerError
+from fake_dra_driver.runtime.metrics import Metrics
+from tests.support.events import Recorder
+from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld
+from tests.support.world import NAMESPACE, Brain, World
+from tests.unit.driver.classic import test_half_states as half_states
+from tests.unit.driver.classic.test_half_states import add_finalizer, lose_entries, put_entry, remove_node, run
+
+pytestmark = pytest.mark.looptime
+
+Story = Callable[[], Awaitable[Recorder]]
+STORIES: dict[str, tuple[set[str], str, Story]] = {}
+"""By reason: names of the objects that are told of it, words in each message, and the story."""
+
+
+def story(reason: str, about: set[str], words: str) -> Callable[[Story], Story]:
+    def add(function: Story) -> Story:
+        STORIES[reason] = (about, words, function)
+        return function
+
+    return add
+
+
+def world_with_claim() -> World:
+    """Two nodes with two devices each, and a claim c."""
+    world = World()
+    world.node("n", devices=2)
+    world.node("other", devices=2)
+    world.claim("c")
+    return world
+
+
+async def allocated() -> World:
+    """The claim c has device n-0."""
+    return await half_states.allocated(world_with_claim())
+
+
+# --- Controller
+
+
+@story("InsufficientDevices", {"p", "c"}, "(n: 2 free of 2 that match): ask for fewer, or add nodes")
+async def too_much() -> Recorder:
+    world = World()
+    world.node("n", devices=2)
+    world.claim("c", count=3)
+    world.pod("p", ["c"], selected="", potential=["n"])
+    return (await run(world)).events
+
+
+@story("InvalidParameters", {"c"}, "count 128 times split 64 is 8192; count times split must be at most 1024")
+async def wrong_parameters() -> Recorder:
+    world = world_with_claim()
+    world.api.update(FakeClaimParameters, "c", "default", {"spec": {"count": 128, "split": 64}})
+    return (await run(world)).events
+
+
+@story("ParametersNotFound", {"c"}, "FakeClaimParameters default/c do not exist: create them")
+async def no_parameters() -> Recorder:
+    world = world_with_claim()
+    world.api.delete(FakeClaimParameters, "c", "default")
+    return (await run(world)).events
+
+
+@story("RecordDropped", {"c"}, "devices on node n were on record for the claim, and are free again: no pod")
+async def unwanted_record() -> Recorder:
+    world = world_with_claim()
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    return (await run(world)).events
+
+
+async def test_a_record_of_an_immediate_claim_on_a_node_that_takes_none_now_is_told_when_it_is_dropped() -> None:
+    world = World()
+    world.node("n", devices=2, status="NotReady")
+    world.claim("c", mode="Immediate")
+    put_entry(world, world.read_claim("c").uid, "n-1")
+    assert (await run(world)).events.messages("RecordDropped") == [
+        "devices on node n were on record for the claim, and are free again: the node cannot be used now"
+    ]
+
+
+@story("ReleasedFromGoneNode", {"c"}, "node n, on which the claim was allocated, no longer exists")
+async def node_gone() -> Recorder:
+    world = await allocated()
+    remove_node(world)
+    world.api.update(ResourceClaim, "c", "default", {"status": {"reservedFor": None}})
+    return (await run(world)).events
+
+
+@story("DevicesHeldByAnotherClaim", {"c", "thief"}, "delete the pods of one of the two to have its devices chosen anew")
+async def two_claims_with_one_device() -> Recorder:
+    world = await allocated()
+    lose_entries(world)
+    world.claim("thief")
+    put_entry(world, world.read_claim("thief").uid, "n-0")
+    add_finalizer(world, "thief")
+    world.pod("q", ["thief"], selected="n")
+    return (await run(world)).events
+
+
+@story("DevicesUnknown", {"c"}, "claim default/c is allocated on node n, and nothing says which devices it has there")
+async def allocation_without_devices() -> Recorder:
+    world = await allocated()
+    world.api.update(ResourceClaim, "c", "default", {"status": {"allocation": {"resourceHandles": []}}})
+    lose_entries(world)
+    return (await run(world)).events
+
+
+@story("InvalidState", {"n"}, "nothing is allocated on the node until this is corrected: spec.allocatableDevice")
+async def state_edited_into_nonsense() -> Recorder:
+    world = world_with_claim()
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatableDevice": "many"}})
+    brain = Brain(world)
+    brain.deliver()
+    with pytest.raises(RuntimeLayerError):
+        await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
+    return brain.events
+
+
+@story(
+    "LedgerEntryRemoved",
+    {"n"},
+    "claim with UID gone no longer exists; what was on record for it is free again: n-0, n-1",
+)
+async def entry_of_a_claim_that_is_gone() -> Recorder:
+    world = world_with_claim()
+    put_entry(world, "gone", "n-0", "n-1")
+    return (await run(world)).events
+
+
+@story("LedgerEntryRestored", {"c"}, "missing on the node's record; its devices are reserved again: n-0")
+async def entry_lost() -> Recorder:
+    world = await allocated()
+    lose_entries(world)
+    return (await run(world)).events
+
+
+# --- Kubelet plugin
+
+
+@story("PrepareFailed", {"c"}, f"on node {NODE}: claim default/c: this node has no device")
+async def claim_with_an_unknown_device() -> Recorder:
+    world = NodeWorld()
+    plugin = await world.start()
+    claim = world.claim("c", 0)
+    broken = type(claim)(claim.namespace, claim.name, claim.uid, claim.resource_handle.replace(UUIDS[0], "FAKE-1"))
+    counts = PrepareMetrics(Metrics(), NODE, lambda: plugin.checkpoint.claims, lambda: True)
+    async with ClaimCalls(plugin.driver, observer=CallReporter(counts, plugin.events, NODE)) as calls:
+        await calls.run("prepare", [broken], None)
+    return plugin.events
+
+
+@story("UnprepareFailed", {"c"}, f"on node {NODE}: cannot remove the CDI file of claim")
+async def disk_that_removes_nothing() -> Recorder:
+    world = NodeWorld()
+    plugin = await world.start()
+    claim = world.claim("c", 0)
+    await plugin.driver.prepare(claim)
+    plugin.files.errors["remove"] = [OSError(5, "Input/output error")] * 20
+    counts = PrepareMetrics(Metrics(), NODE, lambda: plugin.checkpoint.claims, lambda: True)
+    async with ClaimCalls(plugin.driver, observer=CallReporter(counts, plugin.events, NODE)) as calls:
+        await calls.run("unprepare", [claim], None)
+    return plugin.events
+
+
+async def prepared(world: NodeWorld) -> None:
+    """The claim c is prepared and published, and then the process dies."""
+    plugin = await world.start()
+    await plugin.settle()
+    await plugin.driver.prepare(world.claim("c", 0))
+    await plugin.settle()
+    assert plugin.events.events == []
+    world.stop()
+
+
+@story("CheckpointRebuilt", {NODE}, "it was made anew from what the API server has: 1 claims")
+async def checkpoint_damaged() -> Recorder:
+    world = NodeWorld()
+    await prepared(world)
+    world.files.contents[CHECKPOINT] = b"{"
+    plugin = await world.start()
+    await plugin.settle()
+    (message,) = plugin.events.messages("CheckpointRebuilt")
+    assert f"checkpoint {CHECKPOINT} was set aside as " in message
+    return plugin.events
+
+
+@story("ClaimNotRestored", {"d"}, "which is in use there, could not be taken over")
+async def checkpoint_lost_and_a_device_unknown() -> Recorder:
+    world = NodeWorld()
+    await prepared(world)
+    world.claim("d", 0)
+    del world.files.contents[CHECKPOINT]
+    plugin = await world.start()
+    await plugin.settle()
+    return plugin.events
+
+
+@story("CDIFilesRestored", {NODE}, "wrote 1 CDI file again, missing or changed since prepared: uid-")
+async def reboot() -> Recorder:
+    world = NodeWorld()
+    await prepared(world)
+    world.stop(CDI_ROOT)
+    plugin = await world.start()
+    await plugin.settle()
+    return plugin.events
+
+
+@story("CDIFilesRemoved", {NODE}, "removed 1 CDI file of claims that are not prepared here: orphan")
+async def orphaned_file() -> Recorder:
+    world = NodeWorld()
+    await prepared(world)
+    cdi = CdiFolder(world.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
+    await cdi.write(PreparedClaim("orphan", "default", "o", (PreparedDevice(UUIDS[5], "MODEL"),)))
+    plugin = await world.start()
+    await plugin.settle()
+    return plugin.events
+
+
+@story("StaleClaimUnprepared", {NODE}, f"its devices are free again: {UUIDS[0]}")
+async def claim_that_nobody_unprepares() -> Recorder:
+    world = NodeWorld()
+    await prepared(world)
+    world.delete(world.node_claim("c"))
+    plugin = await world.start()
+    await plugin.settle()
+    return plugin.events
+
+
+@story("StateRecreated", {NODE}, "deleted while the kubelet plugin ran, and was made anew")
+async def state_deleted() -> Recorder:
+    world = NodeWorld()
+    plugin = await world.start()
+    await plugin.settle()
+    before = world.state()["metadata"]["uid"]
+    world.delete_state()
+    await plugin.settle()
+    assert plugin.events.uids == {world.state()["metadata"]["uid"]} != {before}
+    return plugin.events
+
+
+@story("NodeNotReady", {NODE}, "no claims are allocated here until it can")
+async def kubelet_away() -> Recorder:
+    world = NodeWorld()
+    plugin = await world.start()
+    await plugin.settle()
+    plugin.is_serving = False
+    await plugin.settle()
+    return plugin.events
+
+
+@story("PluginStopped", {NODE}, "pods keep their devices")
+async def plugin_stopped() -> Recorder:
+    world = NodeWorld()
+    plugin = await world.start()
+    await plugin.settle()
+    await plugin.publisher.retire()
+    return plugin.events
+
+
+async def known_notices() -> tuple[Notices, Recorder]:
+    world = NodeWorld()
+    plugin = await world.start()
+    await plugin.settle()
+    return plugin.notices, plugin.events
+
+
+@story("RegistrationRefused", {NODE}, "the kubelet refused the plugin: no such version")
+async def registration_refused() -> Recorder:
+    notices, events = await known_notices()
+    notices.tell_registration(Registration(registered=True))
+    notices.tell_registration(Registration(registered=False, error="no such version"))
+    return events
+
+
+@story("SocketRestored", {NODE}, "socket /plugin.sock was gone, and is served again")
+async def socket_gone() -> Recorder:
+    notices, events = await known_notices()
+    notices.tell_mended(Path("/plugin.sock"))
+    return events
+
+
+# --- All of them
+
+
+@pytest.mark.parametrize("reason", [reason.name for reason in REASONS])
+async def test_each_reason_is_told_on_its_objects_in_words_that_help(reason: str) -> None:
+    about, words, run_story = STORIES[reason]
+    told = [event for event in (await run_story()).events if event[1] == reason]
+    assert {name for name, _, _ in told} == about
+    for name, _, message in told:
+        assert words in message, f"on {name}: {message}"
+
+
+async def test_a_life_without_faults_leaves_no_events() -> None:
+    """Beside that of its stop: a cluster in which all is well needs no Events, and each costs a request."""
+    world = await allocated()
+    brain = await run(world)
+    world.api.delete(Pod, "p", "default")
+    world.api.update(ResourceClaim, "c", "default", {"status": {"reservedFor": None}})
+    world.api.delete(ResourceClaim, "c", "default")
+    assert (brain.events.events, (await run(world)).events.events) == ([], [])
+    node = NodeWorld()
+    plugin = await node.start()
+    await plugin.settle()
+    claim = node.claim("c", 0)
+    await plugin.driver.prepare(claim)
+    await plugin.driver.prepare(claim)
+    await plugin.settle()
+    await plugin.driver.unprepare(claim)
+    node.delete(claim)
+    await plugin.settle()
+    assert plugin.events.events == []
+
+
+async def test_a_dispute_is_told_once_as_long_as_it_lasts() -> None:
+    world = await allocated()
+    lose_entries(world)
+    world.claim("thief")
+    put_entry(world, world.read_claim("thief").uid, "n-0")
+    world.pod("q", ["thief"], selected="n")
+    brain = Brain(world)
+    brain.deliver()
+    for _ in range(3):
+        await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
+    assert len(brain.events.messages("DevicesHeldByAnotherClaim")) == 2
+
+
+def test_what_waits_for_the_nodes_object_is_bounded_and_the_latest_is_kept() -> None:
+    events = Recorder()
+    notices = Notices(events)
+    for number in range(MAX_WAITING + 5):
+        notices.tell(CDI_FILES_RESTORED, str(number))
+    assert events.events == []
+    notices.know(NodeAllocationState())
+    assert [message for _, _, message in events.events] == [str(number) for number in range(5, MAX_WAITING + 5)]
+    notices.tell(CDI_FILES_RESTORED, "at once")
+    assert len(events.events) == MAX_WAITING + 1

@@ -1,0 +1,365 @@
+"""The node's object follows what is on the node: nothing is written without need, and nothing that others own."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.device.prepared import WantedDevice
+from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.classic.driver import NodeClaim
+from fake_dra_driver.driver.node.publisher import STILL_HELD_SECONDS
+from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
+from fake_dra_driver.runtime.reconcile import Result
+from tests.support.memory_api import _nothing
+from tests.support.node import CHECKPOINT, NODE, STATE, UUIDS, NodeWorld, Plugin
+
+pytestmark = pytest.mark.looptime
+
+ALLOCATABLE = [{"fake": {"uuid": uuid, "name": "LATEST-FAKE-MODEL"}} for uuid in UUIDS]
+WRITES = {"create", "json_patch", "merge_patch"}
+
+
+@pytest.fixture
+def world() -> NodeWorld:
+    return NodeWorld()
+
+
+@pytest.fixture
+async def plugin(world: NodeWorld) -> Plugin:
+    """A plugin that has published itself."""
+    plugin = await world.start()
+    await plugin.settle()
+    plugin.client.requests()
+    return plugin
+
+
+def writes(plugin: Plugin) -> list[str]:
+    """The writes since the last time."""
+    return [verb for verb, _ in plugin.client.requests() if verb in WRITES]
+
+
+# --- What is published ---
+
+
+async def test_the_object_is_made_for_the_node_and_goes_with_it(world: NodeWorld) -> None:
+    plugin = await world.start()
+    await plugin.settle()
+    state = world.state()
+    assert state["metadata"]["ownerReferences"] == [
+        {"apiVersion": "v1", "kind": "Node", "name": NODE, "uid": world.api.read(Node, NODE).uid}
+    ]
+    assert (state["spec"], state["status"]) == ({"allocatableDevice": ALLOCATABLE}, "Ready")
+
+
+async def test_it_is_not_ready_as_long_as_the_kubelet_cannot_use_it(world: NodeWorld) -> None:
+    plugin = await world.start()
+    plugin.is_serving = False
+    await plugin.settle()
+    assert (world.state()["spec"], world.state()["status"]) == ({"allocatableDevice": ALLOCATABLE}, "NotReady")
+    plugin.is_serving = True
+    await plugin.settle()
+    assert world.state()["status"] == "Ready"
+
+
+async def test_prepared_devices_are_listed_with_their_parents(world: NodeWorld, plugin: Plugin) -> None:
+    first = world.claim("first", 2, 1)
+    second = world.claim("second", WantedDevice(UUIDS[0], 2))
+    for claim in (first, second):
+        await plugin.driver.prepare(claim)
+    await plugin.settle()
+    assert world.state()["spec"]["preparedDevices"] == {
+        first.uid: {"fake": {"devices": [{"uuid": UUIDS[2]}, {"uuid": UUIDS[1]}]}},
+        second.uid: {"fake": {"devices": [{"uuid": uuid, "parentUUID": UUIDS[0]} for uuid in children(UUIDS[0], 2)]}},
+    }
+
+
+async def test_the_initial_state_comes_back(world: NodeWorld, plugin: Plugin) -> None:
+    initial = world.state()
+    claim = world.claim("c", 0, in_ledger=False)
+    await plugin.driver.prepare(claim)
+    await plugin.settle()
+    assert world.published() == {claim.uid: [UUIDS[0]]}
+    await plugin.driver.unprepare(claim)
+    await plugin.settle()
+    assert {**world.state(), "metadata": ""} == {**initial, "metadata": ""}
+
+
+async def test_nothing_is_written_when_nothing_differs(world: NodeWorld, plugin: Plugin) -> None:
+    await plugin.driver.prepare(world.claim("c", 0))
+    await plugin.settle()
+    plugin.client.requests()
+    for _ in range(3):
+        assert await plugin.reconcile() == Result()
+    assert plugin.client.requests() == []
+
+
+async def test_changes_that_come_together_share_a_write(world: NodeWorld, plugin: Plugin) -> None:
+    for number in range(8):
+        await plugin.driver.prepare(world.claim(f"c-{number}", number))
+    await plugin.settle()
+    assert writes(plugin) == ["json_patch"]
+    assert len(world.published()) == 8
+
+
+async def test_a_node_whose_object_is_made_anew_is_ready_again_though_the_answer_to_that_was_lost(
+    world: NodeWorld, plugin: Plugin
+) -> None:
+    world.delete_state()
+    plugin.deliver()
+
+    async def lose_the_answer(verb: str, kind: str) -> None:
+        plugin.client.after_write = _nothing
+        raise TransportError(verb, NodeAllocationState.resource, STATE, "connection reset")
+
+    plugin.client.after_write = lose_the_answer
+    with pytest.raises(TransportError):
+        await plugin.reconcile()
+    assert world.state()["status"] == "NotReady"
+    await plugin.settle()
+    assert world.state()["status"] == "Ready"
+    assert len(plugin.events.messages("StateRecreated")) == 1
+
+
+async def test_other_objects_are_left_alone(world: NodeWorld, plugin: Plugin) -> None:
+    await plugin.driver.prepare(world.claim("c", 0))
+    assert await plugin.publisher.reconcile(NamespacedName(STATE.namespace, "another-node")) == Result()
+    assert plugin.client.requests() == []
+
+
+async def test_nothing_is_published_before_the_checkpoint_is_read(world: NodeWorld) -> None:
+    plugin = Plugin(world)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(plugin.reconcile(), 60)
+    assert plugin.client.requests() == []
+
+
+# --- What belongs to others ---
+
+
+async def test_the_ledger_and_its_revision_are_never_touched(world: NodeWorld, plugin: Plugin) -> None:
+    claim = world.claim("c", 0)
+    foreign = {
+        "metadata": {"annotations": {LEDGER_REVISION_ANNOTATION: "17"}, "labels": {"a": "b"}},
+        "spec": {"allocatedClaims": {"other": {"fake": {"devices": [{"uuid": UUIDS[5], "split": 2}]}}}},
+    }
+    world.update_state(foreign)
+    before = world.state()
+    await plugin.driver.prepare(claim)
+    await plugin.settle()
+    await plugin.driver.unprepare(claim)
+    plugin.is_serving = False
+    await plugin.settle()
+    after = world.state()
+    assert after["spec"]["allocatedClaims"] == before["spec"]["allocatedClaims"]
+    assert {"other", claim.uid} == after["spec"]["allocatedClaims"].keys()
+    assert {**after["metadata"], "resourceVersion": ""} == {**before["metadata"], "resourceVersion": ""}
+
+
+async def test_an_allocation_that_the_cache_has_not_seen_survives(world: NodeWorld, plugin: Plugin) -> None:
+    """The controller and the plugin write to one object; their fields do not get into each other's way."""
+    claim = world.claim("c", 0)
+    await plugin.driver.prepare(claim)
+    world.put_entry("newer", WantedDevice(UUIDS[1]))
+    await plugin.publisher.reconcile(STATE)
+    assert {"newer", claim.uid} == world.state()["spec"]["allocatedClaims"].keys()
+    assert world.published() == {claim.uid: [UUIDS[0]]}
+
+
+async def test_an_allocation_in_an_object_that_had_no_spec_survives(world: NodeWorld, plugin: Plugin) -> None:
+    world.update_state({"spec": None})
+    plugin.deliver()
+    world.put_entry("newer", WantedDevice(UUIDS[1]))
+    with pytest.raises(PatchTestFailedError):
+        await plugin.publisher.reconcile(STATE)
+    await plugin.settle()
+    assert world.state()["spec"].keys() == {"allocatableDevice", "allocatedClaims"}
+
+
+async def test_a_status_that_somebody_else_has_set_stays(world: NodeWorld, plugin: Plugin) -> None:
+    """``set-nas-status`` for a node that is being drained."""
+    world.update_state({"status": "NotReady"})
+    claim = world.claim("c", 0)
+    await plugin.driver.prepare(claim)
+    await plugin.settle()
+    assert world.state()["status"] == "NotReady"
+    for plugin.is_serving in (False, True):
+        await plugin.settle()
+    assert world.state()["status"] == "Ready", "the kubelet has registered the plugin anew"
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"spec": {"allocatableDevice": None}},
+        {"spec": {"allocatableDevice": ALLOCATABLE[:3]}},
+        {"spec": {"allocatableDevice": [{"fake": {"uuid": UUIDS[0], "name": "ANOTHER"}}, *ALLOCATABLE[1:]]}},
+        {"spec": {"preparedDevices": {"invented": {"fake": {"devices": [{"uuid": UUIDS[3]}]}}}}},
+        {"spec": {"preparedDevices": None}},
+        {"spec": None},
+    ],
+)
+async def test_what_was_edited_by_hand_is_put_right(world: NodeWorld, plugin: Plugin, edit: dict[str, object]) -> None:
+    claim = world.claim("c", 0, in_ledger=False)
+    await plugin.driver.prepare(claim)
+    await plugin.settle()
+    before = world.state()["spec"]
+    world.update_state(edit)
+    await plugin.settle()
+    assert world.state()["spec"] == before
+
+
+# --- An object that comes and goes ---
+
+
+async def test_an_object_that_was_deleted_is_made_anew(world: NodeWorld, plugin: Plugin) -> None:
+    claim = world.claim("c", 0)
+    await plugin.driver.prepare(claim)
+    await plugin.settle()
+    world.delete_state()
+    await plugin.settle()
+    assert world.state()["status"] == "Ready"
+    assert world.state()["metadata"]["ownerReferences"]
+    assert world.published() == {claim.uid: [UUIDS[0]]}
+    world.assert_sound(claim)
+
+
+async def test_a_deletion_that_the_cache_has_not_seen_is_an_error_that_heals(world: NodeWorld, plugin: Plugin) -> None:
+    world.delete_state()
+    await plugin.driver.prepare(world.claim("c", 0))
+    with pytest.raises(NotFoundError):
+        await plugin.publisher.reconcile(STATE)
+    await plugin.settle()
+    assert world.state()["status"] == "Ready"
+
+
+async def test_what_was_meant_for_an_object_is_not_written_to_its_successor(world: NodeWorld, plugin: Plugin) -> None:
+    world.delete_state()
+    world.api.apply(
+        NodeAllocationState.from_wire({"metadata": {"name": NODE, "namespace": STATE.namespace}, "spec": {}})
+    )
+    await plugin.driver.prepare(world.claim("c", 0, in_ledger=False))
+    with pytest.raises(PatchTestFailedError):
+        await plugin.publisher.reconcile(STATE)
+    assert world.state()["spec"] == {}
+
+
+POD_OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}
+
+
+@pytest.mark.parametrize("owners", [None, [POD_OWNER]])
+async def test_an_object_without_a_node_that_owns_it_gets_one(
+    world: NodeWorld, plugin: Plugin, owners: list[object] | None
+) -> None:
+    """Somebody has made it by hand; it would outlive its node."""
+    (node_owner,) = world.state()["metadata"]["ownerReferences"]
+    world.update_state({"metadata": {"ownerReferences": owners}})
+    await plugin.settle()
+    assert world.state()["metadata"]["ownerReferences"] == [*(owners or ()), node_owner]
+    plugin.client.requests()
+    await plugin.settle()
+    assert plugin.client.requests() == []
+
+
+async def test_an_owner_that_comes_at_the_same_moment_is_not_lost(world: NodeWorld, plugin: Plugin) -> None:
+    world.update_state({"metadata": {"ownerReferences": None}})
+    plugin.deliver()
+    world.update_state({"metadata": {"ownerReferences": [POD_OWNER]}})
+    with pytest.raises(PatchTestFailedError):
+        await plugin.publisher.reconcile(STATE)
+    await plugin.settle()
+    assert [owner["kind"] for owner in world.state()["metadata"]["ownerReferences"]] == ["Pod", "Node"]
+
+
+async def test_an_object_that_somebody_else_has_just_made_is_used(world: NodeWorld) -> None:
+    plugin = await world.start()
+    plugin.deliver()
+    world.api.apply(
+        NodeAllocationState.from_wire({"metadata": {"name": NODE, "namespace": STATE.namespace}, "status": "NotReady"})
+    )
+    await plugin.publisher.reconcile(STATE)
+    assert (world.state()["spec"]["allocatableDevice"], world.state()["status"]) == (ALLOCATABLE, "Ready")
+
+
+async def test_without_a_node_there_is_no_object(world: NodeWorld) -> None:
+    world.api.delete(Node, NODE)
+    plugin = await world.start()
+    with pytest.raises(NotFoundError):
+        await plugin.reconcile()
+    assert world.api.wire(NodeAllocationState, NODE, STATE.namespace) is None
+
+
+async def test_the_end_is_announced(world: NodeWorld, plugin: Plugin) -> None:
+    before = world.state()
+    await plugin.publisher.retire()
+    assert world.state()["status"] == "NotReady"
+    assert world.state()["spec"] == before["spec"]
+
+
+# --- Claims that the kubelet never unprepares ---
+
+
+@pytest.mark.parametrize("end", [NodeWorld.delete, NodeWorld.release])
+async def test_a_claim_that_is_gone_is_taken_back(
+    world: NodeWorld, plugin: Plugin, end: Callable[[NodeWorld, NodeClaim], None]
+) -> None:
+    """Kubelet 1.27 cannot unprepare a claim whose object is gone."""
+    gone, kept = world.claim("gone", 0), world.claim("kept", 1)
+    for claim in (gone, kept):
+        await plugin.driver.prepare(claim)
+    await plugin.settle()
+    end(world, gone)
+    await plugin.settle()
+    world.assert_sound(kept)
+    assert world.published() == world.recorded()
+
+
+async def test_nobody_is_asked_about_claims_that_the_ledger_lists(world: NodeWorld, plugin: Plugin) -> None:
+    await plugin.driver.prepare(world.claim("c", 0))
+    await plugin.settle()
+    assert ("get", "ResourceClaim") not in plugin.client.requests()
+
+
+async def test_a_claim_that_is_alive_stays_although_the_ledger_does_not_list_it(
+    world: NodeWorld, plugin: Plugin
+) -> None:
+    """A ledger that was made anew, or a cache that lags. Nothing tells when that changes, so it is looked at again."""
+    claim = world.claim("c", 0, in_ledger=False)
+    await plugin.driver.prepare(claim)
+    assert await plugin.reconcile() == Result(requeue_after=STILL_HELD_SECONDS)
+    world.assert_sound(claim)
+    world.delete(claim)
+    assert await plugin.reconcile() == Result()
+    world.assert_sound()
+
+
+async def test_a_claim_that_cannot_be_ended_is_tried_again_and_holds_up_no_other(
+    world: NodeWorld, plugin: Plugin
+) -> None:
+    for number in range(3):
+        claim = world.claim(f"c-{number}", number)
+        await plugin.driver.prepare(claim)
+        world.delete(claim)
+    plugin.files.errors["remove"] = [OSError(5, "Input/output error")] * 7
+    assert await plugin.reconcile() == Result(requeue_after=STILL_HELD_SECONDS)
+    assert len(world.recorded()) == 1
+    assert await plugin.reconcile() == Result()
+    world.assert_sound()
+
+
+async def test_nothing_is_taken_back_while_the_api_server_is_away(world: NodeWorld, plugin: Plugin) -> None:
+    claim = world.claim("c", 0)
+    await plugin.driver.prepare(claim)
+    await plugin.settle()
+    world.delete(claim)
+    plugin.client.is_away = True
+    with pytest.raises(TransportError):
+        await plugin.reconcile()
+    world.assert_sound(claim)
+    plugin.client.is_away = False
+    await plugin.settle()
+    world.assert_sound()
+    assert CHECKPOINT in plugin.files.contents
