@@ -78,7 +78,7 @@ def _run_status(settings: StatusSettings) -> int:
 
 
 def _run_generate(settings: GenerateSettings) -> int:
-    from fake_dra_driver.codegen.generate import generate
+    from fake_dra_driver.packaging.generate import generate
 
     return generate(settings.output, check=settings.check)
 

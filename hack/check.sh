@@ -43,7 +43,7 @@ else
 fi
 
 if command -v promtool >/dev/null; then
-  step "alert rules" promtool test rules tests/unit/codegen/alerts.test.yaml
+  step "alert rules" promtool test rules tests/unit/packaging/alerts.test.yaml
 else
   echo "=== ALERT RULES NOT EVALUATED: THERE IS NO PROMTOOL (DEBIAN'S PACKAGE PROMETHEUS)"
 fi

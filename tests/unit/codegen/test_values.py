@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
-from fake_dra_driver.codegen.generate import CHART, outputs
+from fake_dra_driver.packaging.generate import CHART, outputs
 from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings, Settings, settings_of
 
 LOGGING = ["--logging-format=json", "-v=5"]

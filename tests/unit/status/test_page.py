@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from fake_dra_driver.codegen.generate import outputs
-from fake_dra_driver.codegen.manifests import chart_manifests
-from fake_dra_driver.codegen.statuspage import EXAMPLE
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES
+from fake_dra_driver.packaging.generate import outputs
+from fake_dra_driver.packaging.manifests import chart_manifests
+from fake_dra_driver.packaging.statuspage import EXAMPLE
 from fake_dra_driver.status.report import REASONS_TO_WAIT, Report
 from fake_dra_driver.status.screen import Style
 from fake_dra_driver.status.view import READ_KINDS

@@ -2,11 +2,11 @@
 
 import pytest
 
-from fake_dra_driver.codegen.alerts import ALERTS, Alert
-from fake_dra_driver.codegen.generate import outputs
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.metricfamilies import SECTIONS
 from fake_dra_driver.driver.reasons import REASONS
+from fake_dra_driver.packaging.alerts import ALERTS, Alert
+from fake_dra_driver.packaging.generate import outputs
 from fake_dra_driver.runtime.metricfamily import Family
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.codegen.gotemplate import GoTemplateError, GoTemplates
-from fake_dra_driver.codegen.manifests import chart_manifests, crd_manifests
-from tests.unit.codegen.conftest import Helm
+from fake_dra_driver.packaging.manifests import chart_manifests, crd_manifests
+from tests.unit.packaging.conftest import Helm
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from fake_dra_driver.flags import parse
 from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings
-from tests.unit.codegen.conftest import Helm, Manifests
+from tests.unit.packaging.conftest import Helm, Manifests
 
 CONTROLLER = "fake-dra-driver-controller"
 PLUGIN = "fake-dra-driver-kubeletplugin"

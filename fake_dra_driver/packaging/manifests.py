@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from fake_dra_driver.codegen.generate import CHART, outputs
 from fake_dra_driver.codegen.gotemplate import GoTemplates
+from fake_dra_driver.packaging.generate import CHART, outputs
 
 __all__ = ["chart_manifests", "crd_manifests"]
 

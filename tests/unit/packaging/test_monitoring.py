@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 import yaml
 
-from fake_dra_driver.codegen.alerts import ALERTS, Alert
-from fake_dra_driver.codegen.dashboard import ROWS
-from fake_dra_driver.codegen.generate import CHART, outputs
 from fake_dra_driver.codegen.grafana import COLUMNS, Panel
-from fake_dra_driver.codegen.manifests import chart_manifests
 from fake_dra_driver.dra.node.calls import SUCCESS, FailureReason
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES
 from fake_dra_driver.driver.metricfamilies import CONTROLLER_FAMILIES
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.driver.reasons import REASONS
-from tests.unit.codegen import promql
-from tests.unit.codegen.conftest import Helm, Manifests
+from fake_dra_driver.packaging.alerts import ALERTS, Alert
+from fake_dra_driver.packaging.dashboard import ROWS
+from fake_dra_driver.packaging.generate import CHART, outputs
+from fake_dra_driver.packaging.manifests import chart_manifests
+from tests.unit.packaging import promql
+from tests.unit.packaging.conftest import Helm, Manifests
 
 ENABLED = (
     *(f"--set=monitoring.{part}.enabled=true" for part in ("dashboard", "prometheusRule", "serviceMonitor")),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fake_dra_driver.codegen.generate import CHART, outputs
+from fake_dra_driver.packaging.generate import CHART, outputs
 from tests.support.leftout import leave_out
 
 Manifests = dict[tuple[str, str], dict[str, Any]]

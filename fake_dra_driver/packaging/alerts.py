@@ -1,6 +1,6 @@
 """When a person has to be told, and what that person can do: the chart's alert rules, and their documentation.
 
-Expressions are PromQL; ``tests/unit/codegen/test_monitoring.py`` parses them, and finds every metric and label in
+Expressions are PromQL; ``tests/unit/packaging/test_monitoring.py`` parses them, and finds every metric and label in
 ``driver.metricfamilies``; ``alerts.test.yaml`` there says when each fires. Metrics that other programs of a cluster
 have too (those of controller-runtime and client-go) are bound to this driver's by the target that serves
 ``fake_dra_build_info``, whatever a cluster calls its jobs.

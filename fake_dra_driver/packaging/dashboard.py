@@ -7,8 +7,8 @@ controller shows the state of nodes and claims, so ``max`` chooses among those t
 from collections.abc import Mapping
 from typing import Final
 
-from fake_dra_driver.codegen.alerts import OURS
 from fake_dra_driver.codegen.grafana import Panel, Query, Row, dashboard_json
+from fake_dra_driver.packaging.alerts import OURS
 
 __all__ = ["ROWS", "render_dashboard"]
 

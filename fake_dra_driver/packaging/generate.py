@@ -14,14 +14,14 @@ from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
-from fake_dra_driver.codegen.alerts import ALERTS
 from fake_dra_driver.codegen.crd import file_name, render_crd
-from fake_dra_driver.codegen.dashboard import render_dashboard
 from fake_dra_driver.codegen.documentation import render_reference
-from fake_dra_driver.codegen.metrics import render_metrics
 from fake_dra_driver.codegen.rbac import components, status_reader
-from fake_dra_driver.codegen.statuspage import render_status_page
 from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
+from fake_dra_driver.packaging.alerts import ALERTS
+from fake_dra_driver.packaging.dashboard import render_dashboard
+from fake_dra_driver.packaging.metrics import render_metrics
+from fake_dra_driver.packaging.statuspage import render_status_page
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import (
     ClusterFaultSettings,
@@ -145,9 +145,9 @@ def _observing() -> Iterator[tuple[str, str]]:
     alerts = "helm/files/alerts.yaml.j2"
     yield (
         f"{CHART}/files/alerts.yaml",
-        render(alerts, header=_header("fake_dra_driver/codegen/alerts.py"), alerts=ALERTS),
+        render(alerts, header=_header("fake_dra_driver/packaging/alerts.py"), alerts=ALERTS),
     )
-    dashboard = render_dashboard(_header("fake_dra_driver/codegen/dashboard.py"))
+    dashboard = render_dashboard(_header("fake_dra_driver/packaging/dashboard.py"))
     yield f"{CHART}/files/dashboard.json", dashboard
     for name in ("dashboard.yaml", "prometheusrule.yaml"):
         yield f"{CHART}/templates/{name}", _helm(f"helm/templates/{name}.j2")

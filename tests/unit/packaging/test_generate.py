@@ -25,9 +25,9 @@ from fake_dra_driver.api.fake import (
     _Kind,
 )
 from fake_dra_driver.api.kube.meta import ResourceKind
-from fake_dra_driver.codegen.generate import CHART, Source, generate, outputs
+from fake_dra_driver.packaging.generate import CHART, Source, generate, outputs
 from fake_dra_driver.settings import COMPONENT, ControllerSettings, Flag, KubeletPluginSettings
-from tests.unit.codegen.conftest import Helm
+from tests.unit.packaging.conftest import Helm
 
 ROOT = Path(__file__).parents[3]
 CRD = "fake.resource.3-shake.com_fakeclaimparameters.yaml"
@@ -46,7 +46,7 @@ def test_every_file_says_that_it_is_generated_and_from_what() -> None:
 
 
 def test_output_does_not_depend_on_the_order_of_hashes() -> None:
-    program = "from fake_dra_driver.codegen.generate import outputs; print(dict(outputs()))"
+    program = "from fake_dra_driver.packaging.generate import outputs; print(dict(outputs()))"
     texts = {
         subprocess.run(
             [sys.executable, "-c", program],

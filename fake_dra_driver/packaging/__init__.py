@@ -1,0 +1,1 @@
+"""What this driver ships beside its code, rendered with ``codegen``: CRDs, chart, alerts, dashboard, documentation."""
