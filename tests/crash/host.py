@@ -19,8 +19,8 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.dra.classic.driver import NodeClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
+from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.driver.node.events import Notices
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.driver.node.publisher import StatePublisher

@@ -39,7 +39,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import WantedDevice
-from fake_dra_driver.dra.classic.driver import NodeClaim
+from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.events import Notices
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver

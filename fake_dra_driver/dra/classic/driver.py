@@ -1,8 +1,8 @@
-"""The two seams of a DRA driver: what the protocol side asks of the device side.
+"""The controller's seam of classic DRA: what the protocol asks of a driver about the devices of a cluster.
 
-``dra`` speaks with Kubernetes and does not know which device it serves; whoever writes a driver for a device implements
-``ControllerDriver`` (where devices are chosen) and ``NodeDriver`` (where they are made ready), and nothing else.
-The shapes follow k8s.io/dynamic-resource-allocation/controller (KEP-3063) and the kubelet's DRA gRPC service.
+``dra`` speaks with Kubernetes and does not know which device it serves. In classic DRA a driver chooses the devices of
+a claim itself, behind ``ControllerDriver``; where they are made ready is ``dra.node.driver.NodeDriver``. The shapes
+follow k8s.io/dynamic-resource-allocation/controller (KEP-3063).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,8 @@ __all__ = [
     "ControllerDriver",
     "Hold",
     "Marks",
-    "NodeClaim",
-    "NodeDriver",
     "ParametersError",
     "PendingClaim",
-    "PrepareError",
     "Unsuitable",
 ]
 
@@ -144,42 +141,4 @@ class ControllerDriver(Protocol[RequestT]):
 
     async def is_gone(self, node: str) -> bool:
         """Whether the node no longer exists, confirmed by the API server."""
-        ...
-
-
-class PrepareError(Exception):
-    """A claim cannot be prepared or unprepared; the text goes to the kubelet as the error of that claim alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeClaim:
-    """A claim as the kubelet names it in a call."""
-
-    namespace: str
-    name: str
-    uid: UID
-    resource_handle: str = ""
-    """``status.allocation.resourceHandles[].data`` of this driver; empty when the allocation carries none."""
-
-
-class NodeDriver(Protocol):
-    """Makes the devices of claims ready on one node."""
-
-    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
-        """Makes the claim's devices ready and returns their fully qualified CDI device names.
-
-        Idempotent: the kubelet calls again after each of its restarts. Durable before it returns. Runs concurrently for
-        different claims, and never twice at once for the same claim.
-
-        Raises:
-            PrepareError: the claim holds nothing here, or cannot be prepared.
-        """
-        ...
-
-    async def unprepare(self, claim: NodeClaim) -> None:
-        """Undoes ``prepare``. Succeeds for a claim that was never prepared, and when the claim object is gone.
-
-        Raises:
-            PrepareError: the claim's devices could not be released.
-        """
         ...

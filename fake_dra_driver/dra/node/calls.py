@@ -22,7 +22,7 @@ from typing import Literal, Protocol, Self
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.classic.driver import NodeClaim, NodeDriver, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, NodeDriver, PrepareError
 
 __all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureReason", "Outcome", "Verb"]
 

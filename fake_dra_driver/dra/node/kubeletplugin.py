@@ -23,8 +23,8 @@ from typing import Self
 import grpc
 from loguru import logger
 
-from fake_dra_driver.dra.classic.driver import NodeDriver
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls
+from fake_dra_driver.dra.node.driver import NodeDriver
 from fake_dra_driver.dra.node.nodeserver import add_node_services
 from fake_dra_driver.dra.node.sockets import SocketServer, locked_folder
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2

@@ -9,8 +9,8 @@ to publish no ResourceSlices for this driver.
 import grpc
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.classic.driver import NodeClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls, Failure, FailureReason, Outcome, Verb
+from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3

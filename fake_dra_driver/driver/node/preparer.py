@@ -32,7 +32,7 @@ from fake_dra_driver.device.prepared import (
     find_holder,
     prepared_devices,
 )
-from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.classic.holdings import still_held, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.retry import Patience

@@ -20,7 +20,7 @@ from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClai
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, UnknownDeviceError, WantedDevice, prepared_devices
-from fake_dra_driver.dra.classic.driver import PrepareError
+from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.allocatedcount import count_anew
 from fake_dra_driver.driver.classic.holdings import handle_of, node_of, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.events import Notices

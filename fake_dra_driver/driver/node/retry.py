@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from loguru import logger
 
 from fake_dra_driver.device.cdi import CdiSpecError
-from fake_dra_driver.dra.classic.driver import PrepareError
+from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = ["PATIENCE_SECONDS", "Patience"]

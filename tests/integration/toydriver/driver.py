@@ -22,8 +22,9 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceHandle,
 )
 from fake_dra_driver.dra.classic.caches import ClassicCaches
-from fake_dra_driver.dra.classic.driver import Hold, Marks, NodeClaim, PendingClaim, Unsuitable
+from fake_dra_driver.dra.classic.driver import Hold, Marks, PendingClaim, Unsuitable
 from fake_dra_driver.dra.classic.setup import ClassicControllers
+from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client

@@ -11,7 +11,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
-from fake_dra_driver.dra.classic.driver import NodeClaim
+from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, NODE, World, container, pod

@@ -10,7 +10,7 @@ import pytest
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
 
 
 class FakeNodeDriver:

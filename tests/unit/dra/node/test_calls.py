@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
 from fake_dra_driver.dra.node.calls import (
     MAX_CLAIMS,
     MAX_HANDLE_SIZE_BYTES,
@@ -16,6 +15,7 @@ from fake_dra_driver.dra.node.calls import (
     Outcome,
     Verb,
 )
+from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
 from tests.unit.dra.node.conftest import FakeNodeDriver, LogWatch
 
 

@@ -10,8 +10,8 @@ from loguru import logger
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.dra.classic.driver import NodeClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.runtime.errors import TransportError
 from fake_dra_driver.runtime.log import _json_line
 from tests.support.node import NODE, NodeWorld, Plugin

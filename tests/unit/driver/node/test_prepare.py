@@ -15,7 +15,7 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin, settle
 
 pytestmark = pytest.mark.looptime

@@ -10,7 +10,7 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.classic.driver import NodeClaim
+from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.driver.node.publisher import STILL_HELD_SECONDS
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
 from fake_dra_driver.runtime.reconcile import Result

@@ -13,7 +13,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device, make_inventory
-from fake_dra_driver.dra.classic.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.runtime.errors import NotFoundError, Status, TransportError
