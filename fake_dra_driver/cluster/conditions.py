@@ -10,7 +10,7 @@ from typing import Any
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kinds import Condition
-from fake_dra_driver.runtime.patch import add, json_pointer, replace, test
+from fake_dra_driver.runtime.patch import add, pointer, replace, test
 
 __all__ = ["condition_patch", "is_true", "with_condition"]
 
@@ -32,7 +32,7 @@ def condition_patch(
     value = _dated(wanted, found[1] if found is not None else None, now).to_wire()
     if found is not None and found[1].to_wire() == {**found[1].to_wire(), **value}:
         return ()
-    path = json_pointer("status", "conditions")
+    path = pointer("status", "conditions")
     operations = [test("/metadata/uid", uid)]
     if not conditions:
         return [*operations, test(path, None), add(path, [value])]
