@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.cel import BOOL, STRING, CelSyntaxError
+from fake_dra_driver.cel import BOOL, STRING, CelSyntaxError
 from fake_dra_driver.cluster.apiserver.decode import prune_custom
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,

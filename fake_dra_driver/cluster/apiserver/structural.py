@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.cel import CelError, Program
+from fake_dra_driver.cel import CelError, Program
 from fake_dra_driver.cluster.apiserver.errors import Problem, invalid_value, required
 from fake_dra_driver.cluster.apiserver.schemacheck import (
     NO_HISTORY,

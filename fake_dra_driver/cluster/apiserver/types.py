@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.cel import Program, compile_rule, of_schema
+from fake_dra_driver.cel import Program, compile_rule, of_schema
 
 __all__ = ["OBJECT_META", "Shape", "Type", "TypeRegistry"]
 

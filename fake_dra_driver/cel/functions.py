@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from fake_dra_driver.cluster.apiserver.cel.types import BOOL, DOUBLE, DYN, INT, STRING, Kind, list_of
-from fake_dra_driver.cluster.apiserver.cel.values import CelError, as_list, as_string
+from fake_dra_driver.cel.types import BOOL, DOUBLE, DYN, INT, STRING, Kind, list_of
+from fake_dra_driver.cel.values import CelError, as_list, as_string
 
 __all__ = ["FUNCTIONS", "METHODS", "NOT_HERE", "Function"]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fake_dra_driver.cluster.apiserver.cel.functions import FUNCTIONS, METHODS, NOT_HERE, Function
-from fake_dra_driver.cluster.apiserver.cel.lexer import CelSyntaxError, Token, tokens_of, unquote
-from fake_dra_driver.cluster.apiserver.cel.types import (
+from fake_dra_driver.cel.functions import FUNCTIONS, METHODS, NOT_HERE, Function
+from fake_dra_driver.cel.lexer import CelSyntaxError, Token, tokens_of, unquote
+from fake_dra_driver.cel.types import (
     BOOL,
     DOUBLE,
     DYN,
@@ -18,7 +18,7 @@ from fake_dra_driver.cluster.apiserver.cel.types import (
     map_of,
     unescaped,
 )
-from fake_dra_driver.cluster.apiserver.cel.values import (
+from fake_dra_driver.cel.values import (
     OPERATORS,
     CelError,
     Evaluate,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.cluster.apiserver.cel import CelError, CelSyntaxError, compile_rule
+from fake_dra_driver.cel import CelError, CelSyntaxError, compile_rule
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ as durations, timestamps, URLs and quantities, is refused when the CRD is create
 does and this does not: it estimates what a rule costs.
 """
 
-from fake_dra_driver.cluster.apiserver.cel.lexer import CelSyntaxError
-from fake_dra_driver.cluster.apiserver.cel.parser import Program, compile_rule
-from fake_dra_driver.cluster.apiserver.cel.types import BOOL, STRING, of_schema
-from fake_dra_driver.cluster.apiserver.cel.values import CelError
+from fake_dra_driver.cel.lexer import CelSyntaxError
+from fake_dra_driver.cel.parser import Program, compile_rule
+from fake_dra_driver.cel.types import BOOL, STRING, of_schema
+from fake_dra_driver.cel.values import CelError
 
 __all__ = ["BOOL", "STRING", "CelError", "CelSyntaxError", "Program", "compile_rule", "of_schema"]
