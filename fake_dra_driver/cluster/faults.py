@@ -1,6 +1,6 @@
 """What can go wrong with a cluster, on demand: methods for tests, names and options for the command line.
 
-Faults of single requests are those of the API server (``apiserver.faults``); here they get names, and those of nodes
+Faults of single requests are those of the API server (``requestfaults``); here they get names, and those of nodes
 join them. All of them are what a real cluster does to its clients, nothing is simulated in the clients.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.faults import Fault, FaultHook, on
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, FaultHook, on
 from fake_dra_driver.cluster.errors import ClusterError
 
 __all__ = ["ClusterFaults", "FaultyNode", "Restartable"]

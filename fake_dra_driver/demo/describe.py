@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.humanduration import human_duration
+from fake_dra_driver.cluster.apiserver.tables.humanduration import human_duration
 
 __all__ = ["columns", "describe"]
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
-from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
+from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from fake_dra_driver.cluster.apiserver.routing import Target
 from tests.crash.stage import Stage
 
 __all__ = ["MISHAPS", "Mishap", "Requests"]

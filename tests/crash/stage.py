@@ -21,7 +21,7 @@ from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters, NodeAlloc
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.store import Event
+from fake_dra_driver.cluster.apiserver.store.store import Event
 from fake_dra_driver.cluster.kinds import (
     CustomResourceDefinition,
     Namespace,

@@ -3,26 +3,26 @@
 from dataclasses import dataclass
 
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
-from fake_dra_driver.cluster.apiserver.catalog import Catalog
-from fake_dra_driver.cluster.apiserver.crd import custom_resources
-from fake_dra_driver.cluster.apiserver.deletion import Deletion
-from fake_dra_driver.cluster.apiserver.endpoints import Endpoints, Layers
-from fake_dra_driver.cluster.apiserver.faults import Faults
-from fake_dra_driver.cluster.apiserver.handler import Handler
-from fake_dra_driver.cluster.apiserver.identities import Identities
-from fake_dra_driver.cluster.apiserver.openapi import OpenApi
-from fake_dra_driver.cluster.apiserver.options import WriteOptions
-from fake_dra_driver.cluster.apiserver.patching import Patching
-from fake_dra_driver.cluster.apiserver.podverbs import PodVerbs
-from fake_dra_driver.cluster.apiserver.priority import SYSTEM_PRIORITY_CLASSES
-from fake_dra_driver.cluster.apiserver.reading import Reading
-from fake_dra_driver.cluster.apiserver.resource import Registry
-from fake_dra_driver.cluster.apiserver.scaling import Scaling
-from fake_dra_driver.cluster.apiserver.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.store import Object, Store
-from fake_dra_driver.cluster.apiserver.tokens import Tokens
-from fake_dra_driver.cluster.apiserver.types import TypeRegistry
-from fake_dra_driver.cluster.apiserver.writing import Writing
+from fake_dra_driver.cluster.apiserver.custom.crd import custom_resources
+from fake_dra_driver.cluster.apiserver.discovery.openapi import OpenApi
+from fake_dra_driver.cluster.apiserver.http.endpoints import Endpoints, Layers
+from fake_dra_driver.cluster.apiserver.http.handler import Handler
+from fake_dra_driver.cluster.apiserver.http.nonresource import Catalog
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
+from fake_dra_driver.cluster.apiserver.rules.priority import SYSTEM_PRIORITY_CLASSES
+from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
+from fake_dra_driver.cluster.apiserver.store.store import Object, Store
+from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.resource import Registry
+from fake_dra_driver.cluster.apiserver.verbs.deletion import Deletion
+from fake_dra_driver.cluster.apiserver.verbs.identities import Identities
+from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
+from fake_dra_driver.cluster.apiserver.verbs.patching import Patching
+from fake_dra_driver.cluster.apiserver.verbs.podverbs import PodVerbs
+from fake_dra_driver.cluster.apiserver.verbs.reading import Reading
+from fake_dra_driver.cluster.apiserver.verbs.scaling import Scaling
+from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens
+from fake_dra_driver.cluster.apiserver.verbs.writing import Writing
 
 __all__ = ["Parts", "assemble"]
 

@@ -6,11 +6,11 @@ A kind that is not here is not served: the cluster has what a driver and its use
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fake_dra_driver.cluster.apiserver.eventrules import event_rules
-from fake_dra_driver.cluster.apiserver.kindrules import RULES
-from fake_dra_driver.cluster.apiserver.printers import columns_of
-from fake_dra_driver.cluster.apiserver.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
-from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.rules.bykind import RULES
+from fake_dra_driver.cluster.apiserver.rules.event import event_rules
+from fake_dra_driver.cluster.apiserver.tables.printers import columns_of
+from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
 
 __all__ = ["builtin_resources"]
 

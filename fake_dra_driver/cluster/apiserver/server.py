@@ -26,14 +26,14 @@ from typing import Self
 from loguru import logger
 
 from fake_dra_driver.cluster.apiserver.assembly import assemble
-from fake_dra_driver.cluster.apiserver.faults import Faults
-from fake_dra_driver.cluster.apiserver.inprocess import FixedToken, InProcessTransport
-from fake_dra_driver.cluster.apiserver.listener import Listener
-from fake_dra_driver.cluster.apiserver.podverbs import LogSource
-from fake_dra_driver.cluster.apiserver.resource import Registry
-from fake_dra_driver.cluster.apiserver.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.tls import make_identity
-from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.http.inprocess import FixedToken, InProcessTransport
+from fake_dra_driver.cluster.apiserver.http.listener import Listener
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
+from fake_dra_driver.cluster.apiserver.http.tls import make_identity
+from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
+from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.resource import Registry
+from fake_dra_driver.cluster.apiserver.verbs.podverbs import LogSource
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.rest import RestClient, TokenBucket
@@ -81,7 +81,7 @@ class ApiServer:
         self.certificate = b""
         """The certificate to trust, in PEM, once it listens."""
         self.faults = Faults()
-        """What goes wrong with requests; see ``faults``."""
+        """What goes wrong with requests; see ``requestfaults``."""
         self._host, self._port = host, port
         self._parts = assemble(
             types=TypeRegistry.load(kubernetes_version),

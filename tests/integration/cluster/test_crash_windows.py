@@ -7,7 +7,7 @@ carried it out. Then it is killed. What a half-state becomes is the table in the
 import pytest
 
 from fake_dra_driver.api.fake import CLAIM_FINALIZER
-from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
 
 LEDGER, CLAIMS = "nodeallocationstates", "resourceclaims"

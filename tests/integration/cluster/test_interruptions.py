@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.demo.expectations import check_logs
 from tests.integration.cluster.world import CONTROLLER, PLUGIN, World

@@ -4,9 +4,9 @@ The embedded API server checks no permissions, so the requests are written down 
 """
 
 from fake_dra_driver.api.fake import KINDS
-from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
+from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.codegen.rbac import components
 from fake_dra_driver.demo.install import NAMESPACE
 from tests.integration.cluster.world import CONTROLLER, PLUGIN, World

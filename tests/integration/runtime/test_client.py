@@ -13,7 +13,7 @@ from aiohttp import web
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.faults import Fault, on
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.credentials import Credentials

@@ -30,9 +30,9 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.faults import Fault
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
+from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
 from fake_dra_driver.codegen.crd import definition
 from fake_dra_driver.runtime.cache import Cache

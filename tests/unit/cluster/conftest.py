@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.runtime.client import Client
 
 MERGE = "application/merge-patch+json"

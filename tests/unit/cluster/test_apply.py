@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
-from fake_dra_driver.cluster.apiserver.fieldset import FieldSet
-from fake_dra_driver.cluster.apiserver.managedfields import Writer, apply_configuration, track_update
-from fake_dra_driver.cluster.apiserver.types import Type, TypeRegistry
+from fake_dra_driver.cluster.apiserver.merge.fieldpaths import FieldSet
+from fake_dra_driver.cluster.apiserver.merge.managedfields import Writer, apply_configuration, track_update
+from fake_dra_driver.cluster.apiserver.types.objecttype import Type, TypeRegistry
 
 SCHEMA = {
     "type": "object",

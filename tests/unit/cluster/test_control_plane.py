@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
-from fake_dra_driver.cluster.apiserver.faults import Fault, on
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.controllers import make_controllers
 from fake_dra_driver.cluster.kinds import (
     DaemonSet,

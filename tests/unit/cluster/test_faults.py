@@ -8,7 +8,7 @@ import pytest
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.faults import Fault, on
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.runtime.errors import (
     ConflictError,
     DeadlineError,

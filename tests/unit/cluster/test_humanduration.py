@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fake_dra_driver.cluster.apiserver.humanduration import age, human_duration
+from fake_dra_driver.cluster.apiserver.tables.humanduration import age, human_duration
 
 NOW = datetime(2024, 5, 1, 10, 0, 0, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ import pytest
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.faults import Fault, on
-from fake_dra_driver.cluster.apiserver.reading import BOOKMARK_SECONDS
-from fake_dra_driver.cluster.apiserver.store import Key
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
+from fake_dra_driver.cluster.apiserver.store.store import Key
+from fake_dra_driver.cluster.apiserver.verbs.reading import BOOKMARK_SECONDS
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import (
     AlreadyExistsError,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.cluster.apiserver.jsonpath import JsonPathError, parse_path
+from fake_dra_driver.cluster.apiserver.tables.jsonpath import JsonPathError, parse_path
 
 _VALUE: dict[str, Any] = {
     "list": [1, 2, 3, 4],

@@ -13,9 +13,9 @@ from typing import TypeVar
 import pytest
 from loguru import logger
 
-from fake_dra_driver.cluster.apiserver.listener import Listener
+from fake_dra_driver.cluster.apiserver.http.listener import Listener
+from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.cluster.apiserver.message import Answer, Request
-from fake_dra_driver.cluster.apiserver.tls import make_identity
 
 HOST = "127.0.0.1"
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
-from fake_dra_driver.cluster.apiserver.patch import json_patch, merge_patch, strategic_merge_patch
-from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.merge.patchformats import json_patch, merge_patch, strategic_merge_patch
+from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 
 
 def test_a_merge_patch_sets_removes_and_replaces_lists() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
-from fake_dra_driver.cluster.apiserver.protobuf import decode_protobuf
+from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
 
 
 def field(number: int, value: bytes) -> bytes:

@@ -3,7 +3,7 @@
 import pytest
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
-from fake_dra_driver.cluster.apiserver.selectors import FieldSelector, LabelSelector, match_label_selector
+from fake_dra_driver.cluster.apiserver.types.selectors import FieldSelector, LabelSelector, match_label_selector
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_dra_driver.cluster.apiserver.store import Key, Object, Store
+from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Store
 
 KEY = ("", "configmaps")
 OPERATIONS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.booleans()), max_size=30)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.cluster.apiserver.tls import make_identity
+from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import CredentialsError
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
-from fake_dra_driver.cluster.apiserver.patch import json_patch
+from fake_dra_driver.cluster.apiserver.merge.patchformats import json_patch
 from fake_dra_driver.runtime import patch
 
 ANNOTATIONS = {"example.com/a~b": "1", "other": "kept"}

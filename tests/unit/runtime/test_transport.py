@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from fake_dra_driver.cluster.apiserver.tls import Identity, make_identity
+from fake_dra_driver.cluster.apiserver.http.tls import Identity, make_identity
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.transport import HttpTransport, Request
 

@@ -8,8 +8,8 @@ import pytest
 from fake_dra_driver.api.kube.core import PodResourceClaimStatus
 from fake_dra_driver.api.kube.meta import OwnerReference
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
 from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_controller
 from fake_dra_driver.cluster.kinds import Pod, ResourceClaimTemplate

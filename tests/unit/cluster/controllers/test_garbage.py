@@ -8,7 +8,7 @@ import pytest
 from fake_dra_driver.api.kube.meta import KubeObject, ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
-from fake_dra_driver.cluster.apiserver.types import TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.controllers.catalog import Catalog, built_in_kinds
 from fake_dra_driver.cluster.controllers.garbage import garbage_collector
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Node, Pod

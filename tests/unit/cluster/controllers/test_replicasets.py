@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fake_dra_driver.cluster.apiserver.faults import Fault, on
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
 from fake_dra_driver.cluster.kinds import Namespace, Pod, ReplicaSet
 from tests.support.control_plane import ControlPlane, control_plane, ref

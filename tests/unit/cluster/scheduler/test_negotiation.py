@@ -6,7 +6,7 @@ import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName, OwnerReference
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
-from fake_dra_driver.cluster.apiserver.faults import Fault, on
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.kinds import Node, Pod
 from tests.support.control_plane import ControlPlane, ref
 

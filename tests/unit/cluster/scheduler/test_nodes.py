@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from fake_dra_driver.cluster.apiserver.routing import Target
 from fake_dra_driver.cluster.kinds import Node, Pod
 from tests.support.control_plane import ControlPlane, ref
 

@@ -1,0 +1,1 @@
+"""What the server says about itself: its groups, versions and resources, and their OpenAPI schemas."""

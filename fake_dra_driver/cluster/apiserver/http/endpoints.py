@@ -1,0 +1,237 @@
+"""The verbs of resources: from a request to the layer that does the work, and back to an answer.
+
+Follows k8s.io/apiserver/pkg/endpoints/handlers. Nothing here waits for anything: a request is done before the next one.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, method_not_allowed
+from fake_dra_driver.cluster.apiserver.http.answers import View, deleted_status, error_event, json_answer
+from fake_dra_driver.cluster.apiserver.http.bodies import body_of, optional_body_of, patch_of
+from fake_dra_driver.cluster.apiserver.http.bodykind import check_builtin_kind, check_kind
+from fake_dra_driver.cluster.apiserver.http.routing import Target
+from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
+from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
+from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
+from fake_dra_driver.cluster.apiserver.store.store import Key, Object
+from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin
+from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
+from fake_dra_driver.cluster.apiserver.verbs.deletion import Deletion
+from fake_dra_driver.cluster.apiserver.verbs.identities import Identities
+from fake_dra_driver.cluster.apiserver.verbs.options import DeleteOptions, ListOptions, WriteOptions
+from fake_dra_driver.cluster.apiserver.verbs.patching import Patching
+from fake_dra_driver.cluster.apiserver.verbs.podverbs import PodVerbs
+from fake_dra_driver.cluster.apiserver.verbs.reading import Page, Reading, Selection
+from fake_dra_driver.cluster.apiserver.verbs.scaling import Scaling
+from fake_dra_driver.cluster.apiserver.verbs.tokens import User
+from fake_dra_driver.cluster.apiserver.verbs.writing import Writing, judge_unknown
+
+__all__ = ["Endpoints", "Layers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What the endpoints call."""
+
+    registry: Registry
+    reading: Reading
+    writing: Writing
+    patching: Patching
+    deletion: Deletion
+    scaling: Scaling
+    podverbs: PodVerbs
+    identities: Identities
+    types: TypeRegistry
+    stamps: Stamps
+
+
+class Endpoints:
+    """Answers for all paths that name a resource."""
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+
+    def serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
+        """Answers one request. Raises StatusError."""
+        if target.subresource:
+            return self._serve_subresource(request, target)
+        if target.name:
+            return self._serve_object(request, target)
+        return self._serve_collection(request, target, user)
+
+    # --- collections ---
+
+    def _serve_collection(self, request: Request, target: Target, user: User) -> Answer | Stream:
+        if target.verb not in target.resource.verbs:
+            raise method_not_allowed()
+        match target.verb:
+            case "list":
+                options = ListOptions.parse(request.query)
+                view = self._view(request, target)
+                selection = Selection.parse(target.resource, target.namespace, options)
+                return view.list(self._layers.reading.page(target.resource, selection, options))
+            case "watch":
+                return self._watch(request, target)
+            case "create" if bool(target.namespace) is target.resource.namespaced:
+                return self._create(request, target, user)
+            case "deletecollection" if bool(target.namespace) is target.resource.namespaced:
+                return self._delete_collection(request, target)
+        raise method_not_allowed()
+
+    def _watch(self, request: Request, target: Target) -> Stream:
+        options = ListOptions.parse(request.query)
+        encode_line = self._view(request, target).event_encoder()
+        selection = Selection.parse(target.resource, target.namespace, options)
+        batches = self._layers.reading.watch(target.resource, selection, options)
+
+        async def chunks() -> AsyncGenerator[bytes, None]:
+            async with aclosing(batches):
+                try:
+                    async for batch in batches:
+                        yield b"".join(encode_line(line) for line in batch)
+                except StatusError as error:
+                    yield error_event(error)
+
+        return Stream(chunks())
+
+    def _create(self, request: Request, target: Target, user: User) -> Answer:
+        resource = target.resource
+        options = WriteOptions.parse(request.query, request.header("user-agent"), "CreateOptions")
+        body, duplicates = body_of(request, resource.kind)
+        options.duplicates.extend(duplicates)
+        check_kind(self._layers.registry, resource, body)
+        if "get" not in resource.verbs:
+            return json_answer(self._create_only(target, user, body, options), 201)
+        view = self._view(request, target)
+        record = self._layers.writing.create(resource, target.namespace, body, options)
+        return view.object(record, 201, options.warnings)
+
+    def _create_only(self, target: Target, user: User, body: Object, options: WriteOptions) -> Object:
+        """What is answered and not stored: reviews, and bindings, which are another way to those of a pod."""
+        resource, layers = target.resource, self._layers
+        obj = layers.writing.decode(resource, body, options)
+        if resource.kind != "Binding":
+            return layers.identities.review(resource, target.namespace, user, obj)
+        layers.writing.place(resource, target.namespace, obj)
+        pods, name = layers.registry.by_kind("v1", "Pod"), obj["metadata"].get("name", "")
+        if pods is None or not name:
+            raise bad_request("Name parameter required.")
+        return layers.podverbs.bind(pods, Key(target.namespace, name), obj, options)
+
+    def _delete_collection(self, request: Request, target: Target) -> Answer:
+        resource = target.resource
+        options = ListOptions.parse({**request.query, "watch": ""})
+        selection = Selection.parse(resource, target.namespace, options)
+        delete_options = DeleteOptions.parse(request.query, optional_body_of(request, "DeleteOptions"))
+        page = self._layers.reading.page(resource, selection, options)
+        deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
+        self._after_deletion(resource)
+        return json_answer(self._view(request, target).list_bytes(Page(deleted, page.metadata)))
+
+    # --- objects ---
+
+    def _serve_object(self, request: Request, target: Target) -> Answer:
+        resource, key, layers = target.resource, target.key, self._layers
+        if "get" not in resource.verbs:
+            raise method_not_allowed()
+        match target.verb:
+            case "get":
+                return self._view(request, target).object(layers.reading.get(resource, key))
+            case "update" | "patch":
+                return self._write(request, target)
+            case "delete":
+                options = DeleteOptions.parse(request.query, optional_body_of(request, "DeleteOptions"))
+                view = self._view(request, target)
+                record, gone = layers.deletion.delete(resource, key, options)
+                self._after_deletion(resource)
+                if gone and not resource.rules.returns_deleted:
+                    return json_answer(deleted_status(resource, record))
+                return view.object(record)
+        raise method_not_allowed()
+
+    def _write(self, request: Request, target: Target) -> Answer:
+        resource, key, sub = target.resource, target.key, target.subresource
+        agent, view = request.header("user-agent"), self._view(request, target)
+        if target.verb == "update":
+            options = WriteOptions.parse(request.query, agent, "UpdateOptions")
+            body, duplicates = body_of(request, resource.kind)
+            options.duplicates.extend(duplicates)
+            check_kind(self._layers.registry, resource, body)
+            record, created = self._layers.writing.update(resource, key, sub, body, options)
+        else:
+            content_type, patch = patch_of(request)
+            options = WriteOptions.parse(request.query, agent, "PatchOptions", is_apply=content_type == APPLY_PATCH)
+            record, created = self._layers.patching.patch(resource, key, sub, content_type, patch, options)
+        self._after_deletion(resource)
+        return view.object(record, 201 if created else 200, options.warnings)
+
+    def _after_deletion(self, resource: Resource) -> None:
+        """Lets a CRD that is being deleted go once its last object is gone."""
+        if resource.custom:
+            self._layers.deletion.finish_crd(Key("", f"{resource.plural}.{resource.group}"))
+
+    def _view(self, request: Request, target: Target) -> View:
+        return View.of(request, target.resource, self._layers.stamps.now())
+
+    # --- subresources ---
+
+    def _serve_subresource(self, request: Request, target: Target) -> Answer | Stream:
+        resource, key, layers = target.resource, target.key, self._layers
+        match target.subresource, target.verb:
+            case "status", "get":
+                return self._view(request, target).object(layers.reading.get(resource, key))
+            case "status" | "finalize", "update" | "patch":
+                return self._write(request, target)
+            case "scale", "get":
+                return json_answer(layers.scaling.get(resource, key))
+            case "scale", "update":
+                options = self._options(request, "UpdateOptions")
+                scale = self._subresource_body(request, target, options)
+                if (name := scale["metadata"].get("name", "")) != key.name:
+                    raise bad_request(
+                        f"the name of the object ({name}) does not match the name on the URL ({key.name})"
+                    )
+                return json_answer(layers.scaling.write(resource, key, scale, options))
+            case "scale", "patch":
+                options = self._options(request, "PatchOptions")
+                return json_answer(layers.scaling.patch(resource, key, *patch_of(request), options))
+            case "log", "get":
+                return layers.podverbs.log(resource, key, request.query)
+            case "exec" | "attach" | "portforward", "get" | "create":
+                raise layers.podverbs.no_upgrade(resource, key)
+            case "binding" | "eviction" | "token", "create":
+                return json_answer(self._create_subresource(request, target), 201)
+        raise method_not_allowed()
+
+    def _create_subresource(self, request: Request, target: Target) -> Object:
+        resource, key, layers = target.resource, target.key, self._layers
+        options = self._options(request, "CreateOptions")
+        body = self._subresource_body(request, target, options)
+        match target.subresource:
+            case "binding":
+                return layers.podverbs.bind(resource, key, body, options)
+            case "eviction":
+                return layers.podverbs.evict(resource, key, body, options)
+        return layers.identities.issue_token(resource, key, body)
+
+    def _subresource_body(self, request: Request, target: Target, options: WriteOptions) -> Object:
+        """The body of a subresource that is a kind of its own. Raises StatusError."""
+        sub = target.resource.subresource(target.subresource)
+        if sub is None:
+            raise method_not_allowed()
+        group, version = (sub.group, sub.version) if sub.version else (target.resource.group, target.resource.version)
+        body, duplicates = body_of(request, sub.kind)
+        options.duplicates.extend(duplicates)
+        check_builtin_kind(self._layers.registry, group, version, sub.kind, body)
+        types = self._layers.types
+        obj, unknown = decode_builtin(body, types.named(types.name_of(group, version, sub.kind)), sub.kind, version)
+        judge_unknown(unknown, sub.kind, version, options)
+        obj.setdefault("metadata", {})
+        self._layers.writing.place(target.resource, target.namespace, obj)
+        return obj
+
+    def _options(self, request: Request, kind: str) -> WriteOptions:
+        return WriteOptions.parse(request.query, request.header("user-agent"), kind)

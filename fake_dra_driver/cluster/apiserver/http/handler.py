@@ -1,0 +1,99 @@
+"""One request from beginning to end: who asks, what is meant, the faults that were asked for, and errors as answers.
+
+Follows the handler chain of k8s.io/apiserver/pkg/server (DefaultBuildHandlerChain), without authorization, audit,
+priority and fairness.
+"""
+
+import json
+
+import yaml
+from loguru import logger
+
+from fake_dra_driver.cluster.apiserver.errors import StatusError, internal_error, too_large, unauthorized
+from fake_dra_driver.cluster.apiserver.http.answers import error_answer
+from fake_dra_driver.cluster.apiserver.http.endpoints import Endpoints
+from fake_dra_driver.cluster.apiserver.http.negotiation import Accept
+from fake_dra_driver.cluster.apiserver.http.nonresource import Catalog, is_public
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, Faults
+from fake_dra_driver.cluster.apiserver.http.routing import Target, route
+from fake_dra_driver.cluster.apiserver.message import JSON, Answer, Request, Stream
+from fake_dra_driver.cluster.apiserver.types.resource import Registry
+from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens, User
+
+__all__ = ["MAX_BODY_BYTES", "Handler"]
+
+log = logger.bind(component="apiserver")
+
+MAX_BODY_BYTES = 3 * 1024 * 1024
+"""Limit of a request's body (MaxRequestBodyBytes)."""
+_ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
+
+
+class Handler:
+    """Answers requests, whatever they come through."""
+
+    def __init__(
+        self, registry: Registry, tokens: Tokens, catalog: Catalog, endpoints: Endpoints, faults: Faults
+    ) -> None:
+        self._registry = registry
+        self._tokens = tokens
+        self._catalog = catalog
+        self._endpoints = endpoints
+        self._faults = faults
+
+    async def serve(self, request: Request) -> Answer | Stream:
+        """Answers one request. Raises ConnectionResetError when it is to get no answer."""
+        try:
+            answer = await self._serve(request)
+        except StatusError as error:
+            answer = error_answer(error)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the door: a bug must not end the connection wordlessly
+            log.opt(exception=error).error("Request failed", method=request.method, path=request.path)
+            answer = error_answer(internal_error(f"Internal error occurred: {error}"))
+        return _in_form(answer, request) if isinstance(answer, Answer) else answer
+
+    async def _serve(self, request: Request) -> Answer | Stream:
+        user = self._authenticate(request)
+        if len(request.body) > MAX_BODY_BYTES:
+            raise too_large(MAX_BODY_BYTES)
+        target = route(self._registry, request)
+        if target is None:
+            return self._catalog.serve(request)
+        fault = self._faults.find(target, request)
+        if fault is None:
+            return self._endpoints.serve(request, target, user)
+        return await self._serve_with(fault, request, target, user)
+
+    async def _serve_with(self, fault: Fault, request: Request, target: Target, user: User) -> Answer | Stream:
+        log.debug("Fault", kind=fault.kind, code=fault.code, after=fault.after, verb=target.verb, path=request.path)
+        if not fault.after:
+            await self._faults.strike(fault, target)
+        answer = self._endpoints.serve(request, target, user)
+        if fault.after:
+            try:
+                await self._faults.strike(fault, target)
+            except BaseException:
+                if isinstance(answer, Stream):
+                    await answer.chunks.aclose()
+                raise
+        return answer
+
+    def _authenticate(self, request: Request) -> User:
+        scheme, _, token = request.header("authorization").partition(" ")
+        user = self._tokens.user_of(token.strip()) if scheme.lower() == "bearer" else None
+        if user is not None:
+            return user
+        if is_public(request.path):
+            return _ANONYMOUS
+        raise unauthorized()
+
+
+def _in_form(answer: Answer, request: Request) -> Answer:
+    """The answer in YAML where the client asks for that."""
+    accept = request.header("accept")
+    if "yaml" not in accept or answer.content_type != JSON or not Accept.parse(accept).is_yaml:
+        return answer
+    text = yaml.safe_dump(json.loads(answer.body), allow_unicode=True, sort_keys=True)
+    return Answer(answer.status, text.encode(), "application/yaml", answer.headers)

@@ -1,0 +1,341 @@
+"""Defaults and rules of what makes pods: Deployment, DaemonSet, ReplicaSet, StatefulSet, Job.
+
+Follows k8s.io/kubernetes/pkg/apis/{apps,batch} (v1/defaults.go, validation/validation.go) and their strategies.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fake_dra_driver.cluster.apiserver.errors import (
+    Problem,
+    forbidden,
+    go_value,
+    invalid_value,
+    required,
+    unsupported_value,
+)
+from fake_dra_driver.cluster.apiserver.rules.container import nonnegative
+from fake_dra_driver.cluster.apiserver.rules.pod import validate_pod_spec
+from fake_dra_driver.cluster.apiserver.rules.poddefaults import default_pod_spec
+from fake_dra_driver.cluster.apiserver.store.store import Object
+from fake_dra_driver.cluster.apiserver.types.metadata import validate_template_metadata
+from fake_dra_driver.cluster.apiserver.types.resource import Rules
+from fake_dra_driver.cluster.apiserver.types.selectors import label_selector_problems, match_label_selector
+
+__all__ = ["WORKLOAD_RULES"]
+
+_GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
+
+
+# --- defaults ---
+
+
+def _default_template(obj: Object) -> None:
+    default_pod_spec(obj["spec"].setdefault("template", {}).setdefault("spec", {}))
+
+
+def _default_deployment(obj: Object) -> None:
+    spec = obj["spec"]
+    spec.setdefault("replicas", 1)
+    strategy = spec.setdefault("strategy", {})
+    strategy.setdefault("type", "RollingUpdate")
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("maxUnavailable", "25%")
+        rolling.setdefault("maxSurge", "25%")
+    spec.setdefault("revisionHistoryLimit", 10)
+    spec.setdefault("progressDeadlineSeconds", 600)
+    _default_template(obj)
+
+
+def _default_daemonset(obj: Object) -> None:
+    spec = obj["spec"]
+    strategy = spec.setdefault("updateStrategy", {})
+    strategy.setdefault("type", "RollingUpdate")
+    if strategy["type"] == "RollingUpdate":
+        rolling = strategy.setdefault("rollingUpdate", {})
+        rolling.setdefault("maxUnavailable", 1)
+        rolling.setdefault("maxSurge", 0)
+    spec.setdefault("revisionHistoryLimit", 10)
+    _default_template(obj)
+
+
+def _count_template(obj: Object, old: Object | None) -> None:
+    """The annotation that stands for the field templateGeneration, which v1 has no more."""
+    count = 1
+    if old is not None:
+        count = int(old["metadata"].get("annotations", {}).get(_GENERATION_ANNOTATION, 1))
+        count += obj["spec"].get("template") != old["spec"].get("template")
+    obj["metadata"].setdefault("annotations", {})[_GENERATION_ANNOTATION] = str(count)
+
+
+def _default_replicaset(obj: Object) -> None:
+    obj["spec"].setdefault("replicas", 1)
+    _default_template(obj)
+
+
+def _default_statefulset(obj: Object) -> None:
+    spec = obj["spec"]
+    spec.setdefault("replicas", 1)
+    spec.setdefault("podManagementPolicy", "OrderedReady")
+    strategy = spec.setdefault("updateStrategy", {})
+    strategy.setdefault("type", "RollingUpdate")
+    if strategy["type"] == "RollingUpdate":
+        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
+    spec.setdefault("persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
+    spec.setdefault("revisionHistoryLimit", 10)
+    _default_template(obj)
+
+
+def _default_job(obj: Object) -> None:
+    spec = obj["spec"]
+    if spec.get("parallelism") is None:
+        # One that says how many run at a time ends when one of them does.
+        spec.setdefault("completions", 1)
+    for name, value in (
+        ("parallelism", 1),
+        ("backoffLimit", 6),
+        ("completionMode", "NonIndexed"),
+        ("suspend", False),
+        ("podReplacementPolicy", "TerminatingOrFailed"),
+        ("manualSelector", False),
+    ):
+        spec.setdefault(name, value)
+    _default_template(obj)
+
+
+def _admit_job(obj: Object) -> None:
+    """The selector of a job is its own UID, and its pods carry that."""
+    if obj["spec"].get("manualSelector"):
+        return
+    uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
+    labels = obj["spec"]["template"].setdefault("metadata", {}).setdefault("labels", {})
+    for key, value in (("controller-uid", uid), ("job-name", name)):
+        labels.setdefault(key, value)
+        labels.setdefault(f"batch.kubernetes.io/{key}", value)
+    obj["metadata"].setdefault("labels", dict(labels))
+    obj["spec"].setdefault("selector", {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}})
+
+
+# --- validation ---
+
+
+def _validate_pods(spec: Object, kind: str = "deployment") -> list[Problem]:
+    """Selector and template of something that keeps pods running. A ReplicaSet's errors call it a deployment."""
+    selector, problems = spec.get("selector"), _validate_selector(spec, kind)
+    if selector is None or not label_selector_problems(selector, "spec.selector"):
+        return problems + _validate_template(spec, selector)
+    if kind == "daemonset":
+        return problems + _validate_template(spec, {})
+    return [*problems, invalid_value("spec.selector", _selector_text(selector), "invalid label selector")]
+
+
+def _validate_template(spec: Object, selector: Object | None, path: str = "spec.template") -> list[Problem]:
+    template = spec.get("template") or {}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    problems: list[Problem] = []
+    if selector is None or not match_label_selector(selector, labels):
+        inner = ", ".join(f'"{key}":"{value}"' for key, value in sorted(labels.items()))
+        value = f"map[string]string{{{inner}}}" if labels else "map[string]string(nil)"
+        problems.append(invalid_value(f"{path}.metadata.labels", value, "`selector` does not match template `labels`"))
+    pod = template.get("spec") or {}
+    problems += validate_template_metadata(template.get("metadata") or {}, path)
+    problems += validate_pod_spec(pod, f"{path}.spec")
+    if pod.get("restartPolicy") != "Always":
+        problems.append(unsupported_value(f"{path}.spec.restartPolicy", pod.get("restartPolicy"), ("Always",)))
+    if pod.get("activeDeadlineSeconds") is not None:
+        kind = "ReplicaSet" if "replicas" in spec else "DaemonSet"
+        problems.append(
+            forbidden(f"{path}.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {kind} is not Supported")
+        )
+    return problems
+
+
+def _validate_selector(spec: Object, kind: str) -> list[Problem]:
+    selector = spec.get("selector")
+    if selector is None:
+        return [] if kind == "daemonset" else [required("spec.selector")]
+    problems = label_selector_problems(selector, "spec.selector")
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        text = _selector_text(selector)
+        problems.append(invalid_value("spec.selector", text, f"empty selector is invalid for {kind}"))
+    return problems
+
+
+def _validate_deployment(obj: Object) -> list[Problem]:
+    spec = obj["spec"]
+    problems = nonnegative(spec.get("replicas"), "spec.replicas") + _validate_pods(spec)
+    problems += _validate_strategy(spec.get("strategy") or {})
+    for name in ("minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"):
+        problems += nonnegative(spec.get(name), f"spec.{name}")
+    deadline = spec.get("progressDeadlineSeconds", 600)
+    if deadline <= spec.get("minReadySeconds", 0):
+        problems.append(
+            invalid_value("spec.progressDeadlineSeconds", go_value(deadline), "must be greater than minReadySeconds")
+        )
+    return problems
+
+
+def _validate_strategy(strategy: Object) -> list[Problem]:
+    kind, rolling = strategy.get("type"), strategy.get("rollingUpdate")
+    if kind == "Recreate":
+        if rolling is None:
+            return []
+        detail = "may not be specified when strategy `type` is 'Recreate'"
+        return [forbidden("spec.strategy.rollingUpdate", detail)]
+    if kind != "RollingUpdate":
+        return [unsupported_value("spec.strategy", strategy, ("Recreate", "RollingUpdate"))]
+    path = "spec.strategy.rollingUpdate"
+    unavailable, surge = (rolling or {}).get("maxUnavailable"), (rolling or {}).get("maxSurge")
+    problems = _share(unavailable, f"{path}.maxUnavailable") + _share(surge, f"{path}.maxSurge")
+    if not problems and _amount(unavailable) == 0 and _amount(surge) == 0:
+        text = _int_or_string(unavailable)
+        problems.append(invalid_value(f"{path}.maxUnavailable", text, "may not be 0 when `maxSurge` is 0"))
+    return problems + _at_most_all(unavailable, f"{path}.maxUnavailable")
+
+
+def _int_or_string(value: Any) -> str:
+    """As Go prints an IntOrString."""
+    if isinstance(value, int):
+        return f'intstr.IntOrString{{Type:0, IntVal:{value}, StrVal:""}}'
+    return f"intstr.IntOrString{{Type:1, IntVal:0, StrVal:{go_value(value)}}}"
+
+
+def _share(value: Any, path: str) -> list[Problem]:
+    if isinstance(value, int):
+        return nonnegative(value, path)
+    if value is None or re.fullmatch("[0-9]+%", value):
+        return []
+    detail = (
+        "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used "
+        "for validation is '[0-9]+%')"
+    )
+    return [invalid_value(path, _int_or_string(value), detail)]
+
+
+def _amount(value: Any) -> int:
+    return value if isinstance(value, int) else int(value[:-1]) if isinstance(value, str) else 0
+
+
+def _at_most_all(value: Any, path: str) -> list[Problem]:
+    if isinstance(value, str) and re.fullmatch("[0-9]+%", value) and int(value[:-1]) > 100:
+        return [invalid_value(path, _int_or_string(value), "must not be greater than 100%")]
+    return []
+
+
+def _validate_replicaset(obj: Object) -> list[Problem]:
+    spec, problems = obj["spec"], []
+    for name in ("replicas", "minReadySeconds"):
+        problems += nonnegative(spec.get(name), f"spec.{name}")
+    return problems + _validate_pods(spec)
+
+
+def _validate_daemonset(obj: Object) -> list[Problem]:
+    spec = obj["spec"]
+    problems = _validate_pods(spec, "daemonset")
+    problems += nonnegative(spec.get("minReadySeconds"), "spec.minReadySeconds")
+    strategy = spec.get("updateStrategy") or {}
+    if strategy.get("type") == "RollingUpdate":
+        path = "spec.updateStrategy.rollingUpdate"
+        rolling = strategy.get("rollingUpdate") or {}
+        unavailable, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge")
+        problems += _share(unavailable, f"{path}.maxUnavailable") + _share(surge, f"{path}.maxSurge")
+        problems += _at_most_all(unavailable, f"{path}.maxUnavailable") + _at_most_all(surge, f"{path}.maxSurge")
+        if not problems and _amount(unavailable) and _amount(surge):
+            detail = "may not be set when maxUnavailable is non-zero"
+            problems.append(invalid_value(f"{path}.maxSurge", _int_or_string(surge), detail))
+        elif not problems and not _amount(unavailable) and not _amount(surge):
+            problems.append(required(f"{path}.maxUnavailable", "cannot be 0 when maxSurge is 0"))
+    elif strategy.get("type") != "OnDelete":
+        problems.append(unsupported_value("spec.updateStrategy", strategy, ("RollingUpdate", "OnDelete")))
+    return problems + nonnegative(spec.get("revisionHistoryLimit"), "spec.revisionHistoryLimit")
+
+
+def _selector_is_immutable(obj: Object, old: Object) -> list[Problem]:
+    selector = obj["spec"].get("selector")
+    if selector == old["spec"].get("selector"):
+        return []
+    return [invalid_value("spec.selector", _selector_text(selector or {}), "field is immutable")]
+
+
+def _selector_text(selector: Object) -> str:
+    """As Go's %#v prints a selector of labels."""
+    labels = selector.get("matchLabels")
+    inner = ", ".join(f"{go_value(key)}:{go_value(each)}" for key, each in sorted((labels or {}).items()))
+    shown = "map[string]string(nil)" if labels is None else f"map[string]string{{{inner}}}"
+    return f"v1.LabelSelector{{MatchLabels:{shown}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}}"
+
+
+def _validate_counts(*names: str, of_replicas: tuple[str, ...] = ()) -> Callable[[Object, Object], list[Problem]]:
+    """The numbers of a status: none below 0, and some of them no more than there are replicas."""
+
+    def validate(obj: Object, _: Object) -> list[Problem]:
+        status = obj.get("status") or {}
+        problems = [problem for name in names for problem in nonnegative(status.get(name), f"status.{name}")]
+        replicas = status.get("replicas", 0)
+        for name in of_replicas:
+            if status.get(name, 0) > replicas:
+                detail = "cannot be greater than status.replicas"
+                problems.append(invalid_value(f"status.{name}", go_value(status[name]), detail))
+        if of_replicas and status.get("availableReplicas", 0) > status.get("readyReplicas", 0):
+            value = go_value(status["availableReplicas"])
+            problems.append(invalid_value("status.availableReplicas", value, "cannot be greater than readyReplicas"))
+        return problems
+
+    return validate
+
+
+WORKLOAD_RULES: Mapping[str, Rules] = {
+    "Deployment": Rules(
+        set_defaults=_default_deployment,
+        validate=_validate_deployment,
+        validate_update=_selector_is_immutable,
+        validate_status=_validate_counts(
+            "observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas",
+            "unavailableReplicas", of_replicas=("updatedReplicas", "readyReplicas", "availableReplicas"),
+        ),
+        status_on_create={},
+        has_generation=True,
+        counts_annotations=True,
+    ),
+    "DaemonSet": Rules(
+        set_defaults=_default_daemonset,
+        prepare=_count_template,
+        validate=_validate_daemonset,
+        validate_update=_selector_is_immutable,
+        validate_status=_validate_counts(
+            "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
+            "observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable",
+        ),
+        status_on_create={},
+        has_generation=True,
+    ),
+    "ReplicaSet": Rules(
+        set_defaults=_default_replicaset,
+        validate=_validate_replicaset,
+        validate_update=_selector_is_immutable,
+        validate_status=_validate_counts(
+            "replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration",
+            of_replicas=("fullyLabeledReplicas", "readyReplicas", "availableReplicas"),
+        ),
+        status_on_create={},
+        has_generation=True,
+        selectable=("status.replicas",),
+    ),
+    "StatefulSet": Rules(
+        set_defaults=_default_statefulset,
+        validate=_validate_replicaset,
+        validate_update=_selector_is_immutable,
+        status_on_create={},
+        has_generation=True,
+    ),
+    "Job": Rules(
+        set_defaults=_default_job,
+        admit=_admit_job,
+        status_on_create={},
+        has_generation=True,
+        selectable=("status.successful",),
+    ),
+}  # fmt: skip
+"""By kind."""

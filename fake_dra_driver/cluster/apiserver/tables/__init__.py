@@ -1,0 +1,1 @@
+"""Tables: what ``kubectl get`` shows of built-in and of custom objects."""

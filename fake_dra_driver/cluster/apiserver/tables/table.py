@@ -1,0 +1,148 @@
+"""Tables and metadata-only forms of objects: what ``kubectl get`` and metadata informers ask for.
+
+Follows k8s.io/apiserver/pkg/endpoints/handlers/response.go and, for custom kinds, apiextensions' tableconvertor.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from fake_dra_driver.cluster.apiserver.store.store import Object
+from fake_dra_driver.cluster.apiserver.tables.humanduration import age
+from fake_dra_driver.cluster.apiserver.tables.jsonpath import JsonPathError, parse_path
+from fake_dra_driver.cluster.apiserver.tables.printers import print_cells
+from fake_dra_driver.cluster.apiserver.types.resource import Column, Resource
+
+__all__ = ["columns_of_crd", "partial_metadata", "table"]
+
+_NAME_COLUMN = Column("Name", format="name", description="Name must be unique within a namespace.")
+_AGE: Mapping[str, Any] = {
+    "name": "Age",
+    "type": "date",
+    "jsonPath": ".metadata.creationTimestamp",
+    "description": "Time since the object was created.",
+}
+"""The column of a custom kind whose CRD names none."""
+_META = "meta.k8s.io/v1"
+
+
+def partial_metadata(obj: Object) -> Object:
+    """PartialObjectMetadata of an object."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": obj["metadata"]}
+
+
+def table(
+    resource: Resource,
+    objects: Sequence[Object],
+    metadata: Object,
+    include: str,
+    now: datetime,
+    *,
+    headers: bool = True,
+) -> Object:
+    """A Table of objects. ``include``: what a row carries of its object: None, Metadata or Object."""
+    columns = resource.columns
+    rows = []
+    for obj in objects:
+        cells = _custom_cells(resource, obj, now) if resource.custom else print_cells(resource.kind, obj, now)
+        row: Object = {"cells": cells}
+        if include == "Object":
+            row["object"] = {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
+        elif include != "None":
+            row["object"] = partial_metadata(obj)
+        rows.append(row)
+    definitions = [
+        {
+            "name": each.name,
+            "type": each.type,
+            "format": each.format,
+            "description": each.description,
+            "priority": each.priority,
+        }
+        for each in columns
+    ]
+    return {
+        "kind": "Table",
+        "apiVersion": _META,
+        "metadata": metadata,
+        "columnDefinitions": definitions if headers else None,
+        "rows": rows,
+    }
+
+
+def _custom_cells(resource: Resource, obj: Object, now: datetime) -> list[Any]:
+    cells = [_custom_cell(_path(column.path)(obj), column, now) for column in resource.columns[1:]]
+    return [obj["metadata"]["name"], *cells]
+
+
+_path = cache(parse_path)
+
+
+def _custom_cell(found: list[Any], column: Column, now: datetime) -> Any:
+    """Of several values the first, if it is what the column wants."""
+    value = found[0] if found else None
+    if column.type == "string":
+        return _text(value) if found else None
+    match column.type, value:
+        case (("integer" | "number" | "boolean"), bool()):
+            return value if column.type == "boolean" else None
+        case "integer", int() | float():
+            return int(value)
+        case "number", int() | float():
+            return value
+        case "date", str():
+            return _age(value, now)
+    return None
+
+
+def _age(value: str, now: datetime) -> str:
+    try:
+        return age(value, now)
+    except ValueError:
+        return "<invalid>"
+
+
+def _text(value: Any) -> str:
+    """As Go prints it."""
+    match value:
+        case None:
+            return "<no value>"
+        case str():
+            return value
+        case float():
+            return _float(value)
+    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
+def _float(value: float) -> str:
+    """As Go's %v: with an exponent from a million on."""
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    power = len(digits) - 1 + int(exponent)
+    if -5 < power < 6:
+        return str(int(value)) if value.is_integer() else repr(value)
+    mantissa = f"{digits[0]}.{''.join(map(str, digits[1:]))}".rstrip(".")
+    return f"{'-' if sign else ''}{mantissa}e{power:+03d}"
+
+
+def columns_of_crd(declared: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The columns that a CRD asks for. As on a real API server, one whose path cannot be read ends the table."""
+    columns = [_NAME_COLUMN]
+    for each in declared or (_AGE,):
+        try:
+            _path(each["jsonPath"])
+        except JsonPathError:
+            break
+        default = f"Custom resource definition column (in JSONPath format): {each['jsonPath']}"
+        column = Column(
+            each["name"],
+            each["type"],
+            each.get("format", ""),
+            each.get("priority", 0),
+            each["jsonPath"],
+            each.get("description") or default,
+        )
+        columns.append(column)
+    return tuple(columns)

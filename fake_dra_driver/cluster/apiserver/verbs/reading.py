@@ -1,0 +1,303 @@
+"""Reading: get, list with pages and selectors, and watch.
+
+Follows k8s.io/apiserver/pkg/storage (continue tokens, cacher, watch cache) and endpoints/handlers/{get,watch}.go. The
+bytes of an object are the ones that the store keeps: they are joined, not encoded again.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, expired, not_found
+from fake_dra_driver.cluster.apiserver.store.store import Collection, Event, Key, Record, Store, encode
+from fake_dra_driver.cluster.apiserver.types.resource import Resource
+from fake_dra_driver.cluster.apiserver.types.selectors import FieldSelector, LabelSelector
+from fake_dra_driver.cluster.apiserver.verbs.options import ListOptions, parse_version
+
+__all__ = ["Page", "Reading", "Selection", "WatchLine", "bare", "whole"]
+
+BOOKMARK_SECONDS = 60.0
+"""Between two bookmarks of a watch that asks for them (bookmarkFrequency of the watch cache)."""
+_BOOKMARK_BEFORE_END_SECONDS = 2.0
+"""The last bookmark comes this long before a watch ends (nextBookmarkTime of the watch cache)."""
+_DEFAULT_WATCH_SECONDS = 1800.0
+"""A watch that names no time ends after this (MinRequestTimeout); a real server takes up to twice as long."""
+_BATCH = 100
+"""Events that are sent at once."""
+_GENERIC_FIELDS = ("metadata.name", "metadata.namespace")
+_EXPIRED_LIST = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
+)
+
+WatchLine = tuple[str, Record]
+"""Type of an event, and the object that it carries."""
+
+
+def whole(resource: Resource, record: Record) -> bytes:
+    """An object as sent: its bytes, with kind and apiVersion of the version that was asked for."""
+    head = f'{{"kind":"{resource.kind}","apiVersion":"{resource.api_version}",'.encode()
+    return head + bare(resource, record)[1:]
+
+
+def bare(resource: Resource, record: Record) -> bytes:
+    """An object without kind and apiVersion, as built-in kinds come in lists."""
+    return encode(resource.from_stored(record.value)) if resource.stored_names else record.body
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects of a resource a list, a watch or a deletion of a collection is about."""
+
+    namespace: str
+    labels: LabelSelector
+    fields: FieldSelector
+
+    @classmethod
+    def parse(cls, resource: Resource, namespace: str, options: ListOptions) -> "Selection":
+        """Reads the selectors. Raises StatusError (400) for fields that this resource cannot be selected by."""
+        fields = FieldSelector.parse(options.field_selector, resource.stored_names)
+        known = (*_GENERIC_FIELDS, *resource.rules.selectable)
+        for path in fields.paths:
+            if path not in known and resource.custom is False and not resource.rules.selectable:
+                raise bad_request(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')
+            if path not in known:
+                raise bad_request(f"field label not supported: {path}")
+        return cls(namespace, LabelSelector.parse(options.label_selector), fields)
+
+    def matches(self, record: Record) -> bool:
+        """Whether an object belongs to it."""
+        if self.namespace and record.key.namespace != self.namespace:
+            return False
+        if self.labels.tests and not self.labels.matches(record.value["metadata"].get("labels") or {}):
+            return False
+        return not self.fields.terms or self.fields.matches(lambda path: _field_value(record.value, path))
+
+
+def _field_value(obj: Mapping[str, Any], path: str) -> str:
+    if path == "source":
+        path = "source.component"
+    value: Any = obj
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if value is None:
+        return "false" if path in ("spec.unschedulable", "spec.hostNetwork") else ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list."""
+
+    records: list[Record]
+    metadata: dict[str, Any]
+
+
+class Reading:
+    """Reads of all resources on one store."""
+
+    def __init__(self, store: Store, is_served: Callable[[Resource], bool]) -> None:
+        self._store = store
+        self._is_served = is_served
+        self._epoch = _Epoch()
+
+    def get(self, resource: Resource, key: Key) -> Record:
+        """One object. Raises StatusError (404)."""
+        record = self._store.collection(resource.storage_key).get(key)
+        if record is None:
+            raise not_found(resource.group, resource.plural, key.name)
+        return record
+
+    def page(self, resource: Resource, selection: Selection, options: ListOptions) -> Page:
+        """A page of objects, at one revision. Raises StatusError."""
+        collection = self._store.collection(resource.storage_key)
+        current = self._store.revisions.current
+        after: Key | None = None
+        if options.continue_token:
+            revision, after = _read_token(options.continue_token, selection.namespace)
+            if revision <= 0:
+                revision = current
+        else:
+            asked = parse_version(options.resource_version)
+            if asked > current:
+                raise _too_large(asked, current)
+            is_exact = options.match == "Exact" or (options.limit and asked and not options.match)
+            revision = asked if is_exact else current
+        records = collection.records_at(revision, selection.namespace, after)
+        if records is None:
+            raise self._gone(options, after, current, revision)
+        return self._page(records, selection, options, revision)
+
+    def _page(self, records: list[Record], selection: Selection, options: ListOptions, revision: int) -> Page:
+        chosen: list[Record] = []
+        metadata: dict[str, Any] = {"resourceVersion": str(revision)}
+        for at, record in enumerate(records):
+            if not selection.matches(record):
+                continue
+            if options.limit > 0 and len(chosen) == options.limit:
+                metadata["continue"] = _write_token(revision, chosen[-1].key)
+                if not selection.labels.tests and not selection.fields.terms:
+                    metadata["remainingItemCount"] = len(records) - at
+                break
+            chosen.append(record)
+        return Page(chosen, metadata)
+
+    def _gone(self, options: ListOptions, after: Key | None, current: int, revision: int) -> StatusError:
+        if not options.continue_token:
+            return _too_old(revision, current)
+        error = expired(_EXPIRED_LIST)
+        error.list_metadata = {"continue": _write_token(-1, after or Key("", ""))}
+        return error
+
+    def watch(
+        self, resource: Resource, selection: Selection, options: ListOptions
+    ) -> AsyncGenerator[list[WatchLine], None]:
+        """Changes after a resourceVersion, or (none, or 0) what is there and then the changes, as many at once as are.
+
+        Ends at the time limit, when the resource is served no more, and with ``end_watches``.
+
+        Raises:
+            StatusError: at once.
+
+        The generator raises:
+            StatusError: 410: the version is too old, or the log has gone on without this watch. A real server, too,
+                accepts such a watch, and tells it as an event.
+            ConnectionResetError: ``drop_watches`` was called.
+        """
+        collection = self._store.collection(resource.storage_key)
+        current = self._store.revisions.current
+        position = parse_version(options.resource_version)
+        if position > current:
+            raise _too_large(position, current)
+        initial: list[WatchLine] = []
+        if not position:
+            position = current
+            found = collection.records(selection.namespace)
+            initial = [("ADDED", record) for record in found if selection.matches(record)]
+        seconds = options.timeout_seconds or _DEFAULT_WATCH_SECONDS
+        return self._follow(_Watch(resource, collection, selection, seconds, options.bookmarks), position, initial)
+
+    async def _follow(
+        self, watch: "_Watch", position: int, initial: list[WatchLine]
+    ) -> AsyncGenerator[list[WatchLine], None]:
+        loop, epoch, collection = asyncio.get_running_loop(), self._epoch, watch.collection
+        ends_at = loop.time() + watch.seconds
+        bookmark_at = _bookmark_time(loop.time(), ends_at)
+        for batch in _batches(initial):
+            yield batch
+        while not epoch.is_over and self._is_served(watch.resource):
+            if not collection.can_watch_from(position):
+                raise _too_old(position, self._store.revisions.current)
+            events = collection.events_after(position)
+            position = events[-1].revision if events else position
+            for batch in _batches([line for event in events if (line := _line(event, watch.selection)) is not None]):
+                yield batch
+            due = min(bookmark_at, ends_at) if watch.bookmarks else ends_at
+            try:
+                async with asyncio.timeout_at(due):
+                    await collection.wait(position)
+            except TimeoutError:
+                # A loop may call a timer a little early (by its clock's resolution); what it was called for is due.
+                if due >= ends_at:
+                    return
+                bookmark_at = _bookmark_time(max(loop.time(), due), ends_at)
+                if not collection.is_held:
+                    # What came in the very moment in which the time was over is still to be told: on a busy loop that
+                    # moment may be seconds long.
+                    if not collection.events_after(position):
+                        position = max(position, self._store.revisions.current)
+                    yield [("BOOKMARK", _bookmark(position))]
+        if epoch.is_cut:
+            raise ConnectionResetError("the watch was dropped")
+
+    def end_watches(self, *, cut: bool) -> None:
+        """Ends all watches that there are; ``cut``: in the middle, as when the connection breaks."""
+        ending, self._epoch = self._epoch, _Epoch()
+        ending.is_over, ending.is_cut = True, cut
+        self._store.wake()
+
+
+@dataclass(slots=True)
+class _Epoch:
+    """The watches that began between two calls of ``end_watches``."""
+
+    is_over: bool = False
+    is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    resource: Resource
+    collection: Collection
+    selection: Selection
+    seconds: float
+    bookmarks: bool
+
+
+def _batches(lines: list[WatchLine]) -> Iterator[list[WatchLine]]:
+    """Parts small enough that whoever sends them lets others have their turn."""
+    for start in range(0, len(lines), _BATCH):
+        yield lines[start : start + _BATCH]
+
+
+def _bookmark_time(now: float, ends_at: float) -> float:
+    """When to send the next bookmark: in a minute, or right before the watch ends, so that it can go on from there."""
+    before_end = ends_at - _BOOKMARK_BEFORE_END_SECONDS
+    return min(now + BOOKMARK_SECONDS, before_end) if before_end > now else now + BOOKMARK_SECONDS
+
+
+def _line(event: Event, selection: Selection) -> WatchLine | None:
+    """What a change is to those who see only a selection: objects come into it and leave it."""
+    now = event.type != "DELETED" and selection.matches(event.record)
+    before = event.previous is not None and selection.matches(event.previous)
+    if now:
+        return ("MODIFIED" if before else "ADDED"), event.record
+    if not before:
+        return None
+    if event.type == "DELETED":
+        return "DELETED", event.record
+    # It left the selection: its last state inside, with the revision of the change.
+    value = (event.previous or event.record).copy()
+    value["metadata"]["resourceVersion"] = str(event.revision)
+    return "DELETED", Record(event.record.key, event.revision, encode(value))
+
+
+def _bookmark(revision: int) -> Record:
+    metadata = {"resourceVersion": str(revision), "creationTimestamp": None}
+    return Record(Key("", ""), revision, encode({"metadata": metadata}))
+
+
+def _too_old(asked: int, current: int) -> StatusError:
+    return expired(f"too old resource version: {asked} ({current})")
+
+
+def _too_large(asked: int, current: int) -> StatusError:
+    cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}
+    message = f"Timeout: Too large resource version: {asked}, current: {current}"
+    return StatusError(504, "Timeout", message, {"causes": [cause], "retryAfterSeconds": 1})
+
+
+def _write_token(revision: int, key: Key) -> str:
+    start = f"{key.namespace}/{key.name}\u0000" if key.namespace else f"{key.name}\u0000"
+    token = json.dumps({"v": "meta.k8s.io/v1", "rv": revision, "start": start}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+
+
+def _read_token(token: str, namespace: str) -> tuple[int, Key]:
+    try:
+        text = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        fields = json.loads(text)
+        revision, start = int(fields["rv"]), str(fields["start"]).rstrip("\u0000")
+    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
+    first, slash, rest = start.partition("/")
+    key = Key(first, rest) if slash else Key("", first)
+    if namespace and key.namespace and key.namespace != namespace:
+        raise bad_request("invalid continue token: continue key is not valid: it is of another namespace")
+    return revision, key

@@ -1,0 +1,365 @@
+"""Create and update: everything that happens to an object between the request and the store.
+
+Follows k8s.io/apiserver/pkg/registry/generic/registry/store.go. The order of a write: decode, prepare (what this
+request may not touch is put back), default, admit, validate, track field owners, store. There is no await in it, so no
+other request comes in between: compare-and-swap needs no loop.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fake_dra_driver.cluster.apiserver.custom.crd import accepted_status, default_crd, initial_status
+from fake_dra_driver.cluster.apiserver.custom.crdrules import validate_crd, validate_crd_update
+from fake_dra_driver.cluster.apiserver.custom.customobject import apply_defaults, validate_custom
+from fake_dra_driver.cluster.apiserver.errors import (
+    Problem,
+    StatusError,
+    already_exists,
+    bad_request,
+    conflict,
+    internal_error,
+    invalid,
+    invalid_value,
+    not_found,
+)
+from fake_dra_driver.cluster.apiserver.merge.managedfields import Writer, track_update
+from fake_dra_driver.cluster.apiserver.rules.priority import admit_priority
+from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
+from fake_dra_driver.cluster.apiserver.store.store import Collection, Key, Object, Record, Store
+from fake_dra_driver.cluster.apiserver.types.decode import (
+    cannot_handle,
+    decode_builtin,
+    prune_custom,
+    whole_numbers,
+    zero_value,
+)
+from fake_dra_driver.cluster.apiserver.types.metadata import validate_metadata, validate_metadata_update
+from fake_dra_driver.cluster.apiserver.types.objecttype import OBJECT_META, TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.resource import Resource
+from fake_dra_driver.cluster.apiserver.verbs.objectstate import (
+    desired,
+    is_finished,
+    is_same,
+    shape_problems,
+    unstored,
+)
+from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
+from fake_dra_driver.cluster.apiserver.verbs.tracking import Tracking, kept_by_status
+
+__all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
+
+_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+
+Transform = Callable[[Object], Object]
+"""Makes the new object of the present one, which it may change."""
+
+
+class Writing:
+    """The writes of all resources on one store. Safe for concurrent use within one event loop."""
+
+    def __init__(self, store: Store, types: TypeRegistry, stamps: Stamps) -> None:
+        self._store = store
+        self._types = types
+        self._stamps = stamps
+        self.tracking = Tracking(stamps)
+        self.on_crd: Callable[[Object], None] = lambda _: None
+        """Called with each CRD that was written."""
+
+    # --- create ---
+
+    def create(self, resource: Resource, namespace: str, body: Object, options: WriteOptions) -> Record:
+        """Stores a new object. Raises StatusError."""
+        obj = self.decode(resource, body, options)
+        self.place(resource, namespace, obj)
+        return self.store_new(resource, obj, options, applied=False)
+
+    def store_new(self, resource: Resource, obj: Object, options: WriteOptions, *, applied: bool) -> Record:
+        """Stores a decoded object that is placed; ``applied``: its owners are known already. Raises StatusError."""
+        metadata = obj["metadata"]
+        self._check_namespace(resource, metadata)
+        if metadata.get("resourceVersion"):
+            raise internal_error("resourceVersion should not be set on objects to be created")
+        for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"):
+            metadata.pop(name, None)
+        metadata["uid"] = self._stamps.uid()
+        metadata["creationTimestamp"] = self._stamps.now_text()
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = self._stamps.name(metadata["generateName"])
+        self._prepare_create(resource, obj)
+        key = Key(metadata.get("namespace", ""), metadata.get("name", ""))
+        if not applied:
+            self.tracking.created(resource, obj, options)
+        if not resource.custom:
+            # What admission adds belongs to nobody.
+            if resource.kind == "Pod":
+                admit_priority(self._store, obj)
+            resource.rules.admit(obj)
+        problems = validate_metadata(obj, resource.rules.name_problems)
+        self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
+        collection = self._store.collection(resource.storage_key)
+        if collection.get(key) is not None:
+            raise already_exists(resource.group, resource.plural, key.name)
+        if options.dry_run:
+            return unstored(key, obj)
+        record = collection.put(key, obj)
+        if resource.kind == "CustomResourceDefinition" and not resource.custom:
+            return self._establish(collection, record)
+        return record
+
+    def place(self, resource: Resource, namespace: str, obj: Object) -> None:
+        """Puts the object where the URL says."""
+        given = obj["metadata"].get("namespace")
+        if resource.namespaced:
+            if given and given != namespace:
+                raise bad_request(
+                    "the namespace of the provided object does not match the namespace sent on the request"
+                )
+            obj["metadata"]["namespace"] = namespace
+        elif given:
+            raise bad_request("namespace may not be set on cluster-scoped objects")
+
+    def _check_namespace(self, resource: Resource, metadata: Mapping[str, Any]) -> None:
+        """NamespaceLifecycle: nothing new in a namespace that is not there, or that is going away."""
+        if not resource.namespaced:
+            return
+        name = metadata.get("namespace", "")
+        record = self._store.collection(("", "namespaces")).get(Key("", name))
+        if record is None:
+            raise not_found("", "namespaces", name)
+        if record.value["metadata"].get("deletionTimestamp"):
+            shown = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
+            message = f"unable to create new content in namespace {name} because it is being terminated"
+            cause = {
+                "reason": "NamespaceTerminating",
+                "message": f"namespace {name} is being terminated",
+                "field": "metadata.namespace",
+            }
+            details = {"name": metadata.get("name", ""), "kind": resource.plural, "causes": [cause]}
+            if resource.group:
+                details["group"] = resource.group
+            raise StatusError(
+                403, "Forbidden", f'{shown} "{metadata.get("name", "")}" is forbidden: {message}', details
+            )
+
+    def _prepare_create(self, resource: Resource, obj: Object) -> None:
+        rules = resource.rules
+        if rules.has_generation or resource.kind == "CustomResourceDefinition":
+            obj["metadata"]["generation"] = 1
+        if resource.kind == "CustomResourceDefinition" and not resource.custom:
+            obj["status"] = initial_status(obj)
+        elif resource.has_status and not rules.keeps_status_on_create:
+            obj.pop("status", None)
+            if rules.status_on_create is not None:
+                status_type = resource.type.field("status")
+                zero = zero_value(status_type) if status_type is not None else {}
+                obj["status"] = {**zero, **json.loads(json.dumps(rules.status_on_create))}
+        self._default(resource, obj)
+        rules.prepare(obj, None)
+
+    def _establish(self, collection: Collection, record: Record) -> Record:
+        """Accepts a CRD's names and serves it. The client sees the object as it was before, as on a real server."""
+        crd = record.copy()
+        old = record.copy()
+        crd["status"] = accepted_status(crd, self._stamps.now_text())
+        writer = Writer("kube-apiserver", "Update", "apiextensions.k8s.io/v1", "status", self._stamps.now_text())
+        type_ = self._types.named(self._types.name_of("apiextensions.k8s.io", "v1", "CustomResourceDefinition"))
+        track_update(old, crd, type_, writer)
+        established = collection.put(record.key, crd)
+        self.on_crd(established.copy())
+        return record
+
+    # --- update ---
+
+    def update(
+        self, resource: Resource, key: Key, subresource: str, body: Object, options: WriteOptions
+    ) -> tuple[Record, bool]:
+        """Replaces an object (or its status). Returns it, and False. Raises StatusError."""
+        obj = self.decode(resource, body, options)
+        self.check_identity(resource, key, obj)
+        self._check_uid(resource, key, obj)
+        if not obj["metadata"].get("resourceVersion") and not resource.rules.update_without_version:
+            self._existing(resource, key)
+            problem = invalid_value("metadata.resourceVersion", "0x0", "must be specified for an update")
+            raise invalid(resource.group, resource.plural, key.name, [problem])
+        return self.change(resource, key, subresource, lambda _: obj, options), False
+
+    def change(
+        self,
+        resource: Resource,
+        key: Key,
+        subresource: str,
+        transform: Transform,
+        options: WriteOptions,
+        *,
+        applied: bool = False,
+    ) -> Record:
+        """Writes what ``transform`` makes of an object. An object that is left as it was is not written."""
+        collection = self._store.collection(resource.storage_key)
+        record = self._existing(resource, key)
+        old = record.copy()
+        obj = transform(record.copy())
+        self._check_versions(resource, key, obj, old)
+        self._prepare_update(resource, obj, old, subresource)
+        # A real server checks the metadata in two places, and names what it finds twice.
+        metadata_problems = validate_metadata_update(obj, old)
+        problems = [*metadata_problems, *metadata_problems, *self._problems(resource, obj, old, subresource)]
+        self._raise(resource, key.name, problems)
+        if not applied:
+            self.tracking.updated(resource, old, obj, subresource, options)
+        if is_same(obj, old):
+            return record
+        if options.dry_run:
+            return unstored(key, obj)
+        if is_finished(obj):
+            return collection.remove(key, obj)
+        written = collection.put(key, obj)
+        if resource.kind == "CustomResourceDefinition" and not resource.custom:
+            self.on_crd(written.copy())
+        return written
+
+    def force_change(self, resource: Resource, key: Key, transform: Transform, options: WriteOptions) -> Record:
+        """Writes spec and status at once, unchecked: what the server itself does to an object, such as a binding."""
+        record = self._existing(resource, key)
+        obj = transform(record.copy())
+        if options.dry_run:
+            return unstored(key, obj)
+        self.tracking.updated(resource, record.copy(), obj, "", options)
+        return self._store.collection(resource.storage_key).put(key, obj)
+
+    def _existing(self, resource: Resource, key: Key) -> Record:
+        record = self._store.collection(resource.storage_key).get(key)
+        if record is None:
+            raise not_found(resource.group, resource.plural, key.name)
+        return record
+
+    def check_identity(self, resource: Resource, key: Key, obj: Object) -> None:
+        """The object must be the one that the URL names. Raises StatusError (400)."""
+        metadata = obj["metadata"]
+        if metadata.get("name", "") != key.name:
+            given = metadata.get("name", "")
+            raise bad_request(f"the name of the object ({given}) does not match the name on the URL ({key.name})")
+        self.place(resource, key.namespace, obj)
+
+    def _check_uid(self, resource: Resource, key: Key, obj: Object) -> None:
+        """A PUT with a UID is meant for that very object."""
+        record = self._store.collection(resource.storage_key).get(key)
+        given, present = obj["metadata"].get("uid"), record.value["metadata"]["uid"] if record is not None else ""
+        if given and given != present:
+            detail = f"Precondition failed: UID in precondition: {given}, UID in object meta: {present}"
+            raise storage_error(resource, key, detail)
+
+    def _check_versions(self, resource: Resource, key: Key, obj: Object, old: Object) -> None:
+        metadata, before = obj["metadata"], old["metadata"]
+        version = metadata.get("resourceVersion") or before["resourceVersion"]
+        if not version.isdecimal():
+            raise internal_error(f'strconv.ParseUint: parsing "{version}": invalid syntax')
+        metadata["uid"] = metadata.get("uid") or before["uid"]
+        if version != before["resourceVersion"]:
+            raise conflict(resource.group, resource.plural, key.name, _MODIFIED)
+        metadata["resourceVersion"] = version
+
+    def _prepare_update(self, resource: Resource, obj: Object, old: Object, subresource: str) -> None:
+        metadata, before = obj["metadata"], old["metadata"]
+        for name in ("creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"):
+            if name in before:
+                metadata[name] = before[name]
+            else:
+                metadata.pop(name, None)
+        if before.get("generateName") and not metadata.get("generateName"):
+            metadata["generateName"] = before["generateName"]
+        if subresource == "status":
+            self._keep_all_but_status(resource, obj, old)
+        elif resource.has_status:
+            if "status" in old:
+                obj["status"] = old["status"]
+            else:
+                obj.pop("status", None)
+        if resource.kind == "Namespace" and subresource != "finalize":
+            obj["spec"] = old["spec"]
+        self._default(resource, obj)
+        resource.rules.prepare(obj, old)
+        is_generational = resource.rules.has_generation or resource.kind == "CustomResourceDefinition"
+        if is_generational and subresource != "status" and desired(resource, obj) != desired(resource, old):
+            metadata["generation"] = before.get("generation", 0) + 1
+
+    def _keep_all_but_status(self, resource: Resource, obj: Object, old: Object) -> None:
+        for name in [name for name in obj if name not in ("metadata", "status", "kind", "apiVersion")]:
+            del obj[name]
+        obj.update({name: value for name, value in old.items() if name not in ("metadata", "status")})
+        for name in kept_by_status(resource):
+            if name in old["metadata"]:
+                obj["metadata"][name] = old["metadata"][name]
+            else:
+                obj["metadata"].pop(name, None)
+
+    # --- what they share ---
+
+    def decode(self, resource: Resource, body: Object, options: WriteOptions) -> Object:
+        """The body as an object of that kind: known fields only, of the right types."""
+        if resource.custom:
+            obj, unknown = self._decode_custom(resource, body)
+        else:
+            obj, unknown = decode_builtin(body, resource.type, resource.kind, resource.version)
+        judge_unknown(unknown, resource.kind, resource.version, options)
+        for name in ("kind", "apiVersion"):
+            obj.pop(name, None)
+        obj.setdefault("metadata", {})
+        return resource.to_stored(obj)
+
+    def _decode_custom(self, resource: Resource, body: Object) -> tuple[Object, list[str]]:
+        obj: Object = whole_numbers(body)
+        meta_type = self._types.named(OBJECT_META)
+        metadata = body.get("metadata")
+        if metadata is not None and not isinstance(metadata, dict):
+            raise cannot_handle(resource.kind, resource.version, "metadata is not an object")
+        try:
+            obj["metadata"], unknown = decode_builtin(metadata or {}, meta_type, "ObjectMeta", resource.version)
+        except StatusError as error:
+            detail = error.message.partition("cannot be handled as a ObjectMeta: ")[2]
+            raise cannot_handle(resource.kind, resource.version, detail) from error
+        unknown = [f"metadata.{field}" for field in unknown]
+        unknown += prune_custom(obj, resource.type)
+        return obj, unknown
+
+    def _default(self, resource: Resource, obj: Object) -> None:
+        if resource.custom:
+            apply_defaults(obj, resource.type)
+            return
+        if resource.kind == "CustomResourceDefinition":
+            default_crd(obj)
+        resource.rules.set_defaults(obj)
+
+    def _problems(self, resource: Resource, obj: Object, old: Object | None, subresource: str) -> list[Problem]:
+        if resource.custom:
+            part = subresource if subresource == "status" else ""
+            return validate_custom(obj, resource.type, old, part=part)
+        if resource.kind == "CustomResourceDefinition":
+            return [*validate_crd(obj), *(validate_crd_update(obj, old) if old is not None else ())]
+        rules = resource.rules
+        if subresource == "status" and old is not None and rules.validate_status is not None:
+            return rules.validate_status(obj, old)
+        problems = rules.validate(obj)
+        if old is not None:
+            problems = [*rules.validate_update(obj, old), *problems]
+        return problems or shape_problems(obj.get("spec"), resource.type.field("spec"), "spec")
+
+    def _raise(self, resource: Resource, name: str, problems: list[Problem]) -> None:
+        if problems:
+            raise invalid(resource.group, resource.kind, name, problems)
+
+
+def judge_unknown(unknown: Sequence[str], kind: str, version: str, options: WriteOptions) -> None:
+    """Refuses, notes or ignores what a body names twice or should not name, as asked for. Raises StatusError."""
+    strange = [*options.duplicates, *(f'unknown field "{field}"' for field in unknown)]
+    if strange and options.validation == "Strict":
+        raise cannot_handle(kind, version, f"strict decoding error: {', '.join(strange)}")
+    if options.validation == "Warn":
+        options.warnings.extend(strange)
+
+
+def storage_error(resource: Resource, key: Key, detail: str) -> StatusError:
+    """409: a precondition that the store itself looks at does not hold."""
+    parts = [part for part in ("/registry", resource.group, resource.plural, *key) if part]
+    head = f"StorageError: invalid object, Code: 4, Key: {'/'.join(parts)}, ResourceVersion: 0"
+    return conflict(resource.group, resource.plural, key.name, f"{head}, AdditionalErrorMsg: {detail}")
