@@ -31,11 +31,11 @@ from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.faults import ClusterFaults
-from fake_dra_driver.cluster.kubelet.images import Image, Images
+from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images
+from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
-from fake_dra_driver.cluster.kubelet.launcher import Timing
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
-from fake_dra_driver.cluster.kubelet.serviceaccount import ServiceAccountKubeconfig
+from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.node import SimulatedNode
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden

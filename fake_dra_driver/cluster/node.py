@@ -15,8 +15,8 @@ from loguru import logger
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
-from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
 

@@ -3,17 +3,17 @@
 A client of the API server like a real one (k8s.io/kubernetes/pkg/kubelet, 1.27 to 1.30), whose containers are processes
 of this machine. Nothing is isolated: ``docs/embedded-nodes.md`` says what that means for who writes manifests::
 
-    API server <── client ── kubelet ─┬─ node          Node and Lease
-                                      ├─ plugins       registration of drivers, by their sockets
-                                      ├─ podworkers ── podworker    one for each pod
-                                      │                  ├─ dra ── nodeclient      claims, through the plugins' gRPC
-                                      │                  ├─ volumes                folders
-                                      │                  ├─ plan                   what to start and stop
-                                      │                  ├─ launcher ── starter    environment, images, locality, cdi
-                                      │                  ├─ probes, stopping ── handlers
-                                      │                  └─ status ── statuswriter
-                                      └─ logs          what ``kubectl logs`` asks for
-    runtime ── process, containerlog                   outlives the kubelet, as containerd does
+    API server <── client ── kubelet ─┬─ node              Node and Lease
+                                      ├─ dra.plugins       registration of drivers, by their sockets
+                                      ├─ pods.podworkers ── podworker    one for each pod
+                                      │    ├─ dra.claimmanager ── nodeclient    claims, through the plugins' gRPC
+                                      │    ├─ plan                              what to start and stop
+                                      │    ├─ launcher ── containersetup        starter, environment, images, volumes
+                                      │    ├─ probes, stopping ── handlers
+                                      │    └─ status ── statuswriter
+                                      └─ logs              what ``kubectl logs`` asks for
+    containerruntime ── runtime, process, containerlog, cdi    outlives the kubelet, as containerd does
 
-``kubelet`` says how these are put together, and is what to use from outside, with ``runtime`` and ``images``.
+``kubelet`` says how these are put together, and is what to use from outside, with ``containerruntime.runtime`` and
+``containersetup.images``.
 """

@@ -18,23 +18,23 @@ from pathlib import Path
 
 from loguru import logger
 
-from fake_dra_driver.cluster.kubelet.cdi import CdiRegistry
-from fake_dra_driver.cluster.kubelet.dra import ClaimManager
-from fake_dra_driver.cluster.kubelet.environment import NodeFacts
-from fake_dra_driver.cluster.kubelet.images import Images
-from fake_dra_driver.cluster.kubelet.launcher import Timing
+from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containersetup.environment import NodeFacts
+from fake_dra_driver.cluster.kubelet.containersetup.images import Images
+from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStarter, KubeconfigSource
+from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
+from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
+from fake_dra_driver.cluster.kubelet.dra.plugins import POLL_SECONDS, PluginRegistry
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.node import RENEW_SECONDS, NodeAgent, NodeIdentity
-from fake_dra_driver.cluster.kubelet.plugins import POLL_SECONDS, PluginRegistry
 from fake_dra_driver.cluster.kubelet.pod import Pod
-from fake_dra_driver.cluster.kubelet.podevents import PodEvents
-from fake_dra_driver.cluster.kubelet.podworker import PodServices
-from fake_dra_driver.cluster.kubelet.podworkers import PodWorkers
-from fake_dra_driver.cluster.kubelet.restarts import RestartBackoff
-from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
-from fake_dra_driver.cluster.kubelet.starter import ContainerStarter, KubeconfigSource
-from fake_dra_driver.cluster.kubelet.statuswriter import StatusWriter
-from fake_dra_driver.cluster.kubelet.volumes import Volumes
+from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
+from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
+from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices
+from fake_dra_driver.cluster.kubelet.pods.podworkers import PodWorkers
+from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
+from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now

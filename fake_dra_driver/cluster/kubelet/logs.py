@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, internal_error
-from fake_dra_driver.cluster.kubelet.containerlog import LogOptions
-from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
-from fake_dra_driver.cluster.kubelet.status import RUNTIME_NAME
+from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import LogOptions
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.pods.status import RUNTIME_NAME
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
 __all__ = ["PodLogs"]

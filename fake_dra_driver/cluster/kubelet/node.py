@@ -19,7 +19,7 @@ from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.cluster.kinds import Node
-from fake_dra_driver.cluster.kubelet.status import RUNTIME_NAME
+from fake_dra_driver.cluster.kubelet.pods.status import RUNTIME_NAME
 from fake_dra_driver.runtime.backoff import Backoff
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, loop_time, utc_now

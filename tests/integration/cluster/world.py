@@ -25,7 +25,7 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Namespace, Pod
-from fake_dra_driver.cluster.kubelet.launcher import Timing
+from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, check_prepared, devices_in
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from loguru import logger
 
-from fake_dra_driver.cluster.kubelet.cdi import CdiRegistry, UnresolvedDevicesError
+from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, UnresolvedDevicesError
 
 KIND = "example.com/device"
 

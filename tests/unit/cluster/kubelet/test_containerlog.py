@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.cluster.kubelet.containerlog import MAX_LINE_BYTES, ContainerLog, LogOptions
+from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import MAX_LINE_BYTES, ContainerLog, LogOptions
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from fake_dra_driver.cluster.kinds import ServiceAccount
-from fake_dra_driver.cluster.kubelet.images import Image, Images, NoImageError
+from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images, NoImageError
+from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.kubelet.pod import Container
-from fake_dra_driver.cluster.kubelet.serviceaccount import ServiceAccountKubeconfig
 from tests.unit.cluster.kubelet.world import World, container, pod, status_of
 
 IMAGE = "example.com/driver:v1"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.cluster.kubelet.locality import Locality
+from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
 from fake_dra_driver.cluster.kubelet.pod import Container
 
 MOUNTS = [

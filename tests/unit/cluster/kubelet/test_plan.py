@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.containerlog import ContainerLog
-from fake_dra_driver.cluster.kubelet.plan import Observation, Outcome, Plan, make_plan
+from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container, ContainerConfig, PodReference, Sandbox
 from fake_dra_driver.cluster.kubelet.pod import Container as Spec
 from fake_dra_driver.cluster.kubelet.pod import Pod
-from fake_dra_driver.cluster.kubelet.runtime import Container, ContainerConfig, PodReference, Sandbox
+from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, Plan, make_plan
 
 POD = PodReference("default", "pod0", UID("uid"))
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.nodeclient import ClaimRequest, PluginError
-from fake_dra_driver.cluster.kubelet.plugins import PluginRegistry
+from fake_dra_driver.cluster.kubelet.dra.nodeclient import ClaimRequest, PluginError
+from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER

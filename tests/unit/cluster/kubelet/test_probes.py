@@ -11,12 +11,12 @@ import pytest
 from google.protobuf.wrappers_pb2 import Int32Value
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.containerlog import ContainerLog
-from fake_dra_driver.cluster.kubelet.handlers import HandlerResult, HandlerTarget
+from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ContainerConfig, PodReference, ProcessRuntime
 from fake_dra_driver.cluster.kubelet.pod import Container, Handler, Probe
-from fake_dra_driver.cluster.kubelet.probes import ContainerProbes
-from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.runtime import ContainerConfig, PodReference, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerResult, HandlerTarget
+from fake_dra_driver.cluster.kubelet.pods.probes import ContainerProbes
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import FOREVER, World, container, pod, status_of
 

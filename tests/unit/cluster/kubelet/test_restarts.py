@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.restarts import RestartBackoff
+from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
 
 POD = UID("pod")
 

@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet import process
-from fake_dra_driver.cluster.kubelet.containerlog import LogOptions
-from fake_dra_driver.cluster.kubelet.runtime import Container, ContainerConfig, PodReference, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containerruntime import process
+from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import LogOptions
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import (
+    Container,
+    ContainerConfig,
+    PodReference,
+    ProcessRuntime,
+)
 from tests.unit.cluster.kubelet.waiting import gone, in_own_task, until
 
 POD = PodReference("default", "pod0", UID("uid-0"))
@@ -131,7 +136,7 @@ async def test_what_a_container_leaves_in_its_group_ends_with_it(runtime: Proces
 async def test_a_process_that_got_away_does_not_keep_its_container(
     runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fake_dra_driver.cluster.kubelet.runtime._DRAIN_SECONDS", 0.05)
+    monkeypatch.setattr("fake_dra_driver.cluster.kubelet.containerruntime.runtime._DRAIN_SECONDS", 0.05)
     container = await runtime.start(config(tmp_path, GET_AWAY))
     pid = int(await first_line(container))
     try:
@@ -144,7 +149,7 @@ async def test_a_process_that_got_away_does_not_keep_its_container(
 async def test_nobody_gets_a_signal_once_the_program_has_ended(
     runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fake_dra_driver.cluster.kubelet.runtime._DRAIN_SECONDS", 1000)
+    monkeypatch.setattr("fake_dra_driver.cluster.kubelet.containerruntime.runtime._DRAIN_SECONDS", 1000)
     container = await runtime.start(config(tmp_path, GET_AWAY))
     assert container.process is not None
     pid = int(await first_line(container))

@@ -12,11 +12,11 @@ from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKi
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import ContainerStatus, Node
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
-from fake_dra_driver.cluster.kubelet.launcher import Timing
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pod import Pod
-from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import NotFoundError
 

@@ -28,7 +28,7 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceHandle
 from fake_dra_driver.cluster.kinds import Container, Pod
-from fake_dra_driver.cluster.kubelet.nodeclient import ClaimRequest, Failure, NodeClient, PluginError
+from fake_dra_driver.cluster.kubelet.dra.nodeclient import ClaimRequest, Failure, NodeClient, PluginError
 from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
 
 __all__ = ["ClaimManager", "DraError", "Plugins"]

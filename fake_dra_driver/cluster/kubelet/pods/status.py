@@ -16,9 +16,9 @@ from fake_dra_driver.cluster.kinds import (
     ContainerStateWaiting,
     ContainerStatus,
 )
-from fake_dra_driver.cluster.kubelet.plan import Observation, Outcome, will_restart
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
-from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, will_restart
 
 __all__ = ["RUNTIME_NAME", "Draft", "PodView", "container_id", "pod_status"]
 

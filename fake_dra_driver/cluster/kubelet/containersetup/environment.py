@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fake_dra_driver.cluster.kubelet.images import Image
+from fake_dra_driver.cluster.kubelet.containersetup.images import Image
+from fake_dra_driver.cluster.kubelet.containersetup.volumes import ObjectReader, contents
 from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Container, Pod, Secret
-from fake_dra_driver.cluster.kubelet.volumes import ObjectReader, contents
 
 __all__ = ["DEFAULT_PATH", "ConfigError", "NodeFacts", "expand", "variables"]
 

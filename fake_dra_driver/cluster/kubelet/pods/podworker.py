@@ -28,22 +28,22 @@ from pathlib import Path
 
 from loguru import logger
 
-from fake_dra_driver.cluster.kubelet.dra import ClaimManager, DraError
-from fake_dra_driver.cluster.kubelet.handlers import HandlerTarget
-from fake_dra_driver.cluster.kubelet.launcher import Launcher, Timing, restarts
-from fake_dra_driver.cluster.kubelet.locality import Locality
-from fake_dra_driver.cluster.kubelet.plan import Observation, Outcome, Plan, make_plan
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import PodReference, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
+from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStarter
+from fake_dra_driver.cluster.kubelet.containersetup.volumes import VolumeError, Volumes
+from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager, DraError
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
-from fake_dra_driver.cluster.kubelet.podevents import PodEvents
-from fake_dra_driver.cluster.kubelet.probes import PodProbes
-from fake_dra_driver.cluster.kubelet.restarts import RestartBackoff
-from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.runtime import PodReference, ProcessRuntime
-from fake_dra_driver.cluster.kubelet.starter import ContainerStarter
-from fake_dra_driver.cluster.kubelet.status import Draft, PodView, pod_status
-from fake_dra_driver.cluster.kubelet.statuswriter import StatusWriter
-from fake_dra_driver.cluster.kubelet.stopping import ContainerStopper
-from fake_dra_driver.cluster.kubelet.volumes import VolumeError, Volumes
+from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
+from fake_dra_driver.cluster.kubelet.pods.launcher import Launcher, Timing, restarts
+from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, Plan, make_plan
+from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
+from fake_dra_driver.cluster.kubelet.pods.probes import PodProbes
+from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
+from fake_dra_driver.cluster.kubelet.pods.status import Draft, PodView, pod_status
+from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
+from fake_dra_driver.cluster.kubelet.pods.stopping import ContainerStopper
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 

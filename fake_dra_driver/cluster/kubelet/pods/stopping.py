@@ -7,9 +7,9 @@ leaves at least two seconds of it for SIGTERM; sidecars end after the others, th
 import asyncio
 from collections.abc import Callable, Sequence
 
-from fake_dra_driver.cluster.kubelet.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.pod import Pod
-from fake_dra_driver.cluster.kubelet.podevents import PodEvents
+from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
+from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
 from fake_dra_driver.runtime.clock import loop_time
 
 __all__ = ["ContainerStopper"]

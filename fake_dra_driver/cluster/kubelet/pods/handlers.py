@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
-from fake_dra_driver.cluster.kubelet.environment import expand
-from fake_dra_driver.cluster.kubelet.locality import Locality
-from fake_dra_driver.cluster.kubelet.nodeclient import describe
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containersetup.environment import expand
+from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
+from fake_dra_driver.cluster.kubelet.dra.nodeclient import describe
 from fake_dra_driver.cluster.kubelet.pod import Container, GrpcAction, Handler, HttpGetAction, Probe
-from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.runtime import ProcessRuntime
 
 __all__ = ["HandlerResult", "HandlerTarget"]
 

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fake_dra_driver.cluster.kubelet.plan import Observation
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStarter, StartFailure
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
-from fake_dra_driver.cluster.kubelet.podevents import PodEvents
-from fake_dra_driver.cluster.kubelet.restarts import RestartBackoff
-from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.starter import ContainerStarter, StartFailure
+from fake_dra_driver.cluster.kubelet.pods.plan import Observation
+from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
+from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
 __all__ = ["Launcher", "Timing", "restarts"]

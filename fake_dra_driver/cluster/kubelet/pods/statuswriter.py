@@ -12,7 +12,7 @@ from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.pod import Pod
-from fake_dra_driver.cluster.kubelet.status import Draft
+from fake_dra_driver.cluster.kubelet.pods.status import Draft
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError

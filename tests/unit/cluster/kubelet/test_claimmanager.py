@@ -11,8 +11,8 @@ import yaml
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster.kubelet.dra import ClaimManager, DraError
-from fake_dra_driver.cluster.kubelet.plugins import PluginRegistry
+from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager, DraError
+from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, World, container, pod, status_of

@@ -24,8 +24,8 @@ from typing import Literal, Self
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.containerlog import ContainerLog
-from fake_dra_driver.cluster.kubelet.process import Process
+from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
+from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 

@@ -11,20 +11,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fake_dra_driver.cluster.kubelet.cdi import CdiRegistry, UnresolvedDevicesError
-from fake_dra_driver.cluster.kubelet.dra import ClaimManager
-from fake_dra_driver.cluster.kubelet.environment import (
+from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, UnresolvedDevicesError
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ContainerConfig, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containersetup.environment import (
     ConfigError,
     NodeFacts,
     expand,
     variables,
 )
-from fake_dra_driver.cluster.kubelet.images import Images, NoImageError
-from fake_dra_driver.cluster.kubelet.locality import Locality
+from fake_dra_driver.cluster.kubelet.containersetup.images import Images, NoImageError
+from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
+from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
+from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
-from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.runtime import ContainerConfig, ProcessRuntime
-from fake_dra_driver.cluster.kubelet.volumes import Volumes
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 

@@ -8,7 +8,7 @@ kubelet               service                                                   
 the same              ``v1alpha2.Node`` where the plugin answers UNIMPLEMENTED               45 s
 ====================  =====================================================================  =================
 
-Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. What is asked of whom and when is for ``dra``.
+Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. What is asked of whom and when is for ``claimmanager``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ from pathlib import Path
 import grpc
 from loguru import logger
 
-from fake_dra_driver.cluster.kubelet.nodeclient import CHANNEL_OPTIONS, NodeClient, describe
+from fake_dra_driver.cluster.kubelet.dra.nodeclient import CHANNEL_OPTIONS, NodeClient, describe
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 from fake_dra_driver.runtime.backoff import Backoff

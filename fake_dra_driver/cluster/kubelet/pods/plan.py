@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Sandbox
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
-from fake_dra_driver.cluster.kubelet.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.runtime import Sandbox
 
 __all__ = ["Observation", "Outcome", "Plan", "make_plan", "will_restart"]
 

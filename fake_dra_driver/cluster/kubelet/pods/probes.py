@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
-from fake_dra_driver.cluster.kubelet.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod, Probe
-from fake_dra_driver.cluster.kubelet.podevents import PodEvents
-from fake_dra_driver.cluster.kubelet.status import container_id
+from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
+from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
+from fake_dra_driver.cluster.kubelet.pods.status import container_id
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
 __all__ = ["ContainerProbes", "PodProbes", "ProbeEvent"]
