@@ -1,8 +1,8 @@
 """The scheduler of the embedded cluster: what kube-scheduler 1.27 to 1.30 does, as far as classic DRA needs it.
 
-A pod goes through one cycle for each attempt (``decision``, a pure function):
+A pod goes through one cycle for each attempt (``classic.decision``, a pure function):
 
-- its claims must exist and be usable at all (``podclaims``),
+- its claims must exist and be usable at all (``classic.podclaims``),
 - nodes are filtered: unschedulable, taints, node selector and affinity, what drivers have ruled out, and where claims
   that are allocated can be used (``nodefit``),
 - no node is left: a claim that is allocated elsewhere and that nobody uses is given back,

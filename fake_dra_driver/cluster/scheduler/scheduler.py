@@ -10,15 +10,15 @@ from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.owners import is_controlled_by
 from fake_dra_driver.cluster.reservations import is_reserved_for
 from fake_dra_driver.cluster.scheduler.attempts import LEFTOVER_SECONDS, Attempts
-from fake_dra_driver.cluster.scheduler.decision import Bind, Decision, Negotiate, NoFit, decide, refuse
-from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES
-from fake_dra_driver.cluster.scheduler.load import Load
-from fake_dra_driver.cluster.scheduler.podclaims import (
+from fake_dra_driver.cluster.scheduler.classic.decision import Bind, Decision, Negotiate, NoFit, decide, refuse
+from fake_dra_driver.cluster.scheduler.classic.podclaims import (
     ClaimNotReady,
     PodClaim,
     check_claims,
     find_claims,
 )
+from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES
+from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.cluster.scheduler.writer import SchedulerWriter
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import RetryError, RuntimeLayerError

@@ -17,7 +17,7 @@ from fake_dra_driver.cluster.conditions import condition_patch
 from fake_dra_driver.cluster.kinds import Condition, Pod
 from fake_dra_driver.cluster.owners import controlled_by
 from fake_dra_driver.cluster.reservations import reservation_of
-from fake_dra_driver.cluster.scheduler.decision import Negotiate
+from fake_dra_driver.cluster.scheduler.classic.decision import Negotiate
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.errors import NotFoundError

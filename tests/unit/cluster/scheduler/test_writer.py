@@ -8,7 +8,7 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
-from fake_dra_driver.cluster.scheduler.decision import Negotiate
+from fake_dra_driver.cluster.scheduler.classic.decision import Negotiate
 from fake_dra_driver.cluster.scheduler.writer import SchedulerWriter
 from fake_dra_driver.runtime.errors import PatchTestFailedError, RuntimeLayerError
 from fake_dra_driver.runtime.events import EventRecorder

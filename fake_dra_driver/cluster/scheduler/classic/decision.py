@@ -15,8 +15,8 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 )
 from fake_dra_driver.cluster.kinds import Node, Pod, Taint
 from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, is_selected, matches, named_nodes, untolerated
+from fake_dra_driver.cluster.scheduler.classic.podclaims import PodClaim, answers
 from fake_dra_driver.cluster.scheduler.diagnosis import fit_error, preemption_note
-from fake_dra_driver.cluster.scheduler.podclaims import PodClaim, answers
 
 __all__ = ["Bind", "Decision", "Negotiate", "NoFit", "decide", "refuse"]
 

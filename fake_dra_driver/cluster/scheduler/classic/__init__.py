@@ -1,0 +1,1 @@
+"""What the scheduler does for classic DRA: it negotiates with drivers through PodSchedulingContexts."""
