@@ -37,12 +37,13 @@ from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.node import SimulatedNode
+from fake_dra_driver.cluster.releases import LATEST, find_release
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import NotFoundError
 
-__all__ = ["DEFAULT_NODE", "RELEASES", "Cluster"]
+__all__ = ["DEFAULT_NODE", "Cluster"]
 
 log = logger.bind(component="cluster")
 
@@ -50,8 +51,6 @@ DEFAULT_NODE = "fake-dra-driver-cluster-worker"
 """The only worker of the quickstart's cluster, as kind calls it; UUIDs of devices are a function of this name."""
 T = TypeVar("T")
 
-RELEASES = ("1.27", "1.28", "1.29", "1.30")
-"""The releases of Kubernetes with ``resource.k8s.io/v1alpha2``."""
 _POLL_SECONDS = 0.05
 _FIELD_MANAGER = "fake-dra-driver-cluster"
 _FOLDERS = "/tmp"  # noqa: S108 - made by mkdtemp; the system's own choice may be too long a path for a socket (macOS)
@@ -64,7 +63,7 @@ class Cluster:
         self,
         *,
         nodes: Sequence[str] = (DEFAULT_NODE,),
-        kubernetes_version: str = "1.30",
+        kubernetes_version: str = LATEST.name,
         images: Mapping[str, Image] | None = None,
         timing: Timing | None = None,
         namespace_grace_seconds: float = GRACE_SECONDS,
@@ -77,7 +76,7 @@ class Cluster:
         Args:
             nodes: names of the nodes.
             kubernetes_version: the release that controllers, scheduler and kubelets behave like; one of ``RELEASES``.
-                The API server is that of the newest of them.
+                The API server is that of the latest of them.
             images: what stands for images that bring programs of their own; see ``kubelet.images``.
             timing: how soon kubelets try again; None: as real ones, which is up to 90 s after claims could not be
                 prepared.
@@ -94,10 +93,7 @@ class Cluster:
         """
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
-        if kubernetes_version not in RELEASES:
-            raise ClusterError(
-                f"The cluster cannot behave like Kubernetes {kubernetes_version}; known releases: {', '.join(RELEASES)}"
-            )
+        self._release = find_release(kubernetes_version)
         self.server = ApiServer(port=port)
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
@@ -179,7 +175,7 @@ class Cluster:
     async def _start_control_plane(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
         make = partial(
             make_controllers,
-            kubernetes_version=self.kubernetes_version,
+            release=self._release,
             namespace_grace_seconds=self._namespace_grace_seconds,
             node_lifecycle=not self._static_nodes,
         )

@@ -34,6 +34,8 @@ from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.verbs.podverbs import LogSource
+from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.releases import LATEST, RELEASES, find_release
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.rest import RestClient, TokenBucket
@@ -41,9 +43,6 @@ from fake_dra_driver.runtime.rest import RestClient, TokenBucket
 __all__ = ["ApiServer"]
 
 log = logger.bind(component="apiserver")
-
-_VERSIONS = {"1.30": "v1.30.14"}
-"""The releases whose behaviour is known here, and the patch release that was looked at."""
 
 
 class ApiServer:
@@ -55,7 +54,7 @@ class ApiServer:
         host: str = "127.0.0.1",
         port: int = 0,
         token: str | None = None,
-        kubernetes_version: str = "1.30",
+        kubernetes_version: str = LATEST.name,
         now: WallClock = utc_now,
         seed: int | None = None,
     ) -> None:
@@ -65,16 +64,17 @@ class ApiServer:
             host: the address to listen on; leave it on loopback: whoever has the token may do everything.
             port: the port; 0: any that is free.
             token: the administrator's bearer token; None: a new one.
-            kubernetes_version: the release to behave like.
+            kubernetes_version: the release to behave like: one of ``RELEASES`` with an API server.
             now: the clock that timestamps come from; durations are those of the event loop.
             seed: for UIDs and generated names; None: others each time.
 
         Raises:
-            ValueError: nothing is known of this release here.
+            ClusterError: nothing is known of the API server of this release.
         """
-        if kubernetes_version not in _VERSIONS:
-            known = ", ".join(sorted(_VERSIONS))
-            raise ValueError(f"cannot behave like Kubernetes {kubernetes_version}; known releases: {known}")
+        release = find_release(kubernetes_version)
+        if not release.api_server:
+            known = ", ".join(each.name for each in RELEASES.values() if each.api_server)
+            raise ClusterError(f"The API server cannot behave like that of Kubernetes {release.name}; known: {known}")
         self.token = token or secrets.token_urlsafe(24)
         self.url = ""
         """Address of the server, once it listens."""
@@ -84,8 +84,8 @@ class ApiServer:
         """What goes wrong with requests; see ``requestfaults``."""
         self._host, self._port = host, port
         self._parts = assemble(
-            types=TypeRegistry.load(kubernetes_version),
-            git_version=_VERSIONS[kubernetes_version],
+            types=TypeRegistry.load(release.name),
+            git_version=release.api_server,
             admin_token=self.token,
             stamps=Stamps(now, seed),
             faults=self.faults,

@@ -15,13 +15,12 @@ For whoever assembles a cluster::
     client = server.client("kube-controller-manager")
     cache, events = Cache(client), EventRecorder(client, "kube-controller-manager")
     manager = Manager(client, cache, events=events, signals=())
-    for controller in make_controllers(client, cache, events, kubernetes_version="1.30"):
+    for controller in make_controllers(client, cache, events):
         manager.add_controller(controller)
     await manager.run()
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 from fake_dra_driver.cluster.controllers.catalog import Catalog
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
@@ -35,6 +34,7 @@ from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
 from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_controller
 from fake_dra_driver.cluster.controllers.tainteviction import taint_eviction_controller
+from fake_dra_driver.cluster.releases import LATEST, Release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -43,16 +43,13 @@ from fake_dra_driver.runtime.events import EventRecorder
 
 __all__ = ["make_controllers"]
 
-_WITH_FIXED_CLAIM_NAMES: Final = "1.27"
-"""The release that named claims after pod and entry alone."""
-
 
 def make_controllers(
     client: Client,
     cache: Cache,
     events: EventRecorder,
     *,
-    kubernetes_version: str = "1.30",
+    release: Release = LATEST,
     namespace_grace_seconds: float = GRACE_SECONDS,
     node_lifecycle: bool = True,
     now: WallClock = utc_now,
@@ -63,16 +60,15 @@ def make_controllers(
         client: writes everything. Its own, so that the managers of fields can be told apart.
         cache: on that client: the controllers rely on seeing what they have written.
         events: tells people.
-        kubernetes_version: the release to behave like.
+        release: the release to behave like.
         namespace_grace_seconds: how long the contents of a namespace outlive its deletion.
         node_lifecycle: whether nodes are looked after; without it those that have no kubelet stay as they are.
         now: the clock of what people read, and of what is counted from a timestamp.
     """
-    random_names = kubernetes_version != _WITH_FIXED_CLAIM_NAMES
-    catalog = Catalog(cache, kubernetes_version)
+    catalog = Catalog(cache, release)
     looking_after_nodes = (node_lifecycle_controller(client, cache, events, now),) if node_lifecycle else ()
     return (
-        claims_of_pod_controller(client, cache, events, random_names=random_names),
+        claims_of_pod_controller(client, cache, events, random_names=release.has_random_claim_names),
         claim_reservation_controller(client, cache),
         deployment_controller(client, cache, events, now),
         replicaset_controller(client, cache, events, now),

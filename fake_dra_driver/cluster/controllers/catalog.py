@@ -26,6 +26,7 @@ from fake_dra_driver.cluster.kinds import (
     ResourceClaimTemplate,
     ServiceAccount,
 )
+from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.store import Change
 
@@ -34,7 +35,6 @@ __all__ = ["Catalog", "Watched", "built_in_kinds"]
 log = logger.bind(component="garbage-collector")
 
 _RBAC: Final = "rbac.authorization.k8s.io"
-_DRA: Final = "resource.k8s.io"
 _TYPED: Final[tuple[type[KubeObject], ...]] = (
     *(ControllerRevision, DaemonSet, Deployment, Lease, Namespace, Node, Pod, PodSchedulingContext, ReplicaSet),
     *(ResourceClaim, ResourceClaimTemplate, ServiceAccount),
@@ -52,13 +52,7 @@ _METADATA_ALONE: Final = (
     ResourceKind(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False),
     ResourceKind(_RBAC, "v1", "RoleBinding", "rolebindings"),
     ResourceKind(_RBAC, "v1", "Role", "roles"),
-    ResourceKind(_DRA, "v1alpha2", "ResourceClass", "resourceclasses", namespaced=False),
     ResourceKind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False),
-)
-_SINCE_1_30: Final = (
-    ResourceKind(_DRA, "v1alpha2", "ResourceClaimParameters", "resourceclaimparameters"),
-    ResourceKind(_DRA, "v1alpha2", "ResourceClassParameters", "resourceclassparameters"),
-    ResourceKind(_DRA, "v1alpha2", "ResourceSlice", "resourceslices", namespaced=False),
 )
 
 
@@ -70,24 +64,25 @@ class Watched:
     informer: Informer[Any]
 
 
-def built_in_kinds(kubernetes_version: str) -> Iterator[type[KubeObject]]:
+def built_in_kinds(release: Release) -> Iterator[type[KubeObject]]:
     """The kinds that a release has, but for two: definitions of custom kinds, which are watched in another way, and
     Events: these own nothing, nothing owns them, and there are many."""
     yield from _TYPED
-    minor = int(kubernetes_version.split(".")[1])
-    for resource in (*_METADATA_ALONE, *(_SINCE_1_30 if minor >= 30 else ())):
-        yield _metadata_kind(resource)
+    typed = {kind.resource for kind in _TYPED}
+    for resource in (*_METADATA_ALONE, *release.resource_kinds):
+        if resource not in typed:
+            yield _metadata_kind(resource)
 
 
 class Catalog:
     """The kinds that there are at the moment."""
 
-    def __init__(self, cache: Cache, kubernetes_version: str) -> None:
+    def __init__(self, cache: Cache, release: Release) -> None:
         self._cache = cache
         self._watched: dict[tuple[str, str], Watched] = {}
         """By group and kind: an owner may be named in any version."""
         self._listeners: list[Callable[[Watched], None]] = []
-        for kind in built_in_kinds(kubernetes_version):
+        for kind in built_in_kinds(release):
             informer: Informer[Any] = cache.informer(kind, metadata_only=kind not in _TYPED)
             self._add(kind, informer)
         definitions = cache.informer(CustomResourceDefinition, transform=_without_schema)

@@ -35,6 +35,7 @@ from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices
 from fake_dra_driver.cluster.kubelet.pods.podworkers import PodWorkers
 from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
 from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
+from fake_dra_driver.cluster.releases import LATEST, find_release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -59,8 +60,8 @@ class KubeletOptions:
     node_name: str
     root: Path
     """The folder that is the node's root file system. Short: sockets of plugins are below it, of at most 107 bytes."""
-    kubernetes_version: str = "1.30"
-    """Which release to behave like: 1.27 to 1.30, with or without a patch release."""
+    kubernetes_version: str = LATEST.name
+    """Which of ``RELEASES`` to behave like, with or without a patch release."""
     address: str = "127.0.0.1"
     """IP of the node and of its pods."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -88,13 +89,13 @@ class Kubelet:
         options: what it is told.
 
     Raises:
-        ValueError: nothing is known of the release.
+        ClusterError: nothing is known of the release.
     """
 
     def __init__(self, client: Client, runtime: ProcessRuntime, options: KubeletOptions) -> None:
         self._runtime = runtime
         self._options = options
-        version = _parse_version(options.kubernetes_version)
+        release = find_release(options.kubernetes_version)
         root, kubelet_folder = options.root, options.root / "var/lib/kubelet"
         self._cache = Cache(client)
         self._pods = self._cache.informer(Pod, field_selector=f"spec.nodeName={options.node_name}")
@@ -107,9 +108,9 @@ class Kubelet:
             labels=options.labels,
         )
         self._node = NodeAgent(client, identity, self._events, now=options.now, renew_seconds=options.renew_seconds)
-        self.plugins = PluginRegistry(kubelet_folder / "plugins_registry", version, poll_seconds=options.poll_seconds)
+        self.plugins = PluginRegistry(kubelet_folder / "plugins_registry", release, poll_seconds=options.poll_seconds)
         """The plugins that have registered."""
-        self._claims = ClaimManager(client, self.plugins, kubelet_folder, version)
+        self._claims = ClaimManager(client, self.plugins, kubelet_folder, release)
         self._statuses = StatusWriter(client, self._pods)
         volumes = Volumes(root, client)
         starter = ContainerStarter(
@@ -123,7 +124,7 @@ class Kubelet:
             kubeconfig=options.kubeconfig,
         )
         services = PodServices(
-            version=version,
+            release=release,
             address=options.address,
             runtime=runtime,
             claims=self._claims,
@@ -193,15 +194,6 @@ class Kubelet:
                 await self._events.flush()
         except TimeoutError:
             log.warning("Kubelet stops before all its events are written", node=self._options.node_name)
-
-
-def _parse_version(text: str) -> tuple[int, int]:
-    """Major and minor version. Raises ValueError when nothing is known of the release."""
-    parts = text.removeprefix("v").split(".")
-    known = [(1, minor) for minor in range(27, 31)]
-    if len(parts) < 2 or not all(part.isdecimal() for part in parts[:2]) or (int(parts[0]), int(parts[1])) not in known:
-        raise ValueError(f"cannot behave like the kubelet of Kubernetes {text}; known releases: 1.27 to 1.30")
-    return int(parts[0]), int(parts[1])
 
 
 def _make_folders(root: Path) -> None:

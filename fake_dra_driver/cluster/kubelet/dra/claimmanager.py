@@ -29,6 +29,7 @@ from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceHandle
 from fake_dra_driver.cluster.kinds import Container, Pod
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import ClaimRequest, Failure, NodeClient, PluginError
+from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
 
 __all__ = ["ClaimManager", "DraError", "Plugins"]
@@ -92,14 +93,14 @@ class ClaimManager:
         client: reads claims.
         plugins: the node's DRA plugins.
         folder: ``/var/lib/kubelet`` of the node, where the state file is.
-        version: release of the kubelet, such as (1, 30).
+        release: that of the kubelet.
     """
 
-    def __init__(self, client: _ClaimReader, plugins: Plugins, folder: Path, version: tuple[int, int]) -> None:
+    def __init__(self, client: _ClaimReader, plugins: Plugins, folder: Path, release: Release) -> None:
         self._client = client
         self._plugins = plugins
         self._file = folder / _STATE_FILE
-        self._version = version
+        self._release = release
         self._claims: dict[UID, _Claim] = {}
         self._locks: dict[UID, _Lock] = {}
         # One a claim, held from the decision to call until the answer is written down; taken in the order of UIDs.
@@ -161,7 +162,7 @@ class ClaimManager:
         """The claim of an entry, as it is now; None when there is nothing to prepare."""
         entry = next(each for each in pod.spec.resource_claims if each.name == name)
         key = claim_key(pod, entry)
-        if key is None or (self._version >= (1, 28) and not _is_used(pod, name)):
+        if key is None or not (self._release.prepares_unused_claims or _is_used(pod, name)):
             return None
         try:
             claim = await self._client.get(ResourceClaim, key)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import grpc
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
@@ -26,9 +27,6 @@ __all__ = ["CHANNEL_OPTIONS", "ClaimRequest", "NodeClient", "PluginError", "desc
 
 CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
 """Channels to one path share a connection and its back-off otherwise: a plugin that is back would not be heard."""
-
-_TIMEOUT_SECONDS = {(1, 27): 10.0}
-_DEFAULT_TIMEOUT_SECONDS = 45.0
 
 
 class PluginError(Exception):
@@ -58,15 +56,15 @@ class NodeClient:
 
     Args:
         endpoint: path of its socket.
-        version: release of the kubelet, such as (1, 30).
+        release: that of the kubelet.
     """
 
-    def __init__(self, endpoint: str, version: tuple[int, int]) -> None:
+    def __init__(self, endpoint: str, release: Release) -> None:
         self._channel = grpc.aio.insecure_channel(f"unix:{endpoint}", options=CHANNEL_OPTIONS)
         self._single = v1alpha2_grpc.NodeStub(self._channel)
         self._batch = v1alpha3_grpc.NodeStub(self._channel)
-        self._timeout_seconds = _TIMEOUT_SECONDS.get(version, _DEFAULT_TIMEOUT_SECONDS)
-        self._is_batching = version >= (1, 28)
+        self._timeout_seconds = release.plugin_timeout_seconds
+        self._is_batching = "v1alpha3" in release.plugin_versions
 
     async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[str] | Failure]:
         """CDI device names, or what went wrong, for each UID that the plugin answers for.

@@ -25,6 +25,7 @@ import grpc
 from loguru import logger
 
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import CHANNEL_OPTIONS, NodeClient, describe
+from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 from fake_dra_driver.runtime.backoff import Backoff
@@ -79,13 +80,13 @@ class PluginRegistry:
 
     Args:
         folder: ``plugins_registry``; made if it is missing.
-        version: release of the kubelet, such as (1, 30).
+        release: that of the kubelet.
         poll_seconds: between two looks into the folder.
     """
 
-    def __init__(self, folder: Path, version: tuple[int, int], *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(self, folder: Path, release: Release, *, poll_seconds: float = POLL_SECONDS) -> None:
         self._folder = folder
-        self._version = version
+        self._release = release
         self._poll_seconds = poll_seconds
         self._sockets: dict[Path, _Socket] = {}
         self._plugins: dict[str, _Plugin] = {}
@@ -165,7 +166,7 @@ class PluginRegistry:
                 await stub.NotifyRegistrationStatus(refusal, timeout=_NOTIFY_SECONDS)
             raise
         endpoint = info.endpoint or str(path)
-        plugin = _Plugin(info.name, endpoint, version, NodeClient(endpoint, self._version))
+        plugin = _Plugin(info.name, endpoint, version, NodeClient(endpoint, self._release))
         known.plugin, self._plugins[info.name] = plugin, plugin
         try:
             status = registration_pb2.RegistrationStatus(plugin_registered=True)

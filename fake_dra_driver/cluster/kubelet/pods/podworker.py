@@ -44,6 +44,7 @@ from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
 from fake_dra_driver.cluster.kubelet.pods.status import Draft, PodView, pod_status
 from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
 from fake_dra_driver.cluster.kubelet.pods.stopping import ContainerStopper
+from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
@@ -59,7 +60,7 @@ _GONE_GRACE_SECONDS = 1
 class PodServices:
     """What the workers of a node share."""
 
-    version: tuple[int, int]
+    release: Release
     address: str
     runtime: ProcessRuntime
     claims: ClaimManager
@@ -332,7 +333,7 @@ class PodWorker:
             outcome=self._outcome if self._is_over else None,
             is_ending=self._is_ending,
         )
-        draft = pod_status(pod, view, address=services.address, version=services.version, now=services.now())
+        draft = pod_status(pod, view, address=services.address, release=services.release, now=services.now())
         services.statuses.put(pod, draft)
 
 

@@ -19,6 +19,7 @@ from fake_dra_driver.cluster.kinds import (
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, will_restart
+from fake_dra_driver.cluster.releases import Release
 
 __all__ = ["RUNTIME_NAME", "Draft", "PodView", "container_id", "pod_status"]
 
@@ -64,14 +65,14 @@ def container_id(container: RunningContainer) -> str:
     return f"{RUNTIME_NAME}://{container.id}"
 
 
-def pod_status(pod: Pod, view: PodView, *, address: str, version: tuple[int, int], now: datetime) -> Draft:
+def pod_status(pod: Pod, view: PodView, *, address: str, release: Release, now: datetime) -> Draft:
     """The status that a pod has to have.
 
     Args:
         pod: the pod, whose own status counts for what was written earlier and cannot be known any more.
         view: what there is.
         address: IP of node and pod.
-        version: release of the kubelet: later ones have more fields.
+        release: that of the kubelet: later ones have more fields.
         now: the time.
     """
     init = [_container_status(pod, spec, view, is_init=True) for spec in pod.spec.init_containers]
@@ -90,9 +91,9 @@ def pod_status(pod: Pod, view: PodView, *, address: str, version: tuple[int, int
         "containerStatuses": [status.to_wire() for status in main],
         "initContainerStatuses": [status.to_wire() for status in init] or None,
     }
-    if version >= (1, 29):
+    if release.is_enabled("PodHostIPs"):
         fields["hostIPs"] = [{"ip": address}]
-    conditions = _conditions(pod, view, phase, init, main, version)
+    conditions = _conditions(pod, view, phase, init, main, release)
     return Draft(fields, conditions, now, is_final=view.outcome is not None)
 
 
@@ -181,7 +182,7 @@ def _conditions(
     phase: str,
     init: Sequence[ContainerStatus],
     main: Sequence[ContainerStatus],
-    version: tuple[int, int],
+    release: Release,
 ) -> Sequence[tuple[str, bool, str, str]]:
     containers_ready = _all_ready("ContainersReady", phase, [*_sidecars(pod, init), *main])
     ready = ("Ready", *containers_ready[1:])
@@ -196,7 +197,8 @@ def _conditions(
         )
         ready = ("Ready", False, "ReadinessGatesNotReady", said)
     has_network = view.observed.sandbox is not None and phase not in ("Succeeded", "Failed")
-    first = [("PodReadyToStartContainers", has_network, "", "")] if version >= (1, 29) else []
+    network = [("PodReadyToStartContainers", has_network, "", "")]
+    first = network if release.is_enabled("PodReadyToStartContainersCondition") else []
     scheduled = pod.condition("PodScheduled")
     last = [("PodScheduled", True, "", "")] if scheduled is None or scheduled.status != "True" else []
     return [*first, _initialized(view, phase, init), ready, containers_ready, *last]

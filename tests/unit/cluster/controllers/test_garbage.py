@@ -12,6 +12,7 @@ from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.controllers.catalog import Catalog, built_in_kinds
 from fake_dra_driver.cluster.controllers.garbage import garbage_collector
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Node, Pod
+from fake_dra_driver.cluster.releases import LATEST
 from tests.support.control_plane import ControlPlane, control_plane, ref
 
 pytestmark = pytest.mark.looptime
@@ -29,7 +30,7 @@ class Thing(KubeObject):
 async def plane() -> AsyncIterator[ControlPlane]:
     make = {
         "kube-controller-manager": lambda plane, client, cache, events: (
-            garbage_collector(client, Catalog(cache, "1.30")),
+            garbage_collector(client, Catalog(cache, LATEST)),
         )
     }
     async with control_plane(make, (ConfigMap, Node, Pod, ResourceClaim)) as plane:
@@ -240,12 +241,12 @@ async def test_custom_kinds_own_and_are_owned(plane: ControlPlane) -> None:
 def test_every_kind_that_is_served_can_be_collected() -> None:
     served = {
         (each.group, each.version, each.kind, each.plural, each.namespaced)
-        for each in builtin_resources(TypeRegistry.load("1.30"))
+        for each in builtin_resources(TypeRegistry.load(LATEST.name))
         if "delete" in each.verbs
     }
     known = {
         (kind.resource.group, kind.resource.version, kind.resource.kind, kind.resource.plural, kind.resource.namespaced)
-        for kind in built_in_kinds("1.30")
+        for kind in built_in_kinds(LATEST)
     }
     left_out = {(group, "v1", "Event", "events", True) for group in ("", "events.k8s.io")}
     definitions = ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False)

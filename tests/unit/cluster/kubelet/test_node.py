@@ -8,6 +8,7 @@ import pytest
 
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import Node
 from tests.unit.cluster.kubelet.world import NODE, World
 
@@ -101,5 +102,5 @@ async def test_a_kubelet_waits_for_the_api_server_and_goes_on_after_it_was_away(
 
 @pytest.mark.parametrize("release", ["1.26", "1.31.0", "1", "one"])
 async def test_a_release_of_which_nothing_is_known_is_refused(world: World, release: str) -> None:
-    with pytest.raises(ValueError, match=f"the kubelet of Kubernetes {release}; known releases: 1.27 to 1.30"):
+    with pytest.raises(ClusterError, match=f"behave like Kubernetes {release}; known releases: 1.27, 1.28, 1.29, 1.30"):
         await world.start(kubernetes_version=release)

@@ -1,0 +1,100 @@
+"""The releases of Kubernetes that the cluster can behave like, and everything in which they differ here.
+
+A new release is a new row. No other module compares version numbers: it asks for what it wants to know. What all of
+these releases do alike is not in the table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from fake_dra_driver.api.kube.meta import ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.kinds import ResourceClaimTemplate, ResourceClass
+
+__all__ = ["LATEST", "RELEASES", "PluginVersion", "Release", "find_release"]
+
+PluginVersion = Literal["v1alpha2", "v1alpha3"]
+"""A version of the gRPC service that kubelets prepare claims through."""
+
+_NEGOTIATED: Final = (
+    PodSchedulingContext.resource,
+    ResourceClaim.resource,
+    ResourceClaimTemplate.resource,
+    ResourceClass.resource,
+)
+"""The kinds of classic DRA."""
+_PARAMETERS: Final = (
+    ResourceKind("resource.k8s.io", "v1alpha2", "ResourceClaimParameters", "resourceclaimparameters"),
+    ResourceKind("resource.k8s.io", "v1alpha2", "ResourceClassParameters", "resourceclassparameters"),
+    ResourceKind("resource.k8s.io", "v1alpha2", "ResourceSlice", "resourceslices", namespaced=False),
+)
+"""The kinds of the structured parameters of 1.30, which no part of the cluster acts on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A minor release of Kubernetes."""
+
+    name: str
+    """Such as ``1.30``."""
+    api_server: str = ""
+    """The patch release whose API server the embedded one was compared with; empty: it was not."""
+    resource_kinds: tuple[ResourceKind, ...] = _NEGOTIATED
+    """What is served in ``resource.k8s.io``."""
+    plugin_versions: tuple[PluginVersion, ...] = ("v1alpha3", "v1alpha2")
+    """What its kubelet speaks to DRA plugins: the first, and the next where a plugin answers UNIMPLEMENTED."""
+    plugin_timeout_seconds: float = 45.0
+    """The deadline of such a call (PluginClientTimeout)."""
+    prepares_unused_claims: bool = False
+    """Whether a kubelet prepares claims that a pod names and none of its containers uses."""
+    has_random_claim_names: bool = True
+    """Whether claims made from templates have a random suffix, which the pod's status tells."""
+    feature_gates: frozenset[str] = frozenset()
+    """Gates that are on by default since a release of this table, and matter here."""
+
+    def is_enabled(self, gate: str) -> bool:
+        """Whether a feature gate is on."""
+        return gate in self.feature_gates
+
+
+_GATES_OF_1_29: Final = frozenset({"PodHostIPs", "PodReadyToStartContainersCondition"})
+
+RELEASES: Final[Mapping[str, Release]] = {
+    each.name: each
+    for each in (
+        Release(
+            "1.27",
+            plugin_versions=("v1alpha2",),
+            plugin_timeout_seconds=10.0,
+            prepares_unused_claims=True,
+            has_random_claim_names=False,
+        ),
+        Release("1.28"),
+        Release("1.29", feature_gates=_GATES_OF_1_29),
+        Release(
+            "1.30",
+            api_server="v1.30.14",
+            resource_kinds=(*_NEGOTIATED, *_PARAMETERS),
+            feature_gates=_GATES_OF_1_29,
+        ),
+    )
+}
+"""By name, the oldest first: the releases with ``resource.k8s.io/v1alpha2``."""
+LATEST: Final = RELEASES["1.30"]
+"""The one that a cluster behaves like unless it is told otherwise."""
+
+
+def find_release(version: str) -> Release:
+    """The release of a version, which may have a patch number and a ``v`` in front: ``1.29``, ``v1.29.14``.
+
+    Raises:
+        ClusterError: nothing is known of it here.
+    """
+    release = RELEASES.get(".".join(version.removeprefix("v").split(".")[:2]))
+    if release is None:
+        raise ClusterError(
+            f"The cluster cannot behave like Kubernetes {version}; known releases: {', '.join(RELEASES)}"
+        )
+    return release
