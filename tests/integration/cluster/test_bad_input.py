@@ -10,7 +10,8 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.cluster.kinds import Pod
-from fake_dra_driver.cluster.kubelet.dra.nodeclient import ClaimRequest, NodeClient
+from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest
+from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
 from fake_dra_driver.cluster.releases import LATEST
 from fake_dra_driver.runtime.errors import InvalidError
 from tests.integration.cluster.world import PLUGIN, World, running_world

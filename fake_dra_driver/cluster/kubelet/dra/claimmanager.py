@@ -28,7 +28,7 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceHandle
 from fake_dra_driver.cluster.kinds import Container, Pod
-from fake_dra_driver.cluster.kubelet.dra.nodeclient import ClaimRequest, Failure, NodeClient, PluginError
+from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, Failure, PluginError, PluginService
 from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
 
@@ -54,7 +54,7 @@ class _ClaimReader(Protocol):
 class Plugins(Protocol):
     """Where the drivers' plugins are found."""
 
-    def client(self, driver: str) -> NodeClient | None:
+    def client(self, driver: str) -> PluginService | None:
         """The plugin of a driver, if it has registered."""
         ...
 
@@ -240,7 +240,7 @@ class ClaimManager:
 
     # --- Inside --------------------------------------------------------------------------------------------------
 
-    def _client_of(self, driver: str) -> NodeClient:
+    def _client_of(self, driver: str) -> PluginService:
         client = self._plugins.client(driver)
         if client is None:
             raise DraError(f"no plugin of the driver {driver} is registered on this node")

@@ -1,4 +1,4 @@
-"""The kubelet's side of a DRA plugin's gRPC service, in the version that a kubelet of that release speaks.
+"""The kubelet's side of a DRA plugin's gRPC service, in the versions that a kubelet of that release speaks.
 
 ====================  =====================================================================  =================
 kubelet               service                                                                deadline
@@ -11,48 +11,36 @@ the same              ``v1alpha2.Node`` where the plugin answers UNIMPLEMENTED  
 Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. What is asked of whom and when is for ``claimmanager``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import grpc
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.releases import Release
-from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
-from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
-from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
-from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as v1alpha3_grpc
+from fake_dra_driver.cluster.kubelet.dra.calls import (
+    CHANNEL_OPTIONS,
+    ClaimRequest,
+    Failure,
+    PluginService,
+    UnimplementedError,
+)
+from fake_dra_driver.cluster.kubelet.dra.v1alpha2 import V1alpha2Service
+from fake_dra_driver.cluster.kubelet.dra.v1alpha3 import V1alpha3Service
+from fake_dra_driver.cluster.releases import PluginVersion, Release
 
-__all__ = ["CHANNEL_OPTIONS", "ClaimRequest", "NodeClient", "PluginError", "describe"]
+__all__ = ["NodeClient"]
 
-CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
-"""Channels to one path share a connection and its back-off otherwise: a plugin that is back would not be heard."""
+T = TypeVar("T")
 
-
-class PluginError(Exception):
-    """A call to the plugin failed as a whole."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
-    """What the plugin is told of a claim."""
-
-    namespace: str
-    name: str
-    uid: UID
-    handle: str
-    """``resourceHandles[].data`` of the claim's allocation."""
+_SERVICES: Final[Mapping[PluginVersion, Callable[[grpc.aio.Channel, float], PluginService]]] = {
+    "v1alpha2": V1alpha2Service,
+    "v1alpha3": V1alpha3Service,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """What went wrong with one claim of a call."""
-
-    message: str
-
-
-class NodeClient:
-    """Calls one plugin.
+class NodeClient(PluginService):
+    """Calls one plugin, in the first of the release's versions that it offers.
 
     Args:
         endpoint: path of its socket.
@@ -61,78 +49,28 @@ class NodeClient:
 
     def __init__(self, endpoint: str, release: Release) -> None:
         self._channel = grpc.aio.insecure_channel(f"unix:{endpoint}", options=CHANNEL_OPTIONS)
-        self._single = v1alpha2_grpc.NodeStub(self._channel)
-        self._batch = v1alpha3_grpc.NodeStub(self._channel)
-        self._timeout_seconds = release.plugin_timeout_seconds
-        self._is_batching = "v1alpha3" in release.plugin_versions
+        self._services = [
+            _SERVICES[version](self._channel, release.plugin_timeout_seconds) for version in release.plugin_versions
+        ]
 
+    @override
     async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[str] | Failure]:
-        """CDI device names, or what went wrong, for each UID that the plugin answers for.
+        return await self._call(lambda service: service.prepare(claims))
 
-        Raises:
-            PluginError: the call failed as a whole.
-        """
-        if self._is_batching:
-            try:
-                answer = await self._batch.NodePrepareResources(
-                    v1alpha3.NodePrepareResourcesRequest(claims=[_claim(claim) for claim in claims]),
-                    timeout=self._timeout_seconds,
-                )
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                    raise PluginError(describe(error)) from error
-            else:
-                return {
-                    UID(uid): Failure(entry.error) if entry.error else tuple(entry.cdi_devices)
-                    for uid, entry in answer.claims.items()
-                }
-        return {claim.uid: await self._prepare_one(claim) for claim in claims}
-
+    @override
     async def unprepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Failure | None]:
-        """None, or what went wrong, for each UID that the plugin answers for. Raises PluginError as ``prepare``."""
-        if self._is_batching:
-            try:
-                answer = await self._batch.NodeUnprepareResources(
-                    v1alpha3.NodeUnprepareResourcesRequest(claims=[_claim(claim) for claim in claims]),
-                    timeout=self._timeout_seconds,
-                )
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                    raise PluginError(describe(error)) from error
-            else:
-                return {UID(uid): Failure(entry.error) if entry.error else None for uid, entry in answer.claims.items()}
-        return {claim.uid: await self._unprepare_one(claim) for claim in claims}
+        return await self._call(lambda service: service.unprepare(claims))
 
     async def close(self) -> None:
         """Ends the connection, and calls that wait."""
         await self._channel.close()
 
-    async def _prepare_one(self, claim: ClaimRequest) -> Sequence[str] | Failure:
-        request = v1alpha2.NodePrepareResourceRequest(
-            namespace=claim.namespace, claim_uid=claim.uid, claim_name=claim.name, resource_handle=claim.handle
-        )
-        try:
-            answer = await self._single.NodePrepareResource(request, timeout=self._timeout_seconds)
-        except grpc.aio.AioRpcError as error:
-            return Failure(describe(error))
-        return tuple(answer.cdi_devices)
-
-    async def _unprepare_one(self, claim: ClaimRequest) -> Failure | None:
-        request = v1alpha2.NodeUnprepareResourceRequest(
-            namespace=claim.namespace, claim_uid=claim.uid, claim_name=claim.name, resource_handle=claim.handle
-        )
-        try:
-            await self._single.NodeUnprepareResource(request, timeout=self._timeout_seconds)
-        except grpc.aio.AioRpcError as error:
-            return Failure(describe(error))
-        return None
-
-
-def _claim(claim: ClaimRequest) -> v1alpha3.Claim:
-    return v1alpha3.Claim(namespace=claim.namespace, uid=claim.uid, name=claim.name, resource_handle=claim.handle)
-
-
-def describe(error: grpc.aio.AioRpcError) -> str:
-    """An error as Go's gRPC words it, which is what people find in events and search for."""
-    words = [word.capitalize() for word in error.code().name.split("_")]
-    return f"rpc error: code = {''.join(words)} desc = {error.details()}"
+    async def _call(self, call: Callable[[PluginService], Awaitable[T]]) -> T:
+        *preferred, last = self._services
+        for service in preferred:
+            try:
+                return await call(service)
+            except UnimplementedError:
+                # As a real kubelet, which does not remember it: the plugin may be a newer one at the next call.
+                continue
+        return await call(last)

@@ -24,7 +24,8 @@ from pathlib import Path
 import grpc
 from loguru import logger
 
-from fake_dra_driver.cluster.kubelet.dra.nodeclient import CHANNEL_OPTIONS, NodeClient, describe
+from fake_dra_driver.cluster.kubelet.dra.calls import CHANNEL_OPTIONS, describe
+from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
 from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc

@@ -15,7 +15,7 @@ from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container a
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.containersetup.environment import expand
 from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
-from fake_dra_driver.cluster.kubelet.dra.nodeclient import describe
+from fake_dra_driver.cluster.kubelet.dra.calls import describe
 from fake_dra_driver.cluster.kubelet.pod import Container, GrpcAction, Handler, HttpGetAction, Probe
 
 __all__ = ["HandlerResult", "HandlerTarget"]

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.dra.nodeclient import ClaimRequest, PluginError
+from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, PluginError
 from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
 from fake_dra_driver.cluster.releases import LATEST
 from tests.unit.cluster.kubelet.standin import StandInPlugin
