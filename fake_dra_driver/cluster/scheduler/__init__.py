@@ -3,12 +3,12 @@
 A pod goes through one cycle for each attempt (``classic.decision``, a pure function):
 
 - its claims must exist and be usable at all (``classic.podclaims``),
-- nodes are filtered: unschedulable, taints, node selector and affinity, what drivers have ruled out, and where claims
-  that are allocated can be used (``nodefit``),
-- no node is left: a claim that is allocated elsewhere and that nobody uses is given back,
+- nodes are filtered: unschedulable, taints, node selector and affinity (``nodefilter``), what drivers have ruled out,
+  and where claims that are allocated can be used,
+- no node is left: the deallocation of a claim that is allocated elsewhere, and that no pod uses, is requested,
 - claims wait for a driver: the PodSchedulingContext says which nodes come into question, and selects one; with several
-  claims not before each has an answer,
-- none waits: the claims are reserved for the pod, and it is bound (``writer``).
+  claims not before each has an answer (``classic.claimwriter``),
+- none waits: the claims are reserved for the pod, and it is bound (``podwriter``).
 
 A pod that could not be placed gets an event and the condition PodScheduled, and rests until something changes that may
 help (``wakeup``) and its backoff is over (``attempts``).
@@ -31,10 +31,11 @@ from collections.abc import Sequence
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.scheduler.attempts import MAX_SECONDS, Attempts
+from fake_dra_driver.cluster.scheduler.classic.claimwriter import ClaimWriter
 from fake_dra_driver.cluster.scheduler.load import Load
+from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
 from fake_dra_driver.cluster.scheduler.scheduler import PodScheduler, SchedulerCaches
 from fake_dra_driver.cluster.scheduler.wakeup import Wakeup
-from fake_dra_driver.cluster.scheduler.writer import SchedulerWriter
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -77,7 +78,9 @@ def make_scheduler(
     caches.pods.subscribe(load.on_pod)
     caches.contexts.subscribe(load.on_context)
     wakeup = Wakeup(scheduler_name, caches)
-    scheduler = PodScheduler(scheduler_name, caches, SchedulerWriter(client, events, now=now), load, Attempts())
+    scheduler = PodScheduler(
+        scheduler_name, caches, ClaimWriter(client), PodWriter(client, events, now=now), load, Attempts()
+    )
     caches.pods.subscribe(scheduler.forget)
     caches.nodes.subscribe(scheduler.on_node)
     limiter: ExponentialRateLimiter[Request] = ExponentialRateLimiter(BASE_SECONDS, MAX_SECONDS)

@@ -10,6 +10,7 @@ from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.owners import is_controlled_by
 from fake_dra_driver.cluster.reservations import is_reserved_for
 from fake_dra_driver.cluster.scheduler.attempts import LEFTOVER_SECONDS, Attempts
+from fake_dra_driver.cluster.scheduler.classic.claimwriter import ClaimWriter
 from fake_dra_driver.cluster.scheduler.classic.decision import Bind, Decision, Negotiate, NoFit, decide, refuse
 from fake_dra_driver.cluster.scheduler.classic.podclaims import (
     ClaimNotReady,
@@ -19,7 +20,7 @@ from fake_dra_driver.cluster.scheduler.classic.podclaims import (
 )
 from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES
 from fake_dra_driver.cluster.scheduler.load import Load
-from fake_dra_driver.cluster.scheduler.writer import SchedulerWriter
+from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import RetryError, RuntimeLayerError
 from fake_dra_driver.runtime.reconcile import Request, Result
@@ -59,10 +60,19 @@ class PodScheduler:
     then written concurrently. What is chosen counts as a pod of the node from that moment on (``Load``).
     """
 
-    def __init__(self, name: str, caches: SchedulerCaches, writer: SchedulerWriter, load: Load, attempts: Attempts):
+    def __init__(
+        self,
+        name: str,
+        caches: SchedulerCaches,
+        claims: ClaimWriter,
+        pods: PodWriter,
+        load: Load,
+        attempts: Attempts,
+    ):
         self._name = name
         self._caches = caches
-        self._writer = writer
+        self._claims = claims
+        self._pods = pods
         self._load = load
         self._attempts = attempts
         self._nodes: Sequence[Node] | None = None
@@ -107,7 +117,7 @@ class PodScheduler:
             except ClaimNotReady:
                 return Result()
             if not any(each.is_pending for each in claims):
-                await self._writer.delete_context(context)
+                await self._claims.delete_context(context)
         return Result()
 
     def _context(self, pod: Pod, claims: Sequence[PodClaim]) -> PodSchedulingContext | None:
@@ -143,26 +153,26 @@ class PodScheduler:
             case Bind(node):
                 await self._bind(pod, claims, node)
                 if context is not None:
-                    await self._writer.delete_context(context)
+                    await self._claims.delete_context(context)
             case Negotiate():
                 if decision.selected_node:
                     self._load.choose(pod.uid, decision.selected_node)
                 if decision.changes:
-                    await self._writer.publish(pod, context, decision)
+                    await self._claims.publish(pod, context, decision)
                 await self._unreserve(pod, [each for each in claims if is_reserved_for(each.claim, pod)])
-                await self._writer.report_failure(pod, decision.message)
+                await self._pods.report_failure(pod, decision.message)
                 self._attempts.failed(pod.uid, waits=True)
             case NoFit():
                 if decision.release is not None:
                     await self._release(context, decision.release)
-                await self._writer.report_failure(pod, decision.message)
+                await self._pods.report_failure(pod, decision.message)
                 self._attempts.failed(pod.uid, waits=False)
 
     async def _release(self, context: PodSchedulingContext | None, claim: ResourceClaim) -> None:
         # In this order: a driver that still sees a selected node would allocate again for that same node.
         if context is not None:
-            await self._writer.clear_selection(context)
-        await self._writer.request_deallocation(claim)
+            await self._claims.clear_selection(context)
+        await self._claims.request_deallocation(claim)
         log.info("deallocation requested", claim=str(claim.key), claim_uid=claim.uid)
 
     async def _bind(self, pod: Pod, claims: Sequence[PodClaim], node: str) -> None:
@@ -171,9 +181,9 @@ class PodScheduler:
         try:
             for each in claims:
                 if not is_reserved_for(each.claim, pod):
-                    await self._writer.reserve(each.claim, pod)
+                    await self._claims.reserve(each.claim, pod)
                 reserved.append(each)
-            await self._writer.bind(pod, node)
+            await self._pods.bind(pod, node)
         except RuntimeLayerError:
             self._load.release(pod.uid)
             await self._unreserve(pod, reserved)
@@ -189,4 +199,4 @@ class PodScheduler:
         for each in reserved:
             claim = self._caches.claims.by_uid(each.claim.uid)
             if claim is not None and is_reserved_for(claim, pod):
-                await self._writer.unreserve(claim, pod)
+                await self._claims.unreserve(claim, pod)

@@ -13,10 +13,11 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     PodSchedulingContext,
     ResourceClaim,
 )
-from fake_dra_driver.cluster.kinds import Node, Pod, Taint
-from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, is_selected, matches, named_nodes, untolerated
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.nodefit import matches, named_nodes
 from fake_dra_driver.cluster.scheduler.classic.podclaims import PodClaim, answers
 from fake_dra_driver.cluster.scheduler.diagnosis import fit_error, preemption_note
+from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
 
 __all__ = ["Bind", "Decision", "Negotiate", "NoFit", "decide", "refuse"]
 
@@ -112,7 +113,7 @@ class _Filtered:
         filtered = cls()
         names, ruled_out = named_nodes(pod.spec), answers(context)
         for node in nodes:
-            reason = _node_reason(pod, node, names) or filtered._claims_reason(claims, ruled_out, node)
+            reason = reason_against(node, pod, names) or filtered._claims_reason(claims, ruled_out, node)
             if reason:
                 filtered.reasons.append(reason)
             else:
@@ -132,21 +133,6 @@ class _Filtered:
             elif node.metadata.name in ruled_out.get(each.name, ()):
                 return REASON_UNSUITABLE
         return REASON_ELSEWHERE if elsewhere else ""
-
-
-def _node_reason(pod: Pod, node: Node, names: frozenset[str] | None) -> str:
-    if names is not None and node.metadata.name not in names:
-        return "node(s) didn't satisfy plugin(s) [NodeAffinity]"
-    tolerations = pod.spec.tolerations
-    cordoned = Taint(key=TAINT_UNSCHEDULABLE, effect="NoSchedule")
-    if node.spec.unschedulable and untolerated((cordoned,), tolerations, ("NoSchedule",)) is not None:
-        return "node(s) were unschedulable"
-    taint = untolerated(node.spec.taints, tolerations, ("NoSchedule", "NoExecute"))
-    if taint is not None:
-        return f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
-    if not is_selected(pod.spec, node):
-        return "node(s) didn't match Pod's node affinity/selector"
-    return ""
 
 
 # --- PostFilter --------------------------------------------------------------------------------------------------

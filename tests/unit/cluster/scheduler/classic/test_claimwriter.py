@@ -8,20 +8,19 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.scheduler.classic.claimwriter import ClaimWriter
 from fake_dra_driver.cluster.scheduler.classic.decision import Negotiate
-from fake_dra_driver.cluster.scheduler.writer import SchedulerWriter
 from fake_dra_driver.runtime.errors import PatchTestFailedError, RuntimeLayerError
-from fake_dra_driver.runtime.events import EventRecorder
 from tests.support.control_plane import ControlPlane, ref
 
 pytestmark = pytest.mark.looptime
 
-Write = Callable[[SchedulerWriter, Any, Pod], Awaitable[None]]
+Write = Callable[[ClaimWriter, Any, Pod], Awaitable[None]]
 
 
 @pytest.fixture
-def writer(plane: ControlPlane) -> SchedulerWriter:
-    return SchedulerWriter(plane.client, EventRecorder(plane.client, "tests", now=plane.now), now=plane.now)
+def writer(plane: ControlPlane) -> ClaimWriter:
+    return ClaimWriter(plane.client)
 
 
 async def pods(plane: ControlPlane) -> tuple[Pod, Pod]:
@@ -34,7 +33,7 @@ async def consumers(plane: ControlPlane) -> list[str]:
     return [each.name for each in claim.status.reserved_for]
 
 
-async def test_a_reservation_is_taken_back(plane: ControlPlane, writer: SchedulerWriter) -> None:
+async def test_a_reservation_is_taken_back(plane: ControlPlane, writer: ClaimWriter) -> None:
     pod, other = await pods(plane)
     await plane.claim("claim")
     claim = await plane.allocate("claim", "node-a", other, pod, shareable=True)
@@ -46,7 +45,7 @@ async def test_a_reservation_is_taken_back(plane: ControlPlane, writer: Schedule
     assert await consumers(plane) == ["other"]
 
 
-async def test_nobody_elses_reservation_is_taken_back(plane: ControlPlane, writer: SchedulerWriter) -> None:
+async def test_the_reservation_of_another_pod_stays(plane: ControlPlane, writer: ClaimWriter) -> None:
     """The list has changed since it was seen: another pod stands where this one stood."""
     pod, other = await pods(plane)
     await plane.claim("claim")
@@ -57,22 +56,20 @@ async def test_nobody_elses_reservation_is_taken_back(plane: ControlPlane, write
     assert await consumers(plane) == ["other", "p"]
 
 
-async def _unreserve(writer: SchedulerWriter, claim: ResourceClaim, pod: Pod) -> None:
+async def _unreserve(writer: ClaimWriter, claim: ResourceClaim, pod: Pod) -> None:
     await writer.unreserve(claim, pod)
 
 
-async def _reserve(writer: SchedulerWriter, claim: ResourceClaim, pod: Pod) -> None:
+async def _reserve(writer: ClaimWriter, claim: ResourceClaim, pod: Pod) -> None:
     await writer.reserve(claim, pod)
 
 
-async def _request_deallocation(writer: SchedulerWriter, claim: ResourceClaim, pod: Pod) -> None:
+async def _request_deallocation(writer: ClaimWriter, claim: ResourceClaim, pod: Pod) -> None:
     await writer.request_deallocation(claim)
 
 
 @pytest.mark.parametrize("write", [_unreserve, _reserve, _request_deallocation])
-async def test_a_claim_of_the_same_name_is_another_one(
-    plane: ControlPlane, writer: SchedulerWriter, write: Write
-) -> None:
+async def test_a_claim_of_the_same_name_is_another_one(plane: ControlPlane, writer: ClaimWriter, write: Write) -> None:
     pod, _ = await pods(plane)
     await plane.claim("claim")
     seen = await plane.allocate("claim", "node-a", pod, shareable=True)
@@ -84,21 +81,21 @@ async def test_a_claim_of_the_same_name_is_another_one(
     assert await plane.client.get(ResourceClaim, ref("claim")) == after
 
 
-async def _publish(writer: SchedulerWriter, context: PodSchedulingContext, pod: Pod) -> None:
+async def _publish(writer: ClaimWriter, context: PodSchedulingContext, pod: Pod) -> None:
     await writer.publish(pod, context, Negotiate("waiting", selected_node="node-b"))
 
 
-async def _clear(writer: SchedulerWriter, context: PodSchedulingContext, pod: Pod) -> None:
+async def _clear(writer: ClaimWriter, context: PodSchedulingContext, pod: Pod) -> None:
     await writer.clear_selection(context)
 
 
-async def _delete(writer: SchedulerWriter, context: PodSchedulingContext, pod: Pod) -> None:
+async def _delete(writer: ClaimWriter, context: PodSchedulingContext, pod: Pod) -> None:
     await writer.delete_context(context)
 
 
 @pytest.mark.parametrize("write", [_publish, _clear, _delete])
 async def test_a_context_of_the_same_name_is_another_one(
-    plane: ControlPlane, writer: SchedulerWriter, write: Write
+    plane: ControlPlane, writer: ClaimWriter, write: Write
 ) -> None:
     pod, _ = await pods(plane)
     there = await plane.create(PodSchedulingContext, "p", spec={"selectedNode": "node-a"})

@@ -1,4 +1,4 @@
-"""What the scheduler writes: contexts, reservations, bindings, and what people are told.
+"""What the scheduler writes to negotiate with drivers: PodSchedulingContexts, and the reservations of claims.
 
 Reservations are appended and removed one at a time, as kube-scheduler's strategic merge patches do it, so that pods
 which share a claim do not stand in each other's way.
@@ -13,31 +13,26 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     PodSchedulingContextSpec,
     ResourceClaim,
 )
-from fake_dra_driver.cluster.conditions import condition_patch
-from fake_dra_driver.cluster.kinds import Condition, Pod
+from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.owners import controlled_by
 from fake_dra_driver.cluster.reservations import reservation_of
 from fake_dra_driver.cluster.scheduler.classic.decision import Negotiate
 from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.errors import NotFoundError
-from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.patch import add, remove, test
 
-__all__ = ["SchedulerWriter"]
+__all__ = ["ClaimWriter"]
 
 _RESERVED_FOR: Final = "/status/reservedFor"
 
 
-class SchedulerWriter:
-    """The scheduler's writes. Every method raises what the client's calls raise."""
+class ClaimWriter:
+    """Writes contexts and claims. Every method raises what the client's calls raise."""
 
-    def __init__(self, client: Client, events: EventRecorder, *, now: WallClock = utc_now) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._events = events
-        self._now = now
 
-    # --- the negotiation ---
+    # --- contexts ---
 
     async def publish(self, pod: Pod, context: PodSchedulingContext | None, decision: Negotiate) -> None:
         """Creates the pod's context, or changes what the scheduler has to say in it."""
@@ -100,22 +95,3 @@ class SchedulerWriter:
         """Asks the driver to take the claim's resources back. Raises ConflictError when the claim has changed."""
         status = claim.status.model_copy(update={"reserved_for": (), "deallocation_requested": True})
         await self._client.update_status(claim.model_copy(update={"status": status}))
-
-    # --- the pod ---
-
-    async def bind(self, pod: Pod, node: str) -> None:
-        """Assigns the pod to the node. Raises ConflictError when it has one, or is being deleted."""
-        metadata = {"name": pod.metadata.name, "namespace": pod.metadata.namespace, "uid": pod.uid}
-        target = {"kind": "Node", "name": node}
-        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": metadata, "target": target}
-        await self._client.create_subresource(Pod, pod.key, "binding", binding)
-        self._events.event(pod, "Normal", "Scheduled", f"Successfully assigned {pod.key} to {node}")
-
-    async def report_failure(self, pod: Pod, message: str) -> None:
-        """Says on the pod why it is not scheduled. Raises PatchTestFailedError when its conditions have changed."""
-        condition = Condition(type="PodScheduled", status="False", reason="Unschedulable", message=message)
-        operations = condition_patch(pod.uid, pod.status.conditions, condition, self._now())
-        with contextlib.suppress(NotFoundError):
-            if operations:
-                await self._client.json_patch(Pod, pod.key, operations, subresource="status")
-            self._events.event(pod, "Warning", "FailedScheduling", message)
