@@ -1,26 +1,22 @@
 """Has the claims of pods prepared before their containers start, and unprepared after these have ended.
 
-Follows k8s.io/kubernetes/pkg/kubelet/cm/dra (manager.go, claiminfo.go) of 1.27 to 1.30:
+Follows k8s.io/kubernetes/pkg/kubelet/cm/dra (manager.go) of 1.27 to 1.30:
 
 - each claim is read from the API server (no cache: it has to be as it is now), has to belong to the pod, be allocated,
   and be reserved for the pod; since 1.28, claims that no container uses are left alone;
 - a claim is prepared once on a node, however many pods share it, and unprepared when the last of them is done;
 - all claims of a pod that belong to one driver go into one call, with the resource handle of each one's allocation;
-- what is prepared for whom is in ``dra_manager_state``, so that a kubelet that was restarted can unprepare without
-  asking the API server; that it is prepared is not, so it prepares again, which plugins take as it is meant.
+- what is prepared for which pod is kept on disk (``claimstate``), so that a kubelet that was restarted can unprepare
+  without asking the API server. Whether it is prepared is not kept, so the kubelet prepares again after a restart;
+  plugins have to be ready for that.
 
 In one respect it is as 1.31 and later: who may have been asked to prepare is written down before the call, so a plugin
 whose answer got lost is asked to unprepare all the same.
 """
 
-import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from loguru import logger
 
@@ -28,19 +24,15 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceHandle
 from fake_dra_driver.cluster.kinds import Container, Pod
-from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, Failure, PluginError, PluginService
+from fake_dra_driver.cluster.kubelet.dra.calls import Failure, PluginError, PluginService
+from fake_dra_driver.cluster.kubelet.dra.claimstate import ClaimInfo, ClaimState, DraError
 from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
+from fake_dra_driver.runtime.keyedlock import KeyedLock
 
-__all__ = ["ClaimManager", "DraError", "Plugins"]
+__all__ = ["ClaimManager", "Plugins"]
 
 log = logger.bind(component="dra")
-
-_STATE_FILE = "dra_manager_state"
-
-
-class DraError(Exception):
-    """A claim cannot be prepared, or not be unprepared; the message is for the pod's events."""
 
 
 class _ClaimReader(Protocol):
@@ -59,33 +51,6 @@ class Plugins(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Claim:
-    """What the kubelet knows of a claim on its node."""
-
-    uid: UID
-    namespace: str
-    name: str
-    handles: dict[str, str]
-    """Data of the resource handle, by driver."""
-    pods: list[UID] = field(default_factory=list)
-    """Who uses it."""
-    devices: dict[str, list[str]] = field(default_factory=dict)
-    """CDI device names, by driver, as the plugins gave them."""
-    is_prepared: bool = False
-    """Whether this kubelet, since its start, has had it prepared."""
-
-    def request(self, driver: str) -> ClaimRequest:
-        return ClaimRequest(self.namespace, self.name, self.uid, self.handles[driver])
-
-
-@dataclass(slots=True)
-class _Lock:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    users: int = 0
-    """Who holds it or waits for it; without any it is forgotten."""
-
-
 class ClaimManager:
     """The claims on one node.
 
@@ -99,23 +64,14 @@ class ClaimManager:
     def __init__(self, client: _ClaimReader, plugins: Plugins, folder: Path, release: Release) -> None:
         self._client = client
         self._plugins = plugins
-        self._file = folder / _STATE_FILE
         self._release = release
-        self._claims: dict[UID, _Claim] = {}
-        self._locks: dict[UID, _Lock] = {}
-        # One a claim, held from the decision to call until the answer is written down; taken in the order of UIDs.
-        self._writing = asyncio.Lock()
+        self._state = ClaimState(folder)
+        self._locks: KeyedLock[UID] = KeyedLock()
+        # Of the claims, held from the decision to call until the answer is written down.
 
     async def load(self) -> None:
         """Reads what an earlier kubelet has left. Raises DraError when the file is damaged."""
-        raw = await asyncio.to_thread(_read, self._file)
-        try:
-            claims = [_Claim(**entry) for entry in json.loads(raw)["claims"]] if raw else []
-        except (ValueError, TypeError, KeyError) as error:
-            raise DraError(
-                f"{self._file} is damaged ({error}); remove it once no pod on this node has claims"
-            ) from error
-        self._claims = {claim.uid: claim for claim in claims}
+        await self._state.load()
 
     def devices(self, pod: Pod, container: Container) -> Sequence[str]:
         """The CDI device names that a container of a prepared pod gets, in the order of its claims."""
@@ -123,7 +79,7 @@ class ClaimManager:
         for wanted in container.resources.claims:
             for entry in pod.spec.resource_claims:
                 key = claim_key(pod, entry) if entry.name == wanted.name else None
-                claim = self._find(key, pod.uid) if key is not None else None
+                claim = self._state.find(key, pod.uid) if key is not None else None
                 if claim is not None:
                     names += [device for devices in claim.devices.values() for device in devices]
         return names
@@ -137,11 +93,11 @@ class ClaimManager:
             DraError: one of them is not. Some of the others may be.
         """
         claims = [claim for claim in [await self._read(pod, entry.name) for entry in pod.spec.resource_claims] if claim]
-        async with self._locked(claim.metadata.uid for claim in claims):
-            batches: dict[str, list[_Claim]] = {}
+        async with self._locks.hold(*(claim.metadata.uid for claim in claims)):
+            batches: dict[str, list[ClaimInfo]] = {}
             for claim in claims:
-                fresh = _claim_of(claim)
-                known = self._claims.setdefault(claim.uid, fresh)
+                fresh = _info_of(claim)
+                known = self._state.claims.setdefault(claim.uid, fresh)
                 if pod.uid not in known.pods:
                     known.pods.append(pod.uid)
                 if not known.is_prepared:
@@ -149,14 +105,14 @@ class ClaimManager:
                     for driver in known.handles:
                         batches.setdefault(driver, []).append(known)
             if claims:
-                await self._save()
+                await self._state.save()
             for driver, batch in batches.items():
                 await self._call_prepare(driver, batch)
             for batch in batches.values():
                 for known in batch:
                     known.is_prepared = True
             if batches:
-                await self._save()
+                await self._state.save()
 
     async def _read(self, pod: Pod, name: str) -> ResourceClaim | None:
         """The claim of an entry, as it is now; None when there is nothing to prepare."""
@@ -178,7 +134,7 @@ class ClaimManager:
             raise DraError(f"pod {pod.key} ({pod.uid}) is not in reservedFor of the ResourceClaim {key} ({claim.uid})")
         return claim
 
-    async def _call_prepare(self, driver: str, batch: Sequence[_Claim]) -> None:
+    async def _call_prepare(self, driver: str, batch: Sequence[ClaimInfo]) -> None:
         try:
             answers = await self._client_of(driver).prepare([claim.request(driver) for claim in batch])
         except PluginError as error:
@@ -203,13 +159,17 @@ class ClaimManager:
         Raises:
             DraError: a plugin did not; to be tried again.
         """
-        uids = [uid for uid, claim in self._claims.items() if pod in claim.pods]
+        uids = [uid for uid, claim in self._state.claims.items() if pod in claim.pods]
         if not uids:
             return
-        async with self._locked(uids):
-            claims = [self._claims[uid] for uid in uids if uid in self._claims and pod in self._claims[uid].pods]
+        async with self._locks.hold(*uids):
+            claims = [
+                self._state.claims[uid]
+                for uid in uids
+                if uid in self._state.claims and pod in self._state.claims[uid].pods
+            ]
             last = [claim for claim in claims if claim.pods == [pod]]
-            batches: dict[str, list[_Claim]] = {}
+            batches: dict[str, list[ClaimInfo]] = {}
             for claim in last:
                 claim.is_prepared = False
                 for driver in claim.handles:
@@ -219,10 +179,10 @@ class ClaimManager:
             for claim in claims:
                 claim.pods.remove(pod)
                 if not claim.pods:
-                    del self._claims[claim.uid]
-            await self._save()
+                    del self._state.claims[claim.uid]
+            await self._state.save()
 
-    async def _call_unprepare(self, driver: str, batch: Sequence[_Claim]) -> None:
+    async def _call_unprepare(self, driver: str, batch: Sequence[ClaimInfo]) -> None:
         try:
             answers = await self._client_of(driver).unprepare([claim.request(driver) for claim in batch])
         except PluginError as error:
@@ -236,7 +196,7 @@ class ClaimManager:
 
     def users(self) -> Iterable[UID]:
         """The pods that claims here are held for."""
-        return sorted({pod for claim in self._claims.values() for pod in claim.pods})
+        return self._state.users()
 
     # --- Inside --------------------------------------------------------------------------------------------------
 
@@ -246,65 +206,15 @@ class ClaimManager:
             raise DraError(f"no plugin of the driver {driver} is registered on this node")
         return client
 
-    def _find(self, key: NamespacedName, pod: UID) -> _Claim | None:
-        for claim in self._claims.values():
-            if (claim.namespace, claim.name) == (key.namespace, key.name) and pod in claim.pods:
-                return claim
-        return None
-
-    @contextlib.asynccontextmanager
-    async def _locked(self, uids: Iterable[UID]) -> AsyncIterator[None]:
-        ordered = sorted(set(uids))
-        for uid in ordered:
-            self._locks.setdefault(uid, _Lock()).users += 1
-        try:
-            async with AsyncExitStack() as stack:
-                for uid in ordered:
-                    await stack.enter_async_context(self._locks[uid].lock)
-                yield
-        finally:
-            for uid in ordered:
-                self._locks[uid].users -= 1
-                if not self._locks[uid].users:
-                    del self._locks[uid]
-
-    async def _save(self) -> None:
-        async with self._writing:
-            state = {"claims": [_stored(self._claims[uid]) for uid in sorted(self._claims)]}
-            try:
-                await asyncio.to_thread(_write, self._file, json.dumps(state, indent=1))
-            except OSError as error:
-                raise DraError(f"{self._file} cannot be written: {error.strerror}") from error
-
 
 def _is_used(pod: Pod, name: str) -> bool:
     containers = (*pod.spec.init_containers, *pod.spec.containers)
     return any(claim.name == name for container in containers for claim in container.resources.claims)
 
 
-def _claim_of(claim: ResourceClaim) -> _Claim:
+def _info_of(claim: ResourceClaim) -> ClaimInfo:
     allocation = claim.status.allocation
     # An allocation without handles is prepared too, by the claim's driver, which then knows by itself what to do.
     handles = (allocation.resource_handles if allocation is not None else ()) or (ResourceHandle(),)
     by_driver = {handle.driver_name or claim.status.driver_name: handle.data for handle in handles}
-    return _Claim(claim.uid, claim.metadata.namespace, claim.metadata.name, by_driver)
-
-
-def _stored(claim: _Claim) -> Mapping[str, Any]:
-    entry = asdict(claim)
-    del entry["is_prepared"]
-    return entry
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    return ClaimInfo(claim.uid, claim.metadata.namespace, claim.metadata.name, by_driver)

@@ -33,7 +33,8 @@ from fake_dra_driver.cluster.kubelet.containerruntime.runtime import PodReferenc
 from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
 from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStarter
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import VolumeError, Volumes
-from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager, DraError
+from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
+from fake_dra_driver.cluster.kubelet.dra.claimstate import DraError
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.pods.launcher import Launcher, Timing, restarts

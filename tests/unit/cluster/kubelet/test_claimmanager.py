@@ -11,7 +11,8 @@ import yaml
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager, DraError
+from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
+from fake_dra_driver.cluster.kubelet.dra.claimstate import DraError
 from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
 from fake_dra_driver.cluster.releases import LATEST
 from tests.unit.cluster.kubelet.standin import StandInPlugin
