@@ -4,7 +4,7 @@ r"""Writes the types of the built-in kinds that the embedded API server serves, 
     kubectl proxy --port 8001 &
     for module in api apimachinery apiextensions-apiserver; do go mod download k8s.io/$module@v0.30.14; done
     hack/fetch-kube-schemas.py http://127.0.0.1:8001 "$(go env GOMODCACHE)" \
-        fake_dra_driver/cluster/apiserver/schemas/1.30.json
+        fake_dra_driver/cluster/apiserver/types/schemas/1.30.json
 
 What is kept is what is needed to read, merge and check an object: types, required fields, defaults, merge keys, list
 types. Descriptions and operations are left out. One thing is added that OpenAPI does not tell and clients see:

@@ -140,7 +140,7 @@ class TypeRegistry:
         Raises:
             ValueError: there are none for this release of Kubernetes.
         """
-        file = resources.files("fake_dra_driver.cluster.apiserver") / "schemas" / f"{release}.json"
+        file = resources.files("fake_dra_driver.cluster.apiserver.types") / "schemas" / f"{release}.json"
         if not file.is_file():
             raise ValueError(f"no types of Kubernetes {release} are known here")
         return cls(json.loads(file.read_text()))
