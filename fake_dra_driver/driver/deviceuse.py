@@ -7,7 +7,7 @@ from typing import Final, Literal, get_args
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState, PreparedDevices
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.driver.classic.allocation import closed_reason, devices_of
+from fake_dra_driver.driver.nodestate import closed_reason, devices_of
 
 __all__ = ["DEVICE_STATES", "DeviceState", "DeviceUse", "device_uses"]
 

@@ -19,9 +19,9 @@ from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.node.calls import SUCCESS, FailureReason, Verb
 from fake_dra_driver.driver import metricfamilies as families
-from fake_dra_driver.driver.classic.allocation import closed_reason
 from fake_dra_driver.driver.classic.ledger import WriteResult
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES, device_uses
+from fake_dra_driver.driver.nodestate import closed_reason
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics

@@ -1,4 +1,4 @@
-"""A node's NodeAllocationState as its kubelet plugin writes it: how it is made, and what a change of it consists of.
+"""A node's NodeAllocationState: what it says of the node, and how the node's kubelet plugin writes it.
 
 ``set-nas-status`` is here too: it runs before the plugin starts and when it is about to be stopped, by itself.
 """
@@ -25,7 +25,18 @@ from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
 
-__all__ = ["NOT_READY", "READY", "StateClient", "difference", "make_state", "owner_of", "set_status", "spec_of"]
+__all__ = [
+    "NOT_READY",
+    "READY",
+    "StateClient",
+    "closed_reason",
+    "devices_of",
+    "difference",
+    "make_state",
+    "owner_of",
+    "set_status",
+    "spec_of",
+]
 
 READY: Final = "Ready"
 NOT_READY: Final = "NotReady"
@@ -59,6 +70,24 @@ class StateClient(Protocol):
     async def merge_patch(self, kind: type[K], key: NamespacedName, patch: Mapping[str, Any]) -> K:
         """Applies a merge patch (RFC 7386)."""
         ...
+
+
+def devices_of(nas: NodeAllocationState) -> tuple[Device, ...]:
+    """The node's inventory, as its plugin has published it."""
+    return tuple(
+        Device(uuid=device.fake.uuid, model=device.fake.name)
+        for device in nas.spec.allocatable_device
+        if device.fake is not None
+    )
+
+
+def closed_reason(nas: NodeAllocationState) -> str | None:
+    """Why a node takes no claims at all; None when it does."""
+    if nas.is_deleting:
+        return "its NodeAllocationState is being deleted"
+    if nas.status != READY:
+        return f"its kubelet plugin is not ready (NodeAllocationState status is {nas.status or 'empty'})"
+    return None
 
 
 async def make_state(client: StateClient, key: NamespacedName, status: str) -> NodeAllocationState:

@@ -35,6 +35,7 @@ from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import node_of, place_of, places_of
 from fake_dra_driver.driver.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
+from fake_dra_driver.driver.nodestate import closed_reason, devices_of
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError, NotFoundError
 
@@ -270,24 +271,6 @@ class _FakeHold:
         return {
             uid: _allocation(self._node, devices, claim.request.split) for uid, (claim, devices) in self._chosen.items()
         }
-
-
-def devices_of(nas: NodeAllocationState) -> tuple[Device, ...]:
-    """The node's inventory, as its plugin has published it."""
-    return tuple(
-        Device(uuid=device.fake.uuid, model=device.fake.name)
-        for device in nas.spec.allocatable_device
-        if device.fake is not None
-    )
-
-
-def closed_reason(nas: NodeAllocationState) -> str | None:
-    """Why a node takes no claims at all; None when it does."""
-    if nas.is_deleting:
-        return "its NodeAllocationState is being deleted"
-    if nas.status != "Ready":
-        return f"its kubelet plugin is not ready (NodeAllocationState status is {nas.status or 'empty'})"
-    return None
 
 
 def entry_of(devices: Sequence[Device], split: int) -> AllocatedDevices:
