@@ -15,9 +15,10 @@ from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.holdings import node_of, place_of, places_of, wanted_by_entry
 from fake_dra_driver.driver.classic.ledger import Ledger
+from fake_dra_driver.driver.classic.metrics import AllocationMetrics, WaitingGauges
 from fake_dra_driver.driver.classic.parameters import ParametersResolver, check_claim_parameters
 from fake_dra_driver.driver.classic.repair import NodeAllocationStateReconciler, ParametersReconciler
-from fake_dra_driver.driver.metrics import AllocationMetrics, NodeGauges, WaitingGauges
+from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.driver.nodestate import closed_reason, devices_of
 from fake_dra_driver.runtime.cache import Cache, Change
 from fake_dra_driver.runtime.client import Client

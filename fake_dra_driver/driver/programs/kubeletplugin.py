@@ -12,8 +12,8 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
-from fake_dra_driver.driver.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.events import CallReporter, Notices
+from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.programs.parts import make_parts

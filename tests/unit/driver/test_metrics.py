@@ -16,7 +16,8 @@ from fake_dra_driver.driver.metricfamilies import (
     SECTIONS,
     SHARED_FAMILIES,
 )
-from fake_dra_driver.driver.metrics import EventCounts, PrepareMetrics
+from fake_dra_driver.driver.metrics import EventCounts
+from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.metricfamily import FAMILIES, LIBRARY_FAMILIES, Family

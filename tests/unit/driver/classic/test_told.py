@@ -12,8 +12,8 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.kubeletplugin import Registration
-from fake_dra_driver.driver.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.events import MAX_WAITING, CallReporter, Notices
+from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.reasons import CDI_FILES_RESTORED, REASONS
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.metrics import Metrics

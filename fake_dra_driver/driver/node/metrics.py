@@ -1,0 +1,65 @@
+"""What the kubelet plugin counts while it works, and what is prepared on its node."""
+
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping
+
+from prometheus_client import Gauge
+
+from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.dra.node.calls import SUCCESS, FailureReason, Verb
+from fake_dra_driver.driver import metricfamilies as families
+from fake_dra_driver.runtime.metrics import Metrics
+
+__all__ = ["PrepareMetrics"]
+
+
+class PrepareMetrics:
+    """What the kubelet plugin counts, and shows of what is prepared.
+
+    Args:
+        node: the plugin's own.
+        prepared: what is prepared at this moment, by UID.
+        is_ready: whether the kubelet can use the plugin.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        node: str,
+        prepared: Callable[[], Mapping[str, PreparedClaim]],
+        is_ready: Callable[[], bool],
+    ) -> None:
+        durations = {
+            "prepare": metrics.histogram(families.PREPARE_DURATION),
+            "unprepare": metrics.histogram(families.UNPREPARE_DURATION),
+        }
+        done = (SUCCESS, FailureReason.REFUSED.value, FailureReason.INTERNAL.value)
+        self._durations = {(verb, one): found.labels(one) for verb, found in durations.items() for one in done}
+        answers = metrics.counter(families.KUBELET_ANSWERS)
+        results = (SUCCESS, *(reason.value for reason in FailureReason))
+        self._answers = {(verb, one): answers.labels(verb, one) for verb in durations for one in results}
+        self._prepared = prepared
+        self._is_ready = is_ready
+        self._ready = metrics.gauge(families.PLUGIN_READY).labels(node)
+        self._claims = metrics.gauge(families.PREPARED_CLAIMS).labels(node)
+        self._devices = metrics.gauge(families.PREPARED_DEVICES)
+        self._node = node
+        self._models: dict[str, Gauge] = {}
+        metrics.add_refresher(self._refresh)
+
+    def worked(self, verb: Verb, result: str, seconds: float) -> None:
+        """A piece of work for the kubelet has ended."""
+        self._durations[verb, result].observe(seconds)
+
+    def answered(self, verb: Verb, result: str) -> None:
+        """The kubelet got an answer for a claim."""
+        self._answers[verb, result].inc()
+
+    def _refresh(self) -> None:
+        claims = self._prepared()
+        models = {device.whole_uuid: device.model for claim in claims.values() for device in claim.devices}
+        tally = Tally(models.values())
+        for model in self._models.keys() | tally.keys():
+            self._models.setdefault(model, self._devices.labels(self._node, model)).set(tally[model])
+        self._claims.set(len(claims))
+        self._ready.set(self._is_ready())
