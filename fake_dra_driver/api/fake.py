@@ -1,18 +1,23 @@
-"""This driver's own kinds: the single schema that CRDs, chart, RBAC and documentation are rendered from.
+"""This driver's own kinds, and its names in the cluster: what CRDs, chart, RBAC and documentation are rendered from.
 
-The docstring of a field becomes its description, its ``Field`` bounds become the CRD's, a default marked with
-``ServerDefault`` is filled in by the API server, ``cel_rules`` on a model are checked by it, and ``Crd`` on a kind
-carries what has no place on a field: short names, printer columns.
 Groups, kinds, plurals and JSON names are those of the Go driver (toVersus/fake-dra-driver v0.1.0 to v0.1.3).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import ResourceKind
+from fake_dra_driver.api.schema import (
+    CelRule,
+    Crd,
+    CustomResource,
+    PrinterColumn,
+    SchemaModel,
+    ServerDefault,
+    annotation_json_path,
+)
 
 __all__ = [
     "ALLOCATED_ANNOTATION",
@@ -33,8 +38,6 @@ __all__ = [
     "AllocatedDevice",
     "AllocatedDevices",
     "AllocatedFakes",
-    "CelRule",
-    "Crd",
     "DeviceClassParameters",
     "DeviceClassParametersSpec",
     "DeviceSelector",
@@ -47,8 +50,6 @@ __all__ = [
     "PreparedDevice",
     "PreparedDevices",
     "PreparedFakes",
-    "PrinterColumn",
-    "ServerDefault",
 ]
 
 DRIVER_NAME = "fake.resource.3-shake.com"
@@ -66,8 +67,8 @@ LEDGER_REVISION_ANNOTATION = f"{NAS_GROUP}/ledger-revision"
 """Decimal number, raised by each write to ``spec.allocatedClaims``. An annotation, so that ``spec`` keeps its shape."""
 
 ALLOCATED_ANNOTATION = f"{NAS_GROUP}/allocated-devices"
-"""Such as ``5/8``: devices that claims hold, of those that the node has. For ``kubectl get``, which cannot count;
-written with what it counts, and read by nobody else."""
+"""Such as ``5/8``: devices that claims hold, of those that the node has. Written with what it counts, for ``kubectl
+get`` alone, which cannot count."""
 
 MAX_COUNT = 128
 """Most devices one claim can ask for: as many as a node can have."""
@@ -77,63 +78,10 @@ MAX_CHILDREN = 1024
 MAX_DEVICES_PER_NODE = 128
 
 
-@dataclass(frozen=True, slots=True)
-class PrinterColumn:
-    """A column of ``kubectl get`` (CustomResourceColumnDefinition)."""
-
-    name: str
-    type: Literal["string", "integer", "number", "boolean", "date"]
-    json_path: str
-    description: str
-    priority: int = 0
-    """0: always shown; more: only with ``-o wide``."""
-
-
-def _annotation(name: str) -> str:
-    """The JSONPath of an annotation."""
-    return ".metadata.annotations." + name.replace(".", "\\.")
-
-
-@dataclass(frozen=True, slots=True)
-class CelRule:
-    """One entry of ``x-kubernetes-validations``, on the object or field that carries it."""
-
-    rule: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServerDefault:
-    """Marks a field whose default the API server fills in. Other defaults only say what an absent field reads as."""
-
-
-@dataclass(frozen=True, slots=True)
-class Crd:
-    """What a CustomResourceDefinition says beside its schema."""
-
-    singular: str
-    short_names: tuple[str, ...] = ()
-    printer_columns: tuple[PrinterColumn, ...] = ()
-
-
-class _Model(ApiModel):
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    cel_rules: ClassVar[tuple[CelRule, ...]] = ()
-
-
-class _Kind(KubeObject):
-    """A kind of this driver: has a CRD."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    crd: ClassVar[Crd]
-
-
 # --- NodeAllocationState -----------------------------------------------------------------------------------------
 
 
-class FakeDevice(_Model):
+class FakeDevice(SchemaModel):
     """A mock device of a node."""
 
     uuid: str
@@ -142,14 +90,14 @@ class FakeDevice(_Model):
     """The device's model, such as LATEST-FAKE-MODEL."""
 
 
-class AllocatableDevice(_Model):
+class AllocatableDevice(SchemaModel):
     """A device that claims can get. A union by device type; ``fake`` is its only member."""
 
     fake: FakeDevice | None = None
     """Set for devices of type fake."""
 
 
-class AllocatedDevice(_Model):
+class AllocatedDevice(SchemaModel):
     """A device that a claim holds."""
 
     uuid: str = ""
@@ -158,21 +106,21 @@ class AllocatedDevice(_Model):
     """Number of children that the device is split into; left out when the claim gets the whole device."""
 
 
-class AllocatedFakes(_Model):
+class AllocatedFakes(SchemaModel):
     """The fake devices that a claim holds."""
 
     devices: tuple[AllocatedDevice, ...] = ()
     """In the order in which containers see them."""
 
 
-class AllocatedDevices(_Model):
+class AllocatedDevices(SchemaModel):
     """What a claim holds. A union by device type; ``fake`` is its only member."""
 
     fake: AllocatedFakes | None = None
     """Set for devices of type fake."""
 
 
-class PreparedDevice(_Model):
+class PreparedDevice(SchemaModel):
     """A device, or a child of one, that is ready for containers."""
 
     uuid: str = ""
@@ -181,21 +129,21 @@ class PreparedDevice(_Model):
     """UUID of the device that this child is a part of; left out for a whole device."""
 
 
-class PreparedFakes(_Model):
+class PreparedFakes(SchemaModel):
     """The fake devices that are prepared for a claim."""
 
     devices: tuple[PreparedDevice, ...] = ()
     """In the order in which containers see them."""
 
 
-class PreparedDevices(_Model):
+class PreparedDevices(SchemaModel):
     """What is prepared for a claim. A union by device type; ``fake`` is its only member."""
 
     fake: PreparedFakes | None = None
     """Set for devices of type fake."""
 
 
-class NodeAllocationStateSpec(_Model):
+class NodeAllocationStateSpec(SchemaModel):
     """A node's devices, and which claims hold them."""
 
     allocatable_device: tuple[AllocatableDevice, ...] = ()
@@ -206,7 +154,7 @@ class NodeAllocationStateSpec(_Model):
     """By the UID of the claim: what the kubelet plugin has prepared for it."""
 
 
-class NodeAllocationState(_Kind):
+class NodeAllocationState(CustomResource):
     """The devices of one node, who holds them and what is prepared; named after the node, in the driver's namespace."""
 
     resource = ResourceKind(NAS_GROUP, VERSION, "NodeAllocationState", "nodeallocationstates")
@@ -220,13 +168,13 @@ class NodeAllocationState(_Kind):
             PrinterColumn(
                 "Allocated",
                 "string",
-                _annotation(ALLOCATED_ANNOTATION),
+                annotation_json_path(ALLOCATED_ANNOTATION),
                 "Devices that claims hold, of those that the node has.",
             ),
             PrinterColumn(
                 "Revision",
                 "string",
-                _annotation(LEDGER_REVISION_ANNOTATION),
+                annotation_json_path(LEDGER_REVISION_ANNOTATION),
                 "How often the record of which claim holds which devices was written.",
                 priority=1,
             ),
@@ -243,7 +191,7 @@ class NodeAllocationState(_Kind):
 # --- DeviceClassParameters ---------------------------------------------------------------------------------------
 
 
-class DeviceSelector(_Model):
+class DeviceSelector(SchemaModel):
     """Matches devices by type and model."""
 
     type: str
@@ -252,14 +200,14 @@ class DeviceSelector(_Model):
     """Glob on the device's model, such as LATEST-*."""
 
 
-class DeviceClassParametersSpec(_Model):
+class DeviceClassParametersSpec(SchemaModel):
     """Which devices the claims of a class may get."""
 
     device_selector: tuple[DeviceSelector, ...] = Field(min_length=1, max_length=64)
     """A device belongs to the class when at least one entry matches it."""
 
 
-class DeviceClassParameters(_Kind):
+class DeviceClassParameters(CustomResource):
     """Parameters of a ResourceClass: which devices its claims may get."""
 
     resource = ResourceKind(DRIVER_NAME, VERSION, "DeviceClassParameters", "deviceclassparameters", namespaced=False)
@@ -280,14 +228,14 @@ class DeviceClassParameters(_Kind):
 # --- FakeClaimParameters -----------------------------------------------------------------------------------------
 
 
-class FakeSelector(_Model):
+class FakeSelector(SchemaModel):
     """Restricts which devices a claim gets."""
 
     model: str = Field(min_length=1, max_length=63)
     """The model that every device of the claim must have, exactly."""
 
 
-class FakeClaimParametersSpec(_Model):
+class FakeClaimParametersSpec(SchemaModel):
     """How many devices a claim asks for, of which model, split into how many parts."""
 
     cel_rules = (
@@ -305,7 +253,7 @@ class FakeClaimParametersSpec(_Model):
     """Restricts which devices the claim gets; every device fits when it is left out."""
 
 
-class FakeClaimParameters(_Kind):
+class FakeClaimParameters(CustomResource):
     """Parameters of a ResourceClaim: how many devices, of which model, split into how many parts."""
 
     resource = ResourceKind(DRIVER_NAME, VERSION, "FakeClaimParameters", "fakeclaimparameters")
@@ -324,5 +272,5 @@ class FakeClaimParameters(_Kind):
     """How many devices a claim asks for, of which model, split into how many parts."""
 
 
-KINDS: tuple[type[_Kind], ...] = (NodeAllocationState, DeviceClassParameters, FakeClaimParameters)
+KINDS: tuple[type[CustomResource], ...] = (NodeAllocationState, DeviceClassParameters, FakeClaimParameters)
 """Every kind of this driver: the CRDs that are rendered."""

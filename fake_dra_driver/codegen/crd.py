@@ -14,8 +14,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fake_dra_driver.api.fake import CelRule, Crd, ServerDefault
-from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.schema import CelRule, CustomResource, ServerDefault
 from fake_dra_driver.render import render
 
 __all__ = ["SchemaError", "definition", "description_of", "file_name", "render_crd"]
@@ -36,12 +35,12 @@ class SchemaError(Exception):
     """A model says what a structural schema cannot, or the rendered text is not what was meant."""
 
 
-def file_name(kind: type[KubeObject]) -> str:
+def file_name(kind: type[CustomResource]) -> str:
     """``<group>_<plural>.yaml``, as controller-gen names it."""
     return f"{kind.resource.group}_{kind.resource.plural}.yaml"
 
 
-def render_crd(kind: type[KubeObject], header: str) -> str:
+def render_crd(kind: type[CustomResource], header: str) -> str:
     """The CRD of a kind as YAML. Raises SchemaError when the text would not say what the model says."""
     wanted = definition(kind)
     text = render("crds/crd.yaml.j2", header=header, definition=wanted)
@@ -50,10 +49,10 @@ def render_crd(kind: type[KubeObject], header: str) -> str:
     return text
 
 
-def definition(kind: type[KubeObject]) -> dict[str, Any]:
+def definition(kind: type[CustomResource]) -> dict[str, Any]:
     """The CustomResourceDefinition of a kind. Raises SchemaError."""
     resource = kind.resource
-    crd: Crd = kind.crd  # type: ignore[attr-defined] # every kind of ours has one, those of Kubernetes have not
+    crd = kind.crd
     names: dict[str, Any] = {
         "kind": resource.kind,
         "listKind": f"{resource.kind}List",

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen.crd import definition, description_of
 from fake_dra_driver.codegen.rbac import Component
 from fake_dra_driver.codegen.values import values_of
@@ -63,7 +63,7 @@ def render_reference(
     header: str,
     commands: Mapping[str, type[Settings]],
     values: type[BaseModel],
-    kinds: Sequence[type[KubeObject]],
+    kinds: Sequence[type[CustomResource]],
     components: Sequence[Component],
 ) -> str:
     """The reference as Markdown."""
@@ -80,7 +80,7 @@ def render_reference(
     )
 
 
-def _kind(kind: type[KubeObject]) -> _Kind:
+def _kind(kind: type[CustomResource]) -> _Kind:
     spec = definition(kind)["spec"]
     schema = spec["versions"][0]["schema"]["openAPIV3Schema"]
     names = spec["names"]

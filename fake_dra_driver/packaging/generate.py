@@ -12,8 +12,8 @@ from pathlib import Path
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME
-from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
+from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen.crd import file_name, render_crd
 from fake_dra_driver.codegen.documentation import render_reference
 from fake_dra_driver.codegen.rbac import components, status_reader
@@ -49,7 +49,7 @@ _TEMPLATES = "fake_dra_driver/templates"
 class Source:
     """What everything is rendered from."""
 
-    kinds: tuple[type[KubeObject], ...] = KINDS
+    kinds: tuple[type[CustomResource], ...] = KINDS
     controller: type[Settings] = ControllerSettings
     kubelet_plugin: type[Settings] = KubeletPluginSettings
 

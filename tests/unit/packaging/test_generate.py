@@ -14,17 +14,13 @@ from pydantic import Field
 from fake_dra_driver import cli
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
-    CelRule,
-    Crd,
     DeviceClassParameters,
     FakeClaimParameters,
     FakeClaimParametersSpec,
     NodeAllocationState,
-    PrinterColumn,
-    ServerDefault,
-    _Kind,
 )
 from fake_dra_driver.api.kube.meta import ResourceKind
+from fake_dra_driver.api.schema import CelRule, Crd, CustomResource, PrinterColumn, ServerDefault
 from fake_dra_driver.packaging.generate import CHART, Source, generate, outputs
 from fake_dra_driver.settings import COMPONENT, ControllerSettings, Flag, KubeletPluginSettings
 from tests.unit.packaging.conftest import Helm
@@ -120,7 +116,7 @@ class _Colored(FakeClaimParameters):
     """What is asked for."""
 
 
-class _Paint(_Kind):
+class _Paint(CustomResource):
     """What devices are painted with."""
 
     resource = ResourceKind(DRIVER_NAME, "v1alpha1", "Paint", "paints", namespaced=False)
