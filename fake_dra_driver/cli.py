@@ -7,29 +7,21 @@ is imported only once its settings are known to be good, so that ``--help`` and 
 import asyncio
 import difflib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fake_dra_driver import __version__
+from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, SetNasStatusSettings
 from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, parse
-from fake_dra_driver.settings import (
-    ClusterFaultSettings,
-    ClusterUpSettings,
-    ControllerSettings,
-    DemoSettings,
-    GenerateSettings,
-    KubeletPluginSettings,
-    SetNasStatusSettings,
-    Setting,
-    Settings,
-    settings_of,
-)
+from fake_dra_driver.packaging.settings import GenerateSettings
+from fake_dra_driver.settings import Setting, Settings, settings_of
 from fake_dra_driver.status.settings import StatusSettings
 
-__all__ = ["controller", "kubelet_plugin", "main", "set_nas_status"]
+__all__ = ["REFERENCE", "controller", "kubelet_plugin", "main", "set_nas_status"]
 
 CLUSTER_EXTRA = "fake-dra-driver[cluster]"
 EXIT_FAILURE = 1
@@ -80,7 +72,7 @@ def _run_status(settings: StatusSettings) -> int:
 def _run_generate(settings: GenerateSettings) -> int:
     from fake_dra_driver.packaging.generate import generate
 
-    return generate(settings.output, check=settings.check)
+    return generate(settings.output, REFERENCE, check=settings.check)
 
 
 def _run_cluster_up(settings: ClusterUpSettings) -> int:
@@ -139,7 +131,22 @@ _COMMANDS: dict[str, _Command[Any]] = {
         _GENERATE,
     )
 }
-"""By name, which may be of two words."""
+"""By name, which may be of two words. In the order of the overview, which begins with what people try first."""
+
+REFERENCE: Mapping[str, type[Settings]] = {
+    command.name: command.settings
+    for command in (
+        _CONTROLLER,
+        _KUBELET_PLUGIN,
+        _SET_NAS_STATUS,
+        _STATUS,
+        _GENERATE,
+        _CLUSTER_UP,
+        _CLUSTER_FAULT,
+        _DEMO,
+    )
+}
+"""The settings of each command. In the order of docs/reference.md, which begins with what runs in a cluster."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

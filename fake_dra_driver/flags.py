@@ -13,7 +13,7 @@ from typing import NoReturn, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from fake_dra_driver.settings import GO_ONLY_FLAGS, GROUPS, Setting, Settings, settings_of
+from fake_dra_driver.settings import ForeignFlags, Setting, Settings, settings_of
 
 __all__ = ["UsageError", "help_text", "parse"]
 
@@ -67,17 +67,17 @@ def parse(model: type[S], arguments: Sequence[str]) -> S:
         for detail in error.errors():
             problems.setdefault(str(detail["loc"][0]), _reason(detail))
         parsed = None
-    texts = [_unknown(argument) for argument in unknown]
+    texts = [_unknown(argument, model.foreign_flags) for argument in unknown]
     texts += [_problem(setting, problems[setting.name], given) for setting in settings if setting.name in problems]
     if parsed is None or texts:
         raise UsageError(texts)
     return parsed
 
 
-def _unknown(argument: str) -> str:
+def _unknown(argument: str, foreign: ForeignFlags) -> str:
     flag = argument.partition("=")[0]
-    if reason := GO_ONLY_FLAGS.get(flag):
-        return f"{flag}: this flag of the Go driver does not exist here, since {reason}. Leave it out."
+    if reason := foreign.reasons.get(flag):
+        return f"{flag}: this flag of {foreign.program} does not exist here, since {reason}. Leave it out."
     return f"{argument}: there is no such flag." if argument.startswith("-") else f"{argument}: not expected here."
 
 
@@ -109,7 +109,7 @@ def help_text(model: type[Settings], command: str) -> str:
         "",
         *textwrap.wrap(" ".join((model.__doc__ or "").split()), width),
     ]
-    for group in GROUPS:
+    for group in model.groups:
         members = [setting for setting in settings if setting.info.group == group]
         if members:
             lines += ["", f"{group}:"]

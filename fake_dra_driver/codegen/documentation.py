@@ -11,7 +11,7 @@ from fake_dra_driver.codegen.crd import definition, description_of
 from fake_dra_driver.codegen.rbac import Component
 from fake_dra_driver.codegen.values import values_of
 from fake_dra_driver.render import render
-from fake_dra_driver.settings import GO_ONLY_FLAGS, Setting, Settings, settings_of
+from fake_dra_driver.settings import Setting, Settings, settings_of
 
 __all__ = ["render_reference"]
 
@@ -62,6 +62,7 @@ class _Kind:
 def render_reference(
     header: str,
     commands: Mapping[str, type[Settings]],
+    go_only_flags: Mapping[str, str],
     values: type[BaseModel],
     kinds: Sequence[type[CustomResource]],
     components: Sequence[Component],
@@ -73,7 +74,7 @@ def render_reference(
         commands=[
             _Command(name, description_of(model.__doc__), settings_of(model)) for name, model in commands.items()
         ],
-        go_only_flags=GO_ONLY_FLAGS,
+        go_only_flags=go_only_flags,
         values=[leaf for value in values_of(values) for leaf in value.leaves()],
         kinds=[_kind(kind) for kind in kinds],
         components=components,

@@ -16,9 +16,9 @@ from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_drive
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
 from fake_dra_driver.demo.observer import Observer
 from fake_dra_driver.demo.screen import Screen
+from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
 from fake_dra_driver.demo.walk import Walk
 from fake_dra_driver.runtime.log import setup_logging
-from fake_dra_driver.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
 
 __all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
 

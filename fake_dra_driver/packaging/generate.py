@@ -18,24 +18,16 @@ from fake_dra_driver.codegen.crd import file_name, render_crd
 from fake_dra_driver.codegen.documentation import render_reference
 from fake_dra_driver.codegen.rbac import components, status_reader
 from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
+from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.packaging.metrics import render_metrics
 from fake_dra_driver.packaging.statuspage import render_status_page
 from fake_dra_driver.render import render
-from fake_dra_driver.settings import (
-    ClusterFaultSettings,
-    ClusterUpSettings,
-    ControllerSettings,
-    DemoSettings,
-    GenerateSettings,
-    KubeletPluginSettings,
-    SetNasStatusSettings,
-    Settings,
-)
-from fake_dra_driver.status.settings import StatusSettings
+from fake_dra_driver.settings import Settings
 
-__all__ = ["CHART", "Source", "generate", "outputs"]
+__all__ = ["CHART", "Source", "chart_files", "crd_files", "generate", "outputs"]
 
 CHART = "deployments/helm/fake-dra-driver"
 """Folder of the chart, in the source tree."""
@@ -54,15 +46,33 @@ class Source:
     kubelet_plugin: type[Settings] = KubeletPluginSettings
 
 
-def outputs(source: Source | None = None) -> Mapping[str, str]:
-    """Every generated file: its path in the source tree, and its text."""
+def outputs(commands: Mapping[str, type[Settings]], source: Source | None = None) -> Mapping[str, str]:
+    """Every generated file: its path in the source tree, and its text.
+
+    Args:
+        commands: the settings of each command that the reference describes, in its order.
+        source: what all else is rendered from.
+    """
     source = source or Source()
-    return dict(sorted([*_crds(source), *_chart(source), *_documentation(source)]))
+    files = {**crd_files(source), **chart_files(source), **dict(_documentation(source, commands))}
+    return dict(sorted(files.items()))
 
 
-def generate(folder: Path, *, check: bool = False) -> int:
+def crd_files(source: Source | None = None) -> Mapping[str, str]:
+    """The CRDs for kubectl, by path in the source tree."""
+    return {f"crds/{name}": text for name, text in _crds(source or Source())}
+
+
+def chart_files(source: Source | None = None) -> Mapping[str, str]:
+    """The files of the chart, by path in the source tree."""
+    source = source or Source()
+    crds = {f"{CHART}/crds/{name}": text for name, text in _crds(source)}
+    return {**crds, **dict(_chart(source))}
+
+
+def generate(folder: Path, commands: Mapping[str, type[Settings]], *, check: bool = False) -> int:
     """Writes what is not up to date below ``folder``, or only says so. Returns the exit status."""
-    wanted = outputs()
+    wanted = outputs(commands)
     outdated = [path for path, text in wanted.items() if _read(folder / path) != text]
     stale = sorted(set(_generated(folder)) - wanted.keys())
     if check:
@@ -99,9 +109,7 @@ def _header(source: str) -> str:
 def _crds(source: Source) -> Iterator[tuple[str, str]]:
     header = _header("fake_dra_driver/api/fake.py")
     for kind in source.kinds:
-        text = render_crd(kind, header)
-        yield f"crds/{file_name(kind)}", text
-        yield f"{CHART}/crds/{file_name(kind)}", text
+        yield file_name(kind), render_crd(kind, header)
 
 
 def _chart(source: Source) -> Iterator[tuple[str, str]]:
@@ -157,20 +165,11 @@ def _helm(template: str, **values: object) -> str:
     return render(template, helm=True, header=_header(f"{_TEMPLATES}/{template}"), **values)
 
 
-def _documentation(source: Source) -> Iterator[tuple[str, str]]:
-    commands: dict[str, type[Settings]] = {
-        "controller": source.controller,
-        "kubelet-plugin": source.kubelet_plugin,
-        "set-nas-status": SetNasStatusSettings,
-        "status": StatusSettings,
-        "generate": GenerateSettings,
-        "cluster up": ClusterUpSettings,
-        "cluster fault": ClusterFaultSettings,
-        "demo": DemoSettings,
-    }
+def _documentation(source: Source, commands: Mapping[str, type[Settings]]) -> Iterator[tuple[str, str]]:
     reference = render_reference(
         _header("fake_dra_driver/settings.py, fake_dra_driver/codegen/ and fake_dra_driver/api/fake.py"),
         commands,
+        GO_ONLY_FLAGS,
         values_model(source.controller, source.kubelet_plugin),
         source.kinds,
         components(source.kinds),

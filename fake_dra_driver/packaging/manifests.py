@@ -1,7 +1,7 @@
 """The chart's manifests as objects, without helm: what ``helm template`` gives for the same values.
 
 For clusters that somebody else fills (the embedded one), and for whoever has no helm. The source is the chart as
-``outputs`` renders it from the schema, so that nothing here says a second time what a manifest looks like.
+``chart_files`` renders it from the schema, so that nothing here says a second time what a manifest looks like.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from fake_dra_driver.codegen.gotemplate import GoTemplates
-from fake_dra_driver.packaging.generate import CHART, outputs
+from fake_dra_driver.packaging.generate import CHART, chart_files, crd_files
 
 __all__ = ["chart_manifests", "crd_manifests"]
 
@@ -46,7 +46,7 @@ class _ApiVersions(dict[str, Any]):
 
 def crd_manifests() -> Sequence[Manifest]:
     """The CRDs of the driver."""
-    return [yaml.safe_load(text) for path, text in outputs().items() if path.startswith("crds/")]
+    return [yaml.safe_load(text) for _, text in sorted(crd_files().items())]
 
 
 def chart_manifests(
@@ -67,7 +67,7 @@ def chart_manifests(
     Raises:
         GoTemplateError: the chart refuses these values, or uses what ``gotemplate`` cannot execute.
     """
-    files = {path.removeprefix(f"{CHART}/"): text for path, text in outputs().items() if path.startswith(f"{CHART}/")}
+    files = {path.removeprefix(f"{CHART}/"): text for path, text in sorted(chart_files().items())}
     chart = yaml.safe_load(files["Chart.yaml"])
     dot = {
         "Values": _merged(yaml.safe_load(files["values.yaml"]), values or {}),

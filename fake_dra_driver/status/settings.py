@@ -1,21 +1,11 @@
-"""Settings of ``status``, as those of the other commands in ``fake_dra_driver.settings``."""
+"""Settings of ``status``."""
 
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from fake_dra_driver.settings import (
-    CLUSTER,
-    LABEL_PATTERN,
-    LOGGING,
-    OUTPUT,
-    SUBDOMAIN_PATTERN,
-    Allowed,
-    Flag,
-    Kubeconfig,
-    Seconds,
-    Settings,
-)
+from fake_dra_driver.driver.commandline import CLUSTER, LOGGING, OUTPUT, CommandSettings
+from fake_dra_driver.settings import LABEL_PATTERN, SUBDOMAIN_PATTERN, Allowed, Flag, Kubeconfig, Seconds
 
 __all__ = ["StatusSettings"]
 
@@ -31,12 +21,12 @@ NodeNames = Annotated[
 ]
 
 
-class StatusSettings(Settings):
+class StatusSettings(CommandSettings):
     """Shows the devices of each node, which claims and pods hold them, and which claims wait and why. Only reads."""
 
-    logging_format: Annotated[Literal["text", "json"], Flag(LOGGING, reference="LOGGING_FORMAT")] = "text"
+    logging_format: Annotated[Literal["text", "json"], Flag(LOGGING, alias="LOGGING_FORMAT")] = "text"
     """Format of the log, which goes to stderr: text for people, or one JSON object a line."""
-    verbosity: Annotated[int, Flag(LOGGING, "LEVEL", reference="V", name="v", short="v")] = Field(default=0, ge=0)
+    verbosity: Annotated[int, Flag(LOGGING, "LEVEL", alias="V", name="v", short="v")] = Field(default=0, ge=0)
     """How much is logged: 0 only problems that a person must act on, from 4 each step, from 6 each request."""
     nodes: Annotated[NodeNames, Flag(OUTPUT, "[NODE[,NODE...]]", positional=True, unset="all nodes")] = ()
     """Nodes to show, device by device."""
@@ -48,7 +38,7 @@ class StatusSettings(Settings):
     """Show every device and every waiting claim, however many there are."""
     kubeconfig: Annotated[
         Kubeconfig,
-        Flag(CLUSTER, "PATH", reference="KUBECONFIG", unset="where kubectl looks, or the pod's own service account"),
+        Flag(CLUSTER, "PATH", alias="KUBECONFIG", unset="where kubectl looks, or the pod's own service account"),
     ] = ""
     """Kubeconfig file to reach the API server with."""
     namespace: Annotated[

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 from typing import get_args
 
+from fake_dra_driver.demo.settings import ClusterFaultSettings
 from fake_dra_driver.flags import parse
-from fake_dra_driver.settings import ClusterFaultSettings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/embedded-cluster.md").read_text()

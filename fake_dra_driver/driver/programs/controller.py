@@ -9,10 +9,10 @@ from fake_dra_driver import __version__
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.driver.classic.setup import make_controllers
 from fake_dra_driver.driver.programs.parts import Parts, make_parts
+from fake_dra_driver.driver.programs.settings import ControllerSettings
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseTiming, identity
 from fake_dra_driver.runtime.log import setup_logging
-from fake_dra_driver.settings import ControllerSettings
 
 __all__ = ["run_controller"]
 

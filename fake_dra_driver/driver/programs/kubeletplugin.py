@@ -17,10 +17,10 @@ from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.programs.parts import make_parts
+from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.log import setup_logging
-from fake_dra_driver.settings import KubeletPluginSettings
 
 __all__ = ["run_kubelet_plugin"]
 

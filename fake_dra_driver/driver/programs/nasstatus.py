@@ -5,9 +5,9 @@ from loguru import logger
 from fake_dra_driver import __version__
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.driver.nodestate import set_status
+from fake_dra_driver.driver.programs.settings import SetNasStatusSettings
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.log import setup_logging
-from fake_dra_driver.settings import SetNasStatusSettings
 
 __all__ = ["run_set_nas_status"]
 

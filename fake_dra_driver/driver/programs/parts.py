@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import EVENT_COMPONENT
 from fake_dra_driver.driver.metrics import EventCounts
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.events import EventRecorder
@@ -16,7 +17,6 @@ from fake_dra_driver.runtime.garbage import spare_long_lived
 from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.manager import Election, Manager
 from fake_dra_driver.runtime.metrics import Metrics
-from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings
 
 __all__ = ["Parts", "make_parts"]
 

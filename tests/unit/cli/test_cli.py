@@ -9,32 +9,15 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver import __version__, cli
+from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings
+from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import UsageError, parse
-from fake_dra_driver.settings import (
-    GO_ONLY_FLAGS,
-    ClusterFaultSettings,
-    ClusterUpSettings,
-    ControllerSettings,
-    DemoSettings,
-    GenerateSettings,
-    KubeletPluginSettings,
-    SetNasStatusSettings,
-    Settings,
-    settings_of,
-)
-from fake_dra_driver.status.settings import StatusSettings
+from fake_dra_driver.packaging.settings import GenerateSettings
+from fake_dra_driver.settings import Settings, settings_of
 
 NODE = ["--namespace=fake-system", "--node-name=node-1"]
-COMMANDS: dict[str, type[Settings]] = {
-    "controller": ControllerSettings,
-    "kubelet-plugin": KubeletPluginSettings,
-    "set-nas-status": SetNasStatusSettings,
-    "status": StatusSettings,
-    "generate": GenerateSettings,
-    "cluster up": ClusterUpSettings,
-    "cluster fault": ClusterFaultSettings,
-    "demo": DemoSettings,
-}
+COMMANDS = cli.REFERENCE
 
 
 def _problems(model: type[Settings], *arguments: str) -> tuple[str, ...]:

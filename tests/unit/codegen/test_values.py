@@ -6,8 +6,9 @@ import pytest
 import yaml
 from pydantic.alias_generators import to_camel
 
-from fake_dra_driver.packaging.generate import CHART, outputs
-from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings, Settings, settings_of
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
+from fake_dra_driver.packaging.generate import CHART, chart_files
+from fake_dra_driver.settings import Settings, settings_of
 
 LOGGING = ["--logging-format=json", "-v=5"]
 MASTERS = [
@@ -19,7 +20,7 @@ MASTERS = [
 @pytest.fixture(scope="module")
 def values() -> Any:
     """values.yaml, read."""
-    return yaml.safe_load(outputs()[f"{CHART}/values.yaml"])
+    return yaml.safe_load(chart_files()[f"{CHART}/values.yaml"])
 
 
 @pytest.mark.parametrize(

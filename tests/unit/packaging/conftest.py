@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fake_dra_driver.packaging.generate import CHART, outputs
+from fake_dra_driver.packaging.generate import CHART, chart_files
 from tests.support.leftout import leave_out
 
 Manifests = dict[tuple[str, str], dict[str, Any]]
@@ -62,7 +62,7 @@ class Helm:
 @pytest.fixture(scope="session")
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Helm, with the chart as it is generated now."""
-    return Helm(write(outputs(), tmp_path_factory.mktemp("chart")))
+    return Helm(write(chart_files(), tmp_path_factory.mktemp("chart")))
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import parse
-from fake_dra_driver.settings import ControllerSettings, KubeletPluginSettings
 from tests.unit.packaging.conftest import Helm, Manifests
 
 CONTROLLER = "fake-dra-driver-controller"

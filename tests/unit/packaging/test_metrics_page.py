@@ -2,6 +2,7 @@
 
 import pytest
 
+from fake_dra_driver.cli import REFERENCE
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.metricfamilies import SECTIONS
 from fake_dra_driver.driver.reasons import REASONS
@@ -12,7 +13,7 @@ from fake_dra_driver.runtime.metricfamily import Family
 
 def rows() -> dict[str, list[str]]:
     """The cells of each row of a table, by what its first cell names."""
-    lines = [line for line in outputs()["docs/metrics.md"].splitlines() if line.startswith("| `")]
+    lines = [line for line in outputs(REFERENCE)["docs/metrics.md"].splitlines() if line.startswith("| `")]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {first.strip("`"): rest for first, *rest in cells}
 

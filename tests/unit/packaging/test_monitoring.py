@@ -17,7 +17,7 @@ from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.packaging.alerts import ALERTS, Alert
 from fake_dra_driver.packaging.dashboard import ROWS
-from fake_dra_driver.packaging.generate import CHART, outputs
+from fake_dra_driver.packaging.generate import CHART, chart_files
 from fake_dra_driver.packaging.manifests import chart_manifests
 from tests.unit.packaging import promql
 from tests.unit.packaging.conftest import Helm, Manifests
@@ -49,7 +49,7 @@ EXPRESSIONS = [
 
 def dashboard() -> dict[str, Any]:
     """As the chart carries it."""
-    found: dict[str, Any] = json.loads(outputs()[f"{CHART}/files/dashboard.json"])
+    found: dict[str, Any] = json.loads(chart_files()[f"{CHART}/files/dashboard.json"])
     return found
 
 
@@ -125,7 +125,7 @@ def test_an_alert_says_what_is_so_and_what_to_do(alert: Alert) -> None:
 
 
 def test_the_rules_are_those_of_the_list() -> None:
-    (group,) = yaml.safe_load(outputs()[f"{CHART}/files/alerts.yaml"])["groups"]
+    (group,) = yaml.safe_load(chart_files()[f"{CHART}/files/alerts.yaml"])["groups"]
     assert [rule["alert"] for rule in group["rules"]] == [alert.name for alert in ALERTS]
     for rule, alert in zip(group["rules"], ALERTS, strict=True):
         assert (rule["expr"], rule["for"], rule["labels"]) == (
@@ -195,7 +195,7 @@ def test_a_panel_has_texts_and_names_its_series(panel: Panel) -> None:
 
 
 def test_the_variables_are_used_and_exist() -> None:
-    text = outputs()[f"{CHART}/files/dashboard.json"]
+    text = chart_files()[f"{CHART}/files/dashboard.json"]
     names = {variable["name"] for variable in dashboard()["templating"]["list"]}
     assert names == {"datasource", "node"} == set(re.findall(r"\$\{?([a-z]\w+)", text))
     (query,) = [found["definition"] for found in dashboard()["templating"]["list"] if found["type"] == "query"]
@@ -235,7 +235,7 @@ def test_the_dashboard_is_where_grafanas_sidecar_looks(helm: Helm) -> None:
 def test_the_rules_reach_prometheus_as_they_are(helm: Helm) -> None:
     found = helm.template(*ENABLED, "--set=monitoring.prometheusRule.labels.release=prometheus")
     rule = found["PrometheusRule", "fake-dra-driver"]
-    assert rule["spec"] == yaml.safe_load(outputs()[f"{CHART}/files/alerts.yaml"])
+    assert rule["spec"] == yaml.safe_load(chart_files()[f"{CHART}/files/alerts.yaml"])
     assert rule["metadata"]["labels"]["release"] == "prometheus"
 
 

@@ -2,13 +2,9 @@
 
 import pytest
 
-from fake_dra_driver.settings import (
-    ControllerSettings,
-    GenerateSettings,
-    KubeletPluginSettings,
-    SetNasStatusSettings,
-    settings_of,
-)
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, SetNasStatusSettings
+from fake_dra_driver.packaging.settings import GenerateSettings
+from fake_dra_driver.settings import settings_of
 
 
 @pytest.fixture(autouse=True)

@@ -6,22 +6,26 @@ import pytest
 from pydantic import Field
 
 from fake_dra_driver.flags import UsageError, help_text, parse
-from fake_dra_driver.settings import CLUSTER, LOGGING, Flag, Settings
+from fake_dra_driver.settings import Flag, ForeignFlags, Settings
 
 
 class Example(Settings):
     """Shows what help looks like."""
 
-    count: Annotated[int, Field(ge=1, le=9), Flag(LOGGING, short="c", metavar="COUNT")] = 3
+    prefix = "EXAMPLE_"
+    groups = ("Aim", "Shape")
+    foreign_flags = ForeignFlags("the old example", {"--size": "it has no size"})
+
+    count: Annotated[int, Field(ge=1, le=9), Flag("Shape", short="c", metavar="COUNT")] = 3
     """How many there are to be; a text that is long enough to go on in the next line."""
 
-    quiet: Annotated[bool, Flag(LOGGING)] = False
+    quiet: Annotated[bool, Flag("Shape")] = False
     """Says nothing."""
 
-    colours: Annotated[bool, Flag(LOGGING)] = True
+    colours: Annotated[bool, Flag("Shape")] = True
     """Uses colours."""
 
-    target: Annotated[int, Field(ge=0), Flag(CLUSTER, metavar="TARGET", positional=True)]
+    target: Annotated[int, Field(ge=0), Flag("Aim", metavar="TARGET", positional=True)]
     """Where to."""
 
 
@@ -30,25 +34,25 @@ Usage: program example TARGET [flags]
 
 Shows what help looks like.
 
-Kubernetes API:
+Aim:
   TARGET
       Where to.
       Required. Allowed: a whole number, at least 0.
-      Environment: FAKE_DRA_TARGET
+      Environment: EXAMPLE_TARGET
 
-Logging:
+Shape:
   -c, --count COUNT
       How many there are to be; a text that is long enough
       to go on in the next line.
       Default: 3. Allowed: a whole number from 1 to 9.
-      Environment: FAKE_DRA_COUNT
+      Environment: EXAMPLE_COUNT
   --quiet
       Says nothing.
-      Environment: FAKE_DRA_QUIET
+      Environment: EXAMPLE_QUIET
   --colours, --no-colours
       Uses colours.
       Default: true. Allowed: true or false.
-      Environment: FAKE_DRA_COLOURS
+      Environment: EXAMPLE_COLOURS
 
   -h, --help
       Print this text.
@@ -86,17 +90,18 @@ def test_a_command_line(arguments: list[str], read: tuple[object, ...]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problems"),
     [
-        ([], ["TARGET (FAKE_DRA_TARGET): must be set. Allowed: a whole number, at least 0."]),
+        ([], ["TARGET (EXAMPLE_TARGET): must be set. Allowed: a whole number, at least 0."]),
         (
             ["7", "--count"],
-            ["--count (FAKE_DRA_COUNT): the flag needs a value. Allowed: a whole number from 1 to 9."],
+            ["--count (EXAMPLE_COUNT): the flag needs a value. Allowed: a whole number from 1 to 9."],
         ),
         (
-            ["7", "--count", "0", "--loud", "8"],
+            ["7", "--count", "0", "--loud", "8", "--size=3"],
             [
                 "--loud: there is no such flag.",
                 "8: not expected here.",
-                '--count (FAKE_DRA_COUNT): "0" is not allowed. Allowed: a whole number from 1 to 9.',
+                "--size: this flag of the old example does not exist here, since it has no size. Leave it out.",
+                '--count (EXAMPLE_COUNT): "0" is not allowed. Allowed: a whole number from 1 to 9.',
             ],
         ),
     ],
@@ -109,8 +114,8 @@ def test_every_problem_of_a_command_line_is_told(arguments: list[str], problems:
 
 
 def test_a_value_from_the_environment_is_named_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAKE_DRA_COUNT", "many")
+    monkeypatch.setenv("EXAMPLE_COUNT", "many")
     with pytest.raises(UsageError) as raised:
         parse(Example, ["7"])
-    expected = '--count (FAKE_DRA_COUNT): "many", from FAKE_DRA_COUNT, is not allowed.'
+    expected = '--count (EXAMPLE_COUNT): "many", from EXAMPLE_COUNT, is not allowed.'
     assert raised.value.problems[0].startswith(expected)

@@ -6,18 +6,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fake_dra_driver.flags import parse
-from fake_dra_driver.runtime.leaderelection import JITTER_FACTOR, LeaseTiming
-from fake_dra_driver.settings import (
+from fake_dra_driver.driver.programs.settings import (
     RETRY_JITTER_FACTOR,
     ControllerSettings,
-    Endpoint,
-    GenerateSettings,
     KubeletPluginSettings,
     SetNasStatusSettings,
-    Settings,
-    settings_of,
 )
+from fake_dra_driver.flags import parse
+from fake_dra_driver.packaging.settings import GenerateSettings
+from fake_dra_driver.runtime.leaderelection import JITTER_FACTOR, LeaseTiming
+from fake_dra_driver.settings import Endpoint, Settings, settings_of
 
 NODE: dict[str, Any] = {"namespace": "fake-system", "node_name": "node-1"}
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fake_dra_driver.cli import REFERENCE
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES
 from fake_dra_driver.packaging.generate import outputs
 from fake_dra_driver.packaging.manifests import chart_manifests
@@ -19,7 +20,7 @@ from tests.unit.status.conftest import report_of
 
 pytestmark = pytest.mark.looptime
 
-PAGE = outputs()["docs/status.md"]
+PAGE = outputs(REFERENCE)["docs/status.md"]
 ROLE = "fake-dra-driver-status-reader"
 NODE = EXAMPLE.nodes[0].name
 

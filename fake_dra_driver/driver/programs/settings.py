@@ -1,0 +1,206 @@
+"""Settings of the programs that run in a cluster: controller, kubelet plugin and set-nas-status."""
+
+import math
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE
+from fake_dra_driver.driver.commandline import CLUSTER, COMPONENT, DEVICES, ELECTION, HTTP, PATHS, LoggingSettings
+from fake_dra_driver.settings import (
+    AbsolutePath,
+    Allowed,
+    Duration,
+    Flag,
+    Kubeconfig,
+    Listen,
+    NamespaceName,
+    NodeName,
+    Seconds,
+    UrlPath,
+    WholeDuration,
+)
+
+__all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings"]
+
+_PLUGIN_SOCKET = f"{DRIVER_NAME}/plugin.sock"
+_REGISTRATION_SOCKET = f"{DRIVER_NAME}.sock"
+MAX_SOCKET_PATH_BYTES = 107
+"""Longest path of a unix socket: ``sun_path`` of sockaddr_un, without the byte that ends it (unix(7))."""
+
+RETRY_JITTER_FACTOR = 1.2
+"""A candidate waits up to this part of its retry period longer than that: ``JITTER_FACTOR`` of the elector, which would
+bring the client along and make ``--help`` slow."""
+
+MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+"""No comma, which separates models, and no character that means something in a glob or an environment variable."""
+
+
+def _models(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _nas_status(value: object) -> object:
+    spelled = {name.lower(): name for name in ("Ready", "NotReady")}
+    return spelled.get(value.lower(), value) if isinstance(value, str) else value
+
+
+Models = Annotated[
+    tuple[Annotated[str, Field(pattern=MODEL_PATTERN)], ...],
+    BeforeValidator(_models),
+    Field(min_length=1, max_length=MAX_DEVICES_PER_NODE),
+    Allowed(
+        f"1 to {MAX_DEVICES_PER_NODE} models, separated by commas, each of 1 to 63 letters, digits, dots, dashes and "
+        "underscores, a letter or digit first and last"
+    ),
+]
+NasStatus = Annotated[Literal["Ready", "NotReady"], BeforeValidator(_nas_status)]
+
+
+class _Cluster(LoggingSettings):
+    kubeconfig: Annotated[
+        Kubeconfig,
+        Flag(CLUSTER, "PATH", alias="KUBECONFIG", unset="the pod's own service account", in_chart=False),
+    ] = ""
+    """Kubeconfig file to reach the API server with. Not needed in a pod."""
+    namespace: Annotated[NamespaceName, Flag(CLUSTER, "NAME", alias="POD_NAMESPACE", in_chart=False)]
+    """Namespace of the driver, which holds the NodeAllocationState objects."""
+    api_timeout_seconds: Annotated[Seconds, Flag(CLUSTER, "SECONDS")] = Field(default=10, ge=0.1, le=600)
+    """How long one call to the API server may take, in seconds."""
+
+
+class _Server(_Cluster):
+    kube_api_qps: Annotated[float, Flag(CLUSTER, "N", alias="KUBE_API_QPS")] = Field(
+        default=0, ge=0, le=1_000_000, allow_inf_nan=False
+    )
+    """Most calls to the API server a second, in the long run. 0 sets no limit on our side: the API server's priority
+    and fairness limits every client."""
+    kube_api_burst: Annotated[int, Flag(CLUSTER, "N", alias="KUBE_API_BURST")] = Field(default=0, ge=0, le=1_000_000)
+    """Most calls at once before --kube-api-qps holds. 0 counts as 1."""
+    http_endpoint: Annotated[
+        Listen, Flag(HTTP, "HOST:PORT", alias="HTTP_ENDPOINT", unset="no HTTP server", in_chart=False)
+    ] = None
+    """Address on which /healthz, /readyz and the metrics are served, without TLS."""
+    metrics_path: Annotated[UrlPath, Flag(HTTP, "PATH", alias="METRICS_PATH")] = "/metrics"
+    """Path of the Prometheus metrics on --http-endpoint."""
+    grace_period_seconds: Annotated[Seconds, Flag(COMPONENT, "SECONDS")] = Field(default=20, ge=0, le=3600)
+    """How long a stop may take, in seconds, after SIGTERM or SIGINT: work that was begun is ended in that time. It must
+    be less than the pod's terminationGracePeriodSeconds."""
+
+    @field_validator("metrics_path")
+    @classmethod
+    def _metrics_path_is_free(cls, value: str) -> str:
+        if value in {"/healthz", "/readyz"}:
+            raise ValueError("/healthz and /readyz are taken")
+        return value
+
+
+class ControllerSettings(_Server):
+    """Allocates devices to claims: one for the whole cluster, and others that stand by."""
+
+    workers: Annotated[int, Flag(COMPONENT, "N", alias="WORKERS")] = Field(default=10, ge=1, le=1000)
+    """How many claims and pods are worked on at once."""
+    leader_elect: Annotated[bool, Flag(ELECTION)] = True
+    """Whether only the one that holds the Lease allocates. Without it, several at once still never give a device twice,
+    but get in each other's way."""
+    leader_elect_lease_duration_seconds: Annotated[
+        WholeDuration, Flag(ELECTION, "SECONDS", name="leader-elect-lease-duration")
+    ] = Field(default=15, ge=1, le=3600)
+    """How long the others wait after the last renewal that they saw, in seconds, before one of them takes over."""
+    leader_elect_renew_deadline_seconds: Annotated[
+        Duration, Flag(ELECTION, "SECONDS", name="leader-elect-renew-deadline")
+    ] = Field(default=10, ge=0.1, le=3600)
+    """How long after its last renewal the leader gives up, in seconds, and ends: less than
+    --leader-elect-lease-duration."""
+    leader_elect_retry_period_seconds: Annotated[
+        Duration, Flag(ELECTION, "SECONDS", name="leader-elect-retry-period")
+    ] = Field(default=2, ge=0.1, le=3600)
+    """How long to wait between two renewals or two tries, in seconds: 1.2 times this is less than
+    --leader-elect-renew-deadline."""
+
+    @field_validator("leader_elect_renew_deadline_seconds")
+    @classmethod
+    def _ends_before_others_take_over(cls, value: float, info: ValidationInfo) -> float:
+        if value >= info.data.get("leader_elect_lease_duration_seconds", math.inf):
+            raise ValueError("it must be less than --leader-elect-lease-duration")
+        return value
+
+    @field_validator("leader_elect_retry_period_seconds")
+    @classmethod
+    def _tries_more_than_once(cls, value: float, info: ValidationInfo) -> float:
+        if value * RETRY_JITTER_FACTOR >= info.data.get("leader_elect_renew_deadline_seconds", math.inf):
+            raise ValueError(f"{RETRY_JITTER_FACTOR} times it must be less than --leader-elect-renew-deadline")
+        return value
+
+
+class _OfNode(_Cluster):
+    node_name: Annotated[NodeName, Flag(COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
+    """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
+
+
+class KubeletPluginSettings(_Server, _OfNode):
+    """Serves the devices of one node to its kubelet: one on every node."""
+
+    device_count: Annotated[int, Flag(DEVICES, "N")] = Field(default=8, ge=0, le=MAX_DEVICES_PER_NODE)
+    """Number of devices that the node has."""
+    device_models: Annotated[Models, Flag(DEVICES, "MODEL[,MODEL...]")] = ("LATEST-FAKE-MODEL",)
+    """Models of the devices: the first device has the first model and so on; after the last comes the first again."""
+    kubelet_registry_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins_registry")
+    """Folder that the kubelet watches for the registration sockets of plugins."""
+    kubelet_plugins_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins")
+    """Folder of the kubelet's plugins. Ours has a folder of its own in there, for its socket and its checkpoint."""
+    cdi_root: Annotated[AbsolutePath, Flag(PATHS, "DIR", alias="CDI_ROOT", chart_default="/var/run/cdi")] = Path(
+        "/etc/cdi"
+    )
+    """Folder in which the container runtime looks for CDI specifications."""
+    checkpoint_path: Annotated[
+        AbsolutePath | None,
+        Allowed("an absolute path outside of --cdi-root"),
+        Flag(PATHS, "PATH", unset="checkpoint.json in the plugin's own folder", in_chart=False),
+    ] = None
+    """File that says which claims are prepared. It must outlive a reboot."""
+
+    @field_validator("kubelet_registry_dir", "kubelet_plugins_dir")
+    @classmethod
+    def _socket_path_is_short(cls, value: Path, info: ValidationInfo) -> Path:
+        below = _REGISTRATION_SOCKET if info.field_name == "kubelet_registry_dir" else _PLUGIN_SOCKET
+        if len(os.fsencode(value / below)) > MAX_SOCKET_PATH_BYTES:
+            raise ValueError(f"/{below} in there exceeds the {MAX_SOCKET_PATH_BYTES} bytes of a socket's path")
+        return value
+
+    @field_validator("checkpoint_path")
+    @classmethod
+    def _checkpoint_is_not_in_cdi_root(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        cdi_root = info.data.get("cdi_root")
+        if value is not None and cdi_root is not None and value.is_relative_to(cdi_root):
+            raise ValueError("it is in the folder of --cdi-root, which a reboot may empty and container runtimes read")
+        return value
+
+    @property
+    def plugin_dir(self) -> Path:
+        """This plugin's own folder."""
+        return self.plugin_socket.parent
+
+    @property
+    def plugin_socket(self) -> Path:
+        """Socket of the DRA service, which the kubelet is told of."""
+        return self.kubelet_plugins_dir / _PLUGIN_SOCKET
+
+    @property
+    def registration_socket(self) -> Path:
+        """Socket of the registration service, which the kubelet finds by itself."""
+        return self.kubelet_registry_dir / _REGISTRATION_SOCKET
+
+    @property
+    def checkpoint(self) -> Path:
+        """``checkpoint_path``, or the file that it stands for."""
+        return self.checkpoint_path or self.plugin_dir / "checkpoint.json"
+
+
+class SetNasStatusSettings(_OfNode):
+    """Sets the status of a node's NodeAllocationState, and makes the object when there is none."""
+
+    status: Annotated[NasStatus, Flag(COMPONENT, alias="STATUS")]
+    """The status to set, in upper or lower case."""
