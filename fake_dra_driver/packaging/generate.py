@@ -15,15 +15,15 @@ from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen.crd import file_name, render_crd
-from fake_dra_driver.codegen.documentation import render_reference
-from fake_dra_driver.codegen.rbac import components, status_reader
-from fake_dra_driver.codegen.values import chart_settings, values_model, values_of, values_schema
 from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.packaging.metrics import render_metrics
+from fake_dra_driver.packaging.permissions import components, status_reader
+from fake_dra_driver.packaging.reference import render_reference
 from fake_dra_driver.packaging.statuspage import render_status_page
+from fake_dra_driver.packaging.values import chart_settings, values_model, values_of, values_schema
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import Settings
 
@@ -114,11 +114,11 @@ def _crds(source: Source) -> Iterator[tuple[str, str]]:
 
 def _chart(source: Source) -> Iterator[tuple[str, str]]:
     values = values_model(source.controller, source.kubelet_plugin)
-    schema = values_schema(values, _header("fake_dra_driver/codegen/values.py"))
+    schema = values_schema(values, _header("fake_dra_driver/packaging/values.py"))
     yield f"{CHART}/values.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     yield (
         f"{CHART}/values.yaml",
-        render("helm/values.yaml.j2", header=_header("fake_dra_driver/codegen/values.py"), values=values_of(values)),
+        render("helm/values.yaml.j2", header=_header("fake_dra_driver/packaging/values.py"), values=values_of(values)),
     )
     yield f"{CHART}/Chart.yaml", _helm("helm/Chart.yaml.j2", version=__version__)
     yield (
@@ -167,7 +167,7 @@ def _helm(template: str, **values: object) -> str:
 
 def _documentation(source: Source, commands: Mapping[str, type[Settings]]) -> Iterator[tuple[str, str]]:
     reference = render_reference(
-        _header("fake_dra_driver/settings.py, fake_dra_driver/codegen/ and fake_dra_driver/api/fake.py"),
+        _header("fake_dra_driver/api/fake.py, fake_dra_driver/packaging/ and the settings of each command"),
         commands,
         GO_ONLY_FLAGS,
         values_model(source.controller, source.kubelet_plugin),

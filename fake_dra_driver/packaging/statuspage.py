@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen.crd import description_of
-from fake_dra_driver.codegen.rbac import status_reader
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.deviceuse import DeviceState
+from fake_dra_driver.packaging.permissions import status_reader
 from fake_dra_driver.render import render
 from fake_dra_driver.status.report import (
     REASONS_TO_WAIT,

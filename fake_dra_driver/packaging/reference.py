@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen.crd import definition, description_of
-from fake_dra_driver.codegen.rbac import Component
-from fake_dra_driver.codegen.values import values_of
+from fake_dra_driver.packaging.permissions import Component
+from fake_dra_driver.packaging.values import values_of
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import Setting, Settings, settings_of
 
