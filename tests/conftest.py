@@ -27,6 +27,8 @@ __all__ = [
     "pytest_testnodedown",
 ]
 
+pytest_plugins = ["tests.support.sample"]
+
 _PACKAGE = fake_dra_driver.__name__
 _PACKAGE_FOLDER = str(Path(str(fake_dra_driver.__file__)).parent)
 _TESTS_FOLDER = str(Path(__file__).parent)

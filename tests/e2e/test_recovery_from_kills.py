@@ -17,7 +17,8 @@ from tests.e2e.killer import RECOVERY_SECONDS, Killer, Victim
 from tests.e2e.local import LocalCluster, Process
 from tests.e2e.waiting import let_pass, wait_until
 
-pytestmark = pytest.mark.e2e
+# One share has each victim, each phase and each workload at least once: tests/unit/support/test_sample.py.
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled("kills", one_in=9)]
 
 Phase = Literal["pending", "allocated", "prepared", "deleting"]
 Workload = tuple[int, ...]
@@ -64,9 +65,9 @@ def leave_nothing(request: pytest.FixtureRequest, demo: Demo, driver: Driver) ->
             driver.replace(part)
 
 
-@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda numbers: "tests-" + "-".join(str(n) for n in numbers))
 @pytest.mark.parametrize("phase", get_args(Phase))
 @pytest.mark.parametrize("victim", get_args(Victim))
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda numbers: "tests-" + "-".join(str(n) for n in numbers))
 @pytest.mark.usefixtures("leave_nothing")
 def test_a_kill_changes_nothing_in_the_end(
     local_cluster: LocalCluster,

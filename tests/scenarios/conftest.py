@@ -27,6 +27,11 @@ MIXED = StaticNode("static-mixed", 4, ("MODEL-A", "MODEL-B"))
 SMALL = StaticNode("static-small", 2, ("MODEL-B",))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks each scenario: with ``--sample`` a third of them runs, some of each module."""
+    item.add_marker(pytest.mark.sampled("scenarios", one_in=3))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Shows the cluster when a test has failed."""

@@ -1,0 +1,65 @@
+"""``--sample``: what a share of the kills covers, and that a run takes one share and says which."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.sample import deal, draw
+
+ROOT = Path(__file__).parents[3]
+KILL = re.compile(r".*::test_a_kill_changes_nothing_in_the_end\[(?P<workload>.*)-(?P<victim>\w+)-(?P<phase>\w+)\]")
+SHARES = 9
+
+
+def collect(*arguments: str) -> str:
+    """What pytest says when it only collects tests, and runs none."""
+    command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def node_ids(collected: str) -> Sequence[str]:
+    return [line for line in collected.splitlines() if "::" in line]
+
+
+@pytest.fixture(scope="module")
+def all_tests() -> Sequence[str]:
+    """Every end-to-end test."""
+    return node_ids(collect("tests/e2e"))
+
+
+def test_shares_are_equal_and_together_all() -> None:
+    shares = deal(range(42), SHARES)
+    assert sorted(card for share in shares for card in share) == list(range(42))
+    assert {len(share) for share in shares} == {4, 5}
+
+
+@pytest.mark.parametrize("part", ["victim", "phase", "workload"])
+def test_each_share_has_each_victim_phase_and_workload(all_tests: Sequence[str], part: str) -> None:
+    kills = [test for test in all_tests if "test_recovery_from_kills" in test]
+
+    def covered(tests: Sequence[str]) -> set[str]:
+        return {match[part] for test in tests if (match := KILL.fullmatch(test))}
+
+    assert len(covered(kills)) == {"victim": 3, "phase": 4, "workload": 3}[part]
+    assert [covered(share) for share in deal(kills, SHARES)] == [covered(kills)] * SHARES
+
+
+def test_a_run_takes_the_share_that_its_seed_chooses(all_tests: Sequence[str]) -> None:
+    printed = collect("tests/e2e", "--sample=one seed")
+    drawn = [test for test in node_ids(printed) if "test_recovery_from_kills" in test]
+    others = [test for test in all_tests if "test_recovery_from_kills" not in test]
+    kills = [test for test in all_tests if "test_recovery_from_kills" in test]
+    said = re.search(r"SAMPLE: (\d+) of 42 kills, share (\d+) of 9; again with --sample 'one seed'", printed)
+    assert said is not None, printed
+    assert drawn == deal(kills, SHARES)[int(said[2]) - 1]
+    assert len(drawn) == int(said[1])
+    assert node_ids(printed) == [*others, *drawn]
+    assert node_ids(collect("tests/e2e", "--sample=one seed")) == node_ids(printed)
+
+
+def test_seeds_choose_every_share() -> None:
+    assert {draw("kills", str(seed), SHARES) for seed in range(100)} == set(range(SHARES))
