@@ -9,6 +9,11 @@ PYTEST_FLAGS ?=
 # Each process starts a real API server of its own, where there is one.
 PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 BENCH_FLAGS ?=
+# Any text, such as a commit's hash. It chooses a share of the kills and scenarios, which runs instead of all of them.
+SAMPLE ?=
+# The Kubernetes releases that e2e-all runs on; left out, all that are supported.
+KUBE_VERSIONS ?=
+DRAW = $(if $(SAMPLE),--sample='$(SAMPLE)')
 NEED_CLUSTER := $(addprefix --ignore=tests/,e2e soak upgrade)
 
 SHELL := bash
@@ -30,7 +35,7 @@ help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Variables: PYTHON=$(PYTHON) HELM=$(HELM) IMAGE=$(IMAGE) KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME)"
-	@echo "           NAMESPACE=$(NAMESPACE) PYTEST_FLAGS BENCH_FLAGS KUBEBUILDER_ASSETS KUBE_DIR"
+	@echo "           NAMESPACE=$(NAMESPACE) PYTEST_FLAGS BENCH_FLAGS SAMPLE KUBE_VERSIONS KUBEBUILDER_ASSETS KUBE_DIR"
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv, from the lock file and checked by hashes
@@ -94,7 +99,11 @@ undeploy: ## Take the driver out of the kind cluster; CRDs and their objects sta
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Run the quickstart and the kills on the cluster of the kubeconfig, where the driver is installed
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/e2e
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(DRAW) tests/e2e
+
+.PHONY: e2e-all
+e2e-all: $(INSTALLED) ## Run all of e2e and scenarios on every supported Kubernetes, started here from KUBE_DIR: hours
+	hack/e2e-all.sh $(KUBE_VERSIONS)
 
 .PHONY: soak
 soak: $(INSTALLED) ## Try stops, faults and random lives without the bounds of test; on a local cluster ten minutes of kills too
@@ -109,7 +118,7 @@ upgrade-test: $(INSTALLED) ## Upgrade to this driver and roll back, on that clus
 
 .PHONY: scenarios
 scenarios: $(INSTALLED) ## Run the scenarios on the cluster of the kubeconfig, in which nodes without kubelet must stay ready
-	FAKE_DRA_SCENARIOS_ON=kubeconfig $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/scenarios
+	FAKE_DRA_SCENARIOS_ON=kubeconfig $(BIN)/python -m pytest $(PYTEST_FLAGS) $(DRAW) tests/scenarios
 
 .PHONY: bench
 bench: $(INSTALLED) ## Measure the driver on a real control plane, which the program `cluster` in KUBE_DIR starts

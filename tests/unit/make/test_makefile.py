@@ -59,7 +59,7 @@ def test_help_lists_every_target(machine: Machine, arguments: list[str]) -> None
     printed = machine.make(*arguments)
     text = (ROOT / "Makefile").read_text()
     targets = [line.split()[1] for line in text.splitlines() if line.startswith(".PHONY:")]
-    assert {"generate", "check", "test", "image", "deploy", "undeploy", "e2e"} <= set(targets)
+    assert {"generate", "check", "test", "image", "deploy", "undeploy", "e2e", "e2e-all"} <= set(targets)
     assert all(f"\n  {target} " in f"\n{printed}" for target in targets)
 
 
@@ -94,3 +94,16 @@ def test_kube_tests_say_what_they_need(machine: Machine) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         machine.make("test-kube", "--assume-old=.venv/.installed", "INSTALLED=")
     assert "KUBEBUILDER_ASSETS: name the folder with etcd, kube-apiserver and kubectl" in caught.value.stderr
+
+
+@pytest.mark.parametrize("target", ["e2e", "scenarios"])
+def test_sample_draws_a_share(machine: Machine, target: str) -> None:
+    whole = machine.make(target, "--dry-run", "INSTALLED=")
+    drawn = machine.make(target, "--dry-run", "INSTALLED=", "SAMPLE=4cb6489-1.30.14")
+    assert "--sample" not in whole
+    assert drawn == whole.replace(f" tests/{target}", f"--sample='4cb6489-1.30.14' tests/{target}")
+
+
+def test_e2e_all_takes_versions(machine: Machine) -> None:
+    printed = machine.make("e2e-all", "--dry-run", "INSTALLED=", "KUBE_VERSIONS=1.27.4 1.28.0")
+    assert printed == "hack/e2e-all.sh 1.27.4 1.28.0\n"

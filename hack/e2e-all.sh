@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# e2e-all.sh [VERSION...]: the whole of `make e2e` and `make scenarios` on every supported Kubernetes, or on these: about
+# three quarters of an hour for each. CI has a sample of it, on one. hack/tiers.sh says what it needs of the machine.
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+source hack/tiers.sh
+
+versions=("$@")
+[ $# -gt 0 ] || versions=("${supported_versions[@]}")
+
+step "Debian packages" install_packages || finish
+start_build "${versions[@]}"
+step "make install" make install || finish
+step "image" build_image || finish
+step "waiting for helm" use_helm || finish
+for version in "${versions[@]}"; do
+  step "waiting for Kubernetes $version" wait_for "kubernetes-$version" || continue
+  e2e_on "$version"
+  scenarios_on "$version"
+done
+finish

@@ -1,0 +1,208 @@
+# Tiers of checks, timed one by one, and real clusters to run them on. To be sourced by .ci/run and hack/e2e-all.sh.
+#
+# A script runs step after step, also after one that has failed, and ends with `finish`. Needs root on Debian, python3, go,
+# and the folder of `cluster`, `build` and `base-image` (KUBE_DIR, default ../shared/kube).
+# shellcheck shell=bash
+set -uo pipefail
+exec </dev/null
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+KUBE_DIR=$(realpath -m "${KUBE_DIR:-../shared/kube}")
+export KUBE_DIR
+
+# The oldest and the newest Kubernetes with classic DRA.
+# shellcheck disable=SC2034 # for those that source this
+readonly supported_versions=(1.27.4 1.30.14)
+
+readonly node=fake-dra-driver-cluster-worker # the quickstart's UUIDs are a function of this name
+readonly namespace=fake-system release=fake-dra-driver chart=deployments/helm/fake-dra-driver
+readonly image=fake-dra-driver:v0.1.0
+readonly packages=(buildah debootstrap shellcheck prometheus)
+
+work=$(mktemp -d) || exit
+archive=$work/image.tar
+cluster='' builder='' failures=() closing=() minutes=()
+
+# Runs on every way out: nothing that was started here may go on.
+clean_up() {
+  local status=$?
+  trap - EXIT INT TERM HUP
+  stop_cluster
+  [ -z "$builder" ] || kill -- "-$builder" 2>/dev/null || true
+  rm -rf "$work"
+  exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+# --- Steps, and what is told of them at the end
+
+# say TEXT: a heading, with the minutes so far and the load of the machine, without which they mean little.
+say() { printf '\n=== %s (after %d min, load %s)\n' "$1" "$((SECONDS / 60))" "$(cut -d ' ' -f 1 /proc/loadavg)"; }
+
+# step TITLE COMMAND...: runs it, and notes how long it took. When it fails, the whole will, at its end.
+step() {
+  local title=$1 start=$SECONDS status=0
+  shift
+  say "$title"
+  "$@" || status=$?
+  local seconds=$((SECONDS - start))
+  minutes+=("$(printf '%4d.%d  %s' "$((seconds / 60))" "$((seconds % 60 / 6))" "$title")")
+  [ "$status" = 0 ] || failures+=("$title")
+  return "$status"
+}
+
+# tier TITLE COMMAND...: a step that runs pytest. Keeps its closing lines, with each test that failed and why; a test that
+# was skipped is a failure.
+tier() { step "$1" run_tier "$@"; }
+
+run_tier() {
+  local title=$1 log=$work/tier.log status=0 line
+  shift
+  "$@" 2>&1 | tee "$log" || status=$?
+  while IFS= read -r line; do
+    closing+=("$title: $line")
+    case $line in =*skipped* | *'no tests ran'*) status=1; echo "FAILED: $title left tests out: $line" ;; esac
+  done < <(sed 's/\x1b\[[0-9;]*m//g' "$log" |
+    grep -E '^((FAILED|ERROR) tests/|SAMPLE: |=+ .*(passed|failed|errors?|skipped|no tests ran).* in [0-9.]+)' || true)
+  return "$status"
+}
+
+# finish: what the tiers said last, the minutes of every step, and whether all went well.
+finish() {
+  say "result"
+  printf '%s\n' "${closing[@]}" '' 'Minutes:' "${minutes[@]}" "$(printf '%4d.%d  in all' "$((SECONDS / 60))" "$((SECONDS % 60 / 6))")"
+  if [ ${#failures[@]} -gt 0 ]; then
+    printf 'FAILED: %s\n' "${failures[@]}"
+    exit 1
+  fi
+  echo "all passed"
+}
+
+# --- What has to be there first
+
+install_packages() {
+  local package missing=()
+  for package in "${packages[@]}"; do command -v "$package" >/dev/null || missing+=("$package"); done
+  [ ${#missing[@]} = 0 ] && return
+  apt-get -q update || return
+  # RUNLEVEL=1: prometheus is wanted for promtool, not as a service that starts at once.
+  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"
+}
+
+# why_no_kubernetes VERSION...: says why these releases cannot be had, or nothing: they are there, or their source is.
+why_no_kubernetes() {
+  [ -x "$KUBE_DIR/cluster" ] || { echo "there is no $KUBE_DIR/cluster"; return; }
+  local version cache=${KUBE_CACHE:-$HOME/.cache/kube-assets}
+  for version; do
+    [ -x "$cache/$version/kubelet" ] && continue
+    command -v go >/dev/null || { echo "there is no go"; return; }
+    (cd "$work" && go mod download "k8s.io/kubernetes@v$version") || { echo "Go modules cannot be reached"; return; }
+  done
+}
+
+# start_build VERSION...: builds helm and these releases in the background, in the order in which they are needed and at
+# the lowest priority. Each leaves a file in $work that says where it is.
+start_build() {
+  local version
+  set -m # a process group of its own, so that all of it can be stopped
+  (
+    built helm "$KUBE_DIR/build" helm || exit
+    for version; do built "kubernetes-$version" "$KUBE_DIR/cluster" assets --version "$version" || exit; done
+  ) >"$work/build.log" 2>&1 &
+  builder=$!
+  set +m
+  build_priority 19
+}
+
+built() { "${@:2}" >"$work/$1.tmp" && mv "$work/$1.tmp" "$work/$1"; }
+
+# wait_for NAME: waits until the build has made it; fails when the build has ended without it. Meanwhile the build is all
+# there is to do, and has the usual priority: at the lowest it would starve beside whatever else the machine has to do.
+wait_for() {
+  build_priority 0
+  while [ ! -e "$work/$1" ] && kill -0 "$builder" 2>/dev/null; do sleep 2; done
+  build_priority 19
+  [ -e "$work/$1" ] || { tail -n 40 "$work/build.log"; return 1; }
+}
+
+# build_priority NICENESS: of all processes of the build. It may have ended by now.
+build_priority() { renice -n "$1" --pgrp "$builder" >/dev/null 2>&1 || true; }
+
+use_helm() {
+  wait_for helm || return
+  HELM=$(<"$work/helm")
+  export HELM
+}
+
+# use_kubernetes VERSION: the tests that need a real API server get this one.
+use_kubernetes() {
+  wait_for "kubernetes-$1" || return
+  KUBEBUILDER_ASSETS=$(<"$work/kubernetes-$1")
+  export KUBEBUILDER_ASSETS
+}
+
+# build_image: from the Dockerfile, as an archive that `cluster image` takes.
+build_image() {
+  export CONTAINER_TOOL=buildah STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+  "$KUBE_DIR/base-image" && make image IMAGE="$image" &&
+    buildah push "$image" "docker-archive:$archive:docker.io/library/$image"
+}
+
+# --- Tiers on a cluster
+
+# e2e_on VERSION [VARIABLE=VALUE]...: `make e2e` with these variables, on a cluster of this release.
+e2e_on() { on_cluster "e2e on $1" "$1" -- make e2e "${@:2}"; }
+
+# scenarios_on VERSION [VARIABLE=VALUE]...: `make scenarios`, likewise.
+scenarios_on() { on_cluster "scenarios on $1" "$1" --static-nodes -- make scenarios "${@:2}"; }
+
+# on_cluster TITLE VERSION FLAG... -- COMMAND...: a tier on a cluster of its own, of one node, with the driver installed.
+on_cluster() {
+  local title=$1 version=$2 flags=()
+  shift 2
+  while [ "$1" != -- ]; do flags+=("$1"); shift; done
+  shift
+  cluster=$work/cluster-$version
+  export KUBECONFIG=$cluster/kubeconfig FAKE_DRA_E2E_LOCAL_CLUSTER_DIR=$cluster
+  local failed_before=${#failures[@]}
+  if step "cluster for $title" start_cluster "$version" "${flags[@]}"; then
+    # A driver that does not work at all would make each test wait for its deadline.
+    PYTEST_ADDOPTS=--maxfail=6 tier "$title" "$@"
+  fi
+  [ ${#failures[@]} = "$failed_before" ] || show_cluster_logs
+  stop_cluster
+}
+
+# start_cluster VERSION FLAG...: with the image in it and the chart installed.
+start_cluster() {
+  [ -e "$archive" ] || { echo "there is no image"; return 1; }
+  [ -n "${HELM:-}" ] || { echo "there is no helm"; return 1; }
+  "$KUBE_DIR/cluster" up --version "$1" --node --system-paths --node-name "$node" --dir "$cluster" "${@:2}" || return
+  "$KUBE_DIR/cluster" image "$archive" --dir "$cluster" || return
+  # A new node has a not-ready taint; with --static-nodes the controller that would take it away is off.
+  kubectl patch node "$node" --type=merge --patch='{"spec":{"taints":null}}' || return
+  "$HELM" upgrade -i --create-namespace --namespace "$namespace" "$release" "$chart" || return
+  local part
+  for part in "deployment/$release-controller" "daemonset/$release-kubeletplugin"; do
+    kubectl rollout status -n "$namespace" "$part" --timeout=30s || {
+      kubectl describe pods -n "$namespace"
+      kubectl logs -n "$namespace" --all-containers --prefix "$part"
+      return 1
+    }
+  done
+}
+
+stop_cluster() {
+  [ -n "$cluster" ] || return 0
+  "$KUBE_DIR/cluster" down --dir "$cluster" || true
+  cluster=''
+}
+
+# show_cluster_logs: what the cluster's own processes complained about last.
+show_cluster_logs() {
+  local log
+  for log in kubelet containerd kube-scheduler kube-controller-manager kube-apiserver; do
+    printf '\n--- %s\n' "$log.log"
+    grep -E '^[EFW][0-9]|level=(error|warning|fatal)' "$cluster/logs/$log.log" | tail -n 25 | cut -c 1-400 || true
+  done
+}
