@@ -22,7 +22,10 @@ class Footprint:
     memory_mib: float
     """Resident."""
     descriptors: int
-    threads: int
+    python_threads: int
+    """Without a name of their own: the main thread, gRPC's poller, and those of asyncio's pool."""
+    library_threads: int
+    """Named by the library that has started them, which is gRPC's core."""
     tasks: int = 0
     """Of asyncio: the fewest of some moments, since each request is a few."""
 
@@ -34,7 +37,8 @@ def footprint(cluster: LocalCluster, kubectl: Kubectl, pod: RunningPod, containe
     return Footprint(
         sum(one.memory_mib for one in held),
         sum(one.descriptors for one in held),
-        sum(one.threads for one in held),
+        sum(one.python_threads for one in held),
+        sum(one.library_threads for one in held),
         min(_tasks(kubectl, pod) for _ in range(_MOMENTS)),
     )
 
@@ -53,4 +57,7 @@ def _held(processes: Sequence[int]) -> Iterator[Footprint]:
             status = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
             if "VmRSS" in status:
                 descriptors = len(list((folder / "fd").iterdir()))
-                yield Footprint(int(status["VmRSS"][0]) / 1024, descriptors, int(status["Threads"][0]))
+                names = [(thread / "comm").read_text() for thread in (folder / "task").iterdir()]
+                # A thread has the name of the one that started it, and thus of the program, unless it is given another.
+                python = names.count((folder / "comm").read_text())
+                yield Footprint(int(status["VmRSS"][0]) / 1024, descriptors, python, len(names) - python)

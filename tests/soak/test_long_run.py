@@ -32,10 +32,12 @@ APPS: Final = (1, 2, 3, 5)
 """They fit on the node together, so that each of them has to run whenever it is there. Those of 5 are split."""
 SERVER: Final[Process] = "kube-apiserver"
 MOST_RESTARTS: Final = 3
-"""After more of them the kubelet waits for minutes before it starts a container again: its pod is made anew."""
+"""After more of them the kubelet waits for minutes before it starts a container again: its pod is replaced."""
 WARM_UP_ROUNDS: Final = 5
 GROWTH_MIB: Final = 4.0
 """What an allocator may keep; a leak of one claim's objects in each round is more than that at the end."""
+MOST_PYTHON_THREADS: Final = 2 + min(32, (os.cpu_count() or 1) + 4)
+"""The main thread, gRPC's poller, and asyncio's pool (``concurrent.futures.ThreadPoolExecutor``) when it is full."""
 
 
 class Chaos:
@@ -154,7 +156,10 @@ def test_nothing_grows(
     for part, at_first in before.items():
         at_last = after[part]
         assert at_last.memory_mib <= at_first.memory_mib + GROWTH_MIB, f"{part} after {rounds} rounds: {after}"
-        assert at_last.threads <= at_first.threads, f"{part} after {rounds} rounds: {after}"
+        assert at_last.library_threads <= at_first.library_threads, f"{part} after {rounds} rounds: {after}"
+        # Not against what was at first: the pool starts a thread only when more calls overlap than ever before, which a
+        # busy machine may bring about late, and never ends one.
+        assert at_last.python_threads <= MOST_PYTHON_THREADS, f"{part} after {rounds} rounds: {after}"
         assert at_last.tasks <= at_first.tasks, f"{part} after {rounds} rounds: {after}"
         # A connection more or less is what pools do.
         assert at_last.descriptors <= at_first.descriptors + 4, f"{part} after {rounds} rounds: {after}"
