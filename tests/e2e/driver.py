@@ -98,7 +98,7 @@ class Driver:
         wait_until("controller and kubelet plugin are Ready", ready, seconds)
 
     def replace(self, container: str) -> None:
-        """Has a part's pod made anew: the kubelet's waits between restarts, which grow up to minutes, begin again."""
+        """Replaces a part's pod. With the old one end the kubelet's waits between restarts, which grow to minutes."""
         self._client.delete(RunningPod, self.part(container).key.name, DRIVER_NAMESPACE, wait=True)
         self.wait_ready()
 
@@ -191,7 +191,7 @@ def check_ledger(nodes: Sequence[NodeAllocationState], claims: Sequence[Resource
 
     Args:
         nodes: read before ``claims``; a claim that was allocated in between is in no ledger yet.
-        claims: each that says it is allocated and is not being given back must be in its node's ledger.
+        claims: each that says it is allocated must have the driver's finalizer.
     """
     for nas in nodes:
         allocatable = {device.fake.uuid for device in nas.spec.allocatable_device if device.fake}

@@ -24,7 +24,7 @@ class Killer:
         self._pod = None if victim == "kubelet" else driver.part(victim)
 
     def strike(self) -> None:
-        """Kills the victim with SIGKILL; the kubelet, which nobody would start again, is started at once."""
+        """Kills the victim with SIGKILL. The kubelet is started again at once, since nothing else would do it."""
         if self._pod is None:
             self._local_cluster.restart("kubelet")
         else:

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from typing_extensions import override
+
 from fake_dra_driver.api.kube.meta import KubeObject
-from tests.e2e.client import ClientError, Manifest
+from tests.e2e.client import Client, ClientError, Manifest
 from tests.e2e.objects import RunningPod
 
 __all__ = ["Kubectl", "KubectlError"]
@@ -27,7 +29,7 @@ class KubectlError(ClientError):
         super().__init__(f"{' '.join(command)} ended with status {returncode}: {stderr.strip()}")
 
 
-class Kubectl:
+class Kubectl(Client):
     """kubectl with the kubeconfig of the environment: a ``Client``, and a function of whatever else kubectl can do."""
 
     def __call__(self, *arguments: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
@@ -47,19 +49,19 @@ class Kubectl:
         except (KubectlError, subprocess.TimeoutExpired) as error:
             return str(error)
 
+    @override
     def list(self, kind: type[K], namespace: str | None = None) -> Sequence[K]:
-        """As ``Client.list``."""
         where = ("--all-namespaces",) if namespace is None else ("--namespace", namespace)
         raw = json.loads(self("get", _resource(kind), *where, "--output=json"))
         return [kind.from_wire(item) for item in raw["items"]]
 
+    @override
     def read(self, kind: type[KubeObject], name: str, namespace: str = "default") -> Manifest:
-        """As ``Client.read``."""
         found: Manifest = json.loads(self("get", _resource(kind), name, "-n", namespace, "--output=json"))
         return found
 
+    @override
     def get(self, kind: type[K], name: str, namespace: str = "default") -> K:
-        """As ``Client.get``."""
         return kind.from_wire(self.read(kind, name, namespace))
 
     def find(self, kind: type[K], name: str, namespace: str = "default") -> K | None:
@@ -71,28 +73,28 @@ class Kubectl:
                 return None
             raise
 
+    @override
     def create(self, *manifests: Manifest, validate: bool = True) -> None:
-        """As ``Client.create``."""
         self("create", f"--validate={'strict' if validate else 'ignore'}", "--filename=-", stdin=_stream(manifests))
 
+    @override
     def delete(
         self, kind: type[KubeObject], name: str, namespace: str = "default", *, wait: bool = False, now: bool = False
     ) -> None:
-        """As ``Client.delete``."""
         self("delete", _resource(kind), name, "-n", namespace, "--ignore-not-found", *_deletion(wait=wait, now=now))
 
+    @override
     def delete_all(self, kind: type[KubeObject], namespace: str, *, now: bool = False) -> None:
-        """As ``Client.delete_all``."""
         self("delete", _resource(kind), "--all", "-n", namespace, *_deletion(wait=False, now=now))
 
+    @override
     def patch(self, kind: type[KubeObject], name: str, change: Manifest, namespace: str = "default") -> None:
-        """As ``Client.patch``."""
         self("patch", _resource(kind), name, "-n", namespace, "--type=merge", f"--patch={json.dumps(change)}")
 
+    @override
     def logs(
         self, pod: RunningPod, container: str = "", *, since: datetime | None = None, previous: bool = False
     ) -> str:
-        """As ``Client.logs``."""
         flags = [f"--since-time={since.isoformat()}"] if since else []
         if previous:
             flags.append("--previous")

@@ -68,7 +68,7 @@ class LocalCluster:
 
     @contextlib.contextmanager
     def stopped(self, pod: RunningPod, container: str) -> Iterator[None]:
-        """Holds a container's processes with SIGSTOP: it is alive for everybody, and does nothing."""
+        """Holds a container's processes with SIGSTOP: they are alive, and do nothing."""
         processes = self._processes(pod, container)
         _signal(processes, signal.SIGSTOP)
         try:

@@ -64,7 +64,7 @@ class RunningPod(Pod):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the kubelet says Ready, and nobody has asked the pod to go."""
+        """Whether the kubelet says Ready, and the pod is not being deleted."""
         return not self.is_deleting and any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
 
     @property

@@ -93,7 +93,7 @@ def test_damaged_checkpoint_is_set_aside(
     driver.check_logs(started, killed=True)
 
 
-def test_damaged_cdi_files_are_written_anew(
+def test_damaged_cdi_files_are_written_again(
     local_cluster: LocalCluster, driver: Driver, demo: Demo, prepared: Files, started: datetime
 ) -> None:
     for index, path in enumerate(prepared):
@@ -138,7 +138,7 @@ def empty(kubectl: Kubectl, nas: NodeAllocationState) -> None:
 
 
 @pytest.mark.parametrize("damage", [delete, empty])
-def test_lost_record_of_a_node_is_put_back_and_no_device_given_twice(
+def test_lost_record_of_a_node_is_restored_and_no_device_given_twice(
     kubectl: Kubectl,
     driver: Driver,
     demo: Demo,

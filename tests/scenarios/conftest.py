@@ -117,7 +117,7 @@ def world(request: pytest.FixtureRequest, target: Target, nodes: Mapping[str, St
 def interrupted_world(
     request: pytest.FixtureRequest, target: Target, driver: Driver, nodes: Mapping[str, StaticNode]
 ) -> Iterator[World]:
-    """As ``world``, for a scenario that kills something. The controller's pod is made anew if it was killed."""
+    """The own namespace of a scenario that kills something. A controller that was killed gets a new pod."""
     yield from make_world(request.node.originalname, target, killed=True)
     if driver.controller().restarts:
         driver.replace(CONTROLLER)

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import httpx
 import yaml
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import KubeObject
-from tests.e2e.client import ClientError, Manifest
+from tests.e2e.client import Client, ClientError, Manifest
 from tests.e2e.objects import RunningPod
 from tests.e2e.waiting import wait_until
 
@@ -24,7 +25,7 @@ _TIMEOUT_SECONDS = 60
 _DELETION_SECONDS = 60
 
 
-class HttpClient:
+class HttpClient(Client):
     """The API server of a kubeconfig with a token, as that of an embedded cluster. ``close`` it in the end."""
 
     def __init__(self, kubeconfig: Path) -> None:
@@ -44,29 +45,29 @@ class HttpClient:
         """Closes its connections."""
         self._http.close()
 
+    @override
     def list(self, kind: type[K], namespace: str | None = None) -> Sequence[K]:
-        """As ``Client.list``."""
         items = self._json("GET", kind.resource.path(namespace))["items"]
         return [kind.from_wire(item) for item in items]
 
+    @override
     def read(self, kind: type[KubeObject], name: str, namespace: str = "default") -> Manifest:
-        """As ``Client.read``."""
         return self._json("GET", kind.resource.path(namespace, name))
 
+    @override
     def get(self, kind: type[K], name: str, namespace: str = "default") -> K:
-        """As ``Client.get``."""
         return kind.from_wire(self.read(kind, name, namespace))
 
+    @override
     def create(self, *manifests: Manifest, validate: bool = True) -> None:
-        """As ``Client.create``."""
         params = {"fieldManager": "kubectl-create", "fieldValidation": "Strict" if validate else "Ignore"}
         for manifest in manifests:
             self._request("POST", self._path_of(manifest), params=params, body=manifest)
 
+    @override
     def delete(
         self, kind: type[KubeObject], name: str, namespace: str = "default", *, wait: bool = False, now: bool = False
     ) -> None:
-        """As ``Client.delete``."""
         path = kind.resource.path(namespace, name)
         options = {"propagationPolicy": "Background", **({"gracePeriodSeconds": 0} if now else {})}
         try:
@@ -77,20 +78,20 @@ class HttpClient:
             if not error.not_found:
                 raise
 
+    @override
     def delete_all(self, kind: type[KubeObject], namespace: str, *, now: bool = False) -> None:
-        """As ``Client.delete_all``."""
         for found in self.list(kind, namespace):
             self.delete(kind, found.key.name, namespace, now=now)
 
+    @override
     def patch(self, kind: type[KubeObject], name: str, change: Manifest, namespace: str = "default") -> None:
-        """As ``Client.patch``."""
         path = kind.resource.path(namespace, name)
         self._request("PATCH", path, body=change, content_type="application/merge-patch+json")
 
+    @override
     def logs(
         self, pod: RunningPod, container: str = "", *, since: datetime | None = None, previous: bool = False
     ) -> str:
-        """As ``Client.logs``."""
         params = {**({"sinceTime": since.isoformat()} if since else {}), **({"previous": "true"} if previous else {})}
         path = pod.resource.path(pod.key.namespace, pod.key.name, "log")
         containers = [container] if container else [each.name for each in pod.spec.containers]

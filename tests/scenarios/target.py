@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import pytest
+from typing_extensions import override
 
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.coordination import Lease
@@ -114,24 +115,25 @@ def embedded_target() -> Iterator[Target]:
             client.close()
 
 
-class _EmbeddedMachine:
+class _EmbeddedMachine(Machine):
     def __init__(self, background: BackgroundCluster, client: Client) -> None:
         self._background = background
         self._client = client
 
+    @override
     def kill(self, pod: RunningPod, container: str) -> None:
-        """As ``Machine.kill``. The lease of a dead controller is taken away, instead of waiting until it runs out."""
-
         async def kill(cluster: Cluster) -> None:
             cluster.faults.send_signal(pod.key, container)
 
         self._background.call(kill)
         if container == CONTROLLER:
+            # Else the next one would wait until the lease of the dead one has run out.
             self._client.delete(Lease, CONTROLLER_LEASE, DRIVER_NAMESPACE)
 
+    @override
     def restart(self, process: Process) -> None:
-        """As ``Machine.restart``. There is no etcd: the API server keeps the objects itself."""
         match process:
+            # There is no etcd: the API server keeps the objects itself.
             case "kube-apiserver" | "etcd":
                 self._background.call(lambda cluster: cluster.faults.restart_apiserver(_AWAY_SECONDS))
             case "kubelet":

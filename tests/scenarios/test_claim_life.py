@@ -144,7 +144,7 @@ def test_node_goes_and_a_standing_claim_moves_on(world: World, nodes: Nodes, pas
 
 
 def test_node_goes_and_comes_back_with_its_claim(world: World, passing_node: StaticNode) -> None:
-    """The ledger is made anew from the claims that are allocated there."""
+    """The ledger is rebuilt from the claims that are allocated there."""
     world.create(
         claim("standing", world.namespace),
         pod("pod0", world.namespace, claims={"device": "standing"}, pool=passing_node.pool),

@@ -49,7 +49,7 @@ def test_interrupted_while_nodes_fill_up(
 def test_interrupted_while_nodes_get_empty(
     machine: Machine, interrupted_world: World, driver: Driver, nodes: Nodes, interrupt: Interruption
 ) -> None:
-    """While some claims are given back, pods that waited for their devices get them."""
+    """While some claims are being deallocated, pods that waited for their devices get them."""
     world = interrupted_world
     world.create(
         claim_parameters("half", world.namespace, count=4),

@@ -135,8 +135,8 @@ def test_standing_claim_keeps_its_pods_on_its_node(world: World) -> None:
     world.wait("one reservation left", lambda: len(world.claims()["shared"].status.reserved_for) == 1)
     assert world.devices_of(shared) == world.devices_of(world.claims()["shared"])
     world.end_pod(names[2])
-    # The controller manager asks for deallocation once nobody reserves a claim that waits for its first consumer.
-    world.wait("claim is given back", lambda: world.claims()["shared"].status.allocation is None)
+    # The controller manager requests deallocation once no pod reserves a claim that waits for its first consumer.
+    world.wait("claim is deallocated", lambda: world.claims()["shared"].status.allocation is None)
     world.wait("its devices are free", lambda: not world.devices_of(shared))
     world.create(pod("pod3", world.namespace, claims={"device": "shared"}))
     world.wait_bound("pod3")

@@ -48,7 +48,7 @@ class World:
         self.client.delete(kind, name, self.namespace, wait=wait)
 
     def tear_down(self) -> None:
-        """Ends every pod, deletes the namespace, and waits until the driver has given back what was in it."""
+        """Ends every pod, deletes the namespace, and waits until the driver has released what was in it."""
         self.client.delete_all(Pod, self.namespace, now=True)
         self.client.delete_all(ResourceClaim, self.namespace)
         self.client.delete(Namespace, self.namespace)
