@@ -1,9 +1,10 @@
 """The checkpoint: which claims are prepared on this node, in one file that outlives restarts and reboots.
 
-It is the truth about preparing; ``spec.preparedDevices`` of the node's object is a projection of it. The file carries a
-version and a checksum. Writes are group commits: callers that come while a write is in flight share the next one, and
-each returns once a write with its change in it is durable. A write that fails fails exactly those who waited for it,
-and memory never holds what the disk does not. There is no background task: whoever gets the lock first writes for all.
+It is the truth about preparing; ``spec.preparedDevices`` of the node's object is a projection of it. What is in the
+file, ``checkpointformat`` says. Writes are group commits: callers that come while a write is in flight share the next
+one, and each returns once a write with its change in it is durable. A write that fails fails exactly those who waited
+for it, and memory never holds what the disk does not. There is no background task: whoever gets the lock first writes
+for all.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fake_dra_driver.device.checkpointformat import decode, encode
+from fake_dra_driver.device.checkpointformat import Contents, decode, encode
 from fake_dra_driver.device.files import Files, ended, in_thread, set_aside
 from fake_dra_driver.device.prepared import PreparedClaim
 
@@ -48,8 +49,9 @@ class Checkpoint:
     def __init__(self, files: Files, path: Path) -> None:
         self._files = files
         self._path = path
-        self._claims: Mapping[str, PreparedClaim] = {}
-        self._complete = False
+        self._contents = Contents(complete=False, claims={})
+        """As they are on disk."""
+        self._claims = self._contents.prepared()
         self._lock = asyncio.Lock()
         self._waiting: list[_Change] = []
         self._is_unsure = False
@@ -63,7 +65,7 @@ class Checkpoint:
     @property
     def is_complete(self) -> bool:
         """Whether every prepared claim is in here. Not so after a start without a usable file, until ``complete``."""
-        return self._complete
+        return self._contents.complete
 
     async def load(self) -> None:
         """Reads the file. Without one, or with a damaged one, the checkpoint is empty and not complete.
@@ -77,11 +79,11 @@ class Checkpoint:
         if data is None:
             return
         try:
-            claims, complete = decode(data)
+            contents = decode(data)
         except ValueError as error:
             aside = await in_thread(set_aside, self._files, self._path)
             raise DamagedCheckpointError(f"checkpoint {self._path} was set aside as {aside.name}: {error}") from error
-        self._claims, self._complete = claims, complete
+        self._contents, self._claims = contents, contents.prepared()
 
     async def put(self, claim: PreparedClaim) -> None:
         """Adds the claim, or replaces it. Returns when that is durable. Raises OSError."""
@@ -94,7 +96,7 @@ class Checkpoint:
 
     async def complete(self) -> None:
         """Notes that every prepared claim is in here. Returns when that is durable. Raises OSError."""
-        if not self._complete:
+        if not self.is_complete:
             await self._commit(_Change(None, None))
 
     async def _commit(self, change: _Change) -> None:
@@ -112,7 +114,7 @@ class Checkpoint:
             raise change.error
 
     async def _write(self, batch: Sequence[_Change]) -> None:
-        claims, complete = dict(self._claims), self._complete
+        claims, complete = dict(self._claims), self.is_complete
         for change in batch:
             if change.uid is None:
                 complete = True
@@ -128,10 +130,13 @@ class Checkpoint:
             error = work.exception()
             self._is_unsure = error is not None
             if error is None:
-                self._claims, self._complete = claims, complete
+                self._contents, self._claims = work.result(), claims
             for change in batch:
                 change.error, change.done = error, True
 
-    def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> None:
-        if self._is_unsure or (claims, complete) != (self._claims, self._complete):
-            self._files.write(self._path, encode(claims, complete), _MODE)
+    def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> Contents:
+        if not self._is_unsure and (claims, complete) == (self._claims, self.is_complete):
+            return self._contents
+        contents = self._contents.changed(claims, complete=complete)
+        self._files.write(self._path, encode(contents), _MODE)
+        return contents

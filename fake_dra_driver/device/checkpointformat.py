@@ -1,101 +1,163 @@
-"""The checkpoint's file: a version, a checksum, and the prepared claims, as JSON."""
+"""The checkpoint's file. What one release writes, every later release reads, and the release before reads too.
+
+::
+
+    {"version":1,"checksum":"sha256:...","contents":{"complete":true,"claims":{"<uid>":{...}}}}
+
+An upgrade or a rollback meets the file of another release while pods run. So that it can use it:
+
+- The checksum is of the bytes of ``contents`` as they stand in the file, whatever they mean: an unknown field is not
+  damage. The first releases compute it from what they would write themselves: compact JSON, without fields that have
+  their default. ``encode`` writes just that, so that both ways lead to the same checksum.
+- Unknown fields in ``contents`` come from a later release. They are kept for as long as the claim they belong to is
+  unchanged: after a rollback the pods of that release run on, and when it returns it finds all that it knew about them.
+  A claim that is prepared with other devices loses them, since they describe what it had before. Unknown fields beside
+  ``contents``, which no checksum protects, are ignored.
+- A new field needs a default, and is left out of the file where it has that value. The first releases refuse fields
+  that they do not know, so a node on which nothing new is in use must look to them as it always did.
+- ``VERSION`` is raised only when a release that overlooks a new field would do harm, as by giving one device to two
+  claims. A release that finds a later version sets the file aside, and starts from what the API server has.
+
+CDI device names are not in the file: they follow from a claim's UID and its devices.
+"""
 
 import hashlib
+import json
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import to_json
 
 from fake_dra_driver.device.cdi import check_claim
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 
-__all__ = ["decode", "encode"]
+__all__ = ["VERSION", "Contents", "decode", "encode"]
 
 VERSION: Final = 1
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid")
+M = TypeVar("M", bound=BaseModel)
 
 
-class _Device(_Model):
+class _Stored(BaseModel):
+    """A part of the contents, together with the fields that only a later release knows."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, extra="allow")
+
+
+class _Device(_Stored):
     uuid: str
     model: str
     parent_uuid: str | None = None
 
 
-class _Claim(_Model):
+class _Claim(_Stored):
     namespace: str
     name: str
     devices: tuple[_Device, ...]
 
+    def prepared(self, uid: str) -> PreparedClaim:
+        devices = tuple(PreparedDevice(device.uuid, device.model, device.parent_uuid) for device in self.devices)
+        return PreparedClaim(uid, self.namespace, self.name, devices)
 
-class _Contents(_Model):
+
+class Contents(_Stored):
+    """What the file says."""
+
     complete: bool
+    """Whether every prepared claim is in ``claims``."""
     claims: dict[str, _Claim]
+    """By UID."""
+
+    def prepared(self) -> Mapping[str, PreparedClaim]:
+        """The prepared claims by UID."""
+        return {uid: claim.prepared(uid) for uid, claim in self.claims.items()}
+
+    def changed(self, claims: Mapping[str, PreparedClaim], *, complete: bool) -> "Contents":
+        """Contents with exactly these claims. Unknown fields of claims that are in both and equal are kept."""
+        known = self.prepared()
+        entries = {
+            uid: self.claims[uid] if known.get(uid) == claim else _entry(claim) for uid, claim in sorted(claims.items())
+        }
+        return self.model_copy(update={"complete": complete, "claims": entries})
 
 
-class _File(_Model):
-    version: Literal[1]
+class _Header(BaseModel):
+    """What every version has."""
+
+    model_config = ConfigDict(strict=True)
+
+    version: int
+
+
+class _Envelope(_Header):
     checksum: str
-    contents: _Contents
+    contents: Any
 
 
-def encode(claims: Mapping[str, PreparedClaim], complete: bool) -> bytes:
-    contents = _Contents(
-        complete=complete,
-        claims={
-            uid: _Claim(
-                namespace=claim.namespace,
-                name=claim.name,
-                devices=tuple(
-                    _Device(uuid=entry.uuid, model=entry.model, parent_uuid=entry.parent_uuid)
-                    for entry in claim.devices
-                ),
-            )
-            for uid, claim in sorted(claims.items())
-        },
-    )
-    file = _File(version=VERSION, checksum=_checksum(contents), contents=contents)
-    return file.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n"
+def encode(contents: Contents) -> bytes:
+    """The file with these contents."""
+    text = contents.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+    return b'{"version":%d,"checksum":"%s","contents":%s}\n' % (VERSION, _checksum(text).encode(), text)
 
 
-def decode(data: bytes) -> tuple[Mapping[str, PreparedClaim], bool]:
-    """Raises ValueError, with what is wrong."""
+def decode(data: bytes) -> Contents:
+    """What a file says. Raises ValueError, with what is wrong with it."""
+    text = data.decode()
+    version = _parse(_Header, text).version
+    if version != VERSION:
+        raise ValueError(f"it has version {version}, this program reads version {VERSION}: another release wrote it")
+    envelope = _parse(_Envelope, text)
+    stored = _fields(text)["contents"]
+    if envelope.checksum != _checksum(stored.encode()):
+        raise ValueError("its checksum is wrong")
+    contents = _parse(Contents, stored)
+    _check(contents.prepared())
+    return contents
+
+
+def _entry(claim: PreparedClaim) -> _Claim:
+    devices = (_Device(uuid=each.uuid, model=each.model, parent_uuid=each.parent_uuid) for each in claim.devices)
+    return _Claim(namespace=claim.namespace, name=claim.name, devices=tuple(devices))
+
+
+def _parse(model: type[M], text: str) -> M:
     try:
-        file = _File.model_validate_json(data)
+        return model.model_validate_json(text)
     except ValidationError as error:
-        problems = {problem["loc"]: problem for problem in reversed(error.errors())}
-        other = problems.get(("version",))
-        if other is not None and isinstance(other["input"], int):
-            raise ValueError(
-                f"it has version {other['input']}, this program reads version {VERSION}: another release wrote it"
-            ) from error
-        problem = list(problems.values())[-1]
+        problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise ValueError(f"{where}: {problem['msg']}" if where else problem["msg"]) from error
-    if file.checksum != _checksum(file.contents):
-        raise ValueError("its checksum is wrong")
-    claims = {uid: _claim_of(uid, claim) for uid, claim in file.contents.claims.items()}
-    _check_claims(claims)
-    return claims, file.contents.complete
 
 
-def _claim_of(uid: str, claim: _Claim) -> PreparedClaim:
-    devices = tuple(PreparedDevice(entry.uuid, entry.model, entry.parent_uuid) for entry in claim.devices)
-    return PreparedClaim(uid, claim.namespace, claim.name, devices)
+def _fields(text: str) -> Mapping[str, str]:
+    """The fields of a valid JSON object, each with its value as it stands there."""
+    read = json.JSONDecoder().raw_decode
+    found = {}
+    at = _after_gap(text, text.index("{") + 1)
+    while text[at] != "}":
+        name, at = read(text, at)
+        start = _after_gap(text, at)
+        _, end = read(text, start)
+        found[name] = text[start:end]
+        at = _after_gap(text, end)
+    return found
 
 
-def _check_claims(claims: Mapping[str, PreparedClaim]) -> None:
-    """Raises ValueError for what was never written here, as its checksum would make believe."""
+def _after_gap(text: str, at: int) -> int:
+    """The place of the next name or value, or of the closing brace."""
+    while text[at] in " \t\r\n:,":
+        at += 1
+    return at
+
+
+def _check(claims: Mapping[str, PreparedClaim]) -> None:
+    """Raises ValueError for what no release has written, whatever the checksum says."""
     for claim in claims.values():
         check_claim(claim)
         if not claim.namespace or not claim.name:
             raise ValueError(f"claim {claim.uid} has no name")
 
 
-def _checksum(contents: _Contents) -> str:
-    text = to_json(contents.model_dump(mode="json", by_alias=True, exclude_none=True))
-    return f"sha256:{hashlib.sha256(text).hexdigest()}"
+def _checksum(contents: bytes) -> str:
+    return f"sha256:{hashlib.sha256(contents).hexdigest()}"

@@ -29,10 +29,11 @@ VALUES = st.recursive(
 )
 DEVICE = st.fixed_dictionaries(
     {"uuid": st.sampled_from([*UUIDS[:2], "", "FAKE-x"]), "model": st.text(max_size=5)},
-    optional={"parentUuid": st.sampled_from([UUIDS[0], "nobody"])},
+    optional={"parentUuid": st.sampled_from([UUIDS[0], "nobody"]), "share": VALUES},
 )
 CLAIM = st.fixed_dictionaries(
-    {"namespace": st.text(max_size=5), "name": st.text(max_size=5), "devices": st.lists(DEVICE, max_size=3)}
+    {"namespace": st.text(max_size=5), "name": st.text(max_size=5), "devices": st.lists(DEVICE, max_size=3)},
+    optional={"model_fields_set": VALUES},
 )
 CONTENTS = st.one_of(
     VALUES,
@@ -40,15 +41,17 @@ CONTENTS = st.one_of(
         {
             "complete": st.booleans(),
             "claims": st.dictionaries(st.sampled_from(["a", "b", "../x", "common", ""]), CLAIM, max_size=3),
-        }
+        },
+        optional={"__class__": VALUES},
     ),
 )
 
 
 def file_of(contents: Any) -> bytes:
     """A file whose checksum is right, whatever is in it."""
-    digest = hashlib.sha256(to_json(contents)).hexdigest()
-    return json.dumps({"version": 1, "checksum": f"sha256:{digest}", "contents": contents}).encode()
+    text = to_json(contents)
+    digest = hashlib.sha256(text).hexdigest().encode()
+    return b'{"version": 1, "checksum": "sha256:%s", "contents": %s}' % (digest, text)
 
 
 @examples(100, 20_000)
@@ -57,6 +60,7 @@ def file_of(contents: Any) -> bytes:
 @example(b"[" * 100_000)
 @example(b'{"version": 99999999999999999999999999}')
 @example(b'{"version": 1, "checksum": "", "contents": {"complete": true, "claims": {"\\ud800": 1}}}')
+@example(file_of({"complete": True, "claims": {}, "a": 10**5000}))
 async def test_a_file_is_read_or_set_aside(data: bytes) -> None:
     files = MemoryFiles({PATH: data})
     checkpoint = Checkpoint(files, PATH)

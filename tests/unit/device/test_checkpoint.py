@@ -89,18 +89,6 @@ async def test_the_file_has_a_version_and_a_checksum(checkpoint: Checkpoint, fil
     }
 
 
-async def test_the_file_of_this_version_stays_readable(files: MemoryFiles) -> None:
-    """A file as it was written once: a change of the format needs a new version and a way to read this one."""
-    files.contents[PATH] = (
-        b'{"version":1,"checksum":"sha256:35ec14b9ef577fe0eed075937dd31a5b70838bdba550359f5a92c5ca4e9f613e","contents":'
-        b'{"complete":true,"claims":{"a":{"namespace":"default","name":"claim-a","devices":'
-        b'[{"uuid":"FAKE-1-0","model":"ULTRA","parentUuid":"FAKE-1"}]}}}}\n'
-    )
-    found = await on_disk(files)
-    assert found.claims == {"a": claim("a", CHILDREN[0])}
-    assert found.is_complete
-
-
 async def test_without_a_file_it_is_empty_and_not_complete(checkpoint: Checkpoint, files: MemoryFiles) -> None:
     await checkpoint.load()
     assert (checkpoint.claims, checkpoint.is_complete) == ({}, False)

@@ -1,0 +1,222 @@
+"""The checkpoint's file between releases: those before, which are strict, and those to come, which know more."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from pydantic_core import to_json
+
+from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.device.checkpointformat import Contents, decode, encode
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from tests.support.disk import MemoryFiles
+
+PATH = Path("/plugin/checkpoint.json")
+FILES = Path(__file__).parent / "checkpoints"
+"""Files of other releases. Those named ``released-*`` were written by the first release, and by every revision before
+it that wrote any. ``later.json`` is what a later release could write: laid out its own way, with fields of its own."""
+NOTHING = Contents(complete=False, claims={})
+
+PARENT = "FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
+SPLIT = PreparedClaim(
+    "0f9d4c52-7a55-4f4b-8a3e-1b6c7d8e9f00",
+    "test3",
+    "fake",
+    (
+        PreparedDevice("FAKE-bcca8f6c-bacb-4aa3-dcfd-4398db24f464", "LATEST-FAKE-MODEL", PARENT),
+        PreparedDevice("FAKE-83fde35b-4eca-d530-17b0-390d716f4fdd", "LATEST-FAKE-MODEL", PARENT),
+        PreparedDevice("FAKE-5d25fe96-37be-6082-ae92-d398d7d7038d", 'Größe "10"/ノ'),
+    ),
+)
+WHOLE = PreparedClaim(
+    "5a3c8f2e-6d70-4d0b-9d5f-0a6b8f4c1e77",
+    "default",
+    "pod0-fake",
+    (PreparedDevice("FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5", "LATEST-FAKE-MODEL"),),
+)
+BOTH = {SPLIT.uid: SPLIT, WHOLE.uid: WHOLE}
+OTHER = PreparedClaim("a", "default", "other", (PreparedDevice("FAKE-a1e41d9f-5b3a-d8f8-1b08-177352484a68", "M"),))
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class _ReleasedDevice(_Strict):
+    uuid: str
+    model: str
+    parent_uuid: str | None = None
+
+
+class _ReleasedClaim(_Strict):
+    namespace: str
+    name: str
+    devices: tuple[_ReleasedDevice, ...]
+
+
+class _ReleasedContents(_Strict):
+    complete: bool
+    claims: dict[str, _ReleasedClaim]
+
+
+class _ReleasedFile(_Strict):
+    version: Literal[1]
+    checksum: str
+    contents: _ReleasedContents
+
+
+def released_reader(data: bytes) -> Mapping[str, Any]:
+    """What the first release reads: no field that it does not know, and a checksum of what it would write itself."""
+    file = _ReleasedFile.model_validate_json(data)
+    contents = file.contents.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert file.checksum == f"sha256:{hashlib.sha256(to_json(contents)).hexdigest()}"
+    return contents
+
+
+async def load(data: bytes) -> tuple[Checkpoint, MemoryFiles]:
+    files = MemoryFiles({PATH: data})
+    checkpoint = Checkpoint(files, PATH)
+    await checkpoint.load()
+    return checkpoint, files
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "complete"),
+    [("complete", BOTH, True), ("incomplete", BOTH, False), ("empty", {}, True)],
+)
+async def test_a_file_of_the_first_release_is_read_and_written_as_it_was(
+    name: str, claims: Mapping[str, PreparedClaim], complete: bool
+) -> None:
+    data = (FILES / f"released-{name}.json").read_bytes()
+    checkpoint, _ = await load(data)
+    assert (checkpoint.claims, checkpoint.is_complete) == (claims, complete)
+    assert encode(NOTHING.changed(claims, complete=complete)) == data
+
+
+async def test_a_file_of_a_later_release_is_read() -> None:
+    checkpoint, _ = await load((FILES / "later.json").read_bytes())
+    assert (checkpoint.claims, checkpoint.is_complete) == (BOTH, True)
+
+
+async def test_what_a_later_release_knows_of_a_claim_outlives_changes_of_others() -> None:
+    checkpoint, files = await load((FILES / "later.json").read_bytes())
+    await checkpoint.put(OTHER)
+    await checkpoint.remove(WHOLE.uid)
+    contents = json.loads(files.contents[PATH])["contents"]
+    assert contents["bootId"] == "6f1d2c3b"
+    claim = contents["claims"][SPLIT.uid]
+    assert (claim["requests"], claim["podUid"]) == (["fakes"], None)
+    assert claim["devices"][2]["pool"] == {"name": "worker", "generation": 3}
+    assert contents["claims"].keys() == {SPLIT.uid, OTHER.uid}
+    again, _ = await load(files.contents[PATH])
+    assert again.claims == {SPLIT.uid: SPLIT, OTHER.uid: OTHER}
+
+
+async def test_what_a_later_release_knows_of_a_claim_goes_with_the_devices_that_it_was_about() -> None:
+    checkpoint, files = await load((FILES / "later.json").read_bytes())
+    await checkpoint.put(PreparedClaim(SPLIT.uid, SPLIT.namespace, SPLIT.name, OTHER.devices))
+    claim = json.loads(files.contents[PATH])["contents"]["claims"][SPLIT.uid]
+    assert claim.keys() == {"namespace", "name", "devices"}
+    assert claim["devices"][0].keys() == {"uuid", "model"}
+
+
+@pytest.mark.parametrize("version", [0, 2, 10**30])
+async def test_another_version_is_said_to_be_of_another_release(version: int) -> None:
+    data = (FILES / "released-empty.json").read_bytes().replace(b'"version":1', b'"version":%d' % version)
+    with pytest.raises(DamagedCheckpointError, match=f"it has version {version}, .*: another release wrote it"):
+        await load(data)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ((b'"version":1', b'"version":true'), "version: Input should be a valid integer"),
+        ((b'"version":1,', b""), "version: Field required"),
+        ((b'"contents"', b'"content"'), "contents: Field required"),
+        ((b'{"complete":true', b'{ "complete":true'), "its checksum is wrong"),
+        ((b"test3", b"test4"), "its checksum is wrong"),
+        ((b"}\n", b""), "Invalid JSON"),
+        ((b"Gr", b"\xff"), "invalid start byte"),
+    ],
+)
+async def test_a_damaged_file_is_set_aside_with_the_reason(damage: tuple[bytes, bytes], message: str) -> None:
+    files = MemoryFiles({PATH: (FILES / "released-complete.json").read_bytes().replace(*damage)})
+    before = files.contents[PATH]
+    with pytest.raises(DamagedCheckpointError, match=message):
+        await Checkpoint(files, PATH).load()
+    assert files.contents == {PATH.with_name("checkpoint.json.damaged-0"): before}
+
+
+async def test_a_name_of_a_field_can_be_written_in_another_way() -> None:
+    checkpoint, _ = await load(
+        (FILES / "later.json").read_bytes().replace(b'"contents": {\n', b'"c\\u006fntents": {\n')
+    )
+    assert checkpoint.claims == BOTH
+
+
+# Text as a JSON file can hold it: no halves of surrogate pairs.
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+DEVICE_NAMES = st.from_regex(r"FAKE-[0-9a-f]{4}", fullmatch=True)
+CLAIMS = st.lists(
+    st.builds(
+        PreparedClaim,
+        st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
+        TEXT.filter(bool),
+        TEXT.filter(bool),
+        st.lists(
+            st.builds(
+                PreparedDevice,
+                DEVICE_NAMES,
+                st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude_characters="\x7f")),
+                st.one_of(st.none(), DEVICE_NAMES),
+            ),
+            max_size=3,
+        ).map(tuple),
+    ),
+    max_size=4,
+).map(lambda claims: {claim.uid: claim for claim in claims})
+
+
+@given(claims=CLAIMS, complete=st.booleans())
+def test_what_is_written_is_read_by_this_release_and_by_the_first(
+    claims: Mapping[str, PreparedClaim], complete: bool
+) -> None:
+    data = encode(NOTHING.changed(claims, complete=complete))
+    contents = decode(data)
+    assert (contents.prepared(), contents.complete) == (claims, complete)
+    assert released_reader(data) == json.loads(data)["contents"]
+
+
+UNKNOWN = st.dictionaries(
+    TEXT.map(lambda name: f"x{name}"),
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXT),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXT, inner, max_size=3)),
+        max_leaves=8,
+    ),
+    max_size=3,
+)
+
+
+@given(claims=CLAIMS, data=st.data(), indent=st.sampled_from([None, 1]))
+def test_unknown_fields_are_kept_wherever_they_stand(
+    claims: Mapping[str, PreparedClaim], data: st.DataObject, indent: int | None
+) -> None:
+    written = json.loads(encode(NOTHING.changed(claims, complete=True)))["contents"]
+    written |= data.draw(UNKNOWN)
+    for claim in written["claims"].values():
+        claim |= data.draw(UNKNOWN)
+        for device in claim["devices"]:
+            device |= data.draw(UNKNOWN)
+    text = json.dumps(written, indent=indent)
+    checksum = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    contents = decode(f'{{"contents": {text}, "checksum": "{checksum}", "version": 1}}'.encode())
+    assert contents.prepared() == claims
+    assert json.loads(encode(contents.changed(claims, complete=True)))["contents"] == written
