@@ -1,8 +1,20 @@
 """CDI specifications: what a container runtime adds to a container that uses a device (cdi.cncf.io, version 0.3.0).
 
-File names, kinds, device names and the compatible variables are the Go driver's. Only our own files, told by their
-name, are ever looked at: another vendor's broken file is none of our business. A specification is rendered from a
-template, read back and checked before it is written.
+File names, kinds and the compatible variables are the Go driver's. Only our own files, which their names tell apart,
+are ever looked at: another vendor's broken file is no concern of ours. A specification is rendered from a template,
+read back and checked before it is written.
+
+A claim's file defines each device twice, with the same variables:
+
+- By its UUID, as the Go driver and the first releases do. These are the names that the kubelet is given. It remembers
+  them, and starts the containers of a running pod again without asking for them: an earlier release, which writes the
+  file its own way as soon as it starts after a rollback, must define the names too. No two files define one UUID, for
+  a device is prepared for one claim at a time.
+- By a name that is unique to claim, device and share, see ``unique_name``. A device that several claims may have at a
+  time can only go by this one, since runtimes use none of two definitions of one name. A later release may give it to
+  the kubelet for every device, and be rolled back to this one.
+
+Both names start with a letter, as version 0.3.0 demands; neither CDI nor the kubelet limits their length.
 """
 
 import re
@@ -17,7 +29,7 @@ from fake_dra_driver.device.files import Files, in_thread, set_aside, target_of
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.render import render
 
-__all__ = ["CdiFolder", "CdiNames", "CdiSpecError", "check_claim"]
+__all__ = ["CdiFolder", "CdiNames", "CdiSpecError", "check_claim", "unique_name"]
 
 _COMMON: Final = "common"
 """Name of the device that every claim has, with the variables about node and driver."""
@@ -27,6 +39,8 @@ _FOLDER_MODE: Final = 0o750
 _UID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DEVICE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
 """What CDI 0.3.0 allows as a device's name."""
+_SEPARATOR: Final = ":"
+"""Stands between the parts of a unique name, and in none of them."""
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*=[^\x00-\x1f\x7f]*")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -92,13 +106,14 @@ class CdiFolder:
         One that is no CDI file any more is set aside under another name first.
 
         Returns:
-            Whether the file was written.
+            Whether the file was missing or wrong. One that the release before this one wrote is neither.
 
         Raises:
             CdiSpecError: the claim cannot be written as a CDI specification.
             OSError: the folder cannot be written to.
         """
-        return await in_thread(self._write, self._path_of_claim(claim.uid), _devices_of(claim))
+        path, by_uuid = self._path_of_claim(claim.uid), _variables_of(claim)
+        return await in_thread(self._write, path, _by_both_names(claim.uid, by_uuid), by_uuid)
 
     async def remove(self, uid: str) -> None:
         """Removes the claim's file; no file is fine. Raises CdiSpecError, as no claim has that UID, and OSError."""
@@ -121,20 +136,32 @@ class CdiFolder:
     def _path(self, suffix: str) -> Path:
         return self._root / f"{self._names.prefix}{suffix}{_EXTENSION}"
 
-    def _write(self, path: Path, devices: Mapping[str, Sequence[str]]) -> bool:
-        text = render(
-            "cdi/spec.yaml.j2",
-            kind=self._names.kind,
-            devices=[{"name": name, "env": variables} for name, variables in devices.items()],
-        ).encode()
+    def _write(
+        self,
+        path: Path,
+        devices: Mapping[str, Sequence[str]],
+        earlier: Mapping[str, Sequence[str]] | None = None,
+    ) -> bool:
+        """See ``write``.
+
+        Args:
+            devices: the variables of each device, by its name.
+            earlier: the devices that the release before this one has in the file; None for the same.
+        """
+        text = self._render(devices)
         _check(text, self._names.kind, devices)
         there = self._files.read(path)
         if there == text:
             return False
+        is_fault = there is None or earlier is None or there != self._render(earlier)
         if there is not None and not _is_specification(there):
             set_aside(self._files, path)
         self._files.write(path, text, _MODE)
-        return True
+        return is_fault
+
+    def _render(self, devices: Mapping[str, Sequence[str]]) -> bytes:
+        listed = [{"name": name, "env": variables} for name, variables in devices.items()]
+        return render("cdi/spec.yaml.j2", kind=self._names.kind, devices=listed).encode()
 
 
 def _is_specification(data: bytes) -> bool:
@@ -149,11 +176,29 @@ def _is_specification(data: bytes) -> bool:
 def check_claim(claim: PreparedClaim) -> None:
     """Raises CdiSpecError when the claim cannot be written as a CDI specification."""
     _check_uid(claim.uid)
-    _check_devices(_devices_of(claim))
+    _check_devices(_by_both_names(claim.uid, _variables_of(claim)))
 
 
-def _devices_of(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
-    """The claim's devices, and the variables of each of them."""
+def unique_name(uuid: str, claim_uid: str, share: str | None = None) -> str:
+    """The CDI name of a claim's device that no other claim, and no other share, can have for it.
+
+    The device comes first because a name that starts with a digit, as UIDs do, needs CDI 0.5.0.
+
+    Args:
+        uuid: of the device.
+        claim_uid: of the claim that it is prepared for.
+        share: ID of the share that the claim has of the device; None for the whole device.
+    """
+    return _SEPARATOR.join(part for part in (uuid, claim_uid, share) if part is not None)
+
+
+def _by_both_names(claim_uid: str, by_uuid: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """The variables of a claim's devices, by each of the names that its file defines."""
+    return {name: found for uuid, found in by_uuid.items() for name in (uuid, unique_name(uuid, claim_uid))}
+
+
+def _variables_of(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
+    """The variables of each of the claim's devices, by its UUID."""
     variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
     return {
         device.uuid: [

@@ -11,8 +11,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
@@ -32,6 +30,7 @@ from fake_dra_driver.runtime.manager import Manager
 from tests.crash.disk import Disk, PowerCut
 from tests.crash.process import Life, connect
 from tests.crash.stage import MODEL, NAMESPACE, Stage, Wire
+from tests.support.cdi import devices_in
 
 __all__ = ["PLUGIN", "Host"]
 
@@ -186,7 +185,7 @@ class Host:
         for path in self.disk.run.glob(f"{_PREFIX}*.yaml"):
             uid = path.name.removeprefix(_PREFIX).removesuffix(".yaml")
             if uid != "common":
-                found[uid] = [device["name"] for device in yaml.load(path.read_bytes(), yaml.CSafeLoader)["devices"]]
+                found[uid] = devices_in(path.read_bytes(), uid)
         return found
 
     def complaints(self) -> list[str]:

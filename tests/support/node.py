@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import yaml
-
 from fake_dra_driver.api.fake import (
     CDI_CLASS,
     CDI_VENDOR,
@@ -48,6 +46,7 @@ from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
 from fake_dra_driver.runtime.errors import TransportError
 from fake_dra_driver.runtime.reconcile import Result
+from tests.support.cdi import devices_in
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder
 from tests.support.memory_api import Hook, MemoryApi, MemoryClient, _nothing
@@ -279,13 +278,13 @@ class NodeWorld:
         claims = json.loads(self.files.contents[CHECKPOINT])["contents"]["claims"]
         return {uid: [device["uuid"] for device in entry["devices"]] for uid, entry in claims.items()}
 
-    def cdi_files(self) -> dict[str, list[str]]:
+    def cdi_files(self) -> dict[str, Sequence[str]]:
         """By claim: the devices that its CDI file defines, in their order."""
         found = {}
         for path, data in self.files.contents.items():
             uid = path.name.removeprefix(_PREFIX).removesuffix(".yaml")
             if path.parent == CDI_ROOT and path.name == f"{_PREFIX}{uid}.yaml" and uid != "common":
-                found[uid] = [device["name"] for device in yaml.safe_load(data)["devices"]]
+                found[uid] = devices_in(data, uid)
         return found
 
     def assert_sound(self, *claims: NodeClaim) -> None:

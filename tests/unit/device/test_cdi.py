@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_KIND, CDI_VENDOR, DRIVER_NAME
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames, CdiSpecError
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames, CdiSpecError, unique_name
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice, prepared_devices
@@ -36,9 +36,9 @@ devices:
 kind: "k8s.fake.resource.3-shake.com/fake"
 """
 
-GOLDEN_SPLIT = """\
+GOLDEN_SPLIT = f"""\
 cdiVersion: "0.3.0"
-containerEdits: {}
+containerEdits: {{}}
 devices:
 - containerEdits:
     env:
@@ -48,19 +48,37 @@ devices:
   name: "FAKE-d54e4b82-88d3-5d4b-a30b-b692b3805590"
 - containerEdits:
     env:
+    - "FAKE_DEVICE_0=FAKE-d54e4b82-88d3-5d4b-a30b-b692b3805590"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_DEVICE_0=FAKE-d54e4b82-88d3-5d4b-a30b-b692b3805590"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_MODEL_0=LATEST-FAKE-MODEL"
+  name: "FAKE-d54e4b82-88d3-5d4b-a30b-b692b3805590:{UID}"
+- containerEdits:
+    env:
     - "FAKE_DEVICE_1=FAKE-8e0f322e-bab9-0b81-64f1-eaf4736e2b9d"
     - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_DEVICE_1=FAKE-8e0f322e-bab9-0b81-64f1-eaf4736e2b9d"
     - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_MODEL_1=LATEST-FAKE-MODEL"
   name: "FAKE-8e0f322e-bab9-0b81-64f1-eaf4736e2b9d"
 - containerEdits:
     env:
+    - "FAKE_DEVICE_1=FAKE-8e0f322e-bab9-0b81-64f1-eaf4736e2b9d"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_DEVICE_1=FAKE-8e0f322e-bab9-0b81-64f1-eaf4736e2b9d"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_MODEL_1=LATEST-FAKE-MODEL"
+  name: "FAKE-8e0f322e-bab9-0b81-64f1-eaf4736e2b9d:{UID}"
+- containerEdits:
+    env:
     - "FAKE_DEVICE_2=FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
     - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_DEVICE_2=FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
     - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_MODEL_2=LATEST-FAKE-MODEL"
   name: "FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
+- containerEdits:
+    env:
+    - "FAKE_DEVICE_2=FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_DEVICE_2=FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_MODEL_2=LATEST-FAKE-MODEL"
+  name: "FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a:{UID}"
 kind: "k8s.fake.resource.3-shake.com/fake"
 """
-"""A device split in two, then a whole one."""
+"""A device split in two, then a whole one; each by its UUID, and by the name that no other claim can have."""
 
 
 def claim(*wanted: WantedDevice, uid: str = UID) -> PreparedClaim:
@@ -127,10 +145,12 @@ async def test_every_device_has_its_number(cdi: CdiFolder, files: MemoryFiles, c
     assert len(prepared.devices) == count * (split or 1)
     await cdi.write(prepared)
     found = environment(files, CLAIM_FILE)
-    assert list(found) == [device.uuid for device in prepared.devices]
-    for number, (uuid, variables) in enumerate(found.items()):
-        assert variables[f"FAKE_DEVICE_{number}"] == uuid
+    assert list(found) == [name for device in prepared.devices for name in (device.uuid, f"{device.uuid}:{UID}")]
+    for number, device in enumerate(prepared.devices):
+        variables = found[device.uuid]
+        assert variables[f"FAKE_DEVICE_{number}"] == device.uuid
         assert len(variables) == 3
+        assert found[f"{device.uuid}:{UID}"] == variables
 
 
 async def test_the_kubelet_gets_the_common_device_first(cdi: CdiFolder) -> None:
@@ -138,6 +158,15 @@ async def test_the_kubelet_gets_the_common_device_first(cdi: CdiFolder) -> None:
     assert cdi.device_names(claim(WantedDevice(second), WantedDevice(first))) == [
         f"k8s.fake.resource.3-shake.com/fake={name}" for name in ("common", second, first)
     ]
+
+
+def test_a_name_is_unique_to_device_claim_and_share() -> None:
+    uids = (UID, UID.replace("5a", "6b"))
+    names = [unique_name(uuid, uid, share) for uuid in uuids(2) for uid in uids for share in (None, *uids)]
+    assert len(set(names)) == len(names) == 12
+    assert names[0] == "FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5:5a3c8f2e-6d70-4d0b-9d5f-0a6b8f4c1e77"
+    assert names[1] == f"{names[0]}:{UID}"
+    assert not set(names) & set(uuids(2))
 
 
 async def test_of_two_claims_in_one_container_only_the_compatible_variables_collide(
@@ -180,6 +209,7 @@ async def test_whatever_the_names_are_the_runtime_reads_them_as_they_are(model: 
         (".hidden", "FAKE-0", "a"),
         ("a" * 129, "FAKE-0", "a"),
         ("common", "FAKE-0", "a"),
+        ("ends-with-", "FAKE-0", "a"),
     ],
 )
 async def test_what_no_runtime_would_take_is_not_written(

@@ -4,11 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_KIND, CDI_VENDOR, DRIVER_NAME
+from fake_dra_driver.cluster.kubelet.cdi import CdiRegistry, UnresolvedDevicesError
+from fake_dra_driver.device.cdi import CdiFolder, CdiNames, unique_name
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from tests.support.disk import Crash, ForgetfulDisk, MemoryFiles
@@ -24,6 +26,20 @@ FOREIGN = {
     ROOT / "k8s.fake.resource.3-shake.com-other_a.yaml": b": : :",
     ROOT / "README": b"",
 }
+
+RELEASED = b"""\
+cdiVersion: "0.3.0"
+containerEdits: {}
+devices:
+- containerEdits:
+    env:
+    - "FAKE_DEVICE_0=FAKE-0"
+    - "FAKE_CLAIM_A_DEVICE_0=FAKE-0"
+    - "FAKE_CLAIM_A_MODEL_0=MODEL"
+  name: "FAKE-0"
+kind: "k8s.fake.resource.3-shake.com/fake"
+"""
+"""The file of ``claim("a")`` as the first release has written it."""
 
 
 def claim(uid: str, *uuids: str) -> PreparedClaim:
@@ -92,8 +108,42 @@ async def test_a_damaged_file_of_ours_is_set_aside_and_written_again(damaged: by
     assert not [path for path in files.contents if "damaged" in path.name and path.suffix in {".yaml", ".json"}]
 
 
+async def test_a_file_of_the_first_release_is_replaced_and_is_no_fault(cdi: CdiFolder, files: MemoryFiles) -> None:
+    files.contents[claim_file("a")] = RELEASED
+    assert not await cdi.write(claim("a"))
+    upgraded = dict(files.contents)
+    assert not await cdi.write(claim("a"))
+    files.contents[claim_file("a")] = RELEASED.replace(b"MODEL", b"OTHER")
+    assert await cdi.write(claim("a")), "it was changed by someone, whoever wrote it"
+    assert files.contents == upgraded
+    files.contents.clear()
+    assert await cdi.write(claim("a")), "it was removed by someone"
+    assert files.contents == upgraded
+
+
+async def test_the_kubelet_gets_names_that_the_first_release_defines_too(cdi: CdiFolder) -> None:
+    """After a rollback the kubelet starts containers again without asking for their devices."""
+    common, *names = cdi.device_names(claim("a"))
+    assert common.endswith("=common")
+    assert names == [f"{CDI_KIND}={device['name']}" for device in yaml.safe_load(RELEASED)["devices"]]
+
+
+async def test_of_one_device_in_two_files_a_runtime_finds_the_unique_names(tmp_path: Path) -> None:
+    cdi = CdiFolder(DiskFiles(), tmp_path, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
+    runtime = CdiRegistry([tmp_path])
+    await cdi.write(claim("a"))
+    both = [f"{CDI_KIND}=FAKE-0", f"{CDI_KIND}={unique_name('FAKE-0', 'a')}"]
+    assert [await runtime.environment([name]) for name in both] == [await runtime.environment(both)] * 2
+    await cdi.write(claim("b"))
+    for uid in "ab":
+        found = await runtime.environment([f"{CDI_KIND}={unique_name('FAKE-0', uid)}"])
+        assert found[f"FAKE_CLAIM_{uid.upper()}_DEVICE_0"] == "FAKE-0"
+    with pytest.raises(UnresolvedDevicesError, match="in conflict"):
+        await runtime.environment([f"{CDI_KIND}=FAKE-0"])
+
+
 async def test_an_older_file_of_ours_is_replaced_and_not_kept(cdi: CdiFolder, files: MemoryFiles) -> None:
-    """As the Go driver left them: the same names, without the variables that are ours alone."""
+    """As the Go driver left them: the same UUIDs, without the variables that are ours alone."""
     files.contents[claim_file("a")] = (
         b"cdiVersion: 0.3.0\ncontainerEdits: {}\ndevices:\n- containerEdits:\n    env:\n    - FAKE_DEVICE_0=FAKE-0\n"
         b"  name: FAKE-0\nkind: k8s.fake.resource.3-shake.com/fake\n"

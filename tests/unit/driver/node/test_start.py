@@ -1,5 +1,6 @@
 """Start, restart, reboot, and a checkpoint that is missing or damaged: every prepared claim is there again."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,9 @@ def lose(world: NodeWorld) -> None:
 def damage(world: NodeWorld) -> None:
     world.files.contents[CHECKPOINT] = b"{"
 
+
+UNIQUE_NAMES = re.compile(rb"- containerEdits:\n(?:    .*\n)+  name: \".+:.+\"\n")
+"""What the first release does not write into a CDI file."""
 
 FAULTS = pytest.mark.parametrize("fault", [lose, damage])
 
@@ -119,6 +123,23 @@ async def test_files_that_were_damaged_are_written_again_and_kept_aside(world: N
     world.assert_sound(*claims)
     for path in damaged:
         assert world.files.contents[path.with_name(f"{path.name}.damaged-0")] == b"\x00"
+
+
+async def test_an_upgrade_brings_the_files_up_to_date_and_reports_no_damage(world: NodeWorld) -> None:
+    claims = await with_claims(world)
+    today = dict(world.files.contents)
+    for claim in claims:
+        path = CDI_ROOT / f"{CDI_VENDOR}-{CDI_CLASS}_{claim.uid}.yaml"
+        world.files.contents[path] = UNIQUE_NAMES.sub(b"", world.files.contents[path])
+        assert world.files.contents[path] != today[path]
+    plugin = await world.start()
+    world.assert_sound(*claims)
+    assert world.files.contents == today
+    for claim in claims:
+        names = await plugin.driver.prepare(claim)
+        assert [name.rpartition("=")[2] for name in names[1:]] == world.recorded()[claim.uid], "not the names of before"
+    await plugin.settle()
+    assert plugin.events.events == []
 
 
 async def test_a_foreign_file_that_is_broken_does_not_matter(world: NodeWorld) -> None:
