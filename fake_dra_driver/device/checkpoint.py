@@ -1,21 +1,20 @@
 """The checkpoint: which claims are prepared on this node, in one file that outlives restarts and reboots.
 
 It is the truth about preparing; ``spec.preparedDevices`` of the node's object is a projection of it. What is in the
-file, ``checkpointformat`` says. Writes are group commits: callers that come while a write is in flight share the next
-one, and each returns once a write with its change in it is durable. A write that fails fails exactly those who waited
-for it, and memory never holds what the disk does not. There is no background task: whoever gets the lock first writes
-for all.
+file, ``checkpointformat`` says. Writes are group commits; one that fails fails exactly those who waited for it, and
+memory never holds what the disk does not.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from fake_dra_driver.device.checkpointformat import Contents, decode, encode
 from fake_dra_driver.device.files import Files, ended, in_thread, set_aside
 from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.groupcommit import GroupCommit, Pending
 
 __all__ = ["Checkpoint", "DamagedCheckpointError"]
 
@@ -28,14 +27,22 @@ class DamagedCheckpointError(Exception):
     """The file could not be used and was set aside under another name; the checkpoint is empty now."""
 
 
-@dataclass(slots=True, eq=False)
-class _Change:
-    uid: str | None
-    """None: only marks the checkpoint as complete."""
-    claim: PreparedClaim | None
-    """None: takes the claim out."""
-    error: BaseException | None = None
-    done: bool = False
+@dataclass(frozen=True, slots=True)
+class _Put:
+    claim: PreparedClaim
+
+
+@dataclass(frozen=True, slots=True)
+class _Remove:
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Complete:
+    """Every prepared claim is in here."""
+
+
+_Change = _Put | _Remove | _Complete
 
 
 class Checkpoint:
@@ -52,8 +59,7 @@ class Checkpoint:
         self._contents = Contents(complete=False, claims={})
         """As they are on disk."""
         self._claims = self._contents.prepared()
-        self._lock = asyncio.Lock()
-        self._waiting: list[_Change] = []
+        self._commits: GroupCommit[_Change] = GroupCommit(self._write)
         self._is_unsure = False
         """Whether the last write failed: its contents may be on disk all the same, so the next one may not be saved."""
 
@@ -87,52 +93,42 @@ class Checkpoint:
 
     async def put(self, claim: PreparedClaim) -> None:
         """Adds the claim, or replaces it. Returns when that is durable. Raises OSError."""
-        await self._commit(_Change(claim.uid, claim))
+        await self._commits.commit(_Put(claim))
 
     async def remove(self, uid: str) -> None:
         """Takes the claim out. Returns when that is durable. Raises OSError."""
-        if uid in self._claims or self._waiting or self._lock.locked() or self._is_unsure:
-            await self._commit(_Change(uid, None))
+        if uid in self._claims or self._is_unsure or not self._commits.is_idle:
+            await self._commits.commit(_Remove(uid))
 
     async def complete(self) -> None:
         """Notes that every prepared claim is in here. Returns when that is durable. Raises OSError."""
         if not self.is_complete:
-            await self._commit(_Change(None, None))
+            await self._commits.commit(_Complete())
 
-    async def _commit(self, change: _Change) -> None:
-        self._waiting.append(change)
-        try:
-            async with self._lock:
-                if not change.done:
-                    await asyncio.sleep(0)  # lets those join who are ready at this very moment
-                    batch, self._waiting = self._waiting, []
-                    await self._write(batch)
-        finally:
-            if change in self._waiting:  # cancelled before its turn
-                self._waiting.remove(change)
-        if change.error is not None:
-            raise change.error
-
-    async def _write(self, batch: Sequence[_Change]) -> None:
+    async def _write(self, batch: Sequence[Pending[_Change]]) -> None:
         claims, complete = dict(self._claims), self.is_complete
-        for change in batch:
-            if change.uid is None:
-                complete = True
-            elif change.claim is not None:
-                claims[change.uid] = change.claim
-            else:
-                claims.pop(change.uid, None)
+        for pending in batch:
+            match pending.change:
+                case _Put(claim):
+                    claims[claim.uid] = claim
+                case _Remove(uid):
+                    claims.pop(uid, None)
+                case _Complete():
+                    complete = True
+                case _:
+                    assert_never(pending.change)
         work = asyncio.get_running_loop().run_in_executor(None, self._store, claims, complete)
         try:
             await ended(work)
         finally:
-            # Also when the caller was cancelled: the others of the batch have to know, and memory follows the disk.
+            # Also when the caller was cancelled: the write was made all the same, so memory follows the disk, and the
+            # other callers of the batch need not repeat it.
             error = work.exception()
             self._is_unsure = error is not None
             if error is None:
                 self._contents, self._claims = work.result(), claims
-            for change in batch:
-                change.error, change.done = error, True
+                for pending in batch:
+                    pending.settle()
 
     def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> Contents:
         if not self._is_unsure and (claims, complete) == (self._claims, self.is_complete):

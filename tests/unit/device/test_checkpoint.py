@@ -210,7 +210,7 @@ async def test_a_snapshot_does_not_change(checkpoint: Checkpoint) -> None:
 # --- Failures ---
 
 
-async def test_a_failed_write_fails_those_who_waited_for_it_and_nobody_else(
+async def test_a_failed_write_fails_those_who_waited_for_it_and_no_others(
     checkpoint: Checkpoint, files: MemoryFiles
 ) -> None:
     await checkpoint.put(claim("old"))
@@ -297,12 +297,27 @@ async def test_a_write_is_ended_for_the_others_when_the_one_who_writes_is_cancel
         for _ in range(5):
             await asyncio.sleep(0)
         writer.cancel()  # as often as one likes
-        assert not writer.done(), "the write goes on without anybody who knows of it"
+        assert not writer.done(), "the write goes on unattended"
         gate.set()
         await shares
         await next_one
     assert writer.cancelled()
     assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["next", "shares", "writer"]
+
+
+async def test_a_write_that_fails_while_its_caller_is_cancelled_is_repeated_for_the_others(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
+    gate = files.gates["write"] = threading.Event()
+    files.errors["write"] = [full_disk()]
+    async with asyncio.TaskGroup() as group:
+        writer = group.create_task(checkpoint.put(claim("writer")))
+        group.create_task(checkpoint.put(claim("shares")))
+        await asyncio.to_thread(files.begun.wait)
+        writer.cancel()
+        gate.set()
+    assert writer.cancelled()
+    assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["shares"]
 
 
 async def test_others_are_written_when_their_first_is_cancelled_at_once(
