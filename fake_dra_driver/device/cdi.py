@@ -32,7 +32,7 @@ from fake_dra_driver.render import render
 __all__ = ["CdiFolder", "CdiNames", "CdiSpecError", "check_claim", "unique_name"]
 
 _COMMON: Final = "common"
-"""Name of the device that every claim has, with the variables about node and driver."""
+"""Name of the device that every claim gets, with the variables about node and driver."""
 _EXTENSION: Final = ".yaml"
 _MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o750
@@ -47,12 +47,12 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class CdiSpecError(ValueError):
-    """A specification that no container runtime would take: nothing was written."""
+    """A specification that no container runtime would accept; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class CdiNames:
-    """What the driver is called in CDI."""
+    """The names of the driver in CDI."""
 
     vendor: str
     device_class: str
@@ -66,7 +66,7 @@ class CdiNames:
 
     @property
     def prefix(self) -> str:
-        """What the names of all our files begin with."""
+        """How the names of all our files begin."""
         return f"{self.vendor}-{self.device_class}_"
 
     def qualified(self, device: str) -> str:
@@ -80,7 +80,7 @@ class CdiFolder:
     Args:
         files: where to read and write.
         root: the folder.
-        names: what the driver is called.
+        names: of the driver.
         node_name: value of FAKE_NODE_NAME.
     """
 
@@ -116,11 +116,11 @@ class CdiFolder:
         return await in_thread(self._write, path, _by_both_names(claim.uid, by_uuid), by_uuid)
 
     async def remove(self, uid: str) -> None:
-        """Removes the claim's file; no file is fine. Raises CdiSpecError, as no claim has that UID, and OSError."""
+        """Removes the claim's file; no file is fine. Raises OSError, and CdiSpecError for what cannot be a UID."""
         await in_thread(self._files.remove, self._path_of_claim(uid))
 
     async def uids(self) -> Sequence[str]:
-        """The claims that have a file here, or a half-written one that a stop has left. Raises OSError."""
+        """The claims that have a file here, or a temporary file that a stop has left. Raises OSError."""
         entries = await in_thread(self._files.names, self._root)
         ours = {
             name.removeprefix(self._names.prefix).removesuffix(_EXTENSION)
@@ -168,7 +168,7 @@ def _is_specification(data: bytes) -> bool:
     try:
         found = yaml.load(data, Loader=_Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError):
-        # ValueError: PyYAML lets through what Python says of a 13th month, or of a number without digits.
+        # ValueError: PyYAML does not catch what Python raises for a 13th month, or for a number without digits.
         return False
     return isinstance(found, dict) and "cdiVersion" in found and "kind" in found
 
@@ -218,14 +218,14 @@ def _check_uid(uid: str) -> None:
 def _check_devices(devices: Mapping[str, Sequence[str]]) -> None:
     for name, variables in devices.items():
         if not _DEVICE_NAME.fullmatch(name):
-            raise CdiSpecError(f"CDI allows no device name {name!r}")
+            raise CdiSpecError(f"{name!r} is not a device name that CDI allows")
         for variable in variables:
             if not _VARIABLE.fullmatch(variable):
-                raise CdiSpecError(f"{variable!r} is no environment variable that a container can have")
+                raise CdiSpecError(f"{variable!r} is not an environment variable that a container can have")
 
 
 def _check(text: bytes, kind: str, devices: Mapping[str, Sequence[str]]) -> None:
-    """Raises CdiSpecError unless the text reads back as what was meant, within what CDI allows."""
+    """Raises CdiSpecError unless CDI allows the devices, and the text reads back as them."""
     _check_devices(devices)
     meant = {
         "cdiVersion": "0.3.0",
@@ -234,4 +234,4 @@ def _check(text: bytes, kind: str, devices: Mapping[str, Sequence[str]]) -> None
         "kind": kind,
     }
     if yaml.load(text, Loader=_Loader) != meant:  # noqa: S506 - a safe loader
-        raise CdiSpecError("the template has rendered something else than what was meant")
+        raise CdiSpecError("the template rendered something other than what was meant")

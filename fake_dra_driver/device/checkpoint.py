@@ -61,7 +61,7 @@ class Checkpoint:
         self._claims = self._contents.prepared()
         self._commits: GroupCommit[_Change] = GroupCommit(self._write)
         self._is_unsure = False
-        """Whether the last write failed: its contents may be on disk all the same, so the next one may not be saved."""
+        """Whether the last write failed. Its contents may be on disk all the same, so the next must not be skipped."""
 
     @property
     def claims(self) -> Mapping[str, PreparedClaim]:
@@ -70,14 +70,14 @@ class Checkpoint:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every prepared claim is in here. Not so after a start without a usable file, until ``complete``."""
+        """Whether every prepared claim is in here; not after a start without a usable file, until ``complete``."""
         return self._contents.complete
 
     async def load(self) -> None:
         """Reads the file. Without one, or with a damaged one, the checkpoint is empty and not complete.
 
         Raises:
-            DamagedCheckpointError: the file was damaged, or of a later version, and was set aside.
+            DamagedCheckpointError: the file was damaged, or of another version, and was set aside.
             OSError: it cannot be read or set aside.
         """
         await in_thread(self._files.make_folder, self._path.parent, _FOLDER_MODE)
@@ -96,7 +96,7 @@ class Checkpoint:
         await self._commits.commit(_Put(claim))
 
     async def remove(self, uid: str) -> None:
-        """Takes the claim out. Returns when that is durable. Raises OSError."""
+        """Removes the claim. Returns when that is durable. Raises OSError."""
         if uid in self._claims or self._is_unsure or not self._commits.is_idle:
             await self._commits.commit(_Remove(uid))
 

@@ -1,7 +1,7 @@
-"""The few file operations that durability depends on, behind a seam, so that tests can forget what was not synced.
+"""The few file operations that durability depends on, behind a seam, so that tests can lose what was not synced.
 
-Blocking: call through ``in_thread``. A write is atomic and durable: a temporary file in the same folder, fsync,
-rename, fsync of the folder. After a stop at any moment the old or the new contents are there, never a part.
+They block: call them through ``in_thread``. A write is atomic and durable: a temporary file in the same folder, fsync,
+rename, fsync of the folder. After a stop at any moment the old or the new contents are there, never a part of them.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, Protocol, TypeVar
+
+from typing_extensions import override
 
 __all__ = ["DiskFiles", "Files", "ended", "in_thread", "set_aside", "target_of"]
 
@@ -22,10 +24,10 @@ _TEMPORARY_SUFFIX: Final = ".tmp"
 
 
 class Files(Protocol):
-    """Files in folders of ours. Every method raises OSError."""
+    """Files in the driver's own folders. Every method raises OSError."""
 
     def make_folder(self, path: Path, mode: int) -> None:
-        """Creates the folder and its parents where they are missing; leaves one that is there as it is."""
+        """Creates the folder and its parents where they are missing; an existing folder is left as it is."""
         ...
 
     def names(self, folder: Path) -> Sequence[str]:
@@ -37,39 +39,40 @@ class Files(Protocol):
         ...
 
     def write(self, path: Path, data: bytes, mode: int) -> None:
-        """Replaces the contents, atomically and durably."""
+        """Replaces the contents, atomically and durably. A failure leaves no temporary file."""
         ...
 
     def rename(self, path: Path, target: Path) -> None:
-        """Gives the file another name in its folder, durably; what has that name is replaced."""
+        """Gives the file another name in its folder, durably; a file of that name is replaced."""
         ...
 
     def remove(self, path: Path) -> None:
-        """Removes the file, and what a stop has left of writing it, durably; no file is fine."""
+        """Removes the file, and the temporary file that a stop may have left, durably; no file is fine."""
         ...
 
 
-class DiskFiles:
+class DiskFiles(Files):
     """``Files`` on a disk."""
 
+    @override
     def make_folder(self, path: Path, mode: int) -> None:
-        """As ``Files.make_folder``."""
         path.mkdir(mode=mode, parents=True, exist_ok=True)
 
+    @override
     def names(self, folder: Path) -> Sequence[str]:
-        """As ``Files.names``."""
         return sorted(os.listdir(folder))  # noqa: PTH208 - names, not paths
 
+    @override
     def read(self, path: Path) -> bytes | None:
-        """As ``Files.read``."""
         try:
             return path.read_bytes()
         except FileNotFoundError:
             return None
 
+    @override
     def write(self, path: Path, data: bytes, mode: int) -> None:
-        """As ``Files.write``. A temporary file that a stop has left is written over; a failure leaves none."""
         temporary = _temporary(path)
+        # Overwrites the temporary file that a stop may have left.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -83,13 +86,13 @@ class DiskFiles:
             raise
         _sync_folder(path.parent)
 
+    @override
     def rename(self, path: Path, target: Path) -> None:
-        """As ``Files.rename``."""
         path.replace(target)
         _sync_folder(target.parent)
 
+    @override
     def remove(self, path: Path) -> None:
-        """As ``Files.remove``."""
         found = False
         for each in (path, _temporary(path)):
             with suppress(FileNotFoundError):
@@ -100,13 +103,13 @@ class DiskFiles:
 
 
 def target_of(name: str) -> str:
-    """The name of the file that an entry of a folder is, or would have become if a stop had not come between."""
+    """The name of the file that a folder's entry is, or was about to become when a stop came."""
     is_temporary = name.startswith(".") and name.endswith(_TEMPORARY_SUFFIX)
     return name[1 : -len(_TEMPORARY_SUFFIX)] if is_temporary else name
 
 
 def set_aside(files: Files, path: Path) -> Path:
-    """Gives a damaged file a name of its own, that nobody reads as anything, and returns it. Raises OSError."""
+    """Gives a damaged file a new name, under which no program reads it, and returns that. Raises OSError."""
     taken = set(files.names(path.parent))
     number = next(n for n in range(len(taken) + 1) if f"{path.name}.damaged-{n}" not in taken)
     target = path.with_name(f"{path.name}.damaged-{number}")
@@ -120,10 +123,10 @@ async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
 
 async def ended(work: asyncio.Future[T]) -> T:
-    """The result of a thread's work. Cancelled, it waits for the end all the same, and raises CancelledError then.
+    """The result of a thread's work. When cancelled, it still waits for the work to end, then raises CancelledError.
 
-    A thread cannot be stopped. Were its caller to go on without it, as with ``asyncio.to_thread``, it would still write
-    while the next one, who was let in, writes to the same file.
+    A thread cannot be stopped. If its caller went on without it, as with ``asyncio.to_thread``, it could still be
+    writing to a file when the next caller writes to it.
     """
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
@@ -132,7 +135,7 @@ async def ended(work: asyncio.Future[T]) -> T:
         except asyncio.CancelledError as error:
             cancelled = error
     if cancelled is not None:
-        work.exception()  # nobody else will ask
+        work.exception()  # marks it as retrieved: the caller gets CancelledError in its place
         raise cancelled
     return work.result()
 

@@ -1,4 +1,4 @@
-"""What is prepared on a node: which claim holds which devices or children, and who stands in whose way. Pure."""
+"""What is prepared on a node: which claim has which devices or children, and which claims are in each other's way."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class PreparedClaim:
 
     @property
     def whole_uuids(self) -> frozenset[str]:
-        """The devices that nobody else can have meanwhile."""
+        """The devices that no other claim can have meanwhile."""
         return frozenset(device.whole_uuid for device in self.devices)
 
 

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
+
+from fake_dra_driver.device.files import Files
 
 __all__ = ["Crash", "ForgetfulDisk", "MemoryFiles"]
 
@@ -37,7 +40,7 @@ class _Steps:
         self.taken += 1
 
 
-class MemoryFiles:
+class MemoryFiles(Files):
     """``Files`` in memory. Each operation is two steps at which it can stop: before anything happened, and after all.
 
     Two operations on one file at once are an error of the test's subject, and raised as AssertionError.
@@ -60,26 +63,26 @@ class MemoryFiles:
         self.steps = _Steps()
         self._busy: set[Path] = set()
 
+    @override
     def make_folder(self, path: Path, mode: int) -> None:
-        """As ``Files.make_folder``."""
         with self._operation("make_folder", path):
             self.folders.add(path)
             self.modes.setdefault(path, mode)
 
+    @override
     def names(self, folder: Path) -> Sequence[str]:
-        """As ``Files.names``."""
         with self._operation("names", folder):
             if folder not in self.folders:
                 raise FileNotFoundError(f"no folder {folder}")
             return sorted(path.name for path in self.contents if path.parent == folder)
 
+    @override
     def read(self, path: Path) -> bytes | None:
-        """As ``Files.read``."""
         with self._operation("read", path):
             return self.contents.get(path)
 
+    @override
     def write(self, path: Path, data: bytes, mode: int) -> None:
-        """As ``Files.write``."""
         with self._operation("write", path):
             if path.parent not in self.folders:
                 raise FileNotFoundError(f"no folder {path.parent}")
@@ -88,13 +91,13 @@ class MemoryFiles:
             self.contents[path] = data
             self.modes[path] = mode
 
+    @override
     def rename(self, path: Path, target: Path) -> None:
-        """As ``Files.rename``."""
         with self._operation("rename", path):
             self.contents[target] = self.contents.pop(path)
 
+    @override
     def remove(self, path: Path) -> None:
-        """As ``Files.remove``."""
         with self._operation("remove", path):
             self.contents.pop(path, None)
 

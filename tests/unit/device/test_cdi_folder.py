@@ -114,10 +114,10 @@ async def test_a_file_of_the_first_release_is_replaced_and_is_no_fault(cdi: CdiF
     upgraded = dict(files.contents)
     assert not await cdi.write(claim("a"))
     files.contents[claim_file("a")] = RELEASED.replace(b"MODEL", b"OTHER")
-    assert await cdi.write(claim("a")), "it was changed by someone, whoever wrote it"
+    assert await cdi.write(claim("a")), "it is not as that release wrote it"
     assert files.contents == upgraded
     files.contents.clear()
-    assert await cdi.write(claim("a")), "it was removed by someone"
+    assert await cdi.write(claim("a")), "it was missing"
     assert files.contents == upgraded
 
 

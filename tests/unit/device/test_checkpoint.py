@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
 from fake_dra_driver.device.files import DiskFiles
@@ -236,8 +237,8 @@ class LateErrorFiles(MemoryFiles):
 
     fails = False
 
+    @override
     def write(self, path: Path, data: bytes, mode: int) -> None:
-        """As ``Files.write``."""
         super().write(path, data, mode)
         if self.fails:
             self.fails = False
