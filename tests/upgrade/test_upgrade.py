@@ -1,4 +1,4 @@
-"""An upgrade and the way back, while pods run and come: nobody who uses a device notices."""
+"""An upgrade and the way back, while pods run, come, and have containers that are started again."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fake_dra_driver.driver.reasons import CHECKPOINT_REBUILT
 from tests.e2e.demo import Demo
-from tests.e2e.driver import Driver
+from tests.e2e.driver import DRIVER_NAMESPACE, Driver
+from tests.e2e.kubectl import Kubectl
 from tests.upgrade.release import CHART, OLD_TAG, Release
 from tests.upgrade.users import Users
 
@@ -19,10 +21,11 @@ def test_pods_live_through_an_upgrade_and_a_rollback(
     old_chart: Path,
     driver: Driver,
     demo: Demo,
+    kubectl: Kubectl,
     initial_specs: Mapping[str, Mapping[str, object]],
     started: datetime,
 ) -> None:
-    users = Users(demo)
+    users, rebuilt = Users(demo), rebuilt_checkpoints(kubectl)
     release.upgrade(old_chart, {"image.tag": OLD_TAG})
     driver.wait_ready()
     users.come(1, 2, 3)
@@ -31,6 +34,8 @@ def test_pods_live_through_an_upgrade_and_a_rollback(
     users.come(5)
     release.upgrade(CHART)
     driver.wait_ready()
+    users.check()
+    users.restart(kubectl, 1, 2, 3, 5)
     users.check()
 
     users.leave(1)
@@ -42,6 +47,8 @@ def test_pods_live_through_an_upgrade_and_a_rollback(
     release.roll_back()
     driver.wait_ready()
     users.check()
+    users.restart(kubectl, 1, 2, 3, 5)
+    users.check()
 
     users.leave(1, 3)
     users.come(1)
@@ -50,3 +57,11 @@ def test_pods_live_through_an_upgrade_and_a_rollback(
     users.leave(1, 2, 5)
     driver.wait_initial(initial_specs)
     driver.check_logs(started, killed=False)
+    assert rebuilt_checkpoints(kubectl) <= rebuilt, "a checkpoint was set aside"
+
+
+def rebuilt_checkpoints(kubectl: Kubectl) -> set[str]:
+    """Each Event that says so, with the time of its last occurrence."""
+    events = ("get", "events", f"--namespace={DRIVER_NAMESPACE}", f"--field-selector=reason={CHECKPOINT_REBUILT.name}")
+    each = '{range .items[*]}{.metadata.uid} {.lastTimestamp}{"\\n"}{end}'
+    return set(kubectl(*events, f"--output=jsonpath={each}").splitlines())

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from tests.e2e.demo import Demo, Outputs
+from tests.e2e.kubectl import Kubectl
+from tests.e2e.waiting import wait_until
 
 __all__ = ["Users"]
 
@@ -30,6 +32,26 @@ class Users:
         self._containers = {uid: count for uid, count in self._containers.items() if uid not in going}
         gone = {f"test{number}" for number in numbers}
         self._devices = {where: devices for where, devices in self._devices.items() if where[0] not in gone}
+
+    def restart(self, kubectl: Kubectl, *numbers: int) -> None:
+        """Has the containers of these end, until the kubelet has started each of them again.
+
+        It does so without another call to the plugin: with the names of CDI devices that it has kept.
+        """
+        for pod in self._demo.pods(numbers):
+            for container in pod.spec.containers:
+                # What comes back may also be that the container has ended under the command: its first process is 1.
+                said = kubectl.said(
+                    *("exec", pod.key.name, f"--namespace={pod.key.namespace}", f"--container={container.name}"),
+                    *("--", "sh", "-c", "kill 1"),
+                )
+                self._containers[pod.uid] += 1
+
+                def started_again(uid: str = pod.uid, said: str = said) -> bool:
+                    assert _containers(self._demo, numbers)[uid] == self._containers[uid], f"not yet; kill said: {said}"
+                    return True
+
+                wait_until(f"{container.name} of {pod.key} started again", started_again, 60)
 
     def check(self) -> None:
         """Waits until all of them run; those that ran at the last check are the same, with the same devices."""
