@@ -18,7 +18,7 @@ from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
 from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
-from fake_dra_driver.runtime.rest import Call, RequestMetrics, RestClient, TokenBucket
+from fake_dra_driver.runtime.rest import Call, RequestLimiter, RequestMetrics, RestClient
 from fake_dra_driver.runtime.transport import HttpTransport
 
 __all__ = [
@@ -114,7 +114,7 @@ class Client:
             HttpTransport(credentials),
             credentials,
             user_agent=user_agent,
-            limiter=TokenBucket(qps, burst),
+            limiter=RequestLimiter(qps, burst),
             metrics=metrics,
         )
         return cls(rest, namespace=credentials.namespace, default_timeout_seconds=default_timeout_seconds)

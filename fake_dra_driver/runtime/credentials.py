@@ -21,7 +21,7 @@ from typing import Protocol
 
 from fake_dra_driver.runtime.errors import CredentialsError
 
-__all__ = ["SERVICE_ACCOUNT_DIR", "Credentials", "Resolved", "ServiceAccount", "Source", "read"]
+__all__ = ["SERVICE_ACCOUNT_DIR", "Credentials", "CredentialsSource", "Resolved", "ServiceAccountSource", "read"]
 
 SERVICE_ACCOUNT_DIR = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a pod's service account (rest.InClusterConfig of client-go)."""
@@ -49,7 +49,7 @@ class Resolved:
     """Of the pod; None when the credentials are not those of a service account."""
 
 
-class Source(Protocol):
+class CredentialsSource(Protocol):
     """Where credentials come from."""
 
     async def resolve(self) -> Resolved:
@@ -57,8 +57,8 @@ class Source(Protocol):
         ...
 
 
-class ServiceAccount:
-    """Implements ``Source`` for a pod.
+class ServiceAccountSource:
+    """Implements ``CredentialsSource`` for a pod.
 
     Args:
         folder: where the service account is mounted.
@@ -70,7 +70,7 @@ class ServiceAccount:
         self._environment = environment
 
     async def resolve(self) -> Resolved:
-        """As ``Source.resolve``."""
+        """As ``CredentialsSource.resolve``."""
         host, port = (self._environment.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
         if not host or not port:
             raise CredentialsError(
@@ -106,7 +106,7 @@ class Credentials:
     ssl_context: ssl.SSLContext | bool
     """True: the default verification."""
 
-    def __init__(self, source: Source, token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS) -> None:
+    def __init__(self, source: CredentialsSource, token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS) -> None:
         self._source = source
         self._token_refresh_seconds = token_refresh_seconds
         self._token: str | None = None
@@ -138,13 +138,13 @@ class Credentials:
         """
         places = [kubeconfig] if kubeconfig else (environment.get("KUBECONFIG") or _DEFAULT_KUBECONFIG).split(":")
         has_kubeconfig, has_account = await asyncio.to_thread(lambda: (_any_file(places), service_account_dir.is_dir()))
-        source: Source
+        source: CredentialsSource
         if has_kubeconfig:
             source = (await asyncio.to_thread(_kubeconfig_reader))(":".join(places))
         elif kubeconfig:
             raise CredentialsError(f"The kubeconfig {kubeconfig} is not a file. Name one that exists, or none at all")
         elif has_account:
-            source = ServiceAccount(service_account_dir, environment)
+            source = ServiceAccountSource(service_account_dir, environment)
         else:
             raise CredentialsError(
                 f"No credentials for an API server: there is no kubeconfig at {' or '.join(places)}, and no service "
@@ -211,10 +211,10 @@ def read(path: str | PathLike[str] | None) -> str | None:
         return None
 
 
-def _kubeconfig_reader() -> Callable[[str], Source]:
-    from fake_dra_driver.runtime.kubeconfig import Kubeconfig  # only here: see the module's docstring
+def _kubeconfig_reader() -> Callable[[str], CredentialsSource]:
+    from fake_dra_driver.runtime.kubeconfig import KubeconfigSource  # only here: see the module's docstring
 
-    return Kubeconfig
+    return KubeconfigSource
 
 
 def _any_file(paths: Sequence[str]) -> bool:

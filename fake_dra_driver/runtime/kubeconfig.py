@@ -18,14 +18,14 @@ from yaml import YAMLError
 from fake_dra_driver.runtime.credentials import Resolved, read
 from fake_dra_driver.runtime.errors import CredentialsError
 
-__all__ = ["Kubeconfig"]
+__all__ = ["KubeconfigSource"]
 
 _TIMEOUT_SECONDS = 30.0
 """An exec plugin may ask a cloud's API; one that asks a person would wait for ever."""
 
 
-class Kubeconfig:
-    """Implements ``credentials.Source``.
+class KubeconfigSource:
+    """Implements ``credentials.CredentialsSource``.
 
     Args:
         path: of the file, or of several, with colons between them, as in ``$KUBECONFIG``.
@@ -35,7 +35,7 @@ class Kubeconfig:
         self._auth = Api(kubeconfig=path, serviceaccount="", bypass_factory=True).auth
 
     async def resolve(self) -> Resolved:
-        """As ``Source.resolve``; runs the exec plugin."""
+        """As ``CredentialsSource.resolve``; runs the exec plugin."""
         auth = self._auth
         try:
             async with asyncio.timeout(_TIMEOUT_SECONDS):

@@ -26,7 +26,7 @@ from fake_dra_driver.runtime.leaderelection import LeaseLostError
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.task import cancel_until_done, is_being_cancelled
 
-__all__ = ["CloseableClient", "Election", "EventSource", "Manager", "Runnable", "SyncingCache"]
+__all__ = ["CloseableClient", "Election", "EventWriter", "Manager", "Runnable", "SyncingCache"]
 
 log = logger.bind(component="manager")
 
@@ -70,7 +70,7 @@ class SyncingCache(Protocol):
         ...
 
 
-class EventSource(Protocol):
+class EventWriter(Protocol):
     """What the manager needs from an ``EventRecorder``."""
 
     async def run(self) -> None:
@@ -107,7 +107,7 @@ class Manager:
         cache: SyncingCache,
         *,
         healthz: HealthServer | None = None,
-        events: EventSource | None = None,
+        events: EventWriter | None = None,
         metrics: Metrics | None = None,
         election: Election | None = None,
         grace_period_seconds: float = 20,

@@ -20,9 +20,10 @@ from fake_dra_driver.runtime.errors import (
     api_error,
 )
 from fake_dra_driver.runtime.patch import JSON_PATCH
-from fake_dra_driver.runtime.transport import Request, StreamResponse, Transport
+from fake_dra_driver.runtime.ratelimiter import TokenBucket
+from fake_dra_driver.runtime.transport import HttpRequest, HttpStream, Transport
 
-__all__ = ["Call", "RequestMetrics", "RestClient", "TokenBucket", "TokenSource"]
+__all__ = ["Call", "RequestLimiter", "RequestMetrics", "RestClient", "TokenSource"]
 
 RequestMetrics = Callable[[str, str, str, float], None]
 """Called for each HTTP request with method, host, status code (``<error>`` when there was no answer, as client-go says)
@@ -50,26 +51,18 @@ class Call:
         return api_error(status, self.verb, self.kind, self.key, is_json_patch=is_json_patch)
 
 
-class TokenBucket:
+class RequestLimiter:
     """At most ``burst`` calls at once and ``qps`` a second after that; ``qps`` 0 lets everything pass.
 
     As flowcontrol.NewTokenBucketRateLimiter: callers are served in the order in which they came.
     """
 
-    def __init__(self, qps: float, burst: int) -> None:
-        self._qps = qps
-        self._burst = max(burst, 1)
-        self._full_at = 0.0
-        # Loop time at which the bucket is full again; each call moves it on by 1 / qps.
+    def __init__(self, qps: float = 0, burst: int = 0) -> None:
+        self._bucket = TokenBucket(qps, max(burst, 1)) if qps > 0 else None
 
     async def acquire(self) -> None:
         """Waits until the caller may go on. A caller that is cancelled while it waits has used up its turn."""
-        if self._qps <= 0:
-            return
-        now = asyncio.get_running_loop().time()
-        self._full_at = max(self._full_at, now) + 1 / self._qps
-        delay = self._full_at - self._burst / self._qps - now
-        if delay > 0:
+        if self._bucket is not None and (delay := self._bucket.reserve(asyncio.get_running_loop().time())) > 0:
             await asyncio.sleep(delay)
 
 
@@ -94,7 +87,7 @@ class RestClient:
         credentials: TokenSource,
         *,
         user_agent: str,
-        limiter: TokenBucket,
+        limiter: RequestLimiter,
         metrics: RequestMetrics | None = None,
     ) -> None:
         self._transport = transport
@@ -144,7 +137,7 @@ class RestClient:
                 await asyncio.sleep(delay)
 
     @contextlib.asynccontextmanager
-    async def stream(self, call: Call, timeout_seconds: float) -> AsyncIterator[StreamResponse]:
+    async def stream(self, call: Call, timeout_seconds: float) -> AsyncIterator[HttpStream]:
         """Sends a call whose answer has no end; leaving the context closes its connection.
 
         Nothing is tried again here but once after a 401: who reads a stream has a way to begin anew.
@@ -179,11 +172,11 @@ class RestClient:
         """Closes all connections."""
         await self._transport.close()
 
-    def _request(self, call: Call) -> Request:
+    def _request(self, call: Call) -> HttpRequest:
         headers = {"Accept": call.accept, "User-Agent": self._user_agent}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
-        return Request(call.method, call.path, call.params, headers, call.body)
+        return HttpRequest(call.method, call.path, call.params, headers, call.body)
 
     @contextlib.contextmanager
     def _measured(self, call: Call) -> Iterator["_Outcome"]:

@@ -46,7 +46,7 @@ from yarl import URL
 
 from fake_dra_driver.runtime.credentials import Credentials
 
-__all__ = ["HttpTransport", "Request", "Response", "StreamResponse", "Transport"]
+__all__ = ["HttpRequest", "HttpResponse", "HttpStream", "HttpTransport", "Transport"]
 
 _MAX_REQUEST_CONNECTIONS = 100
 """Most requests in flight; more wait for a free connection, within their deadline."""
@@ -67,7 +67,7 @@ _SOCKET_OPTIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     """One HTTP request, without credentials."""
 
     method: str
@@ -78,7 +78,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class HttpResponse:
     """A whole answer."""
 
     status: int
@@ -86,7 +86,7 @@ class Response:
     body: bytes
 
 
-class StreamResponse(Protocol):
+class HttpStream(Protocol):
     """An answer whose body arrives bit by bit."""
 
     status: int
@@ -95,7 +95,7 @@ class StreamResponse(Protocol):
         """The body as it arrives. Raises ConnectionError when the connection breaks before the end."""
         ...
 
-    async def response(self) -> Response:
+    async def response(self) -> HttpResponse:
         """The rest of the body at once: for answers that turn out to be errors."""
         ...
 
@@ -106,11 +106,11 @@ class Transport(Protocol):
     host: str
     """Host and port of the server, for metrics."""
 
-    async def send(self, request: Request, token: str | None) -> Response:
+    async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
         """Sends a request and reads the whole answer, whatever its status."""
         ...
 
-    def stream(self, request: Request, token: str | None) -> AbstractAsyncContextManager[StreamResponse]:
+    def stream(self, request: HttpRequest, token: str | None) -> AbstractAsyncContextManager[HttpStream]:
         """Sends a request and gives the answer as soon as its head is there; leaving the context ends it."""
         ...
 
@@ -129,9 +129,9 @@ class _Stream:
             async for chunk in self._response.content.iter_any():
                 yield chunk
 
-    async def response(self) -> Response:
+    async def response(self) -> HttpResponse:
         with _connection_errors():
-            return Response(self.status, self._response.headers.get("Retry-After"), await self._response.read())
+            return HttpResponse(self.status, self._response.headers.get("Retry-After"), await self._response.read())
 
 
 class HttpTransport:
@@ -148,15 +148,15 @@ class HttpTransport:
         self._retired: list[_Pools] = []
         self._pools = _Pools(credentials)
 
-    async def send(self, request: Request, token: str | None) -> Response:
+    async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
         """As ``Transport.send``."""
         pools = await self._current_pools()
         with _connection_errors():
             async with await self._begin(pools.requests, request, token) as response:
-                return Response(response.status, response.headers.get("Retry-After"), await response.read())
+                return HttpResponse(response.status, response.headers.get("Retry-After"), await response.read())
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request, token: str | None) -> AsyncIterator[StreamResponse]:
+    async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
         """As ``Transport.stream``."""
         pools = await self._current_pools()
         with _connection_errors():
@@ -174,7 +174,7 @@ class HttpTransport:
         self._retired.clear()
 
     async def _begin(
-        self, session: aiohttp.ClientSession, request: Request, token: str | None
+        self, session: aiohttp.ClientSession, request: HttpRequest, token: str | None
     ) -> aiohttp.ClientResponse:
         query = "?" + urlencode(request.params) if request.params else ""
         target = self._base_url.raw_path.rstrip("/") + quote(request.path, safe="/:") + query

@@ -19,7 +19,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
 from fake_dra_driver.runtime.metrics import Metrics
-from fake_dra_driver.runtime.transport import Request, Response, StreamResponse, Transport
+from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream, Transport
 from tests.crash.stage import NAMESPACE, Stage
 
 __all__ = ["CONTROLLER", "Life", "Moment", "Steps", "connect", "controller", "supervised"]
@@ -83,7 +83,7 @@ class _Line:
         self._life = life
         self.host = line.host
 
-    async def send(self, request: Request, token: str | None) -> Response:
+    async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
         """As ``Transport.send``: each write is a step."""
         self._check()
         if request.method == "GET":
@@ -102,7 +102,7 @@ class _Line:
         return response
 
     @asynccontextmanager
-    async def stream(self, request: Request, token: str | None) -> AsyncIterator[StreamResponse]:
+    async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
         """As ``Transport.stream``."""
         self._check()
         async with self._line.stream(request, token) as stream:
@@ -117,22 +117,22 @@ class _Line:
 
 
 class _Stream:
-    """``StreamResponse`` that can bring each line twice."""
+    """``HttpStream`` that can bring each line twice."""
 
-    def __init__(self, stream: StreamResponse, stage: Stage) -> None:
+    def __init__(self, stream: HttpStream, stage: Stage) -> None:
         self._stream = stream
         self._stage = stage
         self.status = stream.status
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """As ``StreamResponse.chunks``."""
+        """As ``HttpStream.chunks``."""
         async with aclosing(self._stream.chunks()) as chunks:
             async for chunk in chunks:
                 times = 2 if self._stage.repeats_events else 1
                 yield b"".join(line * times for line in chunk.splitlines(keepends=True))
 
-    async def response(self) -> Response:
-        """As ``StreamResponse.response``."""
+    async def response(self) -> HttpResponse:
+        """As ``HttpStream.response``."""
         return await self._stream.response()
 
 

@@ -13,8 +13,8 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.runtime import errors
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.patch import JSON_PATCH
-from fake_dra_driver.runtime.rest import Call, RestClient, TokenBucket
-from fake_dra_driver.runtime.transport import Request, Response, StreamResponse
+from fake_dra_driver.runtime.rest import Call, RequestLimiter, RestClient
+from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream
 
 pytestmark = pytest.mark.looptime
 
@@ -25,28 +25,28 @@ POST = Call("create", "POST", Node.resource, KEY, "/api/v1/nodes", body=b"{}")
 PATCH = Call("patch", "PATCH", Node.resource, KEY, "/api/v1/nodes/node-0", body=b"[]", content_type=JSON_PATCH)
 WATCH = Call("watch", "GET", Node.resource, NamespacedName("", ""), "/api/v1/nodes", {"watch": "true"})
 
-Answer = Response | Exception | None
+Answer = HttpResponse | Exception | None
 """None: no answer ever comes."""
 
 
-def ok(**body: Any) -> Response:
-    return Response(200, None, json.dumps({"kind": "Node", **body}).encode())
+def ok(**body: Any) -> HttpResponse:
+    return HttpResponse(200, None, json.dumps({"kind": "Node", **body}).encode())
 
 
-def status(code: int, reason: str = "", retry_after: str | None = None, **details: Any) -> Response:
+def status(code: int, reason: str = "", retry_after: str | None = None, **details: Any) -> HttpResponse:
     body = {"kind": "Status", "code": code, "reason": reason, "message": "as told", "details": details}
-    return Response(code, retry_after, json.dumps(body).encode())
+    return HttpResponse(code, retry_after, json.dumps(body).encode())
 
 
 class ScriptedStream:
-    def __init__(self, answer: Response) -> None:
+    def __init__(self, answer: HttpResponse) -> None:
         self.status = answer.status
         self._answer = answer
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         yield self._answer.body
 
-    async def response(self) -> Response:
+    async def response(self) -> HttpResponse:
         return self._answer
 
 
@@ -57,9 +57,9 @@ class ScriptedTransport:
 
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)
-        self.requests: list[tuple[float, Request, str | None]] = []
+        self.requests: list[tuple[float, HttpRequest, str | None]] = []
 
-    async def send(self, request: Request, token: str | None) -> Response:
+    async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
         self.requests.append((asyncio.get_running_loop().time(), request, token))
         answer = self._answers.pop(0)
         if answer is None:
@@ -70,7 +70,7 @@ class ScriptedTransport:
         return answer
 
     @asynccontextmanager
-    async def stream(self, request: Request, token: str | None) -> AsyncIterator[StreamResponse]:
+    async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
         yield ScriptedStream(await self.send(request, token))
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ Measured = list[tuple[str, str, str, float]]
 def rest(transport: ScriptedTransport, *tokens: str, measured: Measured | None = None, qps: float = 0) -> RestClient:
     metrics = None if measured is None else lambda *seen: measured.append(seen)
     credentials = Tokens(*(tokens or ("token",)))
-    return RestClient(transport, credentials, user_agent="test", limiter=TokenBucket(qps, 2), metrics=metrics)
+    return RestClient(transport, credentials, user_agent="test", limiter=RequestLimiter(qps, 2), metrics=metrics)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def rest(transport: ScriptedTransport, *tokens: str, measured: Measured | None =
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
 async def test_each_answer_has_a_class_and_keeps_what_was_said(
-    call: Call, answer: Response, error: type[errors.ApiError]
+    call: Call, answer: HttpResponse, error: type[errors.ApiError]
 ) -> None:
     transport = ScriptedTransport(answer)
     with pytest.raises(errors.ApiError) as raised:
@@ -153,7 +153,10 @@ async def test_each_answer_has_a_class_and_keeps_what_was_said(
 
 
 async def test_an_object_that_is_not_there_is_told_from_a_kind_that_is_not_served() -> None:
-    for answer, missing in ((status(404, "NotFound", name="node-0"), False), (Response(404, None, b"404 page"), True)):
+    for answer, missing in (
+        (status(404, "NotFound", name="node-0"), False),
+        (HttpResponse(404, None, b"404 page"), True),
+    ):
         with pytest.raises(errors.NotFoundError) as raised:
             await rest(ScriptedTransport(answer)).call(GET, 10)
         assert raised.value.is_kind_missing is missing
@@ -207,7 +210,7 @@ async def test_a_call_that_is_never_answered_ends_at_its_deadline() -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b""])
 async def test_an_answer_that_is_no_object_is_a_transport_error(body: bytes) -> None:
     with pytest.raises(errors.TransportError, match="not a JSON object"):
-        await rest(ScriptedTransport(Response(200, None, body))).call(GET, 10)
+        await rest(ScriptedTransport(HttpResponse(200, None, body))).call(GET, 10)
 
 
 async def test_new_credentials_are_tried_once_after_a_401() -> None:
@@ -221,7 +224,7 @@ async def test_new_credentials_are_tried_once_after_a_401() -> None:
 
 
 async def test_a_stream_gets_new_credentials_too_and_raises_what_was_answered() -> None:
-    transport = ScriptedTransport(status(401), Response(200, None, b"line\n"))
+    transport = ScriptedTransport(status(401), HttpResponse(200, None, b"line\n"))
     async with rest(transport, "old", "new").stream(WATCH, 10) as stream:
         assert [chunk async for chunk in stream.chunks()] == [b"line\n"]
     assert transport.tokens == ["old", "new"]

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from fake_dra_driver.cluster.apiserver.http.tls import Identity, make_identity
 from fake_dra_driver.runtime.credentials import Credentials
-from fake_dra_driver.runtime.transport import HttpTransport, Request
+from fake_dra_driver.runtime.transport import HttpRequest, HttpTransport
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -141,12 +141,12 @@ async def transport(server: Server) -> AsyncIterator[HttpTransport]:
         yield transport
 
 
-def get(path: str = "/api", **params: str) -> Request:
-    return Request("GET", path, params, {"Accept": "application/json", "User-Agent": "tests"})
+def get(path: str = "/api", **params: str) -> HttpRequest:
+    return HttpRequest("GET", path, params, {"Accept": "application/json", "User-Agent": "tests"})
 
 
 async def test_sends_what_it_was_given_and_nothing_of_its_own(transport: HttpTransport) -> None:
-    request = Request(
+    request = HttpRequest(
         "PATCH",
         "/api/v1/nodes/a:b c/status",
         {"fieldManager": "me & you", "limit": "5"},
@@ -224,7 +224,7 @@ async def test_a_lost_connection_is_told_apart_and_nothing_is_sent_twice(
     server.handler = server.cut
 
     with pytest.raises(ConnectionResetError):
-        await transport.send(Request(method, "/api", {}, {}, None if method == "GET" else b"{}"), None)
+        await transport.send(HttpRequest(method, "/api", {}, {}, None if method == "GET" else b"{}"), None)
 
     assert [request.method for request in server.requests] == ["GET", method]
 

@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from fake_dra_driver.cluster.apiserver import message
 from fake_dra_driver.cluster.apiserver.message import Answer, Serve, Stream
-from fake_dra_driver.runtime.transport import Request, Response, StreamResponse
+from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream
 
 __all__ = ["FixedToken", "InProcessTransport"]
 
@@ -47,13 +47,13 @@ class InProcessTransport:
         self._serve = serve
         self._is_up = is_up
 
-    async def send(self, request: Request, token: str | None) -> Response:
+    async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
         """As ``Transport.send``."""
         async with self.stream(request, token) as stream:
             return await stream.response()
 
     @asynccontextmanager
-    async def stream(self, request: Request, token: str | None) -> AsyncIterator[StreamResponse]:
+    async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
         """As ``Transport.stream``."""
         await asyncio.sleep(0)
         if not self._is_up():
@@ -73,7 +73,7 @@ class InProcessTransport:
 
 
 class _Answered:
-    """``StreamResponse`` of an answer."""
+    """``HttpStream`` of an answer."""
 
     def __init__(self, answer: Answer | Stream) -> None:
         self._answer = answer
@@ -88,14 +88,14 @@ class _Answered:
             async for chunk in chunks:
                 yield chunk
 
-    async def response(self) -> Response:
+    async def response(self) -> HttpResponse:
         """The rest of the body at once."""
         body = b"".join([chunk async for chunk in self.chunks()])
         headers = dict(self._answer.headers) if isinstance(self._answer, Answer) else {}
-        return Response(self.status, headers.get("Retry-After"), body)
+        return HttpResponse(self.status, headers.get("Retry-After"), body)
 
 
-def _with_token(request: Request, token: str | None) -> message.Request:
+def _with_token(request: HttpRequest, token: str | None) -> message.Request:
     headers = {name.lower(): value for name, value in request.headers.items()}
     if token:
         headers["authorization"] = f"Bearer {token}"
