@@ -19,7 +19,8 @@ from fake_dra_driver.demo.describe import columns, describe
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError
 from fake_dra_driver.runtime.patch import APPLY
-from fake_dra_driver.runtime.rest import Call, RequestLimiter, RestClient
+from fake_dra_driver.runtime.rest import Call, RestClient
+from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpTransport
 
 __all__ = ["BuiltinKubectl"]
@@ -76,8 +77,7 @@ class BuiltinKubectl:
     async def connect(cls, kubeconfig: Path) -> "BuiltinKubectl":
         """For the cluster of a kubeconfig. Raises CredentialsError when it is of no use."""
         credentials = await Credentials.load(str(kubeconfig))
-        transport = HttpTransport(credentials)
-        return cls(RestClient(transport, credentials, user_agent="kubectl", limiter=RequestLimiter()))
+        return cls(RestClient(Session(HttpTransport(credentials), credentials, user_agent="kubectl")))
 
     async def close(self) -> None:
         """Closes its connections."""

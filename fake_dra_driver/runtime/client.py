@@ -18,7 +18,8 @@ from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
 from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
-from fake_dra_driver.runtime.rest import Call, RequestLimiter, RequestMetrics, RestClient
+from fake_dra_driver.runtime.rest import Call, RestClient
+from fake_dra_driver.runtime.session import RequestLimiter, RequestMetrics, Session
 from fake_dra_driver.runtime.transport import HttpTransport
 
 __all__ = [
@@ -71,13 +72,13 @@ class Client:
 
     def __init__(
         self,
-        rest: RestClient,
+        session: Session,
         *,
         namespace: str | None = None,
         default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
-        self._rest = rest
-        self.list_watch = ListWatch(rest)
+        self._rest = RestClient(session)
+        self.list_watch = ListWatch(self._rest)
         """Lists and watches of raw objects, for caches."""
         self._default_timeout_seconds = default_timeout_seconds
         self._write_observers: list[WriteObserver] = []
@@ -110,14 +111,14 @@ class Client:
             CredentialsError: no credentials were found, or they cannot be read.
         """
         credentials = await Credentials.load(kubeconfig)
-        rest = RestClient(
+        session = Session(
             HttpTransport(credentials),
             credentials,
             user_agent=user_agent,
             limiter=RequestLimiter(qps, burst),
             metrics=metrics,
         )
-        return cls(rest, namespace=credentials.namespace, default_timeout_seconds=default_timeout_seconds)
+        return cls(session, namespace=credentials.namespace, default_timeout_seconds=default_timeout_seconds)
 
     def add_write_observer(self, observer: WriteObserver) -> None:
         """From now on ``observer`` gets every object a successful write returned, before the write returns it."""

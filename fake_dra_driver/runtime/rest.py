@@ -1,33 +1,23 @@
-"""One call to the API server: deadline, client-side limit, waits that the server asks for, new credentials after a 401.
+"""One call to the API server: its deadline, the waits that the server asks for, its errors.
 
-Follows k8s.io/client-go/rest (Request, its backoff by Retry-After, flowcontrol's token bucket). What is
-in a body is not looked at.
+Follows k8s.io/client-go/rest (Request, its backoff by Retry-After). What is in a body is not looked at. What all
+requests share, such as the limit and the token, is in ``session``.
 """
 
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
-from fake_dra_driver.runtime.errors import (
-    ApiError,
-    DeadlineError,
-    Status,
-    TransportError,
-    api_error,
-)
+from fake_dra_driver.runtime.errors import ApiError, DeadlineError, Status, TransportError, api_error
 from fake_dra_driver.runtime.patch import JSON_PATCH
-from fake_dra_driver.runtime.ratelimiter import TokenBucket
-from fake_dra_driver.runtime.transport import HttpRequest, HttpStream, Transport
+from fake_dra_driver.runtime.session import Session
+from fake_dra_driver.runtime.transport import HttpRequest, HttpStream
 
-__all__ = ["Call", "RequestLimiter", "RequestMetrics", "RestClient", "TokenSource"]
-
-RequestMetrics = Callable[[str, str, str, float], None]
-"""Called for each HTTP request with method, host, status code (``<error>`` when there was no answer, as client-go says)
-and seconds until the answer was there (for a watch: until it began)."""
+__all__ = ["Call", "RestClient"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,56 +41,17 @@ class Call:
         return api_error(status, self.verb, self.kind, self.key, is_json_patch=is_json_patch)
 
 
-class RequestLimiter:
-    """At most ``burst`` calls at once and ``qps`` a second after that; ``qps`` 0 lets everything pass.
-
-    As flowcontrol.NewTokenBucketRateLimiter: callers are served in the order in which they came.
-    """
-
-    def __init__(self, qps: float = 0, burst: int = 0) -> None:
-        self._bucket = TokenBucket(qps, max(burst, 1)) if qps > 0 else None
-
-    async def acquire(self) -> None:
-        """Waits until the caller may go on. A caller that is cancelled while it waits has used up its turn."""
-        if self._bucket is not None and (delay := self._bucket.reserve(asyncio.get_running_loop().time())) > 0:
-            await asyncio.sleep(delay)
-
-
-class TokenSource(Protocol):
-    """Where the bearer token of a request comes from; ``Credentials`` is one."""
-
-    async def token(self) -> str | None:
-        """The token to send; None: none."""
-        ...
-
-    async def renew(self, rejected: str | None) -> bool:
-        """To be called after a 401 to a request with that token; whether there is something new to try with."""
-        ...
-
-
 class RestClient:
-    """Sends calls through a transport. Safe for concurrent use within one event loop."""
+    """Makes calls over a session. Safe for concurrent use within one event loop."""
 
-    def __init__(
-        self,
-        transport: Transport,
-        credentials: TokenSource,
-        *,
-        user_agent: str,
-        limiter: RequestLimiter,
-        metrics: RequestMetrics | None = None,
-    ) -> None:
-        self._transport = transport
-        self._credentials = credentials
-        self._user_agent = user_agent
-        self._limiter = limiter
-        self._metrics = metrics
+    def __init__(self, session: Session) -> None:
+        self.session = session
 
     async def call(self, call: Call, timeout_seconds: float) -> dict[str, Any]:
         """Sends a call and returns the JSON object of its answer.
 
         Waits and tries again when the server asks for it with Retry-After (429 and 503; for reads every 5xx) and the
-        wait ends before the deadline. A read is sent once more when its connection breaks: often it had been idle.
+        wait ends before the deadline.
 
         Raises:
             ApiError: the server's answer, in the class for its code.
@@ -110,27 +61,12 @@ class RestClient:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
-        may_reconnect, may_renew = call.method == "GET", True
         async with self._failures(call, timeout_seconds):
             while True:
-                await self._limiter.acquire()
-                token = await self._credentials.token()
-                try:
-                    with self._measured(call) as outcome:
-                        response = await self._transport.send(self._request(call), token)
-                        outcome.code = response.status
-                except ConnectionResetError:
-                    if not may_reconnect:
-                        raise
-                    may_reconnect = False
-                    continue
+                response = await self.session.send(_request(call))
                 if response.status < 400:
                     return _json_object(call, response.body)
                 status = Status.from_body(response.status, response.body, response.retry_after)
-                if status.code == 401 and may_renew:
-                    may_renew = False
-                    if await self._credentials.renew(token):
-                        continue
                 delay = _wait_seconds(call, status)
                 if delay is None or loop.time() + delay >= deadline:
                     raise call.error(status)
@@ -140,7 +76,7 @@ class RestClient:
     async def stream(self, call: Call, timeout_seconds: float) -> AsyncIterator[HttpStream]:
         """Sends a call whose answer has no end; leaving the context closes its connection.
 
-        Nothing is tried again here but once after a 401: who reads a stream has a way to begin anew.
+        Nothing is tried again here but once after a 401: a reader of a stream has a way to start over.
 
         Args:
             call: what to send.
@@ -149,47 +85,17 @@ class RestClient:
         Raises:
             ApiError, DeadlineError, TransportError, CredentialsError: as ``call``, until the answer begins.
         """
-        may_renew = True
-        while True:
-            async with contextlib.AsyncExitStack() as stack:
-                async with self._failures(call, timeout_seconds):
-                    await self._limiter.acquire()
-                    token = await self._credentials.token()
-                    with self._measured(call) as outcome:
-                        stream = await stack.enter_async_context(self._transport.stream(self._request(call), token))
-                        outcome.code = stream.status
-                    failed = await stream.response() if stream.status >= 400 else None
-                if failed is None:
-                    yield stream
-                    return
-            if failed.status == 401 and may_renew:
-                may_renew = False
-                if await self._credentials.renew(token):
-                    continue
-            raise call.error(Status.from_body(failed.status, failed.body, failed.retry_after))
+        async with contextlib.AsyncExitStack() as stack:
+            async with self._failures(call, timeout_seconds):
+                stream = await stack.enter_async_context(self.session.stream(_request(call)))
+                failed = await stream.response() if stream.status >= 400 else None
+            if failed is not None:
+                raise call.error(Status.from_body(failed.status, failed.body, failed.retry_after))
+            yield stream
 
     async def close(self) -> None:
         """Closes all connections."""
-        await self._transport.close()
-
-    def _request(self, call: Call) -> HttpRequest:
-        headers = {"Accept": call.accept, "User-Agent": self._user_agent}
-        if call.body is not None:
-            headers["Content-Type"] = call.content_type
-        return HttpRequest(call.method, call.path, call.params, headers, call.body)
-
-    @contextlib.contextmanager
-    def _measured(self, call: Call) -> Iterator["_Outcome"]:
-        if self._metrics is None:
-            yield _Outcome()
-            return
-        loop = asyncio.get_running_loop()
-        outcome, begun = _Outcome(), loop.time()
-        try:
-            yield outcome
-        finally:
-            code = str(outcome.code) if outcome.code else "<error>"
-            self._metrics(call.method, self._transport.host, code, loop.time() - begun)
+        await self.session.close()
 
     @contextlib.asynccontextmanager
     async def _failures(self, call: Call, timeout_seconds: float) -> AsyncIterator[None]:
@@ -203,10 +109,11 @@ class RestClient:
             raise TransportError(call.verb, call.kind, call.key, str(error)) from error
 
 
-@dataclass(slots=True)
-class _Outcome:
-    code: int = 0
-    """HTTP status code; 0 while there is no answer."""
+def _request(call: Call) -> HttpRequest:
+    headers = {"Accept": call.accept}
+    if call.body is not None:
+        headers["Content-Type"] = call.content_type
+    return HttpRequest(call.method, call.path, call.params, headers, call.body)
 
 
 def _json_object(call: Call, body: bytes) -> dict[str, Any]:

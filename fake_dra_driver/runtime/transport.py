@@ -42,6 +42,7 @@ from weakref import WeakSet
 
 import aiohttp
 from aiohttp.connector import Connection
+from typing_extensions import override
 from yarl import URL
 
 from fake_dra_driver.runtime.credentials import Credentials
@@ -82,14 +83,21 @@ class HttpResponse:
     """A whole answer."""
 
     status: int
-    retry_after: str | None
+    headers: Mapping[str, str]
+    """Without regard to case where they come over a network."""
     body: bytes
+
+    @property
+    def retry_after(self) -> str | None:
+        """The Retry-After header."""
+        return self.headers.get("Retry-After")
 
 
 class HttpStream(Protocol):
     """An answer whose body arrives bit by bit."""
 
     status: int
+    headers: Mapping[str, str]
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
         """The body as it arrives. Raises ConnectionError when the connection breaks before the end."""
@@ -119,22 +127,25 @@ class Transport(Protocol):
         ...
 
 
-class _Stream:
+class _Stream(HttpStream):
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
         self.status = response.status
+        self.headers = response.headers
 
+    @override
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         with _connection_errors():
             async for chunk in self._response.content.iter_any():
                 yield chunk
 
+    @override
     async def response(self) -> HttpResponse:
         with _connection_errors():
-            return HttpResponse(self.status, self._response.headers.get("Retry-After"), await self._response.read())
+            return HttpResponse(self.status, self.headers, await self._response.read())
 
 
-class HttpTransport:
+class HttpTransport(Transport):
     """``Transport`` over two pools of connections, one for requests and one for streams.
 
     Cookies, redirects, compression and the environment's proxies have no place here; a ``proxy-url`` of the kubeconfig
@@ -148,16 +159,16 @@ class HttpTransport:
         self._retired: list[_Pools] = []
         self._pools = _Pools(credentials)
 
+    @override
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
-        """As ``Transport.send``."""
         pools = await self._current_pools()
         with _connection_errors():
             async with await self._begin(pools.requests, request, token) as response:
-                return HttpResponse(response.status, response.headers.get("Retry-After"), await response.read())
+                return HttpResponse(response.status, response.headers, await response.read())
 
+    @override
     @contextlib.asynccontextmanager
     async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
-        """As ``Transport.stream``."""
         pools = await self._current_pools()
         with _connection_errors():
             response = await self._begin(pools.streams, request, token)
@@ -167,8 +178,8 @@ class HttpTransport:
             # Not released: a stream that is left before its end has no connection that anybody could use again.
             response.close()
 
+    @override
     async def close(self) -> None:
-        """As ``Transport.close``."""
         for pools in (*self._retired, self._pools):
             await pools.close()
         self._retired.clear()

@@ -123,6 +123,7 @@ class _Stream:
         self._stream = stream
         self._stage = stage
         self.status = stream.status
+        self.headers = stream.headers
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """As ``HttpStream.chunks``."""
@@ -139,7 +140,8 @@ class _Stream:
 def connect(stage: Stage, user_agent: str, life: Life) -> Client:
     """A client of the stage's API server whose writes are steps of a process."""
     client = stage.server.client(user_agent)
-    client._rest._transport = _Line(stage, client._rest._transport, life)
+    session = client._rest.session
+    session._transport = _Line(stage, session._transport, life)
     return client
 
 

@@ -38,7 +38,7 @@ from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.releases import LATEST, RELEASES, find_release
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
-from fake_dra_driver.runtime.rest import RequestLimiter, RestClient
+from fake_dra_driver.runtime.session import Session
 
 __all__ = ["ApiServer"]
 
@@ -154,8 +154,8 @@ class ApiServer:
             default_timeout_seconds: deadline of calls that name none.
         """
         transport = InProcessTransport(self._parts.handler.serve, lambda: self._is_up)
-        rest = RestClient(transport, FixedToken(self.token), user_agent=user_agent, limiter=RequestLimiter())
-        return Client(rest, default_timeout_seconds=default_timeout_seconds)
+        session = Session(transport, FixedToken(self.token), user_agent=user_agent)
+        return Client(session, default_timeout_seconds=default_timeout_seconds)
 
     def write_kubeconfig(self, path: Path | str) -> None:
         """Writes a kubeconfig that only its owner can read. Replaces what is there, at once. Blocks."""

@@ -19,7 +19,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import ConflictError, DeadlineError, GoneError, NotFoundError, PatchTestFailedError
 from fake_dra_driver.runtime.listwatch import Selection
-from fake_dra_driver.runtime.rest import RequestLimiter, RestClient
+from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpTransport
 
 KEY = NamespacedName("", "node-0")
@@ -243,8 +243,8 @@ async def test_a_token_that_was_rotated_on_disk_serves_calls_and_drops_no_watch(
         )
     )
     credentials = await Credentials.load(str(kubeconfig))
-    rest = RestClient(HttpTransport(credentials), credentials, user_agent="test", limiter=RequestLimiter())
-    client = Client(rest)
+    session = Session(HttpTransport(credentials), credentials, user_agent="test")
+    client = Client(session)
     watch = client.list_watch.watch(Selection(Node.resource), "1", timeout_seconds=60, inactivity_seconds=20)
     try:
         await client.get(Node, KEY)

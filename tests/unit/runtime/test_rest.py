@@ -13,7 +13,8 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.runtime import errors
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.patch import JSON_PATCH
-from fake_dra_driver.runtime.rest import Call, RequestLimiter, RestClient
+from fake_dra_driver.runtime.rest import Call, RestClient
+from fake_dra_driver.runtime.session import RequestLimiter, Session
 from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream
 
 pytestmark = pytest.mark.looptime
@@ -30,17 +31,19 @@ Answer = HttpResponse | Exception | None
 
 
 def ok(**body: Any) -> HttpResponse:
-    return HttpResponse(200, None, json.dumps({"kind": "Node", **body}).encode())
+    return HttpResponse(200, {}, json.dumps({"kind": "Node", **body}).encode())
 
 
 def status(code: int, reason: str = "", retry_after: str | None = None, **details: Any) -> HttpResponse:
     body = {"kind": "Status", "code": code, "reason": reason, "message": "as told", "details": details}
-    return HttpResponse(code, retry_after, json.dumps(body).encode())
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return HttpResponse(code, headers, json.dumps(body).encode())
 
 
 class ScriptedStream:
     def __init__(self, answer: HttpResponse) -> None:
         self.status = answer.status
+        self.headers = answer.headers
         self._answer = answer
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -107,7 +110,8 @@ Measured = list[tuple[str, str, str, float]]
 def rest(transport: ScriptedTransport, *tokens: str, measured: Measured | None = None, qps: float = 0) -> RestClient:
     metrics = None if measured is None else lambda *seen: measured.append(seen)
     credentials = Tokens(*(tokens or ("token",)))
-    return RestClient(transport, credentials, user_agent="test", limiter=RequestLimiter(qps, 2), metrics=metrics)
+    limiter = RequestLimiter(qps, 2)
+    return RestClient(Session(transport, credentials, user_agent="test", limiter=limiter, metrics=metrics))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +159,7 @@ async def test_each_answer_has_a_class_and_keeps_what_was_said(
 async def test_an_object_that_is_not_there_is_told_from_a_kind_that_is_not_served() -> None:
     for answer, missing in (
         (status(404, "NotFound", name="node-0"), False),
-        (HttpResponse(404, None, b"404 page"), True),
+        (HttpResponse(404, {}, b"404 page"), True),
     ):
         with pytest.raises(errors.NotFoundError) as raised:
             await rest(ScriptedTransport(answer)).call(GET, 10)
@@ -210,7 +214,7 @@ async def test_a_call_that_is_never_answered_ends_at_its_deadline() -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"[1]", b""])
 async def test_an_answer_that_is_no_object_is_a_transport_error(body: bytes) -> None:
     with pytest.raises(errors.TransportError, match="not a JSON object"):
-        await rest(ScriptedTransport(HttpResponse(200, None, body))).call(GET, 10)
+        await rest(ScriptedTransport(HttpResponse(200, {}, body))).call(GET, 10)
 
 
 async def test_new_credentials_are_tried_once_after_a_401() -> None:
@@ -224,7 +228,7 @@ async def test_new_credentials_are_tried_once_after_a_401() -> None:
 
 
 async def test_a_stream_gets_new_credentials_too_and_raises_what_was_answered() -> None:
-    transport = ScriptedTransport(status(401), HttpResponse(200, None, b"line\n"))
+    transport = ScriptedTransport(status(401), HttpResponse(200, {}, b"line\n"))
     async with rest(transport, "old", "new").stream(WATCH, 10) as stream:
         assert [chunk async for chunk in stream.chunks()] == [b"line\n"]
     assert transport.tokens == ["old", "new"]

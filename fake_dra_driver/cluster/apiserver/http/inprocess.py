@@ -13,30 +13,33 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
+from typing_extensions import override
+
 from fake_dra_driver.cluster.apiserver import message
 from fake_dra_driver.cluster.apiserver.message import Answer, Serve, Stream
-from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream
+from fake_dra_driver.runtime.session import TokenSource
+from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream, Transport
 
 __all__ = ["FixedToken", "InProcessTransport"]
 
 
-class FixedToken:
-    """``runtime.rest.TokenSource`` of one token that is always good."""
+class FixedToken(TokenSource):
+    """``TokenSource`` of one token that is always good."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
+    @override
     async def token(self) -> str:
-        """The token."""
         return self._token
 
-    async def renew(self, rejected: str | None) -> bool:  # noqa: ARG002 - part of the protocol
-        """There is no other one."""
+    @override
+    async def renew(self, rejected: str | None) -> bool:
         return False
 
 
-class InProcessTransport:
-    """``runtime.transport.Transport`` to a function that answers requests.
+class InProcessTransport(Transport):
+    """``Transport`` to a function that answers requests.
 
     Others have their turn before a request is carried out and before its answer is seen, as over a network.
     """
@@ -47,14 +50,14 @@ class InProcessTransport:
         self._serve = serve
         self._is_up = is_up
 
+    @override
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
-        """As ``Transport.send``."""
         async with self.stream(request, token) as stream:
             return await stream.response()
 
+    @override
     @asynccontextmanager
     async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
-        """As ``Transport.stream``."""
         await asyncio.sleep(0)
         if not self._is_up():
             raise ConnectionError("connection refused: the API server is not running")
@@ -68,19 +71,20 @@ class InProcessTransport:
             if isinstance(answer, Stream):
                 await answer.chunks.aclose()
 
+    @override
     async def close(self) -> None:
-        """There is nothing to close."""
+        pass
 
 
-class _Answered:
-    """``HttpStream`` of an answer."""
-
+class _Answered(HttpStream):
     def __init__(self, answer: Answer | Stream) -> None:
         self._answer = answer
         self.status = answer.status if isinstance(answer, Answer) else 200
+        headers = answer.headers if isinstance(answer, Answer) else ()
+        self.headers = {**dict(headers), "Content-Type": answer.content_type}
 
+    @override
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body as it arrives."""
         if isinstance(self._answer, Answer):
             yield self._answer.body
             return
@@ -88,11 +92,9 @@ class _Answered:
             async for chunk in chunks:
                 yield chunk
 
+    @override
     async def response(self) -> HttpResponse:
-        """The rest of the body at once."""
-        body = b"".join([chunk async for chunk in self.chunks()])
-        headers = dict(self._answer.headers) if isinstance(self._answer, Answer) else {}
-        return HttpResponse(self.status, headers.get("Retry-After"), body)
+        return HttpResponse(self.status, self.headers, b"".join([chunk async for chunk in self.chunks()]))
 
 
 def _with_token(request: HttpRequest, token: str | None) -> message.Request:
