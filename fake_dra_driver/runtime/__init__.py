@@ -29,7 +29,7 @@ Where to read on, from the outside in: ``reconcile`` is what you implement; ``co
 and errors lead to; ``errors`` which errors there are; ``client`` and ``cache`` what you call; ``manager`` the life of a
 program, and ``leaderelection`` which of several works. Between watch and worker: ``source``, ``workqueue``,
 ``ratelimiter``. Inside the cache: ``informer``, ``store``, ``reflector``, ``listwatch``. Inside the client: ``rest``,
-``transport``, ``credentials`` (with ``kubeconfig``), ``patch``. Inside ``events``: ``correlator``. What people see:
+``transport``, ``credentials`` (with ``kubeauth``), ``patch``. Inside ``events``: ``correlator``. What people see:
 ``metrics`` (each said once in ``metricfamily``), ``healthz``, ``log``.
 Used by all: ``clock``, ``task``, ``backoff``. For programs: ``garbage``.
 """

@@ -1,7 +1,7 @@
 """Where the API server is and who we are: from a kubeconfig, or from the service account of the pod this runs in.
 
 As in client-go (rest.InClusterConfig, tools/clientcmd), a kubeconfig that is there wins. It is read by kr8s
-(``kubeconfig.py``), which is imported only then; the service account is read here. kr8s could do that as well, but
+(``kubeauth.py``), which is imported only then; the service account is read here. kr8s could do that as well, but
 costs 17 MiB, a fifth of a kubelet plugin's memory and on every node, to read a token and a certificate; and it takes
 ``default`` for the namespace.
 
@@ -212,7 +212,7 @@ def read(path: str | PathLike[str] | None) -> str | None:
 
 
 def _kubeconfig_reader() -> Callable[[str], CredentialsSource]:
-    from fake_dra_driver.runtime.kubeconfig import KubeconfigSource  # only here: see the module's docstring
+    from fake_dra_driver.runtime.kubeauth import KubeconfigSource  # only here: see the module's docstring
 
     return KubeconfigSource
 
