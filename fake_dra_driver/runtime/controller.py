@@ -42,6 +42,7 @@ from fake_dra_driver.runtime.errors import (
     TerminalError,
     TooManyRequestsError,
     TransportError,
+    as_runtime_error,
 )
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.ratelimiter import RateLimiter
@@ -205,25 +206,26 @@ class Controller:
             log.debug("Reconciled, will look again", after_seconds=result.requeue_after)
 
     def _fail(self, request: Request, error: BaseException) -> None:
-        causes = tuple(_leaves(error))
+        causes = tuple(as_runtime_error(leaf) for leaf in _leaves(error))
+        text = str(causes[0] if len(causes) == 1 else error)
         if all(isinstance(cause, _QUIET) for cause in causes):
             self._metrics.total("requeue").inc()
             self._queue.add_rate_limited(request)
-            log.debug("Outdated, will look again", error=str(error))
+            log.debug("Outdated, will look again", error=text)
             return
         self._metrics.total("error").inc()
         self._metrics.errors.inc()
         if all(isinstance(cause, _TERMINAL) for cause in causes):
             self._metrics.terminal_errors.inc()
             self._queue.forget(request)
-            log.error("Reconciler error", error=str(error), terminal=True)
+            log.error("Reconciler error", error=text, terminal=True)
             return
         self._queue.add_rate_limited(request, at_least_seconds=_retry_after_seconds(causes))
         failures = self._queue.num_requeues(request)
         if all(isinstance(cause, (*_QUIET, *_SELF_HEALING)) for cause in causes):
-            log.warning("Reconciler error", error=str(error), failures=failures)
+            log.warning("Reconciler error", error=text, failures=failures)
         elif all(isinstance(cause, RuntimeLayerError) for cause in causes):
-            log.error("Reconciler error", error=str(error), failures=failures)
+            log.error("Reconciler error", error=text, failures=failures)
         else:
             self._metrics.panics.inc()
             log.opt(exception=error).error("Reconciler error", error=repr(error), failures=failures, panic=True)

@@ -25,12 +25,14 @@
      ├─ RetryError                      raised by reconcilers: what it was decided on is outdated, look again soon
      └─ TerminalError                   raised by reconcilers: not to be retried before the object changes
 
-Follows k8s.io/apimachinery/pkg/api/errors. Exceptions of kr8s, aiohttp and pydantic never leave the runtime layer.
+Follows k8s.io/apimachinery/pkg/api/errors. Exceptions of aiohttp and pydantic never leave the runtime layer; those of
+kr8s leave it only from its own objects, and the controller takes them for what they say (``as_runtime_error``).
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import singledispatch
 from typing import Any, ClassVar
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
@@ -60,6 +62,7 @@ __all__ = [
     "UnauthorizedError",
     "UnsupportedMediaTypeError",
     "api_error",
+    "as_runtime_error",
 ]
 
 _MAX_TEXT = 500
@@ -281,6 +284,15 @@ def api_error(
     elif status.code == 422 and is_json_patch and not status.details.get("causes"):
         error = PatchTestFailedError
     return error(status, verb, kind, key)
+
+
+@singledispatch
+def as_runtime_error(error: BaseException) -> BaseException:
+    """What an exception of another library says in terms of this module; an exception that says nothing, as it is.
+
+    A module that lets the exceptions of a library through to reconcilers registers here what they mean.
+    """
+    return error
 
 
 class InvalidObjectError(RuntimeLayerError):

@@ -22,6 +22,7 @@ from fake_dra_driver.runtime.errors import (
     TerminalError,
     TooManyRequestsError,
     TransportError,
+    as_runtime_error,
 )
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.ratelimiter import ExponentialRateLimiter
@@ -218,6 +219,28 @@ async def test_a_terminal_error_forgets_failures() -> None:
         bench.controller.enqueue(request("a"))
         await asyncio.sleep(100)
     assert bench.reconciler.times("a") == [0, 1, 3, 100, 101]
+
+
+class ForeignError(Exception):
+    """What another library says when an object was changed."""
+
+
+as_runtime_error.register(ForeignError, lambda error: RetryError(f"in our words: {error}"))
+
+
+async def test_an_exception_of_another_library_counts_as_what_it_says() -> None:
+    bench = Bench()
+    conflict = ForeignError("changed")
+    bench.reconciler.outcomes["a"] = [conflict, ExceptionGroup("several", [conflict, RetryError("outdated")])]
+    with logged() as records:
+        async with bench.running():
+            bench.controller.enqueue(request("a"))
+            await asyncio.sleep(100)
+    assert bench.reconciler.times("a") == [0, 1, 3]
+    assert bench.results() == {"requeue": 2, "success": 1}
+    assert at_least("WARNING", records) == []
+    texts = [record["extra"]["error"] for record in records if record["message"].startswith("Outdated")]
+    assert texts == ["in our words: changed", "several (2 sub-exceptions)"]
 
 
 async def test_another_error_of_the_api_server_is_for_a_person_and_tried_again() -> None:
