@@ -50,7 +50,7 @@ class ResourceKind:
         return "/".join(parts)
 
     def __str__(self) -> str:
-        return f"{self.plural}.{self.version}.{self.group}" if self.group else f"{self.plural}.{self.version}"
+        return ".".join(part for part in (self.plural, self.version, self.group) if part)
 
 
 @dataclass(frozen=True, slots=True, order=True)
