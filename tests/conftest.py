@@ -63,8 +63,9 @@ def blocking_calls_fail() -> Iterator[None]:
         function.can_block_predicate = _either(function.can_block_predicate, _is_called_by_a_test)
         # Writing a log line is meant to block; so is looking up the source lines for a traceback in it.
         function.can_block_in("loguru/_logger.py", {"_log"})
-        # The only blocking call of kr8s: it looks whether the kubeconfig is there, once for each resolution.
+        # The only blocking calls of kr8s: it looks whether kubeconfig or service account are there, at each log-in.
         function.can_block_in("kr8s/_config.py", {"__init__"})
+        function.can_block_in("kr8s/_auth.py", {"_load_service_account"})
         # pydantic looks for plugins once in a process, when the first model is built.
         function.can_block_in("pydantic/plugin/_loader.py", {"get_plugins"})
         # The embedded API server reads the built-in types once in a process, before it serves anything.

@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,6 +21,9 @@ from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
 from fake_dra_driver.runtime.rest import Call, RestClient
 from fake_dra_driver.runtime.session import RequestLimiter, RequestMetrics, Session
 from fake_dra_driver.runtime.transport import HttpTransport
+
+if TYPE_CHECKING:
+    from fake_dra_driver.runtime.kubeapi import Api
 
 __all__ = [
     "Client",
@@ -74,7 +77,7 @@ class Client:
         self,
         session: Session,
         *,
-        namespace: str | None = None,
+        credentials: Credentials | None = None,
         default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
     ) -> None:
         self._rest = RestClient(session)
@@ -83,8 +86,46 @@ class Client:
         self._default_timeout_seconds = default_timeout_seconds
         self._write_observers: list[WriteObserver] = []
         self._delete_observers: list[DeleteObserver] = []
-        self.namespace = namespace
+        self._credentials = credentials
+        self._api: Api | None = None
+        self.namespace = None if credentials is None else credentials.namespace
         """Namespace of the pod that this runs in; None outside a cluster."""
+
+    @classmethod
+    async def of(
+        cls,
+        api: "Api",
+        *,
+        user_agent: str | None = None,
+        qps: float = 0,
+        burst: int = 0,
+        default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
+        metrics: RequestMetrics | None = None,
+    ) -> "Client":
+        """A client with the credentials of a kr8s Api, which from now on sends through the client's session.
+
+        No request is sent. What is open on a session that the Api had before is cut off.
+
+        Args:
+            api: such as ``await kr8s.asyncio.api()``; it belongs to this client until that is closed.
+            user_agent: value of the User-Agent header, also of what kr8s sends; its own when left out.
+            qps: most requests a second; 0: as many as the API server's priority and fairness takes.
+            burst: most requests at once before ``qps`` counts.
+            default_timeout_seconds: deadline of calls that name none.
+            metrics: called for each HTTP request.
+
+        Raises:
+            CredentialsError: the credentials cannot be read.
+            ValueError: the Api has a client already, or is not one of kr8s.asyncio.
+        """
+        from fake_dra_driver.runtime.kubeapi import credentials_of, lend_session  # only here: it costs 17 MiB
+
+        credentials = await credentials_of(api)
+        session = _session(credentials, user_agent or api.__version__, RequestLimiter(qps, burst), metrics)
+        await lend_session(api, session, credentials, default_timeout_seconds)
+        client = cls(session, credentials=credentials, default_timeout_seconds=default_timeout_seconds)
+        client._api = api
+        return client
 
     @classmethod
     async def connect(
@@ -99,6 +140,8 @@ class Client:
     ) -> "Client":
         """Finds the credentials (see ``Credentials.load``) and gives a client. No request is sent yet.
 
+        In a pod kr8s is not loaded before ``api`` is asked for.
+
         Args:
             kubeconfig: path of a kubeconfig; None: the usual places, then the pod's service account.
             user_agent: value of the User-Agent header.
@@ -111,14 +154,20 @@ class Client:
             CredentialsError: no credentials were found, or they cannot be read.
         """
         credentials = await Credentials.load(kubeconfig)
-        session = Session(
-            HttpTransport(credentials),
-            credentials,
-            user_agent=user_agent,
-            limiter=RequestLimiter(qps, burst),
-            metrics=metrics,
-        )
-        return cls(session, namespace=credentials.namespace, default_timeout_seconds=default_timeout_seconds)
+        session = _session(credentials, user_agent, RequestLimiter(qps, burst), metrics)
+        return cls(session, credentials=credentials, default_timeout_seconds=default_timeout_seconds)
+
+    @property
+    def api(self) -> "Api":
+        """kr8s on this client's session: ``await Pod.get("web", namespace="default", api=client.api)``.
+
+        The Api that the client was made of, else one that is made when it is first asked for, which loads kr8s.
+        """
+        if self._api is None:
+            from fake_dra_driver.runtime.kubeapi import make_api  # only here: it costs 17 MiB
+
+            self._api = make_api(self._rest.session, self._credentials, self._default_timeout_seconds)
+        return self._api
 
     def add_write_observer(self, observer: WriteObserver) -> None:
         """From now on ``observer`` gets every object a successful write returned, before the write returns it."""
@@ -129,7 +178,7 @@ class Client:
         self._delete_observers.append(observer)
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, those of kr8s objects included."""
         await self._rest.close()
 
     # --- reads ---
@@ -381,3 +430,9 @@ def _patch_call(
 ) -> Call:
     path = _object_path(kind, key, subresource)
     return Call("patch", "PATCH", kind.resource, key, path, params or {}, _json(body), content_type)
+
+
+def _session(
+    credentials: Credentials, user_agent: str, limiter: RequestLimiter, metrics: RequestMetrics | None
+) -> Session:
+    return Session(HttpTransport(credentials), credentials, user_agent=user_agent, limiter=limiter, metrics=metrics)

@@ -19,9 +19,19 @@ from os import PathLike
 from pathlib import Path
 from typing import Protocol
 
+from typing_extensions import override
+
 from fake_dra_driver.runtime.errors import CredentialsError
 
-__all__ = ["SERVICE_ACCOUNT_DIR", "Credentials", "CredentialsSource", "Resolved", "ServiceAccountSource", "read"]
+__all__ = [
+    "SERVICE_ACCOUNT_DIR",
+    "Credentials",
+    "CredentialsSource",
+    "Resolved",
+    "ServiceAccountSource",
+    "locate",
+    "read",
+]
 
 SERVICE_ACCOUNT_DIR = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts a pod's service account (rest.InClusterConfig of client-go)."""
@@ -57,8 +67,8 @@ class CredentialsSource(Protocol):
         ...
 
 
-class ServiceAccountSource:
-    """Implements ``CredentialsSource`` for a pod.
+class ServiceAccountSource(CredentialsSource):
+    """Reads the service account of a pod, without kr8s.
 
     Args:
         folder: where the service account is mounted.
@@ -69,8 +79,8 @@ class ServiceAccountSource:
         self._folder = folder
         self._environment = environment
 
+    @override
     async def resolve(self) -> Resolved:
-        """As ``CredentialsSource.resolve``."""
         host, port = (self._environment.get(f"KUBERNETES_SERVICE_{name}", "") for name in ("HOST", "PORT"))
         if not host or not port:
             raise CredentialsError(
@@ -116,6 +126,16 @@ class Credentials:
         self._lock = asyncio.Lock()
 
     @classmethod
+    async def of(
+        cls, source: CredentialsSource, token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS
+    ) -> "Credentials":
+        """What the source has now. Raises CredentialsError."""
+        credentials = cls(source, token_refresh_seconds)
+        async with credentials._lock:
+            await credentials._resolve()
+        return credentials
+
+    @classmethod
     async def load(
         cls,
         kubeconfig: str | None = None,
@@ -124,11 +144,10 @@ class Credentials:
         token_refresh_seconds: float = _TOKEN_REFRESH_SECONDS,
         environment: Mapping[str, str] = os.environ,
     ) -> "Credentials":
-        """Finds and reads the credentials.
+        """Finds and reads the credentials; see ``locate``. A service account is read without kr8s.
 
         Args:
-            kubeconfig: path of a kubeconfig, which then has to be there. None: ``$KUBECONFIG`` or ``~/.kube/config``
-                where there is one, else the service account of the pod.
+            kubeconfig: path of a kubeconfig.
             service_account_dir: where the service account is mounted.
             token_refresh_seconds: age at which a token file is read again.
             environment: says where a kubeconfig is (``KUBECONFIG``), and in a pod where the API server is.
@@ -136,24 +155,10 @@ class Credentials:
         Raises:
             CredentialsError: nothing was found, or it cannot be read.
         """
-        places = [kubeconfig] if kubeconfig else (environment.get("KUBECONFIG") or _DEFAULT_KUBECONFIG).split(":")
-        has_kubeconfig, has_account = await asyncio.to_thread(lambda: (_any_file(places), service_account_dir.is_dir()))
-        source: CredentialsSource
-        if has_kubeconfig:
-            source = (await asyncio.to_thread(_kubeconfig_reader))(":".join(places))
-        elif kubeconfig:
-            raise CredentialsError(f"The kubeconfig {kubeconfig} is not a file. Name one that exists, or none at all")
-        elif has_account:
-            source = ServiceAccountSource(service_account_dir, environment)
-        else:
-            raise CredentialsError(
-                f"No credentials for an API server: there is no kubeconfig at {' or '.join(places)}, and no service "
-                f"account at {service_account_dir}. Name a kubeconfig"
-            )
-        credentials = cls(source, token_refresh_seconds)
-        async with credentials._lock:
-            await credentials._resolve()
-        return credentials
+        place = await locate(kubeconfig, service_account_dir=service_account_dir, environment=environment)
+        if isinstance(place, Path):
+            return await cls.of(ServiceAccountSource(place, environment), token_refresh_seconds)
+        return await cls.of((await asyncio.to_thread(_kubeconfig_reader))(place), token_refresh_seconds)
 
     async def token(self) -> str | None:
         """The bearer token; None when a client certificate does it. Reads its file when the last reading is old.
@@ -211,10 +216,41 @@ def read(path: str | PathLike[str] | None) -> str | None:
         return None
 
 
-def _kubeconfig_reader() -> Callable[[str], CredentialsSource]:
-    from fake_dra_driver.runtime.kubeauth import KubeconfigSource  # only here: see the module's docstring
+async def locate(
+    kubeconfig: str | None = None,
+    *,
+    service_account_dir: Path = SERVICE_ACCOUNT_DIR,
+    environment: Mapping[str, str] = os.environ,
+) -> str | Path:
+    """Where the credentials are: the paths of kubeconfigs, with colons between them, or the service account's folder.
 
-    return KubeconfigSource
+    Args:
+        kubeconfig: path of a kubeconfig, which then has to be there. None: ``$KUBECONFIG`` or ``~/.kube/config`` where
+            there is one, else the service account of the pod.
+        service_account_dir: where the service account is mounted.
+        environment: says where a kubeconfig is (``KUBECONFIG``).
+
+    Raises:
+        CredentialsError: there are none.
+    """
+    places = [kubeconfig] if kubeconfig else (environment.get("KUBECONFIG") or _DEFAULT_KUBECONFIG).split(":")
+    has_kubeconfig, has_account = await asyncio.to_thread(lambda: (_any_file(places), service_account_dir.is_dir()))
+    if has_kubeconfig:
+        return ":".join(places)
+    if kubeconfig:
+        raise CredentialsError(f"The kubeconfig {kubeconfig} is not a file. Name one that exists, or none at all")
+    if has_account:
+        return service_account_dir
+    raise CredentialsError(
+        f"No credentials for an API server: there is no kubeconfig at {' or '.join(places)}, and no service "
+        f"account at {service_account_dir}. Name a kubeconfig"
+    )
+
+
+def _kubeconfig_reader() -> Callable[[str], CredentialsSource]:
+    from fake_dra_driver.runtime.kubeauth import kubeconfig_source  # only here: see the module's docstring
+
+    return kubeconfig_source
 
 
 def _any_file(paths: Sequence[str]) -> bool:

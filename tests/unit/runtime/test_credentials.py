@@ -158,15 +158,29 @@ async def test_a_kubeconfig_of_no_use_is_an_error_also_in_a_pod(
 # --- what it costs ------------------------------------------------------------------------------------------------
 
 
-def test_a_pod_does_not_load_kr8s(account: Path, environment: dict[str, str]) -> None:
+def test_a_pod_loads_kr8s_only_when_it_is_asked_for(account: Path, environment: dict[str, str]) -> None:
     """It brings 17 MiB along, which would be there on every node."""
-    program = (
-        "import asyncio, os, sys; from pathlib import Path\n"
-        "from fake_dra_driver.runtime.client import Client, Credentials\n"
-        "asyncio.run(Credentials.load(service_account_dir=Path(sys.argv[1])))\n"
-        "print(sorted({'kr8s', 'httpx', 'cryptography', 'rich'} & sys.modules.keys()))"
-    )
+    program = """
+import asyncio, sys
+from pathlib import Path
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.credentials import Credentials
+from fake_dra_driver.runtime.session import Session
+from fake_dra_driver.runtime.transport import HttpTransport
+
+def loaded():
+    return sorted({'kr8s', 'httpx', 'cryptography', 'rich'} & sys.modules.keys())
+
+async def main():
+    credentials = await Credentials.load(service_account_dir=Path(sys.argv[1]))
+    client = Client(Session(HttpTransport(credentials), credentials, user_agent="test"), credentials=credentials)
+    before = loaded()
+    print(before, client.api.namespace, client.api.auth.server, 'kr8s' in loaded())
+    await client.close()
+
+asyncio.run(main())
+"""
     ran = subprocess.run(
         [sys.executable, "-c", program, str(account)], env=environment, capture_output=True, text=True, check=True
     )
-    assert ran.stdout.strip() == "[]"
+    assert ran.stdout.strip() == "[] fake-system https://10.96.0.1:443 True"

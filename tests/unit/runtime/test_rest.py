@@ -2,20 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.runtime import errors
-from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.patch import JSON_PATCH
 from fake_dra_driver.runtime.rest import Call, RestClient
 from fake_dra_driver.runtime.session import RequestLimiter, Session
-from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream
+from fake_dra_driver.runtime.transport import HttpResponse
+from tests.unit.runtime.scripted import ScriptedTransport, Tokens, ok, status
 
 pytestmark = pytest.mark.looptime
 
@@ -25,84 +23,6 @@ PUT = Call("update", "PUT", Node.resource, KEY, "/api/v1/nodes/node-0", body=b"{
 POST = Call("create", "POST", Node.resource, KEY, "/api/v1/nodes", body=b"{}")
 PATCH = Call("patch", "PATCH", Node.resource, KEY, "/api/v1/nodes/node-0", body=b"[]", content_type=JSON_PATCH)
 WATCH = Call("watch", "GET", Node.resource, NamespacedName("", ""), "/api/v1/nodes", {"watch": "true"})
-
-Answer = HttpResponse | Exception | None
-"""None: no answer ever comes."""
-
-
-def ok(**body: Any) -> HttpResponse:
-    return HttpResponse(200, {}, json.dumps({"kind": "Node", **body}).encode())
-
-
-def status(code: int, reason: str = "", retry_after: str | None = None, **details: Any) -> HttpResponse:
-    body = {"kind": "Status", "code": code, "reason": reason, "message": "as told", "details": details}
-    headers = {} if retry_after is None else {"Retry-After": retry_after}
-    return HttpResponse(code, headers, json.dumps(body).encode())
-
-
-class ScriptedStream:
-    def __init__(self, answer: HttpResponse) -> None:
-        self.status = answer.status
-        self.headers = answer.headers
-        self._answer = answer
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        yield self._answer.body
-
-    async def response(self) -> HttpResponse:
-        return self._answer
-
-
-class ScriptedTransport:
-    """Gives one answer after the other, and keeps when each request came and with which token."""
-
-    host = "server:443"
-
-    def __init__(self, *answers: Answer) -> None:
-        self._answers = list(answers)
-        self.requests: list[tuple[float, HttpRequest, str | None]] = []
-
-    async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
-        self.requests.append((asyncio.get_running_loop().time(), request, token))
-        answer = self._answers.pop(0)
-        if answer is None:
-            await asyncio.Event().wait()
-        if isinstance(answer, Exception):
-            raise answer
-        assert answer is not None
-        return answer
-
-    @asynccontextmanager
-    async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
-        yield ScriptedStream(await self.send(request, token))
-
-    async def close(self) -> None:
-        pass
-
-    @property
-    def times(self) -> list[float]:
-        return [round(time - self.requests[0][0], 3) for time, _, _ in self.requests]
-
-    @property
-    def tokens(self) -> list[str | None]:
-        return [token for _, _, token in self.requests]
-
-
-class Tokens(Credentials):
-    """Credentials that are renewed in the order of a list."""
-
-    def __init__(self, *tokens: str) -> None:
-        self._tokens = list(tokens)
-
-    async def token(self) -> str | None:
-        return self._tokens[0]
-
-    async def renew(self, rejected: str | None) -> bool:
-        if rejected == self._tokens[0] and len(self._tokens) > 1:
-            self._tokens.pop(0)
-            return True
-        return False
-
 
 Measured = list[tuple[str, str, str, float]]
 
