@@ -1,1 +1,66 @@
-"""Renders CRDs, chart, RBAC and reference from the schema in ``api.fake`` and the models in ``settings``."""
+"""From a project's schema and settings to what it ships: CRDs, permissions, a chart's values, reference, dashboard.
+
+Whoever writes a driver writes its kinds with ``api.schema`` and its settings with ``settings``, and calls:
+
+- ``render_crd`` for the CustomResourceDefinition of a kind;
+- ``Rule`` and ``Component`` to write down permissions, for templates of RBAC to render;
+- ``Values``, ``setting_fields`` and ``chart_settings`` for the values of a chart, ``values_of`` and ``values_schema``
+  for its values.yaml and values.schema.json, ``render_chart`` for its manifests without helm;
+- ``command_page`` and ``kind_page`` for reference documentation;
+- ``dashboard_json`` for a Grafana dashboard;
+- ``SourceTree`` to write all of it into the tree, and to check that it is up to date.
+
+Nothing here knows a driver: ``packaging`` is what this one makes with it.
+"""
+
+from fake_dra_driver.codegen.chart import Manifest, render_chart
+from fake_dra_driver.codegen.crd import SchemaError, definition, description_of, file_name, render_crd
+from fake_dra_driver.codegen.documentation import CommandPage, FieldRow, KindPage, RuleRow, command_page, kind_page
+from fake_dra_driver.codegen.files import SourceTree
+from fake_dra_driver.codegen.gotemplate import GoTemplateError
+from fake_dra_driver.codegen.grafana import Panel, Query, Row, dashboard_json
+from fake_dra_driver.codegen.rbac import CACHE, READ, Component, Rule
+from fake_dra_driver.codegen.values import (
+    ChartSetting,
+    Object,
+    Value,
+    Values,
+    chart_settings,
+    setting_fields,
+    values_of,
+    values_schema,
+)
+
+__all__ = [
+    "CACHE",
+    "READ",
+    "ChartSetting",
+    "CommandPage",
+    "Component",
+    "FieldRow",
+    "GoTemplateError",
+    "KindPage",
+    "Manifest",
+    "Object",
+    "Panel",
+    "Query",
+    "Row",
+    "Rule",
+    "RuleRow",
+    "SchemaError",
+    "SourceTree",
+    "Value",
+    "Values",
+    "chart_settings",
+    "command_page",
+    "dashboard_json",
+    "definition",
+    "description_of",
+    "file_name",
+    "kind_page",
+    "render_chart",
+    "render_crd",
+    "setting_fields",
+    "values_of",
+    "values_schema",
+]

@@ -1,7 +1,7 @@
-"""Go templates, as much of them as the chart uses: its manifests without helm.
+"""Go templates, as much of them as a chart like ours uses: its manifests without helm.
 
-The chart stays the one source of the manifests: where there is no helm (the embedded cluster), its templates are
-executed here. ``tests/unit/packaging/test_manifests.py`` compares the result with helm's. Syntax and meaning are those
+A chart stays the one source of its manifests: where there is no helm (the embedded cluster), its templates are executed
+here. ``tests/unit/packaging/test_manifests.py`` compares the result with helm's. Syntax and meaning are those
 of Go's text/template and of the functions that Helm adds (Sprig). What is outside of the subset is refused with its
 name, never passed over: a template that is rendered at all is rendered as helm does it. The packages that bind Go's own
 engine to Python lack Helm's functions, and need a Go toolchain or a binary of each platform.

@@ -44,6 +44,8 @@ class Panel:
     """Colors of a stat: each from a value on, the first from the beginning."""
     colors: Mapping[str, str] = field(default_factory=dict)
     """By series, where a color has a meaning."""
+    row_label: str = ""
+    """In a table: the label of which each line shows one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,9 @@ class Row:
     panels: tuple[Panel, ...]
 
 
-def dashboard_json(title: str, about: str, rows: Sequence[Row], variables: Mapping[str, str]) -> str:
+def dashboard_json(
+    title: str, about: str, rows: Sequence[Row], variables: Mapping[str, str], tags: Sequence[str] = ()
+) -> str:
     """The dashboard, byte for byte the same for the same rows.
 
     Args:
@@ -62,12 +66,13 @@ def dashboard_json(title: str, about: str, rows: Sequence[Row], variables: Mappi
         about: what it is, shown beside the title.
         rows: from top to bottom.
         variables: name of each variable to choose by, and the query for its values.
+        tags: by which Grafana finds dashboards.
     """
     document = {
         "description": about,
         "uid": title.lower().replace(" ", "-"),
         "title": title,
-        "tags": ["kubernetes", "dra"],
+        "tags": list(tags),
         "schemaVersion": _SCHEMA_VERSION,
         "version": 1,
         "editable": True,
@@ -194,5 +199,7 @@ def _color(series: str, color: str) -> dict[str, Any]:
 def _columns(panel: Panel) -> dict[str, Any]:
     """Names of a table's columns: after ``merge``, the value of each query is called by its letter."""
     names = {f"Value #{chr(ord('A') + index)}": query.legend for index, query in enumerate(panel.queries)}
-    order = {name: place for place, name in enumerate(("node", *names))}
-    return {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": {"node": "Node", **names}}
+    label = panel.row_label
+    order = {name: place for place, name in enumerate((label, *names))}
+    headings = {label: label.capitalize(), **names}
+    return {"excludeByName": {"Time": True}, "indexByName": order, "renameByName": headings}

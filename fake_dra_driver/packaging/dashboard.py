@@ -7,7 +7,7 @@ controller shows the state of nodes and claims, so ``max`` chooses among those t
 from collections.abc import Mapping
 from typing import Final
 
-from fake_dra_driver.codegen.grafana import Panel, Query, Row, dashboard_json
+from fake_dra_driver.codegen import Panel, Query, Row, dashboard_json
 from fake_dra_driver.packaging.alerts import OURS
 
 __all__ = ["ROWS", "render_dashboard"]
@@ -120,6 +120,7 @@ _NODES: Final = Row(
                 Query(_claims(), "Claims"),
             ),
             kind="table",
+            row_label="node",
             width=24,
             height=9,
         ),
@@ -284,4 +285,5 @@ ROWS: tuple[Row, ...] = (_OVERVIEW, _NODES, _ALLOCATING, _PREPARING, _LEDGER, _P
 def render_dashboard(header: str) -> str:
     """The dashboard's JSON, which says in its description where it comes from."""
     about = f"{header} Devices, claims and programs of the fake DRA driver."
-    return dashboard_json("Fake DRA driver", about, ROWS, {"node": "label_values(fake_dra_node_ready, node)"})
+    variables = {"node": "label_values(fake_dra_node_ready, node)"}
+    return dashboard_json("Fake DRA driver", about, ROWS, variables, tags=("kubernetes", "dra"))

@@ -1,47 +1,14 @@
-"""The chart's manifests as objects, without helm: what ``helm template`` gives for the same values.
-
-For clusters that somebody else fills (the embedded one), and for whoever has no helm. The source is the chart as
-``chart_files`` renders it from the schema, so that nothing here says a second time what a manifest looks like.
-"""
+"""The manifests of this driver as objects: CRDs, and what the chart installs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
-from fake_dra_driver.codegen.gotemplate import GoTemplates
+from fake_dra_driver.codegen import Manifest, render_chart
 from fake_dra_driver.packaging.generate import CHART, chart_files, crd_files
 
 __all__ = ["chart_manifests", "crd_manifests"]
-
-Manifest = dict[str, Any]
-
-_ORDER = (
-    "ServiceAccount",
-    "ConfigMap",
-    "ClusterRole",
-    "ClusterRoleBinding",
-    "Role",
-    "RoleBinding",
-    "Service",
-    "DaemonSet",
-    "Deployment",
-)
-"""In which order kinds are installed, as Helm does it (kind_sorter.go); others come last."""
-
-
-class _Files(dict[str, Any]):
-    """``.Files``: what the chart has beside its templates."""
-
-    def __init__(self, files: Mapping[str, str]) -> None:
-        super().__init__(Get=lambda name: files.get(name, ""))
-
-
-class _ApiVersions(dict[str, Any]):
-    """``.Capabilities.APIVersions``."""
-
-    def __init__(self, served: Sequence[str]) -> None:
-        super().__init__(Has=lambda version: version in served)
 
 
 def crd_manifests() -> Sequence[Manifest]:
@@ -56,42 +23,6 @@ def chart_manifests(
     values: Mapping[str, Any] | None = None,
     api_versions: Sequence[str] = ("resource.k8s.io/v1alpha2",),
 ) -> Sequence[Manifest]:
-    """The objects of the chart in the order in which they are installed; the namespace itself is not among them.
-
-    Args:
-        namespace: where the release is.
-        release: its name.
-        values: as in a file of values: what differs from the chart's values.yaml. It is not checked against the schema.
-        api_versions: what the cluster serves.
-
-    Raises:
-        GoTemplateError: the chart refuses these values, or uses what ``gotemplate`` cannot execute.
-    """
+    """The objects of the chart, as ``render_chart`` gives them. Raises GoTemplateError."""
     files = {path.removeprefix(f"{CHART}/"): text for path, text in sorted(chart_files().items())}
-    chart = yaml.safe_load(files["Chart.yaml"])
-    dot = {
-        "Values": _merged(yaml.safe_load(files["values.yaml"]), values or {}),
-        "Chart": {"Name": chart["name"], "Version": chart["version"], "AppVersion": chart["appVersion"]},
-        "Release": {"Name": release, "Namespace": namespace, "Service": "Helm", "IsUpgrade": False},
-        "Files": _Files(files),
-        "Capabilities": {"APIVersions": _ApiVersions(api_versions)},
-    }
-    templates = GoTemplates()
-    names = [name for name in files if name.startswith("templates/")]
-    for name in names:
-        templates.add(name, files[name])
-    rendered = [templates.execute(name, dot) for name in names if name.endswith(".yaml")]
-    found = [manifest for text in rendered for manifest in yaml.safe_load_all(text) if manifest]
-    return sorted(found, key=lambda manifest: _place(manifest["kind"]))
-
-
-def _place(kind: str) -> int:
-    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        inner = merged.get(key)
-        merged[key] = _merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
-    return merged
+    return render_chart(files, namespace, release=release, values=values, api_versions=api_versions)

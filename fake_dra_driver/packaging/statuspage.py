@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.codegen.crd import description_of
+from fake_dra_driver.codegen import description_of
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.deviceuse import DeviceState

@@ -1,0 +1,50 @@
+"""The vocabulary of permissions: what a component may do, each rule with its reason.
+
+A chart makes a ClusterRole of a component's rules for every namespace, and a Role in its own namespace of the others.
+"""
+
+from dataclasses import dataclass
+
+from fake_dra_driver.api.kube.meta import KubeObject
+
+__all__ = ["CACHE", "READ", "Component", "Rule"]
+
+CACHE = ("list", "watch")
+"""To hold all objects of a kind."""
+READ = ("get", *CACHE)
+"""To ask for one of them as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One PolicyRule (rbac.authorization.k8s.io/v1)."""
+
+    why: str
+    kinds: tuple[type[KubeObject], ...]
+    verbs: tuple[str, ...]
+    subresource: str = ""
+
+    @property
+    def group(self) -> str:
+        """The API group of the kinds, which all have the same."""
+        (group,) = {kind.resource.group for kind in self.kinds}
+        return group
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Resources as a rule names them."""
+        below = f"/{self.subresource}" if self.subresource else ""
+        return tuple(sorted(kind.resource.plural + below for kind in self.kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """The rules of one component."""
+
+    name: str
+    """As in the names of its objects."""
+    values_key: str
+    cluster: tuple[Rule, ...]
+    """For every namespace, and for what has none."""
+    namespaced: tuple[Rule, ...]
+    """For the driver's namespace alone."""

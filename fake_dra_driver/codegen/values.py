@@ -1,0 +1,165 @@
+"""A chart's values from one model: values.yaml, values.schema.json, and what templates and documentation say of them.
+
+A project writes its model down with ``Values`` as the base of each object. The ``settings`` of a component are not
+written down twice: they are the fields of its settings model that are marked ``in_chart``. What is passed on to
+Kubernetes as it is (tolerations, resources and the like) is left to Kubernetes to check.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from fake_dra_driver.codegen.crd import description_of
+from fake_dra_driver.settings import Flag, Setting, Settings, settings_of
+
+__all__ = [
+    "ChartSetting",
+    "Object",
+    "Value",
+    "Values",
+    "chart_settings",
+    "setting_fields",
+    "values_of",
+    "values_schema",
+]
+
+Object = dict[str, Any]
+"""An object of Kubernetes, passed on as it is."""
+
+
+class Values(BaseModel):
+    """Base of every object in values.yaml: what it does not name is refused."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, alias_generator=to_camel, populate_by_name=True, frozen=True, extra="forbid"
+    )
+
+
+def setting_fields(settings: type[Settings]) -> dict[str, Any]:
+    """The fields of the model of a component's ``settings`` in the values, for ``pydantic.create_model``."""
+    fields = {}
+    for setting in settings_of(settings):
+        if setting.info.in_chart:
+            field = settings.model_fields[setting.name]
+            metadata = [item for item in field.metadata if not isinstance(item, Flag)]
+            default = field.default if setting.info.chart_default is None else setting.info.chart_default
+            text = f"{setting.description} Allowed: {setting.allowed}."
+            fields[setting.name] = (Annotated[field.annotation, *metadata, Field(description=text)], default)
+    return fields
+
+
+# --- What templates get ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One key of values.yaml."""
+
+    key: str
+    description: str
+    default: Any
+    """As JSON has it; not of interest where there are members."""
+    members: tuple["Value", ...] = ()
+
+    def leaves(self, path: str = "") -> Iterator[tuple[str, "Value"]]:
+        """Every key below that has a value, with its full path."""
+        if not self.members:
+            yield path + self.key, self
+        for member in self.members:
+            yield from member.leaves(f"{path}{self.key}.")
+
+
+def values_of(model: type[BaseModel]) -> tuple[Value, ...]:
+    """The keys of values.yaml with what they are for, in their order."""
+    return _values(model())
+
+
+def _values(instance: BaseModel) -> tuple[Value, ...]:
+    defaults = instance.model_dump(mode="json", by_alias=True)
+    found = []
+    for name, field in type(instance).model_fields.items():
+        key = field.alias or name
+        value = getattr(instance, name)
+        members = _values(value) if isinstance(value, BaseModel) else ()
+        found.append(Value(key, description_of(field.description), _plain(defaults[key]), members))
+    return tuple(found)
+
+
+def _plain(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def values_schema(model: type[BaseModel], header: str, extra: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """values.schema.json: refuses unknown keys, and settings that the program would refuse.
+
+    Args:
+        model: of the values.
+        header: says what it is generated from.
+        extra: schemas of keys that are no values, such as those that the chart refuses in words of its own.
+    """
+    schema = model.model_json_schema(by_alias=True)
+    inlined = _inline(schema, schema.get("$defs", {}))
+    inlined["properties"] |= {
+        "global": {"description": "Set by Helm when this is a subchart; not used.", "type": "object"},
+        **(extra or {}),
+    }
+    return {"$comment": header, "$schema": "http://json-schema.org/draft-07/schema#", **inlined}
+
+
+def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """The schema without references, titles and defaults; an object with known keys must keep all of them."""
+    if isinstance(schema, list):
+        return [_inline(member, definitions) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        target = definitions[schema["$ref"].rpartition("/")[2]]
+        return _inline({**target, **{key: value for key, value in schema.items() if key != "$ref"}}, definitions)
+    found = {key: schema[key] for key in schema if key not in {"title", "default", "$defs", "properties"}}
+    found = {key: _inline(value, definitions) for key, value in found.items()}
+    if "description" in found:
+        found["description"] = description_of(found["description"])
+    if found.get("type") == "number":  # `helm --set` makes a string of a number with a fraction.
+        found |= {"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}
+    if "properties" in schema:
+        found["properties"] = {key: _inline(value, definitions) for key, value in schema["properties"].items()}
+        found["required"] = sorted(schema["properties"])
+    return found
+
+
+# --- Settings ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ChartSetting:
+    """How the templates of Helm make a flag of a setting."""
+
+    setting: Setting
+    key: str
+    """Key below ``settings``."""
+    argument: str
+    """Expression of Helm: the flag with its value."""
+
+
+def chart_settings(component: str, settings: type[Settings]) -> tuple[ChartSetting, ...]:
+    """The settings that the values of a component have; ``component`` is its key there."""
+    return tuple(
+        ChartSetting(setting, to_camel(setting.name), _argument(component, setting, settings))
+        for setting in settings_of(settings)
+        if setting.info.in_chart
+    )
+
+
+def _argument(component: str, setting: Setting, settings: type[Settings]) -> str:
+    value = f".Values.{component}.settings.{to_camel(setting.name)}"
+    annotation = settings.model_fields[setting.name].annotation
+    if annotation is int:  # Helm reads every number as a float, and prints large ones as 1e+06.
+        return f'printf "{setting.flag}=%d" (int64 {value})'
+    if annotation in {float, bool}:
+        return f'printf "{setting.flag}=%v" {value}'
+    if get_origin(annotation) is tuple:
+        return f'printf "{setting.flag}=%s" (join "," {value})'
+    return f'printf "{setting.flag}=%s" {value}'
