@@ -32,7 +32,7 @@ __all__ = [
     "Flag",
     "Folder",
     "ForeignFlags",
-    "Kubeconfig",
+    "KubeconfigPath",
     "Listen",
     "NamespaceName",
     "NodeName",
@@ -282,7 +282,7 @@ SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
 WholeDuration = Annotated[int, BeforeValidator(_duration), Allowed("whole seconds from 1 to 3600")]
 Duration = Annotated[Seconds, BeforeValidator(_duration), Allowed("seconds from 0.1 to 3600")]
-Kubeconfig = Annotated[str, AfterValidator(_kubeconfig), Allowed("path of a file that exists")]
+KubeconfigPath = Annotated[str, AfterValidator(_kubeconfig), Allowed("path of a file that exists")]
 NamespaceName = Annotated[str, Field(pattern=LABEL_PATTERN), Allowed("name of a namespace (RFC 1123 label)")]
 NodeName = Annotated[
     str, Field(pattern=SUBDOMAIN_PATTERN, max_length=253), Allowed("name of a node (RFC 1123 subdomain)")

@@ -47,8 +47,8 @@ __all__ = [
     "FakeSelector",
     "NodeAllocationState",
     "NodeAllocationStateSpec",
-    "PreparedDevice",
     "PreparedDevices",
+    "PreparedFake",
     "PreparedFakes",
 ]
 
@@ -120,7 +120,7 @@ class AllocatedDevices(SchemaModel):
     """Set for devices of type fake."""
 
 
-class PreparedDevice(SchemaModel):
+class PreparedFake(SchemaModel):
     """A device, or a child of one, that is ready for containers."""
 
     uuid: str = ""
@@ -132,7 +132,7 @@ class PreparedDevice(SchemaModel):
 class PreparedFakes(SchemaModel):
     """The fake devices that are prepared for a claim."""
 
-    devices: tuple[PreparedDevice, ...] = ()
+    devices: tuple[PreparedFake, ...] = ()
     """In the order in which containers see them."""
 
 

@@ -3,7 +3,7 @@
 Whoever writes a driver writes its kinds with ``api.schema`` and its settings with ``settings``, and calls:
 
 - ``render_crd`` for the CustomResourceDefinition of a kind;
-- ``Rule`` and ``Component`` to write down permissions, for templates of RBAC to render;
+- ``Rule`` and ``ComponentRules`` to write down permissions, for templates of RBAC to render;
 - ``Values``, ``setting_fields`` and ``chart_settings`` for the values of a chart, ``values_of`` and ``values_schema``
   for its values.yaml and values.schema.json, ``render_chart`` for its manifests without helm;
 - ``command_page`` and ``kind_page`` for reference documentation;
@@ -18,11 +18,11 @@ from fake_dra_driver.codegen.crd import SchemaError, definition, description_of,
 from fake_dra_driver.codegen.documentation import CommandPage, FieldRow, KindPage, RuleRow, command_page, kind_page
 from fake_dra_driver.codegen.files import SourceTree
 from fake_dra_driver.codegen.gotemplate import GoTemplateError
-from fake_dra_driver.codegen.grafana import Panel, Query, Row, dashboard_json
-from fake_dra_driver.codegen.rbac import CACHE, READ, Component, Rule
+from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboard_json
+from fake_dra_driver.codegen.rbac import CACHE, READ, ComponentRules, Rule
 from fake_dra_driver.codegen.values import (
     ChartSetting,
-    Object,
+    JsonObject,
     Value,
     Values,
     chart_settings,
@@ -36,15 +36,15 @@ __all__ = [
     "READ",
     "ChartSetting",
     "CommandPage",
-    "Component",
+    "ComponentRules",
+    "DashboardRow",
     "FieldRow",
     "GoTemplateError",
+    "JsonObject",
     "KindPage",
     "Manifest",
-    "Object",
     "Panel",
     "Query",
-    "Row",
     "Rule",
     "RuleRow",
     "SchemaError",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-__all__ = ["COLUMNS", "Panel", "Query", "Row", "dashboard_json"]
+__all__ = ["COLUMNS", "DashboardRow", "Panel", "Query", "dashboard_json"]
 
 COLUMNS: Final = 24
 """Width of Grafana's grid."""
@@ -49,7 +49,7 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class DashboardRow:
     """A heading, and the panels below it."""
 
     title: str
@@ -57,7 +57,7 @@ class Row:
 
 
 def dashboard_json(
-    title: str, about: str, rows: Sequence[Row], variables: Mapping[str, str], tags: Sequence[str] = ()
+    title: str, about: str, rows: Sequence[DashboardRow], variables: Mapping[str, str], tags: Sequence[str] = ()
 ) -> str:
     """The dashboard, byte for byte the same for the same rows.
 
@@ -115,7 +115,7 @@ def _variable(name: str, query: str) -> dict[str, Any]:
     }
 
 
-def _panels(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+def _panels(rows: Sequence[DashboardRow]) -> Iterator[dict[str, Any]]:
     """Rows and panels with numbers and places."""
     number, y = 1, 0
     for row in rows:
@@ -131,7 +131,7 @@ def _panels(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
         y += height
 
 
-def _row(row: Row, number: int, y: int) -> dict[str, Any]:
+def _row(row: DashboardRow, number: int, y: int) -> dict[str, Any]:
     place = {"x": 0, "y": y, "w": COLUMNS, "h": 1}
     return {"id": number, "gridPos": place, "type": "row", "title": row.title, "collapsed": False, "panels": []}
 

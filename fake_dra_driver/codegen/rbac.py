@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fake_dra_driver.api.kube.meta import KubeObject
 
-__all__ = ["CACHE", "READ", "Component", "Rule"]
+__all__ = ["CACHE", "READ", "ComponentRules", "Rule"]
 
 CACHE = ("list", "watch")
 """To hold all objects of a kind."""
@@ -38,7 +38,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
+class ComponentRules:
     """The rules of one component."""
 
     name: str

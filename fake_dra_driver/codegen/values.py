@@ -17,7 +17,7 @@ from fake_dra_driver.settings import Flag, Setting, Settings, settings_of
 
 __all__ = [
     "ChartSetting",
-    "Object",
+    "JsonObject",
     "Value",
     "Values",
     "chart_settings",
@@ -26,7 +26,7 @@ __all__ = [
     "values_schema",
 ]
 
-Object = dict[str, Any]
+JsonObject = dict[str, Any]
 """An object of Kubernetes, passed on as it is."""
 
 

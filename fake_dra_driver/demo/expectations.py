@@ -22,7 +22,7 @@ __all__ = [
     "devices_in",
 ]
 
-DEVICES = 8
+DEVICE_COUNT = 8
 MODEL = "LATEST-FAKE-MODEL"
 _VARIABLE = re.compile(r"^export FAKE_DEVICE_(\d+)=['\"](FAKE-[0-9a-f-]{36})['\"]$")
 """dash and busybox print single quotes, bash double ones."""
@@ -45,7 +45,7 @@ def devices_in(log: str) -> Sequence[str]:
 
 def check_initial(state: NodeAllocationState) -> None:
     """All devices are there, and nobody has any of them."""
-    expected = {device.uuid for device in make_inventory(state.metadata.name, DEVICES, [MODEL])}
+    expected = {device.uuid for device in make_inventory(state.metadata.name, DEVICE_COUNT, [MODEL])}
     found = {device.fake.uuid for device in state.spec.allocatable_device if device.fake}
     _expect(f"the devices of {state.metadata.name}", expected, found)
     _expect("claims with allocated devices", set(), set(state.spec.allocated_claims))
@@ -69,7 +69,7 @@ def check_logs(logs: Logs, node: str) -> None:
         _expect(f"what {'/'.join(one)} and {'/'.join(other)} share", logs[one], logs[other])
     _expect(
         "the devices that the containers have together",
-        {device.uuid for device in make_inventory(node, DEVICES, [MODEL])},
+        {device.uuid for device in make_inventory(node, DEVICE_COUNT, [MODEL])},
         {device for devices in logs.values() for device in devices},
     )
 

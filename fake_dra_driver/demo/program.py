@@ -12,9 +12,9 @@ from pathlib import Path
 from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
-from fake_dra_driver.demo.observer import Observer
 from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
 from fake_dra_driver.demo.walk import Walk
@@ -100,8 +100,8 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
                     await install_driver(cluster)
                     # Each node starts a plugin of its own, as fast as the machine's processors allow.
                     seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
-                    observer = Observer(cluster.client, NAMESPACE, deadline_seconds=seconds)
-                    await observer.wait("the driver is Ready", lambda: observer.driver_is_ready(cluster.nodes))
+                    inspector = Inspector(cluster.client, NAMESPACE, deadline_seconds=seconds)
+                    await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(cluster.nodes))
             sys.stdout.write(_greeting(cluster, driver=settings.driver))
             sys.stdout.flush()
             await cluster.wait()
@@ -155,8 +155,8 @@ async def run_demo(settings: DemoSettings) -> int:
         begun = asyncio.get_running_loop().time()
         cluster = Cluster(kubernetes_version=settings.kubernetes_version, images=DRIVER_IMAGES, port=settings.port)
         async with cluster, open_kubectl(cluster.kubeconfig, program) as kubectl:
-            observer = Observer(cluster.client, NAMESPACE)
-            await Walk(cluster, kubectl, screen, observer, settings.manifests).run()
+            inspector = Inspector(cluster.client, NAMESPACE)
+            await Walk(cluster, kubectl, screen, inspector, settings.manifests).run()
         seconds = asyncio.get_running_loop().time() - begun
         screen.note(f"\nEvery step came out as it must, in {seconds:.0f} s. The cluster is gone, with all its files.")
 

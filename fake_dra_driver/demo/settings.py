@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from fake_dra_driver.driver.commandline import EMBEDDED, CommandSettings, LoggingSettings
-from fake_dra_driver.settings import Allowed, Flag, Folder, Kubeconfig, Seconds
+from fake_dra_driver.settings import Allowed, Flag, Folder, KubeconfigPath, Seconds
 
 __all__ = ["ClusterFaultSettings", "ClusterUpSettings", "DemoSettings"]
 
@@ -56,7 +56,7 @@ class ClusterFaultSettings(CommandSettings):
     restart-apiserver: it is killed, and comes back after --seconds. stop-node: a node is switched off; start-node: and
     on again. reboot-node: both, with an empty /var/run. restart-kubelet: containers go on meanwhile. kill-container:
     --container of --pod gets SIGKILL."""
-    kubeconfig: Annotated[Kubeconfig, Flag(EMBEDDED, "PATH", alias="KUBECONFIG")]
+    kubeconfig: Annotated[KubeconfigPath, Flag(EMBEDDED, "PATH", alias="KUBECONFIG")]
     """Kubeconfig of the cluster, as `cluster up` has printed it."""
     node: Annotated[str, Flag(EMBEDDED, "NAME", unset="the first"), Allowed("name of a node of the cluster")] = ""
     """The node, for the faults of nodes."""

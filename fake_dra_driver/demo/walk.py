@@ -19,9 +19,9 @@ from fake_dra_driver.demo.expectations import (
     check_split,
     devices_in,
 )
+from fake_dra_driver.demo.inspector import Inspector, Question
 from fake_dra_driver.demo.install import NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import Kubectl
-from fake_dra_driver.demo.observer import Observer, Question
 from fake_dra_driver.demo.screen import Screen
 
 __all__ = ["Walk"]
@@ -54,7 +54,7 @@ class Walk:
     cluster: Cluster
     kubectl: Kubectl
     screen: Screen
-    observer: Observer
+    inspector: Inspector
     manifests: Path
     """Folder of ``fake-test1.yaml`` and the others."""
 
@@ -93,7 +93,7 @@ class Walk:
         )
         await install_driver(self.cluster)
         await self._wait(
-            "controller and kubelet plugin are Ready", lambda: self.observer.driver_is_ready(self.cluster.nodes)
+            "controller and kubelet plugin are Ready", lambda: self.inspector.driver_is_ready(self.cluster.nodes)
         )
         await self._show("get", "pod", "-n", NAMESPACE)
 
@@ -123,7 +123,7 @@ class Walk:
         self.screen.step("Look at what is prepared on the node")
         await self._wait(
             "the NodeAllocationState says the same as the logs",
-            lambda: self.observer.holds(self._node, lambda state: check_prepared(state, logs)),
+            lambda: self.inspector.holds(self._node, lambda state: check_prepared(state, logs)),
         )
         await self._describe()
 
@@ -133,10 +133,10 @@ class Walk:
         logs = {where: devices_in("\n".join(found)) for where, found in (await self._read_logs([5])).items()}
         await self._wait(
             "the NodeAllocationState says the same as the logs",
-            lambda: self.observer.holds(self._node, lambda state: check_prepared(state, logs)),
+            lambda: self.inspector.holds(self._node, lambda state: check_prepared(state, logs)),
         )
         await self._describe()
-        state = await self.observer.state(self._node)
+        state = await self.inspector.state(self._node)
         check_allocated(state, count=4, split=2)
         check_split(state, logs)
 
@@ -144,7 +144,7 @@ class Walk:
         self.screen.step("Give everything back")
         self.screen.command(f"kubectl delete --wait=false --filename={_files(numbers)}")
         self.screen.output(await self.kubectl("delete", "--wait=false", *self._flags(numbers)))
-        await self._wait("the apps have ended", lambda: self.observer.have_ended(_namespaces(numbers)))
+        await self._wait("the apps have ended", lambda: self.inspector.have_ended(_namespaces(numbers)))
         await self._wait("all devices are free", self._is_initial)
         await self._describe()
 
@@ -165,7 +165,7 @@ class Walk:
         self.screen.command(f"kubectl apply --filename={_files(numbers)}")
         self.screen.output(await self.kubectl("apply", *self._flags(numbers)))
         count = sum(_PODS[number] for number in numbers)
-        await self._wait("all pods run", lambda: self.observer.pods_run(_namespaces(numbers), count))
+        await self._wait("all pods run", lambda: self.inspector.pods_run(_namespaces(numbers), count))
 
     def _flags(self, numbers: Sequence[int]) -> Sequence[str]:
         return [f"--filename={self.manifests / _file(number)}" for number in numbers]
@@ -176,7 +176,7 @@ class Walk:
 
         async def all_have_printed() -> str:
             lines.clear()
-            places = [place for name in _namespaces(numbers) for place in await self.observer.containers(name)]
+            places = [place for name in _namespaces(numbers) for place in await self.inspector.containers(name)]
             async with asyncio.TaskGroup() as group:
                 for place in places:
                     lines[place] = ()
@@ -193,11 +193,11 @@ class Walk:
         lines[place] = [line for line in log.splitlines() if "FAKE_DEVICE" in line]
 
     async def _is_initial(self) -> str:
-        return await self.observer.holds(self._node, check_initial)
+        return await self.inspector.holds(self._node, check_initial)
 
     async def _wait(self, what: str, question: Question) -> None:
         with self.screen.waiting(f"until {what}"):
-            await self.observer.wait(what, question)
+            await self.inspector.wait(what, question)
 
 
 def _file(number: int) -> str:

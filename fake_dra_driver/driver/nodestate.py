@@ -14,8 +14,8 @@ from fake_dra_driver.api.fake import (
     FakeDevice,
     NodeAllocationState,
     NodeAllocationStateSpec,
-    PreparedDevice,
     PreparedDevices,
+    PreparedFake,
     PreparedFakes,
 )
 from fake_dra_driver.api.kube.core import Node
@@ -169,9 +169,9 @@ def difference(state: NodeAllocationState, spec: Mapping[str, Any], status: str)
 
 def _prepared(claim: PreparedClaim) -> PreparedDevices:
     devices = [
-        PreparedDevice(uuid=device.uuid, parent_uuid=device.parent_uuid)
+        PreparedFake(uuid=device.uuid, parent_uuid=device.parent_uuid)
         if device.parent_uuid is not None
-        else PreparedDevice(uuid=device.uuid)
+        else PreparedFake(uuid=device.uuid)
         for device in claim.devices
     ]
     return PreparedDevices(fake=PreparedFakes(devices=tuple(devices)))

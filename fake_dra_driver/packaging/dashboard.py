@@ -7,7 +7,7 @@ controller shows the state of nodes and claims, so ``max`` chooses among those t
 from collections.abc import Mapping
 from typing import Final
 
-from fake_dra_driver.codegen import Panel, Query, Row, dashboard_json
+from fake_dra_driver.codegen import DashboardRow, Panel, Query, dashboard_json
 from fake_dra_driver.packaging.alerts import OURS
 
 __all__ = ["ROWS", "render_dashboard"]
@@ -56,7 +56,7 @@ def _spread(histogram: str, name: str) -> tuple[Query, ...]:
     )
 
 
-_OVERVIEW: Final = Row(
+_OVERVIEW: Final = DashboardRow(
     "Overview",
     (
         _stat("Nodes ready", "Nodes that take claims.", f"sum({_ready()})", steps=((None, "red"), (1.0, "green"))),
@@ -90,7 +90,7 @@ _OVERVIEW: Final = Row(
     ),
 )
 
-_NODES: Final = Row(
+_NODES: Final = DashboardRow(
     "Devices",
     (
         Panel(
@@ -127,7 +127,7 @@ _NODES: Final = Row(
     ),
 )
 
-_ALLOCATING: Final = Row(
+_ALLOCATING: Final = DashboardRow(
     "Claims",
     (
         Panel(
@@ -158,7 +158,7 @@ _ALLOCATING: Final = Row(
     ),
 )
 
-_PREPARING: Final = Row(
+_PREPARING: Final = DashboardRow(
     "Preparing",
     (
         Panel(
@@ -196,7 +196,7 @@ _PREPARING: Final = Row(
     ),
 )
 
-_LEDGER: Final = Row(
+_LEDGER: Final = DashboardRow(
     "Record, refusals and repairs",
     (
         Panel(
@@ -222,7 +222,7 @@ _LEDGER: Final = Row(
     ),
 )
 
-_PROGRAMS: Final = Row(
+_PROGRAMS: Final = DashboardRow(
     "Programs",
     (
         Panel(
@@ -278,7 +278,7 @@ _PROGRAMS: Final = Row(
     ),
 )
 
-ROWS: tuple[Row, ...] = (_OVERVIEW, _NODES, _ALLOCATING, _PREPARING, _LEDGER, _PROGRAMS)
+ROWS: tuple[DashboardRow, ...] = (_OVERVIEW, _NODES, _ALLOCATING, _PREPARING, _LEDGER, _PROGRAMS)
 """The whole dashboard."""
 
 

@@ -24,7 +24,7 @@ from fake_dra_driver.packaging.values import REFUSED_VALUES, values_model
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import Settings
 
-__all__ = ["CHART", "Source", "chart_files", "crd_files", "generate", "outputs"]
+__all__ = ["CHART", "Inputs", "chart_files", "crd_files", "generate", "outputs"]
 
 CHART = "deployments/helm/fake-dra-driver"
 """Folder of the chart, in the source tree."""
@@ -33,7 +33,7 @@ _TEMPLATES = "fake_dra_driver/templates"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Inputs:
     """What everything is rendered from."""
 
     kinds: tuple[type[CustomResource], ...] = KINDS
@@ -41,28 +41,28 @@ class Source:
     kubelet_plugin: type[Settings] = KubeletPluginSettings
 
 
-def outputs(commands: Mapping[str, type[Settings]], source: Source | None = None) -> Mapping[str, str]:
+def outputs(commands: Mapping[str, type[Settings]], inputs: Inputs | None = None) -> Mapping[str, str]:
     """Every generated file: its path in the source tree, and its text.
 
     Args:
         commands: the settings of each command that the reference describes, in its order.
-        source: what all else is rendered from.
+        inputs: what all else is rendered from.
     """
-    source = source or Source()
-    files = {**crd_files(source), **chart_files(source), **dict(_documentation(source, commands))}
+    inputs = inputs or Inputs()
+    files = {**crd_files(inputs), **chart_files(inputs), **dict(_documentation(inputs, commands))}
     return dict(sorted(files.items()))
 
 
-def crd_files(source: Source | None = None) -> Mapping[str, str]:
+def crd_files(inputs: Inputs | None = None) -> Mapping[str, str]:
     """The CRDs for kubectl, by path in the source tree."""
-    return {f"crds/{name}": text for name, text in _crds(source or Source())}
+    return {f"crds/{name}": text for name, text in _crds(inputs or Inputs())}
 
 
-def chart_files(source: Source | None = None) -> Mapping[str, str]:
+def chart_files(inputs: Inputs | None = None) -> Mapping[str, str]:
     """The files of the chart, by path in the source tree."""
-    source = source or Source()
-    crds = {f"{CHART}/crds/{name}": text for name, text in _crds(source)}
-    return {**crds, **dict(_chart(source))}
+    inputs = inputs or Inputs()
+    crds = {f"{CHART}/crds/{name}": text for name, text in _crds(inputs)}
+    return {**crds, **dict(_chart(inputs))}
 
 
 def generate(folder: Path, commands: Mapping[str, type[Settings]], *, check: bool = False) -> int:
@@ -70,14 +70,14 @@ def generate(folder: Path, commands: Mapping[str, type[Settings]], *, check: boo
     return TREE.update(folder, outputs(commands), check=check)
 
 
-def _crds(source: Source) -> Iterator[tuple[str, str]]:
+def _crds(inputs: Inputs) -> Iterator[tuple[str, str]]:
     header = TREE.header("fake_dra_driver/api/fake.py")
-    for kind in source.kinds:
+    for kind in inputs.kinds:
         yield file_name(kind), render_crd(kind, header)
 
 
-def _chart(source: Source) -> Iterator[tuple[str, str]]:
-    values = values_model(source.controller, source.kubelet_plugin)
+def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    values = values_model(inputs.controller, inputs.kubelet_plugin)
     header = TREE.header("fake_dra_driver/packaging/values.py")
     schema = values_schema(values, header, REFUSED_VALUES)
     yield f"{CHART}/values.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -85,17 +85,17 @@ def _chart(source: Source) -> Iterator[tuple[str, str]]:
     yield f"{CHART}/Chart.yaml", _helm("helm/Chart.yaml.j2", version=__version__)
     yield (
         f"{CHART}/templates/controller.yaml",
-        _helm("helm/templates/controller.yaml.j2", settings=chart_settings("controller", source.controller)),
+        _helm("helm/templates/controller.yaml.j2", settings=chart_settings("controller", inputs.controller)),
     )
     yield (
         f"{CHART}/templates/kubeletplugin.yaml",
-        _helm("helm/templates/kubeletplugin.yaml.j2", settings=chart_settings("kubeletPlugin", source.kubelet_plugin)),
+        _helm("helm/templates/kubeletplugin.yaml.j2", settings=chart_settings("kubeletPlugin", inputs.kubelet_plugin)),
     )
-    parts = components(source.kinds)
+    parts = components(inputs.kinds)
     yield f"{CHART}/templates/rbac.yaml", _helm("rbac/rbac.yaml.j2", components=parts)
     yield f"{CHART}/templates/serviceaccount.yaml", _helm("helm/templates/serviceaccount.yaml.j2", components=parts)
     yield f"{CHART}/templates/servicemonitor.yaml", _helm("helm/templates/servicemonitor.yaml.j2", components=parts)
-    rules = status_reader(source.kinds)
+    rules = status_reader(inputs.kinds)
     yield f"{CHART}/templates/statusreader.yaml", _helm("helm/templates/statusreader.yaml.j2", rules=rules)
     yield from _observing()
     resources = {
@@ -127,15 +127,15 @@ def _helm(template: str, **values: object) -> str:
     return render(template, helm=True, header=TREE.header(f"{_TEMPLATES}/{template}"), **values)
 
 
-def _documentation(source: Source, commands: Mapping[str, type[Settings]]) -> Iterator[tuple[str, str]]:
+def _documentation(inputs: Inputs, commands: Mapping[str, type[Settings]]) -> Iterator[tuple[str, str]]:
     reference = render_reference(
         TREE.header("fake_dra_driver/api/fake.py, fake_dra_driver/packaging/ and the settings of each command"),
         commands,
-        values_model(source.controller, source.kubelet_plugin),
-        source.kinds,
-        components(source.kinds),
+        values_model(inputs.controller, inputs.kubelet_plugin),
+        inputs.kinds,
+        components(inputs.kinds),
     )
     yield "docs/reference.md", reference
     lists = "fake_dra_driver/driver/metricfamilies.py, fake_dra_driver/driver/reasons.py and the lists that they extend"
     yield "docs/metrics.md", render_metrics(TREE.header(lists))
-    yield "docs/status.md", render_status_page(TREE.header("fake_dra_driver/status/"), source.kinds)
+    yield "docs/status.md", render_status_page(TREE.header("fake_dra_driver/status/"), inputs.kinds)

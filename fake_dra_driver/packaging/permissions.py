@@ -7,7 +7,7 @@ from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
-from fake_dra_driver.codegen import CACHE, READ, Component, Rule
+from fake_dra_driver.codegen import CACHE, READ, ComponentRules, Rule
 
 __all__ = ["components", "status_reader"]
 
@@ -30,10 +30,10 @@ def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
     )
 
 
-def components(kinds: Sequence[type[KubeObject]]) -> tuple[Component, ...]:
+def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
     """The components, given the kinds of this driver: the controller reads every kind of parameters."""
     parameters = tuple(kind for kind in kinds if kind.resource.group == DRIVER_NAME)
-    controller = Component(
+    controller = ComponentRules(
         "controller",
         "controller",
         cluster=(
@@ -67,7 +67,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[Component, ...]:
             Rule("To agree with other replicas on who allocates.", (Lease,), ("get", "create", "update")),
         ),
     )
-    kubelet_plugin = Component(
+    kubelet_plugin = ComponentRules(
         "kubeletplugin",
         "kubeletPlugin",
         cluster=(

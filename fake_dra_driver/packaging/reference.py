@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel
 
 from fake_dra_driver.api.schema import CustomResource
-from fake_dra_driver.codegen import Component, command_page, kind_page, values_of
+from fake_dra_driver.codegen import ComponentRules, command_page, kind_page, values_of
 from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import Settings
@@ -18,7 +18,7 @@ def render_reference(
     commands: Mapping[str, type[Settings]],
     values: type[BaseModel],
     kinds: Sequence[type[CustomResource]],
-    components: Sequence[Component],
+    components: Sequence[ComponentRules],
 ) -> str:
     """The reference as Markdown."""
     return render(

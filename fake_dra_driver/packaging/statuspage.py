@@ -18,8 +18,8 @@ from fake_dra_driver.packaging.permissions import status_reader
 from fake_dra_driver.render import render
 from fake_dra_driver.status.report import (
     REASONS_TO_WAIT,
-    Child,
-    Claim,
+    ChildReport,
+    ClaimReport,
     Counts,
     DeviceReport,
     NodeReport,
@@ -102,15 +102,17 @@ def _type(annotation: Any) -> tuple[str, type[BaseModel] | None, str]:
 # --- The example: the quickstart's second and fifth test, and a claim that asks for too much
 
 
-def _device(uuid: str, state: DeviceState, claim: Claim | None = None, split: int = 0) -> DeviceReport:
-    parts = tuple(Child(uuid=part, prepared=state == "prepared") for part in children(uuid, split)) if split else ()
+def _device(uuid: str, state: DeviceState, claim: ClaimReport | None = None, split: int = 0) -> DeviceReport:
+    parts = (
+        tuple(ChildReport(uuid=part, prepared=state == "prepared") for part in children(uuid, split)) if split else ()
+    )
     return DeviceReport(uuid=uuid, model="LATEST-FAKE-MODEL", state=state, claim=claim, children=parts)
 
 
 def _example() -> Report:
-    shared = Claim(namespace="test2", name="pod0-shared-fake-qvddb", uid="1", pods=("pod0",))
-    split = Claim(namespace="test5", name="pod0-multiple-fakes-mbv9p", uid="2", pods=("pod0",))
-    uses: Sequence[tuple[DeviceState, Claim | None, int]] = (
+    shared = ClaimReport(namespace="test2", name="pod0-shared-fake-qvddb", uid="1", pods=("pod0",))
+    split = ClaimReport(namespace="test5", name="pod0-multiple-fakes-mbv9p", uid="2", pods=("pod0",))
+    uses: Sequence[tuple[DeviceState, ClaimReport | None, int]] = (
         ("prepared", shared, 0),
         *(("prepared", split, 2) for _ in range(4)),
         *(("free", None, 0) for _ in range(3)),

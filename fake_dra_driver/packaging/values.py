@@ -5,12 +5,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
-from fake_dra_driver.codegen import Object, Values, setting_fields
+from fake_dra_driver.codegen import JsonObject, Values, setting_fields
 from fake_dra_driver.settings import Settings
 
 __all__ = ["REFUSED_VALUES", "values_model"]
 
-REFUSED_VALUES: Object = {
+REFUSED_VALUES: JsonObject = {
     "namespace": {"description": "Refused by the chart, in words that say what to use instead."},
 }
 """Keys that the schema lets through, for the chart to refuse."""
@@ -35,26 +35,26 @@ class _ServiceAccount(Values):
     `kubeletPlugin.serviceAccountName` name each by itself."""
 
 
-CONTROLLER_SECURITY: Object = {
+CONTROLLER_SECURITY: JsonObject = {
     "runAsNonRoot": True,
     "runAsUser": 65532,
     "runAsGroup": 65532,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-PLUGIN_SECURITY: Object = {"runAsUser": 0, "runAsGroup": 0, "seccompProfile": {"type": "RuntimeDefault"}}
-CONTAINER_SECURITY: Object = {
+PLUGIN_SECURITY: JsonObject = {"runAsUser": 0, "runAsGroup": 0, "seccompProfile": {"type": "RuntimeDefault"}}
+CONTAINER_SECURITY: JsonObject = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
-UPDATE_STRATEGY: Object = {"type": "RollingUpdate"}
-RESOURCES: Object = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
+UPDATE_STRATEGY: JsonObject = {"type": "RollingUpdate"}
+RESOURCES: JsonObject = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
 
 
 class _Container(Values):
-    security_context: Object = CONTAINER_SECURITY
+    security_context: JsonObject = CONTAINER_SECURITY
     """Security context of the container."""
-    resources: Object = RESOURCES
+    resources: JsonObject = RESOURCES
     """Resources of the container."""
 
 
@@ -87,7 +87,7 @@ class _Component(Values):
     """Annotations of the pods."""
     node_selector: Mapping[str, str] = Field(default_factory=dict)
     """Labels of the nodes to run on."""
-    affinity: Object = Field(default_factory=dict)
+    affinity: JsonObject = Field(default_factory=dict)
     """Affinity of the pods."""
 
 
@@ -95,9 +95,9 @@ class _Controller(_Component):
     replicas: int = Field(default=1, ge=0)
     """How many controllers run: one of them works, the others take over within seconds when it ends. More than one
     needs `settings.leaderElect`."""
-    pod_security_context: Object = CONTROLLER_SECURITY
+    pod_security_context: JsonObject = CONTROLLER_SECURITY
     """Security context of the pod."""
-    tolerations: tuple[Object, ...] = (
+    tolerations: tuple[JsonObject, ...] = (
         {"key": "node-role.kubernetes.io/master", "operator": "Exists", "effect": "NoSchedule"},
         {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
     )
@@ -107,11 +107,11 @@ class _Controller(_Component):
 
 
 class _KubeletPlugin(_Component):
-    update_strategy: Object = UPDATE_STRATEGY
+    update_strategy: JsonObject = UPDATE_STRATEGY
     """How a change rolls over the nodes."""
-    pod_security_context: Object = PLUGIN_SECURITY
+    pod_security_context: JsonObject = PLUGIN_SECURITY
     """Security context of the pods. The kubelet's folders belong to root; nothing else of root's power is needed."""
-    tolerations: tuple[Object, ...] = ()
+    tolerations: tuple[JsonObject, ...] = ()
     """Tolerations of the pods: nodes with a taint that is not tolerated offer no devices."""
     containers: _PluginContainers = _PluginContainers()
     """Containers of the pods."""
@@ -143,7 +143,7 @@ class _ServiceMonitor(Values):
     """Labels by which Prometheus selects its monitors, such as `release`."""
     interval: str = Field(default="", pattern=r"^([0-9]+(ms|[smh]))*$")
     """How often to scrape, such as 30s; empty for Prometheus' own default."""
-    relabelings: tuple[Object, ...] = ()
+    relabelings: tuple[JsonObject, ...] = ()
     """Relabelings of the targets."""
 
 
@@ -179,7 +179,7 @@ class _Root(Values):
     """Labels to select pods by, instead of app.kubernetes.io/name and app.kubernetes.io/instance."""
     allow_default_namespace: bool = False
     """Whether the chart may be installed in the namespace `default`."""
-    image_pull_secrets: tuple[Object, ...] = ()
+    image_pull_secrets: tuple[JsonObject, ...] = ()
     """Secrets to pull the image with."""
     image: _Image = _Image()
     """Image of the driver."""

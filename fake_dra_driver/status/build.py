@@ -16,8 +16,8 @@ from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import InvalidObjectError
-from fake_dra_driver.status.report import Child, Claim, Counts, DeviceReport, NodeReport, Report, Summary
-from fake_dra_driver.status.view import View
+from fake_dra_driver.status.report import ChildReport, ClaimReport, Counts, DeviceReport, NodeReport, Report, Summary
+from fake_dra_driver.status.view import ClusterView
 from fake_dra_driver.status.waiting import Waiting
 
 __all__ = ["Reporter"]
@@ -36,7 +36,7 @@ class Reporter:
         nodes: the nodes to report, of those that there are; none: all.
     """
 
-    def __init__(self, view: View, client: Client, namespace: str, nodes: Collection[str] = ()) -> None:
+    def __init__(self, view: ClusterView, client: Client, namespace: str, nodes: Collection[str] = ()) -> None:
         self._view = view
         self._namespace = namespace
         self._nodes = nodes
@@ -91,15 +91,15 @@ class Reporter:
             problems=tuple(_problems(state, uses, claims, allocated)),
         )
 
-    def _claim(self, uid: str) -> Claim:
+    def _claim(self, uid: str) -> ClaimReport:
         try:
             claim = self._view.claims.by_uid(UID(uid))
         except InvalidObjectError as error:
-            return Claim(uid=uid, namespace=error.key.namespace, name=error.key.name)
+            return ClaimReport(uid=uid, namespace=error.key.namespace, name=error.key.name)
         if claim is None:
-            return Claim(uid=uid, exists=False)
+            return ClaimReport(uid=uid, exists=False)
         pods = tuple(consumer.name for consumer in claim.status.reserved_for)
-        return Claim(uid=uid, namespace=claim.metadata.namespace, name=claim.metadata.name, pods=pods)
+        return ClaimReport(uid=uid, namespace=claim.metadata.namespace, name=claim.metadata.name, pods=pods)
 
 
 def _unreadable(error: InvalidObjectError) -> NodeReport:
@@ -114,7 +114,7 @@ def _unreadable(error: InvalidObjectError) -> NodeReport:
     )
 
 
-def _device(use: DeviceUse, claims: Mapping[str, Claim]) -> DeviceReport:
+def _device(use: DeviceUse, claims: Mapping[str, ClaimReport]) -> DeviceReport:
     prepared = set(use.prepared_children)
     # Nobody bounds what is edited into the record by hand.
     parts = children(use.device.uuid, min(use.split, MAX_SPLIT)) if use.split else ()
@@ -123,7 +123,7 @@ def _device(use: DeviceUse, claims: Mapping[str, Claim]) -> DeviceReport:
         model=use.device.model,
         state=use.state,
         claim=claims[use.claim] if use.claim is not None else None,
-        children=tuple(Child(uuid=uuid, prepared=uuid in prepared) for uuid in parts),
+        children=tuple(ChildReport(uuid=uuid, prepared=uuid in prepared) for uuid in parts),
     )
 
 
@@ -142,7 +142,7 @@ def _sum(counts: Iterable[Counts]) -> Counts:
 def _problems(
     state: NodeAllocationState,
     uses: Sequence[DeviceUse],
-    claims: Mapping[str, Claim],
+    claims: Mapping[str, ClaimReport],
     allocated: Sequence[ResourceClaim],
 ) -> Iterator[str]:
     if (closed := closed_reason(state)) is not None:

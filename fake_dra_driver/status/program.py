@@ -11,10 +11,10 @@ from typing import Final
 from fake_dra_driver import __version__
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.status.build import Reporter
-from fake_dra_driver.status.screen import Screen, Style
+from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.status.table import Detail
-from fake_dra_driver.status.view import StatusError, View, connect, find_namespace
+from fake_dra_driver.status.view import CannotReportError, ClusterView, connect, find_namespace
 
 __all__ = ["run_status", "watch"]
 
@@ -29,11 +29,11 @@ async def run_status(settings: StatusSettings) -> int:
     """Reports once, or until SIGINT or SIGTERM. Returns the exit status.
 
     Raises:
-        StatusError: what stands in the way, in a sentence.
+        CannotReportError: what stands in the way, in a sentence.
         RuntimeLayerError: what the API server answered.
     """
     detail = Detail.ALL if settings.details else Detail.DEVICES if settings.nodes else Detail.SHORT
-    screen = Screen(sys.stdout, Style(settings.output, detail))
+    screen = ReportScreen(sys.stdout, Style(settings.output, detail))
     timeout_seconds = settings.api_timeout_seconds
     client = await connect(
         settings.kubeconfig, user_agent=f"fake-dra-status/{__version__}", timeout_seconds=timeout_seconds
@@ -41,7 +41,7 @@ async def run_status(settings: StatusSettings) -> int:
     try:
         namespace = settings.namespace or await find_namespace(client)
         cache = Cache(client)
-        view = View.of(cache, namespace)
+        view = ClusterView.of(cache, namespace)
         await view.load(client, timeout_seconds)
         _check_nodes(settings.nodes, view)
         reporter = Reporter(view, client, namespace or "", settings.nodes)
@@ -57,13 +57,13 @@ async def run_status(settings: StatusSettings) -> int:
     return 0
 
 
-def _check_nodes(nodes: Sequence[str], view: View) -> None:
+def _check_nodes(nodes: Sequence[str], view: ClusterView) -> None:
     known = [state.metadata.name for state in view.states.list()] + [error.key.name for error in view.states.invalid()]
     for node in nodes:
         if node not in known:
             close = get_close_matches(node, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise StatusError(
+            raise CannotReportError(
                 f"node {node} has no NodeAllocationState: no kubelet plugin of this driver runs there{hint}"
             )
 
@@ -81,7 +81,9 @@ def _interruptible() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def watch(cache: Cache, view: View, reporter: Reporter, screen: Screen, stopped: asyncio.Event) -> None:
+async def watch(
+    cache: Cache, view: ClusterView, reporter: Reporter, screen: ReportScreen, stopped: asyncio.Event
+) -> None:
     """Shows a report at once and after each change, until ``stopped``, or until nobody reads any more."""
     changed = asyncio.Event()
 

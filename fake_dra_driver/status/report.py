@@ -14,8 +14,8 @@ from fake_dra_driver.driver.deviceuse import DeviceState
 
 __all__ = [
     "REASONS_TO_WAIT",
-    "Child",
-    "Claim",
+    "ChildReport",
+    "ClaimReport",
     "Counts",
     "DeviceReport",
     "NodeReport",
@@ -74,7 +74,7 @@ class Counts(_Model):
     """A claim holds them, and the node does not have them."""
 
 
-class Claim(_Model):
+class ClaimReport(_Model):
     """A claim that holds devices."""
 
     namespace: str = ""
@@ -89,7 +89,7 @@ class Claim(_Model):
     """False: the claim is gone, or was never seen, and its devices are about to be free again."""
 
 
-class Child(_Model):
+class ChildReport(_Model):
     """A part of a device that is split."""
 
     uuid: str
@@ -107,9 +107,9 @@ class DeviceReport(_Model):
     """Empty when it is missing."""
     state: DeviceState
     """free, allocated, prepared, unavailable or missing."""
-    claim: Claim | None = None
+    claim: ClaimReport | None = None
     """Who holds it, or has it prepared."""
-    children: tuple[Child, ...] = ()
+    children: tuple[ChildReport, ...] = ()
     """Its parts, when the claim has it split."""
 
 

@@ -13,7 +13,7 @@ from fake_dra_driver.device.files import in_thread
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.table import Detail, table
 
-__all__ = ["Screen", "Style"]
+__all__ = ["ReportScreen", "Style"]
 
 _ENTER: Final = "\x1b[?1049h\x1b[?25l"
 _LEAVE: Final = "\x1b[?25h\x1b[?1049l"
@@ -46,7 +46,7 @@ class Style:
         return ("---\n" if is_stream else "") + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=200)
 
 
-class Screen:
+class ReportScreen:
     """A stream of text. Writing may block, for as long as nobody reads, so it is done in a thread."""
 
     def __init__(self, stream: TextIO, style: Style, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from fake_dra_driver.driver.commandline import CLUSTER, LOGGING, OUTPUT, CommandSettings
-from fake_dra_driver.settings import LABEL_PATTERN, SUBDOMAIN_PATTERN, Allowed, Flag, Kubeconfig, Seconds
+from fake_dra_driver.settings import LABEL_PATTERN, SUBDOMAIN_PATTERN, Allowed, Flag, KubeconfigPath, Seconds
 
 __all__ = ["StatusSettings"]
 
@@ -37,7 +37,7 @@ class StatusSettings(CommandSettings):
     details: Annotated[bool, Flag(OUTPUT)] = False
     """Show every device and every waiting claim, however many there are."""
     kubeconfig: Annotated[
-        Kubeconfig,
+        KubeconfigPath,
         Flag(CLUSTER, "PATH", alias="KUBECONFIG", unset="where kubectl looks, or the pod's own service account"),
     ] = ""
     """Kubeconfig file to reach the API server with."""

@@ -27,7 +27,7 @@ from fake_dra_driver.runtime.errors import (
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
 from fake_dra_driver.runtime.store import Entry
 
-__all__ = ["READ_KINDS", "StatusError", "View", "connect", "find_namespace"]
+__all__ = ["READ_KINDS", "CannotReportError", "ClusterView", "connect", "find_namespace"]
 
 READ_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
@@ -48,12 +48,12 @@ PODS_BY_CLAIM: Final = "claim"
 EVENTS_BY_CLAIM: Final = "claim"
 
 
-class StatusError(RuntimeLayerError):
+class CannotReportError(RuntimeLayerError):
     """What stands in the way, in a sentence for the person who asked."""
 
 
 async def connect(kubeconfig: str, *, user_agent: str, timeout_seconds: float) -> Client:
-    """A client for the cluster that was named, or for the usual one. Raises StatusError."""
+    """A client for the cluster that was named, or for the usual one. Raises CannotReportError."""
     try:
         return await Client.connect(
             kubeconfig=kubeconfig or None, user_agent=user_agent, default_timeout_seconds=timeout_seconds
@@ -61,7 +61,7 @@ async def connect(kubeconfig: str, *, user_agent: str, timeout_seconds: float) -
     except CredentialsError as error:
         if kubeconfig:
             raise
-        raise StatusError(
+        raise CannotReportError(
             "no cluster was named: use --kubeconfig, set KUBECONFIG, or put a kubeconfig where kubectl looks for it "
             f"({error})"
         ) from error
@@ -71,7 +71,7 @@ async def find_namespace(client: Client) -> str | None:
     """The namespace that the driver's NodeAllocationState objects are in; None when there are none.
 
     Raises:
-        StatusError: there are several, or they cannot be listed.
+        CannotReportError: there are several, or they cannot be listed.
     """
     try:
         listed = await client.list(NodeAllocationState)
@@ -80,14 +80,14 @@ async def find_namespace(client: Client) -> str | None:
     found = {state.metadata.namespace for state in listed.items}
     found.update(refused.key.namespace for refused in listed.invalid)
     if len(found) > 1:
-        raise StatusError(
+        raise CannotReportError(
             f"the driver is in several namespaces ({', '.join(sorted(found))}): name one with --namespace"
         )
     return found.pop() if found else None
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class ClusterView:
     """Everything that is read."""
 
     states: Informer[NodeAllocationState]
@@ -104,7 +104,7 @@ class View:
     """Never filled: whether a node exists is not asked. The driver's own code wants the cache."""
 
     @classmethod
-    def of(cls, cache: Cache, namespace: str | None) -> "View":
+    def of(cls, cache: Cache, namespace: str | None) -> "ClusterView":
         """Asks ``cache`` for the informers, and adds the indexes."""
         view = cls(
             cache.informer(NodeAllocationState, namespace=namespace),
@@ -133,7 +133,7 @@ class View:
         """Fills every informer once, all at the same time.
 
         Raises:
-            StatusError: something cannot be listed; the first that was found.
+            CannotReportError: something cannot be listed; the first that was found.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -176,16 +176,16 @@ def _explained(kind: type[KubeObject], error: RuntimeLayerError) -> RuntimeLayer
     """The error in words that say what to do, where that is known."""
     name = kind.resource.kind
     if isinstance(error, NotFoundError) and kind.resource.group == ResourceClaim.resource.group:
-        return StatusError(
+        return CannotReportError(
             f"the cluster does not serve {kind.resource.api_version}: classic Dynamic Resource Allocation is in "
             "Kubernetes 1.27 to 1.30, behind the feature gate DynamicResourceAllocation and --runtime-config"
         )
     if isinstance(error, NotFoundError):
-        return StatusError(
+        return CannotReportError(
             f"the cluster does not know the kind {name}: the driver is not installed, or its CRDs are missing"
         )
     if isinstance(error, ForbiddenError):
-        return StatusError(
+        return CannotReportError(
             f"may not list {kind.resource.plural}: {error.message}; status needs get, list and watch, see Permissions "
             "in docs/status.md"
         )

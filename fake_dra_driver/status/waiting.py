@@ -17,11 +17,11 @@ from fake_dra_driver.dra.classic.driver import ParametersError, PendingClaim, Un
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.report import Told, WaitingClaim, WaitReason
-from fake_dra_driver.status.view import EVENTS_BY_CLAIM, PODS_BY_CLAIM, View
+from fake_dra_driver.status.view import EVENTS_BY_CLAIM, PODS_BY_CLAIM, ClusterView
 
 __all__ = ["Waiting"]
 
-Pending = PendingClaim[DeviceRequest]
+_Pending = PendingClaim[DeviceRequest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Waiting:
         driver: judges what fits where.
     """
 
-    def __init__(self, view: View, driver: FakeControllerDriver) -> None:
+    def __init__(self, view: ClusterView, driver: FakeControllerDriver) -> None:
         self._view = view
         self._driver = driver
         self._unsuitable: dict[tuple[Sequence[DeviceRequest], Sequence[str]], Mapping[str, Unsuitable]] = {}
@@ -108,7 +108,7 @@ class Waiting:
             return self._judge_immediate(PendingClaim(claim, request))
         return self._judge_consumer(consumers[0]) if consumers else None
 
-    def _judge_immediate(self, pending: Pending) -> _Judgement:
+    def _judge_immediate(self, pending: _Pending) -> _Judgement:
         nodes = self._driver.nodes()
         unsuitable = self._judge_nodes([pending], nodes)
         fitting = [node for node in nodes if node not in unsuitable]
@@ -139,7 +139,7 @@ class Waiting:
         message = f"{fitting} of {len(nodes)} nodes that the scheduler considers have what the pod's claims ask for"
         return _Judgement("BeingScheduled", message)
 
-    def _judge_nodes(self, pending: Sequence[Pending], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
+    def _judge_nodes(self, pending: Sequence[_Pending], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
         """Those of the nodes that cannot take the claims, and why."""
         if any(self._driver.recorded_nodes(claim.claim.uid) for claim in pending):
             return self._driver.unsuitable_nodes(pending, nodes)  # what it has on record is part of the judgement
@@ -148,9 +148,9 @@ class Waiting:
             self._unsuitable[key] = self._driver.unsuitable_nodes(pending, nodes)
         return self._unsuitable[key]
 
-    def _pending_claims(self, pod: Pod) -> tuple[Sequence[Pending], str]:
+    def _pending_claims(self, pod: Pod) -> tuple[Sequence[_Pending], str]:
         """The claims of the pod that are allocated together, and why another one stands in the way, if it does."""
-        pending: list[Pending] = []
+        pending: list[_Pending] = []
         for entry in pod.spec.resource_claims:
             key = claim_key(pod, entry)
             claim = None if key is None else self._view.claims.get(key)

@@ -8,7 +8,7 @@ from typing import Final
 from fake_dra_driver import __version__
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.driver.classic.setup import make_controllers
-from fake_dra_driver.driver.programs.parts import Parts, make_parts
+from fake_dra_driver.driver.programs.parts import ProgramParts, make_parts
 from fake_dra_driver.driver.programs.settings import ControllerSettings
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseTiming, identity
@@ -46,7 +46,7 @@ async def run_controller(settings: ControllerSettings) -> int:
 
 
 @asynccontextmanager
-async def _election(settings: ControllerSettings, parts: Parts) -> AsyncIterator[LeaderElector | None]:
+async def _election(settings: ControllerSettings, parts: ProgramParts) -> AsyncIterator[LeaderElector | None]:
     """This controller as a candidate, with connections of its own: a renewal waits for no other request."""
     if not settings.leader_elect:
         yield None

@@ -18,13 +18,13 @@ from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.manager import Election, Manager
 from fake_dra_driver.runtime.metrics import Metrics
 
-__all__ = ["Parts", "make_parts"]
+__all__ = ["ProgramParts", "make_parts"]
 
 LongRunning = ControllerSettings | KubeletPluginSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ProgramParts:
     """What both long-running programs are made of."""
 
     client: Client
@@ -53,7 +53,7 @@ async def _spare_caches() -> None:
     spare_long_lived()
 
 
-async def make_parts(settings: LongRunning, program: str, component: str, host: str = "") -> Parts:
+async def make_parts(settings: LongRunning, program: str, component: str, host: str = "") -> ProgramParts:
     """Reads the credentials and puts the parts together. No request is sent yet.
 
     Args:
@@ -81,4 +81,4 @@ async def make_parts(settings: LongRunning, program: str, component: str, host: 
     healthz = None
     if settings.http_endpoint is not None:
         healthz = HealthServer(str(settings.http_endpoint), metrics=metrics, metrics_path=settings.metrics_path)
-    return Parts(client, cache, events, metrics, healthz)
+    return ProgramParts(client, cache, events, metrics, healthz)

@@ -14,7 +14,7 @@ from fake_dra_driver.settings import (
     Allowed,
     Duration,
     Flag,
-    Kubeconfig,
+    KubeconfigPath,
     Listen,
     NamespaceName,
     NodeName,
@@ -61,7 +61,7 @@ NasStatus = Annotated[Literal["Ready", "NotReady"], BeforeValidator(_nas_status)
 
 class _Cluster(LoggingSettings):
     kubeconfig: Annotated[
-        Kubeconfig,
+        KubeconfigPath,
         Flag(CLUSTER, "PATH", alias="KUBECONFIG", unset="the pod's own service account", in_chart=False),
     ] = ""
     """Kubeconfig file to reach the API server with. Not needed in a pod."""

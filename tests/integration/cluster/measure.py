@@ -19,8 +19,8 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
-from fake_dra_driver.demo.observer import Observer
 from fake_dra_driver.demo.program import node_names
 from fake_dra_driver.runtime.client import Client
 
@@ -109,8 +109,8 @@ async def _measure(nodes: int, pods: int) -> None:
     async with Cluster(nodes=node_names(nodes), images=DRIVER_IMAGES) as cluster:
         _say(f"{nodes} nodes are Ready after {time.monotonic() - begun:.1f} s")
         await install_driver(cluster)
-        observer = Observer(cluster.client, NAMESPACE, deadline_seconds=600)
-        await observer.wait("the driver is Ready", lambda: observer.driver_is_ready(cluster.nodes))
+        inspector = Inspector(cluster.client, NAMESPACE, deadline_seconds=600)
+        await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(cluster.nodes))
         _say(f"the driver is Ready on all of them after {time.monotonic() - begun:.1f} s")
         await cluster.apply(
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SPACE}},
@@ -124,7 +124,7 @@ async def _measure(nodes: int, pods: int) -> None:
         cluster.server.faults.add(count)
         begun = time.monotonic()
         await cluster.apply(*_pods(pods))
-        await observer.wait("all pods run", lambda: observer.pods_run([SPACE], pods))
+        await inspector.wait("all pods run", lambda: inspector.pods_run([SPACE], pods))
         seconds = time.monotonic() - begun
         total = sum(requests.values())
         _say(f"{pods} pods with a claim each run after {seconds:.1f} s: {pods / seconds:.1f} a second")
@@ -135,7 +135,7 @@ async def _measure(nodes: int, pods: int) -> None:
         begun = time.monotonic()
         for pod in (await cluster.client.list(Pod, SPACE)).items:
             await cluster.client.delete(Pod, pod.key)
-        await observer.wait("all have ended", lambda: observer.have_ended([SPACE]))
+        await inspector.wait("all have ended", lambda: inspector.have_ended([SPACE]))
         _say(f"deleted again, with their claims, after {time.monotonic() - begun:.1f} s")
         await _raw(str(cluster.kubeconfig))
 

@@ -91,7 +91,7 @@ async def test_parameters_that_come_late(world: World) -> None:
     await world.cluster.apply(namespace(), claim(), pod())
     await world.wait_event(CLAIM, "ParametersNotFound", "FakeClaimParameters.*wanted")
     await world.cluster.apply(parameters(count=2))
-    await world.observer.wait("the pod runs", lambda: world.observer.pods_run([NAMESPACE], 1))
+    await world.inspector.wait("the pod runs", lambda: world.inspector.pods_run([NAMESPACE], 1))
     assert [len(devices) for devices in (await world.logs(NAMESPACE)).values()] == [2]
 
 

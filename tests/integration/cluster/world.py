@@ -27,9 +27,9 @@ from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Namespace, Pod
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, check_prepared, devices_in
+from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
-from fake_dra_driver.demo.observer import Observer
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.runtime.errors import NotFoundError
 
@@ -59,7 +59,7 @@ class World:
         self.cluster = cluster
         self.client = cluster.client
         self.kubectl = kubectl
-        self.observer = Observer(cluster.client, NAMESPACE, deadline_seconds=90)
+        self.inspector = Inspector(cluster.client, NAMESPACE, deadline_seconds=90)
         self.node = cluster.nodes[0]
 
     # --- the demo's apps ---
@@ -76,12 +76,12 @@ class World:
         """Waits until all their pods are Ready."""
         count = sum(PODS[number] for number in numbers)
         names = [f"test{number}" for number in numbers]
-        await self.observer.wait(f"tests {numbers} run", lambda: self.observer.pods_run(names, count))
+        await self.inspector.wait(f"tests {numbers} run", lambda: self.inspector.pods_run(names, count))
 
     async def wait_gone(self, *numbers: int) -> None:
         """Waits until their namespaces are gone, with everything in them."""
         names = [f"test{number}" for number in numbers]
-        await self.observer.wait(f"tests {numbers} are gone", lambda: self.observer.are_gone(names))
+        await self.inspector.wait(f"tests {numbers} are gone", lambda: self.inspector.are_gone(names))
 
     async def logs(self, *namespaces: str) -> Logs:
         """The devices that each container has printed; waits until each has printed some."""
@@ -106,7 +106,7 @@ class World:
 
     async def state(self) -> NodeAllocationState:
         """The NodeAllocationState of the first node."""
-        return await self.observer.state(self.node)
+        return await self.inspector.state(self.node)
 
     async def claims(self, *numbers: int) -> Sequence[ResourceClaim]:
         """The claims of these tests; of the whole cluster without a number."""
@@ -127,9 +127,9 @@ class World:
     async def check_agreement(self, *numbers: int) -> Logs:
         """What containers printed, what is prepared, what is allocated and what the claims say: all the same."""
         logs = await self.logs(*(f"test{number}" for number in numbers))
-        await self.observer.wait(
+        await self.inspector.wait(
             "the NodeAllocationState says the same as the logs",
-            lambda: self.observer.holds(self.node, lambda state: check_prepared(state, logs)),
+            lambda: self.inspector.holds(self.node, lambda state: check_prepared(state, logs)),
         )
         ledger = (await self.state()).spec.allocated_claims
         claims = await self.claims(*numbers)
@@ -145,9 +145,9 @@ class World:
                 return f"claims left: {claims}"
             if files := [name for name in self.cdi_files() if name != COMMON_CDI_FILE]:
                 return f"CDI files left: {files}"
-            return await self.observer.holds(self.node, check_initial)
+            return await self.inspector.holds(self.node, check_initial)
 
-        await self.observer.wait("everything is as it was in the beginning", clean)
+        await self.inspector.wait("everything is as it was in the beginning", clean)
 
     def cdi_files(self) -> Sequence[str]:
         """Names of the driver's CDI files on the first node."""
@@ -170,7 +170,7 @@ class World:
 
     async def wait_ready(self) -> None:
         """Waits until all of the driver is Ready."""
-        await self.observer.wait("the driver is Ready", lambda: self.observer.driver_is_ready(self.cluster.nodes))
+        await self.inspector.wait("the driver is Ready", lambda: self.inspector.driver_is_ready(self.cluster.nodes))
 
     async def part(self, container: str) -> Pod:
         """The pod of the driver that has this container and stays, once the container runs."""
@@ -266,7 +266,7 @@ async def running_world(
         world = World(cluster, kubectl)
         only = {} if plugin_on is None else {"nodeSelector": {"kubernetes.io/hostname": world.node}}
         await cluster.apply(*await asyncio.to_thread(driver_manifests, {**VALUES, "kubeletPlugin": only}))
-        await world.observer.wait(
-            "the driver is Ready", lambda: world.observer.driver_is_ready(cluster.nodes[:plugin_on])
+        await world.inspector.wait(
+            "the driver is Ready", lambda: world.inspector.driver_is_ready(cluster.nodes[:plugin_on])
         )
         yield world

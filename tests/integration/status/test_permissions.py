@@ -14,7 +14,7 @@ from fake_dra_driver.codegen.crd import render_crd
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.status.program import run_status
 from fake_dra_driver.status.settings import StatusSettings
-from fake_dra_driver.status.view import READ_KINDS, StatusError, View, connect
+from fake_dra_driver.status.view import READ_KINDS, CannotReportError, ClusterView, connect
 from tests.support.apiserver import ApiServer
 
 pytestmark = pytest.mark.apiserver
@@ -67,7 +67,7 @@ async def test_reading_is_enough(reader: Path, capsys: pytest.CaptureFixture[str
 async def test_watching_is_allowed_too(reader: Path) -> None:
     client = await connect(str(reader), user_agent="tests", timeout_seconds=10)
     cache = Cache(client)
-    View.of(cache, None)
+    ClusterView.of(cache, None)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(cache.run())
         async with asyncio.timeout(30):
@@ -87,5 +87,5 @@ async def test_each_rule_is_needed(reader: Path, apiserver: ApiServer, group: st
 
     await asyncio.to_thread(take_away)
     settings = await asyncio.to_thread(StatusSettings, kubeconfig=str(reader))
-    with pytest.raises(StatusError, match=r"may not list .*status needs get, list and watch"):
+    with pytest.raises(CannotReportError, match=r"may not list .*status needs get, list and watch"):
         await run_status(settings)

@@ -41,9 +41,9 @@ from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.program import run_status, watch
 from fake_dra_driver.status.report import Report
-from fake_dra_driver.status.screen import Screen, Style
+from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
-from fake_dra_driver.status.view import READ_KINDS, StatusError, View
+from fake_dra_driver.status.view import READ_KINDS, CannotReportError, ClusterView
 
 NAMESPACE = "fake-system"
 
@@ -170,20 +170,24 @@ async def test_it_reads_what_is_documented_and_never_writes(
 
 
 async def test_a_cluster_without_the_driver(bare: Cluster) -> None:
-    with pytest.raises(StatusError, match="does not know the kind NodeAllocationState: the driver is not installed"):
+    with pytest.raises(
+        CannotReportError, match="does not know the kind NodeAllocationState: the driver is not installed"
+    ):
         await status(bare)
 
 
 async def test_a_node_that_is_not_there(cluster: Cluster) -> None:
     expected = "node worker-3 has no NodeAllocationState: .* did you mean worker-"
-    with pytest.raises(StatusError, match=expected):
+    with pytest.raises(CannotReportError, match=expected):
         await status(cluster, "worker-1", "worker-3")
 
 
 async def test_a_driver_in_two_namespaces(cluster: Cluster) -> None:
     await cluster.client.create(Namespace(metadata=ObjectMeta(name="other")))
     await cluster.node("worker-9", "other")
-    with pytest.raises(StatusError, match=f"several namespaces \\({NAMESPACE}, other\\): name one with --namespace"):
+    with pytest.raises(
+        CannotReportError, match=f"several namespaces \\({NAMESPACE}, other\\): name one with --namespace"
+    ):
         await status(cluster)
 
 
@@ -222,12 +226,12 @@ class Reader(io.StringIO):
 
 async def test_each_change_is_shown_until_the_end(cluster: Cluster) -> None:
     cache = Cache(cluster.client)
-    view = View.of(cache, NAMESPACE)
+    view = ClusterView.of(cache, NAMESPACE)
     await view.load(cluster.client, 10)
     reader, stopped = Reader(), asyncio.Event()
     reporter = Reporter(view, cluster.client, NAMESPACE)
     async with asyncio.TaskGroup() as group:
-        screen = Screen(reader, Style("json"))
+        screen = ReportScreen(reader, Style("json"))
         watching = group.create_task(watch(cache, view, reporter, screen, stopped))
         first = await reader.wait_for(lambda _: True)
         assert (first.summary.nodes, first.summary.claims) == (2, 0)
@@ -263,13 +267,13 @@ async def test_a_person_is_told_when_what_is_shown_may_be_out_of_date(
         return Fault.answer(500) if target.resource.plural == "nodeallocationstates" else None
 
     cache = Cache(cluster.client)
-    view = View.of(cache, NAMESPACE)
+    view = ClusterView.of(cache, NAMESPACE)
     await view.load(cluster.client, 10)
     terminal, stopped = Terminal(), asyncio.Event()
     reporter = Reporter(view, cluster.client, NAMESPACE)
     async with asyncio.TaskGroup() as group:
         with cluster.server.faults.injected(away):
-            watching = group.create_task(watch(cache, view, reporter, Screen(terminal, Style()), stopped))
+            watching = group.create_task(watch(cache, view, reporter, ReportScreen(terminal, Style()), stopped))
             await terminal.wait_for_text("MAY BE OUT OF DATE: list nodeallocationstates")
         await cluster.claim("new")
         await terminal.wait_for_text("default/new")

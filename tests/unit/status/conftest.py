@@ -8,14 +8,14 @@ from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.report import NodeReport, Report, WaitingClaim
-from fake_dra_driver.status.view import View
+from fake_dra_driver.status.view import ClusterView
 from tests.support.memory_api import MemoryApi, MemoryClient
 from tests.support.world import NAMESPACE
 
 
-def view_of(api: MemoryApi) -> View:
+def view_of(api: MemoryApi) -> ClusterView:
     """Everything that ``status`` would have read, with what its field selectors leave out left out."""
-    view = View.of(Cache(cast("Client", MemoryClient(api))), NAMESPACE)
+    view = ClusterView.of(Cache(cast("Client", MemoryClient(api))), NAMESPACE)
     for informer in view.read:
         wires = [copy.deepcopy(wire) for wire in api.objects.get(informer.kind.resource.kind, {}).values()]
         selected = [wire for wire in wires if _is_selected(wire, informer.kind.resource.kind)]

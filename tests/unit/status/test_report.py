@@ -8,7 +8,7 @@ import yaml
 from fake_dra_driver.api.fake import FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
-from fake_dra_driver.status.report import REASONS_TO_WAIT, Claim, Counts, Report, WaitReason
+from fake_dra_driver.status.report import REASONS_TO_WAIT, ClaimReport, Counts, Report, WaitReason
 from fake_dra_driver.status.screen import Style
 from tests.support.world import NAMESPACE, NOW, World
 from tests.unit.driver.classic.test_half_states import put_entry, run
@@ -56,7 +56,7 @@ async def test_devices_with_their_claims_pods_and_parts() -> None:
         "shared": "prepared",
         "": "free",
     }
-    assert by_claim["shared"].claim == Claim(
+    assert by_claim["shared"].claim == ClaimReport(
         namespace="default", name="shared", uid=world.read_claim("shared").uid, pods=("shared-pod", "other")
     )
     parts = by_claim["parts"]
@@ -99,7 +99,7 @@ async def test_problems_of_nodes() -> None:
     assert not node_of(report, "broken").ready
     odd = node_of(report, "odd")
     assert [device.state for device in odd.devices] == ["allocated", "prepared", "missing"]
-    assert odd.devices[0].claim == Claim(uid="gone", exists=False)
+    assert odd.devices[0].claim == ClaimReport(uid="gone", exists=False)
 
 
 async def test_a_record_edited_into_nonsense_does_not_make_endless_reports() -> None:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from fake_dra_driver.status.report import Report
-from fake_dra_driver.status.screen import Screen, Style
+from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.table import Detail
 from tests.support.world import NOW, World
 from tests.unit.status.conftest import report_of
@@ -51,7 +51,7 @@ def report() -> Report:
 
 async def test_a_terminal_shows_one_report_at_a_time(report: Report, clock: Iterator[datetime]) -> None:
     terminal = Terminal()
-    screen = Screen(terminal, Style(), lambda: next(clock))
+    screen = ReportScreen(terminal, Style(), lambda: next(clock))
     await screen.enter()
     await screen.show(report)
     await screen.show(report, "list nodeallocationstates: no answer within 10 s")
@@ -70,7 +70,7 @@ async def test_a_terminal_shows_one_report_at_a_time(report: Report, clock: Iter
 async def test_a_report_alone_is_as_wide_as_the_terminal_and_in_a_file_as_wide_as_it_has_to_be(report: Report) -> None:
     terminal, file = Terminal(), io.StringIO()
     for stream in (terminal, file):
-        await Screen(stream, Style(), lambda: NOW).write(report)
+        await ReportScreen(stream, Style(), lambda: NOW).write(report)
     assert max(map(len, terminal.getvalue().splitlines())) <= 100
     assert max(map(len, file.getvalue().splitlines())) > 100
 
@@ -80,7 +80,7 @@ async def test_a_report_alone_is_as_wide_as_the_terminal_and_in_a_file_as_wide_a
 )
 async def test_nothing_is_larger_than_the_terminal(nodes: int, detail: Detail) -> None:
     terminal = Terminal()
-    screen = Screen(terminal, Style(detail=detail), lambda: NOW)
+    screen = ReportScreen(terminal, Style(detail=detail), lambda: NOW)
     await screen.show(report_of(crowd(nodes).api))
     (frame,) = terminal.frames()
     assert len(frame) <= 30
@@ -91,7 +91,7 @@ async def test_nothing_is_larger_than_the_terminal(nodes: int, detail: Detail) -
 
 async def test_a_file_gets_what_has_changed(report: Report, clock: Iterator[datetime]) -> None:
     file = io.StringIO()
-    screen = Screen(file, Style(), lambda: next(clock))
+    screen = ReportScreen(file, Style(), lambda: next(clock))
     await screen.enter()
     await screen.show(report)
     await screen.show(report)
@@ -107,7 +107,7 @@ async def test_a_file_gets_what_has_changed(report: Report, clock: Iterator[date
 @pytest.mark.parametrize("output", ["json", "yaml"])
 async def test_programs_get_no_escapes_on_a_terminal_either(report: Report, output: str) -> None:
     terminal = Terminal()
-    screen = Screen(terminal, Style("json" if output == "json" else "yaml"))
+    screen = ReportScreen(terminal, Style("json" if output == "json" else "yaml"))
     await screen.enter()
     await screen.show(report)
     await screen.leave()
@@ -118,7 +118,7 @@ async def test_a_reader_that_has_gone_ends_it_quietly(report: Report) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as stream:
-        screen = Screen(stream, Style())
+        screen = ReportScreen(stream, Style())
         with pytest.raises(BrokenPipeError):
             await screen.write(report)
         print("what is still in a buffer has somewhere to go", file=stream, flush=True)

@@ -17,7 +17,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
 
-__all__ = ["Observer", "Question"]
+__all__ = ["Inspector", "Question"]
 
 Question = Callable[[], Awaitable[str]]
 _POLL_SECONDS = 0.1
@@ -26,7 +26,7 @@ _REST = 9
 part of a second, of the very processor that is to bring about what is asked for."""
 
 
-class Observer:
+class Inspector:
     """Asks one cluster about the driver in one namespace."""
 
     def __init__(self, client: Client, driver_namespace: str, deadline_seconds: float = 60) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from fake_dra_driver.demo.expectations import DemoError
-from fake_dra_driver.demo.observer import Observer
+from fake_dra_driver.demo.inspector import Inspector
 
 pytestmark = pytest.mark.looptime
 
@@ -29,22 +29,22 @@ class Answers:
 
 
 @pytest.fixture
-def observer() -> Observer:
-    return Observer(None, "fake-system", deadline_seconds=60)  # type: ignore[arg-type] # nothing is asked of it
+def inspector() -> Inspector:
+    return Inspector(None, "fake-system", deadline_seconds=60)  # type: ignore[arg-type] # nothing is asked of it
 
 
-async def test_asks_until_it_is_so(observer: Observer) -> None:
+async def test_asks_until_it_is_so(inspector: Inspector) -> None:
     answers = Answers(0, 3)
-    await observer.wait("it is so", answers)
+    await inspector.wait("it is so", answers)
     assert answers.pauses == [0.1, 0.1]
 
 
-async def test_leaves_a_cluster_alone_that_answers_slowly(observer: Observer) -> None:
+async def test_leaves_a_cluster_alone_that_answers_slowly(inspector: Inspector) -> None:
     answers = Answers(0.5, 3)
-    await observer.wait("it is so", answers)
+    await inspector.wait("it is so", answers)
     assert answers.pauses == [5, 5], "a tenth of the time is spent on questions"
 
 
-async def test_tells_the_last_answer_at_the_deadline(observer: Observer) -> None:
+async def test_tells_the_last_answer_at_the_deadline(inspector: Inspector) -> None:
     with pytest.raises(DemoError, match="After 60 s it is still not so that pigs fly: answer 600"):
-        await observer.wait("pigs fly", Answers(0, 0))
+        await inspector.wait("pigs fly", Answers(0, 0))
