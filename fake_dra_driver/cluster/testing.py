@@ -108,15 +108,15 @@ class BackgroundCluster:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
 
     def apply(self, *sources: Path | str | Mapping[str, Any]) -> None:
-        """As ``Cluster.apply``."""
+        """Creates or updates objects: from YAML files, YAML texts, or mappings (``Cluster.apply``)."""
         self.call(lambda cluster: cluster.apply(*sources))
 
     def delete(self, *sources: Path | str | Mapping[str, Any]) -> None:
-        """As ``Cluster.delete``."""
+        """Deletes objects without waiting for their end (``Cluster.delete``)."""
         self.call(lambda cluster: cluster.delete(*sources))
 
     def wait_until(self, what: str, question: Callable[[Cluster], Awaitable[T]], timeout_seconds: float = 60) -> T:
-        """As ``Cluster.wait_until``; the question gets the cluster."""
+        """Asks until the answer is true, and returns it. Raises TimeoutError, with ``what`` in its message."""
         return self.call(
             lambda cluster: cluster.wait_until(what, lambda: question(cluster), timeout_seconds), timeout_seconds + 10
         )

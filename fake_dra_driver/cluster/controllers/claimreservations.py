@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_keys
@@ -19,7 +20,7 @@ from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["ClaimReservationReconciler", "claim_reservation_controller"]
@@ -35,15 +36,15 @@ class _Caches:
     claims: Informer[ResourceClaim]
 
 
-class ClaimReservationReconciler:
+class ClaimReservationReconciler(Reconciler):
     """Reconciles ``status.reservedFor`` of one claim."""
 
     def __init__(self, client: Client, caches: _Caches) -> None:
         self._client = client
         self._caches = caches
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises ConflictError when the claim has changed: the write must not undo somebody's reservation."""
         claim = self._caches.claims.get(request)
         if claim is None:
             return Result()
@@ -53,6 +54,7 @@ class ClaimReservationReconciler:
             requested = not valid and claim.spec.allocation_mode == "WaitForFirstConsumer"
             changes = {"reserved_for": valid, **({"deallocation_requested": True} if requested else {})}
             status = claim.status.model_copy(update=changes)
+            # A conflict ends the pass: a reservation that was added meanwhile must not be undone.
             await self._client.update_status(claim.model_copy(update={"status": status}))
             log.info("reservations removed", claim=str(claim.key), left=len(valid), deallocation_requested=requested)
         if not valid and not claim.is_deleting and self._is_left_over(claim):

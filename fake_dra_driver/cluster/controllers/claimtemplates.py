@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.core import PodResourceClaim
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
@@ -22,7 +23,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import ApiError
 from fake_dra_driver.runtime.events import EventRecorder
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["PODS_BY_CLAIM", "POD_CLAIM_NAME", "ClaimTemplateReconciler", "claims_of_pod_controller"]
@@ -53,7 +54,7 @@ class _NotPossibleError(Exception):
     """A claim cannot be made before something else changes."""
 
 
-class ClaimTemplateReconciler:
+class ClaimTemplateReconciler(Reconciler):
     """Reconciles the claims of one pod."""
 
     def __init__(self, client: Client, caches: _Caches, events: EventRecorder, *, random_names: bool) -> None:
@@ -62,8 +63,8 @@ class ClaimTemplateReconciler:
         self._events = events
         self._random_names = random_names
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         pod = self._caches.pods.get(request)
         if pod is None or pod.is_deleting or pod.is_finished:
             return Result()

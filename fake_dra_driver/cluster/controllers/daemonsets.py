@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.controllers.daemonpods import Fit, daemon_pod_spec, fit, target_node
@@ -33,7 +34,7 @@ from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import ApiError
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.ratelimiter import ExponentialRateLimiter
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["REVISION_HASH", "DaemonSetReconciler", "daemonset_controller"]
 
@@ -49,7 +50,7 @@ _WORKERS: Final = 2
 """ConcurrentDaemonSetSyncs."""
 
 
-class DaemonSetReconciler:
+class DaemonSetReconciler(Reconciler):
     """Reconciles one DaemonSet."""
 
     def __init__(
@@ -76,8 +77,8 @@ class DaemonSetReconciler:
         self._not_before: dict[tuple[UID, str], float] = {}
         """Loop time before which no pod that has failed is replaced, by DaemonSet and node."""
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         owner = self._sets.get(request)
         if owner is None or owner.is_deleting:
             return Result()

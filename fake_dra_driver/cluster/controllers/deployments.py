@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.cluster.controllers.deploymentstatus import deployment_status, rollout_deadline
@@ -36,7 +37,7 @@ from fake_dra_driver.runtime.clock import WallClock
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ApiError, RetryError
 from fake_dra_driver.runtime.events import EventRecorder
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["POD_TEMPLATE_HASH", "REVISION", "DeploymentReconciler", "deployment_controller"]
@@ -52,7 +53,7 @@ _NOT_HANDED_ON: Final = frozenset({"kubectl.kubernetes.io/last-applied-configura
 _WORKERS: Final = 5
 
 
-class DeploymentReconciler:
+class DeploymentReconciler(Reconciler):
     """Reconciles one Deployment."""
 
     def __init__(
@@ -71,8 +72,8 @@ class DeploymentReconciler:
         self._events = events
         self._now = now
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         deployment = self._deployments.get(request)
         if deployment is None or deployment.is_deleting:
             return Result()

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, OwnerReference
 from fake_dra_driver.cluster.controllers.catalog import Catalog, Watched
@@ -18,7 +19,7 @@ from fake_dra_driver.cluster.controllers.graph import FOREGROUND, ORPHAN, Graph,
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError, RetryError
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["GarbageCollector", "garbage_collector"]
 
@@ -35,7 +36,7 @@ class _Owner(Enum):
     GONE = "gone"
 
 
-class GarbageCollector:
+class GarbageCollector(Reconciler):
     """Reconciles one object of any kind. Its key is the UID, as the name, without a namespace."""
 
     def __init__(self, client: Client, catalog: Catalog, graph: Graph) -> None:
@@ -43,8 +44,8 @@ class GarbageCollector:
         self._catalog = catalog
         self._graph = graph
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise; ConflictError: the object has changed."""
         item = self._graph.get(UID(request.name))
         if item is None:
             return Result()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
@@ -21,7 +22,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError, RetryError
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["NamespaceReconciler", "namespace_controller"]
@@ -37,7 +38,7 @@ GRACE_SECONDS: Final = 5.0
 what is in it, as ``kubectl delete -f`` does, still finds the latter."""
 
 
-class NamespaceReconciler:
+class NamespaceReconciler(Reconciler):
     """Reconciles one namespace."""
 
     def __init__(
@@ -54,8 +55,8 @@ class NamespaceReconciler:
         self._now = now
         self._grace_seconds = grace_seconds
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         namespace = self._namespaces.get(request)
         if namespace is None or not namespace.is_deleting or _FINALIZER not in namespace.spec.finalizers:
             return Result()

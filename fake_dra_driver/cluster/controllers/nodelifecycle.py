@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
@@ -24,7 +25,7 @@ from fake_dra_driver.runtime.clock import WallClock, loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.events import EventRecorder
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["GRACE_SECONDS", "STARTUP_SECONDS", "NodeLifecycleReconciler", "node_lifecycle_controller"]
 
@@ -60,7 +61,7 @@ class _Sign:
     """Loop time at which it was seen."""
 
 
-class NodeLifecycleReconciler:
+class NodeLifecycleReconciler(Reconciler):
     """Reconciles the state of one node."""
 
     def __init__(
@@ -80,8 +81,8 @@ class NodeLifecycleReconciler:
         self._now = now
         self._signs: dict[UID, _Sign] = {}
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         node = self._nodes.get(request)
         if node is None:
             self._forget()

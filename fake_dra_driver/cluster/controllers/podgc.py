@@ -6,6 +6,7 @@ Follows k8s.io/kubernetes/pkg/controller/podgc (gcOrphaned). Not done: a limit f
 from typing import Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.cluster.conditions import with_condition
@@ -16,7 +17,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["QUARANTINE_SECONDS", "PodCollector", "pod_garbage_collector"]
@@ -28,7 +29,7 @@ QUARANTINE_SECONDS: Final = 40.0
 _WORKERS: Final = 4
 
 
-class PodCollector:
+class PodCollector(Reconciler):
     """Reconciles one pod with the existence of its node."""
 
     def __init__(self, client: Client, pods: Informer[Pod], nodes: Informer[Node], now: WallClock) -> None:
@@ -39,8 +40,8 @@ class PodCollector:
         self._missing_since: dict[UID, float] = {}
         """Loop time since when a pod's node is missing, by the pod's UID."""
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         pod = self._pods.get(request)
         if pod is None or not pod.spec.node_name:
             return Result()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.cluster.controllers.mapping import watch_pods
 from fake_dra_driver.cluster.controllers.podcontrol import (
@@ -27,7 +28,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventRecorder
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ReplicaSetReconciler", "replicaset_controller"]
 
@@ -38,7 +39,7 @@ _BURST: Final = 50
 _WORKERS: Final = 5
 
 
-class ReplicaSetReconciler:
+class ReplicaSetReconciler(Reconciler):
     """Reconciles one ReplicaSet."""
 
     def __init__(
@@ -50,8 +51,8 @@ class ReplicaSetReconciler:
         self._control = control
         self._now = now
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         owner = self._sets.get(request)
         if owner is None:
             return Result()

@@ -7,6 +7,8 @@ the API server of this cluster has no admission that puts it into pods.
 import contextlib
 from typing import Final
 
+from typing_extensions import override
+
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.controllers.podcontrol import is_namespace_going
 from fake_dra_driver.cluster.kinds import Namespace, ServiceAccount
@@ -14,14 +16,14 @@ from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ApiError
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ServiceAccountReconciler", "service_account_controller"]
 
 _NAME: Final = "default"
 
 
-class ServiceAccountReconciler:
+class ServiceAccountReconciler(Reconciler):
     """Reconciles the service account of one namespace."""
 
     def __init__(self, client: Client, namespaces: Informer[Namespace], accounts: Informer[ServiceAccount]) -> None:
@@ -29,8 +31,8 @@ class ServiceAccountReconciler:
         self._namespaces = namespaces
         self._accounts = accounts
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API call raises."""
         namespace = self._namespaces.get(request)
         key = NamespacedName(request.name, _NAME)
         if namespace is None or namespace.is_deleting or self._accounts.get(key) is not None:

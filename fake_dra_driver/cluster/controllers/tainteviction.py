@@ -7,6 +7,7 @@ first seen here, as upstream does it; a restart begins anew.
 from typing import Final
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.cluster.conditions import condition_patch
@@ -19,7 +20,7 @@ from fake_dra_driver.runtime.clock import WallClock, loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.events import EventRecorder
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["TaintEvictionReconciler", "taint_eviction_controller"]
@@ -31,7 +32,7 @@ _WORKERS: Final = 8
 """UpdateWorkerSize."""
 
 
-class TaintEvictionReconciler:
+class TaintEvictionReconciler(Reconciler):
     """Reconciles one pod with the taints of its node."""
 
     def __init__(
@@ -45,8 +46,8 @@ class TaintEvictionReconciler:
         self._since: dict[UID, float] = {}
         """Loop time since when a pod is tolerating taints for a time, by its UID."""
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise."""
         pod = self._pods.get(request)
         if pod is None or pod.is_deleting or pod.is_finished or not pod.spec.node_name:
             return Result()

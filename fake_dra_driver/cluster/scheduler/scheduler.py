@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
@@ -23,7 +24,7 @@ from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import RetryError, RuntimeLayerError
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
 __all__ = ["PodScheduler", "SchedulerCaches", "is_waiting"]
@@ -53,7 +54,7 @@ def is_waiting(pod: Pod, scheduler_name: str) -> bool:
     )
 
 
-class PodScheduler:
+class PodScheduler(Reconciler):
     """Reconciles pods.
 
     A cycle reads the caches and decides without a break, so no two cycles see each other's half; what they decided is
@@ -78,8 +79,8 @@ class PodScheduler:
         self._nodes: Sequence[Node] | None = None
         """All nodes; None: to be read anew."""
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One attempt, unless the pod has to wait. Raises what the API calls raise."""
         pod = self._caches.pods.get(request)
         if pod is None or not is_waiting(pod, self._name):
             return await self._clean_up(pod)

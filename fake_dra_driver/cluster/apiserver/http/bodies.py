@@ -71,7 +71,7 @@ def body_of(request: Request, kind: str) -> Body:
 
 
 def optional_body_of(request: Request, kind: str) -> Object:
-    """As ``body_of``; an empty object when there is no body."""
+    """The object in a request that need not have a body; empty when there is none. Raises StatusError (400, 415)."""
     return body_of(request, kind).object if request.body else {}
 
 

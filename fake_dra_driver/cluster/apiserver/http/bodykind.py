@@ -36,7 +36,7 @@ def check_kind(registry: Registry, resource: Resource, body: Object) -> None:
 
 
 def check_builtin_kind(registry: Registry, group: str, version: str, wanted: str, body: Object) -> None:
-    """As ``check_kind``, for a built-in kind that need not have a resource. Raises StatusError (400)."""
+    """The body must say what it is, or nothing of it; the kind need not have a resource. Raises StatusError (400)."""
     expected = f"{group}/{version}" if group else version
     kind, api_version = body.get("kind") or wanted, body.get("apiVersion") or expected
     if kind == wanted and api_version in (expected, *_ALSO_READ.get(wanted, ())):

@@ -24,7 +24,7 @@ __all__ = ["FixedToken", "InProcessTransport"]
 
 
 class FixedToken(TokenSource):
-    """``TokenSource`` of one token that is always good."""
+    """One token that is always good."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -39,7 +39,7 @@ class FixedToken(TokenSource):
 
 
 class InProcessTransport(Transport):
-    """``Transport`` to a function that answers requests.
+    """Carries requests to a function that answers them.
 
     Others have their turn before a request is carried out and before its answer is seen, as over a network.
     """

@@ -106,7 +106,7 @@ def _lenient(target: Any, operation: Any) -> Any:
 
 
 def strategic_merge_patch(target: Any, patch: Any, type_: Type | None) -> Any:
-    """As ``merge_patch``, but lists that have a merge key are merged by it, and ``$patch`` directives are followed.
+    """A merge patch that merges the items of lists by their merge key, and follows ``$patch`` directives.
 
     Raises:
         StatusError: 400, an item lacks the merge key, or a directive is unknown.

@@ -120,7 +120,7 @@ class Collection:
             yield self._records[key]
 
     def records_at(self, revision: int, namespace: str = "", after: Key | None = None) -> list[Record] | None:
-        """As ``records``, at an older revision; None when that is compacted away."""
+        """The objects as they were at an older revision, sorted by key; None when that is compacted away."""
         if revision >= self.revisions.current or not self._log or self._log[-1].revision <= revision:
             return list(self.records(namespace, after)) if revision >= self._compacted else None
         if revision < self._compacted:

@@ -59,10 +59,11 @@ class Scaling:
         return _scale(resource, self._writing.change(resource, key, "scale", transform, options))
 
     def patch(self, resource: Resource, key: Key, content_type: str, patch: Any, options: WriteOptions) -> Object:
-        """As ``write``, by a JSON or a merge patch of the Scale; it has no list that a strategic one would merge."""
+        """Sets the number of replicas by a patch of the Scale. Raises StatusError."""
         if content_type == APPLY_PATCH:
             raise unsupported_media_type((JSON_PATCH, MERGE_PATCH))
         present = _scale(resource, self._reading.get(resource, key))
+        # A strategic merge patch is a merge patch here: a Scale has no list that it would merge.
         patched = json_patch(present, patch) if content_type == JSON_PATCH else merge_patch(present, patch)
         return self.write(resource, key, patched, options)
 

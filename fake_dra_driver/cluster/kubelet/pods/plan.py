@@ -32,7 +32,7 @@ class Observation:
         return mine[-1] if mine else None
 
     def in_sandbox(self, name: str) -> RunningContainer | None:
-        """As ``latest``, unless it is older than the sandbox."""
+        """The newest container of that name; None when it is older than the sandbox."""
         latest = self.latest(name)
         if latest is None or self.sandbox is None or latest.created_at < self.sandbox.created_at:
             return None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.pod import Pod
@@ -17,7 +18,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.informer import Informer
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["StatusWriter"]
 
@@ -26,7 +27,7 @@ log = logger.bind(component="status")
 _WORKERS = 4
 
 
-class StatusWriter:
+class StatusWriter(Reconciler):
     """The statuses of one node's pods; ``controller`` is to be run.
 
     Args:
@@ -50,8 +51,8 @@ class StatusWriter:
         """The pod is gone."""
         self._drafts.pop(uid, None)
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """Writes the difference, and deletes a pod whose deletion has waited for its end."""
         pod = self._pods.get(request)
         draft = self._drafts.get(pod.uid) if pod is not None else None
         if pod is None or draft is None:
