@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.dra.node.calls import MAX_HANDLE_SIZE_BYTES, ClaimCalls
-from fake_dra_driver.dra.node.nodeserver import NodeV1alpha3
+from fake_dra_driver.dra.node.v1alpha3 import NodeV1alpha3
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_handle
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3

@@ -10,7 +10,7 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin and the kubelet's plugi
 - The kubelet does not empty the registry folder, but administrators and node tools do; a socket that is gone is made
   again, because nothing else would ever bring the plugin back.
 
-Does not know which gRPC version the kubelet speaks (``nodeserver``), nor how claims were allocated.
+Does not know which gRPC version the kubelet speaks (``v1alpha3``), nor how claims were allocated.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ from loguru import logger
 
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls
 from fake_dra_driver.dra.node.driver import NodeDriver
-from fake_dra_driver.dra.node.nodeserver import add_node_services
 from fake_dra_driver.dra.node.sockets import SocketServer, locked_folder
+from fake_dra_driver.dra.node.v1alpha3 import add_node_services
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 

@@ -9,8 +9,8 @@ import grpc
 import pytest
 
 from fake_dra_driver.dra.node.calls import ClaimCalls
-from fake_dra_driver.dra.node.nodeserver import add_node_services
 from fake_dra_driver.dra.node.sockets import SocketServer
+from fake_dra_driver.dra.node.v1alpha3 import add_node_services
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
