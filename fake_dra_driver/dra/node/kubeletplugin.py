@@ -10,13 +10,12 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin and the kubelet's plugi
 - The kubelet does not empty the registry folder, but administrators and node tools do; a socket that is gone is made
   again, because nothing else would ever bring the plugin back.
 
-Does not know which gRPC version the kubelet speaks (``v1alpha3``), nor how claims were allocated.
+Does not know which gRPC version the kubelet speaks (``interface``), nor how claims were allocated.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -25,8 +24,8 @@ from loguru import logger
 
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls
 from fake_dra_driver.dra.node.driver import NodeDriver
+from fake_dra_driver.dra.node.interface import KubeletInterface
 from fake_dra_driver.dra.node.sockets import SocketServer, locked_folder
-from fake_dra_driver.dra.node.v1alpha3 import add_node_services
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 
@@ -36,9 +35,6 @@ log = logger.bind(component="kubeletplugin")
 
 PLUGIN_TYPE = "DRAPlugin"
 """``type`` of GetInfo's answer (k8s.io/kubelet/pkg/apis/pluginregistration/v1 DRAPlugin)."""
-
-SUPPORTED_VERSIONS = ("1.0.0",)
-"""What kubelets 1.27 to 1.30 want to hear of a plugin of either gRPC version: anything with major version 1."""
 
 DEFAULT_REGISTRY_FOLDER = Path("/var/lib/kubelet/plugins_registry")
 DEFAULT_PLUGINS_FOLDER = Path("/var/lib/kubelet/plugins")
@@ -95,6 +91,7 @@ class KubeletPlugin:
         self,
         driver_name: str,
         sockets: PluginSockets,
+        interface: KubeletInterface,
         driver: NodeDriver,
         *,
         grace_seconds: float = DEFAULT_GRACE_SECONDS,
@@ -107,6 +104,7 @@ class KubeletPlugin:
         """Args:
         driver_name: As in ``driverName`` of classes and claims.
         sockets: Where to listen.
+        interface: How the kubelet calls.
         driver: Does the work, from the moment that ``start`` has returned.
         grace_seconds: For calls in flight at the end.
         check_interval_seconds: Between two looks at whether the sockets are still there.
@@ -117,6 +115,7 @@ class KubeletPlugin:
         """
         self._driver_name = driver_name
         self._sockets = sockets
+        self._interface = interface
         self._driver = driver
         self._grace_seconds = grace_seconds
         self._check_interval_seconds = check_interval_seconds
@@ -152,7 +151,7 @@ class KubeletPlugin:
 
     async def _serve(self) -> None:
         async with ClaimCalls(self._driver, observer=self._call_observer) as calls:
-            node = SocketServer(self._sockets.plugin, partial(add_node_services, calls=calls))
+            node = SocketServer(self._sockets.plugin, lambda server: self._interface.add_services(server, calls))
             try:
                 await node.start()
                 await self._registrar.start()
@@ -196,7 +195,7 @@ class KubeletPlugin:
                 type=PLUGIN_TYPE,
                 name=self._driver_name,
                 endpoint=str(self._sockets.plugin),
-                supported_versions=SUPPORTED_VERSIONS,
+                supported_versions=self._interface.supported_versions,
             ),
             self._on_registration,
         )

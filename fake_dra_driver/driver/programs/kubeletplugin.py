@@ -11,6 +11,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.driver.node.events import CallReporter, Notices
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
@@ -59,6 +60,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     plugin = KubeletPlugin(
         DRIVER_NAME,
         PluginSockets(registration=settings.registration_socket, plugin=settings.plugin_socket),
+        CLASSIC,
         driver,
         grace_seconds=settings.grace_period_seconds / 2,
         call_observer=CallReporter(counts, parts.events, settings.node_name),

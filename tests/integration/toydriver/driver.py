@@ -25,6 +25,7 @@ from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.driver import Hold, Marks, PendingClaim, Unsuitable
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -160,6 +161,6 @@ async def run_toy_driver(client: Client, node: str, root: Path, registered: asyn
     manager = Manager(client, cache, events=events, grace_period_seconds=2, signals=())
     for controller in classic.controllers:
         manager.add_controller(controller)
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, LampNode(cdi_root), on_registration=registered.set)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, LampNode(cdi_root), on_registration=registered.set)
     manager.add_runnable("plugin", plugin.run)
     await manager.run()

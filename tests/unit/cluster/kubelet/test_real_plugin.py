@@ -12,6 +12,7 @@ from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, NODE, World, container, pod
@@ -47,7 +48,7 @@ class _Driver:
 async def running_plugin(world: World, driver: _Driver) -> AsyncIterator[KubeletPlugin]:
     folder = world.root / "var/lib/kubelet"
     sockets = PluginSockets.of(DRIVER, registry_folder=folder / "plugins_registry", plugins_folder=folder / "plugins")
-    plugin = KubeletPlugin(DRIVER, sockets, driver, start=driver.start)
+    plugin = KubeletPlugin(DRIVER, sockets, CLASSIC, driver, start=driver.start)
     task = asyncio.create_task(plugin.run())
     try:
         yield plugin

@@ -1,87 +1,17 @@
-"""A device side that tests steer step by step, and a short folder for sockets."""
+"""A device side that tests steer, a plugin's socket with it behind, and a short folder for sockets."""
 
-import asyncio
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import grpc
 import pytest
 from loguru import logger
 
-from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
-
-
-class FakeNodeDriver:
-    """A NodeDriver whose work can be held up, refused or broken, claim by claim."""
-
-    def __init__(self) -> None:
-        self.prepared: dict[UID, NodeClaim] = {}
-        self.errors: dict[tuple[str, UID], Exception] = {}
-        """What prepare or unprepare of a claim raises."""
-        self.gates: dict[UID, asyncio.Event] = {}
-        """Work on these claims waits for the event."""
-        self.log: list[tuple[str, UID]] = []
-        """What began, in order."""
-        self.busy: set[UID] = set()
-        self.overlapped = False
-        """Whether two pieces of work on one claim were ever under way at once."""
-        self.most_busy = 0
-        self._started: defaultdict[UID, asyncio.Event] = defaultdict(asyncio.Event)
-
-    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
-        await self._work("prepare", claim)
-        self.prepared[claim.uid] = claim
-        return [f"example.com/device={claim.uid}-0", f"example.com/device={claim.uid}-1"]
-
-    async def unprepare(self, claim: NodeClaim) -> None:
-        await self._work("unprepare", claim)
-        self.prepared.pop(claim.uid, None)
-
-    async def wait_started(self, uid: str) -> None:
-        """Returns once work on the claim has begun."""
-        await self._started[UID(uid)].wait()
-
-    def hold_up(self, uid: str) -> asyncio.Event:
-        """Work on the claim waits until the event is set."""
-        return self.gates.setdefault(UID(uid), asyncio.Event())
-
-    def refuse(self, uid: str, error: Exception | None = None, *, verb: str = "prepare") -> None:
-        self.errors[verb, UID(uid)] = error or PrepareError(f"{uid} holds nothing here")
-
-    async def _work(self, verb: str, claim: NodeClaim) -> None:
-        self.log.append((verb, claim.uid))
-        self.overlapped |= claim.uid in self.busy
-        self.busy.add(claim.uid)
-        self.most_busy = max(self.most_busy, len(self.busy))
-        self._started[claim.uid].set()
-        try:
-            if claim.uid in self.gates:
-                await self.gates[claim.uid].wait()
-            if (verb, claim.uid) in self.errors:
-                raise self.errors[verb, claim.uid]
-        finally:
-            self.busy.discard(claim.uid)
-
-
-class LogWatch:
-    """What was logged at INFO and above, and a way to wait for a line: a running plugin tells of its steps there."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self._changed = asyncio.Event()
-
-    def __call__(self, line: str) -> None:
-        self.lines.append(line)
-        self._changed.set()
-
-    async def wait_for(self, *words: str) -> None:
-        """Returns once a line holds all of the words."""
-        async with asyncio.timeout(10):
-            while not any(all(word in line for word in words) for line in self.lines):
-                self._changed.clear()
-                await self._changed.wait()
+from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.interface import CLASSIC
+from fake_dra_driver.dra.node.sockets import SocketServer
+from tests.unit.dra.node.standin import LogWatch, SteeredDriver
 
 
 @pytest.fixture
@@ -93,8 +23,8 @@ def log_watch() -> Iterator[LogWatch]:
 
 
 @pytest.fixture
-def driver() -> FakeNodeDriver:
-    return FakeNodeDriver()
+def driver() -> SteeredDriver:
+    return SteeredDriver()
 
 
 @pytest.fixture
@@ -102,3 +32,16 @@ def folder() -> Iterator[Path]:
     """A folder with a short name: pytest's own are too long for a socket."""
     with tempfile.TemporaryDirectory(prefix="dra-") as name:
         yield Path(name)
+
+
+@pytest.fixture
+async def channel(driver: SteeredDriver, folder: Path) -> AsyncIterator[grpc.aio.Channel]:
+    """What a kubelet of classic DRA has open to the plugin."""
+    async with ClaimCalls(driver) as calls:
+        server = SocketServer(folder / "plugin.sock", lambda server: CLASSIC.add_services(server, calls))
+        await server.start()
+        try:
+            async with grpc.aio.insecure_channel(f"unix:{server.path}") as value:
+                yield value
+        finally:
+            await server.stop(0)

@@ -16,7 +16,7 @@ from fake_dra_driver.dra.node.calls import (
     Verb,
 )
 from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
-from tests.unit.dra.node.conftest import FakeNodeDriver, LogWatch
+from tests.unit.dra.node.standin import LogWatch, SteeredDriver
 
 
 class Observer:
@@ -52,12 +52,12 @@ def failure(outcome: Outcome) -> Failure:
 
 
 @pytest.fixture
-async def calls(driver: FakeNodeDriver) -> AsyncIterator[ClaimCalls]:
+async def calls(driver: SteeredDriver) -> AsyncIterator[ClaimCalls]:
     async with ClaimCalls(driver) as value:
         yield value
 
 
-async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls, driver: SteeredDriver) -> None:
     driver.refuse("b")
     outcomes = await calls.run("prepare", [claim("a"), claim("b"), claim("c")], None)
     assert outcomes == {
@@ -68,7 +68,7 @@ async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls, driver: 
     assert set(driver.prepared) == {"a", "c"}
 
 
-async def test_claims_of_one_call_are_worked_on_at_the_same_time(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_claims_of_one_call_are_worked_on_at_the_same_time(calls: ClaimCalls, driver: SteeredDriver) -> None:
     gates = [driver.hold_up(uid) for uid in "abc"]
     call = asyncio.ensure_future(calls.run("prepare", [claim(uid) for uid in "abc"], None))
     for uid in "abc":
@@ -79,7 +79,7 @@ async def test_claims_of_one_call_are_worked_on_at_the_same_time(calls: ClaimCal
     assert set(await call) == {"a", "b", "c"}
 
 
-async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls, driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     first = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
     await driver.wait_started("a")
@@ -91,7 +91,7 @@ async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls, drive
 
 
 async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
-    calls: ClaimCalls, driver: FakeNodeDriver
+    calls: ClaimCalls, driver: SteeredDriver
 ) -> None:
     gate = driver.hold_up("a")
     running = []
@@ -107,7 +107,7 @@ async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
 
 
 async def test_a_call_after_a_change_of_mind_waits_for_the_work_that_came_last(
-    calls: ClaimCalls, driver: FakeNodeDriver
+    calls: ClaimCalls, driver: SteeredDriver
 ) -> None:
     """The first work is done, the second runs: a third must not begin beside it."""
     first_gate = driver.hold_up("a")
@@ -127,7 +127,7 @@ async def test_a_call_after_a_change_of_mind_waits_for_the_work_that_came_last(
     assert set(driver.prepared) == {"a"}
 
 
-async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls, driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     driver.refuse("a")
     prepare = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
@@ -144,7 +144,7 @@ async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls, dri
     ("remaining_seconds", "answer_after_seconds"), [(10.0, 9.0), (45.0, 40.0), (None, 40.0), (0.0, 0.0)]
 )
 async def test_the_answer_comes_before_the_deadline_and_the_work_goes_on(
-    calls: ClaimCalls, driver: FakeNodeDriver, remaining_seconds: float | None, answer_after_seconds: float
+    calls: ClaimCalls, driver: SteeredDriver, remaining_seconds: float | None, answer_after_seconds: float
 ) -> None:
     gate = driver.hold_up("slow")
     loop = asyncio.get_running_loop()
@@ -160,7 +160,7 @@ async def test_the_answer_comes_before_the_deadline_and_the_work_goes_on(
     assert driver.log.count(("prepare", UID("slow"))) == 1, "the second call gets what the first one began"
 
 
-async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls, driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     call = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
     await driver.wait_started("a")
@@ -173,7 +173,7 @@ async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls, driver: 
 
 
 async def test_an_unexpected_exception_is_that_claims_error_and_one_log_entry(
-    calls: ClaimCalls, driver: FakeNodeDriver, log_watch: LogWatch
+    calls: ClaimCalls, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     driver.refuse("a", ZeroDivisionError("boom"))
     outcomes = await calls.run("prepare", [claim("a"), claim("b")], None)
@@ -185,7 +185,7 @@ async def test_an_unexpected_exception_is_that_claims_error_and_one_log_entry(
     assert "boom" in entry
 
 
-async def test_a_refusal_without_words_still_says_something(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_a_refusal_without_words_still_says_something(calls: ClaimCalls, driver: SteeredDriver) -> None:
     driver.refuse("a", PrepareError(), verb="unprepare")
     assert failure((await calls.run("unprepare", [claim("a")], None))["a"]).message == "unprepare failed"
 
@@ -208,7 +208,7 @@ async def test_a_refusal_without_words_still_says_something(calls: ClaimCalls, d
     ],
 )
 async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
-    calls: ClaimCalls, driver: FakeNodeDriver, bad: NodeClaim, words: str
+    calls: ClaimCalls, driver: SteeredDriver, bad: NodeClaim, words: str
 ) -> None:
     good = claim("good", name="a.b-c", namespace="x" * 63, handle="x" * MAX_HANDLE_SIZE_BYTES)
     outcomes = await calls.run("prepare", [bad, good], None)
@@ -218,23 +218,23 @@ async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
     assert driver.log == [("prepare", "good")]
 
 
-async def test_one_uid_with_two_contents_is_refused(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_one_uid_with_two_contents_is_refused(calls: ClaimCalls, driver: SteeredDriver) -> None:
     outcomes = await calls.run("prepare", [claim("a", handle="1"), claim("a", handle="2"), claim("b")], None)
     assert "twice" in failure(outcomes["a"]).message
     assert driver.log == [("prepare", "b")]
 
 
-async def test_a_claim_that_a_pod_names_twice_is_prepared_once(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_a_claim_that_a_pod_names_twice_is_prepared_once(calls: ClaimCalls, driver: SteeredDriver) -> None:
     assert await calls.run("prepare", [claim("a"), claim("a")], None) == {"a": devices("a")}
     assert driver.log == [("prepare", "a")]
 
 
-async def test_unprepare_does_not_care_about_handles(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_unprepare_does_not_care_about_handles(calls: ClaimCalls, driver: SteeredDriver) -> None:
     assert await calls.run("unprepare", [claim("a", handle="1"), claim("a", handle="2")], None) == {"a": ()}
     assert driver.log == [("unprepare", "a")]
 
 
-async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls, driver: SteeredDriver) -> None:
     claims = [claim(f"uid-{number}") for number in range(MAX_CLAIMS + 1)]
     outcomes = await calls.run("prepare", claims, None)
     assert set(outcomes) == {one.uid for one in claims}
@@ -250,7 +250,7 @@ async def test_no_claims_no_outcomes(calls: ClaimCalls) -> None:
     assert await calls.run("prepare", [], None) == {}
 
 
-async def test_leaving_ends_what_runs_and_its_callers_are_told(driver: FakeNodeDriver) -> None:
+async def test_leaving_ends_what_runs_and_its_callers_are_told(driver: SteeredDriver) -> None:
     driver.hold_up("a")
     async with ClaimCalls(driver) as calls:
         call = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
@@ -260,7 +260,7 @@ async def test_leaving_ends_what_runs_and_its_callers_are_told(driver: FakeNodeD
 
 
 @pytest.mark.looptime
-async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls, driver: FakeNodeDriver) -> None:
+async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls, driver: SteeredDriver) -> None:
     driver.hold_up("a")
     call = asyncio.ensure_future(calls.run("prepare", [claim("a")], 5))
     await driver.wait_started("a")
@@ -272,7 +272,7 @@ async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls, driver: F
     await asyncio.wait((call,))
 
 
-async def test_the_observer_hears_of_each_piece_of_work(driver: FakeNodeDriver) -> None:
+async def test_the_observer_hears_of_each_piece_of_work(driver: SteeredDriver) -> None:
     observer = Observer()
     driver.refuse("b")
     async with ClaimCalls(driver, observer=observer) as calls:
@@ -288,7 +288,7 @@ async def test_the_observer_hears_of_each_piece_of_work(driver: FakeNodeDriver) 
     assert observer.failures == [("prepare", "b", "b holds nothing here")]
 
 
-async def test_an_answer_that_comes_before_the_work_is_done_is_counted_as_such(driver: FakeNodeDriver) -> None:
+async def test_an_answer_that_comes_before_the_work_is_done_is_counted_as_such(driver: SteeredDriver) -> None:
     observer = Observer()
     gate = driver.hold_up("a")
     async with ClaimCalls(driver, observer=observer) as calls:

@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.dra.node.sockets import PathTooLongError, SocketInUseError
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
@@ -17,7 +18,7 @@ from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as v1alpha3_grpc
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
-from tests.unit.dra.node.conftest import FakeNodeDriver, LogWatch
+from tests.unit.dra.node.standin import LogWatch, SteeredDriver
 
 DRIVER_NAME = "fake.example.com"
 
@@ -70,9 +71,9 @@ def test_every_part_of_the_paths_can_be_set() -> None:
 
 
 async def test_the_kubelet_registers_the_plugin_and_calls_it(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
     assert plugin.not_ready_reason() == "the sockets are not served"
     async with running(plugin, log_watch):
         assert "has not registered" in (plugin.not_ready_reason() or "")
@@ -94,30 +95,30 @@ async def test_the_kubelet_registers_the_plugin_and_calls_it(
 
 
 async def test_what_comes_first_is_done_before_the_kubelet_can_call(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     seen = []
 
     async def start() -> None:
         seen.append((sockets.plugin.parent.is_dir(), sockets.plugin.exists(), sockets.registration.exists()))
 
-    async with running(KubeletPlugin(DRIVER_NAME, sockets, driver, start=start), log_watch):
+    async with running(KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver, start=start), log_watch):
         assert seen == [(True, False, False)]
 
 
 async def test_a_restarted_kubelet_registers_the_plugin_again(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
     async with running(plugin, log_watch):
         assert await register(sockets) == await register(sockets)
         assert plugin.not_ready_reason() is None
 
 
 async def test_a_refused_registration_is_an_error_until_it_is_accepted(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
     async with running(plugin, log_watch):
         await register(sockets, registration_pb2.RegistrationStatus(error="another plugin has that name"))
         assert plugin.not_ready_reason() == "the kubelet refused the registration: another plugin has that name"
@@ -130,9 +131,9 @@ async def test_a_refused_registration_is_an_error_until_it_is_accepted(
 
 
 async def test_stopping_deregisters_first_and_lets_calls_in_flight_finish(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
     gate = driver.hold_up("a")
     async with running(plugin, log_watch) as task, grpc.aio.insecure_channel(f"unix:{sockets.plugin}") as channel:
         call = asyncio.ensure_future(
@@ -154,9 +155,9 @@ async def test_stopping_deregisters_first_and_lets_calls_in_flight_finish(
 
 
 async def test_stopping_waits_no_longer_than_the_grace_period(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver, grace_seconds=0.1)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver, grace_seconds=0.1)
     driver.hold_up("a")
     async with running(plugin, log_watch) as task, grpc.aio.insecure_channel(f"unix:{sockets.plugin}") as channel:
         call = asyncio.ensure_future(
@@ -175,9 +176,9 @@ async def test_stopping_waits_no_longer_than_the_grace_period(
 
 
 async def test_work_whose_caller_went_away_is_finished_before_the_stop(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
     gate = driver.hold_up("a")
     async with running(plugin, log_watch) as task:
         async with grpc.aio.insecure_channel(f"unix:{sockets.plugin}") as channel:
@@ -202,29 +203,29 @@ async def test_work_whose_caller_went_away_is_finished_before_the_stop(
 
 
 async def test_what_a_killed_instance_left_is_replaced(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     for path in (sockets.registration, sockets.plugin):
         path.parent.mkdir(parents=True)
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(path))
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
     async with running(plugin, log_watch):
         await register(sockets)
         assert plugin.not_ready_reason() is None
 
 
 async def test_a_second_instance_ends_with_a_clear_error_and_harms_nothing(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    async with running(KubeletPlugin(DRIVER_NAME, sockets, driver), log_watch):
+    async with running(KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver), log_watch):
         with pytest.raises(SocketInUseError, match="another kubelet plugin runs on"):
-            await KubeletPlugin(DRIVER_NAME, sockets, driver).run()
+            await KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver).run()
         await register(sockets)
 
 
 async def test_a_driver_without_our_lock_is_noticed_too(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     """The Go driver, whose place this one takes, uses the same sockets and knows nothing of the lock."""
     sockets.registration.parent.mkdir(parents=True)
@@ -232,25 +233,23 @@ async def test_a_driver_without_our_lock_is_noticed_too(
         listener.bind(str(sockets.registration))
         listener.listen()
         with pytest.raises(SocketInUseError, match="another process serves"):
-            await KubeletPlugin(DRIVER_NAME, sockets, driver).run()
+            await KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver).run()
     assert sockets.registration.exists()
     assert not sockets.plugin.exists()
 
 
-async def test_a_path_that_is_too_long_ends_the_start(
-    folder: Path, driver: FakeNodeDriver, log_watch: LogWatch
-) -> None:
+async def test_a_path_that_is_too_long_ends_the_start(folder: Path, driver: SteeredDriver, log_watch: LogWatch) -> None:
     sockets = PluginSockets.of("x" * 110, registry_folder=folder / "registry", plugins_folder=folder)
     with pytest.raises(PathTooLongError, match="choose a shorter folder or socket name"):
-        await KubeletPlugin("x" * 110, sockets, driver).run()
+        await KubeletPlugin("x" * 110, sockets, CLASSIC, driver).run()
 
 
 @pytest.mark.parametrize("which", ["registration", "plugin"])
 async def test_a_socket_that_is_gone_is_made_again(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch, which: str
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch, which: str
 ) -> None:
     mended: list[Path] = []
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver, check_interval_seconds=0.01, on_mended=mended.append)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver, check_interval_seconds=0.01, on_mended=mended.append)
     path = sockets.registration if which == "registration" else sockets.plugin
     async with running(plugin, log_watch):
         path.unlink()
@@ -266,9 +265,9 @@ async def test_a_socket_that_is_gone_is_made_again(
 
 
 async def test_a_name_that_another_process_took_ends_the_plugin(
-    sockets: PluginSockets, driver: FakeNodeDriver, log_watch: LogWatch
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, driver, check_interval_seconds=0.01)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver, check_interval_seconds=0.01)
     run = asyncio.ensure_future(plugin.run())
     await log_watch.wait_for("Kubelet plugin is serving")
     with socket.socket(socket.AF_UNIX) as listener:

@@ -1,40 +1,20 @@
-"""The kubelet's DRA calls of each version, over a real socket."""
+"""The calls of kubelets 1.28 to 1.30, over a real socket."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from functools import partial
-from pathlib import Path
 
 import grpc
 import pytest
 
-from fake_dra_driver.dra.node.calls import ClaimCalls
-from fake_dra_driver.dra.node.sockets import SocketServer
-from fake_dra_driver.dra.node.v1alpha3 import add_node_services
-from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
-from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as v1alpha3_grpc
-from tests.unit.dra.node.conftest import FakeNodeDriver
-
-
-@pytest.fixture
-async def channel(driver: FakeNodeDriver, folder: Path) -> AsyncIterator[grpc.aio.Channel]:
-    async with ClaimCalls(driver) as calls:
-        server = SocketServer(folder / "plugin.sock", partial(add_node_services, calls=calls))
-        await server.start()
-        try:
-            async with grpc.aio.insecure_channel(f"unix:{server.path}") as value:
-                yield value
-        finally:
-            await server.stop(0)
+from tests.unit.dra.node.standin import SteeredDriver
 
 
 def claims(*uids: str) -> list[v1alpha3.Claim]:
     return [v1alpha3.Claim(namespace="test1", uid=uid, name=f"pod0-{uid}", resource_handle="h") for uid in uids]
 
 
-async def test_v1alpha3_answers_for_each_claim(channel: grpc.aio.Channel, driver: FakeNodeDriver) -> None:
+async def test_each_claim_has_an_entry_in_the_answer(channel: grpc.aio.Channel, driver: SteeredDriver) -> None:
     node = v1alpha3_grpc.NodeStub(channel)
     driver.refuse("b")
     prepared = await node.NodePrepareResources(
@@ -58,59 +38,13 @@ async def test_v1alpha3_answers_for_each_claim(channel: grpc.aio.Channel, driver
     assert unprepared.claims["b"].error == "", "never prepared is as good as unprepared"
 
 
-async def test_v1alpha3_is_idempotent(channel: grpc.aio.Channel) -> None:
+async def test_a_call_can_be_repeated(channel: grpc.aio.Channel) -> None:
     node = v1alpha3_grpc.NodeStub(channel)
     request = v1alpha3.NodePrepareResourcesRequest(claims=claims("a"))
     assert await node.NodePrepareResources(request) == await node.NodePrepareResources(request)
 
 
-async def test_v1alpha2_prepares_and_unprepares_one_claim(channel: grpc.aio.Channel, driver: FakeNodeDriver) -> None:
-    node = v1alpha2_grpc.NodeStub(channel)
-    prepared = await node.NodePrepareResource(
-        v1alpha2.NodePrepareResourceRequest(namespace="n", claim_uid="a", claim_name="c", resource_handle="h")
-    )
-    assert list(prepared.cdi_devices) == ["example.com/device=a-0", "example.com/device=a-1"]
-    (seen,) = driver.prepared.values()
-    assert (seen.namespace, seen.name, seen.uid, seen.resource_handle) == ("n", "c", "a", "h")
-    await node.NodeUnprepareResource(
-        v1alpha2.NodeUnprepareResourceRequest(namespace="n", claim_uid="a", claim_name="c", resource_handle="h")
-    )
-    assert driver.prepared == {}
-
-
-@pytest.mark.parametrize(
-    ("uid", "error", "code", "words"),
-    [
-        ("a", None, grpc.StatusCode.FAILED_PRECONDITION, "a holds nothing here"),
-        ("a", RuntimeError("boom"), grpc.StatusCode.INTERNAL, "RuntimeError: boom"),
-        ("", None, grpc.StatusCode.INVALID_ARGUMENT, "has no UID"),
-    ],
-)
-async def test_v1alpha2_failures_are_errors_of_the_call(
-    channel: grpc.aio.Channel,
-    driver: FakeNodeDriver,
-    uid: str,
-    error: Exception | None,
-    code: grpc.StatusCode,
-    words: str,
-) -> None:
-    driver.refuse(uid, error)
-    driver.refuse(uid, error, verb="unprepare")
-    node = v1alpha2_grpc.NodeStub(channel)
-    with pytest.raises(grpc.aio.AioRpcError) as prepare:
-        await node.NodePrepareResource(
-            v1alpha2.NodePrepareResourceRequest(namespace="n", claim_uid=uid, claim_name="c")
-        )
-    with pytest.raises(grpc.aio.AioRpcError) as unprepare:
-        await node.NodeUnprepareResource(
-            v1alpha2.NodeUnprepareResourceRequest(namespace="n", claim_uid=uid, claim_name="c")
-        )
-    for raised in (prepare, unprepare):
-        assert raised.value.code() is code
-        assert words in (raised.value.details() or "")
-
-
-async def test_the_callers_deadline_bounds_the_answer(channel: grpc.aio.Channel, driver: FakeNodeDriver) -> None:
+async def test_the_callers_deadline_bounds_the_answer(channel: grpc.aio.Channel, driver: SteeredDriver) -> None:
     driver.hold_up("slow")
     response = await v1alpha3_grpc.NodeStub(channel).NodePrepareResources(
         v1alpha3.NodePrepareResourcesRequest(claims=claims("slow", "quick")), timeout=1.0
@@ -119,7 +53,7 @@ async def test_the_callers_deadline_bounds_the_answer(channel: grpc.aio.Channel,
     assert response.claims["quick"].error == ""
 
 
-async def test_a_second_call_for_a_claim_waits_for_the_first(channel: grpc.aio.Channel, driver: FakeNodeDriver) -> None:
+async def test_a_second_call_for_a_claim_waits_for_the_first(channel: grpc.aio.Channel, driver: SteeredDriver) -> None:
     node = v1alpha3_grpc.NodeStub(channel)
     gate = driver.hold_up("a")
     prepare = asyncio.ensure_future(node.NodePrepareResources(v1alpha3.NodePrepareResourcesRequest(claims=claims("a"))))
@@ -145,7 +79,7 @@ async def test_what_is_not_served_is_unimplemented(channel: grpc.aio.Channel) ->
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_fields_of_structured_parameters_are_skipped(channel: grpc.aio.Channel, driver: FakeNodeDriver) -> None:
+async def test_fields_of_structured_parameters_are_skipped(channel: grpc.aio.Channel, driver: SteeredDriver) -> None:
     """Kubelet 1.30 may send structured_resource_handle (5), which our messages do not have."""
     claim = claims("a")[0].SerializeToString() + bytes([0x2A, 0x02, 0x0A, 0x00])
     call: grpc.aio.UnaryUnaryMultiCallable[bytes, v1alpha3.NodePrepareResourcesResponse] = channel.unary_unary(

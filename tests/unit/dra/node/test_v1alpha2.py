@@ -1,0 +1,54 @@
+"""The calls of kubelet 1.27, over a real socket."""
+
+import grpc
+import pytest
+
+from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
+from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
+from tests.unit.dra.node.standin import SteeredDriver
+
+
+async def test_one_claim_is_prepared_and_unprepared(channel: grpc.aio.Channel, driver: SteeredDriver) -> None:
+    node = v1alpha2_grpc.NodeStub(channel)
+    prepared = await node.NodePrepareResource(
+        v1alpha2.NodePrepareResourceRequest(namespace="n", claim_uid="a", claim_name="c", resource_handle="h")
+    )
+    assert list(prepared.cdi_devices) == ["example.com/device=a-0", "example.com/device=a-1"]
+    (seen,) = driver.prepared.values()
+    assert (seen.namespace, seen.name, seen.uid, seen.resource_handle) == ("n", "c", "a", "h")
+    await node.NodeUnprepareResource(
+        v1alpha2.NodeUnprepareResourceRequest(namespace="n", claim_uid="a", claim_name="c", resource_handle="h")
+    )
+    assert driver.prepared == {}
+
+
+@pytest.mark.parametrize(
+    ("uid", "error", "code", "words"),
+    [
+        ("a", None, grpc.StatusCode.FAILED_PRECONDITION, "a holds nothing here"),
+        ("a", RuntimeError("boom"), grpc.StatusCode.INTERNAL, "RuntimeError: boom"),
+        ("", None, grpc.StatusCode.INVALID_ARGUMENT, "has no UID"),
+    ],
+)
+async def test_a_failure_is_the_error_of_the_call(
+    channel: grpc.aio.Channel,
+    driver: SteeredDriver,
+    uid: str,
+    error: Exception | None,
+    code: grpc.StatusCode,
+    words: str,
+) -> None:
+    driver.refuse(uid, error)
+    driver.refuse(uid, error, verb="unprepare")
+    node = v1alpha2_grpc.NodeStub(channel)
+    with pytest.raises(grpc.aio.AioRpcError) as prepare:
+        await node.NodePrepareResource(
+            v1alpha2.NodePrepareResourceRequest(namespace="n", claim_uid=uid, claim_name="c")
+        )
+    with pytest.raises(grpc.aio.AioRpcError) as unprepare:
+        await node.NodeUnprepareResource(
+            v1alpha2.NodeUnprepareResourceRequest(namespace="n", claim_uid=uid, claim_name="c")
+        )
+    for raised in (prepare, unprepare):
+        assert raised.value.code() is code
+        assert words in (raised.value.details() or "")
