@@ -1,12 +1,10 @@
-"""Registers with the kubelet as a DRA plugin and serves its calls, for as long as the process lives.
+"""The life of a DRA plugin on a node: registers with the kubelet and serves its calls for as long as the process lives.
 
-Follows k8s.io/dynamic-resource-allocation/kubeletplugin and the kubelet's plugin watcher (pkg/kubelet/pluginmanager):
+Follows k8s.io/dynamic-resource-allocation/kubeletplugin:
 
-- A socket in the registry folder is all the announcement there is. The kubelet sees it, asks GetInfo (it waits 1 s),
-  and reports the outcome with NotifyRegistrationStatus. After a restart the kubelet finds the socket by itself.
 - The calls are served before the registration socket appears, since the kubelet may call at once.
-- Taking the registration socket away is deregistration. It comes first when the plugin stops; then calls in flight get
-  their answer, within the grace period; then the plugin's socket goes.
+- Deregistration comes first when the plugin stops; then calls in flight get their answer, within the grace period; then
+  the plugin's socket goes.
 - The kubelet does not empty the registry folder, but administrators and node tools do; a socket that is gone is made
   again, because nothing else would ever bring the plugin back.
 
@@ -19,22 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import grpc
 from loguru import logger
 
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls
 from fake_dra_driver.dra.node.driver import NodeDriver
 from fake_dra_driver.dra.node.interface import KubeletInterface
+from fake_dra_driver.dra.node.registration import Registrar, Registration
 from fake_dra_driver.dra.node.sockets import SocketServer, locked_folder
-from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
-from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 
-__all__ = ["KubeletPlugin", "PluginSockets", "Registration"]
+__all__ = ["KubeletPlugin", "PluginSockets"]
 
 log = logger.bind(component="kubeletplugin")
-
-PLUGIN_TYPE = "DRAPlugin"
-"""``type`` of GetInfo's answer (k8s.io/kubelet/pkg/apis/pluginregistration/v1 DRAPlugin)."""
 
 DEFAULT_REGISTRY_FOLDER = Path("/var/lib/kubelet/plugins_registry")
 DEFAULT_PLUGINS_FOLDER = Path("/var/lib/kubelet/plugins")
@@ -75,15 +68,6 @@ class PluginSockets:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """What the kubelet said last about the registration."""
-
-    registered: bool = False
-    error: str = ""
-    """The kubelet's reason for a refusal."""
-
-
 class KubeletPlugin:
     """A DRA plugin as the kubelet sees it."""
 
@@ -113,29 +97,29 @@ class KubeletPlugin:
         on_mended: Called with the path of a socket that was gone and is served again.
         start: Called by ``run`` before anything is served, when it is certain that no other process has the folder.
         """
-        self._driver_name = driver_name
         self._sockets = sockets
         self._interface = interface
         self._driver = driver
         self._grace_seconds = grace_seconds
         self._check_interval_seconds = check_interval_seconds
         self._call_observer = call_observer
-        self._notify = on_registration
         self._on_mended = on_mended
         self._start = start
-        self._registrar = SocketServer(sockets.registration, self._add_registration)
+        self._registrar = Registrar(
+            driver_name, sockets.registration, sockets.plugin, interface.supported_versions, on_registration
+        )
         self._serving = False
-        self.registration = Registration()
+
+    @property
+    def registration(self) -> Registration:
+        """What the kubelet said last."""
+        return self._registrar.registration
 
     def not_ready_reason(self) -> str | None:
         """For a readiness probe: why the kubelet cannot use the plugin, or None when it can."""
         if not self._serving:
             return "the sockets are not served"
-        if self.registration.error:
-            return f"the kubelet refused the registration: {self.registration.error}"
-        if not self.registration.registered:
-            return f"the kubelet has not registered the plugin; it should have seen {self._sockets.registration}"
-        return None
+        return self._registrar.not_ready_reason()
 
     async def run(self) -> None:
         """Serves until cancelled, then stops in order within the grace period.
@@ -154,7 +138,7 @@ class KubeletPlugin:
             node = SocketServer(self._sockets.plugin, lambda server: self._interface.add_services(server, calls))
             try:
                 await node.start()
-                await self._registrar.start()
+                await self._registrar.server.start()
                 self._serving = True
                 log.info(
                     "Kubelet plugin is serving",
@@ -164,7 +148,7 @@ class KubeletPlugin:
                 while True:
                     await asyncio.sleep(self._check_interval_seconds)
                     await self._mend(node)
-                    await self._mend(self._registrar)
+                    await self._mend(self._registrar.server)
             finally:
                 self._serving = False
                 async with asyncio.timeout(self._grace_seconds + _CLEANUP_SECONDS):
@@ -181,58 +165,10 @@ class KubeletPlugin:
     async def _stop(self, node: SocketServer, calls: ClaimCalls) -> None:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._grace_seconds
-        await self._registrar.withdraw()
+        await self._registrar.server.withdraw()
         log.info("Deregistered from the kubelet")
         await node.stop(self._grace_seconds)
         # Work outlives calls: its caller may have gone away.
         await calls.drain(max(0.0, give_up_at - loop.time()))
-        await self._registrar.stop(0)
+        await self._registrar.server.stop(0)
         log.info("Kubelet plugin has stopped")
-
-    def _add_registration(self, server: grpc.aio.Server) -> None:
-        servicer = _RegistrationServicer(
-            registration_pb2.PluginInfo(
-                type=PLUGIN_TYPE,
-                name=self._driver_name,
-                endpoint=str(self._sockets.plugin),
-                supported_versions=self._interface.supported_versions,
-            ),
-            self._on_registration,
-        )
-        registration_grpc.add_RegistrationServicer_to_server(servicer, server)
-
-    def _on_registration(self, registration: Registration) -> None:
-        self.registration = registration
-        if registration.registered:
-            log.info("Registered with the kubelet")
-        else:
-            log.error("The kubelet refused the registration", error=registration.error)
-        self._notify()
-
-
-class _RegistrationServicer(registration_grpc.RegistrationServicer):
-    """``pluginregistration.Registration``; answers from memory, since the kubelet waits only a second."""
-
-    def __init__(self, info: registration_pb2.PluginInfo, on_registration: Callable[[Registration], None]) -> None:
-        self._info = info
-        self._on_registration = on_registration
-
-    async def GetInfo(  # noqa: N802 - the name is the wire's
-        self,
-        request: registration_pb2.InfoRequest,  # noqa: ARG002 - it is empty
-        context: grpc.aio.ServicerContext[registration_pb2.InfoRequest, registration_pb2.PluginInfo],  # noqa: ARG002
-    ) -> registration_pb2.PluginInfo:
-        """Who this is, and where it listens."""
-        return self._info
-
-    async def NotifyRegistrationStatus(  # noqa: N802 - the name is the wire's
-        self,
-        request: registration_pb2.RegistrationStatus,
-        context: grpc.aio.ServicerContext[  # noqa: ARG002
-            registration_pb2.RegistrationStatus, registration_pb2.RegistrationStatusResponse
-        ],
-    ) -> registration_pb2.RegistrationStatusResponse:
-        """Takes note. Never an error: the kubelet would deregister the plugin for it."""
-        error = "" if request.plugin_registered else request.error or "no reason given"
-        self._on_registration(Registration(request.plugin_registered, error))
-        return registration_pb2.RegistrationStatusResponse()

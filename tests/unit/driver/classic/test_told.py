@@ -11,7 +11,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.calls import ClaimCalls
-from fake_dra_driver.dra.node.kubeletplugin import Registration
+from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.driver.node.events import MAX_WAITING, CallReporter, Notices
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.reasons import CDI_FILES_RESTORED, REASONS
