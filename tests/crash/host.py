@@ -18,6 +18,7 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
+from fake_dra_driver.dra.node.classic import cdi_device_ids
 from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.driver.node.events import Notices
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
@@ -170,7 +171,8 @@ class Host:
             self._must_be |= uids
             defined = self.cdi_files()
             for uid in uids:
-                wanted = [name.partition("=")[2] for name in answers[uid] if not name.endswith("=common")]
+                names = cdi_device_ids(answers[uid])
+                wanted = [name.partition("=")[2] for name in names if not name.endswith("=common")]
                 if defined.get(uid) != wanted:
                     self.forgotten.append(f"claim {uid} was prepared with {wanted}, and its CDI file has {defined}")
         else:

@@ -69,7 +69,7 @@ async def _call(request: v1alpha3.NodePrepareResourcesRequest) -> None:
         whole = [device.whole_uuid for claim in plugin.checkpoint.claims.values() for device in set(claim.devices)]
         holders = {uuid: {c.uid for c in plugin.checkpoint.claims.values() if uuid in c.whole_uuids} for uuid in whole}
         assert all(len(uids) == 1 for uids in holders.values()), f"two claims have one device: {holders}"
-        again = await (await world.start()).driver.prepare(bystander)
+        again = await (await world.start()).prepare(bystander)
         assert len(again) == 2
         unprepared = await node.NodeUnprepareResources(
             v1alpha3.NodeUnprepareResourcesRequest(claims=[c for c in request.claims if c.uid != bystander.uid]),

@@ -37,6 +37,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import WantedDevice
+from fake_dra_driver.dra.node.classic import cdi_device_ids
 from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.events import Notices
@@ -155,6 +156,10 @@ class Plugin:
         for event, kind, wire in news:
             if kind == NodeAllocationState.resource.kind:
                 self.states.handle(event, copy.deepcopy(wire))
+
+    async def prepare(self, claim: NodeClaim) -> list[str]:
+        """What the kubelet calls; returns the CDI names that it is told."""
+        return cdi_device_ids(await self.driver.prepare(claim))
 
     async def reconcile(self) -> Result:
         """One pass of the publisher, with the API server's news."""

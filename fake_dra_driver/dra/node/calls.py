@@ -22,7 +22,7 @@ from typing import Literal, Protocol, Self
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.node.driver import NodeClaim, NodeDriver, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, NodeDriver, PrepareError, ReadyDevice
 
 __all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureReason", "Outcome", "Verb"]
 
@@ -78,8 +78,8 @@ class Failure:
     message: str
 
 
-Outcome = tuple[str, ...] | Failure
-"""CDI device names (none after unprepare), or what went wrong."""
+Outcome = tuple[ReadyDevice, ...] | Failure
+"""The claim's devices (none after unprepare), or what went wrong."""
 
 
 class CallObserver(Protocol):
@@ -212,7 +212,7 @@ class ClaimCalls:
         try:
             if verb == "prepare":
                 devices = tuple(await self._driver.prepare(claim))
-                log.info("Claim prepared", cdi_devices=len(devices))
+                log.info("Claim prepared", devices=len(devices))
                 return devices
             await self._driver.unprepare(claim)
             log.info("Claim unprepared")

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from fake_dra_driver.api.kube.meta import UID
 
-__all__ = ["NodeClaim", "NodeDriver", "PrepareError"]
+__all__ = ["NodeClaim", "NodeDriver", "PrepareError", "ReadyDevice"]
 
 
 class PrepareError(Exception):
@@ -28,11 +28,28 @@ class NodeClaim:
     """``status.allocation.resourceHandles[].data`` of this driver; empty when the allocation carries none."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReadyDevice:
+    """A device that containers of a claim can use now (``Device`` of k8s.io/kubelet/pkg/apis/dra/v1)."""
+
+    pool_name: str
+    device_name: str
+    cdi_device_ids: tuple[str, ...]
+    """Fully qualified CDI names, in the order in which the runtime is to apply them. Devices may share some."""
+    request_names: tuple[str, ...] = ()
+    """The requests of the claim that it is for, without subrequests; empty: for every container that uses the claim.
+
+    Classic claims have no requests.
+    """
+    share_id: str | None = None
+    """Which share of the device the claim has; None: it has no other user."""
+
+
 class NodeDriver(Protocol):
     """Makes the devices of claims ready on one node."""
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
-        """Makes the claim's devices ready and returns their fully qualified CDI device names.
+    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
+        """Makes the claim's devices ready and returns them.
 
         Idempotent: the kubelet calls again after each of its restarts. Durable before it returns. Runs concurrently for
         different claims, and never twice at once for the same claim.

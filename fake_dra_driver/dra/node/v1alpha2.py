@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import ClaimCalls, Failure, FailureReason, Outcome, Verb
+from fake_dra_driver.dra.node.classic import cdi_device_ids
 from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as pb
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as pb_grpc
@@ -38,7 +39,7 @@ class NodeV1alpha2(pb_grpc.NodeServicer):
         outcome = await self._run("prepare", _claim(request), context.time_remaining())
         if isinstance(outcome, Failure):
             await context.abort(_STATUS_CODES[outcome.reason], outcome.message)
-        return pb.NodePrepareResourceResponse(cdi_devices=outcome)
+        return pb.NodePrepareResourceResponse(cdi_devices=cdi_device_ids(outcome))
 
     @override
     async def NodeUnprepareResource(

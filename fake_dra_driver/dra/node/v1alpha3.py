@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import ClaimCalls, Failure
+from fake_dra_driver.dra.node.classic import cdi_device_ids
 from fake_dra_driver.dra.node.driver import NodeClaim
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as pb
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as pb_grpc
@@ -36,7 +37,7 @@ class NodeV1alpha3(pb_grpc.NodeServicer):
             if isinstance(outcome, Failure):
                 entry.error = outcome.message
             else:
-                entry.cdi_devices.extend(outcome)
+                entry.cdi_devices.extend(cdi_device_ids(outcome))
         return response
 
     @override

@@ -32,7 +32,7 @@ from fake_dra_driver.device.prepared import (
     find_holder,
     prepared_devices,
 )
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError, ReadyDevice
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.classic.holdings import still_held, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.retry import Patience
@@ -142,12 +142,12 @@ class FakeNodeDriver:
                 f"removed {_count(removed, 'CDI file')} of claims that are not prepared here: {_listed(removed)}",
             )
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
+    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
         """As ``NodeDriver.prepare``."""
         patience = Patience()
         wanted = PreparedClaim(claim.uid, claim.namespace, claim.name, await self._devices(claim, patience))
         await self._prepare(wanted, patience)
-        return self._cdi.device_names(wanted)
+        return _ready_devices(self._state_key.name, wanted, self._cdi.device_names(wanted))
 
     async def adopt(self, claim: PreparedClaim) -> None:
         """Makes a claim prepared that the kubelet has not asked for in this process, nor ended.
@@ -319,6 +319,18 @@ class FakeNodeDriver:
             if error.is_kind_missing:  # an API server that does not serve the kind says nothing about its objects
                 raise
             return None
+
+
+def _ready_devices(node: str, claim: PreparedClaim, cdi_names: Sequence[str]) -> list[ReadyDevice]:
+    """One for each whole device, with the CDI names of its children if it is split.
+
+    The variables about node and driver come first, and with each device: a container may use one of them alone.
+    """
+    common, *own = cdi_names
+    names: dict[str, list[str]] = {}
+    for device, name in zip(claim.devices, own, strict=True):
+        names.setdefault(device.whole_uuid, [common]).append(name)
+    return [ReadyDevice(node, uuid, tuple(found)) for uuid, found in names.items()]
 
 
 def _count(things: Sequence[str], name: str) -> str:

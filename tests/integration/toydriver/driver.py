@@ -24,7 +24,7 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.driver import Hold, Marks, PendingClaim, Unsuitable
 from fake_dra_driver.dra.classic.setup import ClassicControllers
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.driver import NodeClaim, ReadyDevice
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.runtime.cache import Cache
@@ -116,10 +116,11 @@ class _LampHold:
 class LampNode:
     """Switches lamps on: a CDI file for each claim, with a variable for the containers that use it."""
 
-    def __init__(self, cdi_root: Path) -> None:
+    def __init__(self, node: str, cdi_root: Path) -> None:
+        self._node = node
         self._cdi_root = cdi_root
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
+    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
         """The lamp is on."""
         edits = {"env": [f"LAMP={claim.name} is {claim.resource_handle}"]}
         spec = {
@@ -128,7 +129,7 @@ class LampNode:
             "devices": [{"name": claim.uid, "containerEdits": edits}],
         }
         await asyncio.to_thread(self._file(claim).write_text, json.dumps(spec))
-        return [f"example.com/lamp={claim.uid}"]
+        return [ReadyDevice(self._node, "lamp", (f"example.com/lamp={claim.uid}",))]
 
     async def unprepare(self, claim: NodeClaim) -> None:
         """The lamp is off."""
@@ -161,6 +162,6 @@ async def run_toy_driver(client: Client, node: str, root: Path, registered: asyn
     manager = Manager(client, cache, events=events, grace_period_seconds=2, signals=())
     for controller in classic.controllers:
         manager.add_controller(controller)
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, LampNode(cdi_root), on_registration=registered.set)
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, LampNode(node, cdi_root), on_registration=registered.set)
     manager.add_runnable("plugin", plugin.run)
     await manager.run()

@@ -11,7 +11,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.driver import NodeClaim, ReadyDevice
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from tests.unit.cluster.kubelet.waiting import until
@@ -31,13 +31,13 @@ class _Driver:
     async def start(self) -> None:
         await self._cdi.write_common()
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
+    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
         chosen = [DEVICES[int(number)] for number in claim.resource_handle.split(",")]
         devices = tuple(PreparedDevice(device.uuid, device.model) for device in chosen)
         prepared = PreparedClaim(claim.uid, claim.namespace, claim.name, devices)
         await self._cdi.write(prepared)
         self.prepared.add(claim.name)
-        return self._cdi.device_names(prepared)
+        return [ReadyDevice(NODE, "all", tuple(self._cdi.device_names(prepared)))]
 
     async def unprepare(self, claim: NodeClaim) -> None:
         await self._cdi.remove(claim.uid)

@@ -5,9 +5,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError, ReadyDevice
 
-__all__ = ["LogWatch", "SteeredDriver"]
+__all__ = ["LogWatch", "SteeredDriver", "ready_lamps"]
+
+
+def ready_lamps(uid: str) -> tuple[ReadyDevice, ...]:
+    """What ``SteeredDriver`` answers for a claim: two lamps that share a CDI device, the power supply."""
+    return tuple(
+        ReadyDevice("study", f"lamp-{number}", ("example.com/power=on", f"example.com/lamp={uid}-{number}"))
+        for number in (0, 1)
+    )
 
 
 class SteeredDriver:
@@ -27,10 +35,10 @@ class SteeredDriver:
         self.most_busy = 0
         self._started: defaultdict[UID, asyncio.Event] = defaultdict(asyncio.Event)
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[str]:
+    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
         await self._work("prepare", claim)
         self.prepared[claim.uid] = claim
-        return [f"example.com/device={claim.uid}-0", f"example.com/device={claim.uid}-1"]
+        return ready_lamps(claim.uid)
 
     async def unprepare(self, claim: NodeClaim) -> None:
         await self._work("unprepare", claim)

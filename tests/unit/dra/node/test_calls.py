@@ -16,7 +16,7 @@ from fake_dra_driver.dra.node.calls import (
     Verb,
 )
 from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
-from tests.unit.dra.node.standin import LogWatch, SteeredDriver
+from tests.unit.dra.node.standin import LogWatch, SteeredDriver, ready_lamps
 
 
 class Observer:
@@ -42,10 +42,6 @@ def claim(uid: str, *, name: str = "shared-fake", namespace: str = "test3", hand
     return NodeClaim(namespace, name, UID(uid), handle)
 
 
-def devices(uid: str) -> Outcome:
-    return (f"example.com/device={uid}-0", f"example.com/device={uid}-1")
-
-
 def failure(outcome: Outcome) -> Failure:
     assert isinstance(outcome, Failure)
     return outcome
@@ -61,9 +57,9 @@ async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls, driver: 
     driver.refuse("b")
     outcomes = await calls.run("prepare", [claim("a"), claim("b"), claim("c")], None)
     assert outcomes == {
-        "a": devices("a"),
+        "a": ready_lamps("a"),
         "b": Failure(FailureReason.REFUSED, "b holds nothing here"),
-        "c": devices("c"),
+        "c": ready_lamps("c"),
     }
     assert set(driver.prepared) == {"a", "c"}
 
@@ -86,7 +82,7 @@ async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls, drive
     second = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
     await asyncio.sleep(0)
     gate.set()
-    assert await first == await second == {"a": devices("a")}
+    assert await first == await second == {"a": ready_lamps("a")}
     assert driver.log == [("prepare", "a")]
 
 
@@ -154,9 +150,9 @@ async def test_the_answer_comes_before_the_deadline_and_the_work_goes_on(
     assert failure(outcomes["slow"]).reason is FailureReason.TOO_SLOW
     assert f"longer than {answer_after_seconds:.1f} s" in failure(outcomes["slow"]).message
     if answer_after_seconds:
-        assert outcomes["quick"] == devices("quick")
+        assert outcomes["quick"] == ready_lamps("quick")
     gate.set()
-    assert await calls.run("prepare", [claim("slow")], 10) == {"slow": devices("slow")}
+    assert await calls.run("prepare", [claim("slow")], 10) == {"slow": ready_lamps("slow")}
     assert driver.log.count(("prepare", UID("slow"))) == 1, "the second call gets what the first one began"
 
 
@@ -179,7 +175,7 @@ async def test_an_unexpected_exception_is_that_claims_error_and_one_log_entry(
     outcomes = await calls.run("prepare", [claim("a"), claim("b")], None)
     assert failure(outcomes["a"]).reason is FailureReason.INTERNAL
     assert "ZeroDivisionError: boom" in failure(outcomes["a"]).message
-    assert outcomes["b"] == devices("b")
+    assert outcomes["b"] == ready_lamps("b")
     (entry,) = [line for line in log_watch.lines if line.startswith("ERROR")]
     assert "Traceback" in entry
     assert "boom" in entry
@@ -214,7 +210,7 @@ async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
     outcomes = await calls.run("prepare", [bad, good], None)
     assert failure(outcomes[bad.uid]).reason is FailureReason.INVALID
     assert words in failure(outcomes[bad.uid]).message
-    assert outcomes["good"] == devices("good")
+    assert outcomes["good"] == ready_lamps("good")
     assert driver.log == [("prepare", "good")]
 
 
@@ -225,7 +221,7 @@ async def test_one_uid_with_two_contents_is_refused(calls: ClaimCalls, driver: S
 
 
 async def test_a_claim_that_a_pod_names_twice_is_prepared_once(calls: ClaimCalls, driver: SteeredDriver) -> None:
-    assert await calls.run("prepare", [claim("a"), claim("a")], None) == {"a": devices("a")}
+    assert await calls.run("prepare", [claim("a"), claim("a")], None) == {"a": ready_lamps("a")}
     assert driver.log == [("prepare", "a")]
 
 

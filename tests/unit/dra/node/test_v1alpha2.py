@@ -7,13 +7,16 @@ from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from tests.unit.dra.node.standin import SteeredDriver
 
+LAMPS = ["example.com/power=on", "example.com/lamp=a-0", "example.com/lamp=a-1"]
+"""The CDI names of the devices of claim a, in their order; what both have is named once."""
+
 
 async def test_one_claim_is_prepared_and_unprepared(channel: grpc.aio.Channel, driver: SteeredDriver) -> None:
     node = v1alpha2_grpc.NodeStub(channel)
     prepared = await node.NodePrepareResource(
         v1alpha2.NodePrepareResourceRequest(namespace="n", claim_uid="a", claim_name="c", resource_handle="h")
     )
-    assert list(prepared.cdi_devices) == ["example.com/device=a-0", "example.com/device=a-1"]
+    assert list(prepared.cdi_devices) == LAMPS
     (seen,) = driver.prepared.values()
     assert (seen.namespace, seen.name, seen.uid, seen.resource_handle) == ("n", "c", "a", "h")
     await node.NodeUnprepareResource(

@@ -9,6 +9,9 @@ from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as v1alpha3_grpc
 from tests.unit.dra.node.standin import SteeredDriver
 
+LAMPS = ["example.com/power=on", "example.com/lamp=a-0", "example.com/lamp=a-1"]
+"""The CDI names of the devices of claim a, in their order; what both have is named once."""
+
 
 def claims(*uids: str) -> list[v1alpha3.Claim]:
     return [v1alpha3.Claim(namespace="test1", uid=uid, name=f"pod0-{uid}", resource_handle="h") for uid in uids]
@@ -23,7 +26,7 @@ async def test_each_claim_has_an_entry_in_the_answer(channel: grpc.aio.Channel, 
         )
     )
     assert set(prepared.claims) == {"a", "b", ""}
-    assert list(prepared.claims["a"].cdi_devices) == ["example.com/device=a-0", "example.com/device=a-1"]
+    assert list(prepared.claims["a"].cdi_devices) == LAMPS
     assert prepared.claims["a"].error == ""
     assert list(prepared.claims["b"].cdi_devices) == []
     assert prepared.claims["b"].error == "b holds nothing here"

@@ -89,7 +89,7 @@ async def test_a_prepare_that_was_stopped_is_repeated(scene: Scene, emptied: tup
     async for world in stopped(scene, emptied):
         plugin = await restarted(world)
         claim = world.node_claim("c")
-        names = await plugin.driver.prepare(claim)
+        names = await plugin.prepare(claim)
         assert [name.rpartition("=")[2] for name in names] == ["common", *world.recorded()[claim.uid]]
         await plugin.settle()
         world.assert_sound(world.node_claim("bystander"), claim)

@@ -92,7 +92,7 @@ async def test_a_hundred_claims_at_once_share_the_writes_of_the_checkpoint(files
             await asyncio.to_thread(lambda: None)  # the others' files are written meanwhile
         await settle()
         files.go_on.set()
-    assert [call.result()[1].rpartition("=")[2] for call in calls] == [device.uuid for device in inventory]
+    assert [ready.device_name for call in calls for ready in call.result()] == [device.uuid for device in inventory]
     assert len(checkpoint.claims) == 100
     assert files.operations.count(("write", CHECKPOINT)) <= 3
     await asyncio.gather(*(driver.unprepare(claim) for claim in claims))

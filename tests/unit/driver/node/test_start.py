@@ -87,7 +87,7 @@ async def test_every_claim_is_prepared_before_anybody_is_asked(world: NodeWorld,
     world.assert_sound(*claims)
     assert files.items() <= world.files.contents.items()
     for claim in claims:
-        names = await plugin.driver.prepare(claim)
+        names = await plugin.prepare(claim)
         assert [name.rpartition("=")[2] for name in names[1:]] == world.recorded()[claim.uid]
     assert plugin.client.requests() == []
 
@@ -136,7 +136,7 @@ async def test_an_upgrade_brings_the_files_up_to_date_and_reports_no_damage(worl
     world.assert_sound(*claims)
     assert world.files.contents == today
     for claim in claims:
-        names = await plugin.driver.prepare(claim)
+        names = await plugin.prepare(claim)
         assert [name.rpartition("=")[2] for name in names[1:]] == world.recorded()[claim.uid], "not the names of before"
     await plugin.settle()
     assert plugin.events.events == []
