@@ -18,8 +18,7 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
-from fake_dra_driver.dra.node.classic import cdi_device_ids
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.node.events import Notices
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.driver.node.publisher import StatePublisher
@@ -46,7 +45,7 @@ class _Plugin:
     """A plugin that takes calls."""
 
     life: Life
-    calls: ClaimCalls
+    calls: ClaimCalls[ClassicClaim]
     checkpoint: Checkpoint
 
 
@@ -65,7 +64,7 @@ class Host:
         """By claim: the pods for which it was prepared, as the kubelet remembers it, also after a reboot."""
         self._lost: set[str] = set()
         """Claims that were prepared before a reboot, for containers that are yet to be started again."""
-        self._claims: dict[str, NodeClaim] = {}
+        self._claims: dict[str, ClassicClaim] = {}
         self._must_be: set[str] = set()
         """Claims that the plugin has said are prepared."""
         self._must_not_be: set[str] = set()
@@ -148,7 +147,7 @@ class Host:
             pods.discard(uid)
         return True
 
-    async def _call(self, verb: Verb, claims: Sequence[NodeClaim]) -> bool:
+    async def _call(self, verb: Verb, claims: Sequence[ClassicClaim]) -> bool:
         """Whether the plugin says that all of it is done."""
         plugin = self._plugin
         if plugin is None or plugin.life.is_over:
@@ -221,7 +220,7 @@ def _is_over(plugin: _Plugin) -> bool:
     return plugin.life.is_over
 
 
-def _node_claim(claim: Wire) -> NodeClaim:
+def _node_claim(claim: Wire) -> ClassicClaim:
     metadata = claim["metadata"]
     handles: Any = claim["status"]["allocation"]["resourceHandles"]
-    return NodeClaim("default", metadata["name"], UID(metadata["uid"]), handles[0]["data"])
+    return ClassicClaim("default", metadata["name"], UID(metadata["uid"]), handles[0]["data"])

@@ -7,7 +7,8 @@ from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_dra_driver.dra.node.calls import MAX_HANDLE_SIZE_BYTES, ClaimCalls
+from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.classic import MAX_HANDLE_SIZE_BYTES
 from fake_dra_driver.dra.node.v1alpha3 import NodeV1alpha3
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_handle

@@ -37,8 +37,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import WantedDevice
-from fake_dra_driver.dra.node.classic import cdi_device_ids
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.events import Notices
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
@@ -157,7 +156,7 @@ class Plugin:
             if kind == NodeAllocationState.resource.kind:
                 self.states.handle(event, copy.deepcopy(wire))
 
-    async def prepare(self, claim: NodeClaim) -> list[str]:
+    async def prepare(self, claim: ClassicClaim) -> list[str]:
         """What the kubelet calls; returns the CDI names that it is told."""
         return cdi_device_ids(await self.driver.prepare(claim))
 
@@ -202,7 +201,7 @@ class NodeWorld:
         with_handle: bool = True,
         in_ledger: bool = True,
         reserved: bool = True,
-    ) -> NodeClaim:
+    ) -> ClassicClaim:
         """The controller allocates the devices (numbers of the inventory) to a new claim, or to the one of that name.
 
         Returns:
@@ -222,7 +221,7 @@ class NodeWorld:
         claim = self.api.read(ResourceClaim, name, "default")
         if in_ledger and self.api.wire(NodeAllocationState, NODE, STATE.namespace) is not None:
             self.put_entry(claim.uid, *wanted)
-        return NodeClaim("default", name, claim.uid, data)
+        return ClassicClaim("default", name, claim.uid, data)
 
     def put_entry(self, uid: str, *devices: WantedDevice) -> None:
         """The controller writes a claim's entry into the ledger."""
@@ -233,17 +232,17 @@ class NodeWorld:
         entry = AllocatedDevices(fake=AllocatedFakes(devices=fakes)).to_wire()
         self.update_state({"spec": {"allocatedClaims": {uid: entry}}})
 
-    def release(self, claim: NodeClaim) -> None:
+    def release(self, claim: ClassicClaim) -> None:
         """The claim's pod is gone, and the controller takes the devices back."""
         self.api.update(ResourceClaim, claim.name, "default", {"status": {"allocation": None, "reservedFor": None}})
         self.forget(claim)
 
-    def delete(self, claim: NodeClaim) -> None:
+    def delete(self, claim: ClassicClaim) -> None:
         """The claim goes, and its entry."""
         self.api.delete(ResourceClaim, claim.name, "default")
         self.forget(claim)
 
-    def forget(self, claim: NodeClaim) -> None:
+    def forget(self, claim: ClassicClaim) -> None:
         """The controller takes the claim's entry out of the ledger."""
         if self.api.wire(NodeAllocationState, NODE, STATE.namespace) is not None:
             self.update_state({"spec": {"allocatedClaims": {claim.uid: None}}})
@@ -258,12 +257,12 @@ class NodeWorld:
 
     # --- What there is ---
 
-    def node_claim(self, name: str) -> NodeClaim:
+    def node_claim(self, name: str) -> ClassicClaim:
         """The claim of that name as it is allocated now, as the kubelet names it in a call."""
         claim = self.api.read(ResourceClaim, name, "default")
         allocation = claim.status.allocation
         handles = allocation.resource_handles if allocation is not None else ()
-        return NodeClaim("default", name, claim.uid, handles[0].data if handles else "")
+        return ClassicClaim("default", name, claim.uid, handles[0].data if handles else "")
 
     def state(self) -> dict[str, Any]:
         """The node's object as it is now."""
@@ -292,7 +291,7 @@ class NodeWorld:
                 found[uid] = devices_in(data, uid)
         return found
 
-    def assert_sound(self, *claims: NodeClaim) -> None:
+    def assert_sound(self, *claims: ClassicClaim) -> None:
         """Exactly these claims are prepared, by the checkpoint and by the CDI files; no device is defined twice."""
         assert sorted(self.recorded()) == sorted(claim.uid for claim in claims)
         assert self.cdi_files() == self.recorded()

@@ -12,21 +12,24 @@ The kubelet (pkg/kubelet/cm/dra) looks at nothing but the answer, so the rules a
 """
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Generic, Literal, Protocol, Self, TypeVar
 
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.node.driver import NodeClaim, NodeDriver, PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
 
 __all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureReason", "Outcome", "Verb"]
 
 log = logger.bind(component="claimcalls")
+
+ClaimT = TypeVar("ClaimT", bound=NodeClaim)
+"""A claim as the kubelet's calls of one mode of DRA name it."""
 
 Verb = Literal["prepare", "unprepare"]
 
@@ -42,17 +45,8 @@ _DEADLINE_SHARE = 0.9
 MAX_CLAIMS = 256
 """Claims in one call. All claims of one pod come together; no pod has nearly as many."""
 
-MAX_HANDLE_SIZE_BYTES = 16 * 1024
-"""The API server refuses longer ones (resource.k8s.io ResourceHandleDataMaxSize)."""
-
 MAX_LOGGED = 128
 """Characters of a claim's UID in a log line, where the UID is garbage."""
-
-# The names as the API server lets them through (RFC 1123 label and subdomain). A UID is any text to Kubernetes, but it
-# ends up in file and CDI names, so what could leave a folder or a CDI name is refused.
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class FailureReason(Enum):
@@ -112,18 +106,18 @@ class SilentObserver:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(Generic[ClaimT]):
     verb: Verb
-    claim: NodeClaim
+    claim: ClaimT
     task: asyncio.Task[Outcome]
 
 
-class ClaimCalls:
+class ClaimCalls(Generic[ClaimT]):
     """Hands claims to a NodeDriver under the rules above. An async context manager: leaving it ends what still runs."""
 
     def __init__(
         self,
-        driver: NodeDriver,
+        driver: NodeDriver[ClaimT],
         *,
         answer_limit_seconds: float = DEFAULT_ANSWER_LIMIT_SECONDS,
         observer: CallObserver | None = None,
@@ -133,7 +127,7 @@ class ClaimCalls:
         self._observer = observer or SilentObserver()
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[Outcome]] = set()
-        self._latest: dict[UID, _Work] = {}
+        self._latest: dict[UID, _Work[ClaimT]] = {}
         """The newest work on each claim; what is older runs before it."""
 
     async def __aenter__(self) -> Self:
@@ -153,9 +147,7 @@ class ClaimCalls:
         if self._running:
             await asyncio.wait(self._running, timeout=timeout_seconds)
 
-    async def run(
-        self, verb: Verb, claims: Sequence[NodeClaim], remaining_seconds: float | None
-    ) -> Mapping[str, Outcome]:
+    async def run(self, verb: Verb, claims: Sequence[ClaimT], remaining_seconds: float | None) -> Mapping[str, Outcome]:
         """Prepares or unprepares all of the claims of one call and returns the outcome of each, by its UID.
 
         Never raises for what is in a claim or what the driver does with it.
@@ -179,7 +171,7 @@ class ClaimCalls:
             self._observer.answered(verb, _result_of(outcome))
         return outcomes
 
-    def _start(self, verb: Verb, claim: NodeClaim) -> asyncio.Task[Outcome]:
+    def _start(self, verb: Verb, claim: ClaimT) -> asyncio.Task[Outcome]:
         before = self._latest.get(claim.uid)
         if before is not None and (before.verb, before.claim) == (verb, claim):
             return before.task
@@ -192,23 +184,23 @@ class ClaimCalls:
         task.add_done_callback(lambda _task: self._forget(work))
         return task
 
-    def _forget(self, work: _Work) -> None:
+    def _forget(self, work: _Work[ClaimT]) -> None:
         self._running.discard(work.task)
         if self._latest.get(work.claim.uid) is work:
             del self._latest[work.claim.uid]
 
-    async def _perform(self, verb: Verb, claim: NodeClaim, before: asyncio.Task[Outcome] | None) -> Outcome:
+    async def _perform(self, verb: Verb, claim: ClaimT, before: asyncio.Task[Outcome] | None) -> Outcome:
         if before is not None:
             await asyncio.wait((before,))
         started = asyncio.get_running_loop().time()
-        with logger.contextualize(claim=f"{claim.namespace}/{claim.name}", claim_uid=claim.uid):
+        with logger.contextualize(claim=str(claim), claim_uid=claim.uid):
             outcome = await self._ask_driver(verb, claim)
         self._observer.worked(verb, _result_of(outcome), asyncio.get_running_loop().time() - started)
         if isinstance(outcome, Failure):
             self._observer.failed(verb, claim, outcome.message)
         return outcome
 
-    async def _ask_driver(self, verb: Verb, claim: NodeClaim) -> Outcome:
+    async def _ask_driver(self, verb: Verb, claim: ClaimT) -> Outcome:
         try:
             if verb == "prepare":
                 devices = tuple(await self._driver.prepare(claim))
@@ -226,15 +218,17 @@ class ClaimCalls:
             return Failure(FailureReason.INTERNAL, message)
 
 
-def _sort_out(verb: Verb, claims: Sequence[NodeClaim]) -> tuple[dict[UID, NodeClaim], dict[str, Outcome]]:
+def _sort_out(verb: Verb, claims: Sequence[ClaimT]) -> tuple[dict[UID, ClaimT], dict[str, Outcome]]:
     """The claims to work on, and the outcome of those that make no sense."""
-    wanted: dict[UID, NodeClaim] = {}
+    wanted: dict[UID, ClaimT] = {}
     outcomes: dict[str, Outcome] = {}
     for claim in claims:
-        problem = _problem_of(claim, len(claims))
-        # A pod that lists one claim under two names makes the kubelet send it twice, which is fine. The kubelet also
-        # sends a claim once for each of its resource handles: several of ours in one claim have no meaning here. To
-        # unprepare, the handle does not matter.
+        problem = claim.problem()
+        if len(claims) > MAX_CLAIMS:
+            problem = f"the call names {len(claims)} claims, at most {MAX_CLAIMS} are allowed"
+        # A pod that lists one claim under two names makes the kubelet send it twice, which is fine. Kubelets of classic
+        # DRA also send a claim once for each of its resource handles: several of one driver have no meaning. To
+        # unprepare, the identity is enough.
         if problem is None and verb == "prepare" and wanted.get(claim.uid, claim) != claim:
             problem = "the call names this UID twice, with different contents"
         if problem is not None:
@@ -245,37 +239,16 @@ def _sort_out(verb: Verb, claims: Sequence[NodeClaim]) -> tuple[dict[UID, NodeCl
     return {uid: claim for uid, claim in wanted.items() if uid not in outcomes}, outcomes
 
 
-def _problem_of(claim: NodeClaim, claims_in_call: int) -> str | None:
-    if claims_in_call > MAX_CLAIMS:
-        return f"the call names {claims_in_call} claims, at most {MAX_CLAIMS} are allowed"
-    if not claim.uid:
-        return f"claim {_cut(claim.namespace)}/{_cut(claim.name)} has no UID"
-    if not _UID.fullmatch(claim.uid):
-        return f"UID {_cut(claim.uid)} has characters other than letters, digits, '-', '_' and '.', or is too long"
-    if not _NAMESPACE.fullmatch(claim.namespace):
-        return f"{_cut(claim.namespace)} is not the name of a namespace"
-    if not _NAME.fullmatch(claim.name):
-        return f"{_cut(claim.name)} is not the name of a claim"
-    size_bytes = len(claim.resource_handle.encode())
-    if size_bytes > MAX_HANDLE_SIZE_BYTES:
-        return f"the resource handle has {size_bytes} bytes, at most {MAX_HANDLE_SIZE_BYTES} are allowed"
-    return None
-
-
-def _cut(text: str) -> str:
-    return repr(text if len(text) <= 80 else f"{text[:80]}...")
-
-
 def _result_of(outcome: Outcome) -> str:
     return outcome.reason.value if isinstance(outcome, Failure) else SUCCESS
 
 
-def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: NodeClaim, limit_seconds: float) -> Outcome:
+def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: ClaimT, limit_seconds: float) -> Outcome:
     if not task.done():
         log.warning(
             "Claim takes long",
             verb=verb,
-            claim=f"{claim.namespace}/{claim.name}",
+            claim=str(claim),
             claim_uid=claim.uid,
             seconds=round(limit_seconds, 1),
         )

@@ -1,31 +1,23 @@
 """The node's seam of a DRA driver: what the kubelet plugin asks of it about the devices of its own node.
 
-The same for classic and structured DRA: whoever has chosen the devices of a claim, ``NodeDriver`` makes them ready. The
-shapes follow the kubelet's DRA gRPC service (k8s.io/kubelet/pkg/apis/dra).
+The same for classic and structured DRA: however the devices of a claim were chosen, ``NodeDriver`` makes them ready.
+The shapes follow the kubelet's DRA gRPC service (k8s.io/kubelet/pkg/apis/dra).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.node.claim import NodeClaim
 
-__all__ = ["NodeClaim", "NodeDriver", "PrepareError", "ReadyDevice"]
+__all__ = ["NodeDriver", "PrepareError", "ReadyDevice"]
+
+ClaimT_contra = TypeVar("ClaimT_contra", bound=NodeClaim, contravariant=True)
+"""What a driver has to be told about a claim: its identity, or more (``classic.ClassicClaim``)."""
 
 
 class PrepareError(Exception):
     """A claim cannot be prepared or unprepared; the text goes to the kubelet as the error of that claim alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class NodeClaim:
-    """A claim as the kubelet names it in a call."""
-
-    namespace: str
-    name: str
-    uid: UID
-    resource_handle: str = ""
-    """``status.allocation.resourceHandles[].data`` of this driver; empty when the allocation carries none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +37,10 @@ class ReadyDevice:
     """Which share of the device the claim has; None: it has no other user."""
 
 
-class NodeDriver(Protocol):
+class NodeDriver(Protocol[ClaimT_contra]):
     """Makes the devices of claims ready on one node."""
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
+    async def prepare(self, claim: ClaimT_contra) -> Sequence[ReadyDevice]:
         """Makes the claim's devices ready and returns them.
 
         Idempotent: the kubelet calls again after each of its restarts. Durable before it returns. Runs concurrently for
@@ -59,7 +51,7 @@ class NodeDriver(Protocol):
         """
         ...
 
-    async def unprepare(self, claim: NodeClaim) -> None:
+    async def unprepare(self, claim: ClaimT_contra) -> None:
         """Undoes ``prepare``. Succeeds for a claim that was never prepared, and when the claim object is gone.
 
         Raises:

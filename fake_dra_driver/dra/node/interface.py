@@ -6,28 +6,33 @@ are in ``calls``. All versions of a mode are served at once, so that no setting 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import grpc
 
 from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.v1alpha2 import NodeV1alpha2
 from fake_dra_driver.dra.node.v1alpha3 import NodeV1alpha3
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc, dra_v1alpha3_pb2_grpc
 
 __all__ = ["CLASSIC", "KubeletInterface"]
 
+ClaimT = TypeVar("ClaimT", bound=NodeClaim)
+
 
 @dataclass(frozen=True, slots=True)
-class KubeletInterface:
-    """One mode of DRA as the kubelet sees it."""
+class KubeletInterface(Generic[ClaimT]):
+    """One mode of DRA as the kubelet sees it, with claims as its calls name them."""
 
     supported_versions: tuple[str, ...]
     """``supported_versions`` of the registration (k8s.io/kubelet/pkg/apis/pluginregistration/v1 PluginInfo)."""
-    add_services: Callable[[grpc.aio.Server, ClaimCalls], None]
+    add_services: Callable[[grpc.aio.Server, ClaimCalls[ClaimT]], None]
     """Makes a server answer the kubelet's calls in every version of the mode."""
 
 
-def _add_classic(server: grpc.aio.Server, calls: ClaimCalls) -> None:
+def _add_classic(server: grpc.aio.Server, calls: ClaimCalls[ClassicClaim]) -> None:
     dra_v1alpha2_pb2_grpc.add_NodeServicer_to_server(NodeV1alpha2(calls), server)
     dra_v1alpha3_pb2_grpc.add_NodeServicer_to_server(NodeV1alpha3(calls), server)
 

@@ -15,11 +15,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Generic, Self, TypeVar
 
 from loguru import logger
 
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls
+from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver
 from fake_dra_driver.dra.node.interface import KubeletInterface
 from fake_dra_driver.dra.node.registration import Registrar, Registration
@@ -28,6 +29,7 @@ from fake_dra_driver.dra.node.sockets import SocketServer, locked_folder
 __all__ = ["KubeletPlugin", "PluginSockets"]
 
 log = logger.bind(component="kubeletplugin")
+ClaimT = TypeVar("ClaimT", bound=NodeClaim)
 
 DEFAULT_REGISTRY_FOLDER = Path("/var/lib/kubelet/plugins_registry")
 DEFAULT_PLUGINS_FOLDER = Path("/var/lib/kubelet/plugins")
@@ -68,15 +70,15 @@ class PluginSockets:
         )
 
 
-class KubeletPlugin:
+class KubeletPlugin(Generic[ClaimT]):
     """A DRA plugin as the kubelet sees it."""
 
     def __init__(
         self,
         driver_name: str,
         sockets: PluginSockets,
-        interface: KubeletInterface,
-        driver: NodeDriver,
+        interface: KubeletInterface[ClaimT],
+        driver: NodeDriver[ClaimT],
         *,
         grace_seconds: float = DEFAULT_GRACE_SECONDS,
         check_interval_seconds: float = DEFAULT_CHECK_INTERVAL_SECONDS,
@@ -162,7 +164,7 @@ class KubeletPlugin:
         log.info("Socket is served again", path=str(server.path))
         self._on_mended(server.path)
 
-    async def _stop(self, node: SocketServer, calls: ClaimCalls) -> None:
+    async def _stop(self, node: SocketServer, calls: ClaimCalls[ClaimT]) -> None:
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + self._grace_seconds
         await self._registrar.server.withdraw()

@@ -8,8 +8,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import ClaimCalls, Failure, FailureReason, Outcome, Verb
-from fake_dra_driver.dra.node.classic import cdi_device_ids
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as pb
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as pb_grpc
 
@@ -27,7 +26,7 @@ _STATUS_CODES = {
 class NodeV1alpha2(pb_grpc.NodeServicer):
     """The service on top of ``ClaimCalls``."""
 
-    def __init__(self, calls: ClaimCalls) -> None:
+    def __init__(self, calls: ClaimCalls[ClassicClaim]) -> None:
         self._calls = calls
 
     @override
@@ -52,9 +51,9 @@ class NodeV1alpha2(pb_grpc.NodeServicer):
             await context.abort(_STATUS_CODES[outcome.reason], outcome.message)
         return pb.NodeUnprepareResourceResponse()
 
-    async def _run(self, verb: Verb, claim: NodeClaim, remaining_seconds: float | None) -> Outcome:
+    async def _run(self, verb: Verb, claim: ClassicClaim, remaining_seconds: float | None) -> Outcome:
         return (await self._calls.run(verb, (claim,), remaining_seconds))[claim.uid]
 
 
-def _claim(request: pb.NodePrepareResourceRequest | pb.NodeUnprepareResourceRequest) -> NodeClaim:
-    return NodeClaim(request.namespace, request.claim_name, UID(request.claim_uid), request.resource_handle)
+def _claim(request: pb.NodePrepareResourceRequest | pb.NodeUnprepareResourceRequest) -> ClassicClaim:
+    return ClassicClaim(request.namespace, request.claim_name, UID(request.claim_uid), request.resource_handle)

@@ -10,8 +10,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import ClaimCalls, Failure
-from fake_dra_driver.dra.node.classic import cdi_device_ids
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as pb
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as pb_grpc
 
@@ -21,7 +20,7 @@ __all__ = ["NodeV1alpha3"]
 class NodeV1alpha3(pb_grpc.NodeServicer):
     """The service on top of ``ClaimCalls``."""
 
-    def __init__(self, calls: ClaimCalls) -> None:
+    def __init__(self, calls: ClaimCalls[ClassicClaim]) -> None:
         self._calls = calls
 
     @override
@@ -53,5 +52,5 @@ class NodeV1alpha3(pb_grpc.NodeServicer):
         return response
 
 
-def _claims(request: pb.NodePrepareResourcesRequest | pb.NodeUnprepareResourcesRequest) -> list[NodeClaim]:
-    return [NodeClaim(claim.namespace, claim.name, UID(claim.uid), claim.resource_handle) for claim in request.claims]
+def _claims(request: pb.NodePrepareResourcesRequest | pb.NodeUnprepareResourcesRequest) -> list[ClassicClaim]:
+    return [ClassicClaim(each.namespace, each.name, UID(each.uid), each.resource_handle) for each in request.claims]

@@ -12,7 +12,7 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.node.calls import Verb
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, EventSink, Reason
 from fake_dra_driver.driver.node.metrics import PrepareMetrics

@@ -32,7 +32,8 @@ from fake_dra_driver.device.prepared import (
     find_holder,
     prepared_devices,
 )
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.classic.holdings import still_held, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.retry import Patience
@@ -142,7 +143,7 @@ class FakeNodeDriver:
                 f"removed {_count(removed, 'CDI file')} of claims that are not prepared here: {_listed(removed)}",
             )
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
+    async def prepare(self, claim: ClassicClaim) -> Sequence[ReadyDevice]:
         """As ``NodeDriver.prepare``."""
         patience = Patience()
         wanted = PreparedClaim(claim.uid, claim.namespace, claim.name, await self._devices(claim, patience))
@@ -160,7 +161,7 @@ class FakeNodeDriver:
         """
         await self._prepare(claim, Patience(), unless_in=self._ended)
 
-    async def unprepare(self, claim: NodeClaim) -> None:
+    async def unprepare(self, claim: ClassicClaim) -> None:
         """As ``NodeDriver.unprepare``: from local data alone."""
         async with self._lock(claim.uid):
             await self._drop(claim.uid, Patience())
@@ -275,7 +276,7 @@ class FakeNodeDriver:
         if is_known:
             self._changed()
 
-    async def _devices(self, claim: NodeClaim, patience: Patience) -> tuple[PreparedDevice, ...]:
+    async def _devices(self, claim: ClassicClaim, patience: Patience) -> tuple[PreparedDevice, ...]:
         """What containers get for the claim."""
         record = self._checkpoint.claims.get(claim.uid)
         # What a claim has stays its own, also when the node was given fewer devices since.
@@ -287,7 +288,7 @@ class FakeNodeDriver:
                 f"claim {claim.namespace}/{claim.name}: {error}; were the node's name or its number of devices changed?"
             ) from error
 
-    async def _wanted(self, claim: NodeClaim, patience: Patience) -> Sequence[WantedDevice]:
+    async def _wanted(self, claim: ClassicClaim, patience: Patience) -> Sequence[WantedDevice]:
         if claim.resource_handle:
             try:
                 return wanted_by_handle(claim.resource_handle)

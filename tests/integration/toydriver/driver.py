@@ -24,7 +24,8 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.driver import Hold, Marks, PendingClaim, Unsuitable
 from fake_dra_driver.dra.classic.setup import ClassicControllers
-from fake_dra_driver.dra.node.driver import NodeClaim, ReadyDevice
+from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.runtime.cache import Cache
@@ -120,7 +121,7 @@ class LampNode:
         self._node = node
         self._cdi_root = cdi_root
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
+    async def prepare(self, claim: ClassicClaim) -> Sequence[ReadyDevice]:
         """The lamp is on."""
         edits = {"env": [f"LAMP={claim.name} is {claim.resource_handle}"]}
         spec = {
@@ -131,11 +132,11 @@ class LampNode:
         await asyncio.to_thread(self._file(claim).write_text, json.dumps(spec))
         return [ReadyDevice(self._node, "lamp", (f"example.com/lamp={claim.uid}",))]
 
-    async def unprepare(self, claim: NodeClaim) -> None:
+    async def unprepare(self, claim: ClassicClaim) -> None:
         """The lamp is off."""
         await asyncio.to_thread(self._file(claim).unlink, missing_ok=True)
 
-    def _file(self, claim: NodeClaim) -> Path:
+    def _file(self, claim: ClassicClaim) -> Path:
         return self._cdi_root / f"example.com-lamp_{claim.uid}.json"
 
 

@@ -11,7 +11,8 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
-from fake_dra_driver.dra.node.driver import NodeClaim, ReadyDevice
+from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from tests.unit.cluster.kubelet.waiting import until
@@ -31,7 +32,7 @@ class _Driver:
     async def start(self) -> None:
         await self._cdi.write_common()
 
-    async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
+    async def prepare(self, claim: ClassicClaim) -> Sequence[ReadyDevice]:
         chosen = [DEVICES[int(number)] for number in claim.resource_handle.split(",")]
         devices = tuple(PreparedDevice(device.uuid, device.model) for device in chosen)
         prepared = PreparedClaim(claim.uid, claim.namespace, claim.name, devices)
@@ -39,13 +40,13 @@ class _Driver:
         self.prepared.add(claim.name)
         return [ReadyDevice(NODE, "all", tuple(self._cdi.device_names(prepared)))]
 
-    async def unprepare(self, claim: NodeClaim) -> None:
+    async def unprepare(self, claim: ClassicClaim) -> None:
         await self._cdi.remove(claim.uid)
         self.prepared.discard(claim.name)
 
 
 @contextlib.asynccontextmanager
-async def running_plugin(world: World, driver: _Driver) -> AsyncIterator[KubeletPlugin]:
+async def running_plugin(world: World, driver: _Driver) -> AsyncIterator[KubeletPlugin[ClassicClaim]]:
     folder = world.root / "var/lib/kubelet"
     sockets = PluginSockets.of(DRIVER, registry_folder=folder / "plugins_registry", plugins_folder=folder / "plugins")
     plugin = KubeletPlugin(DRIVER, sockets, CLASSIC, driver, start=driver.start)

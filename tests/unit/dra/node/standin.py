@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 
 __all__ = ["LogWatch", "SteeredDriver", "ready_lamps"]
 

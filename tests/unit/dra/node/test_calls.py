@@ -8,14 +8,15 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import (
     MAX_CLAIMS,
-    MAX_HANDLE_SIZE_BYTES,
     ClaimCalls,
     Failure,
     FailureReason,
     Outcome,
     Verb,
 )
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.classic import MAX_HANDLE_SIZE_BYTES, ClassicClaim
+from fake_dra_driver.dra.node.driver import PrepareError
 from tests.unit.dra.node.standin import LogWatch, SteeredDriver, ready_lamps
 
 
@@ -38,8 +39,12 @@ class Observer:
         self.failures.append((verb, claim.uid, message))
 
 
-def claim(uid: str, *, name: str = "shared-fake", namespace: str = "test3", handle: str = "") -> NodeClaim:
-    return NodeClaim(namespace, name, UID(uid), handle)
+def claim(uid: str, *, name: str = "desk", namespace: str = "test3") -> NodeClaim:
+    return NodeClaim(namespace, name, UID(uid))
+
+
+def classic_claim(uid: str, handle: str) -> ClassicClaim:
+    return ClassicClaim("test3", "desk", UID(uid), handle)
 
 
 def failure(outcome: Outcome) -> Failure:
@@ -48,12 +53,12 @@ def failure(outcome: Outcome) -> Failure:
 
 
 @pytest.fixture
-async def calls(driver: SteeredDriver) -> AsyncIterator[ClaimCalls]:
+async def calls(driver: SteeredDriver) -> AsyncIterator[ClaimCalls[NodeClaim]]:
     async with ClaimCalls(driver) as value:
         yield value
 
 
-async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     driver.refuse("b")
     outcomes = await calls.run("prepare", [claim("a"), claim("b"), claim("c")], None)
     assert outcomes == {
@@ -64,7 +69,9 @@ async def test_each_claim_gets_an_outcome_of_its_own(calls: ClaimCalls, driver: 
     assert set(driver.prepared) == {"a", "c"}
 
 
-async def test_claims_of_one_call_are_worked_on_at_the_same_time(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_claims_of_one_call_are_worked_on_at_the_same_time(
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver
+) -> None:
     gates = [driver.hold_up(uid) for uid in "abc"]
     call = asyncio.ensure_future(calls.run("prepare", [claim(uid) for uid in "abc"], None))
     for uid in "abc":
@@ -75,7 +82,7 @@ async def test_claims_of_one_call_are_worked_on_at_the_same_time(calls: ClaimCal
     assert set(await call) == {"a", "b", "c"}
 
 
-async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     first = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
     await driver.wait_started("a")
@@ -87,7 +94,7 @@ async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls, drive
 
 
 async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
-    calls: ClaimCalls, driver: SteeredDriver
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver
 ) -> None:
     gate = driver.hold_up("a")
     running = []
@@ -103,7 +110,7 @@ async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
 
 
 async def test_a_call_after_a_change_of_mind_waits_for_the_work_that_came_last(
-    calls: ClaimCalls, driver: SteeredDriver
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver
 ) -> None:
     """The first work is done, the second runs: a third must not begin beside it."""
     first_gate = driver.hold_up("a")
@@ -123,7 +130,7 @@ async def test_a_call_after_a_change_of_mind_waits_for_the_work_that_came_last(
     assert set(driver.prepared) == {"a"}
 
 
-async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     driver.refuse("a")
     prepare = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
@@ -140,7 +147,7 @@ async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls, dri
     ("remaining_seconds", "answer_after_seconds"), [(10.0, 9.0), (45.0, 40.0), (None, 40.0), (0.0, 0.0)]
 )
 async def test_the_answer_comes_before_the_deadline_and_the_work_goes_on(
-    calls: ClaimCalls, driver: SteeredDriver, remaining_seconds: float | None, answer_after_seconds: float
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver, remaining_seconds: float | None, answer_after_seconds: float
 ) -> None:
     gate = driver.hold_up("slow")
     loop = asyncio.get_running_loop()
@@ -156,7 +163,7 @@ async def test_the_answer_comes_before_the_deadline_and_the_work_goes_on(
     assert driver.log.count(("prepare", UID("slow"))) == 1, "the second call gets what the first one began"
 
 
-async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     call = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
     await driver.wait_started("a")
@@ -169,7 +176,7 @@ async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls, driver: 
 
 
 async def test_an_unexpected_exception_is_that_claims_error_and_one_log_entry(
-    calls: ClaimCalls, driver: SteeredDriver, log_watch: LogWatch
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     driver.refuse("a", ZeroDivisionError("boom"))
     outcomes = await calls.run("prepare", [claim("a"), claim("b")], None)
@@ -181,7 +188,9 @@ async def test_an_unexpected_exception_is_that_claims_error_and_one_log_entry(
     assert "boom" in entry
 
 
-async def test_a_refusal_without_words_still_says_something(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_a_refusal_without_words_still_says_something(
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver
+) -> None:
     driver.refuse("a", PrepareError(), verb="unprepare")
     assert failure((await calls.run("unprepare", [claim("a")], None))["a"]).message == "unprepare failed"
 
@@ -199,14 +208,14 @@ async def test_a_refusal_without_words_still_says_something(calls: ClaimCalls, d
         (claim("a", name=".."), "is not the name of a claim"),
         (claim("a", namespace="a/b"), "'a/b' is not the name of a namespace"),
         (claim("a", namespace="x" * 64), "is not the name of a namespace"),
-        (claim("a", handle="x" * (MAX_HANDLE_SIZE_BYTES + 1)), "the resource handle has 16385 bytes"),
-        (claim("a", handle="ü" * (MAX_HANDLE_SIZE_BYTES // 2 + 1)), "at most 16384 are allowed"),
+        (classic_claim("a", handle="x" * (MAX_HANDLE_SIZE_BYTES + 1)), "the resource handle has 16385 bytes"),
+        (classic_claim("a", handle="ü" * (MAX_HANDLE_SIZE_BYTES // 2 + 1)), "at most 16384 are allowed"),
     ],
 )
 async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
-    calls: ClaimCalls, driver: SteeredDriver, bad: NodeClaim, words: str
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver, bad: NodeClaim, words: str
 ) -> None:
-    good = claim("good", name="a.b-c", namespace="x" * 63, handle="x" * MAX_HANDLE_SIZE_BYTES)
+    good = ClassicClaim("x" * 63, "a.b-c", UID("good"), "x" * MAX_HANDLE_SIZE_BYTES)
     outcomes = await calls.run("prepare", [bad, good], None)
     assert failure(outcomes[bad.uid]).reason is FailureReason.INVALID
     assert words in failure(outcomes[bad.uid]).message
@@ -214,23 +223,29 @@ async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
     assert driver.log == [("prepare", "good")]
 
 
-async def test_one_uid_with_two_contents_is_refused(calls: ClaimCalls, driver: SteeredDriver) -> None:
-    outcomes = await calls.run("prepare", [claim("a", handle="1"), claim("a", handle="2"), claim("b")], None)
+async def test_one_uid_with_two_contents_is_refused(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
+    outcomes = await calls.run(
+        "prepare", [classic_claim("a", handle="1"), classic_claim("a", handle="2"), claim("b")], None
+    )
     assert "twice" in failure(outcomes["a"]).message
     assert driver.log == [("prepare", "b")]
 
 
-async def test_a_claim_that_a_pod_names_twice_is_prepared_once(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_a_claim_that_a_pod_names_twice_is_prepared_once(
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver
+) -> None:
     assert await calls.run("prepare", [claim("a"), claim("a")], None) == {"a": ready_lamps("a")}
     assert driver.log == [("prepare", "a")]
 
 
-async def test_unprepare_does_not_care_about_handles(calls: ClaimCalls, driver: SteeredDriver) -> None:
-    assert await calls.run("unprepare", [claim("a", handle="1"), claim("a", handle="2")], None) == {"a": ()}
+async def test_unprepare_does_not_care_about_handles(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
+    assert await calls.run("unprepare", [classic_claim("a", handle="1"), classic_claim("a", handle="2")], None) == {
+        "a": ()
+    }
     assert driver.log == [("unprepare", "a")]
 
 
-async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     claims = [claim(f"uid-{number}") for number in range(MAX_CLAIMS + 1)]
     outcomes = await calls.run("prepare", claims, None)
     assert set(outcomes) == {one.uid for one in claims}
@@ -242,7 +257,7 @@ async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls, driver:
     assert len(driver.log) == MAX_CLAIMS
 
 
-async def test_no_claims_no_outcomes(calls: ClaimCalls) -> None:
+async def test_no_claims_no_outcomes(calls: ClaimCalls[NodeClaim]) -> None:
     assert await calls.run("prepare", [], None) == {}
 
 
@@ -256,7 +271,7 @@ async def test_leaving_ends_what_runs_and_its_callers_are_told(driver: SteeredDr
 
 
 @pytest.mark.looptime
-async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls, driver: SteeredDriver) -> None:
+async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     driver.hold_up("a")
     call = asyncio.ensure_future(calls.run("prepare", [claim("a")], 5))
     await driver.wait_started("a")

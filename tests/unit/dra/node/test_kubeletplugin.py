@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.dra.node.sockets import PathTooLongError, SocketInUseError
@@ -29,7 +30,7 @@ def sockets(folder: Path) -> PluginSockets:
 
 
 @asynccontextmanager
-async def running(plugin: KubeletPlugin, log_watch: LogWatch) -> AsyncIterator[asyncio.Task[None]]:
+async def running(plugin: KubeletPlugin[ClassicClaim], log_watch: LogWatch) -> AsyncIterator[asyncio.Task[None]]:
     """The plugin, from the moment at which the kubelet can see it; stopped at the end if it still runs."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(plugin.run())

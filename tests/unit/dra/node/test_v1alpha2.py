@@ -3,6 +3,8 @@
 import grpc
 import pytest
 
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from tests.unit.dra.node.standin import SteeredDriver
@@ -17,8 +19,7 @@ async def test_one_claim_is_prepared_and_unprepared(channel: grpc.aio.Channel, d
         v1alpha2.NodePrepareResourceRequest(namespace="n", claim_uid="a", claim_name="c", resource_handle="h")
     )
     assert list(prepared.cdi_devices) == LAMPS
-    (seen,) = driver.prepared.values()
-    assert (seen.namespace, seen.name, seen.uid, seen.resource_handle) == ("n", "c", "a", "h")
+    assert driver.prepared == {"a": ClassicClaim("n", "c", UID("a"), "h")}
     await node.NodeUnprepareResource(
         v1alpha2.NodeUnprepareResourceRequest(namespace="n", claim_uid="a", claim_name="c", resource_handle="h")
     )

@@ -5,6 +5,8 @@ import asyncio
 import grpc
 import pytest
 
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as v1alpha3_grpc
 from tests.unit.dra.node.standin import SteeredDriver
@@ -31,8 +33,7 @@ async def test_each_claim_has_an_entry_in_the_answer(channel: grpc.aio.Channel, 
     assert list(prepared.claims["b"].cdi_devices) == []
     assert prepared.claims["b"].error == "b holds nothing here"
     assert "has no UID" in prepared.claims[""].error
-    (seen,) = driver.prepared.values()
-    assert (seen.namespace, seen.name, seen.uid, seen.resource_handle) == ("test1", "pod0-a", "a", "h")
+    assert driver.prepared == {"a": ClassicClaim("test1", "pod0-a", UID("a"), "h")}
 
     driver.refuse("a", RuntimeError("disk on fire"), verb="unprepare")
     unprepared = await node.NodeUnprepareResources(v1alpha3.NodeUnprepareResourcesRequest(claims=claims("a", "b")))

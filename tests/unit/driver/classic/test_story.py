@@ -11,7 +11,7 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.runtime.errors import TransportError
 from fake_dra_driver.runtime.log import _json_line
 from tests.support.node import NODE, NodeWorld, Plugin
@@ -66,7 +66,7 @@ async def test_the_life_of_a_claim(log: list[str]) -> None:
         user.pod("p", ["c"], selected=NODE)
         user.pod("q", ["other"], selected=NODE)
         await cluster.brain.settle()
-        claim: NodeClaim = cluster.node.node_claim("c")
+        claim: ClassicClaim = cluster.node.node_claim("c")
         assert isinstance((await calls.run("prepare", [claim], None))[uid], tuple)
         await plugin.settle()
         user.api.delete(Pod, "p", "default")
@@ -109,9 +109,9 @@ async def test_what_goes_wrong_is_part_of_the_story(log: list[str]) -> None:
         cluster.user.pod("p", ["c"], selected=NODE)
         await cluster.brain.settle()
         claim = cluster.node.node_claim("c")
-        broken = NodeClaim(claim.namespace, claim.name, claim.uid, "{}")
+        broken = ClassicClaim(claim.namespace, claim.name, claim.uid, "{}")
         await calls.run("prepare", [broken], None)
-        await calls.run("prepare", [NodeClaim("", claim.name, claim.uid)], None)
+        await calls.run("prepare", [ClassicClaim("", claim.name, claim.uid)], None)
     lines = story(log, uid)
     problems = [(line["level"], line["msg"]) for line in lines if line["level"] in {"warning", "error"}]
     assert problems == [

@@ -15,7 +15,8 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin, settle
 
 pytestmark = pytest.mark.looptime
@@ -153,7 +154,7 @@ GARBAGE = {
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
 async def test_a_handle_that_makes_no_sense_is_an_error(world: NodeWorld, plugin: Plugin, data: str) -> None:
     with pytest.raises(PrepareError, match=r"claim default/c.*(cannot read|has no device)") as caught:
-        await plugin.prepare(NodeClaim("default", "c", UID("uid"), data))
+        await plugin.prepare(ClassicClaim("default", "c", UID("uid"), data))
     assert "\n" not in str(caught.value)
     assert plugin.changes == 0
     world.assert_sound()
@@ -186,7 +187,7 @@ async def test_without_an_object_of_the_node_there_is_no_ledger(world: NodeWorld
 
 async def test_only_the_claim_with_the_fault_fails(world: NodeWorld, plugin: Plugin) -> None:
     good = world.claim("good", 0)
-    bad = NodeClaim("default", "bad", UID("bad"), "{")
+    bad = ClassicClaim("default", "bad", UID("bad"), "{")
     outcomes = await asyncio.gather(*map(plugin.prepare, (bad, good)), return_exceptions=True)
     assert isinstance(outcomes[0], PrepareError)
     assert outcomes[1] == names([UUIDS[0]])
@@ -286,7 +287,7 @@ async def test_unprepare_takes_file_and_record_away(world: NodeWorld, plugin: Pl
 
 
 async def test_unprepare_of_a_claim_that_was_never_prepared(world: NodeWorld, plugin: Plugin) -> None:
-    await plugin.driver.unprepare(NodeClaim("default", "unknown", UID("unknown")))
+    await plugin.driver.unprepare(ClassicClaim("default", "unknown", UID("unknown")))
     world.assert_sound()
     assert plugin.changes == 0
 

@@ -10,7 +10,7 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.driver.node.publisher import STILL_HELD_SECONDS
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
 from fake_dra_driver.runtime.reconcile import Result
@@ -304,7 +304,7 @@ async def test_the_end_is_announced(world: NodeWorld, plugin: Plugin) -> None:
 
 @pytest.mark.parametrize("end", [NodeWorld.delete, NodeWorld.release])
 async def test_a_claim_that_is_gone_is_taken_back(
-    world: NodeWorld, plugin: Plugin, end: Callable[[NodeWorld, NodeClaim], None]
+    world: NodeWorld, plugin: Plugin, end: Callable[[NodeWorld, ClassicClaim], None]
 ) -> None:
     """Kubelet 1.27 cannot unprepare a claim whose object is gone."""
     gone, kept = world.claim("gone", 0), world.claim("kept", 1)

@@ -13,7 +13,8 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device, make_inventory
-from fake_dra_driver.dra.node.driver import NodeClaim, PrepareError
+from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.runtime.errors import NotFoundError, Status, TransportError
@@ -74,9 +75,9 @@ def make_driver(files: MemoryFiles, inventory: tuple[Device, ...]) -> tuple[Fake
     return FakeNodeDriver(STATE, inventory, checkpoint, cdi, NodeClient(MemoryApi()), lambda: None), checkpoint
 
 
-def node_claim(number: int, device: Device) -> NodeClaim:
+def node_claim(number: int, device: Device) -> ClassicClaim:
     data = ClaimHandle(devices=(HandleDevice(uuid=device.uuid),)).to_data()
-    return NodeClaim("default", f"c{number}", UID(f"uid-{number}"), data)
+    return ClassicClaim("default", f"c{number}", UID(f"uid-{number}"), data)
 
 
 async def test_a_hundred_claims_at_once_share_the_writes_of_the_checkpoint(files: SlowFiles) -> None:

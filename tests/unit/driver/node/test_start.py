@@ -13,7 +13,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.node.driver import NodeClaim
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.driver.node.publisher import REBUILD_PAUSE_SECONDS
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
@@ -26,7 +26,7 @@ def world() -> NodeWorld:
     return NodeWorld()
 
 
-async def with_claims(world: NodeWorld) -> list[NodeClaim]:
+async def with_claims(world: NodeWorld) -> list[ClassicClaim]:
     """Two claims are prepared and published, and then the process dies."""
     plugin = await world.start()
     await plugin.settle()
