@@ -1,6 +1,6 @@
 """How many devices of a node are allocated, as ``kubectl get nas`` shows it: it cannot count what is in ``spec``.
 
-Whoever writes what the number depends on writes the number in the same request: the ledger with each write, the
+Each writer of what the number depends on writes the number in the same request: the ledger with each write, the
 publisher when it publishes another inventory. Nothing is decided on it.
 """
 
@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, NodeAllocationState
+from fake_dra_driver.runtime.patch import Operation, annotate
 
-__all__ = ["allocated_of", "annotation_path", "count_anew"]
+__all__ = ["allocated_of", "annotation_path", "recount"]
 
 
 def allocated_of(claims: Mapping[str, Any], devices: int) -> str:
@@ -23,17 +24,11 @@ def annotation_path(name: str) -> str:
     return "/metadata/annotations/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def count_anew(state: NodeAllocationState, devices: int) -> Sequence[Mapping[str, Any]]:
+def recount(state: NodeAllocationState, devices: int) -> Sequence[Operation]:
     """What a JSON patch has to do so that the number is of so many devices; fails where the ledger is faster."""
-    claims = {uid: entry.to_wire() for uid, entry in state.spec.allocated_claims.items()}
-    there, wanted = state.metadata.annotations.get(ALLOCATED_ANNOTATION), allocated_of(claims, devices)
-    if there is not None and there.endswith(f"/{devices}"):
+    annotations = state.metadata.annotations
+    if annotations.get(ALLOCATED_ANNOTATION, "").endswith(f"/{devices}"):
         return ()  # the ledger's, which knows better
-    if not state.metadata.annotations:
-        path = "/metadata/annotations"
-        return [
-            {"op": "test", "path": path, "value": None},
-            {"op": "add", "path": path, "value": {ALLOCATED_ANNOTATION: wanted}},
-        ]
-    path = annotation_path(ALLOCATED_ANNOTATION)
-    return [{"op": "test", "path": path, "value": there}, {"op": "add", "path": path, "value": wanted}]
+    claims = {uid: entry.to_wire() for uid, entry in state.spec.allocated_claims.items()}
+    number = {ALLOCATED_ANNOTATION: allocated_of(claims, devices)}
+    return annotate(annotations, number, tested=number)

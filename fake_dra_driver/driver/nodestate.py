@@ -22,8 +22,10 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
+from fake_dra_driver.runtime.patch import Operation, pointer
 
 __all__ = [
     "NOT_READY",
@@ -147,23 +149,23 @@ def spec_of(inventory: Iterable[Device], prepared: Mapping[str, PreparedClaim]) 
     return spec.to_wire()
 
 
-def difference(state: NodeAllocationState, spec: Mapping[str, Any], status: str) -> list[Mapping[str, Any]]:
+def difference(state: NodeAllocationState, spec: Mapping[str, Any], status: str) -> list[Operation]:
     """What a JSON patch has to do so that the object says this. Fields that are not the plugin's are left alone.
 
     What is empty is left out of the object, so that its initial state comes back.
     """
     there = state.spec.to_wire()
-    operations: list[Mapping[str, Any]] = []
+    operations: list[Operation] = []
     if "spec" not in state.model_fields_set:
         # The test keeps an allocation that the controller has written in the meantime from being replaced.
-        operations += [{"op": "test", "path": "/spec", "value": None}, {"op": "add", "path": "/spec", "value": {}}]
+        operations += [patch.test(pointer("spec"), None), patch.add(pointer("spec"), {})]
     for field in ("allocatableDevice", "preparedDevices"):
         if spec.get(field) and spec[field] != there.get(field):
-            operations.append({"op": "add", "path": f"/spec/{field}", "value": spec[field]})
+            operations.append(patch.add(pointer("spec", field), spec[field]))
         elif not spec.get(field) and field in there:
-            operations.append({"op": "remove", "path": f"/spec/{field}"})
+            operations.append(patch.remove(pointer("spec", field)))
     if state.status != status:
-        operations.append({"op": "add", "path": "/status", "value": status})
+        operations.append(patch.add(pointer("status"), status))
     return operations
 
 

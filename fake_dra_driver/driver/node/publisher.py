@@ -9,8 +9,8 @@ The same passes take back what the kubelet will never unprepare: kubelet 1.27 ca
 none does for a pod that was removed by force while the kubelet was away. And they fill a checkpoint that was lost.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from loguru import logger
 
@@ -21,7 +21,7 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, UnknownDeviceError, WantedDevice, prepared_devices
 from fake_dra_driver.dra.node.driver import PrepareError
-from fake_dra_driver.driver.allocatedcount import count_anew
+from fake_dra_driver.driver.allocatedcount import recount
 from fake_dra_driver.driver.classic.holdings import handle_of, node_of, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.events import Notices
 from fake_dra_driver.driver.node.preparer import DeviceInUseError, FakeNodeDriver
@@ -33,7 +33,9 @@ from fake_dra_driver.driver.reasons import (
     PLUGIN_STOPPED,
     STATE_RECREATED,
 )
+from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.patch import Operation, pointer
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["StatePublisher"]
@@ -116,14 +118,14 @@ class StatePublisher:
         operations = [
             *await self._missing_owner(state),
             *difference(state, spec_of(self._inventory, self._checkpoint.claims), status),
-            *count_anew(state, len(self._inventory)),
+            *recount(state, len(self._inventory)),
         ]
         if operations:
             log.debug("Publishing", operations=len(operations))
             await self._client.json_patch(
                 NodeAllocationState,
                 self._key,
-                [{"op": "test", "path": "/metadata/uid", "value": state.uid}, *operations],
+                [patch.test(pointer("metadata", "uid"), state.uid), *operations],
             )
         if serving != self._announced:
             log.info("Node status published", status=status, devices=len(self._inventory))
@@ -132,18 +134,15 @@ class StatePublisher:
                 self._notices.tell(NODE_NOT_READY, message)
             self._announced, self._announced_on = serving, state.uid
 
-    async def _missing_owner(self, state: NodeAllocationState) -> Sequence[Mapping[str, Any]]:
+    async def _missing_owner(self, state: NodeAllocationState) -> Sequence[Operation]:
         """For an object that somebody has made by hand: without an owner it would outlive its node."""
         owners = state.metadata.owner_references
         if any(owner.kind == "Node" for owner in owners):
             return ()
         there = [owner.to_wire() for owner in owners]
         owner = await owner_of(self._client, self._key.name)
-        path = "/metadata/ownerReferences"
-        return [
-            {"op": "test", "path": path, "value": there or None},
-            {"op": "add", "path": path, "value": [*there, owner.to_wire()]},
-        ]
+        path = pointer("metadata", "ownerReferences")
+        return [patch.test(path, there or None), patch.add(path, [*there, owner.to_wire()])]
 
     async def _take_back(self, state: NodeAllocationState) -> Result:
         """Ends claims that are prepared and gone. Only those that the ledger does not list are asked about."""
