@@ -14,7 +14,6 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final, Protocol, TypeVar
-from weakref import WeakValueDictionary
 
 from loguru import logger
 
@@ -36,14 +35,12 @@ from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.classic.holdings import still_held, wanted_by_entry, wanted_by_handle
-from fake_dra_driver.driver.node.retry import Patience
+from fake_dra_driver.driver.node.retry import READ_TIMEOUT_SECONDS, RetryBudget
 from fake_dra_driver.driver.reasons import CDI_FILES_REMOVED, CDI_FILES_RESTORED, STALE_CLAIM_UNPREPARED
 from fake_dra_driver.runtime.errors import NotFoundError
+from fake_dra_driver.runtime.keyedlock import KeyedLock
 
 __all__ = ["DeviceInUseError", "FakeNodeDriver", "NodeReader"]
-
-READ_TIMEOUT_SECONDS: Final = 1.5
-"""For one of the rare reads, so that several tries fit into the time that the kubelet waits."""
 
 NAMES_IN_A_MESSAGE: Final = 5
 """How many claims or devices an event lists; the rest are counted."""
@@ -101,7 +98,7 @@ class FakeNodeDriver:
         """Why the checkpoint could not be used at the start; empty when it could, or when there was none."""
         self.started = asyncio.Event()
         """Set once the checkpoint is read: before that, nobody knows what is prepared."""
-        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: KeyedLock[str] = KeyedLock()
         """By claim; held for every change of its file and its record."""
         self._in_work: dict[str, PreparedClaim] = {}
         """By claim: what is being written for it at this moment, so that nobody else starts with its devices."""
@@ -132,7 +129,7 @@ class FakeNodeDriver:
         self._ended.clear()
         removed = []
         for uid in await self._cdi.uids():
-            async with self._lock(uid):
+            async with self._locks.hold(uid):
                 if uid not in self._checkpoint.claims:
                     await self._cdi.remove(uid)
                     removed.append(uid)
@@ -145,9 +142,9 @@ class FakeNodeDriver:
 
     async def prepare(self, claim: ClassicClaim) -> Sequence[ReadyDevice]:
         """As ``NodeDriver.prepare``."""
-        patience = Patience()
-        wanted = PreparedClaim(claim.uid, claim.namespace, claim.name, await self._devices(claim, patience))
-        await self._prepare(wanted, patience)
+        budget = RetryBudget()
+        wanted = PreparedClaim(claim.uid, claim.namespace, claim.name, await self._devices(claim, budget))
+        await self._prepare(wanted, budget)
         return _ready_devices(self._state_key.name, wanted, self._cdi.device_names(wanted))
 
     async def adopt(self, claim: PreparedClaim) -> None:
@@ -159,12 +156,12 @@ class FakeNodeDriver:
             DeviceInUseError: another claim holds one of the devices.
             PrepareError: nothing can be written, or the API server cannot say whether that other claim still exists.
         """
-        await self._prepare(claim, Patience(), unless_in=self._ended)
+        await self._prepare(claim, RetryBudget(), unless_in=self._ended)
 
     async def unprepare(self, claim: ClassicClaim) -> None:
         """As ``NodeDriver.unprepare``: from local data alone."""
-        async with self._lock(claim.uid):
-            await self._drop(claim.uid, Patience())
+        async with self._locks.hold(claim.uid):
+            await self._drop(claim.uid, RetryBudget())
             if not self._checkpoint.is_complete:
                 self._ended.add(claim.uid)
 
@@ -175,7 +172,7 @@ class FakeNodeDriver:
             RuntimeLayerError: the API server cannot be asked.
             PrepareError: the claim is stale, and its file or record cannot be taken away.
         """
-        async with self._lock(uid):
+        async with self._locks.hold(uid):
             prepared = self._checkpoint.claims.get(uid)
             if prepared is None:
                 return True
@@ -183,24 +180,21 @@ class FakeNodeDriver:
             if still_held(prepared, await self._live(prepared), self._state_key.name):
                 return False
             log.info("Claim that is gone was never unprepared", claim_uid=uid, claim=_name(prepared))
-            await self._drop(uid, Patience())
+            await self._drop(uid, RetryBudget())
             self._tell_stale(prepared)
             return True
 
-    def _lock(self, uid: str) -> asyncio.Lock:
-        return self._locks.setdefault(uid, asyncio.Lock())
-
-    async def _prepare(self, wanted: PreparedClaim, patience: Patience, unless_in: Collection[str] = ()) -> None:
+    async def _prepare(self, wanted: PreparedClaim, budget: RetryBudget, unless_in: Collection[str] = ()) -> None:
         """CDI file, then checkpoint, once nobody else has the devices. Does nothing that is done already."""
         while True:
-            async with self._lock(wanted.uid):
+            async with self._locks.hold(wanted.uid):
                 if wanted.uid in unless_in:
                     return
                 rival = self._rival(wanted)
                 if rival is None:
-                    await self._write(wanted, patience)
+                    await self._write(wanted, budget)
                     return
-            await self._make_way(rival.uid, wanted, patience)
+            await self._make_way(rival.uid, wanted, budget)
 
     def _rival(self, wanted: PreparedClaim) -> PreparedClaim | None:
         """A claim that has one of the devices on record, or is just getting it."""
@@ -208,17 +202,15 @@ class FakeNodeDriver:
             self._in_work, wanted.uid, wanted.whole_uuids
         )
 
-    async def _write(self, wanted: PreparedClaim, patience: Patience) -> None:
+    async def _write(self, wanted: PreparedClaim, budget: RetryBudget) -> None:
         before = self._checkpoint.claims.get(wanted.uid)
         self._in_work[wanted.uid] = wanted
         try:
-            is_written = await patience.run(
-                lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}"
-            )
+            is_written = await budget.run(lambda: self._cdi.write(wanted), f"write the CDI file of claim {wanted.uid}")
             if before == wanted:
                 self._tell_restored([wanted.uid] if is_written else [])
             else:
-                await patience.run(lambda: self._checkpoint.put(wanted), "write the checkpoint")
+                await budget.run(lambda: self._checkpoint.put(wanted), "write the checkpoint")
                 self._changed()
         except PrepareError:
             # A file without a record would stay, and define devices that another claim may get: container runtimes
@@ -229,18 +221,18 @@ class FakeNodeDriver:
         finally:
             del self._in_work[wanted.uid]
 
-    async def _make_way(self, rival_uid: str, wanted: PreparedClaim, patience: Patience) -> None:
+    async def _make_way(self, rival_uid: str, wanted: PreparedClaim, budget: RetryBudget) -> None:
         """Ends the rival if it is stale.
 
         Raises:
             DeviceInUseError: it still holds one of the devices.
             PrepareError: nobody can say whether it does, or it cannot be ended.
         """
-        async with self._lock(rival_uid):
+        async with self._locks.hold(rival_uid):
             rival = self._checkpoint.claims.get(rival_uid)
             if rival is None or rival.whole_uuids.isdisjoint(wanted.whole_uuids):
                 return
-            live = await patience.run(lambda: self._live(rival), f"find out whether claim {_name(rival)} still exists")
+            live = await budget.run(lambda: self._live(rival), f"find out whether claim {_name(rival)} still exists")
             held = still_held(rival, live, self._state_key.name) & wanted.whole_uuids
             if held:
                 raise DeviceInUseError(
@@ -252,7 +244,7 @@ class FakeNodeDriver:
                 stale_claim=_name(rival),
                 stale_claim_uid=rival.uid,
             )
-            await self._drop(rival_uid, patience)
+            await self._drop(rival_uid, budget)
             self._tell_stale(rival)
 
     def _tell_restored(self, uids: Sequence[str]) -> None:
@@ -268,27 +260,27 @@ class FakeNodeDriver:
             f"devices are free again: {_listed(sorted(claim.whole_uuids))}",
         )
 
-    async def _drop(self, uid: str, patience: Patience) -> None:
+    async def _drop(self, uid: str, budget: RetryBudget) -> None:
         """CDI file, then checkpoint. The caller has the lock. Raises PrepareError."""
-        await patience.run(lambda: self._cdi.remove(uid), f"remove the CDI file of claim {uid}")
+        await budget.run(lambda: self._cdi.remove(uid), f"remove the CDI file of claim {uid}")
         is_known = uid in self._checkpoint.claims
-        await patience.run(lambda: self._checkpoint.remove(uid), "write the checkpoint")
+        await budget.run(lambda: self._checkpoint.remove(uid), "write the checkpoint")
         if is_known:
             self._changed()
 
-    async def _devices(self, claim: ClassicClaim, patience: Patience) -> tuple[PreparedDevice, ...]:
+    async def _devices(self, claim: ClassicClaim, budget: RetryBudget) -> tuple[PreparedDevice, ...]:
         """What containers get for the claim."""
         record = self._checkpoint.claims.get(claim.uid)
         # What a claim has stays its own, also when the node was given fewer devices since.
         own = {d.whole_uuid: Device(d.whole_uuid, d.model) for d in record.devices} if record is not None else {}
         try:
-            return prepared_devices({**own, **self._inventory}, await self._wanted(claim, patience))
+            return prepared_devices({**own, **self._inventory}, await self._wanted(claim, budget))
         except UnknownDeviceError as error:
             raise PrepareError(
                 f"claim {claim.namespace}/{claim.name}: {error}; were the node's name or its number of devices changed?"
             ) from error
 
-    async def _wanted(self, claim: ClassicClaim, patience: Patience) -> Sequence[WantedDevice]:
+    async def _wanted(self, claim: ClassicClaim, budget: RetryBudget) -> Sequence[WantedDevice]:
         if claim.resource_handle:
             try:
                 return wanted_by_handle(claim.resource_handle)
@@ -297,7 +289,7 @@ class FakeNodeDriver:
                     f"claim {claim.namespace}/{claim.name} has a resource handle that this driver cannot read: {error}"
                 ) from error
         # Asked for live: a cache that lags might still have what the claim held before it was allocated anew.
-        state = await patience.run(self._live_state, f"read NodeAllocationState {self._state_key}")
+        state = await budget.run(self._live_state, f"read NodeAllocationState {self._state_key}")
         wanted = wanted_by_entry(None if state is None else state.spec.allocated_claims.get(claim.uid))
         if not wanted:
             raise PrepareError(

@@ -1,7 +1,7 @@
-"""Bounded patience with what may heal by itself: a disk that is busy, an API server that is away for a moment.
+"""Retries of what may heal by itself: a disk that is busy, an API server that is away for a moment.
 
-The kubelet comes back to a claim that failed only after 60 to 90 s, so a second try is made here; and it waits no
-longer than 10 s (Kubernetes 1.27), so all tries of one call share one budget.
+The kubelet repeats a call that has failed only after 60 to 90 s, so it is worth trying again at once; and it waits for
+10 s at most (Kubernetes 1.27), so all retries of one call share one budget of time.
 """
 
 import asyncio
@@ -15,32 +15,38 @@ from fake_dra_driver.device.cdi import CdiSpecError
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
-__all__ = ["PATIENCE_SECONDS", "Patience"]
+__all__ = ["BUDGET_SECONDS", "READ_TIMEOUT_SECONDS", "RetryBudget"]
 
-PATIENCE_SECONDS: Final = 5.0
-"""No further try begins after this: the last one, and one of each thing that comes after it, fit into 9 s."""
+BUDGET_SECONDS: Final = 5.0
+"""No retry begins after this: the last one, and one try of each step that follows it, fit into 9 s."""
+READ_TIMEOUT_SECONDS: Final = 1.5
+"""For one read from the API server, so that several tries fit into the budget."""
 _PAUSES_SECONDS: Final = (0.1, 0.4, 1.0)
 """Before the second try, the third, and each one after that."""
 
-log = logger.bind(component="node")
+log = logger.bind(component="retry")
 T = TypeVar("T")
 
 
-class Patience:
-    """The budget of one call of the kubelet. Everything is tried once, even when nothing is left of it."""
+class RetryBudget:
+    """The time that one call of the kubelet may spend on retries. Every step is tried once, whatever is left of it."""
 
     def __init__(self) -> None:
-        self._until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        self._until = asyncio.get_running_loop().time() + BUDGET_SECONDS
 
-    async def run(self, call: Callable[[], Awaitable[T]], what: str) -> T:
-        """The result of a call that may fail for a moment.
+    async def run(self, step: Callable[[], Awaitable[T]], what: str) -> T:
+        """The result of a step that may fail for a moment.
+
+        Args:
+            step: is called once for each try.
+            what: what it does, as it follows the word "cannot".
 
         Raises:
             PrepareError: it keeps failing, or (CdiSpecError) would always fail.
         """
         for pause in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
             try:
-                return await call()
+                return await step()
             except CdiSpecError as error:
                 raise PrepareError(f"cannot {what}: {error}") from error
             except (OSError, RuntimeLayerError) as error:
