@@ -18,7 +18,7 @@ from fake_dra_driver.api.fake import (
     PreparedFake,
     PreparedFakes,
 )
-from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim
@@ -36,6 +36,7 @@ __all__ = [
     "difference",
     "make_state",
     "owner_of",
+    "reference_of",
     "set_status",
     "spec_of",
 ]
@@ -90,6 +91,14 @@ def closed_reason(nas: NodeAllocationState) -> str | None:
     if nas.status != READY:
         return f"its kubelet plugin is not ready (NodeAllocationState status is {nas.status or 'empty'})"
     return None
+
+
+def reference_of(state_key: NamespacedName) -> ObjectReference:
+    """The object for Events, as far as it is known before it is seen: without a UID."""
+    kind = NodeAllocationState.resource
+    return ObjectReference(
+        api_version=kind.api_version, kind=kind.kind, namespace=state_key.namespace, name=state_key.name
+    )
 
 
 async def make_state(client: StateClient, key: NamespacedName, status: str) -> NodeAllocationState:

@@ -14,10 +14,13 @@ class Recorder:
         """Name of the object, reason and message."""
         self.uids: set[str] = set()
         """Of the objects that were told of."""
+        self.abouts: list[KubeObject | ObjectReference] = []
+        """What each event is about, as it was said."""
 
     def event(self, obj: KubeObject | ObjectReference, type_: str, reason: str, message: str) -> None:
         about = obj if isinstance(obj, ObjectReference) else obj.metadata
         self.uids.add(about.uid)
+        self.abouts.append(obj)
         self.events.append((about.name, reason, message))
 
     def messages(self, reason: str) -> Sequence[str]:

@@ -39,9 +39,10 @@ from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.node.events import Notices
+from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.driver.node.publisher import StatePublisher
+from fake_dra_driver.driver.nodestate import reference_of
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
 from fake_dra_driver.runtime.errors import TransportError
@@ -127,9 +128,10 @@ class Plugin:
         self.checkpoint = Checkpoint(self.files, CHECKPOINT)
         cdi = CdiFolder(self.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
         self.events = Recorder()
-        self.notices = Notices(self.events)
+        self.node_events = NodeEvents(self.events, reference_of(STATE))
+        self.claim_events = ClaimEvents(self.events, NODE, ResourceClaim.resource)
         self.driver = FakeNodeDriver(
-            STATE, INVENTORY, self.checkpoint, cdi, self.client, self._changed, self.notices.tell
+            STATE, INVENTORY, self.checkpoint, cdi, self.client, self._changed, self.node_events
         )
         self._api = world.api
         self._delivered = 0
@@ -143,7 +145,8 @@ class Plugin:
             self.states,
             self.client,
             lambda: self.is_serving,
-            self.notices,
+            self.node_events,
+            self.claim_events,
         )
 
     def _changed(self) -> None:

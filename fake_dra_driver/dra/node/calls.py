@@ -12,21 +12,22 @@ The kubelet (pkg/kubelet/cm/dra) looks at nothing but the answer, so the rules a
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 from typing import Generic, Literal, Protocol, Self, TypeVar
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
 
-__all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureReason", "Outcome", "Verb"]
+__all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureHandler", "FailureReason", "Outcome", "Verb"]
 
-log = logger.bind(component="claimcalls")
+log = logger.bind(component="calls")
 
 ClaimT = TypeVar("ClaimT", bound=NodeClaim)
 """A claim as the kubelet's calls of one mode of DRA name it."""
@@ -77,7 +78,7 @@ Outcome = tuple[ReadyDevice, ...] | Failure
 
 
 class CallObserver(Protocol):
-    """Is told of claims, for metrics and for people; must take constant time, and must not raise."""
+    """Is told of claims, for metrics; must take constant time, and must not raise."""
 
     def worked(self, verb: Verb, result: str, seconds: float) -> None:
         """A piece of work is done: ``success`` or the value of a FailureReason, and how long it took."""
@@ -87,22 +88,22 @@ class CallObserver(Protocol):
         """The kubelet got an answer for a claim; several may come of one piece of work."""
         ...
 
-    def failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
-        """The driver has refused the claim, or has a defect."""
-        ...
 
-
-class SilentObserver:
-    """Counts nothing, tells nobody."""
-
+class _SilentObserver(CallObserver):
+    @override
     def worked(self, verb: Verb, result: str, seconds: float) -> None:
-        """As ``CallObserver.worked``."""
+        pass
 
+    @override
     def answered(self, verb: Verb, result: str) -> None:
-        """As ``CallObserver.answered``."""
+        pass
 
-    def failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
-        """As ``CallObserver.failed``."""
+
+FailureHandler = Callable[[Verb, NodeClaim, str], None]
+"""Is told, for people, that the driver has refused a claim or has a defect, in the words that the kubelet gets.
+
+Must take constant time, and must not raise.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +122,12 @@ class ClaimCalls(Generic[ClaimT]):
         *,
         answer_limit_seconds: float = DEFAULT_ANSWER_LIMIT_SECONDS,
         observer: CallObserver | None = None,
+        on_failure: FailureHandler = lambda _verb, _claim, _message: None,
     ) -> None:
         self._driver = driver
         self._answer_limit_seconds = answer_limit_seconds
-        self._observer = observer or SilentObserver()
+        self._observer = observer or _SilentObserver()
+        self._on_failure = on_failure
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[Outcome]] = set()
         self._latest: dict[UID, _Work[ClaimT]] = {}
@@ -197,7 +200,7 @@ class ClaimCalls(Generic[ClaimT]):
             outcome = await self._ask_driver(verb, claim)
         self._observer.worked(verb, _result_of(outcome), asyncio.get_running_loop().time() - started)
         if isinstance(outcome, Failure):
-            self._observer.failed(verb, claim, outcome.message)
+            self._on_failure(verb, claim, outcome.message)
         return outcome
 
     async def _ask_driver(self, verb: Verb, claim: ClaimT) -> Outcome:

@@ -19,7 +19,7 @@ from typing import Generic, Self, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls
+from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls, FailureHandler
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver
 from fake_dra_driver.dra.node.interface import KubeletInterface
@@ -83,8 +83,9 @@ class KubeletPlugin(Generic[ClaimT]):
         grace_seconds: float = DEFAULT_GRACE_SECONDS,
         check_interval_seconds: float = DEFAULT_CHECK_INTERVAL_SECONDS,
         call_observer: CallObserver | None = None,
+        on_failure: FailureHandler = lambda _verb, _claim, _message: None,
         on_registration: Callable[[], None] = lambda: None,
-        on_mended: Callable[[Path], None] = lambda _path: None,
+        on_socket_restored: Callable[[Path], None] = lambda _path: None,
         start: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Args:
@@ -94,9 +95,10 @@ class KubeletPlugin(Generic[ClaimT]):
         driver: Does the work, from the moment that ``start`` has returned.
         grace_seconds: For calls in flight at the end.
         check_interval_seconds: Between two looks at whether the sockets are still there.
-        call_observer: See ``CallObserver``.
+        call_observer: Counts calls.
+        on_failure: Called for each claim that cannot be prepared or unprepared.
         on_registration: Called whenever ``registration`` has changed.
-        on_mended: Called with the path of a socket that was gone and is served again.
+        on_socket_restored: Called with the path of a socket that was gone and is served again.
         start: Called by ``run`` before anything is served, when it is certain that no other process has the folder.
         """
         self._sockets = sockets
@@ -105,7 +107,8 @@ class KubeletPlugin(Generic[ClaimT]):
         self._grace_seconds = grace_seconds
         self._check_interval_seconds = check_interval_seconds
         self._call_observer = call_observer
-        self._on_mended = on_mended
+        self._on_failure = on_failure
+        self._on_socket_restored = on_socket_restored
         self._start = start
         self._registrar = Registrar(
             driver_name, sockets.registration, sockets.plugin, interface.supported_versions, on_registration
@@ -136,7 +139,7 @@ class KubeletPlugin(Generic[ClaimT]):
             await self._serve()
 
     async def _serve(self) -> None:
-        async with ClaimCalls(self._driver, observer=self._call_observer) as calls:
+        async with ClaimCalls(self._driver, observer=self._call_observer, on_failure=self._on_failure) as calls:
             node = SocketServer(self._sockets.plugin, lambda server: self._interface.add_services(server, calls))
             try:
                 await node.start()
@@ -149,28 +152,28 @@ class KubeletPlugin(Generic[ClaimT]):
                 )
                 while True:
                     await asyncio.sleep(self._check_interval_seconds)
-                    await self._mend(node)
-                    await self._mend(self._registrar.server)
+                    await self._restore(node)
+                    await self._restore(self._registrar.server)
             finally:
                 self._serving = False
                 async with asyncio.timeout(self._grace_seconds + _CLEANUP_SECONDS):
                     await self._stop(node, calls)
 
-    async def _mend(self, server: SocketServer) -> None:
+    async def _restore(self, server: SocketServer) -> None:
         if await server.is_in_place():
             return
         log.warning("Socket is gone, making it again", path=str(server.path))
         await server.restart(self._grace_seconds)
         log.info("Socket is served again", path=str(server.path))
-        self._on_mended(server.path)
+        self._on_socket_restored(server.path)
 
     async def _stop(self, node: SocketServer, calls: ClaimCalls[ClaimT]) -> None:
         loop = asyncio.get_running_loop()
-        give_up_at = loop.time() + self._grace_seconds
+        deadline = loop.time() + self._grace_seconds
         await self._registrar.server.withdraw()
         log.info("Deregistered from the kubelet")
         await node.stop(self._grace_seconds)
         # Work outlives calls: its caller may have gone away.
-        await calls.drain(max(0.0, give_up_at - loop.time()))
+        await calls.drain(max(0.0, deadline - loop.time()))
         await self._registrar.server.stop(0)
         log.info("Kubelet plugin has stopped")

@@ -1,79 +1,163 @@
-"""What a kubelet plugin tells people, as Events: about its node on the NodeAllocationState, about claims on the claim.
-
-The plugin works before it has ever talked to the API server, so what is told about the node waits here until its object
-is known. How much waits is bounded; the latest is kept.
-"""
+"""What a kubelet plugin tells people, as Events, and in which words: about its node, and about claims on it."""
 
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import ObjectReference
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import UID, ResourceKind
+from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.node.calls import Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, EventSink, Reason
-from fake_dra_driver.driver.node.metrics import PrepareMetrics
-from fake_dra_driver.driver.reasons import REGISTRATION_REFUSED, SOCKET_RESTORED
+from fake_dra_driver.driver.reasons import (
+    CDI_FILES_REMOVED,
+    CDI_FILES_RESTORED,
+    CHECKPOINT_REBUILT,
+    CLAIM_NOT_RESTORED,
+    NODE_NOT_READY,
+    PLUGIN_STOPPED,
+    REGISTRATION_REFUSED,
+    SOCKET_RESTORED,
+    STALE_CLAIM_UNPREPARED,
+    STATE_RECREATED,
+)
 
-__all__ = ["CallReporter", "Notices"]
+__all__ = ["ClaimEvents", "NodeEvents"]
 
 MAX_WAITING: Final = 100
+"""How many Events wait for the UID of their object; of more, the latest are kept."""
+MAX_LISTED: Final = 5
+"""How many claims or devices an Event lists; the rest are counted."""
 
-_CLAIM: Final = ResourceClaim.resource
 
+class NodeEvents:
+    """Events about one node.
 
-class Notices:
-    """Events of one node."""
+    ``kubectl describe`` shows an Event only with the object whose UID it names. The plugin works before it has ever
+    talked to the API server, so what it has to tell waits here until ``object_found`` says which UID that is. About a
+    Node nothing has to wait: its Events name it as their UID too, as the kubelet's own do.
 
-    def __init__(self, events: EventSink) -> None:
-        self.events = events
-        self._state: NodeAllocationState | None = None
+    Args:
+        sink: writes them.
+        about: the object that stands for the node, with or without its UID.
+    """
+
+    def __init__(self, sink: EventSink, about: ObjectReference) -> None:
+        self._sink = sink
+        self._about = about
         self._waiting: deque[tuple[Reason, str]] = deque(maxlen=MAX_WAITING)
 
-    def tell(self, reason: Reason, message: str) -> None:
-        """Reports something about the node, at once or as soon as its object is known."""
-        if self._state is None:
-            self._waiting.append((reason, message))
-        else:
-            reason.tell(self.events, self._state, message)
-
-    def tell_mended(self, socket: Path) -> None:
-        """A socket of the plugin was gone, and is served again."""
-        self.tell(SOCKET_RESTORED, f"socket {socket} was gone, and is served again")
-
-    def tell_registration(self, registration: Registration) -> None:
-        """The kubelet has decided about the plugin."""
-        if registration.error:
-            self.tell(REGISTRATION_REFUSED, f"the kubelet refused the plugin: {registration.error}")
-
-    def know(self, state: NodeAllocationState) -> None:
-        """The node's object is there: what waited is reported on it."""
-        self._state = state
+    def object_found(self, uid: UID) -> None:
+        """The object is there, perhaps not the same one as before: what waited is reported on it."""
+        self._about = self._about.model_copy(update={"uid": uid})
         while self._waiting:
-            reason, message = self._waiting.popleft()
-            reason.tell(self.events, state, message)
+            self._report(*self._waiting.popleft())
+
+    def socket_restored(self, socket: Path) -> None:
+        """A socket of the plugin was gone, and is served again."""
+        self._report(SOCKET_RESTORED, f"socket {socket} was gone, and is served again")
+
+    def registration_changed(self, registration: Registration) -> None:
+        """The kubelet has decided about the plugin; worth telling if it was refused."""
+        if registration.error:
+            self._report(REGISTRATION_REFUSED, f"the kubelet refused the plugin: {registration.error}")
+
+    def cdi_files_restored(self, uids: Sequence[str]) -> None:
+        """CDI files of these prepared claims were missing or changed, and were written again."""
+        message = f"wrote {_count(uids, 'CDI file')} again, missing or changed since prepared: {_listed(uids)}"
+        self._report(CDI_FILES_RESTORED, message)
+
+    def cdi_files_removed(self, uids: Sequence[str]) -> None:
+        """CDI files of these claims, which are not prepared, were removed."""
+        message = f"removed {_count(uids, 'CDI file')} of claims that are not prepared here: {_listed(uids)}"
+        self._report(CDI_FILES_REMOVED, message)
+
+    def stale_claim_unprepared(self, claim: PreparedClaim) -> None:
+        """A claim that holds nothing here any more was unprepared without the kubelet."""
+        self._report(
+            STALE_CLAIM_UNPREPARED,
+            f"claim {claim.namespace}/{claim.name} ({claim.uid}) holds nothing here any more and had never been "
+            f"unprepared; its devices are free again: {_listed(sorted(claim.whole_uuids))}",
+        )
+
+    def checkpoint_rebuilt(self, damage: str, claims: int) -> None:
+        """A checkpoint that was lost is complete again.
+
+        Args:
+            damage: what was wrong with it; empty when there was none.
+            claims: how many it lists now.
+        """
+        lost = damage or "there was no checkpoint"
+        self._report(CHECKPOINT_REBUILT, f"{lost}; it was rebuilt from what the API server has: {claims} claims")
+
+    def state_recreated(self) -> None:
+        """The node's NodeAllocationState was deleted, and exists again."""
+        self._report(STATE_RECREATED, "the object was deleted while the kubelet plugin ran, and was created again")
+
+    def not_ready(self) -> None:
+        """The node's status was set to NotReady although the plugin runs."""
+        message = "the kubelet cannot use the plugin any more: no claims are allocated here until it can"
+        self._report(NODE_NOT_READY, message)
+
+    def plugin_stopped(self) -> None:
+        """The node's status was set to NotReady since the plugin stops."""
+        message = "the kubelet plugin was stopped: pods keep their devices, no claims are allocated until it is back"
+        self._report(PLUGIN_STOPPED, message)
+
+    def _report(self, reason: Reason, message: str) -> None:
+        if self._about.uid:
+            reason.tell(self._sink, self._about, message)
+        else:
+            self._waiting.append((reason, message))
 
 
-class CallReporter:
-    """Implements ``CallObserver``: counts, and tells the owner of a claim what the kubelet was told."""
+class ClaimEvents:
+    """Events about claims on one node, for their owners.
 
-    def __init__(self, counts: PrepareMetrics, events: EventSink, node: str) -> None:
-        self._events = events
+    Args:
+        sink: writes them.
+        node: the name of the node.
+        claim_kind: the kind of the claims.
+    """
+
+    def __init__(self, sink: EventSink, node: str, claim_kind: ResourceKind) -> None:
+        self._sink = sink
         self._node = node
-        self.worked = counts.worked
-        self.answered = counts.answered
+        self._claim_kind = claim_kind
 
-    def failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
-        """As ``CallObserver.failed``."""
+    def call_failed(self, verb: Verb, claim: NodeClaim, message: str) -> None:
+        """The kubelet was told that the claim could not be prepared or unprepared."""
+        reason = PREPARE_FAILED if verb == "prepare" else UNPREPARE_FAILED
+        self._report(reason, claim, f"on node {self._node}: {message}")
+
+    def not_restored(self, claim: NodeClaim, problem: str) -> None:
+        """The claim could not be taken into a checkpoint that is being rebuilt."""
+        self._report(
+            CLAIM_NOT_RESTORED,
+            claim,
+            f"the checkpoint of node {self._node} was lost and rebuilt, and the claim, which is in use there, could "
+            f"not be restored: {problem}; delete the claim's pods there to have it prepared again",
+        )
+
+    def _report(self, reason: Reason, claim: NodeClaim, message: str) -> None:
         about = ObjectReference(
-            api_version=_CLAIM.api_version,
-            kind=_CLAIM.kind,
+            api_version=self._claim_kind.api_version,
+            kind=self._claim_kind.kind,
             namespace=claim.namespace,
             name=claim.name,
             uid=claim.uid,
         )
-        reason = PREPARE_FAILED if verb == "prepare" else UNPREPARE_FAILED
-        reason.tell(self._events, about, f"on node {self._node}: {message}")
+        reason.tell(self._sink, about, message)
+
+
+def _count(things: Sequence[str], name: str) -> str:
+    return f"{len(things)} {name}{'s' if len(things) != 1 else ''}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - MAX_LISTED
+    return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -13,7 +13,7 @@ what a damaged checkpoint has lost. Nobody waits for a second lock while holding
 import asyncio
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from loguru import logger
 
@@ -33,17 +33,13 @@ from fake_dra_driver.device.prepared import (
 )
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
-from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.classic.holdings import still_held, wanted_by_entry, wanted_by_handle
+from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.retry import READ_TIMEOUT_SECONDS, RetryBudget
-from fake_dra_driver.driver.reasons import CDI_FILES_REMOVED, CDI_FILES_RESTORED, STALE_CLAIM_UNPREPARED
 from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.keyedlock import KeyedLock
 
 __all__ = ["DeviceInUseError", "FakeNodeDriver", "NodeReader"]
-
-NAMES_IN_A_MESSAGE: Final = 5
-"""How many claims or devices an event lists; the rest are counted."""
 
 log = logger.bind(component="node")
 K = TypeVar("K", bound=KubeObject)
@@ -74,7 +70,7 @@ class FakeNodeDriver:
         state_key: of the node's NodeAllocationState; its name is the node's.
         inventory: the devices of the node.
         changed: called after each change of what is prepared.
-        tell: reports repairs on the node.
+        events: tells people about repairs.
     """
 
     def __init__(
@@ -85,7 +81,7 @@ class FakeNodeDriver:
         cdi: CdiFolder,
         reader: NodeReader,
         changed: Callable[[], None],
-        tell: Callable[[Reason, str], None] = lambda _reason, _message: None,
+        events: NodeEvents,
     ) -> None:
         self._state_key = state_key
         self._inventory = {device.uuid: device for device in inventory}
@@ -93,7 +89,7 @@ class FakeNodeDriver:
         self._cdi = cdi
         self._reader = reader
         self._changed = changed
-        self._tell = tell
+        self._events = events
         self.damage = ""
         """Why the checkpoint could not be used at the start; empty when it could, or when there was none."""
         self.started = asyncio.Event()
@@ -135,10 +131,7 @@ class FakeNodeDriver:
                     removed.append(uid)
                     log.info("CDI file of a claim that is not prepared removed", claim_uid=uid)
         if removed:
-            self._tell(
-                CDI_FILES_REMOVED,
-                f"removed {_count(removed, 'CDI file')} of claims that are not prepared here: {_listed(removed)}",
-            )
+            self._events.cdi_files_removed(removed)
 
     async def prepare(self, claim: ClassicClaim) -> Sequence[ReadyDevice]:
         """As ``NodeDriver.prepare``."""
@@ -181,7 +174,7 @@ class FakeNodeDriver:
                 return False
             log.info("Claim that is gone was never unprepared", claim_uid=uid, claim=_name(prepared))
             await self._drop(uid, RetryBudget())
-            self._tell_stale(prepared)
+            self._events.stale_claim_unprepared(prepared)
             return True
 
     async def _prepare(self, wanted: PreparedClaim, budget: RetryBudget, unless_in: Collection[str] = ()) -> None:
@@ -245,20 +238,12 @@ class FakeNodeDriver:
                 stale_claim_uid=rival.uid,
             )
             await self._drop(rival_uid, budget)
-            self._tell_stale(rival)
+            self._events.stale_claim_unprepared(rival)
 
     def _tell_restored(self, uids: Sequence[str]) -> None:
         if uids:
             log.info("CDI files of prepared claims were missing or changed, and are written again", claim_uids=uids)
-            message = f"wrote {_count(uids, 'CDI file')} again, missing or changed since prepared: {_listed(uids)}"
-            self._tell(CDI_FILES_RESTORED, message)
-
-    def _tell_stale(self, claim: PreparedClaim) -> None:
-        self._tell(
-            STALE_CLAIM_UNPREPARED,
-            f"claim {_name(claim)} ({claim.uid}) holds nothing here any more and had never been unprepared; its "
-            f"devices are free again: {_listed(sorted(claim.whole_uuids))}",
-        )
+            self._events.cdi_files_restored(uids)
 
     async def _drop(self, uid: str, budget: RetryBudget) -> None:
         """CDI file, then checkpoint. The caller has the lock. Raises PrepareError."""
@@ -324,16 +309,6 @@ def _ready_devices(node: str, claim: PreparedClaim, cdi_names: Sequence[str]) ->
     for device, name in zip(claim.devices, own, strict=True):
         names.setdefault(device.whole_uuid, [common]).append(name)
     return [ReadyDevice(node, uuid, tuple(found)) for uuid, found in names.items()]
-
-
-def _count(things: Sequence[str], name: str) -> str:
-    return f"{len(things)} {name}{'s' if len(things) != 1 else ''}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = len(names) - NAMES_IN_A_MESSAGE
-    return ", ".join(names[:NAMES_IN_A_MESSAGE]) + (f" and {more} more" if more > 0 else "")
 
 
 def _name(claim: PreparedClaim) -> str:

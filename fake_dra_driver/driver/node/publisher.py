@@ -20,19 +20,13 @@ from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClai
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, UnknownDeviceError, WantedDevice, prepared_devices
+from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.allocatedcount import recount
 from fake_dra_driver.driver.classic.holdings import handle_of, node_of, wanted_by_entry, wanted_by_handle
-from fake_dra_driver.driver.node.events import Notices
+from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.preparer import DeviceInUseError, FakeNodeDriver
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
-from fake_dra_driver.driver.reasons import (
-    CHECKPOINT_REBUILT,
-    CLAIM_NOT_RESTORED,
-    NODE_NOT_READY,
-    PLUGIN_STOPPED,
-    STATE_RECREATED,
-)
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.patch import Operation, pointer
@@ -55,7 +49,8 @@ class StatePublisher:
         state_key: of that object; its name is the node's.
         states: a cache that has that object.
         is_serving: whether the kubelet can use the plugin at this moment.
-        notices: tells people about repairs and changes of the status.
+        node_events: tells people about repairs and changes of the status.
+        claim_events: tells the owners of claims that could not be restored.
     """
 
     def __init__(
@@ -67,7 +62,8 @@ class StatePublisher:
         states: Informer[NodeAllocationState],
         client: StateClient,
         is_serving: Callable[[], bool],
-        notices: Notices,
+        node_events: NodeEvents,
+        claim_events: ClaimEvents,
     ) -> None:
         self._key = state_key
         self._inventory = inventory
@@ -76,7 +72,8 @@ class StatePublisher:
         self._states = states
         self._client = client
         self._is_serving = is_serving
-        self._notices = notices
+        self._node_events = node_events
+        self._claim_events = claim_events
         self._announced: bool | None = None
         """What the status was last set to by this process, so that it is set on a change of ours alone."""
         self._announced_on = UID("")
@@ -97,20 +94,18 @@ class StatePublisher:
         state = self._states.get(self._key)
         if state is None:
             state = await make_state(self._client, self._key, NOT_READY)
-        self._notices.know(state)
+        self._node_events.object_found(state.uid)
         if self._announced is not None and state.uid != self._announced_on:
             # Also when the answer to that write was lost, or somebody else has made it.
             self._announced = None
-            message = "the object was deleted while the kubelet plugin ran, and was made anew"
-            self._notices.tell(STATE_RECREATED, message)
+            self._node_events.state_recreated()
         await self._publish(state)
         return await self._take_back(state)
 
     async def retire(self) -> None:
         """Says that the node is not usable any more: the last act of a plugin that stops. Raises as the API calls."""
         await self._client.merge_patch(NodeAllocationState, self._key, {"status": NOT_READY})
-        message = "the kubelet plugin was stopped: pods keep their devices, no claims are allocated until it is back"
-        self._notices.tell(PLUGIN_STOPPED, message)
+        self._node_events.plugin_stopped()
 
     async def _publish(self, state: NodeAllocationState) -> None:
         serving = self._is_serving()
@@ -130,8 +125,7 @@ class StatePublisher:
         if serving != self._announced:
             log.info("Node status published", status=status, devices=len(self._inventory))
             if self._announced:
-                message = "the kubelet cannot use the plugin any more: no claims are allocated here until it can"
-                self._notices.tell(NODE_NOT_READY, message)
+                self._node_events.not_ready()
             self._announced, self._announced_on = serving, state.uid
 
     async def _missing_owner(self, state: NodeAllocationState) -> Sequence[Operation]:
@@ -186,21 +180,13 @@ class StatePublisher:
                     claim_uid=claim.uid,
                     error=str(error),
                 )
-                CLAIM_NOT_RESTORED.tell(self._notices.events, claim, _not_restored(self._key.name, str(error)))
+                identity = NodeClaim(claim.metadata.namespace, claim.metadata.name, claim.uid)
+                self._claim_events.not_restored(identity, str(error))
         await self._checkpoint.complete()
         await self._driver.remove_orphans()
         log.info("Checkpoint rebuilt", claims=len(self._checkpoint.claims))
         if self._driver.damage or self._checkpoint.claims:
-            lost = self._driver.damage or "there was no checkpoint"
-            found = f"it was made anew from what the API server has: {len(self._checkpoint.claims)} claims"
-            self._notices.tell(CHECKPOINT_REBUILT, f"{lost}; {found}")
-
-
-def _not_restored(node: str, error: str) -> str:
-    return (
-        f"the checkpoint of node {node} was lost and made anew, and the claim, which is in use there, could not be "
-        f"taken over: {error}; delete the claim's pods there to have it prepared anew"
-    )
+            self._node_events.checkpoint_rebuilt(self._driver.damage, len(self._checkpoint.claims))
 
 
 def _wanted(uid: str, allocation: AllocationResult, state: NodeAllocationState | None) -> Sequence[WantedDevice]:

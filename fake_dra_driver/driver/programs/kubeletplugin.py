@@ -7,16 +7,18 @@ from loguru import logger
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
-from fake_dra_driver.driver.node.events import CallReporter, Notices
+from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
 from fake_dra_driver.driver.node.publisher import StatePublisher
+from fake_dra_driver.driver.nodestate import reference_of
 from fake_dra_driver.driver.programs.parts import make_parts
 from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
 from fake_dra_driver.runtime.controller import Controller
@@ -52,8 +54,9 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
     )
-    notices = Notices(parts.events)
-    driver = FakeNodeDriver(key, inventory, checkpoint, cdi, parts.client, changed=lambda: publish(), tell=notices.tell)
+    node_events = NodeEvents(parts.events, reference_of(key))
+    claim_events = ClaimEvents(parts.events, settings.node_name, ResourceClaim.resource)
+    driver = FakeNodeDriver(key, inventory, checkpoint, cdi, parts.client, lambda: publish(), node_events)
     counts = PrepareMetrics(
         parts.metrics, settings.node_name, lambda: checkpoint.claims, lambda: plugin.not_ready_reason() is None
     )
@@ -63,13 +66,22 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         CLASSIC,
         driver,
         grace_seconds=settings.grace_period_seconds / 2,
-        call_observer=CallReporter(counts, parts.events, settings.node_name),
+        call_observer=counts,
+        on_failure=claim_events.call_failed,
         on_registration=lambda: registered(),
-        on_mended=notices.tell_mended,
+        on_socket_restored=node_events.socket_restored,
         start=driver.start,
     )
     publisher = StatePublisher(
-        key, inventory, checkpoint, driver, states, parts.client, lambda: plugin.not_ready_reason() is None, notices
+        key,
+        inventory,
+        checkpoint,
+        driver,
+        states,
+        parts.client,
+        lambda: plugin.not_ready_reason() is None,
+        node_events,
+        claim_events,
     )
     controller = Controller("nodeallocationstate", publisher)
     controller.watch(states)
@@ -78,7 +90,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         controller.enqueue(key, after=PUBLISH_DELAY_SECONDS)
 
     def registered() -> None:
-        notices.tell_registration(plugin.registration)
+        node_events.registration_changed(plugin.registration)
         publish()
 
     async def retire_at_the_end() -> None:

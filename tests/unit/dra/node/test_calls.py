@@ -286,7 +286,7 @@ async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls[NodeClaim]
 async def test_the_observer_hears_of_each_piece_of_work(driver: SteeredDriver) -> None:
     observer = Observer()
     driver.refuse("b")
-    async with ClaimCalls(driver, observer=observer) as calls:
+    async with ClaimCalls(driver, observer=observer, on_failure=observer.failed) as calls:
         await calls.run("prepare", [claim("a"), claim("b"), claim("")], None)
         await calls.run("unprepare", [claim("a")], None)
     assert observer.work == [("prepare", "success"), ("prepare", "refused"), ("unprepare", "success")]
@@ -302,7 +302,7 @@ async def test_the_observer_hears_of_each_piece_of_work(driver: SteeredDriver) -
 async def test_an_answer_that_comes_before_the_work_is_done_is_counted_as_such(driver: SteeredDriver) -> None:
     observer = Observer()
     gate = driver.hold_up("a")
-    async with ClaimCalls(driver, observer=observer) as calls:
+    async with ClaimCalls(driver, observer=observer, on_failure=observer.failed) as calls:
         await calls.run("prepare", [claim("a")], 0)
         assert (observer.work, observer.answers) == ([], [("prepare", "too_slow")])
         gate.set()

@@ -249,8 +249,10 @@ async def test_a_path_that_is_too_long_ends_the_start(folder: Path, driver: Stee
 async def test_a_socket_that_is_gone_is_made_again(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch, which: str
 ) -> None:
-    mended: list[Path] = []
-    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver, check_interval_seconds=0.01, on_mended=mended.append)
+    restored: list[Path] = []
+    plugin = KubeletPlugin(
+        DRIVER_NAME, sockets, CLASSIC, driver, check_interval_seconds=0.01, on_socket_restored=restored.append
+    )
     path = sockets.registration if which == "registration" else sockets.plugin
     async with running(plugin, log_watch):
         path.unlink()
@@ -262,7 +264,7 @@ async def test_a_socket_that_is_gone_is_made_again(
             )
         assert response.claims["a"].error == ""
     await log_watch.wait_for("WARNING Socket is gone", str(path))
-    assert mended == [path]
+    assert restored == [path]
 
 
 async def test_a_name_that_another_process_took_ends_the_plugin(

@@ -12,13 +12,10 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.registration import Registration
-from fake_dra_driver.driver.node.events import MAX_WAITING, CallReporter, Notices
-from fake_dra_driver.driver.node.metrics import PrepareMetrics
-from fake_dra_driver.driver.reasons import CDI_FILES_RESTORED, REASONS
+from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.errors import RuntimeLayerError
-from fake_dra_driver.runtime.metrics import Metrics
 from tests.support.events import Recorder
-from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld
+from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
 from tests.support.world import NAMESPACE, Brain, World
 from tests.unit.driver.classic import test_half_states as half_states
 from tests.unit.driver.classic.test_half_states import add_finalizer, lose_entries, put_entry, remove_node, run
@@ -160,8 +157,7 @@ async def claim_with_an_unknown_device() -> Recorder:
     plugin = await world.start()
     claim = world.claim("c", 0)
     broken = type(claim)(claim.namespace, claim.name, claim.uid, claim.resource_handle.replace(UUIDS[0], "FAKE-1"))
-    counts = PrepareMetrics(Metrics(), NODE, lambda: plugin.checkpoint.claims, lambda: True)
-    async with ClaimCalls(plugin.driver, observer=CallReporter(counts, plugin.events, NODE)) as calls:
+    async with ClaimCalls(plugin.driver, on_failure=plugin.claim_events.call_failed) as calls:
         await calls.run("prepare", [broken], None)
     return plugin.events
 
@@ -173,8 +169,7 @@ async def disk_that_removes_nothing() -> Recorder:
     claim = world.claim("c", 0)
     await plugin.driver.prepare(claim)
     plugin.files.errors["remove"] = [OSError(5, "Input/output error")] * 20
-    counts = PrepareMetrics(Metrics(), NODE, lambda: plugin.checkpoint.claims, lambda: True)
-    async with ClaimCalls(plugin.driver, observer=CallReporter(counts, plugin.events, NODE)) as calls:
+    async with ClaimCalls(plugin.driver, on_failure=plugin.claim_events.call_failed) as calls:
         await calls.run("unprepare", [claim], None)
     return plugin.events
 
@@ -189,7 +184,7 @@ async def prepared(world: NodeWorld) -> None:
     world.stop()
 
 
-@story("CheckpointRebuilt", {NODE}, "it was made anew from what the API server has: 1 claims")
+@story("CheckpointRebuilt", {NODE}, "it was rebuilt from what the API server has: 1 claims")
 async def checkpoint_damaged() -> Recorder:
     world = NodeWorld()
     await prepared(world)
@@ -201,7 +196,7 @@ async def checkpoint_damaged() -> Recorder:
     return plugin.events
 
 
-@story("ClaimNotRestored", {"d"}, "which is in use there, could not be taken over")
+@story("ClaimNotRestored", {"d"}, "which is in use there, could not be restored")
 async def checkpoint_lost_and_a_device_unknown() -> Recorder:
     world = NodeWorld()
     await prepared(world)
@@ -243,7 +238,7 @@ async def claim_that_nobody_unprepares() -> Recorder:
     return plugin.events
 
 
-@story("StateRecreated", {NODE}, "deleted while the kubelet plugin ran, and was made anew")
+@story("StateRecreated", {NODE}, "deleted while the kubelet plugin ran, and was created again")
 async def state_deleted() -> Recorder:
     world = NodeWorld()
     plugin = await world.start()
@@ -274,26 +269,25 @@ async def plugin_stopped() -> Recorder:
     return plugin.events
 
 
-async def known_notices() -> tuple[Notices, Recorder]:
-    world = NodeWorld()
-    plugin = await world.start()
+async def settled() -> Plugin:
+    plugin = await NodeWorld().start()
     await plugin.settle()
-    return plugin.notices, plugin.events
+    return plugin
 
 
 @story("RegistrationRefused", {NODE}, "the kubelet refused the plugin: no such version")
 async def registration_refused() -> Recorder:
-    notices, events = await known_notices()
-    notices.tell_registration(Registration(registered=True))
-    notices.tell_registration(Registration(registered=False, error="no such version"))
-    return events
+    plugin = await settled()
+    plugin.node_events.registration_changed(Registration(registered=True))
+    plugin.node_events.registration_changed(Registration(registered=False, error="no such version"))
+    return plugin.events
 
 
 @story("SocketRestored", {NODE}, "socket /plugin.sock was gone, and is served again")
 async def socket_gone() -> Recorder:
-    notices, events = await known_notices()
-    notices.tell_mended(Path("/plugin.sock"))
-    return events
+    plugin = await settled()
+    plugin.node_events.socket_restored(Path("/plugin.sock"))
+    return plugin.events
 
 
 # --- All of them
@@ -340,15 +334,3 @@ async def test_a_dispute_is_told_once_as_long_as_it_lasts() -> None:
     for _ in range(3):
         await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
     assert len(brain.events.messages("DevicesHeldByAnotherClaim")) == 2
-
-
-def test_what_waits_for_the_nodes_object_is_bounded_and_the_latest_is_kept() -> None:
-    events = Recorder()
-    notices = Notices(events)
-    for number in range(MAX_WAITING + 5):
-        notices.tell(CDI_FILES_RESTORED, str(number))
-    assert events.events == []
-    notices.know(NodeAllocationState())
-    assert [message for _, _, message in events.events] == [str(number) for number in range(5, MAX_WAITING + 5)]
-    notices.tell(CDI_FILES_RESTORED, "at once")
-    assert len(events.events) == MAX_WAITING + 1

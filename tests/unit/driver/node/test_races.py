@@ -16,9 +16,12 @@ from fake_dra_driver.device.inventory import Device, make_inventory
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
+from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.preparer import FakeNodeDriver
+from fake_dra_driver.driver.nodestate import reference_of
 from fake_dra_driver.runtime.errors import NotFoundError, Status, TransportError
 from tests.support.disk import MemoryFiles
+from tests.support.events import Recorder
 from tests.support.memory_api import MemoryApi
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, STATE, NodeClient, NodeWorld, Plugin, settle
 
@@ -72,7 +75,8 @@ async def plugin(world: NodeWorld) -> Plugin:
 def make_driver(files: MemoryFiles, inventory: tuple[Device, ...]) -> tuple[FakeNodeDriver, Checkpoint]:
     checkpoint = Checkpoint(files, CHECKPOINT)
     cdi = CdiFolder(files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
-    return FakeNodeDriver(STATE, inventory, checkpoint, cdi, NodeClient(MemoryApi()), lambda: None), checkpoint
+    events = NodeEvents(Recorder(), reference_of(STATE))
+    return FakeNodeDriver(STATE, inventory, checkpoint, cdi, NodeClient(MemoryApi()), lambda: None, events), checkpoint
 
 
 def node_claim(number: int, device: Device) -> ClassicClaim:
