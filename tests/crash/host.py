@@ -13,20 +13,17 @@ from typing import Any
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
-from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
-from fake_dra_driver.driver.node.preparer import FakeNodeDriver
-from fake_dra_driver.driver.node.publisher import StatePublisher
-from fake_dra_driver.driver.nodestate import reference_of
-from fake_dra_driver.driver.programs.kubeletplugin import PUBLISH_DELAY_SECONDS
+from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
+from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.runtime.cache import Cache
-from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
 from tests.crash.disk import Disk, PowerCut
@@ -80,38 +77,36 @@ class Host:
         client = connect(stage, PLUGIN, life)
         cache, key = Cache(client), NamespacedName(NAMESPACE, self.name)
         events = EventRecorder(client, EVENT_COMPONENT, host=self.name, now=stage.now, rng=random.Random(1))
-        files, node_events = DiskFiles(), NodeEvents(events, reference_of(key))
-        claim_events = ClaimEvents(events, self.name, ResourceClaim.resource)
+        files = DiskFiles()
         checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json")
         cdi = CdiFolder(files, self.disk.run, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), self.name)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
-
-        def publish() -> None:
-            controller.enqueue(key, after=PUBLISH_DELAY_SECONDS)
-
-        driver = FakeNodeDriver(key, self._inventory, checkpoint, cdi, client, publish, node_events)
-
-        def is_serving() -> bool:
-            return self._plugin is not None and self._plugin.life is life
-
-        publisher = StatePublisher(
-            key, self._inventory, checkpoint, driver, states, client, is_serving, node_events, claim_events
+        lookup = ClassicClaimLookup(key, states, client)
+        parts = NodeParts(
+            state_key=key,
+            inventory=self._inventory,
+            files=NodeFiles(checkpoint, cdi),
+            lookup=lookup,
+            states=states,
+            client=client,
+            events=events,
+            is_serving=lambda: self._plugin is not None and self._plugin.life is life,
         )
-        controller = Controller("nodeallocationstate", publisher)
-        controller.watch(states)
+        driver = FakeNodeDriver(parts.preparer, lookup.wanted)
 
         async def serve() -> None:
             async with AsyncExitStack() as stack:
                 calls = await stack.enter_async_context(ClaimCalls(driver))
-                await driver.start()
+                await parts.start()
                 self._look_for_forgotten(checkpoint)
                 self._plugin = _Plugin(life, calls, checkpoint)
-                publish()
+                parts.publish()
                 await asyncio.Event().wait()
 
         manager = Manager(client, cache, events=events, grace_period_seconds=0, signals=())
         manager.add_runnable("kubelet-plugin", serve, needs_caches=False)
-        manager.add_controller(controller)
+        for controller in parts.controllers:
+            manager.add_controller(controller)
         await manager.run()
 
     def _look_for_forgotten(self, checkpoint: Checkpoint) -> None:

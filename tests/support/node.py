@@ -35,13 +35,17 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 )
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
-from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.device.inventory import Device, make_inventory
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
+from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
-from fake_dra_driver.driver.node.preparer import FakeNodeDriver
+from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
+from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.publisher import StatePublisher
+from fake_dra_driver.driver.node.recovery import Recovery
 from fake_dra_driver.driver.nodestate import reference_of
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
@@ -128,25 +132,25 @@ class Plugin:
         self.checkpoint = Checkpoint(self.files, CHECKPOINT)
         cdi = CdiFolder(self.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
         self.events = Recorder()
-        self.node_events = NodeEvents(self.events, reference_of(STATE))
-        self.claim_events = ClaimEvents(self.events, NODE, ResourceClaim.resource)
-        self.driver = FakeNodeDriver(
-            STATE, INVENTORY, self.checkpoint, cdi, self.client, self._changed, self.node_events
-        )
         self._api = world.api
         self._delivered = 0
         cache = Cache(cast("Client", self.client))
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
+        self.lookup = ClassicClaimLookup(STATE, self.states, self.client)
+        self.node_events = NodeEvents(self.events, reference_of(STATE))
+        self.claim_events = ClaimEvents(self.events, NODE, self.lookup.claim_kind)
+        files = NodeFiles(self.checkpoint, cdi)
+        self.preparer = Preparer(NODE, world.inventory, files, self.lookup, self.node_events, self._changed)
+        self.driver = FakeNodeDriver(self.preparer, self.lookup.wanted)
+        self.recovery = Recovery(self.preparer, files, self.lookup, self.node_events, self.claim_events, self._changed)
         self.publisher = StatePublisher(
             STATE,
-            INVENTORY,
+            world.inventory,
             self.checkpoint,
-            self.driver,
             self.states,
             self.client,
             lambda: self.is_serving,
             self.node_events,
-            self.claim_events,
         )
 
     def _changed(self) -> None:
@@ -164,9 +168,11 @@ class Plugin:
         return cdi_device_ids(await self.driver.prepare(claim))
 
     async def reconcile(self) -> Result:
-        """One pass of the publisher, with the API server's news."""
+        """One pass of the recovery and one of the publisher, with the API server's news; what the former returned."""
         self.deliver()
-        return await self.publisher.reconcile(STATE)
+        result = await self.recovery.reconcile(STATE)
+        await self.publisher.reconcile(STATE)
+        return result
 
     async def settle(self) -> None:
         """Passes until one of them changes nothing, neither in the API nor on the node."""
@@ -179,15 +185,16 @@ class Plugin:
 class NodeWorld:
     """The node's disk and the API server, with words for what others do there."""
 
-    def __init__(self, api: MemoryApi | None = None) -> None:
+    def __init__(self, api: MemoryApi | None = None, inventory: Sequence[Device] = INVENTORY) -> None:
         self.api = api or MemoryApi()
+        self.inventory = inventory
         self.files = MemoryFiles()
         self.api.apply(Node(metadata=ObjectMeta(name=NODE)))
 
     async def start(self) -> Plugin:
         """A new process, after the orderly end or the death of the one before."""
         plugin = Plugin(self)
-        await plugin.driver.start()
+        await plugin.recovery.start()
         return plugin
 
     def stop(self, *emptied: Path) -> None:

@@ -7,28 +7,24 @@ from loguru import logger
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
-from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
-from fake_dra_driver.driver.node.preparer import FakeNodeDriver
-from fake_dra_driver.driver.node.publisher import StatePublisher
-from fake_dra_driver.driver.nodestate import reference_of
+from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
+from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.programs.parts import make_parts
 from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
-from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.log import setup_logging
 
 __all__ = ["run_kubelet_plugin"]
 
-PUBLISH_DELAY_SECONDS: Final = 0.2
-"""How long the plugin collects changes before it writes them to its NodeAllocationState."""
 RETIRE_SECONDS: Final = 3.0
 """For the write that says NotReady when the plugin stops: it must not keep the stop waiting when the API is away."""
 
@@ -47,60 +43,52 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     setup_logging(settings.logging_format, settings.verbosity, context={"node": settings.node_name})
     parts = await make_parts(settings, "fake-dra-kubeletplugin", "kubelet-plugin", host=settings.node_name)
     key = NamespacedName(settings.namespace, settings.node_name)
-    inventory = make_inventory(settings.node_name, settings.device_count, settings.device_models)
     files = DiskFiles()
     checkpoint = Checkpoint(files, settings.checkpoint)
     cdi = CdiFolder(files, settings.cdi_root, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), settings.node_name)
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
     )
-    node_events = NodeEvents(parts.events, reference_of(key))
-    claim_events = ClaimEvents(parts.events, settings.node_name, ResourceClaim.resource)
-    driver = FakeNodeDriver(key, inventory, checkpoint, cdi, parts.client, lambda: publish(), node_events)
-    counts = PrepareMetrics(
-        parts.metrics, settings.node_name, lambda: checkpoint.claims, lambda: plugin.not_ready_reason() is None
+    lookup = ClassicClaimLookup(key, states, parts.client)
+
+    def is_serving() -> bool:
+        return plugin.not_ready_reason() is None
+
+    node = NodeParts(
+        state_key=key,
+        inventory=make_inventory(settings.node_name, settings.device_count, settings.device_models),
+        files=NodeFiles(checkpoint, cdi),
+        lookup=lookup,
+        states=states,
+        client=parts.client,
+        events=parts.events,
+        is_serving=is_serving,
     )
+
+    def registered() -> None:
+        node.node_events.registration_changed(plugin.registration)
+        node.publish()
+
     plugin = KubeletPlugin(
         DRIVER_NAME,
         PluginSockets(registration=settings.registration_socket, plugin=settings.plugin_socket),
         CLASSIC,
-        driver,
+        FakeNodeDriver(node.preparer, lookup.wanted),
         grace_seconds=settings.grace_period_seconds / 2,
-        call_observer=counts,
-        on_failure=claim_events.call_failed,
-        on_registration=lambda: registered(),
-        on_socket_restored=node_events.socket_restored,
-        start=driver.start,
+        call_observer=PrepareMetrics(parts.metrics, settings.node_name, lambda: checkpoint.claims, is_serving),
+        on_failure=node.claim_events.call_failed,
+        on_registration=registered,
+        on_socket_restored=node.node_events.socket_restored,
+        start=node.start,
     )
-    publisher = StatePublisher(
-        key,
-        inventory,
-        checkpoint,
-        driver,
-        states,
-        parts.client,
-        lambda: plugin.not_ready_reason() is None,
-        node_events,
-        claim_events,
-    )
-    controller = Controller("nodeallocationstate", publisher)
-    controller.watch(states)
-
-    def publish() -> None:
-        controller.enqueue(key, after=PUBLISH_DELAY_SECONDS)
-
-    def registered() -> None:
-        node_events.registration_changed(plugin.registration)
-        publish()
 
     async def retire_at_the_end() -> None:
-        publish()
         try:
             await asyncio.Event().wait()
         finally:
             try:
                 async with asyncio.timeout(RETIRE_SECONDS):
-                    await publisher.retire()
+                    await node.publisher.retire()
             except (RuntimeLayerError, TimeoutError) as error:
                 log.warning("NodeAllocationState could not be set to NotReady", error=str(error) or "no answer in time")
 
@@ -109,6 +97,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     manager = parts.manager(settings)
     manager.add_runnable("kubelet-plugin", plugin.run, needs_caches=False)
     manager.add_runnable("retire", retire_at_the_end)
-    manager.add_controller(controller)
+    for controller in node.controllers:
+        manager.add_controller(controller)
     await manager.run()
     return 0

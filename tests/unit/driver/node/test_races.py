@@ -7,23 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device, make_inventory
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.node.events import NodeEvents
-from fake_dra_driver.driver.node.preparer import FakeNodeDriver
-from fake_dra_driver.driver.nodestate import reference_of
 from fake_dra_driver.runtime.errors import NotFoundError, Status, TransportError
 from tests.support.disk import MemoryFiles
-from tests.support.events import Recorder
-from tests.support.memory_api import MemoryApi
-from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, STATE, NodeClient, NodeWorld, Plugin, settle
+from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, STATE, NodeWorld, Plugin, settle
 
 pytestmark = pytest.mark.looptime
 
@@ -72,11 +64,11 @@ async def plugin(world: NodeWorld) -> Plugin:
     return plugin
 
 
-def make_driver(files: MemoryFiles, inventory: tuple[Device, ...]) -> tuple[FakeNodeDriver, Checkpoint]:
-    checkpoint = Checkpoint(files, CHECKPOINT)
-    cdi = CdiFolder(files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
-    events = NodeEvents(Recorder(), reference_of(STATE))
-    return FakeNodeDriver(STATE, inventory, checkpoint, cdi, NodeClient(MemoryApi()), lambda: None, events), checkpoint
+async def start_plugin(files: MemoryFiles, inventory: Sequence[Device]) -> Plugin:
+    """A plugin with other devices than those of ``tests.support.node``."""
+    world = NodeWorld(inventory=inventory)
+    world.files = files
+    return await world.start()
 
 
 def node_claim(number: int, device: Device) -> ClassicClaim:
@@ -86,8 +78,8 @@ def node_claim(number: int, device: Device) -> ClassicClaim:
 
 async def test_a_hundred_claims_at_once_share_the_writes_of_the_checkpoint(files: SlowFiles) -> None:
     inventory = make_inventory(NODE, 100, ["M"])
-    driver, checkpoint = make_driver(files, inventory)
-    await driver.start()
+    plugin = await start_plugin(files, inventory)
+    driver, checkpoint = plugin.driver, plugin.checkpoint
     claims = [node_claim(number, device) for number, device in enumerate(inventory)]
     files.is_slow = True
     async with asyncio.TaskGroup() as group:
@@ -109,17 +101,15 @@ async def test_a_hundred_claims_at_once_share_the_writes_of_the_checkpoint(files
 
 async def test_a_claim_keeps_its_devices_when_the_node_is_given_fewer(files: SlowFiles) -> None:
     inventory = make_inventory(NODE, 2, ["M"])
-    driver, _ = make_driver(files, inventory)
-    await driver.start()
+    plugin = await start_plugin(files, inventory)
     kept, other = node_claim(1, inventory[1]), node_claim(2, inventory[1])
-    names = await driver.prepare(kept)
-    driver, checkpoint = make_driver(files.after_stop(CDI_ROOT), inventory[:1])
-    await driver.start()
-    assert await driver.prepare(kept) == names
-    assert list(checkpoint.claims) == [kept.uid]
-    await driver.unprepare(kept)
+    names = await plugin.prepare(kept)
+    plugin = await start_plugin(files.after_stop(CDI_ROOT), inventory[:1])
+    assert await plugin.prepare(kept) == names
+    assert list(plugin.checkpoint.claims) == [kept.uid]
+    await plugin.driver.unprepare(kept)
     with pytest.raises(PrepareError, match=f"this node has no device {inventory[1].uuid}"):
-        await driver.prepare(other)
+        await plugin.driver.prepare(other)
 
 
 async def test_server_that_does_not_serve_claims_is_no_proof_that_one_is_gone(world: NodeWorld, plugin: Plugin) -> None:
@@ -132,7 +122,7 @@ async def test_server_that_does_not_serve_claims_is_no_proof_that_one_is_gone(wo
         raise NotFoundError(status, verb, ResourceClaim.resource, STATE)
 
     plugin.client.after_read = not_served
-    with pytest.raises(PrepareError, match="cannot find out whether claim default/first still exists"):
+    with pytest.raises(PrepareError, match="cannot find out whether claim default/first still holds its devices"):
         await plugin.driver.prepare(world.claim("second", 0, in_ledger=False))
     with pytest.raises(NotFoundError):
         await plugin.reconcile()
@@ -198,7 +188,7 @@ async def test_clean_up_that_looked_before_a_prepare_does_not_undo_it(world: Nod
 
     plugin.client.after_read = slowly
     async with asyncio.TaskGroup() as group:
-        clean_up = group.create_task(plugin.driver.unprepare_if_stale(claim.uid))
+        clean_up = group.create_task(plugin.preparer.unprepare_if_stale(claim.uid))
         await asked.wait()
         world.claim("c", 0)
         prepare = group.create_task(plugin.driver.prepare(claim))
@@ -218,7 +208,7 @@ async def test_file_of_a_claim_that_is_being_prepared_is_no_orphan(
         group.create_task(plugin.driver.prepare(claim))
         await asyncio.to_thread(files.reached.wait)
         files.listed.clear()
-        group.create_task(plugin.driver.remove_orphans())
+        group.create_task(plugin.recovery.remove_orphans())
         await asyncio.to_thread(files.listed.wait)
         await settle()
         files.go_on.set()

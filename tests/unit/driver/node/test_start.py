@@ -14,7 +14,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.driver.node.publisher import REBUILD_PAUSE_SECONDS
+from fake_dra_driver.driver.node.recovery import REBUILD_PAUSE_SECONDS
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
 

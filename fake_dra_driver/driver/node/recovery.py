@@ -1,0 +1,149 @@
+"""Brings the node's files in line with what happened while no plugin looked: stops, reboots, lost files, missed calls.
+
+- At the start: CDI files of prepared claims that are missing are written again, those of other claims removed.
+- A checkpoint that was lost or damaged is rebuilt from the claims that the API server knows to be in use here.
+- Claims that the kubelet will never unprepare are unprepared: kubelet 1.27 cannot do it once the claim object is gone,
+  and none does it for a pod that was removed by force while the kubelet was away.
+
+Works without a NodeAllocationState; which claims are in use is the mode's to say (``claimlookup``).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from loguru import logger
+from typing_extensions import override
+
+from fake_dra_driver.device.checkpoint import DamagedCheckpointError
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.driver.node.claimlookup import ClaimLookup
+from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.preparer import DeviceInUseError, DeviceMissingError, Preparer
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
+
+__all__ = ["Recovery"]
+
+STILL_HELD_SECONDS: Final = 60.0
+"""Pause before a claim is looked at again that is not known to hold devices here, and that could not be ended."""
+REBUILD_PAUSE_SECONDS: Final = 10.0
+"""Pause before a checkpoint is rebuilt again after files of ours could not be written."""
+
+log = logger.bind(component="recovery")
+
+
+class Recovery(Reconciler):
+    """Looks at all claims of the node in each pass, whatever the request. Does nothing before ``start`` has returned.
+
+    Args:
+        preparer: does the work on one claim.
+        files: where claims are prepared; ``start`` loads the checkpoint.
+        lookup: what claims hold on this node.
+        node_events: tells people about repairs.
+        claim_events: tells the owners of claims that could not be restored.
+        changed: called when the checkpoint has become complete.
+    """
+
+    def __init__(
+        self,
+        preparer: Preparer,
+        files: NodeFiles,
+        lookup: ClaimLookup,
+        node_events: NodeEvents,
+        claim_events: ClaimEvents,
+        changed: Callable[[], None],
+    ) -> None:
+        self._preparer = preparer
+        self._checkpoint, self._cdi = files.checkpoint, files.cdi
+        self._lookup = lookup
+        self._node_events = node_events
+        self._claim_events = claim_events
+        self._changed = changed
+        self._is_started = False
+        self._damage = ""
+        """Why the checkpoint could not be used at the start; empty when it could, or when there was none."""
+
+    async def start(self) -> None:
+        """Reads the checkpoint and brings the CDI folder in line with it. Needs no API server.
+
+        To be called once, before the first call of the kubelet; a pass should follow.
+
+        Raises:
+            OSError: a folder of ours cannot be used.
+        """
+        try:
+            await self._checkpoint.load()
+        except DamagedCheckpointError as error:
+            self._damage = str(error)
+            log.warning("Checkpoint is damaged, it will be rebuilt from what the API server has", error=self._damage)
+        await self._cdi.write_common()
+        restored = [uid for uid, claim in self._checkpoint.claims.items() if await self._cdi.write(claim)]
+        if restored:
+            log.info("CDI files of prepared claims were missing or changed, and are written again", claim_uids=restored)
+            self._node_events.cdi_files_restored(restored)
+        if self._checkpoint.is_complete:
+            await self.remove_orphans()
+        self._is_started = True
+        log.info("Checkpoint read", claims=len(self._checkpoint.claims), complete=self._checkpoint.is_complete)
+
+    @override
+    async def reconcile(self, request: Request) -> Result:
+        if not self._is_started:
+            return Result()
+        if not self._checkpoint.is_complete:
+            try:
+                await self._rebuild()
+            except (OSError, PrepareError) as error:
+                log.error("Checkpoint cannot be rebuilt, trying again", error=str(error))
+                return Result(requeue_after=REBUILD_PAUSE_SECONDS)
+            self._changed()
+        return await self._end_stale()
+
+    async def remove_orphans(self) -> None:
+        """Removes CDI files of claims that are not prepared. The checkpoint has to be complete. Raises OSError."""
+        removed = [uid for uid in await self._cdi.uids() if await self._preparer.remove_orphan(uid)]
+        if removed:
+            log.info("CDI files of claims that are not prepared removed", claim_uids=removed)
+            self._node_events.cdi_files_removed(removed)
+
+    async def _end_stale(self) -> Result:
+        """Unprepares stale claims. Only those that are not known to hold devices here are asked about."""
+        is_held = False
+        for uid in sorted(self._checkpoint.claims.keys() - self._lookup.known_holders()):
+            try:
+                is_held |= not await self._preparer.unprepare_if_stale(uid)
+            except PrepareError as error:
+                log.warning("Stale claim could not be unprepared", claim_uid=uid, error=str(error))
+                is_held = True
+        # Nothing tells when that changes.
+        return Result(requeue_after=STILL_HELD_SECONDS) if is_held else Result()
+
+    async def _rebuild(self) -> None:
+        """Fills a checkpoint that was missing or damaged with the claims that are in use on this node.
+
+        A claim that is in use may or may not have been prepared. Preparing one too many costs a file, which goes when
+        the claim does; one too few would cost a container its devices.
+
+        Raises:
+            OSError, PrepareError: files of ours cannot be written, so the checkpoint cannot be taken for complete.
+        """
+        for found in await self._lookup.in_use():
+            if found.claim.uid in self._checkpoint.claims:
+                continue
+            if found.problem:
+                self._leave_out(found.claim, found.problem)
+                continue
+            try:
+                await self._preparer.adopt(found.claim, found.wanted)
+            except (DeviceMissingError, DeviceInUseError) as error:
+                self._leave_out(found.claim, str(error))
+        await self._preparer.complete()
+        await self.remove_orphans()
+        log.info("Checkpoint rebuilt", claims=len(self._checkpoint.claims))
+        if self._damage or self._checkpoint.claims:
+            self._node_events.checkpoint_rebuilt(self._damage, len(self._checkpoint.claims))
+
+    def _leave_out(self, claim: NodeClaim, problem: str) -> None:
+        log.warning("Claim left out of the rebuilt checkpoint", claim=str(claim), claim_uid=claim.uid, error=problem)
+        self._claim_events.not_restored(claim, problem)
