@@ -17,7 +17,7 @@ from tests.crash.soundness import complaints
 from tests.crash.stage import Stage
 from tests.crash.stories import STORIES
 from tests.crash.story import SIMULATED, Story, Teller
-from tests.crash.test_plugin_stops import SCENES, Theatre
+from tests.crash.theatre import SCENES, Theatre
 
 pytestmark = SIMULATED
 
