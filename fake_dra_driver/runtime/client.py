@@ -97,8 +97,7 @@ class Client:
         api: "Api",
         *,
         user_agent: str | None = None,
-        qps: float = 0,
-        burst: int = 0,
+        limiter: RequestLimiter | None = None,
         default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
         metrics: RequestMetrics | None = None,
     ) -> "Client":
@@ -109,8 +108,7 @@ class Client:
         Args:
             api: such as ``await kr8s.asyncio.api()``; it belongs to this client until that is closed.
             user_agent: value of the User-Agent header, also of what kr8s sends; its own when left out.
-            qps: most requests a second; 0: as many as the API server's priority and fairness takes.
-            burst: most requests at once before ``qps`` counts.
+            limiter: of all requests; as many as the API server's priority and fairness takes when left out.
             default_timeout_seconds: deadline of calls that name none.
             metrics: called for each HTTP request.
 
@@ -121,7 +119,13 @@ class Client:
         from fake_dra_driver.runtime.kubeapi import credentials_of, lend_session  # only here: it costs 17 MiB
 
         credentials = await credentials_of(api)
-        session = _session(credentials, user_agent or api.__version__, RequestLimiter(qps, burst), metrics)
+        session = Session(
+            HttpTransport(credentials),
+            credentials,
+            user_agent=user_agent or api.__version__,
+            limiter=limiter,
+            metrics=metrics,
+        )
         await lend_session(api, session, credentials, default_timeout_seconds)
         client = cls(session, credentials=credentials, default_timeout_seconds=default_timeout_seconds)
         client._api = api
@@ -133,28 +137,39 @@ class Client:
         *,
         kubeconfig: str | None,
         user_agent: str,
-        qps: float = 0,
-        burst: int = 0,
+        limiter: RequestLimiter | None = None,
         default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
         metrics: RequestMetrics | None = None,
+        with_kr8s: bool = False,
     ) -> "Client":
-        """Finds the credentials (see ``Credentials.load``) and gives a client. No request is sent yet.
-
-        In a pod kr8s is not loaded before ``api`` is asked for.
+        """Finds the credentials (see ``credentials.locate``) and gives a client. No request is sent yet.
 
         Args:
             kubeconfig: path of a kubeconfig; None: the usual places, then the pod's service account.
             user_agent: value of the User-Agent header.
-            qps: most requests a second; 0: as many as the API server's priority and fairness takes.
-            burst: most requests at once before ``qps`` counts.
+            limiter: of all requests; as many as the API server's priority and fairness takes when left out.
             default_timeout_seconds: deadline of calls that name none.
             metrics: called for each HTTP request.
+            with_kr8s: makes a kr8s Api, and a client of it as ``of`` does. Otherwise the service account of a pod is
+                read without kr8s, which is then loaded only when ``api`` is asked for.
 
         Raises:
             CredentialsError: no credentials were found, or they cannot be read.
         """
+        if with_kr8s:
+            from fake_dra_driver.runtime.kubeapi import find_api  # only here: it costs 17 MiB
+
+            return await cls.of(
+                await find_api(kubeconfig),
+                user_agent=user_agent,
+                limiter=limiter,
+                default_timeout_seconds=default_timeout_seconds,
+                metrics=metrics,
+            )
         credentials = await Credentials.load(kubeconfig)
-        session = _session(credentials, user_agent, RequestLimiter(qps, burst), metrics)
+        session = Session(
+            HttpTransport(credentials), credentials, user_agent=user_agent, limiter=limiter, metrics=metrics
+        )
         return cls(session, credentials=credentials, default_timeout_seconds=default_timeout_seconds)
 
     @property
@@ -430,9 +445,3 @@ def _patch_call(
 ) -> Call:
     path = _object_path(kind, key, subresource)
     return Call("patch", "PATCH", kind.resource, key, path, params or {}, _json(body), content_type)
-
-
-def _session(
-    credentials: Credentials, user_agent: str, limiter: RequestLimiter, metrics: RequestMetrics | None
-) -> Session:
-    return Session(HttpTransport(credentials), credentials, user_agent=user_agent, limiter=limiter, metrics=metrics)

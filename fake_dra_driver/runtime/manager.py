@@ -15,16 +15,23 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Generic, Protocol
 
 from loguru import logger
+from typing_extensions import TypeVar
 
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.leaderelection import LeaseLostError
 from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.runtime.session import RequestLimiter
 from fake_dra_driver.runtime.task import cancel_until_done, is_being_cancelled
+
+if TYPE_CHECKING:
+    from fake_dra_driver.runtime.kubeapi import Api
 
 __all__ = ["CloseableClient", "Election", "EventWriter", "Manager", "Runnable", "SyncingCache"]
 
@@ -98,13 +105,17 @@ class Election(Protocol):
         ...
 
 
-class Manager:
+ClientT = TypeVar("ClientT", bound=CloseableClient, default=Client)
+CacheT = TypeVar("CacheT", bound=SyncingCache, default=Cache)
+
+
+class Manager(Generic[ClientT, CacheT]):
     """The parts of one program."""
 
     def __init__(
         self,
-        client: CloseableClient,
-        cache: SyncingCache,
+        client: ClientT,
+        cache: CacheT,
         *,
         healthz: HealthServer | None = None,
         events: EventWriter | None = None,
@@ -126,8 +137,8 @@ class Manager:
                 terminationGracePeriodSeconds. 0 cancels everything at once.
             signals: which ones stop it. Empty where another owns them: a thread, or a second manager in one process.
         """
-        self._client = client
-        self._cache = cache
+        self.client = client
+        self.cache = cache
         self._healthz = healthz
         self._events = events
         self._metrics = metrics
@@ -147,6 +158,46 @@ class Manager:
         if healthz is not None:
             healthz.add_readyz("informer-sync", self._check_sync)
             healthz.add_readyz("shutdown", self._check_stopping)
+
+    @classmethod
+    async def of(
+        cls,
+        api: "Api",
+        *,
+        user_agent: str | None = None,
+        limiter: RequestLimiter | None = None,
+        metrics: Metrics | None = None,
+        healthz: HealthServer | None = None,
+        grace_period_seconds: float = 20,
+    ) -> "Manager[Client, Cache]":
+        """A manager with a client and a cache of its own, on a kr8s Api, which is theirs from now on.
+
+        Args:
+            api: see ``Client.of``.
+            user_agent: see there.
+            limiter: see there.
+            metrics: what client and controllers count into.
+            healthz: as in ``Manager()``.
+            grace_period_seconds: as in ``Manager()``.
+
+        Raises:
+            CredentialsError, ValueError: as ``Client.of``.
+        """
+        observe = None if metrics is None else metrics.observe_request
+        client = await Client.of(api, user_agent=user_agent, limiter=limiter, metrics=observe)
+        return Manager(
+            client, Cache(client), healthz=healthz, metrics=metrics, grace_period_seconds=grace_period_seconds
+        )
+
+    def use_events(self, events: EventWriter) -> None:
+        """Writes these events, until everything else has stopped."""
+        self._refuse_when_running()
+        self._events = events
+
+    def use_election(self, election: Election) -> None:
+        """Lets the election decide when the controllers may start."""
+        self._refuse_when_running()
+        self._election = election
 
     def add_controller(self, controller: Controller) -> None:
         """Runs the controller once the caches are synced, the runnables started, and this process leads."""
@@ -201,7 +252,7 @@ class Manager:
             self._spawn("healthz", "healthz", self._healthz.run)
         if self._events is not None:
             self._spawn("events", "events", self._events.run)
-        self._spawn("caches", "caches", self._cache.run)
+        self._spawn("caches", "caches", self.cache.run)
         self._start_runnables(needing_caches=False)
         await self._wait_for_sync()
         self._start_runnables(needing_caches=True)
@@ -221,9 +272,9 @@ class Manager:
         while True:
             try:
                 async with asyncio.timeout(_SYNC_REPORT_SECONDS):
-                    return await self._cache.wait_for_sync()
+                    return await self.cache.wait_for_sync()
             except TimeoutError:
-                log.warning("Still waiting for caches to sync", kinds=list(self._cache.unsynced()))
+                log.warning("Still waiting for caches to sync", kinds=list(self.cache.unsynced()))
 
     def _spawn(self, stage: str, name: str, run: Runnable) -> asyncio.Task[None]:
         if self._group is None:
@@ -298,7 +349,7 @@ class Manager:
     async def _close_client(self) -> None:
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._client.close()
+                await self.client.close()
         except TimeoutError:
             log.warning("Connections to the API server did not close in time")
 
@@ -325,7 +376,7 @@ class Manager:
     # --- Checks --------------------------------------------------------------------------------------------------
 
     def _check_sync(self) -> str | None:
-        missing = self._cache.unsynced()
+        missing = self.cache.unsynced()
         return f"not synced yet: {', '.join(missing)}" if missing else None
 
     def _check_stopping(self) -> str | None:

@@ -27,7 +27,7 @@ async def run_controller(settings: ControllerSettings) -> int:
         RuntimeLayerError: no credentials, an address in use, the lease is lost.
     """
     setup_logging(settings.logging_format, settings.verbosity)
-    parts = await make_parts(settings, "fake-dra-controller", "controller")
+    parts = await make_parts(settings, "fake-dra-controller", "controller", with_kr8s=True)
     controllers = make_controllers(
         parts.client,
         parts.cache,

@@ -17,6 +17,7 @@ from fake_dra_driver.runtime.garbage import spare_long_lived
 from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.manager import Election, Manager
 from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.runtime.session import RequestLimiter
 
 __all__ = ["ProgramParts", "make_parts"]
 
@@ -53,7 +54,9 @@ async def _spare_caches() -> None:
     spare_long_lived()
 
 
-async def make_parts(settings: LongRunning, program: str, component: str, host: str = "") -> ProgramParts:
+async def make_parts(
+    settings: LongRunning, program: str, component: str, host: str = "", *, with_kr8s: bool = False
+) -> ProgramParts:
     """Reads the credentials and puts the parts together. No request is sent yet.
 
     Args:
@@ -61,6 +64,7 @@ async def make_parts(settings: LongRunning, program: str, component: str, host: 
         program: its name, for the API server's logs.
         component: its name in metrics.
         host: the node that it serves, for Events.
+        with_kr8s: whether it stands on kr8s, which costs memory.
 
     Raises:
         CredentialsError: no credentials were found, or they cannot be read.
@@ -70,10 +74,10 @@ async def make_parts(settings: LongRunning, program: str, component: str, host: 
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,
         user_agent=f"{program}/{__version__}",
-        qps=settings.kube_api_qps,
-        burst=settings.kube_api_burst,
+        limiter=RequestLimiter(settings.kube_api_qps, settings.kube_api_burst),
         default_timeout_seconds=settings.api_timeout_seconds,
         metrics=metrics.observe_request,
+        with_kr8s=with_kr8s,
     )
     cache = Cache(client)
     reasons = EventCounts(metrics, component)

@@ -11,10 +11,11 @@ from kr8s.asyncio.objects import ConfigMap, Pod, Secret
 
 from fake_dra_driver.api.kube import core
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
-from fake_dra_driver.runtime.cache import Cache, Informer
+from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import ForbiddenError
+from fake_dra_driver.runtime.kubeapi import find_api
 from fake_dra_driver.runtime.listwatch import Selection
 from fake_dra_driver.runtime.manager import Manager
 from fake_dra_driver.runtime.metrics import Metrics
@@ -51,21 +52,21 @@ class Labeller:
 
 async def test_a_reconciler_uses_kr8s_and_the_typed_client_over_one_session(server: Server) -> None:
     metrics = Metrics()
-    async with server.client(metrics=metrics.observe_request) as client:
-        cache = Cache(client)
-        pods = cache.informer(core.Pod, namespace=server.namespace)
-        reconciler = Labeller(client, pods)
-        controller = Controller("pod", reconciler)
-        controller.watch(pods)
-        manager = Manager(client, cache, signals=())
-        manager.add_controller(controller)
-        async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
-            running = group.create_task(manager.run(), name="manager")
-            for index in range(5):
-                await Pod(server.pod(f"web-{index}"), api=client.api).create()
-            labels = {await reconciler.labels.get() for _ in range(5)}
-            manager.stop()
-            await running
+    api = await find_api(str(server.kubeconfig))
+    manager = await Manager.of(api, metrics=metrics)
+    assert manager.client.api is api
+    pods = manager.cache.informer(core.Pod, namespace=server.namespace)
+    reconciler = Labeller(manager.client, pods)
+    controller = Controller("pod", reconciler)
+    controller.watch(pods)
+    manager.add_controller(controller)
+    async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+        running = group.create_task(manager.run(), name="manager")
+        for index in range(5):
+            await Pod(server.pod(f"web-{index}"), api=api).create()
+        labels = {await reconciler.labels.get() for _ in range(5)}
+        manager.stop()
+        await running
     assert labels == {f"web-{index}" for index in range(5)}
     assert server.wire.connections <= 3, "one for the watch, and one for each of two requests at once"
     patched = sample(metrics.registry, "rest_client_requests_total", method="PATCH", code="200", host=server.host)

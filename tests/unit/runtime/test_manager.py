@@ -287,6 +287,19 @@ async def test_controllers_start_once_it_leads_and_the_rest_before() -> None:
     assert program.reconciler.passes == [(35, "a")]
 
 
+async def test_events_and_election_may_come_after_the_manager() -> None:
+    diary = Diary()
+    manager = Manager(FakeClient(diary), FakeCache(diary), signals=())
+    manager.use_events(FakeRecorder(diary))
+    manager.use_election(FakeElection(diary))
+    asyncio.get_running_loop().call_later(1, manager.stop)
+    await manager.run()
+    assert diary.texts[:3] == ["events starts", "cache starts", "leads"]
+    assert diary.texts[-4:] == ["cache ends", "events flushed", "events ends", "client closed"]
+    with pytest.raises(RuntimeError, match="was started already"):
+        manager.use_election(FakeElection(diary))
+
+
 async def test_the_lease_is_kept_until_the_last_pass_has_ended_and_then_released() -> None:
     program = Program(election={})
     program.manager.add_runnable("plugin", program.diary.part("plugin", cleanup_seconds=1))
