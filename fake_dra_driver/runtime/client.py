@@ -1,7 +1,7 @@
 """Typed verbs on Kubernetes objects: one request each (a list: one for each page), none hidden behind another.
 
 Follows sigs.k8s.io/controller-runtime/pkg/client, and k8s.io/client-go/tools/pager for lists. What a client refuses to
-do: read from a cache (``cache.py``), retry on conflict (the work queue does), find out about kinds (a kind carries its
+do: read from a cache (``cache.py``), retry on conflict (the work queue does), guess at kinds (a kind carries its
 resource). Requests and watches use separate connections; each call has a deadline.
 """
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.runtime.credentials import Credentials
+from fake_dra_driver.runtime.discovery import Discovery
 from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
 from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
@@ -83,6 +84,8 @@ class Client:
         self._rest = RestClient(session)
         self.list_watch = ListWatch(self._rest)
         """Lists and watches of raw objects, for caches."""
+        self.discovery = Discovery(self._rest)
+        """Which versions of an API group are served."""
         self._default_timeout_seconds = default_timeout_seconds
         self._write_observers: list[WriteObserver] = []
         self._delete_observers: list[DeleteObserver] = []

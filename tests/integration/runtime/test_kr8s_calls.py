@@ -17,6 +17,7 @@ from kr8s.asyncio import Api
 from kr8s.asyncio.objects import APIObject, ConfigMap, CustomResourceDefinition, Deployment, Pod
 
 from fake_dra_driver.api.kr8s import asyncio as kinds
+from fake_dra_driver.runtime.client import Client
 from tests.integration.runtime.servers import Server
 
 CRDS = Path(__file__).parents[3] / "crds"
@@ -117,6 +118,11 @@ async def test_what_is_served_is_discovered(api: Api) -> None:
     assert {"v1", "apps/v1"} <= {version async for version in api.api_versions()}
     assert (await api.version())["major"] == "1"
     assert await api.lookup_kind("po") == ("pod/v1", "pods", True)
+
+
+async def test_the_typed_client_asks_for_the_versions_of_a_group(shared: Client) -> None:
+    assert (await shared.discovery.group("apps")).versions == ("v1",)
+    assert (await shared.discovery.group("nothing.example.com")).versions == ()
 
 
 async def test_who_we_are_is_asked_of_the_server(api: Api) -> None:

@@ -1,0 +1,75 @@
+"""Which versions of a group are served, and waiting until the right ones are."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.runtime.backoff import Backoff
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.discovery import ServedGroup
+from fake_dra_driver.runtime.errors import ForbiddenError, RuntimeLayerError, TransportError
+from fake_dra_driver.runtime.session import Session
+from tests.unit.runtime.scripted import Answer, ScriptedTransport, Tokens, ok, status
+
+pytestmark = pytest.mark.looptime
+
+NAME = "resource.k8s.io"
+
+
+def client_of(*answers: Answer) -> Client:
+    return Client(Session(ScriptedTransport(*answers), Tokens("token"), user_agent="test"))
+
+
+def group(*versions: str) -> Any:
+    return ok(versions=[{"groupVersion": f"{NAME}/{version}", "version": version} for version in versions])
+
+
+async def test_the_versions_of_a_group_are_those_that_are_served() -> None:
+    discovery = ApiServer().client("test").discovery
+    assert await discovery.group(NAME) == ServedGroup(NAME, ("v1alpha2",))
+    assert (await discovery.group("apps")).versions == ("v1",)
+
+
+async def test_a_group_that_is_not_served_has_no_versions() -> None:
+    found = await ApiServer().client("test").discovery.group("nothing.example.com")
+    assert found == ServedGroup("nothing.example.com")
+    assert found.first_of("v1") is None
+
+
+def test_a_caller_says_which_version_it_prefers() -> None:
+    served = ServedGroup(NAME, ("v1", "v1beta2", "v1alpha3"))
+    assert served.first_of("v1beta2", "v1") == "v1beta2"
+    assert served.first_of("v1beta1", "v1alpha3") == "v1alpha3"
+    assert served.first_of("v1beta1") is None
+    assert served.first_of() is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "text"),
+    [
+        (status(403, "Forbidden"), ForbiddenError, "get apigroups.v1 resource.k8s.io: 403 Forbidden"),
+        (ConnectionError("refused"), TransportError, "get apigroups.v1 resource.k8s.io: refused"),
+        (ok(), TransportError, "get apigroups.v1 resource.k8s.io: the answer is not an APIGroup"),
+        (ok(versions=[1]), TransportError, "get apigroups.v1 resource.k8s.io: the answer is not an APIGroup"),
+    ],
+)
+async def test_what_cannot_be_asked_is_an_error(answer: Answer, error: type[RuntimeLayerError], text: str) -> None:
+    with pytest.raises(error, match=f"^{text}"):
+        await client_of(answer).discovery.group(NAME)
+
+
+async def test_it_is_asked_again_until_it_is_enough_and_each_time_in_vain_is_reported() -> None:
+    client = client_of(ConnectionError("refused"), status(404), group("v1alpha3"), group("v1", "v1alpha3"))
+    reported: list[ServedGroup | str] = []
+    begun = asyncio.get_running_loop().time()
+    found = await client.discovery.wait_for_group(
+        NAME,
+        lambda served: served.first_of("v1", "v1beta1") is not None,
+        report=lambda found: reported.append(found if isinstance(found, ServedGroup) else type(found).__name__),
+        backoff=Backoff(1, 100, jitter=0),
+    )
+    assert found == ServedGroup(NAME, ("v1", "v1alpha3"))
+    assert reported == ["TransportError", ServedGroup(NAME), ServedGroup(NAME, ("v1alpha3",))]
+    assert asyncio.get_running_loop().time() - begun == 1 + 2 + 4
