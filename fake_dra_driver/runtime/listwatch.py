@@ -11,6 +11,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from typing_extensions import override
+
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.runtime.errors import DeadlineError, Status, TransportError
 from fake_dra_driver.runtime.rest import Call, RestClient
@@ -86,16 +88,16 @@ class ListWatcher(Protocol):
         ...
 
 
-class ListWatch:
-    """``ListWatcher`` on an API server."""
+class ListWatch(ListWatcher):
+    """Lists and watches on an API server."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
 
+    @override
     async def pages(
         self, selection: Selection, *, page_size: int, timeout_seconds: float
     ) -> AsyncGenerator[Page, None]:
-        """As ``ListWatcher.pages``."""
         params = {"limit": str(page_size)} if page_size else {}
         while True:
             call = _call("list", selection, params)
@@ -106,10 +108,10 @@ class ListWatch:
                 return
             params = {**params, "continue": metadata["continue"]}
 
+    @override
     async def watch(
         self, selection: Selection, resource_version: str, *, timeout_seconds: float, inactivity_seconds: float
     ) -> AsyncGenerator[WatchEvent, None]:
-        """As ``ListWatcher.watch``."""
         params = {
             "watch": "true",
             "resourceVersion": resource_version,

@@ -6,7 +6,9 @@ every key gets a fresh chance.
 
 import math
 from collections.abc import Hashable
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
+
+from typing_extensions import override
 
 from fake_dra_driver.runtime.clock import Clock, loop_time
 
@@ -46,7 +48,7 @@ class RateLimiter(Protocol[K_contra]):
         ...
 
 
-class ExponentialRateLimiter(Generic[K]):
+class ExponentialRateLimiter(RateLimiter[K]):
     """``base_seconds`` times two to the number of failures of the key, up to ``max_seconds``."""
 
     def __init__(self, base_seconds: float = BASE_SECONDS, max_seconds: float = MAX_SECONDS) -> None:
@@ -58,18 +60,18 @@ class ExponentialRateLimiter(Generic[K]):
         self._max_exponent = math.ceil(math.log2(max_seconds / base_seconds))
         self._failures: dict[K, int] = {}
 
+    @override
     def when(self, key: K) -> float:
-        """See RateLimiter."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         return min(self._base_seconds * 2.0 ** min(failures, self._max_exponent), self._max_seconds)
 
+    @override
     def forget(self, key: K) -> None:
-        """See RateLimiter."""
         self._failures.pop(key, None)
 
+    @override
     def num_requeues(self, key: K) -> int:
-        """See RateLimiter."""
         return self._failures.get(key, 0)
 
 
@@ -106,7 +108,7 @@ class TokenBucket:
         self._last = now
 
 
-class TokenBucketRateLimiter(Generic[K]):
+class TokenBucketRateLimiter(RateLimiter[K]):
     """One token bucket for all keys: bounds how fast failures of a whole program are tried again."""
 
     def __init__(
@@ -115,19 +117,20 @@ class TokenBucketRateLimiter(Generic[K]):
         self._bucket = TokenBucket(per_second, burst)
         self._clock = clock
 
-    def when(self, key: K) -> float:  # noqa: ARG002 - one bucket for all keys
-        """See RateLimiter."""
+    @override
+    def when(self, key: K) -> float:
         return self._bucket.reserve(self._clock())
 
+    @override
     def forget(self, key: K) -> None:
-        """Nothing to forget: a turn that was promised stays taken."""
+        pass  # a turn that was promised stays taken
 
-    def num_requeues(self, key: K) -> int:  # noqa: ARG002
-        """Always 0: the bucket does not know keys apart."""
-        return 0
+    @override
+    def num_requeues(self, key: K) -> int:
+        return 0  # the bucket does not know keys apart
 
 
-class MaxOfRateLimiter(Generic[K]):
+class MaxOfRateLimiter(RateLimiter[K]):
     """The longest wait of several limiters."""
 
     def __init__(self, *limiters: RateLimiter[K]) -> None:
@@ -135,17 +138,18 @@ class MaxOfRateLimiter(Generic[K]):
             raise ValueError("at least one limiter is needed")
         self._limiters = limiters
 
+    @override
     def when(self, key: K) -> float:
-        """See RateLimiter. Every limiter is asked, so that each keeps its own count."""
+        # A list, so that every limiter is asked: each keeps its own count.
         return max([limiter.when(key) for limiter in self._limiters])
 
+    @override
     def forget(self, key: K) -> None:
-        """See RateLimiter."""
         for limiter in self._limiters:
             limiter.forget(key)
 
+    @override
     def num_requeues(self, key: K) -> int:
-        """See RateLimiter."""
         return max(limiter.num_requeues(key) for limiter in self._limiters)
 
 
