@@ -1,9 +1,9 @@
-"""The Common Expression Language, as far as the rules of CRDs need it here.
+"""The Common Expression Language, as far as the validation rules of CRDs need it here.
 
 A subset with types: fields, indexes, arithmetic, comparison, ``in``, logic, ``? :``, lists, maps, ``has``, the macros
 ``all``, ``exists``, ``exists_one``, ``filter`` and ``map``, and the functions in ``functions``. Everything else, such
-as durations, timestamps, URLs and quantities, is refused when the CRD is created, never misread. What a real API server
-does and this does not: it estimates what a rule costs.
+as durations, timestamps, URLs and quantities, is refused when a rule is compiled, never misread. Unlike in a real API
+server, the cost of a rule is not estimated.
 """
 
 from fake_dra_driver.cel.lexer import CelSyntaxError

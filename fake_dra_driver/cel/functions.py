@@ -1,4 +1,4 @@
-"""The functions of CEL that are known here, with the types that they take and give.
+"""The functions of CEL that are supported here, with the types of their arguments and results.
 
 The standard ones, and of the extensions of Kubernetes (k8s.io/apiserver/pkg/cel/library) and cel-go those for strings
 and lists.
@@ -15,7 +15,7 @@ __all__ = ["FUNCTIONS", "METHODS", "NOT_HERE", "Function"]
 
 
 class Function(NamedTuple):
-    """One overload: the types that it takes, the receiver of a method first, and what it gives."""
+    """One overload: the types of its arguments, a method's receiver first, and of its result."""
 
     takes: tuple[str, ...]
     gives: Callable[[Kind], Kind]
@@ -108,7 +108,7 @@ _NOT_HERE = (
     "getMinutes getSeconds getMilliseconds getDayOfWeek getDayOfYear"
 )
 NOT_HERE = frozenset(_NOT_HERE.split(" "))
-"""What a real API server knows and this one does not."""
+"""What a real API server supports, unlike this package."""
 _ANY_SIZE = ("string|list|map|object",)
 
 FUNCTIONS: Mapping[str, tuple[Function, ...]] = {

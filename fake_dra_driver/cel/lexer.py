@@ -17,7 +17,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 class CelSyntaxError(ValueError):
-    """The rule is no CEL, or CEL that is not known here; the message shows where, as cel-go does."""
+    """The rule is not CEL, or not supported here; the message shows where, as in cel-go."""
 
     def __init__(self, source: str, at: int, problem: str) -> None:
         dots = "." * at
@@ -28,13 +28,13 @@ class Token(NamedTuple):
     """A token, and where it begins."""
 
     kind: str
-    """number, string, name, operator; end: there is nothing more."""
+    """number, string, name, operator, or end."""
     text: str
     at: int
 
 
 def tokens_of(source: str) -> Sequence[Token]:
-    """The tokens of a rule, with an ``end`` behind them. Raises CelSyntaxError."""
+    """The tokens of a rule, followed by an ``end``. Raises CelSyntaxError."""
     result, at, text = [], 0, source.rstrip()
     while at < len(text):
         found = _TOKEN.match(text, at)

@@ -1,4 +1,4 @@
-"""From a rule to a function: recursive descent over its tokens, with the types of all that is on the way."""
+"""Compiles a rule to a function: recursive descent over its tokens, with the types of all subexpressions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,13 +43,13 @@ _CONSTANTS: Mapping[str, tuple[Any, Kind]] = {"true": (True, BOOL), "false": (Fa
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A rule that can be asked."""
+    """A compiled rule."""
 
     source: str
     uses_old_self: bool
-    """A transition rule: it is asked on updates only, where there is an old value."""
+    """Whether it is a transition rule, which applies only to updates, where there is an old value."""
     kind: Kind
-    """What it gives."""
+    """The type of its result."""
     _evaluate: Evaluate
 
     def holds(self, value: Any, old: Any = None) -> bool:
@@ -60,7 +60,7 @@ class Program:
         return result
 
     def evaluate(self, value: Any, old: Any = None) -> Any:
-        """What it gives for a value. Raises CelError when it cannot be evaluated."""
+        """Its result for a value. Raises CelError when it cannot be evaluated."""
         try:
             return self._evaluate({"self": value, "oldSelf": old})
         except (TypeError, ZeroDivisionError, OverflowError, AttributeError) as error:
@@ -68,7 +68,7 @@ class Program:
 
 
 def compile_rule(source: str, kind: Kind = DYN) -> Program:
-    """Reads a rule about values of a type. Raises CelSyntaxError."""
+    """Compiles a rule about values of a type. Raises CelSyntaxError."""
     parser = _Parser(source, kind)
     found = parser.whole()
     return Program(source, "oldSelf" in parser.names, found.kind, found.evaluate)
@@ -81,7 +81,7 @@ class _Expression(NamedTuple):
 
 
 class _Parser:
-    """Each method reads one level of precedence."""
+    """Each method parses one level of precedence."""
 
     def __init__(self, source: str, kind: Kind) -> None:
         self._source = source
@@ -360,7 +360,7 @@ class _Parser:
         return _typed(lambda scope: scope[name], self._bound[name], token.at)
 
     def _has(self, token: Token) -> _Expression:
-        """``has(target.field)``: the target is read again, without the field."""
+        """``has(target.field)``: the target is parsed again, without the field."""
         start = self._at
         self._ternary()
         self._expect(")")

@@ -1,6 +1,6 @@
-"""Types of CEL expressions, found out before a rule is ever asked.
+"""Types of CEL expressions, known before a rule is ever evaluated.
 
-Follows k8s.io/apiserver/pkg/cel (SchemaDeclType): which type a schema has. ``DYN`` is whatever it turns out to be.
+Follows k8s.io/apiserver/pkg/cel (SchemaDeclType): which type a schema has. ``DYN`` is only known when a value is there.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Kind:
     """A type."""
 
     name: str
-    """int, double, string, bool, null_type, list, map, object, dyn, or one that nothing can be done with here."""
+    """int, double, string, bool, null_type, list, map, object, dyn, or one without operations here."""
     element: "Kind | None" = None
     """Of the items of a list, the values of a map."""
     schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -47,7 +47,7 @@ class Kind:
         return self.element or DYN
 
     def fits(self, other: "Kind") -> bool:
-        """Whether a value of the one type can be compared with one of the other."""
+        """Whether values of the two types can be compared."""
         if "dyn" in (self.name, other.name):
             return True
         if "null_type" in (self.name, other.name):
@@ -99,7 +99,7 @@ _ROOT = {
 
 
 def unescaped(name: str) -> str:
-    """The name of a field as JSON has it, given the one that CEL can write."""
+    """The JSON name of a field, from its escaped name in CEL."""
     if name.startswith("__") and name.endswith("__") and name[2:-2] in _KEYWORDS:
         return name[2:-2]
     for escaped, sign in _ESCAPED.items():

@@ -1,4 +1,4 @@
-"""What the operators of CEL do with values."""
+"""The operators of CEL on values."""
 
 import operator
 from collections.abc import Callable, Mapping

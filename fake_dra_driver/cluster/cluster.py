@@ -1,12 +1,12 @@
-"""A whole cluster in one process: ``async with Cluster() as cluster``. Everything of it is gone afterwards.
+"""A whole cluster in one process: ``async with Cluster() as cluster``. Nothing of it is left afterwards.
 
 Start: API server, controllers and scheduler, then a kubelet for each node; entered once all nodes are Ready. Stop: the
 kubelets with the processes of their containers, the rest in the reverse order, at last the folder. A stop does not
-drain: pods are not deleted, their processes are ended, since the cluster that knows of them ends too. Where this
-process is killed instead, a warden does that (``warden``).
+drain: pods are not deleted; their processes are killed, since the cluster that knows them ends too. If this process is
+killed, a warden does that (``warden``).
 
 All of it runs in one task of its own, so that it may be left in another task than it was entered in, as fixtures of
-pytest-asyncio do, and so that the failure of a part never cancels whoever uses the cluster: it is raised on leaving.
+pytest-asyncio do, and so that the failure of a part never cancels the code that uses the cluster: it is raised on exit.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class Cluster:
         port: int = 0,
         folder: Path | None = None,
     ) -> None:
-        """Takes no resources yet.
+        """Allocates nothing yet.
 
         Args:
             nodes: names of the nodes.
@@ -83,13 +83,13 @@ class Cluster:
             namespace_grace_seconds: how long the contents of a namespace outlive its deletion; by default as on a real
                 cluster.
             static_nodes: whether Nodes without a kubelet stay as they are: the node lifecycle controller is left out.
-                As on a real cluster without it, nobody takes away the not-ready taint that each new Node gets.
+                As on a real cluster without that controller, each new Node keeps its not-ready taint.
             port: the API server's port on loopback; 0: any that is free.
             folder: where to keep the nodes' files; None: a new folder, which is removed in the end. Its path must be
                 short, since the sockets of plugins are below it: at most 107 bytes for each.
 
         Raises:
-            ClusterError: nothing is known of this release here, or a node's name is there twice.
+            ClusterError: the release is unknown, or two nodes have the same name.
         """
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
@@ -115,10 +115,10 @@ class Cluster:
         self._leave = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    # --- its life ---
+    # --- start and stop ---
 
     async def __aenter__(self) -> Self:
-        """Starts everything. What fails leaves nothing behind.
+        """Starts everything. A start that fails leaves nothing behind.
 
         Raises:
             ClusterError: the port is in use.
@@ -148,7 +148,7 @@ class Cluster:
             await asyncio.wait((self._task,))
 
     async def _stop(self) -> None:
-        """Ends the cluster's task; whoever waits here may be cancelled, the task then still ends by itself."""
+        """Ends the cluster's task, which ends even if the caller is cancelled while it waits."""
         self._leave.set()
         if self._task is not None:
             await asyncio.shield(self._task)
@@ -194,7 +194,7 @@ class Cluster:
         for number, name in enumerate(self.nodes):
             options = KubeletOptions(
                 node_name=name,
-                # Not its name, which would make the paths of sockets too long.
+                # Not by name, which would make the paths of sockets too long.
                 root=self.folder / f"n{number}",
                 kubernetes_version=self.kubernetes_version,
                 images=self._images,
@@ -217,7 +217,7 @@ class Cluster:
         self._client = self.server.client(_FIELD_MANAGER)
         stack.push_async_callback(self._client.close)
 
-    # --- what it has ---
+    # --- parts ---
 
     @property
     def folder(self) -> Path:
@@ -239,7 +239,7 @@ class Cluster:
         return self._client
 
     def node_root(self, name: str | None = None) -> Path:
-        """The folder that is the root file system of a node, of the first one without a name.
+        """The folder that is the root file system of a node; without a name, of the first node.
 
         Raises:
             ClusterError: there is no node of that name.
@@ -260,26 +260,26 @@ class Cluster:
         """Asks again and again until the answer is true, and returns it.
 
         Raises:
-            TimeoutError: it has not become so; ``what`` is in the message.
+            TimeoutError: it has not come true in time; ``what`` is in the message.
         """
         try:
             async with asyncio.timeout(timeout_seconds):
                 while not (answer := await question()):  # noqa: ASYNC110 - what is asked for may be in other processes
                     await asyncio.sleep(_POLL_SECONDS)
         except TimeoutError as error:
-            raise TimeoutError(f"in {timeout_seconds:g} s it has not become so that {what}") from error
+            raise TimeoutError(f"after {timeout_seconds:g} s it is still not true that {what}") from error
         return answer
 
     # --- manifests ---
 
     async def apply(self, *sources: Path | str | Mapping[str, Any]) -> None:
-        """Brings objects into the cluster, or up to date, in their order: by server-side apply.
+        """Creates or updates objects by server-side apply, in the order given.
 
         Args:
             sources: files of YAML, texts of YAML, or objects.
 
         Raises:
-            ClusterError: a document is no object, or of a kind that is not served.
+            ClusterError: a document is not an object, or its kind is not served.
             ApiError: the API server refuses an object.
         """
         for document in await asyncio.to_thread(read_documents, *sources):
@@ -287,7 +287,7 @@ class Cluster:
             await self.client.apply(kind, key, document.manifest, field_manager=_FIELD_MANAGER, force=True)
 
     async def delete(self, *sources: Path | str | Mapping[str, Any]) -> None:
-        """Deletes objects, in their order, without waiting for their end. Those that are not there count as deleted.
+        """Deletes objects in the order given, without waiting for their end. Missing objects count as deleted.
 
         Raises:
             ClusterError, ApiError: as ``apply``.

@@ -1,6 +1,6 @@
 """A program of the control plane: the controllers or the scheduler, with the client, cache and manager of their own.
 
-A restart is that of a real one that is told to end: it begins anew, and knows only what the API server knows.
+A restart is like that of a real one on SIGTERM: it starts from scratch, and knows only what the API server knows.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from fake_dra_driver.runtime.manager import Manager
 __all__ = ["Component", "Program"]
 
 _GRACE_SECONDS = 2.0
-"""For what controllers are in the middle of when the cluster ends: nobody will look at it any more."""
+"""For what controllers are doing when the cluster ends; its result no longer matters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +25,9 @@ class Program:
     """What a component runs."""
 
     name: str
-    """Of its process on a real cluster, and of its client."""
+    """Name of its process on a real cluster, and of its client here."""
     event_source: str
-    """As what it tells people of what it does."""
+    """The component that its Events name."""
     make: Callable[[Client, Cache, EventRecorder], Sequence[Controller]]
     """Makes its controllers."""
 
@@ -48,7 +48,7 @@ class Component:
         self._running: tuple[Manager, asyncio.Task[None]] | None = None
 
     def start(self) -> None:
-        """Starts it; it works once its caches are filled."""
+        """Starts it. It reconciles once its caches are synced."""
         client = self._server.client(self._program.name)
         cache, events = Cache(client), EventRecorder(client, self._program.event_source)
         manager = Manager(client, cache, events=events, grace_period_seconds=_GRACE_SECONDS, signals=())
@@ -57,13 +57,13 @@ class Component:
         self._running = manager, self._group.create_task(manager.run(), name=self._program.name)
 
     async def stop(self) -> None:
-        """Lets it end in order. It may have ended already."""
+        """Stops it gracefully. It may have ended already."""
         if self._running is not None:
             (manager, task), self._running = self._running, None
             manager.stop()
             await asyncio.wait((task,))
 
     async def restart(self) -> None:
-        """Stops it, and starts it again without a memory."""
+        """Stops it, and starts it again with nothing remembered."""
         await self.stop()
         self.start()

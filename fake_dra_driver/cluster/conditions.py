@@ -1,7 +1,7 @@
-"""Changing one condition of a status, and nothing else of it: several writers share the list of a pod's conditions.
+"""Changes one condition of a status and nothing else: several writers share the list of a pod's conditions.
 
-As a strategic merge patch does it for kube-scheduler and kube-controller-manager, by a JSON patch that is refused when
-the list is not as it was read.
+kube-scheduler and kube-controller-manager use a strategic merge patch for it. Here it is a JSON patch, which is refused
+when the list has changed since it was read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def condition_patch(
 ) -> Sequence[Mapping[str, Any]]:
     """JSON patch operations that set ``wanted`` in the status of the object; none when it is there already.
 
-    The time of the transition is kept where the status of the condition stays the same.
+    The transition time is kept while the status of the condition stays the same.
     """
     before = {each.type: (at, each) for at, each in enumerate(conditions)}
     found = before.get(wanted.type)
@@ -43,7 +43,7 @@ def condition_patch(
 
 
 def with_condition(conditions: Sequence[Condition], wanted: Condition, now: datetime) -> tuple[Condition, ...]:
-    """The conditions with ``wanted`` among them, at its place or at the end."""
+    """The conditions with ``wanted`` in the place of the one of its type, or at the end."""
     dated = {each.type: each for each in conditions}
     dated[wanted.type] = _dated(wanted, dated.get(wanted.type), now)
     return tuple(dated.values())

@@ -1,7 +1,7 @@
-"""A socket beside the kubeconfig of a running cluster, through which others ask for faults; see ``faults``.
+"""A socket next to the kubeconfig of a running cluster, through which other processes ask for faults (``faults``).
 
-One JSON object a connection, and one in answer: ``{"fault": NAME, "options": {...}}``, then ``{"done": TEXT}`` or
-``{"error": TEXT}``. Whoever may read the kubeconfig may connect: both are in a folder of the same owner.
+One JSON object for each connection, and one in answer: ``{"fault": NAME, "options": {...}}``, then ``{"done": TEXT}``
+or ``{"error": TEXT}``. A user who can read the kubeconfig can connect: both are in one folder.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ __all__ = ["SOCKET_NAME", "ask", "serving"]
 
 SOCKET_NAME = "control.sock"
 _TIMEOUT_SECONDS = 120.0
-"""A fault may last that long: an API server that is away for a minute."""
+"""A fault may take this long to be done: an API server can be away for 100 s."""
 
 Handler = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 """Gets the fault's name and options, returns what was done in a sentence, raises ClusterError."""
@@ -27,7 +27,7 @@ Handler = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 
 @contextlib.asynccontextmanager
 async def serving(folder: Path, handle: Handler) -> AsyncIterator[None]:
-    """Answers on the socket in ``folder`` as long as the block runs."""
+    """Answers on the socket in ``folder`` while the block runs."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -56,7 +56,7 @@ async def ask(kubeconfig: Path, fault: str, options: Mapping[str, Any]) -> str:
     """Asks the cluster of a kubeconfig for a fault. Returns what was done.
 
     Raises:
-        ClusterError: there is no such cluster, or it does not run any more, or it refused.
+        ClusterError: there is no such cluster, it no longer runs, or it refused.
     """
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):

@@ -1,6 +1,6 @@
-"""YAML documents as people write them: read from files and texts, and brought into a cluster.
+"""Manifests: objects of Kubernetes in YAML, read from files and texts.
 
-Nothing is checked here that the API server checks; an error says in which document of which file it is.
+What the API server checks is not checked here. An error names the file and the document.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ Source = Path | str | Mapping[str, Any]
 
 
 class DocumentError(ClusterError):
-    """A text is no YAML, or a document in it is no object of Kubernetes."""
+    """A text is not YAML, or a document in it is not a Kubernetes object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Document:
 
     @property
     def namespace(self) -> str:
-        """The namespace that it names itself; empty when it names none."""
+        """The namespace in its metadata; empty when there is none."""
         return str(self.manifest["metadata"].get("namespace") or "")
 
 
@@ -70,7 +70,7 @@ def _documents(source: Source) -> Iterator[Document]:
     try:
         found = list(yaml.safe_load_all(text))
     except yaml.YAMLError as error:
-        raise DocumentError(f"{name} is no YAML: {' '.join(str(error).split())}") from error
+        raise DocumentError(f"{name} is not YAML: {' '.join(str(error).split())}") from error
     for number, manifest in enumerate(found, 1):
         if manifest is not None:
             yield _document(manifest, f"document {number} of {name}")
@@ -78,11 +78,11 @@ def _documents(source: Source) -> Iterator[Document]:
 
 def _document(manifest: Any, origin: str) -> Document:
     if not isinstance(manifest, Mapping):
-        raise DocumentError(f"{origin} is no object of Kubernetes, but {manifest!r:.60}")
+        raise DocumentError(f"{origin} is not a Kubernetes object, but {manifest!r:.60}")
     metadata = manifest.get("metadata")
     named = isinstance(metadata, Mapping) and metadata.get("name")
     missing = [field for field in ("apiVersion", "kind") if not manifest.get(field)]
     missing += [] if named else ["metadata.name"]
     if missing:
-        raise DocumentError(f"{origin} is no object of Kubernetes: {' and '.join(missing)} must be set")
+        raise DocumentError(f"{origin} is not a Kubernetes object: {' and '.join(missing)} must be set")
     return Document(manifest, origin)

@@ -1,7 +1,7 @@
 """What can go wrong with a cluster, on demand: methods for tests, names and options for the command line.
 
-Faults of single requests are those of the API server (``requestfaults``); here they get names, and those of nodes
-join them. All of them are what a real cluster does to its clients, nothing is simulated in the clients.
+Faults of single requests belong to the API server (``requestfaults``); here they get names, next to faults of nodes and
+of the control plane. Every fault is something that a real cluster does to its clients; nothing is faked in a client.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from fake_dra_driver.cluster.errors import ClusterError
 __all__ = ["ClusterFaults", "FaultyNode", "Restartable"]
 
 _MAX_AWAY_SECONDS = 100.0
-"""Less than what whoever asks waits for the answer."""
+"""Less than the client of the control socket waits for its answer."""
 
 
 class FaultyNode(Protocol):
@@ -36,7 +36,7 @@ class FaultyNode(Protocol):
         ...
 
     async def restart_kubelet(self) -> None:
-        """The kubelet ends and starts again; the containers go on meanwhile."""
+        """The kubelet stops and starts again; containers keep running."""
         ...
 
     def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals) -> bool:
@@ -48,7 +48,7 @@ class Restartable(Protocol):
     """What faults need of a program of the control plane."""
 
     async def restart(self) -> None:
-        """Stops it, and starts it again without a memory."""
+        """Stops it, and starts it again with nothing remembered."""
         ...
 
 
@@ -92,7 +92,7 @@ class ClusterFaults:
             subresource: such as ``status``; empty: the object itself; None: both.
             name: of the object; empty: any.
             times: how many requests; 0: all from now on.
-            after: they are carried out first, so that a write has taken place.
+            after: the requests are carried out before they fail, so that a write has taken place.
 
         Raises:
             ClusterError: there is no such answer.
@@ -103,27 +103,27 @@ class ClusterFaults:
             else:
                 fault = Fault.answer(int(answer), after=after)
         except ValueError as error:
-            raise ClusterError(f"The answer {answer} is not known: {error}, timeout and reset") from error
+            raise ClusterError(f"The answer {answer} is unknown: {error}, timeout and reset") from error
         hook = on(fault, verb=verb, resource=resource, subresource=subresource, name=name, times=times)
         self._server.faults.add(hook)
         self._hooks.append(hook)
 
     def heal(self) -> None:
-        """No request fails any more because of ``fail_requests``."""
+        """Ends what ``fail_requests`` has started."""
         for hook in self._hooks:
             self._server.faults.remove(hook)
         self._hooks.clear()
 
     def drop_watches(self) -> None:
-        """The connections of all watches break."""
+        """Breaks the connections of all watches."""
         self._server.drop_watches()
 
     def compact(self) -> None:
-        """All history is forgotten: whoever goes on from an older version gets 410."""
+        """Forgets all history: a watch or list that continues from an older version gets 410."""
         self._server.compact()
 
     async def restart_apiserver(self, away_seconds: float = 0.0) -> None:
-        """The API server is killed, and comes back with all its objects after that time."""
+        """Kills the API server, which comes back with all its objects after that time."""
         await self._server.kill()
         try:
             await asyncio.sleep(away_seconds)
@@ -133,7 +133,7 @@ class ClusterFaults:
     # --- the rest of the control plane ---
 
     async def restart_component(self, name: str) -> None:
-        """``kube-scheduler`` or ``kube-controller-manager`` ends and starts anew. Raises ClusterError."""
+        """Restarts ``kube-scheduler`` or ``kube-controller-manager``. Raises ClusterError."""
         found = self._components.get(name)
         if found is None:
             raise ClusterError(f"There is no component {name}; there are: {', '.join(self._components)}")
@@ -142,19 +142,19 @@ class ClusterFaults:
     # --- nodes ---
 
     async def stop_node(self, name: str) -> None:
-        """The node is switched off: nothing runs on it, and nobody tells the API server. Raises ClusterError."""
+        """Switches the node off: nothing runs on it, and the API server is not told. Raises ClusterError."""
         await self._node(name).stop()
 
     async def start_node(self, name: str) -> None:
-        """A node that was stopped comes back, with an empty /var/run. Raises ClusterError."""
+        """Switches a stopped node on again, with an empty /var/run. Raises ClusterError."""
         await self._node(name).start()
 
     async def reboot_node(self, name: str) -> None:
-        """The node goes off and on again: all its processes have ended, /var/run is empty. Raises ClusterError."""
+        """Switches the node off and on: all its processes have ended, /var/run is empty. Raises ClusterError."""
         await self._node(name).reboot()
 
     async def restart_kubelet(self, name: str) -> None:
-        """The kubelet of the node ends and starts again, containers go on meanwhile. Raises ClusterError."""
+        """Restarts the kubelet of the node; containers keep running. Raises ClusterError."""
         await self._node(name).restart_kubelet()
 
     def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals = signal.SIGKILL) -> None:
@@ -164,12 +164,12 @@ class ClusterFaults:
             ClusterError: there is no such container, or it does not run.
         """
         if not any(node.send_signal(pod, container, number) for node in self._nodes.values()):
-            raise ClusterError(f"No container {container!r} of a pod {pod} runs")
+            raise ClusterError(f"No container {container!r} of pod {pod} is running")
 
     def _node(self, name: str) -> FaultyNode:
         found = self._nodes.get(name)
         if found is None:
-            raise ClusterError(f"There is no node {name or 'without a name'}; there are: {', '.join(self._nodes)}")
+            raise ClusterError(f"There is no node {name}; there are: {', '.join(self._nodes) or 'none'}")
         return found
 
     # --- by name ---
@@ -189,10 +189,10 @@ class ClusterFaults:
                 return f"the next {count} of those you named"
             case "heal":
                 self.heal()
-                return "no request fails any more"
+                return "requests no longer fail"
             case "drop-watches":
                 self.drop_watches()
-                return "all watches are broken off"
+                return "the connections of all watches are broken"
             case "compact":
                 self.compact()
                 return "the history is forgotten"

@@ -1,8 +1,8 @@
 """The kinds that the cluster's controllers, scheduler and kubelets read and write, for client and cache.
 
 Built on those of ``api``, with the fields that a cluster needs beyond what a driver reads. A field that is not named
-here is kept and written back (``api.meta.ApiModel``), so that to read, change and write an object loses nothing; it is
-found in ``model_extra``. What the API leaves out has Go's zero value. ResourceClaim, ResourceClass and
+here is kept, in ``model_extra``, and written back (``api.kube.meta.ApiModel``), so that reading, changing and writing
+an object loses nothing. What the API leaves out has Go's zero value. ResourceClaim, ResourceClass and
 PodSchedulingContext are those of ``api.resource.v1alpha2``.
 """
 
@@ -86,7 +86,7 @@ class Condition(ApiModel):
 
 
 class Taint(ApiModel):
-    """v1.Taint: keeps pods away that do not tolerate it."""
+    """v1.Taint: keeps away pods that do not tolerate it."""
 
     key: str
     value: str = ""
@@ -120,7 +120,7 @@ class Node(core.Node):
 
 
 class Toleration(ApiModel):
-    """v1.Toleration: which taints a pod puts up with."""
+    """v1.Toleration: which taints a pod tolerates."""
 
     key: str = ""
     """Empty, with operator ``Exists``: any."""
@@ -129,7 +129,7 @@ class Toleration(ApiModel):
     effect: str = ""
     """Empty: any."""
     toleration_seconds: int | None = None
-    """For how long a NoExecute taint is put up with; None: for ever."""
+    """For how long a NoExecute taint is tolerated; None: for ever."""
 
 
 class NodeAffinity(ApiModel):
@@ -145,7 +145,7 @@ class Affinity(ApiModel):
 
 
 class EnvVar(ApiModel):
-    """v1.EnvVar; ``valueFrom`` is kept as it is sent."""
+    """v1.EnvVar; ``valueFrom`` is kept as sent."""
 
     name: str
     value: str = ""
@@ -299,7 +299,7 @@ class ResourceClaimTemplateSpec(ApiModel):
 
 
 class ResourceClaimTemplate(KubeObject):
-    """What claims that belong to one pod each are made from; cannot be changed."""
+    """The template of claims that belong to one pod each. Immutable."""
 
     resource = ResourceKind(DRA_GROUP, DRA_VERSION, "ResourceClaimTemplate", "resourceclaimtemplates")
 
@@ -340,11 +340,11 @@ def _holds(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> 
             return requirement.key in labels
         case "DoesNotExist":
             return requirement.key not in labels
-    raise ValueError(f"{requirement.operator} is no operator of a label selector")
+    raise ValueError(f"{requirement.operator} is not an operator of label selectors")
 
 
 class RollingUpdate(ApiModel):
-    """How many pods more or fewer there may be while new ones take the place of old ones."""
+    """How many pods more or fewer there may be while new pods replace old ones."""
 
     max_unavailable: int | str | None = None
     max_surge: int | str | None = None
@@ -475,7 +475,7 @@ class NamespaceSpec(ApiModel):
     """v1.NamespaceSpec."""
 
     finalizers: tuple[str, ...] = ()
-    """What holds a deletion back until the namespace is empty; not those of its metadata."""
+    """What keeps a deleted namespace until it is empty; not the finalizers of its metadata."""
 
 
 class NamespaceStatus(ApiModel):

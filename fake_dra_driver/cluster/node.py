@@ -25,7 +25,7 @@ __all__ = ["SimulatedNode"]
 log = logger.bind(component="node")
 
 _START_SECONDS = 60.0
-"""For a kubelet to register its node; the API server may be away at that moment."""
+"""For a kubelet to register its node; the API server may be away meanwhile."""
 
 
 class SimulatedNode:
@@ -73,7 +73,7 @@ class SimulatedNode:
         return self._options.root
 
     async def stop(self) -> None:
-        """Switches it off: nothing runs on it any more, and nobody tells the API server. It may be off already."""
+        """Switches it off: nothing runs on it any more, and the API server is not told. It may be off already."""
         async with self._changing:
             await self._cut_off()
             await self.runtime.reboot()
@@ -82,7 +82,7 @@ class SimulatedNode:
         """Switches it on again. Raises ClusterError when it is on, or when it cannot be registered in a minute."""
         async with self._changing:
             if self._kubelet is not None:
-                raise ClusterError(f"The node {self._options.node_name} runs already")
+                raise ClusterError(f"The node {self._options.node_name} is already running")
             await self._start_kubelet()
 
     async def reboot(self) -> None:
@@ -91,12 +91,12 @@ class SimulatedNode:
         await self.start()
 
     async def stop_kubelet(self) -> None:
-        """The kubelet ends, in order; containers go on."""
+        """Stops the kubelet gracefully; containers keep running."""
         async with self._changing:
             await self._stop_kubelet()
 
     async def restart_kubelet(self) -> None:
-        """The kubelet ends and starts again; containers go on meanwhile. Raises ClusterError as ``start``."""
+        """Restarts the kubelet; containers keep running. Raises ClusterError as ``start``."""
         async with self._changing:
             await self._stop_kubelet()
             await self._start_kubelet()
@@ -104,12 +104,12 @@ class SimulatedNode:
     def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals) -> bool:
         """Sends a signal to all processes of a running container. Returns whether there was one.
 
-        SIGKILL to its first process ends all of it, as on a real node; any other signal is each process's own business.
+        SIGKILL to its first process ends all of it, as on a real node; any other signal is up to each process.
         """
         for reference in self.runtime.pods():
             if NamespacedName(reference.namespace, reference.name) == pod:
                 for found in self.runtime.containers(reference.uid):
-                    # Its state says running for a while after its end, until its output is read.
+                    # After its end it still counts as running until its output is read.
                     if found.config.name == container and found.process is not None:
                         return found.process.signal_group(number)
         return False

@@ -1,7 +1,7 @@
 """Whether a pod may be on a node: node selectors, affinity and taints, for the scheduler and the DaemonSet controller.
 
-Follows k8s.io/component-helpers/scheduling/corev1 (nodeaffinity, taints). Pure. What is not here: resources such as CPU
-and memory, ports, volumes, affinity between pods. Nodes of the embedded cluster never run out of those.
+Follows k8s.io/component-helpers/scheduling/corev1 (nodeaffinity, taints). Pure. Not here: resources such as CPU and
+memory, ports, volumes, affinity between pods. Nodes of the embedded cluster never run out of those.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ _NODE_NAME = "metadata.name"
 
 
 def matches(selector: NodeSelector, node: Node) -> bool:
-    """Whether one of the selector's terms holds on the node. A term that asks for nothing never does."""
+    """Whether one of the selector's terms holds on the node. A term without requirements never does."""
     return any(_term_holds(term, node) for term in selector.node_selector_terms)
 
 
@@ -44,7 +44,7 @@ def named_nodes(spec: PodSpec) -> frozenset[str] | None:
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
-    """Whether this toleration is about the taint."""
+    """Whether this toleration matches the taint."""
     if toleration.effect not in ("", taint.effect) or toleration.key not in ("", taint.key):
         return False
     return toleration.operator == "Exists" or toleration.value == taint.value
@@ -85,7 +85,7 @@ def _holds(requirement: NodeSelectorRequirement, labels: Mapping[str, str]) -> b
             return value is None
         case "Gt" | "Lt":
             return _compares(value, requirement)
-    raise ValueError(f"{requirement.operator} is no operator of a node selector")
+    raise ValueError(f"{requirement.operator} is not an operator of node selectors")
 
 
 def _compares(value: str | None, requirement: NodeSelectorRequirement) -> bool:

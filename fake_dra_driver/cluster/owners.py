@@ -9,7 +9,7 @@ __all__ = ["controlled_by", "controller_of", "is_controlled_by"]
 
 
 def controlled_by(owner: KubeObject) -> OwnerReference:
-    """The reference of an object that ``owner`` has made, is responsible for, and takes with it when it goes."""
+    """The reference for an object that ``owner`` has made, manages, and takes with it when it is deleted."""
     return OwnerReference(
         api_version=owner.resource.api_version,
         kind=owner.resource.kind,
@@ -21,11 +21,11 @@ def controlled_by(owner: KubeObject) -> OwnerReference:
 
 
 def controller_of(obj: KubeObject) -> OwnerReference | None:
-    """The one owner that is responsible for the object."""
+    """The owner that manages the object."""
     return next((each for each in obj.metadata.owner_references if each.controller), None)
 
 
 def is_controlled_by(obj: KubeObject, uid: UID) -> bool:
-    """Whether the object of that UID, and not another one of its name, is responsible for ``obj``."""
+    """Whether the object of that UID, not just one of the same name, manages ``obj``."""
     owner = controller_of(obj)
     return owner is not None and owner.uid == uid

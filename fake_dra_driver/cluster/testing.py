@@ -11,7 +11,7 @@ asynchronous; ``embedded_cluster_options`` is there to be overridden::
         embedded_cluster.apply(Path("my-driver.yaml"), Path("pod.yaml"))
         embedded_cluster.wait_until("the pod runs", lambda cluster: ...)
 
-Asynchronous tests, and whoever wants a cluster to himself, write ``async with Cluster() as cluster`` instead.
+Asynchronous tests, and tests that need a cluster of their own, write ``async with Cluster() as cluster`` instead.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ class BackgroundCluster:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as problem:  # noqa: BLE001 - raised in the thread of whoever waits
+        except BaseException as problem:  # noqa: BLE001 - raised in the thread that waits
             self._error = problem
         finally:
             self._entered.set()
@@ -89,7 +89,7 @@ class BackgroundCluster:
 
     @property
     def kubeconfig(self) -> Path:
-        """For kubectl, and for whoever else talks to it."""
+        """For kubectl and other clients."""
         return self.cluster.kubeconfig
 
     def call(self, work: Callable[[Cluster], Awaitable[T]], timeout_seconds: float = 60) -> T:

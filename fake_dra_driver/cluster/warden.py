@@ -1,10 +1,10 @@
 """Cleans up after a cluster whose process was killed: ends the processes of its containers and removes its folder.
 
-A process that gets SIGKILL can do nothing any more, and its children live on. So a small process of its own waits for
-the cluster's end: it holds the reading end of a pipe, which closes with the cluster's process however that ends, and
-knows by what came through it which process groups there are. (Linux could tell the children themselves of the death of
-their parent, PR_SET_PDEATHSIG; but of that of the thread that made them, not to their own children, and no other system
-can.) A process is unknown for a few milliseconds after its start.
+A process that gets SIGKILL can do nothing more, and its children live on. So a small process waits for the cluster's
+end: it holds the reading end of a pipe, which closes with the cluster's process however that ends, and learns through
+it which process groups there are. (Linux can signal children when their parent dies, PR_SET_PDEATHSIG. But that is the
+death of the thread that started them, it does not reach their own children, and no other system has it.) A process is
+unknown for a few milliseconds after its start.
 
 This file is also that process's program, which is why it imports nothing of the package.
 """
@@ -23,11 +23,11 @@ __all__ = ["Warden"]
 
 _BEGUN, _ENDED = "+", "-"
 _REMOVAL_SECONDS = 5.0
-"""For killed processes to let go of the folder."""
+"""For killed processes to release the folder."""
 
 
 class Warden:
-    """The cluster's side of it. ``start`` it before the first container, ``close`` it after the last."""
+    """The cluster's end of the pipe. ``start`` it before the first container, ``close`` it after the last."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -41,22 +41,22 @@ class Warden:
         self._process = await asyncio.to_thread(_start, folder)
 
     def begun(self, group: int) -> None:
-        """A process group is there, to be ended with the cluster. May be called from any thread."""
+        """Adds a process group, to be killed with the cluster. May be called from any thread."""
         self._tell(_BEGUN, group)
 
     def ended(self, group: int) -> None:
-        """It has ended, and its number may be used again from now on."""
+        """Removes one that has ended: its number may be reused from now on."""
         self._tell(_ENDED, group)
 
     async def close(self) -> None:
-        """The cluster has ended in order: groups that are still known are killed, the folder goes if it is there."""
+        """The cluster has ended normally: kills groups that are left, and removes the folder if it is there."""
         if self._process is not None:
             process, self._process = self._process, None
             await asyncio.to_thread(_close, process)
 
     def _tell(self, what: str, group: int) -> None:
         if self._process is not None and self._process.stdin is not None:
-            # Lines this short are written whole or not at all. Somebody may have killed the process that reads them.
+            # Lines this short are written whole or not at all. The process that reads them may have been killed.
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._process.stdin.fileno(), f"{what}{group}\n".encode())
 
@@ -72,7 +72,7 @@ def _start(folder: Path | None) -> subprocess.Popen[bytes]:
         start_new_session=True,
     )
     if process.stdin is not None:
-        os.set_blocking(process.stdin.fileno(), False)  # whoever writes must not wait
+        os.set_blocking(process.stdin.fileno(), False)  # the writer must not block
     return process
 
 

@@ -1,4 +1,4 @@
-"""Puts the parts of a server together: the store, the layers on it, and what is there from the beginning."""
+"""Puts the parts of a server together: the store, the layers on it, and the first objects."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts that a server has to do with after it was put together."""
+    """The parts that a server uses once it is assembled."""
 
     store: Store
     registry: Registry
@@ -41,7 +41,7 @@ class Parts:
 
 
 def assemble(*, types: TypeRegistry, git_version: str, admin_token: str, stamps: Stamps, faults: Faults) -> Parts:
-    """A server with an empty store, but for the namespaces and the priority classes that each cluster has."""
+    """A server whose store only has the namespaces and priority classes of every cluster."""
     store, registry, tokens = Store(), Registry(), Tokens(admin_token, stamps)
     for resource in builtin_resources(types):
         registry.add(resource)
@@ -67,7 +67,7 @@ def assemble(*, types: TypeRegistry, git_version: str, admin_token: str, stamps:
 
 
 def _follow_crds(registry: Registry, store: Store, types: TypeRegistry, writing: Writing, deletion: Deletion) -> None:
-    """Lets the resources of CRDs come and go with them."""
+    """Adds and removes the resources of CRDs with them."""
 
     def serve(crd: Object) -> None:
         registry.remove(crd["spec"]["group"], crd["spec"]["names"]["plural"])

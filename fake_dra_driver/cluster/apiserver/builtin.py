@@ -1,6 +1,6 @@
 """The built-in resources: names, scopes and subresources as the discovery of a real API server has them.
 
-A kind that is not here is not served: the cluster has what a driver and its users need, and says 404 to the rest.
+A kind that is not here is not served: the cluster has what a driver and its users need, and answers 404 to the rest.
 """
 
 from collections.abc import Iterator
@@ -108,12 +108,12 @@ _EVENT_NAMES = {
     "deprecatedLastTimestamp": "lastTimestamp",
     "deprecatedCount": "count",
 }
-"""Events are one and the same in both groups; in events.k8s.io these fields have other names."""
+"""Events are the same objects in both groups; in events.k8s.io these fields have other names."""
 _WITHOUT_STATUS_SUBRESOURCE = frozenset({"Event", "Endpoints"})
 
 
 def builtin_resources(types: TypeRegistry) -> Iterator[Resource]:
-    """Every built-in resource that these types know."""
+    """Every built-in resource whose types are known."""
     for each in _KINDS:
         yield _resource(each, types)
 

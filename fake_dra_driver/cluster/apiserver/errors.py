@@ -39,7 +39,7 @@ __all__ = [
 
 
 class StatusError(Exception):
-    """The request is answered with this Status, and nothing was changed."""
+    """The request is answered with this Status; nothing has changed."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ def invalid_value(field: str, value: str, detail: str) -> Problem:
 
 
 def unsupported_value(field: str, value: Any, supported: Sequence[Any]) -> Problem:
-    """A value is not one of those that the API has."""
+    """A value is not one of those that the API allows."""
     text = value if isinstance(value, str) and value.startswith("[]string") else go_value(value)
     choices = ", ".join(go_value(each) if not isinstance(each, str) else f'"{each}"' for each in supported)
     return Problem("FieldValueNotSupported", field, f"Unsupported value: {text}: supported values: {choices}")
@@ -114,12 +114,12 @@ def forbidden(field: str, detail: str) -> Problem:
 
 
 def not_found_value(field: str, value: str, detail: str = "") -> Problem:
-    """A value, the text of which is given, names something that is not there."""
+    """A value, given as text, names something that does not exist."""
     return Problem("FieldValueNotFound", field, f"Not found: {value}" + (f": {detail}" if detail else ""))
 
 
 def duplicate(field: str, value: str) -> Problem:
-    """A value, the text of which is given, appears a second time."""
+    """A value, given as text, appears a second time."""
     return Problem("FieldValueDuplicate", field, f"Duplicate value: {value}")
 
 
@@ -147,12 +147,12 @@ def bad_request(message: str) -> StatusError:
 
 
 def unauthorized() -> StatusError:
-    """401: no token, or one that nobody has."""
+    """401: there is no token, or it is not valid."""
     return StatusError(401, "Unauthorized", "Unauthorized")
 
 
 def not_admitted(group: str, resource: str, name: str, message: str) -> StatusError:
-    """403: admission does not let it in, or not go."""
+    """403: admission forbids the object or its deletion."""
     text = f'{_qualified(resource, group)} "{name}" is forbidden: {message}'
     return StatusError(403, "Forbidden", text, _about(group, resource, name))
 
@@ -175,13 +175,13 @@ def method_not_allowed() -> StatusError:
 
 
 def not_acceptable(types: Sequence[str]) -> StatusError:
-    """406: the client wants the answer in a form that is not spoken here."""
+    """406: the client wants the answer in a form that is not supported here."""
     message = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(types)
     return StatusError(406, "NotAcceptable", message, {})
 
 
 def conflict(group: str, resource: str, name: str, message: str) -> StatusError:
-    """409: the object is not as the client thinks."""
+    """409: the object is not what the client expects."""
     text = f'Operation cannot be fulfilled on {_qualified(resource, group)} "{name}": {message}'
     return StatusError(409, "Conflict", text, _about(group, resource, name))
 
@@ -204,7 +204,7 @@ def too_large(limit: int) -> StatusError:
 
 
 def unsupported_media_type(types: Sequence[str]) -> StatusError:
-    """415: the body is in a form that is not spoken here."""
+    """415: the body is in a form that is not supported here."""
     message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(types)
     return StatusError(415, "UnsupportedMediaType", message)
 
@@ -223,5 +223,5 @@ def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> St
 
 
 def internal_error(message: str) -> StatusError:
-    """500 without a reason, as errors that no code of apimachinery has classified come out."""
+    """500 without a reason, like errors that no code of apimachinery has classified."""
     return StatusError(500, "", message)

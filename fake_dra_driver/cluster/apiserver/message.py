@@ -16,7 +16,7 @@ class Request:
     path: str
     """Decoded, without the query."""
     query: Mapping[str, str] = field(default_factory=dict)
-    """Of a parameter that comes more than once: the first."""
+    """If a parameter comes more than once: the first."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case."""
     body: bytes = b""
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """An answer that comes bit by bit: a watch, a log that is followed."""
+    """An answer in parts: a watch, a log that is followed."""
 
     chunks: AsyncGenerator[bytes, None]
     """The body. Raises ConnectionResetError when the connection is to be cut off in the middle."""

@@ -1,4 +1,4 @@
-"""The embedded API server. It speaks what kube-apiserver 1.30 speaks, to whoever has a token.
+"""The embedded API server. It behaves like kube-apiserver 1.30, towards all who have a token.
 
 Two ways lead to it::
 
@@ -8,8 +8,9 @@ Two ways lead to it::
     server = ApiServer()                       # in this process alone: no port, no thread, simulated time if need be
     client = server.client(user_agent="test")
 
-What it does not do: authorization (whoever gets in may do everything), persistence (its state ends with it), conversion
-and admission webhooks, priority and fairness. Controllers, scheduler and kubelets are clients of it, like any other.
+What it does not do: authorization (every authenticated client may do everything), persistence (its state ends with it),
+conversion and admission webhooks, priority and fairness. Controllers, scheduler and kubelets are clients of it, like
+any other.
 """
 
 import asyncio
@@ -61,12 +62,12 @@ class ApiServer:
         """Reads the types of the built-in kinds, once in a process, which blocks for some milliseconds.
 
         Args:
-            host: the address to listen on; leave it on loopback: whoever has the token may do everything.
+            host: the address to listen on; leave it on loopback: the token is enough to do everything.
             port: the port; 0: any that is free.
             token: the administrator's bearer token; None: a new one.
             kubernetes_version: the release to behave like: one of ``RELEASES`` with an API server.
             now: the clock that timestamps come from; durations are those of the event loop.
-            seed: for UIDs and generated names; None: others each time.
+            seed: for UIDs and generated names; None: random.
 
         Raises:
             ClusterError: nothing is known of the API server of this release.
@@ -96,7 +97,7 @@ class ApiServer:
     # --- life ---
 
     async def __aenter__(self) -> Self:
-        """Listens from now on. Raises OSError when the port is taken."""
+        """Begins to listen. Raises OSError when the port is taken."""
         identity = await asyncio.to_thread(make_identity, self._host)
         listener = Listener(self._parts.handler.serve, identity, self._host, self._port)
         await listener.open()
@@ -120,7 +121,7 @@ class ApiServer:
     async def start(self) -> None:
         """Serves again after ``kill``: same port, token, certificate and objects.
 
-        As on a real server, whose watch cache begins anew, watches from an older version than the present get 410.
+        As on a real server, whose watch cache starts empty, watches from an older version than the present get 410.
         """
         self._parts.store.restart()
         if self._listener is not None:
@@ -141,7 +142,7 @@ class ApiServer:
 
     @property
     def registry(self) -> Registry:
-        """What is served at the moment."""
+        """The resources that are served at the moment."""
         return self._parts.registry
 
     # --- clients ---
@@ -178,26 +179,26 @@ class ApiServer:
 
     @property
     def logs(self) -> LogSource | None:
-        """Who answers requests for the logs of pods; None: nobody, they get 404."""
+        """Answers requests for the logs of pods; None: they get 404."""
         return self._parts.podverbs.logs
 
     @logs.setter
     def logs(self, source: LogSource | None) -> None:
         self._parts.podverbs.logs = source
 
-    # --- faults that are none of a request ---
+    # --- faults that concern no single request ---
 
     def compact(self) -> None:
         """Forgets all history: lists and watches from any version that is not the present one get 410."""
         self._parts.store.compact()
 
     def drop_watches(self) -> None:
-        """Breaks the connections of all watches that there are."""
+        """Breaks the connections of all current watches."""
         self._parts.reading.end_watches(cut=True)
 
     @contextmanager
     def late_events(self, group: str, plural: str) -> Iterator[None]:
-        """Within the block, watches of a resource see nothing of it; at its end, all that they have missed."""
+        """Holds back the events of a resource from its watches during the block; they follow at its end."""
         collection = self._parts.store.collection((group, plural))
         collection.is_held = True
         try:

@@ -1,16 +1,16 @@
-"""The controllers of the embedded cluster: what kube-controller-manager 1.27 to 1.30 does, as far as it is needed here.
+"""The controllers of the embedded cluster: what kube-controller-manager 1.27 to 1.30 does, as far as needed here.
 
-- ``claimtemplates``, ``claimreservations``: claims of pods, and who may use them.
+- ``claimtemplates``, ``claimreservations``: the claims of pods, and which pods may use them.
 - ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``).
-- ``garbage`` (with ``graph`` and ``catalog``): what goes with its owners. ``namespaces``: what goes with its namespace.
-- ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods of nodes that are not fit
-  for them, or gone. All three count seconds of the event loop, never those of a node's clock.
+- ``garbage`` (with ``graph`` and ``catalog``): deletes objects with their owners; ``namespaces``: with their namespace.
+- ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods on nodes with taints that
+  they do not tolerate, or on missing nodes. All three count seconds of the event loop, never those of a node's clock.
 - ``serviceaccounts``: the account ``default`` of each namespace.
 
 Not here: StatefulSets, Jobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates, autoscaling,
 the ConfigMap ``kube-root-ca.crt`` of each namespace.
 
-For whoever assembles a cluster::
+To assemble a cluster::
 
     client = server.client("kube-controller-manager")
     cache, events = Cache(client), EventRecorder(client, "kube-controller-manager")
@@ -59,11 +59,11 @@ def make_controllers(
     Args:
         client: writes everything. Its own, so that the managers of fields can be told apart.
         cache: on that client: the controllers rely on seeing what they have written.
-        events: tells people.
+        events: reports Events.
         release: the release to behave like.
         namespace_grace_seconds: how long the contents of a namespace outlive its deletion.
-        node_lifecycle: whether nodes are looked after; without it those that have no kubelet stay as they are.
-        now: the clock of what people read, and of what is counted from a timestamp.
+        node_lifecycle: whether nodes are monitored; if not, nodes without a kubelet stay as they are.
+        now: the clock for timestamps, and for what is counted from one.
     """
     catalog = Catalog(cache, release)
     looking_after_nodes = (node_lifecycle_controller(client, cache, events, now),) if node_lifecycle else ()

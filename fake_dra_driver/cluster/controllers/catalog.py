@@ -1,7 +1,7 @@
 """Every kind whose objects can be deleted because of others: with their owners, or with their namespace.
 
 The built-in kinds are listed here, which stands in for the discovery of kube-controller-manager's garbage collector;
-custom kinds come and go with their definitions. Each has an informer, of metadata alone where nobody needs more.
+custom kinds come and go with their definitions. Each has an informer, of metadata alone where no controller needs more.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -65,8 +65,8 @@ class Watched:
 
 
 def built_in_kinds(release: Release) -> Iterator[type[KubeObject]]:
-    """The kinds that a release has, but for two: definitions of custom kinds, which are watched in another way, and
-    Events: these own nothing, nothing owns them, and there are many."""
+    """The kinds that a release has, except two: definitions of custom kinds, which are watched in another way, and
+    Events, which own nothing, have no owner, and are many."""
     yield from _TYPED
     typed = {kind.resource for kind in _TYPED}
     for resource in (*_METADATA_ALONE, *release.resource_kinds):
@@ -75,7 +75,7 @@ def built_in_kinds(release: Release) -> Iterator[type[KubeObject]]:
 
 
 class Catalog:
-    """The kinds that there are at the moment."""
+    """The kinds that are served at the moment."""
 
     def __init__(self, cache: Cache, release: Release) -> None:
         self._cache = cache
@@ -94,7 +94,7 @@ class Catalog:
         return watched
 
     def subscribe(self, listener: Callable[[Watched], None]) -> None:
-        """From now on ``listener`` is called for each kind that there is, and for each that comes."""
+        """Calls ``listener`` for each kind, now and whenever one is added."""
         self._listeners.append(listener)
         for each in list(self._watched.values()):
             listener(each)

@@ -1,4 +1,4 @@
-"""Takes reservations back from pods that are gone or finished, and lets go of claims that nobody uses.
+"""Removes reservations of pods that are gone or finished, and requests deallocation of claims that no pod uses.
 
 The claim's half of kube-controller-manager's resource claim controller (pkg/controller/resourceclaim, syncClaim).
 """
@@ -64,7 +64,7 @@ class ClaimReservationReconciler(Reconciler):
         return Result()
 
     async def _is_in_use(self, claim: ResourceClaim, consumer: ConsumerReference) -> bool:
-        """Whether the consumer may still need the claim. Only pods are known to end; anything else is let be."""
+        """Whether the consumer may still need the claim. Only pods are known to end; other consumers are left alone."""
         if consumer.api_group or consumer.resource != "pods":
             return True
         if self._caches.pods.was_deleted(consumer.uid):
@@ -72,13 +72,13 @@ class ClaimReservationReconciler(Reconciler):
         key = NamespacedName(claim.metadata.namespace, consumer.name)
         pod = self._caches.pods.get(key)
         if pod is None:
-            # The scheduler may know a pod that the cache here does not: to take its claim away would be bad.
+            # The scheduler may know a pod that this cache does not: its reservation must stay.
             with contextlib.suppress(NotFoundError):
                 pod = await self._client.get(Pod, key)
         return pod is not None and pod.uid == consumer.uid and not _is_done(pod)
 
     def _is_left_over(self, claim: ResourceClaim) -> bool:
-        """Whether the claim was made for a pod that will not run. Where the pod is gone, it goes as its dependent."""
+        """Whether the claim was made for a pod that will not run. If the pod is gone, it is garbage collected."""
         owner = controller_of(claim)
         if owner is None or owner.kind != "Pod" or owner.api_version != "v1":
             return False
@@ -101,7 +101,7 @@ def claim_reservation_controller(client: Client, cache: Cache) -> Controller:
 
 
 def _claims_let_go(change: Change[Pod]) -> Iterable[NamespacedName]:
-    """The claims of a pod that does not need them any more."""
+    """The claims of a pod that no longer needs them."""
     if change.new is not None and not _is_done(change.new):
         return []
     pod = change.new or change.old

@@ -1,4 +1,4 @@
-"""Makes the claims of pods from templates, and helps pods that were bound past the scheduler to theirs.
+"""Creates the claims of pods from templates, and gets claims allocated for pods that were bound without the scheduler.
 
 The pod's half of kube-controller-manager's resource claim controller (pkg/controller/resourceclaim, syncPod). Names of
 claims: ``<pod>-<entry>`` in Kubernetes 1.27; from 1.28 on with a random suffix, and recorded in the pod's status.
@@ -51,7 +51,7 @@ class _Caches:
 
 
 class _NotPossibleError(Exception):
-    """A claim cannot be made before something else changes."""
+    """A claim cannot be created until something else changes."""
 
 
 class ClaimTemplateReconciler(Reconciler):
@@ -87,7 +87,7 @@ class ClaimTemplateReconciler(Reconciler):
         return Result()
 
     async def _make(self, pod: Pod, entry: PodResourceClaim) -> str | None:
-        """Makes the claim of an entry. Returns its name where the pod's status does not have it yet."""
+        """Creates the claim of an entry. Returns its name if the pod's status does not have it yet."""
         template_name = entry.source.resource_claim_template_name
         key = claim_key(pod, entry)
         recorded = {each.name for each in pod.status.resource_claim_statuses or ()}
@@ -110,7 +110,7 @@ class ClaimTemplateReconciler(Reconciler):
         return created.metadata.name
 
     def _find(self, pod: Pod, entry: PodResourceClaim) -> ResourceClaim | None:
-        """A claim that was made before, and not recorded: the program ended in between."""
+        """A claim that was created before and not recorded, because the program ended in between."""
         for claim in self._caches.claims.by_index(_CLAIMS_BY_POD, pod.uid):
             if claim.metadata.annotations.get(POD_CLAIM_NAME) == entry.name:
                 return claim
@@ -131,17 +131,17 @@ class ClaimTemplateReconciler(Reconciler):
         return ResourceClaim(metadata=metadata, spec=template.spec.spec)
 
     async def _record(self, pod: Pod, made: Mapping[str, str]) -> None:
-        """Writes the names of the claims into the pod's status: all of them, since what is left out would be lost."""
+        """Writes the names of all claims into the pod's status; those left out would be lost."""
         present = {each.name: each for each in pod.status.resource_claim_statuses or ()}
         statuses = [each.to_wire() for name, each in present.items() if name not in made]
         statuses += [{"name": name, "resourceClaimName": claim} for name, claim in made.items()]
         body = {"metadata": {"uid": pod.uid}, "status": {"resourceClaimStatuses": statuses}}
         await self._client.apply(Pod, pod.key, body, field_manager=_FIELD_MANAGER, force=True, subresource="status")
 
-    # --- pods that were bound past the scheduler ---
+    # --- pods that were bound without the scheduler ---
 
     async def _help_bound_pod(self, pod: Pod) -> None:
-        """Has the claims of a pod that has a node allocated there, and reserved for it."""
+        """Has the claims of a bound pod allocated on its node, and reserved for it."""
         for key in claim_keys(pod):
             claim = self._caches.claims.get(key)
             owner = controller_of(claim) if claim is not None else None
@@ -157,7 +157,7 @@ class ClaimTemplateReconciler(Reconciler):
                 await self._client.update_status(claim.model_copy(update={"status": status}))
 
     async def _ensure_context(self, pod: Pod) -> None:
-        """Asks the driver to allocate on the pod's node: there is nothing to negotiate any more."""
+        """Asks the driver to allocate on the pod's node: there is nothing left to negotiate."""
         context = self._caches.contexts.get(pod.key)
         node = pod.spec.node_name
         if context is None:
@@ -195,7 +195,7 @@ def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder
 
 
 _WORKERS: Final = 10
-"""ConcurrentResourceClaimSyncs of kube-controller-manager is 50; a pass here never waits but for one write."""
+"""ConcurrentResourceClaimSyncs of kube-controller-manager is 50; a pass here waits for one write at most."""
 
 
 def _concerns_claims(change: Change[Pod]) -> bool:
@@ -227,7 +227,7 @@ def _pod_of_claim(claim: ResourceClaim) -> Iterable[str]:
 
 
 def _name_base(pod: str, entry: str) -> str:
-    """What a random suffix is added to; both names are shortened in proportion when they are too long."""
+    """The prefix of a generated name; both parts are shortened in proportion when they are too long."""
     base = f"{pod}-{entry}-"
     if len(base) <= _MAX_NAME_BASE:
         return base

@@ -26,7 +26,7 @@ class Fit:
 
 
 def fit(owner: DaemonSet, node: Node) -> Fit:
-    """How the DaemonSet's pod and the node go together."""
+    """Whether the DaemonSet's pod should and may be on the node."""
     spec = owner.spec.template.spec
     if not is_selected(spec, node) or spec.node_name not in ("", node.metadata.name):
         return Fit(should_run=False, may_stay=False)
@@ -37,7 +37,7 @@ def fit(owner: DaemonSet, node: Node) -> Fit:
 
 
 def target_node(pod: Pod) -> str:
-    """The node that a pod of a DaemonSet is for, bound or not; empty: none can be told."""
+    """The node that a pod of a DaemonSet is for, bound or not; empty: unknown."""
     if pod.spec.node_name:
         return pod.spec.node_name
     return next(iter(sorted(named_nodes(pod.spec) or ())), "")
@@ -62,7 +62,7 @@ def daemon_pod_spec(owner: DaemonSet, node: str) -> PodSpec:
 
 
 def _tolerations(spec: PodSpec) -> tuple[Toleration, ...]:
-    """What pods of DaemonSets put up with: they are there to make nodes usable."""
+    """What pods of DaemonSets tolerate: they are there to make nodes usable."""
     evicting = [(name, "NoExecute") for name in _EVICTING]
     others = [(name, "NoSchedule") for name in _PRESSURES]
     network = [("network-unavailable", "NoSchedule")] if spec.host_network else []

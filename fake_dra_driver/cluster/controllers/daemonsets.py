@@ -1,7 +1,7 @@
 """Keeps one pod of each DaemonSet on each node that it is for, and replaces those of an older template.
 
 Follows k8s.io/kubernetes/pkg/controller/daemon, with rolling update within maxUnavailable, and OnDelete. Simpler than
-there: maxSurge is not done (old pods go first, one at least), and pods that others have made are not taken in.
+there: maxSurge is ignored (old pods go first, at least one), and orphaned pods are not adopted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,7 +105,7 @@ class DaemonSetReconciler(Reconciler):
     # --- one pod for each node ---
 
     async def _place(self, owner: DaemonSet, fits: Mapping[str, Fit], revision: str) -> float | None:
-        """Makes pods where they are missing and deletes those that are too many. Returns when to look again."""
+        """Creates missing pods and deletes superfluous ones. Returns when to look again."""
         waits: list[float] = []
         by_node = self._by_node(owner)
         for name, each in fits.items():
@@ -124,13 +124,13 @@ class DaemonSetReconciler(Reconciler):
                 await self._control.create(owner, owner.spec.template, labels=labels, spec=daemon_pod_spec(owner, name))
             await self._delete(owner, alive[1:])
         for name, pods in by_node.items():
-            # Pods without a node to go to. Those that are on a node that has gone are the pod collector's.
+            # Pods that are for no existing node. Those bound to a missing node are the pod collector's.
             if name not in fits:
                 await self._delete(owner, [pod for pod in pods if not pod.spec.node_name])
         return min(waits, default=None)
 
     async def _replace_failed(self, owner: DaemonSet, pod: Pod, node: str) -> float:
-        """Deletes a pod that has ended, once its node's pause is over. Returns the seconds that are left of it."""
+        """Deletes a pod that has ended, once its node's pause is over. Returns the seconds left of the pause."""
         key, now = (owner.uid, node), loop_time()
         not_before = self._not_before.get(key, now)
         if now < not_before:
@@ -151,7 +151,7 @@ class DaemonSetReconciler(Reconciler):
     # --- rolling update ---
 
     async def _replace_outdated(self, owner: DaemonSet, fits: Mapping[str, Fit], revision: str) -> None:
-        """Deletes pods of older templates: those that are not available anyway, and others as far as may be missing."""
+        """Deletes pods of older templates: unavailable ones, and as many others as may be unavailable."""
         wanted = [name for name, each in fits.items() if each.should_run]
         rolling = owner.spec.update_strategy.rolling_update
         allowed = max(resolve(rolling.max_unavailable if rolling else 1, len(wanted), up=True), 1)
@@ -173,7 +173,7 @@ class DaemonSetReconciler(Reconciler):
     # --- revisions ---
 
     async def _revision(self, owner: DaemonSet) -> str:
-        """The hash of the present template. Keeps each template that there was, for ``kubectl rollout history``."""
+        """The hash of the current template. Keeps every earlier template, for ``kubectl rollout history``."""
         template = owner.spec.template.to_wire()
         hashed = template_hash(template)
         known = self._owned_revisions(owner)

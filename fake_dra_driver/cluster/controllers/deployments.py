@@ -1,7 +1,7 @@
 """Keeps a ReplicaSet for each template that a Deployment has had, and moves pods from the old ones to the new one.
 
 Follows k8s.io/kubernetes/pkg/controller/deployment: rolling update and Recreate, revisions, history. Simpler than that:
-a change of ``replicas`` in the middle of a rollout is not spread over all sets in proportion; the rollout just goes on.
+a change of ``replicas`` during a rollout is not spread over all sets in proportion; the rollout just goes on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,14 +85,14 @@ class DeploymentReconciler(Reconciler):
             raise
         return await self._write_status(deployment, created=created)
 
-    # --- the sets ---
+    # --- sets ---
 
     def _owned(self, deployment: Deployment) -> list[ReplicaSet]:
         """The Deployment's sets, the oldest first, as they are after our own writes."""
         return sorted(self._sets.by_index(BY_CONTROLLER, deployment.uid), key=age_rank)
 
     def _current(self, deployment: Deployment) -> ReplicaSet | None:
-        """The set of the Deployment's present template."""
+        """The set of the Deployment's current template."""
         wanted = _comparable(deployment.spec.template)
         return next((each for each in self._owned(deployment) if _comparable(each.spec.template) == wanted), None)
 
@@ -127,7 +127,7 @@ class DeploymentReconciler(Reconciler):
         return any(not pod.is_finished for pod in self._pods.by_index(BY_CONTROLLER, owner.uid))
 
     async def _scale_paused(self, deployment: Deployment, active: ReplicaSet | None) -> None:
-        """A paused Deployment still has as many pods as it asks for, of the template that it has."""
+        """A paused Deployment still keeps its number of pods, of the template it has."""
         if active is not None and active.metadata.annotations.get(_DESIRED) != str(deployment.spec.replicas):
             await self._scale(deployment, active, deployment.spec.replicas)
 
@@ -162,7 +162,7 @@ class DeploymentReconciler(Reconciler):
         try:
             created = await self._client.create(new)
         except AlreadyExistsError as error:
-            # A set of another template has the name: two hashes are the same. The next one is another.
+            # A set of another template has the name, since the hashes collide: the next hash differs.
             status = {"status": {"collisionCount": collisions + 1}}
             await self._client.merge_patch(Deployment, deployment.key, status, subresource="status")
             raise RetryError(f"the name {name} is taken by a ReplicaSet of another template") from error
@@ -172,7 +172,7 @@ class DeploymentReconciler(Reconciler):
             self._events.event(deployment, "Normal", "ScalingReplicaSet", f"Scaled up replica set {name} to {replicas}")
 
     async def _scale(self, deployment: Deployment, target: ReplicaSet, replicas: int) -> bool:
-        """Asks a set to have that many pods. Returns whether it had been asked for another number."""
+        """Scales a set. Returns whether it was scaled otherwise before."""
         sizes, before = _sizes(deployment), target.spec.replicas
         if before == replicas and sizes.items() <= dict(target.metadata.annotations).items():
             return False
@@ -188,7 +188,7 @@ class DeploymentReconciler(Reconciler):
     # --- revisions ---
 
     async def _note_revision(self, deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]) -> None:
-        """The set in use has the highest revision, also when it is an old one that was rolled back to."""
+        """Gives the set in use the highest revision, also when it is an old one after a rollback."""
         latest = max((_revision(each) for each in old), default=0)
         revision = _revision(new)
         if revision <= latest:
@@ -230,7 +230,7 @@ class DeploymentReconciler(Reconciler):
 
 
 def _comparable(template: PodTemplateSpec) -> Mapping[str, Any]:
-    """A template without the label that tells its pods from those of other templates."""
+    """A template without the label that distinguishes its pods from those of other templates."""
     wire = template.to_wire()
     labels = {key: each for key, each in template.metadata.labels.items() if key != POD_TEMPLATE_HASH}
     metadata = {**wire.get("metadata", {}), "labels": labels}

@@ -22,14 +22,14 @@ _PAUSED: Final = "DeploymentPaused"
 def deployment_status(
     deployment: Deployment, sets: Sequence[ReplicaSet], new: ReplicaSet | None, now: datetime, *, created: bool
 ) -> DeploymentStatus:
-    """What is to be said about a Deployment.
+    """The status of a Deployment.
 
     Args:
         deployment: with the status as it was.
         sets: all of its ReplicaSets.
-        new: the one of its present template.
+        new: the one of its current template.
         now: the wall clock.
-        created: whether ``new`` was made a moment ago.
+        created: whether ``new`` was created just now.
     """
     total = sum(each.status.replicas for each in sets)
     available = sum(each.status.available_replicas for each in sets)
@@ -59,7 +59,7 @@ def _availability(deployment: Deployment, available: int, now: datetime) -> Cond
 def _progress(
     deployment: Deployment, status: DeploymentStatus, new: ReplicaSet | None, now: datetime, *, created: bool
 ) -> Condition | None:
-    """The condition Progressing, dated anew with each step; None: as it was."""
+    """The condition Progressing, with a new date for each step; None: as it was."""
     before = _condition(deployment, "Progressing")
     name = new.metadata.name if new is not None else deployment.metadata.name
     if deployment.spec.paused:
@@ -94,7 +94,7 @@ def _has_moved(before: DeploymentStatus, after: DeploymentStatus) -> bool:
 
 
 def rollout_deadline(deployment: Deployment, status: DeploymentStatus, now: datetime) -> float | None:
-    """Seconds until a rollout that does not move counts as failed; None: nothing is waited for."""
+    """Seconds until a rollout without progress counts as failed; None: there is none under way."""
     progress = next((each for each in status.conditions if each.type == "Progressing"), None)
     if progress is None or progress.reason in (_DONE, _TIMED_OUT, _PAUSED):
         return None
@@ -116,7 +116,7 @@ def _dated(now: datetime, type_: str, status: str, reason: str, message: str) ->
 
 
 def _kept(before: Condition | None, now: datetime, type_: str, status: str, reason: str, message: str) -> Condition:
-    """The condition as it was where it says the same."""
+    """The condition, with its old dates where it says the same as before."""
     if before is not None and (before.status, before.reason) == (status, reason):
         return before
     return _dated(now, type_, status, reason, message)

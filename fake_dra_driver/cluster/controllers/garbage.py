@@ -1,8 +1,8 @@
-"""Deletes objects whose owners are gone; sees to it that a foreground deletion ends last, and that orphans are let go.
+"""Deletes objects whose owners are gone, and carries out foreground deletion and orphaning.
 
-Follows k8s.io/kubernetes/pkg/controller/garbagecollector (attemptToDeleteItem and what it calls). An owner that is not
-known here is asked for at the API server before anything is deleted because of it. Not done: references that block each
-other in a circle.
+Follows k8s.io/kubernetes/pkg/controller/garbagecollector (attemptToDeleteItem and what it calls). For an owner that is
+not known here, the API server is asked before anything is deleted because of it. Not done: cycles of blocking
+references.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _WORKERS: Final = 20
 class _Owner(Enum):
     SOLID = "solid"
     WAITING = "waiting"
-    """It is being deleted in the foreground: it waits for what it owns."""
+    """It is being deleted in the foreground: it waits for its dependents."""
     GONE = "gone"
 
 
@@ -97,7 +97,7 @@ class GarbageCollector(Reconciler):
     async def _look_up(self, item: Item, owner: OwnerReference, watched: Watched) -> _Owner:
         namespaced = watched.kind.resource.namespaced
         if namespaced and not item.kind.resource.namespaced:
-            return _Owner.SOLID  # cannot be told: in which namespace? Nothing is deleted on a guess.
+            return _Owner.SOLID  # Its namespace is unknown, and nothing is deleted on a guess.
         key = NamespacedName(item.key.namespace if namespaced else "", owner.name)
         try:
             found = await self._client.get(watched.kind, key)
@@ -112,7 +112,7 @@ class GarbageCollector(Reconciler):
     # --- owners that are being deleted ---
 
     async def _finish_foreground(self, item: Item) -> None:
-        """Lets the object go once nothing is left that blocks it."""
+        """Removes the object's finalizer once no dependent blocks it."""
         if not any(each.blocks(item.uid) for each in self._graph.dependents(item.uid)):
             await self._remove_finalizer(item, FOREGROUND)
 

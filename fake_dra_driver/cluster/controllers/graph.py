@@ -1,4 +1,4 @@
-"""Who owns whom, over all kinds: what the garbage collector decides on.
+"""Which object owns which, over all kinds: what the garbage collector decides on.
 
 Follows k8s.io/kubernetes/pkg/controller/garbagecollector (graph_builder.go). Fed by the informers' handlers; pure.
 """
@@ -13,9 +13,9 @@ from fake_dra_driver.runtime.store import Change
 __all__ = ["FOREGROUND", "ORPHAN", "Graph", "Item"]
 
 FOREGROUND: Final = "foregroundDeletion"
-"""Finalizer of an object that goes once those that it owns, and that ask it to wait, are gone."""
+"""Finalizer of an object that goes once its blocking dependents are gone."""
 ORPHAN: Final = "orphan"
-"""Finalizer of an object that goes once those that it owns do not name it as their owner any more."""
+"""Finalizer of an object that goes once its dependents no longer name it as their owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Item:
 
     @classmethod
     def of(cls, kind: type[KubeObject], obj: KubeObject) -> "Item":
-        """What of an object matters here."""
+        """Picks what matters here of an object."""
         metadata = obj.metadata
         return cls(
             kind,
@@ -46,16 +46,16 @@ class Item:
 
     @property
     def waits_for_dependents(self) -> bool:
-        """Whether it is being deleted, after what it owns."""
+        """Whether it is being deleted, after its dependents."""
         return self.is_deleting and FOREGROUND in self.finalizers
 
     @property
     def lets_dependents_go(self) -> bool:
-        """Whether it is being deleted, without what it owns."""
+        """Whether it is being deleted, without its dependents."""
         return self.is_deleting and ORPHAN in self.finalizers
 
     def may_own(self, other: "Item") -> bool:
-        """Whether the other object may have it as an owner: not one of another namespace."""
+        """Whether the other object may have it as an owner: not across namespaces."""
         return self.key.namespace in ("", other.key.namespace)
 
     def blocks(self, owner: UID) -> bool:
@@ -69,7 +69,7 @@ class Graph:
     def __init__(self) -> None:
         self._items: dict[UID, Item] = {}
         self._dependents: dict[UID, dict[UID, None]] = {}
-        """UIDs of the objects that name an owner, by its UID, in the order in which they came. No dict is empty."""
+        """UIDs of the objects that name an owner, by its UID, in order of arrival. No dict is empty."""
 
     def get(self, uid: UID) -> Item | None:
         """The object of that UID."""
@@ -80,7 +80,7 @@ class Graph:
         return [self._items[each] for each in self._dependents.get(uid, ())]
 
     def change(self, kind: type[KubeObject], change: Change[Any]) -> Iterator[UID]:
-        """Takes a change over. Returns the UIDs of the objects that have to be looked at because of it."""
+        """Takes in a change. Returns the UIDs of the objects to look at because of it."""
         old = self._items.get(change.old.uid) if change.old is not None else None
         if change.new is None:
             if old is not None:
@@ -109,7 +109,7 @@ class Graph:
                 yield found.uid
 
     def _may_be_garbage(self, item: Item) -> bool:
-        """Whether one of its owners is missing, on its way out, or none that it can have."""
+        """Whether one of its owners is missing, being deleted, or not allowed to own it."""
         owners = [self._items.get(each.uid) for each in item.owners]
         return any(owner is None or owner.waits_for_dependents or not owner.may_own(item) for owner in owners)
 

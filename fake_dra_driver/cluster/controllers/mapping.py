@@ -1,4 +1,4 @@
-"""Which object to look at when another one has changed: mappings that several controllers use."""
+"""Which object to reconcile when another one has changed: mappings that several controllers use."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -26,7 +26,7 @@ def pods_by_node(pod: Pod) -> Iterable[str]:
 
 
 def to_controller(kind: type[KubeObject]) -> Mapper[Any]:
-    """To the object of that kind that has made the changed one, before or after the change."""
+    """Maps to the object of that kind that manages the changed one, before or after the change."""
     wanted = (kind.resource.api_version, kind.resource.kind)
 
     def owners(change: Change[Any]) -> Iterable[NamespacedName]:
@@ -41,10 +41,10 @@ def to_controller(kind: type[KubeObject]) -> Mapper[Any]:
 
 
 def watch_pods(controller: Controller, pods: Informer[Pod], owner: type[KubeObject]) -> None:
-    """Looks at the workload that has made a pod: at once when the pod begins or ceases to count as one of its pods.
+    """Reconciles the workload of a pod: at once when the pod begins or ceases to count as one of its pods.
 
-    When a pod has only become ready or unready, a moment later: many do so at the same time, and each look costs a
-    write of the status, and one more of whatever the workload belongs to.
+    When a pod has only become ready or unready, a moment later: many do so at the same time, and each pass costs a
+    write of the status, and another one of the workload's own owner.
     """
     owners = to_controller(owner)
 
@@ -70,7 +70,7 @@ def _changes_readiness(change: Change[Pod]) -> bool:
 
 
 def changes_node_fit(change: Change[Node]) -> bool:
-    """Whether a node has come or gone, or may take other pods now than before."""
+    """Whether a node has come or gone, or suits other pods now than before."""
     old, new = change.old, change.new
     if old is None or new is None:
         return True

@@ -1,4 +1,4 @@
-"""Empties namespaces that are being deleted, and then lets them go.
+"""Empties namespaces that are being deleted, and then removes their finalizer.
 
 Follows k8s.io/kubernetes/pkg/controller/namespace/deletion (namespaced_resources_deleter.go), with its conditions.
 """
@@ -34,8 +34,8 @@ _WORKERS: Final = 10
 """ConcurrentNamespaceSyncs."""
 _DELETES_AT_ONCE: Final = 20
 GRACE_SECONDS: Final = 5.0
-"""Before anything in the namespace is touched (namespaceDeletionGracePeriod): who deletes a namespace together with
-what is in it, as ``kubectl delete -f`` does, still finds the latter."""
+"""Before anything in the namespace is touched (namespaceDeletionGracePeriod): a client that deletes a namespace
+together with its objects, as ``kubectl delete -f`` does, still finds them."""
 
 
 class NamespaceReconciler(Reconciler):
@@ -67,12 +67,12 @@ class NamespaceReconciler(Reconciler):
         await self._delete(each for each in self._cached(name) if not each[1].is_deleting)
         left = [obj for _, obj in self._cached(name)]
         if not left:
-            # The caches may not know yet what was made a moment before the namespace was closed.
+            # The caches may not show yet what was created just before the namespace began to terminate.
             found = await self._live(name)
             await self._delete(each for each in found if not each[1].is_deleting)
             left = [obj for kind, obj in found if kind is not Event and obj.metadata.finalizers]
             if found and not left:
-                raise RetryError(f"namespace {name} had objects that the caches did not know")
+                raise RetryError(f"namespace {name} had objects that the caches did not show")
         if left:
             await self._report(namespace, left)
             return Result()
@@ -113,7 +113,7 @@ class NamespaceReconciler(Reconciler):
             await self._client.update(namespace.model_copy(update={"spec": spec}), subresource="finalize")
         log.info("namespace emptied", namespace=namespace.metadata.name)
 
-    # --- what people read while they wait ---
+    # --- conditions ---
 
     async def _report(self, namespace: Namespace, left: Sequence[KubeObject]) -> None:
         conditions = namespace.status.conditions

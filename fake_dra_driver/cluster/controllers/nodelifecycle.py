@@ -1,8 +1,8 @@
-"""Notices nodes that have fallen silent, and keeps the taints that tell what state nodes are in.
+"""Notices nodes that have fallen silent, and keeps the taints that show the state of nodes.
 
-Follows k8s.io/kubernetes/pkg/controller/nodelifecycle. A node is heard of when its Lease or its status changes: what
-counts is when that was seen here, not what the node's clock says. Not done: zones, and holding back when all nodes of
-one are gone; here, an outage of the only node is one that somebody has asked for.
+Follows k8s.io/kubernetes/pkg/controller/nodelifecycle. A sign of life is a change of the node's Lease or
+status: what counts is when that was seen here, not what the node's clock says. Not done: zones, and restraint when all
+nodes of a zone are gone; here, an outage of the only node is one that was asked for.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,7 +49,7 @@ _PRESSURES: Final = {
 """Taint for a condition that is True."""
 _MANAGED: Final = frozenset({_NOT_READY, _UNREACHABLE, TAINT_UNSCHEDULABLE, *_PRESSURES.values()})
 _REPORTED: Final = ("Ready", "MemoryPressure", "DiskPressure", "PIDPressure")
-"""Conditions that a kubelet reports, and of which nothing is known once it is silent."""
+"""Conditions that a kubelet reports; they become Unknown once it is silent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class NodeLifecycleReconciler(Reconciler):
         return known
 
     def _content(self, node: Node) -> Any:
-        """What changes when the node's kubelet says something."""
+        """What changes with each report of the node's kubelet."""
         ready = _condition(node, "Ready")
         lease = self._leases.get(NamespacedName(LEASES, node.metadata.name))
         heartbeat = (ready.model_extra or {}).get("lastHeartbeatTime") if ready is not None else None
@@ -146,7 +146,7 @@ class NodeLifecycleReconciler(Reconciler):
         await self._client.merge_patch(Node, node.key, patch)
 
     async def _mark_pods(self, node: Node) -> None:
-        """Pods of a node that is not ready are not ready either, whatever its kubelet has said last."""
+        """Marks the pods of a node that is not ready as not ready, whatever its kubelet has reported last."""
         for pod in self._pods.by_index(PODS_BY_NODE, node.metadata.name):
             ready = pod.condition("Ready")
             if ready is None or ready.status != "True" or pod.is_finished:
@@ -165,7 +165,7 @@ def _condition(node: Node, type_: str) -> Condition | None:
 
 
 def _taints(node: Node, now: datetime) -> Iterable[Taint]:
-    """The taints that a node's conditions ask for. A node that has said nothing yet is not ready."""
+    """The taints for a node's conditions. A node that has reported nothing yet is not ready."""
     at = now.replace(microsecond=0)
     ready = _condition(node, "Ready")
     if ready is None:
@@ -182,7 +182,7 @@ def _taints(node: Node, now: datetime) -> Iterable[Taint]:
 
 
 def node_lifecycle_controller(client: Client, cache: Cache, events: EventRecorder, now: WallClock) -> Controller:
-    """The controller of what state nodes are in."""
+    """The controller of nodes' readiness and taints."""
     nodes, pods = cache.informer(Node), cache.informer(Pod)
     leases = cache.informer(Lease)
     pods.add_index(PODS_BY_NODE, pods_by_node)

@@ -45,7 +45,7 @@ def controller_uid(obj: KubeObject) -> Iterable[str]:
 
 
 def is_active(pod: Pod) -> bool:
-    """Whether the pod counts as one of its workload's: it has not ended, and nobody has asked it to."""
+    """Whether the pod counts as one of its workload's: it has not ended, and is not being deleted."""
     return not pod.is_finished and not pod.is_deleting
 
 
@@ -66,7 +66,7 @@ def seconds_to_available(pod: Pod, min_ready_seconds: int, now: datetime) -> flo
 
 
 def deletion_rank(pod: Pod) -> tuple[Any, ...]:
-    """Sorts pods so that those which are missed least come first: without node, pending, not ready, young."""
+    """Sort key that puts the most dispensable pods first: without a node, pending, not ready, young."""
     created = pod.metadata.creation_timestamp
     return (
         bool(pod.spec.node_name),
@@ -84,7 +84,7 @@ def age_rank(obj: KubeObject) -> tuple[float, str]:
 
 
 def template_hash(template: Mapping[str, Any], collisions: int = 0) -> str:
-    """A short hash of a template, for names and labels. Not the one that Go computes, but as stable."""
+    """A short hash of a template, for names and labels. Not the one that Go computes, but just as stable."""
     text = json.dumps(template, sort_keys=True) + (str(collisions) if collisions else "")
     value = 0x811C9DC5
     for byte in text.encode():  # FNV-1a, 32 bits
@@ -100,7 +100,7 @@ def counted(status: S, counts: Mapping[str, int], *, always: Sequence[str] = ())
 
 
 class PodControl:
-    """Makes and deletes the pods of workloads, and says so on the workload."""
+    """Creates and deletes the pods of workloads, with an Event on the workload."""
 
     def __init__(self, client: Client, events: EventRecorder) -> None:
         self._client = client
@@ -114,7 +114,7 @@ class PodControl:
         labels: Mapping[str, str] | None = None,
         spec: PodSpec | None = None,
     ) -> None:
-        """Makes a pod of the owner's from a template; with more labels, and with another spec, where they are given.
+        """Creates a pod of the owner from a template, with additional labels and another spec if given.
 
         Does nothing in a namespace that is being deleted. Raises what the API call raises.
         """
@@ -147,7 +147,7 @@ class PodControl:
 
 
 def is_namespace_going(error: ApiError) -> bool:
-    """Whether the API server takes nothing new since the namespace is gone or being deleted."""
+    """Whether the API server refused because the namespace is gone or being deleted."""
     causes = error.details.get("causes") or ()
     terminating = any(isinstance(each, Mapping) and each.get("reason") == "NamespaceTerminating" for each in causes)
     return isinstance(error, NotFoundError) or (isinstance(error, ForbiddenError) and terminating)

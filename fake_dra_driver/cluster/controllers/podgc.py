@@ -1,6 +1,6 @@
-"""Deletes pods whose node has gone: no kubelet is left that could end them.
+"""Deletes pods whose node is gone: no kubelet is left to stop them.
 
-Follows k8s.io/kubernetes/pkg/controller/podgc (gcOrphaned). Not done: a limit for pods that have ended.
+Follows k8s.io/kubernetes/pkg/controller/podgc (gcOrphaned). Not done: a limit on the number of pods that have ended.
 """
 
 from typing import Final
@@ -59,7 +59,7 @@ class PodCollector(Reconciler):
         return Result()
 
     def forget(self, change: Change[Pod]) -> None:
-        """Handler for pods: what is known of one that is gone."""
+        """Handler for pods: forgets one that is gone."""
         if change.new is None and change.old is not None:
             self._missing_since.pop(change.old.uid, None)
 
@@ -74,11 +74,11 @@ class PodCollector(Reconciler):
             await self._client.delete(Pod, pod.key, uid=pod.uid, grace_period_seconds=0)
         except NotFoundError:
             return
-        log.info("pod of a node that has gone deleted", pod=str(pod.key), node=pod.spec.node_name)
+        log.info("orphaned pod deleted", pod=str(pod.key), node=pod.spec.node_name)
 
 
 def pod_garbage_collector(client: Client, cache: Cache, now: WallClock) -> Controller:
-    """The controller of pods whose node has gone."""
+    """The controller of pods whose node is gone."""
     pods, nodes = cache.informer(Pod), cache.informer(Node)
     pods.add_index(PODS_BY_NODE, pods_by_node)
     collector = PodCollector(client, pods, nodes, now)

@@ -1,7 +1,7 @@
 """Keeps as many pods as each ReplicaSet asks for.
 
-Follows k8s.io/kubernetes/pkg/controller/replicaset, without taking in pods that others have made: selectors only say
-what the template's labels have to be.
+Follows k8s.io/kubernetes/pkg/controller/replicaset, without adopting orphaned pods: selectors only say what the
+template's labels have to be.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ __all__ = ["ReplicaSetReconciler", "replicaset_controller"]
 log = logger.bind(component="replicaset-controller")
 
 _BURST: Final = 50
-"""Most pods made or deleted in one pass; burstReplicas is 500, for a bigger API server."""
+"""Most pods created or deleted in one pass; burstReplicas is 500, for a bigger API server."""
 _WORKERS: Final = 5
 
 
@@ -66,7 +66,7 @@ class ReplicaSetReconciler(Reconciler):
     async def _scale(self, owner: ReplicaSet, pods: Sequence[Pod]) -> None:
         missing = owner.spec.replicas - len(pods)
         if missing > 0:
-            # One alone first: what the API server refuses, it would refuse as often as it is asked.
+            # One alone first: what the API server refuses once it would refuse every time.
             await self._control.create(owner, owner.spec.template)
         async with asyncio.TaskGroup() as group:
             for _ in range(min(missing - 1, _BURST)):
@@ -78,7 +78,7 @@ class ReplicaSetReconciler(Reconciler):
             log.info("scaled", replicaset=str(owner.key), had=len(pods), wanted=owner.spec.replicas)
 
     async def _write_status(self, owner: ReplicaSet) -> Result:
-        """Says what there is. Comes back when a pod that is ready becomes available by the mere passing of time."""
+        """Writes the status. Comes back when a ready pod becomes available just by the passing of time."""
         pods, labels = self._active(owner), owner.spec.template.metadata.labels
         waits = [seconds_to_available(pod, owner.spec.min_ready_seconds, self._now()) for pod in pods]
         counts = {

@@ -29,7 +29,7 @@ def max_surge(deployment: Deployment) -> int:
 
 
 def max_unavailable(deployment: Deployment) -> int:
-    """How many pods of those asked for may be unavailable; at least 1 where nothing could move otherwise."""
+    """How many of the pods asked for may be unavailable; at least 1 where nothing could move otherwise."""
     rolling = deployment.spec.strategy.rolling_update
     if deployment.spec.strategy.type != "RollingUpdate" or rolling is None or not deployment.spec.replicas:
         return 0
@@ -44,8 +44,8 @@ def new_set_replicas(deployment: Deployment, present: int, others: int) -> int:
 
     Args:
         deployment: what is asked for.
-        present: how many it has been asked to have.
-        others: how many all the other sets have been asked to have.
+        present: how many it is asked to have now.
+        others: how many all other sets together are asked to have.
     """
     wanted = deployment.spec.replicas
     if present >= wanted or deployment.spec.strategy.type != "RollingUpdate":
@@ -55,9 +55,9 @@ def new_set_replicas(deployment: Deployment, present: int, others: int) -> int:
 
 
 def old_set_replicas(deployment: Deployment, new: ReplicaSet, old: Sequence[ReplicaSet]) -> Mapping[str, int]:
-    """How many pods the old ReplicaSets should have, by name; those that are to stay as they are are left out."""
+    """How many pods the old ReplicaSets should have, by name; those that stay as they are are left out."""
     present = {each.metadata.name: each.spec.replicas for each in old}
-    # A status may be from before the set was scaled down; more pods than asked for there will not be.
+    # The status may be from before the set was scaled down: no more pods than asked for will stay.
     available = {each.metadata.name: min(each.status.available_replicas, each.spec.replicas) for each in old}
     least = deployment.spec.replicas - max_unavailable(deployment)
     new_unavailable = new.spec.replicas - new.status.available_replicas
@@ -65,7 +65,7 @@ def old_set_replicas(deployment: Deployment, new: ReplicaSet, old: Sequence[Repl
     if spare <= 0:
         return {}
     wanted = dict(present)
-    # Those that do not work go first: nobody misses them.
+    # Those that do not work go first: they are not missed.
     for name, replicas in present.items():
         step = min(spare, replicas - available[name])
         wanted[name] -= step

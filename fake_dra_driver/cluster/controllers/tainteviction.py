@@ -1,7 +1,7 @@
-"""Deletes pods from nodes whose NoExecute taints they do not tolerate, at once or after as long as they do.
+"""Deletes pods from nodes whose NoExecute taints they do not tolerate, or no longer.
 
-Follows k8s.io/kubernetes/pkg/controller/tainteviction. How long a pod has been tolerating is counted from when that was
-first seen here, as upstream does it; a restart begins anew.
+Follows k8s.io/kubernetes/pkg/controller/tainteviction. How long a pod has tolerated a taint is counted
+from when that was first seen here, as upstream does it; a restart starts over.
 """
 
 from typing import Final
@@ -63,7 +63,7 @@ class TaintEvictionReconciler(Reconciler):
         return Result()
 
     def forget(self, change: Change[Pod]) -> None:
-        """Handler for pods: what is known of one that is gone."""
+        """Handler for pods: forgets one that is gone."""
         if change.new is None and change.old is not None:
             self._since.pop(change.old.uid, None)
 
@@ -115,7 +115,7 @@ def taint_eviction_controller(client: Client, cache: Cache, events: EventRecorde
 
 
 def _may_have_to_go(change: Change[Pod]) -> bool:
-    """Whether a pod has come to a node, or tolerates other taints than before."""
+    """Whether a pod has got a node, or tolerates other taints than before."""
     old, new = change.old, change.new
     if new is None or not new.spec.node_name:
         return False

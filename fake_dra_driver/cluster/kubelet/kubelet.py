@@ -1,4 +1,4 @@
-"""One node's kubelet: its parts, put together, and their life.
+"""The kubelet of one node: how its parts are put together, and how they start and stop.
 
     images = Images({"example.com/driver:v1": Image(path=("/opt/driver/bin",), api_access=True)})
     async with ProcessRuntime(root) as runtime:
@@ -6,9 +6,9 @@
         kubelet = Kubelet(client, runtime, options)
         await kubelet.run()
 
-A kubelet is for one ``run``, and has a client of its own, which outlives it. It is restarted by making another one on
-the same runtime: containers run on meanwhile. A reboot is the end of the kubelet, ``runtime.reboot()``, and another
-kubelet; a node that is lost, the end of the kubelet and of the runtime.
+A kubelet is for one ``run``, and has a client of its own, which outlives it. To restart it, stop it and run another one
+on the same runtime: containers keep running. To reboot the node, stop the kubelet, call ``runtime.reboot()``, and run
+another kubelet; to lose the node, stop the kubelet and the runtime.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ __all__ = ["Kubelet", "KubeletOptions"]
 log = logger.bind(component="kubelet")
 
 _FOLDERS = ("var/lib/kubelet/plugins", "var/lib/kubelet/plugins_registry", "var/lib/kubelet/pods", "var/run")
-"""What a real node has before the first pod comes: the kubelet's own, and /var/run."""
+"""What a real node has before its first pod: the kubelet's own folders, and /var/run."""
 _CDI_FOLDERS = ("etc/cdi", "var/run/cdi")
 """As container runtimes are configured; the later wins."""
 _FLUSH_SECONDS = 2.0
@@ -55,7 +55,7 @@ _FLUSH_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class KubeletOptions:
-    """What a kubelet is told."""
+    """How a kubelet is configured."""
 
     node_name: str
     root: Path
@@ -65,13 +65,13 @@ class KubeletOptions:
     address: str = "127.0.0.1"
     """IP of the node and of its pods."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Labels of the node, beside the usual ones."""
+    """Labels of the node, in addition to the usual ones."""
     images: Images = field(default_factory=Images)
     """Shared by all nodes of a cluster."""
     kubeconfig: KubeconfigSource | None = None
     """Credentials for the containers of images with ``api_access``; see ``serviceaccount``."""
     logs: PodLogs | None = None
-    """Where the kubelet offers its logs while it runs; the API server's ``logs``."""
+    """Where the kubelet registers its logs while it runs: the API server's ``logs``."""
     timing: Timing = field(default_factory=Timing)
     renew_seconds: float = RENEW_SECONDS
     """Between two renewals of the node's lease."""
@@ -86,7 +86,7 @@ class Kubelet:
     Args:
         client: for this kubelet alone.
         runtime: the node's containers; on the same folder as the kubelet.
-        options: what it is told.
+        options: its configuration.
 
     Raises:
         ClusterError: nothing is known of the release.
@@ -139,14 +139,14 @@ class Kubelet:
         self._workers = PodWorkers(services, self._pods)
         self._stopping = asyncio.Event()
         self.is_ready = asyncio.Event()
-        """Set once the node is registered and its pods are looked after."""
+        """Set once the node is registered and its pods are synced."""
 
     def stop(self) -> None:
-        """Lets ``run`` return soon. Containers stay as they are."""
+        """Makes ``run`` return soon. Containers keep running."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Looks after the node until ``stop`` is called, or until cancelled. Once.
+        """Runs until ``stop`` is called, or until cancelled. To be called once.
 
         Raises:
             DraError: the state that an earlier kubelet has left is damaged.

@@ -1,8 +1,8 @@
 """Answers ``kubectl logs`` for all nodes of a cluster: the ``LogSource`` of the API server.
 
 Follows GetKubeletContainerLogs and validateContainerLogStatus of k8s.io/kubernetes/pkg/kubelet/kubelet_pods.go: which
-container is meant follows from the pod's status, and what cannot be had is refused in their words. One step shorter
-than on a real cluster: there, the API server asks the kubelet of the pod's node over HTTPS.
+container is meant follows from the pod's status, and refusals have their words. One step shorter than on a real
+cluster, where the API server asks the kubelet of the pod's node over HTTPS.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -30,18 +30,18 @@ class PodLogs:
         self._runtimes: dict[str, ProcessRuntime] = {}
 
     def add(self, node_name: str, runtime: ProcessRuntime) -> None:
-        """From now on, the logs of a node's pods can be had; a kubelet does this when it starts."""
+        """Makes the logs of a node's pods available; a kubelet calls it when it starts."""
         self._runtimes[node_name] = runtime
 
     def remove(self, node_name: str) -> None:
-        """They cannot any more: nobody on the node answers."""
+        """Makes them unavailable: the node no longer answers."""
         self._runtimes.pop(node_name, None)
 
     def stream(self, pod: dict[str, Any], container: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """The log of a container, as far as the query (follow, tailLines, previous...) asks.
 
         Raises:
-            StatusError: there is none, or the query makes no sense; at once, not when it is read.
+            StatusError: there is none, or the query makes no sense. Raised by the call, not while the log is read.
         """
         name, node = pod["metadata"]["name"], pod["spec"].get("nodeName", "")
         runtime = self._runtimes.get(node)

@@ -1,10 +1,10 @@
-"""The Node object of a kubelet and its Lease: how the cluster knows that the node is there, and what it has.
+"""The Node object of a kubelet and its Lease: how the cluster knows that the node is alive, and what it has.
 
 Follows k8s.io/kubernetes/pkg/kubelet (kubelet_node_status.go, nodestatus) and component-helpers/apimachinery/lease: the
 lease of 40 s is renewed every 10 s; the status is written when something in it has changed, and each five minutes. A
-kubelet that stops just stops renewing; that the node is not ready then is for others to say.
+kubelet that stops just stops renewing; a controller then marks the node as not ready.
 
-Capacity is what the machine has, on each of its simulated nodes: nothing is reserved, nothing is enforced.
+Each simulated node has the capacity of the whole machine: nothing is reserved, nothing is enforced.
 """
 
 import asyncio
@@ -49,16 +49,16 @@ _HEALTHY = (
 
 @dataclass(frozen=True, slots=True)
 class NodeIdentity:
-    """What is said of a node."""
+    """What identifies a node."""
 
     name: str
     address: str
     kubernetes_version: str
     """Such as 1.30.14."""
     boot_id: str
-    """Of its runtime: another one after a reboot."""
+    """Of its runtime; a new one after each reboot."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Beside those that every kubelet sets."""
+    """In addition to those that every kubelet sets."""
 
 
 class NodeAgent:
@@ -66,9 +66,9 @@ class NodeAgent:
 
     Args:
         client: writes.
-        identity: what to say.
-        events: tells of starts and reboots.
-        now: for what people read.
+        identity: of the node.
+        events: reports starts and reboots.
+        now: the clock for timestamps.
         renew_seconds: between two renewals of the lease.
     """
 
@@ -92,7 +92,7 @@ class NodeAgent:
         self._reported_at = -REPORT_SECONDS
 
     async def register(self) -> None:
-        """Makes the Node, or takes over the one of an earlier kubelet. Tries until the API server has taken it."""
+        """Creates the Node, or takes over that of an earlier kubelet. Retries until the API server accepts it."""
         backoff = Backoff(0.2, 7.0)
         while True:
             try:
@@ -130,7 +130,7 @@ class NodeAgent:
                 node = await self._client.get(Node, self._key)
                 await self._report(node)
             except NotFoundError:
-                log.warning("Node object is gone; the kubelet makes it at its next start", node=self._identity.name)
+                log.warning("Node object is gone; the kubelet creates it at its next start", node=self._identity.name)
             except RuntimeLayerError as error:
                 log.warning("Node status not reported, trying again", node=self._identity.name, error=str(error))
 
@@ -149,7 +149,7 @@ class NodeAgent:
     # --- Status --------------------------------------------------------------------------------------------------
 
     async def _report(self, node: Node) -> None:
-        """Writes the status if it is not as it was, or has not been written for a while."""
+        """Writes the status if it has changed, or was not written for a while."""
         status = self._status(node)
         present = node.status.to_wire()
         is_same = all(_without_times(present.get(name)) == _without_times(value) for name, value in status.items())
@@ -201,7 +201,7 @@ class NodeAgent:
         }
 
     def _event(self, type_: str, reason: str, message: str) -> None:
-        # A kubelet names its node by UID as by name, since it does not know the former when it starts.
+        # A kubelet uses the name of its node as the UID in events: it does not know the UID when it starts.
         about = ObjectReference(kind="Node", name=self._identity.name, uid=UID(self._identity.name))
         self._events.event(about, "Warning" if type_ == "Warning" else "Normal", reason, message)
 

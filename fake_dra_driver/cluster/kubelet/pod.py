@@ -1,4 +1,4 @@
-"""Pods as a kubelet reads them: with probes, hooks, ports, volumes and what else only concerns the node.
+"""Pods as a kubelet reads them: with probes, hooks, ports, volumes and whatever else only concerns the node.
 
 The fields that all parts of the cluster read are in ``cluster.kinds``.
 """
@@ -127,11 +127,11 @@ class Container(kinds.Container):
 
     @property
     def is_sidecar(self) -> bool:
-        """Whether it is an init container that stays beside the containers (KEP-753)."""
+        """Whether it is an init container that keeps running next to the containers (KEP-753)."""
         return self.restart_policy == "Always"
 
     def digest(self) -> str:
-        """Changes when anything in the spec of the container does."""
+        """A hash that changes with the container's spec."""
         text = json.dumps(self.to_wire(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -144,7 +144,7 @@ class HostPath(ApiModel):
 
 
 class Volume(ApiModel):
-    """v1.Volume, as far as it can be had here; other sources are in ``model_extra``."""
+    """v1.Volume with the sources that are supported here; others are in ``model_extra``."""
 
     name: str
     host_path: HostPath | None = None
@@ -171,12 +171,12 @@ class Pod(kinds.Pod):
 
     @property
     def reference(self) -> PodReference:
-        """What the runtime knows of it."""
+        """How the runtime refers to it."""
         return PodReference(self.metadata.namespace, self.metadata.name, self.uid)
 
     @property
     def deletion_grace_seconds(self) -> int | None:
-        """``metadata.deletionGracePeriodSeconds``: how long it may take to end; None while nobody wants its end."""
+        """``metadata.deletionGracePeriodSeconds``: how long it may take to end; None while it is not being deleted."""
         extra = self.metadata.model_extra or {}
         seconds = extra.get("deletionGracePeriodSeconds")
         return int(seconds) if self.is_deleting and seconds is not None else None

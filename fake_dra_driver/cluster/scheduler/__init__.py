@@ -2,12 +2,12 @@
 
 A pod goes through one cycle for each attempt (``classic.decision``, a pure function):
 
-- its claims must exist and be usable at all (``classic.podclaims``),
+- its claims must exist and be usable (``classic.podclaims``),
 - nodes are filtered: unschedulable, taints, node selector and affinity (``nodefilter``), what drivers have ruled out,
   and where claims that are allocated can be used,
 - no node is left: the deallocation of a claim that is allocated elsewhere, and that no pod uses, is requested,
-- claims wait for a driver: the PodSchedulingContext says which nodes come into question, and selects one; with several
-  claims not before each has an answer (``classic.claimwriter``),
+- claims wait for a driver: the PodSchedulingContext lists the nodes in question and selects one; with several claims
+  not before each has an answer (``classic.claimwriter``),
 - none waits: the claims are reserved for the pod, and it is bound (``podwriter``).
 
 A pod that could not be placed gets an event and the condition PodScheduled, and rests until something changes that may
@@ -16,7 +16,7 @@ help (``wakeup``) and its backoff is over (``attempts``).
 Not here: resources such as CPU and memory, ports, volumes, affinity between pods, topology spread, preferences,
 preemption, priorities, several profiles, and the structured parameters of 1.30.
 
-For whoever assembles a cluster::
+To assemble a cluster::
 
     client = server.client("kube-scheduler")
     cache, events = Cache(client), EventRecorder(client, "default-scheduler")

@@ -2,7 +2,7 @@
 
 Follows kube-scheduler's scheduling queue: a pod that failed is left alone until something happens that may help it, and
 then waits out a backoff that doubles with each attempt. A pod that waits for a driver goes on at once: the driver's
-answer is what it waits for. In memory on purpose, as upstream: after a restart each pod gets a fresh chance.
+answer is what it waits for. In memory on purpose, as upstream: after a restart each pod starts afresh.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ INITIAL_SECONDS = 1.0
 MAX_SECONDS = 10.0
 """podMaxBackoffSeconds."""
 LEFTOVER_SECONDS = 300.0
-"""DefaultPodMaxInUnschedulablePodsDuration: after this a pod is tried again though nothing has happened."""
+"""DefaultPodMaxInUnschedulablePodsDuration: after this a pod is tried again even if nothing has happened."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Attempts:
         return 0.0 if record is None else max(record.not_before - self._clock(), 0.0)
 
     def failed(self, uid: UID, *, waits: bool) -> None:
-        """Takes note of an attempt. ``waits``: the pod may go on as soon as a driver has answered."""
+        """Records an attempt. ``waits``: the pod may go on as soon as a driver has answered."""
         record = self._records.setdefault(uid, _Record())
         backoff = min(INITIAL_SECONDS * 2.0 ** min(record.count, 10), MAX_SECONDS)
         record.count += 1

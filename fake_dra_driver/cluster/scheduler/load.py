@@ -1,8 +1,8 @@
-"""How many pods each node has, those that are on their way to it included.
+"""How many pods each node has, including those that are on their way to it.
 
-What kube-scheduler's cache of assumed pods is for. Two sources, per pod: the node that it is bound to, and, until the
-cache knows of that, the node that was chosen for it, by this process or, before a restart, as a PodSchedulingContext
-tells. A pod counts once.
+What kube-scheduler's cache of assumed pods is for. A pod counts once: on the node that it is bound to or, until the
+cache shows that, on the node that was chosen for it, by this process or (a PodSchedulingContext says so) by an earlier
+one.
 """
 
 from collections import Counter
@@ -35,16 +35,16 @@ class Load:
         return uid in self._assumed
 
     def choose(self, uid: UID, node: str) -> None:
-        """The pod is meant for that node."""
+        """Notes that this node is chosen for the pod."""
         self._move(uid, chosen=node)
 
     def assume(self, uid: UID) -> None:
-        """The pod's binding was accepted."""
+        """Notes that the pod's binding was accepted."""
         if uid not in self._bound:
             self._assumed.add(uid)
 
     def release(self, uid: UID) -> None:
-        """No node is chosen for the pod any more."""
+        """Forgets the node that was chosen for the pod."""
         if uid not in self._assumed:
             self._move(uid, chosen=None)
 
@@ -71,7 +71,7 @@ class Load:
                     self.release(owner.uid)
 
     def _move(self, uid: UID, *, chosen: str | None, bound: str | None = "") -> None:
-        """Files the pod anew; ``bound`` left out stays as it is."""
+        """Counts the pod where it is now; ``bound`` left out stays as it is."""
         before = self._bound.get(uid) or self._chosen.get(uid)
         if bound is None:
             self._bound.pop(uid, None)

@@ -10,7 +10,7 @@ __all__ = ["reason_against"]
 
 
 def reason_against(node: Node, pod: Pod, names: frozenset[str] | None) -> str:
-    """Why the node is not for the pod; empty: nothing speaks against it.
+    """Why the node does not suit the pod; empty: it does.
 
     Args:
         node: the node.

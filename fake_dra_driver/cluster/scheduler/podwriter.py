@@ -13,7 +13,7 @@ __all__ = ["PodWriter"]
 
 
 class PodWriter:
-    """Writes to pods, and tells people. Every method raises what the client's calls raise."""
+    """Writes to pods, and reports Events. Every method raises what the client's calls raise."""
 
     def __init__(self, client: Client, events: EventRecorder, *, now: WallClock = utc_now) -> None:
         self._client = client

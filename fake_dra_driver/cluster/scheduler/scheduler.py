@@ -57,8 +57,8 @@ def is_waiting(pod: Pod, scheduler_name: str) -> bool:
 class PodScheduler(Reconciler):
     """Reconciles pods.
 
-    A cycle reads the caches and decides without a break, so no two cycles see each other's half; what they decided is
-    then written concurrently. What is chosen counts as a pod of the node from that moment on (``Load``).
+    A cycle reads the caches and decides without an await, so no cycle sees half of another; the decisions are then
+    written concurrently. A pod counts on its chosen node from the decision on (``Load``).
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class PodScheduler(Reconciler):
         self._load = load
         self._attempts = attempts
         self._nodes: Sequence[Node] | None = None
-        """All nodes; None: to be read anew."""
+        """All nodes; None: to be read again."""
 
     @override
     async def reconcile(self, request: Request) -> Result:
@@ -107,9 +107,9 @@ class PodScheduler(Reconciler):
             self._attempts.forget(pod.uid)
 
     async def _clean_up(self, pod: Pod | None) -> Result:
-        """Takes away the context of a bound pod, which an end of the program just after the binding leaves behind.
+        """Deletes the context of a bound pod, which is left over when the program ends just after the binding.
 
-        The context stays while a claim waits for its driver: pods that were bound past the scheduler have one as well.
+        The context stays while a claim waits for its driver: pods that were bound without the scheduler have one, too.
         """
         context = self._caches.contexts.get(pod.key) if pod is not None and pod.spec.node_name else None
         if pod is not None and context is not None and is_controlled_by(context, pod.uid):
@@ -170,7 +170,7 @@ class PodScheduler(Reconciler):
                 self._attempts.failed(pod.uid, waits=False)
 
     async def _release(self, context: PodSchedulingContext | None, claim: ResourceClaim) -> None:
-        # In this order: a driver that still sees a selected node would allocate again for that same node.
+        # In this order: a driver that still sees the selected node would allocate there again.
         if context is not None:
             await self._claims.clear_selection(context)
         await self._claims.request_deallocation(claim)
@@ -193,9 +193,9 @@ class PodScheduler(Reconciler):
         log.info("pod scheduled", pod=str(pod.key), node=node)
 
     async def _unreserve(self, pod: Pod, reserved: Sequence[PodClaim]) -> None:
-        """Lets others use the claims while the pod cannot.
+        """Removes the pod's reservations, so that other pods can use the claims while this one waits.
 
-        Only those that this cycle saw reserved: a driver that allocates meanwhile reserves for the pod itself.
+        Only those that this cycle saw: a driver that allocates meanwhile reserves for the pod itself.
         """
         for each in reserved:
             claim = self._caches.claims.by_uid(each.claim.uid)

@@ -1,7 +1,7 @@
-"""Which change may help which pod that waits: what wakes it for another attempt.
+"""Which changes may help a waiting pod, and so wake it for another attempt.
 
 Follows the queueing hints of kube-scheduler 1.30 (EventsToRegister of its plugins). A change that cannot help must not
-wake anybody: an attempt costs writes, and a pod's own failures would wake it for ever.
+wake a pod: an attempt costs writes, and a pod would be woken by its own failures for ever.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ class Wakeup:
         caches.pods.add_index(_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
 
     def watch(self, controller: Controller) -> None:
-        """From now on, changes lead to attempts."""
+        """Subscribes the controller to the changes."""
         caches = self._caches
         controller.watch(caches.pods, predicate=_concerns_scheduling)
         controller.watch(caches.nodes, lambda _: self._waiting(), predicate=_changes_node_fit)
@@ -81,7 +81,7 @@ class Wakeup:
 
 
 def _concerns_scheduling(change: Change[Pod]) -> bool:
-    """Whether anything but the status has changed; of that, only the names of claims that were made matter."""
+    """Whether anything but the status has changed; of the status only the names of created claims matter."""
     old, new = change.old, change.new
     if new is None:
         return False
@@ -109,7 +109,7 @@ def _is_addition_or_update(change: Change[Any]) -> bool:
 
 
 def _changes_status(change: Change[ResourceClaim]) -> bool:
-    """A driver's finalizer alone does not concern pods."""
+    """Whether the status has changed: a driver's finalizer alone does not concern pods."""
     if change.new is None:
         return False
     return change.old is None or change.old.status != change.new.status

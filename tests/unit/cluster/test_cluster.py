@@ -120,8 +120,8 @@ async def test_a_crd_serves_its_kind_at_once(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: [", "the text is no YAML: .*line 1"),
-        ("- a", r"document 1 of the text is no object of Kubernetes, but \['a'\]"),
+        ("a: [", "the text is not YAML: .*line 1"),
+        ("- a", r"document 1 of the text is not a Kubernetes object, but \['a'\]"),
         ("---\n---\nkind: Pod", "document 2 of the text .*: apiVersion and metadata.name must be set"),
         ("kind: Pod\napiVersion: v1\nmetadata: []", "metadata.name must be set"),
     ],

@@ -115,7 +115,7 @@ async def test_a_component_begins_anew(cluster: Cluster) -> None:
     ("fault", "options", "message"),
     [
         ("explode", {}, "There is no fault 'explode'"),
-        ("fail-requests", {"answer": "418"}, "The answer 418 is not known"),
+        ("fail-requests", {"answer": "418"}, "The answer 418 is unknown"),
         ("stop-node", {"node": "nobody"}, "There is no node nobody"),
         ("restart-apiserver", {"seconds": "long"}, "this is no request for a fault"),
     ],

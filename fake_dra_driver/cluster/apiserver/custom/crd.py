@@ -1,7 +1,7 @@
 """CustomResourceDefinitions at work: their defaults and status, and the resources that they make.
 
 Follows k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1 (defaults) and pkg/controller/establish. Names are
-accepted, and the resource is served, in the moment in which the CRD is created.
+accepted, and the resource is served, as soon as the CRD is created.
 """
 
 from collections.abc import Iterator, Mapping
@@ -64,13 +64,13 @@ def accepted_status(crd: Object, time: str) -> Object:
 
 
 def initial_status(crd: Object) -> Object:
-    """The status of a CRD that was just created, as its creator sees it."""
+    """The status of a new CRD, as its creator sees it."""
     stored = [each["name"] for each in crd["spec"].get("versions") or () if each.get("storage")]
     return {"conditions": None, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": stored}
 
 
 def custom_resources(crd: Object, types: TypeRegistry) -> Iterator[Resource]:
-    """The resources that a CRD makes: one for each version that is served."""
+    """The resources of a CRD: one for each version that is served."""
     spec, names = crd["spec"], crd["spec"]["names"]
     for version in spec["versions"]:
         if not version.get("served"):

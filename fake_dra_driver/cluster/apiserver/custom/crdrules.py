@@ -1,4 +1,4 @@
-"""What a CustomResourceDefinition has to be. What its schemas have to be is in ``crdschema``.
+"""Validation of CustomResourceDefinitions. Their schemas are validated in ``crdschema``.
 
 Follows k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/validation. Conversion webhooks are refused.
 """
@@ -113,7 +113,7 @@ def _validate_names(names: Object) -> list[Problem]:
 
 
 def _validate_contents(versions: Sequence[Object]) -> list[Problem]:
-    """Schemas, subresources and columns. What all versions have in common is named as if it stood at the top."""
+    """Schemas, subresources and columns. What all versions have in common is reported as if it stood at the top."""
     problems: list[Problem] = []
     for field, top, validate in (
         ("schema", "spec.validation", _validate_validation),
@@ -182,7 +182,7 @@ def _validate_columns(columns: Sequence[Object] | None, path: str) -> list[Probl
 
 
 def validate_crd_update(crd: Object, old: Object) -> list[Problem]:
-    """What of a CRD cannot be changed."""
+    """The problems of an update: what cannot be changed in a CRD."""
     problems = []
     for path in (("group",), ("scope",), ("names", "kind"), ("names", "plural")):
         new_value: Any = crd["spec"]

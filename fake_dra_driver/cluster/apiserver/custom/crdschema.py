@@ -1,7 +1,7 @@
-"""What the schema of a CRD has to be: structural, with defaults that it allows itself, and rules that can be asked.
+"""Validation of a CRD's schema: it has to be structural, allow its own defaults, and have rules that compile.
 
 Follows k8s.io/apiextensions-apiserver: pkg/apiserver/schema (validation.go, defaulting/validation.go) and
-pkg/apis/apiextensions/validation. What rules cost is not estimated.
+pkg/apis/apiextensions/validation. The cost of rules is not estimated.
 """
 
 import json
@@ -61,7 +61,7 @@ def validate_schema(schema: Schema, path: str) -> list[Problem]:
 
 
 def _structural(schema: Schema, path: str, level: str) -> Iterator[Problem]:
-    """ValidateStructural: what each level has to say, whatever its values may be."""
+    """ValidateStructural: what each level has to state, apart from its values."""
     kind = schema.get("type", "")
     if kind == "array" and not isinstance(schema.get("items"), Mapping):
         yield required(f"{path}.items", "must be specified")
@@ -161,7 +161,7 @@ def _defaults(type_: Type, path: str, *, is_root: bool = False) -> Iterator[Prob
         prune_custom(pruned, type_)
         if pruned != default:
             yield invalid_value(f"{path}.default", go_interface(default), "must not have unknown fields")
-        # The words speak of the value alone: a default has no name in a body.
+        # The message is about the value alone: a default has no path in a body.
         found = check_value(default, type_, "") + check_rules(default, type_, NO_HISTORY, "")
         for problem in found:
             yield Problem(problem.reason, f"{path}.default{_below(problem.field)}", problem.message)
@@ -276,7 +276,7 @@ def _map_items(items: Schema | None, keys: Sequence[str], path: str) -> Iterator
 
 
 def _rule_form(rule: Mapping[str, Any], schema: Schema, path: str) -> Iterator[Problem]:
-    """What can be said of a rule without reading it."""
+    """What is wrong with a rule, without compiling it."""
     source, message = rule.get("rule", ""), rule.get("message", "")
     if not source.strip():
         yield required(f"{path}.rule", "rule is not specified")
@@ -308,7 +308,7 @@ def _leads_somewhere(schema: Schema, field: str) -> bool:
 
 
 def _rules(type_: Type, path: str, *, has_history: bool = True) -> Iterator[Problem]:
-    """Whether each rule can be asked; ``has_history``: whether old values can be told to belong to new ones."""
+    """What is wrong with the rules; ``has_history``: whether old values can be matched with new ones."""
     for at, rule in enumerate(type_.schema.get("x-kubernetes-validations") or ()):
         yield from _rule(rule, type_, f"{path}.x-kubernetes-validations[{at}]", has_history=has_history)
     is_granular = type_.schema.get("x-kubernetes-map-type", "granular") == "granular"
@@ -353,7 +353,7 @@ def _rule(rule: Mapping[str, Any], type_: Type, path: str, *, has_history: bool)
 
 
 def _go_rule(rule: Mapping[str, Any]) -> str:
-    """A rule as Go's %#v prints it; of a pointer the address cannot be told."""
+    """A rule as Go's %#v prints it; the address of a pointer is unknown."""
     reason = "nil" if rule.get("reason") is None else "0xc000000000"
     old_self = "nil" if rule.get("optionalOldSelf") is None else "0xc000000000"
     texts = (

@@ -1,7 +1,7 @@
 """Custom objects and their structural schema: defaults, validation, and the CEL rules.
 
-Follows k8s.io/apiextensions-apiserver/pkg/apiserver/schema/{defaulting,cel}. Types are checked before rules: rules see
-valid values only.
+Follows k8s.io/apiextensions-apiserver/pkg/apiserver/schema/{defaulting,cel}. Types are checked before rules, which only
+see valid values.
 """
 
 import json
@@ -29,7 +29,7 @@ _RULES_SKIPPED = invalid_value(
     "validation",
 )
 _BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueNotSupported", "FieldValueTooLong")
-"""After one of these the rules are not asked (schemaValidator: blockingErr)."""
+"""After one of these the rules are not evaluated (schemaValidator: blockingErr)."""
 
 
 def apply_defaults(value: Any, type_: Type) -> None:
@@ -58,8 +58,8 @@ def validate_custom(value: Object, type_: Type, old: Object | None = None, *, pa
     Args:
         value: the object.
         type_: its type.
-        old: what an update finds.
-        part: ``status`` when nothing else is written; paths then begin below it.
+        old: the present object, in an update.
+        part: ``status`` if nothing else is written; paths then begin below it.
     """
     history: Any = NO_HISTORY if old is None else old
     problems: list[Problem] = []
@@ -117,7 +117,7 @@ def _ask(program: Program, rule: Mapping[str, Any], value: Any, old: Any, type_:
 
 
 def _message(rule: Mapping[str, Any], type_: Type, value: Any, old: Any) -> str:
-    """What the rule says when it does not hold; a message that cannot be made gives way to the fixed one."""
+    """The message of a rule that does not hold: its messageExpression, or if that fails its fixed message."""
     source = rule.get("messageExpression")
     if source:
         try:

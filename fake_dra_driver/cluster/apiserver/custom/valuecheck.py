@@ -1,7 +1,7 @@
-"""Whether values are what a structural schema asks for: types, bounds, enumerations, junctors, lists that are sets.
+"""Validation of values by a structural schema: types, bounds, enumerations, junctors, lists that are sets.
 
 Follows k8s.io/kube-openapi/pkg/validation and apiextensions' schema/listtype, whose words the messages use. What an
-update leaves as it was is not looked at again (CRDValidationRatcheting, on since 1.30).
+update leaves unchanged is not checked again (CRDValidationRatcheting, on since 1.30).
 """
 
 import json
@@ -34,14 +34,14 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 class _NoHistory:
-    """Stands for the old value where there is none, or none that belongs to the new one."""
+    """Stands for the old value where there is none that corresponds to the new one."""
 
 
 NO_HISTORY = _NoHistory()
 
 
 def check_value(value: Any, type_: Type, path: str, old: Any = NO_HISTORY) -> list[Problem]:
-    """What is wrong with a value, all that is in it included."""
+    """What is wrong with a value and everything in it."""
     schema = type_.schema
     if (value is None and schema.get("nullable")) or (old is not NO_HISTORY and old == value):
         return []

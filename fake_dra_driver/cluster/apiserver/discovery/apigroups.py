@@ -1,7 +1,7 @@
 """Discovery: which groups, versions and resources there are, in the legacy and in the aggregated form.
 
-Follows k8s.io/apiserver/pkg/endpoints/discovery. Made from the registry at each request: CRDs are in it as soon as they
-are created, and gone with them.
+Follows k8s.io/apiserver/pkg/endpoints/discovery. Made from the registry at each request: a CRD's resources are there as
+soon as it is created, and gone with it.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""OpenAPI v3 (and a v2 that says as much, or less): what kubectl asks before it validates, explains and merges.
+"""OpenAPI v3 (and a v2 that says as much, or less), which kubectl reads to validate, explain and merge.
 
 Follows k8s.io/kube-openapi. A document has the schemas of its group and version, and paths with just the operations and
 parameters that clients look for: which verbs a kind has, and whether ``fieldValidation`` and ``dryRun`` work.
@@ -98,7 +98,7 @@ class OpenApi:
 
 
 def definition_name(resource: Resource) -> str:
-    """Name of the definition of a kind: custom ones have their group's domain turned round."""
+    """Name of the definition of a kind: custom ones have their group's domain reversed."""
     if not resource.custom:
         return resource.type.reference
     domain = ".".join(reversed(resource.group.split(".")))
@@ -123,7 +123,7 @@ def _list_schema(resource: Resource, name: str) -> Object:
 
 
 def _published(schema: Any, *, is_value: bool = False) -> Any:
-    """The schema without what is for this server's own use.
+    """The schema without the parts for this server's own use.
 
     A reference to the schema of a field or an item stands in an ``allOf``, where kubectl's explain looks for it.
     """

@@ -12,13 +12,13 @@ from typing import Any, Final
 __all__ = ["PROTOBUF", "encode_document"]
 
 PROTOBUF: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-"""The media type; kubectl asks for it with ``@`` in the place of the second dot."""
+"""The media type; kubectl asks for it with ``@`` instead of the second dot."""
 _KIND = "x-kubernetes-group-version-kind"
 _ACTION = "x-kubernetes-action"
 
 
 def encode_document(title: str, version: str, paths: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The document of these paths, of whose operations only the patches are named."""
+    """The document of these paths; of the operations only patches are included."""
     named = [
         _message((1, path), (2, _message((8, _operation(item["patch"])))))
         for path, item in paths.items()

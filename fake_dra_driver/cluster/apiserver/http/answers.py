@@ -28,9 +28,9 @@ class View:
     resource: Resource
     accept: Accept
     include: str
-    """What a row of a Table carries of its object: None, Metadata or Object."""
+    """How much of its object a row of a Table carries: None, Metadata or Object."""
     now: datetime
-    """What ages in Tables are counted from."""
+    """The time that ages in Tables are relative to."""
 
     @classmethod
     def of(cls, request: Request, resource: Resource, now: datetime) -> "View":
@@ -52,7 +52,7 @@ class View:
         return Answer(status, self._body(record, [record.value], headers=True), headers=headers)
 
     def list(self, page: Page) -> Answer:
-        """A list. Items of built-in kinds come without kind and apiVersion, as in Go. Raises StatusError (406)."""
+        """A list. Items of built-in kinds have neither kind nor apiVersion, as in Go. Raises StatusError (406)."""
         self.accept.check(self.resource.list_kind, is_list=True)
         if self.accept.form == "Table":
             return json_answer(self._table([each.value for each in page.records], page.metadata))
@@ -107,7 +107,7 @@ def text_answer(text: str, status: int = 200) -> Answer:
 
 
 def page_not_found() -> Answer:
-    """The answer for a path that is nothing at all."""
+    """The answer for a path that nothing is served at."""
     return text_answer("404 page not found\n", 404)
 
 
@@ -119,12 +119,12 @@ def error_answer(error: StatusError) -> Answer:
 
 
 def error_event(error: StatusError) -> bytes:
-    """What a watch says as its last word."""
+    """The last event of a watch that fails."""
     return b'{"type":"ERROR","object":' + encode(error.to_object()) + b"}\n"
 
 
 def deleted_status(resource: Resource, record: Record) -> Object:
-    """The Status that tells of an object that is gone."""
+    """The Status that reports a deleted object."""
     details = {"name": record.key.name, "kind": resource.plural, "uid": record.value["metadata"]["uid"]}
     if resource.group:
         details["group"] = resource.group

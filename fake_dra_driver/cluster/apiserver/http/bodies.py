@@ -30,7 +30,7 @@ _PLACES = {
     "Invalid \\": "in string escape code",
     "Invalid control character": "in string literal",
 }
-"""What Go says where Python's decoder says this."""
+"""Go's message by that of Python's decoder."""
 
 
 class Body(NamedTuple):
@@ -38,7 +38,7 @@ class Body(NamedTuple):
 
     object: Object
     duplicates: list[str]
-    """What was named twice; only the last of it counts."""
+    """The fields that were there twice; only the last one counts."""
 
 
 def body_of(request: Request, kind: str) -> Body:
@@ -142,7 +142,7 @@ def _duplicates(raw: bytes) -> list[str]:
 
 
 def _go_problem(error: ValueError) -> str:
-    """What Go's decoder says of a body that Python's cannot read."""
+    """What Go's decoder says about a body that Python's cannot read."""
     if not isinstance(error, json.JSONDecodeError):
         return str(error)
     text, at = error.doc, error.pos

@@ -1,4 +1,4 @@
-"""Whether a body is what the path names: its kind and its version.
+"""Checks that a body is of the kind and version that the path names.
 
 Follows k8s.io/apimachinery/pkg/runtime/serializer/versioning for built-in kinds and apiextensions-apiserver's
 handler of custom resources, whose bodies have to say what they are.
@@ -11,11 +11,11 @@ from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
 __all__ = ["check_builtin_kind", "check_kind"]
 
 _ALSO_READ = {"Eviction": ("policy/v1beta1",)}
-"""Older versions that a kind without a resource of its own is still read in."""
+"""Older versions in which a kind without a resource of its own is still accepted."""
 
 
 def check_kind(registry: Registry, resource: Resource, body: Object) -> None:
-    """The body must say what it is; of a built-in kind it may say nothing. Raises StatusError."""
+    """The body must name its kind and version; one of a built-in kind may name neither. Raises StatusError."""
     if not resource.custom:
         check_builtin_kind(registry, resource.group, resource.version, resource.kind, body)
         return
@@ -36,7 +36,7 @@ def check_kind(registry: Registry, resource: Resource, body: Object) -> None:
 
 
 def check_builtin_kind(registry: Registry, group: str, version: str, wanted: str, body: Object) -> None:
-    """The body must say what it is, or nothing of it; the kind need not have a resource. Raises StatusError (400)."""
+    """The body must be of this built-in kind, which need not have a resource, or not say. Raises StatusError (400)."""
     expected = f"{group}/{version}" if group else version
     kind, api_version = body.get("kind") or wanted, body.get("apiVersion") or expected
     if kind == wanted and api_version in (expected, *_ALSO_READ.get(wanted, ())):

@@ -110,7 +110,7 @@ class Endpoints:
         return view.object(record, 201, options.warnings)
 
     def _create_only(self, target: Target, user: User, body: Object, options: WriteOptions) -> Object:
-        """What is answered and not stored: reviews, and bindings, which are another way to those of a pod."""
+        """What is answered and not stored: reviews, and bindings, which do the same as a pod's subresource."""
         resource, layers = target.resource, self._layers
         obj = layers.writing.decode(resource, body, options)
         if resource.kind != "Binding":
@@ -169,7 +169,7 @@ class Endpoints:
         return view.object(record, 201 if created else 200, options.warnings)
 
     def _after_deletion(self, resource: Resource) -> None:
-        """Lets a CRD that is being deleted go once its last object is gone."""
+        """Removes a CRD that is being deleted once its last object is gone."""
         if resource.custom:
             self._layers.deletion.finish_crd(Key("", f"{resource.plural}.{resource.group}"))
 

@@ -1,4 +1,4 @@
-"""One request from beginning to end: who asks, what is meant, the faults that were asked for, and errors as answers.
+"""One request from beginning to end: authentication, routing, the faults that were asked for, and errors as answers.
 
 Follows the handler chain of k8s.io/apiserver/pkg/server (DefaultBuildHandlerChain), without authorization, audit,
 priority and fairness.
@@ -30,7 +30,7 @@ _ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 
 class Handler:
-    """Answers requests, whatever they come through."""
+    """Answers requests, whatever carries them."""
 
     def __init__(
         self, registry: Registry, tokens: Tokens, catalog: Catalog, endpoints: Endpoints, faults: Faults
@@ -49,7 +49,7 @@ class Handler:
             answer = error_answer(error)
         except ConnectionError:
             raise
-        except Exception as error:  # noqa: BLE001 - the door: a bug must not end the connection wordlessly
+        except Exception as error:  # noqa: BLE001 - the outermost frame: a bug must not end the connection without an answer
             log.opt(exception=error).error("Request failed", method=request.method, path=request.path)
             answer = error_answer(internal_error(f"Internal error occurred: {error}"))
         return _in_form(answer, request) if isinstance(answer, Answer) else answer

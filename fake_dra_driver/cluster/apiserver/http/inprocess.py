@@ -1,8 +1,8 @@
 """A client's way to the server without a connection: for one process, no sockets, no threads, any event loop.
 
 The requests are those that a client would send over HTTP, and go through the same code from the token on; what is left
-out is TLS, TCP and the parsing of HTTP. With an event loop of simulated time all of it, watches and time limits
-included, runs in no time::
+out is TLS, TCP and the parsing of HTTP. On an event loop with simulated time everything, including watches and time
+limits, takes no real time::
 
     server = ApiServer()
     client = server.client(user_agent="controller")
@@ -41,7 +41,7 @@ class FixedToken(TokenSource):
 class InProcessTransport(Transport):
     """Carries requests to a function that answers them.
 
-    Others have their turn before a request is carried out and before its answer is seen, as over a network.
+    Other tasks run before a request is carried out and before its answer is seen, as over a network.
     """
 
     host = "in-process"

@@ -1,4 +1,4 @@
-"""HTTPS on a port: the only module that knows aiohttp. It carries requests to a function and its answers back."""
+"""HTTPS on a port: the only module that uses aiohttp. It carries requests to a function and its answers back."""
 
 import asyncio
 import contextlib
@@ -20,13 +20,13 @@ log = logger.bind(component="apiserver")
 _BACKLOG = 128
 """Connections that the system keeps until they are accepted."""
 _AGAIN_SECONDS = 1.0
-"""After a failure to accept a connection: as asyncio's own servers."""
+"""Pause after a failure to accept a connection, as in asyncio's own servers."""
 _SHUTDOWN_SECONDS = 0.5
 """How long requests that are being served may go on when the port is closed."""
 
 
 class Listener:
-    """One port. It may be opened and closed many times, and stays the same."""
+    """One port, which may be opened and closed many times, and stays the same."""
 
     def __init__(self, serve: Serve, identity: Identity, host: str, port: int) -> None:
         self._serve = serve
@@ -40,7 +40,7 @@ class Listener:
         """Connections that aiohttp does not know yet."""
 
     async def open(self) -> None:
-        """Listens from now on. Raises OSError when the port is taken."""
+        """Begins to listen. Raises OSError when the port is taken."""
         self._listening = socket.create_server((self._host, self.port), backlog=_BACKLOG)
         self._listening.setblocking(False)
         self.port = int(self._listening.getsockname()[1])
@@ -54,7 +54,7 @@ class Listener:
         self._listen(self._listening, _server(self._runner))
 
     async def close(self) -> None:
-        """Listens no more, and ends all connections, without waiting for the clients' last word (TLS close_notify)."""
+        """Stops listening, and ends all connections without waiting for the clients' close_notify (TLS)."""
         listening, self._listening = self._listening, None
         runner, self._runner = self._runner, None
         if listening is None or runner is None:
@@ -98,7 +98,7 @@ class Listener:
             log.debug("A client ended its TLS handshake", error=str(error))
 
     async def _end_handshakes(self) -> None:
-        """Lets those under way fail as if their clients had gone: in each of its states, asyncio closes these."""
+        """Makes connections that are being set up fail as if their clients had gone; asyncio then closes them."""
         for connection in self._handshakes.values():
             with contextlib.suppress(OSError):  # it has ended already
                 connection.shutdown(socket.SHUT_RDWR)
@@ -118,7 +118,7 @@ class Listener:
         except ConnectionResetError:
             if incoming.transport is not None:
                 incoming.transport.abort()
-            # Nobody gets it. Raised, the error would be logged as one of the server's own, with its traceback.
+            # The client has gone. If raised, the error would be logged as one of the server's own, with a traceback.
             return web.Response()
 
 

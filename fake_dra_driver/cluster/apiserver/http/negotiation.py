@@ -1,6 +1,7 @@
-"""The Accept header: in which form an answer is wanted.
+"""The Accept header: the form in which an answer is wanted.
 
-Follows k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Protobuf is not written: clients take other forms as well.
+Follows k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Protobuf is not written: clients accept other forms as
+well.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ class Accept:
 
     @classmethod
     def parse(cls, header: str) -> "Accept":
-        """The form of an Accept header that is spoken here and preferred. Raises StatusError (406)."""
+        """The form that an Accept header prefers among those supported here. Raises StatusError (406)."""
         clauses = [_clause(part) for part in header.split(",")] if header.strip() else [("*/*", {})]
         for media, parameters in sorted(clauses, key=lambda clause: -_quality(clause[1])):
             if media not in ("application/json", "application/yaml", "*/*"):
@@ -39,7 +40,7 @@ class Accept:
         raise not_acceptable(_SPOKEN)
 
     def check(self, kind: str, *, is_list: bool) -> None:
-        """The metadata of a list and that of an object are two forms. Raises StatusError (406)."""
+        """Checks that the form fits: metadata of a list and of an object are two forms. Raises StatusError (406)."""
         if not self.form.startswith("Partial") or self.form.endswith("List") is is_list:
             return
         found = "a list" if is_list else "not a list"

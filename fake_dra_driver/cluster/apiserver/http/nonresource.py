@@ -1,4 +1,4 @@
-"""What is served beside resources: health, version, discovery and OpenAPI.
+"""What is served in addition to resources: health, version, discovery and OpenAPI.
 
 Follows k8s.io/apiserver/pkg/server (routes, healthz) and pkg/endpoints/discovery.
 """
@@ -22,7 +22,7 @@ _DISCOVERY_TYPE = "application/json;g=apidiscovery.k8s.io;v={version};as=APIGrou
 
 
 def is_public(path: str) -> bool:
-    """Whether somebody without a token may ask for it (ClusterRole system:public-info-viewer)."""
+    """Whether it is served without a token (ClusterRole system:public-info-viewer)."""
     parts = path_parts(path)
     return len(parts) == 1 and parts[0] in (*_HEALTH, "version")
 

@@ -2,8 +2,8 @@
 
 The wire format is that of k8s.io/apimachinery/pkg/runtime/serializer/protobuf: four bytes of magic, then an Unknown
 message with the type and the encoded object. Field numbers are those of the generated.proto files of Kubernetes, as far
-as these kinds need them. Any other kind gets 415, and so does a body with anything in a field that is not known here:
-nothing is lost silently.
+as these kinds need them. Any other kind gets 415, and so does a body with a field that is not known here: nothing is
+lost silently.
 """
 
 import base64
@@ -110,7 +110,7 @@ _TYPE_META: _Schema = {1: ("apiVersion", _STRING), 2: ("kind", _STRING)}
 
 
 def decode_protobuf(raw: bytes, wanted: str) -> Object:
-    """The object of a protobuf body. Raises StatusError: 400, it is none; 415, a kind that is not known here."""
+    """The object of a protobuf body. Raises StatusError: 400, it is not one; 415, the kind is not known here."""
     if not raw.startswith(_MAGIC):
         raise bad_request(
             f"the object provided is unrecognized (must be of type {wanted}): provided data does not appear to be a "
@@ -184,11 +184,11 @@ def _decode(raw: bytes, schema: _Schema) -> Object:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether it is a zero, or a message of nothing else: Go writes those of fields that are no pointers."""
+    """Whether it is a zero, or a message of zeros: Go writes them for fields that are not pointers."""
     if not isinstance(value, bytes) or not value:
         return not value
     try:
-        # A text is no message of this kind: its signs are no tags of numbers and messages.
+        # A text is not such a message: its characters are not tags of numbers and messages.
         return value[0] & 7 in (0, 2) and all(_is_empty(each) for _, each in _fields(value, strict=True))
     except (IndexError, ValueError):
         return False

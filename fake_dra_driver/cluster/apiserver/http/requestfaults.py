@@ -1,8 +1,8 @@
 """Faults on demand: what goes wrong with a request, for tests of programs that have to live with it.
 
-A hook is asked for each request to a resource, before anything happens, and says what is to go wrong with it, if
-anything. Requests for discovery and the like always work. For example, a status update that takes place though its
-client hears nothing of it::
+A hook is called for each request to a resource, before anything happens, and returns the fault, if any. Requests for
+discovery and the like always work. For example, a status update that takes place although its
+client gets no answer::
 
     with server.faults.injected(on(Fault.timeout(after=True), verb="update", subresource="status")):
         ...
@@ -21,7 +21,7 @@ from fake_dra_driver.cluster.apiserver.message import Request
 __all__ = ["Fault", "FaultHook", "Faults", "on"]
 
 _RETRY_AFTER_SECONDS = 1
-"""What a real API server asks for (Retry-After of priority and fairness)."""
+"""What a real API server sends (Retry-After of priority and fairness)."""
 _STATUS: dict[int, tuple[str, str, bool]] = {
     409: (
         "Conflict",
@@ -33,14 +33,14 @@ _STATUS: dict[int, tuple[str, str, bool]] = {
     503: ("ServiceUnavailable", "the server is currently unable to handle the request", True),
     504: ("Timeout", "Timeout: request did not complete within requested timeout - context deadline exceeded", False),
 }
-"""Reason, message, and whether the client is told when to try again."""
+"""By code: reason, message, and whether the client is told when to try again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with one request. Make it with one of the class methods.
+    """What goes wrong with one request. Made by one of the class methods.
 
-    ``after`` in these: the request has been carried out when it happens, so that a write has taken place.
+    ``after``: the fault comes after the request was carried out, so that a write has taken place.
     """
 
     kind: Literal["answer", "timeout", "reset", "slow"]
@@ -67,12 +67,12 @@ class Fault:
 
     @classmethod
     def slow(cls, seconds: float, *, after: bool = False) -> Self:
-        """It takes that long, and then all is well."""
+        """The request takes that long, and then succeeds."""
         return cls("slow", after, seconds=seconds)
 
 
 FaultHook = Callable[[Target, Request], Fault | None]
-"""Called with each request to a resource: what is to go wrong with it; None: nothing."""
+"""Called with each request to a resource. Returns its fault; None: there is none."""
 
 
 def on(
@@ -107,23 +107,23 @@ def on(
 
 
 class Faults:
-    """The hooks of one server; of those that want a request the first one gets it."""
+    """The hooks of one server; the first that returns a fault decides."""
 
     def __init__(self) -> None:
         self._hooks: list[FaultHook] = []
         self._unanswered: set[asyncio.Future[NoReturn]] = set()
 
     def add(self, hook: FaultHook) -> None:
-        """From now on the hook is asked."""
+        """Adds a hook."""
         self._hooks.append(hook)
 
     def remove(self, hook: FaultHook) -> None:
-        """From now on the hook is not asked any more. Raises ValueError when it was not there."""
+        """Removes a hook. Raises ValueError when it is not there."""
         self._hooks.remove(hook)
 
     @contextmanager
     def injected(self, hook: FaultHook) -> Iterator[None]:
-        """The hook is asked within the block."""
+        """Adds a hook for the duration of the block."""
         self.add(hook)
         try:
             yield
@@ -131,11 +131,11 @@ class Faults:
             self.remove(hook)
 
     def find(self, target: Target, request: Request) -> Fault | None:
-        """What goes wrong with a request."""
+        """The fault of a request."""
         return next((fault for hook in self._hooks if (fault := hook(target, request)) is not None), None)
 
     async def strike(self, fault: Fault, target: Target) -> None:
-        """Lets it go wrong. Raises StatusError or ConnectionResetError."""
+        """Carries the fault out. Raises StatusError or ConnectionResetError."""
         match fault.kind:
             case "slow":
                 await asyncio.sleep(fault.seconds)
@@ -152,7 +152,7 @@ class Faults:
                 raise _status_error(fault.code, target)
 
     def break_off(self) -> None:
-        """Breaks the connections of those who wait for an answer that does not come."""
+        """Breaks the connections of clients that wait for an answer that does not come."""
         for each in self._unanswered:
             if not each.done():
                 each.set_exception(ConnectionResetError("the server was killed"))

@@ -1,7 +1,7 @@
-"""What a path names, and what is to be done with it.
+"""What a request addresses: the resource that its path names, and the verb.
 
 Follows k8s.io/apiserver/pkg/endpoints/request (RequestInfo). Resources come and go with their CRDs: each request is
-looked up in the registry as it is then.
+looked up in the current registry.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ __all__ = ["Target", "path_parts", "route"]
 _VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 _COLLECTION_VERBS = {"GET": "list", "POST": "create", "DELETE": "deletecollection"}
 _OWN_SUBRESOURCES = ("status", "finalize")
-"""Of a namespace, whose path looks like that of a resource in it."""
+"""Subresources of namespaces: their paths look like those of resources in the namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Target:
     """A resource, one of its objects, or a subresource of that."""
 
     verb: str
-    """As RBAC names it: get, list, watch, create, update, patch, delete, deletecollection; empty: none of them."""
+    """As RBAC names it: get, list, watch, create, update, patch, delete, deletecollection; empty: none of these."""
     resource: Resource
     namespace: str
     name: str

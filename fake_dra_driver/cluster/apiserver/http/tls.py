@@ -1,4 +1,4 @@
-"""A certificate for the server, made anew for each: clients find it in the kubeconfig, nobody else trusts it.
+"""A certificate for the server, a new one for each: clients find it in the kubeconfig, no other program trusts it.
 
 TLS is not for secrecy on loopback: client-go sends a token over TLS only.
 """
@@ -22,7 +22,7 @@ _LIFETIME = datetime.timedelta(days=365)
 
 
 class Identity(NamedTuple):
-    """What a server shows, and what its clients trust."""
+    """What a server presents, and what its clients trust."""
 
     context: ssl.SSLContext
     certificate: bytes
@@ -53,7 +53,7 @@ def make_identity(host: str) -> Identity:
     )
     pem = certificate.public_bytes(Encoding.PEM)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # OpenSSL takes certificates from files only. The folder is ours alone, and gone at once.
+    # OpenSSL takes certificates from files only. The folder is private, and removed at once.
     with tempfile.TemporaryDirectory(prefix="embedded-apiserver-") as folder:
         chain = Path(folder) / "server.pem"
         chain.write_bytes(pem + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -1,4 +1,4 @@
-"""YAML in the bodies of requests: read as sigs.k8s.io/yaml does it, into what JSON could say.
+"""YAML in the bodies of requests: read as sigs.k8s.io/yaml does it, into JSON values.
 
 That is YAML 1.1: ``y``, ``no`` and ``off`` are booleans, also as keys. Times and dates stay texts.
 """
@@ -12,18 +12,18 @@ __all__ = ["YamlError", "read_yaml"]
 
 
 class YamlError(ValueError):
-    """What is wrong, and where."""
+    """The message says what is wrong, and where."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that remembers the keys that were there twice."""
+    """Safe YAML that notes duplicate keys."""
 
     def __init__(self, stream: bytes) -> None:
         super().__init__(stream)
         self.duplicates: list[str] = []
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Also counts the keys of each mapping."""
+        """Also notes the duplicate keys of each mapping."""
         seen = set()
         for key_node, _ in node.value:
             if isinstance(key_node, yaml.ScalarNode):
@@ -53,7 +53,7 @@ _Loader.add_constructor("tag:yaml.org,2002:bool", _construct_bool)
 
 
 def read_yaml(raw: bytes) -> tuple[Any, list[str]]:
-    """The value of a document, and what was in it twice. Raises YamlError."""
+    """The value of a document, and its duplicate fields. Raises YamlError."""
     try:
         loader = _Loader(raw)
         try:

@@ -1,1 +1,1 @@
-"""From two states of an object one: the patch formats, and the ownership of fields that server-side apply goes by."""
+"""How two states of an object become one: the patch formats, and the field ownership behind server-side apply."""

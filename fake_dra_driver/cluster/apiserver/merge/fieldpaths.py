@@ -44,7 +44,7 @@ def path_text(path: Path) -> str:
 
 
 class FieldSet:
-    """A set of paths. Small enough in practice that a plain set of tuples serves."""
+    """A set of paths: a plain set of tuples, since sets are small in practice."""
 
     __slots__ = ("paths",)
 
@@ -81,7 +81,7 @@ class FieldSet:
         return FieldSet(path for path in self.paths if not any(path[: len(each)] == each for each in cut))
 
     def with_ancestors(self) -> frozenset[Path]:
-        """Every path of the set, and every path that leads to one."""
+        """Every path of the set, and every prefix of one."""
         return frozenset(path[:end] for path in self.paths for end in range(1, len(path) + 1))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Who owns which field: ``metadata.managedFields``, kept up at each write, and server-side apply.
+"""Which manager owns which field: ``metadata.managedFields``, updated at each write, and server-side apply.
 
 Follows k8s.io/apimachinery/pkg/util/managedfields and sigs.k8s.io/structured-merge-diff/merge. An update takes
 over what it changes; an apply owns what it names, loses what it no longer names, and conflicts with other owners of
@@ -37,14 +37,14 @@ _UNTRACKED: tuple[Path, ...] = (
         )
     ),
 )
-"""Fields that the server sets: nobody owns them (stripmeta.go)."""
+"""Fields that the server sets: they have no owner (stripmeta.go)."""
 MAX_UPDATE_MANAGERS = 10
 """Beyond this the oldest updaters are merged into one entry (capmanagers.go)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who writes, and how."""
+    """A manager, and how it writes."""
 
     manager: str
     operation: str
@@ -53,11 +53,11 @@ class Writer:
     subresource: str
     time: str
     ignored: tuple[Path, ...] = ()
-    """What this kind of write never changes, such as the status (ResetFieldsStrategy)."""
+    """Fields that this kind of write never changes, such as the status (ResetFieldsStrategy)."""
 
     @property
     def identity(self) -> tuple[str, str, str, str]:
-        """What makes two entries of managedFields the same one."""
+        """What identifies an entry of managedFields."""
         return self.manager, self.operation, self.api_version, self.subresource
 
 
@@ -97,8 +97,8 @@ def apply_configuration(
         type_: the type of both.
         writer: who applies it.
         force: whether to take fields from their owners.
-        applied_before: what the same person has applied on the client side: what is still as it says is no conflict
-            (lastappliedmanager.go).
+        applied_before: what the same user has applied on the client side: values that still agree with it do not
+            conflict (lastappliedmanager.go).
 
     Raises:
         StatusError: 409, fields that it would change have other owners, and ``force`` is not set.
@@ -107,16 +107,16 @@ def apply_configuration(
     mine_before, time = managers.get(writer.identity, (FieldSet(), None))
     owned = field_set(applied, type_).without_below((*_UNTRACKED, *writer.ignored))
     merged = merge(live, applied, type_)
-    everybody = FieldSet(owned.paths.union(*(fields.paths for identity, (fields, _) in managers.items()
+    all_owned = FieldSet(owned.paths.union(*(fields.paths for identity, (fields, _) in managers.items()
                                              if identity != writer.identity)))  # fmt: skip
-    result: Object = remove(merged, type_, mine_before, everybody) if mine_before else merged
+    result: Object = remove(merged, type_, mine_before, all_owned) if mine_before else merged
     changes = compare(live, result, type_)
     touched = FieldSet(changes.added | changes.modified).without_below((*_UNTRACKED, *writer.ignored))
     if not force:
         _check_conflicts(managers, writer, touched - _still_as_applied(applied_before, live, type_))
     others = _take_from_others(managers, writer, touched, FieldSet(changes.removed))
     if changes.added or changes.modified or changes.removed:
-        # As in Go, to become owner of what is there already is no change that has a time.
+        # As in Go, becoming an owner of present values does not count as a change with a time.
         time = writer.time
     others[writer.identity] = (owned, time)
     _write(result, others)

@@ -1,7 +1,7 @@
 """The patch types: JSON merge patch, JSON patch, and strategic merge patch for the built-in kinds.
 
-Follows k8s.io/apiserver/pkg/endpoints/handlers/patch.go and k8s.io/apimachinery/pkg/util/strategicpatch. What a patch
-does is computed on the object as clients see it. Server-side apply is in ``managedfields``.
+Follows k8s.io/apiserver/pkg/endpoints/handlers/patch.go and k8s.io/apimachinery/pkg/util/strategicpatch. A patch
+is computed on the object as clients see it. Server-side apply is in ``managedfields``.
 """
 
 import json
@@ -171,7 +171,7 @@ def _merge_items(target: Sequence[Any], patch: Sequence[Any], type_: Type, key: 
 
 
 def _ordered(items: list[Any], order: Sequence[Any], key: str | None) -> list[Any]:
-    """Items in the order that the patch wants; the others keep their places behind those before them."""
+    """Items in the order that the patch asks for; the others stay behind their predecessors."""
     wanted = [each[key] if key and isinstance(each, Mapping) else each for each in order]
 
     def rank(item: Any) -> int:

@@ -1,7 +1,7 @@
-"""Typed values: which fields an object has, what differs between two, what a merge of two is.
+"""Typed values: the fields of an object, the difference between two objects, and their merge.
 
 Follows sigs.k8s.io/structured-merge-diff/typed (ToFieldSet, Compare, Merge, RemoveItems). Lists of type map and set are
-merged item by item, atomic ones as one value; what the schema does not know is taken as the value itself suggests.
+merged item by item, atomic ones as one value; what the schema does not know is treated as the value itself suggests.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ __all__ = ["Comparison", "compare", "field_set", "merge", "remove"]
 
 
 class _Missing:
-    """Says that a side has no such field, which is not the same as null."""
+    """Marks a field that a side does not have, which is not the same as null."""
 
 
 _MISSING = _Missing()
@@ -67,7 +67,7 @@ def _no_key(type_: Type) -> StatusError:
 
 
 def field_set(value: Any, type_: Type | None) -> FieldSet:
-    """The fields that an applied configuration names, and so wants to own."""
+    """The fields that an applied configuration names, and thus claims."""
     return FieldSet(_fields(value, type_, ()))
 
 
@@ -127,7 +127,7 @@ def merge(live: Any, applied: Any, type_: Type | None) -> Any:
 
 
 def _merged_order(before: Any, after: Any, *, is_list: bool) -> list[str]:
-    """Items keep the order of ``after``; those that only ``before`` has stay where they stood among the others."""
+    """Items keep the order of ``after``; those only in ``before`` keep their place among the others."""
     if not is_list:
         return list(dict.fromkeys((*before, *after)))
     order: list[str] = []
@@ -142,7 +142,7 @@ def _merged_order(before: Any, after: Any, *, is_list: bool) -> list[str]:
 
 
 def remove(value: Any, type_: Type | None, doomed: FieldSet, kept: FieldSet) -> Any:
-    """``value`` without the fields of ``doomed``, but for those of ``kept`` and what leads to them."""
+    """``value`` without the fields of ``doomed``, except those of ``kept`` and their parents."""
     return _remove(value, type_, (), doomed.paths, doomed.with_ancestors(), kept.with_ancestors())
 
 

@@ -1,4 +1,4 @@
-"""What each built-in kind does on its own account: its defaults and its rules.
+"""The defaults and rules of each built-in kind.
 
 A kind that is not named here has neither: what its schema allows is stored as sent.
 """

@@ -1,7 +1,7 @@
-"""What is wrong with a container of a pod or of a pod template.
+"""Validation of the containers of pods and of pod templates.
 
 Follows validateContainerCommon and what it calls in k8s.io/kubernetes/pkg/apis/core/validation. Lifecycle hooks,
-devices, and of security contexts everything but the numbers of users and groups, are not looked at.
+devices, and security contexts except for the numbers of users and groups, are not checked.
 """
 
 import re
@@ -51,7 +51,7 @@ _FIELD_PATHS = (
     "status.podIP",
     "status.podIPs",
 )
-"""What a variable can be given of the pod."""
+"""Fields of the pod that a variable can refer to."""
 _OTHER_FIELD_PATHS = (
     "metadata.annotations",
     "metadata.labels",
@@ -59,7 +59,7 @@ _OTHER_FIELD_PATHS = (
     "spec.schedulerName",
     "status.phase",
 )
-"""What exists beside these."""
+"""Fields that exist, too, but that no variable can refer to."""
 _SUBSCRIPT = re.compile(r"(metadata\.(?:labels|annotations))\['(.*)'\]")
 
 Container = Mapping[str, Any]
@@ -80,7 +80,7 @@ def nonnegative(value: Any, path: str) -> list[Problem]:
 
 
 def validate_container(container: Container, path: str, scope: PodScope) -> list[Problem]:
-    """What is wrong with a container, taken by itself."""
+    """What is wrong with a container by itself."""
     name = container.get("name")
     problems = [invalid_value(f"{path}.name", go_value(name), each) for each in dns_label(name)] if name else []
     if not name:
@@ -120,7 +120,7 @@ def port_problems(port: Any, path: str) -> list[Problem]:
 
 
 def validate_init_only(container: Container, path: str) -> list[Problem]:
-    """What init containers must not have, unless they go on running beside the others."""
+    """What init containers must not have, unless they are sidecars."""
     policy = container.get("restartPolicy")
     if policy is not None and policy != "Always":
         return [unsupported_value(f"{path}.restartPolicy", policy, ("Always",))]

@@ -175,7 +175,7 @@ def _validate_taints(obj: Object) -> list[Problem]:
     problems: list[Problem] = []
     seen: set[tuple[str, str]] = set()
     for at, taint in enumerate(obj["spec"].get("taints") or ()):
-        # They are in the spec, and their errors speak of the metadata.
+        # They are in the spec, but their errors name the metadata.
         path, key, effect = f"metadata.taints[{at}]", taint.get("key", ""), taint.get("effect", "")
         problems += validate_labels({key: ""}, f"{path}.key")
         wrong = label_value(taint.get("value", ""))

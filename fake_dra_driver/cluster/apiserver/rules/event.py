@@ -1,4 +1,4 @@
-"""Rules of events, which two groups serve, and of leases.
+"""Rules of events, which are served in two groups, and of leases.
 
 Follows k8s.io/kubernetes/pkg/apis/core/validation/events.go and pkg/apis/coordination/validation.
 """
@@ -48,7 +48,7 @@ def event_rules(*, is_new_group: bool) -> Rules:
 
 
 def _strict(obj: Object) -> list[Problem]:
-    """What events.k8s.io/v1 asks for beyond that."""
+    """What events.k8s.io/v1 requires in addition."""
     problems = [required("eventTime")] if obj.get("eventTime") is None else []
     if obj.get("type") not in ("Normal", "Warning"):
         problems.append(invalid_value("type", '""', f"has invalid value: {obj.get('type', '')}"))

@@ -1,4 +1,4 @@
-"""Rules of node selectors, which classes, allocations and pods have.
+"""Rules of the node selectors in classes, allocations and pods.
 
 Follows k8s.io/kubernetes/pkg/apis/core/validation (ValidateNodeSelector) and apimachinery's labels.NewRequirement.
 """

@@ -1,7 +1,7 @@
-"""What is wrong with a pod, with a pod template, and with what an update or a status makes of a pod.
+"""Validation of pods, of pod templates, and of updates to a pod's spec and status.
 
 Follows ValidatePodSpec, ValidatePodUpdate and ValidatePodStatusUpdate in k8s.io/kubernetes/pkg/apis/core/validation, as
-far as people run into them; affinity between pods, DNS configuration and security contexts are not looked at.
+far as people run into them; affinity between pods, DNS configuration and security contexts are not checked.
 """
 
 import ipaddress
@@ -100,7 +100,7 @@ _REQUIRED_AFFINITY = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def _volumes(volumes: Sequence[Object], path: str, problems: list[Problem]) -> set[str]:
-    """Adds what is wrong to ``problems``, and returns the names of the volumes that are right."""
+    """Adds to ``problems``, and returns the names of the valid volumes."""
     names: set[str] = set()
     for at, volume in enumerate(volumes):
         name, inner = volume.get("name", ""), f"{path}[{at}]"
@@ -154,7 +154,7 @@ def _claim_source(source: Mapping[str, Any], path: str) -> list[Problem]:
     given = [name for name in names if source.get(name) is not None]
     problems = []
     if len(given) != 1:
-        # As Go's %#v prints it; of a pointer the address cannot be told.
+        # As Go's %#v prints it; the address of a pointer is unknown.
         fields = (
             f"{name[:1].upper()}{name[1:]}:(*string)({'0xc000000000' if name in given else 'nil'})" for name in names
         )
@@ -222,7 +222,7 @@ def _tolerations(tolerations: Sequence[Object], path: str) -> list[Problem]:
 
 
 def validate_pod_update(pod: Object, old: Object) -> list[Problem]:
-    """A pod's spec is what it was, but for images, deadlines, scheduling gates, and tolerations that are added."""
+    """A pod's spec must not change, except for images, deadlines, scheduling gates, and added tolerations."""
     new_spec, old_spec, problems = pod["spec"], old["spec"], []
     for kind in ("containers", "initContainers"):
         if len(new_spec.get(kind) or ()) != len(old_spec.get(kind) or ()):
@@ -252,7 +252,7 @@ def validate_pod_update(pod: Object, old: Object) -> list[Problem]:
 
 
 def _but_seconds(toleration: Object) -> Object:
-    """What of a toleration must not change."""
+    """The part of a toleration that must not change."""
     return {name: value for name, value in toleration.items() if name != "tolerationSeconds"}
 
 
@@ -284,7 +284,7 @@ def validate_pod_status(pod: Object, old: Object) -> list[Problem]:
 
 
 def _transitions(new: Sequence[Object], old: Sequence[Object], path: str, restart_policy: str) -> list[Problem]:
-    """Containers that are not started again stay as they ended (ValidateContainerStateTransition)."""
+    """Containers that are not restarted keep their last state (ValidateContainerStateTransition)."""
     if restart_policy == "Always":
         return []
     states = {each.get("name"): (each.get("state") or {}) for each in new}

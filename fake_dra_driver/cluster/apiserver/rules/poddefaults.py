@@ -24,13 +24,13 @@ _VOLUME_MODES = {"configMap": 0o644, "secret": 0o644, "projected": 0o644, "downw
 
 
 def default_pod(pod: Object) -> None:
-    """Fills in what a pod leaves out, its class of service included."""
+    """Fills in what a pod leaves out, including its QoS class."""
     default_pod_spec(pod["spec"])
     pod.setdefault("status", {}).setdefault("qosClass", _quality_of_service(pod["spec"]))
 
 
 def prepare_pod(pod: Object, old: Object | None) -> None:
-    """Says of a new pod that nothing schedules it before its gates are gone."""
+    """Sets the condition of a new pod that waits for its scheduling gates."""
     if old is not None or not pod["spec"].get("schedulingGates"):
         return
     gated = {

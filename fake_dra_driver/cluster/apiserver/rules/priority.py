@@ -1,7 +1,7 @@
 """Priorities of pods: the admission plugin Priority, and the classes that each cluster has.
 
-Follows k8s.io/kubernetes/plugin/pkg/admission/priority and pkg/apis/scheduling. The scheduler here takes no notice of
-priorities; what a manifest gets wrong about them is refused all the same.
+Follows k8s.io/kubernetes/plugin/pkg/admission/priority and pkg/apis/scheduling. The scheduler here ignores
+priorities, but a manifest that is wrong about them is refused all the same.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ SYSTEM_PRIORITY_CLASSES: Final[Mapping[str, int]] = {
     "system-cluster-critical": 2_000_000_000,
     "system-node-critical": 2_000_001_000,
 }
-"""Values by name; these classes are there from the beginning and cannot be deleted."""
+"""Values by name; these classes always exist and cannot be deleted."""
 _MAX_USER_PRIORITY = 1_000_000_000
 """HighestUserDefinablePriority."""
 _POLICIES = ("PreemptLowerPriority", "Never")

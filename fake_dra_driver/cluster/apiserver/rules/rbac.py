@@ -1,7 +1,7 @@
 """Defaults and rules of roles and their bindings.
 
-Follows k8s.io/kubernetes/pkg/apis/rbac (v1/defaults.go, validation/validation.go). They are stored and checked, and
-nobody asks them: there is no authorization here.
+Follows k8s.io/kubernetes/pkg/apis/rbac (v1/defaults.go, validation/validation.go). They are checked and stored, but
+have no effect: there is no authorization here.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,8 +1,8 @@
 """Defaults and rules of classic DRA: the kinds of resource.k8s.io/v1alpha2.
 
 Follows k8s.io/kubernetes/pkg/apis/resource/validation (validation.go, validation_namedresources.go) and the strategies
-in pkg/registry/resource of 1.30: order, fields and words are theirs. Of structured parameters only the devices that a
-ResourceSlice names are checked.
+in pkg/registry/resource of 1.30: order, fields and messages are theirs. Of structured parameters only the devices that
+a ResourceSlice names are checked.
 """
 
 import re
@@ -121,7 +121,7 @@ def _claim_is_immutable(obj: Object, old: Object) -> list[Problem]:
     spec = obj["spec"]
     if spec == old["spec"]:
         return []
-    # As Go's %#v prints it; of a pointer the address cannot be told.
+    # As Go's %#v prints it; the address of a pointer is unknown.
     reference = "nil" if spec.get("parametersRef") is None else "0xc000000000"
     text = (
         f"resource.ResourceClaimSpec{{ResourceClassName:{go_value(spec.get('resourceClassName', ''))}, "
@@ -229,7 +229,7 @@ def _validate_scheduling_status(obj: Object, _: Object) -> list[Problem]:
     problems: list[Problem] = []
     seen: set[str] = set()
     for at, claim in enumerate((obj.get("status") or {}).get("resourceClaims") or ()):
-        # The field is called resourceClaims, and its errors speak of claims.
+        # The field is called resourceClaims, but its errors name claims.
         path, name = f"status.claims[{at}]", claim.get("name", "")
         problems += _set_of(claim.get("unsuitableNodes") or (), _MAX_NODES, _subdomain, f"{path}.unsuitableNodes")
         if name in seen:

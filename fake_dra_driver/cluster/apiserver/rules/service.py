@@ -1,7 +1,7 @@
 """Defaults and rules of services and endpoints.
 
-Follows k8s.io/kubernetes/pkg/apis/core (v1/defaults.go, validation/validation.go) and pkg/registry/core/service. Nobody
-is there who would answer at the address that a service gets.
+Follows k8s.io/kubernetes/pkg/apis/core (v1/defaults.go, validation/validation.go) and pkg/registry/core/service. A
+service gets an address, but nothing answers there.
 """
 
 import ipaddress
@@ -29,7 +29,7 @@ _NETWORK = ipaddress.ip_network("10.96.0.0/16")
 
 
 def _cluster_ip(obj: Object) -> str:
-    """An address, made of the UID."""
+    """An address derived from the UID."""
     number = uuid.UUID(obj["metadata"]["uid"]).int % (_NETWORK.num_addresses - 2)
     return str(_NETWORK[number + 1])
 

@@ -1,4 +1,4 @@
-"""Defaults and rules of what makes pods: Deployment, DaemonSet, ReplicaSet, StatefulSet, Job.
+"""Defaults and rules of workloads: Deployment, DaemonSet, ReplicaSet, StatefulSet, Job.
 
 Follows k8s.io/kubernetes/pkg/apis/{apps,batch} (v1/defaults.go, validation/validation.go) and their strategies.
 """
@@ -62,7 +62,7 @@ def _default_daemonset(obj: Object) -> None:
 
 
 def _count_template(obj: Object, old: Object | None) -> None:
-    """The annotation that stands for the field templateGeneration, which v1 has no more."""
+    """The annotation that replaces the field templateGeneration, which v1 no longer has."""
     count = 1
     if old is not None:
         count = int(old["metadata"].get("annotations", {}).get(_GENERATION_ANNOTATION, 1))
@@ -91,7 +91,7 @@ def _default_statefulset(obj: Object) -> None:
 def _default_job(obj: Object) -> None:
     spec = obj["spec"]
     if spec.get("parallelism") is None:
-        # One that says how many run at a time ends when one of them does.
+        # With a parallelism, completions may stay unset: the job then ends when one of its pods succeeds.
         spec.setdefault("completions", 1)
     for name, value in (
         ("parallelism", 1),
@@ -106,7 +106,7 @@ def _default_job(obj: Object) -> None:
 
 
 def _admit_job(obj: Object) -> None:
-    """The selector of a job is its own UID, and its pods carry that."""
+    """A job selects its pods by its UID, which their labels have."""
     if obj["spec"].get("manualSelector"):
         return
     uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
@@ -122,7 +122,7 @@ def _admit_job(obj: Object) -> None:
 
 
 def _validate_pods(spec: Object, kind: str = "deployment") -> list[Problem]:
-    """Selector and template of something that keeps pods running. A ReplicaSet's errors call it a deployment."""
+    """Selector and template of a workload that keeps pods running. A ReplicaSet's errors call it a deployment."""
     selector, problems = spec.get("selector"), _validate_selector(spec, kind)
     if selector is None or not label_selector_problems(selector, "spec.selector"):
         return problems + _validate_template(spec, selector)
@@ -268,7 +268,7 @@ def _selector_text(selector: Object) -> str:
 
 
 def _validate_counts(*names: str, of_replicas: tuple[str, ...] = ()) -> Callable[[Object, Object], list[Problem]]:
-    """The numbers of a status: none below 0, and some of them no more than there are replicas."""
+    """The numbers of a status: none below 0, and some at most the number of replicas."""
 
     def validate(obj: Object, _: Object) -> list[Problem]:
         status = obj.get("status") or {}

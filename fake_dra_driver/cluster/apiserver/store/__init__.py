@@ -1,1 +1,1 @@
-"""The objects themselves, with their revisions, and what the server stamps on each of them."""
+"""The stored objects with their revisions, and what the server itself sets on each of them."""

@@ -1,7 +1,7 @@
-"""What the server puts on objects by itself: times, UIDs, the ends of generated names.
+"""What the server itself sets on objects: times, UIDs, the suffixes of generated names.
 
-The wall clock and the seed are the caller's, so that a test with simulated time and a seed sees the same objects each
-time that it runs.
+The wall clock and the seed are the caller's, so that a test with simulated time and a seed sees the same objects in
+each run.
 """
 
 import random
@@ -26,7 +26,7 @@ class Stamps:
         self._rng = random.Random(seed)  # noqa: S311 - names, not secrets
 
     def now(self) -> datetime:
-        """The present."""
+        """The present time."""
         return self._now()
 
     def now_text(self, *, after_seconds: int = 0) -> str:

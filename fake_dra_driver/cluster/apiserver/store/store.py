@@ -1,11 +1,10 @@
 """The one store: revisioned objects, and for each resource a bounded log of what happened to it.
 
-What etcd and the watch cache are to a real API server (k8s.io/apiserver/pkg/storage). Each write raises the one
-revision of the store by one, and is an event of its resource. Lists at an older revision are made by undoing the
-events since; once these are dropped from the log (by its bound or by ``compact``) older revisions are gone, which is
-410 to clients.
+What etcd and the watch cache are to a real API server (k8s.io/apiserver/pkg/storage). Each write raises the store's
+only revision by one, and is an event of its resource. Lists at an older revision are made by undoing later events; once
+those are dropped from the log (by its bound or by ``compact``), older revisions are gone, for which clients get 410.
 
-Objects are stored as encoded and never changed: whoever wants to change one decodes a copy of its own.
+Objects are stored as encoded and never changed: to change one, decode a copy of it.
 """
 
 import asyncio
@@ -24,7 +23,7 @@ Object = dict[str, Any]
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 LOG_LENGTH = 20_000
-"""Most events that are kept for a resource. A watch that falls further behind has to list again."""
+"""Most events kept for a resource. A watch that falls further behind has to list again."""
 
 
 class Key(NamedTuple):
@@ -49,7 +48,7 @@ class Record:
 
     @cached_property
     def value(self) -> Object:
-        """The object, decoded once and shared: read it, never change it."""
+        """The object, decoded once and shared: read-only."""
         decoded: Object = json.loads(self.body)
         return decoded
 
@@ -87,7 +86,7 @@ class Revisions:
 
 @dataclass(eq=False)
 class Collection:
-    """All objects of one resource. Every method but ``wait`` is synchronous: nothing happens in between."""
+    """All objects of one resource. Every method except ``wait`` is synchronous, hence atomic."""
 
     revisions: Revisions
     log_length: int = LOG_LENGTH
@@ -100,9 +99,9 @@ class Collection:
     _watchable: int = 0
     # Watches cannot begin before this revision, though lists can be made there.
     is_held: bool = False
-    """Whether events are kept from watches for the time being."""
+    """Whether events are held back from watches."""
     _waiters: dict[asyncio.Future[None], None] = field(default_factory=dict)
-    # In the order in which they came, so that a seed gives the same run each time.
+    # In order of arrival, so that a seed gives the same run each time.
 
     def get(self, key: Key) -> Record | None:
         """The object as it is now."""
@@ -137,7 +136,7 @@ class Collection:
         return [state[key] for key in keys if after is None or key > after]
 
     def put(self, key: Key, value: Object) -> Record:
-        """Writes an object, which gets the new revision as its resourceVersion. The caller has compared before."""
+        """Writes an object at a new revision, its resourceVersion. Does not compare it with the present one."""
         previous = self._records.get(key)
         revision = self.revisions.next()
         value["metadata"]["resourceVersion"] = str(revision)
@@ -150,7 +149,7 @@ class Collection:
         return record
 
     def remove(self, key: Key, last: Object | None = None) -> Record:
-        """Takes an object out; ``last`` is its last state when that differs from what is stored."""
+        """Removes an object; ``last`` is its last state if that differs from what is stored."""
         previous = self._records.pop(key)
         del self._keys[bisect.bisect_left(self._keys, key)]
         value = previous.copy() if last is None else last
@@ -162,12 +161,12 @@ class Collection:
         return record
 
     def compact(self) -> None:
-        """Drops the log: every revision before the present one is gone."""
+        """Drops the log: all earlier revisions are gone."""
         self._log.clear()
         self._compacted = self.revisions.current
 
     def restart(self) -> None:
-        """What a new process has: no watch from before it, while lists of then can still be made."""
+        """Simulates a new process: watches cannot start before it, but lists at earlier revisions still can be made."""
         self._watchable = self.revisions.current
 
     def can_watch_from(self, revision: int) -> bool:
@@ -175,7 +174,7 @@ class Collection:
         return revision >= max(self._compacted, self._watchable)
 
     def events_after(self, revision: int) -> list[Event]:
-        """What a watch is to see after ``revision``, from which it must be able to begin."""
+        """The events for a watch from ``revision`` on, where it must be able to begin."""
         events: list[Event] = []
         if self.is_held:
             return events
@@ -198,7 +197,7 @@ class Collection:
             del self._waiters[waiter]
 
     def wake(self) -> None:
-        """Lets everybody who waits look again."""
+        """Wakes all who wait."""
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -220,7 +219,7 @@ class Store:
         self._collections: dict[tuple[str, str], Collection] = {}
 
     def collection(self, key: tuple[str, str]) -> Collection:
-        """The collection of a resource; an empty one when nothing was written yet."""
+        """The collection of a resource; an empty one if nothing was written yet."""
         if key not in self._collections:
             self._collections[key] = Collection(self.revisions, self._log_length, _compacted=self._compacted)
         return self._collections[key]
@@ -233,11 +232,11 @@ class Store:
             collection.wake()
 
     def restart(self) -> None:
-        """Forgets what a restarted API server has forgotten: where watches from before could go on."""
+        """Simulates a restart: watches from before it cannot continue."""
         for collection in self._collections.values():
             collection.restart()
 
     def wake(self) -> None:
-        """Lets everybody who waits for anything look again."""
+        """Wakes all who wait for any collection."""
         for collection in self._collections.values():
             collection.wake()

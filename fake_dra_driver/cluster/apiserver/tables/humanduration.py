@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["age", "human_duration"]
 
 _SECONDS_OF_CLOCKS_APART = 1
-"""How far in the future something may lie that is said to be of now."""
+"""How far in the future a time may lie and still count as now."""
 
 
 def human_duration(seconds: float) -> str:
@@ -41,7 +41,7 @@ def _joined(first: str, rest: int, unit: str) -> str:
 
 
 def age(timestamp: Any, now: datetime) -> str:
-    """How long ago a time of an object was, or that it is not known."""
+    """How long ago a time of an object was, or ``<unknown>``."""
     if not isinstance(timestamp, str):
         return "<unknown>"
     return human_duration((now - datetime.fromisoformat(timestamp)).total_seconds())

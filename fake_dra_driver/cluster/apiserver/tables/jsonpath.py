@@ -26,11 +26,11 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class JsonPathError(ValueError):
-    """The text is no path, or what it leads through is not of the kind that it wants."""
+    """The text is not a path, or it does not fit the types of the values on its way."""
 
 
 def parse_path(text: str) -> Callable[[Any], list[Any]]:
-    """Reads a path. What it returns gives the values there; none where it leads nowhere. Raises JsonPathError."""
+    """Parses a path into a function that returns the values there, if any. Raises JsonPathError."""
     steps = list(_steps(text))
 
     def find(value: Any) -> list[Any]:
@@ -71,7 +71,7 @@ def _steps(text: str) -> Iterator[_Step]:
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the bracket that opens at ``start`` closes. Quoted text and inner brackets are passed over."""
+    """Where the bracket that opens at ``start`` closes. Quoted text and inner brackets are skipped."""
     depth, quote = 0, ""
     for at in range(start, len(text)):
         sign = text[at]

@@ -40,7 +40,7 @@ def pod_cells(obj: Object, now: datetime) -> list[Any]:
 
 @dataclass(slots=True)
 class _State:
-    """What the containers of a pod come to, step by step."""
+    """Collects what the containers of a pod add up to."""
 
     reason: str
     ready: int = 0
@@ -56,7 +56,7 @@ class _State:
 
 
 def _state(obj: Object) -> _State:
-    """The columns READY, STATUS and RESTARTS: what keeps a container from running says more than the phase."""
+    """The columns READY, STATUS and RESTARTS: why a container does not run says more than the phase."""
     status = obj.get("status") or {}
     conditions = status.get("conditions") or []
     state = _State(status.get("reason") or status.get("phase") or "Unknown")
@@ -71,7 +71,7 @@ def _state(obj: Object) -> _State:
 
 
 def _init_state(state: _State, spec: Object, status: Object) -> bool:
-    """Looks for the init container that the pod is at. Returns whether there is one."""
+    """Finds the init container that the pod waits for. Returns whether there is one."""
     statuses, sidecars = status.get("initContainerStatuses") or [], _sidecars(spec)
     for at, each in enumerate(statuses):
         now = each.get("state") or {}
@@ -93,7 +93,7 @@ def _init_state(state: _State, spec: Object, status: Object) -> bool:
 
 
 def _main_state(state: _State, spec: Object, status: Object) -> None:
-    """What the containers are at, once the init containers that end have ended: of those only sidecars count."""
+    """The state of the containers once the init containers have ended; of those only sidecars count."""
     sidecars = _sidecars(spec)
     statuses = status.get("containerStatuses") or []
     state.restarts, state.last_restart = 0, ""

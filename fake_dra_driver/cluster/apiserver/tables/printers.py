@@ -78,7 +78,7 @@ def _port_text(port: Mapping[str, Any]) -> str:
 
 
 def _external_address(obj: Object) -> str:
-    """Where a service is reached from outside: nobody here gives out addresses of load balancers."""
+    """Where a service is reached from outside: load balancers get no addresses here."""
     spec = obj["spec"]
     if spec.get("type") == "ExternalName":
         return str(spec.get("externalName", ""))
@@ -121,7 +121,7 @@ def _claim(obj: Object, now: datetime) -> list[Any]:
 
 
 def _generated_from(obj: Object, now: datetime) -> list[Any]:
-    """A row of what a driver made of its own parameters."""
+    """A row of parameters that were generated from a driver's own."""
     origin = obj.get("generatedFrom")
     shown = ""
     if origin is not None:

@@ -106,7 +106,7 @@ def _age(value: str, now: datetime) -> str:
 
 
 def _text(value: Any) -> str:
-    """As Go prints it."""
+    """A value as Go prints it."""
     match value:
         case None:
             return "<no value>"
@@ -118,7 +118,7 @@ def _text(value: Any) -> str:
 
 
 def _float(value: float) -> str:
-    """As Go's %v: with an exponent from a million on."""
+    """A number as Go's %v prints it: with an exponent from a million on."""
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
     power = len(digits) - 1 + int(exponent)
     if -5 < power < 6:
@@ -128,7 +128,7 @@ def _float(value: float) -> str:
 
 
 def columns_of_crd(declared: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """The columns that a CRD asks for. As on a real API server, one whose path cannot be read ends the table."""
+    """The columns of a CRD. As on a real API server, one with an invalid path is the end of the list."""
     columns = [_NAME_COLUMN]
     for each in declared or (_AGE,):
         try:

@@ -1,4 +1,4 @@
-"""What ``kubectl get`` shows of everything that makes pods.
+"""What ``kubectl get`` shows of workloads.
 
 Follows k8s.io/kubernetes/pkg/printers/internalversion/printers.go.
 """

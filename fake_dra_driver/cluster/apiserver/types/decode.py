@@ -1,7 +1,7 @@
-"""Reads an object the way the Go types do: field by field, with the words of Go's decoder for what does not fit.
+"""Reads an object the way the Go types do: field by field, with the messages of Go's decoder for what does not fit.
 
 For built-in kinds: values of a wrong type are refused (400), unknown fields are dropped and named, nulls mean "not
-set", and what Go writes although nobody set it (structs, fields without omitempty) is filled in. For custom kinds:
+set", and what Go writes although it was not set (structs, fields without omitempty) is filled in. For custom kinds:
 unknown fields are pruned and named, apiextensions' structural pruning. Follows encoding/json and
 k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning.
 """
@@ -104,7 +104,7 @@ def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list
         elif each is not None:
             decoded = _decode(each, field, where, name or owner, unknown)
             if not _is_omitted(key, decoded, field, type_):
-                # A list without items, and a map without keys, are nil once they were in etcd.
+                # An empty list or map is nil once it has been in etcd.
                 is_nil = field.shape in (Shape.LIST, Shape.MAP) and not decoded
                 result[key] = None if is_nil else decoded
     _fill(result, type_)
@@ -138,7 +138,7 @@ def _fill(value: Object, type_: Type) -> None:
 
 
 def zero_value(type_: Type) -> Object:
-    """The object that nobody has set a field of; lists that Go would write as null are left as null."""
+    """The object without any field set; lists that Go would write as null are null."""
     value: Object = {}
     _fill(value, type_)
     return value
@@ -187,7 +187,7 @@ def _fits(value: int, bits: int) -> bool:
 
 
 def _go_type(type_: Type | None) -> str:
-    """As Go names the type. OpenAPI does not tell names that Go gives to its own kinds of strings and maps."""
+    """Go's name of the type. OpenAPI does not have the names of Go's own string and map types."""
     if type_ is None:
         return ""
     match type_.shape:
@@ -204,7 +204,7 @@ def _go_type(type_: Type | None) -> str:
 
 
 def _base64(text: str) -> str:
-    """Bytes, as Go writes them. Line breaks are allowed, other signs are not."""
+    """Bytes, as Go writes them. Line breaks are allowed, other foreign characters are not."""
     plain = text.replace("\n", "").replace("\r", "")
     try:
         return base64.b64encode(base64.b64decode(plain, validate=True)).decode()
@@ -263,7 +263,7 @@ def whole_numbers(value: Any) -> Any:
 
 
 def prune_custom(value: Any, type_: Type, path: str = "") -> list[str]:
-    """Takes out of ``value`` what the schema does not name, and returns the paths of it."""
+    """Removes from ``value`` what the schema does not name, and returns the paths removed."""
     pruned: list[str] = []
     if isinstance(value, dict):
         if type_.shape is Shape.SCALAR or (type_.shape is Shape.ANY and not type_.fields):

@@ -1,6 +1,6 @@
 """The rules of ObjectMeta: names, labels, annotations, finalizers, owners, and what an update may not change.
 
-Follows k8s.io/apimachinery/pkg/api/validation (objectmeta.go) and pkg/util/validation, with their words.
+Follows k8s.io/apimachinery/pkg/api/validation (objectmeta.go) and pkg/util/validation, with their messages.
 """
 
 import re
@@ -215,7 +215,7 @@ def _validate_owners(owners: Sequence[Mapping[str, Any]]) -> list[Problem]:
 
 
 def validate_metadata_update(obj: Object, old: Object) -> list[Problem]:
-    """What an update does to the metadata that it must not do."""
+    """What an update must not do to the metadata, but does."""
     new_meta, old_meta = obj["metadata"], old["metadata"]
     immutable = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
     problems = [

@@ -1,4 +1,4 @@
-"""The types of objects, as their OpenAPI schemas tell them: fields, elements, and how lists are merged.
+"""The types of objects, from their OpenAPI schemas: fields, elements, and how lists are merged.
 
 Built-in kinds have a schema of a real API server (``schemas/``), custom ones that of their CRD; from here on both are
 the same. Follows the schema part of sigs.k8s.io/structured-merge-diff: x-kubernetes-list-type, list-map-keys, map-type.
@@ -25,15 +25,15 @@ class Shape(Enum):
     STRUCT = auto()
     """An object with known fields."""
     MAP = auto()
-    """An object with keys of the user."""
+    """An object with arbitrary keys."""
     LIST = auto()
     SCALAR = auto()
     ANY = auto()
-    """Whatever the user wrote."""
+    """Any value."""
 
 
 class Type:
-    """One schema, with its references followed. Sub-types are made when they are asked for: some types recurse."""
+    """One schema, with its references followed. Sub-types are made on demand: some types recurse."""
 
     def __init__(self, registry: "TypeRegistry", schema: Mapping[str, Any], *, is_root: bool = False) -> None:
         self._registry = registry
@@ -97,7 +97,7 @@ class Type:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Fields that tell the items of a list of type ``map`` apart."""
+        """Fields that identify the items of a list of type ``map``."""
         return tuple(self.schema.get("x-kubernetes-list-map-keys", ()))
 
     @property
@@ -116,7 +116,7 @@ class Type:
 
     @property
     def is_pointer(self) -> bool:
-        """Whether Go tells a zero from none: a field of a built-in kind that is a pointer."""
+        """Whether Go distinguishes a zero from no value: a field of a built-in kind that is a pointer."""
         return bool(self.schema.get("x-go-pointer"))
 
     @property

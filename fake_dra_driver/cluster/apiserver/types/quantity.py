@@ -1,7 +1,7 @@
-"""Quantities, such as ``1500m`` and ``4Gi``, in the one form that an API server gives back.
+"""Quantities, such as ``1500m`` and ``4Gi``, in the canonical form that an API server returns.
 
-Follows k8s.io/apimachinery/pkg/api/resource (quantity.go, suffix.go): digits without a fraction, and the largest suffix
-that allows that.
+Follows k8s.io/apimachinery/pkg/api/resource (quantity.go, suffix.go): a number without a fraction, and the largest
+suffix that allows that.
 """
 
 import re
@@ -18,7 +18,7 @@ _SUFFIX = "unable to parse quantity's suffix"  # ErrSuffix
 
 
 class QuantityError(ValueError):
-    """The text is no quantity; the message is that of an API server."""
+    """The text is not a quantity; the message is that of an API server."""
 
 
 def canonical(text: str) -> str:
@@ -58,7 +58,7 @@ def _binary(value: Decimal) -> str:
 
 
 def _decimal(value: Decimal, *, is_exponent: bool) -> str:
-    # Nothing is smaller than a nano; what is left over is rounded away from zero.
+    # A nano is the smallest unit; the rest is rounded away from zero.
     nanos = int(value.scaleb(9).to_integral_value(rounding=ROUND_UP))
     if nanos == 0:
         return "0"

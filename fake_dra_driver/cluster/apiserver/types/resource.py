@@ -34,11 +34,11 @@ def _no_update_problems(_: Object, __: Object) -> list[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a kind does on its own account."""
+    """What is special to a kind."""
 
     name_problems: Callable[[str], list[str]] = dns_subdomain
     set_defaults: Callable[[Object], None] = _nothing
-    """Fills in what the user left out; runs on every write."""
+    """Fills in defaults; runs on every write."""
     prepare: Callable[[Object, Object | None], None] = _nothing_before
     """Gets the object to be written and the present one, if any: what the strategy sets itself."""
     admit: Callable[[Object], None] = _nothing
@@ -120,9 +120,9 @@ class Resource:
     columns: tuple[Column, ...] = ()
     rules: Rules = field(default_factory=Rules)
     storage_group: str | None = None
-    """Of another group whose objects these are; None: they are its own."""
+    """The group that stores the objects; None: this one."""
     stored_names: Mapping[str, str] = field(default_factory=dict)
-    """Fields that have another name in that group, by the name here."""
+    """Fields with another name in that group, by the name here."""
 
     @property
     def api_version(self) -> str:
@@ -158,22 +158,22 @@ class Registry:
         self.generation = 0
 
     def add(self, resource: Resource) -> None:
-        """Serves a resource, in the place of one that has the same group, version and plural."""
+        """Serves a resource, instead of any with the same group, version and plural."""
         self._resources[resource.group, resource.version, resource.plural] = resource
         self.generation += 1
 
     def remove(self, group: str, plural: str) -> None:
-        """Serves all versions of a resource no more."""
+        """Stops serving a resource in all versions."""
         for key in [key for key in self._resources if key[0] == group and key[2] == plural]:
             del self._resources[key]
         self.generation += 1
 
     def get(self, group: str, version: str, plural: str) -> Resource | None:
-        """The resource at that place."""
+        """The resource of that group, version and plural."""
         return self._resources.get((group, version, plural))
 
     def has(self, resource: Resource) -> bool:
-        """Whether this resource, perhaps with another schema by now, is still served."""
+        """Whether this resource is still served, perhaps with another schema."""
         return (resource.group, resource.version, resource.plural) in self._resources
 
     def __iter__(self) -> Iterator[Resource]:

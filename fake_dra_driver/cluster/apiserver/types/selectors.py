@@ -1,4 +1,4 @@
-"""Label and field selectors, with the words of a real API server for what cannot be read.
+"""Label and field selectors, with the messages of a real API server for what cannot be parsed.
 
 Follows k8s.io/apimachinery/pkg/labels and pkg/fields.
 """
@@ -27,7 +27,7 @@ _LabelTest = Callable[[Mapping[str, str]], bool]
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """What a ``labelSelector`` parameter asks for; all of it must hold."""
+    """The requirements of a ``labelSelector`` parameter; all of them must hold."""
 
     tests: tuple[_LabelTest, ...] = ()
 
@@ -37,7 +37,7 @@ class LabelSelector:
         return cls(tuple(_LabelParser(text).parse())) if text.strip() else cls()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels are asked for."""
+        """Whether these labels are selected."""
         return all(test(labels) for test in self.tests)
 
 
@@ -139,7 +139,7 @@ class FieldSelector:
 
         Args:
             text: the selector.
-            stored_names: fields that objects are stored with another name of.
+            stored_names: fields that are stored under another name.
         """
         terms = []
         for term in re.split(r"(?<!\\),", text):
@@ -155,11 +155,11 @@ class FieldSelector:
 
     @property
     def paths(self) -> Sequence[str]:
-        """The fields that are asked for."""
+        """The fields that it names."""
         return [path for path, _, _ in self.terms]
 
     def matches(self, value_of: Callable[[str], str]) -> bool:
-        """Whether an object, given as the function from paths to values, is asked for."""
+        """Whether an object, given as a function from paths to values, is selected."""
         return all((value_of(path) == value) is wanted for path, value, wanted in self.terms)
 
 

@@ -1,8 +1,8 @@
 """Deletion: preconditions, grace periods, finalizers, propagation, collections, and what CRDs and namespaces do.
 
-Follows k8s.io/apiserver/pkg/registry/generic/registry/store.go (Delete) and pkg/registry/rest/delete.go. Whoever owns
-others is removed at once here (background); the finalizers ``foregroundDeletion`` and ``orphan`` are left to a garbage
-collector, ``kubernetes`` in a namespace's spec to a namespace controller.
+Follows k8s.io/apiserver/pkg/registry/generic/registry/store.go (Delete) and pkg/registry/rest/delete.go. An object that
+owns others is removed at once here (background); the finalizers ``foregroundDeletion`` and ``orphan`` are left to a
+garbage collector, ``kubernetes`` in a namespace's spec to a namespace controller.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ class Deletion:
         self._store = store
         self._stamps = stamps
         self.on_crd_gone: Callable[[Object], None] = lambda _: None
-        """Called with each CRD whose last object is gone, before the CRD goes."""
+        """Called with each CRD whose last object is gone, before the CRD is removed."""
 
     def delete(self, resource: Resource, key: Key, options: DeleteOptions) -> tuple[Record, bool]:
         """Deletes an object, or marks it. Returns its last state, and whether it is gone. Raises StatusError."""
@@ -56,7 +56,7 @@ class Deletion:
         metadata = obj["metadata"]
         if not metadata.get("finalizers") and not metadata.get("deletionGracePeriodSeconds"):
             if resource.rules.grace_seconds is not None:
-                # A kind that has a grace period is marked even when it is of no length: watchers see both.
+                # A kind with a grace period is marked even if the period is 0: watchers see both events.
                 collection.put(key, obj)
             return collection.remove(key, None if "deletionTimestamp" not in record.value["metadata"] else obj), True
         marked = record if obj == record.value else collection.put(key, obj)
@@ -115,7 +115,7 @@ class Deletion:
             )
 
     def _mark(self, resource: Resource, obj: Object, options: DeleteOptions) -> None:
-        """Sets finalizers and grace period, as this deletion asks for."""
+        """Sets finalizers and grace period as this deletion asks for."""
         metadata = obj["metadata"]
         if options.propagation is not None:
             others = [each for each in metadata.get("finalizers") or () if each not in _BY_POLICY.values()]

@@ -1,7 +1,7 @@
-"""Who somebody is, and what they may do: tokens of service accounts, and the reviews of identities and access.
+"""Who a client is, and what it may do: tokens of service accounts, and the reviews of identities and access.
 
 Follows k8s.io/kubernetes/pkg/registry/core/serviceaccount/storage/token.go and pkg/registry/{authentication,
-authorization}. There is no authorization here: everybody may do everything, and is told so.
+authorization}. There is no authorization here: every client may do everything, and reviews say so.
 """
 
 from fake_dra_driver.cluster.apiserver.errors import Problem, bad_request, conflict, go_value, invalid, invalid_value
@@ -60,7 +60,7 @@ class Identities:
         }
 
     def _check_bound_object(self, account: Key, reference: Object | None) -> None:
-        """What a token is bound to must be there, and a pod must run under that account. Raises StatusError."""
+        """The object that a token is bound to must exist, and a pod must run under that account. Raises StatusError."""
         if reference is None:
             return
         version, kind, name = reference.get("apiVersion", ""), reference.get("kind", ""), reference.get("name", "")

@@ -1,4 +1,4 @@
-"""Questions about whole objects that a write asks: is it the same, is it finished, what counts for its generation."""
+"""What a write asks about whole objects: is it unchanged, is it finished, what counts for its generation."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ __all__ = ["desired", "is_finished", "is_same", "shape_problems", "unstored", "w
 
 
 def with_nulls(value: Object, type_: Type) -> Object:
-    """Lists and maps that Go would write as null: they are there before anybody has set them."""
+    """The object with the lists and maps that Go would write as null although they were not set."""
     for name, field in type_.fields.items():
         if name in value and isinstance(value[name], dict) and field.fields:
             value[name] = with_nulls(value[name], field)
@@ -21,7 +21,7 @@ def with_nulls(value: Object, type_: Type) -> Object:
 
 
 def shape_problems(value: Any, type_: Type | None, path: str) -> list[Problem]:
-    """Required fields and enumerations of a built-in kind's spec, as far as its own rules have not looked at them."""
+    """Problems with required fields and enumerations of a built-in kind's spec that its own rules do not check."""
     if type_ is None or value is None:
         return []
     problems: list[Problem] = []

@@ -32,9 +32,9 @@ class WriteOptions:
     """What to do about unknown fields: Ignore, Warn or Strict."""
     force: bool = False
     duplicates: list[str] = field(default_factory=list)
-    """What the body named twice."""
+    """Fields that the body has twice."""
     warnings: list[str] = field(default_factory=list)
-    """Collects what is to be told in Warning headers."""
+    """Collects the texts for Warning headers."""
 
     @classmethod
     def parse(cls, query: Mapping[str, str], user_agent: str, kind: str, *, is_apply: bool = False) -> "WriteOptions":
@@ -70,7 +70,7 @@ class WriteOptions:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """What a deletion asks for, in its parameters or in its body."""
+    """What a deletion asks for, in its parameters or its body."""
 
     dry_run: bool = False
     grace_seconds: int | None = None
@@ -167,12 +167,12 @@ def _list_problems(options: ListOptions, send_initial_events: bool) -> list[Prob
 
 
 def is_set(text: str | None) -> bool:
-    """Whether a parameter that is a flag is set."""
+    """Whether a boolean parameter is set."""
     return (text or "").lower() in ("true", "1")
 
 
 def parse_integer(value: Any) -> int:
-    """A parameter that is a number. Raises StatusError (400)."""
+    """A numeric parameter. Raises StatusError (400)."""
     try:
         return int(value)
     except (TypeError, ValueError) as error:

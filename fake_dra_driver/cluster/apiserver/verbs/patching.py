@@ -1,4 +1,4 @@
-"""Patches and server-side apply: from the object as it is to the one to be written.
+"""Patches and server-side apply: from the stored object to the one to write.
 
 Follows k8s.io/apiserver/pkg/endpoints/handlers/patch.go. What a patch type does is in ``patchformats``, who owns
 which field in ``managedfields``; the write itself is that of ``writing``.
@@ -159,7 +159,7 @@ class Patching:
 
 
 def _last_applied(obj: Object) -> Object | None:
-    """What client-side apply says that it has applied; None where it says nothing that can be read."""
+    """The configuration that client-side apply has recorded; None if there is none, or it cannot be read."""
     text = (obj["metadata"].get("annotations") or {}).get(_LAST_APPLIED, "")
     try:
         found = json.loads(text)
@@ -171,7 +171,7 @@ def _last_applied(obj: Object) -> Object | None:
 def _follow_in_annotation(obj: Object, applied: Object) -> None:
     """Keeps the annotation of client-side apply up to date where kubectl has gone over to server-side apply.
 
-    One can go back to client-side apply then (lastappliedupdater.go). It belongs to nobody new.
+    So one can go back to client-side apply (lastappliedupdater.go). The annotation gets no new owner.
     """
     if _LAST_APPLIED not in (obj["metadata"].get("annotations") or {}):
         return

@@ -1,7 +1,7 @@
-"""What one does to a pod beside reading and writing it: bind, evict, read its logs.
+"""What can be done with a pod in addition to reading and writing it: bind, evict, read its logs.
 
-Follows k8s.io/kubernetes/pkg/registry/core/pod (rest/log.go, storage/storage.go, storage/eviction.go). Logs belong to
-the kubelets: ``LogSource`` is where they are plugged in. There are no disruption budgets, and exec, attach and
+Follows k8s.io/kubernetes/pkg/registry/core/pod (rest/log.go, storage/storage.go, storage/eviction.go). Logs are the
+kubelets': ``LogSource`` is where they are plugged in. There are no disruption budgets, and exec, attach and
 port-forward are refused: connections are not handed over here.
 """
 
@@ -38,7 +38,7 @@ _TIME_LAYOUT = "2006-01-02T15:04:05Z07:00"
 
 
 class LogSource(Protocol):
-    """What answers ``kubectl logs``: the kubelets."""
+    """Answers ``kubectl logs``; implemented by the kubelets."""
 
     def stream(self, pod: Object, container: str, query: Mapping[str, str]) -> AsyncGenerator[bytes, None]:
         """The log of a container, as far as the query (follow, tailLines, previous...) asks. Raises StatusError."""
@@ -54,7 +54,7 @@ class PodVerbs:
         self._deletion = deletion
         self._stamps = stamps
         self.logs: LogSource | None = None
-        """Who answers requests for logs; None: nobody, they get 404."""
+        """Answers requests for logs; None: they get 404."""
 
     def bind(self, resource: Resource, key: Key, binding: Object, options: WriteOptions) -> Object:
         """Assigns a pod to a node, once. Raises StatusError."""
@@ -85,7 +85,7 @@ class PodVerbs:
         return _CREATED
 
     def evict(self, resource: Resource, key: Key, eviction: Object, options: WriteOptions) -> Object:
-        """Deletes a pod as its own options say. Raises StatusError."""
+        """Deletes a pod with the options of the eviction. Raises StatusError."""
         if (eviction.get("metadata") or {}).get("name") != key.name:
             raise bad_request("name in URL does not match name in Eviction object")
         dry_run = {"dryRun": "All"} if options.dry_run else {}
@@ -124,7 +124,7 @@ def _check_target(target: Object) -> None:
 
 
 def _check_precondition(resource: Resource, key: Key, wanted: Object, pod: Object) -> None:
-    """A binding may be meant for one very pod, or for it as it was. Raises StatusError."""
+    """A binding may have preconditions on the pod's UID and version. Raises StatusError."""
     present = pod["metadata"]
     for field, name in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(field) and wanted[field] != present[field]:
@@ -142,7 +142,7 @@ def _why_unbindable(pod: Object) -> str:
 
 
 def _check_log_query(pod: str, query: Mapping[str, str]) -> None:
-    """Numbers and times must be some (400), and in bounds (422). Raises StatusError."""
+    """Numbers and times must be valid (400), and in bounds (422). Raises StatusError."""
     problems: list[Problem] = []
     if since := query.get("sinceTime"):
         try:

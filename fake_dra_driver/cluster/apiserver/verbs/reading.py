@@ -1,7 +1,7 @@
 """Reading: get, list with pages and selectors, and watch.
 
 Follows k8s.io/apiserver/pkg/storage (continue tokens, cacher, watch cache) and endpoints/handlers/{get,watch}.go. The
-bytes of an object are the ones that the store keeps: they are joined, not encoded again.
+bytes of an object are those that the store keeps: they are joined, not encoded again.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ __all__ = ["Page", "Reading", "Selection", "WatchLine", "bare", "whole"]
 BOOKMARK_SECONDS = 60.0
 """Between two bookmarks of a watch that asks for them (bookmarkFrequency of the watch cache)."""
 _BOOKMARK_BEFORE_END_SECONDS = 2.0
-"""The last bookmark comes this long before a watch ends (nextBookmarkTime of the watch cache)."""
+"""How long before the end of a watch its last bookmark comes (nextBookmarkTime of the watch cache)."""
 _DEFAULT_WATCH_SECONDS = 1800.0
-"""A watch that names no time ends after this (MinRequestTimeout); a real server takes up to twice as long."""
+"""When a watch without a timeout ends (MinRequestTimeout); on a real server after up to twice as long."""
 _BATCH = 100
 """Events that are sent at once."""
 _GENERIC_FIELDS = ("metadata.name", "metadata.namespace")
@@ -53,7 +53,7 @@ def bare(resource: Resource, record: Record) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which objects of a resource a list, a watch or a deletion of a collection is about."""
+    """The objects of a resource that a list, a watch or a deletion of a collection is about."""
 
     namespace: str
     labels: LabelSelector
@@ -158,12 +158,12 @@ class Reading:
     def watch(
         self, resource: Resource, selection: Selection, options: ListOptions
     ) -> AsyncGenerator[list[WatchLine], None]:
-        """Changes after a resourceVersion, or (none, or 0) what is there and then the changes, as many at once as are.
+        """Changes after a resourceVersion; without one, or from 0: first the present objects. In batches as they come.
 
-        Ends at the time limit, when the resource is served no more, and with ``end_watches``.
+        Ends at the time limit, when the resource is no longer served, and with ``end_watches``.
 
         Raises:
-            StatusError: at once.
+            StatusError: from the call itself.
 
         The generator raises:
             StatusError: 410: the version is too old, or the log has gone on without this watch. A real server, too,
@@ -203,12 +203,12 @@ class Reading:
                 async with asyncio.timeout_at(due):
                     await collection.wait(position)
             except TimeoutError:
-                # A loop may call a timer a little early (by its clock's resolution); what it was called for is due.
+                # A loop may call a timer a little early, by its clock's resolution: the timer counts as due.
                 if due >= ends_at:
                     return
                 bookmark_at = _bookmark_time(max(loop.time(), due), ends_at)
                 if not collection.is_held:
-                    # What came in the very moment in which the time was over is still to be told: on a busy loop that
+                    # Events that came at the very moment when the time was over are still sent: on a busy loop that
                     # moment may be seconds long.
                     if not collection.events_after(position):
                         position = max(position, self._store.revisions.current)
@@ -217,7 +217,7 @@ class Reading:
             raise ConnectionResetError("the watch was dropped")
 
     def end_watches(self, *, cut: bool) -> None:
-        """Ends all watches that there are; ``cut``: in the middle, as when the connection breaks."""
+        """Ends all current watches; ``cut``: in the middle, as when the connection breaks."""
         ending, self._epoch = self._epoch, _Epoch()
         ending.is_over, ending.is_cut = True, cut
         self._store.wake()
@@ -241,19 +241,19 @@ class _Watch:
 
 
 def _batches(lines: list[WatchLine]) -> Iterator[list[WatchLine]]:
-    """Parts small enough that whoever sends them lets others have their turn."""
+    """Batches small enough for other tasks to run in between."""
     for start in range(0, len(lines), _BATCH):
         yield lines[start : start + _BATCH]
 
 
 def _bookmark_time(now: float, ends_at: float) -> float:
-    """When to send the next bookmark: in a minute, or right before the watch ends, so that it can go on from there."""
+    """When to send the next bookmark: in a minute, or just before the end of the watch, to be continued from there."""
     before_end = ends_at - _BOOKMARK_BEFORE_END_SECONDS
     return min(now + BOOKMARK_SECONDS, before_end) if before_end > now else now + BOOKMARK_SECONDS
 
 
 def _line(event: Event, selection: Selection) -> WatchLine | None:
-    """What a change is to those who see only a selection: objects come into it and leave it."""
+    """What a change is in the view of a selection: objects enter and leave it."""
     now = event.type != "DELETED" and selection.matches(event.record)
     before = event.previous is not None and selection.matches(event.previous)
     if now:
@@ -262,7 +262,7 @@ def _line(event: Event, selection: Selection) -> WatchLine | None:
         return None
     if event.type == "DELETED":
         return "DELETED", event.record
-    # It left the selection: its last state inside, with the revision of the change.
+    # It has left the selection: the event has its last state inside, with the revision of the change.
     value = (event.previous or event.record).copy()
     value["metadata"]["resourceVersion"] = str(event.revision)
     return "DELETED", Record(event.record.key, event.revision, encode(value))

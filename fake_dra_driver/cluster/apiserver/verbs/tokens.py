@@ -1,7 +1,7 @@
-"""Who may talk to the server: the administrator's token, and those of service accounts (TokenRequest).
+"""Authentication: the administrator's token, and those of service accounts (TokenRequest).
 
-Tokens of service accounts are JWTs, signed with a key of this process: they end with it. Authorization is left out:
-whoever has a token may do everything, and access reviews say so.
+Tokens of service accounts are JWTs, signed with a key of this process: they expire with it. There is no
+authorization: a token is enough to do everything, and access reviews say so.
 """
 
 import base64
@@ -21,7 +21,7 @@ ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whose token it is."""
+    """The owner of a token."""
 
     name: str
     groups: tuple[str, ...]
@@ -34,7 +34,7 @@ class User:
 
 
 class Tokens:
-    """Makes tokens and reads them."""
+    """Issues tokens and authenticates them."""
 
     def __init__(self, admin_token: str, stamps: Stamps) -> None:
         self._stamps = stamps
@@ -43,7 +43,7 @@ class Tokens:
         self._admin = User("kubernetes-admin", ("system:masters", "system:authenticated"), "admin")
 
     def user_of(self, token: str) -> User | None:
-        """The user that a token stands for; None when nobody does, or no more."""
+        """The user of a token; None if it is unknown or no longer valid."""
         if hmac.compare_digest(token.encode(), self._admin_token.encode()):
             return self._admin
         head, _, signature = token.rpartition(".")

@@ -1,7 +1,7 @@
-"""When a write is tracked in managedFields, and under whose name.
+"""When a write is tracked in managedFields, and under which manager.
 
 Follows k8s.io/apimachinery/pkg/util/managedfields/internal (fieldmanager.go, skipnonapplied.go, stripmeta.go) and the
-strategies' reset fields. What ``managedfields`` computes, this decides to ask for.
+strategies' reset fields. Decides what ``managedfields`` then computes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ def kept_by_status(resource: Resource) -> Sequence[str]:
 
 
 class Tracking:
-    """Keeps managedFields up."""
+    """Keeps managedFields up to date."""
 
     def __init__(self, stamps: Stamps) -> None:
         self._stamps = stamps
@@ -59,7 +59,7 @@ class Tracking:
         if subresource or sent is None:
             sent = before
         elif sent in ([], [{}]):
-            # This is how a client asks to forget them.
+            # This is how a client asks to clear them.
             sent = None
         if not sent:
             metadata.pop("managedFields", None)
@@ -68,7 +68,7 @@ class Tracking:
         self._track(resource, old, obj, self.writer(resource, "Update", subresource, options))
 
     def live_for_apply(self, resource: Resource, live: Object) -> Object:
-        """The present object, all of it owned by somebody: what is not tracked had an owner before, whoever it was."""
+        """The present object, every field with an owner: those not tracked belong to ``before-first-apply``."""
         if not live["metadata"].get("managedFields"):
             options = WriteOptions(manager=_BEFORE_FIRST_APPLY)
             self._track(resource, _empty(resource), live, self.writer(resource, "Update", "", options))
@@ -83,5 +83,5 @@ class Tracking:
 
 
 def _empty(resource: Resource) -> Object:
-    """What a new object is compared with to find out what its creator has set."""
+    """What a new object is compared with to find the fields that its creator has set."""
     return {"metadata": {}} if resource.custom else with_nulls(zero_value(resource.type), resource.type)

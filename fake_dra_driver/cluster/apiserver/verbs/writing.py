@@ -1,7 +1,7 @@
 """Create and update: everything that happens to an object between the request and the store.
 
 Follows k8s.io/apiserver/pkg/registry/generic/registry/store.go. The order of a write: decode, prepare (what this
-request may not touch is put back), default, admit, validate, track field owners, store. There is no await in it, so no
+request may not change is restored), default, admit, validate, track field owners, store. There is no await in it, so no
 other request comes in between: compare-and-swap needs no loop.
 """
 
@@ -52,7 +52,7 @@ __all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 Transform = Callable[[Object], Object]
-"""Makes the new object of the present one, which it may change."""
+"""Returns the new object; may change and return the present one, which it gets."""
 
 
 class Writing:
@@ -64,7 +64,7 @@ class Writing:
         self._stamps = stamps
         self.tracking = Tracking(stamps)
         self.on_crd: Callable[[Object], None] = lambda _: None
-        """Called with each CRD that was written."""
+        """Called with each CRD after a write."""
 
     # --- create ---
 
@@ -75,7 +75,7 @@ class Writing:
         return self.store_new(resource, obj, options, applied=False)
 
     def store_new(self, resource: Resource, obj: Object, options: WriteOptions, *, applied: bool) -> Record:
-        """Stores a decoded object that is placed; ``applied``: its owners are known already. Raises StatusError."""
+        """Stores a decoded object that has name and namespace; ``applied``: managedFields, too. Raises StatusError."""
         metadata = obj["metadata"]
         self._check_namespace(resource, metadata)
         if metadata.get("resourceVersion"):
@@ -91,7 +91,7 @@ class Writing:
         if not applied:
             self.tracking.created(resource, obj, options)
         if not resource.custom:
-            # What admission adds belongs to nobody.
+            # What admission adds has no owner.
             if resource.kind == "Pod":
                 admit_priority(self._store, obj)
             resource.rules.admit(obj)
@@ -108,7 +108,7 @@ class Writing:
         return record
 
     def place(self, resource: Resource, namespace: str, obj: Object) -> None:
-        """Puts the object where the URL says."""
+        """Sets the object's namespace from the URL."""
         given = obj["metadata"].get("namespace")
         if resource.namespaced:
             if given and given != namespace:
@@ -120,7 +120,7 @@ class Writing:
             raise bad_request("namespace may not be set on cluster-scoped objects")
 
     def _check_namespace(self, resource: Resource, metadata: Mapping[str, Any]) -> None:
-        """NamespaceLifecycle: nothing new in a namespace that is not there, or that is going away."""
+        """NamespaceLifecycle: nothing new in a namespace that is missing or being deleted."""
         if not resource.namespaced:
             return
         name = metadata.get("namespace", "")
@@ -194,14 +194,14 @@ class Writing:
         *,
         applied: bool = False,
     ) -> Record:
-        """Writes what ``transform`` makes of an object. An object that is left as it was is not written."""
+        """Writes what ``transform`` makes of an object. An unchanged object is not written."""
         collection = self._store.collection(resource.storage_key)
         record = self._existing(resource, key)
         old = record.copy()
         obj = transform(record.copy())
         self._check_versions(resource, key, obj, old)
         self._prepare_update(resource, obj, old, subresource)
-        # A real server checks the metadata in two places, and names what it finds twice.
+        # A real server checks the metadata in two places, and reports its findings twice.
         metadata_problems = validate_metadata_update(obj, old)
         problems = [*metadata_problems, *metadata_problems, *self._problems(resource, obj, old, subresource)]
         self._raise(resource, key.name, problems)
@@ -219,7 +219,7 @@ class Writing:
         return written
 
     def force_change(self, resource: Resource, key: Key, transform: Transform, options: WriteOptions) -> Record:
-        """Writes spec and status at once, unchecked: what the server itself does to an object, such as a binding."""
+        """Writes spec and status together, unchecked: for the server's own changes, such as a binding."""
         record = self._existing(resource, key)
         obj = transform(record.copy())
         if options.dry_run:
@@ -350,7 +350,7 @@ class Writing:
 
 
 def judge_unknown(unknown: Sequence[str], kind: str, version: str, options: WriteOptions) -> None:
-    """Refuses, notes or ignores what a body names twice or should not name, as asked for. Raises StatusError."""
+    """Refuses, reports or ignores duplicate and unknown fields, as the client asks. Raises StatusError."""
     strange = [*options.duplicates, *(f'unknown field "{field}"' for field in unknown)]
     if strange and options.validation == "Strict":
         raise cannot_handle(kind, version, f"strict decoding error: {', '.join(strange)}")
@@ -359,7 +359,7 @@ def judge_unknown(unknown: Sequence[str], kind: str, version: str, options: Writ
 
 
 def storage_error(resource: Resource, key: Key, detail: str) -> StatusError:
-    """409: a precondition that the store itself looks at does not hold."""
+    """409: a precondition that the store itself checks does not hold."""
     parts = [part for part in ("/registry", resource.group, resource.plural, *key) if part]
     head = f"StorageError: invalid object, Code: 4, Key: {'/'.join(parts)}, ResourceVersion: 0"
     return conflict(resource.group, resource.plural, key.name, f"{head}, AdditionalErrorMsg: {detail}")

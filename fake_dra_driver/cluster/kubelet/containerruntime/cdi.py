@@ -1,14 +1,14 @@
-"""CDI as a container runtime does it: from device names, by the files on disk, to what a container gets.
+"""CDI as a container runtime does it: from device names, through the files on disk, to what a container gets.
 
 Follows tags.cncf.io/container-device-interface (SPEC.md, pkg/cdi/cache.go) as containerd uses it:
 
-- the folders are read anew for each container, in their order; a later folder wins over an earlier one;
+- the folders are read again for each container, in their order; a later folder wins over an earlier one;
 - two files of one folder that define one device are in conflict, and the device is in neither;
-- a file that is no valid specification is ignored, with a line in the log: it may be any vendor's;
+- a file that is not a valid specification is ignored, with a line in the log: it may be any vendor's;
 - a name that no file defines fails the container.
 
-Only ``containerEdits.env`` can be given to a process of this machine. Device nodes, mounts and hooks are read, so that
-a file with them is valid, and left out.
+Only ``containerEdits.env`` can be given to a process of this machine. Device nodes, mounts and hooks are valid in a
+file, and have no effect.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class UnresolvedDevicesError(Exception):
-    """Some of the names lead to no device; the message says which, and why."""
+    """Some of the names are of no device; the message says which, and why."""
 
 
 class _Model(BaseModel):
@@ -73,7 +73,7 @@ class _Spec(_Model):
 
 @dataclass(frozen=True, slots=True)
 class _Stamp:
-    """What changes when a file does."""
+    """What tells whether a file has changed."""
 
     inode: int
     size_bytes: int
@@ -82,7 +82,7 @@ class _Stamp:
 
 @dataclass(slots=True)
 class _Devices:
-    """What the files say together."""
+    """The devices of all files together."""
 
     found: dict[str, tuple[_Spec, _Device]] = field(default_factory=dict)
     conflicts: dict[str, tuple[Path, ...]] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class CdiRegistry:
     """The CDI files of one node.
 
     Args:
-        folders: where to look, the most important last: ``/etc/cdi``, ``/var/run/cdi``. None of them has to exist.
+        folders: where to look, the one that wins last: ``/etc/cdi``, ``/var/run/cdi``. None has to exist.
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
@@ -102,12 +102,12 @@ class CdiRegistry:
         self._lock = asyncio.Lock()
 
     async def environment(self, names: Sequence[str]) -> Mapping[str, str]:
-        """The variables that a container with these devices gets; of two of one name the later wins.
+        """The variables that a container with these devices gets; of two with one name the later wins.
 
         A specification's own edits come once, before those of its first device.
 
         Raises:
-            UnresolvedDevicesError: a name leads to no device.
+            UnresolvedDevicesError: there is no device of a name.
         """
         if not names:
             return {}
@@ -159,7 +159,7 @@ class CdiRegistry:
         return result
 
     def _files(self) -> Iterator[tuple[Path, tuple[_Stamp, _Spec | None]]]:
-        """Each specification file, by name; read only where it is not as it was."""
+        """Each specification file, by name; read only if it has changed."""
         for folder in self._folders:
             for path in sorted(folder.iterdir()) if folder.is_dir() else ():
                 if path.suffix not in _SUFFIXES:
@@ -192,7 +192,7 @@ def _read(path: Path) -> _Spec | None:
 
 
 def _problems(spec: _Spec) -> Iterator[str]:
-    """What the library's validation finds wrong."""
+    """What CDI's Go library finds wrong with a specification."""
     if spec.cdi_version not in _VERSIONS:
         yield f"cdiVersion {spec.cdi_version!r} is not a version of the specification"
         return
@@ -217,7 +217,7 @@ def _problems(spec: _Spec) -> Iterator[str]:
 
 
 def _minimum_version(spec: _Spec) -> str:
-    """The version of the specification that knows all that this one has (pkg/cdi/version.go)."""
+    """The lowest CDI version that has every feature in use here (pkg/cdi/version.go)."""
     everything = (spec.container_edits, *(device.container_edits for device in spec.devices))
     if any(edits.net_devices for edits in everything):
         return "1.1.0"

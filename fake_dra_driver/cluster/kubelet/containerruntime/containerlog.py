@@ -1,10 +1,10 @@
 """The log file of a container, in the format of the CRI: ``<time> stdout <F or P> <text>`` a line.
 
-``F`` ends a line of the container, ``P`` does not: it was too long, or the container ended in the middle of it. All is
-marked as ``stdout``: both outputs share one pipe, so that they stay in the order in which they were written. The file
-is opened for each write (30 µs): a cluster of hundreds of containers would soon have more files open than the usual
-limit of 1,024. At ten megabytes it becomes ``<name>.1`` and a new one is begun, as the kubelet rotates logs; readers
-get what the newest holds.
+``F`` ends a line of the container, ``P`` does not: the line was too long, or the container ended in the middle of it.
+Everything is marked as ``stdout``: both outputs share one pipe, which keeps them in the order in which they were
+written. The file is opened for each write (30 µs): a cluster with hundreds of containers would otherwise exceed the
+usual limit of 1,024 open files. At ten megabytes the file is renamed to ``<name>.1`` and a new one is begun, as the
+kubelet rotates logs; readers get what the newest holds.
 
 Follows k8s.io/kubernetes/pkg/kubelet/logs and containerd's internal/cri/io/logger.go.
 """
@@ -28,7 +28,7 @@ _BLOCK_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """v1.PodLogOptions, as far as one file is concerned."""
+    """The part of v1.PodLogOptions that concerns one file."""
 
     follow: bool = False
     tail_lines: int | None = None
@@ -45,22 +45,22 @@ class ContainerLog:
         self._now = now
         self._max_file_bytes = max_file_bytes
         self._rest = b""
-        # The line that has no end yet.
+        # The unfinished line.
         self._generation = 0
-        # How often a new file was begun.
+        # How often a new file has been begun.
         self._is_open = True
         self._lock = asyncio.Lock()
-        # So that no file is put away while somebody reads it.
+        # Keeps a file from being rotated while it is read.
         self._changed = asyncio.Event()
 
     async def append(self, data: bytes) -> None:
-        """Writes what the container has written. Raises OSError."""
+        """Writes output of the container. Raises OSError."""
         lines, self._rest = _split(self._rest + data)
         if lines:
             await self._write([(b"F" if line.endswith(b"\n") else b"P", line.removesuffix(b"\n")) for line in lines])
 
     async def close(self) -> None:
-        """Writes what has no end of line, and lets readers that follow come to their end. Raises OSError."""
+        """Writes the unfinished line, and ends the readers that follow. Raises OSError."""
         try:
             if self._rest:
                 rest, self._rest = self._rest, b""
@@ -73,7 +73,7 @@ class ContainerLog:
         """The container's own text from the newest file, as far as the options ask; with ``follow`` until it ends.
 
         Raises:
-            OSError: the file cannot be read. One that is not there is empty.
+            OSError: the file cannot be read. A missing file counts as empty.
         """
         limit = options.limit_bytes
         async with self._lock:
@@ -95,7 +95,7 @@ class ContainerLog:
             if block:
                 continue
             if not is_newest:
-                # What a reader that slow has missed in between is lost, as with a real kubelet.
+                # A reader this slow loses what came in between, as with a real kubelet.
                 generation, position = self._generation, 0
             elif options.follow and is_open:
                 await changed.wait()
@@ -120,12 +120,12 @@ class ContainerLog:
 
 
 def _stamp(at: datetime) -> bytes:
-    """RFC 3339 with nanoseconds, always of the same length, so that later is greater."""
+    """RFC 3339 with nanoseconds, always of the same length, so that texts compare as times."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z".encode()
 
 
 def _split(data: bytes) -> tuple[list[bytes], bytes]:
-    """Whole lines, with their ends; pieces of lines that are too long; and what is left."""
+    """Splits output into whole lines, with their ends, pieces of lines that are too long, and the rest."""
     *lines, rest = data.split(b"\n")
     found: list[bytes] = []
     for line in lines:
@@ -152,14 +152,14 @@ def _append(path: Path, rotated: Path, data: bytes, max_file_bytes: int) -> bool
 
 
 def _start_of_tail(path: Path, lines: int | None) -> int:
-    """Where the last so many lines of the container begin; a last one without an end counts."""
+    """Where the last lines of the container begin, as many as asked for; an unfinished one counts."""
     if lines is None:
         return 0
     try:
         with path.open("rb") as file:
             start = end = file.seek(0, 2)
             tail, ends = b"", list[int]()
-            # One more than needed and one to spare: of the first, which may be cut, it is not certain what it is.
+            # Two more than needed: the first may be cut off, so that its kind is unknown.
             while start and len(ends) < lines + 2:
                 size = min(_BLOCK_BYTES, start)
                 start = file.seek(start - size)
@@ -197,7 +197,7 @@ def _read_lines(path: Path, position: int) -> tuple[bytes, int]:
 
 
 def _texts(block: bytes, options: LogOptions) -> list[bytes]:
-    """What the container wrote, of each line that is not too old."""
+    """The container's own text of each line that is not too old."""
     since = b"" if options.since is None else _stamp(options.since)
     texts = []
     for line in block.split(b"\n")[:-1]:

@@ -1,11 +1,11 @@
-"""A program of this machine in a session and process group of its own: what a container comes down to here.
+"""A program of this machine in a session and process group of its own, which is what a container is here.
 
-asyncio's own subprocesses need a thread for each child before Python 3.12, and reap a child before anybody can act on
-its end. Here a pidfd tells of the end (a thread, where the system has none); then the whole group is killed while the
-dead leader still keeps its number from being used again, and only then it is reaped. Starting one takes some
-milliseconds, so that is done in a thread.
+asyncio's own subprocesses need a thread for each child before Python 3.12, and reap a child before its end can be acted
+upon. Here a pidfd reports the end (or a thread, where the system has no pidfds); then the whole group is killed while
+the dead leader still keeps its number from being reused, and only then the leader is reaped. A start takes some
+milliseconds, so it is done in a thread.
 
-A program that makes yet another session (setsid, a daemon) gets away from its group: there is no PID namespace.
+A program that makes another session (setsid, a daemon) escapes from its group: there is no PID namespace.
 """
 
 import asyncio
@@ -22,19 +22,19 @@ from fake_dra_driver.cluster.warden import Warden
 __all__ = ["Process"]
 
 _BUFFER_BYTES = 64 * 1024
-"""Output that may wait for its reader; the program is held up after twice that."""
+"""How much output may wait for its reader; at twice that the program blocks."""
 
 
 class Process:
-    """A running program. ``wait`` has to be awaited by somebody, once."""
+    """A running program. ``wait`` has to be awaited once."""
 
     def __init__(self, popen: subprocess.Popen[bytes], warden: Warden | None = None) -> None:
         self._popen = popen
         self._warden = warden
         self._is_reaped = False
         self.output = asyncio.StreamReader(limit=_BUFFER_BYTES)
-        """What it writes to its standard output and standard error, in the order in which it does. Ends when nobody
-        holds the pipe any more: a child of the program may, after its end, if it got away."""
+        """What it writes to standard output and standard error, in the order in which it does. Ends when no process
+        holds the pipe: a child that escaped from the group may hold it beyond the program's end."""
         self._pipe: asyncio.ReadTransport | None = None
 
     @classmethod
@@ -43,9 +43,9 @@ class Process:
     ) -> "Process":
         """Starts a program; a name without a slash is looked for in ``env["PATH"]``.
 
-        With a ``warden`` it ends, and all of its group, when this process does.
+        With a ``warden``, it and all of its group end when this process does.
 
-        Must not be cancelled, or a program may run of which nobody knows.
+        Must not be cancelled, or a program may run that is not known here.
 
         Raises:
             OSError: there is no such program or folder, or it may not be run.
@@ -68,7 +68,7 @@ class Process:
         return self._popen.pid
 
     def signal(self, number: int) -> None:
-        """Sends a signal to the program alone, as a runtime does: its children are its own business.
+        """Sends a signal to the program alone, as a runtime does: its children are up to the program.
 
         Nothing happens once it has ended.
         """
@@ -81,13 +81,13 @@ class Process:
         self.signal_group(signal.SIGKILL)
 
     def signal_group(self, number: int) -> bool:
-        """Sends a signal to the program and all of its group. Returns whether there was anybody to get it."""
+        """Sends a signal to the program and all of its group. Returns whether a process got it."""
         if self._is_reaped:
             return False
         try:
             os.killpg(self.pid, number)
         except (ProcessLookupError, PermissionError):
-            # The latter is what macOS says when nobody but the dead leader is left in the group.
+            # The latter is what macOS says when only the dead leader is left in the group.
             return False
         return True
 
@@ -106,7 +106,7 @@ class Process:
         return code
 
     def close(self) -> None:
-        """Closes the pipe: ``output`` ends, whoever may still want to write to it."""
+        """Closes the pipe: ``output`` ends, even if a process could still write to it."""
         if self._pipe is not None:
             self._pipe.close()
 
@@ -160,5 +160,5 @@ def _open_pidfd(pid: int) -> int | None:
 
 def _wait_in_thread(popen: subprocess.Popen[bytes], loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
     popen.wait()
-    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody wants to know any more
+    with contextlib.suppress(RuntimeError):  # the loop is closed: the result is no longer of interest
         loop.call_soon_threadsafe(tell)

@@ -1,11 +1,11 @@
 """The container runtime of a simulated node: containers are processes. What containerd is to a real kubelet.
 
 It knows which containers there are, runs them, keeps their logs, and tells its listeners when one of them starts or
-ends. It outlives the kubelet, which finds its containers again after a restart by asking; and it decides nothing: what
-runs when, and what is run again, is for the kubelet. ``reboot`` is the node's loss of power.
+ends. It outlives the kubelet, which asks for its containers after a restart; and it decides nothing: the kubelet says
+what runs, and when. ``reboot`` is a loss of power.
 
-A container is kept after its end, until the kubelet removes its pod or starts a second successor: the last two of each
-name are there, for their exit codes and logs.
+The last two containers of each name are kept after their end, for their exit codes and logs, until the kubelet removes
+the pod.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ Listener = Callable[[UID], None]
 """Gets the UID of a pod of which a container has started or ended. Must not block."""
 
 _DRAIN_SECONDS = 2.0
-"""For what a container has written to be read after its end. Only a process that got away makes it last that long."""
+"""How long the rest of a container's output is read after its end. Only an escaped process makes it last that long."""
 _READ_BYTES = 64 * 1024
 _MAX_EXEC_OUTPUT_BYTES = 10 * 1024
-"""What is kept of what a probe or a hook prints (maxRespBodyLength of the kubelet)."""
+"""How much is kept of the output of a probe or a hook (maxRespBodyLength of the kubelet)."""
 _KEPT = 2
-"""Containers of one name: the one that is there, and the one before it for ``kubectl logs --previous``."""
+"""Containers of one name: the current one, and the one before it for ``kubectl logs --previous``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class ContainerConfig:
     """How many containers of this name there were before it."""
     argv: Sequence[str]
     env: Mapping[str, str]
-    """All of its environment."""
+    """Its whole environment."""
     folder: Path
-    """Where it starts; made if it is missing."""
+    """Its working directory; made if it is missing."""
     ports: Mapping[int, int] = field(default_factory=dict)
     """Port of this machine by container port, where they differ."""
     digest: str = ""
@@ -75,9 +75,9 @@ class ContainerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What the containers of a pod share. Here that is nothing but the fact that the node has set the pod up.
+    """What the containers of a pod share. Here it only records that the node has set the pod up.
 
-    A reboot takes it away, and so the kubelet knows that all has to be set up again.
+    A reboot removes it, so the kubelet knows that everything has to be set up again.
     """
 
     pod: PodReference
@@ -86,7 +86,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class ExecResult:
-    """What became of a command in a container."""
+    """The outcome of a command in a container."""
 
     exit_code: int
     output: str
@@ -109,18 +109,18 @@ class Container:
     """After its end: ``Completed``, ``Error``, ``StartError``, or ``Unknown`` after a reboot."""
     message: str = ""
     settled: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once it runs, or has failed to."""
+    """Set once it runs, or has failed to start."""
     exited: asyncio.Event = field(default_factory=asyncio.Event)
     process: Process | None = None
     jobs: set["_Job"] = field(default_factory=set)
     """Commands of probes and hooks that run in it."""
     is_doomed: bool = False
-    """Whether its end has begun: nothing is to be started in it any more."""
+    """Whether its end has begun: no command is started in it any more."""
     is_lost: bool = False
-    """Whether the node has rebooted over it."""
+    """Whether a reboot has ended it."""
 
     def kill(self) -> None:
-        """Kills its process group, and what runs in it beside."""
+        """Kills its process group, and the commands that run in it."""
         self.is_doomed = True
         for job in self.jobs:
             job.kill()
@@ -146,7 +146,7 @@ class ProcessRuntime:
 
     Args:
         root: the folder that is the node's root file system.
-        warden: ends the containers when this process is killed; without one they live on then.
+        warden: kills the containers when this process is killed; without one they would live on.
         now: for the times of containers and of their log lines.
     """
 
@@ -154,15 +154,15 @@ class ProcessRuntime:
         self.root = root
         self._warden = warden
         self.boot_id = str(uuid.uuid4())
-        """Another one after each reboot, as /proc/sys/kernel/random/boot_id."""
+        """A new one for each boot, like /proc/sys/kernel/random/boot_id."""
         self._now = now
         self._containers: dict[UID, list[Container]] = {}
-        # By pod, in the order in which they were made.
+        # By pod, in order of creation.
         self._sandboxes: dict[UID, Sandbox] = {}
         self._listeners: list[Listener] = []
         self._stack = AsyncExitStack()
         self._group: asyncio.TaskGroup | None = None
-        # The parent of what is done for each container; None when the runtime does not run.
+        # The parent of the containers' tasks; None while the runtime does not run.
 
     async def __aenter__(self) -> Self:
         """Makes the node's folders."""
@@ -192,7 +192,7 @@ class ProcessRuntime:
         return self._sandboxes.get(uid)
 
     def containers(self, uid: UID) -> Sequence[Container]:
-        """The containers of a pod, the ended ones too, in the order in which they were made."""
+        """The containers of a pod, including ended ones, in order of creation."""
         return tuple(self._containers.get(uid, ()))
 
     def find(self, container_id: str) -> Container | None:
@@ -200,18 +200,18 @@ class ProcessRuntime:
         return next((each for every in self._containers.values() for each in every if each.id == container_id), None)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """From now on ``listener`` is told of each start and end. Returns what ends that."""
+        """Calls ``listener`` at each start and end. Returns a function that unsubscribes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     # --- What can be done ----------------------------------------------------------------------------------------
 
     def create_sandbox(self, pod: PodReference) -> Sandbox:
-        """Sets a pod up, or gives what there is."""
+        """The pod's sandbox; made if it is missing."""
         return self._sandboxes.setdefault(pod.uid, Sandbox(pod, self._now()))
 
     async def start(self, config: ContainerConfig) -> Container:
-        """Makes a container and starts it. One that cannot be started has ended, with reason ``StartError``.
+        """Creates and starts a container. One that cannot be started has ended, with reason ``StartError``.
 
         Raises:
             RuntimeError: the runtime is shut down.
@@ -230,7 +230,7 @@ class ProcessRuntime:
     async def stop(self, container: Container, grace_seconds: float) -> None:
         """SIGTERM to the container's program, and SIGKILL to all of its group after the grace period.
 
-        Returns once it has ended. Cancelled, it leaves the container to itself.
+        Returns once it has ended. If cancelled, it leaves the container running.
         """
         if grace_seconds > 0 and container.process is not None:
             container.process.signal(signal.SIGTERM)
@@ -243,7 +243,7 @@ class ProcessRuntime:
         await container.exited.wait()
 
     async def exec(self, container: Container, argv: Sequence[str], timeout_seconds: float) -> ExecResult:
-        """Runs a command as the container's: same environment, same folder. It dies with the container.
+        """Runs a command in a container: in its environment and working directory. It dies with the container.
 
         A command that cannot be started has exit code 126 or 127, as in a shell; so has one in a container that does
         not run (126).
@@ -264,7 +264,7 @@ class ProcessRuntime:
             container.jobs.discard(job)
 
     async def remove_pod(self, uid: UID) -> None:
-        """Forgets a pod: kills what still runs of it, and removes its logs. Nothing happens when it is not there."""
+        """Removes a pod: kills what still runs of it, and deletes its logs. Does nothing if it is unknown."""
         for container in self._containers.get(uid, ()):
             container.kill()
             await container.exited.wait()
@@ -274,7 +274,7 @@ class ProcessRuntime:
             await asyncio.to_thread(shutil.rmtree, self._folder_of_logs(pod), ignore_errors=True)
 
     async def reboot(self) -> None:
-        """The node loses power and comes back: nothing runs any more, and ``/var/run`` is empty."""
+        """The node loses power and comes back: nothing runs, and ``/var/run`` is empty."""
         for containers in self._containers.values():
             for container in containers:
                 container.is_lost = container.is_lost or container.state != "exited"
@@ -291,7 +291,7 @@ class ProcessRuntime:
     # --- One container -------------------------------------------------------------------------------------------
 
     async def _run(self, container: Container) -> None:
-        """Starts a container and stays with it until its end. Raises nothing."""
+        """Starts a container and waits for its end. Raises nothing."""
         config = container.config
         try:
             await asyncio.to_thread(config.folder.mkdir, parents=True, exist_ok=True)
@@ -328,21 +328,21 @@ class ProcessRuntime:
         container.reason = "Completed" if code == 0 else "Error"
 
     async def _pump(self, container: Container, process: Process) -> None:
-        """Takes over what the container writes. A log that cannot be written is dropped, not the container."""
+        """Logs the container's output. If the log cannot be written, it is dropped, and the container goes on."""
         is_failing = False
         while data := await process.output.read(_READ_BYTES):
             try:
                 await container.log.append(data)
             except OSError as error:
                 if not is_failing:
-                    log.warning("Log of a container not written", path=str(container.log.path), error=str(error))
+                    log.warning("Container log not written", path=str(container.log.path), error=str(error))
                 is_failing = True
 
     async def _close_log(self, container: Container) -> None:
         try:
             await container.log.close()
         except OSError as error:
-            log.warning("Log of a container not written", path=str(container.log.path), error=str(error))
+            log.warning("Container log not written", path=str(container.log.path), error=str(error))
 
     async def _exec(self, container: Container, job: _Job, argv: Sequence[str]) -> ExecResult:
         config = container.config

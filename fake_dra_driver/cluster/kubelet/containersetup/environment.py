@@ -2,8 +2,8 @@
 
 Follows k8s.io/kubernetes/pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables), third_party/forked/golang/expansion.
 A container gets PATH, HOSTNAME, what its image says, its own variables and those of its CDI devices: nothing of the
-environment of this process, and none about services. Variables of resources (resourceFieldRef) cannot be had: nothing
-limits a process here.
+environment of this process, and none about services. Variables of resources (resourceFieldRef) are not supported:
+nothing limits a process here.
 """
 
 import re
@@ -18,14 +18,14 @@ from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Container, Pod, Secre
 __all__ = ["DEFAULT_PATH", "ConfigError", "NodeFacts", "expand", "variables"]
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""As containerd sets it for images that do not say."""
+"""What containerd sets for images without a PATH."""
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
 _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 
 class ConfigError(Exception):
-    """A container's spec cannot be made into an environment: CreateContainerConfigError."""
+    """No environment can be made from a container's spec: CreateContainerConfigError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class NodeFacts:
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
-    """Replaces ``$(NAME)``; one that is not known stays as it is, and ``$$`` is a dollar sign."""
+    """Replaces ``$(NAME)``; unknown names stay as they are, and ``$$`` is a dollar sign."""
 
     def replace(match: re.Match[str]) -> str:
         if match.group() == "$$":
@@ -53,7 +53,7 @@ async def variables(
     """All variables but those of CDI devices, paths as the pod's spec has them.
 
     Raises:
-        ConfigError: one of them refers to what is not there.
+        ConfigError: one of them refers to something that does not exist.
         RuntimeLayerError: the API server does not answer.
     """
     path = ":".join((*image.path, image.env.get("PATH", DEFAULT_PATH)))
@@ -86,7 +86,7 @@ async def _all_of(pod: Pod, source: Mapping[str, Any], client: ObjectReader) -> 
 
 
 async def _referred(pod: Pod, source: Mapping[str, Any], node: NodeFacts, client: ObjectReader) -> str | None:
-    """The value that a ``valueFrom`` refers to; None when it is optional and not there."""
+    """The value that a ``valueFrom`` refers to; None if it is optional and missing."""
     if "fieldRef" in source:
         return _field(pod, str(source["fieldRef"].get("fieldPath", "")), node)
     for field, kind in (("configMapKeyRef", ConfigMap), ("secretKeyRef", Secret)):
@@ -102,7 +102,7 @@ async def _referred(pod: Pod, source: Mapping[str, Any], node: NodeFacts, client
                 return None
             what = f"{kind.resource.kind} {pod.metadata.namespace}/{reference.get('name', '')}"
             raise ConfigError(f"couldn't find key {reference['key']} in {what}")
-    raise ConfigError(f"a variable from {', '.join(source) or 'nothing'} cannot be had in this cluster")
+    raise ConfigError(f"a variable from {', '.join(source) or 'nothing'} is not supported in this cluster")
 
 
 def _field(pod: Pod, path: str, node: NodeFacts) -> str:

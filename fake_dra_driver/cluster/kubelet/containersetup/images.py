@@ -1,8 +1,8 @@
-"""What stands for images: nothing is pulled, but a cluster may say what to run when a pod names a certain image.
+"""What stands for images: nothing is pulled, but a cluster can define what runs when a pod names a certain image.
 
-An image here is the programs that it would bring, as they are on this machine. A container of a registered image finds
-them in its PATH, and may get what no other container does: a kubeconfig, and ports of its own. A container of any other
-image runs its command with the programs of this machine, and cannot run without one.
+An image here is the programs that it would contain, as installed on this machine. A container of a registered image
+finds them in its PATH, and may get what no other container does: a kubeconfig, and ports of its own. A container of any
+other image runs its command with the programs of this machine, and cannot run without a command.
 
     images = Images({"example.com/driver:v1": Image(cmd=("driver",), path=("/opt/driver/bin",), api_access=True)})
 """
@@ -18,16 +18,16 @@ from fake_dra_driver.cluster.kubelet.pod import Container
 __all__ = ["Image", "Images", "NoImageError"]
 
 _PORTS = range(20_000, 30_000)
-"""Below what systems take for outgoing connections (from 32,768 on Linux, 49,152 on macOS)."""
+"""Below the ports of outgoing connections (from 32,768 on Linux, 49,152 on macOS)."""
 
 
 class NoImageError(Exception):
-    """There is nothing to run for a container; the message says what would be possible."""
+    """There is nothing to run for a container; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """What an image brings."""
+    """What an image contains."""
 
     entrypoint: Sequence[str] = ()
     """Replaced by the container's ``command``."""
@@ -50,7 +50,7 @@ class Images:
     def __init__(self, images: Mapping[str, Image] | None = None, ports: Sequence[int] = _PORTS) -> None:
         """Made with the images by reference, exactly as pods name them, and the ports that may be given out.
 
-        It begins with any of them, so that two clusters that start together on a machine hardly ever choose the same.
+        It begins at a random one, so that two clusters that start together on a machine hardly ever choose the same.
         """
         self._images = dict(images or {})
         self._ports = ports
@@ -58,7 +58,7 @@ class Images:
         self._next_ports = itertools.cycle((*ports[first:], *ports[:first]))
 
     def of(self, container: Container) -> Image:
-        """The image of a container; one without contents when it is not known here."""
+        """The image of a container; an empty one if it is not registered."""
         return self._images.get(container.image, Image())
 
     def is_known(self, container: Container) -> bool:
@@ -66,7 +66,7 @@ class Images:
         return container.image in self._images
 
     def command(self, container: Container) -> Sequence[str]:
-        """What to run, as containers say it and images complete it.
+        """What to run, from the container's command and the image's defaults.
 
         Raises:
             NoImageError: there is no command.
@@ -84,7 +84,7 @@ class Images:
         return command
 
     def free_port(self) -> int:
-        """A port of 127.0.0.1 on which nobody listens now, and which was not given to others lately. Blocks shortly.
+        """A free port of 127.0.0.1 that was not given out lately. Blocks shortly.
 
         Raises:
             OSError: there is none.

@@ -34,7 +34,7 @@ class Locality:
     def of(
         cls, container: Container, volumes: Mapping[str, Path], ports: Mapping[int, int] | None = None
     ) -> "Locality":
-        """That of a container whose pod's volumes are in these folders."""
+        """For a container whose pod's volumes are in these folders."""
         found = {
             mount.mount_path.rstrip("/"): volumes[mount.name] / mount.sub_path
             for mount in container.volume_mounts
@@ -50,7 +50,7 @@ class Locality:
         return None
 
     def text(self, text: str) -> str:
-        """A text of the container's spec, with its path or port as it is on this machine."""
+        """A text of the container's spec, with its path or port replaced by the one on this machine."""
         name, equals, value = text.partition("=")
         for start, candidate in (("", text), (name + equals, value)):
             real = self.path(candidate)

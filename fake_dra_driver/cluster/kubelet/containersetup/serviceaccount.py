@@ -14,7 +14,7 @@ from fake_dra_driver.runtime.client import Client
 __all__ = ["ServiceAccountKubeconfig"]
 
 _LIFETIME_SECONDS = 365 * 24 * 3600
-"""A token is made when a container starts, and not made anew while it runs."""
+"""A container gets its token when it starts, and no other one while it runs."""
 
 
 class ServiceAccountKubeconfig:

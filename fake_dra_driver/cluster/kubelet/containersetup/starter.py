@@ -1,8 +1,8 @@
 """Starts a container: from its spec, its image, its devices and its volumes to a process.
 
-Each step that fails has a reason of its own, as a waiting container shows it (k8s.io/kubernetes/pkg/kubelet/images and
-kuberuntime): ErrImagePull, CreateContainerConfigError, CreateContainerError. What the process then does is for the
-runtime.
+Each step that can fail has a reason of its own, which a waiting container shows (k8s.io/kubernetes/pkg/kubelet/images
+and kuberuntime): ErrImagePull, CreateContainerConfigError, CreateContainerError. What the process then does is the
+runtime's concern.
 """
 
 import asyncio
@@ -71,7 +71,7 @@ class ContainerStarter:
             folders: of the pod's volumes.
 
         Raises:
-            StartFailure: there was nothing that could be started.
+            StartFailure: the container cannot be started.
         """
         image = self.images.of(spec)
         try:
@@ -89,7 +89,7 @@ class ContainerStarter:
         except (UnresolvedDevicesError, OSError) as error:
             raise StartFailure("CreateContainerError", str(error)) from error
         here = Locality.of(spec, folders, ports)
-        # PATH has folders of this machine already.
+        # PATH already has folders of this machine.
         environment = {name: value if name == "PATH" else here.text(value) for name, value in wanted.items()} | own
         config = ContainerConfig(
             pod=pod.reference,

@@ -1,6 +1,6 @@
 """The volumes of a pod: folders below the node's root, made before its containers start.
 
-hostPath, emptyDir, configMap and secret can be had; a pod with any other volume does not start. How containers find
+hostPath, emptyDir, configMap and secret are supported; a pod with any other volume does not start. How containers find
 them is in ``locality``. Follows k8s.io/kubernetes/pkg/volume for names and checks.
 """
 
@@ -21,7 +21,7 @@ K = TypeVar("K", bound=KubeObject)
 
 
 class VolumeError(Exception):
-    """A volume cannot be had; the message is for the pod's events."""
+    """A volume cannot be made; the message is for the pod's events."""
 
 
 class ObjectReader(Protocol):
@@ -45,14 +45,14 @@ class Volumes:
         self._client = client
 
     def folder_of(self, uid: str) -> Path:
-        """Everything of a pod on the node but its logs."""
+        """Everything of a pod on the node except its logs."""
         return self._root / "var/lib/kubelet/pods" / uid
 
     async def set_up(self, pod: Pod) -> Mapping[str, Path]:
-        """Makes the folders of a pod's volumes, or finds them. By the volume's name.
+        """The folders of a pod's volumes, by the volume's name; made if they are missing.
 
         Raises:
-            VolumeError: one of them cannot be had.
+            VolumeError: one of them cannot be made.
         """
         return {volume.name: await self._set_up(pod, volume) for volume in pod.spec.volumes}
 
@@ -73,7 +73,7 @@ class Volumes:
             raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}": {error}') from error
         source = ", ".join(volume.model_extra or ()) or "no source"
         raise VolumeError(
-            f'MountVolume.SetUp failed for volume "{volume.name}": {source} cannot be had in this cluster, only '
+            f'MountVolume.SetUp failed for volume "{volume.name}": {source} is not supported in this cluster, only '
             "hostPath, emptyDir, configMap and secret"
         )
 
@@ -106,7 +106,7 @@ _TYPES: Mapping[str, Callable[[int], bool]] = {
 async def contents(
     client: ObjectReader, kind: type[ConfigMap] | type[Secret], pod: Pod, source: Mapping[str, Any], name_field: str
 ) -> Mapping[str, bytes]:
-    """The files of a config map or a secret, as a volume selects them; none where it is optional and not there.
+    """The files of a config map or a secret, as a volume selects them; none if it is optional and missing.
 
     Raises:
         OSError: it, or one of its keys, is not there.

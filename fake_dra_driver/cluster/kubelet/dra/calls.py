@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
-"""Channels to one path share a connection and its back-off otherwise: a plugin that is back would not be heard."""
+"""Otherwise channels to one path share a connection and its backoff: a plugin that is back would go unnoticed."""
 
 
 class PluginError(Exception):

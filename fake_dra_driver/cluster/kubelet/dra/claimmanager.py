@@ -1,17 +1,17 @@
-"""Has the claims of pods prepared before their containers start, and unprepared after these have ended.
+"""Has the claims of pods prepared before their containers start, and unprepared after the containers have ended.
 
 Follows k8s.io/kubernetes/pkg/kubelet/cm/dra (manager.go) of 1.27 to 1.30:
 
-- each claim is read from the API server (no cache: it has to be as it is now), has to belong to the pod, be allocated,
-  and be reserved for the pod; since 1.28, claims that no container uses are left alone;
+- each claim is read from the API server, not from a cache that may lag, and has to belong to the pod, be allocated, and
+  be reserved for the pod; since 1.28, claims that no container uses are left alone;
 - a claim is prepared once on a node, however many pods share it, and unprepared when the last of them is done;
 - all claims of a pod that belong to one driver go into one call, with the resource handle of each one's allocation;
 - what is prepared for which pod is kept on disk (``claimstate``), so that a kubelet that was restarted can unprepare
   without asking the API server. Whether it is prepared is not kept, so the kubelet prepares again after a restart;
   plugins have to be ready for that.
 
-In one respect it is as 1.31 and later: who may have been asked to prepare is written down before the call, so a plugin
-whose answer got lost is asked to unprepare all the same.
+In one respect it behaves like 1.31 and later: which plugins are asked to prepare is written to disk before the call, so
+a plugin whose answer got lost is asked to unprepare all the same.
 """
 
 from collections.abc import Iterable, Sequence
@@ -67,7 +67,7 @@ class ClaimManager:
         self._release = release
         self._state = ClaimState(folder)
         self._locks: KeyedLock[UID] = KeyedLock()
-        # Of the claims, held from the decision to call until the answer is written down.
+        # Of the claims, held from the decision to call until the answer is saved.
 
     async def load(self) -> None:
         """Reads what an earlier kubelet has left. Raises DraError when the file is damaged."""
@@ -87,10 +87,10 @@ class ClaimManager:
     # --- Prepare -------------------------------------------------------------------------------------------------
 
     async def prepare(self, pod: Pod) -> None:
-        """Sees to it that all claims of a pod are prepared. Costs a GET for each claim, even if they are.
+        """Has all claims of a pod prepared. Costs a GET for each claim, even if all are prepared already.
 
         Raises:
-            DraError: one of them is not. Some of the others may be.
+            DraError: one of them could not be prepared. Others may be.
         """
         claims = [claim for claim in [await self._read(pod, entry.name) for entry in pod.spec.resource_claims] if claim]
         async with self._locks.hold(*(claim.metadata.uid for claim in claims)):
@@ -152,12 +152,12 @@ class ClaimManager:
     # --- Unprepare -----------------------------------------------------------------------------------------------
 
     async def unprepare(self, pod: UID) -> None:
-        """Takes a pod off its claims, and has those unprepared that nobody else on this node uses.
+        """Removes a pod from its claims, and has those unprepared that no other pod on this node uses.
 
         Needs nothing of the API server: the claims may be gone.
 
         Raises:
-            DraError: a plugin did not; to be tried again.
+            DraError: a plugin failed; to be tried again.
         """
         uids = [uid for uid, claim in self._state.claims.items() if pod in claim.pods]
         if not uids:
@@ -214,7 +214,7 @@ def _is_used(pod: Pod, name: str) -> bool:
 
 def _info_of(claim: ResourceClaim) -> ClaimInfo:
     allocation = claim.status.allocation
-    # An allocation without handles is prepared too, by the claim's driver, which then knows by itself what to do.
+    # An allocation without handles is prepared, too: by the claim's driver, which needs none.
     handles = (allocation.resource_handles if allocation is not None else ()) or (ResourceHandle(),)
     by_driver = {handle.driver_name or claim.status.driver_name: handle.data for handle in handles}
     return ClaimInfo(claim.uid, claim.metadata.namespace, claim.metadata.name, by_driver)

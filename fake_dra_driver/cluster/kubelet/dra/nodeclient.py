@@ -8,7 +8,8 @@ kubelet               service                                                   
 the same              ``v1alpha2.Node`` where the plugin answers UNIMPLEMENTED               45 s
 ====================  =====================================================================  =================
 
-Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. What is asked of whom and when is for ``claimmanager``.
+Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. ``claimmanager`` decides what to ask of which plugin, and
+when.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -62,7 +63,7 @@ class NodeClient(PluginService):
         return await self._call(lambda service: service.unprepare(claims))
 
     async def close(self) -> None:
-        """Ends the connection, and calls that wait."""
+        """Closes the connection, which ends calls under way."""
         await self._channel.close()
 
     async def _call(self, call: Callable[[PluginService], Awaitable[T]]) -> T:
@@ -71,6 +72,6 @@ class NodeClient(PluginService):
             try:
                 return await call(service)
             except UnimplementedError:
-                # As a real kubelet, which does not remember it: the plugin may be a newer one at the next call.
+                # Not remembered, as in a real kubelet: at the next call the plugin may be a newer one.
                 continue
         return await call(last)

@@ -2,11 +2,11 @@
 
 Follows k8s.io/kubernetes/pkg/kubelet/pluginmanager and cm/dra/plugin/registration.go, 1.27 to 1.30:
 
-- a socket is all that announces a plugin, and its disappearance all that takes it back; names with a leading dot are
-  overlooked; a socket that another one has taken the place of counts as gone and as new;
-- GetInfo (1 s), then the checks, then NotifyRegistrationStatus (5 s): an error from the latter takes the plugin out;
+- a plugin is there as long as its socket is; sockets whose names begin with a dot are ignored; a socket that was
+  replaced by another one counts as gone and as new;
+- GetInfo (1 s), then the checks, then NotifyRegistrationStatus (5 s), an error from which removes the plugin;
 - what failed is tried again after 0.5 s, doubling to two minutes;
-- a second plugin of one name is refused as long as the first is there, unless it supports a higher version.
+- a second plugin of the same name is refused while the first is registered, unless it supports a higher version.
 
 The folder is listed twice a second, in a thread. The real kubelet is woken by inotify, but acts in a loop of one second
 all the same; the listing takes 50 µs, works on every system, and cannot miss anything.
@@ -45,7 +45,7 @@ _MAX_BACKOFF_SECONDS = 122.0
 """As exponentialbackoff of pluginmanager/operationexecutor."""
 
 _Identity = tuple[int, int, int]
-"""Device, inode and time of last change of a socket: another one when somebody made it anew."""
+"""Device, inode and time of last change of a socket: they differ when it was made again."""
 
 
 class _RefusedError(Exception):
@@ -82,7 +82,7 @@ class PluginRegistry:
     Args:
         folder: ``plugins_registry``; made if it is missing.
         release: that of the kubelet.
-        poll_seconds: between two looks into the folder.
+        poll_seconds: between two listings of the folder.
     """
 
     def __init__(self, folder: Path, release: Release, *, poll_seconds: float = POLL_SECONDS) -> None:
@@ -93,7 +93,7 @@ class PluginRegistry:
         self._plugins: dict[str, _Plugin] = {}
 
     def client(self, driver: str) -> NodeClient | None:
-        """The way to the plugin of a driver; None while none has registered."""
+        """The client of a driver's plugin; None while none has registered."""
         plugin = self._plugins.get(driver)
         return plugin.client if plugin is not None else None
 
@@ -102,7 +102,7 @@ class PluginRegistry:
         return sorted(self._plugins)
 
     async def run(self) -> None:
-        """Looks after the folder until cancelled, and closes all connections then. Plugins are told nothing of that."""
+        """Watches the folder until cancelled, then closes all connections. Plugins are not told."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -163,7 +163,7 @@ class PluginRegistry:
             version = self._check(path, info)
         except _RefusedError as error:
             refusal = registration_pb2.RegistrationStatus(plugin_registered=False, error=str(error))
-            with contextlib.suppress(grpc.aio.AioRpcError):  # it is refused, whether it hears of it or not
+            with contextlib.suppress(grpc.aio.AioRpcError):  # it is refused, whether it learns of it or not
                 await stub.NotifyRegistrationStatus(refusal, timeout=_NOTIFY_SECONDS)
             raise
         endpoint = info.endpoint or str(path)
@@ -179,7 +179,7 @@ class PluginRegistry:
         log.info("Plugin registered", plugin=plugin.name, endpoint=endpoint)
 
     def _check(self, path: Path, info: registration_pb2.PluginInfo) -> tuple[int, ...]:
-        """The highest version that the plugin supports. Raises _RefusedError when it is not wanted."""
+        """The highest version that the plugin supports. Raises _RefusedError when it cannot be registered."""
         if info.type != _TYPE:
             raise _RefusedError(f"no handler is registered for plugins of type {info.type!r} (socket {path})")
         if not info.name:
@@ -198,7 +198,7 @@ class PluginRegistry:
 
 
 def _parse_version(text: str) -> tuple[int, ...] | None:
-    """The numbers of ``1.2.3``; None for anything else, which the kubelet passes over."""
+    """The numbers of ``1.2.3``; None for anything else, which the kubelet ignores."""
     return tuple(map(int, text.removeprefix("v").split("."))) if re.fullmatch(r"v?\d+(\.\d+)+", text) else None
 
 

@@ -1,7 +1,7 @@
 """What probes and hooks do: run a command in the container, ask over HTTP or gRPC, connect, or just wait.
 
-Follows k8s.io/kubernetes/pkg/probe and pkg/kubelet/lifecycle. HTTP is spoken by hand: all that matters is the status
-code of one GET, and a client library for that would be another dependency at the node.
+Follows k8s.io/kubernetes/pkg/probe and pkg/kubelet/lifecycle. HTTP is written by hand: all that matters is the
+status code of one GET, for which a client library would be one more dependency of the node.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from fake_dra_driver.cluster.kubelet.pod import Container, GrpcAction, Handler, 
 __all__ = ["HandlerResult", "HandlerTarget"]
 
 _ADDRESS = "127.0.0.1"
-"""Of every pod: there is no network of its own."""
+"""The host of every pod: none has a network of its own."""
 _MAX_HEAD_BYTES = 64 * 1024
 _SERVING = 1
 """grpc.health.v1 ServingStatus."""
@@ -29,7 +29,7 @@ _SERVING = 1
 
 @dataclass(frozen=True, slots=True)
 class HandlerResult:
-    """What became of it; the text says what went wrong."""
+    """The outcome; the text says what went wrong."""
 
     success: bool
     text: str = ""
@@ -37,7 +37,7 @@ class HandlerResult:
 
 @dataclass(frozen=True, slots=True)
 class HandlerTarget:
-    """A running container, for what probes and hooks do to it."""
+    """A running container, as the target of probes and hooks."""
 
     runtime: ProcessRuntime
     container: RunningContainer
@@ -45,7 +45,7 @@ class HandlerTarget:
     locality: Locality = field(default_factory=Locality)
 
     async def run(self, handler: Handler, timeout_seconds: float) -> HandlerResult:
-        """Does what the handler says. One that takes longer than it may has failed."""
+        """Carries out the handler, which fails when it exceeds its time."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await self._run(handler, timeout_seconds)
@@ -57,7 +57,7 @@ class HandlerTarget:
     async def _run(self, handler: Handler, timeout_seconds: float) -> HandlerResult:
         if handler.exec is not None:
             argv = [self.locality.text(argument) for argument in handler.exec.command]
-            if isinstance(handler, Probe):  # Kubernetes expands the commands of probes, and not those of hooks.
+            if isinstance(handler, Probe):  # Kubernetes expands the commands of probes, but not those of hooks.
                 argv = [expand(argument, self.container.config.env) for argument in argv]
             result = await self.runtime.exec(self.container, argv, timeout_seconds)
             text = result.output.strip() or f"command ended with exit code {result.exit_code}"
@@ -124,7 +124,7 @@ class HandlerTarget:
 
 
 def _trust_all() -> ssl.SSLContext:
-    """Probes do not check certificates."""
+    """Without verification: probes do not check certificates."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""Starts the containers of one pod as their pauses allow, and knows why those that are not there are not.
+"""Starts the containers of one pod as their backoff allows, and knows why the missing ones are missing.
 
 Follows kuberuntime_manager.go (doBackOff, startContainer) of k8s.io/kubernetes/pkg/kubelet.
 """
@@ -22,7 +22,7 @@ __all__ = ["Launcher", "Timing", "restarts"]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a pod is looked at again without a reason."""
+    """When a pod is synced again without a change."""
 
     resync_seconds: float = 60.0
     """After a pass that went well or could not prepare claims, plus half of that at most (syncFrequency)."""
@@ -31,7 +31,7 @@ class Timing:
     rng: random.Random = field(default_factory=random.Random)
 
     def resync(self) -> float:
-        """Seconds until the next look."""
+        """Seconds until the next sync."""
         return self.resync_seconds * (1 + self.rng.random() / 2)
 
     def retry(self) -> float:
@@ -44,8 +44,8 @@ class Launcher:
 
     Args:
         starter: starts containers.
-        events: tells people.
-        backoff: the pauses of all containers of the node.
+        events: reports Events.
+        backoff: of all containers of the node.
         timing: for what failed.
         now: the time.
     """
@@ -64,7 +64,7 @@ class Launcher:
         self._timing = timing
         self._now = now
         self.waiting: dict[str, tuple[str, str]] = {}
-        """By container name, why it is not there: reason and message, as in ``state.waiting``."""
+        """By container name, why it does not run: reason and message, as in ``state.waiting``."""
 
     async def start(
         self, pod: Pod, spec: Container, observed: Observation, folders: Mapping[str, Path]
@@ -72,7 +72,7 @@ class Launcher:
         """Starts a container, unless it has to wait or cannot be started.
 
         Returns:
-            The container if it runs, and the seconds until another look is due.
+            The container if it runs, and the seconds until the next sync is due.
         """
         latest = observed.latest(spec.name)
         if latest is not None and latest.finished_at is not None:
@@ -126,7 +126,7 @@ class Launcher:
 
 
 def restarts(pod: Pod, spec: Container, observed: Observation) -> int:
-    """How often a container was restarted; by the pod's status where the runtime, made anew, does not know."""
+    """How often a container was restarted; from the pod's status if the runtime has been reset."""
     latest = observed.latest(spec.name)
     if latest is not None:
         return latest.config.attempt
@@ -141,6 +141,6 @@ def _has_been(pod: Pod, spec: Container, observed: Observation) -> bool:
 
 
 def _go_duration(seconds: float) -> str:
-    """As Go prints a duration of whole seconds: 10s, 1m20s, 5m0s."""
+    """A duration of whole seconds as Go prints it: 10s, 1m20s, 5m0s."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"

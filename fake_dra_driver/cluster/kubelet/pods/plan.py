@@ -1,8 +1,8 @@
-"""What has to be done for a pod, from its spec and the containers that there are. Pure.
+"""What to do for a pod, from its spec and the containers that it has. Pure.
 
 Follows computePodActions of k8s.io/kubernetes/pkg/kubelet/kuberuntime (1.30): init containers one after the other,
-sidecars among them staying beside the rest; containers only once all of these have done their part; what ended is
-started again as restartPolicy says. After a reboot (no sandbox, or containers older than it) init containers run again.
+sidecars among them kept running; containers once all of these are done or, if sidecars, started; what has ended is
+restarted as restartPolicy says. After a reboot (no sandbox, or containers older than it) init containers run again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,13 +53,13 @@ class Plan:
     """The next steps."""
 
     start: Sequence[Container] = ()
-    """To be started, in this order, as soon as their pauses are over."""
+    """To be started, in this order, as soon as their backoff is over."""
     stop: Sequence[RunningContainer] = ()
     """To be stopped: their spec has changed."""
     outcome: Outcome | None = None
-    """Set when there is nothing more to do for the pod but to end it."""
+    """Set when the pod only remains to be ended."""
     is_initialized: bool = field(default=False)
-    """Whether all init containers have done their part."""
+    """Whether all init containers are done or, if sidecars, started."""
 
 
 def make_plan(pod: Pod, observed: Observation) -> Plan:
@@ -93,7 +93,7 @@ def will_restart(pod: Pod, spec: Container, container: RunningContainer) -> bool
 
 
 def _plan_init(pod: Pod, observed: Observation, *, has_begun: bool) -> Plan:
-    """The part that init containers have in it: what to start of them, and whether that is all."""
+    """The plan for init containers: which to start, and whether all are done."""
     start: list[Container] = []
     for spec in pod.spec.init_containers:
         container = observed.in_sandbox(spec.name)

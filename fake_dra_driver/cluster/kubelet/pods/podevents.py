@@ -13,7 +13,7 @@ __all__ = ["PodEvents"]
 
 
 class PodEvents:
-    """Reports what happens to pods."""
+    """Reports what happens to a node's pods."""
 
     def __init__(self, recorder: EventRecorder) -> None:
         self._recorder = recorder

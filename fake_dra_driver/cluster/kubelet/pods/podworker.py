@@ -1,20 +1,20 @@
-"""Brings one pod on the node in line with its object, from the first container to the last trace of it.
+"""Brings one pod on the node in line with its object, from its first container to its last file.
 
 Follows k8s.io/kubernetes/pkg/kubelet (pod_workers.go, SyncPod, SyncTerminatingPod, SyncTerminatedPod) of 1.30. There is
 one worker for each pod, not a pool on a queue: a pass may wait for a plugin, a hook or a grace period for minutes.
-A pass is level-triggered: it reads the pod and what the runtime has, and does what is to do next. What wakes a worker
-is a change of the pod other than of its status, an end or start of a container, a probe, and time.
+A pass is level-triggered: it reads the pod and what the runtime has, and takes the next steps. A worker is woken by a
+change of the pod other than of its status, by the start or end of a container, by a probe, and by time.
 
-The stages, of which none is ever left for an earlier one:
+The stages, which only ever advance:
 
 - living: claims prepared, volumes, sandbox, init containers, containers, restarts;
 - ending, once the pod is deleted, gone, finished or overdue: containers stopped, then claims unprepared. Only then the
-  API is told, for the sake of whoever takes the claims' devices away once it knows that the pod is over;
-- over: the last status is written, and the pod is removed from the API if its deletion waits for that; when it is gone
-  there, its files go.
+  API server is told: a driver may take back the claims' devices as soon as it sees that the pod is over;
+- over: the last status is written, and the pod is removed from the API server if its deletion waits for that; once it
+  is gone there, its files are removed.
 
-When the kubelet stops, workers are cancelled, and containers stay as they are. Unlike a real kubelet of 1.27 to 1.30,
-which prepares claims only when it sets a pod up, one that was restarted prepares them again for pods that run.
+When the kubelet stops, workers are cancelled, and containers keep running. Unlike a real kubelet of 1.27 to 1.30, which
+prepares claims only when it sets a pod up, a restarted one prepares them again for running pods.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ __all__ = ["PodServices", "PodWorker"]
 log = logger.bind(component="podworker")
 
 _GONE_GRACE_SECONDS = 1
-"""For the containers of a pod that the API server does not know any more (minimum of a real kubelet)."""
+"""For the containers of a pod that the API server no longer has (minimum of a real kubelet)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ class PodServices:
 
 
 class PodWorker:
-    """One pod on the node. ``run`` it until it returns: then nothing of the pod is left here.
+    """One pod on the node. When ``run`` returns, nothing of the pod is left here.
 
     Args:
         services: what it works with.
         reference: the pod.
-        pod: its object; None: the API server does not know it (any more), and what is here of it has to go.
+        pod: its object; None: the API server does not have it, and what is left of it here has to go.
     """
 
     def __init__(self, services: PodServices, reference: PodReference, pod: Pod | None) -> None:
@@ -88,11 +88,11 @@ class PodWorker:
         self._services = services
         self._pod = pod
         self._is_gone = pod is None
-        # Whether the API server does not know it any more.
+        # Whether the API server no longer has it.
         self._is_ending = False
         self._is_over = False
         self._keeps_status = False
-        # Whether an earlier kubelet has written the last status already.
+        # Whether an earlier kubelet has already written the last status.
         self._is_prepared = False
         self._started_at: datetime | None = None
         self._plan = Plan()
@@ -110,7 +110,7 @@ class PodWorker:
     # --- News ----------------------------------------------------------------------------------------------------
 
     def update(self, pod: Pod) -> None:
-        """The pod's object has changed, its status perhaps alone."""
+        """The pod's object has changed, perhaps only its status."""
         before, self._pod = self._pod, pod
         if before is None or _is_news(before, pod):
             self.wake()
@@ -118,7 +118,7 @@ class PodWorker:
             self._interrupt()
 
     def remove(self) -> None:
-        """The API server does not know the pod any more."""
+        """The API server no longer has the pod."""
         self._is_gone = True
         self.wake()
         self._interrupt()
@@ -128,7 +128,7 @@ class PodWorker:
         self._woken.set()
 
     def _interrupt(self) -> None:
-        """Ends a pass that does what is not wanted any more, such as to prepare, or to wait for too long."""
+        """Cancels a pass that does what is no longer wanted, such as to prepare, or to wait for too long."""
         if self._pass is not None and not self._is_over:
             self._pass.cancel()
 
@@ -157,7 +157,7 @@ class PodWorker:
                 return await self._step()
             except RuntimeLayerError as error:
                 log.warning("Pod not synced, trying again", error=str(error))
-            except Exception as error:  # noqa: BLE001 - as a controller's loop: the other pods go on
+            except Exception as error:  # noqa: BLE001 - like a controller's loop: the other pods go on
                 log.opt(exception=error).error("Pod not synced, trying again", error=repr(error))
             return self._services.timing.retry()
 
@@ -232,7 +232,7 @@ class PodWorker:
             self._probes.follow(self._group, self._pod, self._targets())
 
     async def _stop_some(self, pod: Pod) -> None:
-        """Stops the containers of which a probe says so, or that their spec has left behind; plans then go on."""
+        """Stops the containers that a probe condemns, and those whose spec has changed."""
         failed = self._probes.failed()
         for target in self._targets():
             name, grace = target.spec.name, _grace_seconds(pod)
@@ -270,7 +270,7 @@ class PodWorker:
         return math.inf
 
     async def _stop_all(self, known: Pod | None, pod: Pod | None) -> None:
-        """Stops all containers; those of a pod that is gone quickly, and without their hooks."""
+        """Stops all containers; those of a pod that is gone are stopped quickly, without their hooks."""
         grace = _GONE_GRACE_SECONDS if known is None or pod is None else _grace_seconds(pod)
         tell = (lambda: None) if known is None else (lambda: self._publish(known))
         await self._stopper.stop_all(known, self._targets(), grace, tell)
@@ -289,7 +289,7 @@ class PodWorker:
         return None
 
     async def _clean_up(self) -> None:
-        """Removes what is left of a pod that nobody knows any more."""
+        """Removes what is left of a pod that the API server no longer has."""
         services, uid = self._services, self.reference.uid
         self._is_over = True
         await services.runtime.remove_pod(uid)
@@ -339,7 +339,7 @@ class PodWorker:
 
 
 def _is_news(before: Pod, after: Pod) -> bool:
-    """Whether a worker has to look: not at what the kubelet itself has written."""
+    """Whether a worker has to run a pass: not for what the kubelet itself has written."""
     old, new = before.metadata, after.metadata
     if (old.labels, old.annotations) != (new.labels, new.annotations) or before.spec != after.spec:
         return True
@@ -350,11 +350,11 @@ def _is_news(before: Pod, after: Pod) -> bool:
 
 
 def _end_seconds(pod: Pod) -> float:
-    """How long the pod has to end, once somebody has asked for that."""
+    """How long the pod has to end, once its deletion is requested."""
     return _grace_seconds(pod) if pod.is_deleting else math.inf
 
 
 def _grace_seconds(pod: Pod) -> int:
-    """How long the pod's containers may take to end; what a deletion says counts before what the pod says."""
+    """How long the pod's containers may take to end; the deletion's grace period counts before that of the spec."""
     asked = pod.deletion_grace_seconds
     return max(pod.spec.termination_grace_period_seconds if asked is None else asked, 0)

@@ -35,7 +35,7 @@ class PodWorkers:
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Looks after all pods until cancelled. Containers stay as they are then."""
+        """Runs a worker for each pod until cancelled. Containers keep running then."""
         unsubscribe = self._services.runtime.subscribe(self._on_container)
         try:
             async with asyncio.TaskGroup() as self._group:
@@ -47,7 +47,7 @@ class PodWorkers:
             unsubscribe()
 
     def _take_leftovers(self) -> None:
-        """What an earlier kubelet has left of pods that the API server does not know any more is cleaned up."""
+        """Cleans up what an earlier kubelet has left of pods that the API server no longer has."""
         left = {pod.uid: pod for pod in self._services.runtime.pods()}
         for uid in self._services.claims.users():
             left.setdefault(uid, PodReference("", "", uid))

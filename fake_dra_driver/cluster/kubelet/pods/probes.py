@@ -2,8 +2,8 @@
 
 Follows k8s.io/kubernetes/pkg/kubelet/prober: liveness and readiness wait until the startup probe has succeeded; a
 container without a probe of a kind passes it; one with a readiness probe is not ready before that has succeeded, and is
-asked more often until then (UpdatePodStatus triggers a probe each time the pod is synced). What a failure leads to is
-for the pod's worker.
+asked more often until then (UpdatePodStatus triggers a probe each time the pod is synced). The pod's worker
+decides what a failure leads to.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _UNREADY_SECONDS = 1.0
 """Between two readiness probes of a container that is not ready; a pod that starts is synced about as often."""
 
 ProbeEvent = Callable[[Kind, str], None]
-"""Told of each try that has failed, with what was said."""
+"""Gets each failed try, with the output."""
 
 
 class ContainerProbes:
@@ -54,12 +54,12 @@ class ContainerProbes:
         """Whether the startup probe, if there is one, has succeeded."""
         self._is_ready = target.spec.readiness_probe is None
         self.is_terminating = False
-        """Set when the pod ends: only readiness is of interest from then on."""
+        """Set when the pod ends: from then on only readiness matters."""
         self.failed: Literal["", "startup", "liveness"] = ""
         """The kind of probe because of which the container has to be killed."""
 
     def take_over(self, pod: Pod) -> None:
-        """Begins with what the pod's status says of this very container: an earlier kubelet has asked it already."""
+        """Begins with what the pod's status says of this very container, which an earlier kubelet has probed."""
         identity = container_id(self._target.container)
         for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
             if status.container_id == identity:
@@ -95,7 +95,7 @@ class ContainerProbes:
                 )
 
     async def _watch(self, kind: Kind, probe: Probe, report: Callable[[bool], bool]) -> None:
-        """Probes until ``report``, which gets each result that lasted long enough, says that this is the end."""
+        """Probes until ``report``, which gets each result past its threshold, returns that this was the last."""
         started_at = self._target.container.started_at or self._now()
         age = (self._now() - started_at).total_seconds()
         if probe.initial_delay_seconds > age:
@@ -139,7 +139,7 @@ class PodProbes:
     """The probes of the running containers of one pod.
 
     Args:
-        events: where failures are told.
+        events: reports failures.
         on_change: called when a result has changed.
     """
 
@@ -169,12 +169,12 @@ class PodProbes:
         self._events.of_container(pod, spec, "Warning", "Unhealthy", f"{kind} probe failed: {text}")
 
     def end(self) -> None:
-        """The pod ends: only readiness is of interest from now on."""
+        """The pod ends: from now on only readiness matters."""
         for probes, _ in self._probes.values():
             probes.is_terminating = True
 
     def cancel(self) -> None:
-        """Probes nothing any more."""
+        """Stops all probes."""
         for _, task in self._probes.values():
             task.cancel()
         self._probes.clear()

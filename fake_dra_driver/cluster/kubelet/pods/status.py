@@ -1,7 +1,8 @@
 """The status of a pod, from its spec and what the runtime has of it. Pure.
 
 Follows convertToAPIContainerStatuses and getPhase of k8s.io/kubernetes/pkg/kubelet/kubelet_pods.go, and
-pkg/kubelet/status/generate.go for the conditions. Reasons and messages are those that people search for.
+pkg/kubelet/status/generate.go for the conditions. Reasons and messages are those of a real kubelet, which people search
+for.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,16 +25,16 @@ from fake_dra_driver.cluster.releases import Release
 __all__ = ["RUNTIME_NAME", "Draft", "PodView", "container_id", "pod_status"]
 
 RUNTIME_NAME = "process"
-"""Stands where a real node has ``containerd``: in container IDs and in the node's ``containerRuntimeVersion``."""
+"""What a real node calls ``containerd``, in container IDs and in the node's ``containerRuntimeVersion``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodView:
-    """All that a status is made from, beside the pod."""
+    """All that a status is made from, in addition to the pod."""
 
     observed: Observation
     waiting: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """By container name, why it is not there: reason and message."""
+    """By container name, why it does not run: reason and message."""
     ready: frozenset[str] = frozenset()
     """IDs of the running containers that are ready."""
     restarts: Mapping[str, int] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class PodView:
     outcome: Outcome | None = None
     """How the pod has ended, once nothing of it runs and its claims are unprepared."""
     is_ending: bool = False
-    """Whether nothing is started again."""
+    """Whether no container is restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Draft:
     """A status that is to be written."""
 
     fields: Mapping[str, Any]
-    """As on the wire, without conditions. None: the field is to go."""
+    """As on the wire, without conditions. None: the field is removed."""
     conditions: Sequence[tuple[str, bool, str, str]]
     """Type, status, reason and message."""
     at: datetime
@@ -66,10 +67,10 @@ def container_id(container: RunningContainer) -> str:
 
 
 def pod_status(pod: Pod, view: PodView, *, address: str, release: Release, now: datetime) -> Draft:
-    """The status that a pod has to have.
+    """The status that a pod should have.
 
     Args:
-        pod: the pod, whose own status counts for what was written earlier and cannot be known any more.
+        pod: the pod; its own status counts for what was written earlier and is no longer known otherwise.
         view: what there is.
         address: IP of node and pod.
         release: that of the kubelet: later ones have more fields.

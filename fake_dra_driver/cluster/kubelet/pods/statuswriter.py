@@ -1,8 +1,9 @@
 """Writes the statuses of pods to the API server, and removes pods from it that are over.
 
-Follows k8s.io/kubernetes/pkg/kubelet/status (status_manager.go). The workers of pods only leave here what a status has
-to be; this reconciler brings the API in line with it, now or when the API server is back, and undoes what others write
-into fields of the kubelet. Conditions of others, such as readiness gates, stay.
+Follows k8s.io/kubernetes/pkg/kubelet/status (status_manager.go). The workers of pods only hand in the status
+that a pod should have; this reconciler writes it, now or when the API server is back, overwrites what others write into
+the kubelet's fields, and deletes a pod whose deletion has waited for its end. Conditions of others, such as readiness
+gates, stay.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,12 +44,12 @@ class StatusWriter(Reconciler):
         self.controller.watch(pods)
 
     def put(self, pod: Pod, draft: Draft) -> None:
-        """From now on the pod has to have this status."""
+        """Sets the status that the pod should have."""
         self._drafts[pod.uid] = draft
         self.controller.enqueue(pod.key)
 
     def forget(self, uid: UID) -> None:
-        """The pod is gone."""
+        """Forgets a pod that is gone."""
         self._drafts.pop(uid, None)
 
     @override
@@ -59,7 +60,7 @@ class StatusWriter(Reconciler):
             return Result()
         try:
             if patch := _difference(pod, draft):
-                # Made from this very version: the list of conditions is written as a whole, and others write there too.
+                # For this very version: the list of conditions is written as a whole, and has other writers, too.
                 metadata = {"uid": pod.uid, "resourceVersion": pod.metadata.resource_version}
                 body = {"metadata": metadata, "status": patch}
                 await self._client.merge_patch(Pod, request, body, subresource="status")
@@ -93,7 +94,7 @@ def _merge(present: Sequence[Mapping[str, Any]], draft: Draft) -> Sequence[Mappi
 
 
 def _without_zeros(value: Any) -> Any:
-    """Without what Go leaves out: there or not is the same to it."""
+    """Without what Go leaves out: absent and empty are the same to it."""
     if isinstance(value, Mapping):
         cleaned = {name: _without_zeros(each) for name, each in value.items()}
         return {name: each for name, each in cleaned.items() if each not in (None, "", 0, False, {}, [])}

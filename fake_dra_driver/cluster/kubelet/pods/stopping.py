@@ -24,13 +24,13 @@ class ContainerStopper:
     def __init__(self, events: PodEvents) -> None:
         self._events = events
         self._hooked: set[str] = set()
-        # IDs of the containers whose hook has run, or runs: it does not run again when the grace period is shortened.
+        # IDs of the containers whose hook has started: it does not run again when the grace period is shortened.
 
     async def stop(self, pod: Pod | None, target: HandlerTarget, grace_seconds: float, message: str) -> None:
         """Stops one container, and returns once it has ended.
 
         Args:
-            pod: for hooks and events; None: nothing is known any more of the pod.
+            pod: for hooks and events; None: the pod is no longer known.
             target: the container.
             grace_seconds: how long it may take.
             message: of the event.
@@ -59,7 +59,7 @@ class ContainerStopper:
         grace_seconds: float,
         on_end: Callable[[], None],
     ) -> None:
-        """Stops all of these at the same time, sidecars after the others in the reverse of their order.
+        """Stops all of these at the same time; sidecars after the others, in reverse order.
 
         Args:
             pod: as for ``stop``.

@@ -1,7 +1,7 @@
 """What the scheduler writes to negotiate with drivers: PodSchedulingContexts, and the reservations of claims.
 
 Reservations are appended and removed one at a time, as kube-scheduler's strategic merge patches do it, so that pods
-which share a claim do not stand in each other's way.
+which share a claim do not get in each other's way.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class ClaimWriter:
     # --- contexts ---
 
     async def publish(self, pod: Pod, context: PodSchedulingContext | None, decision: Negotiate) -> None:
-        """Creates the pod's context, or changes what the scheduler has to say in it."""
+        """Creates the pod's context, or updates the scheduler's part of it."""
         selected, potential = decision.selected_node, decision.potential_nodes
         if context is None:
             spec = {
@@ -60,19 +60,19 @@ class ClaimWriter:
             await self._patch_context(context, {"selectedNode": None})
 
     async def _patch_context(self, context: PodSchedulingContext, changes: dict[str, Any]) -> None:
-        # Without a resourceVersion: nobody else writes these fields, and a driver's answer may come in between.
+        # Without a resourceVersion: only the scheduler writes these fields, and a driver's answer may come in between.
         patch = {"metadata": {"uid": context.uid}, "spec": changes}
         await self._client.merge_patch(PodSchedulingContext, context.key, patch)
 
     async def delete_context(self, context: PodSchedulingContext) -> None:
-        """Deletes the context of a pod that needs none any more."""
+        """Deletes the context of a pod that no longer needs it."""
         with contextlib.suppress(NotFoundError):
             await self._client.delete(PodSchedulingContext, context.key, uid=context.uid)
 
     # --- claims ---
 
     async def reserve(self, claim: ResourceClaim, pod: Pod) -> None:
-        """Lets the pod use the claim. Raises PatchTestFailedError when somebody else was faster."""
+        """Lets the pod use the claim. Raises PatchTestFailedError when another writer was faster."""
         consumer = reservation_of(pod).to_wire()
         if claim.status.reserved_for:
             change = [add(f"{_RESERVED_FOR}/-", consumer)]
@@ -81,7 +81,7 @@ class ClaimWriter:
         await self._patch_claim(claim, change)
 
     async def unreserve(self, claim: ResourceClaim, pod: Pod) -> None:
-        """Takes the pod's reservation back, if it has one."""
+        """Removes the pod's reservation, if it has one."""
         for at, consumer in enumerate(claim.status.reserved_for):
             if consumer.uid == pod.uid:
                 path = f"{_RESERVED_FOR}/{at}"
@@ -92,6 +92,6 @@ class ClaimWriter:
         await self._client.json_patch(ResourceClaim, claim.key, operations, subresource="status")
 
     async def request_deallocation(self, claim: ResourceClaim) -> None:
-        """Asks the driver to take the claim's resources back. Raises ConflictError when the claim has changed."""
+        """Requests the claim's deallocation by its driver. Raises ConflictError when the claim has changed."""
         status = claim.status.model_copy(update={"reserved_for": (), "deallocation_requested": True})
         await self._client.update_status(claim.model_copy(update={"status": status}))

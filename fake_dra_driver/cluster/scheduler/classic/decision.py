@@ -1,4 +1,4 @@
-"""One scheduling cycle as a pure function: from what the caches show to what is to be done about a pod.
+"""One scheduling cycle as a pure function: from what the caches show to what to do about a pod.
 
 Follows the scheduling cycle of kube-scheduler 1.30 (PreFilter, Filter, PostFilter, PreScore, Reserve) with its plugins
 for unschedulable nodes, taints, node affinity and dynamic resources. Where it chooses at random, this one does not: of
@@ -32,18 +32,18 @@ class NoFit:
 
     message: str
     release: ResourceClaim | None = None
-    """An allocated claim to give back, since it stands in the way and nobody else uses it."""
+    """An allocated claim to deallocate: it rules out the nodes, and no other pod uses it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Negotiate:
-    """A driver's turn: publish what has changed, and wait."""
+    """It is a driver's turn: publish what has changed, and wait."""
 
     message: str
     selected_node: str | None = None
-    """To be allocated for; None: as it was."""
+    """The node to allocate for; None: as it was."""
     potential_nodes: tuple[str, ...] | None = None
-    """To be judged by drivers; None: as they were."""
+    """The nodes for drivers to judge; None: as they were."""
 
     @property
     def changes(self) -> bool:
@@ -62,7 +62,7 @@ Decision = NoFit | Negotiate | Bind
 
 
 def refuse(reason: str, nodes: int) -> NoFit:
-    """The decision when the pod's claims rule out every node at once."""
+    """The decision when the pod's claims rule out all nodes at once."""
     notes = f"no new claims to deallocate, {preemption_note(nodes)}"
     return NoFit(fit_error(nodes, everywhere=reason, notes=notes))
 
@@ -104,7 +104,7 @@ class _Filtered:
     fitting: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     unavailable: set[int] = field(default_factory=set)
-    """Allocated claims, by their place, that some node does not have and that could be allocated anew."""
+    """Indexes of allocated claims that are not available on some node and that could be allocated again."""
 
     @classmethod
     def run(

@@ -29,7 +29,7 @@ class PodClaim:
     """One claim of a pod."""
 
     name: str
-    """Of the entry in the pod's spec: what a driver's answer is filed under."""
+    """Of the entry in the pod's spec, which a driver's answer names."""
     claim: ResourceClaim
     selector: NodeSelector | None = None
     """Allocated: where it is available. Else: which nodes its class considers. None: any."""
@@ -49,7 +49,7 @@ def find_claims(pod: Pod, claims: Informer[ResourceClaim]) -> Sequence[PodClaim]
     """The pod's claims, in the order of its spec, without those that it turned out not to need.
 
     Raises:
-        ClaimNotReady: one is missing, on its way out, or somebody else's.
+        ClaimNotReady: one is missing, being deleted, or another pod's.
     """
     skipped = {each.name for each in pod.status.resource_claim_statuses or () if each.resource_claim_name is None}
     found: list[PodClaim] = []
@@ -96,7 +96,7 @@ def _check(pod: Pod, found: PodClaim, classes: Informer[ResourceClass]) -> PodCl
 
 
 def answers(context: PodSchedulingContext | None) -> Mapping[str, frozenset[str]]:
-    """The nodes that drivers have ruled out, by the name of the pod's entry; one without an answer is not in it."""
+    """The nodes that drivers have ruled out, by the name of the pod's entry; entries without an answer are left out."""
     if context is None:
         return {}
     return {each.name: frozenset(each.unsuitable_nodes) for each in context.status.resource_claims}

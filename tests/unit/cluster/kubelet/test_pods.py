@@ -455,7 +455,7 @@ async def test_variables_come_from_the_pod_and_from_what_it_names(node: World) -
         ({"configMapKeyRef": {"name": "config", "key": "b"}}, "couldn't find key b in ConfigMap default/config"),
         (
             {"resourceFieldRef": {"resource": "limits.cpu"}},
-            "a variable from resourceFieldRef cannot be had in this cluster",
+            "a variable from resourceFieldRef is not supported in this cluster",
         ),
     ],
 )
@@ -538,7 +538,7 @@ async def test_paths_in_volumes_are_those_of_the_node(node: World) -> None:
             "hostPath type check failed: /nowhere is not a directory of the node",
         ),
         ({"configMap": {"name": "nobody"}}, 'configmap "nobody" not found'),
-        ({"nfs": {"server": "x", "path": "/"}}, "nfs cannot be had in this cluster"),
+        ({"nfs": {"server": "x", "path": "/"}}, "nfs is not supported in this cluster"),
     ],
 )
 async def test_a_volume_that_cannot_be_had_keeps_the_pod_waiting(
