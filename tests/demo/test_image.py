@@ -50,7 +50,7 @@ def test_what_runs_is_not_root_and_carries_nothing_of_the_build() -> None:
         ("Makefile", r"^IMAGE \?= fake-dra-driver:(.*)$"),
         ("hack/build-image.sh", r"IMAGE:-fake-dra-driver:(.*?)\}"),
         ("demo/scripts/common.sh", r"DRIVER_IMAGE_TAG:=(.*?)\}"),
-        (".ci/run", r"^readonly image=fake-dra-driver:(.*)$"),
+        ("hack/tiers.sh", r"^readonly image=fake-dra-driver:(.*)$"),
         ("deployments/helm/fake-dra-driver/Chart.yaml", r'^appVersion: "(.*)"$'),
     ],
 )
