@@ -1,7 +1,7 @@
 """The program: ``fake-dra-driver <command>``, and the Go driver's three command names as entry points of their own.
 
 Exit status: 0 after a clean stop, 1 when a command fails, 2 when flags or environment are wrong. What a command needs
-is imported only once its settings are known to be good, so that ``--help`` and mistakes answer at once.
+is imported only once its settings are known to be good, so that ``--help`` and messages about mistakes appear at once.
 """
 
 import asyncio
@@ -215,7 +215,7 @@ def _run(command: _Command[S], program: str, arguments: Sequence[str]) -> int:
 
 
 def _expected(error: BaseException, settings: Settings) -> list[str] | None:
-    """What went wrong, in sentences; None when it is a fault of this program, which needs its traceback."""
+    """What went wrong, in sentences; None when it is a defect of this program, which needs its traceback."""
     from fake_dra_driver.runtime.errors import RuntimeLayerError
 
     leaves = list(_leaves(error))
@@ -234,7 +234,7 @@ def _sentence(error: BaseException, settings: Settings) -> str:
 
 
 def _setting_behind(error: BaseException, text: str, settings: Settings) -> Setting | None:
-    """The one that names the credentials, or the longest path that the text has in it; None for other errors."""
+    """The setting that names the credentials, or the longest path that the text mentions; None for other errors."""
     from fake_dra_driver.runtime.errors import CredentialsError
 
     known = settings_of(type(settings))

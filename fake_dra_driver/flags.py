@@ -1,7 +1,7 @@
 """The command line of a sub-command, from its settings model: parsing, help, and messages about what is wrong.
 
 argparse only splits the command line into flags and values; whether a value is allowed is for the model to say, for
-flags and environment alike. Problems are gathered: one run tells all of them, and each names flag and variables.
+flags and environment alike. Problems are collected: one run reports all of them, each with its flag and variables.
 """
 
 import argparse
@@ -22,12 +22,12 @@ S = TypeVar("S", bound=Settings)
 HELP_FLAGS = frozenset({"-h", "--help"})
 _MAX_HELP_WIDTH = 100
 _PRECEDENCE = """\
-A flag wins against its variables, the first of them against the second, and a variable against the default. An empty
-variable counts as unset."""
+A flag wins over its variables, the first variable over the second, and a variable over the default. An empty variable
+counts as unset."""
 
 
 class UsageError(Exception):
-    """The command line or the environment cannot be used; ``problems`` has one text for each thing that is wrong."""
+    """The command line or the environment cannot be used; ``problems`` has a sentence for each thing that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))

@@ -1,9 +1,9 @@
 """Strict Jinja: the one place where text is made from templates (CDI specifications, CRDs, chart, documentation).
 
-A name that no value was given for is an error, never an empty string, and templates write values through the ``json``
-filter, so that no value can break out of its place: JSON is YAML. (Jinja's own ``tojson`` escapes for HTML.) Helm's
-templates are themselves written with ``{{ }}``, so Jinja's delimiters are ``[[ ]]`` and ``[% %]`` there, and a value
-that contains ``{{`` is refused: Helm would execute it.
+A name without a value is an error, never an empty string, and templates write values through the ``json`` filter, so
+that no value can break out of its place: JSON is YAML. (Jinja's own ``tojson`` escapes for HTML.) Helm's templates are
+themselves written with ``{{ }}``, so Jinja's delimiters are ``[[ ]]`` and ``[% %]`` in them, and a value that contains
+``{{`` is refused: Helm would execute it.
 """
 
 import json
@@ -19,7 +19,7 @@ _NOT_PRINTABLE_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\u
 
 
 class RenderError(Exception):
-    """A template cannot be rendered with these values: a fault of this program, or a value that may not be there."""
+    """A template cannot be rendered with these values: a defect of this program, or a value that is not allowed."""
 
 
 def render(template: str, /, *, helm: bool = False, **values: object) -> str:

@@ -65,7 +65,8 @@ class Flag:
     unset: str = ""
     """The default in words, where the value itself says nothing."""
     in_chart: bool = True
-    """Whether it is one of the component's ``settings`` in the chart's values; others are set by the chart, or not."""
+    """Whether it is one of the component's ``settings`` in the chart's values; the chart sets the others, or they keep
+    their defaults."""
     positional: bool = False
     """Whether the value stands by itself on the command line, without the flag's name before it."""
     chart_default: str | None = None

@@ -59,7 +59,7 @@ VERSION = "v1alpha1"
 RESOURCE_CLASS_NAME = "fake.3-shake.com"
 CLAIM_FINALIZER = f"{DRIVER_NAME}/deletion-protection"
 EVENT_COMPONENT = f"resource driver {DRIVER_NAME}"
-"""``source.component`` of the events: the name that the classic controller library of Kubernetes gives."""
+"""``source.component`` of our Events: the name that Kubernetes' library for classic controllers would use."""
 CDI_VENDOR = f"k8s.{DRIVER_NAME}"
 CDI_CLASS = "fake"
 CDI_KIND = f"{CDI_VENDOR}/{CDI_CLASS}"
@@ -91,7 +91,7 @@ class FakeDevice(SchemaModel):
 
 
 class AllocatableDevice(SchemaModel):
-    """A device that claims can get. A union by device type; ``fake`` is its only member."""
+    """A device that claims can get. A union over device types; ``fake`` is its only member."""
 
     fake: FakeDevice | None = None
     """Set for devices of type fake."""
@@ -114,7 +114,7 @@ class AllocatedFakes(SchemaModel):
 
 
 class AllocatedDevices(SchemaModel):
-    """What a claim holds. A union by device type; ``fake`` is its only member."""
+    """What a claim holds. A union over device types; ``fake`` is its only member."""
 
     fake: AllocatedFakes | None = None
     """Set for devices of type fake."""
@@ -137,7 +137,7 @@ class PreparedFakes(SchemaModel):
 
 
 class PreparedDevices(SchemaModel):
-    """What is prepared for a claim. A union by device type; ``fake`` is its only member."""
+    """What is prepared for a claim. A union over device types; ``fake`` is its only member."""
 
     fake: PreparedFakes | None = None
     """Set for devices of type fake."""

@@ -1,7 +1,7 @@
 """One object for all equal parts of objects: thousands of claims are made from one template, and many are on one node.
 
-For frozen models only, whose equals nobody can tell apart. A claim in a cache is a dozen models, of which those that
-are shared are five: 10 KiB become 7, and reading it takes a tenth less.
+For frozen models only: two that are equal cannot be told apart. A claim in a cache is a dozen models, five of which are
+shared: it takes 7 KiB instead of 10, and a tenth less time to read.
 """
 
 import json
@@ -16,19 +16,19 @@ __all__ = ["Sharing"]
 class Sharing:
     """Annotates a field whose value is read from JSON: ``Annotated[Spec, WrapValidator(Sharing())]``.
 
-    Knows the objects that are in use, and no others. One for each field: what is equal in JSON may be of two types.
+    Remembers the objects that are in use, and no others. Each field needs its own: equal JSON may stand for two types.
     """
 
     def __init__(self) -> None:
         self._known: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
     def __call__(self, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-        """Reads a value, unless an object that was read from the same JSON is there."""
+        """Gives the object that was read from the same JSON, or reads the value."""
         if not isinstance(value, dict):
             return handler(value)
         try:
             key = json.dumps(value, sort_keys=True)
-        except TypeError:  # not from JSON: put together by hand
+        except TypeError:  # not from JSON: made in Python
             return handler(value)
         if (known := self._known.get(key)) is None:
             known = self._known[key] = handler(value)

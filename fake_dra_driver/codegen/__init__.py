@@ -1,6 +1,6 @@
 """From a project's schema and settings to what it ships: CRDs, permissions, a chart's values, reference, dashboard.
 
-Whoever writes a driver writes its kinds with ``api.schema`` and its settings with ``settings``, and calls:
+A project writes its kinds with ``api.schema`` and its settings with ``settings``, and calls:
 
 - ``render_crd`` for the CustomResourceDefinition of a kind;
 - ``Rule`` and ``ComponentRules`` to write down permissions, for templates of RBAC to render;

@@ -1,7 +1,7 @@
 """A chart's manifests as objects, without helm: what ``helm template`` gives for the same values.
 
-For clusters that no helm fills, such as the embedded one. The source is the chart itself, so that nothing says a second
-time what a manifest looks like.
+For clusters on which helm is not used, such as the embedded one. The chart is the only source, so that nothing has to
+say a second time what a manifest looks like.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ _ORDER = (
     "DaemonSet",
     "Deployment",
 )
-"""In which order kinds are installed, as Helm does it (kind_sorter.go); others come last."""
+"""The order in which Helm installs kinds (kind_sorter.go); others come last."""
 
 
 class _Files(dict[str, Any]):

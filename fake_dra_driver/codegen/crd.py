@@ -1,7 +1,7 @@
-"""CustomResourceDefinitions from the schema in ``api.fake``.
+"""CustomResourceDefinitions from kinds that are written with ``api.schema``.
 
-The models are walked field by field, so that whatever a structural schema cannot say (KEP-1027, apiextensions/v1) is an
-error here, and not something that is silently left out. The text is parsed back and checked before anybody sees it.
+The models are walked field by field, so that what a structural schema cannot say (KEP-1027, apiextensions/v1) is an
+error here instead of being left out silently. The text is parsed back and compared before it is returned.
 """
 
 import re
@@ -24,7 +24,7 @@ _LENGTH_OF = {"string": "Length", "array": "Items", "object": "Properties"}
 _KEYWORDS = frozenset({"description", "type", "default", "pattern", "x-kubernetes-validations"})
 _KEYWORDS |= {"properties", "required", "items", "additionalProperties", "minimum", "maximum"}
 _KEYWORDS |= {f"{bound}{of}" for bound in ("min", "max") for of in _LENGTH_OF.values()}
-"""What a node of our schemas may say; all of it is allowed in a structural schema."""
+"""What a node of a schema may say here; all of it is allowed in a structural schema."""
 _TYPE_META = {
     "apiVersion": "Version of the schema of this object.",
     "kind": "Kind of this object.",
@@ -32,7 +32,7 @@ _TYPE_META = {
 
 
 class SchemaError(Exception):
-    """A model says what a structural schema cannot, or the rendered text is not what was meant."""
+    """A model says what a structural schema cannot, or the rendered text reads differently."""
 
 
 def file_name(kind: type[CustomResource]) -> str:
@@ -187,7 +187,7 @@ def _nodes(schema: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping
 
 
 def _check(schema: Mapping[str, Any], kind: str) -> None:
-    """What the API server would refuse, found before the CRD is written."""
+    """Refuses what the API server would refuse, before the CRD is written."""
     for where, node in _nodes(schema, kind):
         if unknown := node.keys() - _KEYWORDS:
             raise SchemaError(f"{where}: unexpected {sorted(unknown)}")

@@ -2,9 +2,9 @@
 
 A chart stays the one source of its manifests: where there is no helm (the embedded cluster), its templates are executed
 here. ``tests/unit/packaging/test_manifests.py`` compares the result with helm's. Syntax and meaning are those
-of Go's text/template and of the functions that Helm adds (Sprig). What is outside of the subset is refused with its
-name, never passed over: a template that is rendered at all is rendered as helm does it. The packages that bind Go's own
-engine to Python lack Helm's functions, and need a Go toolchain or a binary of each platform.
+of Go's text/template and of the functions that Helm adds (Sprig). What is outside of the subset is refused by name,
+never ignored: a template that is rendered at all is rendered as helm does it. Packages that bind Go's own engine to
+Python lack Helm's functions, and need a Go toolchain or a binary for each platform.
 """
 
 import json
@@ -24,7 +24,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _MAX_DEPTH = 50
-"""How deep templates may include each other: a loop ends with a message."""
+"""How deep templates may include each other, so that a loop ends with a message."""
 
 
 class GoTemplateError(Exception):

@@ -1,8 +1,8 @@
 """From rows of panels to the JSON of a Grafana dashboard.
 
-Panels are placed from left to right, in the 24 columns of Grafana's grid, so that none can cover another. The JSON is
+Panels are placed from left to right in the 24 columns of Grafana's grid, so that none can cover another. The JSON is
 that of dashboard schema 39 (Grafana 10.4), which later releases migrate by themselves. grafanalib and Grafana's own
-foundation SDK make such JSON too; either would be one more dependency of the program for three kinds of panels.
+foundation SDK make such JSON too; either would be one more dependency for three kinds of panels.
 """
 
 import json
@@ -29,7 +29,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One picture."""
+    """One panel."""
 
     title: str
     about: str
@@ -41,9 +41,9 @@ class Panel:
     height: int = 8
     is_stacked: bool = False
     steps: tuple[tuple[float | None, str], ...] = ((None, "green"),)
-    """Colors of a stat: each from a value on, the first from the beginning."""
+    """Colors of a stat: each applies from a value on, the first always."""
     colors: Mapping[str, str] = field(default_factory=dict)
-    """By series, where a color has a meaning."""
+    """Colors of series for which a color has a meaning."""
     row_label: str = ""
     """In a table: the label of which each line shows one value."""
 
@@ -116,7 +116,7 @@ def _variable(name: str, query: str) -> dict[str, Any]:
 
 
 def _panels(rows: Sequence[DashboardRow]) -> Iterator[dict[str, Any]]:
-    """Rows and panels with numbers and places."""
+    """Rows and panels, numbered and placed."""
     number, y = 1, 0
     for row in rows:
         yield _row(row, number, y)

@@ -1,7 +1,7 @@
 """The kubectl commands of the quickstart, for machines that have no kubectl: the same arguments, the same text.
 
 ``get`` (the table that the server makes, or JSON), ``describe`` of any kind, ``apply``, ``delete --wait=false`` and
-``logs``. Everything else is refused: who needs more installs kubectl.
+``logs``. Everything else is refused; for more there is kubectl itself.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ _SWITCHES = {"-A": "all", "--all-namespaces": "all"}
 
 @dataclass(slots=True)
 class _Arguments:
-    """A command line, taken apart."""
+    """A parsed command line."""
 
     words: list[str] = field(default_factory=list)
     namespace: str = "default"
@@ -59,15 +59,15 @@ class _Arguments:
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """A resource, as discovery has it."""
+    """A resource, as discovery describes it."""
 
     kind: ResourceKind
     names: frozenset[str]
-    """What people may call it, in lower case."""
+    """The names that people may use for it, in lower case."""
 
 
 class BuiltinKubectl:
-    """One cluster. ``close`` it in the end."""
+    """kubectl on one cluster; to be closed in the end."""
 
     def __init__(self, rest: RestClient) -> None:
         """Sends its requests through ``rest``."""
@@ -75,7 +75,7 @@ class BuiltinKubectl:
 
     @classmethod
     async def connect(cls, kubeconfig: Path) -> "BuiltinKubectl":
-        """For the cluster of a kubeconfig. Raises CredentialsError when it is of no use."""
+        """Connects to the cluster of a kubeconfig. Raises CredentialsError when that cannot be used."""
         credentials = await Credentials.load(str(kubeconfig))
         return cls(RestClient(Session(HttpTransport(credentials), credentials, user_agent="kubectl")))
 
@@ -87,8 +87,8 @@ class BuiltinKubectl:
         """Runs a command; ``arguments`` are those of kubectl. Returns what it prints.
 
         Raises:
-            ClusterError: a command or a flag that is not there, a file that is no manifest.
-            ApiError: what the API server answered.
+            ClusterError: the command or a flag is not built in, or a file is no manifest.
+            ApiError: the API server refused.
         """
         command, given = arguments[0], _parse(arguments[1:])
         match command:

@@ -1,7 +1,7 @@
 """What ``kubectl describe`` prints for an object of any kind, and how kubectl lays columns out.
 
 Follows kubectl's generic describer (k8s.io/kubectl/pkg/describe, printUnstructuredContent) and Go's text/tabwriter.
-Pure: gets objects and events, gives text.
+Pure: objects and events in, text out.
 """
 
 import re
@@ -18,14 +18,14 @@ _DESCRIBE_PADDING = 2
 _SHOWN_ABOVE = frozenset(
     f".metadata.{name}" for name in ("managedFields", "name", "namespace", "labels", "annotations")
 )
-"""Not shown below ``Metadata``: most of it stands at the top, and nobody reads the rest."""
+"""Not shown below ``Metadata``: most of it is shown at the top, and managedFields are of no interest to people."""
 _ACRONYMS = frozenset({"API", "URL", "UID", "OSB", "GUID"})
 """Words of a label that are written in capitals."""
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z]+|[a-z]+|[A-Z]+|[^A-Za-z]+")
 
 
 def columns(rows: Sequence[Sequence[str]], padding: int) -> str:
-    """Lines whose cells stand below each other. The last cell of a row is in no column.
+    """Lines whose cells are aligned in columns. The last cell of a row is in no column.
 
     As in text/tabwriter, a column is as wide as its widest cell among neighbouring rows that all have it.
     """
@@ -48,9 +48,9 @@ def describe(raw: Mapping[str, Any], events: Sequence[Mapping[str, Any]], now: d
     """The description of an object.
 
     Args:
-        raw: the object as sent.
-        events: the events that concern it, as sent.
-        now: what ages count up to.
+        raw: the object as the API server sends it.
+        events: the Events about it, as the API server sends them.
+        now: what ages are relative to.
     """
     metadata = raw["metadata"]
     rows: list[Sequence[str]] = [("Name:", metadata["name"]), ("Namespace:", metadata.get("namespace", ""))]

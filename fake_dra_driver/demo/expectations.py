@@ -1,6 +1,6 @@
-"""What must come out of the quickstart's steps. Pure: gets what was printed and read, raises DemoError.
+"""What the quickstart's steps must lead to. Pure: checks what was printed and read, and raises DemoError.
 
-Expected UUIDs are computed from the node's name, as the driver does it, so that they are right for any name.
+Expected UUIDs are computed from the node's name, as the driver computes them, so that they are right for any name.
 """
 
 import re
@@ -28,11 +28,11 @@ _VARIABLE = re.compile(r"^export FAKE_DEVICE_(\d+)=['\"](FAKE-[0-9a-f-]{36})['\"
 """dash and busybox print single quotes, bash double ones."""
 
 Logs = Mapping[tuple[str, str, str], Sequence[str]]
-"""Namespace, pod and container: the devices that the container printed."""
+"""By namespace, pod and container: the devices that the container printed."""
 
 
 class DemoError(RuntimeLayerError):
-    """A step did not come out as it must: which one, what was expected and what was found."""
+    """A step did not lead to what it must: the message says to what instead."""
 
 
 def devices_in(log: str) -> Sequence[str]:
@@ -44,7 +44,7 @@ def devices_in(log: str) -> Sequence[str]:
 
 
 def check_initial(state: NodeAllocationState) -> None:
-    """All devices are there, and nobody has any of them."""
+    """All devices are there, and no claim holds any of them."""
     expected = {device.uuid for device in make_inventory(state.metadata.name, DEVICE_COUNT, [MODEL])}
     found = {device.fake.uuid for device in state.spec.allocatable_device if device.fake}
     _expect(f"the devices of {state.metadata.name}", expected, found)
@@ -53,7 +53,7 @@ def check_initial(state: NodeAllocationState) -> None:
 
 
 def check_logs(logs: Logs, node: str) -> None:
-    """Tests 1 to 4: who shares and who does not, and that they have all devices of the node together."""
+    """Tests 1 to 4: which containers share a device and which do not, and that together they have all of the node's."""
     counts = {where: len(devices) for where, devices in logs.items()}
     expected = {
         **{(f"test{number}", pod, "ctr0"): 1 for number, pod in ((1, "pod0"), (1, "pod1"), (3, "pod0"), (3, "pod1"))},
@@ -75,7 +75,7 @@ def check_logs(logs: Logs, node: str) -> None:
 
 
 def check_prepared(state: NodeAllocationState, logs: Logs) -> None:
-    """What the NodeAllocationState calls prepared is what the containers printed."""
+    """The NodeAllocationState's prepared devices are those that the containers printed."""
     prepared = _prepared(state)
     _expect("the prepared devices", {tuple(devices) for devices in logs.values()}, set(prepared.values()))
     _expect("claims with allocated devices", set(prepared), set(state.spec.allocated_claims))
@@ -92,7 +92,7 @@ def check_allocated(state: NodeAllocationState, count: int, split: int) -> None:
 
 
 def check_split(state: NodeAllocationState, logs: Logs) -> None:
-    """Every prepared device is the child that its parent has by rule, and the container printed them all."""
+    """Every prepared device is the child that its parent must have, and the container printed all of them."""
     ((claim, allocated),) = state.spec.allocated_claims.items()
     parents = allocated.fake.devices if allocated.fake else ()
     expected = [(device.uuid, child) for device in parents for child in children(device.uuid, device.split or 0)]

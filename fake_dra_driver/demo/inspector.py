@@ -1,7 +1,7 @@
-"""What has become of the driver and the apps: questions about a cluster, and waiting for the right answer.
+"""How the driver and the apps are: questions about a cluster, and waiting for the right answer.
 
-A question is answered with an empty text, or with the reason why it is not so yet, which is what a person gets to read
-when the time is over.
+The answer to a question is an empty text for yes, else the reason why not yet, which a person gets to read when the
+time is up.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ __all__ = ["Inspector", "Question"]
 Question = Callable[[], Awaitable[str]]
 _POLL_SECONDS = 0.1
 _REST = 9
-"""Between two questions there is at least so many times the time that an answer takes: in a large cluster each costs a
-part of a second, of the very processor that is to bring about what is asked for."""
+"""The pause between two questions is at least so many times as long as an answer takes: in a large cluster that is part
+of a second, on the very processor that has to bring about what is asked for."""
 
 
 class Inspector:
@@ -51,14 +51,14 @@ class Inspector:
                     await asyncio.sleep(max(_POLL_SECONDS, _REST * (loop_time() - begun)))
                     begun = loop_time()
         except TimeoutError as error:
-            raise DemoError(f"After {self._deadline_seconds:g} s it is still not so that {what}: {reason}") from error
+            raise DemoError(f"Not so after {self._deadline_seconds:g} s: {what}. {reason}") from error
 
     async def state(self, node: str) -> NodeAllocationState:
         """The NodeAllocationState of a node. Raises NotFoundError."""
         return await self._client.get(NodeAllocationState, NamespacedName(self._namespace, node))
 
     async def driver_is_ready(self, nodes: Sequence[str]) -> str:
-        """Whether all pods of the driver are Ready: the controller, and a plugin on each node that says so itself."""
+        """Whether the driver is Ready: the controller, and on each node a plugin with a NodeAllocationState."""
         pods = (await self._client.list(Pod, self._namespace)).items
         plugins = {pod.spec.node_name for pod in pods if "kubeletplugin" in pod.key.name}
         if missing := set(nodes) - plugins:
@@ -73,10 +73,10 @@ class Inspector:
         return f"NodeAllocationState of {', '.join(late)} is not Ready" if late else ""
 
     async def pods_run(self, namespaces: Sequence[str], count: int) -> str:
-        """Whether there are so many pods, and all are Ready."""
+        """Whether there are so many pods, and all of them are Ready."""
         pods = [pod for namespace in namespaces for pod in (await self._client.list(Pod, namespace)).items]
         if len(pods) != count:
-            return f"there are {len(pods)} pods of {count}"
+            return f"there are {len(pods)} of {count} pods"
         return await self._why_not_ready(pods)
 
     async def containers(self, namespace: str) -> Sequence[tuple[str, str, str]]:
@@ -85,7 +85,7 @@ class Inspector:
         return [(namespace, pod.key.name, container.name) for pod in pods for container in pod.spec.containers]
 
     async def have_ended(self, namespaces: Sequence[str]) -> str:
-        """Whether no pod and no claim is left there; the namespaces themselves take some seconds more."""
+        """Whether no pod and no claim is left there; deleting the namespaces themselves takes some seconds more."""
         kinds: tuple[type[KubeObject], ...] = (Pod, ResourceClaim)
         left = [
             f"{kind.resource.kind} {obj.key}"
@@ -93,13 +93,13 @@ class Inspector:
             for kind in kinds
             for obj in (await self._client.list(kind, namespace)).items
         ]
-        return f"there still is {', '.join(left)}" if left else ""
+        return f"still there: {', '.join(left)}" if left else ""
 
     async def are_gone(self, namespaces: Sequence[str]) -> str:
-        """Whether these namespaces are gone, and so everything in them."""
+        """Whether these namespaces are gone, with everything in them."""
         there = {namespace.metadata.name for namespace in (await self._client.list(Namespace)).items}
         left = there.intersection(namespaces)
-        return f"there still is {', '.join(sorted(left))}" if left else ""
+        return f"still there: {', '.join(sorted(left))}" if left else ""
 
     async def holds(self, node: str, check: Callable[[NodeAllocationState], None]) -> str:
         """Whether the NodeAllocationState of a node passes a check that raises DemoError."""
@@ -119,7 +119,7 @@ class Inspector:
         return "; ".join(f"{pod.key} is {_phase(pod)}{said.get(pod.key, '')}" for pod in late)
 
     async def _events(self, pods: Mapping[NamespacedName, str]) -> Mapping[NamespacedName, str]:
-        """The last warning about each pod, which is mostly the reason."""
+        """The last warning about each pod, which usually is the reason."""
         said = {}
         for event in (await self._client.list(Event)).items:
             about = NamespacedName(event.involved_object.namespace, event.involved_object.name)

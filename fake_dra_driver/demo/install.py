@@ -1,4 +1,4 @@
-"""The driver in an embedded cluster: the chart's manifests, and the programs that its image brings."""
+"""The driver in an embedded cluster: the manifests of its chart, and the programs of its image."""
 
 import asyncio
 import sys
@@ -29,7 +29,7 @@ DRIVER_IMAGES: Mapping[str, Image] = {
 
 
 async def install_driver(cluster: Cluster, values: Mapping[str, Any] | None = None) -> None:
-    """Installs CRDs and chart, as helm would with these values. Returns at once; the pods come up by and by."""
+    """Installs CRDs and chart, as helm would with these values. Does not wait for the pods."""
     await cluster.apply(*await asyncio.to_thread(driver_manifests, values))
 
 

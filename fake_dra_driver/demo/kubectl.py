@@ -1,4 +1,4 @@
-"""kubectl: the one that is installed, or the few commands of it that are built in."""
+"""kubectl: the program if it is installed, else the few commands of it that are built in."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ _TIMEOUT_SECONDS = 60.0
 
 
 class Kubectl(Protocol):
-    """Runs kubectl with these arguments, and gives what it prints. Raises RuntimeLayerError when it fails."""
+    """Runs kubectl with these arguments, and returns what it prints. Raises RuntimeLayerError when it fails."""
 
     def __call__(self, *arguments: str) -> Awaitable[str]:
         """Runs a command."""
@@ -27,7 +27,7 @@ class InstalledKubectl:
     """The kubectl of this machine, on one cluster."""
 
     def __init__(self, program: str, kubeconfig: Path) -> None:
-        """Nothing is run yet."""
+        """Runs nothing yet."""
         self._command = (program, f"--kubeconfig={kubeconfig}")
 
     async def __call__(self, *arguments: str) -> str:
@@ -55,7 +55,7 @@ class InstalledKubectl:
 
 
 def find_kubectl() -> str | None:
-    """The path of the kubectl that is installed. Blocks."""
+    """The path of kubectl; None when it is not installed. Blocks."""
     return shutil.which("kubectl")
 
 

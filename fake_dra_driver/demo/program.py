@@ -1,4 +1,4 @@
-"""What ``cluster up`` and ``demo`` run: the parts put together, signals, and what a person gets to read."""
+"""What ``cluster up``, ``cluster fault`` and ``demo`` run: parts, signals, and what a person gets to read."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Interrupted:
-    """Set by SIGINT and SIGTERM. Until the block ends, further signals change nothing: the end is on its way."""
+    """Set by SIGINT and SIGTERM. Further signals change nothing: the program is already ending."""
 
     def __init__(self) -> None:
         self.number: signal.Signals | None = None
@@ -55,7 +55,7 @@ class _Interrupted:
         await self._happened.wait()
 
     async def unless(self, work: Callable[[], Awaitable[None]]) -> bool:
-        """Does ``work``, and cancels it at a signal. Returns whether it was done. Raises what it raises."""
+        """Does ``work``, and cancels it on a signal. Returns whether it was finished. Raises what it raises."""
         async with asyncio.TaskGroup() as group:
             done = group.create_task(_awaited(work), name="work")
             waiting = group.create_task(self.wait(), name="signal")
@@ -71,12 +71,12 @@ async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
 
 
 def node_names(count: int) -> tuple[str, ...]:
-    """As kind names its workers, so that the first has the quickstart's devices."""
+    """Names such as kind gives its workers, so that the first node has the quickstart's devices."""
     return tuple(DEFAULT_NODE if number == 1 else f"{DEFAULT_NODE}{number}" for number in range(1, count + 1))
 
 
 async def run_cluster_up(settings: ClusterUpSettings) -> int:
-    """Runs a cluster until SIGINT or SIGTERM. Returns the exit status: 0, since that is how it is meant to end.
+    """Runs a cluster until SIGINT or SIGTERM. Returns the exit status: 0, since it is meant to end like that.
 
     Raises:
         ClusterError: it cannot be started.
@@ -126,10 +126,10 @@ def _count(number: int, thing: str) -> str:
 
 
 async def run_cluster_fault(settings: ClusterFaultSettings) -> int:
-    """Has something go wrong in a cluster that runs. Returns the exit status.
+    """Makes something go wrong in a running cluster. Returns the exit status.
 
     Raises:
-        ClusterError: the cluster does not run, or refuses.
+        ClusterError: no such cluster runs, or it refuses.
     """
     options = settings.model_dump(exclude={"fault", "kubeconfig"})
     options["verb"] = "" if settings.verb == "any" else settings.verb
@@ -143,7 +143,7 @@ async def run_demo(settings: DemoSettings) -> int:
     """Walks through the quickstart. Returns the exit status: 0, or 128 and the number of the signal that ended it.
 
     Raises:
-        DemoError: a step did not come out as it must.
+        DemoError: a step did not lead to what it must.
         RuntimeLayerError: the cluster, kubectl or the API server refused something.
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
@@ -158,7 +158,7 @@ async def run_demo(settings: DemoSettings) -> int:
             inspector = Inspector(cluster.client, NAMESPACE)
             await Walk(cluster, kubectl, screen, inspector, settings.manifests).run()
         seconds = asyncio.get_running_loop().time() - begun
-        screen.note(f"\nEvery step came out as it must, in {seconds:.0f} s. The cluster is gone, with all its files.")
+        screen.note(f"\nEvery step had the right result, in {seconds:.0f} s. The cluster is gone, with all its files.")
 
     with interrupted.watched():
         await interrupted.unless(walk)
@@ -166,7 +166,7 @@ async def run_demo(settings: DemoSettings) -> int:
 
 
 def _check_machine(manifests: Path) -> None:
-    """Says at once what would otherwise show as a pod that does not start."""
+    """Says at once what would otherwise only show as a pod that does not start."""
     if not (manifests / "fake-test1.yaml").is_file():
         raise ClusterError(f"There is no fake-test1.yaml in {manifests}: name the folder with --manifests")
     if shutil.which("sh") is None:

@@ -1,4 +1,4 @@
-"""What the demo shows: steps, the commands that a person would type, what they print, and what is being waited for.
+"""What the demo shows: steps, the commands that a person would type, their output, and what it is waiting for.
 
 On a terminal with colours and a spinner, elsewhere as plain lines (rich decides, and honours NO_COLOR and TERM).
 """
@@ -41,7 +41,7 @@ class Screen:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Shows that something is waited for, as long as it is."""
+        """Shows what is being waited for, while the block runs."""
         if self._console.is_terminal:
             with self._console.status(f"waiting: {what}"):
                 yield

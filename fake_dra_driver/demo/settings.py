@@ -19,7 +19,7 @@ KubernetesRelease = Annotated[
 
 class _Embedded(LoggingSettings):
     kubernetes_version: Annotated[KubernetesRelease, Flag(EMBEDDED, "RELEASE")] = "1.30"
-    """Release of Kubernetes to behave like."""
+    """Release of Kubernetes that it behaves like."""
     port: Annotated[int, Flag(EMBEDDED, "PORT", unset="any that is free")] = Field(default=0, ge=0, le=65535)
     """Port of the API server, on the loopback device. 0 is any that is free."""
 
@@ -30,7 +30,7 @@ class ClusterUpSettings(_Embedded):
     nodes: Annotated[int, Flag(EMBEDDED, "N", variable="NODE_COUNT")] = Field(default=1, ge=1, le=200)
     """Number of nodes."""
     driver: Annotated[bool, Flag(EMBEDDED)] = True
-    """Whether to install the driver, as its chart does."""
+    """Whether to install the driver as its chart does."""
 
 
 class ClusterFaultSettings(CommandSettings):
@@ -51,13 +51,13 @@ class ClusterFaultSettings(CommandSettings):
         ],
         Flag(EMBEDDED, "FAULT", positional=True),
     ]
-    """What goes wrong. fail-requests: the next requests of a kind; heal: none any more. drop-watches: the connections
-    of all watches break. compact: all history is forgotten, so that watches from older versions get 410.
-    restart-apiserver: it is killed, and comes back after --seconds. stop-node: a node is switched off; start-node: and
-    on again. reboot-node: both, with an empty /var/run. restart-kubelet: containers go on meanwhile. kill-container:
-    --container of --pod gets SIGKILL."""
+    """What goes wrong. fail-requests: the next requests of a kind fail; heal: they succeed again. drop-watches: the
+    connections of all watches break. compact: all history is dropped, so that watches from older versions get 410.
+    restart-apiserver: it is killed, and is back after --seconds. stop-node: a node is switched off; start-node: it is
+    switched on again. reboot-node: both, with an empty /var/run. restart-kubelet: containers keep running meanwhile.
+    kill-container: --container of --pod gets SIGKILL."""
     kubeconfig: Annotated[KubeconfigPath, Flag(EMBEDDED, "PATH", alias="KUBECONFIG")]
-    """Kubeconfig of the cluster, as `cluster up` has printed it."""
+    """Kubeconfig of the cluster: the file that `cluster up` printed."""
     node: Annotated[str, Flag(EMBEDDED, "NAME", unset="the first"), Allowed("name of a node of the cluster")] = ""
     """The node, for the faults of nodes."""
     pod: Annotated[str, Flag(EMBEDDED, "NAMESPACE/NAME", unset="none"), Allowed("namespace/name of a pod")] = ""
@@ -65,9 +65,9 @@ class ClusterFaultSettings(CommandSettings):
     container: Annotated[str, Flag(EMBEDDED, "NAME", unset="none"), Allowed("name of a container of the pod")] = ""
     """The container, for kill-container."""
     seconds: Annotated[Seconds, Flag(EMBEDDED, "SECONDS")] = Field(default=0, ge=0, le=100)
-    """How long the API server is away."""
+    """How long the API server is away, in seconds."""
     answer: Annotated[Literal["409", "429", "500", "503", "504", "timeout", "reset"], Flag(EMBEDDED)] = "500"
-    """What the failing requests get: a status, no answer at all, or a broken connection."""
+    """What failing requests get: a status, no answer at all, or a broken connection."""
     verb: Annotated[Literal["any", "get", "list", "watch", "create", "update", "patch", "delete"], Flag(EMBEDDED)] = (
         "any"
     )
@@ -77,11 +77,11 @@ class ClusterFaultSettings(CommandSettings):
     times: Annotated[int, Flag(EMBEDDED, "N")] = Field(default=1, ge=0)
     """How many requests fail. 0 is all of them, until heal."""
     after: Annotated[bool, Flag(EMBEDDED)] = False
-    """The failing requests are carried out first: a write has taken place, though its client does not learn of it."""
+    """Failing requests are carried out first: a write takes place although its client does not learn of it."""
 
 
 class DemoSettings(_Embedded):
-    """Walks through the quickstart on an embedded cluster: every step, with its command and what comes out of it."""
+    """Walks through the quickstart on an embedded cluster: every step, with its command and its output."""
 
     manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the folder demo of the source tree")] = (
         _SOURCE_TREE / "demo"

@@ -1,7 +1,7 @@
-"""The quickstart, walked through on a cluster: each step with its command and output, and checked.
+"""The quickstart, walked through on a cluster: each step with its command and its output, and checked.
 
-The steps, their order and their commands are those of the quickstart; what a person does there with kind and helm is
-said in a sentence here. A step that does not come out as it must raises DemoError.
+Steps, order and commands are those of the quickstart; what a person does there with kind and helm is a sentence here. A
+step with a wrong result raises DemoError.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ for example in $(seq 1 4); do \\
   done
   echo ""
 done"""
-"""The quickstart's, for whoever wants to type it; the walk itself asks kubectl for the same logs."""
+"""The quickstart's loop, to be typed in; the walk itself asks kubectl for the same logs."""
 
 Place = tuple[str, str, str]
 """Namespace, pod and container."""
@@ -59,10 +59,10 @@ class Walk:
     """Folder of ``fake-test1.yaml`` and the others."""
 
     async def run(self) -> None:
-        """Walks from an empty cluster to one in which the driver has nothing to do any more.
+        """Walks from an empty cluster to one whose devices are all free again.
 
         Raises:
-            DemoError: a step did not come out as it must.
+            DemoError: a step did not lead to what it must.
             RuntimeLayerError: kubectl or the API server refused something.
         """
         await self._make_cluster()
@@ -79,7 +79,7 @@ class Walk:
     async def _make_cluster(self) -> None:
         self.screen.step("Make a cluster")
         self.screen.note(
-            f"It is Kubernetes {self.cluster.kubernetes_version}, embedded in this program. To look into it yourself:"
+            f"It is Kubernetes {self.cluster.kubernetes_version}, embedded in this program. To look at it yourself:"
         )
         self.screen.command(f"export KUBECONFIG={self.cluster.kubeconfig}")
         await self._show("get", "nodes")
@@ -141,7 +141,7 @@ class Walk:
         check_split(state, logs)
 
     async def _delete(self, numbers: Sequence[int]) -> None:
-        self.screen.step("Give everything back")
+        self.screen.step("Free the devices")
         self.screen.command(f"kubectl delete --wait=false --filename={_files(numbers)}")
         self.screen.output(await self.kubectl("delete", "--wait=false", *self._flags(numbers)))
         await self._wait("the apps have ended", lambda: self.inspector.have_ended(_namespaces(numbers)))
@@ -171,7 +171,7 @@ class Walk:
         return [f"--filename={self.manifests / _file(number)}" for number in numbers]
 
     async def _read_logs(self, numbers: Sequence[int]) -> Lines:
-        """What the containers say of their devices: each prints its environment first, just after its start."""
+        """What the containers say about their devices: each prints its environment right after its start."""
         lines: dict[Place, Sequence[str]] = {}
 
         async def all_have_printed() -> str:

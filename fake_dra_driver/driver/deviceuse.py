@@ -1,4 +1,4 @@
-"""What each device of a node is doing, by the node's NodeAllocationState: for metrics and for ``status``. Pure."""
+"""What each device of a node is doing, as its NodeAllocationState has it: for metrics and for ``status``. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ DeviceState = Literal["free", "allocated", "prepared", "unavailable", "missing"]
 - free: the next claim can get it.
 - allocated: a claim holds it, and the node has not prepared it (yet).
 - prepared: ready for the containers of the claim that holds it.
-- unavailable: nobody holds it, and the node takes no claims.
+- unavailable: no claim holds it, and the node takes no claims.
 - missing: a claim holds it, and the node does not have it (any more).
 """
 DEVICE_STATES: Final[tuple[DeviceState, ...]] = get_args(DeviceState)
@@ -24,13 +24,13 @@ DEVICE_STATES: Final[tuple[DeviceState, ...]] = get_args(DeviceState)
 
 @dataclass(frozen=True, slots=True)
 class DeviceUse:
-    """A device, and who has it."""
+    """A device, and which claim has it."""
 
     device: Device
     """Without a model when it is missing."""
     state: DeviceState
     claim: UID | None = None
-    """Who holds it by the ledger; where nobody does, for whom it is still prepared."""
+    """The claim that holds it according to the ledger, else the one for which it is still prepared."""
     split: int = 0
     """Number of children; 0 for the whole device."""
     prepared_children: tuple[str, ...] = ()

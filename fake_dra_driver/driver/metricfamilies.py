@@ -26,7 +26,7 @@ _MODEL = ("model", "model of the devices")
 _RESULTS = ", ".join(reason.value for reason in FailureReason)
 
 ALLOCATION_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-"""An allocation is two or three writes to the API server of a few milliseconds each; the long end is a full cluster."""
+"""An allocation is two or three writes to the API server, each a few milliseconds; in a full cluster it takes long."""
 PREPARE_BUCKETS: Final = (0.001, 0.002, 0.004, 0.006, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Preparing is two durable files; the kubelet of Kubernetes 1.27 waits 10 s."""
 
@@ -40,13 +40,13 @@ BUILD_INFO = GaugeFamily(
 )
 REFUSALS = CounterFamily(
     "fake_dra_refusals_total",
-    "Things that were refused; each was reported in an Event.",
+    "Refusals; each was reported in an Event.",
     "refusals",
     (("reason", "reason of the Event: see the list of events"),),
 )
 REPAIRS = CounterFamily(
     "fake_dra_repairs_total",
-    "Repairs that were made; each was reported in an Event.",
+    "Repairs; each was reported in an Event.",
     "repairs",
     (("reason", "reason of the Event: see the list of events"),),
 )
@@ -79,11 +79,13 @@ WAITING_CLAIMS = GaugeFamily(
     "claims",
 )
 OLDEST_WAITING_CLAIM = GaugeFamily(
-    "fake_dra_oldest_waiting_claim_seconds", "How long the longest waiting claim has waited; 0 without one.", "seconds"
+    "fake_dra_oldest_waiting_claim_seconds",
+    "How long the oldest waiting claim has waited; 0 without one.",
+    "seconds",
 )
 DISPUTED_CLAIMS = GaugeFamily(
     "fake_dra_disputed_claims",
-    "Allocated claims whose devices are on record for another claim, or unknown; 0 unless somebody edits the record.",
+    "Allocated claims whose devices are on record for another claim, or unknown; 0 unless the record was edited.",
     "claims",
 )
 ALLOCATION_DURATION = HistogramFamily(
@@ -95,7 +97,7 @@ ALLOCATION_DURATION = HistogramFamily(
 )
 DEALLOCATION_DURATION = HistogramFamily(
     "fake_dra_deallocation_duration_seconds",
-    "Seconds it took to take everything from a claim that is released.",
+    "Seconds it took to deallocate a claim.",
     "seconds",
     (),
     ALLOCATION_BUCKETS,
@@ -108,7 +110,7 @@ LEDGER_WRITES = CounterFamily(
 )
 LEDGER_CHANGES = CounterFamily(
     "fake_dra_ledger_changes_total",
-    "Changes that written requests carried: several claims share one when a node is busy.",
+    "Changes that these requests carried: several claims share a request when a node is busy.",
     "changes",
 )
 

@@ -1,7 +1,7 @@
-"""The metrics of any mode: counted in constant time where things happen, and completed when they are scraped.
+"""The metrics of either mode: counted in constant time where things happen, and completed when they are scraped.
 
-What depends on the state of a node is not counted along: a change only marks the node, and the next scrape looks at the
-nodes that were marked. Series of nodes that are gone go with them.
+What depends on the state of a node is not counted as it changes: a change only marks the node, and the next scrape
+looks at the marked nodes. When a node is gone, its series go with it.
 """
 
 from collections import Counter as Tally

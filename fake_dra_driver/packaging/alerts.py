@@ -1,9 +1,9 @@
-"""When a person has to be told, and what that person can do: the chart's alert rules, and their documentation.
+"""When a person has to be alerted, and what that person can do: the chart's alert rules, and their documentation.
 
-Expressions are PromQL; ``tests/unit/packaging/test_monitoring.py`` parses them, and finds every metric and label in
-``driver.metricfamilies``; ``alerts.test.yaml`` there says when each fires. Metrics that other programs of a cluster
-have too (those of controller-runtime and client-go) are bound to this driver's by the target that serves
-``fake_dra_build_info``, whatever a cluster calls its jobs.
+Expressions are PromQL: ``tests/unit/packaging/test_monitoring.py`` parses them and looks up every metric and label in
+``driver.metricfamilies``, and ``alerts.test.yaml`` beside it says when each alert fires. Metrics that other programs
+have too (those of controller-runtime and client-go) are restricted to targets that serve ``fake_dra_build_info``,
+whatever a cluster calls its jobs.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from fake_dra_driver.driver.reasons import REASONS
 __all__ = ["ALERTS", "OURS", "Alert"]
 
 OURS: Final = "and on (job, instance) fake_dra_build_info"
-"""Of this driver's programs alone."""
+"""Restricts a metric to this driver's programs."""
 _DAMAGE: Final = "|".join(reason.name for reason in REASONS if reason.kind == "repair" and reason.type == "Warning")
-"""Repairs of what somebody else must have broken."""
+"""Repairs of damage from outside the driver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,11 @@ class Alert:
     name: str
     expression: str
     lasts: str
-    """How long it has to be so, as Prometheus writes it."""
+    """How long the expression has to hold, as Prometheus writes it."""
     severity: Literal["critical", "warning", "info"]
     """critical: claims are not served; warning: some are not, or will not be; info: worth a look."""
     summary: str
-    """What is so. Both texts are templates of Prometheus."""
+    """What has happened. Both texts are templates of Prometheus."""
     description: str
     """What follows from it, and what to do."""
 
@@ -41,7 +41,7 @@ ALERTS: tuple[Alert, ...] = (
         'absent(fake_dra_build_info{component="controller"})',
         "5m",
         "critical",
-        "No controller of the fake DRA driver is seen.",
+        "No controller of the fake DRA driver can be seen.",
         "No claim is allocated or released; pods that run keep their devices. See whether the controller's pod runs "
         "(kubectl get pods -A -l app.kubernetes.io/component=controller), what its events and log say, and whether "
         "Prometheus may reach its port.",
@@ -54,7 +54,7 @@ ALERTS: tuple[Alert, ...] = (
         "Controllers run, and none of them leads.",
         "No claim is allocated or released. See who holds the lease (kubectl get lease fake-dra-controller, in the "
         "driver's namespace) and whether the controllers' logs tell of a slow or failing API server. A holder that is "
-        "gone is followed after leaderElectLeaseDurationSeconds.",
+        "gone is replaced after leaderElectLeaseDurationSeconds.",
     ),
     Alert(
         "FakeDraPluginNotReady",
@@ -63,8 +63,8 @@ ALERTS: tuple[Alert, ...] = (
         "warning",
         "The kubelet of {{ $labels.node }} cannot use the plugin.",
         "Pods with claims cannot start there, and no claims are allocated there. The reason is in the Events of "
-        "nodeallocationstate/{{ $labels.node }} and in the answer of the plugin's /readyz; restart the plugin's pod "
-        "where its sockets are gone, and see the kubelet's log where it refuses the plugin.",
+        "nodeallocationstate/{{ $labels.node }} and in the answer of the plugin's /readyz. Restart the plugin's pod "
+        "if its sockets are gone, and see the kubelet's log if it refuses the plugin.",
     ),
     Alert(
         "FakeDraNodeNotReady",
@@ -118,8 +118,8 @@ ALERTS: tuple[Alert, ...] = (
         "/ sum(rate(fake_dra_ledger_writes_total[15m])) > 0.3",
         "30m",
         "warning",
-        "{{ $value | humanizePercentage }} of the writes to the nodes' records lose against another writer.",
-        "Nothing is given out twice, but allocations are slow. See whether two controllers work at once (several "
+        "{{ $value | humanizePercentage }} of the writes to the nodes' records lose to another writer.",
+        "No device is given to two claims, but allocations are slow. See whether two controllers work at once (several "
         "replicas without settings.leaderElect, or two releases), or who else writes NodeAllocationState objects.",
     ),
     Alert(
@@ -129,7 +129,7 @@ ALERTS: tuple[Alert, ...] = (
         "warning",
         "Nodes' records cannot be written.",
         "Claims on these nodes wait. The controller's log names node and answer: the API server is away or refuses "
-        "the write, or the rights of the controller's ServiceAccount were changed.",
+        "the write, or the permissions of the controller's ServiceAccount were changed.",
     ),
     Alert(
         "FakeDraDisputedClaims",
@@ -137,7 +137,7 @@ ALERTS: tuple[Alert, ...] = (
         "5m",
         "critical",
         "{{ $value }} allocated claims have no right to their devices.",
-        "Their devices are on record for another claim, or unknown, which somebody else must have caused. See the "
+        "Their devices are on record for another claim, or unknown, which the driver itself never causes. See the "
         "Events DevicesHeldByAnotherClaim and DevicesUnknown, and delete the pods of one of the two claims.",
     ),
     Alert(
@@ -146,8 +146,8 @@ ALERTS: tuple[Alert, ...] = (
         "10m",
         "warning",
         "Claims hold {{ $value }} devices that {{ $labels.node }} does not have.",
-        "Pods that run keep them, and others with these claims cannot start. The inventory has become smaller: put "
-        "kubeletPlugin.settings.deviceCount and deviceModels back, or end the pods of these claims.",
+        "Pods that run keep them, and others with these claims cannot start. The inventory has become smaller: "
+        "restore kubeletPlugin.settings.deviceCount and deviceModels, or end the pods of these claims.",
     ),
     Alert(
         "FakeDraDamageRepaired",
@@ -156,7 +156,7 @@ ALERTS: tuple[Alert, ...] = (
         "info",
         "The driver has repaired damage: {{ $labels.reason }}.",
         "Nothing has to be done now. The Events of that reason name the object, and docs/metrics.md says what usually "
-        "causes it: find out who deletes or edits what is the driver's.",
+        "causes it: find out what deletes or edits the driver's objects and files.",
     ),
     Alert(
         "FakeDraApiRequestsFail",
@@ -173,8 +173,8 @@ ALERTS: tuple[Alert, ...] = (
         f"sum by (controller) (increase(controller_runtime_reconcile_panics_total[15m]) {OURS}) > 0",
         "1m",
         "warning",
-        "A controller of the driver ({{ $labels.controller }}) met an error that nobody expected.",
-        "It goes on, and tries again. The traceback is in the log of the pod: please report it.",
+        "A controller of the driver ({{ $labels.controller }}) met an unexpected error.",
+        "It tries again. The traceback is in the log of the pod: please report it.",
     ),
 )
 """Every alert, the most urgent of each subject first."""

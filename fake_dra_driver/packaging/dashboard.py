@@ -1,7 +1,8 @@
 """What the chart's Grafana dashboard shows, from top to bottom.
 
-Nothing has a line for each node, which nobody can read at 300 nodes: nodes are added up, or are lines of a table. Every
-controller shows the state of nodes and claims, so ``max`` chooses among those that stand by; docs/metrics.md says more.
+No panel has a line for each node, which would be unreadable at 300 nodes: nodes are added up, or are rows of a table.
+Every controller, also one that stands by, shows the state of nodes and claims, so ``max`` picks one; docs/metrics.md
+says more.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ _STATES: Final[Mapping[str, str]] = {
 
 
 def _devices(states: str = "") -> str:
-    """Each device once, whichever controllers are seen."""
+    """Each device once, however many controllers are seen."""
     matchers = f'{_NODE}, state=~"{states}"' if states else _NODE
     return f"max by (node, model, state) (fake_dra_devices{{{matchers}}})"
 
@@ -183,8 +184,8 @@ _PREPARING: Final = DashboardRow(
             unit="s",
         ),
         Panel(
-            "Errors told to kubelets",
-            "One for each claim of a call, by reason. The Events of the claims say more.",
+            "Errors returned to kubelets",
+            "One for each claim of a call, by reason; the Events of the claims say more.",
             (
                 Query(
                     f'sum by (verb, result) (rate(fake_dra_kubelet_answers_total{{result!="success"}}{_RATE}))',
@@ -201,19 +202,19 @@ _LEDGER: Final = DashboardRow(
     (
         Panel(
             "Writes to the nodes' records",
-            "conflict: another writer was faster, and it is tried again.",
+            "conflict: another writer was faster, and the write is tried again.",
             (Query(f"sum by (result) (rate(fake_dra_ledger_writes_total{_RATE}))", "{{result}}"),),
             unit="ops",
             colors={"written": "green", "conflict": "orange", "failed": "red"},
         ),
         Panel(
             "Refusals",
-            "By the reason of the Event that tells of them: docs/metrics.md says what to do about each.",
+            "By the reason of their Events; docs/metrics.md says what to do about each.",
             (Query(f"sum by (reason) (increase(fake_dra_refusals_total{_RATE})) > 0", "{{reason}}"),),
         ),
         Panel(
             "Repairs",
-            "By the reason of the Event that tells of them; claims in dispute wait for a person.",
+            "By the reason of their Events; claims in dispute wait for a person.",
             (
                 Query(f"sum by (reason) (increase(fake_dra_repairs_total{_RATE})) > 0", "{{reason}}"),
                 Query("max(fake_dra_disputed_claims) > 0", "claims in dispute"),
@@ -272,7 +273,7 @@ _PROGRAMS: Final = DashboardRow(
         ),
         Panel(
             "Leader",
-            "Which controller works: 1. The others stand by.",
+            "The controller that works has 1; the others stand by.",
             (Query('max by (pod) (leader_election_master_status{name="fake-dra-controller"})', "{{pod}}"),),
         ),
     ),

@@ -1,4 +1,4 @@
-"""docs/metrics.md: metrics, panels, alerts and reasons of Events, from the lists of which all of them are made."""
+"""docs/metrics.md: metrics, panels, alerts and reasons of Events, from the lists of which all of these are made."""
 
 import re
 from dataclasses import replace
@@ -27,7 +27,7 @@ def render_metrics(header: str) -> str:
 
 
 def _readable(alert: Alert) -> Alert:
-    """The alert as a person reads it: what Prometheus fills in is in italics."""
+    """The alert for people to read: what Prometheus fills in is in italics."""
     summary, description = (
         re.sub(r"{{ \$(?:labels\.)?(\w+).*?}}", r"*\1*", text).replace("<", "&lt;")
         for text in (alert.summary, alert.description)

@@ -15,14 +15,17 @@ _EVENTS = Rule("To say what happened to a claim, where its owner looks for it.",
 
 
 def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
-    """What a person needs who runs ``fake-dra-driver status``: everything is read, nothing written."""
+    """What a person needs to run ``fake-dra-driver status``, which only reads."""
     by_group: dict[str, list[type[KubeObject]]] = {}
     for kind in kinds:
         by_group.setdefault(kind.resource.group, []).append(kind)
     return (
-        *(Rule("Devices, who holds them, and what is asked for.", tuple(by_group[group]), READ) for group in by_group),
+        *(
+            Rule("Devices, which claims hold them, and what claims ask for.", tuple(by_group[group]), READ)
+            for group in by_group
+        ),
         Rule(
-            "Claims, and how far the scheduling of their pods is.",
+            "Claims, and the state of their pods' scheduling.",
             (ResourceClass, ResourceClaim, PodSchedulingContext),
             READ,
         ),
@@ -45,7 +48,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
                 CACHE,
             ),
             Rule(
-                "To set and to remove the finalizer of a claim, and to look once more.",
+                "To set and to remove the finalizer of a claim, and to read it again.",
                 (ResourceClaim,),
                 ("get", "patch"),
             ),
@@ -64,14 +67,14 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
                 (NodeAllocationState,),
                 (*READ, "patch"),
             ),
-            Rule("To agree with other replicas on who allocates.", (Lease,), ("get", "create", "update")),
+            Rule("To agree with other replicas on which of them allocates.", (Lease,), ("get", "create", "update")),
         ),
     )
     kubelet_plugin = ComponentRules(
         "kubeletplugin",
         "kubeletPlugin",
         cluster=(
-            Rule("UID of its node, which owns the node's NodeAllocationState.", (Node,), ("get",)),
+            Rule("The UID of its node, which owns the node's NodeAllocationState.", (Node,), ("get",)),
             Rule("Whether claims that it prepared still exist.", (ResourceClaim,), ("get", "list")),
             _EVENTS,
         ),

@@ -1,4 +1,4 @@
-"""docs/status.md: what ``status`` prints and means, from its own code: table of an example, fields, permissions."""
+"""docs/status.md: what ``status`` prints and means, from its own code: an example's table, fields, permissions."""
 
 import types
 from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ _STATES: Final[dict[DeviceState, str]] = {
     "free": "the next claim can get it",
     "allocated": "a claim holds it, and the node has not prepared it (yet)",
     "prepared": "ready for the containers of the claim that holds it",
-    "unavailable": "nobody holds it, and the node takes no claims",
+    "unavailable": "no claim holds it, and the node takes no claims",
     "missing": "a claim holds it, and the node does not have it (any more)",
 }
 _COLUMNS: Final = 120

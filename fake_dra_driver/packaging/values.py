@@ -72,7 +72,7 @@ class _PluginContainers(Values):
 
 class _Component(Values):
     args: tuple[str, ...] = ("--logging-format=json", "-v=5")
-    """More flags of the program; they win against the settings."""
+    """More flags of the program; they win over the settings."""
     settings: Values = Values()
     """Settings of the program; each is a flag of it."""
     http_port: int = Field(default=8080, ge=0, le=65535)
@@ -82,7 +82,7 @@ class _Component(Values):
     service_account_name: str = ""
     """Name of the ServiceAccount; empty for one made of `serviceAccount`."""
     termination_grace_period_seconds: int = Field(default=30, ge=0)
-    """How long Kubernetes waits for a stop; longer than `settings.gracePeriodSeconds`."""
+    """How long Kubernetes waits for a stop, in seconds: longer than `settings.gracePeriodSeconds`."""
     pod_annotations: Mapping[str, str] = Field(default_factory=dict)
     """Annotations of the pods."""
     node_selector: Mapping[str, str] = Field(default_factory=dict)
@@ -110,7 +110,7 @@ class _KubeletPlugin(_Component):
     update_strategy: JsonObject = UPDATE_STRATEGY
     """How a change rolls over the nodes."""
     pod_security_context: JsonObject = PLUGIN_SECURITY
-    """Security context of the pods. The kubelet's folders belong to root; nothing else of root's power is needed."""
+    """Security context of the pods. The kubelet's folders belong to root; root is needed for nothing else."""
     tolerations: tuple[JsonObject, ...] = ()
     """Tolerations of the pods: nodes with a taint that is not tolerated offer no devices."""
     containers: _PluginContainers = _PluginContainers()
@@ -137,12 +137,12 @@ class _PrometheusRule(Values):
 
 class _ServiceMonitor(Values):
     enabled: bool = False
-    """Whether to have every pod scraped: a ServiceMonitor of the Prometheus operator for each component, and the
-    Services that they need."""
+    """Whether to have every pod scraped: installs a ServiceMonitor of the Prometheus operator for each component, and
+    the Services that they need."""
     labels: Mapping[str, str] = Field(default_factory=dict)
     """Labels by which Prometheus selects its monitors, such as `release`."""
     interval: str = Field(default="", pattern=r"^([0-9]+(ms|[smh]))*$")
-    """How often to scrape, such as 30s; empty for Prometheus' own default."""
+    """How often to scrape, such as 30s; empty for Prometheus' default."""
     relabelings: tuple[JsonObject, ...] = ()
     """Relabelings of the targets."""
 
@@ -153,19 +153,19 @@ class _Monitoring(Values):
     prometheus_rule: _PrometheusRule = _PrometheusRule()
     """The alert rules."""
     service_monitor: _ServiceMonitor = _ServiceMonitor()
-    """What tells Prometheus to scrape the driver."""
+    """Tells Prometheus to scrape the driver."""
 
 
 class _StatusClusterRole(Values):
     create: bool = False
-    """Whether to make a ClusterRole with all that `fake-dra-driver status` reads, to be bound to people."""
+    """Whether to make a ClusterRole with everything that `fake-dra-driver status` reads, to be bound to people."""
     labels: Mapping[str, str] = Field(default_factory=dict)
     """Labels of the ClusterRole, such as `rbac.authorization.k8s.io/aggregate-to-view`."""
 
 
 class _Status(Values):
     cluster_role: _StatusClusterRole = _StatusClusterRole()
-    """The right to read."""
+    """The permission to read."""
 
 
 class _Root(Values):

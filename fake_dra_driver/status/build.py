@@ -1,4 +1,4 @@
-"""From what was read to the report. Pure: answers from the informers of a view."""
+"""Makes the report of what was read. Pure: it answers from the informers of a view."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ class Reporter:
 
     Args:
         view: what was read.
-        client: handed on to the driver's own code, which does not use it to judge.
+        client: passed on to the driver's own code, which does not use it to judge.
         namespace: of the NodeAllocationState objects; empty when there are none.
         nodes: the nodes to report, of those that there are; none: all.
     """
@@ -45,7 +45,7 @@ class Reporter:
         self._waiting = Waiting(view, FakeControllerDriver(ledger, parameters, view.claims, view.nodes, client))
 
     def report(self) -> Report:
-        """What is so at this moment."""
+        """The state at this moment."""
         allocated = self._allocated_claims()
         every = sorted(
             [
@@ -116,7 +116,7 @@ def _unreadable(error: InvalidObjectError) -> NodeReport:
 
 def _device(use: DeviceUse, claims: Mapping[str, ClaimReport]) -> DeviceReport:
     prepared = set(use.prepared_children)
-    # Nobody bounds what is edited into the record by hand.
+    # The API server does not bound the record, so an edit by hand can say anything.
     parts = children(use.device.uuid, min(use.split, MAX_SPLIT)) if use.split else ()
     return DeviceReport(
         uuid=use.device.uuid,
@@ -154,7 +154,7 @@ def _problems(
     if stale := [uid for uid in state.spec.prepared_devices if uid not in state.spec.allocated_claims]:
         yield f"prepared for claims that hold nothing here: {_listed([claims[uid].name or uid for uid in stale])}"
     if lost := [str(claim.key) for claim in allocated if claim.uid not in state.spec.allocated_claims]:
-        yield f"claims are allocated here and not on record: {_listed(lost)}"
+        yield f"claims are allocated here but not on record: {_listed(lost)}"
 
 
 def _listed(names: Sequence[str]) -> str:

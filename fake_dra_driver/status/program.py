@@ -19,9 +19,9 @@ from fake_dra_driver.status.view import CannotReportError, ClusterView, connect,
 __all__ = ["run_status", "watch"]
 
 SETTLE_SECONDS: Final = 0.3
-"""Changes that come within this time share a report: a pod's start alone is a dozen."""
+"""Changes within this time share a report: the start of one pod is a dozen of them."""
 REDRAW_SECONDS: Final = 5.0
-"""A terminal is redrawn this often without any change, so that ages are right."""
+"""How often a terminal is redrawn without any change, so that ages are right."""
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -29,8 +29,8 @@ async def run_status(settings: StatusSettings) -> int:
     """Reports once, or until SIGINT or SIGTERM. Returns the exit status.
 
     Raises:
-        CannotReportError: what stands in the way, in a sentence.
-        RuntimeLayerError: what the API server answered.
+        CannotReportError: the cluster cannot be reported on.
+        RuntimeLayerError: the API server refused.
     """
     detail = Detail.ALL if settings.details else Detail.DEVICES if settings.nodes else Detail.SHORT
     screen = ReportScreen(sys.stdout, Style(settings.output, detail))
@@ -51,7 +51,7 @@ async def run_status(settings: StatusSettings) -> int:
         else:
             await screen.write(reporter.report())
     except BrokenPipeError:
-        pass  # who read has seen enough
+        pass  # the reader, such as head, has seen enough
     finally:
         await client.close()
     return 0
@@ -84,7 +84,7 @@ def _interruptible() -> Iterator[asyncio.Event]:
 async def watch(
     cache: Cache, view: ClusterView, reporter: Reporter, screen: ReportScreen, stopped: asyncio.Event
 ) -> None:
-    """Shows a report at once and after each change, until ``stopped``, or until nobody reads any more."""
+    """Shows a report at once and after each change, until ``stopped`` or until the output is closed."""
     changed = asyncio.Event()
 
     async def draw() -> None:
@@ -111,7 +111,7 @@ async def watch(
 
 
 async def _wait(changed: asyncio.Event, timeout_seconds: float | None) -> None:
-    """Waits for a change, and for those that come with it; or as long as the timeout."""
+    """Waits for a change and those that come with it, or until the timeout."""
     try:
         async with asyncio.timeout(timeout_seconds):
             await changed.wait()

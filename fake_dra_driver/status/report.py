@@ -1,7 +1,7 @@
 """The shape of what ``status`` reports: stable, so that programs can read it.
 
-Within a version fields are added, and never removed or given another meaning; who reads it has to ignore what it does
-not know. Field names are camelCase in JSON and YAML.
+Within a version fields are added, and never removed or given another meaning; readers have to ignore fields that they
+do not know. Field names are camelCase in JSON and YAML.
 """
 
 from datetime import datetime
@@ -44,9 +44,9 @@ REASONS_TO_WAIT: dict[WaitReason, str] = {
     "InsufficientDevices": "no node that can be chosen has what is asked for",
     "BlockedByAnotherClaim": "another claim of the same pod cannot be allocated",
     "NotBeingScheduled": "the scheduler is not looking for a node for its pod",
-    "BeingScheduled": "the scheduler has not selected a node yet, and there are nodes that would do",
+    "BeingScheduled": "the scheduler has not selected a node yet, and some nodes are suitable",
     "BeingAllocated": "a node is selected; the controller is about to allocate",
-    "BeingDeallocated": "it is being released, and can be allocated after that",
+    "BeingDeallocated": "it is being deallocated, and can be allocated again after that",
 }
 """Why a claim waits."""
 
@@ -61,7 +61,7 @@ class Counts(_Model):
     """Devices by what they are doing."""
 
     devices: int = 0
-    """All that the nodes have; missing ones are not among them."""
+    """All that the nodes have, without those that are missing."""
     free: int = 0
     """The next claim can get them."""
     allocated: int = 0
@@ -86,7 +86,7 @@ class ClaimReport(_Model):
     pods: tuple[str, ...] = ()
     """Names of the pods, or other objects, that may use it."""
     exists: bool = True
-    """False: the claim is gone, or was never seen, and its devices are about to be free again."""
+    """False: there is no such claim (any more), and its devices are about to be free again."""
 
 
 class ChildReport(_Model):
@@ -108,9 +108,9 @@ class DeviceReport(_Model):
     state: DeviceState
     """free, allocated, prepared, unavailable or missing."""
     claim: ClaimReport | None = None
-    """Who holds it, or has it prepared."""
+    """The claim that holds it, or for which it is prepared."""
     children: tuple[ChildReport, ...] = ()
-    """Its parts, when the claim has it split."""
+    """Its parts, if the claim has it split."""
 
 
 class NodeReport(_Model):
@@ -129,7 +129,7 @@ class NodeReport(_Model):
     devices: tuple[DeviceReport, ...]
     """In the order of the node's inventory; missing ones come last."""
     problems: tuple[str, ...]
-    """What is not as it should be, in words."""
+    """What is wrong, in words."""
 
 
 class Told(_Model):
@@ -138,11 +138,11 @@ class Told(_Model):
     reason: str
     """Reason of the Event; metrics.md lists them."""
     message: str
-    """In words."""
+    """Message of the Event."""
     count: int
-    """How often."""
+    """How often it was reported."""
     last_seen: datetime | None = None
-    """When last."""
+    """When it was last reported."""
 
 
 class WaitingClaim(_Model):
@@ -165,17 +165,17 @@ class WaitingClaim(_Model):
     reason: WaitReason
     """Why it waits, in one word."""
     message: str
-    """Why it waits: what was asked, what there is, what to change."""
+    """Why it waits: what it asks for, what there is, what to change."""
     selected_node: str = ""
-    """The node that the scheduler has selected for its pod; empty when it has not."""
+    """The node that the scheduler has selected for its pod; empty when there is none yet."""
     unsuitable_nodes: tuple[str, ...] = ()
-    """What the driver has told the scheduler to leave out."""
+    """Nodes that the driver has told the scheduler to leave out."""
     told: Told | None = None
     """The latest warning that was reported about it, as an Event."""
 
 
 class Summary(_Model):
-    """The whole cluster, whichever nodes were named."""
+    """The whole cluster, whichever nodes were asked for."""
 
     nodes: int
     """Nodes that have a NodeAllocationState."""
@@ -188,21 +188,21 @@ class Summary(_Model):
     waiting: int
     """Claims that wait for devices."""
     unused: int
-    """Claims without devices that no pod uses, so that nobody waits."""
+    """Claims without devices that no pod uses, so that they do not wait."""
 
 
 class Report(_Model):
     """What ``fake-dra-driver status`` reports."""
 
     version: Literal["v1"] = "v1"
-    """Of this shape."""
+    """Version of this shape."""
     driver: str
     """Name of the driver."""
     namespace: str
-    """Where the NodeAllocationState objects are; empty when there are none."""
+    """Namespace of the NodeAllocationState objects; empty when there are none."""
     summary: Summary
-    """The whole cluster, whichever nodes were named."""
+    """The whole cluster, whichever nodes were asked for."""
     nodes: tuple[NodeReport, ...]
-    """By name; those that were named, or all."""
+    """Sorted by name: the nodes that were asked for, or all."""
     waiting: tuple[WaitingClaim, ...]
-    """By namespace and name."""
+    """Sorted by namespace and name."""

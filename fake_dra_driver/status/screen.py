@@ -47,7 +47,7 @@ class Style:
 
 
 class ReportScreen:
-    """A stream of text. Writing may block, for as long as nobody reads, so it is done in a thread."""
+    """A stream of text. Writing blocks while no one reads the other end of a pipe, so it is done in a thread."""
 
     def __init__(self, stream: TextIO, style: Style, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._stream = stream
@@ -57,11 +57,11 @@ class ReportScreen:
         self.is_terminal = stream.isatty() and style.output == "table"
 
     async def write(self, report: Report) -> None:
-        """Writes a report, and nothing else. Raises BrokenPipeError when nobody reads any more, as the others do."""
+        """Writes a report, and nothing else. Raises BrokenPipeError, as the others do, when the other end is closed."""
         await self._write(self._style.text(report, self._now(), columns=self._columns()))
 
     async def enter(self) -> None:
-        """Takes the terminal over."""
+        """Switches to the alternate screen of a terminal."""
         if self.is_terminal:
             await self._write(_ENTER)
 
@@ -69,8 +69,8 @@ class ReportScreen:
         """Shows a report: on a terminal always, since ages have changed; elsewhere when it is not the last one.
 
         Args:
-            report: what is so.
-            trouble: why that may be out of date; shown on a terminal.
+            report: what to show.
+            trouble: why it may be out of date; shown on a terminal.
         """
         now = self._now()
         if self.is_terminal:
@@ -87,7 +87,7 @@ class ReportScreen:
         self._drawn = report
 
     async def leave(self) -> None:
-        """Gives the terminal back, with the last report on it."""
+        """Leaves the alternate screen, and prints the last report."""
         if self.is_terminal:
             last = ""
             if self._drawn is not None:
@@ -95,7 +95,7 @@ class ReportScreen:
             await self._write(_LEAVE + last)
 
     def _columns(self) -> int | None:
-        """The width of the terminal; None where lines may be as long as they are."""
+        """The width of the terminal; None where lines may have any length."""
         return shutil.get_terminal_size().columns if self.is_terminal else None
 
     async def _write(self, text: str) -> None:
@@ -106,7 +106,7 @@ class ReportScreen:
             self._stream.write(text)
             self._stream.flush()
         except BrokenPipeError:
-            # What Python would still flush at its end has nowhere to go.
+            # Python flushes standard output once more when it ends, which must not fail again.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             raise
 

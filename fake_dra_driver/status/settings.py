@@ -22,18 +22,18 @@ NodeNames = Annotated[
 
 
 class StatusSettings(CommandSettings):
-    """Shows the devices of each node, which claims and pods hold them, and which claims wait and why. Only reads."""
+    """Shows the devices of each node, which claims and pods hold them, and which claims wait and why. It only reads."""
 
     logging_format: Annotated[Literal["text", "json"], Flag(LOGGING, alias="LOGGING_FORMAT")] = "text"
     """Format of the log, which goes to stderr: text for people, or one JSON object a line."""
     verbosity: Annotated[int, Flag(LOGGING, "LEVEL", alias="V", name="v", short="v")] = Field(default=0, ge=0)
-    """How much is logged: 0 only problems that a person must act on, from 4 each step, from 6 each request."""
+    """How much is logged: at 0 only problems that need a person, from 4 each step, from 6 each request."""
     nodes: Annotated[NodeNames, Flag(OUTPUT, "[NODE[,NODE...]]", positional=True, unset="all nodes")] = ()
     """Nodes to show, device by device."""
     output: Annotated[Literal["table", "json", "yaml"], Flag(OUTPUT, short="o")] = "table"
-    """Format: a table for people, or JSON or YAML for programs, whose shape is documented and stable."""
+    """Format: a table for people, or JSON or YAML for programs, with a documented and stable shape."""
     watch: Annotated[bool, Flag(OUTPUT, short="w")] = False
-    """Stay, and show what changes, until Ctrl-C. A terminal is redrawn; elsewhere each report comes after the last."""
+    """Keep running and show changes, until Ctrl-C. A terminal is redrawn; elsewhere each report follows the last."""
     details: Annotated[bool, Flag(OUTPUT)] = False
     """Show every device and every waiting claim, however many there are."""
     kubeconfig: Annotated[
@@ -45,7 +45,7 @@ class StatusSettings(CommandSettings):
         str,
         Field(pattern=r"^$|" + LABEL_PATTERN),
         Allowed("name of a namespace (RFC 1123 label)"),
-        Flag(CLUSTER, "NAME", short="n", unset="found out"),
+        Flag(CLUSTER, "NAME", short="n", unset="detected"),
     ] = ""
     """Namespace of the driver, which holds the NodeAllocationState objects."""
     api_timeout_seconds: Annotated[Seconds, Flag(CLUSTER, "SECONDS")] = Field(default=10, ge=0.1, le=600)

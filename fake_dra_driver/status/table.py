@@ -1,8 +1,8 @@
 """The report as text: a summary first, then what waits, then as much about the nodes as a person can read.
 
 Up to a handful of nodes, or those that were named, are shown device by device; some dozens line by line; more than that
-by what they have in common, with those that need somebody by name. Tables are aligned here, in a few lines: ``rich``
-belongs to the extra of the embedded cluster, and what kubectl prints needs no more than this either.
+by what they have in common, and only those with problems by name. Tables are aligned here, in a few lines: ``rich``
+belongs to the extra of the embedded cluster, and tables like kubectl's need no more than this.
 """
 
 import textwrap
@@ -22,7 +22,7 @@ NODES_BY_LINE: Final = 40
 LINES_OF_A_LIST: Final = 20
 """Most entries of a list that may be long: waiting claims, nodes with problems."""
 FREE_BY_LINE: Final = 8
-"""Up to so many devices of a node that do nothing, each has a line."""
+"""Up to so many idle devices of a node, each has a line."""
 CHILDREN_BY_LINE: Final = 8
 EXAMPLES: Final = 3
 LEAST_WIDTH: Final = 20
@@ -49,8 +49,8 @@ def table(report: Report, now: datetime, detail: Detail, room: int | None = None
         report: what to show.
         now: for ages.
         detail: how much at least.
-        room: as many lines as there are; nodes are shown in less detail where that makes it fit. None: no bound.
-        columns: how wide a line can be; sentences that are longer go on in the next line. None: no bound.
+        room: how many lines fit; nodes are shown in less detail where that makes the report fit. None: no bound.
+        columns: how wide a line can be; longer sentences continue on the next line. None: no bound.
     """
     above = [_summary(report), _waiting(report, now, detail, columns)]
     text = ""
@@ -241,7 +241,7 @@ def _waiting_cells(claims: Sequence[WaitingClaim], now: datetime) -> Cells:
 
 
 def _age(since: datetime | None, now: datetime) -> str:
-    """As kubectl shows it: the two largest units at most."""
+    """An age as kubectl shows it: the two largest units at most."""
     if since is None:
         return ""
     seconds = max(0, int((now - since).total_seconds()))
@@ -263,7 +263,7 @@ def _aligned(rows: Iterable[Cells], columns: int | None = None) -> list[str]:
 
     Args:
         rows: the cells; the first row is the headings.
-        columns: how wide a line can be: what the last column has too much goes on below it.
+        columns: how wide a line can be; the last column continues below itself.
     """
     found = [tuple(row) for row in rows]
     kept = [column for column in range(len(found[0])) if any(row[column] for row in found[1:])]
@@ -277,7 +277,7 @@ def _aligned(rows: Iterable[Cells], columns: int | None = None) -> list[str]:
 
 
 def _wrapped(text: str, columns: int | None, first: str, following: str) -> list[str]:
-    """The text behind ``first``; what does not fit goes on behind ``following``."""
+    """The text after ``first``; what does not fit continues on lines that begin with ``following``."""
     if columns is None or columns - len(following) < LEAST_WIDTH:
         return [(first + text).rstrip()]
     parts = textwrap.wrap(text, columns - len(following), break_long_words=False, break_on_hyphens=False)

@@ -1,7 +1,7 @@
-"""What ``status`` reads of a cluster: informers that are filled once, or kept up to date. It needs get, list and watch.
+"""What ``status`` reads from a cluster: informers that are filled once or kept up to date. It needs get, list, watch.
 
-Reading goes through lists with errors of their own, and not through waiting for caches, since a person wants to know at
-once what is missing, and a cache would try for ever.
+Everything is listed first, and any error of that is reported: a person wants to know at once what is missing, while a
+cache would keep trying.
 """
 
 import asyncio
@@ -42,18 +42,18 @@ READ_KINDS: Final[tuple[type[KubeObject], ...]] = (
 """Every kind that is read, with get, list and watch."""
 
 UNSCHEDULED: Final = "spec.nodeName="
-"""Pods without a node: only their claims can be waiting, and a cluster has few of them."""
+"""Pods without a node: only their claims can be waiting, and a cluster has few such pods."""
 WARNINGS_ABOUT_CLAIMS: Final = "involvedObject.kind=ResourceClaim,type=Warning"
 PODS_BY_CLAIM: Final = "claim"
 EVENTS_BY_CLAIM: Final = "claim"
 
 
 class CannotReportError(RuntimeLayerError):
-    """What stands in the way, in a sentence for the person who asked."""
+    """The cluster cannot be reported on; the text is a sentence for the person who asked."""
 
 
 async def connect(kubeconfig: str, *, user_agent: str, timeout_seconds: float) -> Client:
-    """A client for the cluster that was named, or for the usual one. Raises CannotReportError."""
+    """A client for the cluster of this kubeconfig, or of the default one. Raises CannotReportError."""
     try:
         return await Client.connect(
             kubeconfig=kubeconfig or None, user_agent=user_agent, default_timeout_seconds=timeout_seconds
@@ -154,7 +154,7 @@ async def _load(client: Client, informer: Informer[Any], timeout_seconds: float)
         for page_size in (PAGE_SIZE, 0):
             try:
                 return await _list(client, informer, page_size, timeout_seconds)
-            except GoneError:  # compacted between two pages: once more, all in one page, as client-go's pager does
+            except GoneError:  # compacted between two pages: again, all in one page, as client-go's pager does
                 if not page_size:
                     raise
     except RuntimeLayerError as error:

@@ -1,6 +1,6 @@
 """Why a claim has no devices yet: judged by the driver's own code, on the same objects that the controller sees.
 
-So the answer is as good as the controller's, also while the controller does not run, and newer than the last Event.
+So the answer is as good as the controller's, even while no controller runs, and newer than the last Event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,10 +51,10 @@ class Waiting:
         self._view = view
         self._driver = driver
         self._unsuitable: dict[tuple[Sequence[DeviceRequest], Sequence[str]], Mapping[str, Unsuitable]] = {}
-        """What was judged in this pass: hundreds of pods may ask the same of the same nodes."""
+        """Judgements of this pass: hundreds of pods may ask the same of the same nodes."""
 
     def find(self) -> tuple[Sequence[WaitingClaim], int]:
-        """The claims that wait, by namespace and name, and how many have no devices and are wanted by nobody."""
+        """The claims that wait, by namespace and name, and how many have no devices and no pod that wants them."""
         self._unsuitable.clear()
         found, unused = [], 0
         for claim in self._view.claims.list():
@@ -95,7 +95,7 @@ class Waiting:
     def _judge(self, claim: ResourceClaim, consumers: Sequence[_Consumer]) -> _Judgement | None:
         """Why the claim waits; None when it does not."""
         if claim.status.deallocation_requested:
-            return _Judgement("BeingDeallocated", "its devices are being taken back; it can be allocated after that")
+            return _Judgement("BeingDeallocated", "it is being deallocated; it can be allocated again after that")
         resource_class = self._class_of(claim)
         if resource_class is None:
             name = claim.spec.resource_class_name
@@ -140,16 +140,17 @@ class Waiting:
         return _Judgement("BeingScheduled", message)
 
     def _judge_nodes(self, pending: Sequence[_Pending], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
-        """Those of the nodes that cannot take the claims, and why."""
+        """The nodes, of these, that cannot take the claims, and why."""
         if any(self._driver.recorded_nodes(claim.claim.uid) for claim in pending):
-            return self._driver.unsuitable_nodes(pending, nodes)  # what it has on record is part of the judgement
+            # Not remembered: what these very claims have on record is part of the judgement.
+            return self._driver.unsuitable_nodes(pending, nodes)
         key = (tuple(claim.request for claim in pending), tuple(nodes))
         if key not in self._unsuitable:
             self._unsuitable[key] = self._driver.unsuitable_nodes(pending, nodes)
         return self._unsuitable[key]
 
     def _pending_claims(self, pod: Pod) -> tuple[Sequence[_Pending], str]:
-        """The claims of the pod that are allocated together, and why another one stands in the way, if it does."""
+        """The claims of the pod that are allocated together, and why another one blocks them, if one does."""
         pending: list[_Pending] = []
         for entry in pod.spec.resource_claims:
             key = claim_key(pod, entry)
@@ -203,6 +204,6 @@ def _last_seen(event: Event) -> float:
 
 
 def _created(*objects: KubeObject | None) -> datetime | None:
-    """When the latest of the objects came into being."""
+    """When the latest of the objects was created."""
     times = [obj.metadata.creation_timestamp for obj in objects if obj is not None]
     return max((time for time in times if time is not None), default=None)

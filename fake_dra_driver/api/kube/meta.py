@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NewType, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from typing_extensions import override
 
 __all__ = ["UID", "ApiModel", "KubeObject", "NamespacedName", "ObjectMeta", "OwnerReference", "ResourceKind"]
 
@@ -129,10 +130,10 @@ class KubeObject(ApiModel):
     @classmethod
     def from_wire(cls, raw: Mapping[str, Any]) -> Self:
         """Reads an object as the API server sent it. Raises pydantic.ValidationError when a field has a wrong type."""
-        # What the class says anyway would be kept with each object, in a dict of unknown fields of its own.
+        # Left in, what the class says anyway would be kept with each object, in a dict of unknown fields.
         return cls.model_validate({name: raw[name] for name in raw if name not in ("apiVersion", "kind")})
 
+    @override
     def to_wire(self) -> dict[str, Any]:
-        """As ``ApiModel.to_wire``, with ``apiVersion`` and ``kind``."""
         wire = super().to_wire()
         return {**wire, "apiVersion": self.resource.api_version, "kind": self.resource.kind}

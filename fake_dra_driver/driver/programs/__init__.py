@@ -1,1 +1,1 @@
-"""The driver's programs: each puts its parts together from its settings, which go no further, and runs them."""
+"""The driver's programs: each builds its parts from its settings, which go no further, and runs them."""

@@ -47,7 +47,7 @@ async def run_controller(settings: ControllerSettings) -> int:
 
 @asynccontextmanager
 async def _election(settings: ControllerSettings, parts: ProgramParts) -> AsyncIterator[LeaderElector | None]:
-    """This controller as a candidate, with connections of its own: a renewal waits for no other request."""
+    """This controller as a candidate, with its own connections: a renewal waits for no other request."""
     if not settings.leader_elect:
         yield None
         return

@@ -26,7 +26,7 @@ from fake_dra_driver.runtime.log import setup_logging
 __all__ = ["run_kubelet_plugin"]
 
 RETIRE_SECONDS: Final = 3.0
-"""For the write that says NotReady when the plugin stops: it must not keep the stop waiting when the API is away."""
+"""For the write of NotReady when the plugin stops: an API server that is away must not hold up the stop."""
 
 log = logger.bind(component="program")
 
@@ -34,7 +34,7 @@ log = logger.bind(component="program")
 async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     """Serves the devices of one node until SIGTERM or SIGINT. Returns the exit status.
 
-    Claims that are prepared already are served from the checkpoint, also while the API server is away.
+    Claims that are already prepared are served from the checkpoint, even while the API server is away.
 
     Raises:
         RuntimeLayerError: no credentials, an address or a socket that cannot be used.

@@ -18,7 +18,7 @@ async def run_set_nas_status(settings: SetNasStatusSettings) -> int:
     """Sets the status of a node's object once. Returns the exit status.
 
     Raises:
-        RuntimeLayerError: no credentials, or what the API server answered.
+        RuntimeLayerError: there are no credentials, or the API server refused.
     """
     setup_logging(settings.logging_format, settings.verbosity)
     client = await Client.connect(

@@ -1,7 +1,7 @@
-"""What the driver's programs have in common: put together here from their settings, which go no further.
+"""What the driver's programs have in common, built from their settings, which go no further.
 
-The programs are modules of their own, since each loads only what it needs: the controller has no gRPC, the kubelet
-plugin none of the controllers.
+Each program is a module of its own and loads only what it needs: the controller no gRPC, the kubelet plugin none of the
+controllers.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ LongRunning = ControllerSettings | KubeletPluginSettings
 
 @dataclass(frozen=True, slots=True)
 class ProgramParts:
-    """What both long-running programs are made of."""
+    """What both long-running programs consist of."""
 
     client: Client
     cache: Cache
@@ -35,7 +35,7 @@ class ProgramParts:
     healthz: HealthServer | None
 
     def manager(self, settings: LongRunning, election: Election | None = None) -> Manager:
-        """What runs them."""
+        """The manager that runs them."""
         manager = Manager(
             self.client,
             self.cache,
@@ -50,14 +50,14 @@ class ProgramParts:
 
 
 async def _spare_caches() -> None:
-    """Once the caches are filled."""
+    """Runs once the caches are filled, whose objects live as long as the program."""
     spare_long_lived()
 
 
 async def make_parts(
     settings: LongRunning, program: str, component: str, host: str = "", *, with_kr8s: bool = False
 ) -> ProgramParts:
-    """Reads the credentials and puts the parts together. No request is sent yet.
+    """Reads the credentials and builds the parts. No request is sent yet.
 
     Args:
         settings: of the program.

@@ -28,11 +28,11 @@ __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings"
 _PLUGIN_SOCKET = f"{DRIVER_NAME}/plugin.sock"
 _REGISTRATION_SOCKET = f"{DRIVER_NAME}.sock"
 MAX_SOCKET_PATH_BYTES = 107
-"""Longest path of a unix socket: ``sun_path`` of sockaddr_un, without the byte that ends it (unix(7))."""
+"""Longest path of a unix socket: ``sun_path`` of sockaddr_un without the terminating byte (unix(7))."""
 
 RETRY_JITTER_FACTOR = 1.2
-"""A candidate waits up to this part of its retry period longer than that: ``JITTER_FACTOR`` of the elector, which would
-bring the client along and make ``--help`` slow."""
+"""A candidate waits for its retry period and up to so many times longer: ``JITTER_FACTOR`` of the elector, which is not
+imported here since it brings the client along and would make ``--help`` slow."""
 
 MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 """No comma, which separates models, and no character that means something in a glob or an environment variable."""
@@ -75,10 +75,10 @@ class _Server(_Cluster):
     kube_api_qps: Annotated[float, Flag(CLUSTER, "N", alias="KUBE_API_QPS")] = Field(
         default=0, ge=0, le=1_000_000, allow_inf_nan=False
     )
-    """Most calls to the API server a second, in the long run. 0 sets no limit on our side: the API server's priority
-    and fairness limits every client."""
+    """Most calls to the API server per second, on average. 0 sets no limit on our side: the API server's priority and
+    fairness limits every client."""
     kube_api_burst: Annotated[int, Flag(CLUSTER, "N", alias="KUBE_API_BURST")] = Field(default=0, ge=0, le=1_000_000)
-    """Most calls at once before --kube-api-qps holds. 0 counts as 1."""
+    """Most calls at once before --kube-api-qps applies. 0 counts as 1."""
     http_endpoint: Annotated[
         Listen, Flag(HTTP, "HOST:PORT", alias="HTTP_ENDPOINT", unset="no HTTP server", in_chart=False)
     ] = None
@@ -86,8 +86,8 @@ class _Server(_Cluster):
     metrics_path: Annotated[UrlPath, Flag(HTTP, "PATH", alias="METRICS_PATH")] = "/metrics"
     """Path of the Prometheus metrics on --http-endpoint."""
     grace_period_seconds: Annotated[Seconds, Flag(COMPONENT, "SECONDS")] = Field(default=20, ge=0, le=3600)
-    """How long a stop may take, in seconds, after SIGTERM or SIGINT: work that was begun is ended in that time. It must
-    be less than the pod's terminationGracePeriodSeconds."""
+    """How long a stop may take, in seconds, after SIGTERM or SIGINT: work that has begun is finished in that time. It
+    must be less than the pod's terminationGracePeriodSeconds."""
 
     @field_validator("metrics_path")
     @classmethod
@@ -98,26 +98,26 @@ class _Server(_Cluster):
 
 
 class ControllerSettings(_Server):
-    """Allocates devices to claims: one for the whole cluster, and others that stand by."""
+    """Allocates devices to claims: one works for the whole cluster, others stand by."""
 
     workers: Annotated[int, Flag(COMPONENT, "N", alias="WORKERS")] = Field(default=10, ge=1, le=1000)
     """How many claims and pods are worked on at once."""
     leader_elect: Annotated[bool, Flag(ELECTION)] = True
-    """Whether only the one that holds the Lease allocates. Without it, several at once still never give a device twice,
-    but get in each other's way."""
+    """Whether only the controller that holds the Lease allocates. Without it, several at once still never give a device
+    to two claims, but get in each other's way."""
     leader_elect_lease_duration_seconds: Annotated[
         WholeDuration, Flag(ELECTION, "SECONDS", name="leader-elect-lease-duration")
     ] = Field(default=15, ge=1, le=3600)
-    """How long the others wait after the last renewal that they saw, in seconds, before one of them takes over."""
+    """How long the others wait after the last renewal they have seen, in seconds, before one of them takes over."""
     leader_elect_renew_deadline_seconds: Annotated[
         Duration, Flag(ELECTION, "SECONDS", name="leader-elect-renew-deadline")
     ] = Field(default=10, ge=0.1, le=3600)
-    """How long after its last renewal the leader gives up, in seconds, and ends: less than
+    """How long the leader tries to renew its Lease, in seconds, before it stops leading and ends: less than
     --leader-elect-lease-duration."""
     leader_elect_retry_period_seconds: Annotated[
         Duration, Flag(ELECTION, "SECONDS", name="leader-elect-retry-period")
     ] = Field(default=2, ge=0.1, le=3600)
-    """How long to wait between two renewals or two tries, in seconds: 1.2 times this is less than
+    """How long to wait between two renewals or two attempts, in seconds: 1.2 times this is less than
     --leader-elect-renew-deadline."""
 
     @field_validator("leader_elect_renew_deadline_seconds")
@@ -146,11 +146,11 @@ class KubeletPluginSettings(_Server, _OfNode):
     device_count: Annotated[int, Flag(DEVICES, "N")] = Field(default=8, ge=0, le=MAX_DEVICES_PER_NODE)
     """Number of devices that the node has."""
     device_models: Annotated[Models, Flag(DEVICES, "MODEL[,MODEL...]")] = ("LATEST-FAKE-MODEL",)
-    """Models of the devices: the first device has the first model and so on; after the last comes the first again."""
+    """Models of the devices: the first device has the first model, and so on; after the last comes the first again."""
     kubelet_registry_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins_registry")
     """Folder that the kubelet watches for the registration sockets of plugins."""
     kubelet_plugins_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins")
-    """Folder of the kubelet's plugins. Ours has a folder of its own in there, for its socket and its checkpoint."""
+    """Folder of the kubelet's plugins. This plugin has a folder of its own in it, for its socket and its checkpoint."""
     cdi_root: Annotated[AbsolutePath, Flag(PATHS, "DIR", alias="CDI_ROOT", chart_default="/var/run/cdi")] = Path(
         "/etc/cdi"
     )
@@ -167,7 +167,7 @@ class KubeletPluginSettings(_Server, _OfNode):
     def _socket_path_is_short(cls, value: Path, info: ValidationInfo) -> Path:
         below = _REGISTRATION_SOCKET if info.field_name == "kubelet_registry_dir" else _PLUGIN_SOCKET
         if len(os.fsencode(value / below)) > MAX_SOCKET_PATH_BYTES:
-            raise ValueError(f"/{below} in there exceeds the {MAX_SOCKET_PATH_BYTES} bytes of a socket's path")
+            raise ValueError(f"/{below} in it exceeds the {MAX_SOCKET_PATH_BYTES} bytes of a socket's path")
         return value
 
     @field_validator("checkpoint_path")
@@ -185,7 +185,7 @@ class KubeletPluginSettings(_Server, _OfNode):
 
     @property
     def plugin_socket(self) -> Path:
-        """Socket of the DRA service, which the kubelet is told of."""
+        """Socket of the DRA service, which registration tells the kubelet of."""
         return self.kubelet_plugins_dir / _PLUGIN_SOCKET
 
     @property

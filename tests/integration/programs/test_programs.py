@@ -28,9 +28,9 @@ STEPS = [
     "Deploy four example apps",
     "See which devices they have",
     "Look at what is prepared on the node",
-    "Give everything back",
+    "Free the devices",
     "Split devices",
-    "Give everything back",
+    "Free the devices",
 ]
 
 

@@ -57,9 +57,9 @@ Shape:
   -h, --help
       Print this text.
 
-A flag wins against its variables, the first of them against
-the second, and a variable against the default. An empty
-variable counts as unset.
+A flag wins over its variables, the first variable over the
+second, and a variable over the default. An empty variable
+counts as unset.
 """
 
 

@@ -92,7 +92,7 @@ async def test_problems_of_nodes() -> None:
         "devices are on record for claims that do not exist: gone",
         "prepared for claims that hold nothing here: stale",
     )
-    lost = "claims are allocated here and not on record: default/parts, default/plain, default/shared"
+    lost = "claims are allocated here but not on record: default/parts, default/plain, default/shared"
     assert lost in problems["n"]
     (problem,) = problems["broken"]
     assert problem.startswith("its NodeAllocationState cannot be read: spec.allocatableDevice")
