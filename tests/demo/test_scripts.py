@@ -167,7 +167,7 @@ def test_create_cluster_loads_an_image_that_was_built_before(machine: Machine) -
     assert load == LOAD
 
 
-def test_create_cluster_builds_a_node_image_that_nobody_has_published(machine: Machine) -> None:
+def test_create_cluster_builds_a_node_image_that_is_not_published(machine: Machine) -> None:
     machine.answers["docker manifest inspect"] = (1, "")
     done = machine.run("create-cluster.sh", KIND_K8S_TAG="v1.29.15", KIND_K8S_REPO="https://git.example.com/k8s")
     assert done.returncode == 0, done.stderr

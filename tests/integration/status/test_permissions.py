@@ -32,7 +32,7 @@ def wait_until(apiserver: ApiServer, resource: str, *, allowed: bool) -> None:
             answer = str(error.stdout).strip()
         if (answer == "yes") == allowed:
             return
-    raise AssertionError(f"nobody may {'not ' if allowed else 'still '}list {resource}")
+    raise AssertionError(f"the user may {'not ' if allowed else 'still '}list {resource}")
 
 
 def resource_of(kind: type[KubeObject]) -> str:
@@ -42,7 +42,7 @@ def resource_of(kind: type[KubeObject]) -> str:
 
 @pytest.fixture
 def reader(apiserver: ApiServer, tmp_path: Path) -> Iterator[Path]:
-    """The kubeconfig of somebody with the ClusterRole of docs/status.md, on a server with the driver's kinds."""
+    """The kubeconfig of a user with the ClusterRole of docs/status.md, on a server with the driver's kinds."""
     for crd in KINDS:
         apiserver.kubectl("apply", "--filename=-", stdin=render_crd(crd, "A test's."))
     names = [f"crd/{crd.resource.plural}.{crd.resource.group}" for crd in KINDS]

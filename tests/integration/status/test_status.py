@@ -285,7 +285,7 @@ async def test_a_person_is_told_when_what_is_shown_may_be_out_of_date(
 
 
 def command(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    """Status, stdout and stderr of the command, for somebody whose home is the folder."""
+    """Status, stdout and stderr of the command, for a user whose home is the folder."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder)}
     done = subprocess.run(
         [sys.executable, "-m", "fake_dra_driver", "status", *arguments],

@@ -1,4 +1,4 @@
-"""Equal parts of claims are one object, for as long as somebody has it."""
+"""Equal parts of claims are one object, for as long as it is in use."""
 
 import weakref
 from typing import Any
@@ -62,7 +62,7 @@ def test_what_the_model_refuses_is_refused_each_time() -> None:
             ResourceClaim.from_wire(wrong)
 
 
-def test_what_nobody_uses_any_more_is_forgotten() -> None:
+def test_what_is_no_longer_in_use_is_forgotten() -> None:
     first, second = ResourceClaim.from_wire(claim("a")), ResourceClaim.from_wire(claim("b"))
     seen = weakref.ref(first.spec)
     del first

@@ -94,7 +94,7 @@ def result_labels(expr: Expr) -> frozenset[str]:
     match expr:
         case AggregateExpr():
             modifier = expr.modifier
-            assert modifier is None or modifier.type == AggModifierType.By, "'without' keeps what nobody has named"
+            assert modifier is None or modifier.type == AggModifierType.By, "'without' keeps labels that are not named"
             return frozenset(modifier.labels if modifier is not None else ())
         case BinaryExpr():
             carried = expr.modifier.group_labels or () if expr.modifier is not None else ()

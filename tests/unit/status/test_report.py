@@ -6,42 +6,15 @@ import pytest
 import yaml
 
 from fake_dra_driver.api.fake import FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
 from fake_dra_driver.status.report import REASONS_TO_WAIT, ClaimReport, Counts, Report, WaitReason
 from fake_dra_driver.status.screen import Style
 from tests.support.world import NAMESPACE, NOW, World
-from tests.unit.driver.classic.test_half_states import put_entry, run
+from tests.unit.driver.classic.test_half_states import put_entry
 from tests.unit.status.conftest import node_of, report_of, waiting_of
+from tests.unit.status.worlds import small_world
 
 pytestmark = pytest.mark.looptime
-
-
-async def small_world() -> World:
-    """Node n with 4 devices: one free, one allocated, one prepared in parts, one prepared whole for two pods."""
-    world = World()
-    world.node("n", devices=4)
-    for name, split in (("plain", 0), ("parts", 3), ("shared", 0)):
-        world.claim(name, split=split)
-        world.pod(f"{name}-pod", [name], selected="n")
-        await run(world)
-    shared, parts = world.read_claim("shared"), world.read_claim("parts")
-    consumers = [{"resource": "pods", "name": name, "uid": name} for name in ("shared-pod", "other")]
-    world.api.update(ResourceClaim, "shared", "default", {"status": {"reservedFor": consumers}})
-    held = world.api.read(NodeAllocationState, "n", NAMESPACE).spec.allocated_claims
-
-    def device(uid: str) -> str:
-        fakes = held[uid].fake
-        assert fakes is not None
-        return fakes.devices[0].uuid
-
-    halves = [{"uuid": uuid, "parentUUID": device(parts.uid)} for uuid in children(device(parts.uid), 3)[:2]]
-    prepared = {
-        parts.uid: {"fake": {"devices": halves}},
-        shared.uid: {"fake": {"devices": [{"uuid": device(shared.uid)}]}},
-    }
-    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"preparedDevices": prepared}})
-    return world
 
 
 async def test_devices_with_their_claims_pods_and_parts() -> None:

@@ -1,4 +1,4 @@
-"""Where reports go: a terminal that is redrawn, a file that gets all, a pipe that nobody reads."""
+"""Where reports go: a terminal that is redrawn, a file that gets all of them, a pipe whose other end is closed."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.table import Detail
 from tests.support.world import NOW, World
 from tests.unit.status.conftest import report_of
-from tests.unit.status.test_table import crowd
+from tests.unit.status.worlds import crowd
 
 
 class Terminal(io.StringIO):

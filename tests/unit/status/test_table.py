@@ -10,7 +10,7 @@ from fake_dra_driver.status.table import Detail, table
 from tests.support.world import NAMESPACE, NOW, World
 from tests.unit.driver.classic.test_half_states import put_entry
 from tests.unit.status.conftest import report_of
-from tests.unit.status.test_report import small_world
+from tests.unit.status.worlds import crowd, small_world
 
 pytestmark = pytest.mark.looptime
 
@@ -23,21 +23,6 @@ def text(
     columns: int | None = None,
 ) -> str:
     return table(report_of(world.api, nodes), NOW, detail, room, columns)
-
-
-def crowd(nodes: int) -> World:
-    """So many nodes with 8 devices; every third is full, every third in use, every 50th not ready; 30 claims wait."""
-    world = World()
-    for number in range(nodes):
-        name = f"node-{number:03}"
-        world.node(name, devices=8, status="NotReady" if number % 50 == 49 else "Ready")
-        world.claim(f"held-{number:03}")
-        devices = [f"{name}-{index}" for index in range((0, 3, 8)[number % 3])]
-        if devices:
-            put_entry(world, world.read_claim(f"held-{number:03}").uid, *devices, node=name)
-    for number in range(30):
-        world.claim(f"big-{number:02}", count=20, mode="Immediate")
-    return world
 
 
 async def test_a_few_nodes_device_by_device() -> None:

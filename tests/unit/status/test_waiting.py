@@ -164,7 +164,7 @@ async def test_what_the_driver_has_told_the_scheduler_and_the_owner(world: World
 
 
 def test_a_template_s_claim_of_another_pod_of_that_name_is_not_this_pods(world: World) -> None:
-    """The claim p-x is somebody's own, and pod p waits for one that is yet to be made."""
+    """The claim p-x was made by a person, and pod p waits for one that is yet to be made."""
     world.claim("p-x")
     world.pod("p", [])
     source = {"name": "x", "source": {"resourceClaimTemplateName": "t"}}
