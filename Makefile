@@ -94,7 +94,7 @@ deploy: ## Make a kind cluster if there is none, build and load the image, insta
 	kubectl --context=$(CONTEXT) get pods --namespace=$(NAMESPACE)
 
 .PHONY: undeploy
-undeploy: ## Take the driver out of the kind cluster; CRDs and their objects stay, as Helm does it
+undeploy: ## Uninstall the driver from the kind cluster; CRDs and their objects stay, as always with Helm
 	$(HELM) uninstall --wait --ignore-not-found --kube-context=$(CONTEXT) --namespace=$(NAMESPACE) $(RELEASE)
 
 .PHONY: e2e

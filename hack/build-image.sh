@@ -6,7 +6,7 @@
 # CONTAINER_TOOL     docker or buildah (default: docker if its daemon answers)
 # SOURCE_DATE_EPOCH  time of the files in the image (default: of the last commit)
 #
-# pip's variables (PIP_INDEX_URL, PIP_FIND_LINKS, PIP_TRUSTED_HOST, PIP_CERT, ...) are handed on to the build.
+# pip's variables (PIP_INDEX_URL, PIP_FIND_LINKS, PIP_TRUSTED_HOST, PIP_CERT, ...) are passed on to the build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

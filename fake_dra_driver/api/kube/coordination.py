@@ -1,4 +1,4 @@
-"""The Lease (k8s.io/api/coordination/v1): who leads among several processes of which one may work."""
+"""The Lease (k8s.io/api/coordination/v1): which one of several processes leads."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -19,12 +19,12 @@ MicroTime = Annotated[datetime, PlainSerializer(_micro_time)]
 
 
 class LeaseSpec(ApiModel):
-    """coordination.v1.LeaseSpec. The times are by the clock of who wrote them, so they are for people to read."""
+    """coordination.v1.LeaseSpec. Its times come from the holder's clock, so they are for people only."""
 
     holder_identity: str | None = None
-    """Who leads; empty after an orderly end."""
+    """The process that leads; empty after an orderly stop."""
     lease_duration_seconds: int | None = None
-    """How long others wait after the last change that they saw."""
+    """How long others wait after the last change that they have seen."""
     acquire_time: MicroTime | None = None
     renew_time: MicroTime | None = None
     lease_transitions: int | None = None

@@ -1,4 +1,4 @@
-"""The built-in kinds that a DRA driver reads or writes, as far as it does: Node, Pod, Event (k8s.io/api/core/v1)."""
+"""What a DRA driver reads and writes of the built-in kinds Node, Pod and Event (k8s.io/api/core/v1)."""
 
 from datetime import datetime
 
@@ -27,7 +27,7 @@ class Node(KubeObject):
 
 
 class ClaimSource(ApiModel):
-    """v1.ClaimSource: a claim by name, or a template that a claim is made from for this pod alone."""
+    """v1.ClaimSource: a claim by name, or a template from which a claim is made for this pod alone."""
 
     resource_claim_name: str | None = None
     resource_claim_template_name: str | None = None
@@ -82,7 +82,7 @@ class ObjectReference(ApiModel):
 
 
 class EventSource(ApiModel):
-    """v1.EventSource: who reports an event."""
+    """v1.EventSource: the component that reports an event."""
 
     component: str = ""
     host: str = ""

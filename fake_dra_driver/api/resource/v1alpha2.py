@@ -62,7 +62,7 @@ class ResourceClass(KubeObject):
 
 
 class ClaimParametersReference(ApiModel):
-    """ResourceClaimParametersReference: the object, in the claim's namespace, that says what is asked for."""
+    """ResourceClaimParametersReference: the object, in the claim's namespace, that says what the claim asks for."""
 
     api_group: str = ""
     kind: str
@@ -70,7 +70,7 @@ class ClaimParametersReference(ApiModel):
 
 
 class ResourceClaimSpec(ApiModel):
-    """What is asked for; cannot be changed after creation."""
+    """What the claim asks for; cannot be changed after creation."""
 
     resource_class_name: str = ""
     parameters_ref: ClaimParametersReference | None = None
@@ -123,7 +123,7 @@ class ConsumerReference(ApiModel):
 
 
 class ResourceClaimStatus(ApiModel):
-    """What was allocated, and who uses it."""
+    """What was allocated, and which consumers may use it."""
 
     driver_name: str = ""
     allocation: AllocationResult | None = None
@@ -132,7 +132,7 @@ class ResourceClaimStatus(ApiModel):
 
 
 class ResourceClaim(KubeObject):
-    """A request for devices, and what became of it."""
+    """A request for devices, and its state."""
 
     resource = ResourceKind(GROUP, VERSION, "ResourceClaim", "resourceclaims")
 
