@@ -28,5 +28,5 @@ class Backoff:
         return seconds * (1 + self._jitter * self._rng.random())
 
     def reset(self) -> None:
-        """Begins anew: something went well."""
+        """Starts over: something went well."""
         self._failures = 0

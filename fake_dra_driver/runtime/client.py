@@ -218,7 +218,7 @@ class Client:
     ) -> ListResult[K]:
         """Reads all objects of a kind, page by page, at one resourceVersion.
 
-        When that version is compacted away between two pages, the list begins anew, and at last without pages.
+        When that version is compacted away between two pages, the list is started again, at last without pages.
         """
         selection = Selection(kind.resource, namespace, label_selector, field_selector)
         timeout_seconds = timeout_seconds or self._default_timeout_seconds
@@ -282,7 +282,7 @@ class Client:
             timeout_seconds: deadline.
 
         Raises:
-            ConflictError: somebody else has written since ``obj`` was read.
+            ConflictError: the object was written since ``obj`` was read.
         """
         return await self._put(obj, subresource, timeout_seconds)
 
@@ -340,7 +340,8 @@ class Client:
         Args:
             kind: the kind.
             key: the object; ``body`` need not repeat it, nor apiVersion and kind.
-            body: the fields to own; fields applied before and missing here are given up.
+            body: the fields to own; fields applied before and missing here are no longer owned, and removed if no other
+                manager owns them.
             field_manager: under whose name.
             force: take over fields that other managers own.
             subresource: such as ``status``.
@@ -374,7 +375,7 @@ class Client:
             kind: the kind.
             key: the object.
             uid: delete it only if it still is this one, not a successor of the same name.
-            resource_version: delete it only if nobody has written to it since.
+            resource_version: delete it only if it was not written since.
             propagation_policy: Foreground, Background or Orphan; None: the kind's default.
             grace_period_seconds: how long a pod may take to end; 0 removes it at once, None: what it asks for itself.
             timeout_seconds: deadline.

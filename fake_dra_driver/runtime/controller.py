@@ -98,7 +98,7 @@ class Controller:
         self.use_metrics(Metrics())
 
     def use_metrics(self, metrics: Metrics) -> None:
-        """Counts into ``metrics`` from now on; the manager calls it. Before that, nobody sees the numbers."""
+        """Counts into ``metrics`` from now on; the manager calls it. What was counted before is lost."""
         self._queue.use_metrics(metrics.for_queue(self.name))
         metrics.add_refresher(self._queue.refresh_metrics)
         self._metrics = metrics.for_controller(self.name)

@@ -60,7 +60,7 @@ class Series:
     last_seconds: float = 0
     """When it last happened, by the clock that durations are measured with."""
     is_written: bool = False
-    """Whether the API server has it. Set by whoever writes."""
+    """Whether the API server has it; set by the writer."""
 
 
 @dataclass(slots=True)

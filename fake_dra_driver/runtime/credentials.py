@@ -63,7 +63,7 @@ class CredentialsSource(Protocol):
     """Where credentials come from."""
 
     async def resolve(self) -> Resolved:
-        """Reads them, anew each time. Raises CredentialsError when they cannot be read."""
+        """Reads them again each time. Raises CredentialsError when they cannot be read."""
         ...
 
 

@@ -142,7 +142,7 @@ class EventRecorder:
                 log.warning("Stopped before all events were written", queued=len(self._queue) + 1)
 
     async def flush(self) -> None:
-        """Waits until everything reported so far is written or given up. Needs ``run`` to run; give it a deadline."""
+        """Waits until everything reported so far is written or dropped. Needs ``run`` to run; give it a deadline."""
         await self._idle.wait()
 
     # --- The writer ----------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ class EventRecorder:
                     return
                 if not tries_left:
                     self._metrics.total("given_up").inc()
-                    log.warning("Event not written, given up", object=about, reason=occurrence.reason, error=str(error))
+                    log.warning("Event not written, dropped", object=about, reason=occurrence.reason, error=str(error))
                     return
                 log.debug("Event not written, trying again", object=about, error=str(error))
             else:
@@ -250,7 +250,7 @@ def _timestamp(at: datetime) -> str:
 
 
 def _is_namespace_gone(error: ApiError) -> bool:
-    """Whether the namespace is gone or going (cause NamespaceTerminating): its objects' last events interest nobody."""
+    """Whether the namespace is gone or going (cause NamespaceTerminating): its objects' last events do not matter."""
     if isinstance(error, NotFoundError):
         return True
     causes = error.details.get("causes") or ()

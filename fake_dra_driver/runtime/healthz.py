@@ -1,8 +1,8 @@
 """A small HTTP server for probes and metrics: ``/healthz``, ``/readyz`` and the metrics path, without TLS.
 
 Follows k8s.io/apiserver/pkg/server/healthz: plain ``ok``, or with ``?verbose`` one line for each check; 500 and the
-list when a check fails. Unlike there, the reason of a failure is part of the answer: that is what whoever asks wants to
-know, and nothing secret is in it. It speaks just enough HTTP/1.1 for kubelets, Prometheus and curl (GET and HEAD, one
+list when a check fails. Unlike there, the answer says why a check fails: that is what the caller wants to know, and
+nothing secret is in it. It speaks just enough HTTP/1.1 for kubelets, Prometheus and curl (GET and HEAD, one
 request a connection), and bounds the size and time of a request and the number of connections. aiohttp's server has
 no bound for the time that a client takes to ask, nor for the number of clients, and would cost each process 2 MiB.
 """
@@ -29,7 +29,7 @@ Check = Callable[[], str | None]
 
 _MAX_REQUEST_BYTES = 8 * 1024
 TIMEOUT_SECONDS = 5.0
-"""Probes give up after 1 s by default, Prometheus after 10 s."""
+"""Probes wait for 1 s by default, Prometheus for 10 s."""
 _MAX_CONNECTIONS = 32
 _PLAIN = "text/plain; charset=utf-8"
 _REASONS = {
@@ -143,7 +143,7 @@ class HealthServer:
             raise self._listen_error(error) from error
 
     async def run(self) -> None:
-        """Answers requests until cancelled. Calls ``listen`` first if nobody has."""
+        """Answers requests until cancelled. Calls ``listen`` first if that has not been done."""
         if self._server is None:
             await self.listen()
         try:
@@ -155,7 +155,7 @@ class HealthServer:
             await self.close()
 
     async def close(self) -> None:
-        """Gives the address back. ``run`` does so itself when it ends."""
+        """Frees the address. ``run`` does so itself when it ends."""
         server, self._server = self._server, None
         if server is not None:
             await close_server(server)

@@ -1,8 +1,8 @@
 """What reconcilers read: the typed objects of one selection, kept up to date by a reflector and by our own writes.
 
 Follows k8s.io/client-go/tools/cache (SharedIndexInformer). Objects are decoded once for each version and shared by all
-readers; ``metadata.managedFields`` is dropped, which nobody here reads and which is often half of an object (an update
-without it leaves it as it is). Handlers are called in order, in the task that brought the news; they must not block.
+readers; ``metadata.managedFields`` is dropped, which is never read here and often half of an object (an update without
+it leaves it as it is). Handlers are called in order, in the task that brought the change; they must not block.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Informer(Generic[K]):
         return self._synced.is_set()
 
     async def wait_for_sync(self) -> None:
-        """Waits until the first list is here: for ever, where the kind is not served."""
+        """Waits until the first list is here; where the kind is not served, that is for ever."""
         await self._synced.wait()
 
     # --- set-up ---
@@ -101,7 +101,7 @@ class Informer(Generic[K]):
         for entry in list(self._store.entries()):
             self._call(handler, Change(entry.key, None, entry.object))
 
-    # --- news of our own writes ---
+    # --- our own writes ---
 
     def observe(self, raw: Mapping[str, Any]) -> None:
         """Takes over the answer to a write of ours. Answers that are not newer than what is here change nothing."""
@@ -117,7 +117,7 @@ class Informer(Generic[K]):
         """Takes over that a delete of ours has removed the object."""
         self._dispatch(self._store.observe_delete(uid))
 
-    # --- news from the reflector ---
+    # --- from the reflector ---
 
     def read_items(self, items: Iterable[Mapping[str, Any]]) -> Sequence[Entry[K]]:
         """Decodes the items of a list, as far as their versions are not here already."""
@@ -156,7 +156,7 @@ class Informer(Generic[K]):
 
         Args:
             raw: the object as sent.
-            shared: somebody else reads ``raw`` as well, so a transform gets a copy.
+            shared: ``raw`` has other readers, so a transform gets a copy.
         """
         try:
             metadata = raw["metadata"]
@@ -207,7 +207,7 @@ class Informer(Generic[K]):
             log.exception("Handler failed", kind=str(self.selection.kind), object=str(change.key))
 
     def _matches(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether an object of ours is sure to match the selectors; the watch says so for those where it is not."""
+        """Whether an object of ours is sure to match the selectors; for the others the watch will tell."""
         if self._requirements is None:
             return False
         labels = metadata.get("labels") or {}

@@ -1,17 +1,17 @@
 """Leader election on a Lease: of several processes, the one that holds it works, and the others stand by.
 
-Follows k8s.io/client-go/tools/leaderelection: whoever holds the lease renews it every few seconds; who sees no change
-of it for its whole duration takes it over. Nobody trusts another's clock: what counts is when *this* process saw the
-last change, by the time of its event loop; the times in the object are for people. Writes carry the resourceVersion, so
-two candidates never both get an expired lease.
+Follows k8s.io/client-go/tools/leaderelection: the holder of the lease renews it every few seconds; a candidate that
+sees no change of it for its whole duration takes it over. No clock of another process is trusted: what counts is when
+*this* process saw the last change, by the time of its event loop; the times in the object are for people. Writes carry
+the resourceVersion, so two candidates never both get an expired lease.
 
 It differs from client-go in two places, both on the safe side: the renew deadline runs from the moment at which the
 last successful renewal was *sent* (there, from a moment up to the retry period later), and a holder that finds another
-name in the lease gives up at once instead of at the deadline.
+name in the lease stops at once instead of at the deadline.
 
 A lease is no fence: a leader that has been held up does not know that its time is over before it looks. So what it
-leads must be safe with two of it at work (in this driver, ``driver/classic/ledger.py`` sees to it); the lease only
-keeps them out of each other's way.
+leads must be safe with two of it at work (in this driver, the ledger sees to it); the lease only keeps them out of each
+other's way.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ were started together do not ask together."""
 
 
 class LeaseLostError(RuntimeLayerError):
-    """This process leads no more. Another may lead soon: end at once."""
+    """This process no longer leads. Another may lead soon: end at once."""
 
 
 class LeaseClient(Protocol):
@@ -78,7 +78,7 @@ class LeaseTiming:
     lease_duration_seconds: int = 15
     """How long others wait, after the last renewal that they saw, before they take over."""
     renew_deadline_seconds: float = 10
-    """How long after its last renewal a leader gives up."""
+    """How long after its last renewal a leader stops."""
     retry_period_seconds: float = 2
     """Between two tries, and between two renewals."""
 
@@ -150,7 +150,7 @@ class LeaderElector:
         return self._renewed_at is not None
 
     async def acquire(self) -> None:
-        """Returns once this process leads: at once when nobody does, else when the lease is released or expires.
+        """Returns once this process leads: at once when no process does, else when the lease is released or expires.
 
         An API server that is away only means that it takes longer.
         """
@@ -178,9 +178,9 @@ class LeaderElector:
                 raise self._lost(f"it could not be renewed for {seconds:g} s") from error
 
     async def release(self) -> None:
-        """Gives the lease back, so that another takes over without waiting for it to expire. Never raises ApiError.
+        """Releases the lease, so that another takes over without waiting for it to expire. Never raises ApiError.
 
-        Only to be called when nothing is at work any more that only the leader may do, and ``renew`` has ended.
+        Only to be called once all that only the leader may do has ended, ``renew`` included.
         """
         if self._seen is None or not self.is_leading:
             return
@@ -211,7 +211,7 @@ class LeaderElector:
         return False
 
     async def _renew_what_was_seen(self) -> bool:
-        """The common case of a leader: one write, no read. False when somebody else has written in between."""
+        """The common case of a leader: one write, no read. False when another process has written in between."""
         if self._seen is None or not self.is_leading:
             return False
         try:
@@ -221,7 +221,7 @@ class LeaderElector:
         return True
 
     async def _look_and_take(self) -> bool:
-        """Reads the lease, and takes it if nobody else has it."""
+        """Reads the lease, and takes it if no other process has it."""
         try:
             found = await self._client.get(Lease, self._key, timeout_seconds=self._timing.call_timeout_seconds)
         except NotFoundError:
@@ -245,7 +245,7 @@ class LeaderElector:
         self._renewed_at = sent_at
 
     async def _write(self, lease: Lease, holder: str) -> Lease:
-        """Puts ``holder`` into the lease, or nobody."""
+        """Writes ``holder`` into the lease; empty: no process."""
         there, now = lease.spec, self._now()
         is_renewal = there.holder_identity == holder
         changes_hands = bool(holder) and not is_renewal and lease.metadata.resource_version != ""
@@ -253,7 +253,7 @@ class LeaderElector:
         spec = there.model_copy(
             update={
                 "holder_identity": holder,
-                # A released lease is anybody's; API servers take no duration of 0.
+                # A released lease is free at once; API servers take no duration of 0.
                 "lease_duration_seconds": self._timing.lease_duration_seconds if holder else 1,
                 "acquire_time": there.acquire_time if is_renewal else now,
                 "renew_time": now,

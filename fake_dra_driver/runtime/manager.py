@@ -2,7 +2,7 @@
 
 Start: probes and metrics, events, runnables that need no cache, caches (waits until each kind is synced), the other
 runnables; leader election, if there is one: what follows runs in one process only; controllers.
-Stop: no new pass of any controller, passes in work get to finish, then the lease is given back, never earlier; then
+Stop: no new pass of any controller, passes under way get to finish, then the lease is released, never earlier; then
 runnables, caches, probes; events that are still queued are written, and the client is closed. The grace period bounds
 all of it: passes have half of it before they are cancelled, runnables then have time to clean up, and a part is kept
 for what comes last. SIGTERM and SIGINT stop it, a second signal ends the process at once, as it would any process
@@ -48,7 +48,7 @@ _RUNNABLES_SHARE = 0.85
 _SYNC_REPORT_SECONDS = 10.0
 """How often it is said which kinds are still waited for."""
 _RELEASE_SECONDS = 2.0
-"""For giving the lease back, which is only a courtesy: it expires by itself."""
+"""For releasing the lease, which is only a courtesy: it expires by itself."""
 _CLOSE_SECONDS = 2.0
 """For closing connections to the API server, which waits for nothing but them."""
 
@@ -85,7 +85,7 @@ class EventWriter(Protocol):
         ...
 
     async def flush(self) -> None:
-        """Waits until all events that are queued are written or given up."""
+        """Waits until all events that are queued are written or dropped."""
         ...
 
 
@@ -97,11 +97,11 @@ class Election(Protocol):
         ...
 
     async def renew(self) -> None:
-        """Goes on leading until cancelled. Raises LeaseLostError when that comes to an end."""
+        """Keeps the lease until cancelled. Raises LeaseLostError when it is lost."""
         ...
 
     async def release(self) -> None:
-        """Ceases to lead, so that another can."""
+        """Stops leading, so that another process can."""
         ...
 
 

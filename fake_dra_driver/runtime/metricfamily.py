@@ -119,7 +119,7 @@ TERMINAL_ERRORS = CounterFamily(
 )
 PANICS = CounterFamily(
     "controller_runtime_reconcile_panics_total",
-    "Reconciles that failed with an exception nobody expected.",
+    "Reconciles that failed with an unexpected exception.",
     "reconciles",
     (_CONTROLLER,),
 )

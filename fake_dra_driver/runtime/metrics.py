@@ -67,7 +67,7 @@ class EventMetrics:
 
     total: Callable[[str], Counter]
     """By result. Dropped: ``spam`` too many about one object, ``overflow`` too many at once, ``rejected`` by the API
-    server, ``given_up`` after the last try."""
+    server, ``given_up`` when the last try has failed."""
 
 
 class Metrics:

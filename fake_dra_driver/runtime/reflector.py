@@ -3,16 +3,16 @@
 Follows k8s.io/client-go/tools/cache (Reflector). What the server does, and what is done about it:
 
 ==================================  ==================================================================
-the watch ends                      watch again from the last version, at once if it had told anything
+the watch ends                      watch again from the last version, at once if it had brought an event
 connection lost, silence, garbage   watch again from the last version, after a delay
 ERROR event or status 429, 5xx      the same
 410, as status or as ERROR event    list again
 any other error                     list again, after a delay
-404 to the list                     the kind is not served (yet): warn once, try on; never synced
+404 to the list                     the kind is not served (yet): warn once, keep trying; never synced
 a list older than what was seen     ask again; believed when it keeps saying so (etcd restored)
 ==================================  ==================================================================
 
-Delays grow, and begin anew after a watch that told something or lasted. Nothing ends ``run`` but cancellation.
+Delays grow, and start over after a watch that brought an event or lasted. Only cancellation ends ``run``.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ _RESUMABLE = (
 _OBJECTS_BEFORE_YIELD = 100
 """Decoding takes about 0.1 ms an object: a long page or a burst of events would hold up every other task."""
 _MAX_RETRY_AFTER_SECONDS = 60.0
-"""An API server asks for seconds; whoever asks for more is a proxy that does not know."""
+"""An API server asks for seconds; what asks for more is a proxy that does not know."""
 _STALE_LISTS_BEFORE_BELIEF = 5
 """A lagging API server catches up within seconds; this often in a row means that its history went back."""
 
@@ -77,7 +77,7 @@ class ReflectorOptions:
     max_backoff_seconds: float = 15.0
     """Half of client-go's 30 s: with the jitter, 30 s at most from when the server is back until that is noticed."""
     lasting_seconds: float = 5.0
-    """A watch that lived this long counts as one that worked, though it told nothing."""
+    """A watch that lasted this long counts as one that worked, even without an event."""
 
 
 class Reflector:
@@ -178,7 +178,7 @@ class Reflector:
             # Compacted between two pages. Once more from the start, then all in one page, as client-go's pager does.
             self._page_size = 0 if self._failure is GoneError else self._page_size
         if isinstance(error, NotFoundError):
-            self._log_once(error, "This kind is not served: is its CRD installed? Trying on")
+            self._log_once(error, "This kind is not served: is its CRD installed? Trying again")
         else:
             self._log_once(error, "List failed, trying again")
         return self._delay(error)

@@ -1,4 +1,4 @@
-"""The objects of one informer, in memory: never older than what was already seen, whichever way the news came.
+"""The objects of one informer, in memory: never older than what was already seen, whichever way it came.
 
 Three sources feed a store: lists, watch events, and the answers to our own writes. An answer is often here before its
 watch event, sometimes long after it, even after the event that says that the object is gone. The rules that make every
@@ -133,7 +133,7 @@ class Store(Generic[K]):
         for entry in self._entries.values():
             self._index(name, index, entry)
 
-    # --- news ---
+    # --- changes ---
 
     def replace(self, listed: Sequence[Entry[K]], version: int) -> list[Change[K]]:
         """Takes over a list: what it names, and that everything else up to ``version`` is gone."""
@@ -150,7 +150,7 @@ class Store(Generic[K]):
     def reset(self) -> None:
         """Forgets which state is newer than which, for a server whose history has gone back; the objects stay.
 
-        To be followed by ``replace``: entries then yield to whatever the list says.
+        To be followed by ``replace``: whatever the list says then replaces the entries.
         """
         self.version = 0
         self._tombstones.clear()

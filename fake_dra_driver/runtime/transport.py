@@ -26,7 +26,7 @@ PATCH    64        1.90 ms,   437 a second  0.18 ms, 2,642 a second
 
 Requests and watches have a pool each: however many watches there are, no request waits for one of them.
 
-When a watch is left or a request is given up, asyncio waits for the server's last word (TLS close_notify), up to 30 s,
+When a watch or a request is abandoned, asyncio waits for the server's last word (TLS close_notify), up to 30 s,
 and aiohttp forgets the connection meanwhile. So each connection is remembered here, and ``close`` leaves none behind.
 """
 
@@ -175,7 +175,7 @@ class HttpTransport(Transport):
         try:
             yield _Stream(response)
         finally:
-            # Not released: a stream that is left before its end has no connection that anybody could use again.
+            # Not released: the connection of a stream that is left before its end cannot be used again.
             response.close()
 
     @override
@@ -213,7 +213,7 @@ class HttpTransport(Transport):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Connections that are all closed by its end, those too that were given up before."""
+    """Closes all of its connections in the end, those of abandoned requests included."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -303,7 +303,7 @@ async def test_it_is_given_up_in_the_end() -> None:
     assert 60 <= bench.api.calls[MAX_TRIES - 1][0] <= 150
     assert bench.api.only()["message"] == "next"
     assert bench.count("given_up") == 1
-    assert at_least("WARNING", records) == [("WARNING", "Event not written, given up")]
+    assert at_least("WARNING", records) == [("WARNING", "Event not written, dropped")]
 
 
 async def test_a_write_whose_answer_was_lost_is_not_done_twice() -> None:
