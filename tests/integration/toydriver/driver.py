@@ -28,10 +28,7 @@ from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
-from fake_dra_driver.runtime.cache import Cache
-from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.events import EventRecorder
-from fake_dra_driver.runtime.manager import Manager
+from fake_dra_driver.runtime import Cache, Client, EventRecorder, Manager
 
 __all__ = ["DRIVER_NAME", "run_toy_driver"]
 
