@@ -2,7 +2,19 @@
 
 A reconciler gets the objects of kr8s beside the typed client (``Pod.get``, ``logs``, ``wait``, ``portforward``), and
 both send through one ``Session``: one set of credentials, one pool of connections, one limit, one deadline. kr8s has it
-as a transport of httpx, with aiohttp below, which asks a fraction of the CPU (``transport`` has the figures).
+as a transport of httpx, with aiohttp below. CPU of this process for a request, against a real API server, with kr8s' own
+session and with this one (0.6 KB, kr8s 0.20.15, httpx 0.28, aiohttp 3.14):
+
+==================  =======  ===========  ============
+request             at once  own session  this session
+==================  =======  ===========  ============
+GET by call_api     1        1.4 ms       0.8 ms
+GET by call_api     16       2.8 ms       0.7 ms
+refresh of object   1        2.2 ms       1.1 ms
+refresh of object   16       3.1 ms       1.0 ms
+patch of an object  1        2.3 ms       1.2 ms
+patch of an object  16       3.2 ms       1.6 ms
+==================  =======  ===========  ============
 
 What kr8s 0.20.15 does otherwise by itself, each of it wrong for a session that lives as long as a program:
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-KUBECONFIGS = {"kr8s", "httpx", "cryptography", "rich"}
-"""kr8s, and what comes with it: for kubeconfigs alone."""
+KR8S = {"kr8s", "httpx", "cryptography", "rich"}
+"""kr8s, and what comes with it. The controller loads it when it connects, the others only for a kubeconfig."""
 
 
 @pytest.mark.parametrize(
@@ -14,10 +14,10 @@ KUBECONFIGS = {"kr8s", "httpx", "cryptography", "rich"}
     [
         (
             "controller",
-            {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node.preparer"},
+            {*KR8S, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node.preparer"},
         ),
-        ("kubeletplugin", {*KUBECONFIGS, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.classic.setup"}),
-        ("nasstatus", {*KUBECONFIGS, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
+        ("kubeletplugin", {*KR8S, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.classic.setup"}),
+        ("nasstatus", {*KR8S, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
     ],
 )
 def test_program_loads_nothing_that_it_does_not_use(program: str, needless: set[str]) -> None:
