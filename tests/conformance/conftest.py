@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conformance.api import PATIENCE_SECONDS, Api, Json, eventually
-from tests.conformance.objects import CRD_PATH, crd, our_crds
+from tests.conformance.api import PATIENCE_SECONDS, Api
+from tests.conformance.definitions import install
+from tests.conformance.objects import crd, our_crds
 from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target
 from tests.support.apiserver import ASSETS_VARIABLE, ApiServer
 from tests.support.leftout import leave_out
@@ -152,20 +153,3 @@ def kubectl_cache(target: Target, tmp_path_factory: pytest.TempPathFactory) -> P
 def kubectl(target: Target, namespace: str, kubectl_cache: Path) -> Kubectl:
     """kubectl of ``KUBEBUILDER_ASSETS``, in the test's namespace: its tests carry ``@pytest.mark.apiserver``."""
     return Kubectl(Path(os.environ[ASSETS_VARIABLE]) / "kubectl", target, namespace, kubectl_cache)
-
-
-def install(api: Api, definition: Json) -> None:
-    """Creates a CustomResourceDefinition, unless another test of the session has, and waits until it is served."""
-    name, spec = definition["metadata"]["name"], definition["spec"]
-    assert api.call("POST", CRD_PATH, definition).status_code in {201, 409}
-    with api.watch(CRD_PATH, fieldSelector=f"metadata.name={name}") as watch:
-        watch.until(lambda event: condition(event["object"], "Established") == "True")
-    version = spec["versions"][0]["name"]
-    path = f"/apis/{spec['group']}/{version}/{spec['names']['plural']}"
-    eventually(lambda: api.call("GET", path).status_code == 200, f"{path} served")
-
-
-def condition(object_: Json, type_: str) -> str:
-    """The status of a condition, or an empty text."""
-    conditions = object_.get("status", {}).get("conditions") or []
-    return next((str(each["status"]) for each in conditions if each["type"] == type_), "")

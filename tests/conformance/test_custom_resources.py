@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from tests.conformance.api import MERGE_PATCH, Api, Json, causes, eventually
-from tests.conformance.conftest import condition, install
+from tests.conformance.definitions import condition, install
 from tests.conformance.objects import CRD_PATH, OUR_CRDS, crd, ours, widget
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.api import Api, Json
-from tests.conformance.conftest import install
+from tests.conformance.definitions import install
 from tests.conformance.objects import RESOURCE, core, crd, deployment, event, node, owner, pod, resource
 
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,7 @@ from fake_dra_driver.cluster.documents import DocumentError, read_documents
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
 from fake_dra_driver.runtime.errors import InvalidError
-
-NAMESPACE = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n"
-
-
-@pytest.fixture
-async def cluster() -> AsyncIterator[Cluster]:
-    async with Cluster() as cluster:
-        yield cluster
+from tests.unit.cluster.manifest import NAMESPACE
 
 
 async def test_only_its_owner_may_look_into_its_folder(cluster: Cluster) -> None:

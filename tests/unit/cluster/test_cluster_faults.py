@@ -15,9 +15,7 @@ from fake_dra_driver.cluster.kinds import Namespace
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ApiError, ConflictError, GoneError, TransportError
 from fake_dra_driver.runtime.listwatch import Selection
-from tests.unit.cluster.test_cluster import NAMESPACE, cluster
-
-__all__ = ["cluster"]
+from tests.unit.cluster.manifest import NAMESPACE
 
 KEY = NamespacedName("", "a")
 

@@ -7,9 +7,6 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.kinds import ContainerStatus, Pod
-from tests.unit.cluster.test_cluster import cluster
-
-__all__ = ["cluster"]
 
 KEY = NamespacedName("default", "p")
 POD = {

@@ -10,7 +10,7 @@ from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import Namespace, Node
 from fake_dra_driver.cluster.testing import BackgroundCluster, embedded_cluster
-from tests.unit.cluster.test_cluster import NAMESPACE
+from tests.unit.cluster.manifest import NAMESPACE
 
 __all__ = ["embedded_cluster"]
 

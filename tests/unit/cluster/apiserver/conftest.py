@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,7 @@ import pytest
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.runtime.client import Client
-
-MERGE = "application/merge-patch+json"
-STRATEGIC = "application/strategic-merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
-APPLY = "application/apply-patch+yaml"
-
-Ask = Callable[..., Any]
+from tests.unit.cluster.apiserver.asking import Ask
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 import fake_dra_driver
-from tests.unit.cluster.apiserver.conftest import MERGE, STRATEGIC, Ask
+from tests.unit.cluster.apiserver.asking import MERGE, STRATEGIC, Ask
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 FOLDER = Path(str(fake_dra_driver.__file__)).parent.parent / "crds"

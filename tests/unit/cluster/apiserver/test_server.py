@@ -18,7 +18,7 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ConflictError
-from tests.unit.cluster.apiserver.conftest import APPLY, JSON_PATCH, MERGE, STRATEGIC, Ask
+from tests.unit.cluster.apiserver.asking import APPLY, JSON_PATCH, MERGE, STRATEGIC, Ask
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.kube.meta import KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
@@ -14,16 +14,9 @@ from fake_dra_driver.cluster.controllers.garbage import garbage_collector
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Node, Pod
 from fake_dra_driver.cluster.releases import LATEST
 from tests.support.control_plane import ControlPlane, control_plane, ref
+from tests.unit.cluster.controllers.dependents import CLAIM_SPEC, DEFINITION, ConfigMap, Thing
 
 pytestmark = pytest.mark.looptime
-
-
-class ConfigMap(KubeObject):
-    resource = ResourceKind("", "v1", "ConfigMap", "configmaps")
-
-
-class Thing(KubeObject):
-    resource = ResourceKind("example.com", "v1", "Thing", "things")
 
 
 @pytest.fixture
@@ -179,7 +172,7 @@ async def test_another_object_of_the_owners_name_is_not_the_owner(plane: Control
 
 async def test_an_owner_of_another_namespace_is_none(plane: ControlPlane) -> None:
     pod = await plane.pod("pod")
-    await plane.create(ResourceClaim, "claim", namespace="kube-public", metadata=owned(pod), spec=SPEC)
+    await plane.create(ResourceClaim, "claim", namespace="kube-public", metadata=owned(pod), spec=CLAIM_SPEC)
     await plane.until_gone(ResourceClaim, ref("claim", "kube-public"))
     assert plane.find(Pod, ref("pod")) is not None
 
@@ -198,22 +191,6 @@ async def test_a_cluster_scoped_owner(plane: ControlPlane) -> None:
     assert plane.find(ResourceClaim, ref("claim")) is not None
     await plane.delete(Node, ref("node-a", ""))
     await plane.until_gone(ResourceClaim, ref("claim"))
-
-
-SPEC = {"resourceClassName": "class"}
-DEFINITION: dict[str, Any] = {
-    "group": "example.com",
-    "names": {"kind": "Thing", "plural": "things", "singular": "thing", "listKind": "ThingList"},
-    "scope": "Namespaced",
-    "versions": [
-        {
-            "name": "v1",
-            "served": True,
-            "storage": True,
-            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-        }
-    ],
-}
 
 
 async def test_custom_kinds_own_and_are_owned(plane: ControlPlane) -> None:

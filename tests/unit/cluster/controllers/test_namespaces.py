@@ -13,7 +13,7 @@ from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace, Pod, ServiceAccount
 from fake_dra_driver.cluster.releases import LATEST
 from tests.support.control_plane import ControlPlane, control_plane, ref
-from tests.unit.cluster.controllers.test_garbage import DEFINITION, SPEC, ConfigMap, Thing
+from tests.unit.cluster.controllers.dependents import CLAIM_SPEC, DEFINITION, ConfigMap, Thing
 
 pytestmark = pytest.mark.looptime
 
@@ -61,8 +61,8 @@ async def test_its_content_goes_first(plane: ControlPlane) -> None:
 async def test_what_holds_it_up_is_told(plane: ControlPlane) -> None:
     await plane.create(Namespace, "n")
     stay = {"finalizers": ["example.com/stay"]}
-    await plane.create(ResourceClaim, "one", namespace="n", metadata=stay, spec=SPEC)
-    await plane.create(ResourceClaim, "two", namespace="n", metadata=stay, spec=SPEC)
+    await plane.create(ResourceClaim, "one", namespace="n", metadata=stay, spec=CLAIM_SPEC)
+    await plane.create(ResourceClaim, "two", namespace="n", metadata=stay, spec=CLAIM_SPEC)
     containers = [{"name": "c", "image": "busybox"}]
     await plane.create(Pod, "p", namespace="n", spec={"containers": containers, "nodeName": "node-a"})
     await plane.delete(Namespace, N)
