@@ -91,7 +91,7 @@ UNPREPARE_FAILED = Reason(
     "refusal",
     "Warning",
     "ResourceClaim",
-    "The kubelet plugin cannot take the claim's devices back, so that the pod does not go away.",
+    "The kubelet plugin cannot release the claim's devices, so that the pod does not go away.",
     "Look at the disk of the node that the message names; the kubelet tries again.",
 )
 RECORD_DROPPED = Reason(
@@ -100,7 +100,7 @@ RECORD_DROPPED = Reason(
     "Normal",
     "ResourceClaim",
     "Devices were on record for a claim that was not allocated them in the end, and are free again.",
-    "Nothing: the controller was stopped in between, or the scheduler has turned to another node.",
+    "Nothing: the controller was stopped in between, or the scheduler has chosen another node.",
 )
 RELEASED_FROM_GONE_NODE = Reason(
     "ReleasedFromGoneNode",

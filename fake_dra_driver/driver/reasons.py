@@ -26,8 +26,8 @@ DEVICES_HELD = Reason(
     "refusal",
     "Warning",
     "ResourceClaim",
-    "A claim is allocated devices that are on record for another claim, which somebody else must have caused.",
-    "Delete the pods of one of the two claims, to have its devices chosen anew. Pods that run are left alone.",
+    "A claim is allocated devices that are on record for another claim: another program must have caused it.",
+    "Delete the pods of one of the two claims, so that it gets other devices. Running pods are left alone.",
 )
 DEVICES_UNKNOWN = Reason(
     "DevicesUnknown",
@@ -35,7 +35,7 @@ DEVICES_UNKNOWN = Reason(
     "Warning",
     "ResourceClaim",
     "A claim is allocated, and nothing says which devices it has.",
-    "Delete its pods, to have it allocated anew.",
+    "Delete its pods, so that it is allocated again.",
 )
 INVALID_STATE = Reason(
     "InvalidState",
@@ -58,8 +58,8 @@ CLAIM_NOT_RESTORED = Reason(
     "refusal",
     "Warning",
     "ResourceClaim",
-    "A lost checkpoint was made anew, and this claim, which was in use on the node, could not be taken over.",
-    "Delete the claim's pods on that node, to have it prepared or allocated anew.",
+    "A lost checkpoint was rebuilt, and this claim, which was in use on the node, could not be restored.",
+    "Delete the claim's pods on that node, so that it is prepared or allocated again.",
 )
 
 LEDGER_ENTRY_REMOVED = Reason(
@@ -68,22 +68,22 @@ LEDGER_ENTRY_REMOVED = Reason(
     "Normal",
     "NodeAllocationState",
     "Devices were on record for a claim that no longer exists, and are free again.",
-    "Nothing, unless it happens often: then somebody takes finalizers off claims.",
+    "Nothing, unless it happens often: then find out who removes finalizers from claims.",
 )
 LEDGER_ENTRY_RESTORED = Reason(
     "LedgerEntryRestored",
     "repair",
     "Warning",
     "ResourceClaim",
-    "An allocated claim was missing on its node's record, or had other devices there, and was put back.",
-    "Nothing, unless somebody edits or deletes NodeAllocationState objects.",
+    "An allocated claim was missing from its node's record, or had other devices there, and was restored.",
+    "Nothing, unless it happens often: then find out who edits or deletes NodeAllocationState objects.",
 )
 CHECKPOINT_REBUILT = Reason(
     "CheckpointRebuilt",
     "repair",
     "Warning",
     "NodeAllocationState",
-    "The plugin's file of prepared claims was lost or damaged, and was made anew from what the API server has.",
+    "The plugin's file of prepared claims was lost or damaged, and was rebuilt from what the API server has.",
     "Look at the node's disk; a damaged file is kept under the name in the message.",
 )
 CDI_FILES_RESTORED = Reason(
@@ -99,7 +99,7 @@ CDI_FILES_REMOVED = Reason(
     "repair",
     "Normal",
     "NodeAllocationState",
-    "CDI files of claims that are not prepared were removed: a stop had left them.",
+    "CDI files of claims that are not prepared were left after a stop, and were removed.",
     "Nothing.",
 )
 STALE_CLAIM_UNPREPARED = Reason(
@@ -107,7 +107,7 @@ STALE_CLAIM_UNPREPARED = Reason(
     "repair",
     "Normal",
     "NodeAllocationState",
-    "A claim that holds nothing on the node any more had never been unprepared by the kubelet, and was now.",
+    "The kubelet had never unprepared a claim that holds nothing on the node any more; the plugin has done it.",
     "Nothing: pods that are removed by force, and kubelet 1.27, leave such claims.",
 )
 STATE_RECREATED = Reason(
@@ -115,7 +115,7 @@ STATE_RECREATED = Reason(
     "repair",
     "Warning",
     "NodeAllocationState",
-    "The object was deleted while the plugin ran, and was made anew.",
+    "The object was deleted while the plugin ran, and was created again.",
     "Do not delete it; it goes with its Node.",
 )
 SOCKET_RESTORED = Reason(
@@ -123,7 +123,7 @@ SOCKET_RESTORED = Reason(
     "repair",
     "Warning",
     "NodeAllocationState",
-    "A socket of the plugin was gone, and was made again.",
+    "A socket of the plugin was gone, and is served again.",
     "Find out who removes files in the kubelet's plugin folders.",
 )
 

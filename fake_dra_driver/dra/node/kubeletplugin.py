@@ -6,7 +6,7 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin:
 - Deregistration comes first when the plugin stops; then calls in flight get their answer, within the grace period; then
   the plugin's socket goes.
 - The kubelet does not empty the registry folder, but administrators and node tools do; a socket that is gone is made
-  again, because nothing else would ever bring the plugin back.
+  again, because the kubelet would never find the plugin otherwise.
 
 Does not know which gRPC version the kubelet speaks (``interface``), nor how claims were allocated.
 """
@@ -131,7 +131,7 @@ class KubeletPlugin(Generic[ClaimT]):
 
         Raises:
             SocketError: a socket cannot be served, at the start or when it had to be made again. The process should
-                end: a new container gets the folders mounted anew, which mends a folder that was removed.
+                end: a new container gets the folders mounted again, which helps where a folder was removed.
         """
         async with locked_folder(self._sockets.plugin.parent):
             if self._start is not None:
@@ -162,7 +162,7 @@ class KubeletPlugin(Generic[ClaimT]):
     async def _restore(self, server: SocketServer) -> None:
         if await server.is_in_place():
             return
-        log.warning("Socket is gone, making it again", path=str(server.path))
+        log.warning("Socket is gone, serving it again", path=str(server.path))
         await server.restart(self._grace_seconds)
         log.info("Socket is served again", path=str(server.path))
         self._on_socket_restored(server.path)

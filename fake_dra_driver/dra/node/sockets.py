@@ -6,8 +6,8 @@
      └ NotASocketError     something else has that name
 
 A socket is bound under a name that the kubelet overlooks (its plugin watcher skips names with a leading dot) and
-renamed into place once it is served: whoever sees the name can call. A name is only taken from a process that is dead,
-and only given up by the one it belongs to, so that an instance that ends late leaves the socket of its successor alone.
+renamed into place once it is served: where the name is, a call is answered. A name is taken only from a process that is
+dead, and removed only by the process that serves it, so that one that ends late leaves its successor's socket alone.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ _FOLDER_MODE = 0o750
 """As the kubelet makes its own plugin folders."""
 
 _SOCKET_MODE = 0o600
-"""Whoever may connect can have devices prepared: the kubelet runs as root, nobody else needs it."""
+"""Every process that can connect can have devices prepared. The kubelet, which alone needs to, runs as root."""
 
 
 class SocketError(RuntimeLayerError):
@@ -60,12 +60,12 @@ class SocketInUseError(SocketError):
 
 
 class NotASocketError(SocketError):
-    """A file that is no socket is in the way."""
+    """A file that is not a socket has the name."""
 
 
 @asynccontextmanager
 async def locked_folder(folder: Path) -> AsyncIterator[None]:
-    """Holds a folder for this process alone, and makes it if there is none; the end of the process sets it free.
+    """Holds a folder for this process alone, and makes it if there is none; the end of the process releases it.
 
     The lock (flock) is on the folder itself: no file is left behind that a later start could mistake for a lock.
 
@@ -122,7 +122,7 @@ class SocketServer:
                 f"the socket path {self.path} has {size_bytes} bytes, the system allows {MAX_PATH_SIZE_BYTES}; "
                 "choose a shorter folder or socket name"
             )
-        await self._make_room()
+        await self._prepare_place()
         # Ours as long as it starts with a dot; no longer than the name itself, so that it fits as well.
         unseen = self.path.with_name(f".{self.path.name}"[: len(self.path.name)])
         server = grpc.aio.server()
@@ -144,7 +144,7 @@ class SocketServer:
         """Serves under the name again, on a new socket; calls that came in over the old one still get their answer.
 
         Raises:
-            SocketError: as ``start``.
+            SocketError: the new socket cannot be served; see ``start``.
         """
         old, self._server, self._identity = self._server, None, None
         try:
@@ -154,13 +154,13 @@ class SocketServer:
                 await old.stop(grace_seconds)
 
     async def withdraw(self) -> None:
-        """Takes the name away: nobody new finds the socket. Calls in flight go on."""
+        """Removes the name, so that no new caller finds the socket. Calls in flight go on."""
         if await self.is_in_place():
             await asyncio.to_thread(self.path.unlink, missing_ok=True)
         self._identity = None
 
     async def stop(self, grace_seconds: float) -> None:
-        """Takes no new calls, waits for those in flight, but no longer than this, and gives the name up. Idempotent."""
+        """Takes no new calls, waits for those in flight, but no longer than this, and removes the name. Idempotent."""
         server, self._server = self._server, None
         try:
             if server is not None:
@@ -168,14 +168,14 @@ class SocketServer:
         finally:
             await self.withdraw()
 
-    async def _make_room(self) -> None:
-        """Removes a socket on which nobody answers, and makes the folder if there is none."""
+    async def _prepare_place(self) -> None:
+        """Removes a socket that no process serves, and makes the folder if there is none."""
         try:
             mode = await asyncio.to_thread(_mode_of, self.path)
             if mode is None:
                 return
             if not stat.S_ISSOCK(mode):
-                raise NotASocketError(f"{self.path} is not a socket and in the way; remove it")
+                raise NotASocketError(f"{self.path} exists and is not a socket; remove it")
             if await _is_served(self.path):
                 raise SocketInUseError(f"another process serves {self.path}; a node needs one instance, stop the other")
             log.info("Removing the socket of an earlier instance", path=str(self.path))

@@ -61,18 +61,18 @@ class NodeEvents:
         self._report(SOCKET_RESTORED, f"socket {socket} was gone, and is served again")
 
     def registration_changed(self, registration: Registration) -> None:
-        """The kubelet has decided about the plugin; worth telling if it was refused."""
+        """The kubelet has decided about the plugin; only a refusal is reported."""
         if registration.error:
             self._report(REGISTRATION_REFUSED, f"the kubelet refused the plugin: {registration.error}")
 
     def cdi_files_restored(self, uids: Sequence[str]) -> None:
         """CDI files of these prepared claims were missing or changed, and were written again."""
-        message = f"wrote {_count(uids, 'CDI file')} again, missing or changed since prepared: {_listed(uids)}"
+        message = f"wrote {_counted(len(uids), 'CDI file')} again, missing or changed since prepared: {_listed(uids)}"
         self._report(CDI_FILES_RESTORED, message)
 
     def cdi_files_removed(self, uids: Sequence[str]) -> None:
         """CDI files of these claims, which are not prepared, were removed."""
-        message = f"removed {_count(uids, 'CDI file')} of claims that are not prepared here: {_listed(uids)}"
+        message = f"removed {_counted(len(uids), 'CDI file')} of claims that are not prepared here: {_listed(uids)}"
         self._report(CDI_FILES_REMOVED, message)
 
     def stale_claim_unprepared(self, claim: PreparedClaim) -> None:
@@ -91,7 +91,8 @@ class NodeEvents:
             claims: how many it lists now.
         """
         lost = damage or "there was no checkpoint"
-        self._report(CHECKPOINT_REBUILT, f"{lost}; it was rebuilt from what the API server has: {claims} claims")
+        found = _counted(claims, "claim")
+        self._report(CHECKPOINT_REBUILT, f"{lost}; it was rebuilt from what the API server has: {found}")
 
     def state_recreated(self) -> None:
         """The node's NodeAllocationState was deleted, and exists again."""
@@ -103,7 +104,7 @@ class NodeEvents:
         self._report(NODE_NOT_READY, message)
 
     def plugin_stopped(self) -> None:
-        """The node's status was set to NotReady since the plugin stops."""
+        """The node's status was set to NotReady because the plugin stops."""
         message = "the kubelet plugin was stopped: pods keep their devices, no claims are allocated until it is back"
         self._report(PLUGIN_STOPPED, message)
 
@@ -153,8 +154,8 @@ class ClaimEvents:
         reason.tell(self._sink, about, message)
 
 
-def _count(things: Sequence[str], name: str) -> str:
-    return f"{len(things)} {name}{'s' if len(things) != 1 else ''}"
+def _counted(number: int, name: str) -> str:
+    return f"{number} {name}{'s' if number != 1 else ''}"
 
 
 def _listed(names: Sequence[str]) -> str:

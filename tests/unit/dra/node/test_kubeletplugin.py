@@ -196,7 +196,7 @@ async def test_work_whose_caller_went_away_is_finished_before_the_stop(
         await log_watch.wait_for("Deregistered")
         assert not sockets.registration.exists()
         ended, _ = await asyncio.wait({task}, timeout=0.3)
-        assert not ended, "the work goes on, though nobody waits for its answer"
+        assert not ended, "the work goes on, though no caller waits for its answer"
         gate.set()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -246,7 +246,7 @@ async def test_a_path_that_is_too_long_ends_the_start(folder: Path, driver: Stee
 
 
 @pytest.mark.parametrize("which", ["registration", "plugin"])
-async def test_a_socket_that_is_gone_is_made_again(
+async def test_a_socket_that_is_gone_is_served_again(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch, which: str
 ) -> None:
     restored: list[Path] = []

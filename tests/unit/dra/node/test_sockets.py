@@ -1,4 +1,4 @@
-"""Names of sockets: bound unseen, never taken from a process that lives, never given up for another."""
+"""Names of sockets: bound unseen, never taken from a process that lives, never removed by another."""
 
 import asyncio
 import socket
@@ -50,7 +50,7 @@ async def test_the_name_is_there_when_it_is_served_and_gone_after(folder: Path) 
     await server.stop(0)
 
 
-async def test_whoever_sees_the_name_can_call(folder: Path) -> None:
+async def test_a_call_is_answered_as_soon_as_the_name_is_there(folder: Path) -> None:
     names: list[list[str]] = []
     server = SocketServer(folder / "x.sock", lambda _server: names.append([path.name for path in folder.iterdir()]))
     await server.start()
@@ -83,7 +83,7 @@ async def test_a_living_processs_socket_is_left_alone(folder: Path) -> None:
 async def test_a_file_that_is_no_socket_is_left_alone(folder: Path) -> None:
     path = folder / "x.sock"
     path.write_text("precious")
-    with pytest.raises(NotASocketError, match="is not a socket and in the way"):
+    with pytest.raises(NotASocketError, match="exists and is not a socket"):
         await SocketServer(path, nothing).start()
     assert path.read_text() == "precious"
 

@@ -184,7 +184,7 @@ async def prepared(world: NodeWorld) -> None:
     world.stop()
 
 
-@story("CheckpointRebuilt", {NODE}, "it was rebuilt from what the API server has: 1 claims")
+@story("CheckpointRebuilt", {NODE}, "it was rebuilt from what the API server has: 1 claim")
 async def checkpoint_damaged() -> Recorder:
     world = NodeWorld()
     await prepared(world)
