@@ -1,4 +1,4 @@
-"""What every test here gets: a driver that says nothing, as nobody reads the log of thousands of lives."""
+"""What every test here gets: a driver that logs nothing: no person reads the log of thousands of lives."""
 
 from collections.abc import Iterator
 

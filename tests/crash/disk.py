@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
 import pytest
+from typing_extensions import override
 
 from tests.crash.process import Life
 
@@ -31,8 +32,8 @@ class DeadError(BaseException):
 class PatientExecutor(ThreadPoolExecutor):
     """An executor whose work is done when it is handed in, so that simulated time does not run ahead of threads."""
 
+    @override
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """As ``ThreadPoolExecutor.submit``; waits for the end of the work."""
         future = super().submit(fn, *args, **kwargs)
         wait((future,))
         return future

@@ -11,6 +11,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from typing_extensions import override
+
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
@@ -27,6 +29,7 @@ from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
 from tests.crash.disk import Disk, PowerCut
+from tests.crash.kubernetes import Kubelet
 from tests.crash.process import Life, connect
 from tests.crash.stage import MODEL, NAMESPACE, Stage, Wire
 from tests.support.cdi import devices_in
@@ -48,8 +51,8 @@ class _Plugin:
     checkpoint: Checkpoint
 
 
-class Host:
-    """Implements ``kubernetes.Kubelet`` for one node; ``plugin`` is the program that runs on it."""
+class Host(Kubelet):
+    """One node, with its kubelet; ``plugin`` is the program that runs on it."""
 
     def __init__(self, stage: Stage, name: str, devices: int, disk: Disk) -> None:
         self.stage = stage
@@ -121,8 +124,9 @@ class Host:
 
     # --- the kubelet ---
 
+    @override
     async def prepare(self, pod: Wire, claims: Sequence[Wire]) -> bool:
-        """As ``Kubelet.prepare``. Of claims that the pod shares with others the plugin hears once."""
+        # The plugin hears once of a claim that pods share.
         uid: str = pod["metadata"]["uid"]
         wanted = [_node_claim(claim) for claim in claims]
         fresh = [claim for claim in wanted if claim.uid in self._lost or not self._users.get(claim.uid)]
@@ -134,8 +138,8 @@ class Host:
         self._claims.update({claim.uid: claim for claim in fresh})
         return True
 
+    @override
     async def unprepare(self, pod: Wire) -> bool:
-        """As ``Kubelet.unprepare``."""
         uid: str = pod["metadata"]["uid"]
         last = [claim for claim, pods in self._users.items() if pods == {uid}]
         if last and not await self._call("unprepare", [self._claims[claim] for claim in last]):

@@ -42,7 +42,7 @@ class Kubernetes:
         self._kubelets = {} if kubelets is None else kubelets
 
     async def turn(self) -> None:
-        """Does for each object what is due. What fails, as somebody else was faster, is done in another turn."""
+        """Does for each object what is due. What fails because another was faster is done in another turn."""
         for pod in self._stage.all(Pod):
             await self._try(self._pod(pod))
         for claim in self._stage.all(ResourceClaim):
@@ -97,7 +97,7 @@ class Kubernetes:
         waiting = [claim for claim in claims if node_of(claim) is None]
         nodes = {node for claim in claims if (node := node_of(claim)) is not None}
         if len(nodes) > 1:
-            await self._give_up(claims)
+            await self._deallocate(claims)
         elif waiting:
             await self._negotiate(pod, waiting, nodes)
         else:
@@ -169,8 +169,8 @@ class Kubernetes:
         operations = [test("/metadata/uid", _uid(claim)), *change]
         await self._api.json_patch(ResourceClaim, _key(claim), operations, subresource="status")
 
-    async def _give_up(self, claims: Sequence[Wire]) -> None:
-        """The pod's claims are on different nodes: one that nobody uses has to be allocated anew.
+    async def _deallocate(self, claims: Sequence[Wire]) -> None:
+        """The pod's claims are on different nodes: one that no pod uses has to be allocated again.
 
         As with the scheduler, none in mode Immediate: it could come back on any node.
         """
@@ -198,7 +198,7 @@ class Kubernetes:
         await self._unreserve(claim)
 
     async def _unreserve(self, claim: Wire) -> None:
-        """Takes out pods that are gone; a claim that was made for its first consumer is given up with the last."""
+        """Removes pods that are gone; a claim that waited for its first consumer is deallocated after the last."""
         reserved = claim.get("status", {}).get("reservedFor", [])
         left = [consumer for consumer in reserved if self._has_pod(consumer["uid"])]
         if left == reserved:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
 
+from typing_extensions import override
+
 from fake_dra_driver.api.fake import EVENT_COMPONENT
 from fake_dra_driver.driver.classic.setup import make_controllers
 from fake_dra_driver.runtime.cache import Cache
@@ -74,8 +76,8 @@ class Life:
         self._loop.call_soon_threadsafe(self.ended.set)
 
 
-class _Line:
-    """``Transport`` of one process, which ends with it."""
+class _Line(Transport):
+    """The transport of one process, which ends with it. Each write is a step."""
 
     def __init__(self, stage: Stage, line: Transport, life: Life) -> None:
         self._stage = stage
@@ -83,8 +85,8 @@ class _Line:
         self._life = life
         self.host = line.host
 
+    @override
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
-        """As ``Transport.send``: each write is a step."""
         self._check()
         if request.method == "GET":
             return await self._line.send(request, token)
@@ -101,23 +103,24 @@ class _Line:
         self._check()
         return response
 
+    @override
     @asynccontextmanager
     async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
-        """As ``Transport.stream``."""
         self._check()
         async with self._line.stream(request, token) as stream:
             yield _Stream(stream, self._stage)
 
+    @override
     async def close(self) -> None:
-        """As ``Transport.close``."""
+        pass
 
     def _check(self) -> None:
         if self._life.is_over:
             raise ConnectionError("this process has ended")
 
 
-class _Stream:
-    """``HttpStream`` that can bring each line twice."""
+class _Stream(HttpStream):
+    """A stream that can bring each line twice."""
 
     def __init__(self, stream: HttpStream, stage: Stage) -> None:
         self._stream = stream
@@ -125,15 +128,15 @@ class _Stream:
         self.status = stream.status
         self.headers = stream.headers
 
+    @override
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """As ``HttpStream.chunks``."""
         async with aclosing(self._stream.chunks()) as chunks:
             async for chunk in chunks:
                 times = 2 if self._stage.repeats_events else 1
                 yield b"".join(line * times for line in chunk.splitlines(keepends=True))
 
+    @override
     async def response(self) -> HttpResponse:
-        """As ``HttpStream.response``."""
         return await self._stream.response()
 
 
@@ -199,5 +202,5 @@ async def _live(program: Coroutine[None, None, None], life: Life) -> None:
         life.end()
         ended.cancel()
         running.cancel()
-        # Whatever a process that was cut off says in its last moment, nobody hears it.
+        # What a process that was cut off raises in its last moment has no effect on anything.
         await asyncio.gather(running, ended, return_exceptions=True)

@@ -34,7 +34,7 @@ def _ledger_complaints(stage: Stage) -> list[str]:
 
 
 def _claim_complaints(stage: Stage) -> list[str]:
-    """What is asked for is there, what is deleted is gone, and what nobody needs is free."""
+    """What is asked for is there, what is deleted is gone, and what no pod needs is free."""
     found = []
     users = {uid for pod in stage.all(Pod) for uid in _claims_of(stage, pod)}
     for claim in stage.all(ResourceClaim):
@@ -43,9 +43,9 @@ def _claim_complaints(stage: Stage) -> list[str]:
         if "deletionTimestamp" in claim["metadata"] and not is_used:
             found.append(f"claim {name} is deleted, and still there")
         if claim.get("status", {}).get("deallocationRequested"):
-            found.append(f"claim {name} is given up, and not deallocated")
+            found.append(f"claim {name} is to be deallocated, and is not")
         if is_allocated and not is_used and not is_immediate:
-            found.append(f"claim {name} is allocated, and nobody uses it")
+            found.append(f"claim {name} is allocated, and no pod uses it")
         if is_allocated and CLAIM_FINALIZER not in claim["metadata"].get("finalizers", ()):
             found.append(f"claim {name} is allocated without our finalizer")
         if is_allocated:

@@ -100,7 +100,7 @@ class Stage:
         """Nodes whose object was deleted, so that claims are allocated there that are not on record."""
 
     def now(self) -> datetime:
-        """The wall clock of everybody: the event loop's time since 2026, and what it was set forward or back."""
+        """The wall clock of all: the event loop's time since 2026, and what it was set forward or back."""
         return BEGINNING + timedelta(seconds=asyncio.get_running_loop().time()) + self.skew
 
     async def furnish(self) -> None:
@@ -113,7 +113,7 @@ class Stage:
             self._watch(kind)
 
     def keep(self) -> Callable[[], None]:
-        """Keeps what there is; what it returns brings that back, and nothing else stays. Nobody may be connected then.
+        """Keeps what there is; what it returns restores that, and nothing else stays. No client may be connected then.
 
         To begin with what a story begins with costs much less than to make it each time.
         """
@@ -246,7 +246,7 @@ class Stage:
         for claim in self.all(ResourceClaim):
             status, finalizers = claim.get("status", {}), claim["metadata"].get("finalizers", [])
             reserved = [consumer["name"] for consumer in status.get("reservedFor", [])]
-            flags = " given up" if status.get("deallocationRequested") else ""
+            flags = " (deallocation requested)" if status.get("deallocationRequested") else ""
             lines.append(
                 f"claim {_name(claim)}{flags}: {list(splits_of(claim))} on {node_of(claim)}, "
                 f"for {reserved}, held by {finalizers}"

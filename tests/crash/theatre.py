@@ -73,7 +73,7 @@ async def a_device_is_handed_over(teller: Teller) -> None:
 
 
 async def the_object_is_lost(teller: Teller) -> None:
-    """Somebody deletes the node's object while a pod runs."""
+    """The node's object is deleted while a pod runs."""
     stage = teller.stage
     await stage.claim("c")
     await stage.pod("p", "c")

@@ -1,1 +1,1 @@
-"""Hostile input: whatever comes in at a door is refused there in words, and nobody else notices."""
+"""Hostile input: what makes no sense is refused where it comes in, in words, and nothing else is affected."""

@@ -1,4 +1,4 @@
-"""As in the crash tests: thousands of tries fill no log that anybody reads."""
+"""As in the crash tests, the driver logs nothing: no person reads the log of thousands of tries."""
 
 from tests.crash.conftest import silence
 

@@ -29,7 +29,7 @@ VALUES = st.recursive(
 )
 DEVICE = st.fixed_dictionaries(
     {"uuid": st.sampled_from([*UUIDS[:2], "", "FAKE-x"]), "model": st.text(max_size=5)},
-    optional={"parentUuid": st.sampled_from([UUIDS[0], "nobody"]), "share": VALUES},
+    optional={"parentUuid": st.sampled_from([UUIDS[0], "no device"]), "share": VALUES},
 )
 CLAIM = st.fixed_dictionaries(
     {"namespace": st.text(max_size=5), "name": st.text(max_size=5), "devices": st.lists(DEVICE, max_size=3)},

@@ -1,4 +1,4 @@
-"""A NodeAllocationState edited by hand into nonsense: controller and plugin go on, and nobody else notices."""
+"""A NodeAllocationState edited by hand into nonsense: controller and plugin go on, and no other claim is affected."""
 
 import asyncio
 import shutil
@@ -28,7 +28,7 @@ from tests.crash.story import Teller
 EDITED, OTHER = "a", "b"
 UUIDS = st.sampled_from(["FAKE-unknown", "", "the first", "the second"])
 """The last two stand for the node's devices."""
-CLAIMS = st.sampled_from(["nobody", "", "the claim", "a/b", "x" * 300])
+CLAIMS = st.sampled_from(["no claim", "", "the claim", "a/b", "x" * 300])
 """``the claim`` stands for the UID of the one that is allocated there."""
 DEVICES = st.lists(
     st.one_of(
@@ -75,8 +75,8 @@ EDITS = st.fixed_dictionaries(
 
 @examples(15, 1_000)
 @given(edit=EDITS)
-@example(edit={"spec": {"allocatedClaims": {"nobody": {}, "the claim": {"fake": {"devices": []}}}}})
-def test_an_edit_by_hand_hinders_nobody_else_and_gives_nothing_twice(edit: Mapping[str, Any]) -> None:
+@example(edit={"spec": {"allocatedClaims": {"no claim": {}, "the claim": {"fake": {"devices": []}}}}})
+def test_an_edit_by_hand_affects_no_other_claim_and_gives_nothing_twice(edit: Mapping[str, Any]) -> None:
     loop = looptime.new_event_loop(noop_cycles=1)
     loop.set_default_executor(PatientExecutor(1))
     root = Path(tempfile.mkdtemp(prefix="edited-"))

@@ -48,7 +48,7 @@ async def test_the_largest_claims_and_the_longest_names_are_served(count: int, s
             await teller.at_rest()
             (devices,) = host.cdi_files().values()
             assert len(devices) == count * (split or 1)
-            # Nobody else gets one of the devices; somebody waits, and is told why in an Event.
+            # No other claim gets one of the devices: the pod waits, and an Event says why.
             await stage.claim("waits", count=MAX_DEVICES_PER_NODE)
             await stage.pod(LONGEST_NAME, "waits")
             await teller.at_rest()
@@ -66,4 +66,4 @@ async def test_what_is_beyond_the_limits_is_refused_when_it_is_applied(count: in
     await stage.furnish()
     body = {"spec": {"count": count, "split": split}}
     with pytest.raises(InvalidError):
-        await stage.admin.apply(FakeClaimParameters, NamespacedName("default", "p"), body, field_manager="somebody")
+        await stage.admin.apply(FakeClaimParameters, NamespacedName("default", "p"), body, field_manager="kubectl")

@@ -66,7 +66,7 @@ METADATA = st.fixed_dictionaries(
         st.tuples(st.sampled_from(KINDS), METADATA, BODIES, st.sampled_from(["x", "n", "c"])), min_size=1, max_size=6
     )
 )
-async def test_objects_of_any_shape_hinder_nobody(
+async def test_objects_of_any_shape_affect_no_other(
     objects: list[tuple[type[KubeObject], Mapping[str, Any], Mapping[str, Any], str]],
 ) -> None:
     world, passes = World(), 0

@@ -2,7 +2,7 @@
 
 ``NodeWorld`` is what outlives a process: the disk and the store. ``Plugin`` is one process: it has read nothing before
 ``start``, sees the API server's news when ``deliver`` is called, and is gone with all it knew when a test makes the
-next one. A real API server and real sockets are in ``tests/integration/node``.
+next one.
 """
 
 import asyncio
@@ -11,6 +11,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
+
+from typing_extensions import override
 
 from fake_dra_driver.api.fake import (
     CDI_CLASS,
@@ -80,8 +82,8 @@ class NodeClient(MemoryClient):
         self.is_away = False
         """Whether the API server refuses every connection."""
 
+    @override
     async def get(self, kind: type[K], key: NamespacedName, *, timeout_seconds: float | None = None) -> K:
-        """As ``Client.get``."""
         self.calls.append(("get", kind.resource.kind))
         self._connect("get", kind)
         await self.before_read("get", kind.resource.kind)
@@ -89,8 +91,8 @@ class NodeClient(MemoryClient):
         await self.after_read("get", kind.resource.kind)
         return found
 
+    @override
     async def list(self, kind: type[K], namespace: str | None = None) -> ListResult[K]:
-        """As ``Client.list``."""
         self._connect("list", kind)
         await self.before_read("list", kind.resource.kind)
         found = await super().list(kind, namespace)
@@ -98,7 +100,7 @@ class NodeClient(MemoryClient):
         return found
 
     async def create(self, obj: K) -> K:
-        """As ``Client.create``."""
+        """Creates an object; an error when there is one of that name."""
         kind = type(obj)
         await self._begin("create", kind)
         if obj.key in self.api.objects.get(kind.resource.kind, {}):
@@ -106,6 +108,7 @@ class NodeClient(MemoryClient):
         self.api.apply(obj)
         return await self._end("create", kind, self.api.objects[kind.resource.kind][obj.key])
 
+    @override
     async def _begin(self, verb: str, kind: type[KubeObject]) -> None:
         self._connect(verb, kind)
         await super()._begin(verb, kind)
@@ -258,11 +261,11 @@ class NodeWorld:
             self.update_state({"spec": {"allocatedClaims": {claim.uid: None}}})
 
     def update_state(self, patch: dict[str, Any]) -> None:
-        """Somebody else changes the node's object."""
+        """Another client changes the node's object."""
         self.api.update(NodeAllocationState, NODE, STATE.namespace, patch)
 
     def delete_state(self) -> None:
-        """Somebody deletes the node's object."""
+        """Another client deletes the node's object."""
         self.api.delete(NodeAllocationState, NODE, STATE.namespace)
 
     # --- What there is ---

@@ -72,7 +72,7 @@ async def test_status_changes_nothing_else(api: MemoryApi, client: NodeClient) -
     assert client.requests() == [("merge_patch", "NodeAllocationState")], "one request is enough"
 
 
-async def test_status_meets_an_object_that_somebody_else_has_just_made(api: MemoryApi, client: NodeClient) -> None:
+async def test_status_meets_an_object_that_another_client_has_just_created(api: MemoryApi, client: NodeClient) -> None:
     async def other_is_faster(verb: str, kind: str) -> None:
         if verb == "create":
             client.before_write = nothing

@@ -92,7 +92,7 @@ async def test_a_file_that_is_gone_is_written_again(world: NodeWorld, plugin: Pl
     assert files.items() <= plugin.files.contents.items()
 
 
-async def test_a_claim_that_is_allocated_anew_gets_its_new_devices(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_claim_that_is_allocated_again_gets_its_new_devices(world: NodeWorld, plugin: Plugin) -> None:
     await plugin.prepare(world.claim("c", 0, 1))
     changed = world.claim("c", 1, 2)
     assert await plugin.prepare(changed) == names([UUIDS[1], UUIDS[2]])

@@ -100,7 +100,7 @@ async def test_changes_that_come_together_share_a_write(world: NodeWorld, plugin
     assert len(world.published()) == 8
 
 
-async def test_a_node_whose_object_is_made_anew_is_ready_again_though_the_answer_to_that_was_lost(
+async def test_a_node_whose_object_is_created_again_is_ready_though_the_answer_to_that_was_lost(
     world: NodeWorld, plugin: Plugin
 ) -> None:
     world.delete_state()
@@ -173,7 +173,7 @@ async def test_an_allocation_in_an_object_that_had_no_spec_survives(world: NodeW
     assert world.state()["spec"].keys() == {"allocatableDevice", "allocatedClaims"}
 
 
-async def test_a_status_that_somebody_else_has_set_stays(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_status_that_another_client_has_set_stays(world: NodeWorld, plugin: Plugin) -> None:
     """``set-nas-status`` for a node that is being drained."""
     world.update_state({"status": "NotReady"})
     claim = world.claim("c", 0)
@@ -182,7 +182,7 @@ async def test_a_status_that_somebody_else_has_set_stays(world: NodeWorld, plugi
     assert world.state()["status"] == "NotReady"
     for plugin.is_serving in (False, True):
         await plugin.settle()
-    assert world.state()["status"] == "Ready", "the kubelet has registered the plugin anew"
+    assert world.state()["status"] == "Ready", "the kubelet has registered the plugin again"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ async def test_what_was_edited_by_hand_is_put_right(world: NodeWorld, plugin: Pl
 # --- An object that comes and goes ---
 
 
-async def test_an_object_that_was_deleted_is_made_anew(world: NodeWorld, plugin: Plugin) -> None:
+async def test_an_object_that_was_deleted_is_created_again(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 0)
     await plugin.driver.prepare(claim)
     await plugin.settle()
@@ -248,7 +248,7 @@ POD_OWNER = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"}
 async def test_an_object_without_a_node_that_owns_it_gets_one(
     world: NodeWorld, plugin: Plugin, owners: list[object] | None
 ) -> None:
-    """Somebody has made it by hand; it would outlive its node."""
+    """It was made by hand, and would outlive its node."""
     (node_owner,) = world.state()["metadata"]["ownerReferences"]
     world.update_state({"metadata": {"ownerReferences": owners}})
     await plugin.settle()
@@ -268,7 +268,7 @@ async def test_an_owner_that_comes_at_the_same_moment_is_not_lost(world: NodeWor
     assert [owner["kind"] for owner in world.state()["metadata"]["ownerReferences"]] == ["Pod", "Node"]
 
 
-async def test_an_object_that_somebody_else_has_just_made_is_used(world: NodeWorld) -> None:
+async def test_an_object_that_another_client_has_just_created_is_used(world: NodeWorld) -> None:
     plugin = await world.start()
     await plugin.recovery.reconcile(STATE)
     world.api.apply(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
@@ -30,15 +31,15 @@ class SlowFiles(MemoryFiles):
         self.listed = threading.Event()
         self.go_on = threading.Event()
 
+    @override
     def write(self, path: Path, data: bytes, mode: int) -> None:
-        """As ``Files.write``."""
         if path == CHECKPOINT and self.is_slow:
             self.reached.set()
             assert self.go_on.wait(10)
         super().write(path, data, mode)
 
+    @override
     def names(self, folder: Path) -> Sequence[str]:
-        """As ``Files.names``."""
         found = super().names(folder)
         self.listed.set()
         return found
@@ -167,7 +168,7 @@ async def test_a_device_is_free_only_once_it_is_no_longer_on_record(
 
 
 async def test_two_claims_with_one_device_do_not_keep_a_checkpoint_from_being_rebuilt(world: NodeWorld) -> None:
-    """Somebody has written into the ledger what should not be: the first one keeps the device, the node goes on."""
+    """The ledger was edited into a dispute: the first claim keeps the device, the node goes on."""
     first, _, other = world.claim("a", 0), world.claim("b", 0, in_ledger=False), world.claim("c", 1)
     plugin = await world.start()
     await plugin.settle()

@@ -42,7 +42,7 @@ async def test_a_claim_that_is_gone_is_taken_back(
     assert world.published() == world.recorded()
 
 
-async def test_nobody_is_asked_about_claims_that_the_ledger_lists(world: NodeWorld, plugin: Plugin) -> None:
+async def test_claims_that_the_ledger_lists_are_not_asked_about(world: NodeWorld, plugin: Plugin) -> None:
     await plugin.driver.prepare(world.claim("c", 0))
     await plugin.settle()
     assert ("get", "ResourceClaim") not in plugin.client.requests()
@@ -51,7 +51,7 @@ async def test_nobody_is_asked_about_claims_that_the_ledger_lists(world: NodeWor
 async def test_a_claim_that_is_alive_stays_although_the_ledger_does_not_list_it(
     world: NodeWorld, plugin: Plugin
 ) -> None:
-    """A ledger that was made anew, or a cache that lags. Nothing tells when that changes, so it is looked at again."""
+    """A ledger that is being restored, or a cache that lags. Nothing tells when that ends, so it is looked at again."""
     claim = world.claim("c", 0, in_ledger=False)
     await plugin.driver.prepare(claim)
     assert await plugin.reconcile() == Result(requeue_after=STILL_HELD_SECONDS)

@@ -54,7 +54,7 @@ FAULTS = pytest.mark.parametrize("fault", [lose, damage])
 
 
 async def leave_file(world: NodeWorld, uid: str, device: str) -> None:
-    """A CDI file of a claim, as somebody else has left it."""
+    """A CDI file of a claim, as an earlier driver has left it."""
     cdi = CdiFolder(world.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
     await cdi.write_common()
     await cdi.write(PreparedClaim(uid, "default", uid, (PreparedDevice(device, "MODEL"),)))
@@ -78,7 +78,7 @@ async def test_the_first_start_ever(world: NodeWorld) -> None:
 
 
 @pytest.mark.parametrize("emptied", [(), (CDI_ROOT,)], ids=["restart", "reboot"])
-async def test_every_claim_is_prepared_before_anybody_is_asked(world: NodeWorld, emptied: tuple[Path, ...]) -> None:
+async def test_every_claim_is_prepared_before_any_request(world: NodeWorld, emptied: tuple[Path, ...]) -> None:
     claims = await with_claims(world)
     files = {path: data for path, data in world.files.contents.items() if path.parent == CDI_ROOT}
     world.stop(*emptied)
