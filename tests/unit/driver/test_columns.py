@@ -5,9 +5,9 @@ import pytest
 from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, LEDGER_REVISION_ANNOTATION, NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from tests.support.half_states import run
 from tests.support.node import NODE, NodeWorld
 from tests.support.world import NAMESPACE, World
-from tests.unit.driver.classic.test_half_states import run
 
 pytestmark = pytest.mark.looptime
 

@@ -22,9 +22,9 @@ from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.metricfamily import FAMILIES, LIBRARY_FAMILIES, Family
 from fake_dra_driver.runtime.metrics import Metrics
+from tests.support.half_states import put_entry
 from tests.support.node import NODE, UUIDS, NodeWorld, Plugin
 from tests.support.world import NAMESPACE, Brain, World
-from tests.unit.driver.classic.test_half_states import put_entry
 from tests.unit.runtime.fakes import FakeReconciler
 
 pytestmark = pytest.mark.looptime

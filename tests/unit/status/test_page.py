@@ -14,8 +14,8 @@ from fake_dra_driver.packaging.statuspage import EXAMPLE
 from fake_dra_driver.status.report import REASONS_TO_WAIT, Report
 from fake_dra_driver.status.screen import Style
 from fake_dra_driver.status.view import READ_KINDS
+from tests.support.half_states import put_entry
 from tests.support.world import NOW, World
-from tests.unit.driver.classic.test_half_states import put_entry
 from tests.unit.status.conftest import report_of
 
 pytestmark = pytest.mark.looptime

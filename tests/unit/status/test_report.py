@@ -9,8 +9,8 @@ from fake_dra_driver.api.fake import FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.device.split import children
 from fake_dra_driver.status.report import REASONS_TO_WAIT, ClaimReport, Counts, Report, WaitReason
 from fake_dra_driver.status.screen import Style
+from tests.support.half_states import put_entry
 from tests.support.world import NAMESPACE, NOW, World
-from tests.unit.driver.classic.test_half_states import put_entry
 from tests.unit.status.conftest import node_of, report_of, waiting_of
 from tests.unit.status.worlds import small_world
 

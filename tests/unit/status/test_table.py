@@ -7,8 +7,8 @@ import pytest
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.status.table import Detail, table
+from tests.support.half_states import put_entry
 from tests.support.world import NAMESPACE, NOW, World
-from tests.unit.driver.classic.test_half_states import put_entry
 from tests.unit.status.conftest import report_of
 from tests.unit.status.worlds import crowd, small_world
 

@@ -7,8 +7,8 @@ from fake_dra_driver.api.kube.core import Event, EventSource, ObjectReference
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.status.report import WaitingClaim, WaitReason
+from tests.support.half_states import run
 from tests.support.world import NOW, World
-from tests.unit.driver.classic.test_half_states import run
 from tests.unit.status.conftest import report_of, waiting_of
 
 pytestmark = pytest.mark.looptime

@@ -3,8 +3,8 @@
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
+from tests.support.half_states import put_entry, run
 from tests.support.world import NAMESPACE, World
-from tests.unit.driver.classic.test_half_states import put_entry, run
 
 
 async def small_world() -> World:

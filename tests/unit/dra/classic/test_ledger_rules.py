@@ -13,8 +13,8 @@ import pytest
 from fake_dra_driver.api.fake import CLAIM_FINALIZER, NodeAllocationState
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.runtime.errors import ConflictError, RetryError
+from tests.support.soundness import assert_sound, devices_of_claims
 from tests.support.world import NAMESPACE, Brain, World
-from tests.unit.dra.classic.soundness import assert_sound, devices_of_claims
 
 
 class Stop:

@@ -16,8 +16,8 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.runtime.errors import TransportError
+from tests.support.soundness import assert_sound, devices_of_claims
 from tests.support.world import Brain, World
-from tests.unit.dra.classic.soundness import assert_sound, devices_of_claims
 
 pytestmark = pytest.mark.looptime
 

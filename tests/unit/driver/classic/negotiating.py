@@ -1,4 +1,4 @@
-"""Words for tests of the negotiation with the scheduler: a controller that comes to rest, and what it has said."""
+"""Words for tests of the negotiation with the scheduler: what was answered and told, and what there is to choose."""
 
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
@@ -17,15 +17,7 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 )
 from tests.support.world import NAMESPACE, Brain, World
 
-__all__ = ["answers", "class_selects", "messages", "models", "occupy", "run", "select_model"]
-
-
-async def run(world: World) -> Brain:
-    """A fresh controller, until nothing happens any more."""
-    brain = Brain(world)
-    async with brain.running():
-        await brain.settle()
-    return brain
+__all__ = ["answers", "class_selects", "messages", "models", "occupy", "select_model"]
 
 
 def answers(world: World, pod: str = "p") -> dict[str, list[str]]:

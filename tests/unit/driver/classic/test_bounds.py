@@ -17,8 +17,8 @@ from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.listwatch import Selection
 from tests.support.memory_api import MemoryClient
 from tests.support.node import STATE, NodeWorld
+from tests.support.soundness import assert_sound
 from tests.support.world import NAMESPACE, Brain, World
-from tests.unit.dra.classic.soundness import assert_sound
 
 pytestmark = pytest.mark.looptime
 

@@ -21,9 +21,10 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceClass,
 )
 from fake_dra_driver.runtime.reconcile import Result
+from tests.support.half_states import run
+from tests.support.soundness import assert_sound, devices_of_claims
 from tests.support.world import NAMESPACE, Brain, World
-from tests.unit.dra.classic.soundness import assert_sound, devices_of_claims
-from tests.unit.driver.classic.negotiating import answers, messages, occupy, run
+from tests.unit.driver.classic.negotiating import answers, messages, occupy
 
 pytestmark = pytest.mark.looptime
 

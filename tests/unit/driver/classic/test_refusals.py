@@ -14,9 +14,10 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceClaim,
     ResourceClass,
 )
+from tests.support.half_states import run
+from tests.support.soundness import devices_of_claims
 from tests.support.world import Brain, World
-from tests.unit.dra.classic.soundness import devices_of_claims
-from tests.unit.driver.classic.negotiating import class_selects, messages, run, select_model
+from tests.unit.driver.classic.negotiating import class_selects, messages, select_model
 
 pytestmark = pytest.mark.looptime
 

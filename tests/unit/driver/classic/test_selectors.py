@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.support.half_states import run
+from tests.support.soundness import devices_of_claims
 from tests.support.world import World
-from tests.unit.dra.classic.soundness import devices_of_claims
-from tests.unit.driver.classic.negotiating import class_selects, models, run, select_model
+from tests.unit.driver.classic.negotiating import class_selects, models, select_model
 
 pytestmark = pytest.mark.looptime
 

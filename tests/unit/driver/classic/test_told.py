@@ -15,10 +15,17 @@ from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from tests.support.events import Recorder
+from tests.support.half_states import (
+    add_finalizer,
+    allocate,
+    lose_entries,
+    put_entry,
+    remove_node,
+    run,
+    world_with_claim,
+)
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
 from tests.support.world import NAMESPACE, Brain, World
-from tests.unit.driver.classic import test_half_states as half_states
-from tests.unit.driver.classic.test_half_states import add_finalizer, lose_entries, put_entry, remove_node, run
 
 pytestmark = pytest.mark.looptime
 
@@ -35,18 +42,11 @@ def story(reason: str, about: set[str], words: str) -> Callable[[Story], Story]:
     return add
 
 
-def world_with_claim() -> World:
-    """Two nodes with two devices each, and a claim c."""
-    world = World()
-    world.node("n", devices=2)
-    world.node("other", devices=2)
-    world.claim("c")
-    return world
-
-
 async def allocated() -> World:
     """The claim c has device n-0."""
-    return await half_states.allocated(world_with_claim())
+    world = world_with_claim()
+    await allocate(world)
+    return world
 
 
 # --- Controller
