@@ -5,9 +5,8 @@ anybody else was faster.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
@@ -18,6 +17,7 @@ from fake_dra_driver.dra.classic.observer import AllocationObserver
 from fake_dra_driver.dra.classic.protocol import Claim
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
+from fake_dra_driver.runtime.keyedlock import KeyedLock
 
 __all__ = ["ClaimClient", "ClaimWriter"]
 
@@ -41,13 +41,6 @@ class ClaimClient(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Lock:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    users: int = 0
-    """How many hold the lock or wait for it; forgotten when nobody does."""
-
-
 class ClaimWriter:
     """Writes to claims on behalf of all reconcilers of a process, which share its locks.
 
@@ -67,27 +60,11 @@ class ClaimWriter:
         self._held_in_vain = held_in_vain
         self._effects = _ClaimEffects(client, driver)
         self._observer = observer
-        self._locks: dict[UID, _Lock] = {}
+        self._locks = KeyedLock[UID]()
 
-    @asynccontextmanager
-    async def lock(self, uids: Iterable[UID]) -> AsyncIterator[None]:
+    def lock(self, uids: Iterable[UID]) -> AbstractAsyncContextManager[None]:
         """No two reconcilers of this process work on the same claim. Read it from the cache after this, not before."""
-        async with AsyncExitStack() as stack:
-            for uid in sorted(set(uids)):
-                await stack.enter_async_context(self._lock(uid))
-            yield
-
-    @asynccontextmanager
-    async def _lock(self, uid: UID) -> AsyncIterator[None]:
-        entry = self._locks.setdefault(uid, _Lock())
-        entry.users += 1
-        try:
-            async with entry.lock:
-                yield
-        finally:
-            entry.users -= 1
-            if not entry.users:
-                del self._locks[uid]
+        return self._locks.hold(*uids)
 
     def view(self, claim: ResourceClaim) -> Claim[ResourceClaim]:
         """The claim as the protocol looks at it."""
