@@ -4,14 +4,12 @@ What may be written when is for ``swap`` to say, which keeps the rules about it 
 carried out. A compare-and-swap is a JSON patch with ``test`` operations, on a revision (an annotation) and on the value
 of ``allocatedClaims``, so that the plugin's writes to the same object do not make it fail.
 
-Writes are group commits: all claims that wait for a node while a write to it is in flight share the next one. There is
-no background task: whoever gets the node's lock first writes for everybody.
+Writes are group commits: all claims that wait for a node while a write to it is in flight share the next one.
 """
 
-import asyncio
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal, Protocol
 
 from loguru import logger
@@ -23,13 +21,15 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
 )
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
-from fake_dra_driver.driver.allocatedcount import allocated_of, annotation_path
-from fake_dra_driver.driver.classic.ledgerplan import Change, LedgerChangedError, Memory, State, plan
-from fake_dra_driver.runtime.cache import Change as StateChange
-from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.driver.allocatedcount import allocated_of
+from fake_dra_driver.driver.classic.ledgerplan import LedgerChange, LedgerChangedError, Memory, State, plan
+from fake_dra_driver.groupcommit import GroupCommit, Pending
+from fake_dra_driver.runtime import patch
+from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError
+from fake_dra_driver.runtime.patch import Operation
 
-__all__ = ["Ledger", "LedgerChangedError", "LedgerClient", "WriteObserver", "WriteResult"]
+__all__ = ["Ledger", "LedgerChangedError", "LedgerClient", "LedgerObserver", "WriteResult"]
 
 MAX_WRITES_PER_BATCH: Final = 4
 """How often a batch is tried when others keep changing the ledger in between; after that its callers start again."""
@@ -37,7 +37,7 @@ MAX_WRITES_PER_BATCH: Final = 4
 log = logger.bind(component="ledger")
 
 WriteResult = Literal["written", "conflict", "failed"]
-WriteObserver = Callable[[WriteResult, int], None]
+LedgerObserver = Callable[[WriteResult, int], None]
 """Is told of each request that writes a ledger: what became of it, and how many changes it carried."""
 
 
@@ -55,13 +55,12 @@ class LedgerClient(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class _Node:
     """The ledger of one node."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: list[Change] = field(default_factory=list)
-    memory: Memory = field(default_factory=Memory)
+    def __init__(self, write: Callable[[Sequence[Pending[LedgerChange]]], Awaitable[None]], newest_mark: int) -> None:
+        self.writes = GroupCommit(write)
+        self.memory = Memory(newest_mark + 1)
 
 
 class Ledger:
@@ -79,7 +78,7 @@ class Ledger:
         client: LedgerClient,
         states: Informer[NodeAllocationState],
         namespace: str,
-        observer: WriteObserver = lambda _result, _changes: None,
+        observer: LedgerObserver = lambda _result, _changes: None,
     ) -> None:
         self._client = client
         self._states = states
@@ -114,7 +113,7 @@ class Ledger:
         the mark is then older than it could be, which can only make a removal start again.
         """
         ledger = self._node(node)
-        if not ledger.lock.locked() and (nas := self.state(node)) is not None:
+        if ledger.writes.is_idle and (nas := self.state(node)) is not None:
             ledger.memory.see(State.of(nas))
         return ledger.memory.foreign_changes
 
@@ -128,7 +127,7 @@ class Ledger:
             LedgerChangedError: one of the devices is no longer free, or others kept changing the ledger.
             ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
         """
-        await self._commit(node, Change(entries))
+        await self._node(node).writes.commit(LedgerChange(entries))
 
     async def correct(self, node: str, uid: UID, entry: AllocatedDevices, mark: int) -> None:
         """Writes down what an allocated claim has, whatever is there for it.
@@ -137,7 +136,7 @@ class Ledger:
             LedgerChangedError: the mark is void and there is an entry, or another claim is on record for a device.
             ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
         """
-        await self._commit(node, Change({uid: entry}, mark))
+        await self._node(node).writes.commit(LedgerChange({uid: entry}, mark))
 
     async def remove(self, node: str, uid: UID, mark: int | None) -> None:
         """Takes the claim's entry out, where there is one. ``mark`` is None only for a claim that no longer exists.
@@ -146,74 +145,62 @@ class Ledger:
             LedgerChangedError: the mark is void.
             ApiError, DeadlineError, TransportError: the write failed, or nobody knows whether it did.
         """
-        await self._commit(node, Change({uid: None}, mark))
+        await self._node(node).writes.commit(LedgerChange({uid: None}, mark))
 
     def _node(self, node: str) -> _Node:
         if node not in self._nodes:
-            self._nodes[node] = _Node(memory=Memory(self._newest_mark + 1))
+            self._nodes[node] = _Node(partial(self._write, node), self._newest_mark)
         return self._nodes[node]
 
-    def _forget_gone(self, change: StateChange[NodeAllocationState]) -> None:
+    def _forget_gone(self, change: Change[NodeAllocationState]) -> None:
         """Nodes come and go under ever new names; what is remembered of one goes with its object."""
         ledger = self._nodes.get(change.key.name)
-        if change.new is None and ledger is not None and not ledger.lock.locked() and not ledger.waiting:
+        if change.new is None and ledger is not None and ledger.writes.is_idle:
             self._newest_mark = max(self._newest_mark, ledger.memory.foreign_changes)
             del self._nodes[change.key.name]
 
-    async def _commit(self, node: str, change: Change) -> None:
-        ledger = self._node(node)
-        ledger.waiting.append(change)
-        try:
-            async with ledger.lock:
-                if not change.done:
-                    await asyncio.sleep(0)  # lets those join who are ready at this very moment
-                    batch, ledger.waiting = ledger.waiting, []
-                    await self._write(node, ledger, batch)
-        finally:
-            if change in ledger.waiting:  # cancelled before its turn
-                ledger.waiting.remove(change)
-        if change.outcome is not None:
-            raise change.outcome
-
-    async def _write(self, node: str, ledger: _Node, batch: Sequence[Change]) -> None:
-        """Writes a batch; every change in it is finished when this returns or raises."""
+    async def _write(self, node: str, batch: Sequence[Pending[LedgerChange]]) -> None:
+        """Makes the changes of a batch, or raises why none could be made; some are settled with errors of their own."""
         key = NamespacedName(self._namespace, node)
         try:
             for _ in range(MAX_WRITES_PER_BATCH):
-                nas = self.state(node)
-                if nas is None:
-                    return _finish_without_ledger(key, batch)
-                state = State.of(nas)
-                ledger.memory.see(state)
-                wanted = plan(node, state.claims, [c for c in batch if not c.done], ledger.memory.foreign_changes)
-                if wanted is None:
-                    return None
-                try:
-                    written = await self._swap(key, _operations(nas, state, wanted), sum(not c.done for c in batch))
-                except PatchTestFailedError:
-                    log.debug("Ledger changed under a write", node=node, claim_uids=_uids(batch))
-                    ledger.memory.known = None
-                    self._states.observe((await self._client.get(NodeAllocationState, key)).to_wire())
-                    continue
-                ledger.memory.known = State.of(written)
-                log.debug("Ledger written", node=node, claim_uids=_uids(batch))
-                for change in batch:
-                    if not change.done:
-                        change.finish()
-                return None
-            raise LedgerChangedError(f"the ledger of node {node} changed {MAX_WRITES_PER_BATCH} times during one write")
+                if await self._try(key, self._node(node).memory, batch):
+                    return
         except NotFoundError:
-            _finish_without_ledger(key, batch)
-        except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, each of which raises it
-            _fail(batch, error)
-        except BaseException:
-            # The caller that writes for the others is being cancelled; whether the write took place is unknown.
-            _fail(batch, LedgerChangedError(f"a write to the ledger of node {node} was cut short"))
-            raise
+            _settle_without_ledger(key, batch)
+            return
+        raise LedgerChangedError(f"the ledger of node {node} changed {MAX_WRITES_PER_BATCH} times during one write")
 
-    async def _swap(
-        self, key: NamespacedName, operations: Sequence[Mapping[str, Any]], changes: int
-    ) -> NodeAllocationState:
+    async def _try(self, key: NamespacedName, memory: Memory, batch: Sequence[Pending[LedgerChange]]) -> bool:
+        """Whether what was left to do of the batch is done. If not, the cache shows what another writer has written.
+
+        Raises:
+            NotFoundError: the node's object is gone.
+            ApiError, DeadlineError, TransportError: as the API calls.
+        """
+        nas = self.state(key.name)
+        if nas is None:
+            _settle_without_ledger(key, batch)
+            return True
+        state = State.of(nas)
+        memory.see(state)
+        wanted = plan(key.name, state.claims, _unsettled(batch), memory.foreign_changes)
+        if wanted is None:
+            return True
+        changes = _unsettled(batch)
+        uids = [uid for pending in changes for uid in pending.change.entries]
+        try:
+            written = await self._swap(key, _operations(nas, state, wanted), len(changes))
+        except PatchTestFailedError:
+            log.debug("Ledger changed under a write", node=key.name, claim_uids=uids)
+            memory.known = None
+            self._states.observe((await self._client.get(NodeAllocationState, key)).to_wire())
+            return False
+        memory.known = State.of(written)
+        log.debug("Ledger written", node=key.name, claim_uids=uids)
+        return True
+
+    async def _swap(self, key: NamespacedName, operations: Sequence[Operation], changes: int) -> NodeAllocationState:
         """One compare-and-swap, which carries so many changes. Raises as the client does."""
         result: WriteResult = "failed"
         try:
@@ -227,56 +214,41 @@ class Ledger:
         return written
 
 
-def _fail(batch: Sequence[Change], error: Exception) -> None:
-    for change in batch:
-        if not change.done:
-            change.finish(error)
+def _unsettled(batch: Sequence[Pending[LedgerChange]]) -> Sequence[Pending[LedgerChange]]:
+    return [pending for pending in batch if not pending.is_settled]
 
 
-def _uids(batch: Sequence[Change]) -> Sequence[UID]:
-    """The claims that a batch is about and that it has not refused, for the log."""
-    return [uid for change in batch if not change.done for uid in change.entries]
-
-
-def _finish_without_ledger(key: NamespacedName, batch: Sequence[Change]) -> None:
+def _settle_without_ledger(key: NamespacedName, batch: Sequence[Pending[LedgerChange]]) -> None:
     """The node's object is gone, and every entry with it: removals are done, entries cannot be made."""
-    for change in batch:
-        if not change.done and not any(change.entries.values()):
-            change.finish()
-    _fail(batch, LedgerChangedError(f"there is no NodeAllocationState {key}: is the node's kubelet plugin running?"))
+    for pending in _unsettled(batch):
+        error = LedgerChangedError(f"there is no NodeAllocationState {key}: is the node's kubelet plugin running?")
+        pending.settle(error if any(pending.change.entries.values()) else None)
 
 
-def _operations(nas: NodeAllocationState, state: State, wanted: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The compare-and-swap as a JSON patch. A ``test`` for null holds on a field that is absent."""
-    revision = str(_number(state.revision) + 1)
-    allocated = allocated_of(wanted, len(nas.spec.allocatable_device))
-    operations: list[Mapping[str, Any]] = [{"op": "test", "path": "/metadata/uid", "value": state.uid}]
-    if nas.metadata.annotations:
-        operations += [
-            {"op": "test", "path": annotation_path(LEDGER_REVISION_ANNOTATION), "value": state.revision},
-            {"op": "add", "path": annotation_path(LEDGER_REVISION_ANNOTATION), "value": revision},
-            {"op": "add", "path": annotation_path(ALLOCATED_ANNOTATION), "value": allocated},
-        ]
-    else:
-        annotations = {LEDGER_REVISION_ANNOTATION: revision, ALLOCATED_ANNOTATION: allocated}
-        operations += [
-            {"op": "test", "path": "/metadata/annotations", "value": None},
-            {"op": "add", "path": "/metadata/annotations", "value": annotations},
-        ]
+def _operations(nas: NodeAllocationState, state: State, wanted: Mapping[str, Any]) -> Sequence[Operation]:
+    """The compare-and-swap as a JSON patch."""
+    annotations = {
+        LEDGER_REVISION_ANNOTATION: str(_number(state.revision) + 1),
+        ALLOCATED_ANNOTATION: allocated_of(wanted, len(nas.spec.allocatable_device)),
+    }
+    operations = [
+        patch.test("/metadata/uid", state.uid),
+        *patch.annotate(nas.metadata.annotations, annotations, tested=[LEDGER_REVISION_ANNOTATION]),
+    ]
     path = "/spec/allocatedClaims"
     if "spec" not in nas.model_fields_set:
-        operations += [{"op": "test", "path": "/spec", "value": None}, {"op": "add", "path": "/spec", "value": {}}]
+        operations += [patch.test("/spec", None), patch.add("/spec", {})]
     elif "allocated_claims" not in nas.spec.model_fields_set:
-        operations.append({"op": "test", "path": path, "value": None})
+        operations.append(patch.test(path, None))
     else:
-        operations.append({"op": "test", "path": path, "value": dict(state.claims)})
+        operations.append(patch.test(path, dict(state.claims)))
     if wanted:
-        operations.append({"op": "add", "path": path, "value": dict(wanted)})
+        operations.append(patch.add(path, dict(wanted)))
     elif "allocated_claims" in nas.spec.model_fields_set:
-        operations.append({"op": "remove", "path": path})
+        operations.append(patch.remove(path))
     return operations
 
 
 def _number(revision: str | None) -> int:
-    """A revision that somebody has edited into nonsense counts as 0: what matters is that the write changes it."""
+    """A revision that was edited into nonsense counts as 0: what matters is that the write changes it."""
     return int(revision) if revision is not None and re.fullmatch("[0-9]{1,18}", revision) else 0

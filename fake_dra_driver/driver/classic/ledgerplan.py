@@ -11,9 +11,10 @@ from typing import Any
 
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.groupcommit import Pending
 from fake_dra_driver.runtime.errors import RetryError
 
-__all__ = ["Change", "LedgerChangedError", "Memory", "State", "plan"]
+__all__ = ["LedgerChange", "LedgerChangedError", "Memory", "State", "plan"]
 
 
 class LedgerChangedError(RetryError):
@@ -51,8 +52,8 @@ class Memory:
             self.known = state
 
 
-@dataclass(slots=True, eq=False)
-class Change:
+@dataclass(frozen=True, slots=True)
+class LedgerChange:
     """What one caller wants to be changed: all of it or nothing.
 
     An entry of None takes the claim's entry out; any other is put in its place. What is there for a claim is taken out
@@ -62,26 +63,20 @@ class Change:
 
     entries: Mapping[UID, AllocatedDevices | None]
     mark: int | None = None
-    outcome: Exception | None = None
-    done: bool = False
-
-    def finish(self, error: Exception | None = None) -> None:
-        """The change was made, or there is nothing to do, or it cannot be made."""
-        self.outcome, self.done = error, True
 
 
 def plan(
-    node: str, claims: Mapping[str, Any], changes: Sequence[Change], foreign_changes: int
+    node: str, claims: Mapping[str, Any], changes: Sequence[Pending[LedgerChange]], foreign_changes: int
 ) -> Mapping[str, Any] | None:
-    """The ledger with the changes made; one that cannot be made is finished with its error. None: nothing to write.
+    """The ledger with the changes made; one that cannot be made is settled with its error. None: nothing to write.
 
     An entry that is there already is a reason to write all the same: its revision has to be raised before anybody
     relies on it (rule 3).
     """
     wanted = dict(claims)
     dirty = False
-    for change in changes:
-        trial = dict(wanted)
+    for pending in changes:
+        change, trial = pending.change, dict(wanted)
         try:
             for uid, entry in change.entries.items():
                 if entry is None or change.mark is not None:
@@ -91,10 +86,10 @@ def plan(
                 if entry is not None:
                     _put(node, trial, uid, entry.to_wire())
         except LedgerChangedError as error:
-            change.finish(error)
+            pending.settle(error)
             continue
         if trial == wanted and not any(change.entries.values()):
-            change.finish()
+            pending.settle()
             continue
         wanted, dirty = trial, True
     return wanted if dirty else None

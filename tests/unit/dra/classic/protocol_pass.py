@@ -13,6 +13,7 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.classic import protocol
 from fake_dra_driver.dra.classic.protocol import Claim
 from fake_dra_driver.driver.classic import ledgerplan
+from fake_dra_driver.groupcommit import Pending
 
 ENTRY = AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedDevice(uuid="device"),)))
 
@@ -133,10 +134,10 @@ def plan(claim: int, is_put: bool, known: Book | None, book: Book) -> int | Lite
         mark = memory.foreign_changes
     state = _ledger(book)
     memory.see(state)
-    change = ledgerplan.Change({UID(str(claim)): ENTRY if is_put else None}, mark)
+    change = Pending(ledgerplan.LedgerChange({UID(str(claim)): ENTRY if is_put else None}, mark))
     wanted = ledgerplan.plan("n", state.claims, [change], memory.foreign_changes)
     if wanted is None:
-        return "done" if change.outcome is None else "void"
+        return "done" if change.error is None else "void"
     return sum(1 << int(uid) for uid in wanted)
 
 
