@@ -9,6 +9,7 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
+from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
 from fake_dra_driver.driver.classic.holdings import node_of
 from fake_dra_driver.driver.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
@@ -40,7 +41,7 @@ class Reporter:
         self._view = view
         self._namespace = namespace
         self._nodes = nodes
-        ledger = Ledger(client, view.states, namespace)
+        ledger = Ledger(FakeLedgerLayout(), client, view.states, namespace)
         parameters = ParametersResolver(view.claim_parameters, view.class_parameters)
         self._waiting = Waiting(view, FakeControllerDriver(ledger, parameters, view.claims, view.nodes, client))
 

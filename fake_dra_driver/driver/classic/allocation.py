@@ -12,9 +12,6 @@ from typing import Final, Protocol
 from fake_dra_driver.api.fake import (
     CLAIM_FINALIZER,
     DRIVER_NAME,
-    AllocatedDevice,
-    AllocatedDevices,
-    AllocatedFakes,
     NodeAllocationState,
 )
 from fake_dra_driver.api.kube.core import Node
@@ -31,9 +28,9 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 from fake_dra_driver.device.allocator import DeviceRequest, allocate
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.classic.driver import Hold, Marks, PendingClaim, Unsuitable
+from fake_dra_driver.driver.classic.entry import FakeLedger, entry_of
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import node_of, place_of, places_of
-from fake_dra_driver.driver.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
 from fake_dra_driver.driver.nodestate import closed_reason, devices_of
 from fake_dra_driver.runtime.cache import Informer
@@ -84,7 +81,7 @@ class FakeControllerDriver:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: FakeLedger,
         parameters: ParametersResolver,
         claims: Informer[ResourceClaim],
         nodes: Informer[Node],
@@ -257,7 +254,7 @@ class FakeControllerDriver:
 class _FakeHold:
     """Implements ``dra.classic.driver.Hold``."""
 
-    def __init__(self, ledger: Ledger, node: str, chosen: Mapping[UID, tuple[Pending, tuple[Device, ...]]]) -> None:
+    def __init__(self, ledger: FakeLedger, node: str, chosen: Mapping[UID, tuple[Pending, tuple[Device, ...]]]) -> None:
         self._ledger = ledger
         self._node = node
         self._chosen = chosen
@@ -266,20 +263,14 @@ class _FakeHold:
         """As ``Hold.record``."""
         await self._ledger.put(
             self._node,
-            {uid: entry_of(devices, claim.request.split) for uid, (claim, devices) in self._chosen.items()},
+            {
+                uid: entry_of([device.uuid for device in devices], claim.request.split)
+                for uid, (claim, devices) in self._chosen.items()
+            },
         )
         return {
             uid: _allocation(self._node, devices, claim.request.split) for uid, (claim, devices) in self._chosen.items()
         }
-
-
-def entry_of(devices: Sequence[Device], split: int) -> AllocatedDevices:
-    """The ledger's entry for a claim that holds these devices."""
-    entries = [
-        AllocatedDevice(uuid=device.uuid, split=split) if split else AllocatedDevice(uuid=device.uuid)
-        for device in devices
-    ]
-    return AllocatedDevices(fake=AllocatedFakes(devices=tuple(entries)))
 
 
 def _allocation(node: str, devices: Sequence[Device], split: int) -> AllocationResult:

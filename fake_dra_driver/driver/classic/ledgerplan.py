@@ -1,51 +1,47 @@
 """What a write to the ledger of a node may do, and when: the part of the protocol that ``ledger`` carries out.
 
-Pure, as ``dra.classic.protocol``, whose rules 1, 3 and 5 are kept here. A write is a compare-and-swap from a ``State``
-to the value that ``plan`` gives, with a higher revision. The value alone would not do: it can come back to what it was.
-The revision alone would not do either: a writer that does not know it may have been there.
+Pure, as ``dra.classic.protocol``, whose rules 1, 3 and 5 are kept here. A write is a compare-and-swap from a
+``LedgerState`` to the entries that ``plan`` gives, with a higher revision.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Generic, TypeVar
 
-from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.groupcommit import Pending
 from fake_dra_driver.runtime.errors import RetryError
 
-__all__ = ["LedgerChange", "LedgerChangedError", "Memory", "State", "plan"]
+__all__ = ["LedgerChange", "LedgerChangedError", "LedgerMemory", "LedgerState", "plan"]
+
+EntryT = TypeVar("EntryT")
 
 
 class LedgerChangedError(RetryError):
-    """Somebody else changed the ledger of this node in between: look again, and start again."""
+    """Another writer changed the ledger of this node in between: look again, and start again."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LedgerState(Generic[EntryT]):
     """What a compare-and-swap compares."""
 
     uid: str
+    # The entries alone would not do: they can come back to what they were. The revision alone would not do either: a
+    # writer that does not know it, such as a person, may have been there.
     revision: str | None
-    claims: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, nas: NodeAllocationState) -> "State":
-        """Reads it from the node's object."""
-        claims = {uid: entry.to_wire() for uid, entry in nas.spec.allocated_claims.items()}
-        return cls(nas.uid, nas.metadata.annotations.get(LEDGER_REVISION_ANNOTATION), claims)
+    entries: Mapping[str, EntryT]
 
 
 @dataclass(slots=True)
-class Memory:
+class LedgerMemory(Generic[EntryT]):
     """What a process knows about the ledger of one node. Nothing that a restart must not lose."""
 
     foreign_changes: int = 0
     """How many changes by others were seen; a mark is a value of this (rule 5)."""
-    known: State | None = None
-    """The state that was last seen or written here. Between two own writes nobody else wrote when it is still this."""
+    known: LedgerState[EntryT] | None = None
+    """The state that was last seen or written here. While it is still this, no other writer has come."""
 
-    def see(self, state: State) -> None:
+    def see(self, state: LedgerState[EntryT]) -> None:
         """To be told of every state that something is decided on."""
         if state != self.known:
             self.foreign_changes += 1
@@ -53,7 +49,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerChange:
+class LedgerChange(Generic[EntryT]):
     """What one caller wants to be changed: all of it or nothing.
 
     An entry of None takes the claim's entry out; any other is put in its place. What is there for a claim is taken out
@@ -61,19 +57,23 @@ class LedgerChange:
     replaced by other devices.
     """
 
-    entries: Mapping[UID, AllocatedDevices | None]
+    entries: Mapping[UID, EntryT | None]
     mark: int | None = None
 
 
 def plan(
-    node: str, claims: Mapping[str, Any], changes: Sequence[Pending[LedgerChange]], foreign_changes: int
-) -> Mapping[str, Any] | None:
-    """The ledger with the changes made; one that cannot be made is settled with its error. None: nothing to write.
+    node: str,
+    entries: Mapping[str, EntryT],
+    changes: Sequence[Pending[LedgerChange[EntryT]]],
+    foreign_changes: int,
+    devices_of: Callable[[EntryT], Sequence[Hashable]],
+) -> Mapping[str, EntryT] | None:
+    """The entries with the changes made; a change that cannot be made is settled with its error.
 
-    An entry that is there already is a reason to write all the same: its revision has to be raised before anybody
-    relies on it (rule 3).
+    None: nothing has to be written. Not so where all entries are there already: their revision has to be raised before
+    a claim's status relies on them (rule 3).
     """
-    wanted = dict(claims)
+    wanted = dict(entries)
     dirty = False
     for pending in changes:
         change, trial = pending.change, dict(wanted)
@@ -84,26 +84,24 @@ def plan(
                     if there is not None and change.mark not in (None, foreign_changes):
                         raise LedgerChangedError(f"the ledger of node {node} was changed by another writer")
                 if entry is not None:
-                    _put(node, trial, uid, entry.to_wire())
+                    _put(node, trial, uid, entry, devices_of)
         except LedgerChangedError as error:
             pending.settle(error)
             continue
-        if trial == wanted and not any(change.entries.values()):
+        if trial == wanted and all(entry is None for entry in change.entries.values()):
             pending.settle()
             continue
         wanted, dirty = trial, True
     return wanted if dirty else None
 
 
-def _put(node: str, claims: dict[str, Any], uid: UID, entry: Mapping[str, Any]) -> None:
-    wanted = _uuids(entry)
-    if uid in claims and _uuids(claims[uid]) != wanted:
+def _put(
+    node: str, entries: dict[str, EntryT], uid: UID, entry: EntryT, devices_of: Callable[[EntryT], Sequence[Hashable]]
+) -> None:
+    wanted = devices_of(entry)
+    if uid in entries and devices_of(entries[uid]) != wanted:
         raise LedgerChangedError(f"claim {uid} holds other devices on node {node} by now")
-    taken = {uuid for other, held in claims.items() if other != uid for uuid in _uuids(held)}
+    taken = {device for other, held in entries.items() if other != uid for device in devices_of(held)}
     if taken.intersection(wanted):
         raise LedgerChangedError(f"devices on node {node} were given to another claim in between")
-    claims[uid] = entry
-
-
-def _uuids(entry: Mapping[str, Any]) -> Sequence[str]:
-    return [device.get("uuid", "") for device in (entry.get("fake") or {}).get("devices") or ()]
+    entries[uid] = entry

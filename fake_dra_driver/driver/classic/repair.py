@@ -28,9 +28,9 @@ from fake_dra_driver.dra.classic.driver import Marks
 from fake_dra_driver.dra.classic.protocol import forget_gone
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, EventSink, Reason
+from fake_dra_driver.driver.classic.entry import FakeLedger
 from fake_dra_driver.driver.classic.handle import ClaimHandle
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry
-from fake_dra_driver.driver.classic.ledger import Ledger
 from fake_dra_driver.driver.reasons import (
     DEVICES_HELD,
     DEVICES_UNKNOWN,
@@ -66,7 +66,7 @@ class NodeAllocationStateReconciler:
     """Repairs the ledger of one node. In normal operation a pass finds nothing to do, and reads caches only."""
 
     def __init__(
-        self, ledger: Ledger, caches: ClassicCaches, writer: ClaimWriter, client: ClaimReader, events: EventSink
+        self, ledger: FakeLedger, caches: ClassicCaches, writer: ClaimWriter, client: ClaimReader, events: EventSink
     ) -> None:
         self._ledger = ledger
         self._caches = caches
@@ -192,7 +192,7 @@ class _GoneEffects:
     """Implements ``dra.classic.protocol.GoneEffects`` for one node."""
 
     def __init__(
-        self, nas: NodeAllocationState, ledger: Ledger, writer: ClaimWriter, client: ClaimReader, events: EventSink
+        self, nas: NodeAllocationState, ledger: FakeLedger, writer: ClaimWriter, client: ClaimReader, events: EventSink
     ) -> None:
         self._nas = nas
         self._ledger = ledger

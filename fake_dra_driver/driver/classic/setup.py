@@ -13,6 +13,7 @@ from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
+from fake_dra_driver.driver.classic.entry import FakeLedger, FakeLedgerLayout
 from fake_dra_driver.driver.classic.holdings import node_of, place_of, places_of, wanted_by_entry
 from fake_dra_driver.driver.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.metrics import AllocationMetrics, WaitingGauges
@@ -56,7 +57,7 @@ def make_controllers(
     claim_parameters = cache.informer(FakeClaimParameters)
     class_parameters = cache.informer(DeviceClassParameters)
     nodes = cache.informer(Node, metadata_only=True)
-    ledger = Ledger(client, states, namespace, counts.ledger_written)
+    ledger = Ledger(FakeLedgerLayout(), client, states, namespace, counts.ledger_written)
     parameters = ParametersResolver(claim_parameters, class_parameters)
     driver = FakeControllerDriver(ledger, parameters, cache.informer(ResourceClaim), nodes, client)
     caches = ClassicCaches.of(cache, driver)
@@ -98,7 +99,7 @@ def make_controllers(
 class _Routes:
     """From the change of an object to the keys of those that have to be looked at again."""
 
-    def __init__(self, caches: ClassicCaches, ledger: Ledger, namespace: str) -> None:
+    def __init__(self, caches: ClassicCaches, ledger: FakeLedger, namespace: str) -> None:
         self._caches = caches
         self._ledger = ledger
         self._namespace = namespace

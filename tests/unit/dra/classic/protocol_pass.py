@@ -8,14 +8,16 @@ from collections.abc import Awaitable, Collection, Generator, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from fake_dra_driver.api.fake import AllocatedDevice, AllocatedDevices, AllocatedFakes
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.classic import protocol
 from fake_dra_driver.dra.classic.protocol import Claim
 from fake_dra_driver.driver.classic import ledgerplan
+from fake_dra_driver.driver.classic.ledgerplan import LedgerChange, LedgerMemory, LedgerState
 from fake_dra_driver.groupcommit import Pending
 
-ENTRY = AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedDevice(uuid="device"),)))
+Entry = tuple[str, ...]
+"""An entry of the ledger: the devices that it names."""
+ENTRY: Entry = ("device",)
 
 
 class Seen(NamedTuple):
@@ -127,19 +129,20 @@ def next_effect(
 @cache
 def plan(claim: int, is_put: bool, known: Book | None, book: Book) -> int | Literal["void", "done"]:
     """The value that the ledger's write leads to, by the driver's own code. ``known``: as it was at the mark."""
-    memory = ledgerplan.Memory()
+    memory: LedgerMemory[Entry] = LedgerMemory()
     mark = None
     if known is not None:
         memory.see(_ledger(known))
         mark = memory.foreign_changes
     state = _ledger(book)
     memory.see(state)
-    change = Pending(ledgerplan.LedgerChange({UID(str(claim)): ENTRY if is_put else None}, mark))
-    wanted = ledgerplan.plan("n", state.claims, [change], memory.foreign_changes)
+    wish: LedgerChange[Entry] = LedgerChange({UID(str(claim)): ENTRY if is_put else None}, mark)
+    change = Pending(wish)
+    wanted = ledgerplan.plan("n", state.entries, [change], memory.foreign_changes, lambda entry: entry)
     if wanted is None:
         return "done" if change.error is None else "void"
     return sum(1 << int(uid) for uid in wanted)
 
 
-def _ledger(book: Book) -> ledgerplan.State:
-    return ledgerplan.State("uid", str(book[0]), {str(bit): ENTRY.to_wire() for bit in range(4) if book[1] >> bit & 1})
+def _ledger(book: Book) -> LedgerState[Entry]:
+    return LedgerState("uid", str(book[0]), {str(bit): ENTRY for bit in range(4) if book[1] >> bit & 1})

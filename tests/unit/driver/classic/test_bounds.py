@@ -11,6 +11,7 @@ import pytest
 from fake_dra_driver.api.fake import AllocatedDevice, AllocatedDevices, AllocatedFakes, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.driver.classic.entry import FakeLedger, FakeLedgerLayout
 from fake_dra_driver.driver.classic.ledger import Ledger, LedgerChangedError
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
@@ -113,10 +114,10 @@ async def test_callers_that_give_up_leave_nothing_in_the_ledger_s_queue() -> Non
     assert list(world.api.read(NodeAllocationState, "n", NAMESPACE).spec.allocated_claims) == ["claim-0"]
 
 
-def follow(world: World, client: MemoryClient) -> tuple[Ledger, Informer[NodeAllocationState]]:
+def follow(world: World, client: MemoryClient) -> tuple[FakeLedger, Informer[NodeAllocationState]]:
     """A ledger whose cache has seen everything so far."""
     states = Informer(NodeAllocationState, Selection(NodeAllocationState.resource, None, "", ""))
-    ledger = Ledger(client, states, NAMESPACE)
+    ledger = Ledger(FakeLedgerLayout(), client, states, NAMESPACE)
     deliver(world, states)
     client.add_write_observer(lambda kind, raw: states.observe(raw))
     return ledger, states

@@ -1,0 +1,41 @@
+"""How a kind of object carries the ledger of a node: the only thing that a ledger has to know about a driver."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from fake_dra_driver.api.kube.meta import KubeObject
+
+__all__ = ["LedgerLayout"]
+
+StateT = TypeVar("StateT", bound=KubeObject)
+EntryT = TypeVar("EntryT")
+
+
+class LedgerLayout(Protocol[StateT, EntryT]):
+    """Where in an object of a node its ledger is, and what an entry of it says. Pure.
+
+    Each node has one such object, of its name, in the driver's namespace. The entries are a map by the UID of a claim.
+    """
+
+    kind: type[StateT]
+    """Kind of the object."""
+    path: Sequence[str]
+    """Names in JSON of the fields that lead to the map of entries. A field that is missing is made."""
+    revision_annotation: str
+    """Annotation that holds the revision, which each write raises."""
+
+    def entries_of(self, state: StateT) -> Mapping[str, EntryT]:
+        """The map of entries; empty where it is missing."""
+        ...
+
+    def to_wire(self, entry: EntryT) -> object:
+        """An entry as it is in JSON, as it was read: it is compared with what the API server has."""
+        ...
+
+    def devices_of(self, entry: EntryT) -> Sequence[Hashable]:
+        """Keys of the devices that an entry names, unique on their node. No device is ever in two entries."""
+        ...
+
+    def annotations_of(self, state: StateT, entries: Mapping[str, EntryT]) -> Mapping[str, str]:
+        """Annotations to be written with the entries, for people: nothing is decided on them."""
+        ...
