@@ -8,10 +8,10 @@ from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
 from fake_dra_driver.driver.classic.holdings import node_of
-from fake_dra_driver.driver.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
 from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason

@@ -1,19 +1,18 @@
 """The protocol: which write follows which, so that a device is never given to two claims and nothing is lost by a stop.
 
 Pure: it sees claims as they were at some version, decides, and acts only through ``Effects``, each of them a call to
-the API server. ``writer`` and ``driver.classic.ledger`` do these calls; ``tests/unit/dra/classic/test_protocol.py``
-runs this very code, and that of ``driver.classic.ledgerplan``, against all that two controllers with old caches can do
-to each other. No lock and no lease is counted on: what keeps writers apart is what each write is conditional on.
+the API server. ``writer`` and ``ledger`` do these calls; ``tests/unit/dra/classic/test_protocol.py`` runs this very
+code, and that of ``ledgerchange``, against all that two controllers with old caches can do to each other. No lock and
+no lease is counted on: what keeps writers apart is what each write is conditional on.
 
 A *record* says that a claim holds devices of a node. It is written before the claim's status says so, and taken out
 after it says so no more. Five rules, of which each is needed:
 
 1. Each write to the records of a node is a compare-and-swap on a revision that it also raises, and on their value
-   (``driver.classic.ledgerplan``).
+   (``ledgerchange``).
 2. Order: finalizer, record, claim status. The status write is conditional on the version that the claim had *before*
    the record was written.
-3. A record that is there already is not simply used: it is written again before the status is
-   (``driver.classic.ledgerplan``).
+3. A record that is there already is not simply used: it is written again before the status is (``ledgerchange``).
 4. The record of a claim that still exists is taken out only after *fencing* the claim: a write to it, conditional on a
    version at which it was not allocated there, after which whoever was about to allocate it by an older version fails.
    A claim that is allocated elsewhere is fenced by that: an allocation cannot be changed, only taken away.

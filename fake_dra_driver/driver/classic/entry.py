@@ -12,9 +12,9 @@ from fake_dra_driver.api.fake import (
     AllocatedFakes,
     NodeAllocationState,
 )
+from fake_dra_driver.dra.classic.ledger import Ledger
+from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
 from fake_dra_driver.driver.allocatedcount import allocated_of
-from fake_dra_driver.driver.classic.ledger import Ledger
-from fake_dra_driver.driver.classic.ledgerlayout import LedgerLayout
 
 __all__ = ["FakeLedger", "FakeLedgerLayout", "entry_of"]
 

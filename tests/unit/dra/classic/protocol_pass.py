@@ -1,7 +1,7 @@
 """One pass of the protocol for ``protocol_model``: the driver's own code, run up to its next effect.
 
-``dra.classic.protocol`` decides, and ``ledgerplan`` plans the ledger's writes. A pass that is under way is the results
-that it has got so far, from which its coroutine is run up to its next effect (once: the answer is remembered).
+``protocol`` decides, and ``ledgerchange`` plans the ledger's writes. A pass that is under way is the results that it
+has got so far, from which its coroutine is run up to its next effect (once: the answer is remembered).
 """
 
 from collections.abc import Awaitable, Collection, Generator, Sequence
@@ -9,10 +9,9 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.classic import protocol
+from fake_dra_driver.dra.classic import ledgerchange, protocol
+from fake_dra_driver.dra.classic.ledgerchange import LedgerChange, LedgerMemory, LedgerState
 from fake_dra_driver.dra.classic.protocol import Claim
-from fake_dra_driver.driver.classic import ledgerplan
-from fake_dra_driver.driver.classic.ledgerplan import LedgerChange, LedgerMemory, LedgerState
 from fake_dra_driver.groupcommit import Pending
 
 Entry = tuple[str, ...]
@@ -138,7 +137,7 @@ def plan(claim: int, is_put: bool, known: Book | None, book: Book) -> int | Lite
     memory.see(state)
     wish: LedgerChange[Entry] = LedgerChange({UID(str(claim)): ENTRY if is_put else None}, mark)
     change = Pending(wish)
-    wanted = ledgerplan.plan("n", state.entries, [change], memory.foreign_changes, lambda entry: entry)
+    wanted = ledgerchange.plan("n", state.entries, [change], memory.foreign_changes, lambda entry: entry)
     if wanted is None:
         return "done" if change.error is None else "void"
     return sum(1 << int(uid) for uid in wanted)

@@ -11,8 +11,8 @@ import pytest
 from fake_dra_driver.api.fake import AllocatedDevice, AllocatedDevices, AllocatedFakes, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.dra.classic.ledger import Ledger, LedgerChangedError
 from fake_dra_driver.driver.classic.entry import FakeLedger, FakeLedgerLayout
-from fake_dra_driver.driver.classic.ledger import Ledger, LedgerChangedError
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.listwatch import Selection

@@ -1,8 +1,8 @@
 """The ledger: which claim holds which devices, in one object for each node.
 
-What may be written when is for ``ledgerplan`` to say, which keeps the rules about it of ``dra.classic.protocol``; here
-it is carried out. A compare-and-swap is a JSON patch with ``test`` operations, on a revision (an annotation) and on the
-value of all entries, so that other writers of the same object do not make it fail.
+What may be written when is for ``ledgerchange`` to say, which keeps the rules about it of ``protocol``; here it is
+carried out. A compare-and-swap is a JSON patch with ``test`` operations, on a revision (an annotation) and on the value
+of all entries, so that other writers of the same object do not make it fail.
 
 Writes are group commits: all claims that wait for a node while a write to it is in flight share the next one.
 """
@@ -15,14 +15,14 @@ from typing import Final, Generic, Literal, Protocol, TypeVar
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, NamespacedName
-from fake_dra_driver.driver.classic.ledgerlayout import LedgerLayout
-from fake_dra_driver.driver.classic.ledgerplan import (
+from fake_dra_driver.dra.classic.ledgerchange import (
     LedgerChange,
     LedgerChangedError,
     LedgerMemory,
     LedgerState,
     plan,
 )
+from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
 from fake_dra_driver.groupcommit import GroupCommit, Pending
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer
