@@ -10,6 +10,7 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.ledger import Ledger
+from fake_dra_driver.dra.classic.repair import NodeAllocationStateReconciler, ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.driver import metricfamilies as families
@@ -18,7 +19,6 @@ from fake_dra_driver.driver.classic.entry import FakeLedger, FakeLedgerLayout
 from fake_dra_driver.driver.classic.holdings import node_of, place_of, places_of, wanted_by_entry
 from fake_dra_driver.driver.classic.metrics import AllocationMetrics, WaitingGauges
 from fake_dra_driver.driver.classic.parameters import ParametersResolver, check_claim_parameters
-from fake_dra_driver.driver.classic.repair import NodeAllocationStateReconciler, ParametersReconciler
 from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.driver.nodestate import closed_reason, devices_of
 from fake_dra_driver.runtime.cache import Cache, Change
