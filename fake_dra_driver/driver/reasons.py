@@ -1,5 +1,6 @@
 """The reasons of this driver's Events beside those of the protocol, and all of them together."""
 
+from fake_dra_driver.dra.classic.reason import LEDGER_REASONS
 from fake_dra_driver.dra.reason import PROTOCOL_REASONS, Reason
 
 __all__ = [
@@ -7,11 +8,6 @@ __all__ = [
     "CDI_FILES_RESTORED",
     "CHECKPOINT_REBUILT",
     "CLAIM_NOT_RESTORED",
-    "DEVICES_HELD",
-    "DEVICES_UNKNOWN",
-    "INVALID_STATE",
-    "LEDGER_ENTRY_REMOVED",
-    "LEDGER_ENTRY_RESTORED",
     "NODE_NOT_READY",
     "PLUGIN_STOPPED",
     "REASONS",
@@ -21,30 +17,6 @@ __all__ = [
     "STATE_RECREATED",
 ]
 
-DEVICES_HELD = Reason(
-    "DevicesHeldByAnotherClaim",
-    "refusal",
-    "Warning",
-    "ResourceClaim",
-    "A claim is allocated devices that are on record for another claim: another program must have caused it.",
-    "Delete the pods of one of the two claims, so that it gets other devices. Running pods are left alone.",
-)
-DEVICES_UNKNOWN = Reason(
-    "DevicesUnknown",
-    "refusal",
-    "Warning",
-    "ResourceClaim",
-    "A claim is allocated, and nothing says which devices it has.",
-    "Delete its pods, so that it is allocated again.",
-)
-INVALID_STATE = Reason(
-    "InvalidState",
-    "refusal",
-    "Warning",
-    "NodeAllocationState",
-    "The object was edited into something that this driver cannot read; nothing is allocated on the node.",
-    "Correct the fields that the message names.",
-)
 REGISTRATION_REFUSED = Reason(
     "RegistrationRefused",
     "refusal",
@@ -62,22 +34,6 @@ CLAIM_NOT_RESTORED = Reason(
     "Delete the claim's pods on that node, so that it is prepared or allocated again.",
 )
 
-LEDGER_ENTRY_REMOVED = Reason(
-    "LedgerEntryRemoved",
-    "repair",
-    "Normal",
-    "NodeAllocationState",
-    "Devices were on record for a claim that no longer exists, and are free again.",
-    "Nothing, unless it happens often: then find out who removes finalizers from claims.",
-)
-LEDGER_ENTRY_RESTORED = Reason(
-    "LedgerEntryRestored",
-    "repair",
-    "Warning",
-    "ResourceClaim",
-    "An allocated claim was missing from its node's record, or had other devices there, and was restored.",
-    "Nothing, unless it happens often: then find out who edits or deletes NodeAllocationState objects.",
-)
 CHECKPOINT_REBUILT = Reason(
     "CheckpointRebuilt",
     "repair",
@@ -146,8 +102,9 @@ PLUGIN_STOPPED = Reason(
 
 REASONS: tuple[Reason, ...] = (
     *PROTOCOL_REASONS,
-    *(DEVICES_HELD, DEVICES_UNKNOWN, INVALID_STATE, REGISTRATION_REFUSED, CLAIM_NOT_RESTORED),
-    *(LEDGER_ENTRY_REMOVED, LEDGER_ENTRY_RESTORED, CHECKPOINT_REBUILT, CDI_FILES_RESTORED, CDI_FILES_REMOVED),
+    *LEDGER_REASONS,
+    *(REGISTRATION_REFUSED, CLAIM_NOT_RESTORED),
+    *(CHECKPOINT_REBUILT, CDI_FILES_RESTORED, CDI_FILES_REMOVED),
     *(STALE_CLAIM_UNPREPARED, STATE_RECREATED, SOCKET_RESTORED, NODE_NOT_READY, PLUGIN_STOPPED),
 )
 """Every reason, refusals and repairs alike."""

@@ -8,10 +8,11 @@ from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.classic.allocation import Allocator
+from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
-from fake_dra_driver.driver.classic.holdings import node_of
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
 from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
@@ -43,7 +44,7 @@ class Reporter:
         self._nodes = nodes
         ledger = Ledger(FakeLedgerLayout(), client, view.states, namespace)
         parameters = ParametersResolver(view.claim_parameters, view.class_parameters)
-        self._waiting = Waiting(view, FakeControllerDriver(ledger, parameters, view.claims, view.nodes, client))
+        self._waiting = Waiting(view, Allocator(FakeControllerDriver(parameters), ledger, view.claims), ledger)
 
     def report(self) -> Report:
         """The state at this moment."""

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fake_dra_driver.api.fake import DRIVER_NAME, EVENT_COMPONENT
+from fake_dra_driver.api.fake import DRIVER_NAME, EVENT_COMPONENT, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.core import Event, Pod
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.device.allocator import DeviceRequest
-from fake_dra_driver.dra.classic.driver import ParametersError, PendingClaim, Unsuitable
-from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.classic.allocation import Allocator, PendingClaim
+from fake_dra_driver.dra.classic.driver import ParametersError, Unsuitable
+from fake_dra_driver.driver.classic.entry import FakeLedger
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.report import Told, WaitingClaim, WaitReason
 from fake_dra_driver.status.view import EVENTS_BY_CLAIM, PODS_BY_CLAIM, ClusterView
@@ -44,12 +46,19 @@ class Waiting:
 
     Args:
         view: what was read.
-        driver: judges what fits where.
+        allocator: judges what fits where.
+        ledger: what is on record.
     """
 
-    def __init__(self, view: ClusterView, driver: FakeControllerDriver) -> None:
+    def __init__(
+        self,
+        view: ClusterView,
+        allocator: Allocator[DeviceRequest, NodeAllocationState, Device, AllocatedDevices],
+        ledger: FakeLedger,
+    ) -> None:
         self._view = view
-        self._driver = driver
+        self._allocator = allocator
+        self._ledger = ledger
         self._unsuitable: dict[tuple[Sequence[DeviceRequest], Sequence[str]], Mapping[str, Unsuitable]] = {}
         """Judgements of this pass: hundreds of pods may ask the same of the same nodes."""
 
@@ -101,21 +110,21 @@ class Waiting:
             name = claim.spec.resource_class_name
             return _Judgement("ClassNotFound", f"ResourceClass {name} does not exist, or cannot be read: create it")
         try:
-            request = self._driver.request_of(claim, resource_class)
+            waiting = self._allocator.pending(claim, resource_class)
         except ParametersError as error:
             return _Judgement("ParametersNotFound" if error.missing else "InvalidParameters", str(error))
         if claim.spec.allocation_mode == "Immediate":
-            return self._judge_immediate(PendingClaim(claim, request))
+            return self._judge_immediate(waiting)
         return self._judge_consumer(consumers[0]) if consumers else None
 
     def _judge_immediate(self, pending: _Pending) -> _Judgement:
-        nodes = self._driver.nodes()
+        nodes = self._allocator.nodes()
         unsuitable = self._judge_nodes([pending], nodes)
         fitting = [node for node in nodes if node not in unsuitable]
         if fitting:
             where = f"node {fitting[0]} has" if len(fitting) == 1 else f"{len(fitting)} nodes have"
             return _Judgement("BeingAllocated", f"{where} what it asks for: the controller is about to allocate")
-        return _Judgement("InsufficientDevices", self._driver.describe_shortage([pending], unsuitable))
+        return _Judgement("InsufficientDevices", self._allocator.describe_shortage([pending], unsuitable))
 
     def _judge_consumer(self, consumer: _Consumer) -> _Judgement:
         pod, context = consumer.pod, consumer.context
@@ -131,7 +140,7 @@ class Waiting:
         nodes = sorted({*context.spec.potential_nodes, *([selected] if selected else [])})
         unsuitable = self._judge_nodes(pending, nodes)
         if nodes and len(unsuitable) == len(nodes):
-            return _Judgement("InsufficientDevices", self._driver.describe_shortage(pending, unsuitable))
+            return _Judgement("InsufficientDevices", self._allocator.describe_shortage(pending, unsuitable))
         if selected and selected not in unsuitable:
             message = f"the scheduler has selected node {selected}: the controller is about to allocate"
             return _Judgement("BeingAllocated", message)
@@ -141,12 +150,11 @@ class Waiting:
 
     def _judge_nodes(self, pending: Sequence[_Pending], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
         """The nodes, of these, that cannot take the claims, and why."""
-        if any(self._driver.recorded_nodes(claim.claim.uid) for claim in pending):
-            # Not remembered: what these very claims have on record is part of the judgement.
-            return self._driver.unsuitable_nodes(pending, nodes)
+        if any(self._ledger.nodes_of(claim.claim.uid) for claim in pending):
+            return self._allocator.unsuitable_nodes(pending, nodes)  # what it has on record is part of the judgement
         key = (tuple(claim.request for claim in pending), tuple(nodes))
         if key not in self._unsuitable:
-            self._unsuitable[key] = self._driver.unsuitable_nodes(pending, nodes)
+            self._unsuitable[key] = self._allocator.unsuitable_nodes(pending, nodes)
         return self._unsuitable[key]
 
     def _pending_claims(self, pod: Pod) -> tuple[Sequence[_Pending], str]:
@@ -163,7 +171,7 @@ class Waiting:
             if claim.spec.allocation_mode == "Immediate":
                 return pending, f"claim {claim.metadata.name}, which is to be allocated first"
             try:
-                pending.append(PendingClaim(claim, self._driver.request_of(claim, resource_class)))
+                pending.append(self._allocator.pending(claim, resource_class))
             except ParametersError as error:
                 return pending, str(error)
         return pending, ""

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.core import Node, Pod
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
-from fake_dra_driver.dra.classic.driver import ControllerDriver
+from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 
@@ -63,24 +63,29 @@ class ClassicCaches:
     classes: Informer[ResourceClass]
     contexts: Informer[PodSchedulingContext]
     pods: Informer[Pod]
+    nodes: Informer[Node]
+    """Metadata alone."""
+    driver: str
+    """The name of this driver."""
 
     @classmethod
-    def of(cls, cache: Cache, driver: ControllerDriver[Any]) -> "ClassicCaches":
-        """Asks ``cache`` for the informers, and adds the indexes."""
+    def of(cls, cache: Cache, driver: str) -> "ClassicCaches":
+        """Asks ``cache`` for the informers, and adds the indexes that the driver of that name needs."""
         caches = cls(
             cache.informer(ResourceClaim),
             cache.informer(ResourceClass),
             cache.informer(PodSchedulingContext),
             cache.informer(Pod, transform=_without_pod_details),
+            cache.informer(Node, metadata_only=True),
+            driver,
         )
 
-        def node_of(claim: ResourceClaim) -> Iterable[str]:
-            ours = claim.status.allocation is not None and claim.status.driver_name == driver.name
-            node = driver.node_of(claim.status.allocation) if ours and claim.status.allocation else None
+        def nodes_of(claim: ResourceClaim) -> Iterable[str]:
+            node = caches.node_of(claim)
             return () if node is None else (node,)
 
         caches.claims.add_index(CLAIMS_BY_CLASS, lambda claim: (claim.spec.resource_class_name,))
-        caches.claims.add_index(CLAIMS_BY_NODE, node_of)
+        caches.claims.add_index(CLAIMS_BY_NODE, nodes_of)
         caches.claims.add_index(IMMEDIATE_AND_WAITING, lambda claim: ("yes",) if is_waiting_immediate(claim) else ())
         caches.claims.add_index(
             GIVEN_UP, lambda claim: ("yes",) if claim.status.deallocation_requested and claim.status.allocation else ()
@@ -89,6 +94,11 @@ class ClassicCaches:
         caches.contexts.add_index(CONTEXTS_BY_NODE, _mentioned_nodes)
         caches.contexts.add_index(CONTEXTS_BY_REFUSED_NODE, refused_nodes)
         return caches
+
+    def node_of(self, claim: ResourceClaim) -> str | None:
+        """The node that the claim is allocated on by this driver; None also when its allocation does not say."""
+        allocation = claim.status.allocation
+        return None if allocation is None or claim.status.driver_name != self.driver else node_of(allocation)
 
     def claim_of(self, uid: UID) -> ResourceClaim | None:
         """The claim of that UID; None also for one that the model refuses."""

@@ -6,15 +6,18 @@ parameters cannot be used, and are freed of a record that no pod wants any more.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
 
+from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic.allocation import Allocator, OutdatedRecord, PendingClaim, Shortage
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate
 from fake_dra_driver.dra.classic.deletion import DeletionGrace
-from fake_dra_driver.dra.classic.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.dra.classic.driver import ParametersError
+from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
 from fake_dra_driver.dra.classic.refusal import tell_refusal
@@ -26,9 +29,10 @@ from fake_dra_driver.dra.reason import (
     EventSink,
 )
 from fake_dra_driver.runtime.clock import loop_time
+from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.reconcile import Request, Result
 
-__all__ = ["ResourceClaimReconciler"]
+__all__ = ["NodeClient", "ResourceClaimReconciler"]
 
 RequestT = TypeVar("RequestT")
 
@@ -36,31 +40,44 @@ RequestT = TypeVar("RequestT")
 log = logger.bind(component="claims")
 
 
+class NodeClient(Protocol):
+    """What is needed of ``runtime.client.Client`` beside the claim's writes."""
+
+    async def get(self, kind: type[Node], key: NamespacedName) -> Node:
+        """Reads the node from the API server."""
+        ...
+
+
 class ResourceClaimReconciler(Generic[RequestT]):
     """Reconciles one ResourceClaim.
 
     Args:
+        client: confirms that a node is gone.
         now: the wall clock, for the age of a claim.
         observer: is told of allocations.
     """
 
     def __init__(
         self,
-        driver: ControllerDriver[RequestT],
+        allocator: Allocator[RequestT, Any, Any, Any],
+        ledger: Ledger[Any, Any],
         writer: ClaimWriter,
         caches: ClassicCaches,
+        client: NodeClient,
         events: EventSink,
         now: Callable[[], datetime],
         observer: AllocationObserver,
     ) -> None:
-        self._driver = driver
+        self._allocator = allocator
+        self._ledger = ledger
         self._writer = writer
         self._caches = caches
+        self._client = client
         self._events = events
         self._now = now
         self._observer = observer
         self._asked = Stopwatch(caches.claims, _asks_for_allocation)
-        self.grace = DeletionGrace(caches, driver)
+        self.grace = DeletionGrace(caches)
 
     async def reconcile(self, request: Request) -> Result:
         """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
@@ -73,7 +90,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
 
     async def _reconcile(self, claim: ResourceClaim) -> Result:
         seen = self._writer.view(claim)
-        records = self._driver.recorded_nodes(claim.uid)
+        records = self._ledger.nodes_of(claim.uid)
         match duty_of(seen, records, lambda node: self._is_wanted(claim, node)):
             case Duty.NOTHING:
                 return Result()
@@ -97,7 +114,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
     async def _keep(self, claim: ResourceClaim, node: str | None) -> None:
         if node is None:
             return
-        if not claim.status.reserved_for and await self._driver.is_gone(node):
+        if not claim.status.reserved_for and await self._is_gone(node):
             # Nobody can use it there any more. The API takes an allocation away only once nothing reserves the claim.
             log.info("Claim released from a node that is gone", claim=str(claim.key), claim_uid=claim.uid, node=node)
             await self._writer.release(claim)
@@ -111,7 +128,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         if resource_class is None:
             return Result()
         try:
-            pending = PendingClaim(claim, self._driver.request_of(claim, resource_class))
+            pending = self._allocator.pending(claim, resource_class)
         except ParametersError as error:
             return tell_refusal(self._events, claim, error, self._now())
         if claim.spec.allocation_mode == "Immediate":
@@ -121,7 +138,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
     def _class_of(self, claim: ResourceClaim) -> ResourceClass | None:
         """The claim's class, if it is one of this driver's."""
         found = self._caches.classes.get(NamespacedName("", claim.spec.resource_class_name))
-        return found if found is not None and found.driver_name == self._driver.name else None
+        return found if found is not None and found.driver_name == self._caches.driver else None
 
     def _is_wanted(self, claim: ResourceClaim, node: str) -> bool:
         """Whether a record on the node is about to be used: by ``_allocate``, or by ``scheduling`` when a pod that uses
@@ -138,26 +155,29 @@ class ResourceClaimReconciler(Generic[RequestT]):
     async def _allocate(self, pending: PendingClaim[RequestT]) -> None:
         """Allocates a claim in mode Immediate. A claim that fits nowhere waits for a node that gains room."""
         claim = pending.claim
-        recorded = self._driver.recorded_nodes(claim.uid)
-        if len(recorded) > 1 or not all(self._driver.fits_record(pending, node) for node in recorded):
-            await self._writer.release(claim)
-            self._tell_dropped(claim, recorded, "they are not what it asks for now, or it can have only one of them")
-            return  # the release changed the claim, which leads back here
-        node = self._driver.choose_node(pending)
-        hold = Unsuitable("") if node is None else self._driver.hold([pending], node)
-        if node is None or isinstance(hold, Unsuitable):
-            if recorded:
-                await self._writer.release(claim)
-                self._tell_dropped(claim, recorded, "the node cannot be used now")
-            message = self._driver.describe_shortage(
-                [pending], self._driver.unsuitable_nodes([pending], self._driver.nodes())
-            )
-            INSUFFICIENT_DEVICES.tell(self._events, claim, message)
-            return
-        asked_at = self._asked.since(claim.key)
-        await self._writer.allocate([claim], node, hold, None)
-        self._observer.allocated("Immediate", loop_time() - asked_at)
-        log.info("Claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=node)
+        match self._allocator.hold_anywhere(pending):
+            case OutdatedRecord(_, nodes, why):
+                await self._writer.release(claim)  # which changes the claim, and so leads back here
+                self._tell_dropped(claim, nodes, why)
+            case Shortage(unsuitable):
+                message = self._allocator.describe_shortage([pending], unsuitable)
+                INSUFFICIENT_DEVICES.tell(self._events, claim, message)
+            case hold:
+                asked_at = self._asked.since(claim.key)
+                await self._writer.allocate([claim], hold, None)
+                self._observer.allocated("Immediate", loop_time() - asked_at)
+                log.info("Claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=hold.node)
+
+    async def _is_gone(self, node: str) -> bool:
+        """Whether the node no longer exists: the cache may lag, so what it misses is asked for once more."""
+        key = NamespacedName("", node)
+        if self._caches.nodes.get(key) is not None:
+            return False
+        try:
+            await self._client.get(Node, key)
+        except NotFoundError:
+            return True
+        return False
 
 
 def _nodes(names: Sequence[str]) -> str:

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
-from fake_dra_driver.dra.classic.driver import ControllerDriver, ParametersError
+from fake_dra_driver.dra.classic.driver import AnyControllerDriver, ParametersError
 from fake_dra_driver.dra.classic.refusal import tell_refusal
 from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.runtime.cache import Informer
@@ -23,7 +22,7 @@ class ResourceClassReconciler:
 
     def __init__(
         self,
-        driver: ControllerDriver[Any],
+        driver: AnyControllerDriver,
         classes: Informer[ResourceClass],
         events: EventSink,
         now: Callable[[], datetime],

@@ -9,13 +9,12 @@ over as soon as that is the case. Nothing of it has to survive a restart, which 
 """
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate, refused_nodes
-from fake_dra_driver.dra.classic.driver import ControllerDriver
 from fake_dra_driver.dra.classic.observer import Stopwatch
 from fake_dra_driver.runtime.cache import Change
 from fake_dra_driver.runtime.clock import loop_time
@@ -33,9 +32,8 @@ _ENDED: Final = ("Succeeded", "Failed")
 class DeletionGrace:
     """Says how long a claim that is given up may wait for its deletion, and what ends that wait."""
 
-    def __init__(self, caches: ClassicCaches, driver: ControllerDriver[Any]) -> None:
+    def __init__(self, caches: ClassicCaches) -> None:
         self._caches = caches
-        self._driver = driver
         self._given_up = Stopwatch(caches.claims, _is_given_up)
 
     def seconds_left(self, claim: ResourceClaim) -> float:
@@ -48,7 +46,7 @@ class DeletionGrace:
         """The claims given up on nodes that were just found to be too full for a pod."""
         before = refused_nodes(change.old) if change.old is not None else set[str]()
         refused = refused_nodes(change.new) - before if change.new is not None else ()
-        return [claim.key for claim in self._caches.given_up_claims() if self._node_of(claim) in refused]
+        return [claim.key for claim in self._caches.given_up_claims() if self._caches.node_of(claim) in refused]
 
     def missed_by_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
         """Every claim given up, when one in mode Immediate waits, which any node would do for."""
@@ -64,12 +62,8 @@ class DeletionGrace:
         """Whether somebody waits for devices who might get those of this claim."""
         if self._caches.waiting_immediate_claims():
             return True
-        node = self._node_of(claim)
+        node = self._caches.node_of(claim)
         return node is None or bool(self._caches.contexts_refusing(node))
-
-    def _node_of(self, claim: ResourceClaim) -> str | None:
-        is_ours = claim.status.allocation is not None and claim.status.driver_name == self._driver.name
-        return self._driver.node_of(claim.status.allocation) if is_ours and claim.status.allocation else None
 
 
 def _runs(pod: Pod) -> bool:

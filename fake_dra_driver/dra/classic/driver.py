@@ -1,36 +1,30 @@
-"""The controller's seam of classic DRA: what the protocol asks of a driver about the devices of a cluster.
+"""The controller's seam of classic DRA: what a driver says about its devices, and the protocol does not know.
 
-``dra`` speaks with Kubernetes and does not know which device it serves. In classic DRA a driver chooses the devices of
-a claim itself, behind ``ControllerDriver``; where they are made ready is ``dra.node.driver.NodeDriver``. The shapes
-follow k8s.io/dynamic-resource-allocation/controller (KEP-3063).
+In classic DRA a driver chooses the devices of a claim itself (KEP-3063). Which device is free, what is on record and
+who writes what when is the same for all drivers; behind ``ControllerDriver`` is the rest, all of it pure. How the
+record of a node is kept is ``ledgerlayout``; where devices are made ready is ``dra.node.driver.NodeDriver``.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
-from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim, ResourceClass
+from fake_dra_driver.api.kube.meta import UID, KubeObject
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 
-__all__ = [
-    "ControllerDriver",
-    "Hold",
-    "Marks",
-    "ParametersError",
-    "PendingClaim",
-    "Unsuitable",
-]
+__all__ = ["AnyControllerDriver", "ControllerDriver", "NodeDevices", "ParametersError", "Unsuitable"]
 
+DeviceT = TypeVar("DeviceT")
+EntryT = TypeVar("EntryT")
 RequestT = TypeVar("RequestT")
-"""What a claim asks for, in the device side's own terms; the protocol side passes it on unread."""
+StateT_contra = TypeVar("StateT_contra", bound=KubeObject, contravariant=True)
 
 
 class ParametersError(Exception):
     """The parameters of a claim or class cannot be used; the text becomes an event on the object that is at fault.
 
     ``missing`` tells parameters that do not exist (yet) from those that exist and are wrong: the former are often just
-    applied a moment after the claim, so nobody is warned about them at once.
+    applied a moment after the claim, so that a warning at once would be too early.
     """
 
     def __init__(self, message: str, *, at_fault: Literal["claim", "class"], missing: bool = False) -> None:
@@ -40,105 +34,85 @@ class ParametersError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class PendingClaim(Generic[RequestT]):
-    """A claim that waits for devices, with what it asks for."""
-
-    claim: ResourceClaim
-    request: RequestT
-
-
-@dataclass(frozen=True, slots=True)
 class Unsuitable:
     """Why a node cannot take the claims of a pod, in words for an event: what was asked, what there is."""
 
     reason: str
 
 
-class Hold(Protocol):
-    """Devices set aside on one node, in memory, for claims of one pod, until they are recorded or the hold ends."""
+@dataclass(frozen=True, slots=True)
+class NodeDevices(Generic[DeviceT]):
+    """What a node has to offer."""
 
-    async def record(self) -> Mapping[UID, AllocationResult]:
-        """Writes down durably which claim gets which devices; returns the allocation of each claim, by its UID.
-
-        Raises:
-            ConflictError: another writer was faster; nothing was recorded.
-        """
-        ...
+    devices: Mapping[Hashable, DeviceT]
+    """By the keys that ``LedgerLayout.devices_of`` gives; in the order in which they are to be taken."""
+    closed: str | None = None
+    """Why the node takes no claims at all, in words for an event; None when it does."""
 
 
-Marks = Mapping[str, int]
-"""By node: which of the changes made by others to the node's records had been seen when the mark was made."""
+class ControllerDriver(Protocol[RequestT, StateT_contra, DeviceT, EntryT]):
+    """What claims ask for, what nodes have, and which of it a claim gets.
 
-
-class ControllerDriver(Protocol[RequestT]):
-    """Chooses devices for claims, and keeps a durable record of which claim holds which.
-
-    Everything here answers from caches; only ``record``, ``forget`` and ``is_gone`` talk to the API server.
+    The types, in their order: what a claim asks for, the object of a node with its ledger, a device, and what the
+    ledger says of a claim. Nothing here may wait or have a side effect: it is called in the middle of a choice that
+    other choices must not come between.
     """
 
     name: str
     """``driverName`` of the classes that this driver serves."""
-    finalizer: str
-    """Finalizer that keeps a claim in existence while it may hold devices."""
 
-    def check_class(self, resource_class: ResourceClass) -> None:
-        """Raises ParametersError when the parameters of the class cannot be used."""
-        ...
+    @property
+    def finalizer(self) -> str:
+        """Finalizer that keeps a claim in existence while it may hold devices."""
+        return f"{self.name}/deletion-protection"
+
+    def check_class(self, resource_class: ResourceClass) -> None:  # noqa: ARG002 - a default
+        """Raises ParametersError when the parameters of the class cannot be used. By default classes have none."""
+        return None  # noqa: RET501 - says to mypy that this is no abstract method
 
     def request_of(self, claim: ResourceClaim, resource_class: ResourceClass) -> RequestT:
         """What the claim asks for, from its parameters and those of its class. Raises ParametersError."""
         ...
 
-    def unsuitable_nodes(
-        self, pending: Sequence[PendingClaim[RequestT]], nodes: Sequence[str]
-    ) -> Mapping[str, Unsuitable]:
-        """Those of ``nodes`` that cannot take all of the claims together, and why."""
+    def devices_of(self, state: StateT_contra) -> NodeDevices[DeviceT]:
+        """The devices of a node, held or free."""
         ...
 
-    def describe_shortage(self, pending: Sequence[PendingClaim[RequestT]], unsuitable: Mapping[str, Unsuitable]) -> str:
-        """For an event: what the claims ask for, and what each of the unsuitable nodes has instead."""
-        ...
+    def choose(
+        self, node: NodeDevices[DeviceT], free: Sequence[DeviceT], requests: Sequence[RequestT]
+    ) -> Sequence[EntryT] | Unsuitable:
+        """Which of the free devices each request gets, as an entry of the ledger; or what there is too little of.
 
-    def nodes(self) -> Sequence[str]:
-        """Every node that has devices of this driver."""
-        ...
-
-    def choose_node(self, pending: PendingClaim[RequestT]) -> str | None:
-        """A node for a claim in mode Immediate, or None when none has room."""
-        ...
-
-    def hold(self, pending: Sequence[PendingClaim[RequestT]], node: str) -> AbstractContextManager[Hold] | Unsuitable:
-        """Sets devices aside for all of the claims on ``node``, or says why that cannot be.
-
-        Devices that a claim has on record there are held again. The caller has made sure with ``fits_record`` that such
-        a record is what the claim asks for.
+        The same input gives the same answer, and all requests are served or none.
         """
         ...
 
-    def recorded_nodes(self, uid: UID) -> Sequence[str]:
-        """The nodes on which a record says that the claim holds devices."""
-        ...
+    def handle_of(self, entry: EntryT) -> str:
+        """What a claim's allocation tells the node: the contents of ``resourceHandles[].data``, at most 16 KiB.
 
-    def fits_record(self, pending: PendingClaim[RequestT], node: str) -> bool:
-        """Whether what is on record for the claim on ``node`` is what it asks for now (true when nothing is)."""
-        ...
-
-    def mark(self, nodes: Sequence[str]) -> Marks:
-        """To be taken before the write that fences a claim, and given to ``forget`` after it (design rule 5)."""
-        ...
-
-    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
-        """Takes the claim's records on ``nodes`` out. Without marks: the claim no longer exists.
-
-        Raises:
-            ConflictError: somebody else changed a record since its mark: look again and fence again.
+        Two entries say the same if their handles are equal.
         """
         ...
 
-    def node_of(self, allocation: AllocationResult) -> str | None:
-        """The node that an allocation of this driver is on."""
+    def entry_of(self, handle: str) -> EntryT:
+        """The inverse of ``handle_of``. Raises ValueError, with what is wrong, on anything else."""
         ...
 
-    async def is_gone(self, node: str) -> bool:
-        """Whether the node no longer exists, confirmed by the API server."""
+    def entry_without_handle(self, uid: UID, state: StateT_contra) -> EntryT | None:  # noqa: ARG002 - a default
+        """What the node says of a claim whose allocation has no handle, and that is not on record; None: nothing.
+
+        For drivers that take over from another implementation, which has written no handles. By default None.
+        """
+        return None
+
+    def describe_request(self, request: RequestT) -> str:
+        """For an event, after "asked for"."""
         ...
+
+    def describe_entry(self, entry: EntryT) -> str:
+        """The devices of an entry, for an event."""
+        ...
+
+
+AnyControllerDriver: TypeAlias = ControllerDriver[Any, Any, Any, Any]
+"""For what asks nothing about devices."""

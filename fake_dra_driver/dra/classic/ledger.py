@@ -23,6 +23,7 @@ from fake_dra_driver.dra.classic.ledgerchange import (
     plan,
 )
 from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
+from fake_dra_driver.dra.classic.protocol import Marks
 from fake_dra_driver.groupcommit import GroupCommit, Pending
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer
@@ -88,9 +89,9 @@ class Ledger(Generic[StateT, EntryT]):
         observer: LedgerObserver = lambda _result, _changes: None,
     ) -> None:
         self.layout = layout
+        self.informer = states
         self._client = client
-        self._states = states
-        self._namespace = namespace
+        self.namespace = namespace
         self._observer = observer
         self._nodes: dict[str, _Node[EntryT]] = {}
         self._newest_mark = 0
@@ -100,19 +101,19 @@ class Ledger(Generic[StateT, EntryT]):
 
     def state(self, node: str) -> StateT | None:
         """The node's object as the cache has it. Raises InvalidObjectError when it cannot be read."""
-        return self._states.get(NamespacedName(self._namespace, node))
+        return self.informer.get(NamespacedName(self.namespace, node))
 
     def states(self) -> Sequence[StateT]:
         """The objects of all nodes, by name."""
-        return self._states.list(self._namespace)
+        return self.informer.list(self.namespace)
 
     def nodes_of(self, uid: UID) -> Sequence[str]:
         """The nodes whose ledger has an entry for the claim: more than one only after a stop at a bad moment."""
-        return [state.metadata.name for state in self._states.by_index(ENTRIES_BY_CLAIM, uid)]
+        return [state.metadata.name for state in self.informer.by_index(ENTRIES_BY_CLAIM, uid)]
 
     def entries_of(self, uid: UID) -> Mapping[str, EntryT]:
         """What is on record for the claim, by node."""
-        states = self._states.by_index(ENTRIES_BY_CLAIM, uid)
+        states = self.informer.by_index(ENTRIES_BY_CLAIM, uid)
         return {state.metadata.name: self.layout.entries_of(state)[uid] for state in states}
 
     def mark(self, node: str) -> int:
@@ -123,6 +124,10 @@ class Ledger(Generic[StateT, EntryT]):
         if ledger.writes.is_idle and (state := self.state(node)) is not None:
             ledger.memory.see(self._seen(state))
         return ledger.memory.foreign_changes
+
+    def marks(self, nodes: Sequence[str]) -> Marks:
+        """The mark of each of the nodes."""
+        return {node: self.mark(node) for node in nodes}
 
     async def put(self, node: str, entries: Mapping[UID, EntryT]) -> None:
         """Writes down that these claims hold these devices. Returns when that is durable; all entries or none.
@@ -154,6 +159,14 @@ class Ledger(Generic[StateT, EntryT]):
         """
         await self._node(node).writes.commit(LedgerChange({uid: None}, mark))
 
+    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
+        """Takes the claim's entries on ``nodes`` out, one after the other. Without marks: the claim no longer exists.
+
+        Raises as ``remove``.
+        """
+        for node in nodes:
+            await self.remove(node, uid, None if marks is None else marks[node])
+
     def _node(self, node: str) -> _Node[EntryT]:
         if node not in self._nodes:
             self._nodes[node] = _Node(partial(self._write, node), self._newest_mark)
@@ -172,7 +185,7 @@ class Ledger(Generic[StateT, EntryT]):
 
     async def _write(self, node: str, batch: Batch[EntryT]) -> None:
         """Makes the changes of a batch, or raises why none could be made; some are settled with errors of their own."""
-        key = NamespacedName(self._namespace, node)
+        key = NamespacedName(self.namespace, node)
         try:
             for _ in range(MAX_WRITES_PER_BATCH):
                 if await self._try(key, self._node(node).memory, batch):
@@ -205,7 +218,7 @@ class Ledger(Generic[StateT, EntryT]):
         except PatchTestFailedError:
             log.debug("Ledger changed under a write", node=key.name, claim_uids=uids)
             memory.known = None
-            self._states.observe((await self._client.get(self.layout.kind, key)).to_wire())
+            self.informer.observe((await self._client.get(self.layout.kind, key)).to_wire())
             return False
         memory.known = self._seen(written)
         log.debug("Ledger written", node=key.name, claim_uids=uids)

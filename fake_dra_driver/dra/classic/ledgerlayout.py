@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.kube.meta import ApiModel, KubeObject
 
 __all__ = ["LedgerLayout"]
 
@@ -30,12 +30,12 @@ class LedgerLayout(Protocol[StateT, EntryT]):
 
     def to_wire(self, entry: EntryT) -> object:
         """An entry as it is in JSON, as it was read: it is compared with what the API server has."""
-        ...
+        return entry.to_wire() if isinstance(entry, ApiModel) else entry
 
     def devices_of(self, entry: EntryT) -> Sequence[Hashable]:
         """Keys of the devices that an entry names, unique on their node. No device is ever in two entries."""
         ...
 
-    def annotations_of(self, state: StateT, entries: Mapping[str, EntryT]) -> Mapping[str, str]:
-        """Annotations to be written with the entries, for people: nothing is decided on them."""
-        ...
+    def annotations_of(self, state: StateT, entries: Mapping[str, EntryT]) -> Mapping[str, str]:  # noqa: ARG002
+        """Annotations to be written with the entries, for people: nothing is decided on them. By default none."""
+        return {}

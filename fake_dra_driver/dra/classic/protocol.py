@@ -19,13 +19,12 @@ after it says so no more. Five rules, of which each is needed:
 5. That removal is void if anybody else has changed the records since a *mark* that was made before the fence.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.classic.driver import Marks
 
 __all__ = [
     "AllocationEffects",
@@ -33,17 +32,21 @@ __all__ = [
     "Duty",
     "Effects",
     "GoneEffects",
+    "Marks",
     "allocate",
     "duty_of",
     "forget_elsewhere",
     "forget_gone",
     "is_outdated",
-    "put_back",
     "release",
+    "restore",
 ]
 
 SourceT = TypeVar("SourceT")
 RecordT = TypeVar("RecordT")
+
+Marks = Mapping[str, int]
+"""By node: which of the changes made by others to the node's records had been seen when the mark was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,7 @@ async def forget_gone(do: GoneEffects, node: str, uids: Sequence[UID], was_delet
             await do.forget(uid, [node], marks if uid in unseen else None)
 
 
-async def put_back(
+async def restore(
     do: Effects[SourceT], claim: Claim[SourceT], node: str, record: Callable[[SourceT, Marks], Awaitable[None]]
 ) -> bool:
     """Writes the record of a claim that is allocated on ``node`` and has none there, or one that says otherwise.

@@ -20,18 +20,17 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     PodSchedulingContext,
     ResourceClaim,
     ResourceClaimSchedulingStatus,
-    ResourceClass,
 )
-from fake_dra_driver.dra.classic.driver import ControllerDriver, ParametersError, PendingClaim, Unsuitable
+from fake_dra_driver.dra.classic.allocation import Allocator, OutdatedRecord, PendingClaim
+from fake_dra_driver.dra.classic.caches import ClassicCaches
+from fake_dra_driver.dra.classic.driver import ParametersError, Unsuitable
 from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
-from fake_dra_driver.dra.classic.protocol import is_outdated
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, EventSink
-from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.reconcile import Request, Result
 
-__all__ = ["PodSchedulingContextReconciler", "SchedulingCaches", "SchedulingClient"]
+__all__ = ["PodSchedulingContextReconciler", "SchedulingClient"]
 
 RequestT = TypeVar("RequestT")
 
@@ -54,16 +53,6 @@ class SchedulingClient(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class SchedulingCaches:
-    """Everything that a pass reads."""
-
-    contexts: Informer[PodSchedulingContext]
-    pods: Informer[Pod]
-    claims: Informer[ResourceClaim]
-    classes: Informer[ResourceClass]
-
-
-@dataclass(frozen=True, slots=True)
 class _Waiting(Generic[RequestT]):
     """A pod's claims that wait for this driver."""
 
@@ -79,14 +68,14 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
 
     def __init__(
         self,
-        driver: ControllerDriver[RequestT],
+        allocator: Allocator[RequestT, Any, Any, Any],
         writer: ClaimWriter,
-        caches: SchedulingCaches,
+        caches: ClassicCaches,
         client: SchedulingClient,
         events: EventSink,
         observer: AllocationObserver,
     ) -> None:
-        self._driver = driver
+        self._allocator = allocator
         self._writer = writer
         self._caches = caches
         self._client = client
@@ -106,23 +95,17 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         waiting = self._waiting_claims(pod)
         if not waiting.claims or waiting.blocked:
             return Result()
-        refusal = await self._try(pod, waiting.claims, selected) if selected else {}
-        if refusal is None:
-            return Result()
+        refusals: dict[str, Unsuitable] = {}
+        if selected:
+            refusal = await self._allocate(pod, waiting.claims, selected)
+            if refusal is None:
+                return Result()
+            refusals[selected] = refusal
         # Judged only now: most pods select a node that fits, and the others do not matter to them.
         others = sorted({*potential} - {selected})
-        await self._answer(context, pod, waiting, {**self._driver.unsuitable_nodes(waiting.claims, others), **refusal})
+        refusals.update(self._allocator.unsuitable_nodes(waiting.claims, others))
+        await self._answer(context, pod, waiting, refusals)
         return Result()
-
-    async def _try(
-        self, pod: Pod, claims: Sequence[PendingClaim[RequestT]], node: str
-    ) -> Mapping[str, Unsuitable] | None:
-        """Allocates on the selected node. None when that is done or under way, otherwise why the node cannot be."""
-        unsuitable = self._driver.unsuitable_nodes(claims, [node])
-        if unsuitable:
-            return unsuitable
-        refusal = await self._allocate(pod, claims, node)
-        return None if refusal is None else {node: refusal}
 
     def _waiting_claims(self, pod: Pod) -> _Waiting[RequestT]:
         """What the pod still waits for. Whatever is missing in the caches comes with an event that leads back here."""
@@ -132,10 +115,10 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         for entry in pod.spec.resource_claims:
             claim = self._unallocated(pod, entry)
             resource_class = None if claim is None else self._caches.classes.get(_class_key(claim))
-            if claim is None or resource_class is None or resource_class.driver_name != self._driver.name:
+            if claim is None or resource_class is None or resource_class.driver_name != self._caches.driver:
                 continue
             try:
-                claims.append(PendingClaim(claim, self._driver.request_of(claim, resource_class)))
+                claims.append(self._allocator.pending(claim, resource_class))
             except ParametersError as error:
                 log.debug("Claim cannot be judged yet", claim=str(claim.key), claim_uid=claim.uid, why=str(error))
                 blocked = True
@@ -157,26 +140,27 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         return claim if waits else None
 
     async def _allocate(self, pod: Pod, pending: Sequence[PendingClaim[RequestT]], node: str) -> Unsuitable | None:
-        """Allocates all of the claims on the node, or says why the node cannot take them after all."""
+        """Allocates all of the claims on the node, or says why the node cannot take them.
+
+        None also when a change of a claim is under way that leads back here.
+        """
         selected_at = self._selected.since(pod.key)
-        async with self._writer.lock(claim.claim.uid for claim in pending):
-            if any(self._has_changed(claim.claim) for claim in pending):
-                # Another pass wrote to a claim while this one waited for the lock: its change leads back here.
-                return None
-            for waiting in pending:
-                records = self._driver.recorded_nodes(waiting.claim.uid)
-                if is_outdated(records, node) or not self._driver.fits_record(waiting, node):
-                    log.info("Claim has an outdated record", claim=str(waiting.claim.key), claim_uid=waiting.claim.uid)
-                    await self._writer.release(waiting.claim)
+        claims = [waiting.claim for waiting in pending]
+        async with self._writer.lock(claim.uid for claim in claims):
+            if any(self._has_changed(claim) for claim in claims):
+                return None  # another pass wrote to a claim while this one waited for the lock
+            match self._allocator.hold(pending, node):
+                case Unsuitable() as refusal:
+                    return refusal
+                case OutdatedRecord(claim):
+                    log.info("Claim has an outdated record", claim=str(claim.key), claim_uid=claim.uid)
+                    await self._writer.release(claim)
                     message = f"devices were on record for the claim, and are free again: pod {pod.key} runs on {node}"
-                    RECORD_DROPPED.tell(self._events, waiting.claim, message)
-                    return None  # the release changed the claim, which leads back here
-            hold = self._driver.hold(pending, node)
-            if isinstance(hold, Unsuitable):
-                return hold
-            consumer = ConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.uid)
-            claims = [waiting.claim for waiting in pending]
-            await self._writer.allocate(claims, node, hold, consumer)
+                    RECORD_DROPPED.tell(self._events, claim, message)
+                    return None
+                case hold:
+                    consumer = ConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.uid)
+                    await self._writer.allocate(claims, hold, consumer)
         seconds = loop_time() - selected_at
         for claim in claims:
             self._observer.allocated("WaitForFirstConsumer", seconds)
@@ -214,7 +198,7 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         )
         log.debug("Answered the scheduler", unsuitable_nodes=len(nodes))
         if context.spec.potential_nodes and unsuitable.keys() >= set(context.spec.potential_nodes):
-            message = self._driver.describe_shortage(waiting.claims, unsuitable)
+            message = self._allocator.describe_shortage(waiting.claims, unsuitable)
             for about in (pod, *(claim.claim for claim in waiting.claims)):
                 INSUFFICIENT_DEVICES.tell(self._events, about, message)
 

@@ -11,13 +11,18 @@ from typing import Any, TypeVar
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
+from fake_dra_driver.dra.classic.allocation import Allocator
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.claims import ResourceClaimReconciler
 from fake_dra_driver.dra.classic.classes import ResourceClassReconciler
-from fake_dra_driver.dra.classic.driver import ControllerDriver
+from fake_dra_driver.dra.classic.deletion import DeletionGrace
+from fake_dra_driver.dra.classic.driver import AnyControllerDriver
+from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.logcontext import LogContext
 from fake_dra_driver.dra.classic.observer import AllocationObserver, SilentObserver
-from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler, SchedulingCaches
+from fake_dra_driver.dra.classic.repair import LedgerReconciler
+from fake_dra_driver.dra.classic.routes import Routes
+from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.runtime.cache import Change, Informer
@@ -30,14 +35,20 @@ ObjectT = TypeVar("ObjectT", bound=KubeObject)
 
 
 class ClassicControllers:
-    """The three controllers of classic DRA, wired to each other's objects.
+    """The controllers of classic DRA, wired to each other's objects.
 
-    A driver adds what else its claims depend on with ``watch_for_claims``: parameters, the state of nodes.
+    A driver adds what else its claims depend on, such as parameters, with ``watch_for_claims``.
+
+    Args:
+        now: the wall clock.
+        workers: how many claims, how many pods, and how many ledgers are worked on at once.
+        observer: is told of allocations.
     """
 
     def __init__(
         self,
-        driver: ControllerDriver[Any],
+        driver: AnyControllerDriver,
+        ledger: Ledger[Any, Any],
         caches: ClassicCaches,
         client: Client,
         events: EventSink,
@@ -47,41 +58,52 @@ class ClassicControllers:
         observer: AllocationObserver | None = None,
     ) -> None:
         observer = observer or SilentObserver()
-        writer = ClaimWriter(client, driver, observer, self._look_again)
-        context = LogContext(caches.claims, caches.contexts, caches.pods, driver)
+        allocator: Allocator[Any, Any, Any, Any] = Allocator(driver, ledger, caches.claims)
+        writer = ClaimWriter(client, driver, ledger, observer, self._look_again)
+        context = LogContext(caches)
         self._caches = caches
-        self.writer = writer
-        reconciler = ResourceClaimReconciler(driver, writer, caches, events, now, observer)
+        reconciler = ResourceClaimReconciler(allocator, ledger, writer, caches, client, events, now, observer)
         self.claims = Controller("resourceclaim", reconciler, workers=workers, log_context=context.of_claim)
         self.contexts = Controller(
             "podschedulingcontext",
-            PodSchedulingContextReconciler(
-                driver,
-                writer,
-                SchedulingCaches(caches.contexts, caches.pods, caches.claims, caches.classes),
-                client,
-                events,
-                observer,
-            ),
+            PodSchedulingContextReconciler(allocator, writer, caches, client, events, observer),
             workers=workers,
             log_context=context.of_pod,
         )
         self.classes = Controller("resourceclass", ResourceClassReconciler(driver, caches.classes, events, now))
+        self.repair = LedgerReconciler(driver, ledger, caches, writer, client, events)
+        self.ledgers = Controller(
+            ledger.layout.kind.resource.kind.lower(),
+            self.repair,
+            workers=workers,
+            log_context=lambda request: {"node": request.name},
+        )
+        self._watch(ledger, Routes(allocator, ledger, caches, self.repair), reconciler.grace)
+
+    def _watch(self, ledger: Ledger[Any, Any], routes: Routes[Any], grace: DeletionGrace) -> None:
+        caches = self._caches
         self.claims.watch(caches.claims)
         self.claims.watch(caches.contexts, self._claims_of_context)
         self.claims.watch(caches.pods, self._claims_of_gone_pod)
-        self.claims.watch(caches.contexts, reconciler.grace.missed_by_pod)
-        self.claims.watch(caches.claims, reconciler.grace.missed_by_claim)
+        self.claims.watch(caches.contexts, grace.missed_by_pod)
+        self.claims.watch(caches.claims, grace.missed_by_claim)
+        self.claims.watch(ledger.informer, routes.claims_of_ledger)
+        self.claims.watch(caches.nodes, routes.claims_of_gone_node)
+        self.claims.watch(caches.claims, routes.claims_after_unrecorded)
         self.contexts.watch(caches.contexts)
         self.contexts.watch(caches.pods, lambda change: self._contexts_at([change.key]))
         self.contexts.watch(caches.claims, lambda change: caches.contexts_of_claim(change.key))
+        self.contexts.watch(ledger.informer, routes.contexts_of_ledger)
+        self.contexts.watch(caches.claims, routes.contexts_after_unrecorded)
         self.classes.watch(caches.classes)
+        self.ledgers.watch(ledger.informer, predicate=routes.may_need_repair)
+        self.ledgers.watch(caches.claims, routes.ledgers_of_claim)
         self.watch_for_claims(caches.classes, lambda change: caches.claims_of_class(change.key.name))
 
     @property
     def controllers(self) -> tuple[Controller, ...]:
         """All of them, for the manager."""
-        return (self.claims, self.contexts, self.classes)
+        return (self.claims, self.contexts, self.classes, self.ledgers)
 
     def watch_for_claims(
         self, informer: Informer[ObjectT], claims_of: Callable[[Change[ObjectT]], Iterable[NamespacedName]]

@@ -6,15 +6,18 @@ anybody else was faster.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
 from fake_dra_driver.dra.classic import protocol
-from fake_dra_driver.dra.classic.driver import ControllerDriver, Hold, Marks
+from fake_dra_driver.dra.classic.allocation import Hold
+from fake_dra_driver.dra.classic.allocationresult import node_of
+from fake_dra_driver.dra.classic.driver import AnyControllerDriver
+from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.observer import AllocationObserver
-from fake_dra_driver.dra.classic.protocol import Claim
+from fake_dra_driver.dra.classic.protocol import Claim, Marks
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.keyedlock import KeyedLock
@@ -52,13 +55,14 @@ class ClaimWriter:
     def __init__(
         self,
         client: ClaimClient,
-        driver: ControllerDriver[Any],
+        driver: AnyControllerDriver,
+        ledger: Ledger[Any, Any],
         observer: AllocationObserver,
         held_in_vain: Callable[[str], None],
     ) -> None:
-        self._driver = driver
+        self._ledger = ledger
         self._held_in_vain = held_in_vain
-        self._effects = _ClaimEffects(client, driver)
+        self._effects = _ClaimEffects(client, driver, ledger)
         self._observer = observer
         self._locks = KeyedLock[UID]()
 
@@ -73,11 +77,10 @@ class ClaimWriter:
     async def allocate(
         self,
         claims: Sequence[ResourceClaim],
-        node: str,
-        hold: AbstractContextManager[Hold],
+        hold: Hold[Any],
         consumer: ConsumerReference | None,
     ) -> None:
-        """Allocates what is held for the claims on the node, and reserves them for the pod that it was held for.
+        """Allocates what is held for the claims, and reserves them for the pod that it was held for.
 
         Raises:
             ConflictError: somebody else was faster with a claim or a record.
@@ -87,7 +90,7 @@ class ClaimWriter:
                 effects = _AllocationEffects(self._effects, held, consumer)
                 await protocol.allocate(effects, [self.view(claim) for claim in claims])
         except BaseException:
-            self._held_in_vain(node)
+            self._held_in_vain(hold.node)
             raise
 
     async def release(self, claim: ResourceClaim) -> None:
@@ -97,7 +100,7 @@ class ClaimWriter:
             ConflictError: somebody else was faster with the claim or with a record.
         """
         begun = loop_time()
-        await protocol.release(self._effects, self.view(claim), list(self._driver.recorded_nodes(claim.uid)))
+        await protocol.release(self._effects, self.view(claim), self._ledger.nodes_of(claim.uid))
         self._observer.deallocated(loop_time() - begun)
 
     async def forget_elsewhere(self, claim: ResourceClaim, node: str) -> Sequence[str]:
@@ -105,23 +108,24 @@ class ClaimWriter:
 
         Raises as ``release``.
         """
-        nodes = [other for other in self._driver.recorded_nodes(claim.uid) if other != node]
+        nodes = [other for other in self._ledger.nodes_of(claim.uid) if other != node]
         has_forgotten = bool(nodes) and await protocol.forget_elsewhere(self._effects, self.view(claim), nodes)
         return nodes if has_forgotten else ()
 
-    async def put_back(
+    async def restore(
         self, claim: ResourceClaim, node: str, record: Callable[[ResourceClaim, Marks], Awaitable[None]]
     ) -> bool:
         """Calls ``record``, which writes the claim's record, if the claim still is allocated on the node."""
-        return await protocol.put_back(self._effects, self.view(claim), node, record)
+        return await protocol.restore(self._effects, self.view(claim), node, record)
 
 
 class _ClaimEffects:
     """Implements ``protocol.Effects``."""
 
-    def __init__(self, client: ClaimClient, driver: ControllerDriver[Any]) -> None:
+    def __init__(self, client: ClaimClient, driver: AnyControllerDriver, ledger: Ledger[Any, Any]) -> None:
         self._client = client
         self._driver = driver
+        self._ledger = ledger
 
     def view(self, claim: ResourceClaim) -> Claim[ResourceClaim]:
         """As ``ClaimWriter.view``."""
@@ -136,7 +140,7 @@ class _ClaimEffects:
             is_reserved=bool(status.reserved_for),
             is_ours=status.driver_name == self._driver.name,
             is_allocated=status.allocation is not None,
-            node=None if status.allocation is None else self._driver.node_of(status.allocation),
+            node=None if status.allocation is None else node_of(status.allocation),
         )
 
     async def protect(self, claim: Claim[ResourceClaim]) -> Claim[ResourceClaim]:
@@ -176,11 +180,11 @@ class _ClaimEffects:
 
     def mark(self, nodes: Sequence[str]) -> Marks:
         """As ``Effects.mark``."""
-        return self._driver.mark(nodes)
+        return self._ledger.marks(nodes)
 
     async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
         """As ``Effects.forget``."""
-        await self._driver.forget(uid, nodes, marks)
+        await self._ledger.forget(uid, nodes, marks)
 
     async def _patch(
         self, claim: Claim[ResourceClaim], patch: Mapping[str, Any], subresource: str | None = None
@@ -196,7 +200,7 @@ class _ClaimEffects:
 class _AllocationEffects:
     """Implements ``protocol.AllocationEffects``."""
 
-    def __init__(self, effects: _ClaimEffects, held: Hold, consumer: ConsumerReference | None) -> None:
+    def __init__(self, effects: _ClaimEffects, held: Hold[Any], consumer: ConsumerReference | None) -> None:
         self._effects = effects
         self._held = held
         self._consumer = consumer

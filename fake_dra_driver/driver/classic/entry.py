@@ -7,16 +7,14 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import (
     ALLOCATED_ANNOTATION,
     LEDGER_REVISION_ANNOTATION,
-    AllocatedDevice,
     AllocatedDevices,
-    AllocatedFakes,
     NodeAllocationState,
 )
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
 from fake_dra_driver.driver.allocatedcount import allocated_of
 
-__all__ = ["FakeLedger", "FakeLedgerLayout", "entry_of"]
+__all__ = ["FakeLedger", "FakeLedgerLayout"]
 
 FakeLedger = Ledger[NodeAllocationState, AllocatedDevices]
 
@@ -33,19 +31,9 @@ class FakeLedgerLayout(LedgerLayout[NodeAllocationState, AllocatedDevices]):
         return state.spec.allocated_claims
 
     @override
-    def to_wire(self, entry: AllocatedDevices) -> object:
-        return entry.to_wire()
-
-    @override
     def devices_of(self, entry: AllocatedDevices) -> Sequence[str]:
         return [device.uuid for device in entry.fake.devices] if entry.fake is not None else []
 
     @override
     def annotations_of(self, state: NodeAllocationState, entries: Mapping[str, AllocatedDevices]) -> Mapping[str, str]:
         return {ALLOCATED_ANNOTATION: allocated_of(entries, len(state.spec.allocatable_device))}
-
-
-def entry_of(uuids: Sequence[str], split: int) -> AllocatedDevices:
-    """The entry of a claim that holds these devices, each split into as many children; 0: whole."""
-    devices = [AllocatedDevice(uuid=uuid, split=split) if split else AllocatedDevice(uuid=uuid) for uuid in uuids]
-    return AllocatedDevices(fake=AllocatedFakes(devices=tuple(devices)))

@@ -5,44 +5,16 @@ from collections.abc import Sequence
 from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
 from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
+from fake_dra_driver.dra.classic import allocationresult
+from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.driver.classic.handle import ClaimHandle
 
-__all__ = ["handle_of", "node_of", "place_of", "places_of", "still_held", "wanted_by_entry", "wanted_by_handle"]
-
-
-def node_of(allocation: AllocationResult) -> str | None:
-    """The node of an allocation that matches ``metadata.name`` against one name, as this driver's do."""
-    if allocation.available_on_nodes is None:
-        return None
-    for term in allocation.available_on_nodes.node_selector_terms:
-        for requirement in term.match_fields:
-            if (requirement.key, requirement.operator) == ("metadata.name", "In") and len(requirement.values) == 1:
-                return requirement.values[0]
-    return None
-
-
-def place_of(node: str, uuid: str) -> str:
-    """A device as a key: another node of the cluster may have one with the same UUID (``device.inventory``)."""
-    return f"{node}/{uuid}"
-
-
-def places_of(claim: ResourceClaim) -> Sequence[str]:
-    """The devices that an allocated claim has by its own word, until it is about to be released."""
-    allocation, finishing = claim.status.allocation, claim.is_deleting or claim.status.deallocation_requested
-    if allocation is None or claim.status.driver_name != DRIVER_NAME or (finishing and not claim.status.reserved_for):
-        return ()
-    node = node_of(allocation)
-    if node is None:
-        return ()
-    try:
-        return [place_of(node, device.uuid) for device in wanted_by_handle(handle_of(allocation))]
-    except ValueError:
-        return ()  # of the Go driver, which has no handle, or nonsense
+__all__ = ["handle_of", "node_of", "still_held", "wanted_by_entry", "wanted_by_handle"]
 
 
 def handle_of(allocation: AllocationResult) -> str:
     """The resource handle of this driver; empty when there is none, as in allocations of the Go driver."""
-    return next((h.data for h in allocation.resource_handles if h.data and h.driver_name in ("", DRIVER_NAME)), "")
+    return allocationresult.handle_of(allocation, DRIVER_NAME)
 
 
 def wanted_by_handle(data: str) -> Sequence[WantedDevice]:

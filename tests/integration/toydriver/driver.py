@@ -1,28 +1,25 @@
-"""A whole DRA driver of its own device, for the example in docs/embedded-cluster.md: lamps, of which no node runs out.
+"""A whole DRA driver of its own device, for the example in docs/embedded-cluster.md: lamps, two on each node.
 
-What is here is what an author of a driver writes: where devices are chosen (``LampController``), where they are made
-ready (``LampNode``), and the program that puts them together. A real driver keeps a durable record of who has what.
+What is here is what an author of a driver writes: which devices there are and which of them a claim gets
+(``LampController``), where that is recorded (``LampLedger``), where devices are made ready (``LampNode``), and the
+program that puts them together.
 """
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.api.resource.v1alpha2 import (
-    AllocationResult,
-    NodeSelector,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
-    ResourceClaim,
-    ResourceClass,
-    ResourceHandle,
-)
+from pydantic import Field
+from typing_extensions import override
+
+from fake_dra_driver.api.kube.meta import KubeObject, ObjectMeta, ResourceKind
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.caches import ClassicCaches
-from fake_dra_driver.dra.classic.driver import Hold, Marks, PendingClaim, Unsuitable
+from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
+from fake_dra_driver.dra.classic.ledger import Ledger
+from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
@@ -33,82 +30,71 @@ from fake_dra_driver.runtime import Cache, Client, EventRecorder, Manager
 __all__ = ["DRIVER_NAME", "run_toy_driver"]
 
 DRIVER_NAME = "lamp.example.com"
-Claims = Sequence[PendingClaim[None]]
+NAMESPACE = "default"
+LAMPS = ("ceiling", "desk")
+"""The lamps of every node."""
 
 
-class LampController:
-    """Gives every claim a lamp on the node that the scheduler selects."""
+class ConfigMap(KubeObject):
+    """Of each node: by the UID of a claim, the lamp that it has."""
+
+    resource = ResourceKind("", "v1", "ConfigMap", "configmaps")
+
+    data: Mapping[str, str] = Field(default_factory=dict)
+
+
+class LampLedger(LedgerLayout[ConfigMap, str]):
+    """Who has which lamp, in a ConfigMap."""
+
+    kind = ConfigMap
+    path = ("data",)
+    revision_annotation = f"{DRIVER_NAME}/revision"
+
+    @override
+    def entries_of(self, state: ConfigMap) -> Mapping[str, str]:
+        return state.data
+
+    @override
+    def devices_of(self, entry: str) -> Sequence[str]:
+        return [entry]
+
+
+class LampController(ControllerDriver[None, ConfigMap, str, str]):
+    """Gives every claim a lamp."""
 
     name = DRIVER_NAME
-    finalizer = f"{DRIVER_NAME}/deletion-protection"
 
-    def __init__(self, nodes: Sequence[str]) -> None:
-        self._nodes = nodes
-
-    def check_class(self, resource_class: ResourceClass) -> None:
-        """Classes have no parameters."""
-
+    @override
     def request_of(self, claim: ResourceClaim, resource_class: ResourceClass) -> None:
-        """Claims have none either."""
+        return None  # every claim asks for the same
 
-    def unsuitable_nodes(self, pending: Claims, nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
-        """Nodes without lamps."""
-        return {node: Unsuitable("there are no lamps") for node in nodes if node not in self._nodes}
+    @override
+    def devices_of(self, state: ConfigMap) -> NodeDevices[str]:
+        return NodeDevices({lamp: lamp for lamp in LAMPS})
 
-    def describe_shortage(self, pending: Claims, unsuitable: Mapping[str, Unsuitable]) -> str:
-        """For an event."""
-        return f"{len(pending)} lamps wanted, none on {', '.join(unsuitable)}"
+    @override
+    def choose(
+        self, node: NodeDevices[str], free: Sequence[str], requests: Sequence[None]
+    ) -> Sequence[str] | Unsuitable:
+        return free[: len(requests)] if len(requests) <= len(free) else Unsuitable(f"{len(free)} lamps are free")
 
-    def nodes(self) -> Sequence[str]:
-        """Nodes with lamps."""
-        return self._nodes
+    @override
+    def handle_of(self, entry: str) -> str:
+        return entry
 
-    def choose_node(self, pending: PendingClaim[None]) -> str | None:
-        """Any of them."""
-        return self._nodes[0]
+    @override
+    def entry_of(self, handle: str) -> str:
+        if handle not in LAMPS:
+            raise ValueError(f"there is no lamp {handle}")
+        return handle
 
-    @contextmanager
-    def hold(self, pending: Claims, node: str) -> Iterator[Hold]:
-        """Nothing has to be set aside."""
-        yield _LampHold(pending, node)
+    @override
+    def describe_request(self, request: None) -> str:
+        return "a lamp"
 
-    def recorded_nodes(self, uid: UID) -> Sequence[str]:
-        """Nothing is recorded."""
-        return ()
-
-    def fits_record(self, pending: PendingClaim[None], node: str) -> bool:
-        """See above."""
-        return True
-
-    def mark(self, nodes: Sequence[str]) -> Marks:
-        """See above."""
-        return {}
-
-    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
-        """See above."""
-
-    def node_of(self, allocation: AllocationResult) -> str | None:
-        """What ``_LampHold`` wrote down."""
-        terms = allocation.available_on_nodes.node_selector_terms if allocation.available_on_nodes else ()
-        return terms[0].match_fields[0].values[0] if terms else None
-
-    async def is_gone(self, node: str) -> bool:
-        """Nodes stay."""
-        return False
-
-
-class _LampHold:
-    def __init__(self, pending: Claims, node: str) -> None:
-        self._pending = pending
-        self._node = node
-
-    async def record(self) -> Mapping[UID, AllocationResult]:
-        here = NodeSelectorRequirement(key="metadata.name", operator="In", values=(self._node,))
-        result = AllocationResult(
-            available_on_nodes=NodeSelector(node_selector_terms=(NodeSelectorTerm(match_fields=(here,)),)),
-            resource_handles=(ResourceHandle(driver_name=DRIVER_NAME, data="bright"),),
-        )
-        return {pending.claim.uid: result for pending in self._pending}
+    @override
+    def describe_entry(self, entry: str) -> str:
+        return f"the {entry} lamp"
 
 
 class LampNode:
@@ -152,10 +138,12 @@ async def run_toy_driver(client: Client, node: str, root: Path, registered: asyn
     sockets = PluginSockets.of(
         DRIVER_NAME, registry_folder=kubelet / "plugins_registry", plugins_folder=kubelet / "plugins"
     )
-    cache, driver = Cache(client), LampController([node])
-    events = EventRecorder(client, DRIVER_NAME)
+    await client.create(ConfigMap(metadata=ObjectMeta(name=node, namespace=NAMESPACE)))
+    cache, events = Cache(client), EventRecorder(client, DRIVER_NAME)
+    ledger = Ledger(LampLedger(), client, cache.informer(ConfigMap, namespace=NAMESPACE), NAMESPACE)
+    caches = ClassicCaches.of(cache, DRIVER_NAME)
     classic = ClassicControllers(
-        driver, ClassicCaches.of(cache, driver), client, events, now=lambda: datetime.now(UTC), workers=2
+        LampController(), ledger, caches, client, events, now=lambda: datetime.now(UTC), workers=2
     )
     manager = Manager(client, cache, events=events, grace_period_seconds=2, signals=())
     for controller in classic.controllers:

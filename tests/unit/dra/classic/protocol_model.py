@@ -170,7 +170,7 @@ class Model:
                 if elsewhere := tuple(node for node in records if node != seen.node):
                     yield work("forget elsewhere", elsewhere)
                 if seen.node not in records and not books[seen.node - 1][1] and (seen.reserved or not seen.given_up):
-                    yield work("put back", (seen.node,), seen.node)
+                    yield work("restore", (seen.node,), seen.node)
             case Duty.ALLOCATE:
                 if 0 < selected <= self.scenario.nodes and books[selected - 1][1] in (0, 1 << claim):
                     if protocol.is_outdated(names, str(selected)):

@@ -103,8 +103,8 @@ def _coroutine(kind: str, claim: int, seen: Seen | None, nodes: tuple[int, ...])
             return protocol.release(do, shown, names)
         case "forget elsewhere":
             return protocol.forget_elsewhere(do, shown, names)
-        case "put back":
-            return protocol.put_back(do, shown, names[0], do.correct)
+        case "restore":
+            return protocol.restore(do, shown, names[0], do.correct)
     return protocol.forget_gone(do, names[0], [UID(str(claim))], lambda _: kind == "forget deleted")
 
 

@@ -12,7 +12,6 @@ from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import (
     handle_of,
     node_of,
-    places_of,
     still_held,
     wanted_by_entry,
     wanted_by_handle,
@@ -78,24 +77,6 @@ def live(**changes: Any) -> ResourceClaim:
 )
 def test_what_is_still_held(claim: ResourceClaim | None, held: set[str]) -> None:
     assert still_held(PREPARED, claim, "n") == held
-
-
-@pytest.mark.parametrize(
-    ("claim", "places"),
-    [
-        pytest.param(live(), ["n/A", "n/B"], id="allocated"),
-        pytest.param(live(deleting=True, reserved=True), ["n/A", "n/B"], id="deleted, and in use"),
-        pytest.param(live(given_up=True, reserved=True), ["n/A", "n/B"], id="given up, and in use again"),
-        pytest.param(live(deleting=True), [], id="deleted, and about to be released"),
-        pytest.param(live(given_up=True), [], id="given up, and about to be released"),
-        pytest.param(live(allocated=False), [], id="not allocated"),
-        pytest.param(live(driver="other.example.com"), [], id="another driver's"),
-        pytest.param(live(node=None), [], id="nobody knows on which node"),
-        pytest.param(live(data=""), [], id="allocated by the Go driver"),
-    ],
-)
-def test_the_places_of_a_claim(claim: ResourceClaim, places: list[str]) -> None:
-    assert list(places_of(claim)) == places
 
 
 def test_the_handle_is_that_of_this_driver() -> None:

@@ -100,7 +100,7 @@ async def node_gone() -> Recorder:
     return (await run(world)).events
 
 
-@story("DevicesHeldByAnotherClaim", {"c", "thief"}, "delete the pods of one of the two to have its devices chosen anew")
+@story("DevicesHeldByAnotherClaim", {"c", "thief"}, "delete the pods of one of the two to have its devices chosen")
 async def two_claims_with_one_device() -> Recorder:
     world = await allocated()
     lose_entries(world)

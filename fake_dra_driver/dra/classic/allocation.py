@@ -1,0 +1,295 @@
+"""Which devices claims get: those that are free by the ledger, by the claims, and by what is being written down.
+
+Devices are set aside on the selected node only, never on all potential nodes, and in memory only for the few
+milliseconds between the choice and the record. Nothing that is needed after a restart lives here.
+
+From the watch event to the ledger, an allocation asks the driver four things, once each: what the claim asks for, which
+devices the node has, which of the free ones it gets, and how the node is told.
+"""
+
+from collections.abc import Collection, Hashable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Generic, TypeVar
+
+from fake_dra_driver.api.kube.meta import UID, KubeObject
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic.allocationresult import handle_of, make_allocation, node_of
+from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
+from fake_dra_driver.dra.classic.ledger import Ledger
+from fake_dra_driver.dra.classic.protocol import is_outdated
+from fake_dra_driver.runtime.cache import Change, Informer
+from fake_dra_driver.runtime.errors import InvalidObjectError
+
+__all__ = ["Allocator", "Hold", "OutdatedRecord", "PendingClaim", "Shortage"]
+
+NODES_IN_A_MESSAGE: Final = 4
+"""How many nodes an event lists by name; the rest are counted."""
+
+DeviceT = TypeVar("DeviceT")
+EntryT = TypeVar("EntryT")
+RequestT = TypeVar("RequestT")
+StateT = TypeVar("StateT", bound=KubeObject)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingClaim(Generic[RequestT]):
+    """A claim that waits for devices, with what it asks for."""
+
+    claim: ResourceClaim
+    request: RequestT
+
+
+@dataclass(frozen=True, slots=True)
+class OutdatedRecord:
+    """A claim that is to be released before it can be allocated: it has records that it cannot use."""
+
+    claim: ResourceClaim
+    nodes: Sequence[str]
+    """Where it is on record."""
+    why: str
+    """In words for an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """No node can take the claim."""
+
+    unsuitable: Mapping[str, Unsuitable]
+    """Every node that has devices of this driver."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice(Generic[EntryT]):
+    """Devices for claims on one node."""
+
+    node: str
+    entries: Mapping[UID, EntryT]
+    unusable: Collection[UID]
+    """The claims that have another entry there."""
+    free: int
+    """How many devices were free."""
+
+
+class Hold(Generic[EntryT]):
+    """Devices set aside on one node, in memory, for claims of one pod, while the block runs."""
+
+    def __init__(
+        self,
+        choice: _Choice[EntryT],
+        driver: ControllerDriver[RequestT, StateT, DeviceT, EntryT],
+        ledger: Ledger[StateT, EntryT],
+        held: dict[str, dict[UID, Sequence[Hashable]]],
+    ) -> None:
+        self.node = choice.node
+        self._entries = choice.entries
+        self._driver = driver
+        self._ledger = ledger
+        self._held = held
+
+    def __enter__(self) -> "Hold[EntryT]":
+        devices_of = self._ledger.layout.devices_of
+        self._held.setdefault(self.node, {}).update({uid: devices_of(entry) for uid, entry in self._entries.items()})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        held = self._held[self.node]
+        for uid in self._entries:
+            held.pop(uid, None)
+        if not held:
+            del self._held[self.node]
+
+    async def record(self) -> Mapping[UID, AllocationResult]:
+        """Writes into the ledger which claim gets which devices; returns the allocation of each claim, by its UID.
+
+        Raises as ``Ledger.put``; then nothing was recorded, or it is unknown whether it was.
+        """
+        await self._ledger.put(self.node, self._entries)
+        return {
+            uid: make_allocation(self._driver.name, self.node, self._driver.handle_of(entry))
+            for uid, entry in self._entries.items()
+        }
+
+
+class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
+    """Finds devices for claims. Answers from caches, and without waiting: what it says holds until the next await.
+
+    Args:
+        driver: knows the devices.
+        ledger: the record.
+        claims: the ResourceClaim cache.
+    """
+
+    def __init__(
+        self,
+        driver: ControllerDriver[RequestT, StateT, DeviceT, EntryT],
+        ledger: Ledger[StateT, EntryT],
+        claims: Informer[ResourceClaim],
+    ) -> None:
+        self._driver = driver
+        self._ledger = ledger
+        self._held: dict[str, dict[UID, Sequence[Hashable]]] = {}
+        """By node: devices set aside for claims that are being written down at this moment."""
+        self._claimed: dict[str, dict[UID, Collection[Hashable]]] = {}
+        """By node: devices that claims have by their own word. On record as well, unless the record is to be
+        corrected; until it is, they must not go to another claim."""
+        self._claim_nodes: dict[UID, str] = {}
+        """Where to find a claim in ``_claimed``."""
+        claims.subscribe(self._note)
+
+    def pending(self, claim: ResourceClaim, resource_class: ResourceClass) -> PendingClaim[RequestT]:
+        """The claim with what it asks for. Raises ParametersError."""
+        return PendingClaim(claim, self._driver.request_of(claim, resource_class))
+
+    def nodes(self) -> Sequence[str]:
+        """Every node that has devices of this driver."""
+        return [state.metadata.name for state in self._ledger.states()]
+
+    def unsuitable_nodes(
+        self, pending: Sequence[PendingClaim[RequestT]], nodes: Sequence[str]
+    ) -> Mapping[str, Unsuitable]:
+        """Those of ``nodes`` that cannot take all of the claims together, and why."""
+        found = {}
+        for node in nodes:
+            choice = self._choose(pending, node)
+            if isinstance(choice, Unsuitable):
+                found[node] = choice
+        return found
+
+    def hold(self, pending: Sequence[PendingClaim[RequestT]], node: str) -> Hold[EntryT] | Unsuitable | OutdatedRecord:
+        """Devices for all of the claims of a pod on ``node``; those that a claim has on record there, if they fit."""
+        choice = self._choose(pending, node)
+        if isinstance(choice, Unsuitable):
+            return choice
+        for waiting in pending:
+            records = self._ledger.nodes_of(waiting.claim.uid)
+            if is_outdated(records, node) or waiting.claim.uid in choice.unusable:
+                why = "they are not what it asks for now, or it can have only one of them"
+                return OutdatedRecord(waiting.claim, records, why)
+        return self._hold(choice)
+
+    def hold_anywhere(self, pending: PendingClaim[RequestT]) -> Hold[EntryT] | Shortage | OutdatedRecord:
+        """Devices for a claim in mode Immediate: where it is on record, else where most are free."""
+        records = self._ledger.nodes_of(pending.claim.uid)
+        if records:
+            held = self.hold([pending], records[0])
+            if isinstance(held, Unsuitable):
+                return OutdatedRecord(pending.claim, records, "the node cannot be used now")
+            return held
+        best: _Choice[EntryT] | None = None
+        unsuitable: dict[str, Unsuitable] = {}
+        for state in self._ledger.states():
+            choice = self._choose_on([pending], state)
+            if isinstance(choice, Unsuitable):
+                unsuitable[state.metadata.name] = choice
+            elif best is None or choice.free > best.free:
+                best = choice
+        return Shortage(unsuitable) if best is None else self._hold(best)
+
+    def describe_shortage(self, pending: Sequence[PendingClaim[RequestT]], unsuitable: Mapping[str, Unsuitable]) -> str:
+        """For an event: what the claims ask for, what each of the unsuitable nodes has, and what a person can do."""
+        asked = " and ".join(self._driver.describe_request(waiting.request) for waiting in pending)
+        listed = [f"{node}: {unsuitable[node].reason}" for node in sorted(unsuitable)[:NODES_IN_A_MESSAGE]]
+        if len(unsuitable) > NODES_IN_A_MESSAGE:
+            listed.append(f"and {len(unsuitable) - NODES_IN_A_MESSAGE} more")
+        if not listed:
+            return f"asked for {asked} on one node, and no node runs the kubelet plugin of this driver"
+        requests = [waiting.request for waiting in pending]
+        nodes = [self._driver.devices_of(state) for state in self._ledger.states() if state.metadata.name in unsuitable]
+        advice = "ask for fewer, or add nodes that have as many"
+        if any(self._could_serve(node, requests) for node in nodes):
+            advice = "wait until devices become free, ask for fewer, or add nodes"
+        return f"asked for {asked} on one node, which no node has now ({'; '.join(listed)}): {advice}"
+
+    def free_devices(self, state: StateT) -> Set[Hashable]:
+        """The devices of a node that are not on record for a claim; none where the node takes no claims."""
+        node = self._driver.devices_of(state)
+        if node.closed is not None:
+            return frozenset()
+        layout = self._ledger.layout
+        return node.devices.keys() - {
+            device for entry in layout.entries_of(state).values() for device in layout.devices_of(entry)
+        }
+
+    def claimed_devices(self, claim: ResourceClaim) -> tuple[str, Set[Hashable]] | None:
+        """The node of an allocated claim, and the devices that it has by its own word, until it is to be released."""
+        allocation, finishing = claim.status.allocation, claim.is_deleting or claim.status.deallocation_requested
+        if allocation is None or claim.status.driver_name != self._driver.name:
+            return None
+        node = node_of(allocation)
+        if node is None or (finishing and not claim.status.reserved_for):
+            return None
+        try:
+            entry = self._driver.entry_of(handle_of(allocation, self._driver.name))
+        except ValueError:
+            return None  # another implementation's, without a handle, or nonsense
+        return node, frozenset(self._ledger.layout.devices_of(entry))
+
+    def _note(self, change: Change[ResourceClaim]) -> None:
+        before = None if change.old is None else self._claim_nodes.pop(change.old.uid, None)
+        if change.old is not None and before is not None:
+            del self._claimed[before][change.old.uid]
+            if not self._claimed[before]:
+                del self._claimed[before]
+        now = None if change.new is None else self.claimed_devices(change.new)
+        if change.new is not None and now is not None:
+            node, devices = now
+            self._claim_nodes[change.new.uid] = node
+            self._claimed.setdefault(node, {})[change.new.uid] = devices
+
+    def _hold(self, choice: _Choice[EntryT]) -> Hold[EntryT]:
+        return Hold(choice, self._driver, self._ledger, self._held)
+
+    def _choose(self, pending: Sequence[PendingClaim[RequestT]], node: str) -> _Choice[EntryT] | Unsuitable:
+        kind = self._ledger.layout.kind.resource.kind
+        try:
+            state = self._ledger.state(node)
+        except InvalidObjectError as error:
+            return Unsuitable(f"its {kind} cannot be read: {error}")
+        if state is None:
+            return Unsuitable(f"no {kind}, so no kubelet plugin of this driver runs there")
+        return self._choose_on(pending, state)
+
+    def _choose_on(self, pending: Sequence[PendingClaim[RequestT]], state: StateT) -> _Choice[EntryT] | Unsuitable:
+        """Devices for each of the claims. Claims on record there keep what they have, where it is what they ask for."""
+        node = self._driver.devices_of(state)
+        if node.closed is not None:
+            return Unsuitable(node.closed)
+        recorded = self._ledger.layout.entries_of(state)
+        kept = {
+            waiting.claim.uid: recorded[waiting.claim.uid]
+            for waiting in pending
+            if waiting.claim.uid in recorded and self._fits(recorded[waiting.claim.uid], waiting.request, node)
+        }
+        fresh = [waiting for waiting in pending if waiting.claim.uid not in kept]
+        uids = {waiting.claim.uid for waiting in fresh}
+        taken = self._taken(state.metadata.name, recorded, uids)
+        free = [device for key, device in node.devices.items() if key not in taken]
+        chosen = self._driver.choose(node, free, [waiting.request for waiting in fresh]) if fresh else ()
+        if isinstance(chosen, Unsuitable):
+            return chosen
+        new = {waiting.claim.uid: entry for waiting, entry in zip(fresh, chosen, strict=True)}
+        return _Choice(state.metadata.name, {**kept, **new}, uids & recorded.keys(), len(free))
+
+    def _taken(self, node: str, recorded: Mapping[str, EntryT], outdated: Collection[UID]) -> Collection[Hashable]:
+        """What other claims have of a node. Records of ``outdated`` claims go before anything else is done."""
+        devices_of = self._ledger.layout.devices_of
+        taken = {device for uid, entry in recorded.items() if uid not in outdated for device in devices_of(entry)}
+        for others in (self._held, self._claimed):
+            for devices in others.get(node, {}).values():
+                taken.update(devices)
+        return taken
+
+    def _fits(self, entry: EntryT, request: RequestT, node: NodeDevices[DeviceT]) -> bool:
+        """Whether an entry is what a claim asks for now: it would get the same if there were nothing else."""
+        keys = self._ledger.layout.devices_of(entry)
+        if not all(key in node.devices for key in keys):
+            return False
+        chosen = self._driver.choose(node, [node.devices[key] for key in keys], [request])
+        return not isinstance(chosen, Unsuitable) and self._driver.handle_of(chosen[0]) == self._driver.handle_of(entry)
+
+    def _could_serve(self, node: NodeDevices[DeviceT], requests: Sequence[RequestT]) -> bool:
+        """Whether the node could take the claims if no other claim had any of its devices."""
+        return not isinstance(self._driver.choose(node, list(node.devices.values()), requests), Unsuitable)
