@@ -10,11 +10,9 @@ from contextlib import suppress
 
 import pytest
 
-from fake_dra_driver.api.fake import CLAIM_FINALIZER, NodeAllocationState
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.runtime.errors import ConflictError, RetryError
-from tests.support.soundness import assert_sound, devices_of_claims
-from tests.support.world import NAMESPACE, Brain, World
+from tests.unit.dra.classic.lockers import FINALIZER, LockerProcess, LockerWorld, assert_sound
 
 
 class Stop:
@@ -44,10 +42,10 @@ async def outdated(work: Awaitable[object]) -> None:
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> LockerWorld:
     """One node with one device, and claims c1 and c2 of pods that both selected it."""
-    world = World()
-    world.node("n", devices=1)
+    world = LockerWorld()
+    world.node("n", lockers=1)
     for claim in ("c1", "c2"):
         world.claim(claim)
         world.pod(f"pod-{claim}", [claim], selected="n")
@@ -55,38 +53,36 @@ def world() -> World:
 
 
 @pytest.fixture
-async def brains(world: World) -> tuple[Brain, Brain]:
+async def brains(world: LockerWorld) -> tuple[LockerProcess, LockerProcess]:
     """Two controllers that have seen everything so far."""
-    first, second = Brain(world), Brain(world)
+    first, second = LockerProcess(world), LockerProcess(world)
     first.deliver()
     second.deliver()
     return first, second
 
 
 async def test_one_device_goes_to_one_of_two_claims_whose_controllers_do_not_see_each_other(
-    world: World, brains: tuple[Brain, Brain]
+    world: LockerWorld, brains: tuple[LockerProcess, LockerProcess]
 ) -> None:
     """Rule 1, the value: the second controller's cache shows a free device that the first has just given away."""
     first, second = brains
     await first.pass_over("podschedulingcontext", "pod-c1")
     await outdated(second.pass_over("podschedulingcontext", "pod-c2"))
-    assert devices_of_claims(world) == {"c1": ["n-0"]}
+    assert world.lockers_of_claims() == {"c1": ["n-0"]}
     assert_sound(world)
 
 
-async def test_a_writer_that_does_not_know_the_revision_is_noticed(world: World, brains: tuple[Brain, Brain]) -> None:
+async def test_a_writer_that_does_not_know_the_revision_is_noticed(
+    world: LockerWorld, brains: tuple[LockerProcess, LockerProcess]
+) -> None:
     """Rule 1, the value: a Go driver or a person has given the device away, and left the revision as it was."""
-    entry = {"fake": {"devices": [{"uuid": "n-0"}]}}
-    foreign = {"spec": {"allocatedClaims": {world.read_claim("c2").uid: entry}}}
-    world.api.update(NodeAllocationState, "n", NAMESPACE, foreign)
+    world.update_rack("n", status={"held": {world.read_claim("c2").uid: ["n-0"]}})
     await outdated(brains[0].pass_over("podschedulingcontext", "pod-c1"))
-    assert devices_of_claims(world) == {}
-    assert list(world.api.read(NodeAllocationState, "n", NAMESPACE).spec.allocated_claims) == [
-        world.read_claim("c2").uid
-    ]
+    assert world.lockers_of_claims() == {}
+    assert list(world.ledger("n")) == [world.read_claim("c2").uid]
 
 
-async def half_state(world: World, brain: Brain) -> None:
+async def half_state(world: LockerWorld, brain: LockerProcess) -> None:
     """What a stop between ledger and claim status leaves: c1 has a finalizer and an entry, and no allocation."""
     stop = Stop("merge_patch", "ResourceClaim", occurrence=2)
     brain.client.before_write = stop
@@ -94,19 +90,19 @@ async def half_state(world: World, brain: Brain) -> None:
         work = group.create_task(brain.pass_over("podschedulingcontext", "pod-c1"))
         await stop.reached.wait()
         work.cancel()
-    assert world.read_claim("c1").metadata.finalizers == (CLAIM_FINALIZER,)
-    assert devices_of_claims(world) == {}
+    assert world.read_claim("c1").metadata.finalizers == (FINALIZER,)
+    assert world.lockers_of_claims() == {}
 
 
-async def test_a_removal_notices_that_the_ledger_changed_and_came_back_to_the_same_value(world: World) -> None:
+async def test_a_removal_notices_that_the_ledger_changed_and_came_back_to_the_same_value(world: LockerWorld) -> None:
     """Rules 1 and 3: the entry was written again. Its value is the same as before; only the revision tells."""
-    crashed = Brain(world)
+    crashed = LockerProcess(world)
     crashed.deliver()
     await half_state(world, crashed)
-    remover, allocator = Brain(world), Brain(world)
+    remover, allocator = LockerProcess(world), LockerProcess(world)
     world.select("pod-c1", "elsewhere")
     remover.deliver()
-    stop = Stop("json_patch", "NodeAllocationState")
+    stop = Stop("json_patch", "Rack")
     remover.client.before_write = stop
     async with asyncio.TaskGroup() as group:
         removal = group.create_task(outdated(remover.pass_over("resourceclaim", "c1")))
@@ -114,13 +110,15 @@ async def test_a_removal_notices_that_the_ledger_changed_and_came_back_to_the_sa
         world.select("pod-c1", "n")
         allocator.deliver()
         await allocator.pass_over("podschedulingcontext", "pod-c1")
-        assert devices_of_claims(world) == {"c1": ["n-0"]}
+        assert world.lockers_of_claims() == {"c1": ["n-0"]}
         stop.resume()
         await removal
     assert_sound(world)
 
 
-async def test_a_status_write_fails_once_the_claim_was_fenced(world: World, brains: tuple[Brain, Brain]) -> None:
+async def test_a_status_write_fails_once_the_claim_was_fenced(
+    world: LockerWorld, brains: tuple[LockerProcess, LockerProcess]
+) -> None:
     """Rule 2: the entry that the first controller relies on is taken out, rightly, and its device given to another."""
     first, second = brains
     stop = Stop("merge_patch", "ResourceClaim", occurrence=2)
@@ -133,15 +131,15 @@ async def test_a_status_write_fails_once_the_claim_was_fenced(world: World, brai
         await second.pass_over("resourceclaim", "c1")
         second.deliver()
         await second.pass_over("podschedulingcontext", "pod-c2")
-        assert devices_of_claims(world) == {"c2": ["n-0"]}
+        assert world.lockers_of_claims() == {"c2": ["n-0"]}
         stop.resume()
         await allocation
-    assert devices_of_claims(world) == {"c2": ["n-0"]}
+    assert world.lockers_of_claims() == {"c2": ["n-0"]}
     assert_sound(world)
 
 
 async def test_an_entry_of_a_living_claim_is_fenced_before_it_is_taken_out(
-    world: World, brains: tuple[Brain, Brain]
+    world: LockerWorld, brains: tuple[LockerProcess, LockerProcess]
 ) -> None:
     """Rule 4: when the removal is done, nobody who read the claim before can allocate it any more."""
     first, second = brains
@@ -153,7 +151,7 @@ async def test_an_entry_of_a_living_claim_is_fenced_before_it_is_taken_out(
         before = world.read_claim("c1").metadata.resource_version
         world.select("pod-c1", "elsewhere")
         second.deliver()
-        second_stop = Stop("json_patch", "NodeAllocationState")
+        second_stop = Stop("json_patch", "Rack")
         second.client.before_write = second_stop
         removal = group.create_task(second.pass_over("resourceclaim", "c1"))
         await second_stop.reached.wait()
@@ -162,34 +160,34 @@ async def test_an_entry_of_a_living_claim_is_fenced_before_it_is_taken_out(
         await removal
         stop.resume()
         await allocation
-    assert devices_of_claims(world) == {}
+    assert world.lockers_of_claims() == {}
     assert_sound(world)
 
 
-async def test_an_entry_is_fenced_even_when_the_claim_has_no_finalizer_to_take_off(world: World) -> None:
+async def test_an_entry_is_fenced_even_when_the_claim_has_no_finalizer_to_take_off(world: LockerWorld) -> None:
     """Rule 4: whoever is about to add the finalizer has read a version that is outdated by then."""
-    crashed = Brain(world)
+    crashed = LockerProcess(world)
     crashed.deliver()
     await half_state(world, crashed)
     world.api.update(ResourceClaim, "c1", "default", {"metadata": {"finalizers": []}})
     world.select("pod-c1", "elsewhere")
-    brain = Brain(world)
+    brain = LockerProcess(world)
     brain.deliver()
     before = world.read_claim("c1").metadata.resource_version
     await brain.pass_over("resourceclaim", "c1")
-    claim, nas = world.read_claim("c1"), world.api.read(NodeAllocationState, "n", NAMESPACE)
+    claim = world.read_claim("c1")
     assert claim.metadata.resource_version != before
     assert claim.metadata.finalizers == ()
-    assert nas.spec.allocated_claims == {}
+    assert world.ledger("n") == {}
 
 
-async def test_a_removal_goes_by_the_revision_from_before_the_fence(world: World) -> None:
+async def test_a_removal_goes_by_the_revision_from_before_the_fence(world: LockerWorld) -> None:
     """Rule 5: allocated again between fence and removal, which the revision from after the fence does not tell."""
-    crashed = Brain(world)
+    crashed = LockerProcess(world)
     crashed.deliver()
     await half_state(world, crashed)
     world.select("pod-c1", "elsewhere")
-    remover, allocator = Brain(world), Brain(world)
+    remover, allocator = LockerProcess(world), LockerProcess(world)
     remover.deliver()
     stop = Stop("merge_patch", "ResourceClaim")
     remover.client.after_write = stop
@@ -202,19 +200,14 @@ async def test_a_removal_goes_by_the_revision_from_before_the_fence(world: World
         remover.deliver()  # the remover's cache has the new revision before it goes on
         stop.resume()
         await removal
-    assert devices_of_claims(world) == {"c1": ["n-0"]}
+    assert world.lockers_of_claims() == {"c1": ["n-0"]}
     assert_sound(world)
 
 
-async def test_own_writes_between_mark_and_removal_do_not_count_as_a_change(world: World) -> None:
+async def test_own_writes_between_mark_and_removal_do_not_count_as_a_change(world: LockerWorld) -> None:
     """Rule 5: a controller alone does not start again because it has served another claim of the node meanwhile."""
-    world.api.update(
-        NodeAllocationState,
-        "n",
-        NAMESPACE,
-        {"spec": {"allocatableDevice": [{"fake": {"uuid": uuid, "name": "MODEL"}} for uuid in ("n-0", "n-1")]}},
-    )
-    brain = Brain(world)
+    world.update_rack("n", spec={"lockers": ["n-0", "n-1"]})
+    brain = LockerProcess(world)
     brain.deliver()
     await half_state(world, brain)
     world.select("pod-c1", "elsewhere")
@@ -227,5 +220,5 @@ async def test_own_writes_between_mark_and_removal_do_not_count_as_a_change(worl
         await brain.pass_over("podschedulingcontext", "pod-c2")
         stop.resume()
         await removal
-    assert devices_of_claims(world) == {"c2": ["n-1"]}
+    assert world.lockers_of_claims() == {"c2": ["n-1"]}
     assert_sound(world)

@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.runtime.errors import TransportError
-from tests.support.soundness import assert_sound, devices_of_claims
-from tests.support.world import Brain, World
+from tests.unit.dra.classic.lockers import LockerProcess, LockerWorld, assert_sound
 
 pytestmark = pytest.mark.looptime
 
@@ -25,7 +23,7 @@ CLAIMS = ("c0", "c1", "c2", "c3")
 NODES = ("n", "n", "m", "nowhere")
 
 
-class WatchedWorld(World):
+class WatchedWorld(LockerWorld):
     """Looks at every version that is stored."""
 
     def __init__(self) -> None:
@@ -37,7 +35,7 @@ class WatchedWorld(World):
 
         def watched(resource: ResourceKind, wire: dict[str, Any], event: str) -> Mapping[str, Any]:
             stored = store(resource, wire, event)
-            said = devices_of_claims(self)
+            said = self.lockers_of_claims()
             given = [device for devices in said.values() for device in devices]
             if len(given) != len(set(given)):
                 self.given_twice.append(said)
@@ -47,7 +45,7 @@ class WatchedWorld(World):
         self.api._store = watched  # type: ignore[method-assign, assignment]  # the test's own server
 
 
-def shake(brain: Brain, rng: random.Random) -> None:
+def shake(brain: LockerProcess, rng: random.Random) -> None:
     """Makes its writes slow, and some of them fail, before or after they took place."""
 
     async def fault(verb: str, kind: str) -> None:
@@ -58,14 +56,14 @@ def shake(brain: Brain, rng: random.Random) -> None:
     brain.client.before_write = brain.client.after_write = fault
 
 
-async def bring_news(brain: Brain, rng: random.Random) -> None:
+async def bring_news(brain: LockerProcess, rng: random.Random) -> None:
     """The watch of one controller, sometimes far behind."""
     while True:
         await asyncio.sleep(rng.expovariate(rng.choice((0.2, 2, 20))))
         brain.deliver()
 
 
-def act(world: World, rng: random.Random) -> None:
+def act(world: LockerWorld, rng: random.Random) -> None:
     """Something that a user, the scheduler or the controller manager does."""
     claim = rng.choice(CLAIMS)
     pod = f"pod-{claim}"
@@ -89,11 +87,11 @@ def act(world: World, rng: random.Random) -> None:
 async def test_two_controllers_without_a_lease_never_give_a_device_twice(seed: int) -> None:
     rng = random.Random(seed)
     world = WatchedWorld()
-    world.node("n", devices=1)
-    world.node("m", devices=1)
+    world.node("n", lockers=1)
+    world.node("m", lockers=1)
     for claim in CLAIMS:
         world.claim(claim)
-    brains = [Brain(world), Brain(world)]
+    brains = [LockerProcess(world), LockerProcess(world)]
     async with brains[0].running(), brains[1].running(), asyncio.TaskGroup() as group:
         for brain in brains:
             shake(brain, rng)
@@ -112,14 +110,10 @@ async def test_two_controllers_without_a_lease_never_give_a_device_twice(seed: i
     assert world.allocations > 20, "they have done something"
     assert any(call[0] == "json_patch" for call in brains[0].client.calls)
     assert any(call[0] == "json_patch" for call in brains[1].client.calls)
-    last = Brain(world)
+    last = LockerProcess(world)
     async with last.running():
         await last.settle()
     assert_sound(world)
-    recorded = {
-        uid
-        for key in world.api.objects["NodeAllocationState"]
-        for uid in world.api.read(NodeAllocationState, key.name, key.namespace).spec.allocated_claims
-    }
+    recorded = {uid for key in world.api.objects["Rack"] for uid in world.ledger(key.name)}
     allocated = {world.read_claim(c).uid for c in CLAIMS if world.read_claim(c).status.allocation is not None}
     assert recorded == allocated, "nothing is left over"
