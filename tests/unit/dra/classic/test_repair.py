@@ -1,0 +1,130 @@
+"""The ledger's repair on a device that is not Fake: what is lost is restored, what is left over is taken out."""
+
+import pytest
+
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from tests.unit.dra.classic.lockers import DRIVER, NAMESPACE, LockerProcess, LockerWorld, Rack, assert_sound
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture
+async def world() -> LockerWorld:
+    """Claim c of pod p has the first of two lockers of node n."""
+    world = LockerWorld()
+    world.node("n", lockers=2)
+    world.claim("c")
+    world.pod("p", ["c"], selected="n")
+    await run(world)
+    world.api.delete(PodSchedulingContext, "p", "default")
+    assert world.lockers_of_claims() == {"c": ["n-0"]}
+    return world
+
+
+async def run(world: LockerWorld) -> LockerProcess:
+    """A fresh process, until nothing happens any more."""
+    process = LockerProcess(world)
+    async with process.running():
+        await process.settle()
+    return process
+
+
+def without_handle(world: LockerWorld) -> None:
+    """The claim's allocation is one of an implementation that writes no handles."""
+    world.api.update(ResourceClaim, "c", "default", {"status": {"allocation": {"resourceHandles": []}}})
+
+
+async def test_an_entry_that_was_lost_is_restored(world: LockerWorld) -> None:
+    world.update_rack("n", status={"held": None})
+    process = await run(world)
+    assert world.ledger("n") == {world.read_claim("c").uid: ("n-0",)}
+    assert process.events.messages("LedgerEntryRestored") == [
+        "claim default/c is allocated on node n and was missing on the node's record; its devices are reserved again: "
+        "n-0"
+    ]
+    assert_sound(world)
+
+
+async def test_an_entry_that_was_edited_says_again_what_the_claim_has(world: LockerWorld) -> None:
+    uid = world.read_claim("c").uid
+    world.update_rack("n", status={"held": {uid: ["n-1"]}})
+    process = await run(world)
+    assert world.ledger("n") == {uid: ("n-0",)}
+    assert process.events.messages("LedgerEntryRestored") == [
+        "claim default/c is allocated on node n and had n-1 on the node's record; its devices are reserved again: n-0"
+    ]
+
+
+async def test_an_entry_is_restored_from_the_node_once_it_says_what_a_claim_without_handle_has(
+    world: LockerWorld,
+) -> None:
+    without_handle(world)
+    world.update_rack("n", status={"held": None})
+    process = LockerProcess(world)
+    async with process.running():
+        await process.settle()
+        assert process.events.messages("DevicesUnknown")
+        world.update_rack("n", status={"seen": {world.read_claim("c").uid: ["n-1"]}})
+        await process.settle()
+    assert world.ledger("n") == {world.read_claim("c").uid: ("n-1",)}
+
+
+async def test_an_entry_of_a_claim_without_handle_is_believed(world: LockerWorld) -> None:
+    without_handle(world)
+    process = await run(world)
+    assert world.ledger("n") == {world.read_claim("c").uid: ("n-0",)}
+    assert process.events.events == []
+
+
+async def test_a_handle_that_cannot_be_read_is_told(world: LockerWorld) -> None:
+    handles = [{"driverName": DRIVER, "data": " "}]
+    world.api.update(ResourceClaim, "c", "default", {"status": {"allocation": {"resourceHandles": handles}}})
+    world.update_rack("n", status={"held": None})
+    process = await run(world)
+    assert process.events.messages("DevicesUnknown") == [
+        "claim default/c is allocated on node n, and nothing says which devices it has there: delete its pods to have "
+        "it allocated again"
+    ]
+
+
+async def test_a_device_that_another_claim_has_by_now_stays_with_it_and_both_are_told(world: LockerWorld) -> None:
+    other = world.claim("other")
+    world.update_rack("n", status={"held": None})
+    world.update_rack("n", status={"held": {other.uid: ["n-0"]}})
+    world.pod("q", ["other"], selected="n")
+    process = await run(world)
+    told = {name for name, reason, _ in process.events.events if reason == "DevicesHeldByAnotherClaim"}
+    assert told == {"c", "other"}
+    assert world.ledger("n") == {other.uid: ("n-0",)}
+
+
+async def test_an_entry_of_a_claim_that_is_gone_is_taken_out(world: LockerWorld) -> None:
+    world.update_rack("n", status={"held": {"gone": ["n-1"]}})
+    process = await run(world)
+    assert world.ledger("n") == {world.read_claim("c").uid: ("n-0",)}
+    assert process.events.messages("LedgerEntryRemoved") == [
+        "the claim with UID gone no longer exists; what was on record for it is free again: n-1"
+    ]
+
+
+async def test_an_object_that_cannot_be_read_is_told_and_its_node_left_out(world: LockerWorld) -> None:
+    world.update_rack("n", spec={"lockers": "many"})
+    world.claim("d", mode="Immediate")
+    process = await run(world)
+    assert process.events.messages("InvalidState")[0].startswith(
+        "cannot be read, so nothing is allocated on the node until this is corrected: spec.lockers"
+    )
+    assert list(world.lockers_of_claims()) == ["c"]
+
+
+async def test_claims_get_a_node_s_devices_when_its_object_comes_back(world: LockerWorld) -> None:
+    """The record is empty then: claims of the node are restored before their devices are given to others."""
+    world.claim("d", mode="Immediate")
+    world.api.delete(Rack, "n", NAMESPACE)
+    process = LockerProcess(world)
+    async with process.running():
+        await process.settle()
+        world.node("n", lockers=2)
+        await process.settle()
+    assert sorted(world.lockers_of_claims().values()) == [["n-0"], ["n-1"]]
+    assert_sound(world)
