@@ -19,8 +19,8 @@ CLAIMS_BY_NODE: Final = "node"
 """Index of the claim cache: the node that a claim of this driver is allocated on."""
 IMMEDIATE_AND_WAITING: Final = "immediate"
 """Index of the claim cache, with one value: claims in mode Immediate that have no allocation yet."""
-GIVEN_UP: Final = "given up"
-"""Index of the claim cache, with one value: allocated claims whose deallocation is asked for."""
+DEALLOCATION_REQUESTED: Final = "deallocation requested"
+"""Index of the claim cache, with one value: allocated claims whose deallocation is requested."""
 CONTEXTS_BY_NODE: Final = "node"
 """Index of the PodSchedulingContext cache: every node that the context mentions."""
 CONTEXTS_BY_REFUSED_NODE: Final = "refused"
@@ -48,6 +48,10 @@ def _without_pod_details(raw: dict[str, Any]) -> dict[str, Any]:
 def is_waiting_immediate(claim: ResourceClaim) -> bool:
     """Whether a claim is to be allocated without a pod that asks for it, and is not yet."""
     return claim.spec.allocation_mode == "Immediate" and claim.status.allocation is None
+
+
+def _is_to_deallocate(claim: ResourceClaim) -> bool:
+    return claim.status.deallocation_requested and claim.status.allocation is not None
 
 
 def refused_nodes(context: PodSchedulingContext) -> set[str]:
@@ -88,7 +92,8 @@ class ClassicCaches:
         caches.claims.add_index(CLAIMS_BY_NODE, nodes_of)
         caches.claims.add_index(IMMEDIATE_AND_WAITING, lambda claim: ("yes",) if is_waiting_immediate(claim) else ())
         caches.claims.add_index(
-            GIVEN_UP, lambda claim: ("yes",) if claim.status.deallocation_requested and claim.status.allocation else ()
+            DEALLOCATION_REQUESTED,
+            lambda claim: ("yes",) if claim.status.deallocation_requested and claim.status.allocation else (),
         )
         caches.pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
         caches.contexts.add_index(CONTEXTS_BY_NODE, _mentioned_nodes)
@@ -119,9 +124,9 @@ class ClassicCaches:
         """The claims in mode Immediate that have no allocation yet."""
         return [claim.key for claim in self.claims.by_index(IMMEDIATE_AND_WAITING, "yes")]
 
-    def given_up_claims(self) -> list[ResourceClaim]:
-        """The claims, also of other drivers, that are allocated, and whose deallocation is asked for."""
-        return list(self.claims.by_index(GIVEN_UP, "yes"))
+    def claims_to_deallocate(self) -> list[ResourceClaim]:
+        """The claims, also of other drivers, that are allocated, and whose deallocation is requested."""
+        return list(self.claims.by_index(DEALLOCATION_REQUESTED, "yes"))
 
     def contexts_on_node(self, node: str) -> list[PodSchedulingContext]:
         """The PodSchedulingContexts that mention the node in any way."""

@@ -115,7 +115,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
         if node is None:
             return
         if not claim.status.reserved_for and await self._is_gone(node):
-            # Nobody can use it there any more. The API takes an allocation away only once nothing reserves the claim.
+            # No pod can use it there any more. The API takes an allocation away only once nothing reserves the claim.
             log.info("Claim released from a node that is gone", claim=str(claim.key), claim_uid=claim.uid, node=node)
             await self._writer.release(claim)
             message = f"node {node}, on which the claim was allocated, no longer exists: it can be allocated elsewhere"

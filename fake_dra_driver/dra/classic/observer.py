@@ -7,6 +7,8 @@ queue and every failed try are in it; what the scheduler does before, and the wa
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
+from typing_extensions import override
+
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode
 from fake_dra_driver.runtime.clock import Clock, loop_time
@@ -30,14 +32,16 @@ class AllocationObserver(Protocol):
         ...
 
 
-class SilentObserver:
+class SilentObserver(AllocationObserver):
     """Counts nothing."""
 
+    @override
     def allocated(self, mode: AllocationMode, seconds: float) -> None:
-        """As ``AllocationObserver.allocated``."""
+        return None
 
+    @override
     def deallocated(self, seconds: float) -> None:
-        """As ``AllocationObserver.deallocated``."""
+        return None
 
 
 class Stopwatch(Generic[K]):
@@ -45,7 +49,7 @@ class Stopwatch(Generic[K]):
 
     Args:
         source: the objects.
-        asks_for: what an object asks for; empty: nothing. The time starts anew when that changes.
+        asks_for: what an object asks for; empty: nothing. The time starts again when that changes.
     """
 
     def __init__(self, source: Source[K], asks_for: Callable[[K], str], clock: Clock = loop_time) -> None:

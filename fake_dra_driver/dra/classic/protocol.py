@@ -14,9 +14,9 @@ after it says so no more. Five rules, of which each is needed:
    the record was written.
 3. A record that is there already is not simply used: it is written again before the status is (``ledgerchange``).
 4. The record of a claim that still exists is taken out only after *fencing* the claim: a write to it, conditional on a
-   version at which it was not allocated there, after which whoever was about to allocate it by an older version fails.
+   version at which it was not allocated there, after which any allocation that goes by an older version fails.
    A claim that is allocated elsewhere is fenced by that: an allocation cannot be changed, only taken away.
-5. That removal is void if anybody else has changed the records since a *mark* that was made before the fence.
+5. That removal is void if another writer has changed the records since a *mark* that was made before the fence.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -33,6 +33,7 @@ __all__ = [
     "Effects",
     "GoneEffects",
     "Marks",
+    "RecordEffects",
     "allocate",
     "duty_of",
     "forget_elsewhere",
@@ -60,8 +61,8 @@ class Claim(Generic[SourceT]):
     """Whether it has the driver's finalizer, and so stays in existence."""
     is_protected_by_others: bool
     is_deleting: bool
-    is_given_up: bool
-    """``deallocationRequested``: nobody uses it any more, and it is to be free for another node."""
+    is_deallocation_requested: bool
+    """``deallocationRequested``: no pod uses it any more, and it is to be free for another node."""
     is_reserved: bool
     """Whether pods may use it, or still do."""
     is_ours: bool
@@ -78,7 +79,7 @@ class Duty(Enum):
     RELEASE = auto()
     """``release`` it: it is to be free."""
     DROP = auto()
-    """``release`` it, too: it is not allocated, and has a record that nobody is about to use."""
+    """``release`` it, too: it is not allocated, and has a record that no allocation is about to use."""
     KEEP = auto()
     """It is allocated, and stays so, if only until its pods have ended; ``forget_elsewhere``."""
     ALLOCATE = auto()
@@ -91,16 +92,16 @@ def duty_of(claim: Claim[SourceT], records: Collection[str], is_wanted: Callable
     Args:
         claim: as it was last seen.
         records: the nodes with a record of it, as last seen.
-        is_wanted: whether somebody is about to allocate it on a node, who will use a record there.
+        is_wanted: whether it is about to be allocated on a node, which will use a record there.
     """
     if claim.is_allocated and not claim.is_ours:
         return Duty.NOTHING  # another driver's, also when a class of ours has the name of its class by now
-    if (claim.is_deleting or claim.is_given_up) and not claim.is_reserved:
+    if (claim.is_deleting or claim.is_deallocation_requested) and not claim.is_reserved:
         is_clean = not (claim.is_ours or claim.is_protected or records)
         return Duty.NOTHING if is_clean else Duty.RELEASE
     if claim.is_allocated:
         return Duty.KEEP
-    if claim.is_deleting or claim.is_given_up:
+    if claim.is_deleting or claim.is_deallocation_requested:
         return Duty.NOTHING  # in use without being allocated: the API does not let that be
     return Duty.DROP if records and not any(map(is_wanted, records)) else Duty.ALLOCATE
 
@@ -110,7 +111,19 @@ def is_outdated(records: Collection[str], node: str) -> bool:
     return any(other != node for other in records)
 
 
-class Effects(Protocol[SourceT]):
+class RecordEffects(Protocol):
+    """What the protocol does to records. Every write raises ConflictError when it is outdated."""
+
+    def mark(self, nodes: Sequence[str]) -> Marks:
+        """Remembers which of others' changes of the records on these nodes were seen so far."""
+        ...
+
+    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
+        """Takes records out, if the marks still hold (none: whatever others have changed)."""
+        ...
+
+
+class Effects(RecordEffects, Protocol[SourceT]):
     """What the protocol does to one claim and its records. Every write raises ConflictError when it is outdated."""
 
     async def protect(self, claim: Claim[SourceT]) -> Claim[SourceT]:
@@ -127,14 +140,6 @@ class Effects(Protocol[SourceT]):
 
     async def read(self, claim: Claim[SourceT]) -> Claim[SourceT] | None:
         """The claim as it is at this moment, by a call to the API server; None when it is gone."""
-        ...
-
-    def mark(self, nodes: Sequence[str]) -> Marks:
-        """Remembers which of others' changes of the records on these nodes were seen so far."""
-        ...
-
-    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
-        """Takes records out, if the marks still hold (none: whatever others have changed)."""
         ...
 
 
@@ -158,11 +163,11 @@ async def allocate(do: AllocationEffects[SourceT, RecordT], claims: Sequence[Cla
     """Allocates claims that have no records elsewhere (``is_outdated``)."""
     protected = await do.protect(claims)
     records = await do.record()
-    await do.write_status(protected, records)  # not any newer version: whoever has written since has fenced us (rule 2)
+    await do.write_status(protected, records)  # rule 2: not any newer version, which may be a fence
 
 
 async def release(do: Effects[SourceT], claim: Claim[SourceT], nodes: Sequence[str]) -> None:
-    """Takes everything from a claim that nobody uses any more: allocation, finalizer, the records on ``nodes``.
+    """Takes everything from a claim that is not used any more: allocation, finalizer, the records on ``nodes``.
 
     One write to a claim that is being deleted, two where it lives on, and one for each record. A stop in between
     leaves what the next pass finds and finishes.
@@ -170,14 +175,14 @@ async def release(do: Effects[SourceT], claim: Claim[SourceT], nodes: Sequence[s
     marks = do.mark(nodes)
     if claim.is_deleting and not claim.is_protected_by_others:
         pass  # taking the last finalizer off takes the claim away, status and all
-    elif (claim.is_allocated and claim.is_ours) or claim.is_given_up:
+    elif (claim.is_allocated and claim.is_ours) or claim.is_deallocation_requested:
         claim = await do.clear(claim)
     elif nodes and not claim.is_protected and not claim.is_deleting:
         # Nothing to take off, so nothing that would fence: put the finalizer on, and taking it off does.
         claim = await do.protect(claim)
     if claim.is_protected:
         await do.unprotect(claim)
-    # A claim that is being deleted cannot get a finalizer again, so nobody can allocate it from here on.
+    # A claim that is being deleted cannot get a finalizer again, so it cannot be allocated from here on.
     await do.forget(claim.uid, nodes, None if claim.is_deleting else marks)
 
 
@@ -186,8 +191,8 @@ async def forget_elsewhere(do: Effects[SourceT], claim: Claim[SourceT], nodes: S
 
     False: it is not allocated there any more, and nothing was done.
 
-    A live read that says so, made after the mark, takes the fence's place: to clear that allocation is up to whoever
-    takes out the record that goes with it.
+    A live read that says so, made after the mark, takes the fence's place: that allocation is cleared only by
+    a release, which takes out the record that goes with it.
     """
     marks = do.mark(nodes)
     live = await do.read(claim)
@@ -197,27 +202,19 @@ async def forget_elsewhere(do: Effects[SourceT], claim: Claim[SourceT], nodes: S
     return True
 
 
-class GoneEffects(Protocol):
+class GoneEffects(RecordEffects, Protocol):
     """What it takes to take out records of claims that may be gone."""
-
-    def mark(self, nodes: Sequence[str]) -> Marks:
-        """As ``Effects.mark``."""
-        ...
 
     async def alive(self) -> Collection[UID]:
         """The claims that exist at this moment, by a call to the API server."""
-        ...
-
-    async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
-        """As ``Effects.forget``."""
         ...
 
 
 async def forget_gone(do: GoneEffects, node: str, uids: Sequence[UID], was_deleted: Callable[[UID], bool]) -> None:
     """Takes out the records on ``node`` of claims that are not in the cache, if they are indeed gone.
 
-    A claim whose deletion was seen is gone for good, and needs no fence. Others went while nobody looked, or are newer
-    than the cache.
+    A claim whose deletion was seen is gone for good, and needs no fence. Others went while no
+    controller looked, or are newer than the cache.
     """
     marks = do.mark([node])
     unseen = [uid for uid in uids if not was_deleted(uid)]
@@ -233,7 +230,7 @@ async def restore(
     """Writes the record of a claim that is allocated on ``node`` and has none there, or one that says otherwise.
 
     False: it is not allocated there any more, and nothing was done. The record has to say what ``record`` is given, the
-    claim as it is at this moment: allocated anew, it may have other devices than the cache shows. What an other record
+    claim as it is at this moment: allocated again, it may have other devices than the cache shows. What another record
     said becomes free by that, so the live read and the mark take the fence's place, as in ``forget_elsewhere``.
     """
     marks = do.mark([node])

@@ -1,13 +1,15 @@
 """Carries out what ``protocol`` says is to be done to a ResourceClaim: the writes, each a call to the API server.
 
 Every write names the resourceVersion of the claim that the decision was made on, so it fails with ConflictError when
-anybody else was faster.
+another writer was faster.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
+
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
@@ -48,8 +50,8 @@ class ClaimWriter:
     """Writes to claims on behalf of all reconcilers of a process, which share its locks.
 
     Args:
-        held_in_vain: called with the node when a hold has ended without an allocation. What it kept from other claims
-            is free again, and no record changes that would tell them.
+        on_unused_hold: called with the node when a hold has ended without an allocation. What it kept from other
+            claims is free again, and no record changes that would tell them.
     """
 
     def __init__(
@@ -58,10 +60,10 @@ class ClaimWriter:
         driver: AnyControllerDriver,
         ledger: Ledger[Any, Any],
         observer: AllocationObserver,
-        held_in_vain: Callable[[str], None],
+        on_unused_hold: Callable[[str], None],
     ) -> None:
         self._ledger = ledger
-        self._held_in_vain = held_in_vain
+        self._on_unused_hold = on_unused_hold
         self._effects = _ClaimEffects(client, driver, ledger)
         self._observer = observer
         self._locks = KeyedLock[UID]()
@@ -83,21 +85,21 @@ class ClaimWriter:
         """Allocates what is held for the claims, and reserves them for the pod that it was held for.
 
         Raises:
-            ConflictError: somebody else was faster with a claim or a record.
+            ConflictError: another writer was faster with a claim or a record.
         """
         try:
             with hold as held:
                 effects = _AllocationEffects(self._effects, held, consumer)
                 await protocol.allocate(effects, [self.view(claim) for claim in claims])
         except BaseException:
-            self._held_in_vain(hold.node)
+            self._on_unused_hold(hold.node)
             raise
 
     async def release(self, claim: ResourceClaim) -> None:
-        """Takes everything from a claim that nobody uses any more: allocation, finalizer, the driver's records.
+        """Takes everything from a claim that is not used any more: allocation, finalizer, the driver's records.
 
         Raises:
-            ConflictError: somebody else was faster with the claim or with a record.
+            ConflictError: another writer was faster with the claim or with a record.
         """
         begun = loop_time()
         await protocol.release(self._effects, self.view(claim), self._ledger.nodes_of(claim.uid))
@@ -119,8 +121,8 @@ class ClaimWriter:
         return await protocol.restore(self._effects, self.view(claim), node, record)
 
 
-class _ClaimEffects:
-    """Implements ``protocol.Effects``."""
+class _ClaimEffects(protocol.Effects[ResourceClaim]):
+    """Of one process, for all claims."""
 
     def __init__(self, client: ClaimClient, driver: AnyControllerDriver, ledger: Ledger[Any, Any]) -> None:
         self._client = client
@@ -128,7 +130,7 @@ class _ClaimEffects:
         self._ledger = ledger
 
     def view(self, claim: ResourceClaim) -> Claim[ResourceClaim]:
-        """As ``ClaimWriter.view``."""
+        """The claim as the protocol looks at it."""
         status, finalizers = claim.status, claim.metadata.finalizers
         return Claim(
             source=claim,
@@ -136,27 +138,27 @@ class _ClaimEffects:
             is_protected=self._driver.finalizer in finalizers,
             is_protected_by_others=any(entry != self._driver.finalizer for entry in finalizers),
             is_deleting=claim.is_deleting,
-            is_given_up=status.deallocation_requested,
+            is_deallocation_requested=status.deallocation_requested,
             is_reserved=bool(status.reserved_for),
             is_ours=status.driver_name == self._driver.name,
             is_allocated=status.allocation is not None,
             node=None if status.allocation is None else node_of(status.allocation),
         )
 
+    @override
     async def protect(self, claim: Claim[ResourceClaim]) -> Claim[ResourceClaim]:
-        """As ``Effects.protect``."""
         if claim.is_protected:
             return claim
         finalizers = [*claim.source.metadata.finalizers, self._driver.finalizer]
         return await self._patch(claim, {"metadata": {"finalizers": finalizers}})
 
+    @override
     async def unprotect(self, claim: Claim[ResourceClaim]) -> None:
-        """As ``Effects.unprotect``."""
         others = [entry for entry in claim.source.metadata.finalizers if entry != self._driver.finalizer]
         await self._patch(claim, {"metadata": {"finalizers": others}})
 
+    @override
     async def clear(self, claim: Claim[ResourceClaim]) -> Claim[ResourceClaim]:
-        """As ``Effects.clear``."""
         cleared = {"allocation": None, "driverName": None, "deallocationRequested": None}
         return await self._patch(claim, {"status": cleared}, "status")
 
@@ -170,20 +172,20 @@ class _ClaimEffects:
             status["reservedFor"] = [entry.to_wire() for entry in reserved]
         await self._patch(claim, {"status": status}, "status")
 
+    @override
     async def read(self, claim: Claim[ResourceClaim]) -> Claim[ResourceClaim] | None:
-        """As ``Effects.read``."""
         try:
             live = await self._client.get(ResourceClaim, claim.source.key)
         except NotFoundError:
             return None
         return self.view(live) if live.uid == claim.uid else None
 
+    @override
     def mark(self, nodes: Sequence[str]) -> Marks:
-        """As ``Effects.mark``."""
         return self._ledger.marks(nodes)
 
+    @override
     async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
-        """As ``Effects.forget``."""
         await self._ledger.forget(uid, nodes, marks)
 
     async def _patch(
@@ -197,26 +199,26 @@ class _ClaimEffects:
         return self.view(written)
 
 
-class _AllocationEffects:
-    """Implements ``protocol.AllocationEffects``."""
+class _AllocationEffects(protocol.AllocationEffects[ResourceClaim, Mapping[UID, AllocationResult]]):
+    """For the claims that a hold is for."""
 
     def __init__(self, effects: _ClaimEffects, held: Hold[Any], consumer: ConsumerReference | None) -> None:
         self._effects = effects
         self._held = held
         self._consumer = consumer
 
+    @override
     async def protect(self, claims: Sequence[Claim[ResourceClaim]]) -> Sequence[Claim[ResourceClaim]]:
-        """As ``AllocationEffects.protect``."""
         return await _all(self._effects.protect(claim) for claim in claims)
 
+    @override
     async def record(self) -> Mapping[UID, AllocationResult]:
-        """As ``AllocationEffects.record``."""
         return await self._held.record()
 
+    @override
     async def write_status(
         self, claims: Sequence[Claim[ResourceClaim]], records: Mapping[UID, AllocationResult]
     ) -> None:
-        """As ``AllocationEffects.write_status``."""
         await _all(self._effects.write_allocation(claim, records[claim.uid], self._consumer) for claim in claims)
 
 

@@ -34,7 +34,7 @@ LEASE = NamespacedName(NAMESPACE, "fake-dra-controller")
 CRDS = Path(__file__).parents[3] / "deployments/helm/fake-dra-driver/crds"
 SHORT = ("--leader-elect-lease-duration=5", "--leader-elect-renew-deadline=4", "--leader-elect-retry-period=0.3")
 LONG = ("--leader-elect-lease-duration=600", "--leader-elect-renew-deadline=300", "--leader-elect-retry-period=0.3")
-PATIENCE_SECONDS = 60
+DEADLINE_SECONDS = 60
 
 
 class Crd(KubeObject):
@@ -60,12 +60,12 @@ class World:
 
     @property
     def leader(self) -> str:
-        """Who holds the lease; empty when nobody does."""
+        """The holder of the lease; empty when there is none."""
         lease = self.leases.get(LEASE)
         return "" if lease is None else lease.spec.holder_identity or ""
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while not is_so():
                 self._changed.clear()
                 await self._changed.wait()
@@ -153,7 +153,7 @@ async def controller(world: World, durations: tuple[str, ...]) -> AsyncIterator[
 
 async def ended(process: Process) -> tuple[int, str]:
     """Exit status, and the last line on stderr."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         _, errors = await process.communicate()
     assert process.returncode is not None
     return process.returncode, errors.decode().strip().rpartition("\n")[2]
@@ -162,7 +162,7 @@ async def ended(process: Process) -> tuple[int, str]:
 async def stands_by(process: Process) -> None:
     """Waits until it says that it is a candidate, which it is once its caches are synced."""
     assert process.stderr is not None
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         async for line in process.stderr:
             if b"Waiting to lead" in line:
                 return

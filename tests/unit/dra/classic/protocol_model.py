@@ -68,7 +68,7 @@ class Scenario:
     """Begins with what a stop before the status write leaves of claim 0, whose pod has turned to another node."""
 
     def start(self) -> State:
-        """Every pod has selected the first node, and nobody has done anything."""
+        """Every pod has selected the first node, and nothing has happened."""
         claims, books, pods = [Seen()] * self.claims, [(0, 0)] * self.nodes, [1] * self.claims
         if self.from_half_state:
             claims[0], books[0], pods[0] = Seen(protected=True), (0, 1), self.nodes + 1
@@ -114,8 +114,8 @@ class Model:
                     after = seen._replace(deleting=True) if seen.protected else None
                     yield f"claim {claim} is deleted", self._write(fewer, claim, after)
             if seen is not None and seen.reserved and not selected:
-                after = seen._replace(reserved=False, given_up=True)
-                yield f"claim {claim} is reserved by nobody any more", self._write(state, claim, after)
+                after = seen._replace(reserved=False, deallocation_requested=True)
+                yield f"claim {claim} is not reserved any more", self._write(state, claim, after)
 
     def _begin(self, state: State, controller: Controller) -> Iterator[tuple[str, Controller]]:
         """Passes that begin, by what the cache may show."""
@@ -169,7 +169,11 @@ class Model:
             case Duty.KEEP:
                 if elsewhere := tuple(node for node in records if node != seen.node):
                     yield work("forget elsewhere", elsewhere)
-                if seen.node not in records and not books[seen.node - 1][1] and (seen.reserved or not seen.given_up):
+                if (
+                    seen.node not in records
+                    and not books[seen.node - 1][1]
+                    and (seen.reserved or not seen.deallocation_requested)
+                ):
                     yield work("restore", (seen.node,), seen.node)
             case Duty.ALLOCATE:
                 if 0 < selected <= self.scenario.nodes and books[selected - 1][1] in (0, 1 << claim):
@@ -253,7 +257,7 @@ class Model:
         work = work._replace(swap=None)
         holds = live[1] == expected[1] if self.scenario.without == "revision" else live == expected
         if not holds:
-            # It reads the ledger again; whatever was marked is void, since somebody else has written.
+            # It reads the ledger again; whatever was marked is void, since the other has written.
             work = work._replace(marks=tuple((-1, 0) if mark is not None else None for mark in work.marks))
             caught_up = self._caught_up(state, number, index)._replace(work=work)
             return f"finds the ledger of node {node} changed, and reads it", self._put(state, number, caught_up)
@@ -283,7 +287,7 @@ class Model:
 
     @staticmethod
     def _write(state: State, index: int, value: Any) -> State:
-        """A new version; whoever holds the last one holds an old one from now on."""
+        """A new version; what was the last one is an old one from now on."""
         objects = (*state.objects[:index], (*state.objects[index], value), *state.objects[index + 1 :])
         controllers = tuple(
             one._replace(work=one.work._replace(is_fresh=False)) if one.work and one.work.claim == index else one
@@ -304,7 +308,7 @@ class Model:
         return simple._replace(controllers=tuple(sorted(simple.controllers, key=hash)))
 
     def simplified(self, state: State) -> State:
-        """As ``canonical``, and the controllers keep their names."""
+        """Like ``canonical``, but the controllers keep their names."""
         objects, shifts = [], []
         for index, history in enumerate(state.objects):
             oldest = min(one.bounds[index] for one in state.controllers)
@@ -397,7 +401,7 @@ def _changed(live: Seen, what: str, node: int) -> Seen | Literal["refused"] | No
         case "unprotect":
             return None if live.deleting else live._replace(protected=False)
         case "clear":
-            return "refused" if live.reserved else live._replace(node=0, given_up=False)
+            return "refused" if live.reserved else live._replace(node=0, deallocation_requested=False)
     return "refused" if live.node else live._replace(node=node, reserved=True)
 
 

@@ -26,7 +26,7 @@ class Seen(NamedTuple):
     node: int = 0
     reserved: bool = False
     deleting: bool = False
-    given_up: bool = False
+    deallocation_requested: bool = False
 
 
 Book = tuple[int, int]
@@ -86,7 +86,7 @@ def view(seen: Seen) -> Claim[None]:
         is_protected=seen.protected,
         is_protected_by_others=False,
         is_deleting=seen.deleting,
-        is_given_up=seen.given_up,
+        is_deallocation_requested=seen.deallocation_requested,
         is_reserved=seen.reserved,
         is_ours=bool(seen.node),
         is_allocated=bool(seen.node),

@@ -1,7 +1,7 @@
 """The five rules that keep a device from being given to two claims, one test for each: it fails without its rule.
 
 Two controllers are alive at once and their caches lag. Each test stops one of them at the worst moment, lets the other
-act, and goes on. ``assert_sound`` is what must hold at the end, whoever won.
+act, and goes on. ``assert_sound`` is what must hold at the end, whichever controller won.
 """
 
 import asyncio
@@ -141,7 +141,7 @@ async def test_a_status_write_fails_once_the_claim_was_fenced(
 async def test_an_entry_of_a_living_claim_is_fenced_before_it_is_taken_out(
     world: LockerWorld, brains: tuple[LockerProcess, LockerProcess]
 ) -> None:
-    """Rule 4: when the removal is done, nobody who read the claim before can allocate it any more."""
+    """Rule 4: when the removal is done, a controller that read the claim before can no longer allocate it."""
     first, second = brains
     stop = Stop("merge_patch", "ResourceClaim", occurrence=2)
     first.client.before_write = stop
@@ -165,7 +165,7 @@ async def test_an_entry_of_a_living_claim_is_fenced_before_it_is_taken_out(
 
 
 async def test_an_entry_is_fenced_even_when_the_claim_has_no_finalizer_to_take_off(world: LockerWorld) -> None:
-    """Rule 4: whoever is about to add the finalizer has read a version that is outdated by then."""
+    """Rule 4: a controller that is about to add the finalizer has read a version that is outdated by then."""
     crashed = LockerProcess(world)
     crashed.deliver()
     await half_state(world, crashed)

@@ -2,7 +2,7 @@
 
 Each search goes through all states within its bounds. In every one no device is in two claims; and from every one a
 controller that starts with empty hands comes to an end at which the ledger says what the claims say, nothing is left
-over, and nobody waits for what is free. ``python -m tests.unit.dra.classic.protocol_search 2 1 1`` searches further. By
+over, and no pod waits for what is free. ``python -m tests.unit.dra.classic.protocol_search 2 1 1`` searches further. By
 hand, with nothing found: one event, one stop and two versions of lag (654,236 states); two events, no stop (459,256).
 """
 

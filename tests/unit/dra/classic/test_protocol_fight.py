@@ -79,8 +79,8 @@ def act(world: LockerWorld, rng: random.Random) -> None:
         world.api.delete(PodSchedulingContext, pod, "default")
         has_pod = False
     if not has_pod and seen.status.reserved_for:
-        given_up = {"status": {"reservedFor": None, "deallocationRequested": True}}
-        world.api.update(ResourceClaim, claim, "default", given_up)
+        ended = {"status": {"reservedFor": None, "deallocationRequested": True}}
+        world.api.update(ResourceClaim, claim, "default", ended)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -104,8 +104,8 @@ async def test_two_controllers_without_a_lease_never_give_a_device_twice(seed: i
             watch.cancel()
         for claim in CLAIMS:
             if world.api.wire(Pod, f"pod-{claim}", "default") is None and world.read_claim(claim).status.reserved_for:
-                given_up = {"status": {"reservedFor": None, "deallocationRequested": True}}
-                world.api.update(ResourceClaim, claim, "default", given_up)
+                ended = {"status": {"reservedFor": None, "deallocationRequested": True}}
+                world.api.update(ResourceClaim, claim, "default", ended)
     assert world.given_twice == []
     assert world.allocations > 20, "they have done something"
     assert any(call[0] == "json_patch" for call in brains[0].client.calls)

@@ -42,7 +42,7 @@ def occupy(world: World, node: str, *devices: str) -> None:
                 "nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]
             }
         },
-        "reservedFor": [{"resource": "pods", "name": "somebody", "uid": "somebody"}],
+        "reservedFor": [{"resource": "pods", "name": "elsewhere", "uid": "elsewhere"}],
     }
     world.api.update(ResourceClaim, claim.metadata.name, "default", {"status": status})
 

@@ -143,7 +143,7 @@ async def test_nodes_that_come_and_go_are_not_remembered() -> None:
 
 
 async def test_a_mark_of_a_node_that_was_away_in_between_is_void() -> None:
-    """Rule 5: who made the ledger anew may have written the very entry that is to be taken out."""
+    """Rule 5: the writer that made the ledger again may have written the very entry that is to be taken out."""
     world = World()
     world.node("n")
     client = MemoryClient(world.api)

@@ -1,4 +1,4 @@
-"""A claim whose pod is gone waits a moment for its deletion, which then costs one write, and nobody is kept waiting."""
+"""A claim whose pod is gone waits a moment for its deletion, which then costs one write, and no pod is kept waiting."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.support.world import NAMESPACE, Brain, World
 pytestmark = pytest.mark.looptime
 
 MOMENT = 0.01
-GIVEN_UP = {"status": {"reservedFor": None, "deallocationRequested": True}}
+DEALLOCATION_REQUESTED = {"status": {"reservedFor": None, "deallocationRequested": True}}
 """What the controller manager writes once the last pod is gone."""
 
 
@@ -63,7 +63,7 @@ def entries(world: World) -> list[str]:
 
 
 def give_up(world: World) -> None:
-    world.api.update(ResourceClaim, "c", "default", GIVEN_UP)
+    world.api.update(ResourceClaim, "c", "default", DEALLOCATION_REQUESTED)
 
 
 def go(world: World) -> None:
@@ -121,7 +121,7 @@ async def test_claim_that_is_not_deleted_after_all_is_released_when_the_time_is_
 
 
 async def test_claim_that_changes_again_and_again_is_released_when_the_time_is_over(world: World) -> None:
-    """Every change leads to a pass; none of them begins the wait anew."""
+    """Every change leads to a pass; none of them begins the wait again."""
     brain = Brain(world)
     async with brain.running():
         await allocate(world, brain)
@@ -177,9 +177,7 @@ def share(world: World) -> None:
 
 
 @pytest.mark.parametrize("leave", [stay, let_live, be_owned_by_something_else, share])
-async def test_claim_that_somebody_may_use_again_is_released_at_once(
-    world: World, leave: Callable[[World], None]
-) -> None:
+async def test_claim_that_a_pod_may_use_again_is_released_at_once(world: World, leave: Callable[[World], None]) -> None:
     brain = Brain(world)
     async with brain.running():
         await allocate(world, brain)
@@ -193,7 +191,7 @@ async def test_claim_that_somebody_may_use_again_is_released_at_once(
 
 
 async def test_claim_that_is_allocated_at_once_is_released_at_once_when_it_is_deleted() -> None:
-    """Nobody asks for the deallocation of a claim in mode Immediate."""
+    """No controller asks for the deallocation of a claim in mode Immediate."""
     world = make("Immediate")
     brain = Brain(world)
     async with brain.running():
@@ -208,7 +206,7 @@ async def test_claim_that_is_allocated_at_once_is_released_at_once_when_it_is_de
         assert entries(world) == []
 
 
-# --- It ends early where somebody lacks devices -------------------------------------------------------------------
+# --- It ends early where devices are lacking ----------------------------------------------------------------------
 
 
 def ask(world: World, **wanted: Any) -> None:

@@ -146,7 +146,7 @@ async def test_entry_of_a_claim_that_goes_while_the_controller_runs_is_taken_out
     async with brain.running():
         await brain.settle()
         assert list(entries(world)) == [uid]
-        world.api.update(ResourceClaim, "c", "default", {"metadata": {"finalizers": []}})  # somebody forced it
+        world.api.update(ResourceClaim, "c", "default", {"metadata": {"finalizers": []}})  # taken off by force
         world.api.delete(ResourceClaim, "c", "default")
         await brain.settle()
     assert entries(world) == {}
@@ -154,7 +154,7 @@ async def test_entry_of_a_claim_that_goes_while_the_controller_runs_is_taken_out
 
 
 async def test_entry_goes_with_a_claim_that_nothing_protects(world: World) -> None:
-    """Somebody has taken the finalizer off, and deletes the claim later: only then the entry has to go."""
+    """The finalizer was taken off, and the claim is deleted later: only then the entry has to go."""
     await allocate(world)
     brain = Brain(world)
     async with brain.running():
@@ -170,7 +170,7 @@ async def test_entry_of_no_claim_that_comes_while_the_controller_runs_is_taken_o
     brain = Brain(world)
     async with brain.running():
         await brain.settle()
-        put_entry(world, "uid-that-nobody-has", "n-0")
+        put_entry(world, "uid-of-no-claim", "n-0")
         await brain.settle()
     assert entries(world) == {}
 

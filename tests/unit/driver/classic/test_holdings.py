@@ -47,13 +47,10 @@ def live(**changes: Any) -> ResourceClaim:
                 "namespace": "default",
                 "name": "claim",
                 "uid": changes.get("uid", "uid"),
-                "deletionTimestamp": "2026-01-01T00:00:00Z" if changes.get("deleting") else None,
             },
             "status": {
                 "driverName": driver,
                 "allocation": allocation if changes.get("allocated", True) else None,
-                "deallocationRequested": changes.get("given_up", False),
-                "reservedFor": [{"resource": "pods", "name": "p", "uid": "u"}] if changes.get("reserved") else [],
             },
         }
     )
@@ -71,8 +68,8 @@ def live(**changes: Any) -> ResourceClaim:
         pytest.param(live(data=handle("C")), set(), id="allocated again, with another device"),
         pytest.param(live(data=handle("B", "C")), {"B"}, id="allocated again, with one of the devices"),
         pytest.param(live(data=""), {"A", "B"}, id="allocated by the Go driver"),
-        pytest.param(live(data="{"), {"A", "B"}, id="nobody knows with which devices"),
-        pytest.param(live(node=None), {"A", "B"}, id="nobody knows on which node"),
+        pytest.param(live(data="{"), {"A", "B"}, id="with unknown devices"),
+        pytest.param(live(node=None), {"A", "B"}, id="on an unknown node"),
     ],
 )
 def test_what_is_still_held(claim: ResourceClaim | None, held: set[str]) -> None:

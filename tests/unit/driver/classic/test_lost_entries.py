@@ -129,7 +129,7 @@ async def test_lost_entry_of_the_go_driver_is_put_back_from_what_the_plugin_has_
 
 
 async def test_lost_entry_of_the_go_driver_is_put_back_once_the_plugin_says_what_it_has_prepared(world: World) -> None:
-    """The plugin makes its object anew first, and says what it has prepared a moment later."""
+    """The plugin recreates its object first, and says what it has prepared a moment later."""
     await allocate(world)
     update_status(world, "c", {"allocation": {"resourceHandles": []}})
     uid = world.read_claim("c").uid
@@ -173,7 +173,7 @@ async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on
     ],
     ids=str,
 )
-async def test_entry_that_somebody_has_edited_says_again_what_the_claim_has(
+async def test_entry_that_was_edited_says_again_what_the_claim_has(
     world: World, edited: dict[str, object], told: str
 ) -> None:
     """Otherwise its device would be given to another claim, or another be kept from everybody."""
@@ -193,7 +193,7 @@ async def test_entry_that_somebody_has_edited_says_again_what_the_claim_has(
 
 
 async def test_edited_entry_of_the_go_driver_stays(world: World) -> None:
-    """The claim does not say what it has, so that nobody can tell."""
+    """The claim does not say what it has, so that it cannot be told."""
     await allocate(world)
     update_status(world, "c", {"allocation": {"resourceHandles": []}})
     uid = world.read_claim("c").uid
@@ -223,15 +223,15 @@ async def test_edited_entry_is_no_reason_to_take_the_device_that_another_claim_h
     assert entries(world) == before
 
 
-async def test_entry_of_a_claim_that_was_allocated_anew_is_no_edited_one(world: World) -> None:
+async def test_entry_of_a_claim_that_was_allocated_again_is_no_edited_one(world: World) -> None:
     """The cache shows the new entry, and still the old allocation."""
     await allocate(world)
     brain = Brain(world)
     brain.deliver()
     handle = world.read_claim("c").status.allocation
     assert handle is not None
-    anew = handle.resource_handles[0].data.replace("n-0", "n-1")
-    update_status(world, "c", {"allocation": {"resourceHandles": [{"driverName": DRIVER_NAME, "data": anew}]}})
+    again = handle.resource_handles[0].data.replace("n-0", "n-1")
+    update_status(world, "c", {"allocation": {"resourceHandles": [{"driverName": DRIVER_NAME, "data": again}]}})
     put_entry(world, world.read_claim("c").uid, "n-1")
     brain.deliver("NodeAllocationState")
     await brain.pass_over("nodeallocationstate", "n", NAMESPACE)
@@ -263,12 +263,12 @@ async def test_edited_entry_is_not_corrected_when_others_have_changed_the_record
     assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-1"}]}}
 
 
-@pytest.mark.parametrize("end", ["deleted", "given up"])
+@pytest.mark.parametrize("end", ["deleted", "deallocated"])
 async def test_entry_of_a_claim_that_is_coming_to_its_end_is_not_put_back(world: World, end: str) -> None:
     """Its devices may be another's by the time it would be."""
     await allocate(world)
     lose_entries(world)
-    update_status(world, "c", {"reservedFor": None, "deallocationRequested": end == "given up"})
+    update_status(world, "c", {"reservedFor": None, "deallocationRequested": end == "deallocated"})
     if end == "deleted":
         world.api.delete(ResourceClaim, "c", "default")
     brain = Brain(world)

@@ -42,7 +42,7 @@ async def test_full_nodes_are_ruled_out_and_the_others_are_not() -> None:
     brain = await run(world)
     assert answers(world) == {"c": ["b"]}
     assert devices_of_claims(world) == {}
-    assert messages(brain, "p") == [], "two nodes are left, so nobody has to act"
+    assert messages(brain, "p") == [], "two nodes are left, so no person has to act"
 
 
 async def test_one_claim_that_fits_costs_no_answer() -> None:
@@ -254,7 +254,7 @@ async def test_pod_that_is_being_deleted_gets_nothing() -> None:
 
 
 async def test_scheduling_context_that_is_being_deleted_gets_nothing() -> None:
-    """The scheduler has given up, or the pod is bound already: nobody would use the allocation."""
+    """The scheduler has given up, or the pod is bound already: the allocation would not be used."""
     world = World()
     world.node("a")
     world.claim("c")
@@ -302,7 +302,7 @@ async def test_classes_of_other_drivers_are_left_alone() -> None:
 # --- Immediate ----------------------------------------------------------------------------------------------------
 
 
-async def test_immediate_claim_is_allocated_where_most_is_free_and_reserved_for_nobody() -> None:
+async def test_immediate_claim_is_allocated_where_most_is_free_and_not_reserved() -> None:
     world = World()
     world.node("a", devices=2)
     world.node("b", devices=3)
@@ -328,7 +328,7 @@ async def test_immediate_claim_that_fits_nowhere_is_told_why_and_goes_on_when_th
     assert devices_of_claims(world) == {"c": ["b-0", "b-1", "b-2"]}
 
 
-async def test_immediate_claim_is_allocated_anew_when_its_node_goes() -> None:
+async def test_immediate_claim_is_allocated_again_when_its_node_goes() -> None:
     world = World()
     world.node("a")
     world.claim("c", mode="Immediate")

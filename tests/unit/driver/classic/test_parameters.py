@@ -1,4 +1,4 @@
-"""What a claim's life costs in requests, write by write, when nobody else is in the way."""
+"""What a claim's life costs in requests, write by write, when nothing else is in the way."""
 
 from collections import Counter
 

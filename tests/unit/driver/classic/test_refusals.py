@@ -85,7 +85,7 @@ async def test_parameters_that_come_late_let_the_claim_go_on_at_once() -> None:
     assert devices_of_claims(world) == {"c": ["a-0"]}
 
 
-async def test_nobody_is_warned_when_the_parameters_come_a_moment_after_the_claim() -> None:
+async def test_no_warning_when_the_parameters_come_a_moment_after_the_claim() -> None:
     world = World()
     world.node("a")
     world.claim("c")
@@ -130,7 +130,7 @@ async def test_parameters_that_are_corrected_let_the_claim_go_on_at_once() -> No
         ({"selector": {"model": ""}}, "spec.selector.model: String should have at least 1 character"),
     ],
 )
-async def test_bad_parameters_that_are_there_already_get_an_event_and_harm_nobody_else(
+async def test_bad_parameters_that_are_there_already_get_an_event_and_harm_no_other(
     spec: dict[str, object], words: str
 ) -> None:
     world = World()
