@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from fake_dra_driver.dra.node.calls import FailureReason
-from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.metricfamily import (
     FAMILIES,
     LIBRARY_FAMILIES,
@@ -50,8 +49,6 @@ REPAIRS = CounterFamily(
     "repairs",
     (("reason", "reason of the Event: see the list of events"),),
 )
-REFUSAL_REASONS: Final = tuple(reason.name for reason in REASONS if reason.kind == "refusal")
-REPAIR_REASONS: Final = tuple(reason.name for reason in REASONS if reason.kind == "repair")
 
 # --- Controller
 

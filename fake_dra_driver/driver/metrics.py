@@ -5,13 +5,14 @@ looks at the marked nodes. When a node is gone, its series go with it.
 """
 
 from collections import Counter as Tally
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import Counter
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
@@ -23,14 +24,18 @@ __all__ = ["EventCounts", "NodeGauges"]
 
 
 class EventCounts:
-    """Refusals and repairs, by the reason of the Event that tells of them."""
+    """Refusals and repairs, by the reason of the Event that tells of them.
 
-    def __init__(self, metrics: Metrics, component: str) -> None:
+    Args:
+        component: value of that label.
+        reasons: every reason that an Event of the program may have; each has a series from the start.
+    """
+
+    def __init__(self, metrics: Metrics, component: str, reasons: Iterable[Reason]) -> None:
         metrics.gauge(families.BUILD_INFO).labels(__version__, component).set(1)
-        refusals, repairs = metrics.counter(families.REFUSALS), metrics.counter(families.REPAIRS)
+        counters = {"refusal": metrics.counter(families.REFUSALS), "repair": metrics.counter(families.REPAIRS)}
         self._by_reason: Mapping[str, Counter] = {
-            **{reason: refusals.labels(reason) for reason in families.REFUSAL_REASONS},
-            **{reason: repairs.labels(reason) for reason in families.REPAIR_REASONS},
+            reason.name: counters[reason.kind].labels(reason.name) for reason in reasons if reason.kind in counters
         }
 
     def count(self, reason: str) -> None:

@@ -10,6 +10,7 @@ from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import EVENT_COMPONENT
 from fake_dra_driver.driver.metrics import EventCounts
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
+from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.events import EventRecorder
@@ -80,7 +81,7 @@ async def make_parts(
         with_kr8s=with_kr8s,
     )
     cache = Cache(client)
-    reasons = EventCounts(metrics, component)
+    reasons = EventCounts(metrics, component, REASONS)
     events = EventRecorder(client, EVENT_COMPONENT, host=host, metrics=metrics, observer=reasons.count)
     healthz = None
     if settings.http_endpoint is not None:

@@ -70,7 +70,7 @@ async def test_the_controller_shows_exactly_what_the_list_says() -> None:
     world = World()
     world.node("n")
     brain = Brain(world)
-    EventCounts(brain.metrics, "controller")
+    EventCounts(brain.metrics, "controller", REASONS)
     count_up(brain.metrics)
     brain.deliver()
     found = await exposed(brain.metrics)
@@ -81,7 +81,7 @@ async def test_the_plugin_shows_exactly_what_the_list_says() -> None:
     world = NodeWorld()
     plugin = await world.start()
     metrics = plugin_metrics(plugin)
-    EventCounts(metrics, "kubelet-plugin")
+    EventCounts(metrics, "kubelet-plugin", REASONS)
     count_up(metrics)
     await plugin.settle()
     await plugin.driver.prepare(world.claim("c", 0))
@@ -167,7 +167,7 @@ async def test_the_number_of_series_does_not_grow_with_claims_pods_and_time() ->
     world = World()
     world.node("n", devices=2)
     brain = Brain(world)
-    EventCounts(brain.metrics, "controller")
+    EventCounts(brain.metrics, "controller", REASONS)
     sizes = []
     async with brain.running():
         for number in range(4):
@@ -329,7 +329,7 @@ async def test_calls_of_the_kubelet_by_result() -> None:
 
 async def test_refusals_and_repairs_are_counted_by_their_events() -> None:
     metrics = Metrics()
-    counts = EventCounts(metrics, "controller")
+    counts = EventCounts(metrics, "controller", REASONS)
     for reason in REASONS:
         counts.count(reason.name)
     counts.count("SomethingElse")
