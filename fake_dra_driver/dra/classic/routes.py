@@ -35,22 +35,26 @@ class Routes(Generic[StateT]):
         self._ledger = ledger
         self._caches = caches
         self._repair = repair
+        self._last_free: tuple[Change[StateT], Set[Hashable], Set[Hashable]] | None = None
+        """The answer of ``_free`` for the latest change."""
 
     def claims_of_ledger(self, change: Change[StateT]) -> Iterable[NamespacedName]:
         """Claims whose entry came or went, and those that waited for room."""
         before, after = self._entries(change.old), self._entries(change.new)
         claims = [self._caches.claim_of(UID(uid)) for uid in before.keys() ^ after.keys()]
         keys = [claim.key for claim in claims if claim is not None]
-        if self._gained(change):
+        had, has = self._free(change)
+        if has - had:
             keys += self._caches.waiting_immediate_claims()
         return keys
 
     def contexts_of_ledger(self, change: Change[StateT]) -> Iterable[NamespacedName]:
         """Pods that wait for room on the node when it has some now, and pods that may pick it when it has none."""
         node = change.key.name
-        if self._gained(change):
+        had, has = self._free(change)
+        if has - had:
             return [context.key for context in self._caches.contexts_on_node(node)]
-        if self._free(change.old) and not self._free(change.new):
+        if had and not has:
             contexts = self._caches.contexts_on_node(node)
             return [context.key for context in contexts if node not in refused_nodes(context)]
         return []
@@ -101,8 +105,12 @@ class Routes(Generic[StateT]):
     def _entries(self, state: StateT | None) -> Mapping[str, object]:
         return {} if state is None else self._ledger.layout.entries_of(state)
 
-    def _free(self, state: StateT | None) -> Set[Hashable]:
-        return frozenset() if state is None else self._allocator.free_devices(state)
-
-    def _gained(self, change: Change[StateT]) -> bool:
-        return bool(self._free(change.new) - self._free(change.old))
+    def _free(self, change: Change[StateT]) -> tuple[Set[Hashable], Set[Hashable]]:
+        """The devices that were free before the change, and after it."""
+        if self._last_free is None or self._last_free[0] is not change:  # each change is asked about more than once
+            had, has = (
+                frozenset() if state is None else self._allocator.free_devices(state)
+                for state in (change.old, change.new)
+            )
+            self._last_free = change, had, has
+        return self._last_free[1:]
