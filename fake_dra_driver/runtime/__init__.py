@@ -43,8 +43,9 @@ program, and ``leaderelection`` which of several works. Between watch and worker
 ``keyedlock``.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.runtime.backoff import Backoff
@@ -199,12 +200,5 @@ _MODULES: Final = {
 }
 """Where each name is."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # type checkers know the names from above, and no others
+    __getattr__, __dir__ = lazy_face(__name__, _MODULES)
