@@ -16,6 +16,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
+from typing_extensions import override
+
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
 from fake_dra_driver.cluster.controllers import make_controllers
 from fake_dra_driver.runtime.cache import Cache
@@ -49,7 +51,7 @@ class Target(Protocol):
         ...
 
 
-class RealTarget:
+class RealTarget(Target):
     """kube-apiserver and etcd of the session."""
 
     def __init__(self, server: ApiServer, folder: Path, assets: Path) -> None:
@@ -60,14 +62,16 @@ class RealTarget:
         self._assets = assets
         self._folder = folder
 
+    @override
     def compact(self) -> None:
-        """Through etcd's JSON gateway: everything before its revision of now."""
+        # Through etcd's JSON gateway: everything before its present revision.
         found = self._ask_etcd("range", {"key": "AA=="})
         self._ask_etcd("compaction", {"revision": found["header"]["revision"], "physical": True})
 
+    @override
     @contextmanager
     def controllers(self, *names: str) -> Iterator[None]:
-        """As ``Target.controllers``: a kube-controller-manager with nothing else in it."""
+        # A kube-controller-manager with nothing else in it.
         with (self._folder / "kube-controller-manager.log").open("ab") as log:
             manager = subprocess.Popen(
                 [
@@ -140,7 +144,7 @@ class Kubectl:
                 process.terminate()
 
 
-class EmbeddedTarget:
+class EmbeddedTarget(Target):
     """The embedded API server, run by an event loop in a thread."""
 
     def __init__(self, folder: Path) -> None:
@@ -165,13 +169,14 @@ class EmbeddedTarget:
         self._thread.join()
         self._loop.close()
 
+    @override
     def compact(self) -> None:
-        """As ``Target.compact``."""
         self._loop.call_soon_threadsafe(self._server.compact)
 
+    @override
     @contextmanager
     def controllers(self, *names: str) -> Iterator[None]:
-        """As ``Target.controllers``: those of the embedded cluster, in the loop of the server."""
+        # Those of the embedded cluster, in the loop of the server.
         running = self._run(self._start_controllers(names))
         try:
             yield

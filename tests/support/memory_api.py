@@ -111,19 +111,16 @@ class MemoryClient:
         self._observers: list[Callable[[type[KubeObject], Mapping[str, Any]], None]] = []
 
     def add_write_observer(self, observer: Callable[[type[KubeObject], Mapping[str, Any]], None]) -> None:
-        """As ``Client.add_write_observer``."""
         self._observers.append(observer)
 
     def add_delete_observer(self, observer: object) -> None:
-        """As ``Client.add_delete_observer``; the controllers delete nothing."""
+        """Does nothing: the controllers delete no objects."""
 
     async def get(self, kind: type[K], key: NamespacedName, *, timeout_seconds: float | None = None) -> K:
-        """As ``Client.get``."""
         self.calls.append(("get", kind.resource.kind))
         return kind.from_wire(self._found(kind, key, "get"))
 
     async def list(self, kind: type[K], namespace: str | None = None) -> ListResult[K]:
-        """As ``Client.list``."""
         self.calls.append(("list", kind.resource.kind))
         found: Iterable[Wire] = self.api.objects.get(kind.resource.kind, {}).values()
         items = tuple(kind.from_wire(copy.deepcopy(wire)) for wire in found)
@@ -132,7 +129,6 @@ class MemoryClient:
     async def merge_patch(
         self, kind: type[K], key: NamespacedName, patch: Mapping[str, Any], *, subresource: str | None = None
     ) -> K:
-        """As ``Client.merge_patch``."""
         await self._begin("merge_patch", kind)
         wire = self._found(kind, key, "patch")
         asked = patch.get("metadata", {})
@@ -154,7 +150,6 @@ class MemoryClient:
         *,
         subresource: str | None = None,
     ) -> K:
-        """As ``Client.json_patch``."""
         await self._begin("json_patch", kind)
         wire = copy.deepcopy(self._found(kind, key, "patch"))
         try:
