@@ -19,7 +19,7 @@ from fake_dra_driver.codegen.documentation import CommandPage, FieldRow, KindPag
 from fake_dra_driver.codegen.files import SourceTree
 from fake_dra_driver.codegen.gotemplate import GoTemplateError
 from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboard_json
-from fake_dra_driver.codegen.rbac import CACHE, READ, ComponentRules, Rule
+from fake_dra_driver.codegen.rbac import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
 from fake_dra_driver.codegen.values import (
     ChartSetting,
     JsonObject,
@@ -32,8 +32,8 @@ from fake_dra_driver.codegen.values import (
 )
 
 __all__ = [
-    "CACHE",
-    "READ",
+    "CACHE_VERBS",
+    "READ_VERBS",
     "ChartSetting",
     "CommandPage",
     "ComponentRules",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from fake_dra_driver.api.kube.meta import KubeObject
 
-__all__ = ["CACHE", "READ", "ComponentRules", "Rule"]
+__all__ = ["CACHE_VERBS", "READ_VERBS", "ComponentRules", "Rule"]
 
-CACHE = ("list", "watch")
+CACHE_VERBS = ("list", "watch")
 """To hold all objects of a kind."""
-READ = ("get", *CACHE)
+READ_VERBS = ("get", *CACHE_VERBS)
 """To ask for one of them as well."""
 
 

@@ -7,7 +7,7 @@ from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
-from fake_dra_driver.codegen import CACHE, READ, ComponentRules, Rule
+from fake_dra_driver.codegen import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
 
 __all__ = ["components", "status_reader"]
 
@@ -21,15 +21,15 @@ def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
         by_group.setdefault(kind.resource.group, []).append(kind)
     return (
         *(
-            Rule("Devices, which claims hold them, and what claims ask for.", tuple(by_group[group]), READ)
+            Rule("Devices, which claims hold them, and what claims ask for.", tuple(by_group[group]), READ_VERBS)
             for group in by_group
         ),
         Rule(
             "Claims, and the state of their pods' scheduling.",
             (ResourceClass, ResourceClaim, PodSchedulingContext),
-            READ,
+            READ_VERBS,
         ),
-        Rule("Pods that wait, and what was reported about claims.", (Pod, Event), READ),
+        Rule("Pods that wait, and what was reported about claims.", (Pod, Event), READ_VERBS),
     )
 
 
@@ -40,12 +40,12 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
         "controller",
         "controller",
         cluster=(
-            Rule("Which pods want which claims.", (Pod,), CACHE),
-            Rule("Whether nodes still exist.", (Node,), READ),
+            Rule("Which pods want which claims.", (Pod,), CACHE_VERBS),
+            Rule("Whether nodes still exist.", (Node,), READ_VERBS),
             Rule(
                 "The claims to serve, and where the scheduler wants them.",
                 (ResourceClass, ResourceClaim, PodSchedulingContext),
-                CACHE,
+                CACHE_VERBS,
             ),
             Rule(
                 "To set and to remove the finalizer of a claim, and to read it again.",
@@ -58,14 +58,14 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
                 ("patch",),
                 "status",
             ),
-            Rule("What claims and classes ask for.", parameters, CACHE),
+            Rule("What claims and classes ask for.", parameters, CACHE_VERBS),
             _EVENTS,
         ),
         namespaced=(
             Rule(
                 "The ledger of each node: which claim holds which devices.",
                 (NodeAllocationState,),
-                (*READ, "patch"),
+                (*READ_VERBS, "patch"),
             ),
             Rule("To agree with other replicas on which of them allocates.", (Lease,), ("get", "create", "update")),
         ),
@@ -82,7 +82,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
             Rule(
                 "To publish the devices of its node, and what is prepared there.",
                 (NodeAllocationState,),
-                (*READ, "create", "patch"),
+                (*READ_VERBS, "create", "patch"),
             ),
         ),
     )

@@ -28,7 +28,7 @@ EXAMPLES: Final = 3
 LEAST_WIDTH: Final = 20
 """Sentences in the last column of a table are wrapped only where so many characters have room beside the others."""
 
-Cells = Sequence[str]
+TableRow = Sequence[str]
 
 
 class Detail(Enum):
@@ -110,7 +110,7 @@ def _hint(nodes: Sequence[NodeReport]) -> list[str]:
 _NODE_HEADINGS: Final = ("STATUS", "DEVICES", "FREE", "ALLOCATED", "PREPARED", "UNAVAILABLE", "CLAIMS")
 
 
-def _node_cells(nodes: Sequence[NodeReport]) -> Cells:
+def _node_cells(nodes: Sequence[NodeReport]) -> TableRow:
     names = ("devices", "free", "allocated", "prepared", "unavailable")
     numbers = [sum(getattr(node.counts, name) for node in nodes) for name in names]
     unavailable = str(numbers.pop() or "")  # a column of its own only where there are any
@@ -127,7 +127,7 @@ def _groups(nodes: Sequence[NodeReport], columns: int | None) -> list[str]:
     groups: dict[tuple[str, str], list[NodeReport]] = {}
     for node in nodes:
         groups.setdefault((node.status, _use_of(node)), []).append(node)
-    rows: list[Cells] = [("NODES", "USE", *_NODE_HEADINGS, "WHICH")]
+    rows: list[TableRow] = [("NODES", "USE", *_NODE_HEADINGS, "WHICH")]
     for (_, use), members in sorted(groups.items(), key=lambda item: (not item[1][0].ready, _USES.index(item[0][1]))):
         which = _examples([node.name for node in members])
         rows.append((str(len(members)), use, *_node_cells(members), which))
@@ -174,7 +174,7 @@ def _devices(node: NodeReport, detail: Detail, columns: int | None) -> list[str]
     (model,) = models if len(models) == 1 else ("",)  # named once, where all have the same
     what = f"{model} free" if model else "devices free"
     head = f"NODE {node.name}  {node.status}, {counts.free} of {counts.devices} {what}"
-    rows: list[Cells] = [("DEVICE", "MODEL", "STATE", "CLAIM", "POD")]
+    rows: list[TableRow] = [("DEVICE", "MODEL", "STATE", "CLAIM", "POD")]
     idle = [device for device in node.devices if device.claim is None]
     folded = set[str]() if detail is Detail.ALL or len(idle) <= FREE_BY_LINE else {device.uuid for device in idle[1:]}
     for device in node.devices:
@@ -189,7 +189,7 @@ def _devices(node: NodeReport, detail: Detail, columns: int | None) -> list[str]
     return [head, *(f"  {line}" for line in lines), *problems]
 
 
-def _children(device: DeviceReport, detail: Detail) -> Iterator[Cells]:
+def _children(device: DeviceReport, detail: Detail) -> Iterator[TableRow]:
     shown = len(device.children) if detail is Detail.ALL else CHILDREN_BY_LINE
     last = len(device.children) - 1
     for index, child in enumerate(device.children[:shown]):
@@ -199,7 +199,7 @@ def _children(device: DeviceReport, detail: Detail) -> Iterator[Cells]:
         yield (f"└─ and {len(device.children) - shown} more parts", "", "", "", "")
 
 
-def _claim_cells(claim: ClaimReport | None) -> Cells:
+def _claim_cells(claim: ClaimReport | None) -> TableRow:
     if claim is None:
         return ("", "")
     if not claim.name:
@@ -217,7 +217,7 @@ def _waiting(report: Report, now: datetime, detail: Detail, columns: int | None)
     groups: dict[tuple[str, str], list[WaitingClaim]] = {}
     for claim in report.waiting:
         groups.setdefault((claim.reason, claim.message), []).append(claim)
-    rows: list[Cells] = []
+    rows: list[TableRow] = []
     for claims in groups.values():
         if detail is Detail.ALL or len(claims) <= EXAMPLES:
             rows += [_waiting_cells([claim], now) for claim in claims]
@@ -228,7 +228,7 @@ def _waiting(report: Report, now: datetime, detail: Detail, columns: int | None)
     return lines + _rest(len(rows) - len(shown))
 
 
-def _waiting_cells(claims: Sequence[WaitingClaim], now: datetime) -> Cells:
+def _waiting_cells(claims: Sequence[WaitingClaim], now: datetime) -> TableRow:
     """One row; several claims are shown by the one that waits longest."""
     first = min(claims, key=lambda claim: claim.since or now)
     more = f" and {len(claims) - 1} more" if len(claims) > 1 else ""
@@ -258,8 +258,8 @@ def _rest(count: int) -> list[str]:
     return [f"... and {count} more: --details shows all"] if count > 0 else []
 
 
-def _aligned(rows: Iterable[Cells], columns: int | None = None) -> list[str]:
-    """Cells in columns, as wide as they have to be; columns that are empty below their heading are left out.
+def _aligned(rows: Iterable[TableRow], columns: int | None = None) -> list[str]:
+    """TableRow in columns, as wide as they have to be; columns that are empty below their heading are left out.
 
     Args:
         rows: the cells; the first row is the headings.
