@@ -3,7 +3,7 @@
 Built on those of ``api``, with the fields that a cluster needs beyond what a driver reads. A field that is not named
 here is kept, in ``model_extra``, and written back (``api.kube.meta.ApiModel``), so that reading, changing and writing
 an object loses nothing. What the API leaves out has Go's zero value. ResourceClaim, ResourceClass and
-PodSchedulingContext are those of ``api.resource.v1alpha2``.
+PodSchedulingContext are those of ``api.resource.v1alpha2``. Workloads are in ``workloadkinds``.
 """
 
 from collections.abc import Mapping
@@ -28,21 +28,10 @@ __all__ = [
     "ContainerStateTerminated",
     "ContainerStateWaiting",
     "ContainerStatus",
-    "ControllerRevision",
     "CustomResourceDefinition",
     "CustomResourceDefinitionSpec",
     "CustomResourceDefinitionStatus",
-    "DaemonSet",
-    "DaemonSetSpec",
-    "DaemonSetStatus",
-    "DaemonSetUpdateStrategy",
-    "Deployment",
-    "DeploymentSpec",
-    "DeploymentStatus",
-    "DeploymentStrategy",
     "EnvVar",
-    "LabelSelector",
-    "LabelSelectorRequirement",
     "Namespace",
     "NamespaceSpec",
     "NamespaceStatus",
@@ -53,15 +42,10 @@ __all__ = [
     "Pod",
     "PodSpec",
     "PodStatus",
-    "PodTemplateSpec",
-    "ReplicaSet",
-    "ReplicaSetSpec",
-    "ReplicaSetStatus",
     "ResourceClaimTemplate",
     "ResourceClaimTemplateSpec",
     "ResourceClass",
     "ResourceRequirements",
-    "RollingUpdate",
     "ServiceAccount",
     "Taint",
     "TemplateMetadata",
@@ -278,13 +262,6 @@ class TemplateMetadata(ApiModel):
     annotations: Mapping[str, str] = Field(default_factory=dict)
 
 
-class PodTemplateSpec(ApiModel):
-    """v1.PodTemplateSpec."""
-
-    metadata: TemplateMetadata = Field(default_factory=TemplateMetadata)
-    spec: PodSpec = Field(default_factory=PodSpec)
-
-
 class ResourceClass(v1alpha2.ResourceClass):
     """Names the driver that serves the claims of this class, and which nodes may be considered for them."""
 
@@ -306,169 +283,7 @@ class ResourceClaimTemplate(KubeObject):
     spec: ResourceClaimTemplateSpec = Field(default_factory=ResourceClaimTemplateSpec)
 
 
-# --- Workloads ---------------------------------------------------------------------------------------------------
-
-
-class LabelSelectorRequirement(ApiModel):
-    """metav1.LabelSelectorRequirement."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-
-class LabelSelector(ApiModel):
-    """metav1.LabelSelector: all of it must hold."""
-
-    match_labels: Mapping[str, str] = Field(default_factory=dict)
-    match_expressions: tuple[LabelSelectorRequirement, ...] = ()
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels are selected. An empty selector selects everything."""
-        return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(
-            _holds(each, labels) for each in self.match_expressions
-        )
-
-
-def _holds(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:
-    match requirement.operator:
-        case "In":
-            return labels.get(requirement.key) in requirement.values
-        case "NotIn":
-            return labels.get(requirement.key) not in requirement.values
-        case "Exists":
-            return requirement.key in labels
-        case "DoesNotExist":
-            return requirement.key not in labels
-    raise ValueError(f"{requirement.operator} is not an operator of label selectors")
-
-
-class RollingUpdate(ApiModel):
-    """How many pods more or fewer there may be while new pods replace old ones."""
-
-    max_unavailable: int | str | None = None
-    max_surge: int | str | None = None
-
-
-class DeploymentStrategy(ApiModel):
-    """apps/v1 DeploymentStrategy."""
-
-    type: str = "RollingUpdate"
-    rolling_update: RollingUpdate | None = None
-
-
-class DeploymentSpec(ApiModel):
-    """apps/v1 DeploymentSpec."""
-
-    replicas: int = 1
-    selector: LabelSelector = Field(default_factory=LabelSelector)
-    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
-    strategy: DeploymentStrategy = Field(default_factory=DeploymentStrategy)
-    min_ready_seconds: int = 0
-    revision_history_limit: int = 10
-    paused: bool = False
-    progress_deadline_seconds: int = 600
-
-
-class DeploymentStatus(ApiModel):
-    """apps/v1 DeploymentStatus."""
-
-    observed_generation: int = 0
-    replicas: int = 0
-    updated_replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
-    unavailable_replicas: int = 0
-    conditions: tuple[Condition, ...] = ()
-    collision_count: int | None = None
-
-
-class Deployment(KubeObject):
-    """apps/v1 Deployment."""
-
-    resource = ResourceKind("apps", "v1", "Deployment", "deployments")
-
-    spec: DeploymentSpec = Field(default_factory=DeploymentSpec)
-    status: DeploymentStatus = Field(default_factory=DeploymentStatus)
-
-
-class ReplicaSetSpec(ApiModel):
-    """apps/v1 ReplicaSetSpec."""
-
-    replicas: int = 1
-    min_ready_seconds: int = 0
-    selector: LabelSelector = Field(default_factory=LabelSelector)
-    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
-
-
-class ReplicaSetStatus(ApiModel):
-    """apps/v1 ReplicaSetStatus."""
-
-    replicas: int = 0
-    fully_labeled_replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
-    observed_generation: int = 0
-
-
-class ReplicaSet(KubeObject):
-    """apps/v1 ReplicaSet."""
-
-    resource = ResourceKind("apps", "v1", "ReplicaSet", "replicasets")
-
-    spec: ReplicaSetSpec = Field(default_factory=ReplicaSetSpec)
-    status: ReplicaSetStatus = Field(default_factory=ReplicaSetStatus)
-
-
-class DaemonSetUpdateStrategy(ApiModel):
-    """apps/v1 DaemonSetUpdateStrategy."""
-
-    type: str = "RollingUpdate"
-    rolling_update: RollingUpdate | None = None
-
-
-class DaemonSetSpec(ApiModel):
-    """apps/v1 DaemonSetSpec."""
-
-    selector: LabelSelector = Field(default_factory=LabelSelector)
-    template: PodTemplateSpec = Field(default_factory=PodTemplateSpec)
-    update_strategy: DaemonSetUpdateStrategy = Field(default_factory=DaemonSetUpdateStrategy)
-    min_ready_seconds: int = 0
-    revision_history_limit: int = 10
-
-
-class DaemonSetStatus(ApiModel):
-    """apps/v1 DaemonSetStatus."""
-
-    current_number_scheduled: int = 0
-    number_misscheduled: int = 0
-    desired_number_scheduled: int = 0
-    number_ready: int = 0
-    observed_generation: int = 0
-    updated_number_scheduled: int = 0
-    number_available: int = 0
-    number_unavailable: int = 0
-
-
-class DaemonSet(KubeObject):
-    """apps/v1 DaemonSet."""
-
-    resource = ResourceKind("apps", "v1", "DaemonSet", "daemonsets")
-
-    spec: DaemonSetSpec = Field(default_factory=DaemonSetSpec)
-    status: DaemonSetStatus = Field(default_factory=DaemonSetStatus)
-
-
-class ControllerRevision(KubeObject):
-    """apps/v1 ControllerRevision: one state that the template of a DaemonSet had."""
-
-    resource = ResourceKind("apps", "v1", "ControllerRevision", "controllerrevisions")
-
-    data: Mapping[str, Any] = Field(default_factory=dict)
-    revision: int = 0
-
-
-# --- The rest ----------------------------------------------------------------------------------------------------
+# --- Namespaces, accounts, definitions of custom kinds ------------------------------------------------------------
 
 
 class NamespaceSpec(ApiModel):

@@ -11,7 +11,8 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster.kinds import Deployment, Namespace, Pod
+from fake_dra_driver.cluster.kinds import Namespace, Pod
+from fake_dra_driver.cluster.workloadkinds import Deployment
 from fake_dra_driver.demo.expectations import DemoError
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import loop_time

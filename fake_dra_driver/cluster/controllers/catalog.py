@@ -15,18 +15,15 @@ from fake_dra_driver.api.kube.meta import KubeObject, OwnerReference, ResourceKi
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.conditions import is_true
 from fake_dra_driver.cluster.kinds import (
-    ControllerRevision,
     CustomResourceDefinition,
-    DaemonSet,
-    Deployment,
     Namespace,
     Node,
     Pod,
-    ReplicaSet,
     ResourceClaimTemplate,
     ServiceAccount,
 )
 from fake_dra_driver.cluster.releases import Release
+from fake_dra_driver.cluster.workloadkinds import ControllerRevision, DaemonSet, Deployment, ReplicaSet
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.store import Change
 

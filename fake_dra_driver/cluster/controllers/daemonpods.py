@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from fake_dra_driver.api.resource.v1alpha2 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
-from fake_dra_driver.cluster.kinds import Affinity, DaemonSet, Node, NodeAffinity, Pod, PodSpec, Toleration
+from fake_dra_driver.cluster.kinds import Affinity, Node, NodeAffinity, Pod, PodSpec, Toleration
 from fake_dra_driver.cluster.nodefit import is_selected, named_nodes, untolerated
+from fake_dra_driver.cluster.workloadkinds import DaemonSet
 
 __all__ = ["Fit", "daemon_pod_spec", "fit", "target_node"]
 

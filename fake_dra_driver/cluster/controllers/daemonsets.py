@@ -25,8 +25,9 @@ from fake_dra_driver.cluster.controllers.podcontrol import (
     template_hash,
 )
 from fake_dra_driver.cluster.controllers.rollout import resolve
-from fake_dra_driver.cluster.kinds import ControllerRevision, DaemonSet, Node, Pod
+from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.owners import controlled_by
+from fake_dra_driver.cluster.workloadkinds import ControllerRevision, DaemonSet
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, loop_time

@@ -22,15 +22,9 @@ from fake_dra_driver.cluster.controllers.podcontrol import (
     template_hash,
 )
 from fake_dra_driver.cluster.controllers.rollout import max_surge, new_set_replicas, old_set_replicas
-from fake_dra_driver.cluster.kinds import (
-    Deployment,
-    LabelSelector,
-    Pod,
-    PodTemplateSpec,
-    ReplicaSet,
-    ReplicaSetSpec,
-)
+from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.owners import controlled_by
+from fake_dra_driver.cluster.workloadkinds import Deployment, LabelSelector, PodTemplateSpec, ReplicaSet, ReplicaSetSpec
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock

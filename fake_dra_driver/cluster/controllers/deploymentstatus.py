@@ -10,7 +10,8 @@ from typing import Final
 from fake_dra_driver.cluster.conditions import with_condition
 from fake_dra_driver.cluster.controllers.podcontrol import counted
 from fake_dra_driver.cluster.controllers.rollout import max_unavailable
-from fake_dra_driver.cluster.kinds import Condition, Deployment, DeploymentStatus, ReplicaSet
+from fake_dra_driver.cluster.kinds import Condition
+from fake_dra_driver.cluster.workloadkinds import Deployment, DeploymentStatus, ReplicaSet
 
 __all__ = ["deployment_status", "rollout_deadline"]
 

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ObjectMeta
-from fake_dra_driver.cluster.kinds import Pod, PodSpec, PodTemplateSpec
+from fake_dra_driver.cluster.kinds import Pod, PodSpec
 from fake_dra_driver.cluster.owners import controlled_by, controller_of
+from fake_dra_driver.cluster.workloadkinds import PodTemplateSpec
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ApiError, ForbiddenError, NotFoundError
 from fake_dra_driver.runtime.events import EventRecorder

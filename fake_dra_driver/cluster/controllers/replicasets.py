@@ -22,7 +22,8 @@ from fake_dra_driver.cluster.controllers.podcontrol import (
     is_ready,
     seconds_to_available,
 )
-from fake_dra_driver.cluster.kinds import Pod, ReplicaSet
+from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.workloadkinds import ReplicaSet
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock

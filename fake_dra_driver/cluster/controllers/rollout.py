@@ -5,7 +5,7 @@ Follows k8s.io/kubernetes/pkg/controller/deployment (rolling.go) and its util (N
 
 from collections.abc import Mapping, Sequence
 
-from fake_dra_driver.cluster.kinds import Deployment, ReplicaSet
+from fake_dra_driver.cluster.workloadkinds import Deployment, ReplicaSet
 
 __all__ = ["max_surge", "max_unavailable", "new_set_replicas", "old_set_replicas", "resolve"]
 

@@ -9,16 +9,9 @@ import pytest
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.controllers import make_controllers
-from fake_dra_driver.cluster.kinds import (
-    DaemonSet,
-    Deployment,
-    Namespace,
-    Node,
-    Pod,
-    ReplicaSet,
-    ResourceClaimTemplate,
-)
+from fake_dra_driver.cluster.kinds import Namespace, Node, Pod, ResourceClaimTemplate
 from fake_dra_driver.cluster.scheduler import make_scheduler
+from fake_dra_driver.cluster.workloadkinds import DaemonSet, Deployment, ReplicaSet
 from tests.support.control_plane import ControlPlane, control_plane, ref
 from tests.support.stand_ins import make_driver, make_kubelets
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
-from fake_dra_driver.cluster.kinds import ControllerRevision, DaemonSet, Node, Pod
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.workloadkinds import ControllerRevision, DaemonSet
 from tests.support.control_plane import ControlPlane, control_plane, ref
 from tests.unit.cluster.controllers.workloads import LABELS, make_ready, pods_of, workload
 

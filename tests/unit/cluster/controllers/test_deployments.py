@@ -7,7 +7,8 @@ import pytest
 
 from fake_dra_driver.cluster.controllers.deployments import deployment_controller
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
-from fake_dra_driver.cluster.kinds import Deployment, Pod, ReplicaSet
+from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.workloadkinds import Deployment, ReplicaSet
 from tests.support.control_plane import ControlPlane, control_plane, ref
 from tests.unit.cluster.controllers.workloads import LABELS, make_ready, pods_of, workload
 

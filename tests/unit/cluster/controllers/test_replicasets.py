@@ -6,7 +6,8 @@ import pytest
 
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
-from fake_dra_driver.cluster.kinds import Namespace, Pod, ReplicaSet
+from fake_dra_driver.cluster.kinds import Namespace, Pod
+from fake_dra_driver.cluster.workloadkinds import ReplicaSet
 from tests.support.control_plane import ControlPlane, control_plane, ref
 from tests.unit.cluster.controllers.workloads import LABELS, make_ready, pods_of, workload
 

@@ -12,7 +12,7 @@ from fake_dra_driver.cluster.controllers.rollout import (
     old_set_replicas,
     resolve,
 )
-from fake_dra_driver.cluster.kinds import (
+from fake_dra_driver.cluster.workloadkinds import (
     Deployment,
     DeploymentSpec,
     DeploymentStrategy,
