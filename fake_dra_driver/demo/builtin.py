@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
+from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.cluster.documents import Document, read_documents
-from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.demo.describe import columns, describe
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_dra_driver import __version__
-from fake_dra_driver.cluster.cluster import Cluster
-from fake_dra_driver.cluster.kubelet.containersetup.images import Image
+from fake_dra_driver.cluster import Cluster, Image
 from fake_dra_driver.packaging.manifests import chart_manifests, crd_manifests
 
 __all__ = ["DRIVER_IMAGES", "NAMESPACE", "driver_manifests", "install_driver"]

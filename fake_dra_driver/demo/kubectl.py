@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Protocol
 
-from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.demo.builtin import BuiltinKubectl
 
 __all__ = ["InstalledKubectl", "Kubectl", "find_kubectl", "open_kubectl"]

@@ -9,9 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
+from fake_dra_driver.cluster import DEFAULT_NODE, Cluster, ClusterError
 from fake_dra_driver.cluster.control import ask
-from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl

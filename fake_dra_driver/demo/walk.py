@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.demo.expectations import (
     Logs,
     check_allocated,

@@ -14,8 +14,7 @@ from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event, Node
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
-from fake_dra_driver.cluster.cluster import Cluster
-from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
+from fake_dra_driver.cluster import Cluster, Timing
 from fake_dra_driver.cluster.testing import BackgroundCluster
 from fake_dra_driver.demo.install import DRIVER_IMAGES, install_driver
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE

@@ -15,9 +15,9 @@ from typing import Any
 
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver

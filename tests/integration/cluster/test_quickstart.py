@@ -2,7 +2,7 @@
 
 import pytest
 
-from fake_dra_driver.cluster.cluster import DEFAULT_NODE
+from fake_dra_driver.cluster import DEFAULT_NODE
 from fake_dra_driver.demo.expectations import check_allocated, check_initial, check_logs, check_split
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children

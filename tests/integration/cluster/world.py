@@ -20,12 +20,11 @@ from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.cluster import Cluster, Timing
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Namespace, Pod
-from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, check_prepared, devices_in
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests

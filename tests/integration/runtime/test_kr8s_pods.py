@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 from kr8s.asyncio import Api
 from kr8s.asyncio.objects import Pod
 
-from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.kubeapi import find_api
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Pod
 from tests.integration.toydriver.driver import run_toy_driver
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster import Cluster
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster import Cluster, ClusterError
 from fake_dra_driver.cluster.documents import DocumentError, read_documents
-from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
 from fake_dra_driver.runtime.errors import InvalidError
 from tests.unit.cluster.manifest import NAMESPACE

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster import Cluster, ClusterError
 from fake_dra_driver.cluster.control import SOCKET_NAME, ask
-from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import Namespace
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ApiError, ConflictError, GoneError, TransportError

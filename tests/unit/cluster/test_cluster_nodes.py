@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
+from fake_dra_driver.cluster import DEFAULT_NODE, Cluster
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.kinds import ContainerStatus, Pod
 

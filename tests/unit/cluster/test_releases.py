@@ -4,10 +4,10 @@ from typing import get_args
 
 import pytest
 
+from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
-from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.releases import RELEASES, PluginVersion, Release, find_release
 
 COMPARED = [release for release in RELEASES.values() if release.api_server]

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.cluster import Cluster
-from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster import Cluster, ClusterError
 from fake_dra_driver.cluster.kinds import Namespace, Node
 from fake_dra_driver.cluster.testing import BackgroundCluster, embedded_cluster
 from tests.unit.cluster.manifest import NAMESPACE

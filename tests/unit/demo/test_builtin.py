@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.cluster.cluster import Cluster
-from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster import Cluster, ClusterError
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
 from fake_dra_driver.runtime.errors import InvalidError, NotFoundError
 

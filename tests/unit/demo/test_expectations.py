@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.cluster.cluster import DEFAULT_NODE
+from fake_dra_driver.cluster import DEFAULT_NODE
 from fake_dra_driver.demo.expectations import (
     DemoError,
     Logs,

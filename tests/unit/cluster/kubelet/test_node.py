@@ -8,7 +8,7 @@ import pytest
 
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.cluster.kinds import Node
 from tests.unit.cluster.kubelet.world import NODE, World
 
