@@ -1,6 +1,6 @@
-"""Defaults and rules of workloads: Deployment, DaemonSet, ReplicaSet, StatefulSet, Job.
+"""Rules of workloads: Deployment, DaemonSet, ReplicaSet, StatefulSet, Job.
 
-Follows k8s.io/kubernetes/pkg/apis/{apps,batch} (v1/defaults.go, validation/validation.go) and their strategies.
+Follows k8s.io/kubernetes/pkg/apis/{apps,batch}/validation and their strategies.
 """
 
 import re
@@ -17,108 +17,21 @@ from fake_dra_driver.cluster.apiserver.errors import (
 )
 from fake_dra_driver.cluster.apiserver.rules.container import nonnegative
 from fake_dra_driver.cluster.apiserver.rules.pod import validate_pod_spec
-from fake_dra_driver.cluster.apiserver.rules.poddefaults import default_pod_spec
+from fake_dra_driver.cluster.apiserver.rules.workloaddefaults import (
+    admit_job,
+    count_template,
+    default_daemonset,
+    default_deployment,
+    default_job,
+    default_replicaset,
+    default_statefulset,
+)
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.metadata import validate_template_metadata
 from fake_dra_driver.cluster.apiserver.types.resource import Rules
 from fake_dra_driver.cluster.apiserver.types.selectors import label_selector_problems, match_label_selector
 
 __all__ = ["WORKLOAD_RULES"]
-
-_GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
-
-
-# --- defaults ---
-
-
-def _default_template(obj: Object) -> None:
-    default_pod_spec(obj["spec"].setdefault("template", {}).setdefault("spec", {}))
-
-
-def _default_deployment(obj: Object) -> None:
-    spec = obj["spec"]
-    spec.setdefault("replicas", 1)
-    strategy = spec.setdefault("strategy", {})
-    strategy.setdefault("type", "RollingUpdate")
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        rolling.setdefault("maxUnavailable", "25%")
-        rolling.setdefault("maxSurge", "25%")
-    spec.setdefault("revisionHistoryLimit", 10)
-    spec.setdefault("progressDeadlineSeconds", 600)
-    _default_template(obj)
-
-
-def _default_daemonset(obj: Object) -> None:
-    spec = obj["spec"]
-    strategy = spec.setdefault("updateStrategy", {})
-    strategy.setdefault("type", "RollingUpdate")
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        rolling.setdefault("maxUnavailable", 1)
-        rolling.setdefault("maxSurge", 0)
-    spec.setdefault("revisionHistoryLimit", 10)
-    _default_template(obj)
-
-
-def _count_template(obj: Object, old: Object | None) -> None:
-    """The annotation that replaces the field templateGeneration, which v1 no longer has."""
-    count = 1
-    if old is not None:
-        count = int(old["metadata"].get("annotations", {}).get(_GENERATION_ANNOTATION, 1))
-        count += obj["spec"].get("template") != old["spec"].get("template")
-    obj["metadata"].setdefault("annotations", {})[_GENERATION_ANNOTATION] = str(count)
-
-
-def _default_replicaset(obj: Object) -> None:
-    obj["spec"].setdefault("replicas", 1)
-    _default_template(obj)
-
-
-def _default_statefulset(obj: Object) -> None:
-    spec = obj["spec"]
-    spec.setdefault("replicas", 1)
-    spec.setdefault("podManagementPolicy", "OrderedReady")
-    strategy = spec.setdefault("updateStrategy", {})
-    strategy.setdefault("type", "RollingUpdate")
-    if strategy["type"] == "RollingUpdate":
-        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
-    spec.setdefault("persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
-    spec.setdefault("revisionHistoryLimit", 10)
-    _default_template(obj)
-
-
-def _default_job(obj: Object) -> None:
-    spec = obj["spec"]
-    if spec.get("parallelism") is None:
-        # With a parallelism, completions may stay unset: the job then ends when one of its pods succeeds.
-        spec.setdefault("completions", 1)
-    for name, value in (
-        ("parallelism", 1),
-        ("backoffLimit", 6),
-        ("completionMode", "NonIndexed"),
-        ("suspend", False),
-        ("podReplacementPolicy", "TerminatingOrFailed"),
-        ("manualSelector", False),
-    ):
-        spec.setdefault(name, value)
-    _default_template(obj)
-
-
-def _admit_job(obj: Object) -> None:
-    """A job selects its pods by its UID, which their labels have."""
-    if obj["spec"].get("manualSelector"):
-        return
-    uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
-    labels = obj["spec"]["template"].setdefault("metadata", {}).setdefault("labels", {})
-    for key, value in (("controller-uid", uid), ("job-name", name)):
-        labels.setdefault(key, value)
-        labels.setdefault(f"batch.kubernetes.io/{key}", value)
-    obj["metadata"].setdefault("labels", dict(labels))
-    obj["spec"].setdefault("selector", {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}})
-
-
-# --- validation ---
 
 
 def _validate_pods(spec: Object, kind: str = "deployment") -> list[Problem]:
@@ -288,7 +201,7 @@ def _validate_counts(*names: str, of_replicas: tuple[str, ...] = ()) -> Callable
 
 WORKLOAD_RULES: Mapping[str, Rules] = {
     "Deployment": Rules(
-        set_defaults=_default_deployment,
+        set_defaults=default_deployment,
         validate=_validate_deployment,
         validate_update=_selector_is_immutable,
         validate_status=_validate_counts(
@@ -300,8 +213,8 @@ WORKLOAD_RULES: Mapping[str, Rules] = {
         counts_annotations=True,
     ),
     "DaemonSet": Rules(
-        set_defaults=_default_daemonset,
-        prepare=_count_template,
+        set_defaults=default_daemonset,
+        prepare=count_template,
         validate=_validate_daemonset,
         validate_update=_selector_is_immutable,
         validate_status=_validate_counts(
@@ -312,7 +225,7 @@ WORKLOAD_RULES: Mapping[str, Rules] = {
         has_generation=True,
     ),
     "ReplicaSet": Rules(
-        set_defaults=_default_replicaset,
+        set_defaults=default_replicaset,
         validate=_validate_replicaset,
         validate_update=_selector_is_immutable,
         validate_status=_validate_counts(
@@ -324,15 +237,15 @@ WORKLOAD_RULES: Mapping[str, Rules] = {
         selectable=("status.replicas",),
     ),
     "StatefulSet": Rules(
-        set_defaults=_default_statefulset,
+        set_defaults=default_statefulset,
         validate=_validate_replicaset,
         validate_update=_selector_is_immutable,
         status_on_create={},
         has_generation=True,
     ),
     "Job": Rules(
-        set_defaults=_default_job,
-        admit=_admit_job,
+        set_defaults=default_job,
+        admit=admit_job,
         status_on_create={},
         has_generation=True,
         selectable=("status.successful",),
