@@ -12,7 +12,7 @@ from pydantic import Field
 
 from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 from fake_dra_driver.cluster import kinds
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import PodReference
+from fake_dra_driver.cluster.kubelet.containerruntime.container import PodReference
 
 __all__ = [
     "ConfigMap",

@@ -13,23 +13,29 @@ import secrets
 import shutil
 import signal
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.cluster.kubelet.containerruntime.container import (
+    Container,
+    ContainerConfig,
+    ExecResult,
+    Job,
+    PodReference,
+    Sandbox,
+)
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
-__all__ = ["Container", "ContainerConfig", "ExecResult", "PodReference", "ProcessRuntime", "Sandbox"]
+__all__ = ["ProcessRuntime"]
 
 log = logger.bind(component="container-runtime")
 
@@ -43,102 +49,6 @@ _MAX_EXEC_OUTPUT_BYTES = 10 * 1024
 """How much is kept of the output of a probe or a hook (maxRespBodyLength of the kubelet)."""
 _KEPT = 2
 """Containers of one name: the current one, and the one before it for ``kubectl logs --previous``."""
-
-
-@dataclass(frozen=True, slots=True)
-class PodReference:
-    """Which pod a container belongs to."""
-
-    namespace: str
-    name: str
-    uid: UID
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerConfig:
-    """What to run."""
-
-    pod: PodReference
-    name: str
-    attempt: int
-    """How many containers of this name there were before it."""
-    argv: Sequence[str]
-    env: Mapping[str, str]
-    """Its whole environment."""
-    folder: Path
-    """Its working directory; made if it is missing."""
-    ports: Mapping[int, int] = field(default_factory=dict)
-    """Port of this machine by container port, where they differ."""
-    digest: str = ""
-    """Of the part of the pod's spec that it was made from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """What the containers of a pod share. Here it only records that the node has set the pod up.
-
-    A reboot removes it, so the kubelet knows that everything has to be set up again.
-    """
-
-    pod: PodReference
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ExecResult:
-    """The outcome of a command in a container."""
-
-    exit_code: int
-    output: str
-
-
-@dataclass(slots=True, eq=False)
-class Container:
-    """One container, for reading; only the runtime changes it."""
-
-    id: str
-    config: ContainerConfig
-    log: ContainerLog
-    created_at: datetime
-    state: Literal["created", "running", "exited"] = "created"
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    exit_code: int = 0
-    signal: int = 0
-    reason: str = ""
-    """After its end: ``Completed``, ``Error``, ``StartError``, or ``Unknown`` after a reboot."""
-    message: str = ""
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once it runs, or has failed to start."""
-    exited: asyncio.Event = field(default_factory=asyncio.Event)
-    process: Process | None = None
-    jobs: set["_Job"] = field(default_factory=set)
-    """Commands of probes and hooks that run in it."""
-    is_doomed: bool = False
-    """Whether its end has begun: no command is started in it any more."""
-    is_lost: bool = False
-    """Whether a reboot has ended it."""
-
-    def kill(self) -> None:
-        """Kills its process group, and the commands that run in it."""
-        self.is_doomed = True
-        for job in self.jobs:
-            job.kill()
-        if self.process is not None:
-            self.process.kill()
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A command in a container."""
-
-    process: Process | None = None
-    is_doomed: bool = False
-
-    def kill(self) -> None:
-        self.is_doomed = True
-        if self.process is not None:
-            self.process.kill()
 
 
 class ProcessRuntime:
@@ -251,7 +161,7 @@ class ProcessRuntime:
         Raises:
             TimeoutError: it took too long, and was killed.
         """
-        job = _Job()
+        job = Job()
         if container.state != "running" or container.is_doomed:
             return ExecResult(126, "the container is not running")
         container.jobs.add(job)
@@ -344,7 +254,7 @@ class ProcessRuntime:
         except OSError as error:
             log.warning("Container log not written", path=str(container.log.path), error=str(error))
 
-    async def _exec(self, container: Container, job: _Job, argv: Sequence[str]) -> ExecResult:
+    async def _exec(self, container: Container, job: Job, argv: Sequence[str]) -> ExecResult:
         config = container.config
         try:
             process = await self._spawn(config, argv)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, UnresolvedDevicesError
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ContainerConfig, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.container import ContainerConfig
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.containersetup.environment import (
     ConfigError,
     NodeFacts,

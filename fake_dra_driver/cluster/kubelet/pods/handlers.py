@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import grpc
 from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.containersetup.environment import expand
 from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality

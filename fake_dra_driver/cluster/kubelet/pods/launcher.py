@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStarter, StartFailure
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.pods.plan import Observation

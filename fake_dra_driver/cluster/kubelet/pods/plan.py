@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Sandbox
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Sandbox
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 
 __all__ = ["Observation", "Outcome", "Plan", "make_plan", "will_restart"]

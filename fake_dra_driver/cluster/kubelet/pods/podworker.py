@@ -28,8 +28,9 @@ from pathlib import Path
 
 from loguru import logger
 
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import PodReference, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.container import PodReference
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
 from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStarter
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import VolumeError, Volumes

@@ -9,7 +9,7 @@ import asyncio
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import PodReference
+from fake_dra_driver.cluster.kubelet.containerruntime.container import PodReference
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices, PodWorker
 from fake_dra_driver.runtime.informer import Informer

@@ -17,7 +17,7 @@ from fake_dra_driver.cluster.kinds import (
     ContainerStateWaiting,
     ContainerStatus,
 )
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, will_restart
 from fake_dra_driver.cluster.releases import Release

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container, ContainerConfig, PodReference, Sandbox
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container, ContainerConfig, PodReference, Sandbox
 from fake_dra_driver.cluster.kubelet.pod import Container as Spec
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.cluster.kubelet.pods.plan import Observation, Outcome, Plan, make_plan

@@ -11,9 +11,10 @@ import pytest
 from google.protobuf.wrappers_pb2 import Int32Value
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
+from fake_dra_driver.cluster.kubelet.containerruntime.container import ContainerConfig, PodReference
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import Container as RunningContainer
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ContainerConfig, PodReference, ProcessRuntime
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.pod import Container, Handler, Probe
 from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerResult, HandlerTarget
 from fake_dra_driver.cluster.kubelet.pods.probes import ContainerProbes

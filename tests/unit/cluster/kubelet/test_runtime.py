@@ -10,13 +10,9 @@ import pytest
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerruntime import process
+from fake_dra_driver.cluster.kubelet.containerruntime.container import Container, ContainerConfig, PodReference
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import LogOptions
-from fake_dra_driver.cluster.kubelet.containerruntime.runtime import (
-    Container,
-    ContainerConfig,
-    PodReference,
-    ProcessRuntime,
-)
+from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from tests.unit.cluster.kubelet.waiting import gone, in_own_task, until
 
 POD = PodReference("default", "pod0", UID("uid-0"))
