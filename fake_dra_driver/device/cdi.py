@@ -40,7 +40,7 @@ _UID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DEVICE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
 """What CDI 0.3.0 allows as a device's name."""
 _SEPARATOR: Final = ":"
-"""Stands between the parts of a unique name, and in none of them."""
+"""Stands between the parts of a unique name: neither UUIDs nor UIDs have one."""
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*=[^\x00-\x1f\x7f]*")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
