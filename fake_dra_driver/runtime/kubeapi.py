@@ -2,8 +2,8 @@
 
 A reconciler gets the objects of kr8s beside the typed client (``Pod.get``, ``logs``, ``wait``, ``portforward``), and
 both send through one ``Session``: one set of credentials, one pool of connections, one limit, one deadline. kr8s has it
-as a transport of httpx, with aiohttp below. CPU of this process for a request, against a real API server, with kr8s'
-own session and with this one (0.6 KB, kr8s 0.20.15, httpx 0.28, aiohttp 3.14):
+as a transport of httpx, with aiohttp below. CPU of this process for a request of 0.6 KB to a real API server, with the
+session of kr8s and with this one (kr8s 0.20.15, httpx 0.28, aiohttp 3.14):
 
 ==================  =======  ===========  ============
 request             at once  own session  this session
