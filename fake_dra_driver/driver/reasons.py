@@ -2,7 +2,7 @@
 
 from fake_dra_driver.dra.classic.reason import LEDGER_REASONS
 from fake_dra_driver.dra.reason import PROTOCOL_REASONS, Reason
-from fake_dra_driver.driver.node.reasons import NODE_REASONS
+from fake_dra_driver.driver.node.reason import NODE_REASONS
 
 __all__ = ["REASONS"]
 

@@ -41,14 +41,14 @@ LEDGER_ENTRY_REMOVED = Reason(
     "Normal",
     "NodeAllocationState",
     "Devices were on record for a claim that no longer exists, and are free again.",
-    "Nothing, unless it happens often: then find out who takes finalizers off claims.",
+    "Nothing, unless it happens often: then find out who removes finalizers from claims.",
 )
 LEDGER_ENTRY_RESTORED = Reason(
     "LedgerEntryRestored",
     "repair",
     "Warning",
     "ResourceClaim",
-    "An allocated claim was missing on its node's record, or had other devices there, and was restored.",
+    "An allocated claim was missing from its node's record, or had other devices there, and was restored.",
     "Nothing, unless it happens often: then find out who edits or deletes NodeAllocationState objects.",
 )
 

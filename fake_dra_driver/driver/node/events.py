@@ -12,7 +12,7 @@ from fake_dra_driver.dra.node.calls import Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, EventSink, Reason
-from fake_dra_driver.driver.node.reasons import (
+from fake_dra_driver.driver.node.reason import (
     CDI_FILES_REMOVED,
     CDI_FILES_RESTORED,
     CHECKPOINT_REBUILT,

@@ -1,4 +1,4 @@
-"""The reasons of Events about a node, and about what its kubelet plugin repairs."""
+"""The reasons of the kubelet plugin's Events beside those of the protocol."""
 
 from fake_dra_driver.dra.reason import Reason
 
@@ -32,7 +32,6 @@ CLAIM_NOT_RESTORED = Reason(
     "A lost checkpoint was rebuilt, and this claim, which was in use on the node, could not be restored.",
     "Delete the claim's pods on that node, so that it is prepared or allocated again.",
 )
-
 CHECKPOINT_REBUILT = Reason(
     "CheckpointRebuilt",
     "repair",
@@ -81,7 +80,6 @@ SOCKET_RESTORED = Reason(
     "A socket of the plugin was gone, and is served again.",
     "Find out who removes files in the kubelet's plugin folders.",
 )
-
 NODE_NOT_READY = Reason(
     "NodeNotReady",
     "notice",
@@ -100,7 +98,6 @@ PLUGIN_STOPPED = Reason(
 )
 
 NODE_REASONS: tuple[Reason, ...] = (
-    *(REGISTRATION_REFUSED, CLAIM_NOT_RESTORED),
-    *(CHECKPOINT_REBUILT, CDI_FILES_RESTORED, CDI_FILES_REMOVED),
+    *(REGISTRATION_REFUSED, CLAIM_NOT_RESTORED, CHECKPOINT_REBUILT, CDI_FILES_RESTORED, CDI_FILES_REMOVED),
     *(STALE_CLAIM_UNPREPARED, STATE_RECREATED, SOCKET_RESTORED, NODE_NOT_READY, PLUGIN_STOPPED),
 )
