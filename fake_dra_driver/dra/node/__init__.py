@@ -1,0 +1,9 @@
+"""The node's side of DRA, in either mode: what k8s.io/dynamic-resource-allocation/kubeletplugin is for Go drivers.
+
+- ``driver``: the seam that a driver fills, ``NodeDriver``; ``claim``: a claim as the kubelet names it.
+- ``kubeletplugin``: the life of a plugin: sockets, registration, calls, the end; made with a ``KubeletInterface``.
+- ``interface``: which gRPC versions are served together, and the versions that are named to the kubelet.
+- ``v1alpha2``, ``v1alpha3``: one adapter for each gRPC version; ``classic``: what those of classic DRA share.
+- ``calls``: the rules for calls of every version: one claim at a time, deadlines, work that outlives its call.
+- ``registration``: how the kubelet gets to know the plugin; ``sockets``: unix sockets whose names matter.
+"""
