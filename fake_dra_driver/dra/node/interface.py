@@ -22,7 +22,7 @@ __all__ = ["CLASSIC", "KubeletInterface"]
 ClaimT = TypeVar("ClaimT", bound=NodeClaim)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots, KubeletInterface[...](...) raises TypeError in Python 3.11
 class KubeletInterface(Generic[ClaimT]):
     """One mode of DRA as the kubelet sees it, with claims as its calls name them."""
 

@@ -5,12 +5,15 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 import pytest
 
-from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.dra.node.interface import CLASSIC
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.interface import CLASSIC, KubeletInterface
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.dra.node.sockets import PathTooLongError, SocketInUseError
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
@@ -19,9 +22,10 @@ from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as v1alpha3_grpc
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
-from tests.unit.dra.node.standin import LogWatch, SteeredDriver
+from tests.unit.dra.node.standin import LogWatch, SteeredDriver, ready_lamps
 
 DRIVER_NAME = "fake.example.com"
+ClaimT = TypeVar("ClaimT", bound=NodeClaim)
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def sockets(folder: Path) -> PluginSockets:
 
 
 @asynccontextmanager
-async def running(plugin: KubeletPlugin[ClassicClaim], log_watch: LogWatch) -> AsyncIterator[asyncio.Task[None]]:
+async def running(plugin: KubeletPlugin[ClaimT], log_watch: LogWatch) -> AsyncIterator[asyncio.Task[None]]:
     """The plugin, from the moment at which the kubelet can see it; stopped at the end if it still runs."""
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(plugin.run())
@@ -93,6 +97,20 @@ async def test_the_kubelet_registers_the_plugin_and_calls_it(
     assert plugin.not_ready_reason() == "the sockets are not served"
     assert not sockets.registration.exists()
     assert not sockets.plugin.exists()
+
+
+async def test_the_plugin_serves_and_registers_what_its_interface_says(
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    """Another mode of DRA, whose calls name claims by their identity alone."""
+    served: list[ClaimCalls[NodeClaim]] = []
+    interface = KubeletInterface[NodeClaim](("v9.DRAPlugin",), lambda _server, calls: served.append(calls))
+    async with running(KubeletPlugin(DRIVER_NAME, sockets, interface, driver), log_watch):
+        assert list((await register(sockets)).supported_versions) == ["v9.DRAPlugin"]
+        (calls,) = served
+        claim = NodeClaim("n", "c", UID("a"))
+        assert await calls.run("prepare", [claim], None) == {"a": ready_lamps("a")}
+    assert driver.prepared == {"a": claim}
 
 
 async def test_what_comes_first_is_done_before_the_kubelet_can_call(
