@@ -5,10 +5,11 @@ they can be the label of a metric; the documentation lists them from the same en
 """
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.runtime.events import EventSink
 
 __all__ = [
     "INSUFFICIENT_DEVICES",
@@ -22,16 +23,6 @@ __all__ = [
     "EventSink",
     "Reason",
 ]
-
-
-class EventSink(Protocol):
-    """What is needed of ``runtime.events.EventRecorder``."""
-
-    def event(
-        self, obj: KubeObject | ObjectReference, type_: Literal["Normal", "Warning"], reason: str, message: str
-    ) -> None:
-        """Reports something about an object. Returns at once, never raises."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.core import Event, EventSource, ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta
@@ -32,7 +33,7 @@ from fake_dra_driver.runtime.errors import (
 )
 from fake_dra_driver.runtime.metrics import Metrics
 
-__all__ = ["EventClient", "EventRecorder"]
+__all__ = ["EventClient", "EventRecorder", "EventSink"]
 
 log = logger.bind(component="events")
 
@@ -61,7 +62,24 @@ class EventClient(Protocol):
         ...
 
 
-class EventRecorder:
+class EventSink(Protocol):
+    """Where the parts of a program report what people should know; an ``EventRecorder`` is one."""
+
+    def event(
+        self, obj: KubeObject | ObjectReference, type_: Literal["Normal", "Warning"], reason: str, message: str
+    ) -> None:
+        """Reports something about an object. Returns at once, never raises.
+
+        Args:
+            obj: what it is about.
+            type_: ``Warning`` for what a person should look into.
+            reason: short, UpperCamelCase, the same for the same thing.
+            message: for people: what was asked, what there is, what to change.
+        """
+        ...
+
+
+class EventRecorder(EventSink):
     """Tells people what happens to objects."""
 
     def __init__(
@@ -105,17 +123,10 @@ class EventRecorder:
         """Set while nothing is queued and nothing is being written."""
         self._idle.set()
 
+    @override
     def event(
         self, obj: KubeObject | ObjectReference, type_: Literal["Normal", "Warning"], reason: str, message: str
     ) -> None:
-        """Reports something about an object. Returns at once, never raises.
-
-        Args:
-            obj: what it is about.
-            type_: ``Warning`` for what a person should look into.
-            reason: short, UpperCamelCase, the same for the same thing.
-            message: for people: what was asked, what there is, what to change.
-        """
         self._observer(reason)
         if len(self._queue) >= MAX_QUEUED:
             self._queue.popleft()

@@ -19,17 +19,18 @@ import random
 import socket
 import uuid
 from dataclasses import dataclass
-from typing import Final, Literal, NoReturn, Protocol
+from typing import Final, NoReturn, Protocol
 
 from loguru import logger
 
 from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
-from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.clock import WallClock, loop_time, utc_now
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError, RuntimeLayerError
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.metrics import Metrics
 
-__all__ = ["JITTER_FACTOR", "LeaderElector", "LeaseClient", "LeaseEvents", "LeaseLostError", "LeaseTiming", "identity"]
+__all__ = ["JITTER_FACTOR", "LeaderElector", "LeaseClient", "LeaseLostError", "LeaseTiming", "identity"]
 
 log = logger.bind(component="leaderelection")
 
@@ -57,14 +58,6 @@ class LeaseClient(Protocol):
 
     async def update(self, obj: Lease, *, timeout_seconds: float | None = None) -> Lease:
         """Replaces the lease, if it still has the resourceVersion of ``obj``."""
-        ...
-
-
-class LeaseEvents(Protocol):
-    """What the elector needs from an ``EventRecorder``."""
-
-    def event(self, obj: KubeObject, type_: Literal["Normal", "Warning"], reason: str, message: str) -> None:
-        """Reports something about an object."""
         ...
 
 
@@ -112,7 +105,7 @@ class LeaderElector:
         name: str,
         *,
         timing: LeaseTiming | None = None,
-        events: LeaseEvents | None = None,
+        events: EventSink | None = None,
         metrics: Metrics | None = None,
         now: WallClock = utc_now,
         rng: random.Random | None = None,

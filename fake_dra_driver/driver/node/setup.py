@@ -6,7 +6,6 @@ from typing import Final
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.driver.node.claimlookup import ClaimLookup
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
@@ -16,6 +15,7 @@ from fake_dra_driver.driver.node.recovery import Recovery
 from fake_dra_driver.driver.nodestate import StateClient, reference_of
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventSink
 
 __all__ = ["NodeParts"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
+from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.errors import DeadlineError, ForbiddenError, Status, TransportError, api_error
 from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseLostError, LeaseTiming, identity
@@ -131,7 +132,7 @@ class Candidate:
             rng=random.Random(seed),
         )
 
-    def event(self, obj: KubeObject, type_: str, reason: str, message: str) -> None:
+    def event(self, obj: KubeObject | ObjectReference, type_: str, reason: str, message: str) -> None:
         assert isinstance(obj, Lease)
         self.events.append(f"{type_} {reason} {message}")
 
