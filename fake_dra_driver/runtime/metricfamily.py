@@ -79,7 +79,7 @@ class HistogramFamily(Family):
     """Upper bounds, without infinity."""
 
 
-_CONTROLLER = ("controller", "name of the controller: the kind that it reconciles, in lower case")
+_CONTROLLER = ("controller", "name of the controller: the kind that it reconciles, in lower case, or what it does")
 _QUEUE = (("name", "the same as `controller`"), _CONTROLLER)
 _HOST = ("host", "address of the API server")
 
