@@ -20,7 +20,7 @@ from tests.support.world import Brain, World
 pytestmark = pytest.mark.looptime
 
 Line = dict[str, Any]
-OF_CLAIMS = {"claims", "scheduling", "claimcalls"}
+OF_CLAIMS = {"claims", "scheduling", "calls"}
 """Components whose every line is about claims."""
 
 
@@ -88,9 +88,10 @@ async def test_the_life_of_a_claim(log: list[str]) -> None:
     assert prepared["claim"] == "default/c"
     assert "Reconciled" in messages(lines, "controller"), "the outcome of a pass is part of the story"
     other = user.read_claim("other").uid
-    for line in log:
-        if json.loads(line)["component"] in OF_CLAIMS:
-            assert uid in line or other in line
+    of_claims = [line for line in log if json.loads(line)["component"] in OF_CLAIMS]
+    assert {json.loads(line)["component"] for line in of_claims} == OF_CLAIMS
+    for line in of_claims:
+        assert uid in line or other in line
 
 
 async def test_what_goes_wrong_is_part_of_the_story(log: list[str]) -> None:
@@ -121,7 +122,7 @@ async def test_what_goes_wrong_is_part_of_the_story(log: list[str]) -> None:
     ]
 
 
-async def test_a_claim_that_another_one_has_to_make_way_for(log: list[str]) -> None:
+async def test_a_stale_claim_whose_devices_another_one_gets(log: list[str]) -> None:
     cluster = Cluster()
     plugin = await cluster.start()
     old = cluster.node.claim("old", 0)
@@ -131,5 +132,5 @@ async def test_a_claim_that_another_one_has_to_make_way_for(log: list[str]) -> N
         new = cluster.node.claim("new", 0)
         await calls.run("prepare", [new], None)
     lines = story(log, old.uid)
-    assert messages(lines, "node") == ["Claim that is gone was never unprepared, its devices are taken back"]
+    assert messages(lines, "preparer") == ["Claim holds nothing here any more and was never unprepared"]
     assert lines[-1]["claim_uid"] == new.uid
