@@ -7,7 +7,8 @@ set -uo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 KUBE_DIR=$(realpath -m "${KUBE_DIR:-../shared/kube}")
-export KUBE_DIR
+KUBE_CACHE=${KUBE_CACHE:-$HOME/.cache/kube-assets}
+export KUBE_DIR KUBE_CACHE
 
 # The oldest and the newest Kubernetes with classic DRA.
 # shellcheck disable=SC2034 # for those that source this
@@ -92,9 +93,9 @@ install_packages() {
 # why_no_kubernetes VERSION...: says why these releases cannot be had, or nothing: they are there, or their source is.
 why_no_kubernetes() {
   [ -x "$KUBE_DIR/cluster" ] || { echo "there is no $KUBE_DIR/cluster"; return; }
-  local version cache=${KUBE_CACHE:-$HOME/.cache/kube-assets}
+  local version
   for version; do
-    [ -x "$cache/$version/kubelet" ] && continue
+    [ -x "$KUBE_CACHE/$version/kubelet" ] && continue
     command -v go >/dev/null || { echo "there is no go"; return; }
     (cd "$work" && go mod download "k8s.io/kubernetes@v$version") || { echo "Go modules cannot be reached"; return; }
   done
@@ -144,6 +145,7 @@ use_kubernetes() {
 # build_image: from the Dockerfile, as an archive that `cluster image` takes.
 build_image() {
   export CONTAINER_TOOL=buildah STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+  mkdir -p "$KUBE_CACHE" || return # on a new machine base-image may come before the build that makes it
   "$KUBE_DIR/base-image" && make image IMAGE="$image" &&
     buildah push "$image" "docker-archive:$archive:docker.io/library/$image"
 }

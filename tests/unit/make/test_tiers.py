@@ -16,7 +16,7 @@ PASSED = "========= 3 passed, 39 deselected in 12.34s ========="
 def run(script: str, kube_dir: Path) -> subprocess.CompletedProcess[str]:
     """Runs a script that has sourced the tiers, as CI does."""
     whole = f"source {ROOT}/hack/tiers.sh\n{script}\n"
-    environment = {"PATH": "/usr/bin:/bin", "KUBE_DIR": str(kube_dir)}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(kube_dir), "KUBE_DIR": str(kube_dir)}
     return subprocess.run(["bash", "-c", whole], check=False, capture_output=True, text=True, env=environment)
 
 
