@@ -16,8 +16,8 @@ DEVICES_HELD = Reason(
     "refusal",
     "Warning",
     "ResourceClaim",
-    "A claim is allocated devices that are on record for another claim, which this driver does not do by itself.",
-    "Delete the pods of one of the two claims, to have its devices chosen again. Running pods are left alone.",
+    "A claim is allocated devices that are on record for another claim: another program must have caused it.",
+    "Delete the pods of one of the two claims, so that it gets other devices. Running pods are left alone.",
 )
 DEVICES_UNKNOWN = Reason(
     "DevicesUnknown",
@@ -25,7 +25,7 @@ DEVICES_UNKNOWN = Reason(
     "Warning",
     "ResourceClaim",
     "A claim is allocated, and nothing says which devices it has.",
-    "Delete its pods, to have it allocated again.",
+    "Delete its pods, so that it is allocated again.",
 )
 INVALID_STATE = Reason(
     "InvalidState",

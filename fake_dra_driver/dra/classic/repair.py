@@ -136,8 +136,8 @@ class LedgerReconciler(Generic[StateT, EntryT]):
                     claim,
                     node,
                     DEVICES_UNKNOWN,
-                    f"is allocated on node {node}, and nothing says which devices it has there: delete its pods to "
-                    "have it allocated again",
+                    f"is allocated on node {node}, and nothing says which devices it has there: delete its pods, so "
+                    "that it is allocated again",
                 )
             elif others := self._others_with(claim.uid, entry, records):
                 disputed.add(claim.uid)
@@ -163,7 +163,7 @@ class LedgerReconciler(Generic[StateT, EntryT]):
         for entry in written:
             log.warning("Entry of an allocated claim restored", node=node, claim=str(claim.key), claim_uid=claim.uid)
             recorded = self._layout.entries_of(state).get(claim.uid)
-            was = "was missing on" if recorded is None else f"had {self._driver.describe_entry(recorded)} on"
+            was = "was missing from" if recorded is None else f"had {self._driver.describe_entry(recorded)} on"
             message = (
                 f"claim {claim.key} is allocated on node {node} and {was} the node's record; its devices are reserved "
                 f"again: {self._driver.describe_entry(entry)}"
@@ -199,7 +199,7 @@ class LedgerReconciler(Generic[StateT, EntryT]):
     def _report_double(self, claim: ResourceClaim, other: UID, node: str) -> None:
         holder = self._caches.claim_of(other)
         name = f"claim {holder.key}" if holder is not None else f"the claim with UID {other}"
-        advice = "delete the pods of one of the two to have its devices chosen again"
+        advice = "delete the pods of one of the two, so that it gets other devices"
         text = f"is allocated on node {node}, but {name} is on record for its devices: {advice}"
         if self._report(claim, node, DEVICES_HELD, text) and holder is not None:
             message = f"claim {claim.key} is allocated the same devices on node {node}: {advice}"

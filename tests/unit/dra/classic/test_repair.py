@@ -39,8 +39,8 @@ async def test_an_entry_that_was_lost_is_restored(world: LockerWorld) -> None:
     process = await run(world)
     assert world.ledger("n") == {world.read_claim("c").uid: ("n-0",)}
     assert process.events.messages("LedgerEntryRestored") == [
-        "claim default/c is allocated on node n and was missing on the node's record; its devices are reserved again: "
-        "n-0"
+        "claim default/c is allocated on node n and was missing from the node's record; its devices are reserved "
+        "again: n-0"
     ]
     assert_sound(world)
 
@@ -82,8 +82,8 @@ async def test_a_handle_that_cannot_be_read_is_told(world: LockerWorld) -> None:
     world.update_rack("n", status={"held": None})
     process = await run(world)
     assert process.events.messages("DevicesUnknown") == [
-        "claim default/c is allocated on node n, and nothing says which devices it has there: delete its pods to have "
-        "it allocated again"
+        "claim default/c is allocated on node n, and nothing says which devices it has there: delete its pods, so that "
+        "it is allocated again"
     ]
 
 

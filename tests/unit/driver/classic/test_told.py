@@ -100,7 +100,7 @@ async def node_gone() -> Recorder:
     return (await run(world)).events
 
 
-@story("DevicesHeldByAnotherClaim", {"c", "thief"}, "delete the pods of one of the two to have its devices chosen")
+@story("DevicesHeldByAnotherClaim", {"c", "thief"}, "delete the pods of one of the two, so that it gets other devices")
 async def two_claims_with_one_device() -> Recorder:
     world = await allocated()
     lose_entries(world)
@@ -141,7 +141,7 @@ async def entry_of_a_claim_that_is_gone() -> Recorder:
     return (await run(world)).events
 
 
-@story("LedgerEntryRestored", {"c"}, "missing on the node's record; its devices are reserved again: n-0")
+@story("LedgerEntryRestored", {"c"}, "missing from the node's record; its devices are reserved again: n-0")
 async def entry_lost() -> Recorder:
     world = await allocated()
     lose_entries(world)
