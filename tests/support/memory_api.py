@@ -92,7 +92,7 @@ class MemoryApi:
         return self._store(resource, wire, "MODIFIED")
 
 
-async def _nothing(verb: str, kind: str) -> None:
+async def no_fault(verb: str, kind: str) -> None:
     """The hook that does nothing."""
 
 
@@ -106,8 +106,8 @@ class MemoryClient:
     def __init__(self, api: MemoryApi) -> None:
         self.api = api
         self.calls: list[tuple[str, str]] = []
-        self.before_write: Hook = _nothing
-        self.after_write: Hook = _nothing
+        self.before_write: Hook = no_fault
+        self.after_write: Hook = no_fault
         self._observers: list[Callable[[type[KubeObject], Mapping[str, Any]], None]] = []
 
     def add_write_observer(self, observer: Callable[[type[KubeObject], Mapping[str, Any]], None]) -> None:
@@ -154,7 +154,7 @@ class MemoryClient:
         wire = copy.deepcopy(self._found(kind, key, "patch"))
         try:
             for operation in operations:
-                _operate(wire, operation)
+                operate(wire, operation)
         except LookupError as error:
             raise api_error(
                 Status(422, "Invalid", str(error)), "patch", kind.resource, key, is_json_patch=True
@@ -210,7 +210,7 @@ def merge(target: Wire, patch: Mapping[str, Any]) -> Wire:
     return target
 
 
-def _operate(wire: Wire, operation: Mapping[str, Any]) -> None:
+def operate(wire: Wire, operation: Mapping[str, Any]) -> None:
     """One operation of RFC 6902 on objects. A test for null holds on an absent field, as in Kubernetes."""
     *path, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
     target: Any = wire

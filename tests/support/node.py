@@ -56,7 +56,7 @@ from fake_dra_driver.runtime.reconcile import Result
 from tests.support.cdi import devices_in
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder
-from tests.support.memory_api import Hook, MemoryApi, MemoryClient, _nothing
+from tests.support.memory_api import Hook, MemoryApi, MemoryClient, no_fault
 
 K = TypeVar("K", bound=KubeObject)
 
@@ -77,8 +77,8 @@ class NodeClient(MemoryClient):
 
     def __init__(self, api: MemoryApi) -> None:
         super().__init__(api)
-        self.before_read: Hook = _nothing
-        self.after_read: Hook = _nothing
+        self.before_read: Hook = no_fault
+        self.after_read: Hook = no_fault
         self.is_away = False
         """Whether the API server refuses every connection."""
 

@@ -14,7 +14,7 @@ from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, difference, make_state, set_status, spec_of
 from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, Status
-from tests.support.memory_api import MemoryApi, _operate
+from tests.support.memory_api import MemoryApi, no_fault, operate
 from tests.support.node import NODE, STATE, NodeClient
 
 pytestmark = pytest.mark.looptime
@@ -75,7 +75,7 @@ async def test_status_changes_nothing_else(api: MemoryApi, client: NodeClient) -
 async def test_status_meets_an_object_that_another_client_has_just_created(api: MemoryApi, client: NodeClient) -> None:
     async def other_is_faster(verb: str, kind: str) -> None:
         if verb == "create":
-            client.before_write = nothing
+            client.before_write = no_fault
             await set_status(NodeClient(api), STATE, READY)
 
     client.before_write = other_is_faster
@@ -116,10 +116,6 @@ async def test_unknown_status_is_refused(api: MemoryApi, client: NodeClient) -> 
     assert client.requests() == []
 
 
-async def nothing(verb: str, kind: str) -> None:
-    """No fault."""
-
-
 async def test_an_object_that_is_there_is_taken_as_it_is(api: MemoryApi, client: NodeClient) -> None:
     await set_status(client, STATE, READY)
     assert (await make_state(client, STATE, NOT_READY)).status == READY
@@ -135,7 +131,7 @@ def applied(state: Mapping[str, Any], status: str = READY, *, empty: bool = Fals
     spec = spec_of((), {}) if empty else spec_of(INVENTORY, PREPARED)
     operations = difference(NodeAllocationState.from_wire(found), spec, status)
     for operation in operations:
-        _operate(found, operation)
+        operate(found, operation)
     assert difference(NodeAllocationState.from_wire(found), spec, status) == [], "not done in one write"
     return {name: value for name, value in found.items() if name != "metadata"}
 
@@ -170,6 +166,6 @@ def test_what_the_controller_writes_is_left_alone() -> None:
 def test_an_object_without_spec_gets_one_only_while_it_has_none() -> None:
     """Else an allocation that the controller writes at the same moment would be replaced."""
     first, *_ = difference(NodeAllocationState.from_wire({"metadata": {"name": NODE}}), spec_of(INVENTORY, {}), READY)
-    _operate({}, first)
+    operate({}, first)
     with pytest.raises(LookupError, match="test of /spec failed"):
-        _operate({"spec": ALLOCATED}, first)
+        operate({"spec": ALLOCATED}, first)

@@ -1,6 +1,6 @@
 """Prepare and unprepare, as the kubelet asks for them: from local data, durable, each claim by itself.
 
-What happens when several want one device is in ``test_node_rivals``.
+What happens when several calls come at once is in ``test_races``.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
+from fake_dra_driver.driver.node.preparer import DeviceInUseError
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin, settle
 
 pytestmark = pytest.mark.looptime
@@ -192,6 +193,15 @@ async def test_only_the_claim_with_the_fault_fails(world: NodeWorld, plugin: Plu
     assert isinstance(outcomes[0], PrepareError)
     assert outcomes[1] == names([UUIDS[0]])
     world.assert_sound(good)
+
+
+async def test_a_device_that_another_claim_holds_is_refused(world: NodeWorld, plugin: Plugin) -> None:
+    first, second = world.claim("first", 0), world.claim("second", 1, 0, in_ledger=False)
+    await plugin.prepare(first)
+    refusal = rf"device {UUIDS[0]} is prepared for claim default/first \({first.uid}\), which still holds it"
+    with pytest.raises(DeviceInUseError, match=refusal):
+        await plugin.prepare(second)
+    world.assert_sound(first)
 
 
 # --- Devices that a claim has which is gone ---

@@ -9,7 +9,7 @@ from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
 from fake_dra_driver.runtime.reconcile import Result
-from tests.support.memory_api import _nothing
+from tests.support.memory_api import no_fault
 from tests.support.node import NODE, STATE, UUIDS, NodeWorld, Plugin
 
 pytestmark = pytest.mark.looptime
@@ -107,7 +107,7 @@ async def test_a_node_whose_object_is_created_again_is_ready_though_the_answer_t
     plugin.deliver()
 
     async def lose_the_answer(verb: str, kind: str) -> None:
-        plugin.client.after_write = _nothing
+        plugin.client.after_write = no_fault
         raise TransportError(verb, NodeAllocationState.resource, STATE, "connection reset")
 
     plugin.client.after_write = lose_the_answer
