@@ -2,8 +2,9 @@
 
 What is here knows Kubernetes and does not know which device it serves. A driver's author implements two seams:
 
-- ``ControllerDriver``: what a claim asks for, and which devices of which node it gets. ``ClassicControllers`` do the
-  rest of classic DRA, such as the negotiation with the scheduler.
+- ``ControllerDriver``: what a claim asks for, which devices a node has (``NodeDevices``), and which of the free ones
+  the claim gets. ``ClassicControllers`` do the rest of classic DRA, such as the negotiation with the scheduler; which
+  claim holds which devices is in a ``Ledger``, at the place that a ``LedgerLayout`` names.
 - ``NodeDriver``: makes the devices of a claim ready on a node, or raises ``PrepareError``. ``KubeletPlugin`` does the
   rest: registration with the kubelet, sockets, and every gRPC version of the mode (``KubeletInterface``).
 
@@ -19,8 +20,11 @@ from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.dra.classic.caches import ClassicCaches
-    from fake_dra_driver.dra.classic.driver import ControllerDriver, ParametersError, Unsuitable
+    from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, ParametersError, Unsuitable
+    from fake_dra_driver.dra.classic.ledger import Ledger
+    from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
     from fake_dra_driver.dra.classic.observer import AllocationObserver
+    from fake_dra_driver.dra.classic.refusal import ParametersReconciler
     from fake_dra_driver.dra.classic.setup import ClassicControllers
     from fake_dra_driver.dra.node.calls import CallObserver
     from fake_dra_driver.dra.node.claim import NodeClaim
@@ -41,9 +45,13 @@ __all__ = [
     "EventSink",
     "KubeletInterface",
     "KubeletPlugin",
+    "Ledger",
+    "LedgerLayout",
     "NodeClaim",
+    "NodeDevices",
     "NodeDriver",
     "ParametersError",
+    "ParametersReconciler",
     "PluginSockets",
     "PrepareError",
     "ReadyDevice",
@@ -56,8 +64,12 @@ _MODULES: Final = {
     "ClassicCaches": "classic.caches",
     "ClassicControllers": "classic.setup",
     "ControllerDriver": "classic.driver",
+    "NodeDevices": "classic.driver",
     "ParametersError": "classic.driver",
     "Unsuitable": "classic.driver",
+    "Ledger": "classic.ledger",
+    "LedgerLayout": "classic.ledgerlayout",
+    "ParametersReconciler": "classic.refusal",
     "CallObserver": "node.calls",
     "NodeClaim": "node.claim",
     "ClassicClaim": "node.classic",

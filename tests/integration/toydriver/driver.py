@@ -16,15 +16,20 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import KubeObject, ObjectMeta, ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
-from fake_dra_driver.dra.classic.caches import ClassicCaches
-from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
-from fake_dra_driver.dra.classic.ledger import Ledger
-from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
-from fake_dra_driver.dra.classic.setup import ClassicControllers
-from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.dra.node.driver import ReadyDevice
-from fake_dra_driver.dra.node.interface import CLASSIC
-from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.dra import (
+    CLASSIC,
+    ClassicCaches,
+    ClassicClaim,
+    ClassicControllers,
+    ControllerDriver,
+    KubeletPlugin,
+    Ledger,
+    LedgerLayout,
+    NodeDevices,
+    PluginSockets,
+    ReadyDevice,
+    Unsuitable,
+)
 from fake_dra_driver.runtime import Cache, Client, EventRecorder, Manager
 
 __all__ = ["DRIVER_NAME", "run_toy_driver"]
