@@ -15,6 +15,7 @@ from typing import Final, Generic, TypeVar
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.allocationresult import handle_of, make_allocation, node_of
+from fake_dra_driver.dra.classic.caches import is_to_be_released
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.protocol import is_outdated
@@ -215,11 +216,11 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
 
     def claimed_devices(self, claim: ResourceClaim) -> tuple[str, Set[Hashable]] | None:
         """The node of an allocated claim, and the devices that it has by its own word, until it is to be released."""
-        allocation, finishing = claim.status.allocation, claim.is_deleting or claim.status.deallocation_requested
-        if allocation is None or claim.status.driver_name != self._driver.name:
+        allocation = claim.status.allocation
+        if allocation is None or claim.status.driver_name != self._driver.name or is_to_be_released(claim):
             return None
         node = node_of(allocation)
-        if node is None or (finishing and not claim.status.reserved_for):
+        if node is None:
             return None
         try:
             entry = self._driver.entry_of(handle_of(allocation, self._driver.name))

@@ -12,7 +12,7 @@ from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 
-__all__ = ["ClassicCaches", "is_waiting_immediate", "refused_nodes"]
+__all__ = ["ClassicCaches", "is_to_be_released", "is_waiting_immediate", "refused_nodes"]
 
 CLAIMS_BY_CLASS: Final = "class"
 CLAIMS_BY_NODE: Final = "node"
@@ -43,6 +43,11 @@ def _without_pod_details(raw: dict[str, Any]) -> dict[str, Any]:
         "spec": kept("spec", "nodeName", "resourceClaims"),
         "status": kept("status", "phase", "resourceClaimStatuses"),
     }
+
+
+def is_to_be_released(claim: ResourceClaim) -> bool:
+    """Whether no pod may use the claim any more: what it holds may be another claim's at any moment."""
+    return (claim.is_deleting or claim.status.deallocation_requested) and not claim.status.reserved_for
 
 
 def is_waiting_immediate(claim: ResourceClaim) -> bool:

@@ -6,18 +6,16 @@ parameters cannot be used, and are freed of a record that no pod wants any more.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.allocation import Allocator, OutdatedRecord, PendingClaim, Shortage
 from fake_dra_driver.dra.classic.caches import ClassicCaches, is_waiting_immediate
 from fake_dra_driver.dra.classic.deletion import DeletionGrace
 from fake_dra_driver.dra.classic.driver import ParametersError
-from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
 from fake_dra_driver.dra.classic.refusal import tell_refusal
@@ -29,10 +27,9 @@ from fake_dra_driver.dra.reason import (
     EventSink,
 )
 from fake_dra_driver.runtime.clock import loop_time
-from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.runtime.reconcile import Request, Result
 
-__all__ = ["NodeClient", "ResourceClaimReconciler"]
+__all__ = ["ResourceClaimReconciler"]
 
 RequestT = TypeVar("RequestT")
 
@@ -40,19 +37,10 @@ RequestT = TypeVar("RequestT")
 log = logger.bind(component="claims")
 
 
-class NodeClient(Protocol):
-    """What is needed of ``runtime.client.Client`` beside the claim's writes."""
-
-    async def get(self, kind: type[Node], key: NamespacedName) -> Node:
-        """Reads the node from the API server."""
-        ...
-
-
 class ResourceClaimReconciler(Generic[RequestT]):
     """Reconciles one ResourceClaim.
 
     Args:
-        client: confirms that a node is gone.
         now: the wall clock, for the age of a claim.
         observer: is told of allocations.
     """
@@ -60,19 +48,15 @@ class ResourceClaimReconciler(Generic[RequestT]):
     def __init__(
         self,
         allocator: Allocator[RequestT, Any, Any, Any],
-        ledger: Ledger[Any, Any],
         writer: ClaimWriter,
         caches: ClassicCaches,
-        client: NodeClient,
         events: EventSink,
         now: Callable[[], datetime],
         observer: AllocationObserver,
     ) -> None:
         self._allocator = allocator
-        self._ledger = ledger
         self._writer = writer
         self._caches = caches
-        self._client = client
         self._events = events
         self._now = now
         self._observer = observer
@@ -90,7 +74,7 @@ class ResourceClaimReconciler(Generic[RequestT]):
 
     async def _reconcile(self, claim: ResourceClaim) -> Result:
         seen = self._writer.view(claim)
-        records = self._ledger.nodes_of(claim.uid)
+        records = self._writer.recorded_nodes(claim)
         match duty_of(seen, records, lambda node: self._is_wanted(claim, node)):
             case Duty.NOTHING:
                 return Result()
@@ -114,10 +98,10 @@ class ResourceClaimReconciler(Generic[RequestT]):
     async def _keep(self, claim: ResourceClaim, node: str | None) -> None:
         if node is None:
             return
-        if not claim.status.reserved_for and await self._is_gone(node):
-            # No pod can use it there any more. The API takes an allocation away only once nothing reserves the claim.
+        may_be_gone = self._caches.nodes.get(NamespacedName("", node)) is None
+        # The API takes an allocation away only once nothing reserves the claim.
+        if may_be_gone and not claim.status.reserved_for and await self._writer.release_from_gone_node(claim, node):
             log.info("Claim released from a node that is gone", claim=str(claim.key), claim_uid=claim.uid, node=node)
-            await self._writer.release(claim)
             message = f"node {node}, on which the claim was allocated, no longer exists: it can be allocated elsewhere"
             RELEASED_FROM_GONE_NODE.tell(self._events, claim, message)
         elif elsewhere := await self._writer.forget_elsewhere(claim, node):
@@ -167,17 +151,6 @@ class ResourceClaimReconciler(Generic[RequestT]):
                 await self._writer.allocate([claim], hold, None)
                 self._observer.allocated("Immediate", loop_time() - asked_at)
                 log.info("Claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=hold.node)
-
-    async def _is_gone(self, node: str) -> bool:
-        """Whether the node no longer exists: the cache may lag, so what it misses is asked for once more."""
-        key = NamespacedName("", node)
-        if self._caches.nodes.get(key) is not None:
-            return False
-        try:
-            await self._client.get(Node, key)
-        except NotFoundError:
-            return True
-        return False
 
 
 def _nodes(names: Sequence[str]) -> str:

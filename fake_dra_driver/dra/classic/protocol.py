@@ -191,8 +191,8 @@ async def forget_elsewhere(do: Effects[SourceT], claim: Claim[SourceT], nodes: S
 
     False: it is not allocated there any more, and nothing was done.
 
-    A live read that says so, made after the mark, takes the fence's place: that allocation is cleared only by
-    a release, which takes out the record that goes with it.
+    A live read that says so, made after the mark, takes the fence's place: only a release clears that allocation, and
+    takes out the record that goes with it.
     """
     marks = do.mark(nodes)
     live = await do.read(claim)
@@ -213,8 +213,8 @@ class GoneEffects(RecordEffects, Protocol):
 async def forget_gone(do: GoneEffects, node: str, uids: Sequence[UID], was_deleted: Callable[[UID], bool]) -> None:
     """Takes out the records on ``node`` of claims that are not in the cache, if they are indeed gone.
 
-    A claim whose deletion was seen is gone for good, and needs no fence. Others went while no
-    controller looked, or are newer than the cache.
+    A claim whose deletion was seen is gone for good, and needs no fence. Others went while no controller looked, or are
+    newer than the cache.
     """
     marks = do.mark([node])
     unseen = [uid for uid in uids if not was_deleted(uid)]

@@ -17,7 +17,7 @@ from typing_extensions import override
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.classic.allocationresult import handle_of
-from fake_dra_driver.dra.classic.caches import ClassicCaches
+from fake_dra_driver.dra.classic.caches import ClassicCaches, is_to_be_released
 from fake_dra_driver.dra.classic.driver import ControllerDriver
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.protocol import GoneEffects, Marks, forget_gone
@@ -123,8 +123,7 @@ class LedgerReconciler(Generic[StateT, EntryT]):
         records = dict(self._layout.entries_of(state))
         disputed: set[UID] = set()
         for claim in self._caches.claims_on_node(node):
-            finishing = claim.is_deleting or claim.status.deallocation_requested
-            if finishing and not claim.status.reserved_for:
+            if is_to_be_released(claim):
                 continue
             recorded = records.get(claim.uid)
             entry = self._entry_of(claim, state)

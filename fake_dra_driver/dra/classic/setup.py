@@ -62,7 +62,7 @@ class ClassicControllers:
         writer = ClaimWriter(client, driver, ledger, observer, self._look_again)
         context = LogContext(caches)
         self._caches = caches
-        reconciler = ResourceClaimReconciler(allocator, ledger, writer, caches, client, events, now, observer)
+        reconciler = ResourceClaimReconciler(allocator, writer, caches, events, now, observer)
         self.claims = Controller("resourceclaim", reconciler, workers=workers, log_context=context.of_claim)
         self.contexts = Controller(
             "podschedulingcontext",

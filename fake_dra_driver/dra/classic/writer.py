@@ -11,7 +11,8 @@ from typing import Any, Protocol, TypeVar
 
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ConsumerReference, ResourceClaim
 from fake_dra_driver.dra.classic import protocol
 from fake_dra_driver.dra.classic.allocation import Hold
@@ -26,12 +27,14 @@ from fake_dra_driver.runtime.keyedlock import KeyedLock
 
 __all__ = ["ClaimClient", "ClaimWriter"]
 
+K = TypeVar("K", bound=KubeObject)
+
 
 class ClaimClient(Protocol):
     """What is needed of ``runtime.client.Client``."""
 
-    async def get(self, kind: type[ResourceClaim], key: NamespacedName) -> ResourceClaim:
-        """Reads the claim from the API server."""
+    async def get(self, kind: type[K], key: NamespacedName) -> K:
+        """Reads an object from the API server."""
         ...
 
     async def merge_patch(
@@ -62,6 +65,7 @@ class ClaimWriter:
         observer: AllocationObserver,
         on_unused_hold: Callable[[str], None],
     ) -> None:
+        self._client = client
         self._ledger = ledger
         self._on_unused_hold = on_unused_hold
         self._effects = _ClaimEffects(client, driver, ledger)
@@ -75,6 +79,10 @@ class ClaimWriter:
     def view(self, claim: ResourceClaim) -> Claim[ResourceClaim]:
         """The claim as the protocol looks at it."""
         return self._effects.view(claim)
+
+    def recorded_nodes(self, claim: ResourceClaim) -> Sequence[str]:
+        """The nodes on which the claim is on record."""
+        return self._ledger.nodes_of(claim.uid)
 
     async def allocate(
         self,
@@ -104,6 +112,18 @@ class ClaimWriter:
         begun = loop_time()
         await protocol.release(self._effects, self.view(claim), self._ledger.nodes_of(claim.uid))
         self._observer.deallocated(loop_time() - begun)
+
+    async def release_from_gone_node(self, claim: ResourceClaim, node: str) -> bool:
+        """Releases a claim from its node if there is no such node, which is asked for live: a cache may lag.
+
+        Raises as ``release``, and what the API call raises.
+        """
+        try:
+            await self._client.get(Node, NamespacedName("", node))
+        except NotFoundError:
+            await self.release(claim)
+            return True
+        return False
 
     async def forget_elsewhere(self, claim: ResourceClaim, node: str) -> Sequence[str]:
         """Takes out records on other nodes of a claim that is allocated on ``node``; returns those nodes.

@@ -229,7 +229,7 @@ async def orphaned_file() -> Recorder:
 
 
 @story("StaleClaimUnprepared", {NODE}, f"its devices are free again: {UUIDS[0]}")
-async def claim_that_nobody_unprepares() -> Recorder:
+async def claim_that_was_never_unprepared() -> Recorder:
     world = NodeWorld()
     await prepared(world)
     world.delete(world.node_claim("c"))
