@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
     from fake_dra_driver.dra.node.interface import CLASSIC, KubeletInterface
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
-    from fake_dra_driver.dra.reason import EventSink, Reason
+    from fake_dra_driver.dra.reason import Reason
 
 __all__ = [
     "CLASSIC",
@@ -42,7 +42,6 @@ __all__ = [
     "ClassicClaim",
     "ClassicControllers",
     "ControllerDriver",
-    "EventSink",
     "KubeletInterface",
     "KubeletPlugin",
     "Ledger",
@@ -80,7 +79,6 @@ _MODULES: Final = {
     "KubeletInterface": "node.interface",
     "KubeletPlugin": "node.kubeletplugin",
     "PluginSockets": "node.kubeletplugin",
-    "EventSink": "reason",
     "Reason": "reason",
 }
 """The module of each name."""

@@ -20,7 +20,6 @@ __all__ = [
     "RECORD_DROPPED",
     "RELEASED_FROM_GONE_NODE",
     "UNPREPARE_FAILED",
-    "EventSink",
     "Reason",
 ]
 

@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         TerminalError,
         TransportError,
     )
-    from fake_dra_driver.runtime.events import EventRecorder
+    from fake_dra_driver.runtime.events import EventRecorder, EventSink
     from fake_dra_driver.runtime.garbage import spare_long_lived
     from fake_dra_driver.runtime.healthz import HealthServer
     from fake_dra_driver.runtime.informer import Informer
@@ -103,6 +103,7 @@ __all__ = [
     "DeadlineError",
     "Discovery",
     "EventRecorder",
+    "EventSink",
     "ExponentialRateLimiter",
     "ForbiddenError",
     "GaugeFamily",
@@ -171,6 +172,7 @@ _MODULES: Final = {
     "TerminalError": "errors",
     "TransportError": "errors",
     "EventRecorder": "events",
+    "EventSink": "events",
     "spare_long_lived": "garbage",
     "HealthServer": "healthz",
     "Informer": "informer",

@@ -20,13 +20,9 @@ from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
 from fake_dra_driver.dra.classic.refusal import tell_refusal
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.reason import (
-    INSUFFICIENT_DEVICES,
-    RECORD_DROPPED,
-    RELEASED_FROM_GONE_NODE,
-    EventSink,
-)
+from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, RELEASED_FROM_GONE_NODE
 from fake_dra_driver.runtime.clock import loop_time
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["ResourceClaimReconciler"]

@@ -6,8 +6,8 @@ from datetime import datetime
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.dra.classic.driver import AnyControllerDriver, ParametersError
 from fake_dra_driver.dra.classic.refusal import tell_refusal
-from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["ResourceClassReconciler"]

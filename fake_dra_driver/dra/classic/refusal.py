@@ -8,9 +8,10 @@ from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.driver import ParametersError
-from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND, EventSink
+from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["ParametersReconciler", "reference_of", "tell_refusal"]

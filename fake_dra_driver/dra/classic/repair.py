@@ -30,9 +30,10 @@ from fake_dra_driver.dra.classic.reason import (
 )
 from fake_dra_driver.dra.classic.refusal import reference_of
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.reason import EventSink, Reason
+from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["ClaimLister", "LedgerReconciler"]

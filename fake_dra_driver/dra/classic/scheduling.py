@@ -26,8 +26,9 @@ from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.driver import ParametersError, Unsuitable
 from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, EventSink
+from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED
 from fake_dra_driver.runtime.clock import loop_time
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Request, Result
 
 __all__ = ["PodSchedulingContextReconciler", "SchedulingClient"]

@@ -24,10 +24,10 @@ from fake_dra_driver.dra.classic.repair import LedgerReconciler
 from fake_dra_driver.dra.classic.routes import Routes
 from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventSink
 
 __all__ = ["ClassicControllers"]
 

@@ -11,7 +11,6 @@ from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
-from fake_dra_driver.dra.reason import EventSink
 from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
@@ -21,6 +20,7 @@ from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.runtime.cache import Cache, Change
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.metrics import Metrics
 
 __all__ = ["make_controllers"]

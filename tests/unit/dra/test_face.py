@@ -25,7 +25,7 @@ def test_another_name_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("names", "loaded"),
     [
-        ("Reason, EventSink", []),
+        ("Reason", []),
         ("ClassicControllers, ControllerDriver", ["fake_dra_driver.dra.classic.setup"]),
         ("KubeletPlugin, NodeDriver", ["fake_dra_driver.dra.node.kubeletplugin", "grpc"]),
     ],
