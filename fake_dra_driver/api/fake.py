@@ -35,8 +35,8 @@ __all__ = [
     "MAX_SPLIT",
     "RESOURCE_CLASS_NAME",
     "AllocatableDevice",
-    "AllocatedDevice",
     "AllocatedDevices",
+    "AllocatedFake",
     "AllocatedFakes",
     "DeviceClassParameters",
     "DeviceClassParametersSpec",
@@ -97,7 +97,7 @@ class AllocatableDevice(SchemaModel):
     """Set for devices of type fake."""
 
 
-class AllocatedDevice(SchemaModel):
+class AllocatedFake(SchemaModel):
     """A device that a claim holds."""
 
     uuid: str = ""
@@ -109,7 +109,7 @@ class AllocatedDevice(SchemaModel):
 class AllocatedFakes(SchemaModel):
     """The fake devices that a claim holds."""
 
-    devices: tuple[AllocatedDevice, ...] = ()
+    devices: tuple[AllocatedFake, ...] = ()
     """In the order in which containers see them."""
 
 

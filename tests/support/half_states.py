@@ -7,8 +7,8 @@ from typing import Any
 
 from fake_dra_driver.api.fake import (
     CLAIM_FINALIZER,
-    AllocatedDevice,
     AllocatedDevices,
+    AllocatedFake,
     AllocatedFakes,
     NodeAllocationState,
 )
@@ -64,7 +64,7 @@ def entries(world: World, node: str = "n") -> dict[str, AllocatedDevices]:
 
 def put_entry(world: World, uid: str, *devices: str, node: str = "n") -> None:
     """An entry in the ledger, as a stop after the ledger's write leaves it."""
-    entry = AllocatedDevices(fake=AllocatedFakes(devices=tuple(AllocatedDevice(uuid=device) for device in devices)))
+    entry = AllocatedDevices(fake=AllocatedFakes(devices=tuple(AllocatedFake(uuid=device) for device in devices)))
     patch = {"spec": {"allocatedClaims": {uid: entry.to_wire()}}}
     world.api.update(NodeAllocationState, node, NAMESPACE, patch)
 

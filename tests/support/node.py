@@ -18,8 +18,8 @@ from fake_dra_driver.api.fake import (
     CDI_CLASS,
     CDI_VENDOR,
     DRIVER_NAME,
-    AllocatedDevice,
     AllocatedDevices,
+    AllocatedFake,
     AllocatedFakes,
     NodeAllocationState,
 )
@@ -239,7 +239,7 @@ class NodeWorld:
     def put_entry(self, uid: str, *devices: WantedDevice) -> None:
         """The controller writes a claim's entry into the ledger."""
         fakes = tuple(
-            AllocatedDevice(uuid=entry.uuid, split=entry.split) if entry.split else AllocatedDevice(uuid=entry.uuid)
+            AllocatedFake(uuid=entry.uuid, split=entry.split) if entry.split else AllocatedFake(uuid=entry.uuid)
             for entry in devices
         )
         entry = AllocatedDevices(fake=AllocatedFakes(devices=fakes)).to_wire()

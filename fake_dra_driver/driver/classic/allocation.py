@@ -7,8 +7,8 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import (
     CLAIM_FINALIZER,
     DRIVER_NAME,
-    AllocatedDevice,
     AllocatedDevices,
+    AllocatedFake,
     AllocatedFakes,
     NodeAllocationState,
 )
@@ -99,12 +99,12 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
         return ", ".join(texts) or "no devices"
 
 
-def _entry_of(devices: Sequence[AllocatedDevice]) -> AllocatedDevices:
+def _entry_of(devices: Sequence[AllocatedFake]) -> AllocatedDevices:
     return AllocatedDevices(fake=AllocatedFakes(devices=tuple(devices)))
 
 
-def _device(uuid: str, split: int) -> AllocatedDevice:
-    return AllocatedDevice(uuid=uuid, split=split) if split else AllocatedDevice(uuid=uuid)
+def _device(uuid: str, split: int) -> AllocatedFake:
+    return AllocatedFake(uuid=uuid, split=split) if split else AllocatedFake(uuid=uuid)
 
 
 def _missing(node: NodeDevices[Device], free: Sequence[Device], requests: Sequence[DeviceRequest]) -> str:

@@ -20,8 +20,8 @@ from fake_dra_driver.api.fake import (
     KINDS,
     RESOURCE_CLASS_NAME,
     AllocatableDevice,
-    AllocatedDevice,
     AllocatedDevices,
+    AllocatedFake,
     AllocatedFakes,
     FakeDevice,
     NodeAllocationState,
@@ -69,7 +69,7 @@ class Cluster:
         return await self.client.create(ResourceClaim(metadata=ObjectMeta(name=name, namespace="default"), spec=spec))
 
     async def allocate(self, claim: ResourceClaim, node: str) -> None:
-        entry = AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedDevice(uuid=f"{node}-0"),)))
+        entry = AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedFake(uuid=f"{node}-0"),)))
         patch = {"spec": {"allocatedClaims": {claim.uid: entry.to_wire()}}}
         await self.client.merge_patch(NodeAllocationState, NamespacedName(NAMESPACE, node), patch)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.fake import AllocatedDevice, AllocatedDevices, AllocatedFakes, NodeAllocationState
+from fake_dra_driver.api.fake import AllocatedDevices, AllocatedFake, AllocatedFakes, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.dra.classic.ledger import Ledger, LedgerChangedError
@@ -77,7 +77,7 @@ async def test_claims_that_change_again_and_again_wait_once_each() -> None:
 
 
 def entry(number: int) -> AllocatedDevices:
-    return AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedDevice(uuid=f"n-{number}"),)))
+    return AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedFake(uuid=f"n-{number}"),)))
 
 
 async def test_writes_that_wait_for_a_ledger_become_one() -> None:
