@@ -41,7 +41,7 @@ class GroupCommit(Generic[C]):
     Args:
         write: never runs twice at once. The changes that it leaves unsettled are made when it returns; when it raises
             an Exception they have failed with that, and no other caller learns of it. When it is cancelled, which
-            means that the caller it runs in was, nobody can tell whether they were made: the next caller in line makes
+            means that the caller it runs in was, it is not known whether they were made: the next caller in line makes
             them again with its own, so making a change twice has to be the same as making it once.
     """
 
