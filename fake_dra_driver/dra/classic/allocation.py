@@ -289,7 +289,7 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         if not all(key in node.devices for key in keys):
             return False
         chosen = self._driver.choose(node, [node.devices[key] for key in keys], [request])
-        return not isinstance(chosen, Unsuitable) and self._driver.handle_of(chosen[0]) == self._driver.handle_of(entry)
+        return not isinstance(chosen, Unsuitable) and self._driver.says_the_same(chosen[0], entry)
 
     def _could_serve(self, node: NodeDevices[DeviceT], requests: Sequence[RequestT]) -> bool:
         """Whether the node could take the claims if no other claim had any of its devices."""

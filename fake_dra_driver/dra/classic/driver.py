@@ -90,9 +90,16 @@ class ControllerDriver(Protocol[RequestT, StateT_contra, DeviceT, EntryT]):
     def handle_of(self, entry: EntryT) -> str:
         """What a claim's allocation tells the node: the contents of ``resourceHandles[].data``, at most 16 KiB.
 
-        Two entries say the same if their handles are equal.
+        Raises ValueError for an entry that was edited into what ``choose`` would never give.
         """
         ...
+
+    def says_the_same(self, entry: EntryT, other: EntryT) -> bool:
+        """Whether two entries tell the node the same: by default, whether their handles are equal."""
+        try:
+            return entry == other or self.handle_of(entry) == self.handle_of(other)
+        except ValueError:
+            return False
 
     def entry_of(self, handle: str) -> EntryT:
         """The inverse of ``handle_of``. Raises ValueError, with what is wrong, on anything else."""

@@ -128,7 +128,7 @@ class LedgerReconciler(Generic[StateT, EntryT]):
                 continue
             recorded = records.get(claim.uid)
             entry = self._entry_of(claim, state)
-            if recorded is not None and (entry is None or self._says_the_same(entry, recorded)):
+            if recorded is not None and (entry is None or self._driver.says_the_same(entry, recorded)):
                 continue
             if entry is None:
                 disputed.add(claim.uid)
@@ -183,9 +183,6 @@ class LedgerReconciler(Generic[StateT, EntryT]):
                 return None
         recorded = self._layout.entries_of(state).get(claim.uid)
         return self._driver.entry_without_handle(claim.uid, state) if recorded is None else recorded
-
-    def _says_the_same(self, entry: EntryT, other: EntryT) -> bool:
-        return entry == other or self._driver.handle_of(entry) == self._driver.handle_of(other)
 
     def _others_with(self, uid: UID, entry: EntryT, records: Mapping[str, EntryT]) -> Sequence[UID]:
         """The other claims that are on record for devices of an entry."""

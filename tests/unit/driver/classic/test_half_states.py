@@ -93,6 +93,18 @@ async def test_entry_that_no_longer_fits_the_request_is_replaced(world: World) -
     assert_sound(world)
 
 
+async def test_entry_that_was_edited_into_what_no_claim_can_have_is_replaced(world: World) -> None:
+    add_finalizer(world, "c")
+    edited = {"fake": {"devices": [{"uuid": "n-0", "split": 65}]}}
+    world.api.update(
+        NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": {world.read_claim("c").uid: edited}}}
+    )
+    world.pod("p", ["c"], selected="n")
+    await run(world)
+    assert devices_of_claims(world) == {"c": ["n-0"]}
+    assert_sound(world)
+
+
 @pytest.mark.parametrize("spec", [{"split": 3}, {"selector": {"model": "OTHER"}}])
 async def test_entry_that_was_made_for_other_parameters_is_replaced(world: World, spec: dict[str, object]) -> None:
     add_finalizer(world, "c")

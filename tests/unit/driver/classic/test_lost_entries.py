@@ -169,6 +169,7 @@ async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on
         ({}, "no devices"),
         ({"fake": {"devices": [{"uuid": "n-1"}]}}, "n-1"),
         ({"fake": {"devices": [{"uuid": "n-0", "split": 2}]}}, "n-0 split into 2"),
+        ({"fake": {"devices": [{"uuid": "n-0", "split": 65}]}}, "n-0 split into 65"),
         ({"fake": {"devices": [{"uuid": "n-0"}, {"uuid": "n-1"}]}}, "n-0, n-1"),
     ],
     ids=str,
