@@ -72,7 +72,10 @@ class LedgerReconciler(Generic[StateT, EntryT]):
         self._client = client
         self._events = events
         self._disputes: dict[str, set[UID]] = {}
-        """By node: claims in conflict with its ledger that were reported, so that each process reports them once."""
+        """By node: claims in conflict with its ledger that were reported, so that each process reports them once.
+
+        Also there, if only with no claims, while a pass over the node is under way.
+        """
 
     @property
     def disputed_claims(self) -> int:
@@ -83,8 +86,11 @@ class LedgerReconciler(Generic[StateT, EntryT]):
             for claim in self._caches.claims_on_node(node)
         )
 
-    def has_disputes(self, node: str) -> bool:
-        """Whether a claim that is allocated on the node could not be restored in the last pass."""
+    def may_have_disputes(self, node: str) -> bool:
+        """Whether a claim that is allocated on the node could not be restored in the last pass, or in the present one.
+
+        The present one has read the node's object already, so that it may report what a change would settle.
+        """
         return node in self._disputes
 
     async def reconcile(self, request: Request) -> Result:
@@ -103,6 +109,7 @@ class LedgerReconciler(Generic[StateT, EntryT]):
         if state is None:
             self._disputes.pop(request.name, None)
         else:
+            self._disputes.setdefault(request.name, set())
             await self._take_out_gone(state)
             await self._restore_lost(state)
         return Result()

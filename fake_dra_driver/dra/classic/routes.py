@@ -87,7 +87,7 @@ class Routes(Generic[StateT]):
         if change.new is None:
             return False
         entries_changed = change.old is None or self._entries(change.old) != self._entries(change.new)
-        return entries_changed or self._repair.has_disputes(change.key.name)
+        return entries_changed or self._repair.may_have_disputes(change.key.name)
 
     def _left_unrecorded(self, change: Change[ResourceClaim]) -> str | None:
         """The node that a claim has let go of without being on record there, or with other devices."""

@@ -1,8 +1,12 @@
 """The ledger's repair on a device that is not Fake: what is lost is restored, what is left over is taken out."""
 
+from dataclasses import replace
+
 import pytest
 
+from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.runtime.client import ListResult
 from tests.unit.dra.classic.lockers import DRIVER, NAMESPACE, LockerProcess, LockerWorld, Rack, assert_sound
 
 pytestmark = pytest.mark.looptime
@@ -67,6 +71,31 @@ async def test_an_entry_is_restored_from_the_node_once_it_says_what_a_claim_with
         world.update_rack("n", status={"seen": {world.read_claim("c").uid: ["n-1"]}})
         await process.settle()
     assert world.ledger("n") == {world.read_claim("c").uid: ("n-1",)}
+
+
+async def test_what_the_node_says_while_a_pass_is_under_way_is_not_missed(
+    world: LockerWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_handle(world)
+    uid = world.read_claim("c").uid
+    world.update_rack("n", status={"held": None})
+    world.update_rack("n", status={"held": {"newer than the cache": ["n-1"]}})
+    process = LockerProcess(world)
+    list_all = process.client.list
+
+    async def list_and_change(kind: type[ResourceClaim]) -> ListResult[ResourceClaim]:
+        """The pass has read the node's object, and waits for this answer when the node says what the claim has."""
+        found = await list_all(kind)
+        if not world.api.read(Rack, "n", NAMESPACE).status.seen:
+            world.update_rack("n", status={"seen": {uid: ["n-0"]}})
+            process.deliver()
+        newer = ResourceClaim(metadata=ObjectMeta(name="newer", namespace="default", uid=UID("newer than the cache")))
+        return replace(found, items=(*found.items, newer))
+
+    monkeypatch.setattr(process.client, "list", list_and_change)
+    async with process.running():
+        await process.settle()
+    assert world.ledger("n") == {"newer than the cache": ("n-1",), uid: ("n-0",)}
 
 
 async def test_an_entry_of_a_claim_without_handle_is_believed(world: LockerWorld) -> None:
