@@ -77,6 +77,8 @@ class SessionTransport(httpx.AsyncBaseTransport):
     async def _upgrade(self, request: httpx.Request) -> httpx.Response:
         if self._credentials is None:
             raise httpx.UnsupportedProtocol("an API server in this process has no websockets", request=request)
+        if self._credentials.tls_server_name is not None:
+            request.extensions = {**request.extensions, "sni_hostname": self._credentials.tls_server_name}
         may_renew = True
         while True:
             async with AsyncExitStack() as stack:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from aiohttp import web
 from cryptography import x509
@@ -21,6 +22,8 @@ from cryptography.x509.oid import NameOID
 
 from fake_dra_driver.cluster.apiserver.http.tls import Identity, make_identity
 from fake_dra_driver.runtime.credentials import Credentials
+from fake_dra_driver.runtime.httpxtransport import SessionTransport
+from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpRequest, HttpTransport
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -368,6 +371,18 @@ async def test_a_server_of_another_name_is_refused_unless_the_kubeconfig_names_i
                 await transport.send(get(), None)
         async with connected(server, cluster={"tls-server-name": "other.example"}) as (transport, _):
             assert (await transport.send(get(), None)).status == 200
+
+
+async def test_a_websocket_is_opened_to_the_name_that_the_kubeconfig_gives_a_server() -> None:
+    async with (
+        Server.run("other.example") as server,
+        connected(server, cluster={"tls-server-name": "other.example"}) as (transport, credentials),
+        httpx.AsyncClient(
+            transport=SessionTransport(Session(transport, credentials, user_agent="test"), "", credentials)
+        ) as http,
+    ):
+        answer = await http.get(server.url, headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+    assert answer.status_code == 200
 
 
 async def test_shows_its_client_certificate(server: Server) -> None:
