@@ -7,6 +7,7 @@ is imported only once its settings are known to be good, so that ``--help`` and 
 import asyncio
 import difflib
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from fake_dra_driver import __version__
 from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, SetNasStatusSettings
-from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, parse
+from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, help_width, parse
 from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.settings import Setting, Settings, settings_of
 from fake_dra_driver.status.settings import StatusSettings
@@ -254,11 +255,21 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def _overview(names: Sequence[str] = tuple(_COMMANDS)) -> str:
-    width = max(map(len, names))
-    commands = "\n".join(f"  {name:<{width}}  {_COMMANDS[name].summary}" for name in names)
+    column, width = max(map(len, names)), help_width()
+    commands = "\n".join(
+        textwrap.fill(
+            _COMMANDS[name].summary,
+            width,
+            initial_indent=f"  {name:<{column}}  ",
+            subsequent_indent=" " * (column + 4),
+            break_on_hyphens=False,
+        )
+        for name in names
+    )
+    more = "Run 'fake-dra-driver <command> --help' for the flags of a command, --version for the version."
     return (
         "Usage: fake-dra-driver <command> [flags]\n\n"
         "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.\n\n"
         f"Commands:\n{commands}\n\n"
-        "Run 'fake-dra-driver <command> --help' for the flags of a command, --version for the version.\n"
+        f"{textwrap.fill(more, width, break_on_hyphens=False)}\n"
     )

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from fake_dra_driver.settings import ForeignFlags, Setting, Settings, settings_of
 
-__all__ = ["UsageError", "help_text", "parse"]
+__all__ = ["UsageError", "help_text", "help_width", "parse"]
 
 S = TypeVar("S", bound=Settings)
 
@@ -99,9 +99,14 @@ def _problem(setting: Setting, reason: str, given: Mapping[str, str]) -> str:
     return f"{setting.flag} ({', '.join(setting.variables)}): {value}{reason}. Allowed: {setting.allowed}."
 
 
+def help_width() -> int:
+    """How wide lines of help are: as the terminal, where it is not too wide to read."""
+    return min(_MAX_HELP_WIDTH, shutil.get_terminal_size().columns)
+
+
 def help_text(model: type[Settings], command: str) -> str:
     """What ``--help`` of a sub-command prints: its settings by group, with default and variables."""
-    width = min(_MAX_HELP_WIDTH, shutil.get_terminal_size().columns)
+    width = help_width()
     settings = settings_of(model)
     values = [setting.flag for setting in settings if setting.info.positional]
     lines = [

@@ -32,6 +32,15 @@ def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"\n  {command} " in printed for command in COMMANDS)
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["cluster", "--help"]])
+def test_the_overview_fits_the_terminal(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main(arguments) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
 def test_help_of_a_word_that_begins_several_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["cluster", "--help"]) == 0
     printed = capsys.readouterr().out
