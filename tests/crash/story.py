@@ -9,12 +9,12 @@ import pytest
 from tests.crash.kubernetes import Kubernetes
 from tests.crash.stage import Stage
 
-__all__ = ["PATIENCE_SECONDS", "SIMULATED", "Story", "Teller"]
+__all__ = ["LIMIT_SECONDS", "SIMULATED", "Story", "Teller"]
 
 SIMULATED = pytest.mark.looptime(noop_cycles=1)
 """Marks tests in simulated time that nothing outside of the event loop takes part in: time goes on at once."""
 
-PATIENCE_SECONDS = 600.0
+LIMIT_SECONDS = 600.0
 """Simulated: longer than every back-off of a process that has met one fault."""
 _QUIET_SECONDS = 3.0
 """As long as nothing was written, so that late Events are in."""
@@ -31,18 +31,18 @@ class Teller:
         stage: Stage,
         kubernetes: Kubernetes,
         complaints: Callable[[], Sequence[str]],
-        patience_seconds: float = PATIENCE_SECONDS,
+        limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
         """``complaints`` says what is wrong; nothing, once everything has settled."""
         self.stage = stage
         self.kubernetes = kubernetes
         self._complaints = complaints
-        self._patience_seconds = patience_seconds
+        self._limit_seconds = limit_seconds
 
     async def until(self, what: str, is_so: Callable[[], bool]) -> None:
         """Waits, and fails when it takes too long."""
         loop = asyncio.get_running_loop()
-        deadline, pause = loop.time() + self._patience_seconds, _FIRST_PAUSE_SECONDS
+        deadline, pause = loop.time() + self._limit_seconds, _FIRST_PAUSE_SECONDS
         for turn in itertools.count():
             revision = self.stage.revision
             await self.kubernetes.turn()

@@ -36,7 +36,7 @@ from tests.crash.story import Teller
 T = TypeVar("T")
 
 NAMES = st.sampled_from(["0", "1", "2", "3"])
-_PATIENCE_SECONDS = 2 * ratelimiter.MAX_SECONDS
+_LIMIT_SECONDS = 2 * ratelimiter.MAX_SECONDS
 """Longer than the longest back-off, which many mishaps in a row lead to."""
 WITH_PLUGIN, WITHOUT_PLUGIN, TEMPLATE = "a", "b", "template"
 
@@ -97,7 +97,7 @@ class Lives(RuleBasedStateMachine):
         await stage.node(WITHOUT_PLUGIN, 1)
         await stage.template(TEMPLATE)
         kubernetes = Kubernetes(stage, {WITH_PLUGIN: self.host})
-        self.teller = Teller(stage, kubernetes, self._complaints, _PATIENCE_SECONDS)
+        self.teller = Teller(stage, kubernetes, self._complaints, _LIMIT_SECONDS)
         self._kill_controller = await self._start_controller()
 
     async def _start_controller(self) -> Callable[[], None]:
