@@ -111,7 +111,8 @@ async def test_callers_that_give_up_leave_nothing_in_the_ledger_s_queue() -> Non
                     await ledger.put("n", {UID(f"claim-{number}"): entry(number)})
         silence.end()
         await first
-    assert list(world.api.read(NodeAllocationState, "n", NAMESPACE).spec.allocated_claims) == ["claim-0"]
+    await ledger.put("n", {UID("next"): entry(1)})
+    assert list(world.api.read(NodeAllocationState, "n", NAMESPACE).spec.allocated_claims) == ["claim-0", "next"]
 
 
 def follow(world: World, client: MemoryClient) -> tuple[FakeLedger, Informer[NodeAllocationState]]:
