@@ -96,10 +96,7 @@ class ClassicCaches:
         caches.claims.add_index(CLAIMS_BY_CLASS, lambda claim: (claim.spec.resource_class_name,))
         caches.claims.add_index(CLAIMS_BY_NODE, nodes_of)
         caches.claims.add_index(IMMEDIATE_AND_WAITING, lambda claim: ("yes",) if is_waiting_immediate(claim) else ())
-        caches.claims.add_index(
-            DEALLOCATION_REQUESTED,
-            lambda claim: ("yes",) if claim.status.deallocation_requested and claim.status.allocation else (),
-        )
+        caches.claims.add_index(DEALLOCATION_REQUESTED, lambda claim: ("yes",) if _is_to_deallocate(claim) else ())
         caches.pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
         caches.contexts.add_index(CONTEXTS_BY_NODE, _mentioned_nodes)
         caches.contexts.add_index(CONTEXTS_BY_REFUSED_NODE, refused_nodes)
