@@ -10,11 +10,12 @@ from typing import Final
 
 from fake_dra_driver import __version__
 from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.status.table import Detail
-from fake_dra_driver.status.view import CannotReportError, ClusterView, connect, find_namespace
+from fake_dra_driver.status.view import CannotReportError, ClusterView, find_namespace
 
 __all__ = ["run_status", "watch"]
 
@@ -30,13 +31,15 @@ async def run_status(settings: StatusSettings) -> int:
 
     Raises:
         CannotReportError: the cluster cannot be reported on.
-        RuntimeLayerError: the API server refused.
+        RuntimeLayerError: there are no credentials, or the API server refused.
     """
     detail = Detail.ALL if settings.details else Detail.DEVICES if settings.nodes else Detail.SHORT
     screen = ReportScreen(sys.stdout, Style(settings.output, detail))
     timeout_seconds = settings.api_timeout_seconds
-    client = await connect(
-        settings.kubeconfig, user_agent=f"fake-dra-status/{__version__}", timeout_seconds=timeout_seconds
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig or None,
+        user_agent=f"fake-dra-status/{__version__}",
+        default_timeout_seconds=timeout_seconds,
     )
     try:
         namespace = settings.namespace or await find_namespace(client)

@@ -18,7 +18,6 @@ from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, Resource
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import (
-    CredentialsError,
     ForbiddenError,
     GoneError,
     NotFoundError,
@@ -27,7 +26,7 @@ from fake_dra_driver.runtime.errors import (
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
 from fake_dra_driver.runtime.store import Entry
 
-__all__ = ["READ_KINDS", "CannotReportError", "ClusterView", "connect", "find_namespace"]
+__all__ = ["READ_KINDS", "CannotReportError", "ClusterView", "find_namespace"]
 
 READ_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
@@ -50,21 +49,6 @@ EVENTS_BY_CLAIM: Final = "claim"
 
 class CannotReportError(RuntimeLayerError):
     """The cluster cannot be reported on; the text is a sentence for the person who asked."""
-
-
-async def connect(kubeconfig: str, *, user_agent: str, timeout_seconds: float) -> Client:
-    """A client for the cluster of this kubeconfig, or of the default one. Raises CannotReportError."""
-    try:
-        return await Client.connect(
-            kubeconfig=kubeconfig or None, user_agent=user_agent, default_timeout_seconds=timeout_seconds
-        )
-    except CredentialsError as error:
-        if kubeconfig:
-            raise
-        raise CannotReportError(
-            "no cluster was named: use --kubeconfig, set KUBECONFIG, or put a kubeconfig where kubectl looks for it "
-            f"({error})"
-        ) from error
 
 
 async def find_namespace(client: Client) -> str | None:

@@ -12,9 +12,10 @@ from fake_dra_driver.api.fake import KINDS
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen.crd import render_crd
 from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.program import run_status
 from fake_dra_driver.status.settings import StatusSettings
-from fake_dra_driver.status.view import READ_KINDS, CannotReportError, ClusterView, connect
+from fake_dra_driver.status.view import READ_KINDS, CannotReportError, ClusterView
 from tests.support.apiserver import ApiServer
 
 pytestmark = pytest.mark.apiserver
@@ -65,7 +66,7 @@ async def test_reading_is_enough(reader: Path, capsys: pytest.CaptureFixture[str
 
 
 async def test_watching_is_allowed_too(reader: Path) -> None:
-    client = await connect(str(reader), user_agent="tests", timeout_seconds=10)
+    client = await Client.connect(kubeconfig=str(reader), user_agent="tests")
     cache = Cache(client)
     ClusterView.of(cache, None)
     async with asyncio.TaskGroup() as group:

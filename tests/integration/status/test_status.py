@@ -301,8 +301,18 @@ def command(folder: Path, *arguments: str) -> tuple[int, str, str]:
 def test_no_cluster_is_one_sentence_and_a_failure(tmp_path: Path) -> None:
     code, out, err = command(tmp_path)
     assert (code, out) == (1, "")
-    assert err.startswith("fake-dra-driver status: no cluster was named: use --kubeconfig, set KUBECONFIG")
+    assert err.startswith("fake-dra-driver status: No credentials for an API server: there is no kubeconfig at ~/.kube")
+    assert err.endswith("Name a kubeconfig; see --kubeconfig (FAKE_DRA_KUBECONFIG, KUBECONFIG)\n")
     assert err.count("\n") == 1
+
+
+def test_a_kubeconfig_that_cannot_be_read_is_not_a_missing_one(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / ".kube/config"
+    kubeconfig.parent.mkdir()
+    kubeconfig.write_text("clusters: [\n")
+    code, out, err = command(tmp_path)
+    assert (code, out) == (1, "")
+    assert err.startswith("fake-dra-driver status: No usable credentials for an API server: ")
 
 
 def test_a_cluster_that_does_not_answer_is_one_sentence_and_a_failure(tmp_path: Path) -> None:
