@@ -251,11 +251,11 @@ class _GoneEffects(GoneEffects, Generic[StateT, EntryT]):
     @override
     async def forget(self, uid: UID, nodes: Sequence[str], marks: Marks | None) -> None:
         for node in nodes:
-            async with self._writer.lock([uid]):  # a release that is at work takes it out itself
+            async with self._writer.lock([uid]):  # a release that is at work removes it itself
                 if node not in self._ledger.nodes_of(uid):
                     continue
                 await self._ledger.remove(node, uid, None if marks is None else marks[node])
-            log.info("Entry of a claim that is gone taken out", node=node, claim_uid=uid)
+            log.info("Entry of a claim that is gone removed", node=node, claim_uid=uid)
             devices = self._driver.describe_entry(self._ledger.layout.entries_of(self._state)[uid])
             message = f"the claim with UID {uid} no longer exists; what was on record for it is free again: {devices}"
             LEDGER_ENTRY_REMOVED.tell(self._events, self._state, message)

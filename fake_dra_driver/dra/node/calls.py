@@ -235,7 +235,7 @@ def _sort_out(verb: Verb, claims: Sequence[ClaimT]) -> tuple[dict[UID, ClaimT], 
         if problem is None and verb == "prepare" and wanted.get(claim.uid, claim) != claim:
             problem = "the call names this UID twice, with different contents"
         if problem is not None:
-            log.warning("Claim makes no sense", verb=verb, claim_uid=claim.uid[:MAX_LOGGED], error=problem)
+            log.warning("Claim of a call is invalid", verb=verb, claim_uid=claim.uid[:MAX_LOGGED], error=problem)
             outcomes[claim.uid] = Failure(FailureReason.INVALID, problem)
         else:
             wanted.setdefault(claim.uid, claim)

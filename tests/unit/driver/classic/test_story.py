@@ -118,7 +118,7 @@ async def test_what_goes_wrong_is_part_of_the_story(log: list[str]) -> None:
     assert problems == [
         ("warning", "Reconciler error"),
         ("warning", "Claim refused"),
-        ("warning", "Claim makes no sense"),
+        ("warning", "Claim of a call is invalid"),
     ]
 
 
