@@ -117,4 +117,4 @@ def _prepared(state: NodeAllocationState) -> Mapping[str, tuple[str, ...]]:
 
 def _expect(what: str, expected: object, found: object) -> None:
     if expected != found:
-        raise DemoError(f"Not as it must be: {what}. Expected {expected}, found {found}")
+        raise DemoError(f"Wrong result for {what}: expected {expected}, found {found}")

@@ -52,7 +52,7 @@ class Inspector:
                     await asyncio.sleep(max(_POLL_SECONDS, _REST * (loop_time() - begun)))
                     begun = loop_time()
         except TimeoutError as error:
-            raise DemoError(f"Not so after {self._deadline_seconds:g} s: {what}. {reason}") from error
+            raise DemoError(f"Timed out after {self._deadline_seconds:g} s, waiting until {what}: {reason}") from error
 
     async def state(self, node: str) -> NodeAllocationState:
         """The NodeAllocationState of a node. Raises NotFoundError."""

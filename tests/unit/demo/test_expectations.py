@@ -70,7 +70,7 @@ def test_as_the_quickstart_has_it() -> None:
 
 @pytest.mark.parametrize("state", [_state(count=7), _state(allocated=PREPARED), _state(prepared=PREPARED)])
 def test_not_the_initial_state(state: NodeAllocationState) -> None:
-    with pytest.raises(DemoError, match="Not as it must be"):
+    with pytest.raises(DemoError, match="Wrong result"):
         check_initial(state)
 
 
@@ -86,7 +86,7 @@ def test_not_the_initial_state(state: NodeAllocationState) -> None:
     ],
 )
 def test_wrong_logs(changed: Logs) -> None:
-    with pytest.raises(DemoError, match="Not as it must be"):
+    with pytest.raises(DemoError, match="Wrong result"):
         check_logs({**LOGS, **changed}, DEFAULT_NODE)
 
 
