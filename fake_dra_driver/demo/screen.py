@@ -41,12 +41,12 @@ class Screen:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Shows what is being waited for, while the block runs."""
+        """Shows that the program waits until ``what`` is so, while the block runs."""
         if self._console.is_terminal:
-            with self._console.status(f"waiting: {what}"):
+            with self._console.status(f"waiting until {what}"):
                 yield
         else:
-            self._line(f"(waiting: {what})")
+            self._line(f"(waiting until {what})")
             yield
 
     def _line(self, text: str, style: str = "") -> None:

@@ -196,7 +196,7 @@ class Walk:
         return await self.inspector.holds(self._node, check_initial)
 
     async def _wait(self, what: str, question: Question) -> None:
-        with self.screen.waiting(f"until {what}"):
+        with self.screen.waiting(what):
             await self.inspector.wait(what, question)
 
 

@@ -101,7 +101,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
         try:
             line = next(line for line in cluster.stdout if "KUBECONFIG=" in line)
             kubeconfig = line.strip().removeprefix("export KUBECONFIG=")
-            assert errors.read_text() == "(waiting: the driver is Ready on 1 node)\n"
+            assert errors.read_text() == "(waiting until the driver is Ready on 1 node)\n"
             path = f"{os.environ[ASSETS_VARIABLE]}:{os.environ['PATH']}"
             yield Shell({**os.environ, "KUBECONFIG": kubeconfig, "PATH": path})
         finally:

@@ -11,9 +11,9 @@ def test_plain_lines() -> None:
     screen.step("Look")
     screen.command("kubectl get pods \\\n  -A")
     screen.output("[bold]NAME[/]   " + "x" * 200 + "\n")
-    with screen.waiting("until all is well"):
+    with screen.waiting("all is well"):
         screen.note("It is :smile:")
     assert stream.getvalue() == (
         "\n== 1. Look\n$ kubectl get pods \\\n  -A\n[bold]NAME[/]   " + "x" * 200 + "\n"
-        "(waiting: until all is well)\nIt is :smile:\n"
+        "(waiting until all is well)\nIt is :smile:\n"
     )
