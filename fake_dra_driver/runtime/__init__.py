@@ -10,6 +10,12 @@ A program is a handful of parts, and a manager that starts and stops them::
 
 A minimal one::
 
+    import kr8s.asyncio
+
+    from fake_dra_driver.api.kube.core import Pod
+    from fake_dra_driver.runtime import Controller, EventRecorder, HealthServer, Manager, Metrics, setup_logging
+
+    setup_logging()
     metrics = Metrics()
     healthz = HealthServer(":8080", metrics=metrics)
     manager = await Manager.of(await kr8s.asyncio.api(), user_agent="example", metrics=metrics, healthz=healthz)
@@ -21,9 +27,10 @@ A minimal one::
     manager.add_controller(controller)
     await manager.run()
 
-kr8s finds the credentials, and its objects work in a reconciler on the client's session (``kubeapi`` says how): ``await
-Pod.get("web", namespace="default", api=client.api)``. Caches, queues, typed writes and HTTP are not kr8s'.
-``Client.connect`` is for a program in a pod that wants none of it.
+kr8s finds the credentials, and its objects, such as the Pod of ``kr8s.asyncio.objects`` (not the typed one above), work in
+a reconciler on the client's session (``kubeapi`` says how): ``await Pod.get("web", namespace="default",
+api=client.api)``. Caches, queues, typed writes and HTTP are not kr8s'. ``Client.connect`` is for a program in a pod that
+wants none of it.
 
 Start: healthz, events, caches (waits until each is synced), runnables, then, once this process leads, controllers; a
 runnable that needs no cache does not wait for any. Stop, on SIGTERM, SIGINT or the failure of a part: controllers
