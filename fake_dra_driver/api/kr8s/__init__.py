@@ -1,4 +1,6 @@
-"""The kinds of this driver as classes of kr8s, for scripts and tests. With the sync API of kr8s::
+"""The kinds of this driver as classes of kr8s, for scripts and tests.
+
+With the sync API of kr8s::
 
     from fake_dra_driver.api.kr8s import FakeClaimParameters
     FakeClaimParameters({"metadata": {"name": "two-fakes"}, "spec": {"count": 2}}).create()
