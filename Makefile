@@ -112,7 +112,7 @@ soak: $(INSTALLED) ## Try stops, faults and random lives without the bounds of t
 	else echo "LEFT OUT: the long run on a real node, which needs FAKE_DRA_E2E_LOCAL_CLUSTER_DIR"; fi
 
 .PHONY: upgrade-test
-upgrade-test: $(INSTALLED) ## Upgrade to this driver and roll back, on that cluster, from what hack/build-revision.sh has made
+upgrade-test: $(INSTALLED) ## Upgrade to this driver and roll back on the cluster of the kubeconfig, from what hack/build-revision.sh has made
 	@: $${FAKE_DRA_UPGRADE_FROM:?name the chart that hack/build-revision.sh has made}
 	HELM=$(HELM) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/upgrade
 
