@@ -27,10 +27,10 @@ A minimal one::
     manager.add_controller(controller)
     await manager.run()
 
-kr8s finds the credentials, and its objects, such as the Pod of ``kr8s.asyncio.objects`` (not the typed one above), work in
-a reconciler on the client's session (``kubeapi`` says how): ``await Pod.get("web", namespace="default",
-api=client.api)``. Caches, queues, typed writes and HTTP are not kr8s'. ``Client.connect`` is for a program in a pod that
-wants none of it.
+kr8s finds the credentials, and its objects, such as the Pod of ``kr8s.asyncio.objects`` (not the typed one above),
+work in a reconciler on the client's session (``kubeapi`` says how): ``await Pod.get("web", namespace="default",
+api=client.api)``. Caches, queues, typed writes and HTTP are not kr8s'. ``Client.connect`` is for a program in a pod
+that wants none of it.
 
 Start: healthz, events, caches (waits until each is synced), runnables, then, once this process leads, controllers; a
 runnable that needs no cache does not wait for any. Stop, on SIGTERM, SIGINT or the failure of a part: controllers
