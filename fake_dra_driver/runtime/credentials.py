@@ -75,7 +75,7 @@ class ServiceAccountSource(CredentialsSource):
         environment: has the API server's address in the variables that the kubelet sets.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str] = os.environ) -> None:
         self._folder = folder
         self._environment = environment
 

@@ -44,7 +44,7 @@ from kr8s._auth import KubeAuth
 from kr8s.asyncio import Api
 from typing_extensions import override
 
-from fake_dra_driver.runtime.credentials import SERVICE_ACCOUNT_DIR, Credentials, locate
+from fake_dra_driver.runtime.credentials import SERVICE_ACCOUNT_DIR, Credentials, ServiceAccountSource, locate
 from fake_dra_driver.runtime.errors import as_runtime_error
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
 from fake_dra_driver.runtime.kubeauth import KubeAuthSource
@@ -58,13 +58,15 @@ for _foreign, _translated in TRANSLATIONS.items():
 
 
 async def find_api(kubeconfig: str | None = None, *, service_account_dir: Path = SERVICE_ACCOUNT_DIR) -> Api:
-    """An Api with the credentials that ``credentials.locate`` finds. They are not read yet, and no request is sent.
+    """An Api with the credentials that ``credentials.locate`` finds. A kubeconfig is not read yet; no request is sent.
 
     Raises:
-        CredentialsError: there are none.
+        CredentialsError: there are none, or the service account cannot be used.
     """
     place = await locate(kubeconfig, service_account_dir=service_account_dir)
     if isinstance(place, Path):
+        # Of a service account that cannot be used, kr8s says no more than KeyError or FileNotFoundError.
+        await ServiceAccountSource(place).resolve()
         return Api(serviceaccount=str(place), bypass_factory=True)
     return Api(kubeconfig=place, serviceaccount="", bypass_factory=True)
 

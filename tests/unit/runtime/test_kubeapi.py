@@ -269,6 +269,17 @@ async def test_in_a_pod_the_namespace_is_that_of_its_service_account(account: Pa
     await client.close()
 
 
+async def test_a_service_account_that_cannot_be_used_is_told_as_without_kr8s(
+    account: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (account / "ca.crt").unlink()
+    with pytest.raises(CredentialsError, match=f"The service account in {account} cannot be read"):
+        await find_api(service_account_dir=account)
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
+    with pytest.raises(CredentialsError, match="do not say where the API server is"):
+        await find_api(service_account_dir=account)
+
+
 async def test_a_rotated_token_is_seen(account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     client = await Client.of(await find_api(service_account_dir=account))
     credentials: Any = client._credentials
