@@ -4,16 +4,17 @@ from collections import Counter as Tally
 from collections.abc import Callable, Mapping
 
 from prometheus_client import Gauge
+from typing_extensions import override
 
 from fake_dra_driver.device.prepared import PreparedClaim
-from fake_dra_driver.dra.node.calls import SUCCESS, FailureReason, Verb
+from fake_dra_driver.dra.node.calls import SUCCESS, CallObserver, FailureReason, Verb
 from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.runtime.metrics import Metrics
 
 __all__ = ["PrepareMetrics"]
 
 
-class PrepareMetrics:
+class PrepareMetrics(CallObserver):
     """What the kubelet plugin counts, and shows of what is prepared.
 
     Args:
@@ -47,12 +48,12 @@ class PrepareMetrics:
         self._models: dict[str, Gauge] = {}
         metrics.add_refresher(self._refresh)
 
+    @override
     def worked(self, verb: Verb, result: str, seconds: float) -> None:
-        """A piece of work for the kubelet has ended."""
         self._durations[verb, result].observe(seconds)
 
+    @override
     def answered(self, verb: Verb, result: str) -> None:
-        """The kubelet got an answer for a claim."""
         self._answers[verb, result].inc()
 
     def _refresh(self) -> None:
