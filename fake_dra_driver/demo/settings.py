@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from fake_dra_driver.driver.commandline import EMBEDDED, CommandSettings, LoggingSettings
 from fake_dra_driver.settings import Allowed, Flag, Folder, KubeconfigPath, Seconds
@@ -60,9 +61,13 @@ class ClusterFaultSettings(CommandSettings):
     """Kubeconfig of the cluster: the file that `cluster up` printed."""
     node: Annotated[str, Flag(EMBEDDED, "NAME", unset="the first"), Allowed("name of a node of the cluster")] = ""
     """The node, for the faults of nodes."""
-    pod: Annotated[str, Flag(EMBEDDED, "NAMESPACE/NAME", unset="none"), Allowed("namespace/name of a pod")] = ""
+    pod: Annotated[str, Flag(EMBEDDED, "NAMESPACE/NAME", unset="none"), Allowed("namespace/name of a pod")] = Field(
+        default="", validate_default=True
+    )
     """The pod, for kill-container."""
-    container: Annotated[str, Flag(EMBEDDED, "NAME", unset="none"), Allowed("name of a container of the pod")] = ""
+    container: Annotated[str, Flag(EMBEDDED, "NAME", unset="none"), Allowed("name of a container of the pod")] = Field(
+        default="", validate_default=True
+    )
     """The container, for kill-container."""
     seconds: Annotated[Seconds, Flag(EMBEDDED, "SECONDS")] = Field(default=0, ge=0, le=100)
     """How long the API server is away, in seconds."""
@@ -78,6 +83,13 @@ class ClusterFaultSettings(CommandSettings):
     """How many requests fail. 0 is all of them, until heal."""
     after: Annotated[bool, Flag(EMBEDDED)] = False
     """Failing requests are carried out first: a write takes place although its client does not learn of it."""
+
+    @field_validator("pod", "container")
+    @classmethod
+    def _names_what_to_kill(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("fault") == "kill-container":
+            raise PydanticCustomError("missing", "kill-container needs it")
+        return value
 
 
 class DemoSettings(_Embedded):

@@ -291,6 +291,15 @@ def test_a_value_without_a_flag(
     assert capsys.readouterr().out.startswith("Usage: fake-dra-driver cluster fault FAULT [flags]\n")
 
 
+def test_a_container_to_kill_has_to_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "kubeconfig"
+    file.touch()
+    assert cli.main(["cluster", "fault", "kill-container", f"--kubeconfig={file}"]) == 2
+    printed = capsys.readouterr().err
+    assert "  --pod (FAKE_DRA_POD): must be set. Allowed: namespace/name of a pod.\n" in printed
+    assert "  --container (FAKE_DRA_CONTAINER): must be set. Allowed: name of a container of the pod.\n" in printed
+
+
 def test_the_cluster_of_a_kubeconfig_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "kubeconfig"
     file.touch()
