@@ -146,9 +146,13 @@ async def http() -> AsyncIterator[Callable[[str], int]]:
 
     async def serve(answer: str) -> int:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            heads.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(answer.encode())
-            writer.close()
+            try:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(answer.encode())
+            except asyncio.IncompleteReadError:
+                pass  # a tcpSocket probe, which connects and sends nothing
+            finally:
+                writer.close()
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
         servers.append(server)
