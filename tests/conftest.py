@@ -42,7 +42,7 @@ hypothesis.settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:
-    """Keeps looptime from making an event loop that nobody closes when the first test to run is no coroutine."""
+    """Keeps looptime from making an event loop that is never closed when the first test to run is no coroutine."""
     asyncio.set_event_loop(None)
 
 

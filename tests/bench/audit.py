@@ -54,7 +54,7 @@ class AuditedRequest:
 
     @property
     def is_lost(self) -> bool:
-        """Whether it is a write that failed because somebody else was faster."""
+        """Whether it is a write that failed because another writer was faster."""
         return self.is_write and self.code in _CONFLICT_CODES
 
 

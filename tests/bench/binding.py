@@ -49,7 +49,7 @@ class BindingRun:
 
     @property
     def lost_share(self) -> float:
-        """Of the program's writes, the part that failed because somebody else was faster."""
+        """Of the program's writes, the part that failed because another writer was faster."""
         return self.traffic.lost / max(1, self.traffic.writes)
 
 

@@ -100,7 +100,7 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def free_port() -> int:
-    """A port of the loopback device that nobody uses now."""
+    """A port of the loopback device that no process uses now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

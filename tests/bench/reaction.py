@@ -43,7 +43,7 @@ def reaction_times(requests: Sequence[AuditedRequest], agent: str, names: Iterab
     Pod and claim have the same name.
 
     Raises:
-        ValueError: one of the claims was not allocated, or nobody selected a node.
+        ValueError: one of the claims was not allocated, or no node was selected.
     """
     for name in names:
         about = [request for request in requests if request.name == name and request.is_write and request.code < 300]

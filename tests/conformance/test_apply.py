@@ -96,7 +96,7 @@ def test_manager_by_user_agent(api: Api, namespace: str) -> None:
 
 
 def test_update_takes_a_field_over(api: Api, namespace: str) -> None:
-    """Whoever changes a field by an update owns it from then on, without a conflict."""
+    """A manager that changes a field by an update owns it from then on, without a conflict."""
     path = core(namespace, "configmaps", "a")
     api.apply(path, config_map("a", {"k": "v", "l": "w"}), "one", code=201)
     answer = api.patch(path, {"data": {"k": "2"}}, fieldManager="two")

@@ -1,4 +1,4 @@
-"""In which form an answer comes: tables, metadata alone, YAML, and what nobody speaks."""
+"""In which form an answer comes: tables, metadata alone, YAML, and formats that are not supported."""
 
 import httpx
 import pytest

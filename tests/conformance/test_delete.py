@@ -88,7 +88,7 @@ def test_finalizers_without_deletion(api: Api, path: str) -> None:
     assert "deletionTimestamp" not in api.get(f"{path}/a")["metadata"]
 
 
-def test_deletion_cannot_be_taken_back(api: Api, path: str) -> None:
+def test_deletion_cannot_be_undone(api: Api, path: str) -> None:
     """The timestamp stays, whatever one writes."""
     api.post(path, config_map("a", finalizers=[HOLD]))
     held = api.delete(f"{path}/a")
@@ -154,7 +154,7 @@ def test_collection_of_held_objects(api: Api, path: str) -> None:
 
 
 def test_pod_without_a_node(api: Api, namespace: str) -> None:
-    """Nobody has to stop it, so it goes at once. The answer is the pod."""
+    """No kubelet has to stop it, so it goes at once. The answer is the pod."""
     path = core(namespace, "pods")
     api.post(path, pod("a"))
     assert api.delete(f"{path}/a")["kind"] == "Pod"

@@ -183,7 +183,7 @@ def test_wrong_token(api: Api) -> None:
 
 
 def test_no_token(api: Api) -> None:
-    """Nobody gets in without one: 403 where anonymous people are known, else 401."""
+    """No client gets in without one: 403 where anonymous users are allowed, else 401."""
     request = httpx.Request("GET", api.http.base_url.join("/api/v1/namespaces"))
     assert api.http.send(request).status_code in {401, 403}
 

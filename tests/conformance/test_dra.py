@@ -164,7 +164,7 @@ def test_allocation_needs_a_driver(api: Api, status_path: str) -> None:
 
 
 def test_allocation_is_immutable(api: Api, status_path: str) -> None:
-    """It can be cleared and made anew, not changed."""
+    """It can be cleared and made again, not changed."""
     api.patch(status_path, {"status": allocation()})
     body: Json = {"status": {"allocation": {"shareable": True}}}
     status = api.refused(422, "Invalid", "PATCH", status_path, body, content_type=MERGE_PATCH)
@@ -199,7 +199,7 @@ def test_reserved_for_of_a_shared_claim(api: Api, status_path: str) -> None:
 
 
 def test_deallocation(api: Api, claims: str, status_path: str) -> None:
-    """Asked for only when nobody uses it; while it is asked for nobody can, and only the driver takes it back."""
+    """Can be requested only of a claim that is not in use, which cannot be reserved then; only the driver ends it."""
     api.patch(status_path, {"status": {**allocation(), "reservedFor": [consumer("x")]}})
     ask: Json = {"status": {"deallocationRequested": True}}
     status = api.refused(422, "Invalid", "PATCH", status_path, ask, content_type=MERGE_PATCH)

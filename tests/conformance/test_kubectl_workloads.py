@@ -28,7 +28,7 @@ def deployed(api: Api, kubectl: Kubectl, workload_controllers: None) -> str:
 
 
 def alive(api: Api, path: str) -> list[Json]:
-    """The pods that nobody has deleted."""
+    """The pods that have not been deleted."""
     return [each for each in api.get(path)["items"] if "deletionTimestamp" not in each["metadata"]]
 
 
@@ -54,7 +54,7 @@ def test_scale(api: Api, kubectl: Kubectl, deployed: str) -> None:
 
 
 def test_rollout(api: Api, kubectl: Kubectl, deployed: str) -> None:
-    """A new image is rolled out, seen in the history, and taken back."""
+    """A new image is rolled out, seen in the history, and undone."""
     assert kubectl.run("set", "image", "deployment/d", "busybox=busybox:2") == "deployment.apps/d image updated\n"
     eventually(lambda: _images(api, deployed) == {"busybox:1", "busybox:2"}, "a pod with the new image")
     found = kubectl.run("rollout", "history", "deployment/d").splitlines()
@@ -97,7 +97,7 @@ def test_get_all_and_describe(kubectl: Kubectl, deployed: str) -> None:
 
 
 def test_deadline(kubectl: Kubectl, workload_controllers: None) -> None:
-    """A rollout that nobody finishes is waited for in vain."""
+    """A rollout that never finishes is waited for in vain."""
     kubectl.run("create", "deployment", "d", "--image=busybox:1")
     found = kubectl.run("rollout", "status", "deployment/d", "--timeout=1s", code=1)
     assert found.endswith("error: timed out waiting for the condition\n")

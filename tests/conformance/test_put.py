@@ -28,7 +28,7 @@ def test_stale_version(api: Api, namespace: str) -> None:
 
 
 def test_other_uid(api: Api, namespace: str) -> None:
-    """An object made anew under the same name is another one."""
+    """An object made again under the same name is another one."""
     api.post(core(namespace, "configmaps"), config_map("a"))
     other = config_map("a", uid="00000000-0000-4000-8000-000000000000")
     api.refused(409, "Conflict", "PUT", core(namespace, "configmaps", "a"), other, says="UID")

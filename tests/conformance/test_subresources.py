@@ -46,7 +46,7 @@ def test_binding(api: Api, pods: str) -> None:
 
 
 def test_binding_twice(api: Api, pods: str) -> None:
-    """B01: whoever comes second learns of it, even with the same node."""
+    """B01: the second binding is refused, even to the same node."""
     api.post(f"{pods}/a/binding", binding("a"))
     says = 'pod a is already assigned to node "n1"'
     api.refused(409, "Conflict", "POST", f"{pods}/a/binding", binding("a"), says=says)
@@ -278,7 +278,7 @@ def test_token_for_a_pod(api: Api, namespace: str, token: str) -> None:
 
 
 def test_tokens_that_are_not_given(api: Api, namespace: str, token: str) -> None:
-    """B05: too short a life, another's name, nobody's account."""
+    """B05: too short a life, another name, an account that does not exist."""
     status = api.refused(422, "Invalid", "POST", token, token_request(expirationSeconds=5))
     assert causes(status) == {"spec.expirationSeconds": "FieldValueInvalid"}
     status = api.refused(422, "Invalid", "POST", token, {**token_request(), "metadata": {"name": "x"}})
@@ -311,7 +311,7 @@ def test_may_i(api: Api, namespace: str) -> None:
 
 
 def test_may_they(api: Api, namespace: str) -> None:
-    """B06: the same of somebody else."""
+    """B06: the same about another user."""
     asked: Json = {"verb": "get", "resource": "pods", "namespace": namespace}
     admin: Json = {"user": "root", "groups": ["system:masters"]}
     answer = api.post(

@@ -115,7 +115,7 @@ class Stage:
     def keep(self) -> Callable[[], None]:
         """Keeps what there is; what it returns restores that, and nothing else stays. No client may be connected then.
 
-        To begin with what a story begins with costs much less than to make it each time.
+        Starting each story from a kept state costs much less than building that state each time.
         """
         store = self.server._parts.store
         kept = [
@@ -123,7 +123,7 @@ class Stage:
         ]
         revision = store.revisions.current
 
-        def bring_back() -> None:
+        def restore() -> None:
             for collection in store._collections.values():
                 collection._records, collection._keys, collection._log = {}, [], deque()
             for key, records, keys, log in kept:
@@ -136,7 +136,7 @@ class Stage:
             self._lost_ledgers.clear()
             self.install, self.repeats_events, self.skew = self.state, False, timedelta()
 
-        return bring_back
+        return restore
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Does something after a while, at the latest when ``hasten`` is called."""

@@ -29,11 +29,11 @@ async def tell(story: Story, stage: Stage, steps: Steps) -> None:
 async def test_a_stop_at_each_write_loses_nothing_and_gives_nothing_twice(story: Story, moment: Moment) -> None:
     stage, undisturbed = Stage(), Steps()
     await stage.furnish()
-    begin_anew = stage.keep()
+    restore = stage.keep()
     await tell(story, stage, undisturbed)
     assert len(undisturbed.taken) >= FEWEST_WRITES
     for position, what in enumerate(undisturbed.taken):
-        begin_anew()
+        restore()
         steps = Steps(position, moment)
         try:
             await tell(story, stage, steps)

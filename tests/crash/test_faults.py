@@ -54,11 +54,11 @@ async def test_a_fault_at_each_request_of_the_controller_changes_nothing(number:
     story = list(STORIES.values())[number]
     stage, undisturbed = Stage(), Requests(CONTROLLER)
     await stage.furnish()
-    begin_anew = stage.keep()
+    restore = stage.keep()
     await tell(story, stage, undisturbed)
     assert all(what.split()[0] in ("list", "watch") for what in undisturbed.taken[:START])
     for position, mishap in cases(len(undisturbed.taken), number, START):
-        begin_anew()
+        restore()
         requests = Requests(CONTROLLER, position, MISHAPS[mishap])
         what = f"{mishap} at request {position}, {undisturbed.taken[position]}"
         try:
@@ -80,9 +80,9 @@ async def test_a_device_that_was_held_in_vain_is_for_the_next(mishap: str, reque
     """The next one was told that there is no room, and no change of the record tells it otherwise."""
     stage, undisturbed = Stage(), Requests(CONTROLLER)
     await stage.furnish()
-    begin_anew = stage.keep()
+    restore = stage.keep()
     await tell(STORIES["change_of_mind"], stage, undisturbed)
-    begin_anew()
+    restore()
     requests = Requests(CONTROLLER, undisturbed.taken.index(request_), MISHAPS[mishap])
     await tell(STORIES["change_of_mind"], stage, requests)
     assert requests.has_struck

@@ -95,10 +95,10 @@ SCENES = {
 class Theatre:
     """Plays a scene again and again."""
 
-    def __init__(self, stage: Stage, scene: Scene, begin_anew: Callable[[], None], root: Path) -> None:
+    def __init__(self, stage: Stage, scene: Scene, restore: Callable[[], None], root: Path) -> None:
         self.stage = stage
         self._scene = scene
-        self._begin_anew = begin_anew
+        self._restore = restore
         self._root = root
         self._played = 0
 
@@ -115,7 +115,7 @@ class Theatre:
 
     async def play(self, steps: Steps, cut: PowerCut | None = None) -> None:
         """Plays the scene from its beginning to its end; a stop is one of the power when ``cut`` says how."""
-        self._begin_anew()
+        self._restore()
         stage, disk = self.stage, Disk(self._root / str(self._played))
         self._played += 1
         host = Host(stage, NODE, DEVICES, disk)

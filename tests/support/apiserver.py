@@ -55,7 +55,7 @@ class ApiServer:
         self.token = "admin-token"
         """Member of system:masters: may do everything."""
         self.unprivileged_token = "nobody-token"
-        """Of a user ``nobody`` without any rights but those that everybody has."""
+        """Of a user ``nobody`` who has no rights but those that every user has."""
         self.kubeconfig = folder / "kubeconfig"
         version = subprocess.run(
             [assets / "kube-apiserver", "--version"], check=True, capture_output=True, text=True
@@ -199,7 +199,7 @@ class ApiServer:
 
 
 def _free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now. Held all at once, so that they differ."""
+    """Ports that no process uses now. Held all at once, so that they differ."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:

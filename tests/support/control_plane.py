@@ -1,6 +1,6 @@
 """An API server in this process, in simulated time, with whatever of controllers and scheduler a test wants to run.
 
-Time goes on only while nobody has anything to do (looptime), and the wall clock goes with it. What a test waits for
+Time goes on only while no task has anything to do (looptime), and the wall clock goes with it. What a test waits for
 is looked at after each change that its own cache sees.
 """
 

@@ -39,7 +39,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says how many tests were left out, and why, where nobody can overlook it."""
+    """Says how many tests were left out, and why, where it cannot be overlooked."""
     counts = config.stash.get(_COUNTS, {})
     if not counts:
         return

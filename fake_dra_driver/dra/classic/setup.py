@@ -134,7 +134,7 @@ class ClassicControllers:
         return [key for key in keys if self._caches.contexts.get(key) is not None]
 
     def _claims_of_context(self, change: Change[PodSchedulingContext]) -> Iterable[NamespacedName]:
-        """When the scheduler turns to another node or gives up, records of the pod's claims may be left over."""
+        """When the scheduler selects another node or none, records of the pod's claims may be left over."""
         before = change.old.spec.selected_node if change.old is not None else ""
         after = change.new.spec.selected_node if change.new is not None else ""
         pod = self._caches.pods.get(change.key) if before and before != after else None

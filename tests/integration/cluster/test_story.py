@@ -87,7 +87,7 @@ async def test_the_life_of_a_claim_from_both_programs(world: World) -> None:
     times = [told[message]["ts"] for message in ("Claim allocated", "Claim prepared", "Claim unprepared")]
     assert times == sorted(times)
     assert told["Claim allocated"]["ts"] <= told["Claim released"]["ts"]
-    assert not [line for _, line in lines if line["level"] == "error"], "nobody has to act"
+    assert not [line for _, line in lines if line["level"] == "error"], "no one has to act"
 
 
 async def test_what_a_claim_waits_for_is_told_where_its_owner_looks(world: World) -> None:

@@ -2,9 +2,9 @@
 
 The driver is what the chart installs: controller and kubelet plugin as processes of their own, over real HTTP and real
 unix sockets. What differs from the chart's defaults are times alone: kubelets and candidates for the lease try again
-after a fraction of a second, and a machine that stands still for a while deposes nobody. The lease of a controller that
-a test has killed is taken away, as a person may do who knows that it is dead: that a lease runs out by itself is tested
-where leader election is.
+after a fraction of a second, and a leader is not deposed when the machine stands still for a while. The lease of a
+controller that a test has killed is taken away, as a person may do who knows that it is dead: that a lease runs out by
+itself is tested where leader election is.
 """
 
 import asyncio

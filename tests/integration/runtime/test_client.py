@@ -139,8 +139,8 @@ async def test_applied_fields_have_an_owner(client: Client) -> None:
         await client.apply(Node, KEY, labels(a="2"), field_manager="two")
     forced = await client.apply(Node, KEY, labels(a="2"), field_manager="two", force=True)
     assert forced.metadata.labels == {"a": "2", "b": "1"}
-    given_up = await client.apply(Node, KEY, {}, field_manager="one")
-    assert given_up.metadata.labels == {"a": "2"}
+    relinquished = await client.apply(Node, KEY, {}, field_manager="one")
+    assert relinquished.metadata.labels == {"a": "2"}
 
 
 async def test_a_write_without_an_answer_may_have_happened(server: ApiServer, client: Client) -> None:

@@ -95,7 +95,7 @@ async def test_the_api_server_comes_back_with_its_objects(cluster: Cluster) -> N
     assert (await cluster.client.get(Namespace, KEY)).metadata.name == "a"
 
 
-async def test_a_component_begins_anew(cluster: Cluster) -> None:
+async def test_a_component_is_restarted(cluster: Cluster) -> None:
     def scheduler() -> asyncio.Task[Any]:
         (found,) = [task for task in asyncio.all_tasks() if task.get_name() == "kube-scheduler"]
         return found
@@ -113,7 +113,7 @@ async def test_a_component_begins_anew(cluster: Cluster) -> None:
     [
         ("explode", {}, "There is no fault 'explode'"),
         ("fail-requests", {"answer": "418"}, "The answer 418 is unknown"),
-        ("stop-node", {"node": "nobody"}, "There is no node nobody"),
+        ("stop-node", {"node": "missing"}, "There is no node missing"),
         ("restart-apiserver", {"seconds": "long"}, "this is no request for a fault"),
     ],
 )

@@ -175,7 +175,7 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 @pytest.mark.parametrize("verb", ["create", "update", "patch", "delete"])
 async def test_a_write_that_fails_changes_nothing_in_the_end(fault: Fault, verb: str) -> None:
-    """The first writes of each kind fail, of whoever makes them; before or after they took place."""
+    """The first writes of each kind fail, whichever component makes them, before or after they took place."""
     async with cluster(nodes=2, devices=4) as plane:
         await template(plane)
         await plane.create(Deployment, "d", spec=workload(2, replicas=3))

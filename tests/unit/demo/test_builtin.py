@@ -96,7 +96,7 @@ async def test_what_the_server_refuses(kubectl: Kubectl, tmp_path: Path) -> None
     with pytest.raises(ClusterError, match=r'document 1 of .*a\.yaml: no matches for kind "Thing"'):
         await kubectl("apply", "-f", str(file))
     with pytest.raises(NotFoundError):
-        await kubectl("logs", "-n", "default", "nobody", "-c", "c")
+        await kubectl("logs", "-n", "default", "missing", "-c", "c")
 
 
 async def test_the_kubectl_that_is_installed(tmp_path: Path) -> None:

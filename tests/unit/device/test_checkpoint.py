@@ -245,7 +245,7 @@ class LateErrorFiles(MemoryFiles):
             raise OSError(errno.EIO, "Input/output error")
 
 
-async def test_a_write_that_failed_too_late_is_taken_back_by_the_next_one() -> None:
+async def test_a_write_that_failed_too_late_is_undone_by_the_next_one() -> None:
     """Its caller was told that the claim is not prepared; were it left there, a restart would think that it is."""
     files = LateErrorFiles()
     files.folders.add(PATH.parent)

@@ -16,7 +16,7 @@ def annotations(world: World) -> dict[str, str]:
     return dict(world.api.read(NodeAllocationState, "n", NAMESPACE).metadata.annotations)
 
 
-@pytest.mark.parametrize("before", [None, {"somebody": "else"}], ids=["no annotations", "others"])
+@pytest.mark.parametrize("before", [None, {"another": "writer"}], ids=["no annotations", "others"])
 async def test_devices_in_use_are_counted_with_each_write_of_the_ledger(before: dict[str, str] | None) -> None:
     world = World()
     world.node("n", devices=4)
@@ -42,9 +42,9 @@ async def test_an_idle_node_says_how_many_devices_it_has() -> None:
 
 
 @pytest.mark.parametrize(("there", "shown"), [("3/8", "3/8"), ("3/4", "1/8"), (None, "1/8")])
-async def test_a_plugin_counts_anew_where_the_number_is_of_another_inventory(there: str | None, shown: str) -> None:
+async def test_a_plugin_counts_again_where_the_number_is_of_another_inventory(there: str | None, shown: str) -> None:
     world = NodeWorld()
-    annotations = {"somebody": "else"} if there is None else {ALLOCATED_ANNOTATION: there, "somebody": "else"}
+    annotations = {"another": "writer"} if there is None else {ALLOCATED_ANNOTATION: there, "another": "writer"}
     held = {"x": {"fake": {"devices": [{"uuid": "FAKE-1"}]}}}
     metadata = {"name": NODE, "namespace": NAMESPACE, "annotations": annotations}
     world.api.apply(NodeAllocationState.from_wire({"metadata": metadata, "spec": {"allocatedClaims": held}}))

@@ -95,7 +95,7 @@ async def test_status_is_tried_again_after_conflicts(api: MemoryApi, client: Nod
     assert wire(api)["status"] == READY
 
 
-async def test_status_gives_up_when_conflicts_do_not_end(client: NodeClient) -> None:
+async def test_status_fails_when_conflicts_do_not_end(client: NodeClient) -> None:
     async def busy(verb: str, kind: str) -> None:
         raise conflict()
 

@@ -29,7 +29,7 @@ def request(name: str) -> Request:
 
 
 class FakeInformer(Generic[K]):
-    """Reports what a test tells it to, and the objects that are there to whoever subscribes."""
+    """Reports what a test tells it to, and the objects that are there to each new subscriber."""
 
     def __init__(self, kind: type[K], objects: Sequence[K] = ()) -> None:
         self.kind = kind

@@ -461,7 +461,7 @@ async def test_cancelling_ends_passes_where_they_are() -> None:
     assert len(asyncio.all_tasks()) == 1
     bench.controller.enqueue(request("b"))
     depth = sample(bench.metrics.registry, "workqueue_depth", name="pod", controller="pod")
-    assert depth == 0, "nothing piles up in a queue that nobody works on"
+    assert depth == 0, "nothing piles up in a queue without workers"
 
 
 async def test_a_controller_runs_once() -> None:

@@ -192,7 +192,7 @@ async def test_similar_events_are_combined_and_show_the_latest_message() -> None
     assert combined["count"] == 3
 
 
-async def test_an_event_that_was_deleted_meanwhile_is_created_anew() -> None:
+async def test_an_event_that_was_deleted_meanwhile_is_created_again() -> None:
     bench = Bench()
     async with bench.running():
         bench.tell()
@@ -292,7 +292,7 @@ async def test_trouble_with_the_api_server_is_tried_again_and_nothing_is_lost(er
     assert at_least("WARNING", records) == []
 
 
-async def test_it_is_given_up_in_the_end() -> None:
+async def test_an_event_is_dropped_when_its_last_try_fails() -> None:
     bench = Bench()
     bench.api.errors = [api_error(ServerError, 503)] * MAX_TRIES
     with logged() as records:

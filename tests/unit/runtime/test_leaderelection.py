@@ -339,7 +339,7 @@ async def test_the_duration_that_counts_is_the_holders(leases: Leases, one: Cand
         assert len(one.led) == 1
 
 
-async def test_a_leader_cut_off_gives_up_before_another_takes_over(
+async def test_a_leader_that_is_cut_off_steps_down_before_another_takes_over(
     leases: Leases, one: Candidate, other: Candidate
 ) -> None:
     async with one.running() as task, other.running():
@@ -396,7 +396,7 @@ async def test_a_leader_that_was_held_up_too_long_does_not_go_on(leases: Leases,
         assert leases.spec.holder_identity == "other", "nor does it give away what is not its own"
 
 
-async def test_a_leader_that_finds_another_name_gives_up_at_once(leases: Leases, one: Candidate) -> None:
+async def test_a_leader_that_finds_another_name_steps_down_at_once(leases: Leases, one: Candidate) -> None:
     async with one.running() as task:
         await asyncio.sleep(1)
         leases.edit(holder_identity="other")

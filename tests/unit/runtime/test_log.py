@@ -154,7 +154,7 @@ def test_setting_it_up_again_replaces_what_was_there(capsys: pytest.CaptureFixtu
     assert len(json_lines(capsys)) == 2
 
 
-def test_values_of_every_line_until_logging_is_set_up_anew(capsys: pytest.CaptureFixture[str]) -> None:
+def test_context_is_on_every_line_until_logging_is_set_up_again(capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging("json", context={"node": "node-7"})
     log.info("Published")
     setup_logging("json")

@@ -472,7 +472,7 @@ async def test_nothing_is_added_and_nothing_started_again_once_it_runs() -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_stops_in_order_and_the_handlers_are_put_back(number: signal.Signals) -> None:
+async def test_a_signal_stops_in_order_and_the_handlers_are_restored(number: signal.Signals) -> None:
     before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
     program = Program(signals=(signal.SIGTERM, signal.SIGINT))
     program.reconciler.durations = {"a": 5}

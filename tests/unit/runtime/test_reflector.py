@@ -213,7 +213,7 @@ async def test_waits_longer_after_each_failure_and_briefly_after_one_that_worked
     delays = [script.delay(index) for index in range(2, 14)]
     least = [min(options.initial_backoff_seconds * 2**n, options.max_backoff_seconds) for n in range(12)]
     assert all(low <= delay <= 2 * low for low, delay in zip(least, delays, strict=True)), delays
-    assert script.delay(14) <= 2 * options.initial_backoff_seconds, "it had worked: the delays begin anew"
+    assert script.delay(14) <= 2 * options.initial_backoff_seconds, "it had worked: the delays start over"
 
 
 async def test_a_watch_that_ends_at_once_and_tells_nothing_is_not_asked_for_in_a_loop() -> None:

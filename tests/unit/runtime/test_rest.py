@@ -73,7 +73,7 @@ async def test_each_answer_has_a_class_and_keeps_what_was_said(
     )
     assert "node-0" in str(raised.value)
     assert "as told" in str(raised.value)
-    assert len(transport.requests) == 1, "nothing is sent again that nobody asked for"
+    assert len(transport.requests) == 1, "nothing is sent again unasked"
 
 
 async def test_an_object_that_is_not_there_is_told_from_a_kind_that_is_not_served() -> None:

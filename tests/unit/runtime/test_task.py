@@ -39,7 +39,7 @@ async def test_an_unwilling_task_has_until_the_deadline_and_is_then_cancelled_ea
     assert found == [True, True, True]
 
 
-async def test_an_error_at_the_end_is_left_to_whoever_owns_the_task() -> None:
+async def test_an_error_at_the_end_is_left_to_the_owner_of_the_task() -> None:
     async def fail() -> None:
         try:
             await asyncio.Event().wait()

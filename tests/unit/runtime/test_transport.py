@@ -209,7 +209,7 @@ async def test_one_connection_serves_one_request_after_the_other(server: Server,
     assert len(server.connections) == 1
 
 
-async def test_nobody_listens(server: Server) -> None:
+async def test_no_server_listens(server: Server) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         async with connected(server, cluster={"server": f"https://{HOST}:{taken.getsockname()[1]}"}) as (transport, _):
@@ -386,7 +386,7 @@ async def test_a_websocket_is_opened_to_the_name_that_the_kubeconfig_gives_a_ser
 
 
 async def test_shows_its_client_certificate(server: Server) -> None:
-    certificate, key = make_client_certificate("somebody")
+    certificate, key = make_client_certificate("client")
     server.identity.context.verify_mode = ssl.CERT_REQUIRED
     server.identity.context.load_verify_locations(cadata=certificate)
     user = {
@@ -397,7 +397,7 @@ async def test_shows_its_client_certificate(server: Server) -> None:
     async with connected(server, user=user) as (transport, _):
         await transport.send(get(), None)
 
-    assert server.peers == [((("commonName", "somebody"),),)]
+    assert server.peers == [((("commonName", "client"),),)]
 
 
 async def test_goes_through_the_proxy_of_the_kubeconfig(server: Server) -> None:

@@ -57,7 +57,7 @@ class Fault:
 
     @classmethod
     def timeout(cls, *, after: bool = False) -> Self:
-        """No answer comes, until the client gives up or the server is killed."""
+        """No answer comes, until the client times out or the server is killed."""
         return cls("timeout", after)
 
     @classmethod

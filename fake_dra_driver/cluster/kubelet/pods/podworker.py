@@ -9,7 +9,7 @@ The stages, which only ever advance:
 
 - living: claims prepared, volumes, sandbox, init containers, containers, restarts;
 - ending, once the pod is deleted, gone, finished or overdue: containers stopped, then claims unprepared. Only then the
-  API server is told: a driver may take back the claims' devices as soon as it sees that the pod is over;
+  API server is told: a driver may reclaim the claims' devices as soon as it sees that the pod is over;
 - over: the last status is written, and the pod is removed from the API server if its deletion waits for that; once it
   is gone there, its files are removed.
 

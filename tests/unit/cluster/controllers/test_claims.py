@@ -1,4 +1,4 @@
-"""The resource claim controller: claims from templates, reservations, and what becomes of claims that nobody uses."""
+"""The resource claim controller: claims from templates, reservations, and what becomes of unused claims."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -84,7 +84,7 @@ async def test_in_kubernetes_1_27_the_name_is_that_of_pod_and_entry() -> None:
         assert plane.get(ResourceClaim, ref("p-entry")).metadata.owner_references[0].uid == pod.uid
 
 
-async def test_in_kubernetes_1_27_a_claim_of_that_name_that_is_somebody_elses_stands_in_the_way() -> None:
+async def test_in_kubernetes_1_27_a_claim_of_that_name_with_another_owner_stands_in_the_way() -> None:
     async with control_plane({"kube-controller-manager": making(random_names=False)}, KINDS) as plane:
         await template(plane)
         await plane.claim("p-entry")
@@ -151,7 +151,7 @@ async def test_a_claim_whose_name_was_not_recorded_is_found_again(plane: Control
     assert len(plane.list(ResourceClaim)) == 1
 
 
-async def test_a_claim_that_was_deleted_by_accident_is_made_anew(plane: ControlPlane) -> None:
+async def test_a_claim_that_was_deleted_by_accident_is_made_again(plane: ControlPlane) -> None:
     await template(plane)
     await templated(plane)
     first = await made(plane)
@@ -218,7 +218,7 @@ async def test_the_last_pod_that_goes_leaves_a_delayed_claim_to_be_deallocated(p
     assert requested is (mode == "WaitForFirstConsumer")
 
 
-async def test_a_claim_that_nobody_has_used_yet_stays_allocated(plane: ControlPlane) -> None:
+async def test_a_claim_that_no_pod_has_used_yet_stays_allocated(plane: ControlPlane) -> None:
     await plane.claim("claim")
     await plane.allocate("claim", "node-a")
     await plane.pass_time(60)
@@ -310,7 +310,7 @@ async def test_the_claims_of_a_finished_pod_are_deleted(plane: ControlPlane) -> 
     await plane.finish("p")
     await plane.until_gone(ResourceClaim, claim.key)
     await plane.pass_time(60)
-    assert plane.list(ResourceClaim) == [], "and not made anew"
+    assert plane.list(ResourceClaim) == [], "and not made again"
 
 
 async def test_a_claim_of_its_own_is_not_deleted_with_a_pod(plane: ControlPlane) -> None:

@@ -160,7 +160,7 @@ async def test_a_namespace_that_goes_gets_no_service_account(plane: ControlPlane
     assert plane.get(Namespace, N).status.phase == "Terminating"
 
 
-async def test_whoever_deletes_it_together_with_its_content_still_finds_that(plane: ControlPlane) -> None:
+async def test_content_that_is_deleted_by_another_client_meanwhile_is_no_error(plane: ControlPlane) -> None:
     await plane.create(Namespace, "n")
     await plane.create(ConfigMap, "map", namespace="n")
     await plane.delete(Namespace, N)

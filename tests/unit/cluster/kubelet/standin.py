@@ -49,7 +49,7 @@ class StandInPlugin:
         self.left_out: set[str] = set()
         """Claims for which there is no answer."""
         self.added: dict[str, str] = {}
-        """Answers that nobody has asked for, by UID."""
+        """Answers for claims that were not asked for, by UID."""
         self.writes_cdi = True
         self._serves = serves
         self._cdi = root / "var/run/cdi"

@@ -102,7 +102,7 @@ async def test_a_later_folder_wins(registry: CdiRegistry, static: Path, dynamic:
     assert await registry.environment([f"{KIND}=a"]) == {"A": "dynamic"}
 
 
-async def test_files_are_looked_at_anew_each_time(registry: CdiRegistry, dynamic: Path) -> None:
+async def test_files_are_read_again_each_time(registry: CdiRegistry, dynamic: Path) -> None:
     path = write(dynamic, "a.yaml", {"a": ["A=1"]})
     assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
     write(dynamic, "a.yaml", {"a": ["A=changed"]})
@@ -132,7 +132,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-async def test_a_broken_file_of_somebody_else_is_ignored_with_a_line_in_the_log(
+async def test_a_broken_file_of_another_vendor_is_ignored_with_a_line_in_the_log(
     registry: CdiRegistry, dynamic: Path, logged: list[str], content: str | bytes
 ) -> None:
     write(dynamic, "good.yaml", {"a": ["A=1"]})

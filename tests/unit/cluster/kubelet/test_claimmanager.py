@@ -185,16 +185,16 @@ async def test_a_call_that_fails_as_a_whole(node: World, plugin: StandInPlugin) 
     await node.until_ready("pod0")
 
 
-async def test_an_answer_that_leaves_a_claim_out_and_one_for_a_claim_nobody_asked_for(
+async def test_an_answer_that_leaves_a_claim_out_and_one_for_a_claim_that_was_not_asked_for(
     node: World, plugin: StandInPlugin
 ) -> None:
     plugin.left_out = {"b"}
     await start(node, "pod0", "a", "b")
     await node.until_event("pod0", "FailedPrepareDynamicResources", f"{DRIVER} gave no answer for claim default/b")
     plugin.left_out = set()
-    plugin.added = {"nobody": "x"}
+    plugin.added = {"unasked": "x"}
     await node.until_event(
-        "pod0", "FailedPrepareDynamicResources", "answered for claims that it was not asked for: nobody"
+        "pod0", "FailedPrepareDynamicResources", "answered for claims that it was not asked for: unasked"
     )
     plugin.added = {}
     await node.until_ready("pod0")

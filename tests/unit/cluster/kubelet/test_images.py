@@ -121,5 +121,5 @@ async def test_an_image_that_needs_the_api_without_credentials_and_without_an_ac
     )
     await world.stop()
     await world.start(kubeconfig=ServiceAccountKubeconfig(world.client, "https://x", b""))
-    await world.create(pod("pod1", container("true", image=IMAGE), serviceAccountName="nobody"))
-    await world.until_event("pod1", "Failed", 'serviceaccounts "nobody" not found')
+    await world.create(pod("pod1", container("true", image=IMAGE), serviceAccountName="missing"))
+    await world.until_event("pod1", "Failed", 'serviceaccounts "missing" not found')

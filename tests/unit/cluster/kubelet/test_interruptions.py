@@ -97,7 +97,9 @@ async def test_a_kubelet_that_was_stopped_in_the_middle_of_a_deletion_finishes_i
     assert plugin.verbs[-1] == ("NodeUnprepareResources", ["a"])
 
 
-async def test_a_reboot_starts_everything_anew_with_claims_prepared_again(node: World, plugin: StandInPlugin) -> None:
+async def test_after_a_reboot_everything_is_started_and_claims_are_prepared_again(
+    node: World, plugin: StandInPlugin
+) -> None:
     init = [container(f"echo init >> {node.root}/trace", "init0")]
     before = await with_claim(node, "pod0", "a", initContainers=init)
     await node.create(pod("pod1", container(PID), restartPolicy="Never"))

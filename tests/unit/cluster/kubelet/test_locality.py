@@ -10,7 +10,7 @@ from fake_dra_driver.cluster.kubelet.pod import Container
 MOUNTS = [
     {"name": "data", "mountPath": "/data"},
     {"name": "data", "mountPath": "/data/deep/", "subPath": "sub"},
-    {"name": "nobody", "mountPath": "/nobody"},
+    {"name": "absent", "mountPath": "/absent"},
 ]
 HERE = Locality.of(
     Container.model_validate({"name": "ctr0", "volumeMounts": MOUNTS}),
@@ -29,7 +29,7 @@ HERE = Locality.of(
         ("--dir=/data/x", "--dir=/real/x"),
         ("DIR=/data=/data", "DIR=/data=/data"),
         ("/database", "/database"),
-        ("/nobody/x", "/nobody/x"),
+        ("/absent/x", "/absent/x"),
         ("cat /data/x", "cat /data/x"),
         ("x/data", "x/data"),
         ("", ""),

@@ -88,7 +88,7 @@ async def refusal(http: httpx.AsyncClient, **query: str) -> tuple[int, str]:
 async def test_what_cannot_be_had_is_refused_in_the_words_of_a_kubelet(node: World, http: httpx.AsyncClient) -> None:
     await node.run(pod("pod0", container(f"echo one; {FOREVER}")))
     assert await refusal(http, previous="true") == (400, 'previous terminated container "ctr0" in pod "pod0" not found')
-    assert await refusal(http, container="nobody") == (400, "container nobody is not valid for pod pod0")
+    assert await refusal(http, container="missing") == (400, "container missing is not valid for pod pod0")
     assert (await refusal(http, tailLines="x"))[0] == 400
     assert (await refusal(http, tailLines="-1"))[0] == 422
     assert (await refusal(http, sinceTime="yesterday"))[0] == 400
@@ -110,7 +110,7 @@ async def test_a_container_that_has_not_started_yet(node: World, http: httpx.Asy
     )
 
 
-async def test_nobody_answers_while_the_kubelet_is_away(node: World, http: httpx.AsyncClient) -> None:
+async def test_there_is_no_answer_while_the_kubelet_is_away(node: World, http: httpx.AsyncClient) -> None:
     await node.run(pod("pod0", container(f"echo one; {FOREVER}")))
     await node.stop()
     code, message = await refusal(http)

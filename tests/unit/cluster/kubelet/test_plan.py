@@ -119,7 +119,7 @@ def test_sidecars(states: dict[str, Any], expected: Any) -> None:
         ("Never", {"i": 0, "a": 255, "b": 255}, FAILED),
     ],
 )
-def test_after_a_reboot_everything_begins_anew_that_is_to_run_again(
+def test_after_a_reboot_all_that_is_to_run_again_starts_over(
     policy: str, states: dict[str, Any], expected: Any
 ) -> None:
     plan = make_plan(pod("a", "b", init=("i",), policy=policy), there_is(states, old=("i", "a", "b")))

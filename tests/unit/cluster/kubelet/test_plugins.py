@@ -61,7 +61,7 @@ async def test_a_plugin_whose_socket_is_gone_is_forgotten_and_comes_back_with_a_
             assert successor.verbs == [("NodePrepareResources", ["a"])]
 
 
-async def test_a_socket_that_another_takes_the_place_of_is_registered_anew(root: Path) -> None:
+async def test_a_socket_that_is_replaced_by_another_is_registered_again(root: Path) -> None:
     async with registry_of(root), StandInPlugin(root).running() as plugin:
         await plugin.registered()
         (root / FOLDER / f"{DRIVER}.sock").unlink()
@@ -142,7 +142,7 @@ async def test_a_plugin_of_a_higher_version_takes_the_place_of_one_that_is_there
             assert (first.calls, len(second.calls)) == ([], 1)
 
 
-async def test_what_is_no_socket_and_what_has_a_dot_is_overlooked_and_a_dead_socket_harms_nobody(root: Path) -> None:
+async def test_other_files_and_hidden_sockets_are_ignored_and_a_dead_socket_does_no_harm(root: Path) -> None:
     folder = root / FOLDER
     await asyncio.to_thread(folder.mkdir, parents=True)
     (folder / "file.sock").touch()

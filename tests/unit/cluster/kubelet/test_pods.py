@@ -397,7 +397,7 @@ async def test_variables_come_from_the_pod_and_from_what_it_names(node: World) -
         {"name": "LABEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
         {"name": "CONFIG", "valueFrom": {"configMapKeyRef": {"name": "config", "key": "a"}}},
         {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "secret", "key": "key"}}},
-        {"name": "NONE", "valueFrom": {"secretKeyRef": {"name": "nobody", "key": "key", "optional": True}}},
+        {"name": "NONE", "valueFrom": {"secretKeyRef": {"name": "missing", "key": "key", "optional": True}}},
     ]
     manifest = pod(
         "pod0",
@@ -450,8 +450,8 @@ async def test_variables_come_from_the_pod_and_from_what_it_names(node: World) -
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"secretKeyRef": {"name": "nobody", "key": "a"}}, 'secret "nobody" not found'),
-        ({"configMapKeyRef": {"name": "nobody", "key": "a"}}, 'configmap "nobody" not found'),
+        ({"secretKeyRef": {"name": "missing", "key": "a"}}, 'secret "missing" not found'),
+        ({"configMapKeyRef": {"name": "missing", "key": "a"}}, 'configmap "missing" not found'),
         ({"configMapKeyRef": {"name": "config", "key": "b"}}, "couldn't find key b in ConfigMap default/config"),
         (
             {"resourceFieldRef": {"resource": "limits.cpu"}},
@@ -488,7 +488,7 @@ async def test_paths_in_volumes_are_those_of_the_node(node: World) -> None:
         {"name": "empty", "emptyDir": {}},
         {"name": "config", "configMap": {"name": "config"}},
         {"name": "secret", "secret": {"secretName": "secret", "items": [{"key": "key", "path": "sub/file"}]}},
-        {"name": "none", "secret": {"secretName": "nobody", "optional": True}},
+        {"name": "none", "secret": {"secretName": "missing", "optional": True}},
     ]
     mounts = [{"name": name, "mountPath": f"/m/{name}"} for name in ("host", "empty", "config", "secret", "none")]
     mounts.append({"name": "host", "mountPath": "/m/host/below", "subPath": "other"})
@@ -537,7 +537,7 @@ async def test_paths_in_volumes_are_those_of_the_node(node: World) -> None:
             {"hostPath": {"path": "/nowhere", "type": "Directory"}},
             "hostPath type check failed: /nowhere is not a directory of the node",
         ),
-        ({"configMap": {"name": "nobody"}}, 'configmap "nobody" not found'),
+        ({"configMap": {"name": "missing"}}, 'configmap "missing" not found'),
         ({"nfs": {"server": "x", "path": "/"}}, "nfs is not supported in this cluster"),
     ],
 )

@@ -99,7 +99,7 @@ async def test_readiness_needs_as_many_results_in_a_row_as_the_thresholds_say() 
 
 
 @pytest.mark.looptime
-async def test_liveness_gives_up_after_its_threshold_and_asks_no_more() -> None:
+async def test_liveness_fails_at_its_threshold_and_asks_no_more() -> None:
     scripted = Scripted({"livenessProbe": {**EXEC, "periodSeconds": 5, "failureThreshold": 3}}, "+--+---")
     await scripted.run(100)
     assert scripted.times == [0, 5, 10, 15, 20, 25, 30]
@@ -198,8 +198,8 @@ async def test_ports_by_name_and_ports_that_are_others_on_this_machine(http: Any
     spec = {"ports": [{"name": "web", "containerPort": 8080}]}
     assert (await ask({"httpGet": {"port": "web"}}, ports={8080: port}, spec=spec)).success
     assert (await ask({"tcpSocket": {"port": 8080}}, ports={8080: port})).success
-    result = await ask({"tcpSocket": {"port": "nobody"}}, spec=spec)
-    assert (result.success, result.text) == (False, 'the container has no port named "nobody"')
+    result = await ask({"tcpSocket": {"port": "missing"}}, spec=spec)
+    assert (result.success, result.text) == (False, 'the container has no port named "missing"')
 
 
 async def test_tcp_and_a_handler_without_anything() -> None:

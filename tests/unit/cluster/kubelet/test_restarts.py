@@ -25,13 +25,13 @@ def test_the_first_restart_comes_at_once_and_then_pauses_double_up_to_five_minut
     assert pauses(RestartBackoff(), 0, 9) == [0, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
-def test_a_container_that_ran_for_ten_minutes_begins_anew() -> None:
+def test_the_delay_starts_over_for_a_container_that_ran_for_ten_minutes() -> None:
     backoff = RestartBackoff()
     assert pauses(backoff, 599, 4) == [0, 10, 20, 40]
     assert pauses(RestartBackoff(), 601, 4) == [0, 0, 0, 0]
 
 
-def test_containers_do_not_wait_for_each_other_and_a_forgotten_pod_begins_anew() -> None:
+def test_containers_do_not_wait_for_each_other_and_a_forgotten_pod_starts_over() -> None:
     backoff = RestartBackoff()
     pauses(backoff, 0, 3)
     now = datetime(2026, 1, 1, tzinfo=UTC)

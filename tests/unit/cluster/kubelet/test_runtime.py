@@ -142,7 +142,7 @@ async def test_a_process_that_got_away_does_not_keep_its_container(
         os.kill(pid, signal.SIGKILL)
 
 
-async def test_nobody_gets_a_signal_once_the_program_has_ended(
+async def test_no_process_gets_a_signal_once_the_program_has_ended(
     runtime: ProcessRuntime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fake_dra_driver.cluster.kubelet.containerruntime.runtime._DRAIN_SECONDS", 1000)
@@ -169,7 +169,7 @@ async def test_the_last_two_containers_of_a_name_are_kept(runtime: ProcessRuntim
     ]
     latest = runtime.containers(POD.uid)[2]
     assert runtime.find(latest.id) is latest
-    assert runtime.find("nobody") is None
+    assert runtime.find("missing") is None
 
 
 async def test_listeners_hear_of_starts_and_ends_until_they_do_not_want_to(

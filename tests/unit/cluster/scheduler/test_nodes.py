@@ -223,7 +223,7 @@ async def test_a_node_that_comes_to_fit_wakes_the_pod(plane: ControlPlane) -> No
     assert await scheduled(plane, "p") == "node-a"
 
 
-async def test_what_a_node_reports_wakes_nobody(plane: ControlPlane) -> None:
+async def test_what_a_node_reports_retries_no_pod(plane: ControlPlane) -> None:
     await plane.node("node-a")
     await plane.pass_time(1)
     await plane.pod("p", nodeSelector={"disk": "ssd"})

@@ -27,7 +27,7 @@ from tests.support.world import NAMESPACE, Brain, World
 pytestmark = pytest.mark.looptime
 
 
-async def test_lost_entry_is_put_back(world: World) -> None:
+async def test_lost_entry_is_restored(world: World) -> None:
     await allocate(world)
     lose_entries(world)
     await run(world)
@@ -35,7 +35,7 @@ async def test_lost_entry_is_put_back(world: World) -> None:
     assert_sound(world)
 
 
-async def test_entry_that_is_taken_out_while_the_controller_runs_is_put_back(world: World) -> None:
+async def test_entry_that_is_removed_while_the_controller_runs_is_restored(world: World) -> None:
     await allocate(world)
     brain = Brain(world)
     async with brain.running():
@@ -46,7 +46,7 @@ async def test_entry_that_is_taken_out_while_the_controller_runs_is_put_back(wor
     assert_sound(world)
 
 
-async def test_lost_entry_is_put_back_before_its_devices_are_given_away(world: World) -> None:
+async def test_lost_entry_is_restored_before_its_devices_are_given_away(world: World) -> None:
     await allocate(world)
     brain = Brain(world)
     async with brain.running():
@@ -62,7 +62,7 @@ async def test_lost_entry_is_put_back_before_its_devices_are_given_away(world: W
 
 @pytest.mark.parametrize("is_immediate", [False, True])
 @pytest.mark.parametrize("lose", [lose_entries, empty_entries])
-async def test_devices_of_a_claim_that_is_not_on_record_are_not_given_away_before_it_is_put_back(
+async def test_devices_of_a_claim_without_an_entry_are_not_given_away_before_it_is_restored(
     world: World, lose: Callable[[World], None], *, is_immediate: bool
 ) -> None:
     await allocate(world)
@@ -86,7 +86,7 @@ async def test_devices_of_a_claim_that_is_not_on_record_are_not_given_away_befor
 
 @pytest.mark.parametrize("is_immediate", [False, True])
 @pytest.mark.parametrize("lose", [lose_entries, empty_entries])
-async def test_who_waits_for_devices_of_a_claim_that_cannot_be_put_back_gets_them_when_it_ends(
+async def test_devices_of_a_claim_whose_entry_cannot_be_restored_go_to_the_next_claim_when_it_ends(
     world: World, lose: Callable[[World], None], *, is_immediate: bool
 ) -> None:
     """No record of devices changes then, since it had none."""
@@ -115,7 +115,7 @@ async def test_who_waits_for_devices_of_a_claim_that_cannot_be_put_back_gets_the
     assert_sound(world)
 
 
-async def test_lost_entry_of_the_go_driver_is_put_back_from_what_the_plugin_has_prepared(world: World) -> None:
+async def test_lost_entry_of_the_go_driver_is_restored_from_what_the_plugin_has_prepared(world: World) -> None:
     """An allocation of the Go driver has no handle; a child's parent is the device that the claim holds."""
     await allocate(world)
     update_status(world, "c", {"allocation": {"resourceHandles": []}})
@@ -128,7 +128,7 @@ async def test_lost_entry_of_the_go_driver_is_put_back_from_what_the_plugin_has_
     assert entries(world)[uid].to_wire() == {"fake": {"devices": [{"uuid": "n-1", "split": 3}]}}
 
 
-async def test_lost_entry_of_the_go_driver_is_put_back_once_the_plugin_says_what_it_has_prepared(world: World) -> None:
+async def test_lost_entry_of_the_go_driver_is_restored_once_the_plugin_says_what_it_has_prepared(world: World) -> None:
     """The plugin recreates its object first, and says what it has prepared a moment later."""
     await allocate(world)
     update_status(world, "c", {"allocation": {"resourceHandles": []}})
@@ -265,7 +265,7 @@ async def test_edited_entry_is_not_corrected_when_others_have_changed_the_record
 
 
 @pytest.mark.parametrize("end", ["deleted", "deallocated"])
-async def test_entry_of_a_claim_that_is_coming_to_its_end_is_not_put_back(world: World, end: str) -> None:
+async def test_entry_of_a_claim_that_is_about_to_end_is_not_restored(world: World, end: str) -> None:
     """Its devices may be another's by the time it would be."""
     await allocate(world)
     lose_entries(world)

@@ -254,7 +254,7 @@ async def test_pod_that_is_being_deleted_gets_nothing() -> None:
 
 
 async def test_scheduling_context_that_is_being_deleted_gets_nothing() -> None:
-    """The scheduler has given up, or the pod is bound already: the allocation would not be used."""
+    """The scheduler has stopped negotiating, or the pod is bound already: the allocation would not be used."""
     world = World()
     world.node("a")
     world.claim("c")

@@ -28,7 +28,7 @@ async def plugin(world: NodeWorld) -> Plugin:
 
 
 @pytest.mark.parametrize("end", [NodeWorld.delete, NodeWorld.release])
-async def test_a_claim_that_is_gone_is_taken_back(
+async def test_a_claim_that_is_gone_is_unprepared(
     world: NodeWorld, plugin: Plugin, end: Callable[[NodeWorld, ClassicClaim], None]
 ) -> None:
     """Kubelet 1.27 cannot unprepare a claim whose object is gone."""
@@ -75,7 +75,7 @@ async def test_a_claim_that_cannot_be_ended_is_tried_again_and_holds_up_no_other
     world.assert_sound()
 
 
-async def test_nothing_is_taken_back_while_the_api_server_is_away(world: NodeWorld, plugin: Plugin) -> None:
+async def test_nothing_is_unprepared_while_the_api_server_is_away(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 0)
     await plugin.driver.prepare(claim)
     await plugin.settle()

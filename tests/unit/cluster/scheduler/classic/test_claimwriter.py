@@ -33,7 +33,7 @@ async def consumers(plane: ControlPlane) -> list[str]:
     return [each.name for each in claim.status.reserved_for]
 
 
-async def test_a_reservation_is_taken_back(plane: ControlPlane, writer: ClaimWriter) -> None:
+async def test_a_reservation_is_removed(plane: ControlPlane, writer: ClaimWriter) -> None:
     pod, other = await pods(plane)
     await plane.claim("claim")
     claim = await plane.allocate("claim", "node-a", other, pod, shareable=True)

@@ -279,7 +279,7 @@ async def test_before_a_deallocation_the_drivers_are_told_to_stop_allocating(pla
     assert ("", False) in selected, "the selection goes before the request"
 
 
-async def test_a_claim_that_somebody_else_uses_is_not_given_back(plane: ControlPlane) -> None:
+async def test_a_claim_that_another_pod_uses_is_not_deallocated(plane: ControlPlane) -> None:
     await nodes(plane, "node-a", "node-b")
     await plane.claim("claim")
     other = await plane.pod("other", schedulerName="none")
@@ -432,7 +432,7 @@ async def test_the_claim_of_a_template_is_the_one_that_the_status_names(plane: C
 async def test_a_claim_that_belongs_to_another_pod_is_not_used(plane: ControlPlane) -> None:
     await nodes(plane, "node-a")
     pod = await pod_with_template(plane)
-    await plane.claim("p-entry-abcde", metadata=owned_by(pod, uid="somebody-else"))
+    await plane.claim("p-entry-abcde", metadata=owned_by(pod, uid="another-pod"))
     await name_claim(plane, "p-entry-abcde")
     await plane.pass_time(60)
     assert plane.find(PodSchedulingContext, ref("p")) is None
@@ -483,7 +483,7 @@ async def test_a_context_that_outlived_its_purpose_goes(plane: ControlPlane) -> 
 async def test_a_context_that_is_another_pods_is_let_be(plane: ControlPlane) -> None:
     await nodes(plane, "node-a")
     pod = await plane.pod("p", nodeName="node-a")
-    await plane.create(PodSchedulingContext, "p", metadata=owned_by(pod, uid="somebody-else"))
+    await plane.create(PodSchedulingContext, "p", metadata=owned_by(pod, uid="another-pod"))
     await plane.patch(Pod, ref("p"), {"metadata": {"labels": {"touched": "once"}}})
     await plane.pass_time(60)
     assert plane.find(PodSchedulingContext, ref("p")) is not None
