@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
@@ -23,7 +24,7 @@ from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, RELEASED_FROM_GONE_NODE
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.events import EventSink
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ResourceClaimReconciler"]
 
@@ -33,7 +34,7 @@ RequestT = TypeVar("RequestT")
 log = logger.bind(component="claims")
 
 
-class ResourceClaimReconciler(Generic[RequestT]):
+class ResourceClaimReconciler(Reconciler, Generic[RequestT]):
     """Reconciles one ResourceClaim.
 
     Args:
@@ -59,8 +60,8 @@ class ResourceClaimReconciler(Generic[RequestT]):
         self._asked = Stopwatch(caches.claims, _asks_for_allocation)
         self.grace = DeletionGrace(caches)
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
         claim = self._caches.claims.get(request)
         if claim is None:
             return Result()

@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from typing_extensions import override
+
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.dra.classic.driver import AnyControllerDriver, ParametersError
 from fake_dra_driver.dra.classic.refusal import tell_refusal
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.events import EventSink
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ResourceClassReconciler"]
 
 
-class ResourceClassReconciler:
-    """Reconciles one ResourceClass. Claims of the class are judged by their own reconcilers.
+class ResourceClassReconciler(Reconciler):
+    """Reconciles one ResourceClass, from caches alone. Claims of the class are judged by their own reconcilers.
 
     Args:
         now: the wall clock, for the age of a class.
@@ -32,8 +34,8 @@ class ResourceClassReconciler:
         self._events = events
         self._now = now
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass; answers from caches alone."""
         resource_class = self._classes.get(request)
         if resource_class is None or resource_class.driver_name != self._driver.name:
             return Result()

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
+from typing_extensions import override
+
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
@@ -12,7 +14,7 @@ from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.events import EventSink
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ParametersReconciler", "reference_of", "tell_refusal"]
 
@@ -43,8 +45,8 @@ def tell_refusal(
     return Result()
 
 
-class ParametersReconciler(Generic[ObjectT]):
-    """Tells people about parameters that the API server let through and the driver cannot use.
+class ParametersReconciler(Reconciler, Generic[ObjectT]):
+    """Reports parameters that the API server let through and the driver cannot use. Reads the cache alone.
 
     Args:
         objects: the cache of one kind of parameters.
@@ -56,8 +58,8 @@ class ParametersReconciler(Generic[ObjectT]):
         self._events = events
         self._check = check
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass; answers from the cache alone."""
         try:
             parameters = self._objects.get(request)
         except InvalidObjectError as error:

@@ -34,7 +34,7 @@ from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.events import EventSink
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ClaimLister", "LedgerReconciler"]
 
@@ -52,7 +52,7 @@ class ClaimLister(Protocol):
         ...
 
 
-class LedgerReconciler(Generic[StateT, EntryT]):
+class LedgerReconciler(Reconciler, Generic[StateT, EntryT]):
     """Repairs the ledger of one node. In normal operation a pass finds nothing to do, and reads caches only."""
 
     def __init__(
@@ -93,12 +93,8 @@ class LedgerReconciler(Generic[StateT, EntryT]):
         """
         return node in self._disputes
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise; a RetryError only means that the next pass knows more.
-
-        Raises:
-            InvalidObjectError: the object cannot be read; its owner is told.
-        """
         try:
             state = self._ledger.state(request.name)
         except InvalidObjectError as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.api.kube.core import Pod, PodResourceClaim
 from fake_dra_driver.api.kube.meta import NamespacedName
@@ -29,7 +30,7 @@ from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.events import EventSink
-from fake_dra_driver.runtime.reconcile import Request, Result
+from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["PodSchedulingContextReconciler", "SchedulingClient"]
 
@@ -64,7 +65,7 @@ class _Waiting(Generic[RequestT]):
     """Whether another claim of the pod cannot be judged yet, since its parameters cannot be used."""
 
 
-class PodSchedulingContextReconciler(Generic[RequestT]):
+class PodSchedulingContextReconciler(Reconciler, Generic[RequestT]):
     """Reconciles one PodSchedulingContext, which has the name of its pod."""
 
     def __init__(
@@ -84,8 +85,8 @@ class PodSchedulingContextReconciler(Generic[RequestT]):
         self._observer = observer
         self._selected = Stopwatch(caches.contexts, lambda context: context.spec.selected_node)
 
+    @override
     async def reconcile(self, request: Request) -> Result:
-        """One pass. Raises what the API calls raise; a ConflictError only means that the next pass knows more."""
         context = self._caches.contexts.get(request)
         if context is None or context.is_deleting:
             return Result()
