@@ -46,7 +46,9 @@ class SessionTransport(httpx.AsyncBaseTransport):
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if "upgrade" in request.headers:
-            return await self._upgrade(request)
+            with _httpx_errors(request):
+                async with asyncio.timeout(_timeout_seconds(request)):
+                    return await self._upgrade(request)
         forwarded = await self._forwarded(request)
         if _is_long_running(request):
             return await self._begin(request, forwarded)
@@ -157,7 +159,10 @@ def _is_long_running(request: httpx.Request) -> bool:
 
 
 def _timeout_seconds(request: httpx.Request) -> float | None:
-    """Until the head of the answer is there, the connection included; in a stream also the longest silence."""
+    """Until the head of the answer is there, with the waits for a turn, a token and a connection.
+
+    In a stream also the longest silence.
+    """
     timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
     return timeouts.get("read")
 

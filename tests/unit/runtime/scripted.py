@@ -1,4 +1,4 @@
-"""A transport that answers as a test has written down, and credentials that are renewed in the order of a list."""
+"""A transport that answers as a test has written down, and credentials that are renewed as it says, or never."""
 
 import asyncio
 import json
@@ -8,10 +8,11 @@ from typing import Any
 
 from typing_extensions import override
 
+from fake_dra_driver.runtime.credentials import CredentialsSource, Resolved
 from fake_dra_driver.runtime.session import TokenSource
 from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream, Transport
 
-__all__ = ["Answer", "ScriptedTransport", "Tokens", "ok", "status"]
+__all__ = ["Answer", "FoundOnce", "ScriptedTransport", "Tokens", "ok", "status"]
 
 Answer = HttpResponse | Exception | None
 """None: no answer ever comes."""
@@ -106,3 +107,18 @@ class Tokens(TokenSource):
             self._tokens.pop(0)
             return True
         return False
+
+
+class FoundOnce(CredentialsSource):
+    """Gives credentials the first time; the second time never ends."""
+
+    def __init__(self, found: Resolved) -> None:
+        self._found: Resolved | None = found
+
+    @override
+    async def resolve(self) -> Resolved:
+        found, self._found = self._found, None
+        if found is None:
+            await asyncio.Event().wait()
+        assert found is not None
+        return found

@@ -18,14 +18,16 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.runtime import errors
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.credentials import Credentials, Resolved
 from fake_dra_driver.runtime.errors import CredentialsError, as_runtime_error
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
 from fake_dra_driver.runtime.kubeapi import find_api
 from fake_dra_driver.runtime.session import RequestLimiter, Session
-from tests.unit.runtime.scripted import Answer, ScriptedTransport, Tokens, ok, status
+from tests.unit.runtime.scripted import Answer, FoundOnce, ScriptedTransport, Tokens, ok, status
 
 KEY = NamespacedName("", "node-0")
 NODE = ok(metadata={"name": "node-0", "resourceVersion": "7"})
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket"}
 PLACE = "/api/v1/namespaces/default/pods"
 
 
@@ -61,6 +63,19 @@ async def test_kr8s_has_the_deadline_of_the_client() -> None:
         await node(client).refresh()
     assert asyncio.get_running_loop().time() - begun == 10
     assert str(as_runtime_error(late.value)) == "get nodes.v1 node-0: no answer within 10 s"
+
+
+@pytest.mark.looptime
+async def test_a_websocket_that_waits_for_its_turn_has_a_deadline() -> None:
+    credentials = await Credentials.of(FoundOnce(Resolved("http://server", ssl_context=True)))
+    limiter = RequestLimiter(qps=0.01, burst=1)
+    await limiter.acquire()
+    session = Session(ScriptedTransport(), credentials, user_agent="test", limiter=limiter)
+    begun = asyncio.get_running_loop().time()
+    async with httpx.AsyncClient(transport=SessionTransport(session, "", credentials), timeout=10) as over:
+        with pytest.raises(httpx.ReadTimeout):
+            await over.get("http://server/api", headers=UPGRADE)
+    assert asyncio.get_running_loop().time() - begun == 10
 
 
 async def test_a_token_that_was_renewed_is_used_by_both() -> None:

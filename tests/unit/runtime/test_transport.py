@@ -21,14 +21,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from fake_dra_driver.cluster.apiserver.http.tls import Identity, make_identity
-from fake_dra_driver.runtime.credentials import Credentials
+from fake_dra_driver.runtime.credentials import Credentials, Resolved
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
 from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpRequest, HttpTransport
+from tests.unit.runtime.scripted import FoundOnce, ScriptedTransport
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 HOST = "127.0.0.1"
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket"}
 
 
 class Server:
@@ -381,8 +383,21 @@ async def test_a_websocket_is_opened_to_the_name_that_the_kubeconfig_gives_a_ser
             transport=SessionTransport(Session(transport, credentials, user_agent="test"), "", credentials)
         ) as http,
     ):
-        answer = await http.get(server.url, headers={"Connection": "Upgrade", "Upgrade": "websocket"})
+        answer = await http.get(server.url, headers=UPGRADE)
     assert answer.status_code == 200
+
+
+async def test_a_websocket_that_waits_for_a_token_has_a_deadline(server: Server) -> None:
+    async def refuse(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=401)
+
+    server.handler = refuse
+    tls = ssl.create_default_context(cadata=server.identity.certificate.decode())
+    credentials = await Credentials.of(FoundOnce(Resolved(server.url, tls, token="old")))
+    session = Session(ScriptedTransport(), credentials, user_agent="test")
+    async with httpx.AsyncClient(transport=SessionTransport(session, "", credentials)) as http, asyncio.timeout(10):
+        with pytest.raises(httpx.ReadTimeout):
+            await http.get(server.url, headers=UPGRADE, timeout=httpx.Timeout(None, read=0.5))
 
 
 async def test_shows_its_client_certificate(server: Server) -> None:
