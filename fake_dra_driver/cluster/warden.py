@@ -92,8 +92,8 @@ def _wait(folder: str) -> None:
     for group in groups:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGKILL)
-    give_up_at = time.monotonic() + _REMOVAL_SECONDS
-    while folder and Path(folder).exists() and time.monotonic() < give_up_at:
+    deadline = time.monotonic() + _REMOVAL_SECONDS
+    while folder and Path(folder).exists() and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -159,7 +159,7 @@ def test_lost_record_of_a_node_is_restored_and_no_device_given_twice(
     driver.check_logs(started, killed=False)
 
 
-def test_cdi_file_of_no_claim_is_removed(
+def test_cdi_file_without_a_claim_is_removed(
     local_cluster: LocalCluster, driver: Driver, prepared: Files, started: datetime
 ) -> None:
     """What a kill between writing the file and the record leaves, when the claim then goes away."""

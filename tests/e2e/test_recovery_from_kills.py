@@ -148,7 +148,7 @@ def test_controller_killed_at_its_first_write(
 
 @pytest.mark.parametrize("process", ["kube-apiserver", "etcd", "kube-scheduler", "kube-controller-manager"])
 @pytest.mark.usefixtures("leave_nothing")
-def test_control_plane_restarted_in_the_middle(
+def test_control_plane_restarted_while_pods_start_and_end(
     local_cluster: LocalCluster,
     driver: Driver,
     demo: Demo,

@@ -37,16 +37,16 @@ def test_a_whole_chain_of_requests_gives_way() -> None:
     assert names(allocate(devices("A", "B", "C", "B"), requests)) == [["d1"], ["d2"], ["d3"], ["d0"]]
 
 
-def test_too_many_are_refused() -> None:
+def test_asking_for_too_many_devices_is_refused() -> None:
     assert allocate(devices("A", "A"), [DeviceRequest(3)]) is None
     assert allocate(devices("A", "A"), [DeviceRequest(1, model="B")]) is None
 
 
-def test_nothing_asked_is_served() -> None:
+def test_an_empty_list_of_requests_is_served() -> None:
     assert allocate((), []) == ()
 
 
-def test_model_is_exact_and_selectors_are_globs_with_case() -> None:
+def test_models_match_exactly_and_selectors_are_case_sensitive_globs() -> None:
     device = Device("d", "LATEST-FAKE-MODEL")
     assert DeviceRequest(1, model="LATEST-FAKE-MODEL").matches(device)
     assert not DeviceRequest(1, model="LATEST-*").matches(device)
@@ -79,7 +79,7 @@ requests = st.builds(
 
 
 @given(st.lists(models, max_size=6), st.lists(requests, max_size=4))
-def test_finds_an_assignment_exactly_when_there_is_one(available: list[str], asked: list[DeviceRequest]) -> None:
+def test_an_assignment_is_found_exactly_when_there_is_one(available: list[str], asked: list[DeviceRequest]) -> None:
     free = devices(*available)
     chosen = allocate(free, asked)
     assert (chosen is not None) == solvable(free, asked)

@@ -112,18 +112,18 @@ def environment(files: MemoryFiles, path: Path) -> dict[str, dict[str, str]]:
     }
 
 
-async def test_the_common_file(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_the_contents_of_the_common_file(cdi: CdiFolder, files: MemoryFiles) -> None:
     await cdi.write_common()
     assert files.contents == {COMMON_FILE: GOLDEN_COMMON.encode()}
 
 
-async def test_the_file_of_a_claim(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_the_contents_of_a_claims_file(cdi: CdiFolder, files: MemoryFiles) -> None:
     first, second = uuids(2)
     await cdi.write(claim(WantedDevice(first, 2), WantedDevice(second)))
     assert files.contents == {CLAIM_FILE: GOLDEN_SPLIT.encode()}
 
 
-async def test_the_files_are_for_root_alone(tmp_path: Path) -> None:
+async def test_only_root_can_read_the_files(tmp_path: Path) -> None:
     root = tmp_path / "run" / "cdi"
     cdi = CdiFolder(DiskFiles(), root, NAMES, NODE)
     await cdi.write_common()
@@ -133,14 +133,14 @@ async def test_the_files_are_for_root_alone(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in root.iterdir()} == {0o600}
 
 
-async def test_a_claim_without_devices(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_a_claim_without_devices_has_a_file_too(cdi: CdiFolder, files: MemoryFiles) -> None:
     await cdi.write(claim())
     assert b"\ndevices: []\n" in files.contents[CLAIM_FILE]
     assert environment(files, CLAIM_FILE) == {}
 
 
 @pytest.mark.parametrize(("count", "split"), [(1, 0), (1, 1), (8, 5), (128, 0), (16, 64), (128, 8)])
-async def test_every_device_has_its_number(cdi: CdiFolder, files: MemoryFiles, count: int, split: int) -> None:
+async def test_every_device_has_its_own_number(cdi: CdiFolder, files: MemoryFiles, count: int, split: int) -> None:
     prepared = claim(*(WantedDevice(uuid, split) for uuid in uuids(count)))
     assert len(prepared.devices) == count * (split or 1)
     await cdi.write(prepared)
@@ -169,7 +169,7 @@ def test_a_name_is_unique_to_device_claim_and_share() -> None:
     assert not set(names) & set(uuids(2))
 
 
-async def test_of_two_claims_in_one_container_only_the_compatible_variables_collide(
+async def test_two_claims_in_one_container_share_only_the_compatible_variables(
     cdi: CdiFolder, files: MemoryFiles
 ) -> None:
     first, second = uuids(2)
@@ -212,7 +212,7 @@ async def test_whatever_the_names_are_the_runtime_reads_them_as_they_are(model: 
         ("ends-with-", "FAKE-0", "a"),
     ],
 )
-async def test_what_no_runtime_would_take_is_not_written(
+async def test_names_that_no_runtime_accepts_are_not_written(
     cdi: CdiFolder, files: MemoryFiles, uid: str, device: str, model: str
 ) -> None:
     with pytest.raises(CdiSpecError):
@@ -221,7 +221,7 @@ async def test_what_no_runtime_would_take_is_not_written(
 
 
 @pytest.mark.parametrize("uid", ["../../etc/passwd", "", "common"])
-async def test_nothing_but_the_file_of_a_claim_can_be_removed(cdi: CdiFolder, files: MemoryFiles, uid: str) -> None:
+async def test_only_a_claims_file_can_be_removed(cdi: CdiFolder, files: MemoryFiles, uid: str) -> None:
     await cdi.write_common()
     with pytest.raises(CdiSpecError):
         await cdi.remove(uid)

@@ -76,7 +76,7 @@ async def test_a_file_with_the_right_contents_is_not_written_again(cdi: CdiFolde
     assert sorted(files.contents) == [claim_file("a"), COMMON_FILE]
 
 
-async def test_a_file_that_is_gone_is_written_again(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_a_missing_file_is_written_again(cdi: CdiFolder, files: MemoryFiles) -> None:
     await cdi.write(claim("a"))
     written = dict(files.contents)
     files.contents.clear()
@@ -108,7 +108,9 @@ async def test_a_damaged_file_of_ours_is_set_aside_and_written_again(damaged: by
     assert not [path for path in files.contents if "damaged" in path.name and path.suffix in {".yaml", ".json"}]
 
 
-async def test_a_file_of_the_first_release_is_replaced_and_is_no_fault(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_a_file_of_the_first_release_is_replaced_and_not_reported_as_damaged(
+    cdi: CdiFolder, files: MemoryFiles
+) -> None:
     files.contents[claim_file("a")] = RELEASED
     assert not await cdi.write(claim("a"))
     upgraded = dict(files.contents)
@@ -128,7 +130,7 @@ async def test_the_kubelet_gets_names_that_the_first_release_defines_too(cdi: Cd
     assert names == [f"{CDI_KIND}={device['name']}" for device in yaml.safe_load(RELEASED)["devices"]]
 
 
-async def test_of_one_device_in_two_files_a_runtime_finds_the_unique_names(tmp_path: Path) -> None:
+async def test_a_runtime_finds_a_device_that_is_in_two_files_by_its_unique_names(tmp_path: Path) -> None:
     cdi = CdiFolder(DiskFiles(), tmp_path, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
     runtime = CdiRegistry([tmp_path])
     await cdi.write(claim("a"))
@@ -142,7 +144,7 @@ async def test_of_one_device_in_two_files_a_runtime_finds_the_unique_names(tmp_p
         await runtime.environment([f"{CDI_KIND}=FAKE-0"])
 
 
-async def test_an_older_file_of_ours_is_replaced_and_not_kept(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_an_older_file_of_ours_is_replaced_and_not_set_aside(cdi: CdiFolder, files: MemoryFiles) -> None:
     """As the Go driver left them: the same UUIDs, without the variables that are ours alone."""
     files.contents[claim_file("a")] = (
         b"cdiVersion: 0.3.0\ncontainerEdits: {}\ndevices:\n- containerEdits:\n    env:\n    - FAKE_DEVICE_0=FAKE-0\n"
@@ -166,7 +168,7 @@ async def test_foreign_files_are_never_touched_and_never_matter(files: MemoryFil
     assert not {path for _, path in files.operations} & FOREIGN.keys(), "a foreign file was looked at"
 
 
-async def test_which_claims_have_files(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_claims_that_have_files_are_listed(cdi: CdiFolder, files: MemoryFiles) -> None:
     files.contents |= FOREIGN
     await cdi.write_common()
     for uid in ("c", "a", "b"):
@@ -176,7 +178,7 @@ async def test_which_claims_have_files(cdi: CdiFolder, files: MemoryFiles) -> No
     assert await cdi.uids() == ["a", "b", "c"]
 
 
-async def test_a_half_written_file_that_a_stop_has_left_goes_with_its_claim(tmp_path: Path) -> None:
+async def test_a_half_written_file_is_removed_with_its_claim(tmp_path: Path) -> None:
     cdi = CdiFolder(DiskFiles(), tmp_path, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
 
     def stop_half_way() -> None:
@@ -190,7 +192,7 @@ async def test_a_half_written_file_that_a_stop_has_left_goes_with_its_claim(tmp_
     assert await asyncio.to_thread(DiskFiles().names, tmp_path) == []
 
 
-async def test_removing_what_is_not_there(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_removing_a_missing_file_is_no_error(cdi: CdiFolder, files: MemoryFiles) -> None:
     await cdi.remove("a")
     assert await cdi.uids() == []
     assert files.contents == {}

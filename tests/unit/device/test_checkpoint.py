@@ -47,7 +47,7 @@ async def on_disk(files: MemoryFiles) -> Checkpoint:
     return found
 
 
-async def test_what_was_put_is_there_after_a_restart(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_claims_that_were_put_are_there_after_a_restart(checkpoint: Checkpoint, files: MemoryFiles) -> None:
     claims = {uid: claim(uid, *devices) for uid, devices in (("b", (WHOLE,)), ("a", CHILDREN), ("c", ()))}
     for each in claims.values():
         await checkpoint.put(each)
@@ -60,7 +60,7 @@ async def test_what_was_put_is_there_after_a_restart(checkpoint: Checkpoint, fil
     assert (await on_disk(files)).claims["a"] == changed
 
 
-async def test_the_file_is_made_with_its_folder_and_for_root_alone(tmp_path: Path) -> None:
+async def test_the_file_is_created_with_its_folder_and_only_root_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "of" / "its" / "own" / "checkpoint.json"
     checkpoint = Checkpoint(DiskFiles(), path)
     await checkpoint.load()
@@ -90,7 +90,9 @@ async def test_the_file_has_a_version_and_a_checksum(checkpoint: Checkpoint, fil
     }
 
 
-async def test_without_a_file_it_is_empty_and_not_complete(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_without_a_file_the_checkpoint_is_empty_and_incomplete(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
     await checkpoint.load()
     assert (checkpoint.claims, checkpoint.is_complete) == ({}, False)
     await checkpoint.complete()
@@ -126,7 +128,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-async def test_a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on(files: MemoryFiles, name: str) -> None:
+async def test_an_unusable_file_is_set_aside_and_the_start_goes_on(files: MemoryFiles, name: str) -> None:
     before = Checkpoint(files, PATH)
     await before.put(claim("a"))
     await before.complete()
@@ -140,14 +142,14 @@ async def test_a_file_that_cannot_be_used_is_set_aside_and_the_start_goes_on(fil
     assert (await on_disk(files)).claims == {"b": claim("b")}
 
 
-async def test_a_newer_file_is_said_to_be_newer(files: MemoryFiles) -> None:
+async def test_a_newer_file_is_reported_as_newer(files: MemoryFiles) -> None:
     await Checkpoint(files, PATH).put(claim("a"))
     files.contents[PATH] = DAMAGES["newer, with a field more"](files.contents[PATH])
     with pytest.raises(DamagedCheckpointError, match="it has version 2, this program reads version 1"):
         await Checkpoint(files, PATH).load()
 
 
-async def test_a_file_that_cannot_be_read_is_left_where_it_is(files: MemoryFiles) -> None:
+async def test_an_unreadable_file_is_left_in_place(files: MemoryFiles) -> None:
     await Checkpoint(files, PATH).put(claim("a"))
     files.errors["read"] = [OSError(errno.EIO, "Input/output error")]
     with pytest.raises(OSError, match="Input/output error"):
@@ -158,7 +160,7 @@ async def test_a_file_that_cannot_be_read_is_left_where_it_is(files: MemoryFiles
 # --- Group commit ---
 
 
-async def test_those_who_come_together_share_a_write(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_simultaneous_callers_share_a_write(checkpoint: Checkpoint, files: MemoryFiles) -> None:
     await asyncio.gather(*(checkpoint.put(claim(f"{n:03}")) for n in range(100)))
     assert files.count("write") == 1
     assert len((await on_disk(files)).claims) == 100
@@ -167,7 +169,7 @@ async def test_those_who_come_together_share_a_write(checkpoint: Checkpoint, fil
     assert (await on_disk(files)).claims == {}
 
 
-async def test_who_comes_during_a_write_returns_only_after_the_next_one(
+async def test_a_caller_that_arrives_during_a_write_returns_only_after_the_next_one(
     checkpoint: Checkpoint, files: MemoryFiles
 ) -> None:
     gate = files.gates["write"] = threading.Event()
@@ -191,7 +193,7 @@ async def test_who_comes_during_a_write_returns_only_after_the_next_one(
     assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == sorted(f"later-{n}" for n in range(50))
 
 
-async def test_what_changes_nothing_writes_nothing(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_a_put_that_changes_nothing_writes_nothing(checkpoint: Checkpoint, files: MemoryFiles) -> None:
     await checkpoint.put(claim("a"))
     await checkpoint.complete()
     writes = files.count("write")
@@ -211,7 +213,7 @@ async def test_a_snapshot_does_not_change(checkpoint: Checkpoint) -> None:
 # --- Failures ---
 
 
-async def test_a_failed_write_fails_those_who_waited_for_it_and_no_others(
+async def test_a_failed_write_fails_only_the_callers_that_waited_for_it(
     checkpoint: Checkpoint, files: MemoryFiles
 ) -> None:
     await checkpoint.put(claim("old"))
@@ -271,7 +273,9 @@ async def _fails(work: object) -> None:
 # --- Cancellation ---
 
 
-async def test_who_is_cancelled_before_its_turn_is_not_written(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_a_claim_whose_caller_is_cancelled_before_its_turn_is_not_written(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
     gate = files.gates["write"] = threading.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(checkpoint.put(claim("first")))
@@ -284,7 +288,7 @@ async def test_who_is_cancelled_before_its_turn_is_not_written(checkpoint: Check
     assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["first", "other"]
 
 
-async def test_a_write_is_ended_for_the_others_when_the_one_who_writes_is_cancelled(
+async def test_a_write_is_completed_for_the_others_when_the_writer_is_cancelled(
     checkpoint: Checkpoint, files: MemoryFiles
 ) -> None:
     """A thread cannot be stopped: its write happens, so memory has to follow, and no other write may overtake it."""
@@ -321,7 +325,7 @@ async def test_a_write_that_fails_while_its_caller_is_cancelled_is_repeated_for_
     assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == ["shares"]
 
 
-async def test_others_are_written_when_their_first_is_cancelled_at_once(
+async def test_other_claims_are_written_when_the_first_caller_is_cancelled_at_once(
     checkpoint: Checkpoint, files: MemoryFiles
 ) -> None:
     async with asyncio.TaskGroup() as group:

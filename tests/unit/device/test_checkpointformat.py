@@ -105,7 +105,7 @@ async def test_a_file_of_a_later_release_is_read() -> None:
     assert (checkpoint.claims, checkpoint.is_complete) == (BOTH, True)
 
 
-async def test_what_a_later_release_knows_of_a_claim_outlives_changes_of_others() -> None:
+async def test_fields_of_a_later_release_survive_changes_of_other_claims() -> None:
     checkpoint, files = await load((FILES / "later.json").read_bytes())
     await checkpoint.put(OTHER)
     await checkpoint.remove(WHOLE.uid)
@@ -119,7 +119,7 @@ async def test_what_a_later_release_knows_of_a_claim_outlives_changes_of_others(
     assert again.claims == {SPLIT.uid: SPLIT, OTHER.uid: OTHER}
 
 
-async def test_what_a_later_release_knows_of_a_claim_goes_with_the_devices_that_it_was_about() -> None:
+async def test_fields_of_a_later_release_go_when_their_claims_devices_change() -> None:
     checkpoint, files = await load((FILES / "later.json").read_bytes())
     await checkpoint.put(PreparedClaim(SPLIT.uid, SPLIT.namespace, SPLIT.name, OTHER.devices))
     claim = json.loads(files.contents[PATH])["contents"]["claims"][SPLIT.uid]
@@ -128,7 +128,7 @@ async def test_what_a_later_release_knows_of_a_claim_goes_with_the_devices_that_
 
 
 @pytest.mark.parametrize("version", [0, 2, 10**30])
-async def test_another_version_is_said_to_be_of_another_release(version: int) -> None:
+async def test_another_version_is_reported_as_from_another_release(version: int) -> None:
     data = (FILES / "released-empty.json").read_bytes().replace(b'"version":1', b'"version":%d' % version)
     with pytest.raises(DamagedCheckpointError, match=f"it has version {version}, .*: another release wrote it"):
         await load(data)
@@ -154,7 +154,7 @@ async def test_a_damaged_file_is_set_aside_with_the_reason(damage: tuple[bytes, 
     assert files.contents == {PATH.with_name("checkpoint.json.damaged-0"): before}
 
 
-async def test_a_name_of_a_field_can_be_written_in_another_way() -> None:
+async def test_a_field_name_may_contain_escapes() -> None:
     checkpoint, _ = await load(
         (FILES / "later.json").read_bytes().replace(b'"contents": {\n', b'"c\\u006fntents": {\n')
     )
@@ -185,7 +185,7 @@ CLAIMS = st.lists(
 
 
 @given(claims=CLAIMS, complete=st.booleans())
-def test_what_is_written_is_read_by_this_release_and_by_the_first(
+def test_a_written_file_is_read_by_this_release_and_by_the_first(
     claims: Mapping[str, PreparedClaim], complete: bool
 ) -> None:
     data = encode(NOTHING.changed(claims, complete=complete))
@@ -206,7 +206,7 @@ UNKNOWN = st.dictionaries(
 
 
 @given(claims=CLAIMS, data=st.data(), indent=st.sampled_from([None, 1]))
-def test_unknown_fields_are_kept_wherever_they_stand(
+def test_unknown_fields_are_kept_at_any_depth(
     claims: Mapping[str, PreparedClaim], data: st.DataObject, indent: int | None
 ) -> None:
     written = json.loads(encode(NOTHING.changed(claims, complete=True)))["contents"]

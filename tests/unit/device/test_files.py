@@ -52,7 +52,7 @@ def test_a_stop_at_any_step_of_a_write_leaves_the_old_or_the_new_contents(path: 
 
 
 @pytest.mark.parametrize("old", [OLD, None])
-def test_what_was_written_survives_a_power_cut(path: Path, old: bytes | None) -> None:
+def test_a_completed_write_survives_a_power_cut(path: Path, old: bytes | None) -> None:
     if old is not None:
         path.write_bytes(old)
     disk = ForgetfulDisk(path.parent)
@@ -61,7 +61,7 @@ def test_what_was_written_survives_a_power_cut(path: Path, old: bytes | None) ->
     assert disk.possible(path) == {NEW} == {path.read_bytes()}
 
 
-def test_what_was_removed_or_renamed_stays_so_after_a_power_cut(path: Path) -> None:
+def test_removals_and_renames_survive_a_power_cut(path: Path) -> None:
     other = path.with_name("other.json")
     path.write_bytes(OLD)
     disk = ForgetfulDisk(path.parent)
@@ -73,7 +73,7 @@ def test_what_was_removed_or_renamed_stays_so_after_a_power_cut(path: Path) -> N
     assert disk.possible(other) == {None}
 
 
-def test_what_a_stop_has_left_does_not_hinder_the_next_write(path: Path) -> None:
+def test_leftovers_of_an_interrupted_write_do_not_hinder_the_next(path: Path) -> None:
     path.write_bytes(OLD)
     steps = len(crashes(path.parent, lambda: DiskFiles().write(path, NEW, 0o600)))
     for step in range(steps):
@@ -108,7 +108,7 @@ def test_while_it_is_written_a_file_has_a_name_that_no_container_runtime_reads(p
     assert left.suffix not in {".json", ".yaml"}
 
 
-def test_what_a_stop_has_left_of_a_write_is_known_by_its_file_and_removed_with_it(path: Path) -> None:
+def test_leftovers_of_an_interrupted_write_are_removed_with_its_file(path: Path) -> None:
     with pytest.raises(Crash), ForgetfulDisk(path.parent).watching(stop_at=2):
         DiskFiles().write(path, NEW, 0o600)
     (left,) = DiskFiles().names(path.parent)
@@ -117,13 +117,13 @@ def test_what_a_stop_has_left_of_a_write_is_known_by_its_file_and_removed_with_i
     assert DiskFiles().names(path.parent) == []
 
 
-def test_reading_and_removing_what_is_not_there(path: Path) -> None:
+def test_reading_or_removing_a_missing_file_is_no_error(path: Path) -> None:
     assert DiskFiles().read(path) is None
     DiskFiles().remove(path)
     DiskFiles().remove(path / "of" / "a" / "missing" / "folder")
 
 
-def test_a_folder_is_made_with_its_parents_and_left_as_it_is_when_it_is_there(tmp_path: Path) -> None:
+def test_a_folder_is_created_with_its_parents_and_an_existing_one_is_left_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     DiskFiles().make_folder(folder, 0o700)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

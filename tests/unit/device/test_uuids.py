@@ -99,14 +99,14 @@ def test_fifths_of_a_device() -> None:
     )
 
 
-def test_a_single_child_is_not_the_device() -> None:
+def test_a_single_child_is_not_its_parent() -> None:
     assert children(WORKER[2], 1) == ("FAKE-ada51adc-03ff-7b1d-3544-19d383c65050",)
 
 
-def test_models_repeat_over_the_devices() -> None:
+def test_models_are_assigned_in_turn() -> None:
     assert [device.model for device in make_inventory("n", 5, ["A", "B"])] == ["A", "B", "A", "B", "A"]
 
 
 @given(st.text(), st.integers(0, 20), st.integers(0, 20))
-def test_fewer_names_are_a_prefix_of_more(seed: str, some: int, more: int) -> None:
+def test_a_smaller_inventory_is_a_prefix_of_a_larger_one(seed: str, some: int, more: int) -> None:
     assert make_uuids(seed, some + more)[:some] == make_uuids(seed, some)

@@ -9,7 +9,7 @@ import pytest
 from fake_dra_driver import dra
 
 
-def test_each_name_is_what_its_module_offers() -> None:
+def test_each_name_is_the_one_that_its_module_exports() -> None:
     assert sorted(dra.__all__) == dir(dra)
     for name, module in dra._MODULES.items():
         home = import_module(f"fake_dra_driver.dra.{module}")
@@ -17,7 +17,7 @@ def test_each_name_is_what_its_module_offers() -> None:
         assert name in home.__all__
 
 
-def test_another_name_is_not_there() -> None:
+def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(AttributeError, match=r"module 'fake_dra_driver.dra' has no attribute 'nonsense'"):
         _ = dra.nonsense  # type: ignore[attr-defined] # this is what must fail
 
@@ -30,7 +30,7 @@ def test_another_name_is_not_there() -> None:
         ("KubeletPlugin, NodeDriver", ["fake_dra_driver.dra.node.kubeletplugin", "grpc"]),
     ],
 )
-def test_a_name_loads_its_side_of_the_protocol_and_no_other(names: str, loaded: list[str]) -> None:
+def test_importing_a_name_loads_only_its_side_of_the_protocol(names: str, loaded: list[str]) -> None:
     sides = {"grpc", "fake_dra_driver.dra.classic.setup", "fake_dra_driver.dra.node.kubeletplugin"}
     program = f"import sys\nfrom fake_dra_driver.dra import {names}\nprint(sorted({sides} & sys.modules.keys()))"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

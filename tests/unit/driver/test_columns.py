@@ -34,7 +34,7 @@ async def test_devices_in_use_are_counted_with_each_write_of_the_ledger(before: 
     assert annotations(world)[ALLOCATED_ANNOTATION] == "1/4"
 
 
-async def test_an_idle_node_says_how_many_devices_it_has() -> None:
+async def test_an_idle_node_shows_how_many_devices_it_has() -> None:
     world = NodeWorld()
     plugin = await world.start()
     await plugin.settle()
@@ -42,7 +42,7 @@ async def test_an_idle_node_says_how_many_devices_it_has() -> None:
 
 
 @pytest.mark.parametrize(("there", "shown"), [("3/8", "3/8"), ("3/4", "1/8"), (None, "1/8")])
-async def test_a_plugin_counts_again_where_the_number_is_of_another_inventory(there: str | None, shown: str) -> None:
+async def test_a_plugin_counts_again_when_the_number_is_from_another_inventory(there: str | None, shown: str) -> None:
     world = NodeWorld()
     annotations = {"another": "writer"} if there is None else {ALLOCATED_ANNOTATION: there, "another": "writer"}
     held = {"x": {"fake": {"devices": [{"uuid": "FAKE-1"}]}}}

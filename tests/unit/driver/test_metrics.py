@@ -66,7 +66,7 @@ def assert_listed(found: Mapping[str, Metric], wanted: Iterable[Family]) -> None
         assert labels == set(family.label_names), name
 
 
-async def test_the_controller_shows_exactly_what_the_list_says() -> None:
+async def test_the_controller_shows_exactly_the_listed_metrics() -> None:
     world = World()
     world.node("n")
     brain = Brain(world)
@@ -77,7 +77,7 @@ async def test_the_controller_shows_exactly_what_the_list_says() -> None:
     assert_listed(found, (*CONTROLLER_FAMILIES, *SHARED_FAMILIES, *FAMILIES, *LIBRARY_FAMILIES))
 
 
-async def test_the_plugin_shows_exactly_what_the_list_says() -> None:
+async def test_the_plugin_shows_exactly_the_listed_metrics() -> None:
     world = NodeWorld()
     plugin = await world.start()
     metrics = plugin_metrics(plugin)
@@ -113,7 +113,7 @@ def test_no_name_and_no_reason_is_listed_twice() -> None:
 # --- Devices
 
 
-async def test_devices_by_what_they_do() -> None:
+async def test_devices_by_state() -> None:
     world = World()
     world.node("n", devices=4)
     put_entry(world, "a", "n-0", "n-1")
@@ -135,7 +135,7 @@ async def test_devices_by_what_they_do() -> None:
     assert await series(brain.metrics, "fake_dra_allocated_claims") == {("n",): 2, ("down",): 0}
 
 
-async def test_series_of_nodes_that_are_gone_are_removed_and_those_of_models_too() -> None:
+async def test_series_of_vanished_nodes_and_models_are_removed() -> None:
     world = World()
     world.node("n")
     world.node("other")
@@ -186,7 +186,7 @@ async def test_the_number_of_series_does_not_grow_with_claims_pods_and_time() ->
 # --- Claims
 
 
-async def test_allocations_are_timed_from_when_they_were_asked_for() -> None:
+async def test_allocations_are_timed_from_the_request() -> None:
     world = World()
     world.node("n", devices=4)
     brain = Brain(world)
@@ -216,7 +216,7 @@ async def test_allocations_are_timed_from_when_they_were_asked_for() -> None:
     assert await series(brain.metrics, "fake_dra_deallocation_duration_seconds") == {(): 1}
 
 
-async def test_claims_that_wait_and_for_how_long() -> None:
+async def test_waiting_claims_and_how_long_they_wait() -> None:
     world = World()
     world.node("n", devices=1)
     world.api.apply(ResourceClass.from_wire({"metadata": {"name": "other"}, "driverName": "example.com"}))
@@ -237,7 +237,7 @@ async def test_claims_that_wait_and_for_how_long() -> None:
     assert await series(brain.metrics, "fake_dra_oldest_waiting_claim_seconds") == {(): 0}
 
 
-async def test_writes_of_the_ledger_by_what_became_of_them() -> None:
+async def test_ledger_writes_by_outcome() -> None:
     world = World()
     world.node("n", devices=4)
     brain = Brain(world)

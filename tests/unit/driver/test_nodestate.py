@@ -53,7 +53,7 @@ def wire(api: MemoryApi) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("status", [READY, NOT_READY])
-async def test_status_makes_the_object_when_there_is_none(api: MemoryApi, client: NodeClient, status: str) -> None:
+async def test_setting_the_status_creates_a_missing_object(api: MemoryApi, client: NodeClient, status: str) -> None:
     await set_status(client, STATE, status)
     found = wire(api)
     assert (found["status"], found["spec"]) == (status, {})
@@ -72,7 +72,9 @@ async def test_status_changes_nothing_else(api: MemoryApi, client: NodeClient) -
     assert client.requests() == [("merge_patch", "NodeAllocationState")], "one request is enough"
 
 
-async def test_status_meets_an_object_that_another_client_has_just_created(api: MemoryApi, client: NodeClient) -> None:
+async def test_status_is_set_on_an_object_that_another_client_has_just_created(
+    api: MemoryApi, client: NodeClient
+) -> None:
     async def other_is_faster(verb: str, kind: str) -> None:
         if verb == "create":
             client.before_write = no_fault
@@ -83,7 +85,7 @@ async def test_status_meets_an_object_that_another_client_has_just_created(api: 
     assert wire(api)["status"] == NOT_READY
 
 
-async def test_status_is_tried_again_after_conflicts(api: MemoryApi, client: NodeClient) -> None:
+async def test_setting_the_status_is_tried_again_after_conflicts(api: MemoryApi, client: NodeClient) -> None:
     conflicts = [conflict(), conflict()]
 
     async def busy(verb: str, kind: str) -> None:
@@ -95,7 +97,7 @@ async def test_status_is_tried_again_after_conflicts(api: MemoryApi, client: Nod
     assert wire(api)["status"] == READY
 
 
-async def test_status_fails_when_conflicts_do_not_end(client: NodeClient) -> None:
+async def test_setting_the_status_fails_when_conflicts_do_not_end(client: NodeClient) -> None:
     async def busy(verb: str, kind: str) -> None:
         raise conflict()
 
@@ -104,7 +106,7 @@ async def test_status_fails_when_conflicts_do_not_end(client: NodeClient) -> Non
         await asyncio.wait_for(set_status(client, STATE, READY), 5)
 
 
-async def test_status_of_no_node_is_an_error(api: MemoryApi, client: NodeClient) -> None:
+async def test_setting_the_status_without_a_node_is_an_error(api: MemoryApi, client: NodeClient) -> None:
     api.delete(Node, NODE)
     with pytest.raises(NotFoundError, match="nodes"):
         await set_status(client, STATE, READY)
@@ -116,7 +118,7 @@ async def test_unknown_status_is_refused(api: MemoryApi, client: NodeClient) -> 
     assert client.requests() == []
 
 
-async def test_an_object_that_is_there_is_taken_as_it_is(api: MemoryApi, client: NodeClient) -> None:
+async def test_an_existing_object_is_used_as_it_is(api: MemoryApi, client: NodeClient) -> None:
     await set_status(client, STATE, READY)
     assert (await make_state(client, STATE, NOT_READY)).status == READY
 
@@ -149,11 +151,11 @@ ALLOCATED = {"allocatedClaims": {"uid": {"fake": {"devices": [{"uuid": "A"}]}}}}
         pytest.param({"spec": SPEC, "status": READY}, id="as it has to be"),
     ],
 )
-def test_a_change_makes_the_object_say_what_the_node_has(before: dict[str, Any]) -> None:
+def test_a_change_updates_the_object_to_what_the_node_has(before: dict[str, Any]) -> None:
     assert applied(before) == {"spec": SPEC, "status": READY}
 
 
-def test_nothing_is_left_of_what_is_over() -> None:
+def test_nothing_is_left_of_what_the_node_no_longer_has() -> None:
     assert applied({"spec": SPEC, "status": READY}, NOT_READY, empty=True) == {"spec": {}, "status": NOT_READY}
 
 

@@ -9,7 +9,7 @@ import pytest
 from fake_dra_driver import runtime
 
 
-def test_each_name_is_what_its_module_offers() -> None:
+def test_each_name_is_the_one_that_its_module_exports() -> None:
     assert sorted(runtime.__all__) == sorted(runtime._MODULES)
     for name, module in runtime._MODULES.items():
         home = import_module(f"fake_dra_driver.runtime.{module}")
@@ -18,12 +18,12 @@ def test_each_name_is_what_its_module_offers() -> None:
         assert name in dir(runtime)
 
 
-def test_another_name_is_not_there() -> None:
+def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = runtime.nonsense  # type: ignore[attr-defined] # this is what must fail
 
 
-def test_a_name_loads_what_it_needs_and_no_more() -> None:
+def test_importing_a_name_loads_only_what_it_needs() -> None:
     program = (
         "import sys\n"
         "from fake_dra_driver.runtime import Client\n"

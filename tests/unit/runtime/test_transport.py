@@ -302,14 +302,14 @@ async def test_close_ends_every_connection(server: Server, transport: HttpTransp
         await server.wait_open(0)
 
 
-@pytest.mark.parametrize("give_up", ["a stream", "a request"])
-async def test_close_does_not_wait_for_the_last_word_of_a_server_that_hangs(give_up: str) -> None:
+@pytest.mark.parametrize("abandoned", ["a stream", "a request"])
+async def test_close_does_not_wait_for_the_last_word_of_a_server_that_hangs(abandoned: str) -> None:
     identity = await asyncio.to_thread(make_identity, HOST)
     with socket.create_server((HOST, 0)) as listener:
         server = Server(identity)
         server.url = f"https://{HOST}:{listener.getsockname()[1]}"
         async with connected(server) as (transport, _):
-            if give_up == "a stream":
+            if abandoned == "a stream":
                 left = asyncio.create_task(_leave_stream(transport))
                 peer = await asyncio.to_thread(_accept, listener, identity, b"HTTP/1.1 200 OK\r\n\r\n")
                 await left

@@ -17,7 +17,7 @@ _DEADLINE_SECONDS = 20.0
 async def until(condition: Callable[[], object]) -> None:
     """Returns as soon as the condition holds. An AssertionError in it says that it does not, and why in the end."""
     loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + _DEADLINE_SECONDS
+    deadline = loop.time() + _DEADLINE_SECONDS
     while True:
         try:
             if condition():
@@ -25,7 +25,7 @@ async def until(condition: Callable[[], object]) -> None:
             failure = AssertionError(f"did not come to hold within {_DEADLINE_SECONDS:g} s")
         except AssertionError as error:
             failure = error
-        if loop.time() > give_up_at:
+        if loop.time() > deadline:
             raise failure
         await asyncio.sleep(0.005)
 

@@ -55,7 +55,7 @@ async def questions(world: LockerWorld, controller: str, name: str) -> tuple[Cou
     return asked, process.driver.calls
 
 
-async def test_a_driver_is_asked_each_thing_once_for_an_allocation(world: LockerWorld) -> None:
+async def test_a_driver_is_asked_each_question_once_for_an_allocation(world: LockerWorld) -> None:
     """What is asked for, what there is, and what of it the claim gets; then how the node is told."""
     world.claim("c")
     world.pod("p", ["c"], selected="n")
@@ -65,7 +65,7 @@ async def test_a_driver_is_asked_each_thing_once_for_an_allocation(world: Locker
     assert (in_all["request_of"], in_all["choose"], in_all["handle_of"]) == (1, 1, 1)
 
 
-async def test_claims_of_one_pod_are_chosen_for_together(world: LockerWorld) -> None:
+async def test_devices_for_all_claims_of_a_pod_are_chosen_together(world: LockerWorld) -> None:
     world.claim("c")
     world.claim("d", lockers=2)
     world.pod("p", ["c", "d"], selected="n")
@@ -75,7 +75,7 @@ async def test_claims_of_one_pod_are_chosen_for_together(world: LockerWorld) -> 
     assert in_all["handle_of"] == 2
 
 
-async def test_a_claim_in_mode_immediate_is_chosen_for_once_on_each_node(world: LockerWorld) -> None:
+async def test_devices_for_an_immediate_claim_are_chosen_once_on_each_node(world: LockerWorld) -> None:
     world.claim("c", mode="Immediate")
     asked, _ = await questions(world, "resourceclaim", "c")
     assert asked == {"request_of": 1, "devices_of": 2, "choose": 2}
@@ -141,7 +141,7 @@ BOTH = ("n", {"n-0", "n-1"})
         pytest.param(live(data=""), None, id="allocated by an implementation without handles"),
     ],
 )
-def test_devices_that_a_claim_has_by_its_own_word(
+def test_devices_that_a_claims_status_names(
     allocator: Allocator[int, Rack, str, tuple[str, ...]],
     claim: ResourceClaim,
     devices: tuple[str, set[str]] | None,
@@ -149,7 +149,7 @@ def test_devices_that_a_claim_has_by_its_own_word(
     assert allocator.claimed_devices(claim) == devices
 
 
-async def test_devices_of_an_allocated_claim_that_is_not_on_record_are_taken_until_it_ends(world: LockerWorld) -> None:
+async def test_devices_of_an_allocated_claim_without_an_entry_stay_taken_until_it_ends(world: LockerWorld) -> None:
     world.claim("c")
     world.pod("p", ["c"], selected="n")
     process = LockerProcess(world)
@@ -183,7 +183,7 @@ async def test_devices_of_an_allocated_claim_that_is_not_on_record_are_taken_unt
     ],
 )
 @pytest.mark.looptime
-async def test_a_record_is_used_if_it_is_what_the_claim_asks_for_now(
+async def test_a_record_is_used_if_it_still_fits_the_claims_request(
     world: LockerWorld, recorded: list[str], given: list[str]
 ) -> None:
     claim = world.claim("c")

@@ -90,7 +90,7 @@ async def test_a_record_that_no_pod_wants_is_dropped(world: LockerWorld) -> None
     ]
 
 
-async def test_records_of_an_immediate_claim_on_two_nodes_become_one(world: LockerWorld) -> None:
+async def test_of_two_records_of_an_immediate_claim_one_remains(world: LockerWorld) -> None:
     uid = world.claim("d", mode="Immediate").uid
     for node in ("n", "m"):
         world.update_rack(node, status={"held": {uid: [f"{node}-0"]}})
@@ -114,7 +114,7 @@ async def test_a_claim_is_released_from_a_node_that_is_gone(world: LockerWorld) 
     ]
 
 
-async def test_parameters_that_cannot_be_used_are_told(world: LockerWorld) -> None:
+async def test_unusable_parameters_are_reported(world: LockerWorld) -> None:
     world.api.update(ResourceClaim, "c", "default", {"metadata": {"labels": {"lockers": "few"}}})
     process = await run(world)
     assert set(process.events.messages("InvalidParameters")) == {"few is no number of lockers"}

@@ -54,7 +54,7 @@ def revision(world: LockerWorld) -> str:
 # --- Writes
 
 
-async def test_an_entry_is_written_into_an_object_that_has_no_place_for_it_yet(world: LockerWorld, book: Book) -> None:
+async def test_an_entry_is_written_into_an_object_without_a_map_of_entries(world: LockerWorld, book: Book) -> None:
     await book.ledger.put("n", {C: ("n-0", "n-1")})
     wire = world.api.wire(Rack, "n", NAMESPACE)
     assert wire is not None
@@ -74,7 +74,7 @@ async def test_each_write_raises_the_revision_and_leaves_other_fields_alone(worl
     assert book.written == [("written", 1)] * 3
 
 
-async def test_the_last_entry_goes_with_the_map(world: LockerWorld, book: Book) -> None:
+async def test_the_map_is_removed_with_its_last_entry(world: LockerWorld, book: Book) -> None:
     await book.ledger.put("n", {C: ("n-0",)})
     await book.ledger.remove("n", C, book.ledger.mark("n"))
     wire = world.api.wire(Rack, "n", NAMESPACE)
@@ -82,7 +82,7 @@ async def test_the_last_entry_goes_with_the_map(world: LockerWorld, book: Book) 
     assert "held" not in wire["status"]
 
 
-async def test_what_is_not_there_is_removed_without_a_write(book: Book) -> None:
+async def test_removing_a_missing_entry_writes_nothing(book: Book) -> None:
     await book.ledger.remove("n", C, book.ledger.mark("n"))
     await book.ledger.remove("gone", C, None)
     assert book.written == []
@@ -125,9 +125,7 @@ async def test_a_revision_that_was_edited_into_nonsense_counts_as_none(world: Lo
 # --- Other writers
 
 
-async def test_a_cache_that_lags_is_noticed_by_the_write_which_then_goes_by_what_is_there(
-    world: LockerWorld, book: Book
-) -> None:
+async def test_a_write_based_on_a_stale_cache_conflicts_and_is_repeated(world: LockerWorld, book: Book) -> None:
     other = Book(world)
     await other.ledger.put("n", {D: ("n-0",)})
     await book.ledger.put("n", {C: ("n-1",)})
@@ -135,14 +133,14 @@ async def test_a_cache_that_lags_is_noticed_by_the_write_which_then_goes_by_what
     assert book.written == [("conflict", 1), ("written", 1)]
 
 
-async def test_a_field_that_was_made_since_is_not_replaced(world: LockerWorld, book: Book) -> None:
+async def test_a_field_that_was_created_meanwhile_is_not_replaced(world: LockerWorld, book: Book) -> None:
     """The cache shows no ``status`` yet: it is made only if there still is none."""
     world.update_rack("n", status={"seen": {"c": ["n-2"]}})
     await book.ledger.put("n", {C: ("n-0",)})
     assert world.api.read(Rack, "n", NAMESPACE).status.seen == {"c": ("n-2",)}
 
 
-async def test_a_mark_holds_over_own_writes_and_is_void_after_those_of_others(world: LockerWorld, book: Book) -> None:
+async def test_a_mark_survives_own_writes_and_is_void_after_those_of_others(world: LockerWorld, book: Book) -> None:
     await book.ledger.put("n", {C: ("n-0",)})
     mark = book.ledger.mark("n")
     await book.ledger.put("n", {D: ("n-1",)})
@@ -156,7 +154,7 @@ async def test_a_mark_holds_over_own_writes_and_is_void_after_those_of_others(wo
     assert world.ledger("n") == {}
 
 
-async def test_a_mark_is_void_on_a_node_that_went_and_came_back(world: LockerWorld, book: Book) -> None:
+async def test_a_mark_is_void_once_its_node_went_and_came_back(world: LockerWorld, book: Book) -> None:
     await book.ledger.put("n", {C: ("n-0",)})
     mark = book.ledger.mark("n")
     world.api.delete(Rack, "n", NAMESPACE)
@@ -181,7 +179,7 @@ async def test_a_write_that_fails_fails_for_all_that_share_it(book: Book) -> Non
     assert book.written == [("failed", 2)]
 
 
-async def test_a_caller_that_is_cancelled_in_the_middle_of_a_write_leaves_the_others_theirs(
+async def test_a_caller_cancelled_during_a_write_does_not_cancel_it_for_the_others(
     world: LockerWorld, book: Book
 ) -> None:
     reached = asyncio.Event()

@@ -61,7 +61,7 @@ async def brains(world: LockerWorld) -> tuple[LockerProcess, LockerProcess]:
     return first, second
 
 
-async def test_one_device_goes_to_one_of_two_claims_whose_controllers_do_not_see_each_other(
+async def test_two_controllers_that_do_not_see_each_other_give_a_device_to_one_claim_only(
     world: LockerWorld, brains: tuple[LockerProcess, LockerProcess]
 ) -> None:
     """Rule 1, the value: the second controller's cache shows a free device that the first has just given away."""
@@ -72,7 +72,7 @@ async def test_one_device_goes_to_one_of_two_claims_whose_controllers_do_not_see
     assert_sound(world)
 
 
-async def test_a_writer_that_does_not_know_the_revision_is_noticed(
+async def test_a_writer_that_does_not_raise_the_revision_is_noticed(
     world: LockerWorld, brains: tuple[LockerProcess, LockerProcess]
 ) -> None:
     """Rule 1, the value: a Go driver or a person has given the device away, and left the revision as it was."""
@@ -181,7 +181,7 @@ async def test_an_entry_is_fenced_even_when_the_claim_has_no_finalizer_to_take_o
     assert world.ledger("n") == {}
 
 
-async def test_a_removal_goes_by_the_revision_from_before_the_fence(world: LockerWorld) -> None:
+async def test_a_removal_tests_the_revision_from_before_the_fence(world: LockerWorld) -> None:
     """Rule 5: allocated again between fence and removal, which the revision from after the fence does not tell."""
     crashed = LockerProcess(world)
     crashed.deliver()

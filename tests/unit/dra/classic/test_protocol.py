@@ -26,7 +26,7 @@ from tests.unit.dra.classic.protocol_search import search
         ),
     ],
 )
-def test_nothing_goes_wrong_whatever_happens_when(scenario: Scenario, least: int) -> None:
+def test_nothing_goes_wrong_in_any_order_of_events(scenario: Scenario, least: int) -> None:
     outcome = search(scenario)
     assert outcome.story is None, outcome.story
     assert outcome.states > least, "the search has become too easy"

@@ -49,7 +49,7 @@ async def test_an_entry_that_was_lost_is_restored(world: LockerWorld) -> None:
     assert_sound(world)
 
 
-async def test_an_entry_that_was_edited_says_again_what_the_claim_has(world: LockerWorld) -> None:
+async def test_an_edited_entry_is_corrected_to_the_claims_devices(world: LockerWorld) -> None:
     uid = world.read_claim("c").uid
     world.update_rack("n", status={"held": {uid: ["n-1"]}})
     process = await run(world)
@@ -59,7 +59,7 @@ async def test_an_entry_that_was_edited_says_again_what_the_claim_has(world: Loc
     ]
 
 
-async def test_an_entry_is_restored_from_the_node_once_it_says_what_a_claim_without_handle_has(
+async def test_an_entry_of_a_claim_without_handle_is_restored_once_the_node_reports_its_devices(
     world: LockerWorld,
 ) -> None:
     without_handle(world)
@@ -73,7 +73,7 @@ async def test_an_entry_is_restored_from_the_node_once_it_says_what_a_claim_with
     assert world.ledger("n") == {world.read_claim("c").uid: ("n-1",)}
 
 
-async def test_what_the_node_says_while_a_pass_is_under_way_is_not_missed(
+async def test_what_the_node_reports_during_a_pass_is_not_missed(
     world: LockerWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_handle(world)
@@ -105,7 +105,7 @@ async def test_an_entry_of_a_claim_without_handle_is_believed(world: LockerWorld
     assert process.events.events == []
 
 
-async def test_a_handle_that_cannot_be_read_is_told(world: LockerWorld) -> None:
+async def test_an_unreadable_handle_is_reported(world: LockerWorld) -> None:
     handles = [{"driverName": DRIVER, "data": " "}]
     world.api.update(ResourceClaim, "c", "default", {"status": {"allocation": {"resourceHandles": handles}}})
     world.update_rack("n", status={"held": None})
@@ -116,7 +116,9 @@ async def test_a_handle_that_cannot_be_read_is_told(world: LockerWorld) -> None:
     ]
 
 
-async def test_a_device_that_another_claim_has_by_now_stays_with_it_and_both_are_told(world: LockerWorld) -> None:
+async def test_a_device_that_another_claim_now_holds_stays_there_and_the_dispute_is_reported(
+    world: LockerWorld,
+) -> None:
     other = world.claim("other")
     world.update_rack("n", status={"held": None})
     world.update_rack("n", status={"held": {other.uid: ["n-0"]}})
@@ -136,7 +138,7 @@ async def test_an_entry_of_a_claim_that_is_gone_is_taken_out(world: LockerWorld)
     ]
 
 
-async def test_an_object_that_cannot_be_read_is_told_and_its_node_left_out(world: LockerWorld) -> None:
+async def test_an_unreadable_object_is_reported_and_its_node_skipped(world: LockerWorld) -> None:
     world.update_rack("n", spec={"lockers": "many"})
     world.claim("d", mode="Immediate")
     process = await run(world)
@@ -146,7 +148,7 @@ async def test_an_object_that_cannot_be_read_is_told_and_its_node_left_out(world
     assert list(world.lockers_of_claims()) == ["c"]
 
 
-async def test_claims_get_a_node_s_devices_when_its_object_comes_back(world: LockerWorld) -> None:
+async def test_when_a_nodes_object_comes_back_its_claims_get_its_devices_first(world: LockerWorld) -> None:
     """The record is empty then: claims of the node are restored before their devices are given to others."""
     world.claim("d", mode="Immediate")
     world.api.delete(Rack, "n", NAMESPACE)

@@ -82,7 +82,7 @@ async def test_claims_of_one_call_are_worked_on_at_the_same_time(
     assert set(await call) == {"a", "b", "c"}
 
 
-async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
+async def test_a_repeated_call_joins_the_work_in_progress(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     first = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
     await driver.wait_started("a")
@@ -93,7 +93,7 @@ async def test_a_repeated_call_joins_the_work_that_runs(calls: ClaimCalls[NodeCl
     assert driver.log == [("prepare", "a")]
 
 
-async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
+async def test_opposite_calls_for_one_claim_run_one_after_another_in_order(
     calls: ClaimCalls[NodeClaim], driver: SteeredDriver
 ) -> None:
     gate = driver.hold_up("a")
@@ -109,7 +109,7 @@ async def test_opposite_calls_for_one_claim_wait_for_each_other_in_order(
     assert set(driver.prepared) == {"a"}
 
 
-async def test_a_call_after_a_change_of_mind_waits_for_the_work_that_came_last(
+async def test_a_third_call_waits_for_the_second_when_the_first_is_done(
     calls: ClaimCalls[NodeClaim], driver: SteeredDriver
 ) -> None:
     """The first work is done, the second runs: a third must not begin beside it."""
@@ -146,7 +146,7 @@ async def test_the_error_of_earlier_work_is_not_inherited(calls: ClaimCalls[Node
 @pytest.mark.parametrize(
     ("remaining_seconds", "answer_after_seconds"), [(10.0, 9.0), (45.0, 40.0), (None, 40.0), (0.0, 0.0)]
 )
-async def test_the_answer_comes_before_the_deadline_and_the_work_goes_on(
+async def test_the_caller_is_answered_before_its_deadline_while_the_work_goes_on(
     calls: ClaimCalls[NodeClaim], driver: SteeredDriver, remaining_seconds: float | None, answer_after_seconds: float
 ) -> None:
     gate = driver.hold_up("slow")
@@ -188,9 +188,7 @@ async def test_an_unexpected_exception_is_that_claims_error_and_one_log_entry(
     assert "boom" in entry
 
 
-async def test_a_refusal_without_words_still_says_something(
-    calls: ClaimCalls[NodeClaim], driver: SteeredDriver
-) -> None:
+async def test_an_error_without_a_message_still_gets_one(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     driver.refuse("a", PrepareError(), verb="unprepare")
     assert failure((await calls.run("unprepare", [claim("a")], None))["a"]).message == "unprepare failed"
 
@@ -212,7 +210,7 @@ async def test_a_refusal_without_words_still_says_something(
         (classic_claim("a", handle="ü" * (MAX_HANDLE_SIZE_BYTES // 2 + 1)), "at most 16384 are allowed"),
     ],
 )
-async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
+async def test_an_invalid_claim_is_refused_without_affecting_others(
     calls: ClaimCalls[NodeClaim], driver: SteeredDriver, bad: NodeClaim, words: str
 ) -> None:
     good = ClassicClaim("x" * 63, "a.b-c", UID("good"), "x" * MAX_HANDLE_SIZE_BYTES)
@@ -223,7 +221,7 @@ async def test_what_makes_no_sense_is_refused_for_that_claim_alone(
     assert driver.log == [("prepare", "good")]
 
 
-async def test_one_uid_with_two_contents_is_refused(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
+async def test_one_uid_with_two_handles_is_refused(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     outcomes = await calls.run(
         "prepare", [classic_claim("a", handle="1"), classic_claim("a", handle="2"), claim("b")], None
     )
@@ -238,14 +236,16 @@ async def test_a_claim_that_a_pod_names_twice_is_prepared_once(
     assert driver.log == [("prepare", "a")]
 
 
-async def test_unprepare_does_not_care_about_handles(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
+async def test_unprepare_ignores_handles(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     assert await calls.run("unprepare", [classic_claim("a", handle="1"), classic_claim("a", handle="2")], None) == {
         "a": ()
     }
     assert driver.log == [("unprepare", "a")]
 
 
-async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
+async def test_when_a_call_names_too_many_claims_each_is_refused(
+    calls: ClaimCalls[NodeClaim], driver: SteeredDriver
+) -> None:
     claims = [claim(f"uid-{number}") for number in range(MAX_CLAIMS + 1)]
     outcomes = await calls.run("prepare", claims, None)
     assert set(outcomes) == {one.uid for one in claims}
@@ -257,11 +257,11 @@ async def test_too_many_claims_are_refused_one_by_one(calls: ClaimCalls[NodeClai
     assert len(driver.log) == MAX_CLAIMS
 
 
-async def test_no_claims_no_outcomes(calls: ClaimCalls[NodeClaim]) -> None:
+async def test_a_call_without_claims_has_no_outcomes(calls: ClaimCalls[NodeClaim]) -> None:
     assert await calls.run("prepare", [], None) == {}
 
 
-async def test_leaving_ends_what_runs_and_its_callers_are_told(driver: SteeredDriver) -> None:
+async def test_leaving_cancels_running_work_and_its_callers_learn_why(driver: SteeredDriver) -> None:
     driver.hold_up("a")
     async with ClaimCalls(driver) as calls:
         call = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
@@ -271,7 +271,7 @@ async def test_leaving_ends_what_runs_and_its_callers_are_told(driver: SteeredDr
 
 
 @pytest.mark.looptime
-async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
+async def test_draining_waits_no_longer_than_its_limit(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     driver.hold_up("a")
     call = asyncio.ensure_future(calls.run("prepare", [claim("a")], 5))
     await driver.wait_started("a")
@@ -283,7 +283,7 @@ async def test_draining_waits_no_longer_than_it_may(calls: ClaimCalls[NodeClaim]
     await asyncio.wait((call,))
 
 
-async def test_the_observer_hears_of_each_piece_of_work(driver: SteeredDriver) -> None:
+async def test_the_observer_is_notified_of_each_piece_of_work(driver: SteeredDriver) -> None:
     observer = Observer()
     driver.refuse("b")
     async with ClaimCalls(driver, observer=observer, on_failure=observer.failed) as calls:
@@ -299,7 +299,7 @@ async def test_the_observer_hears_of_each_piece_of_work(driver: SteeredDriver) -
     assert observer.failures == [("prepare", "b", "b holds nothing here")]
 
 
-async def test_an_answer_that_comes_before_the_work_is_done_is_counted_as_such(driver: SteeredDriver) -> None:
+async def test_an_answer_before_the_work_is_done_is_counted_as_too_slow(driver: SteeredDriver) -> None:
     observer = Observer()
     gate = driver.hold_up("a")
     async with ClaimCalls(driver, observer=observer, on_failure=observer.failed) as calls:

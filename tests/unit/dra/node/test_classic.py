@@ -8,10 +8,10 @@ def device(*cdi_device_ids: str) -> ReadyDevice:
     return ReadyDevice("pool", "device", cdi_device_ids, request_names=("r",), share_id="s")
 
 
-def test_names_keep_their_order_and_stand_once() -> None:
+def test_names_keep_their_order_without_repetition() -> None:
     devices = [device("v/c=common", "v/c=b"), device("v/c=common", "v/c=a", "v/c=b"), device(), device("v/c=c")]
     assert cdi_device_ids(devices) == ["v/c=common", "v/c=b", "v/c=a", "v/c=c"]
 
 
-def test_no_devices_no_names() -> None:
+def test_no_devices_have_no_names() -> None:
     assert cdi_device_ids([]) == []

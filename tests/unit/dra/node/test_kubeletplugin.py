@@ -58,7 +58,7 @@ async def register(
         return info
 
 
-def test_the_usual_paths_are_those_of_the_go_driver() -> None:
+def test_the_default_paths_are_those_of_the_go_driver() -> None:
     sockets = PluginSockets.of("fake.resource.3-shake.com")
     assert str(sockets.registration) == "/var/lib/kubelet/plugins_registry/fake.resource.3-shake.com.sock"
     assert str(sockets.plugin) == "/var/lib/kubelet/plugins/fake.resource.3-shake.com/plugin.sock"
@@ -99,7 +99,7 @@ async def test_the_kubelet_registers_the_plugin_and_calls_it(
     assert not sockets.plugin.exists()
 
 
-async def test_the_plugin_serves_and_registers_what_its_interface_says(
+async def test_the_plugin_serves_and_registers_its_interface(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     """Another mode of DRA, whose calls name claims by their identity alone."""
@@ -113,7 +113,7 @@ async def test_the_plugin_serves_and_registers_what_its_interface_says(
     assert driver.prepared == {"a": claim}
 
 
-async def test_what_comes_first_is_done_before_the_kubelet_can_call(
+async def test_the_start_hook_runs_before_the_kubelet_can_call(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     seen = []
@@ -194,7 +194,7 @@ async def test_stopping_waits_no_longer_than_the_grace_period(
     assert not sockets.plugin.exists()
 
 
-async def test_work_whose_caller_went_away_is_finished_before_the_stop(
+async def test_work_without_a_caller_is_finished_before_stopping(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
@@ -221,7 +221,7 @@ async def test_work_whose_caller_went_away_is_finished_before_the_stop(
     assert set(driver.prepared) == {"a"}
 
 
-async def test_what_a_killed_instance_left_is_replaced(
+async def test_sockets_left_by_a_killed_instance_are_replaced(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     for path in (sockets.registration, sockets.plugin):
@@ -243,7 +243,7 @@ async def test_a_second_instance_ends_with_a_clear_error_and_harms_nothing(
         await register(sockets)
 
 
-async def test_a_driver_without_our_lock_is_noticed_too(
+async def test_a_driver_that_ignores_the_lock_is_noticed_too(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     """The Go driver, whose place this one takes, uses the same sockets and knows nothing of the lock."""
@@ -257,14 +257,16 @@ async def test_a_driver_without_our_lock_is_noticed_too(
     assert not sockets.plugin.exists()
 
 
-async def test_a_path_that_is_too_long_ends_the_start(folder: Path, driver: SteeredDriver, log_watch: LogWatch) -> None:
+async def test_a_path_that_is_too_long_is_an_error_at_the_start(
+    folder: Path, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
     sockets = PluginSockets.of("x" * 110, registry_folder=folder / "registry", plugins_folder=folder)
     with pytest.raises(PathTooLongError, match="choose a shorter folder or socket name"):
         await KubeletPlugin("x" * 110, sockets, CLASSIC, driver).run()
 
 
 @pytest.mark.parametrize("which", ["registration", "plugin"])
-async def test_a_socket_that_is_gone_is_served_again(
+async def test_a_socket_that_was_deleted_is_served_again(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch, which: str
 ) -> None:
     restored: list[Path] = []
@@ -285,7 +287,7 @@ async def test_a_socket_that_is_gone_is_served_again(
     assert restored == [path]
 
 
-async def test_a_name_that_another_process_took_ends_the_plugin(
+async def test_a_socket_taken_over_by_another_process_ends_the_plugin(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
     plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver, check_interval_seconds=0.01)

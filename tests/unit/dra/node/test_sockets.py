@@ -38,7 +38,7 @@ def leave_stale_socket(path: Path) -> None:
         listener.bind(str(path))
 
 
-async def test_the_name_is_there_when_it_is_served_and_gone_after(folder: Path) -> None:
+async def test_the_socket_file_exists_only_while_it_is_served(folder: Path) -> None:
     server = SocketServer(folder / "made" / "x.sock", nothing)
     await server.start()
     assert await answers(server.path)
@@ -50,7 +50,7 @@ async def test_the_name_is_there_when_it_is_served_and_gone_after(folder: Path) 
     await server.stop(0)
 
 
-async def test_a_call_is_answered_as_soon_as_the_name_is_there(folder: Path) -> None:
+async def test_the_socket_file_appears_only_once_calls_are_answered(folder: Path) -> None:
     names: list[list[str]] = []
     server = SocketServer(folder / "x.sock", lambda _server: names.append([path.name for path in folder.iterdir()]))
     await server.start()
@@ -58,7 +58,7 @@ async def test_a_call_is_answered_as_soon_as_the_name_is_there(folder: Path) -> 
     assert names == [[]], "no name before it is served"
 
 
-async def test_a_dead_processs_socket_is_replaced(folder: Path) -> None:
+async def test_a_socket_of_a_dead_process_is_replaced(folder: Path) -> None:
     path = folder / "x.sock"
     leave_stale_socket(path)
     leave_stale_socket(folder / ".x.soc")
@@ -70,7 +70,7 @@ async def test_a_dead_processs_socket_is_replaced(folder: Path) -> None:
     assert not path.exists()
 
 
-async def test_a_living_processs_socket_is_left_alone(folder: Path) -> None:
+async def test_a_socket_of_a_living_process_is_left_alone(folder: Path) -> None:
     first, second = (SocketServer(folder / "x.sock", nothing) for _ in range(2))
     await first.start()
     with pytest.raises(SocketInUseError, match=r"x\.sock; a node needs one instance, stop the other"):
@@ -80,7 +80,7 @@ async def test_a_living_processs_socket_is_left_alone(folder: Path) -> None:
     await first.stop(0)
 
 
-async def test_a_file_that_is_no_socket_is_left_alone(folder: Path) -> None:
+async def test_a_file_that_is_not_a_socket_is_left_alone(folder: Path) -> None:
     path = folder / "x.sock"
     path.write_text("precious")
     with pytest.raises(NotASocketError, match="exists and is not a socket"):
@@ -88,7 +88,7 @@ async def test_a_file_that_is_no_socket_is_left_alone(folder: Path) -> None:
     assert path.read_text() == "precious"
 
 
-async def test_the_system_bounds_the_length_of_a_path(folder: Path) -> None:
+async def test_the_length_of_a_path_is_limited_by_the_system(folder: Path) -> None:
     fitting = folder / ("x" * (MAX_PATH_SIZE_BYTES - len(str(folder)) - 1))
     server = SocketServer(fitting, nothing)
     await server.start()
@@ -98,7 +98,7 @@ async def test_the_system_bounds_the_length_of_a_path(folder: Path) -> None:
         await SocketServer(fitting.with_name(fitting.name + "x"), nothing).start()
 
 
-async def test_a_folder_that_cannot_be_used_is_named(folder: Path) -> None:
+async def test_an_unusable_folder_is_named_in_the_error(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(SocketError, match=r"cannot use .*file/x\.sock"):
         await SocketServer(folder / "file" / "x.sock", nothing).start()
@@ -107,7 +107,7 @@ async def test_a_folder_that_cannot_be_used_is_named(folder: Path) -> None:
             pass
 
 
-async def test_a_name_that_belongs_to_a_successor_stays(folder: Path) -> None:
+async def test_a_socket_file_that_belongs_to_a_successor_stays(folder: Path) -> None:
     old, new = (SocketServer(folder / "x.sock", nothing) for _ in range(2))
     await old.start()
     old.path.unlink()
@@ -119,7 +119,7 @@ async def test_a_name_that_belongs_to_a_successor_stays(folder: Path) -> None:
     assert not new.path.exists()
 
 
-async def test_a_name_that_is_gone_can_be_made_again(folder: Path) -> None:
+async def test_a_socket_file_that_was_deleted_can_be_restored(folder: Path) -> None:
     server = SocketServer(folder / "x.sock", nothing)
     await server.start()
     server.path.unlink()
@@ -130,7 +130,7 @@ async def test_a_name_that_is_gone_can_be_made_again(folder: Path) -> None:
     await server.stop(0)
 
 
-async def test_a_folder_is_held_by_one_at_a_time(folder: Path) -> None:
+async def test_a_folder_is_locked_by_one_plugin_at_a_time(folder: Path) -> None:
     async with locked_folder(folder / "plugin"):
         with pytest.raises(SocketInUseError, match="another kubelet plugin runs on"):
             async with locked_folder(folder / "plugin"):

@@ -34,7 +34,7 @@ async def test_one_claim_is_prepared_and_unprepared(channel: grpc.aio.Channel, d
         ("", None, grpc.StatusCode.INVALID_ARGUMENT, "has no UID"),
     ],
 )
-async def test_a_failure_is_the_error_of_the_call(
+async def test_a_failed_claim_fails_the_call(
     channel: grpc.aio.Channel,
     driver: SteeredDriver,
     uid: str,

@@ -72,7 +72,7 @@ async def test_a_second_call_for_a_claim_waits_for_the_first(channel: grpc.aio.C
     assert driver.prepared == {}
 
 
-async def test_what_is_not_served_is_unimplemented(channel: grpc.aio.Channel) -> None:
+async def test_methods_that_are_not_served_are_unimplemented(channel: grpc.aio.Channel) -> None:
     """Kubelet 1.30 asks every plugin for its resources and stops asking at this answer only."""
     call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(
         "/v1alpha3.Node/NodeListAndWatchResources"
@@ -95,7 +95,7 @@ async def test_fields_of_structured_parameters_are_skipped(channel: grpc.aio.Cha
     assert set(driver.prepared) == {"a"}
 
 
-async def test_bytes_that_are_no_message_do_no_harm(channel: grpc.aio.Channel) -> None:
+async def test_a_malformed_message_does_no_harm(channel: grpc.aio.Channel) -> None:
     call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/v1alpha3.Node/NodePrepareResources")
     with pytest.raises(grpc.aio.AioRpcError):
         await call(b"\xff\xff\xff")

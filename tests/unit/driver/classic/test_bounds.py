@@ -50,7 +50,7 @@ class Silence:
 # --- The controller ---
 
 
-async def test_claims_that_change_again_and_again_wait_once_each() -> None:
+async def test_claims_that_keep_changing_are_queued_once_each() -> None:
     """A thousand changes of forty claims, of which none can be worked on."""
     world = World()
     world.node("n", devices=8)
@@ -80,7 +80,7 @@ def entry(number: int) -> AllocatedDevices:
     return AllocatedDevices(fake=AllocatedFakes(devices=(AllocatedFake(uuid=f"n-{number}"),)))
 
 
-async def test_writes_that_wait_for_a_ledger_become_one() -> None:
+async def test_writes_that_wait_for_a_ledger_are_merged_into_one() -> None:
     world = World()
     world.node("n", devices=100)
     client, silence = MemoryClient(world.api), Silence()
@@ -96,7 +96,7 @@ async def test_writes_that_wait_for_a_ledger_become_one() -> None:
     assert len(world.api.read(NodeAllocationState, "n", NAMESPACE).spec.allocated_claims) == 100
 
 
-async def test_callers_that_give_up_leave_nothing_in_the_ledger_s_queue() -> None:
+async def test_callers_that_time_out_leave_nothing_in_the_ledgers_queue() -> None:
     world = World()
     world.node("n", devices=100)
     client, silence = MemoryClient(world.api), Silence()
@@ -143,7 +143,7 @@ async def test_nodes_that_come_and_go_are_not_remembered() -> None:
     assert len(ledger._nodes) == 0
 
 
-async def test_a_mark_of_a_node_that_was_away_in_between_is_void() -> None:
+async def test_a_mark_is_void_once_its_node_went_and_came_back() -> None:
     """Rule 5: the writer that made the ledger again may have written the very entry that is to be taken out."""
     world = World()
     world.node("n")
@@ -161,7 +161,7 @@ async def test_a_mark_of_a_node_that_was_away_in_between_is_void() -> None:
         await ledger.remove("n", UID("claim"), mark)
 
 
-async def test_what_is_timed_is_forgotten_with_its_object() -> None:
+async def test_timings_are_forgotten_with_their_object() -> None:
     world = World()
     world.node("n", devices=0)
     brain = Brain(world)
@@ -183,7 +183,7 @@ async def test_what_is_timed_is_forgotten_with_its_object() -> None:
 # --- The kubelet plugin ---
 
 
-async def test_changes_while_a_publication_is_under_way_become_one_more() -> None:
+async def test_changes_during_a_publication_lead_to_one_more() -> None:
     """Two hundred of them: each claim is prepared and unprepared again and again."""
     world = NodeWorld()
     plugin = await world.start()

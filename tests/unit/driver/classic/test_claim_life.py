@@ -17,7 +17,7 @@ from tests.support.world import Brain, World
 pytestmark = pytest.mark.looptime
 
 
-async def test_deleted_claim_goes_with_one_write_to_it_and_one_to_the_ledger(world: World) -> None:
+async def test_deleted_claim_costs_one_write_to_it_and_one_to_the_ledger(world: World) -> None:
     await allocate(world)
     brain = Brain(world)
     async with brain.running():
@@ -31,7 +31,7 @@ async def test_deleted_claim_goes_with_one_write_to_it_and_one_to_the_ledger(wor
     assert entries(world) == {}
 
 
-async def test_claim_that_lives_on_is_released_with_two_writes_to_it_and_one_to_the_ledger(world: World) -> None:
+async def test_releasing_a_claim_that_lives_on_costs_two_writes_to_it_and_one_to_the_ledger(world: World) -> None:
     await allocate(world)
     brain = Brain(world)
     async with brain.running():
@@ -66,7 +66,7 @@ async def test_reserved_claim_that_is_being_deleted_keeps_its_devices(world: Wor
     assert devices_of_claims(world) == {"c": ["n-0"]}
 
 
-async def test_entry_on_another_node_goes_also_while_a_deleted_claim_is_still_used(world: World) -> None:
+async def test_entry_on_another_node_is_removed_even_while_a_deleted_claim_is_in_use(world: World) -> None:
     await allocate(world)
     put_entry(world, world.read_claim("c").uid, "other-1", node="other")
     world.api.delete(ResourceClaim, "c", "default")
@@ -103,7 +103,7 @@ async def test_claims_of_other_drivers_are_left_alone(world: World) -> None:
 
 @pytest.mark.parametrize("position", range(6))
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_stop_at_each_write_of_a_claims_life_loses_nothing(world: World, position: int, moment: str) -> None:
+async def test_stopping_at_any_write_of_a_claims_life_loses_nothing(world: World, position: int, moment: str) -> None:
     """Allocation takes three writes and the release two: stop at each of them, and start again with empty hands."""
     world.pod("p", ["c"], selected="n")
     left = position

@@ -40,12 +40,12 @@ async def test_without_a_handle_the_ledger_is_read_as_it_is_now(world: NodeWorld
     assert plugin.client.requests() == [("get", "NodeAllocationState")]
 
 
-async def test_a_claim_that_neither_says_anything_about_holds_nothing(plugin: Plugin) -> None:
+async def test_a_claim_in_neither_handle_nor_ledger_holds_nothing(plugin: Plugin) -> None:
     with pytest.raises(PrepareError, match=rf"claim default/c \(uid\) holds no devices.*{NODE} does not list it"):
         await plugin.lookup.wanted(ClassicClaim("default", "c", UID("uid")))
 
 
-async def test_an_api_server_that_is_away_is_no_answer(world: NodeWorld, plugin: Plugin) -> None:
+async def test_an_unavailable_api_server_is_an_error(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 3, with_handle=False)
     plugin.client.is_away = True
     with pytest.raises(TransportError):

@@ -62,7 +62,7 @@ def entries(world: World) -> list[str]:
     return sorted(world.api.read(NodeAllocationState, "n", NAMESPACE).spec.allocated_claims)
 
 
-def give_up(world: World) -> None:
+def request_deallocation(world: World) -> None:
     world.api.update(ResourceClaim, "c", "default", DEALLOCATION_REQUESTED)
 
 
@@ -86,7 +86,7 @@ def end(phase: str) -> Callable[[World], object]:
         pytest.param(end("Failed"), id="failed and still there"),
     ],
 )
-async def test_claim_that_is_deleted_after_its_pod_costs_one_write_and_the_ledger(
+async def test_claim_that_is_deleted_after_its_pod_costs_one_write_to_it_and_one_to_the_ledger(
     world: World, leave: Callable[[World], object]
 ) -> None:
     brain = Brain(world)
@@ -94,7 +94,7 @@ async def test_claim_that_is_deleted_after_its_pod_costs_one_write_and_the_ledge
         await allocate(world, brain)
 
         leave(world)
-        give_up(world)
+        request_deallocation(world)
         await wait(brain, DELETION_GRACE_SECONDS / 2)
         assert brain.client.calls == []
         world.api.delete(ResourceClaim, "c", "default")
@@ -111,7 +111,7 @@ async def test_claim_that_is_not_deleted_after_all_is_released_when_the_time_is_
         await allocate(world, brain)
 
         go(world)
-        give_up(world)
+        request_deallocation(world)
         await wait(brain, DELETION_GRACE_SECONDS - 2 * MOMENT)
         assert is_allocated(world)
         await wait(brain, 4 * MOMENT)
@@ -120,14 +120,14 @@ async def test_claim_that_is_not_deleted_after_all_is_released_when_the_time_is_
         assert entries(world) == []
 
 
-async def test_claim_that_changes_again_and_again_is_released_when_the_time_is_over(world: World) -> None:
+async def test_claim_that_keeps_changing_is_released_when_the_time_is_over(world: World) -> None:
     """Every change leads to a pass; none of them begins the wait again."""
     brain = Brain(world)
     async with brain.running():
         await allocate(world, brain)
 
         go(world)
-        give_up(world)
+        request_deallocation(world)
         for turn in range(12):
             await wait(brain, DELETION_GRACE_SECONDS / 10)
             world.api.update(ResourceClaim, "c", "default", {"metadata": {"labels": {"turn": str(turn)}}})
@@ -135,12 +135,12 @@ async def test_claim_that_changes_again_and_again_is_released_when_the_time_is_o
         assert not is_allocated(world)
 
 
-async def test_controller_that_starts_in_the_middle_releases_the_claim_all_the_same(world: World) -> None:
+async def test_controller_that_starts_during_the_grace_period_still_releases_the_claim(world: World) -> None:
     first = Brain(world)
     async with first.running():
         await allocate(world, first)
         go(world)
-        give_up(world)
+        request_deallocation(world)
         await wait(first, DELETION_GRACE_SECONDS / 2)
     assert is_allocated(world)
     second = Brain(world)
@@ -183,14 +183,14 @@ async def test_claim_that_a_pod_may_use_again_is_released_at_once(world: World, 
         await allocate(world, brain)
 
         leave(world)
-        give_up(world)
+        request_deallocation(world)
         await wait(brain, 2 * MOMENT)
 
         assert not is_allocated(world)
         assert entries(world) == []
 
 
-async def test_claim_that_is_allocated_at_once_is_released_at_once_when_it_is_deleted() -> None:
+async def test_immediate_claim_is_released_at_once_when_it_is_deleted() -> None:
     """No controller asks for the deallocation of a claim in mode Immediate."""
     world = make("Immediate")
     brain = Brain(world)
@@ -224,7 +224,7 @@ async def test_claim_is_released_at_once_where_a_pod_lacks_its_devices(world: Wo
             ask(world)
             await wait(brain, 2 * MOMENT)
         go(world)
-        give_up(world)
+        request_deallocation(world)
         if moment == "in the middle":
             await wait(brain, 2 * MOMENT)
             ask(world)
@@ -235,7 +235,7 @@ async def test_claim_is_released_at_once_where_a_pod_lacks_its_devices(world: Wo
 
 
 @pytest.mark.parametrize("moment", ["before", "in the middle"])
-async def test_claim_is_released_at_once_where_a_claim_in_mode_immediate_waits(world: World, moment: str) -> None:
+async def test_claim_is_released_at_once_where_an_immediate_claim_waits(world: World, moment: str) -> None:
     brain = Brain(world)
     async with brain.running():
         await allocate(world, brain)
@@ -243,7 +243,7 @@ async def test_claim_is_released_at_once_where_a_claim_in_mode_immediate_waits(w
             world.claim("next", mode="Immediate")
             await wait(brain, 2 * MOMENT)
         go(world)
-        give_up(world)
+        request_deallocation(world)
         if moment == "in the middle":
             await wait(brain, 2 * MOMENT)
             world.claim("next", mode="Immediate")
@@ -262,7 +262,7 @@ async def test_claim_waits_where_only_another_node_is_full(world: World) -> None
         world.pod("next", ["next"], selected="full")
         await wait(brain, 2 * MOMENT)
         go(world)
-        give_up(world)
+        request_deallocation(world)
         await wait(brain, DELETION_GRACE_SECONDS / 2)
 
         assert is_allocated(world)

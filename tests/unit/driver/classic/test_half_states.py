@@ -67,7 +67,7 @@ async def test_entry_goes_when_no_pod_wants_the_claim(world: World) -> None:
     assert world.read_claim("c").metadata.finalizers == ()
 
 
-async def test_entry_goes_when_its_pod_goes_before_it_was_allocated(world: World) -> None:
+async def test_entry_goes_when_its_pod_goes_before_the_claim_is_allocated(world: World) -> None:
     add_finalizer(world, "c")
     put_entry(world, world.read_claim("c").uid, "n-1")
     world.pod("p", ["c"], selected="nowhere")
@@ -93,7 +93,7 @@ async def test_entry_that_no_longer_fits_the_request_is_replaced(world: World) -
     assert_sound(world)
 
 
-async def test_entry_that_was_edited_into_what_no_claim_can_have_is_replaced(world: World) -> None:
+async def test_entry_that_was_edited_into_an_impossible_one_is_replaced(world: World) -> None:
     add_finalizer(world, "c")
     edited = {"fake": {"devices": [{"uuid": "n-0", "split": 65}]}}
     world.api.update(
@@ -121,7 +121,7 @@ async def test_entry_that_was_made_for_other_parameters_is_replaced(world: World
     assert_sound(world)
 
 
-async def test_entries_on_two_nodes_become_one(world: World) -> None:
+async def test_of_entries_on_two_nodes_one_remains(world: World) -> None:
     add_finalizer(world, "c")
     put_entry(world, world.read_claim("c").uid, "n-1")
     put_entry(world, world.read_claim("c").uid, "other-1", node="other")
@@ -178,7 +178,7 @@ async def test_entry_goes_with_a_claim_that_nothing_protects(world: World) -> No
     assert entries(world) == {}
 
 
-async def test_entry_of_no_claim_that_comes_while_the_controller_runs_is_taken_out(world: World) -> None:
+async def test_entry_without_a_claim_that_appears_while_the_controller_runs_is_taken_out(world: World) -> None:
     brain = Brain(world)
     async with brain.running():
         await brain.settle()

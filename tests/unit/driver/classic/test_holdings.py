@@ -72,11 +72,11 @@ def live(**changes: Any) -> ResourceClaim:
         pytest.param(live(node=None), {"A", "B"}, id="on an unknown node"),
     ],
 )
-def test_what_is_still_held(claim: ResourceClaim | None, held: set[str]) -> None:
+def test_devices_that_are_still_held(claim: ResourceClaim | None, held: set[str]) -> None:
     assert still_held(PREPARED, claim, "n") == held
 
 
-def test_the_handle_is_that_of_this_driver() -> None:
+def test_only_the_handle_of_this_driver_counts() -> None:
     def allocation(*handles: tuple[str, str]) -> AllocationResult:
         return AllocationResult.model_validate(
             {"resourceHandles": [{"driverName": driver, "data": data} for driver, data in handles]}
@@ -123,7 +123,9 @@ def test_a_handle_that_cannot_be_used_says_why_in_one_line(data: str, problem: s
         ([], None),
     ],
 )
-def test_node_of_an_allocation_is_the_only_one_that_it_can_be(fields: list[dict[str, Any]], node: str | None) -> None:
+def test_node_of_an_allocation_is_the_only_one_that_its_selector_allows(
+    fields: list[dict[str, Any]], node: str | None
+) -> None:
     selector = {"nodeSelectorTerms": [{"matchFields": fields}]}
     assert node_of(AllocationResult.model_validate({"availableOnNodes": selector})) == node
     assert node_of(AllocationResult()) is None

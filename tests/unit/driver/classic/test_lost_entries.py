@@ -174,7 +174,7 @@ async def test_lost_entry_whose_devices_another_claim_holds_leads_to_an_event_on
     ],
     ids=str,
 )
-async def test_entry_that_was_edited_says_again_what_the_claim_has(
+async def test_edited_entry_is_corrected_to_the_claims_devices(
     world: World, edited: dict[str, object], told: str
 ) -> None:
     """Otherwise its device would be given to another claim, or another be kept from everybody."""
@@ -207,7 +207,7 @@ async def test_edited_entry_of_the_go_driver_stays(world: World) -> None:
 
 
 @pytest.mark.parametrize("also_its_own", [False, True])
-async def test_edited_entry_is_no_reason_to_take_the_device_that_another_claim_has_by_now(
+async def test_correcting_an_edited_entry_takes_no_device_that_another_claim_now_holds(
     world: World, *, also_its_own: bool
 ) -> None:
     await allocate(world)
@@ -224,7 +224,7 @@ async def test_edited_entry_is_no_reason_to_take_the_device_that_another_claim_h
     assert entries(world) == before
 
 
-async def test_entry_of_a_claim_that_was_allocated_again_is_no_edited_one(world: World) -> None:
+async def test_entry_of_a_reallocated_claim_is_not_taken_for_an_edited_one(world: World) -> None:
     """The cache shows the new entry, and still the old allocation."""
     await allocate(world)
     brain = Brain(world)
@@ -240,7 +240,7 @@ async def test_entry_of_a_claim_that_was_allocated_again_is_no_edited_one(world:
     assert_sound(world)
 
 
-async def test_edited_entry_is_not_corrected_when_others_have_changed_the_record_since(
+async def test_edited_entry_is_not_corrected_once_another_writer_has_changed_the_ledger(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rule 5: what was read of the claim may be older than that change, also when the cache shows it by now."""
@@ -278,7 +278,7 @@ async def test_entry_of_a_claim_that_is_about_to_end_is_not_restored(world: Worl
     assert entries(world) == {}
 
 
-async def test_released_claim_without_an_entry_is_released_to_the_end(world: World) -> None:
+async def test_release_of_a_claim_without_an_entry_is_completed(world: World) -> None:
     """A deallocation of the Go driver cut short: it takes the entry out first."""
     await allocate(world)
     lose_entries(world)

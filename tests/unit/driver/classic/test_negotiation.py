@@ -45,7 +45,7 @@ async def test_full_nodes_are_ruled_out_and_the_others_are_not() -> None:
     assert messages(brain, "p") == [], "two nodes are left, so no person has to act"
 
 
-async def test_one_claim_that_fits_costs_no_answer() -> None:
+async def test_a_single_claim_that_fits_needs_no_answer() -> None:
     world = World()
     world.node("a")
     world.node("b")
@@ -55,7 +55,7 @@ async def test_one_claim_that_fits_costs_no_answer() -> None:
     assert answers(world) == {}
 
 
-async def test_several_claims_get_an_answer_each_since_the_scheduler_waits_for_it() -> None:
+async def test_each_of_several_claims_gets_an_answer_since_the_scheduler_waits_for_it() -> None:
     world = World()
     world.node("a", devices=2)
     world.claim("c")
@@ -99,7 +99,7 @@ async def test_a_node_that_gets_room_is_no_longer_ruled_out() -> None:
     assert devices_of_claims(world) == {"c": ["a-0"]}
 
 
-async def test_pods_that_may_pick_a_node_hear_early_that_it_is_full() -> None:
+async def test_pods_that_could_pick_a_node_learn_early_that_it_is_full() -> None:
     world = World()
     world.node("a")
     world.node("b")
@@ -232,7 +232,7 @@ async def test_claim_of_a_template_is_found_by_its_name(version: str) -> None:
     assert list(devices_of_claims(world)) == [name]
 
 
-async def test_claim_that_only_has_the_name_of_a_templates_claim_is_not_the_pods() -> None:
+async def test_claim_with_merely_the_name_of_a_templates_claim_is_not_the_pods() -> None:
     world = World()
     world.node("a")
     pod_with_template(world, None)
@@ -266,7 +266,7 @@ async def test_scheduling_context_that_is_being_deleted_gets_nothing() -> None:
 
 
 @pytest.mark.parametrize("gone", [PodSchedulingContext, Pod])
-async def test_what_has_gone_since_the_pass_was_asked_for_is_no_error(gone: type[PodSchedulingContext | Pod]) -> None:
+async def test_an_object_that_is_gone_when_its_pass_begins_is_no_error(gone: type[PodSchedulingContext | Pod]) -> None:
     world = World()
     world.node("a")
     world.claim("c")
@@ -313,7 +313,7 @@ async def test_immediate_claim_is_allocated_where_most_is_free_and_not_reserved(
     assert_sound(world)
 
 
-async def test_immediate_claim_that_fits_nowhere_is_told_why_and_goes_on_when_there_is_room() -> None:
+async def test_immediate_claim_that_fits_nowhere_gets_the_reason_and_is_allocated_once_there_is_room() -> None:
     world = World()
     world.node("a", devices=2)
     world.claim("c", count=3, mode="Immediate")

@@ -70,7 +70,7 @@ async def test_selected_node_that_fits_is_judged_alone(world: World) -> None:
         assert writes(brain) == {"ResourceClaim": 2, "NodeAllocationState": 1}
 
 
-async def test_claim_that_is_being_deleted_costs_one_write_and_the_ledger(world: World) -> None:
+async def test_claim_that_is_being_deleted_costs_one_write_to_it_and_one_to_the_ledger(world: World) -> None:
     brain = Brain(world)
     async with brain.running():
         await allocate(world, brain)

@@ -22,7 +22,7 @@ from tests.unit.driver.classic.negotiating import class_selects, messages, selec
 pytestmark = pytest.mark.looptime
 
 
-async def test_more_than_any_node_has_is_said_with_what_was_asked_what_there_is_and_where() -> None:
+async def test_asking_for_more_than_any_node_has_gets_an_event_with_what_was_asked_and_what_there_is() -> None:
     world = World()
     world.node("a", devices=8)
     world.node("b", devices=4)
@@ -38,7 +38,7 @@ async def test_more_than_any_node_has_is_said_with_what_was_asked_what_there_is_
     assert messages(brain, "c") == [expected]
 
 
-async def test_who_asks_for_what_others_hold_may_wait() -> None:
+async def test_a_pod_that_asks_for_devices_in_use_is_told_that_it_may_wait() -> None:
     world = World()
     world.node("a", devices=2)
     world.claim("holder")
@@ -53,7 +53,7 @@ async def test_who_asks_for_what_others_hold_may_wait() -> None:
     ]
 
 
-async def test_a_model_that_no_node_has_is_said() -> None:
+async def test_a_model_that_no_node_has_is_named_in_the_event() -> None:
     world = World()
     world.node("a")
     world.claim("c")
@@ -65,7 +65,7 @@ async def test_a_model_that_no_node_has_is_said() -> None:
     assert "a: 0 free of 0 that match" in message
 
 
-async def test_parameters_that_come_late_let_the_claim_go_on_at_once() -> None:
+async def test_a_claim_is_allocated_as_soon_as_its_late_parameters_arrive() -> None:
     world = World()
     world.node("a")
     world.claim("c")
@@ -101,7 +101,7 @@ async def test_no_warning_when_the_parameters_come_a_moment_after_the_claim() ->
     assert brain.events.events == []
 
 
-async def test_parameters_that_are_corrected_let_the_claim_go_on_at_once() -> None:
+async def test_a_claim_is_allocated_as_soon_as_its_parameters_are_corrected() -> None:
     """Objects from before the bounds, or that came in past them: the controller checks once more."""
     world = World()
     world.node("a")
@@ -130,7 +130,7 @@ async def test_parameters_that_are_corrected_let_the_claim_go_on_at_once() -> No
         ({"selector": {"model": ""}}, "spec.selector.model: String should have at least 1 character"),
     ],
 )
-async def test_bad_parameters_that_are_there_already_get_an_event_and_harm_no_other(
+async def test_existing_bad_parameters_get_an_event_and_affect_no_other_claim(
     spec: dict[str, object], words: str
 ) -> None:
     world = World()
@@ -154,9 +154,7 @@ async def test_bad_parameters_that_are_there_already_get_an_event_and_harm_no_ot
         ({"apiGroup": "", "kind": "ConfigMap"}, "ConfigMap c"),
     ],
 )
-async def test_reference_of_a_wrong_kind_is_quoted_with_what_would_be_right(
-    reference: dict[str, str], found: str
-) -> None:
+async def test_reference_of_a_wrong_kind_is_quoted_with_the_right_one(reference: dict[str, str], found: str) -> None:
     world = World()
     world.node("a")
     world.claim("c")
@@ -168,7 +166,7 @@ async def test_reference_of_a_wrong_kind_is_quoted_with_what_would_be_right(
     ]
 
 
-async def test_class_parameters_that_come_late_let_the_claim_go_on_at_once() -> None:
+async def test_a_claim_is_allocated_as_soon_as_its_late_class_parameters_arrive() -> None:
     world = World()
     world.node("a")
     class_selects(world, "*")
@@ -190,7 +188,7 @@ async def test_class_parameters_that_come_late_let_the_claim_go_on_at_once() -> 
     assert devices_of_claims(world) == {"c": ["a-0"]}
 
 
-async def test_class_parameters_that_come_a_moment_after_the_class_lead_to_no_warning() -> None:
+async def test_no_warning_when_class_parameters_come_a_moment_after_the_class() -> None:
     world = World()
     class_selects(world, "*")
     late = world.api.read(DeviceClassParameters, "dcp")
@@ -205,7 +203,7 @@ async def test_class_parameters_that_come_a_moment_after_the_class_lead_to_no_wa
     assert brain.events.events == []
 
 
-async def test_class_whose_parameters_go_is_told() -> None:
+async def test_class_whose_parameters_are_deleted_gets_an_event() -> None:
     world = World()
     class_selects(world, "*")
     brain = Brain(world)
@@ -218,7 +216,7 @@ async def test_class_whose_parameters_go_is_told() -> None:
     assert message.startswith("ParametersNotFound: ResourceClass fake names DeviceClassParameters dcp")
 
 
-async def test_class_parameters_that_cannot_be_used_are_told() -> None:
+async def test_unusable_class_parameters_are_reported() -> None:
     """Objects from before the bounds, or that came in past them."""
     world = World()
     class_selects(world, "*")
@@ -231,7 +229,7 @@ async def test_class_parameters_that_cannot_be_used_are_told() -> None:
     assert message.startswith("InvalidParameters: spec.deviceSelector")
 
 
-async def test_claim_that_comes_late_lets_its_pod_go_on_at_once() -> None:
+async def test_a_late_claim_is_allocated_for_its_pod_at_once() -> None:
     world = World()
     world.node("a")
     world.pod("p", ["c"], selected="a")
@@ -255,7 +253,7 @@ async def test_claim_that_is_being_deleted_gets_nothing() -> None:
     assert brain.client.calls == []
 
 
-async def test_immediate_claim_is_not_allocated_where_a_pod_is_scheduled() -> None:
+async def test_immediate_claim_is_not_allocated_in_the_negotiation_for_a_pod() -> None:
     world = World()
     world.node("a")
     world.claim("c", mode="Immediate")
@@ -266,7 +264,7 @@ async def test_immediate_claim_is_not_allocated_where_a_pod_is_scheduled() -> No
     assert devices_of_claims(world) == {}
 
 
-async def test_class_that_comes_late_lets_the_claim_go_on_at_once() -> None:
+async def test_a_claim_is_allocated_as_soon_as_its_late_class_arrives() -> None:
     world = World()
     world.node("a")
     world.claim("c")

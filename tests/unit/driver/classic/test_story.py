@@ -94,7 +94,7 @@ async def test_the_life_of_a_claim(log: list[str]) -> None:
         assert uid in line or other in line
 
 
-async def test_what_goes_wrong_is_part_of_the_story(log: list[str]) -> None:
+async def test_failures_are_part_of_the_story(log: list[str]) -> None:
     cluster = Cluster()
     plugin = await cluster.start()
     uid = cluster.user.claim("c").uid

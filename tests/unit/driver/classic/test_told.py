@@ -82,7 +82,7 @@ async def unwanted_record() -> Recorder:
     return (await run(world)).events
 
 
-async def test_a_record_of_an_immediate_claim_on_a_node_that_takes_none_now_is_told_when_it_is_dropped() -> None:
+async def test_dropping_an_immediate_claims_record_on_an_unusable_node_is_reported() -> None:
     world = World()
     world.node("n", devices=2, status="NotReady")
     world.claim("c", mode="Immediate")
@@ -294,7 +294,7 @@ async def socket_gone() -> Recorder:
 
 
 @pytest.mark.parametrize("reason", [reason.name for reason in REASONS])
-async def test_each_reason_is_told_on_its_objects_in_words_that_help(reason: str) -> None:
+async def test_each_reason_is_reported_on_its_objects_in_helpful_words(reason: str) -> None:
     about, words, run_story = STORIES[reason]
     told = [event for event in (await run_story()).events if event[1] == reason]
     assert {name for name, _, _ in told} == about
@@ -323,7 +323,7 @@ async def test_a_life_without_faults_leaves_no_events() -> None:
     assert plugin.events.events == []
 
 
-async def test_a_dispute_is_told_once_as_long_as_it_lasts() -> None:
+async def test_a_dispute_is_reported_only_once_while_it_lasts() -> None:
     world = await allocated()
     lose_entries(world)
     world.claim("thief")

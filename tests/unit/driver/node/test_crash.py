@@ -16,12 +16,12 @@ from tests.support.node import CDI_ROOT, CHECKPOINT, UUIDS, NodeWorld, Plugin
 pytestmark = pytest.mark.looptime
 
 Scene = Callable[[], Awaitable[tuple[NodeWorld, Callable[[], Awaitable[object]]]]]
-"""Makes a node, and what is stopped there."""
+"""Makes a node, and what is interrupted there."""
 
 STOPS = pytest.mark.parametrize("emptied", [(), (CDI_ROOT,)], ids=["restart", "reboot"])
 
 
-async def stopped(scene: Scene, emptied: tuple[Path, ...]) -> AsyncIterator[NodeWorld]:
+async def interrupted(scene: Scene, emptied: tuple[Path, ...]) -> AsyncIterator[NodeWorld]:
     """The node after a stop at each step of the scene."""
     world, work = await scene()
     before = world.files.steps.taken
@@ -85,8 +85,8 @@ PREPARES = pytest.mark.parametrize(
 
 @STOPS
 @PREPARES
-async def test_a_prepare_that_was_stopped_is_repeated(scene: Scene, emptied: tuple[Path, ...]) -> None:
-    async for world in stopped(scene, emptied):
+async def test_an_interrupted_prepare_is_repeated(scene: Scene, emptied: tuple[Path, ...]) -> None:
+    async for world in interrupted(scene, emptied):
         plugin = await restarted(world)
         claim = world.node_claim("c")
         names = await plugin.prepare(claim)
@@ -98,8 +98,8 @@ async def test_a_prepare_that_was_stopped_is_repeated(scene: Scene, emptied: tup
 
 @STOPS
 @PREPARES
-async def test_a_prepare_that_was_stopped_is_given_up_by_the_kubelet(scene: Scene, emptied: tuple[Path, ...]) -> None:
-    async for world in stopped(scene, emptied):
+async def test_an_interrupted_prepare_is_undone_by_an_unprepare(scene: Scene, emptied: tuple[Path, ...]) -> None:
+    async for world in interrupted(scene, emptied):
         plugin = await restarted(world)
         await plugin.driver.unprepare(world.node_claim("c"))
         await plugin.settle()
@@ -108,9 +108,9 @@ async def test_a_prepare_that_was_stopped_is_given_up_by_the_kubelet(scene: Scen
 
 @STOPS
 @PREPARES
-async def test_a_prepare_that_was_stopped_for_a_claim_that_is_deleted(scene: Scene, emptied: tuple[Path, ...]) -> None:
+async def test_an_interrupted_prepare_of_a_deleted_claim_is_undone(scene: Scene, emptied: tuple[Path, ...]) -> None:
     """Kubelet 1.27 calls no unprepare then."""
-    async for world in stopped(scene, emptied):
+    async for world in interrupted(scene, emptied):
         world.delete(world.node_claim("c"))
         plugin = await restarted(world)
         await plugin.settle()
@@ -128,8 +128,8 @@ async def unprepare() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
 
 
 @STOPS
-async def test_an_unprepare_that_was_stopped_is_repeated(emptied: tuple[Path, ...]) -> None:
-    async for world in stopped(unprepare, emptied):
+async def test_an_interrupted_unprepare_is_repeated(emptied: tuple[Path, ...]) -> None:
+    async for world in interrupted(unprepare, emptied):
         plugin = await restarted(world)
         await plugin.driver.unprepare(world.node_claim("c"))
         await plugin.settle()
@@ -138,8 +138,8 @@ async def test_an_unprepare_that_was_stopped_is_repeated(emptied: tuple[Path, ..
 
 
 @STOPS
-async def test_an_unprepare_that_was_stopped_for_a_claim_that_is_deleted(emptied: tuple[Path, ...]) -> None:
-    async for world in stopped(unprepare, emptied):
+async def test_an_interrupted_unprepare_of_a_deleted_claim_is_completed(emptied: tuple[Path, ...]) -> None:
+    async for world in interrupted(unprepare, emptied):
         world.delete(world.node_claim("c"))
         plugin = await restarted(world)
         await plugin.settle()
@@ -147,8 +147,8 @@ async def test_an_unprepare_that_was_stopped_for_a_claim_that_is_deleted(emptied
 
 
 @STOPS
-async def test_after_an_unprepare_that_was_stopped_the_next_pod_gets_the_device(emptied: tuple[Path, ...]) -> None:
-    async for world in stopped(unprepare, emptied):
+async def test_after_an_interrupted_unprepare_the_next_pod_gets_the_device(emptied: tuple[Path, ...]) -> None:
+    async for world in interrupted(unprepare, emptied):
         world.delete(world.node_claim("c"))
         plugin = await restarted(world)
         claim = world.claim("next", 1)
@@ -198,9 +198,7 @@ def leave_an_orphan(world: NodeWorld) -> None:
         leave_an_orphan,
     ],
 )
-async def test_a_start_that_was_stopped_is_repeated(
-    fault: Callable[[NodeWorld], None], emptied: tuple[Path, ...]
-) -> None:
+async def test_an_interrupted_start_is_repeated(fault: Callable[[NodeWorld], None], emptied: tuple[Path, ...]) -> None:
     async def start() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
         world, _ = await node_with(("a", 0), ("c", 1))
         world.stop()
@@ -212,7 +210,7 @@ async def test_a_start_that_was_stopped_is_repeated(
 
         return world, work
 
-    async for world in stopped(start, emptied):
+    async for world in interrupted(start, emptied):
         plugin = await world.start()
         await plugin.settle()
         world.assert_sound(world.node_claim("a"), world.node_claim("c"))
@@ -227,14 +225,14 @@ async def test_a_start_that_was_stopped_is_repeated(
 
 
 @STOPS
-async def test_a_clean_up_that_was_stopped_is_repeated(emptied: tuple[Path, ...]) -> None:
+async def test_an_interrupted_clean_up_is_repeated(emptied: tuple[Path, ...]) -> None:
     async def clean_up() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
         world, plugin = await node_with(("bystander", 0), ("gone", 1), ("gone-too", 2))
         for name in ("gone", "gone-too"):
             world.delete(world.node_claim(name))
         return world, plugin.settle
 
-    async for world in stopped(clean_up, emptied):
+    async for world in interrupted(clean_up, emptied):
         plugin = await restarted(world)
         await plugin.settle()
         world.assert_sound(world.node_claim("bystander"))

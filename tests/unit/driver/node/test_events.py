@@ -16,7 +16,7 @@ def events() -> Recorder:
     return Recorder()
 
 
-def test_what_waits_for_the_objects_uid_is_bounded_and_the_latest_is_kept(events: Recorder) -> None:
+def test_only_the_latest_events_wait_for_the_objects_uid(events: Recorder) -> None:
     node = NodeEvents(events, reference_of(STATE))
     for number in range(MAX_WAITING + 5):
         node.cdi_files_restored([str(number)])
@@ -29,7 +29,7 @@ def test_what_waits_for_the_objects_uid_is_bounded_and_the_latest_is_kept(events
     assert events.uids == {"uid"}
 
 
-def test_what_is_told_later_is_about_the_object_that_took_the_place(events: Recorder) -> None:
+def test_events_after_a_replacement_are_about_the_new_object(events: Recorder) -> None:
     node = NodeEvents(events, reference_of(STATE))
     for uid in ("first", "second"):
         node.object_found(UID(uid))
@@ -37,7 +37,7 @@ def test_what_is_told_later_is_about_the_object_that_took_the_place(events: Reco
         assert events.abouts[-1] == reference_of(STATE).model_copy(update={"uid": uid})
 
 
-def test_a_node_is_told_of_at_once(events: Recorder) -> None:
+def test_an_event_about_a_node_is_sent_at_once(events: Recorder) -> None:
     """There need not be a NodeAllocationState."""
     kind = Node.resource
     about = ObjectReference(api_version=kind.api_version, kind=kind.kind, name=NODE, uid=UID(NODE))
@@ -45,7 +45,7 @@ def test_a_node_is_told_of_at_once(events: Recorder) -> None:
     assert events.abouts == [about]
 
 
-def test_a_claim_is_told_of_as_the_kind_that_it_is(events: Recorder) -> None:
+def test_an_event_about_a_claim_names_the_served_api_version(events: Recorder) -> None:
     kind = ResourceKind("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims")
     ClaimEvents(events, NODE, kind).call_failed("prepare", NodeClaim("default", "c", UID("uid")), "no such device")
     assert events.abouts == [

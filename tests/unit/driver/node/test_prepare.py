@@ -93,7 +93,7 @@ async def test_a_file_that_is_gone_is_written_again(world: NodeWorld, plugin: Pl
     assert files.items() <= plugin.files.contents.items()
 
 
-async def test_a_claim_that_is_allocated_again_gets_its_new_devices(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_reallocated_claim_gets_its_new_devices(world: NodeWorld, plugin: Plugin) -> None:
     await plugin.prepare(world.claim("c", 0, 1))
     changed = world.claim("c", 1, 2)
     assert await plugin.prepare(changed) == names([UUIDS[1], UUIDS[2]])
@@ -127,7 +127,7 @@ async def test_one_claim_does_not_wait_for_another(world: NodeWorld, plugin: Plu
         task.cancel()
 
 
-async def test_the_devices_of_an_answer_are_the_whole_ones_of_the_node(world: NodeWorld, plugin: Plugin) -> None:
+async def test_an_answer_lists_whole_devices_though_a_claim_splits_them(world: NodeWorld, plugin: Plugin) -> None:
     """Each with the variables about node and driver, since a container may use one device of a claim alone."""
     claim = world.claim("c", 3, WantedDevice(UUIDS[0], 2))
     assert await plugin.driver.prepare(claim) == [
@@ -153,7 +153,7 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("data", GARBAGE.values(), ids=GARBAGE.keys())
-async def test_a_handle_that_makes_no_sense_is_an_error(world: NodeWorld, plugin: Plugin, data: str) -> None:
+async def test_a_malformed_handle_is_an_error(world: NodeWorld, plugin: Plugin, data: str) -> None:
     with pytest.raises(PrepareError, match=r"claim default/c.*(cannot read|has no device)") as caught:
         await plugin.prepare(ClassicClaim("default", "c", UID("uid"), data))
     assert "\n" not in str(caught.value)
@@ -180,7 +180,7 @@ async def test_a_claim_that_holds_nothing_here_is_an_error(
     world.assert_sound()
 
 
-async def test_without_an_object_of_the_node_there_is_no_ledger(world: NodeWorld) -> None:
+async def test_without_the_nodes_object_there_is_no_ledger(world: NodeWorld) -> None:
     plugin = await world.start()
     with pytest.raises(PrepareError, match="holds no devices on this node"):
         await plugin.prepare(world.claim("c", 0, with_handle=False))
@@ -207,7 +207,7 @@ async def test_a_device_that_another_claim_holds_is_refused(world: NodeWorld, pl
 # --- Devices that a claim has which is gone ---
 
 
-async def test_two_claims_that_are_gone_both_lose_their_devices(world: NodeWorld, plugin: Plugin) -> None:
+async def test_two_claims_that_are_gone_both_lose_their_devices_to_a_new_one(world: NodeWorld, plugin: Plugin) -> None:
     for number in (0, 1):
         gone = world.claim(f"gone-{number}", number)
         await plugin.prepare(gone)
@@ -231,7 +231,7 @@ async def test_two_claims_for_one_stale_device_do_not_both_get_it(world: NodeWor
 
 
 @pytest.mark.parametrize("operation", ["read", "write"])
-async def test_what_fails_for_a_moment_is_tried_again(world: NodeWorld, plugin: Plugin, operation: str) -> None:
+async def test_a_file_error_that_passes_is_tried_again(world: NodeWorld, plugin: Plugin, operation: str) -> None:
     claim = world.claim("c", 0)
     plugin.files.errors[operation] = [OSError(errno.EIO, "Input/output error")] * 2
     assert await plugin.prepare(claim) == names([UUIDS[0]])
@@ -265,7 +265,7 @@ async def test_a_claim_keeps_what_it_has_when_its_change_cannot_be_written(world
     assert world.recorded() == world.cdi_files() == {claim.uid: [UUIDS[0]]}
 
 
-async def test_cancelled_while_a_file_is_written_it_leaves_nothing_that_the_next_call_trips_over(
+async def test_a_prepare_cancelled_during_a_write_does_not_disturb_the_next_call(
     world: NodeWorld, plugin: Plugin
 ) -> None:
     claim = world.claim("c", 0)
@@ -284,7 +284,7 @@ async def test_cancelled_while_a_file_is_written_it_leaves_nothing_that_the_next
 # --- Unprepare ---
 
 
-async def test_unprepare_takes_file_and_record_away(world: NodeWorld, plugin: Plugin) -> None:
+async def test_unprepare_removes_file_and_record(world: NodeWorld, plugin: Plugin) -> None:
     claim, other = world.claim("c", 0), world.claim("other", 1)
     for each in (claim, other):
         await plugin.prepare(each)
@@ -323,7 +323,7 @@ async def test_an_unprepare_that_fails_can_be_repeated(world: NodeWorld, plugin:
     world.assert_sound()
 
 
-async def test_prepare_and_unprepare_in_any_order_end_as_the_last_one_says(world: NodeWorld, plugin: Plugin) -> None:
+async def test_after_prepares_and_unprepares_in_any_order_the_last_one_counts(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 0)
     calls = [(plugin.prepare, plugin.driver.unprepare)[number % 2](claim) for number in range(20)]
     await asyncio.gather(*calls)

@@ -40,7 +40,7 @@ def writes(plugin: Plugin) -> list[str]:
 # --- What is published ---
 
 
-async def test_the_object_is_made_for_the_node_and_goes_with_it(world: NodeWorld) -> None:
+async def test_the_object_is_created_for_the_node_and_owned_by_it(world: NodeWorld) -> None:
     plugin = await world.start()
     await plugin.settle()
     state = world.state()
@@ -50,7 +50,7 @@ async def test_the_object_is_made_for_the_node_and_goes_with_it(world: NodeWorld
     assert (state["spec"], state["status"]) == ({"allocatableDevice": ALLOCATABLE}, "Ready")
 
 
-async def test_it_is_not_ready_as_long_as_the_kubelet_cannot_use_it(world: NodeWorld) -> None:
+async def test_it_is_not_ready_until_the_kubelet_can_use_it(world: NodeWorld) -> None:
     plugin = await world.start()
     plugin.is_serving = False
     await plugin.settle()
@@ -72,7 +72,7 @@ async def test_prepared_devices_are_listed_with_their_parents(world: NodeWorld, 
     }
 
 
-async def test_the_initial_state_comes_back(world: NodeWorld, plugin: Plugin) -> None:
+async def test_after_prepare_and_unprepare_the_object_is_as_before(world: NodeWorld, plugin: Plugin) -> None:
     initial = world.state()
     claim = world.claim("c", 0, in_ledger=False)
     await plugin.driver.prepare(claim)
@@ -92,7 +92,7 @@ async def test_nothing_is_written_when_nothing_differs(world: NodeWorld, plugin:
     assert plugin.client.requests() == []
 
 
-async def test_changes_that_come_together_share_a_write(world: NodeWorld, plugin: Plugin) -> None:
+async def test_simultaneous_changes_share_a_write(world: NodeWorld, plugin: Plugin) -> None:
     for number in range(8):
         await plugin.driver.prepare(world.claim(f"c-{number}", number))
     await plugin.settle()
@@ -100,7 +100,7 @@ async def test_changes_that_come_together_share_a_write(world: NodeWorld, plugin
     assert len(world.published()) == 8
 
 
-async def test_a_node_whose_object_is_created_again_is_ready_though_the_answer_to_that_was_lost(
+async def test_a_node_is_ready_again_though_the_answer_to_creating_its_object_was_lost(
     world: NodeWorld, plugin: Plugin
 ) -> None:
     world.delete_state()
@@ -196,7 +196,7 @@ async def test_a_status_that_another_client_has_set_stays(world: NodeWorld, plug
         {"spec": None},
     ],
 )
-async def test_what_was_edited_by_hand_is_put_right(world: NodeWorld, plugin: Plugin, edit: dict[str, object]) -> None:
+async def test_manual_edits_are_corrected(world: NodeWorld, plugin: Plugin, edit: dict[str, object]) -> None:
     claim = world.claim("c", 0, in_ledger=False)
     await plugin.driver.prepare(claim)
     await plugin.settle()
@@ -230,7 +230,7 @@ async def test_a_deletion_that_the_cache_has_not_seen_is_an_error_that_heals(wor
     assert world.state()["status"] == "Ready"
 
 
-async def test_what_was_meant_for_an_object_is_not_written_to_its_successor(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_write_meant_for_an_object_does_not_reach_its_successor(world: NodeWorld, plugin: Plugin) -> None:
     world.delete_state()
     world.api.apply(
         NodeAllocationState.from_wire({"metadata": {"name": NODE, "namespace": STATE.namespace}, "spec": {}})
@@ -258,7 +258,7 @@ async def test_an_object_without_a_node_that_owns_it_gets_one(
     assert plugin.client.requests() == []
 
 
-async def test_an_owner_that_comes_at_the_same_moment_is_not_lost(world: NodeWorld, plugin: Plugin) -> None:
+async def test_an_owner_that_is_added_at_the_same_moment_is_not_lost(world: NodeWorld, plugin: Plugin) -> None:
     world.update_state({"metadata": {"ownerReferences": None}})
     plugin.deliver()
     world.update_state({"metadata": {"ownerReferences": [POD_OWNER]}})
@@ -286,7 +286,7 @@ async def test_without_a_node_there_is_no_object(world: NodeWorld) -> None:
     assert world.api.wire(NodeAllocationState, NODE, STATE.namespace) is None
 
 
-async def test_the_end_is_announced(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_plugin_that_ends_reports_not_ready(world: NodeWorld, plugin: Plugin) -> None:
     before = world.state()
     await plugin.publisher.retire()
     assert world.state()["status"] == "NotReady"

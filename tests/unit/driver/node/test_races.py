@@ -113,7 +113,9 @@ async def test_a_claim_keeps_its_devices_when_the_node_is_given_fewer(files: Slo
         await plugin.driver.prepare(other)
 
 
-async def test_server_that_does_not_serve_claims_is_no_proof_that_one_is_gone(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_server_that_does_not_serve_claims_is_no_proof_that_one_is_gone(
+    world: NodeWorld, plugin: Plugin
+) -> None:
     first = world.claim("first", 0)
     await plugin.driver.prepare(first)
     world.forget(first)
@@ -130,7 +132,7 @@ async def test_server_that_does_not_serve_claims_is_no_proof_that_one_is_gone(wo
     world.assert_sound(first)
 
 
-async def test_an_api_server_that_is_away_for_a_moment_is_waited_for(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_briefly_unavailable_api_server_is_waited_for(world: NodeWorld, plugin: Plugin) -> None:
     first, second = world.claim("first", 0), world.claim("second", 0)
     await plugin.driver.prepare(first)
     world.release(first)
@@ -145,7 +147,7 @@ async def test_an_api_server_that_is_away_for_a_moment_is_waited_for(world: Node
     world.assert_sound(second)
 
 
-async def test_a_device_is_free_only_once_it_is_no_longer_on_record(
+async def test_a_device_is_free_only_once_its_record_is_removed(
     world: NodeWorld, plugin: Plugin, files: SlowFiles
 ) -> None:
     """Else a write that fails would leave two claims with one device."""
@@ -176,7 +178,7 @@ async def test_two_claims_with_one_device_do_not_keep_a_checkpoint_from_being_re
     world.assert_sound(first, other)
 
 
-async def test_clean_up_that_looked_before_a_prepare_does_not_undo_it(world: NodeWorld, plugin: Plugin) -> None:
+async def test_a_clean_up_that_looked_before_a_prepare_does_not_undo_it(world: NodeWorld, plugin: Plugin) -> None:
     """The claim is deallocated and allocated again while its clean-up waits for what the API server says."""
     claim = world.claim("c", 0)
     await plugin.driver.prepare(claim)
@@ -200,7 +202,7 @@ async def test_clean_up_that_looked_before_a_prepare_does_not_undo_it(world: Nod
     world.assert_sound(claim)
 
 
-async def test_file_of_a_claim_that_is_being_prepared_is_no_orphan(
+async def test_a_file_of_a_claim_that_is_being_prepared_is_no_orphan(
     world: NodeWorld, plugin: Plugin, files: SlowFiles
 ) -> None:
     claim = world.claim("c", 0)

@@ -42,7 +42,7 @@ async def test_a_claim_that_is_gone_is_unprepared(
     assert world.published() == world.recorded()
 
 
-async def test_claims_that_the_ledger_lists_are_not_asked_about(world: NodeWorld, plugin: Plugin) -> None:
+async def test_claims_that_the_ledger_lists_are_not_read(world: NodeWorld, plugin: Plugin) -> None:
     await plugin.driver.prepare(world.claim("c", 0))
     await plugin.settle()
     assert ("get", "ResourceClaim") not in plugin.client.requests()
@@ -61,7 +61,7 @@ async def test_a_claim_that_is_alive_stays_although_the_ledger_does_not_list_it(
     world.assert_sound()
 
 
-async def test_a_claim_that_cannot_be_ended_is_tried_again_and_holds_up_no_other(
+async def test_a_claim_that_cannot_be_unprepared_is_tried_again_and_holds_up_no_other(
     world: NodeWorld, plugin: Plugin
 ) -> None:
     for number in range(3):

@@ -114,7 +114,7 @@ async def test_files_without_a_record_are_removed_at_the_start(world: NodeWorld)
     world.assert_sound(*claims)
 
 
-async def test_files_that_were_damaged_are_written_again_and_kept_aside(world: NodeWorld) -> None:
+async def test_damaged_files_are_set_aside_and_written_again(world: NodeWorld) -> None:
     claims = await with_claims(world)
     damaged = [path for path in world.files.contents if path.parent == CDI_ROOT]
     for path in damaged:
@@ -142,7 +142,7 @@ async def test_an_upgrade_brings_the_files_up_to_date_and_reports_no_damage(worl
     assert plugin.events.events == []
 
 
-async def test_a_foreign_file_that_is_broken_does_not_matter(world: NodeWorld) -> None:
+async def test_a_broken_file_of_another_vendor_does_not_matter(world: NodeWorld) -> None:
     claims = await with_claims(world)
     foreign = {CDI_ROOT / "vendor.yaml": b"{", CDI_ROOT / "vendor.json": b"\xff"}
     world.files.contents |= foreign
@@ -152,7 +152,7 @@ async def test_a_foreign_file_that_is_broken_does_not_matter(world: NodeWorld) -
 
 
 @pytest.mark.parametrize("operation", ["write", "read", "make_folder"])
-async def test_a_folder_that_cannot_be_used_ends_the_start(world: NodeWorld, operation: str) -> None:
+async def test_an_unusable_folder_is_an_error_at_the_start(world: NodeWorld, operation: str) -> None:
     world.files.errors[operation] = [OSError(30, "Read-only file system")]
     with pytest.raises(OSError, match="Read-only"):
         await world.start()
@@ -162,9 +162,7 @@ async def test_a_folder_that_cannot_be_used_ends_the_start(world: NodeWorld, ope
 
 
 @FAULTS
-async def test_a_checkpoint_that_is_lost_is_rebuilt_from_what_the_api_has(
-    world: NodeWorld, fault: Callable[[NodeWorld], None]
-) -> None:
+async def test_a_lost_checkpoint_is_rebuilt_from_the_api(world: NodeWorld, fault: Callable[[NodeWorld], None]) -> None:
     claims = await with_claims(world)
     before = (world.recorded(), world.cdi_files())
     fault(world)
@@ -179,7 +177,9 @@ async def test_a_checkpoint_that_is_lost_is_rebuilt_from_what_the_api_has(
 
 
 @FAULTS
-async def test_and_also_after_a_reboot(world: NodeWorld, fault: Callable[[NodeWorld], None]) -> None:
+async def test_a_lost_checkpoint_is_rebuilt_after_a_reboot_too(
+    world: NodeWorld, fault: Callable[[NodeWorld], None]
+) -> None:
     claims = await with_claims(world)
     fault(world)
     world.stop(CDI_ROOT)
@@ -188,14 +188,14 @@ async def test_and_also_after_a_reboot(world: NodeWorld, fault: Callable[[NodeWo
     world.assert_sound(*claims)
 
 
-async def test_a_damaged_checkpoint_is_kept_aside(world: NodeWorld) -> None:
+async def test_a_damaged_checkpoint_is_set_aside(world: NodeWorld) -> None:
     await with_claims(world)
     damage(world)
     await world.start()
     assert world.files.contents[CHECKPOINT.with_name("checkpoint.json.damaged-0")] == b"{"
 
 
-async def test_only_what_may_be_in_use_here_is_taken_over(world: NodeWorld) -> None:
+async def test_only_claims_that_may_be_in_use_on_the_node_are_taken_over(world: NodeWorld) -> None:
     plugin = await world.start()
     await plugin.settle()
     reserved = world.claim("reserved", 0)
@@ -221,7 +221,7 @@ async def test_only_what_may_be_in_use_here_is_taken_over(world: NodeWorld) -> N
     assert not [name for name, reason in told if reason == "StaleClaimUnprepared"], "one too many was prepared first"
 
 
-async def test_a_claim_that_was_prepared_and_is_reserved_no_more_is_taken_over(world: NodeWorld) -> None:
+async def test_a_prepared_claim_that_is_no_longer_reserved_is_taken_over(world: NodeWorld) -> None:
     """Its pod is being ended: the kubelet has not unprepared it yet."""
     claims = await with_claims(world)
     for claim in claims:
@@ -269,7 +269,7 @@ async def test_with_the_api_server_away_claims_are_served_and_the_rebuild_comes_
 
 
 @FAULTS
-async def test_a_stop_before_the_rebuild_does_not_make_the_checkpoint_complete(
+async def test_a_stop_before_the_rebuild_leaves_the_checkpoint_incomplete(
     world: NodeWorld, fault: Callable[[NodeWorld], None]
 ) -> None:
     claims = await with_claims(world)
@@ -284,7 +284,7 @@ async def test_a_stop_before_the_rebuild_does_not_make_the_checkpoint_complete(
     world.assert_sound(*claims)
 
 
-async def test_a_disk_that_fails_during_the_rebuild_does_not_make_the_checkpoint_complete(world: NodeWorld) -> None:
+async def test_a_disk_failure_during_the_rebuild_leaves_the_checkpoint_incomplete(world: NodeWorld) -> None:
     claims = await with_claims(world)
     lose(world)
     plugin = await world.start()
