@@ -51,15 +51,18 @@ def test_each_share_has_each_victim_phase_and_workload(all_tests: Sequence[str],
 def test_a_run_takes_the_share_that_its_seed_chooses(all_tests: Sequence[str]) -> None:
     printed = collect("tests/e2e", "--sample=one seed")
     drawn = [test for test in node_ids(printed) if "test_recovery_from_kills" in test]
-    others = [test for test in all_tests if "test_recovery_from_kills" not in test]
     kills = [test for test in all_tests if "test_recovery_from_kills" in test]
     said = re.search(r"SAMPLE: (\d+) of 42 kills, share (\d+) of 9; again with --sample 'one seed'", printed)
     assert said is not None, printed
     assert drawn == deal(kills, SHARES)[int(said[2]) - 1]
     assert len(drawn) == int(said[1])
-    assert node_ids(printed) == [*others, *drawn]
-    assert node_ids(collect("tests/e2e", "--sample=one seed")) == node_ids(printed)
+    walk = [test for test in all_tests if "test_quickstart" in test]
+    assert node_ids(printed)[: len(walk)] == walk, "what is not marked always runs"
 
 
 def test_seeds_choose_every_share() -> None:
     assert {draw("kills", str(seed), SHARES) for seed in range(100)} == set(range(SHARES))
+
+
+def test_a_seed_always_chooses_the_same_share() -> None:
+    assert draw("kills", "4cb6489-1.30.14", SHARES) == 3
