@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from weakref import WeakSet
 
 from aiohttp import web
 from loguru import logger
@@ -38,6 +39,8 @@ class Listener:
         self._listening: socket.socket | None = None
         self._handshakes: dict[asyncio.Task[None], socket.socket] = {}
         """Connections that aiohttp does not know yet."""
+        self._served: WeakSet[asyncio.Task[None]] = WeakSet()
+        """Tasks of the connections on which there were requests; each ends with its connection."""
 
     async def open(self) -> None:
         """Begins to listen. Raises OSError when the port is taken."""
@@ -62,11 +65,19 @@ class Listener:
         asyncio.get_running_loop().remove_reader(listening)
         listening.close()
         await self._end_handshakes()
-        connections = [connection.transport for connection in _server(runner).connections]
+        await self._end_connections(_server(runner))
         await runner.cleanup()
-        for transport in connections:
-            if transport is not None:
-                transport.abort()
+
+    async def _end_connections(self, server: web.Server) -> None:
+        server.pre_shutdown()  # each connection is closed after the request that is being served
+        if served := list(self._served):
+            await asyncio.wait(served, timeout=_SHUTDOWN_SECONDS)
+        # Aborted before aiohttp's own shutdown, which closes them, some for the second time. A TLS connection that was
+        # closed twice can no longer be aborted: nothing happens, and early releases of Python 3.11 raise AttributeError
+        # (CPython issue 98539).
+        for connection in server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
         await asyncio.sleep(0)  # the turn of the event loop in which it closes them
 
     # --- connections that aiohttp does not know yet ---
@@ -108,6 +119,7 @@ class Listener:
     # --- requests ---
 
     async def _handle(self, incoming: web.Request) -> web.StreamResponse:
+        self._served.add(incoming.task)
         try:
             answer = await self._serve(await _read(incoming))
             if isinstance(answer, Answer):

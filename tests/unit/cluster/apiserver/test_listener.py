@@ -22,13 +22,28 @@ HOST = "127.0.0.1"
 T = TypeVar("T")
 
 
-async def serve(request: Request) -> Answer:
-    return Answer(200, b"served")
+class Served:
+    """The requests of a test."""
+
+    def __init__(self) -> None:
+        self.has_begun = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+
+    async def serve(self, request: Request) -> Answer:
+        self.has_begun.set()
+        await self.may_end.wait()
+        return Answer(200, b"served")
 
 
 @pytest.fixture
-async def listener() -> AsyncIterator[Listener]:
-    listener = Listener(serve, await asyncio.to_thread(make_identity, HOST), HOST, 0)
+async def served() -> Served:
+    return Served()
+
+
+@pytest.fixture
+async def listener(served: Served) -> AsyncIterator[Listener]:
+    listener = Listener(served.serve, await asyncio.to_thread(make_identity, HOST), HOST, 0)
     await listener.open()
     yield listener
     await listener.close()
@@ -77,9 +92,9 @@ class Client:
         await self._until(self._tls.do_handshake)
         await self._hear()  # session tickets: it has ended for the server too
 
-    async def ask(self) -> bytes:
+    async def ask(self, *headers: bytes) -> bytes:
         """Sends a request. Returns the first of what is answered; nothing when the server has closed the connection."""
-        self._tls.write(b"GET /api HTTP/1.1\r\nHost: test\r\n\r\n")
+        self._tls.write(b"\r\n".join((b"GET /api HTTP/1.1", b"Host: test", *headers, b"", b"")))
         try:
             return await self._until(lambda: self._tls.read())
         except (ConnectionResetError, ssl.SSLEOFError):
@@ -128,6 +143,43 @@ async def test_a_connection_is_ended_whether_or_not_its_client_agrees(listener: 
     await listener.close()
 
     assert await client.is_ended()
+
+
+async def test_a_connection_is_ended_whose_client_does_not_agree_to_an_earlier_end(
+    listener: Listener, client: Client
+) -> None:
+    await client.begin_handshake()
+    await client.end_handshake()
+    assert b"200 OK" in await client.ask(b"Connection: close")
+
+    await listener.close()
+
+    assert await client.is_ended()
+
+
+async def test_a_request_that_is_being_served_may_end(client: Client, served: Served, listener: Listener) -> None:
+    served.may_end.clear()
+    await client.begin_handshake()
+    await client.end_handshake()
+    async with asyncio.TaskGroup() as group:
+        answer = group.create_task(client.ask())
+        await served.has_begun.wait()
+        group.create_task(listener.close())
+        for _ in range(20):  # turns in which connections are ended that wait for nothing
+            await asyncio.sleep(0)
+        served.may_end.set()
+    assert b"200 OK" in answer.result()
+
+
+async def test_a_request_that_does_not_end_is_broken_off(client: Client, served: Served, listener: Listener) -> None:
+    served.may_end.clear()
+    await client.begin_handshake()
+    await client.end_handshake()
+    async with asyncio.TaskGroup() as group:
+        answer = group.create_task(client.ask())
+        await served.has_begun.wait()
+        await listener.close()
+    assert answer.result() == b""
 
 
 async def test_a_handshake_is_ended(listener: Listener, client: Client) -> None:
