@@ -18,20 +18,6 @@ ALLOCATABLE = [{"fake": {"uuid": uuid, "name": "LATEST-FAKE-MODEL"}} for uuid in
 WRITES = {"create", "json_patch", "merge_patch"}
 
 
-@pytest.fixture
-def world() -> NodeWorld:
-    return NodeWorld()
-
-
-@pytest.fixture
-async def plugin(world: NodeWorld) -> Plugin:
-    """A plugin that has published itself."""
-    plugin = await world.start()
-    await plugin.settle()
-    plugin.client.requests()
-    return plugin
-
-
 def writes(plugin: Plugin) -> list[str]:
     """The writes since the last time."""
     return [verb for verb, _ in plugin.client.requests() if verb in WRITES]

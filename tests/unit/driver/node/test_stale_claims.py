@@ -13,20 +13,6 @@ from tests.support.node import CHECKPOINT, NodeWorld, Plugin
 pytestmark = pytest.mark.looptime
 
 
-@pytest.fixture
-def world() -> NodeWorld:
-    return NodeWorld()
-
-
-@pytest.fixture
-async def plugin(world: NodeWorld) -> Plugin:
-    """A plugin that has published itself."""
-    plugin = await world.start()
-    await plugin.settle()
-    plugin.client.requests()
-    return plugin
-
-
 @pytest.mark.parametrize("end", [NodeWorld.delete, NodeWorld.release])
 async def test_a_claim_that_is_gone_is_unprepared(
     world: NodeWorld, plugin: Plugin, end: Callable[[NodeWorld, ClassicClaim], None]
