@@ -1,0 +1,453 @@
+"""Structured DRA: the kinds of ``resource.k8s.io/v1``, as a DRA driver reads and writes them (KEP-4381).
+
+This is the one model of the house. What a cluster of Kubernetes 1.32 or 1.33 serves instead is read and written as
+these classes too (``v1beta1``, ``v1beta2``, listed in ``structured``). Fields that are not named here are kept and
+written back, so that what a newer API server knows is never lost. Limits are those of pkg/apis/resource/types.go.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from pydantic import Field, WrapValidator
+
+from fake_dra_driver.api.interning import Sharing
+from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind
+
+__all__ = [
+    "ADMIN_ACCESS_LABEL",
+    "CLAIM_FINALIZER",
+    "GROUP",
+    "MAX_ATTRIBUTES_PER_DEVICE",
+    "MAX_DATA_BYTES",
+    "MAX_DEVICES_PER_SLICE",
+    "MAX_DEVICES_PER_SLICE_WITH_EXTRAS",
+    "MAX_OPAQUE_BYTES",
+    "MAX_RESULTS",
+    "POD_CLAIM_ANNOTATION",
+    "AllocatedDeviceStatus",
+    "AllocationResult",
+    "CelSelector",
+    "ConsumerReference",
+    "Counter",
+    "CounterSet",
+    "Device",
+    "DeviceAllocationConfiguration",
+    "DeviceAllocationResult",
+    "DeviceAttribute",
+    "DeviceCapacity",
+    "DeviceClaim",
+    "DeviceClaimConfiguration",
+    "DeviceClass",
+    "DeviceClassConfiguration",
+    "DeviceClassSpec",
+    "DeviceConstraint",
+    "DeviceCounterConsumption",
+    "DeviceRequest",
+    "DeviceRequestAllocationResult",
+    "DeviceSelector",
+    "DeviceSubRequest",
+    "DeviceTaint",
+    "DeviceToleration",
+    "ExactDeviceRequest",
+    "NetworkDeviceData",
+    "NodeSelector",
+    "NodeSelectorRequirement",
+    "NodeSelectorTerm",
+    "OpaqueDeviceConfiguration",
+    "ResourceClaim",
+    "ResourceClaimSpec",
+    "ResourceClaimStatus",
+    "ResourceClaimTemplate",
+    "ResourceClaimTemplateSpec",
+    "ResourcePool",
+    "ResourceSlice",
+    "ResourceSliceSpec",
+    "StatusCondition",
+]
+
+GROUP: Final = "resource.k8s.io"
+VERSION: Final = "v1"
+
+CLAIM_FINALIZER: Final = "resource.kubernetes.io/delete-protection"
+"""The scheduler's, on every claim that it allocates."""
+POD_CLAIM_ANNOTATION: Final = "resource.kubernetes.io/pod-claim-name"
+"""On a claim made from a template: the entry of ``pod.spec.resourceClaims`` that it was made for."""
+ADMIN_ACCESS_LABEL: Final = "resource.kubernetes.io/admin-access"
+"""``true`` on the namespaces in which claims may ask for adminAccess."""
+
+MAX_DEVICES_PER_SLICE: Final = 128
+"""ResourceSliceMaxDevices."""
+MAX_DEVICES_PER_SLICE_WITH_EXTRAS: Final = 64
+"""ResourceSliceMaxDevicesWithTaintsOrConsumesCounters: from Kubernetes 1.35, where a device has taints or counters."""
+MAX_ATTRIBUTES_PER_DEVICE: Final = 32
+"""ResourceSliceMaxAttributesAndCapacitiesPerDevice: attributes and capacities together."""
+MAX_RESULTS: Final = 32
+"""AllocationResultsMaxSize: most devices of one claim."""
+MAX_OPAQUE_BYTES: Final = 10 * 1024
+"""OpaqueParametersMaxLength."""
+MAX_DATA_BYTES: Final = 10 * 1024
+"""AllocatedDeviceStatusDataMaxLength: longest ``status.devices[].data``."""
+
+
+# --- What nodes offer ----------------------------------------------------------------------------------------------
+
+
+class NodeSelectorRequirement(ApiModel):
+    """v1.NodeSelectorRequirement."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class NodeSelectorTerm(ApiModel):
+    """v1.NodeSelectorTerm: its requirements are ANDed."""
+
+    match_expressions: tuple[NodeSelectorRequirement, ...] = ()
+    match_fields: tuple[NodeSelectorRequirement, ...] = ()
+
+
+class NodeSelector(ApiModel):
+    """v1.NodeSelector: its terms are ORed."""
+
+    node_selector_terms: tuple[NodeSelectorTerm, ...] = ()
+
+
+class DeviceAttribute(ApiModel):
+    """A value that selectors can look at; exactly one field is set."""
+
+    int_value: int | None = Field(default=None, alias="int")
+    bool_value: bool | None = Field(default=None, alias="bool")
+    string: str | None = None
+    version: str | None = None
+    """A semantic version, such as 1.2.3."""
+
+
+class DeviceCapacity(ApiModel):
+    """How much of something a device has."""
+
+    value: str
+    """A quantity, such as ``80Gi``."""
+    request_policy: Mapping[str, Any] | None = None
+    """How claims may consume a part of it; only with ``allow_multiple_allocations``."""
+
+
+class Counter(ApiModel):
+    """A quantity of a counter set."""
+
+    value: str
+
+
+class CounterSet(ApiModel):
+    """What the partitions of a device have in common, and use up."""
+
+    name: str
+    counters: Mapping[str, Counter]
+
+
+class DeviceCounterConsumption(ApiModel):
+    """What a device takes from a counter set while it is allocated."""
+
+    counter_set: str
+    counters: Mapping[str, Counter]
+
+
+class DeviceTaint(ApiModel):
+    """Keeps claims away that do not tolerate it, and may evict the pods that have the device."""
+
+    key: str
+    value: str = ""
+    effect: str
+    """NoSchedule, NoExecute, or None."""
+    time_added: datetime | None = None
+    """Set by the API server at every write that leaves it out, so a writer repeats what it has read."""
+
+
+class Device(ApiModel):
+    """One device of a slice."""
+
+    name: str
+    """A DNS label; unique in its pool."""
+    attributes: Mapping[str, DeviceAttribute] = Field(default_factory=dict)
+    """By name: a C identifier, in the driver's domain; or ``domain/identifier``."""
+    capacity: Mapping[str, DeviceCapacity] = Field(default_factory=dict)
+    consumes_counters: tuple[DeviceCounterConsumption, ...] = ()
+    node_name: str | None = None
+    node_selector: NodeSelector | None = None
+    all_nodes: bool | None = None
+    taints: tuple[DeviceTaint, ...] = ()
+    binds_to_node: bool | None = None
+    binding_conditions: tuple[str, ...] = ()
+    binding_failure_conditions: tuple[str, ...] = ()
+    allow_multiple_allocations: bool | None = None
+
+
+class ResourcePool(ApiModel):
+    """Which pool a slice belongs to, and how many slices that has."""
+
+    name: str
+    generation: int
+    """Slices of a lower generation than another slice of the pool count for nothing."""
+    resource_slice_count: int
+    """How many slices of this generation make the pool complete."""
+
+
+class ResourceSliceSpec(ApiModel):
+    """Devices, and the nodes that can use them."""
+
+    driver: str
+    pool: ResourcePool
+    node_name: str | None = None
+    node_selector: NodeSelector | None = None
+    all_nodes: bool | None = None
+    per_device_node_selection: bool | None = None
+    devices: tuple[Device, ...] = ()
+    shared_counters: tuple[CounterSet, ...] = ()
+
+
+class ResourceSlice(KubeObject):
+    """Some of the devices of a pool."""
+
+    resource = ResourceKind(GROUP, VERSION, "ResourceSlice", "resourceslices", namespaced=False)
+
+    spec: ResourceSliceSpec
+
+
+# --- What claims ask for -------------------------------------------------------------------------------------------
+
+
+class OpaqueDeviceConfiguration(ApiModel):
+    """Parameters for a driver, which nothing else reads."""
+
+    driver: str
+    parameters: Any = None
+    """Any JSON object, as far as the API server is concerned."""
+
+
+class DeviceClassConfiguration(ApiModel):
+    """An entry of ``config``; exactly one of its fields is set, and so far there is but one."""
+
+    opaque: OpaqueDeviceConfiguration | None = None
+
+
+class DeviceClaimConfiguration(DeviceClassConfiguration):
+    """An entry of a claim's ``config``."""
+
+    requests: tuple[str, ...] = ()
+    """The requests, or ``request/subrequest``, that it is for; none: all of the claim's."""
+
+
+class CelSelector(ApiModel):
+    """CELDeviceSelector."""
+
+    expression: str
+
+
+class DeviceSelector(ApiModel):
+    """Which devices fit; exactly one of its fields is set, and so far there is but one."""
+
+    cel: CelSelector | None = None
+
+
+class DeviceClassSpec(ApiModel):
+    """Which devices a class is about, and how they are configured."""
+
+    selectors: tuple[DeviceSelector, ...] = ()
+    config: tuple[DeviceClassConfiguration, ...] = ()
+    extended_resource_name: str | None = None
+    """Pods that ask for this resource get a device of the class, without a claim of their own (KEP-5004)."""
+
+
+class DeviceClass(KubeObject):
+    """A name for devices of one sort."""
+
+    resource = ResourceKind(GROUP, VERSION, "DeviceClass", "deviceclasses", namespaced=False)
+
+    spec: DeviceClassSpec = Field(default_factory=DeviceClassSpec)
+
+
+class DeviceToleration(ApiModel):
+    """A taint that a request puts up with."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+    toleration_seconds: int | None = None
+
+
+class DeviceSubRequest(ApiModel):
+    """One of the alternatives of ``firstAvailable``."""
+
+    name: str
+    device_class_name: str = ""
+    selectors: tuple[DeviceSelector, ...] = ()
+    allocation_mode: str = ""
+    """``ExactCount`` or ``All``."""
+    count: int = 0
+    tolerations: tuple[DeviceToleration, ...] = ()
+    capacity: Mapping[str, Any] | None = None
+
+
+class ExactDeviceRequest(ApiModel):
+    """A number of devices of a class."""
+
+    device_class_name: str = ""
+    selectors: tuple[DeviceSelector, ...] = ()
+    allocation_mode: str = ""
+    """``ExactCount`` or ``All``."""
+    count: int = 0
+    admin_access: bool | None = None
+    """For looking after devices: they may be in use by others."""
+    tolerations: tuple[DeviceToleration, ...] = ()
+    capacity: Mapping[str, Any] | None = None
+
+
+class DeviceRequest(ApiModel):
+    """What a claim asks for under one name; exactly one of ``exactly`` and ``first_available`` is set."""
+
+    name: str
+    exactly: ExactDeviceRequest | None = None
+    first_available: tuple[DeviceSubRequest, ...] = ()
+
+
+class DeviceConstraint(ApiModel):
+    """What the devices of several requests must have in common, or must not."""
+
+    requests: tuple[str, ...] = ()
+    match_attribute: str | None = None
+    distinct_attribute: str | None = None
+
+
+class DeviceClaim(ApiModel):
+    """``spec.devices`` of a claim."""
+
+    requests: tuple[DeviceRequest, ...] = ()
+    constraints: tuple[DeviceConstraint, ...] = ()
+    config: tuple[DeviceClaimConfiguration, ...] = ()
+
+
+class ResourceClaimSpec(ApiModel):
+    """What the claim asks for; cannot be changed after creation."""
+
+    devices: DeviceClaim = Field(default_factory=DeviceClaim)
+
+
+class DeviceRequestAllocationResult(ApiModel):
+    """A device that was allocated for a request."""
+
+    request: str
+    """``request``, or ``request/subrequest`` where one of several alternatives was chosen."""
+    driver: str
+    pool: str
+    device: str
+    admin_access: bool | None = None
+    tolerations: tuple[DeviceToleration, ...] = ()
+    share_id: UID | None = Field(default=None, alias="shareID")
+    """Which share of a device that several claims may have."""
+    consumed_capacity: Mapping[str, str] = Field(default_factory=dict)
+    binding_conditions: tuple[str, ...] = ()
+    binding_failure_conditions: tuple[str, ...] = ()
+
+    @property
+    def base_request(self) -> str:
+        """The name of the request, without that of a subrequest."""
+        return self.request.partition("/")[0]
+
+
+class DeviceAllocationConfiguration(DeviceClaimConfiguration):
+    """Configuration that the scheduler has collected for the allocated devices."""
+
+    source: str
+    """``FromClass`` or ``FromClaim``. What comes later has precedence, and the claim's over a class's."""
+
+
+class DeviceAllocationResult(ApiModel):
+    """``allocation.devices``."""
+
+    results: tuple[DeviceRequestAllocationResult, ...] = ()
+    config: tuple[DeviceAllocationConfiguration, ...] = ()
+
+
+class AllocationResult(ApiModel):
+    """What the scheduler has chosen; cannot be changed once set, only cleared."""
+
+    devices: DeviceAllocationResult = Field(default_factory=DeviceAllocationResult)
+    node_selector: Annotated[NodeSelector, WrapValidator(Sharing())] | None = None
+    """Nodes on which the devices can be used; None: on all."""
+    allocation_timestamp: datetime | None = None
+
+
+class ConsumerReference(ApiModel):
+    """ResourceClaimConsumerReference: an object that may use the claim, usually a pod, or a PodGroup."""
+
+    api_group: str = ""
+    resource: str
+    name: str
+    uid: UID
+
+
+class StatusCondition(ApiModel):
+    """metav1.Condition."""
+
+    type: str
+    status: str
+    """True, False or Unknown."""
+    reason: str
+    message: str = ""
+    last_transition_time: datetime | None = None
+    observed_generation: int | None = None
+
+
+class NetworkDeviceData(ApiModel):
+    """What a network device got."""
+
+    interface_name: str = ""
+    ips: tuple[str, ...] = ()
+    hardware_address: str = ""
+
+
+class AllocatedDeviceStatus(ApiModel):
+    """What a driver reports about a device of the claim (KEP-4817). Each driver writes its own entries only."""
+
+    driver: str
+    pool: str
+    device: str
+    share_id: str | None = Field(default=None, alias="shareID")
+    conditions: tuple[StatusCondition, ...] | None = ()
+    data: Any = None
+    """Any JSON object."""
+    network_data: NetworkDeviceData | None = None
+
+
+class ResourceClaimStatus(ApiModel):
+    """What was allocated, who may use it, and what drivers report about it."""
+
+    allocation: AllocationResult | None = None
+    reserved_for: tuple[ConsumerReference, ...] = ()
+    devices: tuple[AllocatedDeviceStatus, ...] = ()
+
+
+class ResourceClaim(KubeObject):
+    """A request for devices, and its state."""
+
+    resource = ResourceKind(GROUP, VERSION, "ResourceClaim", "resourceclaims")
+
+    spec: Annotated[ResourceClaimSpec, WrapValidator(Sharing())] = Field(default_factory=ResourceClaimSpec)
+    status: ResourceClaimStatus = Field(default_factory=ResourceClaimStatus)
+
+
+class ResourceClaimTemplateSpec(ApiModel):
+    """The claims that are made from a template."""
+
+    metadata: ObjectMeta = Field(default_factory=ObjectMeta)
+    spec: ResourceClaimSpec = Field(default_factory=ResourceClaimSpec)
+
+
+class ResourceClaimTemplate(KubeObject):
+    """From this a claim is made for each pod that names it."""
+
+    resource = ResourceKind(GROUP, VERSION, "ResourceClaimTemplate", "resourceclaimtemplates")
+
+    spec: ResourceClaimTemplateSpec = Field(default_factory=ResourceClaimTemplateSpec)
