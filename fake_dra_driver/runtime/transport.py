@@ -55,6 +55,10 @@ _KEEPALIVE_SECONDS = 60.0
 """Idle connections are kept this long. An API server closes them after 90 s (Go's http.Server.IdleTimeout there)."""
 _MAX_RETIRED = 2
 """Pools with an older certificate that live on for their watches: a watch is over in 10 minutes."""
+_CLOSED = -1
+"""``fileno`` of a socket that is closed."""
+_TURNS_TO_CLOSE = 10
+"""Turns of the event loop in which asyncio has seen the end of a connection, and closed it, several times over."""
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_read=None, sock_connect=None)
 """Deadlines are the caller's."""
 _SOCKET_OPTIONS = (
@@ -213,23 +217,42 @@ class HttpTransport(Transport):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Closes all of its connections in the end, those of abandoned requests included."""
+    """Closes all of its connections in the end: those of abandoned requests, and those that were just being made."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._made: WeakSet[asyncio.Transport] = WeakSet()
+        super().__init__(socket_factory=self._make_socket, **options)
+        self._connected: WeakSet[asyncio.Transport] = WeakSet()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
 
     async def connect(self, *args: Any, **options: Any) -> Connection:
         connection = await super().connect(*args, **options)
         if connection.transport is not None:
-            self._made.add(connection.transport)
+            self._connected.add(connection.transport)
         return connection
 
     async def close(self, *, abort_ssl: bool = True) -> None:
         await super().close(abort_ssl=abort_ssl)
-        for transport in self._made:
+        for transport in self._connected:
             transport.abort()
         await asyncio.sleep(0)  # the turn of the event loop in which it closes them
+        # A request that is cancelled during the TLS handshake leaves its connection to asyncio, which waits for the
+        # server, and nothing else refers to it. Its end is what asyncio has to see.
+        left = [made for made in self._sockets if made.fileno() != _CLOSED]
+        for made in left:
+            with contextlib.suppress(OSError):  # not connected yet, or no longer
+                made.shutdown(socket.SHUT_RDWR)
+        for _ in range(_TURNS_TO_CLOSE):
+            if all(made.fileno() == _CLOSED for made in left):
+                break
+            await asyncio.sleep(0)
+
+    def _make_socket(self, address: "aiohttp.AddrInfoType") -> socket.socket:
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        self._sockets.add(made)
+        for option in _SOCKET_OPTIONS:
+            made.setsockopt(*option)
+        return made
 
 
 class _Pools:
@@ -242,10 +265,9 @@ class _Pools:
                 ssl=self.tls,
                 limit=_MAX_REQUEST_CONNECTIONS,
                 keepalive_timeout=_KEEPALIVE_SECONDS,
-                socket_factory=_make_socket,
             )
         )
-        self.streams = self._session(_Connector(ssl=self.tls, limit=0, force_close=True, socket_factory=_make_socket))
+        self.streams = self._session(_Connector(ssl=self.tls, limit=0, force_close=True))
 
     @staticmethod
     def _session(connector: "_Connector") -> aiohttp.ClientSession:
@@ -272,14 +294,6 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise aiohttp.ClientConnectionError(_describe(error)) from error
-
-
-def _make_socket(address: "aiohttp.AddrInfoType") -> socket.socket:
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    for option in _SOCKET_OPTIONS:
-        made.setsockopt(*option)
-    return made
 
 
 @contextlib.contextmanager

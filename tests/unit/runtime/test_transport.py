@@ -1,13 +1,15 @@
 """HTTP to a server of the test's own, over real sockets and TLS: what arrives, and what becomes of connections."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
 import tempfile
+import threading
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -467,3 +469,47 @@ async def proxy() -> AsyncIterator[tuple[int, list[str]]]:
     listener = await asyncio.start_server(serve, HOST, 0)
     async with listener:
         yield listener.sockets[0].getsockname()[1], heads
+
+
+async def test_close_ends_connections_whose_requests_were_cancelled_in_any_turn_of_the_handshake() -> None:
+    identity = await asyncio.to_thread(make_identity, HOST)
+    with socket.create_server((HOST, 0)) as listener, _accepting(listener, identity):
+        server = Server(identity)
+        server.url = f"https://{HOST}:{listener.getsockname()[1]}"
+        for turns in range(40):
+            async with connected(server) as (transport, _):
+                asking = asyncio.create_task(transport.send(get(), None))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.wait((asking,))
+
+            assert not _connections_to(listener.getsockname()), f"cancelled after {turns} turns"
+
+
+@contextmanager
+def _accepting(listener: socket.socket, identity: Identity) -> Iterator[None]:
+    """A thread that accepts connections and does nothing more than their TLS handshake."""
+
+    def accept() -> None:
+        # OSError is how accept ends when the listener is shut down.
+        with ExitStack() as stack, contextlib.suppress(OSError):
+            while True:
+                peer = stack.enter_context(listener.accept()[0])
+                with contextlib.suppress(OSError):  # the other side has gone
+                    stack.enter_context(identity.context.wrap_socket(peer, server_side=True))
+
+    thread = threading.Thread(target=accept)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _connections_to(address: object) -> list[asyncio.BaseTransport]:
+    loop: Any = asyncio.get_running_loop()
+    # asyncio lists the open ones nowhere else.
+    known: list[Any] = [transport for transport in loop._transports.values() if transport._sock is not None]
+    return [transport for transport in known if transport.get_extra_info("peername") == address]
