@@ -11,7 +11,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.discovery import ServedGroup
 from fake_dra_driver.runtime.errors import ForbiddenError, RuntimeLayerError, TransportError
 from fake_dra_driver.runtime.session import Session
-from tests.unit.runtime.scripted import Answer, ScriptedTransport, Tokens, ok, status
+from tests.support.scripted import Answer, ScriptedTransport, Tokens, ok, status
 
 pytestmark = pytest.mark.looptime
 

@@ -23,7 +23,7 @@ from fake_dra_driver.runtime.errors import CredentialsError, as_runtime_error
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
 from fake_dra_driver.runtime.kubeapi import find_api
 from fake_dra_driver.runtime.session import RequestLimiter, Session
-from tests.unit.runtime.scripted import Answer, FoundOnce, ScriptedTransport, Tokens, ok, status
+from tests.support.scripted import Answer, FoundOnce, ScriptedTransport, Tokens, ok, status
 
 KEY = NamespacedName("", "node-0")
 NODE = ok(metadata={"name": "node-0", "resourceVersion": "7"})

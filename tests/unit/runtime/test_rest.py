@@ -13,7 +13,7 @@ from fake_dra_driver.runtime.patch import JSON_PATCH
 from fake_dra_driver.runtime.rest import Call, RestClient
 from fake_dra_driver.runtime.session import RequestLimiter, Session
 from fake_dra_driver.runtime.transport import HttpResponse
-from tests.unit.runtime.scripted import ScriptedTransport, Tokens, ok, status
+from tests.support.scripted import ScriptedTransport, Tokens, ok, status
 
 pytestmark = pytest.mark.looptime
 

@@ -27,7 +27,7 @@ from fake_dra_driver.runtime.credentials import Credentials, Resolved
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
 from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpRequest, HttpTransport
-from tests.unit.runtime.scripted import FoundOnce, ScriptedTransport
+from tests.support.scripted import FoundOnce, ScriptedTransport
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
