@@ -1,7 +1,8 @@
 """Starts the parts of a program in order, stops them in the reverse order, and raises the error of a part that failed.
 
-Start: probes and metrics, events, runnables that need no cache, caches (waits until each kind is synced), the other
-runnables; leader election, if there is one: what follows runs in one process only; controllers.
+Start: probes and metrics, events, runnables that need no cache, caches; what ``use_setup`` names, which may add parts;
+once each kind in the caches is synced, the other runnables; leader election, if there is one: what follows runs in one
+process only; controllers.
 Stop: no new pass of any controller, passes under way get to finish, then the lease is released, never earlier; then
 runnables, caches, probes; events that are still queued are written, and the client is closed. The grace period bounds
 all of it: passes have half of it before they are cancelled, runnables then have time to clean up, and a part is kept
@@ -148,6 +149,8 @@ class Manager(Generic[ClientT, CacheT]):
         self._controllers: list[Controller] = []
         self._runnables: list[tuple[str, Runnable, bool]] = []
         """Name, what to run, and whether it waits for the caches."""
+        self._setup: Callable[[], Awaitable[None]] | None = None
+        self._is_setting_up = False
         self._group: asyncio.TaskGroup | None = None
         """Set while ``run`` runs; the parent of all tasks."""
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
@@ -199,9 +202,18 @@ class Manager(Generic[ClientT, CacheT]):
         self._refuse_when_running()
         self._election = election
 
+    def use_setup(self, setup: Callable[[], Awaitable[None]]) -> None:
+        """Awaits ``setup`` once probes are answered and events written, before the caches have to be synced.
+
+        For a program that learns from the API server what it consists of: ``setup`` may take as long as it needs, and
+        may add informers to the cache, controllers, and runnables that need the caches. It ends when the manager stops.
+        """
+        self._refuse_when_running()
+        self._setup = setup
+
     def add_controller(self, controller: Controller) -> None:
         """Runs the controller once the caches are synced, the runnables started, and this process leads."""
-        self._refuse_when_running()
+        self._refuse_when_set_up()
         if self._metrics is not None:
             controller.use_metrics(self._metrics)
         self._controllers.append(controller)
@@ -213,9 +225,12 @@ class Manager(Generic[ClientT, CacheT]):
             name: of its task.
             run: what to run.
             needs_caches: False starts it at once, for what has to work while the API server is away. It ends with the
-                others all the same.
+                others all the same. Not in ``setup``, which comes later.
         """
-        self._refuse_when_running()
+        if needs_caches:
+            self._refuse_when_set_up()
+        else:
+            self._refuse_when_running()
         self._runnables.append((name, run, needs_caches))
 
     def stop(self) -> None:
@@ -254,6 +269,12 @@ class Manager(Generic[ClientT, CacheT]):
             self._spawn("events", "events", self._events.run)
         self._spawn("caches", "caches", self.cache.run)
         self._start_runnables(needing_caches=False)
+        if self._setup is not None:
+            self._is_setting_up = True
+            try:
+                await self._setup()
+            finally:
+                self._is_setting_up = False
         await self._wait_for_sync()
         self._start_runnables(needing_caches=True)
         if self._election is not None:
@@ -381,6 +402,10 @@ class Manager(Generic[ClientT, CacheT]):
 
     def _check_stopping(self) -> str | None:
         return "the program is stopping" if self._stopping.is_set() else None
+
+    def _refuse_when_set_up(self) -> None:
+        if not self._is_setting_up:
+            self._refuse_when_running()
 
     def _refuse_when_running(self) -> None:
         if self._group is not None:

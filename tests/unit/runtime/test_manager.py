@@ -187,6 +187,57 @@ async def test_a_runnable_that_needs_no_cache_works_while_the_api_server_is_away
     assert "reader starts" not in program.diary.texts
 
 
+async def test_what_a_program_consists_of_may_be_found_out_once_it_runs() -> None:
+    program = Program(sync_seconds=6)
+    late = FakeReconciler()
+    passes = Controller("late", late)
+    passes.enqueue(request("a"))
+
+    async def set_up() -> None:
+        program.diary.note("asks")
+        await asyncio.sleep(4)
+        program.diary.note("knows")
+        program.manager.add_controller(passes)
+        program.manager.add_runnable("reader", program.diary.part("reader"))
+        with pytest.raises(RuntimeError, match="started already"):
+            program.manager.add_runnable("plugin", program.diary.part("plugin"), needs_caches=False)
+
+    program.manager.use_setup(set_up)
+    program.manager.add_runnable("plugin", program.diary.part("plugin"), needs_caches=False)
+    await program.run(stop_after=20)
+
+    begun = [entry for entry in program.diary.entries if entry[0] < 20]
+    assert set(begun[:4]) == {(0, "events starts"), (0, "cache starts"), (0, "plugin starts"), (0, "asks")}
+    assert begun[4:] == [(4, "knows"), (6, "reader starts")]
+    assert late.passes == [(6, "a")], "controllers wait for the caches"
+
+
+async def test_a_stop_ends_what_is_being_found_out() -> None:
+    program = Program()
+
+    async def ask_for_ever() -> None:
+        await asyncio.Event().wait()
+
+    program.manager.use_setup(ask_for_ever)
+    program.manager.add_runnable("reader", program.diary.part("reader"))
+    await program.run(stop_after=8)
+    assert program.diary.entries[-1:] == [(8, "client closed")]
+    assert "reader starts" not in program.diary.texts
+    with pytest.raises(RuntimeError, match="started already"):
+        program.manager.add_controller(Controller("node", FakeReconciler()))
+
+
+async def test_a_program_that_cannot_be_set_up_ends_with_the_reason() -> None:
+    program = Program()
+
+    async def fail() -> None:
+        raise OSError("no such thing")
+
+    program.manager.use_setup(fail)
+    with pytest.raises(OSError, match="no such thing"):
+        await program.run(stop_after=8)
+
+
 async def test_controllers_count_into_the_managers_metrics() -> None:
     program = Program()
     program.controller.enqueue(request("a"))
