@@ -38,6 +38,9 @@ MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 """No comma, which separates models, and no character that means something in a glob or an environment variable."""
 
 
+PodUid = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9-]{0,63})?$"), Allowed("a pod's UID, or nothing")]
+
+
 def _models(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
@@ -55,6 +58,9 @@ Models = Annotated[
         f"1 to {MAX_DEVICES_PER_NODE} models, separated by commas, each of 1 to 63 letters, digits, dots, dashes and "
         "underscores, a letter or digit first and last"
     ),
+]
+ResourceApiVersion = Annotated[
+    Literal["", "v1", "v1beta2", "v1beta1", "v1alpha2"], Allowed("v1, v1beta2, v1beta1, v1alpha2, or nothing")
 ]
 NasStatus = Annotated[Literal["Ready", "NotReady"], BeforeValidator(_nas_status)]
 
@@ -79,6 +85,11 @@ class _Server(_Cluster):
     fairness limits every client."""
     kube_api_burst: Annotated[int, Flag(CLUSTER, "N", alias="KUBE_API_BURST")] = Field(default=0, ge=0, le=1_000_000)
     """Most calls at once before --kube-api-qps applies. 0 counts as 1."""
+    resource_api_version: Annotated[
+        ResourceApiVersion, Flag(CLUSTER, "VERSION", unset="the newest that is served", in_chart=False)
+    ] = ""
+    """Version of resource.k8s.io to work with: v1, v1beta2 or v1beta1 for structured DRA (Kubernetes 1.32 and later),
+    v1alpha2 for classic DRA (1.27 to 1.30). Found by discovery when it is left out."""
     http_endpoint: Annotated[
         Listen, Flag(HTTP, "HOST:PORT", alias="HTTP_ENDPOINT", unset="no HTTP server", in_chart=False)
     ] = None
@@ -147,6 +158,12 @@ class KubeletPluginSettings(_Server, _OfNode):
     """Number of devices that the node has."""
     device_models: Annotated[Models, Flag(DEVICES, "MODEL[,MODEL...]")] = ("LATEST-FAKE-MODEL",)
     """Models of the devices: the first device has the first model, and so on; after the last comes the first again."""
+    device_metadata: Annotated[bool, Flag(DEVICES)] = False
+    """Whether containers get a file with the attributes of their devices (KEP-5304), below
+    /var/run/kubernetes.io/dra-device-attributes. In structured DRA only."""
+    pod_uid: Annotated[PodUid, Flag(COMPONENT, "UID", alias="POD_UID", unset="sockets without it", in_chart=False)] = ""
+    """UID of the pod that this runs in. It goes into the names of the sockets, so that the plugin of the next release
+    serves before this one stops; kubelets take that from Kubernetes 1.33 on."""
     kubelet_registry_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins_registry")
     """Folder that the kubelet watches for the registration sockets of plugins."""
     kubelet_plugins_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins")
