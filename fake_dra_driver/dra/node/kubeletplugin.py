@@ -22,9 +22,10 @@ from loguru import logger
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls, FailureHandler
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver
+from fake_dra_driver.dra.node.folderlock import FolderLock
 from fake_dra_driver.dra.node.interface import KubeletInterface
 from fake_dra_driver.dra.node.registration import Registrar, Registration
-from fake_dra_driver.dra.node.sockets import SocketServer, locked_folder
+from fake_dra_driver.dra.node.sockets import SocketServer
 
 __all__ = ["KubeletPlugin", "PluginSockets"]
 
@@ -87,6 +88,7 @@ class KubeletPlugin(Generic[ClaimT]):
         on_registration: Callable[[], None] = lambda: None,
         on_socket_restored: Callable[[Path], None] = lambda _path: None,
         start: Callable[[], Awaitable[None]] | None = None,
+        lock: FolderLock | None = None,
     ) -> None:
         """Args:
         driver_name: As in ``driverName`` of classes and claims.
@@ -100,6 +102,7 @@ class KubeletPlugin(Generic[ClaimT]):
         on_registration: Called whenever ``registration`` has changed.
         on_socket_restored: Called with the path of a socket that was gone and is served again.
         start: Called by ``run`` before anything is served, when it is certain that no other process has the folder.
+        lock: Of the plugin socket's folder, for a driver that has to know when other processes work on it.
         """
         self._sockets = sockets
         self._interface = interface
@@ -110,6 +113,7 @@ class KubeletPlugin(Generic[ClaimT]):
         self._on_failure = on_failure
         self._on_socket_restored = on_socket_restored
         self._start = start
+        self._lock = lock or FolderLock(sockets.plugin.parent)
         self._registrar = Registrar(
             driver_name, sockets.registration, sockets.plugin, interface.supported_versions, on_registration
         )
@@ -133,7 +137,7 @@ class KubeletPlugin(Generic[ClaimT]):
             SocketError: a socket cannot be served, at the start or when it had to be made again. The process should
                 end: a new container gets the folders mounted again, which helps where a folder was removed.
         """
-        async with locked_folder(self._sockets.plugin.parent):
+        async with self._lock.keep():
             if self._start is not None:
                 await self._start()
             await self._serve()

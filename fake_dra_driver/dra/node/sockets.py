@@ -11,11 +11,9 @@ dead, and removed only by the process that serves it, so that one that ends late
 """
 
 import asyncio
-import fcntl
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -24,12 +22,12 @@ from loguru import logger
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = [
+    "FOLDER_MODE",
     "NotASocketError",
     "PathTooLongError",
     "SocketError",
     "SocketInUseError",
     "SocketServer",
-    "locked_folder",
 ]
 
 log = logger.bind(component="sockets")
@@ -40,7 +38,7 @@ MAX_PATH_SIZE_BYTES = 107
 _PROBE_TIMEOUT_SECONDS = 1.0
 """A process that lets a connection wait this long is there all the same: its socket's queue is full."""
 
-_FOLDER_MODE = 0o750
+FOLDER_MODE = 0o750
 """As the kubelet makes its own plugin folders."""
 
 _SOCKET_MODE = 0o600
@@ -61,39 +59,6 @@ class SocketInUseError(SocketError):
 
 class NotASocketError(SocketError):
     """A file that is not a socket has the name."""
-
-
-@asynccontextmanager
-async def locked_folder(folder: Path) -> AsyncIterator[None]:
-    """Holds a folder for this process alone, and makes it if there is none; the end of the process releases it.
-
-    The lock (flock) is on the folder itself: no file is left behind that a later start could mistake for a lock.
-
-    Raises:
-        SocketInUseError: another process holds it.
-        SocketError: the folder cannot be made or opened.
-    """
-    descriptor = await asyncio.to_thread(_lock_folder, folder)
-    try:
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock_folder(folder: Path) -> int:
-    try:
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as e:
-        raise SocketError(f"cannot use the folder {folder}: {e.strerror}") from e
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as e:
-        os.close(descriptor)
-        raise SocketInUseError(
-            f"another kubelet plugin runs on {folder}; a node needs one instance, stop the other first"
-        ) from e
-    return descriptor
 
 
 class SocketServer:
@@ -197,7 +162,7 @@ async def _is_served(path: Path) -> bool:
 
 
 def _mode_of(path: Path) -> int | None:
-    path.parent.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     try:
         return path.lstat().st_mode
     except FileNotFoundError:

@@ -15,7 +15,6 @@ from fake_dra_driver.dra.node.sockets import (
     SocketError,
     SocketInUseError,
     SocketServer,
-    locked_folder,
 )
 
 
@@ -102,9 +101,6 @@ async def test_an_unusable_folder_is_named_in_the_error(folder: Path) -> None:
     (folder / "file").touch()
     with pytest.raises(SocketError, match=r"cannot use .*file/x\.sock"):
         await SocketServer(folder / "file" / "x.sock", nothing).start()
-    with pytest.raises(SocketError, match=r"cannot use the folder .*file/folder"):
-        async with locked_folder(folder / "file" / "folder"):
-            pass
 
 
 async def test_a_socket_file_that_belongs_to_a_successor_stays(folder: Path) -> None:
@@ -128,12 +124,3 @@ async def test_a_socket_file_that_was_deleted_can_be_restored(folder: Path) -> N
     assert await server.is_in_place()
     assert await answers(server.path)
     await server.stop(0)
-
-
-async def test_a_folder_is_locked_by_one_plugin_at_a_time(folder: Path) -> None:
-    async with locked_folder(folder / "plugin"):
-        with pytest.raises(SocketInUseError, match="another kubelet plugin runs on"):
-            async with locked_folder(folder / "plugin"):
-                pass
-    async with locked_folder(folder / "plugin"):
-        assert list((folder / "plugin").iterdir()) == []
