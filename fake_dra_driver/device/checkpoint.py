@@ -3,6 +3,9 @@
 It is the truth about preparing; ``spec.preparedDevices`` of the node's object is a projection of it. What is in the
 file, ``checkpointformat`` says. Writes are group commits; one that fails fails exactly those who waited for it, and
 memory never holds what the disk does not.
+
+Two processes may use one file in turn: each of them has to ``refresh`` at the beginning of its turn, since it writes
+the whole file from what it knows.
 """
 
 import asyncio
@@ -11,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
-from fake_dra_driver.device.checkpointformat import Contents, decode, encode
+from fake_dra_driver.device.checkpointformat import Contents, OtherVersionError, decode, encode
 from fake_dra_driver.device.files import Files, ended, in_thread, set_aside
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.groupcommit import GroupCommit, Pending
 
-__all__ = ["Checkpoint", "DamagedCheckpointError"]
+__all__ = ["Checkpoint", "DamagedCheckpointError", "OtherReleaseError"]
 
 _MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o750
@@ -25,6 +28,10 @@ _FOLDER_MODE: Final = 0o750
 
 class DamagedCheckpointError(Exception):
     """The file could not be used and was set aside under another name; the checkpoint is empty now."""
+
+
+class OtherReleaseError(OSError):
+    """Another process uses the file with a version that this program does not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +66,14 @@ class Checkpoint:
         self._contents = Contents(complete=False, claims={})
         """As they are on disk."""
         self._claims = self._contents.prepared()
+        self._data: bytes | None = None
+        """The file as it was last read or written here; None: there was none."""
         self._commits: GroupCommit[_Change] = GroupCommit(self._write)
         self._is_unsure = False
-        """Whether the last write failed. Its contents may be on disk all the same, so the next must not be skipped."""
+        """Whether the disk may differ from what is known here, so that the next write must not be skipped.
+
+        So it is after a write that failed: its contents may be there all the same.
+        """
 
     @property
     def claims(self) -> Mapping[str, PreparedClaim]:
@@ -89,7 +101,31 @@ class Checkpoint:
         except ValueError as error:
             aside = await in_thread(set_aside, self._files, self._path)
             raise DamagedCheckpointError(f"checkpoint {self._path} was set aside as {aside.name}: {error}") from error
-        self._contents, self._claims = contents, contents.prepared()
+        self._contents, self._claims, self._data = contents, contents.prepared(), data
+
+    async def refresh(self) -> None:
+        """Takes over what another process has written. To be called before work begins, with no change under way.
+
+        When the file is gone or damaged, which no process of ours leaves behind, what is known here stays, and the next
+        change writes it.
+
+        Raises:
+            OtherReleaseError: a release has written the file that may only be used without this one.
+            OSError: it cannot be read.
+        """
+        data = await in_thread(self._files.read, self._path)
+        if data == self._data:
+            return
+        try:
+            contents = decode(data) if data is not None else None
+        except OtherVersionError as error:
+            raise OtherReleaseError(f"checkpoint {self._path} cannot be used: {error}") from error
+        except ValueError:
+            contents = None
+        if contents is None:
+            self._is_unsure = True
+        else:
+            self._contents, self._claims, self._data = contents, contents.prepared(), data
 
     async def put(self, claim: PreparedClaim) -> None:
         """Adds the claim, or replaces it. Returns when that is durable. Raises OSError."""
@@ -126,13 +162,15 @@ class Checkpoint:
             error = work.exception()
             self._is_unsure = error is not None
             if error is None:
-                self._contents, self._claims = work.result(), claims
+                (self._contents, self._data), self._claims = work.result(), claims
                 for pending in batch:
                     pending.settle()
 
-    def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> Contents:
+    def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> tuple[Contents, bytes | None]:
+        """What is on disk then."""
         if not self._is_unsure and (claims, complete) == (self._claims, self.is_complete):
-            return self._contents
+            return self._contents, self._data
         contents = self._contents.changed(claims, complete=complete)
-        self._files.write(self._path, encode(contents), _MODE)
-        return contents
+        data = encode(contents)
+        self._files.write(self._path, data, _MODE)
+        return contents, data

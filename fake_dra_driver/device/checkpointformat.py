@@ -32,11 +32,15 @@ from pydantic.alias_generators import to_camel
 from fake_dra_driver.device.cdi import check_claim
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 
-__all__ = ["VERSION", "Contents", "decode", "encode"]
+__all__ = ["VERSION", "Contents", "OtherVersionError", "decode", "encode"]
 
 VERSION: Final = 1
 
 M = TypeVar("M", bound=BaseModel)
+
+
+class OtherVersionError(ValueError):
+    """The file has a version that this program does not read: it is not damaged, another release uses it."""
 
 
 class _Stored(BaseModel):
@@ -102,11 +106,13 @@ def encode(contents: Contents) -> bytes:
 
 
 def decode(data: bytes) -> Contents:
-    """What a file says. Raises ValueError, with what is wrong with it."""
+    """What a file says. Raises ValueError, with what is wrong with it, or OtherVersionError."""
     text = data.decode()
     version = _parse(_Header, text).version
     if version != VERSION:
-        raise ValueError(f"it has version {version}, this program reads version {VERSION}: another release wrote it")
+        raise OtherVersionError(
+            f"it has version {version}, this program reads version {VERSION}: another release wrote it"
+        )
     envelope = _parse(_Envelope, text)
     stored = _fields(text)["contents"]
     if envelope.checksum != _checksum(stored.encode()):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError, OtherReleaseError
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from tests.support.disk import MemoryFiles
@@ -155,6 +155,87 @@ async def test_an_unreadable_file_is_left_in_place(files: MemoryFiles) -> None:
     with pytest.raises(OSError, match="Input/output error"):
         await Checkpoint(files, PATH).load()
     assert (await on_disk(files)).claims == {"a": claim("a")}
+
+
+# --- Two processes in turn ---
+
+
+@pytest.fixture
+async def other(checkpoint: Checkpoint, files: MemoryFiles) -> Checkpoint:
+    """Of another process, which has read the file that the first one has written."""
+    await checkpoint.put(claim("a"))
+    await checkpoint.complete()
+    other = Checkpoint(files, PATH)
+    await other.load()
+    return other
+
+
+async def test_each_process_takes_over_what_the_other_has_written(
+    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles
+) -> None:
+    await other.put(claim("b"))
+    assert list(checkpoint.claims) == ["a"]
+    await checkpoint.refresh()
+    assert checkpoint.claims == {"a": claim("a"), "b": claim("b")}
+    await checkpoint.remove("a")
+    await checkpoint.put(claim("c"))
+    await other.refresh()
+    assert other.claims == (await on_disk(files)).claims == {"b": claim("b"), "c": claim("c")}
+
+
+async def test_a_process_learns_that_the_other_has_completed_the_checkpoint(
+    checkpoint: Checkpoint, files: MemoryFiles
+) -> None:
+    await Checkpoint(files, PATH).complete()
+    await checkpoint.refresh()
+    assert checkpoint.is_complete
+
+
+async def test_a_file_without_a_change_is_not_decoded_again(checkpoint: Checkpoint, other: Checkpoint) -> None:
+    for each in (checkpoint, other):
+        before = each.claims
+        await each.refresh()
+        assert each.claims is before
+
+
+async def test_without_a_file_there_is_nothing_to_take_over(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    await checkpoint.refresh()
+    await checkpoint.remove("unknown")
+    assert files.count("write") == 0
+
+
+@pytest.mark.parametrize("name", ["gone", *(name for name in DAMAGES if not name.startswith("newer"))])
+async def test_what_is_known_survives_the_damage_of_a_file_in_use(
+    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles, name: str
+) -> None:
+    if name == "gone":
+        del files.contents[PATH]
+    else:
+        files.contents[PATH] = DAMAGES[name](files.contents[PATH])
+    await checkpoint.refresh()
+    assert checkpoint.claims == {"a": claim("a")}
+    await checkpoint.remove("b")
+    assert checkpoint.claims == (await on_disk(files)).claims == {"a": claim("a")}
+    assert (await on_disk(files)).is_complete
+
+
+async def test_a_file_that_a_newer_release_uses_is_left_alone(
+    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles
+) -> None:
+    newer = files.contents[PATH] = DAMAGES["newer"](files.contents[PATH])
+    with pytest.raises(OtherReleaseError, match=r"checkpoint\.json cannot be used: it has version 2"):
+        await checkpoint.refresh()
+    assert files.contents == {PATH: newer}
+    assert checkpoint.claims == {"a": claim("a")}
+
+
+async def test_an_unreadable_file_changes_nothing(
+    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles
+) -> None:
+    files.errors["read"] = [OSError(errno.EIO, "Input/output error")]
+    with pytest.raises(OSError, match="Input/output error"):
+        await checkpoint.refresh()
+    assert checkpoint.claims == {"a": claim("a")}
 
 
 # --- Group commit ---
