@@ -6,7 +6,7 @@ What is here knows Kubernetes and does not know which device it serves. A driver
   the claim gets. ``ClassicControllers`` do the rest of classic DRA, such as the negotiation with the scheduler; which
   claim holds which devices is in a ``Ledger``, at the place that a ``LedgerLayout`` names.
 - ``NodeDriver``: makes the devices of a claim ready on a node, or raises ``PrepareError``. ``KubeletPlugin`` does the
-  rest: registration with the kubelet, sockets, and every gRPC version of the mode (``KubeletInterface``).
+  rest: registration with the kubelet, sockets, and every gRPC version that kubelets speak (``KubeletInterface``).
 
 A ``Reason`` says why an Event is written, and what a person can do about it.
 
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.claim import NodeClaim
     from fake_dra_driver.dra.node.classic import ClassicClaim
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
-    from fake_dra_driver.dra.node.interface import CLASSIC, KubeletInterface
+    from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
     from fake_dra_driver.dra.reason import Reason
 
 __all__ = [
     "CLASSIC",
+    "KUBELETS",
+    "STRUCTURED",
     "AllocationObserver",
     "CallObserver",
     "ClassicCaches",
@@ -76,6 +78,8 @@ _MODULES: Final = {
     "PrepareError": "node.driver",
     "ReadyDevice": "node.driver",
     "CLASSIC": "node.interface",
+    "KUBELETS": "node.interface",
+    "STRUCTURED": "node.interface",
     "KubeletInterface": "node.interface",
     "KubeletPlugin": "node.kubeletplugin",
     "PluginSockets": "node.kubeletplugin",

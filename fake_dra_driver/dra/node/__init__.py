@@ -3,7 +3,9 @@
 - ``driver``: the seam that a driver fills, ``NodeDriver``; ``claim``: a claim as the kubelet names it.
 - ``kubeletplugin``: the life of a plugin: sockets, registration, calls, the end; made with a ``KubeletInterface``.
 - ``interface``: which gRPC versions are served together, and the versions that are named to the kubelet.
-- ``v1alpha2``, ``v1alpha3``: one adapter for each gRPC version; ``classic``: what those of classic DRA share.
+- ``v1alpha2``, ``v1alpha3``, ``v1beta1``, ``v1``: one adapter for each gRPC version; ``classic`` and ``structured``:
+  what those of one mode share.
 - ``calls``: the rules for calls of every version: one claim at a time, deadlines, work that outlives its call.
+- ``folderlock``: turns of several processes that work on the plugin's folder.
 - ``registration``: how the kubelet gets to know the plugin; ``sockets``: unix sockets whose names matter.
 """

@@ -30,7 +30,8 @@ __all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureHandler",
 log = logger.bind(component="calls")
 
 ClaimT = TypeVar("ClaimT", bound=NodeClaim)
-"""A claim as the kubelet's calls of one mode of DRA name it."""
+ClaimT_contra = TypeVar("ClaimT_contra", bound=NodeClaim, contravariant=True)
+"""A claim as calls name it. What takes any claim also takes those of calls that say more about theirs."""
 
 Verb = Literal["prepare", "unprepare"]
 
@@ -113,12 +114,12 @@ class _Work(Generic[ClaimT]):
     task: asyncio.Task[Outcome]
 
 
-class ClaimCalls(Generic[ClaimT]):
+class ClaimCalls(Generic[ClaimT_contra]):
     """Hands claims to a NodeDriver under the rules above. An async context manager: leaving it ends what still runs."""
 
     def __init__(
         self,
-        driver: NodeDriver[ClaimT],
+        driver: NodeDriver[ClaimT_contra],
         *,
         answer_limit_seconds: float = DEFAULT_ANSWER_LIMIT_SECONDS,
         observer: CallObserver | None = None,
@@ -130,7 +131,7 @@ class ClaimCalls(Generic[ClaimT]):
         self._on_failure = on_failure
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[Outcome]] = set()
-        self._latest: dict[UID, _Work[ClaimT]] = {}
+        self._latest: dict[UID, _Work[ClaimT_contra]] = {}
         """The newest work on each claim; what is older runs before it."""
 
     async def __aenter__(self) -> Self:
@@ -150,7 +151,9 @@ class ClaimCalls(Generic[ClaimT]):
         if self._running:
             await asyncio.wait(self._running, timeout=timeout_seconds)
 
-    async def run(self, verb: Verb, claims: Sequence[ClaimT], remaining_seconds: float | None) -> Mapping[str, Outcome]:
+    async def run(
+        self, verb: Verb, claims: Sequence[ClaimT_contra], remaining_seconds: float | None
+    ) -> Mapping[str, Outcome]:
         """Prepares or unprepares all of the claims of one call and returns the outcome of each, by its UID.
 
         Never raises for what is in a claim or what the driver does with it.
@@ -174,7 +177,7 @@ class ClaimCalls(Generic[ClaimT]):
             self._observer.answered(verb, _result_of(outcome))
         return outcomes
 
-    def _start(self, verb: Verb, claim: ClaimT) -> asyncio.Task[Outcome]:
+    def _start(self, verb: Verb, claim: ClaimT_contra) -> asyncio.Task[Outcome]:
         before = self._latest.get(claim.uid)
         if before is not None and (before.verb, before.claim) == (verb, claim):
             return before.task
@@ -187,12 +190,12 @@ class ClaimCalls(Generic[ClaimT]):
         task.add_done_callback(lambda _task: self._forget(work))
         return task
 
-    def _forget(self, work: _Work[ClaimT]) -> None:
+    def _forget(self, work: _Work[ClaimT_contra]) -> None:
         self._running.discard(work.task)
         if self._latest.get(work.claim.uid) is work:
             del self._latest[work.claim.uid]
 
-    async def _perform(self, verb: Verb, claim: ClaimT, before: asyncio.Task[Outcome] | None) -> Outcome:
+    async def _perform(self, verb: Verb, claim: ClaimT_contra, before: asyncio.Task[Outcome] | None) -> Outcome:
         if before is not None:
             await asyncio.wait((before,))
         started = asyncio.get_running_loop().time()
@@ -203,7 +206,7 @@ class ClaimCalls(Generic[ClaimT]):
             self._on_failure(verb, claim, outcome.message)
         return outcome
 
-    async def _ask_driver(self, verb: Verb, claim: ClaimT) -> Outcome:
+    async def _ask_driver(self, verb: Verb, claim: ClaimT_contra) -> Outcome:
         try:
             if verb == "prepare":
                 devices = tuple(await self._driver.prepare(claim))
@@ -246,7 +249,7 @@ def _result_of(outcome: Outcome) -> str:
     return outcome.reason.value if isinstance(outcome, Failure) else SUCCESS
 
 
-def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: ClaimT, limit_seconds: float) -> Outcome:
+def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: NodeClaim, limit_seconds: float) -> Outcome:
     if not task.done():
         log.warning(
             "Claim takes long",

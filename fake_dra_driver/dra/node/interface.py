@@ -1,7 +1,10 @@
-"""What a plugin offers the kubelet: the gRPC services of one mode of DRA, and the versions that it registers with.
+"""What a plugin offers the kubelet: its gRPC services, and the versions that it registers with.
 
-Each gRPC version is one small adapter that translates messages and nothing else (``v1alpha2``, ``v1alpha3``); the rules
-are in ``calls``. All versions of a mode are served at once, so that no setting has to name the one the kubelet speaks.
+Each gRPC version is one small adapter that translates messages and nothing else (``v1alpha2`` to ``v1``); the rules are
+in ``calls``. All versions that a driver can serve are served at once, so that no setting has to name the one that the
+kubelet speaks, and a plugin need not ask the API server which one that is. Which it can serve depends on the claims
+that the driver takes: those of classic kubelets carry a resource handle (``classic.ClassicClaim``), and are any other
+kubelet's claims without it.
 """
 
 from collections.abc import Callable
@@ -13,23 +16,25 @@ import grpc
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.v1 import NodeV1
 from fake_dra_driver.dra.node.v1alpha2 import NodeV1alpha2
 from fake_dra_driver.dra.node.v1alpha3 import NodeV1alpha3
-from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc, dra_v1alpha3_pb2_grpc
+from fake_dra_driver.dra.node.v1beta1 import NodeV1beta1
+from fake_dra_driver.pb import dra_v1_pb2_grpc, dra_v1alpha2_pb2_grpc, dra_v1alpha3_pb2_grpc, dra_v1beta1_pb2_grpc
 
-__all__ = ["CLASSIC", "KubeletInterface"]
+__all__ = ["CLASSIC", "KUBELETS", "STRUCTURED", "KubeletInterface"]
 
 ClaimT = TypeVar("ClaimT", bound=NodeClaim)
 
 
 @dataclass(frozen=True)  # with slots, KubeletInterface[...](...) raises TypeError in Python 3.11
 class KubeletInterface(Generic[ClaimT]):
-    """One mode of DRA as the kubelet sees it, with claims as its calls name them."""
+    """The services for some kubelets, for a driver that takes the claims of their calls."""
 
     supported_versions: tuple[str, ...]
     """``supported_versions`` of the registration (k8s.io/kubelet/pkg/apis/pluginregistration/v1 PluginInfo)."""
     add_services: Callable[[grpc.aio.Server, ClaimCalls[ClaimT]], None]
-    """Makes a server answer the kubelet's calls in every version of the mode."""
+    """Makes a server answer the kubelet's calls in every version."""
 
 
 def _add_classic(server: grpc.aio.Server, calls: ClaimCalls[ClassicClaim]) -> None:
@@ -37,6 +42,26 @@ def _add_classic(server: grpc.aio.Server, calls: ClaimCalls[ClassicClaim]) -> No
     dra_v1alpha3_pb2_grpc.add_NodeServicer_to_server(NodeV1alpha3(calls), server)
 
 
-# Kubelets 1.27 to 1.30 take a plugin of either gRPC version when it names anything with major version 1.
-CLASSIC = KubeletInterface(supported_versions=("1.0.0",), add_services=_add_classic)
-"""Classic DRA, kubelets 1.27 to 1.30: ``v1alpha2.Node`` and ``v1alpha3.Node``."""
+def _add_structured(server: grpc.aio.Server, calls: ClaimCalls[NodeClaim]) -> None:
+    dra_v1beta1_pb2_grpc.add_DRAPluginServicer_to_server(NodeV1beta1(calls), server)
+    dra_v1_pb2_grpc.add_DRAPluginServicer_to_server(NodeV1(calls), server)
+
+
+def _add_all(server: grpc.aio.Server, calls: ClaimCalls[NodeClaim]) -> None:
+    _add_classic(server, calls)
+    _add_structured(server, calls)
+
+
+# Kubelets 1.27 to 1.31 want anything with major version 1, and skip what is no version; 1.32 and 1.33 look for the
+# service that they know, 1.34 and later take the first one that they know.
+_CLASSIC_VERSIONS = ("1.0.0",)
+_STRUCTURED_VERSIONS = ("v1.DRAPlugin", "v1beta1.DRAPlugin")
+
+CLASSIC = KubeletInterface(_CLASSIC_VERSIONS, _add_classic)
+"""Kubelets 1.27 to 1.30, which speak classic DRA: ``v1alpha2.Node`` and ``v1alpha3.Node``."""
+
+STRUCTURED = KubeletInterface(_STRUCTURED_VERSIONS, _add_structured)
+"""Kubelets 1.32 and later, which speak structured DRA: ``v1beta1.DRAPlugin`` and ``v1.DRAPlugin``."""
+
+KUBELETS = KubeletInterface((*_STRUCTURED_VERSIONS, *_CLASSIC_VERSIONS), _add_all)
+"""All of them, for a driver that takes any claim and looks for itself whether it is a ``ClassicClaim``."""

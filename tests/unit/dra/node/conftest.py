@@ -9,8 +9,8 @@ import pytest
 from loguru import logger
 
 from fake_dra_driver.dra.node.calls import ClaimCalls
-from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.dra.node.interface import CLASSIC
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.interface import KUBELETS
 from fake_dra_driver.dra.node.sockets import SocketServer
 from tests.unit.dra.node.standin import LogWatch, SteeredDriver
 
@@ -37,9 +37,9 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 async def channel(driver: SteeredDriver, folder: Path) -> AsyncIterator[grpc.aio.Channel]:
-    """What a kubelet of classic DRA has open to the plugin."""
-    async with ClaimCalls[ClassicClaim](driver) as calls:
-        server = SocketServer(folder / "plugin.sock", lambda server: CLASSIC.add_services(server, calls))
+    """What a kubelet has open to the plugin."""
+    async with ClaimCalls[NodeClaim](driver) as calls:
+        server = SocketServer(folder / "plugin.sock", lambda server: KUBELETS.add_services(server, calls))
         await server.start()
         try:
             async with grpc.aio.insecure_channel(f"unix:{server.path}") as value:

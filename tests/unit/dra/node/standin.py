@@ -26,6 +26,8 @@ class SteeredDriver:
         self.prepared: dict[UID, NodeClaim] = {}
         self.errors: dict[tuple[str, UID], Exception] = {}
         """What prepare or unprepare of a claim raises."""
+        self.devices: dict[UID, Sequence[ReadyDevice]] = {}
+        """What these claims get; others get lamps."""
         self.gates: dict[UID, asyncio.Event] = {}
         """Work on these claims waits for the event."""
         self.log: list[tuple[str, UID]] = []
@@ -39,7 +41,7 @@ class SteeredDriver:
     async def prepare(self, claim: NodeClaim) -> Sequence[ReadyDevice]:
         await self._work("prepare", claim)
         self.prepared[claim.uid] = claim
-        return ready_lamps(claim.uid)
+        return self.devices.get(claim.uid, ready_lamps(claim.uid))
 
     async def unprepare(self, claim: NodeClaim) -> None:
         await self._work("unprepare", claim)
