@@ -49,6 +49,7 @@ def render_chart(
     *,
     release: str,
     values: Mapping[str, Any] | None = None,
+    kube_version: str = "1.30",
     api_versions: Sequence[str] = (),
 ) -> Sequence[Manifest]:
     """The objects of a chart in the order in which they are installed; the namespace itself is not among them.
@@ -58,7 +59,8 @@ def render_chart(
         namespace: where the release is.
         release: its name.
         values: as in a file of values: what differs from the chart's values.yaml. It is not checked against the schema.
-        api_versions: what the cluster serves.
+        kube_version: release of Kubernetes, such as 1.30 or 1.30.14.
+        api_versions: what the cluster serves, such as ``apps/v1`` and ``apps/v1/Deployment``.
 
     Raises:
         GoTemplateError: the chart refuses these values, or uses what ``gotemplate`` cannot execute.
@@ -69,7 +71,7 @@ def render_chart(
         "Chart": {"Name": chart["name"], "Version": chart["version"], "AppVersion": chart["appVersion"]},
         "Release": {"Name": release, "Namespace": namespace, "Service": "Helm", "IsUpgrade": False},
         "Files": _Files(files),
-        "Capabilities": {"APIVersions": _ApiVersions(api_versions)},
+        "Capabilities": {"APIVersions": _ApiVersions(api_versions), "KubeVersion": {"Version": f"v{kube_version}"}},
     }
     templates = GoTemplates()
     names = [name for name in files if name.startswith("templates/")]

@@ -23,6 +23,8 @@ _TOKEN = re.compile(
     r"""| (?P<word>\w+) | (?P<mark>:=|[|()])""",
     re.VERBOSE,
 )
+_RANGE_OF_RELEASES = re.compile(r"(>=|<)(\d+)\.(\d+)-0")
+_RELEASE = re.compile(r"v?(\d+)\.(\d+)(\.|$)")
 _MAX_DEPTH = 50
 """How deep templates may include each other, so that a loop ends with a message."""
 
@@ -357,6 +359,15 @@ def _merge(target: Mapping[str, Any], *others: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
+def _semver_compare(constraint: str, version: str) -> bool:
+    """Takes ``>=1.34-0`` and ``<1.34-0``, which compare minor releases and count pre-releases among them."""
+    wanted, found = _RANGE_OF_RELEASES.fullmatch(constraint), _RELEASE.match(version)
+    if wanted is None or found is None:
+        raise ValueError(f"{constraint!r} of {version!r} is outside of the subset that is executed here")
+    is_later = (int(found[1]), int(found[2])) >= (int(wanted[2]), int(wanted[3]))
+    return is_later == (wanted[1] == ">=")
+
+
 def _and(*values: Any) -> Any:
     return next((value for value in values if not value), values[-1])
 
@@ -389,6 +400,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "printf": _printf,
     "quote": lambda value: json.dumps(_text(value), ensure_ascii=False),
     "replace": lambda old, new, text: text.replace(old, new),
+    "semverCompare": _semver_compare,
+    "ternary": lambda first, second, condition: first if condition else second,
     "toYaml": _to_yaml,
     "trimSuffix": lambda suffix, text: text.removesuffix(suffix),
     "trunc": lambda count, text: text[:count],

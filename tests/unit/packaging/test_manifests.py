@@ -80,6 +80,9 @@ def _execute(text: str, **dot: object) -> str:
         ('{{ (default .map .absent) | toYaml | trunc 3 | replace "k" "w" }}', "wey"),
         ('{{ dict "a" 1 "b" (dict) | toYaml | nindent 2 }}', "\n  a: 1\n  b: {}"),
         ('{{ merge (dict "a" 1) (dict "a" 2 "b" 3) | toYaml }}', "a: 1\nb: 3"),
+        ('{{ semverCompare ">=1.34-0" "v1.34.0-alpha.1+k3s" }} {{ semverCompare "<1.34-0" "1.34" }}', "true false"),
+        ('{{ semverCompare ">=1.34-0" "v1.33.9" }} {{ semverCompare "<1.34-0" "v1.4.0" }}', "false true"),
+        ('{{ eq 1 2 | ternary "a" "b" }}', "b"),
         ("{{ and .yes .absent | not }} {{ or .absent .number }}", "true 1000000"),
     ],
 )
@@ -105,6 +108,7 @@ def test_execution(text: str, written: str) -> None:
         ("{{ 1) }}", "a parenthesis too many"),
         ("{{ .number 1 }}", "is no function"),
         ("{{ int64 .absent }}", "int64"),
+        ('{{ semverCompare "^1.34" "v1.34.0" }}', "outside of the subset"),
         ("{{ % }}", "cannot read"),
     ],
 )
