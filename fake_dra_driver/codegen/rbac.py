@@ -23,6 +23,10 @@ class Rule:
     kinds: tuple[type[KubeObject], ...]
     verbs: tuple[str, ...]
     subresource: str = ""
+    names: tuple[str, ...] = ()
+    """The objects that it is for; empty: all."""
+    only: str = ""
+    """The mode of the project that needs it, for a chart to grant it in that mode alone; empty: every mode."""
 
     @property
     def group(self) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import SourceTree, chart_settings, file_name, render_crd, values_of, values_schema
@@ -99,11 +100,18 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
     yield f"{CHART}/templates/statusreader.yaml", _helm("helm/templates/statusreader.yaml.j2", rules=rules)
     yield from _observing()
     resources = {
-        "resource_api": ResourceClass.resource.api_version,
-        "resource_class": RESOURCE_CLASS_NAME,
+        "group": ResourceClass.resource.group,
+        "api_versions": (*RESOURCE_APIS, ResourceClass.resource.version),
+        "class_name": RESOURCE_CLASS_NAME,
         "driver": DRIVER_NAME,
     }
-    for name in ("NOTES.txt", "_helpers.tpl", "resourceclass.yaml", "validation.yaml"):
+    for name in (
+        "NOTES.txt",
+        "_helpers.tpl",
+        "deviceclass.yaml",
+        "resourceclass.yaml",
+        "validation.yaml",
+    ):
         yield f"{CHART}/templates/{name}", _helm(f"helm/templates/{name}.j2", **resources)
 
 

@@ -21,8 +21,11 @@ def chart_manifests(
     *,
     release: str = "fake-dra-driver",
     values: Mapping[str, Any] | None = None,
-    api_versions: Sequence[str] = ("resource.k8s.io/v1alpha2",),
+    kube_version: str = "1.30",
+    api_versions: Sequence[str] = (),
 ) -> Sequence[Manifest]:
     """The objects of the chart, as ``render_chart`` gives them. Raises GoTemplateError."""
     files = {path.removeprefix(f"{CHART}/"): text for path, text in sorted(chart_files().items())}
-    return render_chart(files, namespace, release=release, values=values, api_versions=api_versions)
+    return render_chart(
+        files, namespace, release=release, values=values, kube_version=kube_version, api_versions=api_versions
+    )

@@ -1,17 +1,27 @@
-"""What each component of this driver may do in the cluster: exactly what it needs, each rule with its reason."""
+"""What each component of this driver may do in the cluster: exactly what it needs, each rule with its reason.
+
+Classic and structured DRA need different things; a rule that one of them alone needs says so.
+"""
 
 from collections.abc import Sequence
+from typing import Final
 
 from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.v1 import DeviceClass, ResourceSlice
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.codegen import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
 
-__all__ = ["components", "status_reader"]
+__all__ = ["CLASSIC", "STRUCTURED", "components", "status_reader"]
 
-_EVENTS = Rule("To say what happened to a claim, where its owner looks for it.", (Event,), ("create", "patch"))
+CLASSIC: Final = "classic"
+"""DRA of Kubernetes 1.27 to 1.30, where the driver's controller allocates."""
+STRUCTURED: Final = "structured"
+"""DRA of Kubernetes 1.32 and later, where the scheduler allocates."""
+
+_EVENTS = Rule("To say what happened to a claim or a node, where people look for it.", (Event,), ("create", "patch"))
 
 
 def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
@@ -24,58 +34,79 @@ def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
             Rule("Devices, which claims hold them, and what claims ask for.", tuple(by_group[group]), READ_VERBS)
             for group in by_group
         ),
-        Rule(
-            "Claims, and the state of their pods' scheduling.",
-            (ResourceClass, ResourceClaim, PodSchedulingContext),
-            READ_VERBS,
-        ),
+        Rule("Claims.", (ResourceClaim,), READ_VERBS),
+        Rule("Classes, and the state of scheduling.", (ResourceClass, PodSchedulingContext), READ_VERBS, only=CLASSIC),
+        Rule("Classes, and what nodes offer.", (DeviceClass, ResourceSlice), READ_VERBS, only=STRUCTURED),
         Rule("Pods that wait, and what was reported about claims.", (Pod, Event), READ_VERBS),
     )
 
 
 def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
-    """The components, given the kinds of this driver: the controller reads every kind of parameters."""
+    """The components, given the kinds of this driver: the controller of classic DRA reads every kind of parameters."""
     parameters = tuple(kind for kind in kinds if kind.resource.group == DRIVER_NAME)
     controller = ComponentRules(
         "controller",
         "controller",
         cluster=(
-            Rule("Which pods want which claims.", (Pod,), CACHE_VERBS),
-            Rule("Whether nodes still exist.", (Node,), READ_VERBS),
+            Rule("Which pods want which claims.", (Pod,), CACHE_VERBS, only=CLASSIC),
+            Rule("Whether nodes still exist.", (Node,), READ_VERBS, only=CLASSIC),
             Rule(
                 "The claims to serve, and where the scheduler wants them.",
                 (ResourceClass, ResourceClaim, PodSchedulingContext),
                 CACHE_VERBS,
+                only=CLASSIC,
             ),
             Rule(
                 "To set and to remove the finalizer of a claim, and to read it again.",
                 (ResourceClaim,),
                 ("get", "patch"),
+                only=CLASSIC,
             ),
             Rule(
                 "To record allocations, and to tell the scheduler about unsuitable nodes.",
                 (ResourceClaim, PodSchedulingContext),
                 ("patch",),
                 "status",
+                only=CLASSIC,
             ),
-            Rule("What claims and classes ask for.", parameters, CACHE_VERBS),
+            Rule("What claims and classes ask for.", parameters, CACHE_VERBS, only=CLASSIC),
+            Rule("Which devices the scheduler gave to which claims.", (ResourceClaim,), READ_VERBS, only=STRUCTURED),
             _EVENTS,
         ),
         namespaced=(
             Rule(
-                "The ledger of each node: which claim holds which devices.",
+                "The record of each node: which claim holds which devices.",
                 (NodeAllocationState,),
                 (*READ_VERBS, "patch"),
             ),
-            Rule("To agree with other replicas on which of them allocates.", (Lease,), ("get", "create", "update")),
+            Rule("To agree with other replicas on which of them works.", (Lease,), ("get", "create", "update")),
         ),
     )
     kubelet_plugin = ComponentRules(
         "kubeletplugin",
         "kubeletPlugin",
         cluster=(
-            Rule("The UID of its node, which owns the node's NodeAllocationState.", (Node,), ("get",)),
-            Rule("Whether claims that it prepared still exist.", (ResourceClaim,), ("get", "list")),
+            Rule("The UID of its node, which owns what it publishes.", (Node,), ("get",)),
+            Rule(
+                "Which devices claims have, and, with a lost checkpoint, which claims it had prepared.",
+                (ResourceClaim,),
+                ("get", "list"),
+            ),
+            Rule(
+                "To publish the devices of its node.",
+                (ResourceSlice,),
+                (*READ_VERBS, "create", "update", "patch", "delete"),
+                only=STRUCTURED,
+            ),
+            Rule("To say in a claim how its devices are.", (ResourceClaim,), ("patch",), "status", only=STRUCTURED),
+            Rule(
+                "The same from Kubernetes 1.36 on, for claims that are allocated on its own node.",
+                (ResourceClaim,),
+                ("associated-node:patch",),
+                "driver",
+                names=(DRIVER_NAME,),
+                only=STRUCTURED,
+            ),
             _EVENTS,
         ),
         namespaced=(

@@ -25,6 +25,13 @@ class _Image(Values):
     """Tag of the image; empty for the chart's appVersion."""
 
 
+class _DeviceClass(Values):
+    extended_resource_name: str = ""
+    """Name under which containers can ask for devices of the class in `resources.limits`, such as `example.com/fake`;
+    empty for none. Kubernetes 1.34 and 1.35 drop it unless the feature gate DRAExtendedResource is on, and earlier ones
+    have no such thing."""
+
+
 class _ServiceAccount(Values):
     create: bool = True
     """Whether the chart makes the ServiceAccounts: one for the controller, one for the kubelet plugin."""
@@ -65,7 +72,7 @@ class _ControllerContainers(Values):
 
 class _PluginContainers(Values):
     init: _Container = _Container()
-    """Sets the node's status to NotReady before the plugin starts."""
+    """Sets the node's status to NotReady before the plugin starts. Classic DRA only."""
     plugin: _Container = _Container()
     """Serves the kubelet."""
 
@@ -108,7 +115,8 @@ class _Controller(_Component):
 
 class _KubeletPlugin(_Component):
     update_strategy: JsonObject = UPDATE_STRATEGY
-    """How a change rolls over the nodes."""
+    """How a change rolls over the nodes. With structured DRA from Kubernetes 1.33 on, and unless `rollingUpdate` says
+    otherwise, the new pod of a node serves it before the old one stops (`maxSurge: 1`)."""
     pod_security_context: JsonObject = PLUGIN_SECURITY
     """Security context of the pods. The kubelet's folders belong to root; root is needed for nothing else."""
     tolerations: tuple[JsonObject, ...] = ()
@@ -179,10 +187,17 @@ class _Root(Values):
     """Labels to select pods by, instead of app.kubernetes.io/name and app.kubernetes.io/instance."""
     allow_default_namespace: bool = False
     """Whether the chart may be installed in the namespace `default`."""
+    resource_api_version: Literal["auto", "v1", "v1beta2", "v1beta1", "v1alpha2"] = "auto"
+    """Version of resource.k8s.io to use: v1, v1beta2 or v1beta1 for structured DRA, v1alpha2 for classic DRA. `auto`:
+    the first of these that the cluster serves, which the programs find out by themselves. What the chart installs
+    differs between classic and structured DRA, so run `helm upgrade` when Kubernetes itself has been upgraded from one
+    to the other. Without a cluster (`helm template`) the flag `--kube-version` decides."""
     image_pull_secrets: tuple[JsonObject, ...] = ()
     """Secrets to pull the image with."""
     image: _Image = _Image()
     """Image of the driver."""
+    device_class: _DeviceClass = _DeviceClass()
+    """The DeviceClass of structured DRA."""
     service_account: _ServiceAccount = _ServiceAccount()
     """The ServiceAccounts of the components."""
     controller: _Controller = _Controller()

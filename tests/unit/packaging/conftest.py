@@ -16,6 +16,11 @@ from tests.support.leftout import leave_out
 Manifests = dict[tuple[str, str], dict[str, Any]]
 """By kind and name."""
 
+CLASSIC, STRUCTURED = "1.30.14", "1.37.2"
+"""The last release with classic DRA, and one with structured DRA."""
+RELEASES = ("1.27.4", "1.28.15", "1.29.14", "1.30.14", "1.32.2", "1.33.7", "1.34.4", "1.35.4", "1.36.3", "1.37.2")
+"""One of each minor release that the driver supports."""
+
 _HELM = os.environ.get("HELM") or shutil.which("helm")
 
 
@@ -45,17 +50,16 @@ class Helm:
         command = [str(_HELM), *arguments, "--namespace=fake-system"]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    def template(self, *arguments: str, dra: bool = True) -> Manifests:
-        """The objects of the chart, installed as in the quickstart, in a cluster with or without classic DRA."""
-        served = ["--api-versions=resource.k8s.io/v1alpha2"] if dra else []
-        text = self.run("template", "fake-dra-driver", str(self.chart), *served, *arguments)
+    def template(self, *arguments: str, kubernetes: str = CLASSIC) -> Manifests:
+        """The objects of the chart, installed as in the quickstart, for a release of Kubernetes; without a cluster."""
+        text = self.run("template", "fake-dra-driver", str(self.chart), f"--kube-version={kubernetes}", *arguments)
         found = [manifest for manifest in yaml.safe_load_all(text) if manifest]
         return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in found}
 
-    def refuses(self, *arguments: str) -> str:
+    def refuses(self, *arguments: str, kubernetes: str = CLASSIC) -> str:
         """What helm says when it does not want to render the chart."""
         with pytest.raises(subprocess.CalledProcessError) as caught:
-            self.template(*arguments)
+            self.template(*arguments, kubernetes=kubernetes)
         return str(caught.value.stderr)
 
 

@@ -15,7 +15,8 @@ PLUGIN = "fake-dra-driver-kubeletplugin"
 CACHE = {"list", "watch"}
 
 
-def _pod(manifests: Manifests, name: str) -> dict[str, Any]:
+def pod_of(manifests: Manifests, name: str) -> dict[str, Any]:
+    """Spec of a component's pods."""
     (workload,) = [
         found
         for (kind, found_name), found in manifests.items()
@@ -25,16 +26,18 @@ def _pod(manifests: Manifests, name: str) -> dict[str, Any]:
     return pod
 
 
-def _container(manifests: Manifests, name: str) -> dict[str, Any]:
-    (container,) = _pod(manifests, name)["containers"]
+def container_of(manifests: Manifests, name: str) -> dict[str, Any]:
+    """The only container of a component's pods."""
+    (container,) = pod_of(manifests, name)["containers"]
     found: dict[str, Any] = container
     return found
 
 
-def _permissions(role: Mapping[str, Any]) -> dict[tuple[str, str], set[str]]:
+def permissions_of(role: Mapping[str, Any]) -> dict[tuple[str, str], set[str]]:
+    """Verbs of a role, by API group and resource."""
     allowed: dict[tuple[str, str], set[str]] = {}
     for rule in role["rules"]:
-        assert set(rule) == {"apiGroups", "resources", "verbs"}
+        assert set(rule) - {"resourceNames"} == {"apiGroups", "resources", "verbs"}
         for group in rule["apiGroups"]:
             for resource in rule["resources"]:
                 allowed.setdefault((group, resource), set()).update(rule["verbs"])
@@ -72,7 +75,6 @@ def test_resource_class(helm: Helm) -> None:
     resource_class = helm.template()["ResourceClass", "fake.3-shake.com"]
     assert resource_class["apiVersion"] == "resource.k8s.io/v1alpha2"
     assert resource_class["driverName"] == "fake.resource.3-shake.com"
-    assert ("ResourceClass", "fake.3-shake.com") not in helm.template(dra=False)
 
 
 # --- Permissions
@@ -80,7 +82,7 @@ def test_resource_class(helm: Helm) -> None:
 
 def test_permissions_of_the_controller(helm: Helm) -> None:
     manifests = helm.template()
-    assert _permissions(manifests["ClusterRole", CONTROLLER]) == {
+    assert permissions_of(manifests["ClusterRole", CONTROLLER]) == {
         ("", "pods"): CACHE,
         ("", "nodes"): CACHE | {"get"},
         ("", "events"): {"create", "patch"},
@@ -92,7 +94,7 @@ def test_permissions_of_the_controller(helm: Helm) -> None:
         ("fake.resource.3-shake.com", "deviceclassparameters"): CACHE,
         ("fake.resource.3-shake.com", "fakeclaimparameters"): CACHE,
     }
-    assert _permissions(manifests["Role", CONTROLLER]) == {
+    assert permissions_of(manifests["Role", CONTROLLER]) == {
         ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "patch"},
         ("coordination.k8s.io", "leases"): {"get", "create", "update"},
     }
@@ -100,12 +102,12 @@ def test_permissions_of_the_controller(helm: Helm) -> None:
 
 def test_permissions_of_the_kubelet_plugin(helm: Helm) -> None:
     manifests = helm.template()
-    assert _permissions(manifests["ClusterRole", PLUGIN]) == {
+    assert permissions_of(manifests["ClusterRole", PLUGIN]) == {
         ("", "nodes"): {"get"},
         ("", "events"): {"create", "patch"},
         ("resource.k8s.io", "resourceclaims"): {"get", "list"},
     }
-    assert _permissions(manifests["Role", PLUGIN]) == {
+    assert permissions_of(manifests["Role", PLUGIN]) == {
         ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "create", "patch"},
     }
 
@@ -125,7 +127,7 @@ def test_each_component_runs_as_the_account_that_its_roles_are_bound_to(
 ) -> None:
     manifests = helm.template(*(f"--set={value}" for value in values))
     for name, account in zip((CONTROLLER, PLUGIN), accounts, strict=True):
-        assert _pod(manifests, name)["serviceAccountName"] == account
+        assert pod_of(manifests, name)["serviceAccountName"] == account
         assert (("ServiceAccount", account) in manifests) is created
         for binding, role in (("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")):
             bound = manifests[binding, name]
@@ -139,7 +141,7 @@ def test_each_component_runs_as_the_account_that_its_roles_are_bound_to(
 def test_containers_may_do_nothing_that_they_need_not(helm: Helm) -> None:
     manifests = helm.template()
     for name in (CONTROLLER, PLUGIN):
-        pod = _pod(manifests, name)
+        pod = pod_of(manifests, name)
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         for container in (*pod["containers"], *pod.get("initContainers", ())):
             assert container["securityContext"] == {
@@ -150,9 +152,9 @@ def test_containers_may_do_nothing_that_they_need_not(helm: Helm) -> None:
             assert container["resources"]["requests"].keys() == {"cpu", "memory"}
             assert "memory" in container["resources"]["limits"]
         assert not {"hostNetwork", "hostPID", "hostIPC"} & pod.keys()
-    assert _pod(manifests, CONTROLLER)["securityContext"]["runAsNonRoot"] is True
-    assert _pod(manifests, CONTROLLER)["securityContext"]["runAsUser"] > 0
-    assert _pod(manifests, PLUGIN)["securityContext"]["runAsUser"] == 0, "the kubelet's folders belong to root"
+    assert pod_of(manifests, CONTROLLER)["securityContext"]["runAsNonRoot"] is True
+    assert pod_of(manifests, CONTROLLER)["securityContext"]["runAsUser"] > 0
+    assert pod_of(manifests, PLUGIN)["securityContext"]["runAsUser"] == 0, "the kubelet's folders belong to root"
 
 
 def test_components_select_their_own_pods_only(helm: Helm) -> None:
@@ -172,12 +174,12 @@ def test_components_select_their_own_pods_only(helm: Helm) -> None:
 
 @pytest.mark.parametrize(("name", "component"), [(CONTROLLER, "controller"), (PLUGIN, "kubeletPlugin")])
 def test_probes(helm: Helm, name: str, component: str) -> None:
-    container = _container(helm.template(f"--set={component}.httpPort=9999"), name)
+    container = container_of(helm.template(f"--set={component}.httpPort=9999"), name)
     assert "--http-endpoint=:9999" in container["args"]
     assert container["ports"] == [{"name": "http", "containerPort": 9999}]
     paths = {probe: container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "liveness", "readiness")}
     assert paths == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
-    container = _container(helm.template(f"--set={component}.httpPort=0"), name)
+    container = container_of(helm.template(f"--set={component}.httpPort=0"), name)
     assert not [argument for argument in container["args"] if argument.startswith("--http-endpoint")]
     assert not [key for key in container if key.endswith("Probe") or key == "ports"]
 
@@ -190,7 +192,7 @@ def test_replicas_of_the_controller_elect_a_leader(helm: Helm) -> None:
     spec = manifests["Deployment", CONTROLLER]["spec"]
     assert spec["replicas"] == 2
     assert "strategy" not in spec, "a new one stands by before the old one ends"
-    arguments = _container(manifests, CONTROLLER)["args"]
+    arguments = container_of(manifests, CONTROLLER)["args"]
     assert {"--leader-elect=true", "--leader-elect-lease-duration=15", "--leader-elect-retry-period=3"} <= {*arguments}
 
 
@@ -200,18 +202,18 @@ def test_programs_accept_what_the_chart_gives_them(helm: Helm, monkeypatch: pyte
     )
     monkeypatch.setenv("POD_NAMESPACE", "fake-system")
     monkeypatch.setenv("NODE_NAME", "node-1")
-    controller = parse(ControllerSettings, _container(manifests, CONTROLLER)["args"])
+    controller = parse(ControllerSettings, container_of(manifests, CONTROLLER)["args"])
     assert (controller.workers, controller.logging_format, controller.verbosity) == (3, "json", 5)
     assert (controller.kube_api_qps, controller.kube_api_burst) == (0, 0)
     assert str(controller.http_endpoint) == ":8080"
-    plugin = parse(KubeletPluginSettings, _container(manifests, PLUGIN)["args"])
+    plugin = parse(KubeletPluginSettings, container_of(manifests, PLUGIN)["args"])
     assert plugin.grace_period_seconds == 0.5
     assert (plugin.device_count, plugin.device_models) == (8, ("LATEST-FAKE-MODEL",))
     assert str(plugin.cdi_root) == "/var/run/cdi"
 
 
 def test_arguments_of_the_user_come_last_and_win(helm: Helm) -> None:
-    container = _container(helm.template("--set=controller.args={--workers=4}"), CONTROLLER)
+    container = container_of(helm.template("--set=controller.args={--workers=4}"), CONTROLLER)
     assert container["args"].index("--workers=10") < container["args"].index("--workers=4")
     assert parse(ControllerSettings, ["--namespace=a", *container["args"]]).workers == 4
 
@@ -223,16 +225,16 @@ def test_kubernetes_waits_longer_than_the_program_takes_to_stop(helm: Helm, grac
     settings = parse(
         model,
         [
-            *_container(manifests, grace)["args"],
+            *container_of(manifests, grace)["args"],
             "--namespace=a",
             *(["--node-name=a"] if model is KubeletPluginSettings else []),
         ],
     )
-    assert _pod(manifests, grace)["terminationGracePeriodSeconds"] > settings.grace_period_seconds
+    assert pod_of(manifests, grace)["terminationGracePeriodSeconds"] > settings.grace_period_seconds
 
 
-def test_status_is_set_before_the_plugin_starts_and_after_it_stops(helm: Helm) -> None:
-    pod = _pod(helm.template(), PLUGIN)
+def test_in_classic_dra_status_is_set_before_the_plugin_starts_and_after_it_stops(helm: Helm) -> None:
+    pod = pod_of(helm.template(), PLUGIN)
     (init,) = pod["initContainers"]
     (plugin,) = pod["containers"]
     not_ready = ["set-nas-status", "--status=NotReady"]
@@ -247,7 +249,7 @@ def test_status_is_set_before_the_plugin_starts_and_after_it_stops(helm: Helm) -
 def test_folders_are_mounted_where_the_program_is_told_that_they_are(helm: Helm) -> None:
     settings = {"kubeletRegistryDir": "/k/registry", "kubeletPluginsDir": "/k/plugins", "cdiRoot": "/cdi"}
     manifests = helm.template(*(f"--set=kubeletPlugin.settings.{key}={value}" for key, value in settings.items()))
-    pod, container = _pod(manifests, PLUGIN), _container(manifests, PLUGIN)
+    pod, container = pod_of(manifests, PLUGIN), container_of(manifests, PLUGIN)
     host = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}
     inside = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert host == inside
@@ -258,12 +260,12 @@ def test_folders_are_mounted_where_the_program_is_told_that_they_are(helm: Helm)
 
 def test_devices_are_configurable(helm: Helm) -> None:
     values = ["--set=kubeletPlugin.settings.deviceCount=2", "--set=kubeletPlugin.settings.deviceModels={A,B}"]
-    container = _container(helm.template(*values), PLUGIN)
+    container = container_of(helm.template(*values), PLUGIN)
     assert {"--device-count=2", "--device-models=A,B"} <= set(container["args"])
 
 
 def test_large_numbers_stay_whole(helm: Helm) -> None:
-    container = _container(helm.template("--set=controller.settings.kubeApiBurst=1000000"), CONTROLLER)
+    container = container_of(helm.template("--set=controller.settings.kubeApiBurst=1000000"), CONTROLLER)
     assert "--kube-api-burst=1000000" in container["args"]
 
 
@@ -279,11 +281,11 @@ def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:
         manifests = helm.template(
             *(f"--set-json={component}.{key}={json.dumps(value)}" for key, value in values.items())
         )
-        pod = _pod(manifests, name)
+        pod = pod_of(manifests, name)
         for key in ("nodeSelector", "affinity", "tolerations"):
             assert pod[key] == values[key]
         assert "priorityClassName" not in pod
-    assert _pod(helm.template(), CONTROLLER)["priorityClassName"] == "system-node-critical"
+    assert pod_of(helm.template(), CONTROLLER)["priorityClassName"] == "system-node-critical"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,7 @@ def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:
 def test_image(helm: Helm, values: list[str], image: str) -> None:
     manifests = helm.template(*(f"--set={value}" for value in values))
     for name in (CONTROLLER, PLUGIN):
-        pod = _pod(manifests, name)
+        pod = pod_of(manifests, name)
         assert {container["image"] for container in (*pod["containers"], *pod.get("initContainers", ()))} == {image}
 
 

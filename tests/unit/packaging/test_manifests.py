@@ -8,7 +8,7 @@ import pytest
 
 from fake_dra_driver.codegen.gotemplate import GoTemplateError, GoTemplates
 from fake_dra_driver.packaging.manifests import chart_manifests, crd_manifests
-from tests.unit.packaging.conftest import Helm
+from tests.unit.packaging.conftest import RELEASES, Helm
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,8 @@ from tests.unit.packaging.conftest import Helm
         {"kubeletPlugin": {"tolerations": [{"operator": "Exists"}], "nodeSelector": {"n": "1"}, "httpPort": 9000}},
         {"monitoring": {part: {"enabled": True} for part in ("dashboard", "prometheusRule", "serviceMonitor")}},
         {"status": {"clusterRole": {"create": True, "labels": {"for": "people"}}}},
+        {"resourceApiVersion": "v1", "deviceClass": {"extendedResourceName": "example.com/fake"}},
+        {"resourceApiVersion": "v1beta1"},
     ],
     ids=json.dumps,
 )
@@ -34,9 +36,19 @@ def test_same_as_helm(helm: Helm, values: Mapping[str, Any]) -> None:
     assert {(found["kind"], found["metadata"]["name"]): found for found in ours} == helm.template(*flags)
 
 
-def test_same_as_helm_without_classic_dra(helm: Helm) -> None:
-    ours = chart_manifests("fake-system", api_versions=())
-    assert {(found["kind"], found["metadata"]["name"]): found for found in ours} == helm.template(dra=False)
+@pytest.mark.parametrize("release", RELEASES)
+def test_same_as_helm_on_each_release(helm: Helm, release: str) -> None:
+    ours = chart_manifests("fake-system", kube_version=release)
+    assert {(found["kind"], found["metadata"]["name"]): found for found in ours} == helm.template(kubernetes=release)
+
+
+@pytest.mark.parametrize("kind", ["v1beta1/ResourceClaim", "v1beta1/DeviceClass"])
+def test_same_as_helm_in_a_cluster_that_says_what_it_serves(helm: Helm, kind: str) -> None:
+    served = ["v1/Pod", f"resource.k8s.io/{kind}"]
+    ours = chart_manifests("fake-system", kube_version="1.34", api_versions=served)
+    flags = [f"--api-versions={version}" for version in served]
+    found = helm.template(*flags, kubernetes="1.34.0")
+    assert {(found["kind"], found["metadata"]["name"]): found for found in ours} == found
 
 
 def test_refuses_what_the_chart_refuses() -> None:

@@ -66,3 +66,66 @@ app.kubernetes.io/component: {{ .component }}
 {{- "default" }}
 {{- end }}
 {{- end }}
+
+{{/*
+Version of resource.k8s.io that the driver speaks: the value; else what the cluster serves; else what its release serves
+when DRA is switched on. What a cluster serves is told by entries with a kind: without a cluster (helm template) the list is
+helm's own, which has group versions of many releases, and no kinds.
+*/}}
+{{- define "fake-dra-driver.resourceApiVersion" -}}
+{{- $served := .Capabilities.APIVersions }}
+{{- $release := .Capabilities.KubeVersion.Version }}
+{{- if ne .Values.resourceApiVersion "auto" }}
+{{- .Values.resourceApiVersion }}
+{{- else if $served.Has "resource.k8s.io/v1/ResourceClaim" }}
+{{- "v1" }}
+{{- else if $served.Has "resource.k8s.io/v1beta2/ResourceClaim" }}
+{{- "v1beta2" }}
+{{- else if $served.Has "resource.k8s.io/v1beta1/ResourceClaim" }}
+{{- "v1beta1" }}
+{{- else if $served.Has "resource.k8s.io/v1alpha2/ResourceClaim" }}
+{{- "v1alpha2" }}
+{{- else if semverCompare ">=1.34-0" $release }}
+{{- "v1" }}
+{{- else if semverCompare ">=1.32-0" $release }}
+{{- "v1beta1" }}
+{{- else if semverCompare "<1.31-0" $release }}
+{{- "v1alpha2" }}
+{{- else }}
+{{- fail "Kubernetes 1.31 has no version of the DRA API that this driver speaks: use 1.27 to 1.30, or 1.32 or later." }}
+{{- end }}
+{{- end }}
+
+{{/* Which DRA it is: classic, where the driver's controller allocates, or structured, where the scheduler does. */}}
+{{- define "fake-dra-driver.protocol" -}}
+{{- eq (include "fake-dra-driver.resourceApiVersion" .) "v1alpha2" | ternary "classic" "structured" }}
+{{- end }}
+
+{{/* Not empty unless the cluster is known not to serve a kind. Takes a dict of root and kind, as in apps/v1/Deployment. */}}
+{{- define "fake-dra-driver.maybeServes" -}}
+{{- $served := .root.Capabilities.APIVersions }}
+{{- if or ($served.Has .kind) (not ($served.Has "v1/Pod")) }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
+{{/*
+Not empty where an old and a new kubelet plugin can serve a node side by side, so that an update misses no call of the
+kubelet: kubelets do this from 1.33 on. v1beta2 and v1 say that it is 1.33 or later, v1beta1 does not.
+*/}}
+{{- define "fake-dra-driver.rollsOver" -}}
+{{- $version := include "fake-dra-driver.resourceApiVersion" . }}
+{{- if eq $version "v1" "v1beta2" }}
+{{- "yes" }}
+{{- else if and (eq $version "v1beta1") (semverCompare ">=1.33-0" .Capabilities.KubeVersion.Version) }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
+{{/* The protocol's version, for a program that is not to find it by itself. */}}
+{{- define "fake-dra-driver.resourceApiVersionVariable" -}}
+{{- if ne .Values.resourceApiVersion "auto" -}}
+- name: FAKE_DRA_RESOURCE_API_VERSION
+  value: {{ .Values.resourceApiVersion }}
+{{- end }}
+{{- end }}

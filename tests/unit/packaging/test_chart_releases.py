@@ -1,0 +1,186 @@
+"""The chart on each release of Kubernetes, as helm renders it: which DRA it is for, and what differs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.unit.packaging.conftest import CLASSIC, RELEASES, STRUCTURED, Helm, Manifests
+from tests.unit.packaging.test_chart import CACHE, CONTROLLER, PLUGIN, container_of, permissions_of, pod_of
+
+CLASS = "fake.3-shake.com"
+VERSIONS = {27: "v1alpha2", 28: "v1alpha2", 29: "v1alpha2", 30: "v1alpha2", 32: "v1beta1", 33: "v1beta1"}
+"""By minor release: what is used without a cluster that says what it serves; from then on it is v1."""
+
+
+def cluster(*kinds: str) -> Sequence[str]:
+    """Flags of helm for a cluster that serves these kinds of resource.k8s.io."""
+    return [f"--api-versions={kind}" for kind in ("v1/Pod", *(f"resource.k8s.io/{kind}" for kind in kinds))]
+
+
+def class_of(manifests: Manifests) -> dict[str, Any] | None:
+    """The class, whatever its kind."""
+    found = [manifest for (kind, name), manifest in manifests.items() if name == CLASS and kind.endswith("Class")]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def variables(manifests: Manifests, name: str) -> dict[str, str]:
+    """Environment of a component's container: the value, or the field that it is taken from."""
+    return {
+        entry["name"]: entry.get("value") or entry["valueFrom"]["fieldRef"]["fieldPath"]
+        for entry in container_of(manifests, name)["env"]
+    }
+
+
+# --- Which DRA
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_without_a_cluster_the_release_decides(helm: Helm, release: str) -> None:
+    version = VERSIONS.get(int(release.split(".")[1]), "v1")
+    found = class_of(helm.template(kubernetes=release))
+    assert found is not None
+    assert found["apiVersion"] == f"resource.k8s.io/{version}"
+    assert found["kind"] == ("ResourceClass" if version == "v1alpha2" else "DeviceClass")
+
+
+@pytest.mark.parametrize("release", ["1.34.0-alpha.0", "v1.34.2-gke.1028000", "1.34.1+k3s1"])
+def test_releases_of_vendors_are_understood(helm: Helm, release: str) -> None:
+    found = class_of(helm.template(kubernetes=release))
+    assert found is not None
+    assert found["apiVersion"] == "resource.k8s.io/v1"
+
+
+@pytest.mark.parametrize(
+    ("served", "version"),
+    [
+        (["v1", "v1beta2", "v1beta1"], "v1"),
+        (["v1beta2", "v1beta1"], "v1beta2"),
+        (["v1beta1"], "v1beta1"),
+        (["v1alpha2"], "v1alpha2"),
+    ],
+)
+def test_what_a_cluster_serves_wins_over_its_release(helm: Helm, served: Sequence[str], version: str) -> None:
+    kinds = [f"{one}/{kind}" for one in served for kind in ("ResourceClaim", "DeviceClass", "ResourceClass")]
+    found = class_of(helm.template(*cluster(*kinds), kubernetes="1.35.4"))
+    assert found is not None
+    assert found["apiVersion"] == f"resource.k8s.io/{version}"
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_where_dra_is_off_there_is_no_class_and_the_rest_waits_for_it(helm: Helm, release: str) -> None:
+    with_dra, without = helm.template(kubernetes=release), helm.template(*cluster(), kubernetes=release)
+    assert class_of(without) is None
+    assert without == {key: found for key, found in with_dra.items() if key[1] != CLASS}
+
+
+def test_the_value_wins_over_all(helm: Helm) -> None:
+    flags = ["--set=resourceApiVersion=v1beta1", *cluster("v1/ResourceClaim", "v1beta1/DeviceClass")]
+    manifests = helm.template(*flags, kubernetes=STRUCTURED)
+    found = class_of(manifests)
+    assert found is not None
+    assert found["apiVersion"] == "resource.k8s.io/v1beta1"
+    for name in (CONTROLLER, PLUGIN):
+        assert variables(manifests, name)["FAKE_DRA_RESOURCE_API_VERSION"] == "v1beta1"
+        assert "FAKE_DRA_RESOURCE_API_VERSION" not in variables(helm.template(kubernetes=STRUCTURED), name)
+
+
+def test_a_release_between_the_two_is_refused(helm: Helm) -> None:
+    assert "use 1.27 to 1.30, or 1.32 or later" in helm.refuses(kubernetes="1.31.14")
+    assert class_of(helm.template("--set=resourceApiVersion=v1", kubernetes="1.31.14"))
+
+
+def test_older_releases_are_refused(helm: Helm) -> None:
+    assert "chart requires kubeVersion: >=1.27.0-0" in helm.refuses(kubernetes="1.26.15")
+
+
+def test_a_version_that_does_not_exist_is_refused(helm: Helm) -> None:
+    assert "must be one of 'auto', 'v1'" in helm.refuses("--set=resourceApiVersion=v2")
+
+
+# --- What differs
+
+
+def test_objects_of_structured_dra(helm: Helm) -> None:
+    classic, structured = set(helm.template(kubernetes=CLASSIC)), set(helm.template(kubernetes=STRUCTURED))
+    assert classic - structured == {("ResourceClass", CLASS)}
+    assert structured - classic == {("DeviceClass", CLASS)}
+
+
+def test_device_class(helm: Helm) -> None:
+    (selector,) = helm.template(kubernetes=STRUCTURED)["DeviceClass", CLASS]["spec"]["selectors"]
+    assert selector == {"cel": {"expression": 'device.driver == "fake.resource.3-shake.com"'}}
+    extended = "--set=deviceClass.extendedResourceName=example.com/fake"
+    spec = helm.template(extended, kubernetes=STRUCTURED)["DeviceClass", CLASS]["spec"]
+    assert spec == {"selectors": [selector], "extendedResourceName": "example.com/fake"}
+    for release in (CLASSIC, "1.32.2"):
+        assert "deviceClass.extendedResourceName needs resource.k8s.io/v1" in helm.refuses(extended, kubernetes=release)
+
+
+def test_permissions_of_the_controller_in_structured_dra(helm: Helm) -> None:
+    manifests = helm.template(kubernetes=STRUCTURED)
+    assert permissions_of(manifests["ClusterRole", CONTROLLER]) == {
+        ("", "events"): {"create", "patch"},
+        ("resource.k8s.io", "resourceclaims"): CACHE | {"get"},
+    }
+    assert manifests["Role", CONTROLLER] == helm.template(kubernetes=CLASSIC)["Role", CONTROLLER]
+
+
+def test_permissions_of_the_kubelet_plugin_in_structured_dra(helm: Helm) -> None:
+    manifests = helm.template(kubernetes=STRUCTURED)
+    role = manifests["ClusterRole", PLUGIN]
+    assert permissions_of(role) == {
+        ("", "nodes"): {"get"},
+        ("", "events"): {"create", "patch"},
+        ("resource.k8s.io", "resourceclaims"): {"get", "list"},
+        ("resource.k8s.io", "resourceclaims/status"): {"patch"},
+        ("resource.k8s.io", "resourceclaims/driver"): {"associated-node:patch"},
+        ("resource.k8s.io", "resourceslices"): CACHE | {"get", "create", "update", "patch", "delete"},
+    }
+    named = [rule["resources"] for rule in role["rules"] if rule.get("resourceNames") == ["fake.resource.3-shake.com"]]
+    assert named == [["resourceclaims/driver"]], "the permission to report on devices is for this driver's alone"
+    assert manifests["Role", PLUGIN] == helm.template(kubernetes=CLASSIC)["Role", PLUGIN]
+
+
+def test_in_structured_dra_an_old_plugin_says_nothing_of_a_node_that_a_new_one_serves(helm: Helm) -> None:
+    manifests = helm.template(kubernetes=STRUCTURED)
+    assert "initContainers" not in pod_of(manifests, PLUGIN)
+    assert "lifecycle" not in container_of(manifests, PLUGIN)
+
+
+@pytest.mark.parametrize(
+    ("release", "flags", "rolls_over"),
+    [
+        ("1.30.14", [], False),
+        ("1.32.2", [], False),
+        ("1.33.7", [], True),
+        ("1.37.2", [], True),
+        # Without a cluster and its release; these versions say enough by themselves.
+        ("1.27.0", ["--set=resourceApiVersion=v1beta1"], False),
+        ("1.27.0", ["--set=resourceApiVersion=v1beta2"], True),
+        ("1.27.0", ["--set=resourceApiVersion=v1"], True),
+    ],
+)
+def test_a_new_plugin_serves_a_node_before_the_old_one_stops(
+    helm: Helm, release: str, flags: list[str], rolls_over: bool
+) -> None:
+    manifests = helm.template(*flags, kubernetes=release)
+    strategy = manifests["DaemonSet", PLUGIN]["spec"]["updateStrategy"]
+    assert strategy["type"] == "RollingUpdate"
+    assert strategy.get("rollingUpdate") == ({"maxSurge": 1, "maxUnavailable": 0} if rolls_over else None)
+    assert variables(manifests, PLUGIN).get("FAKE_DRA_POD_UID") == ("metadata.uid" if rolls_over else None)
+    pod = pod_of(manifests, PLUGIN)
+    assert not [port for one in pod["containers"] for port in one["ports"] if "hostPort" in port]
+    assert "hostNetwork" not in pod, "two pods on a node would compete for ports"
+
+
+@pytest.mark.parametrize(
+    "strategy", [{"type": "OnDelete"}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "30%"}}]
+)
+def test_an_update_strategy_of_the_user_is_kept(helm: Helm, strategy: dict[str, Any]) -> None:
+    flags = [f"--set-string=kubeletPlugin.updateStrategy.type={strategy['type']}"]
+    if "rollingUpdate" in strategy:
+        flags.append("--set=kubeletPlugin.updateStrategy.rollingUpdate.maxUnavailable=30%")
+    manifests = helm.template(*flags, kubernetes=STRUCTURED)
+    assert manifests["DaemonSet", PLUGIN]["spec"]["updateStrategy"] == strategy
