@@ -15,7 +15,7 @@ import pytest
 from blockbuster import BlockBuster
 
 import fake_dra_driver
-from tests.support.apiserver import ASSETS_VARIABLE, apiserver, client, namespace
+from tests.support.apiserver import ASSETS_VARIABLE, apiserver, client, minor_release, namespace
 from tests.support.leftout import leave_out, pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 
 __all__ = [
@@ -35,6 +35,11 @@ _TESTS_FOLDER = str(Path(__file__).parent)
 _NO_API_SERVER = (
     f"NO REAL API SERVER. TO RUN THEM, SET {ASSETS_VARIABLE} TO A FOLDER WITH ETCD, KUBE-APISERVER AND KUBECTL."
 )
+_NO_STRUCTURED_DRA = (
+    f"THE API SERVER OF {ASSETS_VARIABLE} HAS NO STRUCTURED DRA. TO RUN THEM, NAME THAT OF KUBERNETES 1.32 OR LATER."
+)
+_STRUCTURED_SINCE = 32
+"""The first minor release with the structured DRA that is served here."""
 
 # How long an example takes is the machine's business.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -47,10 +52,17 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out the tests that need a real API server when no binaries of one are named."""
-    if not os.environ.get(ASSETS_VARIABLE):
-        unwanted = [item for item in items if item.get_closest_marker("apiserver")]
-        leave_out(config, items, unwanted, _NO_API_SERVER)
+    """Leaves out the tests that need a real API server when no binaries of one are named, or of one that is too old.
+
+    Those that need structured DRA carry ``@pytest.mark.apiserver(structured=True)``.
+    """
+    marked = {item: marker for item in items if (marker := item.get_closest_marker("apiserver"))}
+    assets = os.environ.get(ASSETS_VARIABLE)
+    if not assets:
+        leave_out(config, items, list(marked), _NO_API_SERVER)
+    elif any(marker.kwargs for marker in marked.values()) and minor_release(Path(assets)) < _STRUCTURED_SINCE:
+        unwanted = [item for item, marker in marked.items() if marker.kwargs.get("structured")]
+        leave_out(config, items, unwanted, _NO_STRUCTURED_DRA)
 
 
 @pytest.fixture(autouse=True, scope="session")

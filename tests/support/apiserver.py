@@ -40,6 +40,17 @@ _DRA: dict[int, tuple[str, str]] = {
 """Feature gates and API groups of DRA, by minor release; later ones serve it by default."""
 
 
+def minor_release(assets: Path) -> int:
+    """Of the API server in a folder of binaries: 30 for Kubernetes 1.30."""
+    version = subprocess.run(
+        [assets / "kube-apiserver", "--version"], check=True, capture_output=True, text=True
+    ).stdout
+    found = re.search(r"v1\.(\d+)\.", version)
+    if found is None:
+        raise RuntimeError(f"kube-apiserver --version said {version!r}")
+    return int(found[1])
+
+
 class ApiServer:
     """etcd and kube-apiserver with the state of one test session. Its methods block: call them in a thread from a loop.
 
@@ -57,13 +68,7 @@ class ApiServer:
         self.unprivileged_token = "nobody-token"
         """Of a user ``nobody`` who has no rights but those that every user has."""
         self.kubeconfig = folder / "kubeconfig"
-        version = subprocess.run(
-            [assets / "kube-apiserver", "--version"], check=True, capture_output=True, text=True
-        ).stdout
-        found = re.search(r"v1\.(\d+)\.", version)
-        if found is None:
-            raise RuntimeError(f"kube-apiserver --version said {version!r}")
-        self.minor = int(found[1])
+        self.minor = minor_release(assets)
         """Minor release: 30 for Kubernetes 1.30."""
 
     def start(self) -> None:
