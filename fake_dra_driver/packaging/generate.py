@@ -108,6 +108,7 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
     for name in (
         "NOTES.txt",
         "_helpers.tpl",
+        "admissionpolicy.yaml",
         "deviceclass.yaml",
         "resourceclass.yaml",
         "validation.yaml",

@@ -32,6 +32,12 @@ class _DeviceClass(Values):
     have no such thing."""
 
 
+class _AdmissionPolicy(Values):
+    create: bool = True
+    """Whether the API server is to refuse what the kubelet plugin of one node writes about devices of another, by a
+    ValidatingAdmissionPolicy on ResourceSlices. Structured DRA only."""
+
+
 class _ServiceAccount(Values):
     create: bool = True
     """Whether the chart makes the ServiceAccounts: one for the controller, one for the kubelet plugin."""
@@ -198,6 +204,8 @@ class _Root(Values):
     """Image of the driver."""
     device_class: _DeviceClass = _DeviceClass()
     """The DeviceClass of structured DRA."""
+    admission_policy: _AdmissionPolicy = _AdmissionPolicy()
+    """What keeps each kubelet plugin to its own node."""
     service_account: _ServiceAccount = _ServiceAccount()
     """The ServiceAccounts of the components."""
     controller: _Controller = _Controller()

@@ -39,6 +39,11 @@ def write(files: Mapping[str, str], folder: Path) -> Path:
     return folder / CHART
 
 
+def _manifests(text: str) -> Manifests:
+    found = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+    return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in found}
+
+
 class Helm:
     """Runs helm on a chart."""
 
@@ -48,13 +53,21 @@ class Helm:
     def run(self, *arguments: str) -> str:
         """The output of a command. Raises CalledProcessError, with helm's own words in ``stderr``."""
         command = [str(_HELM), *arguments, "--namespace=fake-system"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        try:
+            return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        except subprocess.CalledProcessError as error:
+            error.add_note(error.stderr)
+            raise
 
     def template(self, *arguments: str, kubernetes: str = CLASSIC) -> Manifests:
         """The objects of the chart, installed as in the quickstart, for a release of Kubernetes; without a cluster."""
         text = self.run("template", "fake-dra-driver", str(self.chart), f"--kube-version={kubernetes}", *arguments)
-        found = [manifest for manifest in yaml.safe_load_all(text) if manifest]
-        return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in found}
+        return _manifests(text)
+
+    def on_server(self, kubeconfig: Path, *arguments: str) -> Manifests:
+        """The objects of the chart for a server, which helm asks what it serves, and against which it checks them."""
+        server = ("--validate", "--dry-run=server", f"--kubeconfig={kubeconfig}")
+        return _manifests(self.run("template", "fake-dra-driver", str(self.chart), *server, *arguments))
 
     def refuses(self, *arguments: str, kubernetes: str = CLASSIC) -> str:
         """What helm says when it does not want to render the chart."""

@@ -9,13 +9,16 @@ from tests.unit.packaging.conftest import CLASSIC, RELEASES, STRUCTURED, Helm, M
 from tests.unit.packaging.test_chart import CACHE, CONTROLLER, PLUGIN, container_of, permissions_of, pod_of
 
 CLASS = "fake.3-shake.com"
+POLICY = "fake-dra-driver-resourceslices"
+OTHERS = ("v1/Pod", "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy")
+"""What else a cluster serves."""
 VERSIONS = {27: "v1alpha2", 28: "v1alpha2", 29: "v1alpha2", 30: "v1alpha2", 32: "v1beta1", 33: "v1beta1"}
 """By minor release: what is used without a cluster that says what it serves; from then on it is v1."""
 
 
 def cluster(*kinds: str) -> Sequence[str]:
     """Flags of helm for a cluster that serves these kinds of resource.k8s.io."""
-    return [f"--api-versions={kind}" for kind in ("v1/Pod", *(f"resource.k8s.io/{kind}" for kind in kinds))]
+    return [f"--api-versions={kind}" for kind in (*OTHERS, *(f"resource.k8s.io/{kind}" for kind in kinds))]
 
 
 def class_of(manifests: Manifests) -> dict[str, Any] | None:
@@ -105,7 +108,11 @@ def test_a_version_that_does_not_exist_is_refused(helm: Helm) -> None:
 def test_objects_of_structured_dra(helm: Helm) -> None:
     classic, structured = set(helm.template(kubernetes=CLASSIC)), set(helm.template(kubernetes=STRUCTURED))
     assert classic - structured == {("ResourceClass", CLASS)}
-    assert structured - classic == {("DeviceClass", CLASS)}
+    assert structured - classic == {
+        ("DeviceClass", CLASS),
+        ("ValidatingAdmissionPolicy", POLICY),
+        ("ValidatingAdmissionPolicyBinding", POLICY),
+    }
 
 
 def test_device_class(helm: Helm) -> None:
@@ -184,3 +191,28 @@ def test_an_update_strategy_of_the_user_is_kept(helm: Helm, strategy: dict[str, 
         flags.append("--set=kubeletPlugin.updateStrategy.rollingUpdate.maxUnavailable=30%")
     manifests = helm.template(*flags, kubernetes=STRUCTURED)
     assert manifests["DaemonSet", PLUGIN]["spec"]["updateStrategy"] == strategy
+
+
+# --- The policy on slices
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_slices_are_guarded_where_there_are_any(helm: Helm, release: str) -> None:
+    manifests = helm.template(kubernetes=release)
+    guarded = ("ValidatingAdmissionPolicy", POLICY) in manifests
+    assert guarded == (("DeviceClass", CLASS) in manifests)
+    assert not [
+        name for _, name in helm.template("--set=admissionPolicy.create=false", kubernetes=release) if name == POLICY
+    ]
+
+
+def test_the_policy_is_for_the_account_of_the_plugin(helm: Helm) -> None:
+    flags = ["--set=kubeletPlugin.serviceAccountName=me", "--set=namespaceOverride=here"]
+    policy = helm.template(*flags, kubernetes=STRUCTURED)["ValidatingAdmissionPolicy", POLICY]
+    (condition,) = policy["spec"]["matchConditions"]
+    assert condition["expression"] == 'request.userInfo.username == "system:serviceaccount:here:me"'
+
+
+def test_a_cluster_without_policies_gets_none(helm: Helm) -> None:
+    served = [flag for flag in cluster("v1/ResourceClaim", "v1/DeviceClass") if "Policy" not in flag]
+    assert ("ValidatingAdmissionPolicy", POLICY) not in helm.template(*served, kubernetes=STRUCTURED)

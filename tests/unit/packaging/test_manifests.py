@@ -26,7 +26,7 @@ from tests.unit.packaging.conftest import RELEASES, Helm
         {"monitoring": {part: {"enabled": True} for part in ("dashboard", "prometheusRule", "serviceMonitor")}},
         {"status": {"clusterRole": {"create": True, "labels": {"for": "people"}}}},
         {"resourceApiVersion": "v1", "deviceClass": {"extendedResourceName": "example.com/fake"}},
-        {"resourceApiVersion": "v1beta1"},
+        {"resourceApiVersion": "v1beta1", "admissionPolicy": {"create": False}},
     ],
     ids=json.dumps,
 )
