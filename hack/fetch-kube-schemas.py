@@ -2,9 +2,11 @@
 r"""Writes the types of the built-in kinds that the embedded API server serves, as a real API server describes them.
 
     kubectl proxy --port 8001 &
-    for module in api apimachinery apiextensions-apiserver; do go mod download k8s.io/$module@v0.30.14; done
+    for module in api apimachinery apiextensions-apiserver; do go mod download k8s.io/$module@v0.37.2; done
     hack/fetch-kube-schemas.py http://127.0.0.1:8001 "$(go env GOMODCACHE)" \
-        fake_dra_driver/cluster/apiserver/types/schemas/1.30.json
+        fake_dra_driver/cluster/apiserver/types/schemas/1.37.json
+
+The server has to serve every version of resource.k8s.io that its release has (--runtime-config).
 
 What is kept is what is needed to read, merge and check an object: types, required fields, defaults, merge keys, list
 types. Descriptions and operations are left out. One thing is added that OpenAPI does not tell and clients see:
@@ -30,9 +32,13 @@ GROUPS = (
     "apis/events.k8s.io/v1",
     "apis/node.k8s.io/v1",
     "apis/rbac.authorization.k8s.io/v1",
+    "apis/resource.k8s.io/v1",
     "apis/resource.k8s.io/v1alpha2",
+    "apis/resource.k8s.io/v1beta1",
+    "apis/resource.k8s.io/v1beta2",
     "apis/scheduling.k8s.io/v1",
 )
+STRUCTURED_DRA = "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice"
 KINDS = {
     "v1": ("Binding ConfigMap DeleteOptions Endpoints Event Namespace Node Pod Secret Service ServiceAccount Status"),
     "apiextensions.k8s.io/v1": "CustomResourceDefinition",
@@ -48,10 +54,13 @@ KINDS = {
     "node.k8s.io/v1": "RuntimeClass",
     "policy/v1": "Eviction",
     "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
+    "resource.k8s.io/v1": STRUCTURED_DRA,
     "resource.k8s.io/v1alpha2": (
         "PodSchedulingContext ResourceClaim ResourceClaimParameters ResourceClaimTemplate ResourceClass "
         "ResourceClassParameters ResourceSlice"
     ),
+    "resource.k8s.io/v1beta1": STRUCTURED_DRA,
+    "resource.k8s.io/v1beta2": STRUCTURED_DRA,
     "scheduling.k8s.io/v1": "PriorityClass",
 }
 REFERENCE = "#/components/schemas/"
@@ -68,7 +77,11 @@ def main() -> None:
     """Reads the OpenAPI documents of argv[1] and the Go modules in argv[2], and writes argv[3]."""
     base, modules, target = sys.argv[1:]
     found: dict[str, Any] = {}
+    with urllib.request.urlopen(f"{base}/openapi/v3") as answer:
+        served = json.load(answer)["paths"]
     for group in GROUPS:
+        if group not in served:  # a release has some of the versions of resource.k8s.io
+            continue
         with urllib.request.urlopen(f"{base}/openapi/v3/{group}") as answer:
             found.update(json.load(answer)["components"]["schemas"])
     wanted = {(version, kind) for version, kinds in KINDS.items() for kind in kinds.split()}
