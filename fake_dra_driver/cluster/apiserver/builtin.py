@@ -6,6 +6,7 @@ A kind that is not here is not served: the cluster has what a driver and its use
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from fake_dra_driver.cluster.apiserver.conversion.conversion import renaming
 from fake_dra_driver.cluster.apiserver.rules.bykind import RULES
 from fake_dra_driver.cluster.apiserver.rules.event import event_rules
 from fake_dra_driver.cluster.apiserver.tables.printers import columns_of
@@ -99,15 +100,17 @@ _KINDS = (
     _Kind(_DRA, "v1alpha2", "ResourceSlice", "resourceslices", False),
     _Kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, "pc"),
 )  # fmt: skip
-_EVENT_NAMES = {
-    "regarding": "involvedObject",
-    "note": "message",
-    "reportingController": "reportingComponent",
-    "deprecatedSource": "source",
-    "deprecatedFirstTimestamp": "firstTimestamp",
-    "deprecatedLastTimestamp": "lastTimestamp",
-    "deprecatedCount": "count",
-}
+_EVENT_CONVERSION = renaming(
+    {
+        "regarding": "involvedObject",
+        "note": "message",
+        "reportingController": "reportingComponent",
+        "deprecatedSource": "source",
+        "deprecatedFirstTimestamp": "firstTimestamp",
+        "deprecatedLastTimestamp": "lastTimestamp",
+        "deprecatedCount": "count",
+    }
+)
 """Events are the same objects in both groups; in events.k8s.io these fields have other names."""
 _WITHOUT_STATUS_SUBRESOURCE = frozenset({"Event", "Endpoints"})
 
@@ -145,5 +148,5 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
         columns=columns_of(each.kind),
         rules=each.rules or RULES.get(each.kind, Rules()),
         storage_group="" if each.group == _EVENTS else None,
-        stored_names=_EVENT_NAMES if each.group == _EVENTS else {},
+        conversion=_EVENT_CONVERSION if each.group == _EVENTS else None,
     )

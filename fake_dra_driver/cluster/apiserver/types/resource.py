@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fake_dra_driver.cluster.apiserver.conversion.conversion import Conversion
 from fake_dra_driver.cluster.apiserver.errors import Problem
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.metadata import dns_subdomain
@@ -121,8 +122,8 @@ class Resource:
     rules: Rules = field(default_factory=Rules)
     storage_group: str | None = None
     """The group that stores the objects; None: this one."""
-    stored_names: Mapping[str, str] = field(default_factory=dict)
-    """Fields with another name in that group, by the name here."""
+    conversion: Conversion | None = None
+    """From and to the version that the objects are stored in; None: this one."""
 
     @property
     def api_version(self) -> str:
@@ -135,15 +136,12 @@ class Resource:
         return self.group if self.storage_group is None else self.storage_group, self.plural
 
     def to_stored(self, obj: Object) -> Object:
-        """The object with the names that it is stored with."""
-        return {self.stored_names.get(name, name): value for name, value in obj.items()} if self.stored_names else obj
+        """The object in the version that it is stored in."""
+        return obj if self.conversion is None else self.conversion.to_stored(obj)
 
     def from_stored(self, obj: Object) -> Object:
-        """The object with the names that it has here."""
-        if not self.stored_names:
-            return obj
-        names = {stored: name for name, stored in self.stored_names.items()}
-        return {names.get(name, name): value for name, value in obj.items()}
+        """The stored object in this version."""
+        return obj if self.conversion is None else self.conversion.from_stored(obj)
 
     def subresource(self, name: str) -> Subresource | None:
         """The subresource of that name."""

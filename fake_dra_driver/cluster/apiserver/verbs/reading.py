@@ -48,7 +48,7 @@ def whole(resource: Resource, record: Record) -> bytes:
 
 def bare(resource: Resource, record: Record) -> bytes:
     """An object without kind and apiVersion, as built-in kinds come in lists."""
-    return encode(resource.from_stored(record.value)) if resource.stored_names else record.body
+    return record.body if resource.conversion is None else encode(resource.from_stored(record.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class Selection:
     @classmethod
     def parse(cls, resource: Resource, namespace: str, options: ListOptions) -> "Selection":
         """Reads the selectors. Raises StatusError (400) for fields that this resource cannot be selected by."""
-        fields = FieldSelector.parse(options.field_selector, resource.stored_names)
+        stored_names = resource.conversion.stored_names if resource.conversion is not None else None
+        fields = FieldSelector.parse(options.field_selector, stored_names)
         known = (*_GENERIC_FIELDS, *resource.rules.selectable)
         for path in fields.paths:
             if path not in known and resource.custom is False and not resource.rules.selectable:
