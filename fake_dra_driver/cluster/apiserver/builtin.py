@@ -9,7 +9,7 @@ from typing import NamedTuple
 from fake_dra_driver.cluster.apiserver.conversion.conversion import renaming
 from fake_dra_driver.cluster.apiserver.rules.bykind import RULES
 from fake_dra_driver.cluster.apiserver.rules.event import event_rules
-from fake_dra_driver.cluster.apiserver.tables.printers import columns_of
+from fake_dra_driver.cluster.apiserver.tables.printers import printer_of
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
 
@@ -130,6 +130,7 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
     if each.scale:
         extra.append(Subresource("scale", "Scale", _STATUS_VERBS, "autoscaling", "v1"))
     verbs = ("create",) if each.create_only else ALL_VERBS
+    columns, cells = printer_of(each.kind)
     return Resource(
         group=each.group,
         version=each.version,
@@ -145,7 +146,8 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
         subresources=tuple(sorted(extra, key=lambda sub: sub.name)),
         has_status=has_status,
         scale=_WORKLOAD_SCALE if each.scale else None,
-        columns=columns_of(each.kind),
+        columns=columns,
+        cells=cells,
         rules=each.rules or RULES.get(each.kind, Rules()),
         storage_group="" if each.group == _EVENTS else None,
         conversion=_EVENT_CONVERSION if each.group == _EVENTS else None,

@@ -3,7 +3,7 @@
 Follows k8s.io/kubernetes/pkg/printers/internalversion/printers.go. Pods, nodes and workloads have modules of their own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,16 +19,14 @@ from fake_dra_driver.cluster.apiserver.tables.workloadcells import (
     replicaset_cells,
     statefulset_cells,
 )
-from fake_dra_driver.cluster.apiserver.types.resource import Column
+from fake_dra_driver.cluster.apiserver.types.resource import Cells, Column
 
-__all__ = ["columns_of", "print_cells"]
+__all__ = ["printer_of"]
 
 _NAME = Column("Name", format="name", description="Name must be unique within a namespace.")
 _AGE = Column("Age", description="Time since the object was created.")
 _CREATED_AT = Column("Created At", "date", description="Time at which the object was created.")
 _SHOWN_ENDPOINTS = 3
-
-Cells = Callable[[Object, datetime], list[Any]]
 
 
 def _age(obj: Object, now: datetime) -> str:
@@ -255,11 +253,6 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
 _DEFAULT: tuple[tuple[Column, ...], Cells] = (_created(), lambda obj, now: [obj["metadata"]["name"], _age(obj, now)])
 
 
-def columns_of(kind: str) -> tuple[Column, ...]:
-    """The columns of a built-in kind."""
-    return _PRINTERS.get(kind, _DEFAULT)[0]
-
-
-def print_cells(kind: str, obj: Object, now: datetime) -> list[Any]:
-    """One row of a built-in kind."""
-    return _PRINTERS.get(kind, _DEFAULT)[1](obj, now)
+def printer_of(kind: str) -> tuple[tuple[Column, ...], Cells]:
+    """The columns of a built-in kind, and what stands in them."""
+    return _PRINTERS.get(kind, _DEFAULT)

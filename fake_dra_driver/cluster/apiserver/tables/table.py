@@ -13,7 +13,6 @@ from typing import Any
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.tables.humanduration import age
 from fake_dra_driver.cluster.apiserver.tables.jsonpath import JsonPathError, parse_path
-from fake_dra_driver.cluster.apiserver.tables.printers import print_cells
 from fake_dra_driver.cluster.apiserver.types.resource import Column, Resource
 
 __all__ = ["columns_of_crd", "partial_metadata", "table"]
@@ -43,14 +42,14 @@ def table(
     *,
     headers: bool = True,
 ) -> Object:
-    """A Table of objects. ``include``: what a row carries of its object: None, Metadata or Object."""
+    """A Table of stored objects. ``include``: what a row carries of its object: None, Metadata or Object."""
     columns = resource.columns
     rows = []
     for obj in objects:
-        cells = _custom_cells(resource, obj, now) if resource.custom else print_cells(resource.kind, obj, now)
+        cells = _custom_cells(resource, obj, now) if resource.cells is None else resource.cells(obj, now)
         row: Object = {"cells": cells}
         if include == "Object":
-            row["object"] = {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
+            row["object"] = {"kind": resource.kind, "apiVersion": resource.api_version, **resource.from_stored(obj)}
         elif include != "None":
             row["object"] = partial_metadata(obj)
         rows.append(row)

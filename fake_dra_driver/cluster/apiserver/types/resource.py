@@ -6,6 +6,7 @@ differ in their ``Rules`` and in ``custom`` alone.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.conversion.conversion import Conversion
@@ -14,8 +15,10 @@ from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.metadata import dns_subdomain
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type
 
-__all__ = ["ALL_VERBS", "Column", "Registry", "Resource", "Rules", "ScalePaths", "Subresource"]
+__all__ = ["ALL_VERBS", "Cells", "Column", "Registry", "Resource", "Rules", "ScalePaths", "Subresource"]
 
+Cells = Callable[[Object, datetime], list[Any]]
+"""The cells of a row of ``kubectl get``: gets the object as stored, and the present time."""
 ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
@@ -119,6 +122,8 @@ class Resource:
     """Whether the status is a subresource: written through ``/status`` alone."""
     scale: ScalePaths | None = None
     columns: tuple[Column, ...] = ()
+    cells: Cells | None = None
+    """What stands in the columns; None: what their paths find."""
     rules: Rules = field(default_factory=Rules)
     storage_group: str | None = None
     """The group that stores the objects; None: this one."""

@@ -75,8 +75,11 @@ class Tracking:
         return live
 
     def _track(self, resource: Resource, old: Object, obj: Object, writer: Writer) -> None:
+        # An entry names fields as the version has them that it was written in.
+        before, after = resource.from_stored(old), resource.from_stored(obj)
         try:
-            track_update(old, obj, resource.type, writer)
+            track_update(before, after, resource.type, writer)
+            obj["metadata"] = after["metadata"]
         except StatusError:
             # As on a real server, an object whose fields cannot be told apart is not tracked.
             obj["metadata"].pop("managedFields", None)
@@ -84,4 +87,6 @@ class Tracking:
 
 def _empty(resource: Resource) -> Object:
     """What a new object is compared with to find the fields that its creator has set."""
-    return {"metadata": {}} if resource.custom else with_nulls(zero_value(resource.type), resource.type)
+    return resource.to_stored(
+        {"metadata": {}} if resource.custom else with_nulls(zero_value(resource.type), resource.type)
+    )

@@ -342,7 +342,7 @@ class Writing:
         problems = rules.validate(obj)
         if old is not None:
             problems = [*rules.validate_update(obj, old), *problems]
-        return problems or shape_problems(obj.get("spec"), resource.type.field("spec"), "spec")
+        return problems or shape_problems(resource.from_stored(obj).get("spec"), resource.type.field("spec"), "spec")
 
     def _raise(self, resource: Resource, name: str, problems: list[Problem]) -> None:
         if problems:
