@@ -5,7 +5,7 @@ these releases do alike is not in the table.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from fake_dra_driver.api.kube.meta import ResourceKind
@@ -13,9 +13,9 @@ from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, Resource
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import ResourceClaimTemplate, ResourceClass
 
-__all__ = ["LATEST", "RELEASES", "PluginVersion", "Release", "find_release"]
+__all__ = ["LATEST", "RELEASES", "PluginVersion", "Release", "SliceLimits", "find_release"]
 
-PluginVersion = Literal["v1alpha2", "v1alpha3"]
+PluginVersion = Literal["v1alpha2", "v1alpha3", "v1beta1", "v1"]
 """A version of the gRPC service that kubelets prepare claims through."""
 
 _NEGOTIATED: Final = (
@@ -31,6 +31,34 @@ _PARAMETERS: Final = (
     ResourceKind("resource.k8s.io", "v1alpha2", "ResourceSlice", "resourceslices", namespaced=False),
 )
 """The kinds of the structured parameters of 1.30, which no part of the cluster acts on."""
+
+
+def _structured(*versions: str) -> tuple[ResourceKind, ...]:
+    """The kinds of structured DRA in these versions, the preferred one first."""
+    kinds = (
+        ("DeviceClass", "deviceclasses", False),
+        ("ResourceClaim", "resourceclaims", True),
+        ("ResourceClaimTemplate", "resourceclaimtemplates", True),
+        ("ResourceSlice", "resourceslices", False),
+    )
+    return tuple(
+        ResourceKind("resource.k8s.io", version, kind, plural, namespaced=namespaced)
+        for version in versions
+        for kind, plural, namespaced in kinds
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SliceLimits:
+    """How much a ResourceSlice may hold."""
+
+    devices: int = 128
+    advanced_devices: int = 128
+    """The same, as soon as one of them has taints, consumes counters, or has a list as an attribute."""
+    taints: int = 4
+    """Of one device."""
+    has_separate_counters: bool = False
+    """Whether counters and devices cannot be in one slice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +80,33 @@ class Release:
     has_random_claim_names: bool = True
     """Whether claims made from templates have a random suffix, which the pod's status tells."""
     feature_gates: frozenset[str] = frozenset()
-    """Gates that are on by default since a release of this table, and matter here."""
+    """Gates that are on, and matter here: by default those that the release has on by default."""
+    slice_limits: SliceLimits = SliceLimits()
+    selects_slices_by_pool: bool = False
+    """Whether slices can be selected by the name of their pool."""
+    structured_version: str = ""
+    """Version of resource.k8s.io in which controllers, scheduler and kubelets speak of structured DRA; empty: it has
+    classic DRA."""
 
     def is_enabled(self, gate: str) -> bool:
         """Whether a feature gate is on."""
         return gate in self.feature_gates
 
+    def with_gates(self, changes: Mapping[str, bool]) -> "Release":
+        """The release with some feature gates switched on or off."""
+        switched = {gate for gate, is_on in changes.items() if is_on}
+        return replace(self, feature_gates=self.feature_gates - changes.keys() | switched)
+
 
 _GATES_OF_1_29: Final = frozenset({"PodHostIPs", "PodReadyToStartContainersCondition"})
+_GATES_OF_1_34: Final = _GATES_OF_1_29 | {"DRAAdminAccess", "DRAPrioritizedList", "DRAResourceClaimDeviceStatus"}
+_GATES_OF_1_37: Final = _GATES_OF_1_34 | {
+    "DRAConsumableCapacity",
+    "DRADeviceBindingConditions",
+    "DRADeviceTaints",
+    "DRAExtendedResource",
+    "DRAPartitionableDevices",
+}
 
 RELEASES: Final[Mapping[str, Release]] = {
     each.name: each
@@ -79,9 +126,35 @@ RELEASES: Final[Mapping[str, Release]] = {
             resource_kinds=(*_NEGOTIATED, *_PARAMETERS),
             feature_gates=_GATES_OF_1_29,
         ),
+        Release(
+            "1.32",
+            api_server="v1.32.2",
+            resource_kinds=_structured("v1beta1"),
+            plugin_versions=("v1beta1",),
+            feature_gates=_GATES_OF_1_29,
+            structured_version="v1beta1",
+        ),
+        Release(
+            "1.34",
+            api_server="v1.34.4",
+            resource_kinds=_structured("v1", "v1beta2", "v1beta1"),
+            plugin_versions=("v1", "v1beta1"),
+            feature_gates=_GATES_OF_1_34,
+            structured_version="v1",
+        ),
+        Release(
+            "1.37",
+            api_server="v1.37.2",
+            resource_kinds=_structured("v1", "v1beta2", "v1beta1"),
+            plugin_versions=("v1", "v1beta1"),
+            feature_gates=_GATES_OF_1_37,
+            slice_limits=SliceLimits(advanced_devices=64, taints=16, has_separate_counters=True),
+            selects_slices_by_pool=True,
+            structured_version="v1",
+        ),
     )
 }
-"""By name, the oldest first: the releases with ``resource.k8s.io/v1alpha2``."""
+"""By name, the oldest first: four with classic DRA, three with structured DRA."""
 LATEST: Final = RELEASES["1.30"]
 """The one that a cluster behaves like unless it is told otherwise."""
 

@@ -1,5 +1,6 @@
 """Puts the parts of a server together: the store, the layers on it, and the first objects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
@@ -10,8 +11,9 @@ from fake_dra_driver.cluster.apiserver.http.handler import Handler
 from fake_dra_driver.cluster.apiserver.http.nonresource import Catalog
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
 from fake_dra_driver.cluster.apiserver.rules.priority import SYSTEM_PRIORITY_CLASSES
+from fake_dra_driver.cluster.apiserver.rules.surroundings import Surroundings
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.store.store import Object, Store
+from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Store
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.verbs.deletion import Deletion
@@ -23,6 +25,7 @@ from fake_dra_driver.cluster.apiserver.verbs.reading import Reading
 from fake_dra_driver.cluster.apiserver.verbs.scaling import Scaling
 from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing
+from fake_dra_driver.cluster.releases import Release
 
 __all__ = ["Parts", "assemble"]
 
@@ -40,10 +43,11 @@ class Parts:
     handler: Handler
 
 
-def assemble(*, types: TypeRegistry, git_version: str, admin_token: str, stamps: Stamps, faults: Faults) -> Parts:
+def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faults) -> Parts:
     """A server whose store only has the namespaces and priority classes of every cluster."""
     store, registry, tokens = Store(), Registry(), Tokens(admin_token, stamps)
-    for resource in builtin_resources(types):
+    types = TypeRegistry.load(release.name)
+    for resource in builtin_resources(types, _surroundings(release, store, stamps)):
         registry.add(resource)
     reading = Reading(store, registry.has)
     writing, deletion = Writing(store, types, stamps), Deletion(store, stamps)
@@ -62,8 +66,18 @@ def assemble(*, types: TypeRegistry, git_version: str, admin_token: str, stamps:
         types=types,
         stamps=stamps,
     )
-    catalog = Catalog(registry, OpenApi(registry, types, git_version), _version(git_version))
+    version = release.api_server
+    catalog = Catalog(registry, OpenApi(registry, types, version), _version(version))
     return Parts(store, registry, reading, podverbs, Handler(registry, tokens, catalog, Endpoints(layers), faults))
+
+
+def _surroundings(release: Release, store: Store, stamps: Stamps) -> Surroundings:
+    def labels_of(namespace: str) -> Mapping[str, str]:
+        record = store.collection(("", "namespaces")).get(Key("", namespace))
+        found: Mapping[str, str] | None = record.value["metadata"].get("labels") if record is not None else None
+        return found or {}
+
+    return Surroundings(release, stamps.now_text, labels_of)
 
 
 def _follow_crds(registry: Registry, store: Store, types: TypeRegistry, writing: Writing, deletion: Deletion) -> None:

@@ -6,9 +6,13 @@ A kind that is not here is not served: the cluster has what a driver and its use
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fake_dra_driver.cluster.apiserver.conversion.conversion import renaming
+from fake_dra_driver.cluster.apiserver.conversion.conversion import Conversion, renaming
+from fake_dra_driver.cluster.apiserver.conversion.resource_v1beta1 import V1BETA1
 from fake_dra_driver.cluster.apiserver.rules.bykind import RULES
 from fake_dra_driver.cluster.apiserver.rules.event import event_rules
+from fake_dra_driver.cluster.apiserver.rules.resource_v1alpha2 import CLASSIC_RULES
+from fake_dra_driver.cluster.apiserver.rules.structured.kinds import structured_rules
+from fake_dra_driver.cluster.apiserver.rules.surroundings import Surroundings
 from fake_dra_driver.cluster.apiserver.tables.printers import printer_of
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
@@ -34,6 +38,7 @@ class _Kind(NamedTuple):
     collection: bool = True
     rules: Rules | None = None
     """None: those of the kind."""
+    conversion: Conversion | None = None
 
 
 def _connect(name: str, kind: str) -> Subresource:
@@ -44,7 +49,6 @@ _CRD = "apiextensions.k8s.io"
 _AUTHZ = "authorization.k8s.io"
 _EVENTS = "events.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
-_DRA = "resource.k8s.io"
 _ALL = ("all",)
 _POD_SUBRESOURCES = (
     _connect("attach", "PodAttachOptions"),
@@ -54,6 +58,18 @@ _POD_SUBRESOURCES = (
     Subresource("log", "Pod", ("get",)),
     _connect("portforward", "PodPortForwardOptions"),
 )
+_EVENT_CONVERSION = renaming(
+    {
+        "regarding": "involvedObject",
+        "note": "message",
+        "reportingController": "reportingComponent",
+        "deprecatedSource": "source",
+        "deprecatedFirstTimestamp": "firstTimestamp",
+        "deprecatedLastTimestamp": "lastTimestamp",
+        "deprecatedCount": "count",
+    }
+)
+"""Events are the same objects in both groups; in events.k8s.io these fields have other names."""
 _KINDS = (
     _Kind("", "v1", "Binding", "bindings", create_only=True),
     _Kind("", "v1", "ConfigMap", "configmaps", short="cm"),
@@ -85,40 +101,39 @@ _KINDS = (
     _Kind(_AUTHZ, "v1", "SubjectAccessReview", "subjectaccessreviews", False, create_only=True),
     _Kind("batch", "v1", "Job", "jobs", categories=_ALL),
     _Kind("coordination.k8s.io", "v1", "Lease", "leases"),
-    _Kind(_EVENTS, "v1", "Event", "events", short="ev", rules=event_rules(is_new_group=True)),
+    _Kind(
+        _EVENTS, "v1", "Event", "events", short="ev",
+        rules=event_rules(is_new_group=True), conversion=_EVENT_CONVERSION,
+    ),
     _Kind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", False),
     _Kind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", False),
     _Kind(_RBAC, "v1", "ClusterRole", "clusterroles", False),
     _Kind(_RBAC, "v1", "RoleBinding", "rolebindings"),
     _Kind(_RBAC, "v1", "Role", "roles"),
-    _Kind(_DRA, "v1alpha2", "PodSchedulingContext", "podschedulingcontexts"),
-    _Kind(_DRA, "v1alpha2", "ResourceClaimParameters", "resourceclaimparameters"),
-    _Kind(_DRA, "v1alpha2", "ResourceClaim", "resourceclaims"),
-    _Kind(_DRA, "v1alpha2", "ResourceClaimTemplate", "resourceclaimtemplates"),
-    _Kind(_DRA, "v1alpha2", "ResourceClass", "resourceclasses", False),
-    _Kind(_DRA, "v1alpha2", "ResourceClassParameters", "resourceclassparameters"),
-    _Kind(_DRA, "v1alpha2", "ResourceSlice", "resourceslices", False),
     _Kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, "pc"),
 )  # fmt: skip
-_EVENT_CONVERSION = renaming(
-    {
-        "regarding": "involvedObject",
-        "note": "message",
-        "reportingController": "reportingComponent",
-        "deprecatedSource": "source",
-        "deprecatedFirstTimestamp": "firstTimestamp",
-        "deprecatedLastTimestamp": "lastTimestamp",
-        "deprecatedCount": "count",
-    }
-)
-"""Events are the same objects in both groups; in events.k8s.io these fields have other names."""
 _WITHOUT_STATUS_SUBRESOURCE = frozenset({"Event", "Endpoints"})
 
 
-def builtin_resources(types: TypeRegistry) -> Iterator[Resource]:
-    """Every built-in resource whose types are known."""
-    for each in _KINDS:
+def builtin_resources(types: TypeRegistry, surroundings: Surroundings) -> Iterator[Resource]:
+    """Every built-in resource of a release, whose types are given."""
+    for each in (*_KINDS, *_dra_kinds(surroundings)):
         yield _resource(each, types)
+
+
+def _dra_kinds(surroundings: Surroundings) -> Iterator[_Kind]:
+    """The kinds of resource.k8s.io, which releases have in different versions, the preferred one first."""
+    structured = structured_rules(surroundings)
+    for each in surroundings.release.resource_kinds:
+        yield _Kind(
+            each.group,
+            each.version,
+            each.kind,
+            each.plural,
+            each.namespaced,
+            rules=(CLASSIC_RULES if each.version == "v1alpha2" else structured)[each.kind],
+            conversion=V1BETA1.get(each.kind) if each.version == "v1beta1" else None,
+        )
 
 
 def _resource(each: _Kind, types: TypeRegistry) -> Resource:
@@ -130,7 +145,7 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
     if each.scale:
         extra.append(Subresource("scale", "Scale", _STATUS_VERBS, "autoscaling", "v1"))
     verbs = ("create",) if each.create_only else ALL_VERBS
-    columns, cells = printer_of(each.kind)
+    columns, cells = printer_of(each.version, each.kind)
     return Resource(
         group=each.group,
         version=each.version,
@@ -150,5 +165,5 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
         cells=cells,
         rules=each.rules or RULES.get(each.kind, Rules()),
         storage_group="" if each.group == _EVENTS else None,
-        conversion=_EVENT_CONVERSION if each.group == _EVENTS else None,
+        conversion=each.conversion,
     )

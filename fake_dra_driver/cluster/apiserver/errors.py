@@ -16,6 +16,7 @@ __all__ = [
     "bad_request",
     "conflict",
     "duplicate",
+    "exceeds_bytes",
     "expired",
     "forbidden",
     "go_value",
@@ -32,6 +33,7 @@ __all__ = [
     "required",
     "too_large",
     "too_long",
+    "too_many",
     "unauthorized",
     "unsupported_media_type",
     "unsupported_value",
@@ -126,6 +128,17 @@ def duplicate(field: str, value: str) -> Problem:
 def too_long(field: str, limit: int) -> Problem:
     """A text is longer than ``limit`` bytes."""
     return Problem("FieldValueTooLong", field, f"Too long: must have at most {limit} bytes")
+
+
+def exceeds_bytes(field: str, limit: int) -> Problem:
+    """A text is longer than ``limit`` bytes, in the words of 1.32 and later."""
+    return Problem("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes")
+
+
+def too_many(field: str, count: int, limit: int) -> Problem:
+    """A list has ``count`` items, more than ``limit``."""
+    items = "item" if limit == 1 else "items"
+    return Problem("FieldValueTooMany", field, f"Too many: {count}: must have at most {limit} {items}")
 
 
 def longer_than(field: str, limit: int) -> Problem:

@@ -18,7 +18,7 @@ import json
 import os
 import secrets
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,6 @@ from fake_dra_driver.cluster.apiserver.http.listener import Listener
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
 from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.verbs.podverbs import LogSource
 from fake_dra_driver.cluster.errors import ClusterError
@@ -56,6 +55,7 @@ class ApiServer:
         port: int = 0,
         token: str | None = None,
         kubernetes_version: str = LATEST.name,
+        feature_gates: Mapping[str, bool] | None = None,
         now: WallClock = utc_now,
         seed: int | None = None,
     ) -> None:
@@ -66,6 +66,7 @@ class ApiServer:
             port: the port; 0: any that is free.
             token: the administrator's bearer token; None: a new one.
             kubernetes_version: the release to behave like: one of ``RELEASES`` with an API server.
+            feature_gates: feature gates to switch on or off; the rest is as the release has them by default.
             now: the clock that timestamps come from; durations are those of the event loop.
             seed: for UIDs and generated names; None: random.
 
@@ -85,8 +86,7 @@ class ApiServer:
         """What goes wrong with requests; see ``requestfaults``."""
         self._host, self._port = host, port
         self._parts = assemble(
-            types=TypeRegistry.load(release.name),
-            git_version=release.api_server,
+            release=release.with_gates(feature_gates or {}),
             admin_token=self.token,
             stamps=Stamps(now, seed),
             faults=self.faults,

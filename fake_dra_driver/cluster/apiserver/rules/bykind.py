@@ -1,4 +1,4 @@
-"""The defaults and rules of each built-in kind.
+"""The defaults and rules of each built-in kind but those of resource.k8s.io, which depend on the release.
 
 A kind that is not named here has neither: what its schema allows is stored as sent.
 """
@@ -11,7 +11,6 @@ from fake_dra_driver.cluster.apiserver.rules.pod import validate_pod, validate_p
 from fake_dra_driver.cluster.apiserver.rules.poddefaults import admit_pod, default_pod, pod_grace_seconds, prepare_pod
 from fake_dra_driver.cluster.apiserver.rules.priority import PRIORITY_CLASS_RULES
 from fake_dra_driver.cluster.apiserver.rules.rbac import RBAC_RULES
-from fake_dra_driver.cluster.apiserver.rules.resource_v1alpha2 import DRA_RULES
 from fake_dra_driver.cluster.apiserver.rules.service import SERVICE_RULES
 from fake_dra_driver.cluster.apiserver.rules.workload import WORKLOAD_RULES
 from fake_dra_driver.cluster.apiserver.types.resource import Rules
@@ -49,6 +48,5 @@ RULES: Mapping[str, Rules] = {
     **SERVICE_RULES,
     **WORKLOAD_RULES,
     **RBAC_RULES,
-    **DRA_RULES,
 }
 """By kind."""

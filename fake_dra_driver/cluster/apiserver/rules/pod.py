@@ -132,7 +132,9 @@ def _claims(claims: Sequence[Object], path: str, pod_name: str | None) -> list[P
     problems: list[Problem] = []
     names: set[str] = set()
     for at, claim in enumerate(claims):
-        name, inner, source = claim.get("name", ""), f"{path}[{at}]", claim.get("source") or {}
+        name, inner = claim.get("name", ""), f"{path}[{at}]"
+        # Since 1.31 an entry says itself where its claim comes from.
+        source, source_path = (claim["source"], f"{inner}.source") if "source" in claim else (claim, inner)
         if not name:
             problems.append(required(f"{inner}.name"))
         elif name in names:
@@ -145,7 +147,7 @@ def _claims(claims: Sequence[Object], path: str, pod_name: str | None) -> list[P
                 details = (f"final ResourceClaim name: {each}" for each in dns_subdomain(final))
                 problems += [invalid_value(f"{inner}.name", go_value(final), each) for each in details]
             names.add(name)
-        problems += _claim_source(source, f"{inner}.source")
+        problems += _claim_source(source, source_path)
     return problems
 
 

@@ -5,7 +5,6 @@ in pkg/registry/resource of 1.30: order, fields and messages are theirs. Of stru
 a ResourceSlice names are checked.
 """
 
-import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -24,8 +23,9 @@ from fake_dra_driver.cluster.apiserver.rules.nodeselector import validate_node_s
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.metadata import dns_label, dns_subdomain, validate_template_metadata
 from fake_dra_driver.cluster.apiserver.types.resource import Rules
+from fake_dra_driver.cluster.apiserver.types.semver import is_semver
 
-__all__ = ["DRA_RULES"]
+__all__ = ["CLASSIC_RULES"]
 
 _MAX_DRIVER_NAME = 63
 _MAX_HANDLE_BYTES = 16 * 1024
@@ -34,10 +34,6 @@ _MAX_CONSUMERS = 32
 _MAX_NODES = 128
 _MODES = ("Immediate", "WaitForFirstConsumer")
 _ATTRIBUTE_VALUES = ("quantity", "bool", "int", "intSlice", "string", "stringSlice", "version")
-_SEMVER = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-((0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-]"
-    r"[0-9a-zA-Z-]*))*))?(\+([0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*))?"
-)
 
 
 def _driver_name(name: str, path: str) -> list[Problem]:
@@ -273,7 +269,7 @@ def _validate_attributes(attributes: Sequence[Object], path: str) -> list[Proble
         seen.add(name)
         values = [each for each in _ATTRIBUTE_VALUES if attribute.get(each) is not None]
         version = attribute.get("version")
-        if version is not None and not _SEMVER.fullmatch(version):
+        if version is not None and not is_semver(version):
             detail = "must be a string compatible with semver.org spec 2.0.0"
             problems.append(invalid_value(f"{inner}.version", go_value(version), detail))
         if not values:
@@ -292,7 +288,7 @@ def _slice_is_immutable(obj: Object, old: Object) -> list[Problem]:
     ]
 
 
-DRA_RULES: Mapping[str, Rules] = {
+CLASSIC_RULES: Mapping[str, Rules] = {
     "ResourceClass": Rules(validate=_validate_class, returns_deleted=True),
     "ResourceClaim": Rules(
         set_defaults=_default_claim,

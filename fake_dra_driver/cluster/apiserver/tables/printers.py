@@ -100,19 +100,22 @@ def _endpoints(obj: Object, now: datetime) -> list[Any]:
     return [obj["metadata"]["name"], text, _age(obj, now)]
 
 
-def _claim(obj: Object, now: datetime) -> list[Any]:
+def _claim_states(obj: Object) -> list[str]:
     status = obj.get("status") or {}
-    states = []
-    if obj["metadata"].get("deletionTimestamp"):
-        states.append("deleted")
+    states = ["deleted"] if obj["metadata"].get("deletionTimestamp") else []
     if status.get("allocation") is None:
-        states += [] if states else ["pending"]
-    else:
-        states.append("allocated")
-        if status.get("reservedFor"):
-            states.append("reserved")
-        elif status.get("deallocationRequested") or states[0] == "deleted":
-            states.append("deallocating")
+        return states or ["pending"]
+    return [*states, "allocated", *(["reserved"] if status.get("reservedFor") else [])]
+
+
+def _claim(obj: Object, now: datetime) -> list[Any]:
+    return [obj["metadata"]["name"], ",".join(_claim_states(obj)), _age(obj, now)]
+
+
+def _classic_claim(obj: Object, now: datetime) -> list[Any]:
+    states, status = _claim_states(obj), obj.get("status") or {}
+    if states[-1] == "allocated" and (status.get("deallocationRequested") or states[0] == "deleted"):
+        states.append("deallocating")
     spec = obj["spec"]
     class_name, mode = spec.get("resourceClassName", ""), spec.get("allocationMode", "")
     return [obj["metadata"]["name"], class_name, mode, ",".join(states), _age(obj, now)]
@@ -229,14 +232,7 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
             obj["metadata"]["name"], obj.get("value", 0), bool(obj.get("globalDefault")), _age(obj, now)
         ],
     ),
-    "PodSchedulingContext": (_created("SelectedNode"), _fields("spec.selectedNode")),
     "ReplicaSet": ((_NAME, *_INTEGERS[:3], _AGE, *_WORKLOAD), replicaset_cells),
-    "ResourceClaim": (_created("ResourceClassName", "AllocationMode", "State"), _claim),
-    "ResourceClaimParameters": (_created("GeneratedFrom"), _generated_from),
-    "ResourceClaimTemplate": (_created("ResourceClassName", "AllocationMode"), _claim_template),
-    "ResourceClass": (_created("DriverName"), _fields("driverName")),
-    "ResourceClassParameters": (_created("GeneratedFrom"), _generated_from),
-    "ResourceSlice": (_created("Node", "Driver"), _fields("nodeName", "driverName")),
     "Role": ((_NAME, _CREATED_AT), _created_at),
     "RoleBinding": (_ROLE_BINDING, _role_binding),
     "RuntimeClass": (_created("Handler"), _fields("handler")),
@@ -250,9 +246,24 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
     ]),
     "StatefulSet": ((*_created("Ready"), *_WORKLOAD[:2]), statefulset_cells),
 }  # fmt: skip
+_CLASSIC_DRA: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
+    "PodSchedulingContext": (_created("SelectedNode"), _fields("spec.selectedNode")),
+    "ResourceClaim": (_created("ResourceClassName", "AllocationMode", "State"), _classic_claim),
+    "ResourceClaimParameters": (_created("GeneratedFrom"), _generated_from),
+    "ResourceClaimTemplate": (_created("ResourceClassName", "AllocationMode"), _claim_template),
+    "ResourceClass": (_created("DriverName"), _fields("driverName")),
+    "ResourceClassParameters": (_created("GeneratedFrom"), _generated_from),
+    "ResourceSlice": (_created("Node", "Driver"), _fields("nodeName", "driverName")),
+}
+"""The kinds of resource.k8s.io/v1alpha2, some of which later versions have with other columns."""
+_STRUCTURED_DRA: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
+    "ResourceClaim": (_created("State"), _claim),
+    "ResourceSlice": (_created("Node", "Driver", "Pool"), _fields("spec.nodeName", "spec.driver", "spec.pool.name")),
+}
 _DEFAULT: tuple[tuple[Column, ...], Cells] = (_created(), lambda obj, now: [obj["metadata"]["name"], _age(obj, now)])
 
 
-def printer_of(kind: str) -> tuple[tuple[Column, ...], Cells]:
-    """The columns of a built-in kind, and what stands in them."""
-    return _PRINTERS.get(kind, _DEFAULT)
+def printer_of(version: str, kind: str) -> tuple[tuple[Column, ...], Cells]:
+    """The columns of a built-in kind in a version, and what stands in them."""
+    dra = _CLASSIC_DRA if version == "v1alpha2" else _STRUCTURED_DRA
+    return _PRINTERS.get(kind) or dra.get(kind, _DEFAULT)

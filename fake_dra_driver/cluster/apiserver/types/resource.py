@@ -28,6 +28,10 @@ def _nothing(_: Object) -> None: ...
 def _nothing_before(_: Object, __: Object | None) -> None: ...
 
 
+def _no_warnings(_: Object) -> list[str]:
+    return []
+
+
 def _no_problems(_: Object) -> list[Problem]:
     return []
 
@@ -47,9 +51,15 @@ class Rules:
     """Gets the object to be written and the present one, if any: what the strategy sets itself."""
     admit: Callable[[Object], None] = _nothing
     """What admission plugins add to a new object."""
+    drop_fields: Callable[[Object, Object | None], None] = _nothing_before
+    """As ``prepare``, after the generation was counted: a change that is dropped here counts all the same."""
+    warn: Callable[[Object], list[str]] = _no_warnings
+    """What the client is warned of."""
     validate: Callable[[Object], list[Problem]] = _no_problems
     validate_update: Callable[[Object, Object], list[Problem]] = _no_update_problems
     """Gets the new and the old object."""
+    revalidates: bool = True
+    """Whether an update is checked by ``validate`` as well."""
     validate_status: Callable[[Object, Object], list[Problem]] | None = None
     """Takes the place of both for writes to the status; None: it has no rules of its own."""
     status_on_create: Any = None

@@ -28,6 +28,8 @@ _DEFAULT_WATCH_SECONDS = 1800.0
 """When a watch without a timeout ends (MinRequestTimeout); on a real server after up to twice as long."""
 _BATCH = 100
 """Events that are sent at once."""
+_DRA_GROUP = "resource.k8s.io"
+"""Its kinds are named when they cannot be selected by a field."""
 _GENERIC_FIELDS = ("metadata.name", "metadata.namespace")
 _EXPIRED_LIST = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
@@ -69,7 +71,8 @@ class Selection:
             if path not in known and resource.custom is False and not resource.rules.selectable:
                 raise bad_request(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')
             if path not in known:
-                raise bad_request(f"field label not supported: {path}")
+                kind = f" for {resource.api_version}, Kind={resource.kind}" if resource.group == _DRA_GROUP else ""
+                raise bad_request(f"field label not supported{kind}: {path}")
         return cls(namespace, LabelSelector.parse(options.label_selector), fields)
 
     def matches(self, record: Record) -> bool:

@@ -97,6 +97,7 @@ class Writing:
             resource.rules.admit(obj)
         problems = validate_metadata(obj, resource.rules.name_problems)
         self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
+        options.warnings.extend(resource.rules.warn(obj))
         collection = self._store.collection(resource.storage_key)
         if collection.get(key) is not None:
             raise already_exists(resource.group, resource.plural, key.name)
@@ -156,6 +157,7 @@ class Writing:
                 obj["status"] = {**zero, **json.loads(json.dumps(rules.status_on_create))}
         self._default(resource, obj)
         rules.prepare(obj, None)
+        rules.drop_fields(obj, None)
 
     def _establish(self, collection: Collection, record: Record) -> Record:
         """Accepts a CRD's names and serves it. The client sees the object as it was before, as on a real server."""
@@ -205,6 +207,7 @@ class Writing:
         metadata_problems = validate_metadata_update(obj, old)
         problems = [*metadata_problems, *metadata_problems, *self._problems(resource, obj, old, subresource)]
         self._raise(resource, key.name, problems)
+        options.warnings.extend(resource.rules.warn(obj))
         if not applied:
             self.tracking.updated(resource, old, obj, subresource, options)
         if is_same(obj, old):
@@ -282,6 +285,7 @@ class Writing:
         is_generational = resource.rules.has_generation or resource.kind == "CustomResourceDefinition"
         if is_generational and subresource != "status" and desired(resource, obj) != desired(resource, old):
             metadata["generation"] = before.get("generation", 0) + 1
+        resource.rules.drop_fields(obj, old)
 
     def _keep_all_but_status(self, resource: Resource, obj: Object, old: Object) -> None:
         for name in [name for name in obj if name not in ("metadata", "status", "kind", "apiVersion")]:
@@ -339,7 +343,7 @@ class Writing:
         rules = resource.rules
         if subresource == "status" and old is not None and rules.validate_status is not None:
             return rules.validate_status(obj, old)
-        problems = rules.validate(obj)
+        problems = rules.validate(obj) if old is None or rules.revalidates else []
         if old is not None:
             problems = [*rules.validate_update(obj, old), *problems]
         return problems or shape_problems(resource.from_stored(obj).get("spec"), resource.type.field("spec"), "spec")

@@ -7,8 +7,7 @@ import pytest
 
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
-from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
+from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.controllers.catalog import Catalog, built_in_kinds
 from fake_dra_driver.cluster.controllers.garbage import garbage_collector
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Node, Pod
@@ -218,7 +217,7 @@ async def test_custom_kinds_own_and_are_owned(plane: ControlPlane) -> None:
 def test_every_kind_that_is_served_can_be_collected() -> None:
     served = {
         (each.group, each.version, each.kind, each.plural, each.namespaced)
-        for each in builtin_resources(TypeRegistry.load(LATEST.name))
+        for each in ApiServer().registry
         if "delete" in each.verbs
     }
     known = {
