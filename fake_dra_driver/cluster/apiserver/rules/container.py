@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from fake_dra_driver.api.kube.quantity import number_of
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     duplicate,
@@ -19,7 +20,6 @@ from fake_dra_driver.cluster.apiserver.errors import (
     unsupported_value,
 )
 from fake_dra_driver.cluster.apiserver.types.metadata import dns_label, qualified_name
-from fake_dra_driver.cluster.apiserver.types.quantity import number_of
 
 __all__ = [
     "PodScope",

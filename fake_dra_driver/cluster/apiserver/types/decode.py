@@ -13,10 +13,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from fake_dra_driver.api.kube.quantity import QuantityError, canonical
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Shape, Type
-from fake_dra_driver.cluster.apiserver.types.quantity import QuantityError, canonical
 
 __all__ = ["decode_builtin", "prune_custom", "whole_numbers", "zero_value"]
 
