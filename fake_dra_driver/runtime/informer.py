@@ -33,7 +33,7 @@ class Informer(Generic[K]):
     """A local copy of the objects of a selection. Reads cost no request and never wait.
 
     What is read is at least as new as our own last write, as soon as that write has returned. With a selector other
-    than equality of labels or of ``metadata.name``, that holds for objects that were here before the write.
+    than equality of labels or of fields that are texts, that holds for objects that were here before the write.
     """
 
     def __init__(self, kind: type[K], selection: Selection, transform: Transform | None = None) -> None:
@@ -110,7 +110,7 @@ class Informer(Generic[K]):
             return
         if _is_gone(raw):
             self._dispatch(self._store.observe_delete(entry.uid))
-        elif self._store.by_uid(entry.uid) is not None or self._matches(raw["metadata"]):
+        elif self._store.by_uid(entry.uid) is not None or self._matches(raw):
             self._dispatch(self._store.observe(entry))
 
     def observe_delete(self, uid: UID) -> None:
@@ -206,13 +206,15 @@ class Informer(Generic[K]):
             self.handler_errors += 1
             log.exception("Handler failed", kind=str(self.selection.kind), object=str(change.key))
 
-    def _matches(self, metadata: Mapping[str, Any]) -> bool:
+    def _matches(self, raw: Mapping[str, Any]) -> bool:
         """Whether an object of ours is sure to match the selectors; for the others the watch will tell."""
         if self._requirements is None:
             return False
-        labels = metadata.get("labels") or {}
-        found = {"metadata.name": metadata.get("name"), "metadata.namespace": metadata.get("namespace")}
-        return all((found if is_field else labels).get(name) == value for is_field, name, value in self._requirements)
+        labels = raw["metadata"].get("labels") or {}
+        return all(
+            (_field(raw, name) if is_field else labels.get(name)) == value
+            for is_field, name, value in self._requirements
+        )
 
 
 def _requirements(selection: Selection) -> Sequence[tuple[bool, str, str]] | None:
@@ -222,11 +224,21 @@ def _requirements(selection: Selection) -> Sequence[tuple[bool, str, str]] | Non
         for term in filter(None, selector.split(",")):
             name, equals, value = term.partition("=")
             name, value = name.strip(), value.removeprefix("=").strip()
-            known = not is_field or name in ("metadata.name", "metadata.namespace")
-            if not equals or not known or name.endswith("!") or any(sign in term for sign in " ()"):
+            if not equals or name.endswith("!") or any(sign in term for sign in " ()"):
                 return None
             found.append((is_field, name, value))
     return found
+
+
+def _field(raw: Mapping[str, Any], label: str) -> str | None:
+    """The text at the path that a field label such as ``spec.nodeName`` names; None when there is none.
+
+    A label that is no path, such as ``source`` of Events, finds no text, and so tells nothing.
+    """
+    found: Any = raw
+    for name in label.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) else None
 
 
 def _bookmark(raw: Mapping[str, Any]) -> int:
