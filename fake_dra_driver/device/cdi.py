@@ -4,15 +4,15 @@ File names, kinds and the compatible variables are the Go driver's. Only our own
 are ever looked at: another vendor's broken file is no concern of ours. A specification is rendered from a template,
 read back and checked before it is written.
 
-A claim's file defines each device twice, with the same variables:
+The file of a claim of structured DRA defines each device by a name that is unique to claim, device and share, see
+``unique_name``: several claims may have a device at a time, and runtimes use none of two definitions of one name. That
+of a classic claim defines each device twice, with the same variables:
 
 - By its UUID, as the Go driver and the first releases do. These are the names that the kubelet is given. It remembers
   them, and starts the containers of a running pod again without asking for them: an earlier release, which writes the
   file its own way as soon as it starts after a rollback, must define the names too. No two files define one UUID, for
-  a device is prepared for one claim at a time.
-- By a name that is unique to claim, device and share, see ``unique_name``. A device that several claims may have at a
-  time can only go by this one, since runtimes use none of two definitions of one name. A later release may give it to
-  the kubelet for every device, and be rolled back to this one.
+  a device is prepared for one classic claim at a time.
+- By its unique name. A later release may give it to the kubelet for every device, and be rolled back to this one.
 
 Both names start with a letter, as version 0.3.0 demands; neither CDI nor the kubelet limits their length.
 """
@@ -26,7 +26,7 @@ from typing import Any, Final
 import yaml
 
 from fake_dra_driver.device.files import Files, in_thread, set_aside, target_of
-from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.render import render
 
 __all__ = ["CdiFolder", "CdiNames", "CdiSpecError", "check_claim", "unique_name"]
@@ -41,6 +41,8 @@ _DEVICE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]"
 """What CDI 0.3.0 allows as a device's name."""
 _SEPARATOR: Final = ":"
 """Stands between the parts of a unique name: neither UUIDs nor UIDs have one."""
+_ADMIN_ACCESS: Final = "DRA_ADMIN_ACCESS=true"
+"""For the containers that may use a device which another claim has, to look after it (KEP-5018)."""
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*=[^\x00-\x1f\x7f]*")
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -92,7 +94,8 @@ class CdiFolder:
 
     def device_names(self, claim: PreparedClaim) -> Sequence[str]:
         """The fully qualified names of the claim's devices: the common one first."""
-        return [self._names.qualified(name) for name in (_COMMON, *(device.uuid for device in claim.devices))]
+        own = (_names_of(device, claim.uid)[0] for device in claim.devices)
+        return [self._names.qualified(name) for name in (_COMMON, *own)]
 
     async def write_common(self) -> None:
         """Creates the folder, and the file that all claims share. Raises OSError."""
@@ -112,8 +115,7 @@ class CdiFolder:
             CdiSpecError: the claim cannot be written as a CDI specification.
             OSError: the folder cannot be written to.
         """
-        path, by_uuid = self._path_of_claim(claim.uid), _variables_of(claim)
-        return await in_thread(self._write, path, _by_both_names(claim.uid, by_uuid), by_uuid)
+        return await in_thread(self._write, self._path_of_claim(claim.uid), _devices_of(claim), _by_uuid_alone(claim))
 
     async def remove(self, uid: str) -> None:
         """Removes the claim's file; no file is fine. Raises OSError, and CdiSpecError for what cannot be a UID."""
@@ -176,7 +178,7 @@ def _is_specification(data: bytes) -> bool:
 def check_claim(claim: PreparedClaim) -> None:
     """Raises CdiSpecError when the claim cannot be written as a CDI specification."""
     _check_uid(claim.uid)
-    _check_devices(_by_both_names(claim.uid, _variables_of(claim)))
+    _check_devices(_devices_of(claim))
 
 
 def unique_name(uuid: str, claim_uid: str, share: str | None = None) -> str:
@@ -192,22 +194,39 @@ def unique_name(uuid: str, claim_uid: str, share: str | None = None) -> str:
     return _SEPARATOR.join(part for part in (uuid, claim_uid, share) if part is not None)
 
 
-def _by_both_names(claim_uid: str, by_uuid: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
-    """The variables of a claim's devices, by each of the names that its file defines."""
-    return {name: found for uuid, found in by_uuid.items() for name in (uuid, unique_name(uuid, claim_uid))}
+def _names_of(device: PreparedDevice, claim_uid: str) -> Sequence[str]:
+    """The names that the file of a claim defines for a device; the first is the one that the kubelet is given."""
+    if device.result is not None:
+        return [unique_name(device.uuid, claim_uid, device.result.share_id)]
+    return [device.uuid, unique_name(device.uuid, claim_uid)]
 
 
-def _variables_of(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
-    """The variables of each of the claim's devices, by its UUID."""
-    variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
+def _devices_of(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
+    """The variables of each of the claim's devices, by each of the names that its file defines."""
     return {
-        device.uuid: [
+        name: variables
+        for device, variables in zip(claim.devices, _variables_of(claim), strict=True)
+        for name in _names_of(device, claim.uid)
+    }
+
+
+def _by_uuid_alone(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
+    """What the first releases have in the file."""
+    return {device.uuid: variables for device, variables in zip(claim.devices, _variables_of(claim), strict=True)}
+
+
+def _variables_of(claim: PreparedClaim) -> Sequence[Sequence[str]]:
+    """The variables of each of the claim's devices, in their order."""
+    variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
+    return [
+        [
             f"FAKE_DEVICE_{index}={device.uuid}",
             f"{variable}_DEVICE_{index}={device.uuid}",
             f"{variable}_MODEL_{index}={device.model}",
+            *([_ADMIN_ACCESS] if device.result is not None and device.result.admin_access else []),
         ]
         for index, device in enumerate(claim.devices)
-    }
+    ]
 
 
 def _check_uid(uid: str) -> None:

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from fake_dra_driver.device.cdi import check_claim
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, RequestResult
 
 __all__ = ["VERSION", "Contents", "OtherVersionError", "decode", "encode"]
 
@@ -49,10 +49,27 @@ class _Stored(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, extra="allow")
 
 
+class _Result(_Stored):
+    request: str
+    pool: str
+    device: str
+    share_id: str | None = None
+    admin_access: bool = False
+
+    def prepared(self) -> RequestResult:
+        return RequestResult(self.request, self.pool, self.device, self.share_id, self.admin_access)
+
+
 class _Device(_Stored):
     uuid: str
     model: str
     parent_uuid: str | None = None
+    result: _Result | None = None
+    """Only of structured DRA, so that the file of a node with classic claims is what it always was."""
+
+    def prepared(self) -> PreparedDevice:
+        result = self.result.prepared() if self.result is not None else None
+        return PreparedDevice(self.uuid, self.model, self.parent_uuid, result)
 
 
 class _Claim(_Stored):
@@ -61,8 +78,7 @@ class _Claim(_Stored):
     devices: tuple[_Device, ...]
 
     def prepared(self, uid: str) -> PreparedClaim:
-        devices = tuple(PreparedDevice(device.uuid, device.model, device.parent_uuid) for device in self.devices)
-        return PreparedClaim(uid, self.namespace, self.name, devices)
+        return PreparedClaim(uid, self.namespace, self.name, tuple(device.prepared() for device in self.devices))
 
 
 class Contents(_Stored):
@@ -123,8 +139,21 @@ def decode(data: bytes) -> Contents:
 
 
 def _entry(claim: PreparedClaim) -> _Claim:
-    devices = (_Device(uuid=each.uuid, model=each.model, parent_uuid=each.parent_uuid) for each in claim.devices)
-    return _Claim(namespace=claim.namespace, name=claim.name, devices=tuple(devices))
+    return _Claim(namespace=claim.namespace, name=claim.name, devices=tuple(map(_device, claim.devices)))
+
+
+def _device(device: PreparedDevice) -> _Device:
+    result = device.result
+    stored = None
+    if result is not None:
+        stored = _Result(
+            request=result.request,
+            pool=result.pool,
+            device=result.device,
+            share_id=result.share_id,
+            admin_access=result.admin_access,
+        )
+    return _Device(uuid=device.uuid, model=device.model, parent_uuid=device.parent_uuid, result=stored)
 
 
 def _parse(model: type[M], text: str) -> M:

@@ -1,16 +1,40 @@
 """What is prepared on a node: which claim has which devices or children, and which claims are in each other's way."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.split import children
 
-__all__ = ["PreparedClaim", "PreparedDevice", "UnknownDeviceError", "WantedDevice", "find_holder", "prepared_devices"]
+__all__ = [
+    "PreparedClaim",
+    "PreparedDevice",
+    "RequestResult",
+    "UnknownDeviceError",
+    "WantedDevice",
+    "disputed_devices",
+    "find_holder",
+    "prepared_devices",
+]
 
 
 class UnknownDeviceError(ValueError):
     """A claim holds a device that the node does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestResult:
+    """What structured DRA says of an allocated device: its names, which request it is for, who else may have it."""
+
+    request: str
+    """The request of the claim that it is for, without a subrequest."""
+    pool: str
+    device: str
+    """Its name in the pool."""
+    share_id: str | None = None
+    """Which share of the device the claim has; None: it has no other user."""
+    admin_access: bool = False
+    """Whether the claim only looks at the device, which another claim may use meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +44,8 @@ class WantedDevice:
     uuid: str
     split: int = 0
     """Number of children; 0 for the whole device."""
+    result: RequestResult | None = None
+    """None in classic DRA, which knows no requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +56,8 @@ class PreparedDevice:
     model: str
     parent_uuid: str | None = None
     """The device that this is a child of; None for a whole device."""
+    result: RequestResult | None = None
+    """What the device, or the one that it is a child of, was allocated as; None in classic DRA."""
 
     @property
     def whole_uuid(self) -> str:
@@ -49,8 +77,12 @@ class PreparedClaim:
 
     @property
     def whole_uuids(self) -> frozenset[str]:
-        """The devices that no other claim can have meanwhile."""
+        """The devices that it has, itself or their children."""
         return frozenset(device.whole_uuid for device in self.devices)
+
+    def results_of(self, whole_uuid: str) -> frozenset[RequestResult | None]:
+        """What a whole device was allocated as; several results are shares of it."""
+        return frozenset(device.result for device in self.devices if device.whole_uuid == whole_uuid)
 
 
 def prepared_devices(inventory: Mapping[str, Device], wanted: Iterable[WantedDevice]) -> tuple[PreparedDevice, ...]:
@@ -69,15 +101,37 @@ def prepared_devices(inventory: Mapping[str, Device], wanted: Iterable[WantedDev
         if device is None:
             raise UnknownDeviceError(f"this node has no device {entry.uuid}")
         if entry.split:
-            found += [PreparedDevice(uuid, device.model, device.uuid) for uuid in children(device.uuid, entry.split)]
+            parts = children(device.uuid, entry.split)
+            found += [PreparedDevice(uuid, device.model, device.uuid, entry.result) for uuid in parts]
         else:
-            found.append(PreparedDevice(device.uuid, device.model))
+            found.append(PreparedDevice(device.uuid, device.model, result=entry.result))
     return tuple(found)
 
 
-def find_holder(claims: Mapping[str, PreparedClaim], uid: str, whole_uuids: Collection[str]) -> PreparedClaim | None:
-    """A claim other than ``uid`` for which one of the devices is prepared; the first by UID."""
+def disputed_devices(one: PreparedClaim, other: PreparedClaim) -> frozenset[str]:
+    """The devices of two claims that only one of them can have; not those that adminAccess or shares let both have."""
+    common = one.whole_uuids & other.whole_uuids
+    if not common:
+        return common
+    return frozenset(
+        uuid
+        for uuid in common
+        if not all(_may_coexist(mine, theirs) for mine in one.results_of(uuid) for theirs in other.results_of(uuid))
+    )
+
+
+def _may_coexist(one: RequestResult | None, other: RequestResult | None) -> bool:
+    """Whether two claims may have what these say of one device."""
+    if one is None or other is None:
+        return False
+    if one.admin_access or other.admin_access:
+        return True
+    return one.share_id is not None and other.share_id is not None and one.share_id != other.share_id
+
+
+def find_holder(claims: Mapping[str, PreparedClaim], wanted: PreparedClaim) -> PreparedClaim | None:
+    """Another claim for which a device is prepared that ``wanted`` cannot share with it; the first by UID."""
     for other in sorted(claims):
-        if other != uid and not claims[other].whole_uuids.isdisjoint(whole_uuids):
+        if other != wanted.uid and disputed_devices(wanted, claims[other]):
             return claims[other]
     return None

@@ -19,8 +19,10 @@ from fake_dra_driver.device.cdi import CdiSpecError
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import (
     PreparedClaim,
+    RequestResult,
     UnknownDeviceError,
     WantedDevice,
+    disputed_devices,
     find_holder,
     prepared_devices,
 )
@@ -91,7 +93,19 @@ class Preparer:
         """
         prepared = self._prepared(claim, wanted)
         await self._prepare(prepared, budget)
-        return _ready_devices(self._node, prepared, self._cdi.device_names(prepared))
+        return self._ready(prepared)
+
+    async def prepare_as_before(self, claim: NodeClaim, budget: RetryBudget) -> Sequence[ReadyDevice] | None:
+        """Prepares a claim with the devices that it is prepared with already; None when it is not.
+
+        Raises:
+            PrepareError: nothing can be written.
+        """
+        prepared = self._checkpoint.claims.get(claim.uid)
+        if prepared is None:
+            return None
+        await self._prepare(prepared, budget)
+        return self._ready(prepared)
 
     async def adopt(self, claim: NodeClaim, wanted: Sequence[WantedDevice]) -> None:
         """Prepares a claim that the kubelet has not asked for in this process, nor ended.
@@ -138,6 +152,9 @@ class Preparer:
             await self._cdi.remove(uid)
             return True
 
+    def _ready(self, claim: PreparedClaim) -> Sequence[ReadyDevice]:
+        return _ready_devices(self._node, claim, self._cdi.device_names(claim))
+
     def _prepared(self, claim: NodeClaim, wanted: Sequence[WantedDevice]) -> PreparedClaim:
         """What the claim will be once it is prepared."""
         record = self._checkpoint.claims.get(claim.uid)
@@ -165,9 +182,7 @@ class Preparer:
 
     def _rival(self, claim: PreparedClaim) -> PreparedClaim | None:
         """Another claim that has one of the devices on record, or is just getting it."""
-        return find_holder(self._checkpoint.claims, claim.uid, claim.whole_uuids) or find_holder(
-            self._in_work, claim.uid, claim.whole_uuids
-        )
+        return find_holder(self._checkpoint.claims, claim) or find_holder(self._in_work, claim)
 
     async def _clear_rival(self, rival_uid: str, claim: PreparedClaim, budget: RetryBudget) -> None:
         """Ends the rival if it is stale.
@@ -178,14 +193,13 @@ class Preparer:
         """
         async with self._locks.hold(rival_uid):
             rival = self._checkpoint.claims.get(rival_uid)
-            if rival is None or rival.whole_uuids.isdisjoint(claim.whole_uuids):
+            if rival is None or not (disputed := disputed_devices(claim, rival)):
                 return
             name = f"{rival.namespace}/{rival.name}"
             held = await budget.run(
                 lambda: self._lookup.still_held(rival), f"find out whether claim {name} still holds its devices"
             )
-            disputed = claim.whole_uuids.intersection(held)
-            if disputed:
+            if disputed := disputed.intersection(held):
                 raise DeviceInUseError(
                     f"device {min(disputed)} is prepared for claim {name} ({rival.uid}), which still holds it; "
                     "nothing was prepared"
@@ -233,12 +247,18 @@ class Preparer:
 
 
 def _ready_devices(node: str, claim: PreparedClaim, cdi_names: Sequence[str]) -> list[ReadyDevice]:
-    """One for each whole device, with the CDI names of its children if it is split.
+    """One for each device that was allocated, with the CDI names of its children if it is split.
 
     The variables about node and driver come first, and with each device: a container may use one of them alone.
     """
     common, *own = cdi_names
-    names: dict[str, list[str]] = {}
+    names: dict[tuple[str, RequestResult | None], list[str]] = {}
     for device, name in zip(claim.devices, own, strict=True):
-        names.setdefault(device.whole_uuid, [common]).append(name)
-    return [ReadyDevice(node, uuid, tuple(found)) for uuid, found in names.items()]
+        names.setdefault((device.whole_uuid, device.result), [common]).append(name)
+    return [_ready_device(node, uuid, result, tuple(found)) for (uuid, result), found in names.items()]
+
+
+def _ready_device(node: str, uuid: str, result: RequestResult | None, cdi_names: tuple[str, ...]) -> ReadyDevice:
+    if result is None:
+        return ReadyDevice(node, uuid, cdi_names)
+    return ReadyDevice(result.pool, result.device, cdi_names, (result.request,), result.share_id)

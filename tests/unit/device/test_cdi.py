@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,14 @@ from fake_dra_driver.api.fake import CDI_CLASS, CDI_KIND, CDI_VENDOR, DRIVER_NAM
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames, CdiSpecError, unique_name
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice, prepared_devices
+from fake_dra_driver.device.prepared import (
+    PreparedClaim,
+    PreparedDevice,
+    RequestResult,
+    WantedDevice,
+    prepared_devices,
+)
+from fake_dra_driver.device.split import children
 from tests.support.disk import MemoryFiles
 
 NODE = "fake-dra-driver-cluster-worker"
@@ -81,6 +89,28 @@ kind: "k8s.fake.resource.3-shake.com/fake"
 """A device split in two, then a whole one; each by its UUID, and by the name that no other claim can have."""
 
 
+GOLDEN_STRUCTURED = f"""\
+cdiVersion: "0.3.0"
+containerEdits: {{}}
+devices:
+- containerEdits:
+    env:
+    - "FAKE_DEVICE_0=FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_DEVICE_0=FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_MODEL_0=LATEST-FAKE-MODEL"
+  name: "FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5:{UID}"
+- containerEdits:
+    env:
+    - "FAKE_DEVICE_1=FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_DEVICE_1=FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
+    - "FAKE_CLAIM_5A3C8F2E_6D70_4D0B_9D5F_0A6B8F4C1E77_MODEL_1=LATEST-FAKE-MODEL"
+    - "DRA_ADMIN_ACCESS=true"
+  name: "FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a:{UID}"
+kind: "k8s.fake.resource.3-shake.com/fake"
+"""
+"""A device, then another that the claim has admin access to."""
+
+
 def claim(*wanted: WantedDevice, uid: str = UID) -> PreparedClaim:
     inventory = {device.uuid: device for device in make_inventory(NODE, 128, ["LATEST-FAKE-MODEL"])}
     return PreparedClaim(uid, "default", "claim", prepared_devices(inventory, wanted))
@@ -121,6 +151,30 @@ async def test_the_contents_of_a_claims_file(cdi: CdiFolder, files: MemoryFiles)
     first, second = uuids(2)
     await cdi.write(claim(WantedDevice(first, 2), WantedDevice(second)))
     assert files.contents == {CLAIM_FILE: GOLDEN_SPLIT.encode()}
+
+
+async def test_the_contents_of_a_structured_claims_file(cdi: CdiFolder, files: MemoryFiles) -> None:
+    first, second = uuids(2)
+    result = RequestResult("fakes", NODE, "fake-0")
+    prepared = claim(
+        WantedDevice(first, result=result), WantedDevice(second, result=replace(result, admin_access=True))
+    )
+    assert await cdi.write(prepared)
+    assert files.contents == {CLAIM_FILE: GOLDEN_STRUCTURED.encode()}
+    assert not await cdi.write(prepared)
+    assert cdi.device_names(prepared) == [
+        f"k8s.fake.resource.3-shake.com/fake={name}" for name in ("common", f"{first}:{UID}", f"{second}:{UID}")
+    ]
+
+
+async def test_shares_of_one_device_have_names_of_their_own(cdi: CdiFolder, files: MemoryFiles) -> None:
+    uuid = uuids(1)[0]
+    shares = [RequestResult("parts", NODE, "fake-0", share_id=f"share-{number}") for number in range(2)]
+    prepared = claim(*(WantedDevice(uuid, 2, share) for share in shares))
+    await cdi.write(prepared)
+    names = [unique_name(child, UID, share.share_id) for share in shares for child in children(uuid, 2)]
+    assert list(environment(files, CLAIM_FILE)) == names
+    assert cdi.device_names(prepared)[1:] == [f"k8s.fake.resource.3-shake.com/fake={name}" for name in names]
 
 
 async def test_only_root_can_read_the_files(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
 from fake_dra_driver.device.checkpointformat import Contents, decode, encode
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, RequestResult
 from tests.support.disk import MemoryFiles
 
 PATH = Path("/plugin/checkpoint.json")
@@ -164,27 +164,33 @@ async def test_a_field_name_may_contain_escapes() -> None:
 # Text as a JSON file can hold it: no halves of surrogate pairs.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 DEVICE_NAMES = st.from_regex(r"FAKE-[0-9a-f]{4}", fullmatch=True)
-CLAIMS = st.lists(
-    st.builds(
+SHARES = st.one_of(st.none(), st.from_regex(r"[0-9a-f]{4}", fullmatch=True))
+RESULTS = st.builds(RequestResult, TEXT, TEXT, TEXT, SHARES, st.booleans())
+
+
+def claims_with(results: st.SearchStrategy[RequestResult | None]) -> st.SearchStrategy[Mapping[str, PreparedClaim]]:
+    devices = st.builds(
+        PreparedDevice,
+        DEVICE_NAMES,
+        st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude_characters="\x7f")),
+        st.one_of(st.none(), DEVICE_NAMES),
+        results,
+    )
+    claim = st.builds(
         PreparedClaim,
         st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
         TEXT.filter(bool),
         TEXT.filter(bool),
-        st.lists(
-            st.builds(
-                PreparedDevice,
-                DEVICE_NAMES,
-                st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude_characters="\x7f")),
-                st.one_of(st.none(), DEVICE_NAMES),
-            ),
-            max_size=3,
-        ).map(tuple),
-    ),
-    max_size=4,
-).map(lambda claims: {claim.uid: claim for claim in claims})
+        st.lists(devices, max_size=3).map(tuple),
+    )
+    return st.lists(claim, max_size=4).map(lambda claims: {claim.uid: claim for claim in claims})
 
 
-@given(claims=CLAIMS, complete=st.booleans())
+CLASSIC_CLAIMS = claims_with(st.none())
+CLAIMS = claims_with(st.one_of(st.none(), RESULTS))
+
+
+@given(claims=CLASSIC_CLAIMS, complete=st.booleans())
 def test_a_written_file_is_read_by_this_release_and_by_the_first(
     claims: Mapping[str, PreparedClaim], complete: bool
 ) -> None:
@@ -192,6 +198,36 @@ def test_a_written_file_is_read_by_this_release_and_by_the_first(
     contents = decode(data)
     assert (contents.prepared(), contents.complete) == (claims, complete)
     assert released_reader(data) == json.loads(data)["contents"]
+
+
+@given(claims=CLAIMS, complete=st.booleans())
+def test_claims_of_structured_dra_are_read_as_they_were_written(
+    claims: Mapping[str, PreparedClaim], complete: bool
+) -> None:
+    contents = decode(encode(NOTHING.changed(claims, complete=complete)))
+    assert (contents.prepared(), contents.complete) == (claims, complete)
+
+
+def test_what_structured_dra_adds_stands_in_a_field_of_its_own() -> None:
+    """A release that knows only classic claims keeps it there, as ``test_fields_of_a_later_release`` has it."""
+    result = RequestResult("fakes", "worker", "fake-3", "29af2b1c-0000-4000-8000-000000000000", admin_access=True)
+    plain = RequestResult("fakes", "worker", "fake-3")
+    devices = tuple(PreparedDevice("FAKE-a", "M", result=each) for each in (result, plain, None))
+    data = encode(NOTHING.changed({"a": PreparedClaim("a", "default", "c", devices)}, complete=True))
+    device = {"uuid": "FAKE-a", "model": "M"}
+    names = {"request": "fakes", "pool": "worker", "device": "fake-3"}
+    assert json.loads(data)["contents"]["claims"]["a"]["devices"] == [
+        device | {"result": names | {"shareId": result.share_id, "adminAccess": True}},
+        device | {"result": names},
+        device,
+    ]
+
+
+def test_a_share_that_cannot_be_in_a_cdi_name_is_damage() -> None:
+    device = PreparedDevice("FAKE-a", "M", result=RequestResult("r", "p", "d", share_id="../x"))
+    data = encode(NOTHING.changed({"a": PreparedClaim("a", "default", "c", (device,))}, complete=True))
+    with pytest.raises(ValueError, match="is not a device name that CDI allows"):
+        decode(data)
 
 
 UNKNOWN = st.dictionaries(
