@@ -4,9 +4,9 @@ Groups, kinds, plurals and JSON names are those of the Go driver (toVersus/fake-
 """
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.schema import (
@@ -41,6 +41,8 @@ __all__ = [
     "DeviceClassParameters",
     "DeviceClassParametersSpec",
     "DeviceSelector",
+    "FakeClaimConfig",
+    "FakeClaimConfigSpec",
     "FakeClaimParameters",
     "FakeClaimParametersSpec",
     "FakeDevice",
@@ -270,6 +272,36 @@ class FakeClaimParameters(CustomResource):
 
     spec: Annotated[FakeClaimParametersSpec, ServerDefault()] = Field(default_factory=FakeClaimParametersSpec)
     """How many devices a claim asks for, of which model, split into how many parts."""
+
+
+# --- FakeClaimParameters as opaque configuration -------------------------------------------------------------------
+
+
+class FakeClaimConfigSpec(SchemaModel):
+    """What FakeClaimParameters say in structured DRA, where a claim's request says how many devices, and which.
+
+    What is left out is not checked: no default stands for it.
+    """
+
+    count: int | None = Field(default=None, ge=1, le=MAX_COUNT)
+    """How many devices the requests that this is for get together: the claim is refused if they get another number."""
+    split: int = Field(default=0, ge=0, le=MAX_SPLIT)
+    """Number of children that each device is split into. 0 gives the whole device."""
+    selector: FakeSelector | None = None
+    """What the devices are like: the claim is refused if one of them is not."""
+
+    @model_validator(mode="after")
+    def _has_few_children(self) -> Self:
+        if self.count is not None and self.count * self.split > MAX_CHILDREN:
+            raise ValueError(f"count times split must be at most {MAX_CHILDREN}, is {self.count * self.split}")
+        return self
+
+
+class FakeClaimConfig(SchemaModel):
+    """FakeClaimParameters as the opaque configuration of a claim, or of a DeviceClass, in structured DRA."""
+
+    spec: FakeClaimConfigSpec = Field(default_factory=FakeClaimConfigSpec)
+    """What the devices are to be like."""
 
 
 KINDS: tuple[type[CustomResource], ...] = (NodeAllocationState, DeviceClassParameters, FakeClaimParameters)
