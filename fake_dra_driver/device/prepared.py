@@ -80,6 +80,11 @@ class PreparedClaim:
         """The devices that it has, itself or their children."""
         return frozenset(device.whole_uuid for device in self.devices)
 
+    @property
+    def devices_in_use(self) -> tuple[PreparedDevice, ...]:
+        """Its devices but for those that it only looks at: adminAccess."""
+        return tuple(device for device in self.devices if device.result is None or not device.result.admin_access)
+
     def results_of(self, whole_uuid: str) -> frozenset[RequestResult | None]:
         """What a whole device was allocated as; several results are shares of it."""
         return frozenset(device.result for device in self.devices if device.whole_uuid == whole_uuid)

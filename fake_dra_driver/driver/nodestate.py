@@ -21,7 +21,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
@@ -148,12 +148,19 @@ async def set_status(client: StateClient, key: NamespacedName, status: str) -> N
 
 
 def spec_of(inventory: Iterable[Device], prepared: Mapping[str, PreparedClaim]) -> Mapping[str, Any]:
-    """What the plugin has to say in ``spec``: the devices of the node, and what is prepared."""
+    """What the plugin has to say in ``spec``: the devices of the node, and what is prepared.
+
+    A device that a claim only looks at (adminAccess) is not in use by it.
+    """
     spec = NodeAllocationStateSpec(
         allocatable_device=tuple(
             AllocatableDevice(fake=FakeDevice(uuid=device.uuid, name=device.model)) for device in inventory
         ),
-        prepared_devices={uid: _prepared(claim) for uid, claim in sorted(prepared.items())},
+        prepared_devices={
+            uid: _prepared(devices)
+            for uid, claim in sorted(prepared.items())
+            if (devices := claim.devices_in_use) or not claim.devices
+        },
     )
     return spec.to_wire()
 
@@ -178,11 +185,11 @@ def difference(state: NodeAllocationState, spec: Mapping[str, Any], status: str)
     return operations
 
 
-def _prepared(claim: PreparedClaim) -> PreparedDevices:
+def _prepared(prepared: Iterable[PreparedDevice]) -> PreparedDevices:
     devices = [
         PreparedFake(uuid=device.uuid, parent_uuid=device.parent_uuid)
         if device.parent_uuid is not None
         else PreparedFake(uuid=device.uuid)
-        for device in claim.devices
+        for device in prepared
     ]
     return PreparedDevices(fake=PreparedFakes(devices=tuple(devices)))

@@ -58,7 +58,7 @@ class PrepareMetrics(CallObserver):
 
     def _refresh(self) -> None:
         claims = self._prepared()
-        models = {device.whole_uuid: device.model for claim in claims.values() for device in claim.devices}
+        models = {device.whole_uuid: device.model for claim in claims.values() for device in claim.devices_in_use}
         tally = Tally(models.values())
         for model in self._models.keys() | tally.keys():
             self._models.setdefault(model, self._devices.labels(self._node, model)).set(tally[model])

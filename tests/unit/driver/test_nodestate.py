@@ -11,7 +11,7 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, RequestResult
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, difference, make_state, set_status, spec_of
 from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, Status
 from tests.support.memory_api import MemoryApi, no_fault, operate
@@ -47,6 +47,17 @@ def wire(api: MemoryApi) -> dict[str, Any]:
     found = api.wire(NodeAllocationState, STATE.name, STATE.namespace)
     assert found is not None
     return found
+
+
+def test_devices_that_a_claim_only_looks_at_are_not_listed_as_prepared() -> None:
+    result = RequestResult("fakes", NODE, "fake-0")
+    admin = RequestResult("look", NODE, "fake-1", admin_access=True)
+    own, watched = PreparedDevice("A", "M", result=result), PreparedDevice("B", "N", result=admin)
+    claims = {
+        "both": PreparedClaim("both", "d", "both", (watched, own)),
+        "monitor": PreparedClaim("monitor", "d", "monitor", (watched,)),
+    }
+    assert spec_of(INVENTORY, claims)["preparedDevices"] == {"both": {"fake": {"devices": [{"uuid": "A"}]}}}
 
 
 # --- set-nas-status ---
