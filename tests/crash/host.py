@@ -22,6 +22,7 @@ from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.setup import NodeParts
@@ -49,6 +50,10 @@ class _Plugin:
     life: Life
     calls: ClaimCalls[ClassicClaim]
     checkpoint: Checkpoint
+
+
+async def _has_no_successor() -> bool:
+    return False
 
 
 class Host(Kubelet):
@@ -89,17 +94,18 @@ class Host(Kubelet):
             state_key=key,
             inventory=self._inventory,
             files=NodeFiles(checkpoint, cdi),
-            lookup=lookup,
+            classic=lookup.wanted,
             states=states,
             client=client,
             events=events,
             is_serving=lambda: self._plugin is not None and self._plugin.life is life,
+            has_successor=_has_no_successor,
         )
-        driver = FakeNodeDriver(parts.preparer, lookup.wanted)
+        parts.bind(NodeMode(lookup, FakeNodeDriver(parts.preparer, lookup.wanted)))
 
         async def serve() -> None:
             async with AsyncExitStack() as stack:
-                calls = await stack.enter_async_context(ClaimCalls(driver))
+                calls = await stack.enter_async_context(ClaimCalls[ClassicClaim](parts.driver))
                 await parts.start()
                 self._look_for_forgotten(checkpoint)
                 self._plugin = _Plugin(life, calls, checkpoint)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.dra.node.calls import ClaimCalls
-from fake_dra_driver.dra.node.classic import MAX_HANDLE_SIZE_BYTES
+from fake_dra_driver.dra.node.classic import MAX_HANDLE_SIZE_BYTES, ClassicClaim
 from fake_dra_driver.dra.node.v1alpha3 import NodeV1alpha3
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_handle
@@ -59,7 +59,7 @@ async def _call(request: v1alpha3.NodePrepareResourcesRequest) -> None:
     bystander = world.claim("bystander", 0)
     await plugin.driver.prepare(bystander)
     context = cast("Context", _Context())
-    async with ClaimCalls(plugin.driver) as calls:
+    async with ClaimCalls[ClassicClaim](plugin.driver) as calls:
         node = NodeV1alpha3(calls)
         prepared = await node.NodePrepareResources(request, context)
         assert set(prepared.claims) == {claim.uid for claim in request.claims}

@@ -8,7 +8,8 @@ next one.
 import asyncio
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -123,6 +124,10 @@ class NodeClient(MemoryClient):
         return found
 
 
+async def _nothing() -> None:
+    pass
+
+
 class Plugin:
     """One process of the kubelet plugin, without its sockets."""
 
@@ -130,6 +135,9 @@ class Plugin:
         self.client = NodeClient(world.api)
         self.files = world.files
         self.is_serving = True
+        self.has_successor = False
+        self.taken: Callable[[], Awaitable[None]] = _nothing
+        """Called whenever work on the files begins, which another process may have used."""
         self.changes = 0
         """How often the driver said that something has changed."""
         self.checkpoint = Checkpoint(self.files, CHECKPOINT)
@@ -141,23 +149,32 @@ class Plugin:
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
         self.lookup = ClassicClaimLookup(STATE, self.states, self.client)
         self.node_events = NodeEvents(self.events, reference_of(STATE))
-        self.claim_events = ClaimEvents(self.events, NODE, self.lookup.claim_kind)
-        files = NodeFiles(self.checkpoint, cdi)
+        self.claim_events = ClaimEvents(self.events, NODE, lambda: self.lookup.claim_kind)
+        files = NodeFiles(self.checkpoint, cdi, self._hold)
         self.preparer = Preparer(NODE, world.inventory, files, self.lookup, self.node_events, self._changed)
         self.driver = FakeNodeDriver(self.preparer, self.lookup.wanted)
         self.recovery = Recovery(self.preparer, files, self.lookup, self.node_events, self.claim_events, self._changed)
         self.publisher = StatePublisher(
             STATE,
             world.inventory,
-            self.checkpoint,
+            files,
             self.states,
             self.client,
             lambda: self.is_serving,
+            self._has_successor,
             self.node_events,
         )
 
     def _changed(self) -> None:
         self.changes += 1
+
+    @asynccontextmanager
+    async def _hold(self) -> AsyncIterator[None]:
+        await self.taken()
+        yield
+
+    async def _has_successor(self) -> bool:
+        return self.has_successor
 
     def deliver(self) -> None:
         """The watch brings what it has not brought yet."""

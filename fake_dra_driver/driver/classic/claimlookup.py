@@ -5,6 +5,7 @@ of the Go driver, whose place this driver may have taken, has no handle; the led
 """
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol, TypeVar
 
 from typing_extensions import override
@@ -56,14 +57,14 @@ class ClassicClaimLookup(ClaimLookup):
         self._states = states
         self._client = client
 
-    async def wanted(self, claim: ClassicClaim) -> Sequence[WantedDevice]:
+    async def wanted(self, claim: NodeClaim) -> Sequence[WantedDevice]:
         """The devices that a claim of the kubelet's is to get: by its handle, or else by the ledger.
 
         Raises:
             PrepareError: it holds none here, or its handle cannot be read.
             RuntimeLayerError: the API server cannot be asked.
         """
-        if claim.resource_handle:
+        if isinstance(claim, ClassicClaim) and claim.resource_handle:
             try:
                 return wanted_by_handle(claim.resource_handle)
             except ValueError as error:
@@ -80,9 +81,9 @@ class ClassicClaimLookup(ClaimLookup):
         return wanted
 
     @override
-    def known_holders(self) -> Collection[str]:
+    def known_holders(self, prepared: AbstractSet[str]) -> AbstractSet[str]:
         state = self._states.get(self._state_key)
-        return () if state is None else state.spec.allocated_claims.keys()
+        return frozenset() if state is None else prepared & state.spec.allocated_claims.keys()
 
     @override
     async def still_held(self, prepared: PreparedClaim) -> Collection[str]:

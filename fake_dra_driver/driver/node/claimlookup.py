@@ -5,14 +5,20 @@ Classic DRA finds the answers in a claim's resource handle, the ledger and ``sta
 """
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.runtime.errors import RuntimeLayerError
 
-__all__ = ["ClaimInUse", "ClaimLookup"]
+__all__ = ["ClaimInUse", "ClaimLookup", "ModeUnknownError"]
+
+
+class ModeUnknownError(RuntimeLayerError):
+    """The API server has not said yet which mode of DRA it serves, so that nothing can be asked about claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +35,16 @@ class ClaimInUse:
 class ClaimLookup(Protocol):
     """Tells what claims hold on one node."""
 
-    claim_kind: ResourceKind
-    """The kind of claims, as Events name it."""
+    @property
+    def claim_kind(self) -> ResourceKind:
+        """The kind of claims, as Events name it."""
+        ...
 
-    def known_holders(self) -> Collection[str]:
-        """The UIDs of claims that hold devices here by what is known without a request. May lag behind."""
+    def known_holders(self, prepared: AbstractSet[str]) -> AbstractSet[str]:
+        """Those of the prepared claims, by UID, that need not be asked about: they hold devices here.
+
+        Answered without a request, and perhaps from what is a little out of date.
+        """
         ...
 
     async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
@@ -43,6 +54,7 @@ class ClaimLookup(Protocol):
         device counts as held where the answer leaves that open.
 
         Raises:
+            ModeUnknownError: it is not known yet how to ask.
             RuntimeLayerError: the API server cannot be asked.
         """
         ...
@@ -51,6 +63,7 @@ class ClaimLookup(Protocol):
         """Every claim whose devices may be in use here. One too many does no harm, one too few does.
 
         Raises:
+            ModeUnknownError: it is not known yet how to ask.
             RuntimeLayerError: the API server cannot be asked.
         """
         ...

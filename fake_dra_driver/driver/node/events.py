@@ -1,7 +1,7 @@
 """What a kubelet plugin tells people, as Events, and in which words: about its node, and about claims on it."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -122,10 +122,10 @@ class ClaimEvents:
     Args:
         sink: writes them.
         node: the name of the node.
-        claim_kind: the kind of the claims.
+        claim_kind: the kind of the claims, which may not be known from the start.
     """
 
-    def __init__(self, sink: EventSink, node: str, claim_kind: ResourceKind) -> None:
+    def __init__(self, sink: EventSink, node: str, claim_kind: Callable[[], ResourceKind]) -> None:
         self._sink = sink
         self._node = node
         self._claim_kind = claim_kind
@@ -145,9 +145,10 @@ class ClaimEvents:
         )
 
     def _report(self, reason: Reason, claim: NodeClaim, message: str) -> None:
+        kind = self._claim_kind()
         about = ObjectReference(
-            api_version=self._claim_kind.api_version,
-            kind=self._claim_kind.kind,
+            api_version=kind.api_version,
+            kind=kind.kind,
             namespace=claim.namespace,
             name=claim.name,
             uid=claim.uid,

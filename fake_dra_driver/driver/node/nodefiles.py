@@ -1,5 +1,7 @@
 """What a node keeps on its disk about prepared claims."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 
 from fake_dra_driver.device.cdi import CdiFolder
@@ -14,3 +16,6 @@ class NodeFiles:
 
     checkpoint: Checkpoint
     cdi: CdiFolder
+    hold: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+    """Keeps other processes from both while a block runs (``FolderLock.hold``), and has the checkpoint read again first
+    if one of them has used it. Without it, this is the only process. To be held before the lock of a claim is."""

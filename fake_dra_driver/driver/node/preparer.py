@@ -6,11 +6,12 @@ next start, and removed by the kubelet's next call or with the stale claims. The
 data cannot know: a device that is prepared for another claim is free once that claim is stale.
 
 Each claim has a lock, since not only the kubelet works on it: ``recovery`` ends stale claims, and adopts those that a
-lost checkpoint does not list. No task waits for a second lock while it holds one.
+lost checkpoint does not list. No task waits for a second claim's lock while it holds one. Around it is the lock that
+the processes of a rolling update have on the node's files (``NodeFiles.hold``).
 """
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from loguru import logger
 
@@ -32,6 +33,7 @@ from fake_dra_driver.driver.node.claimlookup import ClaimLookup
 from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.retry import RetryBudget
+from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.keyedlock import KeyedLock
 
 __all__ = ["DeviceInUseError", "DeviceMissingError", "Preparer"]
@@ -70,6 +72,7 @@ class Preparer:
     ) -> None:
         self._node = node
         self._inventory = {device.uuid: device for device in inventory}
+        self._files = files
         self._checkpoint, self._cdi = files.checkpoint, files.cdi
         self._lookup = lookup
         self._events = events
@@ -91,9 +94,10 @@ class Preparer:
             DeviceInUseError: another claim holds one of them.
             PrepareError: nothing can be written, or it is unknown whether another claim still holds one of them.
         """
-        prepared = self._prepared(claim, wanted)
-        await self._prepare(prepared, budget)
-        return self._ready(prepared)
+        async with self._turn():
+            prepared = self._prepared(claim, wanted)
+            await self._prepare(prepared, budget)
+            return self._ready(prepared)
 
     async def prepare_as_before(self, claim: NodeClaim, budget: RetryBudget) -> Sequence[ReadyDevice] | None:
         """Prepares a claim with the devices that it is prepared with already; None when it is not.
@@ -101,11 +105,12 @@ class Preparer:
         Raises:
             PrepareError: nothing can be written.
         """
-        prepared = self._checkpoint.claims.get(claim.uid)
-        if prepared is None:
-            return None
-        await self._prepare(prepared, budget)
-        return self._ready(prepared)
+        async with self._turn():
+            prepared = self._checkpoint.claims.get(claim.uid)
+            if prepared is None:
+                return None
+            await self._prepare(prepared, budget)
+            return self._ready(prepared)
 
     async def adopt(self, claim: NodeClaim, wanted: Sequence[WantedDevice]) -> None:
         """Prepares a claim that the kubelet has not asked for in this process, nor ended.
@@ -113,16 +118,18 @@ class Preparer:
         For a checkpoint that is not complete: what the caller has read may be older than the kubelet's last call.
         Raises as ``prepare``.
         """
-        await self._prepare(self._prepared(claim, wanted), RetryBudget(), unless_in=self._ended)
+        async with self._turn():
+            await self._prepare(self._prepared(claim, wanted), RetryBudget(), unless_in=self._ended)
 
     async def complete(self) -> None:
-        """Notes that every prepared claim is on record. Raises OSError."""
-        await self._checkpoint.complete()
-        self._ended.clear()
+        """Notes that every prepared claim is on record. Raises OSError; PrepareError: the files cannot be locked."""
+        async with self._turn():
+            await self._checkpoint.complete()
+            self._ended.clear()
 
     async def unprepare(self, uid: UID) -> None:
         """Ends a claim, as ``NodeDriver.unprepare`` does. Raises PrepareError: its file or record cannot be removed."""
-        async with self._locks.hold(uid):
+        async with self._turn(), self._locks.hold(uid):
             await self._remove(uid, RetryBudget())
             if not self._checkpoint.is_complete:
                 self._ended.add(uid)
@@ -134,7 +141,7 @@ class Preparer:
             RuntimeLayerError: the API server cannot be asked.
             PrepareError: the claim is stale, and its file or record cannot be removed.
         """
-        async with self._locks.hold(uid):
+        async with self._turn(), self._locks.hold(uid):
             claim = self._checkpoint.claims.get(uid)
             if claim is None:
                 return True
@@ -145,12 +152,27 @@ class Preparer:
             return True
 
     async def remove_orphan(self, uid: str) -> bool:
-        """Removes the CDI file of a claim unless the claim is prepared; true when it is removed. Raises OSError."""
-        async with self._locks.hold(uid):
+        """Removes the CDI file of a claim unless the claim is prepared; true when it is removed.
+
+        Raises:
+            OSError: the file cannot be removed.
+            PrepareError: the files cannot be locked.
+        """
+        async with self._turn(), self._locks.hold(uid):
             if uid in self._checkpoint.claims:
                 return False
             await self._cdi.remove(uid)
             return True
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """No other process changes the node's files while the block runs. Raises PrepareError."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._files.hold())
+            except (OSError, RuntimeLayerError) as error:
+                raise PrepareError(f"cannot use the files of the node: {error}") from error
+            yield
 
     def _ready(self, claim: PreparedClaim) -> Sequence[ReadyDevice]:
         return _ready_devices(self._node, claim, self._cdi.device_names(claim))

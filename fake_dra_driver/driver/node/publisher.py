@@ -3,20 +3,22 @@
 The object is a projection of what the plugin knows, written behind: nothing waits for it, and changes that come close
 together share a write. Only the plugin's own fields are written; ``spec.allocatedClaims`` is the controller's. The
 status is written when the plugin begins or ceases to serve, and left alone in between: ``set-nas-status`` may say
-NotReady for a node that is being drained.
+NotReady for a node that is being drained. During a rolling update another process of the plugin may serve the node; it
+is not NotReady then.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
-from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.driver.allocatedcount import recount
 from fake_dra_driver.driver.node.events import NodeEvents
+from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
@@ -34,10 +36,11 @@ class StatePublisher(Reconciler):
     Args:
         state_key: of that object; its name is the node's.
         inventory: the devices of the node.
-        checkpoint: the prepared claims.
+        files: which claims are prepared.
         states: a cache that has that object.
         client: writes it.
         is_serving: whether the kubelet can use the plugin at this moment.
+        has_successor: whether another process of the plugin serves the node.
         events: tells people about changes of the status.
     """
 
@@ -45,18 +48,20 @@ class StatePublisher(Reconciler):
         self,
         state_key: NamespacedName,
         inventory: Sequence[Device],
-        checkpoint: Checkpoint,
+        files: NodeFiles,
         states: Informer[NodeAllocationState],
         client: StateClient,
         is_serving: Callable[[], bool],
+        has_successor: Callable[[], Awaitable[bool]],
         events: NodeEvents,
     ) -> None:
         self._key = state_key
         self._inventory = inventory
-        self._checkpoint = checkpoint
+        self._files = files
         self._states = states
         self._client = client
         self._is_serving = is_serving
+        self._has_successor = has_successor
         self._events = events
         self._announced: bool | None = None
         """What the status was last set to by this process, so that it is set on a change of ours alone."""
@@ -65,8 +70,14 @@ class StatePublisher(Reconciler):
 
     @override
     async def reconcile(self, request: Request) -> Result:
-        # Before the checkpoint is complete, the object may be all that says what was prepared by an earlier process.
-        if request != self._key or not self._checkpoint.is_complete:
+        if request != self._key:
+            return Result()
+        # Held to learn what another process has prepared: two that published what each remembers would go on for ever.
+        async with self._files.hold():
+            checkpoint = self._files.checkpoint
+            prepared = checkpoint.claims if checkpoint.is_complete else None
+        if prepared is None:
+            # The object may be all that says what was prepared by an earlier process.
             return Result()
         state = self._states.get(self._key)
         if state is None:
@@ -76,20 +87,27 @@ class StatePublisher(Reconciler):
             # Also when the answer to that write was lost, or another client has created the object.
             self._announced = None
             self._events.state_recreated()
-        await self._publish(state)
+        await self._publish(state, prepared)
         return Result()
 
     async def retire(self) -> None:
-        """Says that the node is not usable any more: the last act of a plugin that stops. Raises as the API calls."""
+        """Says that the node is not usable any more: the last act of a plugin that stops. Raises as the API calls.
+
+        Does nothing when another process serves the node.
+        """
+        if await self._has_successor():
+            log.info("Node stays as it is: another process of the plugin serves it")
+            return
         await self._client.merge_patch(NodeAllocationState, self._key, {"status": NOT_READY})
         self._events.plugin_stopped()
 
-    async def _publish(self, state: NodeAllocationState) -> None:
+    async def _publish(self, state: NodeAllocationState, prepared: Mapping[str, PreparedClaim]) -> None:
         serving = self._is_serving()
-        status = {True: READY, False: NOT_READY}[serving] if serving != self._announced else state.status
+        is_news = serving != self._announced and (serving or not await self._has_successor())
+        status = {True: READY, False: NOT_READY}[serving] if is_news else state.status
         operations = [
             *await self._missing_owner(state),
-            *difference(state, spec_of(self._inventory, self._checkpoint.claims), status),
+            *difference(state, spec_of(self._inventory, prepared), status),
             *recount(state, len(self._inventory)),
         ]
         if operations:
@@ -99,7 +117,7 @@ class StatePublisher(Reconciler):
                 self._key,
                 [patch.test(pointer("metadata", "uid"), state.uid), *operations],
             )
-        if serving != self._announced:
+        if is_news:
             log.info("Node status published", status=status, devices=len(self._inventory))
             if self._announced:
                 self._events.not_ready()

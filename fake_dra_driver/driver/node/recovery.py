@@ -17,7 +17,7 @@ from typing_extensions import override
 from fake_dra_driver.device.checkpoint import DamagedCheckpointError
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
-from fake_dra_driver.driver.node.claimlookup import ClaimLookup
+from fake_dra_driver.driver.node.claimlookup import ClaimLookup, ModeUnknownError
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.preparer import DeviceInUseError, DeviceMissingError, Preparer
@@ -55,6 +55,7 @@ class Recovery(Reconciler):
         changed: Callable[[], None],
     ) -> None:
         self._preparer = preparer
+        self._files = files
         self._checkpoint, self._cdi = files.checkpoint, files.cdi
         self._lookup = lookup
         self._node_events = node_events
@@ -72,18 +73,8 @@ class Recovery(Reconciler):
         Raises:
             OSError: a folder of ours cannot be used.
         """
-        try:
-            await self._checkpoint.load()
-        except DamagedCheckpointError as error:
-            self._damage = str(error)
-            log.warning("Checkpoint is damaged, it will be rebuilt from what the API server has", error=self._damage)
-        await self._cdi.write_common()
-        restored = [uid for uid, claim in self._checkpoint.claims.items() if await self._cdi.write(claim)]
-        if restored:
-            log.info("CDI files of prepared claims were missing or changed, and are written again", claim_uids=restored)
-            self._node_events.cdi_files_restored(restored)
-        if self._checkpoint.is_complete:
-            await self.remove_orphans()
+        async with self._files.hold():
+            await self._start()
         self._is_started = True
         log.info("Checkpoint read", claims=len(self._checkpoint.claims), complete=self._checkpoint.is_complete)
 
@@ -94,6 +85,9 @@ class Recovery(Reconciler):
         if not self._checkpoint.is_complete:
             try:
                 await self._rebuild()
+            except ModeUnknownError as error:
+                log.info("Checkpoint cannot be rebuilt yet", error=str(error))
+                return Result()
             except (OSError, PrepareError) as error:
                 log.error("Checkpoint cannot be rebuilt, trying again", error=str(error))
                 return Result(requeue_after=REBUILD_PAUSE_SECONDS)
@@ -107,10 +101,25 @@ class Recovery(Reconciler):
             log.info("CDI files of claims that are not prepared removed", claim_uids=removed)
             self._node_events.cdi_files_removed(removed)
 
+    async def _start(self) -> None:
+        try:
+            await self._checkpoint.load()
+        except DamagedCheckpointError as error:
+            self._damage = str(error)
+            log.warning("Checkpoint is damaged, it will be rebuilt from what the API server has", error=self._damage)
+        await self._cdi.write_common()
+        restored = [uid for uid, claim in self._checkpoint.claims.items() if await self._cdi.write(claim)]
+        if restored:
+            log.info("CDI files of prepared claims were missing or changed, and are written again", claim_uids=restored)
+            self._node_events.cdi_files_restored(restored)
+        if self._checkpoint.is_complete:
+            await self.remove_orphans()
+
     async def _end_stale(self) -> Result:
         """Unprepares stale claims. Only those that are not known to hold devices here are asked about."""
         is_held = False
-        for uid in sorted(self._checkpoint.claims.keys() - self._lookup.known_holders()):
+        prepared = self._checkpoint.claims.keys()
+        for uid in sorted(prepared - self._lookup.known_holders(prepared)):
             try:
                 is_held |= not await self._preparer.unprepare_if_stale(uid)
             except PrepareError as error:
@@ -128,21 +137,24 @@ class Recovery(Reconciler):
         Raises:
             OSError, PrepareError: files of ours cannot be written, so the checkpoint cannot be taken for complete.
         """
-        for found in await self._lookup.in_use():
-            if found.claim.uid in self._checkpoint.claims:
-                continue
-            if found.problem:
-                self._leave_out(found.claim, found.problem)
-                continue
-            try:
-                await self._preparer.adopt(found.claim, found.wanted)
-            except (DeviceMissingError, DeviceInUseError) as error:
-                self._leave_out(found.claim, str(error))
-        await self._preparer.complete()
-        await self.remove_orphans()
-        log.info("Checkpoint rebuilt", claims=len(self._checkpoint.claims))
-        if self._damage or self._checkpoint.claims:
-            self._node_events.checkpoint_rebuilt(self._damage, len(self._checkpoint.claims))
+        async with self._files.hold():
+            if self._checkpoint.is_complete:
+                return  # another process of ours was first
+            for found in await self._lookup.in_use():
+                if found.claim.uid in self._checkpoint.claims:
+                    continue
+                if found.problem:
+                    self._leave_out(found.claim, found.problem)
+                    continue
+                try:
+                    await self._preparer.adopt(found.claim, found.wanted)
+                except (DeviceMissingError, DeviceInUseError) as error:
+                    self._leave_out(found.claim, str(error))
+            await self._preparer.complete()
+            await self.remove_orphans()
+            log.info("Checkpoint rebuilt", claims=len(self._checkpoint.claims))
+            if self._damage or self._checkpoint.claims:
+                self._node_events.checkpoint_rebuilt(self._damage, len(self._checkpoint.claims))
 
     def _leave_out(self, claim: NodeClaim, problem: str) -> None:
         log.warning("Claim left out of the rebuilt checkpoint", claim=str(claim), claim_uid=claim.uid, error=problem)

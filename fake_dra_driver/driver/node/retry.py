@@ -15,7 +15,7 @@ from fake_dra_driver.device.cdi import CdiSpecError
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
-__all__ = ["BUDGET_SECONDS", "READ_TIMEOUT_SECONDS", "RetryBudget"]
+__all__ = ["BUDGET_SECONDS", "READ_TIMEOUT_SECONDS", "RetryBudget", "UnansweredError"]
 
 BUDGET_SECONDS: Final = 5.0
 """No retry begins after this: the last one, and one try of each step that follows it, fit into 9 s."""
@@ -26,6 +26,10 @@ _PAUSES_SECONDS: Final = (0.1, 0.4, 1.0)
 
 log = logger.bind(component="retry")
 T = TypeVar("T")
+
+
+class UnansweredError(PrepareError):
+    """The API server could not be asked, or had no answer, for as long as there was time."""
 
 
 class RetryBudget:
@@ -42,6 +46,7 @@ class RetryBudget:
             what: what it does, as it follows the word "cannot".
 
         Raises:
+            UnansweredError: it keeps failing at the API server.
             PrepareError: it keeps failing, or (CdiSpecError) would always fail.
         """
         for pause in chain(_PAUSES_SECONDS, repeat(_PAUSES_SECONDS[-1])):
@@ -51,7 +56,8 @@ class RetryBudget:
                 raise PrepareError(f"cannot {what}: {error}") from error
             except (OSError, RuntimeLayerError) as error:
                 if asyncio.get_running_loop().time() + pause > self._until:
-                    raise PrepareError(f"cannot {what}: {error}") from error
+                    failure = UnansweredError if isinstance(error, RuntimeLayerError) else PrepareError
+                    raise failure(f"cannot {what}: {error}") from error
                 log.debug("Trying again", what=what, error=str(error))
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")

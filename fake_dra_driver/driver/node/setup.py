@@ -1,13 +1,16 @@
-"""The kubelet plugin's parts put together, but for what depends on the mode of DRA: claim lookup and gRPC calls."""
+"""The kubelet plugin's parts put together, but for what depends on the mode of DRA, which is known only later."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.driver.node.claimlookup import ClaimLookup
+from fake_dra_driver.device.prepared import WantedDevice
+from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.driver.node.latebinding import LateClaimLookup, LateNodeDriver, NodeMode
+from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.publisher import StatePublisher
@@ -24,17 +27,20 @@ PUBLISH_DELAY_SECONDS: Final = 0.2
 
 
 class NodeParts:
-    """Preparer, recovery and publisher of one node, wired to each other.
+    """Node driver, preparer, recovery and publisher of one node, wired to each other.
+
+    They can start before the mode of DRA is known; ``bind`` says which it is.
 
     Args:
         state_key: of the node's NodeAllocationState; its name is the node's.
         inventory: the devices of the node.
         files: where its claims are prepared.
-        lookup: what claims hold on it.
+        classic: the devices that a claim of a classic kubelet is to get, see ``FakeNodeDriver``.
         states: a cache that has the node's NodeAllocationState.
         client: writes it.
         events: writes Events.
         is_serving: whether the kubelet can use the plugin at this moment.
+        has_successor: whether another process of the plugin serves the node.
     """
 
     def __init__(
@@ -43,20 +49,23 @@ class NodeParts:
         state_key: NamespacedName,
         inventory: Sequence[Device],
         files: NodeFiles,
-        lookup: ClaimLookup,
+        classic: Callable[[ClassicClaim], Awaitable[Sequence[WantedDevice]]],
         states: Informer[NodeAllocationState],
         client: StateClient,
         events: EventSink,
         is_serving: Callable[[], bool],
+        has_successor: Callable[[], Awaitable[bool]],
     ) -> None:
         node = state_key.name
         self._key = state_key
         self.node_events = NodeEvents(events, reference_of(state_key))
-        self.claim_events = ClaimEvents(events, node, lookup.claim_kind)
-        self.preparer = Preparer(node, inventory, files, lookup, self.node_events, self.publish)
-        self._recovery = Recovery(self.preparer, files, lookup, self.node_events, self.claim_events, self.publish)
+        self._lookup = LateClaimLookup()
+        self.claim_events = ClaimEvents(events, node, lambda: self._lookup.claim_kind)
+        self.preparer = Preparer(node, inventory, files, self._lookup, self.node_events, self.publish)
+        self.driver = LateNodeDriver(self.preparer, FakeNodeDriver(self.preparer, classic))
+        self._recovery = Recovery(self.preparer, files, self._lookup, self.node_events, self.claim_events, self.publish)
         self.publisher = StatePublisher(
-            state_key, inventory, files.checkpoint, states, client, is_serving, self.node_events
+            state_key, inventory, files, states, client, is_serving, has_successor, self.node_events
         )
         self._recoveries = Controller("recovery", self._recovery)
         self._publications = Controller("nodeallocationstate", self.publisher)
@@ -73,6 +82,12 @@ class NodeParts:
         await self._recovery.start()
         self._recoveries.enqueue(self._key)
         self.publish()
+
+    def bind(self, mode: NodeMode) -> None:
+        """The mode of DRA is known: claims are prepared, and what had to wait for it goes on."""
+        self._lookup.bind(mode.lookup)
+        self.driver.bind(mode.driver)
+        self._recoveries.enqueue(self._key)
 
     def publish(self) -> None:
         """What there is to say about the node may have changed."""

@@ -14,6 +14,7 @@ from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
@@ -54,16 +55,21 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     def is_serving() -> bool:
         return plugin.not_ready_reason() is None
 
+    async def has_successor() -> bool:
+        return False  # one process at a time serves a node
+
     node = NodeParts(
         state_key=key,
         inventory=make_inventory(settings.node_name, settings.device_count, settings.device_models),
         files=NodeFiles(checkpoint, cdi),
-        lookup=lookup,
+        classic=lookup.wanted,
         states=states,
         client=parts.client,
         events=parts.events,
         is_serving=is_serving,
+        has_successor=has_successor,
     )
+    node.bind(NodeMode(lookup, FakeNodeDriver(node.preparer, lookup.wanted)))
 
     def registered() -> None:
         node.node_events.registration_changed(plugin.registration)
@@ -73,7 +79,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         DRIVER_NAME,
         PluginSockets(registration=settings.registration_socket, plugin=settings.plugin_socket),
         CLASSIC,
-        FakeNodeDriver(node.preparer, lookup.wanted),
+        node.driver,
         grace_seconds=settings.grace_period_seconds / 2,
         call_observer=PrepareMetrics(parts.metrics, settings.node_name, lambda: checkpoint.claims, is_serving),
         on_failure=node.claim_events.call_failed,

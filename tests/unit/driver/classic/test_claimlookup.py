@@ -56,9 +56,10 @@ async def test_an_unavailable_api_server_is_an_error(world: NodeWorld, plugin: P
 
 async def test_known_holders_are_those_of_the_cached_ledger(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 0)
-    assert set(plugin.lookup.known_holders()) == set()
+    prepared = {claim.uid, "another"}
+    assert plugin.lookup.known_holders(prepared) == set()
     plugin.deliver()
-    assert set(plugin.lookup.known_holders()) == {claim.uid}
+    assert plugin.lookup.known_holders(prepared) == {claim.uid}
     assert plugin.client.requests() == []
 
 

@@ -47,7 +47,9 @@ def test_an_event_about_a_node_is_sent_at_once(events: Recorder) -> None:
 
 def test_an_event_about_a_claim_names_the_served_api_version(events: Recorder) -> None:
     kind = ResourceKind("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims")
-    ClaimEvents(events, NODE, kind).call_failed("prepare", NodeClaim("default", "c", UID("uid")), "no such device")
+    ClaimEvents(events, NODE, lambda: kind).call_failed(
+        "prepare", NodeClaim("default", "c", UID("uid")), "no such device"
+    )
     assert events.abouts == [
         ObjectReference(
             api_version="resource.k8s.io/v1", kind="ResourceClaim", namespace="default", name="c", uid=UID("uid")

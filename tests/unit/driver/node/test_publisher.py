@@ -277,3 +277,35 @@ async def test_a_plugin_that_ends_reports_not_ready(world: NodeWorld, plugin: Pl
     await plugin.publisher.retire()
     assert world.state()["status"] == "NotReady"
     assert world.state()["spec"] == before["spec"]
+
+
+# --- Another process of the plugin, during a rolling update ---
+
+
+async def test_a_process_that_ends_leaves_the_node_to_its_successor(world: NodeWorld, plugin: Plugin) -> None:
+    plugin.has_successor = True
+    await plugin.publisher.retire()
+    assert world.state()["status"] == "Ready"
+    assert writes(plugin) == []
+    assert plugin.events.messages("PluginStopped") == []
+
+
+async def test_a_successor_that_is_not_registered_yet_leaves_the_node_ready(world: NodeWorld, plugin: Plugin) -> None:
+    successor = await world.start()
+    successor.has_successor, successor.is_serving = True, False
+    await successor.settle()
+    assert world.state()["status"] == "Ready"
+    successor.has_successor = False
+    await successor.settle()
+    assert world.state()["status"] == "NotReady", "the other process is gone"
+
+
+async def test_what_another_process_has_prepared_is_published(world: NodeWorld, plugin: Plugin) -> None:
+    successor = await world.start()
+    claim = world.claim("c", 1)
+    await successor.driver.prepare(claim)
+    plugin.taken = plugin.checkpoint.refresh
+    await plugin.reconcile()
+    assert world.published() == {claim.uid: [UUIDS[1]]}
+    await plugin.driver.unprepare(claim)
+    assert world.recorded() == {}

@@ -1,6 +1,7 @@
 """Recovery asks a ClaimLookup alone: here of claims that no API server has, on a node without a NodeAllocationState."""
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 
 import pytest
 from typing_extensions import override
@@ -44,8 +45,8 @@ class Lookup(ClaimLookup):
         """The claims that were asked about, in order."""
 
     @override
-    def known_holders(self) -> Collection[str]:
-        return self.known
+    def known_holders(self, prepared: AbstractSet[str]) -> AbstractSet[str]:
+        return prepared & self.known
 
     @override
     async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
@@ -68,7 +69,7 @@ class Plugin:
         cdi = CdiFolder(files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
         on_disk, node_events = NodeFiles(self.checkpoint, cdi), NodeEvents(self.events, node)
         self.preparer = Preparer(NODE, INVENTORY, on_disk, lookup, node_events, self._changed)
-        claim_events = ClaimEvents(self.events, NODE, lookup.claim_kind)
+        claim_events = ClaimEvents(self.events, NODE, lambda: lookup.claim_kind)
         self.recovery = Recovery(self.preparer, on_disk, lookup, node_events, claim_events, self._changed)
 
     def _changed(self) -> None:
