@@ -8,19 +8,16 @@ no bound for the time that a client takes to ask, nor for the number of clients,
 """
 
 import asyncio
-import errno
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from loguru import logger
 
-from fake_dra_driver.runtime.errors import RuntimeLayerError
-from fake_dra_driver.runtime.listening import close_server
+from fake_dra_driver.runtime.listening import ListenAddress, close_server
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
 
-__all__ = ["Check", "HealthServer", "ListenError"]
+__all__ = ["Check", "HealthServer"]
 
 log = logger.bind(component="healthz")
 
@@ -42,10 +39,6 @@ _REASONS = {
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
-
-
-class ListenError(RuntimeLayerError):
-    """The address cannot be listened on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +89,7 @@ class HealthServer:
         Raises:
             ListenError: the address has another form.
         """
-        self._name = f"{setting} {address}"
-        self._host, self._port = _parse(address, self._name)
+        self._address = ListenAddress.parse(address, setting)
         self._metrics = metrics
         self._metrics_path = metrics_path
         self._timeout_seconds = timeout_seconds
@@ -132,15 +124,11 @@ class HealthServer:
             ListenError: the address is in use, not of this machine, or not allowed for this user.
         """
         try:
-            if self._host:
-                self._server = await asyncio.start_server(
-                    self._accept, self._host, self._port, limit=_MAX_REQUEST_BYTES
-                )
-            else:
-                everywhere = _listen_everywhere(self._port)
-                self._server = await asyncio.start_server(self._accept, sock=everywhere, limit=_MAX_REQUEST_BYTES)
+            self._server = await asyncio.start_server(
+                self._accept, **self._address.arguments(), limit=_MAX_REQUEST_BYTES
+            )
         except OSError as error:
-            raise self._listen_error(error) from error
+            raise self._address.error(error) from error
 
     async def run(self) -> None:
         """Answers requests until cancelled. Calls ``listen`` first if that has not been done."""
@@ -148,7 +136,7 @@ class HealthServer:
             await self.listen()
         try:
             async with asyncio.TaskGroup() as self._connections:
-                log.info("Serving probes", address=self._host or "*", port=self.port)
+                log.info("Serving probes", address=self._address.host or "*", port=self.port)
                 await asyncio.get_running_loop().create_future()
         finally:
             self._connections = None
@@ -214,12 +202,6 @@ class HealthServer:
         query = parse_qs(url.query, keep_blank_values=True)
         return _report(url.path[1:], self.problems(url.path, query.get("exclude", ())), verbose="verbose" in query)
 
-    def _listen_error(self, error: OSError) -> ListenError:
-        reason = error.strerror or str(error)
-        if error.errno == errno.EADDRINUSE:
-            reason = "another process listens there; stop it, or choose another port"
-        return ListenError(f"cannot listen on {self._name}: {reason}")
-
 
 def _report(name: str, problems: Mapping[str, str | None], *, verbose: bool) -> _Response:
     failed = any(problem is not None for problem in problems.values())
@@ -233,22 +215,3 @@ def _report(name: str, problems: Mapping[str, str | None], *, verbose: bool) -> 
 def _ping() -> str | None:
     """Well whenever it is asked: the loop turns."""
     return None
-
-
-def _parse(address: str, name: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isascii() or not port.isdecimal() or int(port) > 65535:
-        raise ListenError(f"cannot listen on {name}: the form is host:port, [IPv6]:port or :port")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _listen_everywhere(port: int) -> socket.socket:
-    """One socket for IPv4 and IPv6, as Go listens; two would get different ports for port 0."""
-    if socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-        except OSError as error:
-            # A kernel with IPv6 compiled in and switched off.
-            if error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
-                raise
-    return socket.create_server(("", port))

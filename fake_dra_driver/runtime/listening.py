@@ -1,8 +1,66 @@
-"""How a listening socket is closed without losing a connection that is just being accepted."""
+"""The address of a server: how it is written, taken, and freed without losing a connection that is being accepted."""
 
 import asyncio
+import errno
+import socket
+from dataclasses import dataclass
+from typing import Any
 
-__all__ = ["close_server"]
+from fake_dra_driver.runtime.errors import RuntimeLayerError
+
+__all__ = ["ListenAddress", "ListenError", "close_server"]
+
+
+class ListenError(RuntimeLayerError):
+    """The address cannot be listened on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where a server of ours listens, and the setting that says so."""
+
+    name: str
+    """Setting and value, for messages."""
+    host: str
+    """Empty: every address of the machine."""
+    port: int
+    """0: any that is free."""
+
+    @classmethod
+    def parse(cls, text: str, setting: str) -> "ListenAddress":
+        """Reads ``host:port``, ``[IPv6]:port`` or ``:port``. Raises ListenError for anything else."""
+        name = f"{setting} {text}"
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdecimal() or int(port) > 65535:
+            raise ListenError(f"cannot listen on {name}: the form is host:port, [IPv6]:port or :port")
+        return cls(name, host.removeprefix("[").removesuffix("]"), int(port))
+
+    def arguments(self) -> dict[str, Any]:
+        """What asyncio's functions that start a server want to know. For every address of the machine, takes it.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        return {"host": self.host, "port": self.port} if self.host else {"sock": _listen_everywhere(self.port)}
+
+    def error(self, error: OSError) -> ListenError:
+        """Why the address cannot be listened on, in a sentence."""
+        reason = error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            reason = "another process listens there; stop it, or choose another port"
+        return ListenError(f"cannot listen on {self.name}: {reason}")
+
+
+def _listen_everywhere(port: int) -> socket.socket:
+    """One socket for IPv4 and IPv6, as Go listens; two would get different ports for port 0."""
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+        except OSError as error:
+            # A kernel with IPv6 compiled in and switched off.
+            if error.errno not in {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL}:
+                raise
+    return socket.create_server(("", port))
 
 
 async def close_server(server: asyncio.Server) -> None:

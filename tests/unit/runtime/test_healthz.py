@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 from loguru import logger
 
-from fake_dra_driver.runtime.healthz import Check, HealthServer, ListenError
+from fake_dra_driver.runtime.healthz import Check, HealthServer
+from fake_dra_driver.runtime.listening import ListenError
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
 from tests.unit.runtime.fakes import at_least, logged
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.runtime.controller import Controller
-from fake_dra_driver.runtime.healthz import HealthServer, ListenError
+from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.leaderelection import LeaseLostError
+from fake_dra_driver.runtime.listening import ListenError
 from fake_dra_driver.runtime.manager import Manager
 from fake_dra_driver.runtime.metrics import Metrics
 from tests.unit.runtime.fakes import FakeReconciler, at_least, logged, request, sample
