@@ -46,8 +46,8 @@ program, and ``leaderelection`` which of several works. Between watch and worker
 ``ratelimiter``. Inside the cache: ``informer``, ``store``, ``reflector``, ``listwatch``. Inside the client: ``rest``,
 ``session``, ``transport``, ``credentials``, ``patch``, ``discovery``; and for kr8s ``kubeapi``, ``kubeauth``,
 ``kubeerrors``, ``httpxtransport``. Inside ``events``: ``correlator``. What people see: ``metrics`` (each said once in
-``metricfamily``), ``healthz``, ``log``. Used by all: ``clock``, ``task``, ``backoff``. For programs: ``garbage``,
-``keyedlock``.
+``metricfamily``), ``healthz``, ``log``. What the API server calls: ``httpsserver``, with ``servercertificate``. Used by
+all: ``clock``, ``task``, ``backoff``. For programs: ``garbage``, ``keyedlock``.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.runtime.events import EventRecorder, EventSink
     from fake_dra_driver.runtime.garbage import spare_long_lived
     from fake_dra_driver.runtime.healthz import HealthServer
+    from fake_dra_driver.runtime.httpsserver import HttpAnswer, HttpsServer
     from fake_dra_driver.runtime.informer import Informer
     from fake_dra_driver.runtime.keyedlock import KeyedLock
     from fake_dra_driver.runtime.kubeapi import find_api
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.runtime.metrics import Metrics
     from fake_dra_driver.runtime.ratelimiter import ExponentialRateLimiter, RateLimiter, default_rate_limiter
     from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
+    from fake_dra_driver.runtime.servercertificate import ServerCertificate
     from fake_dra_driver.runtime.session import RequestLimiter
     from fake_dra_driver.runtime.source import Mapper, Predicate, Source
     from fake_dra_driver.runtime.store import Change
@@ -117,6 +119,8 @@ __all__ = [
     "GoneError",
     "HealthServer",
     "HistogramFamily",
+    "HttpAnswer",
+    "HttpsServer",
     "Informer",
     "InvalidError",
     "InvalidObjectError",
@@ -139,6 +143,7 @@ __all__ = [
     "RetryError",
     "RuntimeLayerError",
     "ServedGroup",
+    "ServerCertificate",
     "ServerError",
     "Source",
     "TerminalError",
@@ -182,6 +187,8 @@ _MODULES: Final = {
     "EventSink": "events",
     "spare_long_lived": "garbage",
     "HealthServer": "healthz",
+    "HttpAnswer": "httpsserver",
+    "HttpsServer": "httpsserver",
     "Informer": "informer",
     "KeyedLock": "keyedlock",
     "find_api": "kubeapi",
@@ -201,6 +208,7 @@ _MODULES: Final = {
     "Reconciler": "reconcile",
     "Request": "reconcile",
     "Result": "reconcile",
+    "ServerCertificate": "servercertificate",
     "RequestLimiter": "session",
     "Mapper": "source",
     "Predicate": "source",
