@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.classic import ClassicClaim
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
-    from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
+    from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
+    from fake_dra_driver.dra.node.pluginsockets import PluginSockets
     from fake_dra_driver.dra.reason import Reason
 
 __all__ = [
@@ -82,7 +83,7 @@ _MODULES: Final = {
     "STRUCTURED": "node.interface",
     "KubeletInterface": "node.interface",
     "KubeletPlugin": "node.kubeletplugin",
-    "PluginSockets": "node.kubeletplugin",
+    "PluginSockets": "node.pluginsockets",
     "Reason": "reason",
 }
 """The module of each name."""

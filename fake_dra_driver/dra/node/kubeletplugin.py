@@ -5,6 +5,8 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin:
 - The calls are served before the registration socket appears, since the kubelet may call at once.
 - Deregistration comes first when the plugin stops; then calls in flight get their answer, within the grace period; then
   the plugin's socket goes.
+- In a rolling update the successor is served, and used by the kubelet, before the old plugin stops. Neither of them
+  fails a call: the old one deregisters once its calls have their answer, and removes its own sockets only.
 - The kubelet does not empty the registry folder, but administrators and node tools do; a socket that is gone is made
   again, because the kubelet would never find the plugin otherwise.
 
@@ -12,28 +14,27 @@ Does not know which gRPC version the kubelet speaks (``interface``), nor how cla
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls, FailureHandler
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.node.driver import NodeDriver
+from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
 from fake_dra_driver.dra.node.folderlock import FolderLock
 from fake_dra_driver.dra.node.interface import KubeletInterface
+from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.dra.node.registration import Registrar, Registration
-from fake_dra_driver.dra.node.sockets import SocketServer
+from fake_dra_driver.dra.node.siblings import Siblings
+from fake_dra_driver.dra.node.sockets import SocketError, SocketServer
 
-__all__ = ["KubeletPlugin", "PluginSockets"]
+__all__ = ["KubeletPlugin"]
 
 log = logger.bind(component="kubeletplugin")
 ClaimT = TypeVar("ClaimT", bound=NodeClaim)
-
-DEFAULT_REGISTRY_FOLDER = Path("/var/lib/kubelet/plugins_registry")
-DEFAULT_PLUGINS_FOLDER = Path("/var/lib/kubelet/plugins")
 
 DEFAULT_GRACE_SECONDS = 10.0
 """For calls in flight when the plugin stops: well above what a claim takes, well below a pod's 30 s."""
@@ -45,30 +46,8 @@ _CLEANUP_SECONDS = 5.0
 """On top of the grace period, for what should take no time at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class PluginSockets:
-    """Where the kubelet finds the plugin."""
-
-    registration: Path
-    """In the folder that the kubelet watches."""
-    plugin: Path
-    """Named in the registration; its folder belongs to this driver alone."""
-
-    @classmethod
-    def of(
-        cls,
-        driver_name: str,
-        *,
-        registry_folder: Path = DEFAULT_REGISTRY_FOLDER,
-        plugins_folder: Path = DEFAULT_PLUGINS_FOLDER,
-        registration_socket_name: str | None = None,
-        plugin_socket_name: str = "plugin.sock",
-    ) -> Self:
-        """The usual names: ``<registry>/<driver>.sock`` and ``<plugins>/<driver>/plugin.sock``."""
-        return cls(
-            registration=registry_folder / (registration_socket_name or f"{driver_name}.sock"),
-            plugin=plugins_folder / driver_name / plugin_socket_name,
-        )
+async def _nothing() -> None:
+    pass
 
 
 class KubeletPlugin(Generic[ClaimT]):
@@ -101,8 +80,9 @@ class KubeletPlugin(Generic[ClaimT]):
         on_failure: Called for each claim that cannot be prepared or unprepared.
         on_registration: Called whenever ``registration`` has changed.
         on_socket_restored: Called with the path of a socket that was gone and is served again.
-        start: Called by ``run`` before anything is served, when it is certain that no other process has the folder.
-        lock: Of the plugin socket's folder, for a driver that has to know when other processes work on it.
+        start: Called once by ``run``. Calls are not handed to the driver before it has returned.
+        lock: Of the plugin socket's folder, for a driver whose sockets other instances share: it has to hold the folder
+            for all work that touches what is in it. Without shared sockets it is held here as long as ``run`` runs.
         """
         self._sockets = sockets
         self._interface = interface
@@ -112,8 +92,9 @@ class KubeletPlugin(Generic[ClaimT]):
         self._call_observer = call_observer
         self._on_failure = on_failure
         self._on_socket_restored = on_socket_restored
-        self._start = start
+        self._start = start or _nothing
         self._lock = lock or FolderLock(sockets.plugin.parent)
+        self._siblings = Siblings(sockets)
         self._registrar = Registrar(
             driver_name, sockets.registration, sockets.plugin, interface.supported_versions, on_registration
         )
@@ -130,20 +111,54 @@ class KubeletPlugin(Generic[ClaimT]):
             return "the sockets are not served"
         return self._registrar.not_ready_reason()
 
+    async def has_successor(self) -> bool:
+        """Whether another instance of the driver serves on this node, as the new pod of a rolling update does.
+
+        Where there is one, the node stays usable when this one stops. False also when that cannot be found out.
+        """
+        try:
+            return await self._siblings.are_alive()
+        except SocketError as error:
+            log.warning("Cannot find out whether another instance serves", error=str(error))
+            return False
+
     async def run(self) -> None:
         """Serves until cancelled, then stops in order within the grace period.
 
         Raises:
             SocketError: a socket cannot be served, at the start or when it had to be made again. The process should
                 end: a new container gets the folders mounted again, which helps where a folder was removed.
+            Exception: what ``start`` raises.
         """
-        async with self._lock.keep():
-            if self._start is not None:
+        await self._siblings.remove_dead_sockets()
+        if self._sockets.is_shared:
+            await self._serve_while_starting()
+        else:
+            async with self._lock.keep():
                 await self._start()
-            await self._serve()
+                await self._serve(self._driver)
 
-    async def _serve(self) -> None:
-        async with ClaimCalls(self._driver, observer=self._call_observer, on_failure=self._on_failure) as calls:
+    async def _serve_while_starting(self) -> None:
+        """Registers with the kubelet at once.
+
+        Work in the folder may have to wait for a predecessor that holds it for its whole life, as those do whose
+        sockets are not shared. That life ends when this instance is ready, which takes a registration.
+        """
+        started = asyncio.Event()
+
+        async def start() -> None:
+            await self._start()
+            started.set()
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(start(), name="start")
+                await self._serve(_AfterStart(self._driver, started))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from errors
+
+    async def _serve(self, driver: NodeDriver[ClaimT]) -> None:
+        async with ClaimCalls(driver, observer=self._call_observer, on_failure=self._on_failure) as calls:
             node = SocketServer(self._sockets.plugin, lambda server: self._interface.add_services(server, calls))
             try:
                 await node.start()
@@ -174,10 +189,32 @@ class KubeletPlugin(Generic[ClaimT]):
     async def _stop(self, node: SocketServer, calls: ClaimCalls[ClaimT]) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._grace_seconds
+        if await self.has_successor():
+            # The kubelet sends new calls there. Those that are under way here would fail: it closes the connection to
+            # an instance that deregisters.
+            await calls.drain(self._grace_seconds / 2)
         await self._registrar.server.withdraw()
         log.info("Deregistered from the kubelet")
-        await node.stop(self._grace_seconds)
+        await node.stop(max(0.0, deadline - loop.time()))
         # Work outlives calls: its caller may have gone away.
         await calls.drain(max(0.0, deadline - loop.time()))
         await self._registrar.server.stop(0)
         log.info("Kubelet plugin has stopped")
+
+
+class _AfterStart(NodeDriver[ClaimT]):
+    """A driver that gets its work once it has started. ``ClaimCalls`` sees to it that callers do not wait too long."""
+
+    def __init__(self, driver: NodeDriver[ClaimT], started: asyncio.Event) -> None:
+        self._driver = driver
+        self._started = started
+
+    @override
+    async def prepare(self, claim: ClaimT) -> Sequence[ReadyDevice]:
+        await self._started.wait()
+        return await self._driver.prepare(claim)
+
+    @override
+    async def unprepare(self, claim: ClaimT) -> None:
+        await self._started.wait()
+        await self._driver.unprepare(claim)

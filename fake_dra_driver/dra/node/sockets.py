@@ -19,6 +19,7 @@ from pathlib import Path
 import grpc
 from loguru import logger
 
+from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES, unseen
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = [
@@ -28,12 +29,10 @@ __all__ = [
     "SocketError",
     "SocketInUseError",
     "SocketServer",
+    "is_served",
 ]
 
 log = logger.bind(component="sockets")
-
-MAX_PATH_SIZE_BYTES = 107
-"""sun_path of sockaddr_un has 108 bytes on Linux, the last of which Go and gRPC keep for a NUL."""
 
 _PROBE_TIMEOUT_SECONDS = 1.0
 """A process that lets a connection wait this long is there all the same: its socket's queue is full."""
@@ -88,14 +87,13 @@ class SocketServer:
                 "choose a shorter folder or socket name"
             )
         await self._prepare_place()
-        # Ours as long as it starts with a dot; no longer than the name itself, so that it fits as well.
-        unseen = self.path.with_name(f".{self.path.name}"[: len(self.path.name)])
+        place = unseen(self.path)
         server = grpc.aio.server()
         self._add_services(server)
         try:
-            server.add_insecure_port(f"unix:{unseen}")
+            server.add_insecure_port(f"unix:{place}")
             await server.start()
-            self._identity = await asyncio.to_thread(_put_in_place, unseen, self.path)
+            self._identity = await asyncio.to_thread(_put_in_place, place, self.path)
         except (RuntimeError, OSError) as e:  # gRPC raises RuntimeError for a bind that failed
             await server.stop(0)
             raise SocketError(f"cannot serve {self.path}: {e}") from e
@@ -141,7 +139,7 @@ class SocketServer:
                 return
             if not stat.S_ISSOCK(mode):
                 raise NotASocketError(f"{self.path} exists and is not a socket; remove it")
-            if await _is_served(self.path):
+            if await is_served(self.path):
                 raise SocketInUseError(f"another process serves {self.path}; a node needs one instance, stop the other")
             log.info("Removing the socket of an earlier instance", path=str(self.path))
             await asyncio.to_thread(self.path.unlink, missing_ok=True)
@@ -149,7 +147,8 @@ class SocketServer:
             raise SocketError(f"cannot use {self.path}: {e.strerror or e}") from e
 
 
-async def _is_served(path: Path) -> bool:
+async def is_served(path: Path) -> bool:
+    """Whether a process listens on the socket. Raises OSError when that cannot be found out."""
     try:
         async with asyncio.timeout(_PROBE_TIMEOUT_SECONDS):
             _, writer = await asyncio.open_unix_connection(path)
@@ -177,7 +176,7 @@ def _identity_of(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _put_in_place(unseen: Path, path: Path) -> tuple[int, int] | None:
-    unseen.chmod(_SOCKET_MODE)
-    unseen.rename(path)
+def _put_in_place(place: Path, path: Path) -> tuple[int, int] | None:
+    place.chmod(_SOCKET_MODE)
+    place.rename(path)
     return _identity_of(path)

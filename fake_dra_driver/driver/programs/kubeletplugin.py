@@ -12,7 +12,8 @@ from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.interface import CLASSIC
-from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
+from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.metrics import PrepareMetrics

@@ -14,7 +14,8 @@ from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.interface import CLASSIC
-from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
+from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, NODE, World, container, pod
 

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +13,13 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.node.interface import CLASSIC, KubeletInterface
-from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin, PluginSockets
+from fake_dra_driver.dra.node.folderlock import FolderLock
+from fake_dra_driver.dra.node.interface import CLASSIC, STRUCTURED, KubeletInterface
+from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
+from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.dra.node.sockets import PathTooLongError, SocketInUseError
+from fake_dra_driver.pb import dra_v1_pb2 as v1
+from fake_dra_driver.pb import dra_v1_pb2_grpc as v1_grpc
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
@@ -34,15 +38,29 @@ def sockets(folder: Path) -> PluginSockets:
 
 
 @asynccontextmanager
-async def running(plugin: KubeletPlugin[ClaimT], log_watch: LogWatch) -> AsyncIterator[asyncio.Task[None]]:
-    """The plugin, from the moment at which the kubelet can see it; stopped at the end if it still runs."""
+async def running(
+    plugin: KubeletPlugin[ClaimT], log_watch: LogWatch, uid: str = ""
+) -> AsyncIterator[asyncio.Task[None]]:
+    """The plugin, from the moment at which the kubelet can see it; stopped at the end if it still runs.
+
+    Args:
+        plugin: runs.
+        log_watch: says when it serves.
+        uid: of its pod, where another one may run.
+    """
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(plugin.run())
-        await log_watch.wait_for("Kubelet plugin is serving")
+        await log_watch.wait_for("Kubelet plugin is serving", uid)
         try:
             yield task
         finally:
             task.cancel()
+
+
+def leave_socket(path: Path) -> None:
+    """What a killed process leaves behind."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
 
 
 async def register(
@@ -56,23 +74,6 @@ async def register(
             status or registration_pb2.RegistrationStatus(plugin_registered=True), timeout=5
         )
         return info
-
-
-def test_the_default_paths_are_those_of_the_go_driver() -> None:
-    sockets = PluginSockets.of("fake.resource.3-shake.com")
-    assert str(sockets.registration) == "/var/lib/kubelet/plugins_registry/fake.resource.3-shake.com.sock"
-    assert str(sockets.plugin) == "/var/lib/kubelet/plugins/fake.resource.3-shake.com/plugin.sock"
-
-
-def test_every_part_of_the_paths_can_be_set() -> None:
-    sockets = PluginSockets.of(
-        "d",
-        registry_folder=Path("/r"),
-        plugins_folder=Path("/p"),
-        registration_socket_name="r.sock",
-        plugin_socket_name="p.sock",
-    )
-    assert (sockets.registration, sockets.plugin) == (Path("/r/r.sock"), Path("/p/d/p.sock"))
 
 
 async def test_the_kubelet_registers_the_plugin_and_calls_it(
@@ -226,8 +227,7 @@ async def test_sockets_left_by_a_killed_instance_are_replaced(
 ) -> None:
     for path in (sockets.registration, sockets.plugin):
         path.parent.mkdir(parents=True)
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
+        leave_socket(path)
     plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver)
     async with running(plugin, log_watch):
         await register(sockets)
@@ -302,3 +302,156 @@ async def test_a_socket_taken_over_by_another_process_ends_the_plugin(
             await run
     assert sockets.registration.exists(), "it is the other's"
     assert not sockets.plugin.exists()
+
+
+# --- Rolling update ---
+
+OLD = "11111111-1111-1111-1111-111111111111"
+NEW = "22222222-2222-2222-2222-222222222222"
+
+
+@pytest.fixture
+def old(folder: Path) -> PluginSockets:
+    return shared_sockets(folder, OLD)
+
+
+@pytest.fixture
+def new(folder: Path) -> PluginSockets:
+    return shared_sockets(folder, NEW)
+
+
+def shared_sockets(folder: Path, uid: str) -> PluginSockets:
+    return PluginSockets.of(
+        DRIVER_NAME, registry_folder=folder / "registry", plugins_folder=folder / "plugins", pod_uid=uid
+    )
+
+
+async def prepare(sockets: PluginSockets, uid: str) -> str:
+    """The error of the claim; none when it is prepared."""
+    async with grpc.aio.insecure_channel(f"unix:{sockets.plugin}") as channel:
+        response = await v1_grpc.DRAPluginStub(channel).NodePrepareResources(
+            v1.NodePrepareResourcesRequest(claims=[v1.Claim(namespace="n", uid=uid, name="c")])
+        )
+    return response.claims[uid].error
+
+
+async def test_the_old_and_the_new_instance_serve_at_the_same_time(
+    old: PluginSockets, new: PluginSockets, log_watch: LogWatch
+) -> None:
+    first, second = (KubeletPlugin(DRIVER_NAME, each, STRUCTURED, SteeredDriver()) for each in (old, new))
+    async with running(first, log_watch, OLD) as task:
+        assert not await first.has_successor()
+        async with running(second, log_watch, NEW):
+            assert (await register(old)).endpoint != (await register(new)).endpoint
+            assert await first.has_successor()
+            assert await prepare(old, "a") == await prepare(new, "b") == ""
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not old.registration.exists()
+            assert not old.plugin.exists()
+            assert await prepare(new, "c") == ""
+            assert not await second.has_successor()
+    assert not new.registration.exists()
+    assert not new.plugin.exists()
+
+
+async def test_an_instance_with_a_successor_answers_its_calls_before_it_deregisters(
+    old: PluginSockets, new: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    """Kubelets since 1.33 close the connection when the registration socket is gone, and the pod sees an error."""
+    gate = driver.hold_up("a")
+    first, second = (KubeletPlugin(DRIVER_NAME, each, STRUCTURED, driver) for each in (old, new))
+    async with running(first, log_watch, OLD) as task, running(second, log_watch, NEW):
+        call = asyncio.ensure_future(prepare(old, "a"))
+        await driver.wait_started("a")
+        task.cancel()
+        ended, _ = await asyncio.wait({task}, timeout=0.3)
+        assert not ended
+        assert old.registration.exists()
+        gate.set()
+        assert await call == ""
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not old.registration.exists()
+
+
+async def test_an_instance_whose_calls_never_end_stops_all_the_same(
+    old: PluginSockets, new: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    driver.hold_up("a")
+    first = KubeletPlugin(DRIVER_NAME, old, STRUCTURED, driver, grace_seconds=0.2)
+    second = KubeletPlugin(DRIVER_NAME, new, STRUCTURED, SteeredDriver())
+    async with running(first, log_watch, OLD) as task, running(second, log_watch, NEW):
+        call = asyncio.ensure_future(prepare(old, "a"))
+        await driver.wait_started("a")
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call
+
+
+async def test_an_instance_registers_while_it_waits_for_the_folder(
+    new: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    """A predecessor that holds the folder for its whole life is stopped only once this instance is ready."""
+    lock = FolderLock(new.plugin.parent)
+    is_started = False
+
+    async def start() -> None:
+        nonlocal is_started
+        async with lock.hold():
+            is_started = True
+
+    plugin = KubeletPlugin(DRIVER_NAME, new, STRUCTURED, driver, start=start, lock=lock)
+    async with AsyncExitStack() as predecessor:
+        await predecessor.enter_async_context(FolderLock(new.plugin.parent).keep())
+        async with running(plugin, log_watch):
+            await register(new)
+            assert plugin.not_ready_reason() is None
+            call = asyncio.ensure_future(prepare(new, "a"))
+            answered, _ = await asyncio.wait({call}, timeout=0.3)
+            assert not answered
+            assert not driver.log
+            await predecessor.aclose()
+            assert await call == ""
+            assert is_started
+
+
+async def test_a_start_that_fails_ends_an_instance_that_serves_already(
+    new: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    may_fail = asyncio.Event()
+
+    async def start() -> None:
+        await may_fail.wait()
+        raise OSError("Read-only file system")
+
+    run = asyncio.ensure_future(KubeletPlugin(DRIVER_NAME, new, STRUCTURED, driver, start=start).run())
+    await log_watch.wait_for("Kubelet plugin is serving")
+    may_fail.set()
+    with pytest.raises(OSError, match="Read-only file system"):
+        await run
+    assert not new.registration.exists()
+    assert not new.plugin.exists()
+
+
+async def test_sockets_of_killed_instances_are_removed_at_the_start(
+    old: PluginSockets, new: PluginSockets, sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    dead = [old.registration, old.plugin, sockets.registration, sockets.plugin]
+    for path in dead:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        leave_socket(path)
+    async with running(KubeletPlugin(DRIVER_NAME, new, STRUCTURED, driver), log_watch):
+        assert not any(path.exists() for path in dead)
+        await register(new)
+
+
+async def test_a_successor_that_cannot_be_looked_for_is_taken_for_none(
+    old: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    old.registration.parent.touch()
+    assert not await KubeletPlugin(DRIVER_NAME, old, STRUCTURED, driver).has_successor()
+    await log_watch.wait_for("WARNING Cannot find out whether another instance serves", "Not a directory")

@@ -8,8 +8,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES
 from fake_dra_driver.dra.node.sockets import (
-    MAX_PATH_SIZE_BYTES,
     NotASocketError,
     PathTooLongError,
     SocketError,
