@@ -7,6 +7,8 @@ What is here knows Kubernetes and does not know which device it serves. A driver
   claim holds which devices is in a ``Ledger``, at the place that a ``LedgerLayout`` names.
 - ``NodeDriver``: makes the devices of a claim ready on a node, or raises ``PrepareError``. ``KubeletPlugin`` does the
   rest: registration with the kubelet, sockets, and every gRPC version that kubelets speak (``KubeletInterface``).
+  ``HealthReports`` take what the kubelet is to know about the health of devices. Where the old and the new pod of a
+  driver may serve at once, ``FolderLock`` says whose turn it is to work on what is prepared.
 
 A ``Reason`` says why an Event is written, and what a person can do about it.
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.claim import NodeClaim
     from fake_dra_driver.dra.node.classic import ClassicClaim
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
+    from fake_dra_driver.dra.node.folderlock import FolderLock
+    from fake_dra_driver.dra.node.health import DeviceHealth, Health, HealthReports
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
@@ -45,6 +49,10 @@ __all__ = [
     "ClassicClaim",
     "ClassicControllers",
     "ControllerDriver",
+    "DeviceHealth",
+    "FolderLock",
+    "Health",
+    "HealthReports",
     "KubeletInterface",
     "KubeletPlugin",
     "Ledger",
@@ -78,6 +86,10 @@ _MODULES: Final = {
     "NodeDriver": "node.driver",
     "PrepareError": "node.driver",
     "ReadyDevice": "node.driver",
+    "FolderLock": "node.folderlock",
+    "DeviceHealth": "node.health",
+    "Health": "node.health",
+    "HealthReports": "node.health",
     "CLASSIC": "node.interface",
     "KUBELETS": "node.interface",
     "STRUCTURED": "node.interface",

@@ -6,6 +6,8 @@
 - ``v1alpha2``, ``v1alpha3``, ``v1beta1``, ``v1``: one adapter for each gRPC version; ``classic`` and ``structured``:
   what those of one mode share.
 - ``calls``: the rules for calls of every version: one claim at a time, deadlines, work that outlives its call.
-- ``folderlock``: turns of several processes that work on the plugin's folder.
+- ``health``: what the kubelet is told about the health of devices; ``health_v1``, ``health_v1alpha1``: its adapters.
 - ``registration``: how the kubelet gets to know the plugin; ``sockets``: unix sockets whose names matter.
+- ``pluginsockets``: the names of an instance's sockets; ``siblings``: the other instances during a rolling update;
+  ``folderlock``: whose turn it is to work on the plugin's folder.
 """

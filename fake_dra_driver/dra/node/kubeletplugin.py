@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import grpc
 from loguru import logger
 from typing_extensions import override
 
@@ -25,7 +26,8 @@ from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls, FailureHand
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
 from fake_dra_driver.dra.node.folderlock import FolderLock
-from fake_dra_driver.dra.node.interface import KubeletInterface
+from fake_dra_driver.dra.node.health import HealthReports, HealthStreams
+from fake_dra_driver.dra.node.interface import KubeletInterface, add_health_services
 from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.dra.node.registration import Registrar, Registration
 from fake_dra_driver.dra.node.siblings import Siblings
@@ -68,6 +70,7 @@ class KubeletPlugin(Generic[ClaimT]):
         on_socket_restored: Callable[[Path], None] = lambda _path: None,
         start: Callable[[], Awaitable[None]] | None = None,
         lock: FolderLock | None = None,
+        health: HealthReports | None = None,
     ) -> None:
         """Args:
         driver_name: As in ``driverName`` of classes and claims.
@@ -83,6 +86,7 @@ class KubeletPlugin(Generic[ClaimT]):
         start: Called once by ``run``. Calls are not handed to the driver before it has returned.
         lock: Of the plugin socket's folder, for a driver whose sockets other instances share: it has to hold the folder
             for all work that touches what is in it. Without shared sockets it is held here as long as ``run`` runs.
+        health: What the driver says about the health of its devices; None: nothing.
         """
         self._sockets = sockets
         self._interface = interface
@@ -94,10 +98,12 @@ class KubeletPlugin(Generic[ClaimT]):
         self._on_socket_restored = on_socket_restored
         self._start = start or _nothing
         self._lock = lock or FolderLock(sockets.plugin.parent)
+        self._health = health
+        self._streams: HealthStreams | None = None
+        """Those of the gRPC server that takes the calls now."""
         self._siblings = Siblings(sockets)
-        self._registrar = Registrar(
-            driver_name, sockets.registration, sockets.plugin, interface.supported_versions, on_registration
-        )
+        versions = interface.versions(with_health=health is not None)
+        self._registrar = Registrar(driver_name, sockets.registration, sockets.plugin, versions, on_registration)
         self._serving = False
 
     @property
@@ -159,7 +165,7 @@ class KubeletPlugin(Generic[ClaimT]):
 
     async def _serve(self, driver: NodeDriver[ClaimT]) -> None:
         async with ClaimCalls(driver, observer=self._call_observer, on_failure=self._on_failure) as calls:
-            node = SocketServer(self._sockets.plugin, lambda server: self._interface.add_services(server, calls))
+            node = SocketServer(self._sockets.plugin, lambda server: self._add_services(server, calls))
             try:
                 await node.start()
                 await self._registrar.server.start()
@@ -178,6 +184,18 @@ class KubeletPlugin(Generic[ClaimT]):
                 async with asyncio.timeout(self._grace_seconds + _CLEANUP_SECONDS):
                     await self._stop(node, calls)
 
+    def _add_services(self, server: grpc.aio.Server, calls: ClaimCalls[ClaimT]) -> None:
+        self._interface.add_services(server, calls)
+        self._close_streams()
+        if self._health is not None:
+            self._streams = HealthStreams(self._health)
+            add_health_services(server, self._streams)
+
+    def _close_streams(self) -> None:
+        """A server that is stopped would wait for them."""
+        if self._streams is not None:
+            self._streams.close()
+
     async def _restore(self, server: SocketServer) -> None:
         if await server.is_in_place():
             return
@@ -195,6 +213,7 @@ class KubeletPlugin(Generic[ClaimT]):
             await calls.drain(self._grace_seconds / 2)
         await self._registrar.server.withdraw()
         log.info("Deregistered from the kubelet")
+        self._close_streams()
         await node.stop(max(0.0, deadline - loop.time()))
         # Work outlives calls: its caller may have gone away.
         await calls.drain(max(0.0, deadline - loop.time()))

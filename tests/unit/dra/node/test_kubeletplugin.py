@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +15,13 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.folderlock import FolderLock
-from fake_dra_driver.dra.node.interface import CLASSIC, STRUCTURED, KubeletInterface
+from fake_dra_driver.dra.node.health import DeviceHealth, Health, HealthReports
+from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
 from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.dra.node.sockets import PathTooLongError, SocketInUseError
+from fake_dra_driver.pb import dra_health_v1_pb2 as health_pb2
+from fake_dra_driver.pb import dra_health_v1_pb2_grpc as health_grpc
 from fake_dra_driver.pb import dra_v1_pb2 as v1
 from fake_dra_driver.pb import dra_v1_pb2_grpc as v1_grpc
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
@@ -30,6 +34,7 @@ from tests.unit.dra.node.standin import LogWatch, SteeredDriver, ready_lamps
 
 DRIVER_NAME = "fake.example.com"
 ClaimT = TypeVar("ClaimT", bound=NodeClaim)
+HealthCall = grpc.aio.UnaryStreamCall[health_pb2.NodeWatchResourcesRequest, health_pb2.NodeWatchResourcesResponse]
 
 
 @pytest.fixture
@@ -302,6 +307,74 @@ async def test_a_socket_taken_over_by_another_process_ends_the_plugin(
             await run
     assert sockets.registration.exists(), "it is the other's"
     assert not sockets.plugin.exists()
+
+
+# --- Health ---
+
+
+@pytest.fixture
+def health() -> HealthReports:
+    reports = HealthReports()
+    reports.report([DeviceHealth("study", "lamp-0", Health.HEALTHY, datetime(2026, 5, 1, tzinfo=UTC))])
+    return reports
+
+
+@asynccontextmanager
+async def watching(sockets: PluginSockets) -> AsyncIterator[HealthCall]:
+    """A stream from which the kubelet has read the first message."""
+    async with grpc.aio.insecure_channel(f"unix:{sockets.plugin}") as channel:
+        call = health_grpc.DRAResourceHealthStub(channel).NodeWatchResources(health_pb2.NodeWatchResourcesRequest())
+        message = await call.read()
+        assert isinstance(message, health_pb2.NodeWatchResourcesResponse)
+        assert [device.device.device_name for device in message.devices] == ["lamp-0"]
+        yield call
+
+
+async def test_health_is_served_and_named_where_the_driver_reports_it(
+    sockets: PluginSockets, driver: SteeredDriver, health: HealthReports, log_watch: LogWatch
+) -> None:
+    named = ["v1.DRAPlugin", "v1beta1.DRAPlugin", "v1.DRAResourceHealth", "v1alpha1.DRAResourceHealth", "1.0.0"]
+    async with running(KubeletPlugin(DRIVER_NAME, sockets, KUBELETS, driver, health=health), log_watch):
+        assert list((await register(sockets)).supported_versions) == named
+        async with watching(sockets):
+            pass
+
+
+async def test_without_health_nothing_is_said_of_it(
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    async with running(KubeletPlugin(DRIVER_NAME, sockets, KUBELETS, driver), log_watch):
+        info = await register(sockets)
+        assert list(info.supported_versions) == ["v1.DRAPlugin", "v1beta1.DRAPlugin", "1.0.0"]
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            async with watching(sockets):
+                pass
+        assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_stream_does_not_hold_up_the_stop(
+    sockets: PluginSockets, driver: SteeredDriver, health: HealthReports, log_watch: LogWatch
+) -> None:
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, KUBELETS, driver, health=health, grace_seconds=60)
+    async with asyncio.timeout(10), running(plugin, log_watch) as task, watching(sockets) as call:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await call.read() is grpc.aio.EOF
+
+
+async def test_a_stream_does_not_hold_up_the_repair_of_a_socket(
+    sockets: PluginSockets, driver: SteeredDriver, health: HealthReports, log_watch: LogWatch
+) -> None:
+    plugin = KubeletPlugin(
+        DRIVER_NAME, sockets, KUBELETS, driver, health=health, grace_seconds=60, check_interval_seconds=0.01
+    )
+    async with asyncio.timeout(10), running(plugin, log_watch), watching(sockets) as call:
+        sockets.plugin.unlink()
+        assert await call.read() is grpc.aio.EOF
+        await log_watch.wait_for("Socket is served again", str(sockets.plugin))
+        async with watching(sockets):
+            pass
 
 
 # --- Rolling update ---
