@@ -10,7 +10,7 @@ from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.api.resource.v1 import DeviceClass, ResourceSlice
+from fake_dra_driver.api.resource.v1 import DeviceClass, ResourceClaimTemplate, ResourceSlice
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.codegen import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
 
@@ -26,17 +26,19 @@ _EVENTS = Rule("To say what happened to a claim or a node, where people look for
 
 def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
     """What a person needs to run ``fake-dra-driver status``, which only reads."""
-    by_group: dict[str, list[type[KubeObject]]] = {}
-    for kind in kinds:
-        by_group.setdefault(kind.resource.group, []).append(kind)
+    records = tuple(kind for kind in kinds if kind.resource.group != DRIVER_NAME)
+    parameters = tuple(kind for kind in kinds if kind.resource.group == DRIVER_NAME)
     return (
-        *(
-            Rule("Devices, which claims hold them, and what claims ask for.", tuple(by_group[group]), READ_VERBS)
-            for group in by_group
-        ),
+        Rule("Devices, and which claims hold them.", records, READ_VERBS),
         Rule("Claims.", (ResourceClaim,), READ_VERBS),
-        Rule("Classes, and the state of scheduling.", (ResourceClass, PodSchedulingContext), READ_VERBS, only=CLASSIC),
-        Rule("Classes, and what nodes offer.", (DeviceClass, ResourceSlice), READ_VERBS, only=STRUCTURED),
+        Rule("Their classes.", (DeviceClass,), READ_VERBS, only=STRUCTURED),
+        Rule(
+            "Their classes, and the state of their pods' scheduling.",
+            (ResourceClass, PodSchedulingContext),
+            READ_VERBS,
+            only=CLASSIC,
+        ),
+        Rule("What claims and classes ask for.", parameters, READ_VERBS, only=CLASSIC),
         Rule("Pods that wait, and what was reported about claims.", (Pod, Event), READ_VERBS),
     )
 
@@ -48,7 +50,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
         "controller",
         "controller",
         cluster=(
-            Rule("Which pods want which claims.", (Pod,), CACHE_VERBS, only=CLASSIC),
+            Rule("Which pods want which claims.", (Pod,), CACHE_VERBS),
             Rule("Whether nodes still exist.", (Node,), READ_VERBS, only=CLASSIC),
             Rule(
                 "The claims to serve, and where the scheduler wants them.",
@@ -70,7 +72,12 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
                 only=CLASSIC,
             ),
             Rule("What claims and classes ask for.", parameters, CACHE_VERBS, only=CLASSIC),
-            Rule("Which devices the scheduler gave to which claims.", (ResourceClaim,), READ_VERBS, only=STRUCTURED),
+            Rule(
+                "Which devices the scheduler gave to which claims, and how claims and classes configure them.",
+                (ResourceClaim, ResourceClaimTemplate, DeviceClass),
+                READ_VERBS,
+                only=STRUCTURED,
+            ),
             _EVENTS,
         ),
         namespaced=(

@@ -193,8 +193,8 @@ class _Root(Values):
     """Labels to select pods by, instead of app.kubernetes.io/name and app.kubernetes.io/instance."""
     allow_default_namespace: bool = False
     """Whether the chart may be installed in the namespace `default`."""
-    resource_api_version: Literal["auto", "v1", "v1beta2", "v1beta1", "v1alpha2"] = "auto"
-    """Version of resource.k8s.io to use: v1, v1beta2 or v1beta1 for structured DRA, v1alpha2 for classic DRA. `auto`:
+    resource_api_version: Literal["", "v1", "v1beta2", "v1beta1", "v1alpha2"] = ""
+    """Version of resource.k8s.io to use: v1, v1beta2 or v1beta1 for structured DRA, v1alpha2 for classic DRA; empty for
     the first of these that the cluster serves, which the programs find out by themselves. What the chart installs
     differs between classic and structured DRA, so run `helm upgrade` when Kubernetes itself has been upgraded from one
     to the other. Without a cluster (`helm template`) the flag `--kube-version` decides."""

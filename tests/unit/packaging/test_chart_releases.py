@@ -99,7 +99,7 @@ def test_older_releases_are_refused(helm: Helm) -> None:
 
 
 def test_a_version_that_does_not_exist_is_refused(helm: Helm) -> None:
-    assert "must be one of 'auto', 'v1'" in helm.refuses("--set=resourceApiVersion=v2")
+    assert "must be one of '', 'v1'" in helm.refuses("--set=resourceApiVersion=v2")
 
 
 # --- What differs
@@ -129,7 +129,10 @@ def test_permissions_of_the_controller_in_structured_dra(helm: Helm) -> None:
     manifests = helm.template(kubernetes=STRUCTURED)
     assert permissions_of(manifests["ClusterRole", CONTROLLER]) == {
         ("", "events"): {"create", "patch"},
+        ("", "pods"): CACHE,
         ("resource.k8s.io", "resourceclaims"): CACHE | {"get"},
+        ("resource.k8s.io", "resourceclaimtemplates"): CACHE | {"get"},
+        ("resource.k8s.io", "deviceclasses"): CACHE | {"get"},
     }
     assert manifests["Role", CONTROLLER] == helm.template(kubernetes=CLASSIC)["Role", CONTROLLER]
 

@@ -75,7 +75,7 @@ helm's own, which has group versions of many releases, and no kinds.
 {{- define "fake-dra-driver.resourceApiVersion" -}}
 {{- $served := .Capabilities.APIVersions }}
 {{- $release := .Capabilities.KubeVersion.Version }}
-{{- if ne .Values.resourceApiVersion "auto" }}
+{{- if .Values.resourceApiVersion }}
 {{- .Values.resourceApiVersion }}
 {{- else if $served.Has "resource.k8s.io/v1/ResourceClaim" }}
 {{- "v1" }}
@@ -122,10 +122,10 @@ kubelet: kubelets do this from 1.33 on. v1beta2 and v1 say that it is 1.33 or la
 {{- end }}
 {{- end }}
 
-{{/* The protocol's version, for a program that is not to find it by itself. */}}
+{{/* The version that is named, for the environment of a program, which otherwise finds it by itself. */}}
 {{- define "fake-dra-driver.resourceApiVersionVariable" -}}
-{{- if ne .Values.resourceApiVersion "auto" -}}
+{{- with .Values.resourceApiVersion -}}
 - name: FAKE_DRA_RESOURCE_API_VERSION
-  value: {{ .Values.resourceApiVersion }}
+  value: {{ . }}
 {{- end }}
 {{- end }}
