@@ -28,7 +28,7 @@ class Sharing:
             return handler(value)
         try:
             key = json.dumps(value, sort_keys=True)
-        except TypeError:  # not from JSON: made in Python
+        except (TypeError, RecursionError):  # made in Python, not from JSON; or deeper than a model takes
             return handler(value)
         if (known := self._known.get(key)) is None:
             known = self._known[key] = handler(value)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.runtime.credentials import Credentials
+from fake_dra_driver.runtime.decoding import refusals
 from fake_dra_driver.runtime.discovery import Discovery
 from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
@@ -58,12 +59,11 @@ def decode(kind: type[K], raw: Mapping[str, Any]) -> K:
     """Reads an object as sent. Raises InvalidObjectError when the model refuses it."""
     try:
         return kind.from_wire(raw)
-    except ValidationError as error:
+    except (ValidationError, RecursionError) as error:
         metadata = raw.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
         key = NamespacedName(str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
-        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-        raise InvalidObjectError(kind.resource, key, metadata, problems) from error
+        raise InvalidObjectError(kind.resource, key, metadata, refusals(error)) from error
 
 
 class Client:

@@ -29,13 +29,13 @@ Follows k8s.io/apimachinery/pkg/api/errors. Exceptions of aiohttp and pydantic n
 kr8s leave it only from its own objects, and the controller takes them for what they say (``as_runtime_error``).
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any, ClassVar
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
+from fake_dra_driver.runtime.decoding import parse
 
 __all__ = [
     "AlreadyExistsError",
@@ -99,7 +99,7 @@ class Status:
     def from_body(cls, code: int, body: bytes, retry_after: str | None = None) -> "Status":
         """Reads the body of an error response; a body that is not JSON becomes the message."""
         try:
-            raw = json.loads(body)
+            raw = parse(body)
         except ValueError:
             raw = {"message": body[:_MAX_TEXT].decode(errors="replace").strip()}
         return cls.from_wire(code, raw, retry_after)

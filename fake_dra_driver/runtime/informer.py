@@ -14,6 +14,7 @@ from loguru import logger
 from pydantic import ValidationError
 
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.runtime.decoding import refusals
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.listwatch import Selection
 from fake_dra_driver.runtime.store import Change, Entry, IndexFunction, Store
@@ -170,8 +171,8 @@ class Informer(Generic[K]):
             return known
         try:
             return Entry(key, uid, version, self._decode(raw, shared=shared))
-        except ValidationError as error:
-            problems = tuple(f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors())
+        except (ValidationError, RecursionError) as error:
+            problems = tuple(refusals(error))
         log.warning("Object refused by the model", kind=str(self.selection.kind), object=str(key), problems=problems)
         return Entry(key, uid, version, None, {**metadata, "managedFields": None}, problems)
 

@@ -5,7 +5,6 @@ that can go wrong with it into one error of this layer; what to do then is decid
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
+from fake_dra_driver.runtime.decoding import parse
 from fake_dra_driver.runtime.errors import DeadlineError, Status, TransportError
 from fake_dra_driver.runtime.rest import Call, RestClient
 
@@ -169,7 +169,7 @@ async def _lines(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, N
 
 def _event(call: Call, line: bytes) -> WatchEvent:
     try:
-        raw = json.loads(line)
+        raw = parse(line)
         type_, obj = raw["type"], raw["object"]
         if not isinstance(type_, str) or not isinstance(obj, dict):
             raise TypeError("type or object is missing")

@@ -6,12 +6,12 @@ requests share, such as the limit and the token, is in ``session``.
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
+from fake_dra_driver.runtime.decoding import parse
 from fake_dra_driver.runtime.errors import ApiError, DeadlineError, Status, TransportError, api_error
 from fake_dra_driver.runtime.patch import JSON_PATCH
 from fake_dra_driver.runtime.session import Session
@@ -118,7 +118,7 @@ def _request(call: Call) -> HttpRequest:
 
 def _json_object(call: Call, body: bytes) -> dict[str, Any]:
     try:
-        raw = json.loads(body)
+        raw = parse(body)
     except ValueError:
         raw = None
     if not isinstance(raw, dict):

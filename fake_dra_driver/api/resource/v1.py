@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import Field, WrapValidator
+from pydantic import AfterValidator, Field, WrapValidator
 
 from fake_dra_driver.api.interning import Sharing
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind
@@ -23,6 +23,7 @@ __all__ = [
     "MAX_DEVICES_PER_SLICE",
     "MAX_DEVICES_PER_SLICE_WITH_EXTRAS",
     "MAX_OPAQUE_BYTES",
+    "MAX_OPAQUE_DEPTH",
     "MAX_RESULTS",
     "POD_CLAIM_ANNOTATION",
     "AllocatedDeviceStatus",
@@ -86,6 +87,8 @@ MAX_RESULTS: Final = 32
 """AllocationResultsMaxSize: most devices of one claim."""
 MAX_OPAQUE_BYTES: Final = 10 * 1024
 """OpaqueParametersMaxLength."""
+MAX_OPAQUE_DEPTH: Final = 100
+"""Ours: the API server has no limit but the length."""
 MAX_DATA_BYTES: Final = 10 * 1024
 """AllocatedDeviceStatusDataMaxLength: longest ``status.devices[].data``."""
 
@@ -217,11 +220,22 @@ class ResourceSlice(KubeObject):
 # --- What claims ask for -------------------------------------------------------------------------------------------
 
 
+def _not_too_deep(value: Any) -> Any:
+    """Anyone may write any JSON there, and what is deep enough ends each of Python's functions on it in its own way."""
+    level = [value]
+    for _ in range(MAX_OPAQUE_DEPTH + 1):
+        containers = [each for each in level if isinstance(each, dict | list)]
+        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+    if level:
+        raise ValueError(f"nested more than {MAX_OPAQUE_DEPTH} deep")
+    return value
+
+
 class OpaqueDeviceConfiguration(ApiModel):
     """Parameters for a driver, which nothing else reads."""
 
     driver: str
-    parameters: Any = None
+    parameters: Annotated[Any, AfterValidator(_not_too_deep)] = None
     """Any JSON object, as far as the API server is concerned."""
 
 

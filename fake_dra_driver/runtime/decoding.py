@@ -1,0 +1,58 @@
+"""Reads what the API server sends: JSON, however deep it is nested, and what is wrong with an object.
+
+Anyone who may create a ResourceClaim can put 10 KiB of brackets into its opaque parameters, and the API server passes
+them on (seen on Kubernetes 1.32 and 1.37). Python's reader ends at about 1,000 levels with a RecursionError: one such
+claim would end each list and each watch that it is in. Here what is nested deeper than anything of use is cut out, so
+that the object still comes, to be refused by its model, and the others with it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+__all__ = ["MAX_DEPTH", "parse", "refusals"]
+
+MAX_DEPTH: Final = 200
+"""Levels that are left of JSON that is too deep; objects of Kubernetes have 20 or so, schemas of CRDs a few more."""
+
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+"""A string, in which brackets are text, or a bracket."""
+
+
+def parse(text: bytes) -> Any:
+    """The value of a JSON text; where it is too deep to be read, null stands for what is below MAX_DEPTH levels.
+
+    Raises:
+        ValueError: the text is no JSON.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        return json.loads(b"".join(_shallow_parts(text)))
+
+
+def refusals(error: ValidationError | RecursionError) -> Sequence[str]:
+    """For each reason why a model refuses an object: path of the field, and what is wrong there."""
+    if isinstance(error, RecursionError):
+        return ("the object is nested too deep",)
+    return tuple(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+
+
+def _shallow_parts(text: bytes) -> Iterator[bytes]:
+    """The text in pieces, without what is nested too deep."""
+    depth = kept_until = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] in b"[{":
+            depth += 1
+            if depth == MAX_DEPTH + 1:
+                yield text[kept_until : token.start()]
+        elif token[0] in b"]}":
+            depth -= 1
+            if depth == MAX_DEPTH:
+                yield b"null"
+                kept_until = token.end()
+    if depth <= MAX_DEPTH:
+        yield text[kept_until:]
