@@ -2,7 +2,7 @@
 
 ``NodeWorld`` is what outlives a process: the disk and the store. ``Plugin`` is one process: it has read nothing before
 ``start``, sees the API server's news when ``deliver`` is called, and is gone with all it knew when a test makes the
-next one.
+next one. Both are of classic DRA; those of structured DRA are in ``structurednode``.
 """
 
 import asyncio
@@ -44,6 +44,7 @@ from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.driver.node.latebinding import LateClaimLookup
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.preparer import Preparer
@@ -128,10 +129,10 @@ async def _nothing() -> None:
     pass
 
 
-class Plugin:
-    """One process of the kubelet plugin, without its sockets."""
+class NodeProcess:
+    """One process of the kubelet plugin, without its sockets, in a mode that a subclass binds."""
 
-    def __init__(self, world: "NodeWorld") -> None:
+    def __init__(self, world: "NodeMachine") -> None:
         self.client = NodeClient(world.api)
         self.files = world.files
         self.is_serving = True
@@ -147,13 +148,12 @@ class Plugin:
         self._delivered = 0
         cache = Cache(cast("Client", self.client))
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
-        self.lookup = ClassicClaimLookup(STATE, self.states, self.client)
         self.node_events = NodeEvents(self.events, reference_of(STATE))
-        self.claim_events = ClaimEvents(self.events, NODE, lambda: self.lookup.claim_kind)
+        self._late = LateClaimLookup()
+        self.claim_events = ClaimEvents(self.events, NODE, lambda: self._late.claim_kind)
         files = NodeFiles(self.checkpoint, cdi, self._hold)
-        self.preparer = Preparer(NODE, world.inventory, files, self.lookup, self.node_events, self._changed)
-        self.driver = FakeNodeDriver(self.preparer, self.lookup.wanted)
-        self.recovery = Recovery(self.preparer, files, self.lookup, self.node_events, self.claim_events, self._changed)
+        self.preparer = Preparer(NODE, world.inventory, files, self._late, self.node_events, self._changed)
+        self.recovery = Recovery(self.preparer, files, self._late, self.node_events, self.claim_events, self._changed)
         self.publisher = StatePublisher(
             STATE,
             world.inventory,
@@ -183,10 +183,6 @@ class Plugin:
             if kind == NodeAllocationState.resource.kind:
                 self.states.handle(event, copy.deepcopy(wire))
 
-    async def prepare(self, claim: ClassicClaim) -> list[str]:
-        """What the kubelet calls; returns the CDI names that it is told."""
-        return cdi_device_ids(await self.driver.prepare(claim))
-
     async def reconcile(self) -> Result:
         """One pass of the recovery and one of the publisher, with the API server's news; what the former returned."""
         self.deliver()
@@ -202,8 +198,22 @@ class Plugin:
             await self.reconcile()
 
 
-class NodeWorld:
-    """The node's disk and the API server, with words for what others do there."""
+class Plugin(NodeProcess):
+    """A process in a cluster of classic DRA."""
+
+    def __init__(self, world: "NodeMachine") -> None:
+        super().__init__(world)
+        self.lookup = ClassicClaimLookup(STATE, self.states, self.client)
+        self._late.bind(self.lookup)
+        self.driver = FakeNodeDriver(self.preparer, self.lookup.wanted)
+
+    async def prepare(self, claim: ClassicClaim) -> list[str]:
+        """What the kubelet calls; returns the CDI names that it is told."""
+        return cdi_device_ids(await self.driver.prepare(claim))
+
+
+class NodeMachine:
+    """The node's disk and the API server, in any mode of DRA."""
 
     def __init__(self, api: MemoryApi | None = None, inventory: Sequence[Device] = INVENTORY) -> None:
         self.api = api or MemoryApi()
@@ -211,15 +221,54 @@ class NodeWorld:
         self.files = MemoryFiles()
         self.api.apply(Node(metadata=ObjectMeta(name=NODE)))
 
+    def stop(self, *emptied: Path) -> None:
+        """The process dies, or the machine: what was on its disk is there, but for what is in the folders given."""
+        self.files = self.files.after_stop(*emptied)
+
+    def update_state(self, patch: dict[str, Any]) -> None:
+        """Another client changes the node's object."""
+        self.api.update(NodeAllocationState, NODE, STATE.namespace, patch)
+
+    def delete_state(self) -> None:
+        """Another client deletes the node's object."""
+        self.api.delete(NodeAllocationState, NODE, STATE.namespace)
+
+    def state(self) -> dict[str, Any]:
+        """The node's object as it is now."""
+        found = self.api.wire(NodeAllocationState, NODE, STATE.namespace)
+        assert found is not None, "no NodeAllocationState"
+        return found
+
+    def published(self) -> dict[str, list[str]]:
+        """By claim: the devices that the node's object lists as prepared."""
+        prepared = self.state()["spec"].get("preparedDevices", {})
+        return {uid: [device["uuid"] for device in entry["fake"]["devices"]] for uid, entry in prepared.items()}
+
+    def recorded(self) -> dict[str, list[str]]:
+        """By claim: the devices that the checkpoint on disk lists, in their order."""
+        if CHECKPOINT not in self.files.contents:
+            return {}
+        claims = json.loads(self.files.contents[CHECKPOINT])["contents"]["claims"]
+        return {uid: [device["uuid"] for device in entry["devices"]] for uid, entry in claims.items()}
+
+    def cdi_contents(self) -> dict[str, bytes]:
+        """By claim: its CDI file."""
+        found = {}
+        for path, data in self.files.contents.items():
+            uid = path.name.removeprefix(_PREFIX).removesuffix(".yaml")
+            if path.parent == CDI_ROOT and path.name == f"{_PREFIX}{uid}.yaml" and uid != "common":
+                found[uid] = data
+        return found
+
+
+class NodeWorld(NodeMachine):
+    """A node in a cluster of classic DRA, with words for what others do there."""
+
     async def start(self) -> Plugin:
         """A new process, after the orderly end or the death of the one before."""
         plugin = Plugin(self)
         await plugin.recovery.start()
         return plugin
-
-    def stop(self, *emptied: Path) -> None:
-        """The process dies, or the machine: what was on its disk is there, but for what is in the folders given."""
-        self.files = self.files.after_stop(*emptied)
 
     # --- What the others do ---
 
@@ -277,16 +326,6 @@ class NodeWorld:
         if self.api.wire(NodeAllocationState, NODE, STATE.namespace) is not None:
             self.update_state({"spec": {"allocatedClaims": {claim.uid: None}}})
 
-    def update_state(self, patch: dict[str, Any]) -> None:
-        """Another client changes the node's object."""
-        self.api.update(NodeAllocationState, NODE, STATE.namespace, patch)
-
-    def delete_state(self) -> None:
-        """Another client deletes the node's object."""
-        self.api.delete(NodeAllocationState, NODE, STATE.namespace)
-
-    # --- What there is ---
-
     def node_claim(self, name: str) -> ClassicClaim:
         """The claim of that name as it is allocated now, as the kubelet names it in a call."""
         claim = self.api.read(ResourceClaim, name, "default")
@@ -294,32 +333,9 @@ class NodeWorld:
         handles = allocation.resource_handles if allocation is not None else ()
         return ClassicClaim("default", name, claim.uid, handles[0].data if handles else "")
 
-    def state(self) -> dict[str, Any]:
-        """The node's object as it is now."""
-        found = self.api.wire(NodeAllocationState, NODE, STATE.namespace)
-        assert found is not None, "no NodeAllocationState"
-        return found
-
-    def published(self) -> dict[str, list[str]]:
-        """By claim: the devices that the node's object lists as prepared."""
-        prepared = self.state()["spec"].get("preparedDevices", {})
-        return {uid: [device["uuid"] for device in entry["fake"]["devices"]] for uid, entry in prepared.items()}
-
-    def recorded(self) -> dict[str, list[str]]:
-        """By claim: the devices that the checkpoint on disk lists, in their order."""
-        if CHECKPOINT not in self.files.contents:
-            return {}
-        claims = json.loads(self.files.contents[CHECKPOINT])["contents"]["claims"]
-        return {uid: [device["uuid"] for device in entry["devices"]] for uid, entry in claims.items()}
-
     def cdi_files(self) -> dict[str, Sequence[str]]:
         """By claim: the devices that its CDI file defines, in their order."""
-        found = {}
-        for path, data in self.files.contents.items():
-            uid = path.name.removeprefix(_PREFIX).removesuffix(".yaml")
-            if path.parent == CDI_ROOT and path.name == f"{_PREFIX}{uid}.yaml" and uid != "common":
-                found[uid] = devices_in(data, uid)
-        return found
+        return {uid: devices_in(data, uid) for uid, data in self.cdi_contents().items()}
 
     def assert_sound(self, *claims: ClassicClaim) -> None:
         """Exactly these claims are prepared, by the checkpoint and by the CDI files; no device is defined twice."""
