@@ -34,10 +34,18 @@ class ClaimSource(ApiModel):
 
 
 class PodResourceClaim(ApiModel):
-    """v1.PodResourceClaim: one entry of ``pod.spec.resourceClaims`` (Kubernetes 1.27 to 1.30)."""
+    """v1.PodResourceClaim: one entry of ``pod.spec.resourceClaims``. Up to Kubernetes 1.30, ``source`` names a claim or
+    a template; from 1.31 on, the entry itself."""
 
     name: str
     source: ClaimSource = Field(default_factory=ClaimSource)
+    resource_claim_name: str | None = None
+    resource_claim_template_name: str | None = None
+
+    @property
+    def claim_name(self) -> str | None:
+        """The claim that is named, in either form; None where there is a template."""
+        return self.resource_claim_name or self.source.resource_claim_name
 
 
 class PodResourceClaimStatus(ApiModel):

@@ -1,6 +1,6 @@
 """Which ResourceClaim belongs to which entry of ``pod.spec.resourceClaims``.
 
-Follows k8s.io/dynamic-resource-allocation/resourceclaim of Kubernetes 1.27 to 1.30.
+Follows k8s.io/dynamic-resource-allocation/resourceclaim of Kubernetes 1.27 to 1.37.
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ def claim_key(pod: Pod, entry: PodResourceClaim) -> NamespacedName | None:
     names it ``<pod>-<entry>``; the same guess on a later version is harmless: ``is_made_for`` tells a foreign claim.
     """
     namespace = pod.metadata.namespace
-    if entry.source.resource_claim_name is not None:
-        return NamespacedName(namespace, entry.source.resource_claim_name)
+    if entry.claim_name is not None:
+        return NamespacedName(namespace, entry.claim_name)
     if pod.status.resource_claim_statuses is None:
         return NamespacedName(namespace, f"{pod.metadata.name}-{entry.name}")
     for status in pod.status.resource_claim_statuses:
