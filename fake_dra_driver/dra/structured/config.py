@@ -31,6 +31,7 @@ __all__ = [
     "config_for",
     "covers",
     "decode",
+    "entries_in",
     "entries_of",
 ]
 
@@ -125,16 +126,17 @@ def check_claim_spec(
     spec: v1.ResourceClaimSpec, driver: str, kinds: ParameterKinds, path: str = "spec"
 ) -> Sequence[FieldProblem]:
     """What is wrong with the driver's parameters in a claim, or in a template, whose ``path`` is ``spec.spec``."""
-    entries = _entries_in(spec.devices.config, driver, join_path(path, "devices", "config"))
+    entries = entries_in(spec.devices.config, driver, join_path(path, "devices", "config"))
     return _problems(entries, kinds)
 
 
 def check_class_spec(spec: v1.DeviceClassSpec, driver: str, kinds: ParameterKinds) -> Sequence[FieldProblem]:
     """What is wrong with the driver's parameters in a DeviceClass."""
-    return _problems(_entries_in(spec.config, driver, "spec.config"), kinds)
+    return _problems(entries_in(spec.config, driver, "spec.config"), kinds)
 
 
-def _entries_in(configs: Sequence[v1.DeviceClassConfiguration], driver: str, path: str) -> Iterator[ConfigEntry]:
+def entries_in(configs: Sequence[v1.DeviceClassConfiguration], driver: str, path: str) -> Iterator[ConfigEntry]:
+    """The driver's parameters as a person has written them, in the list of that path."""
     for index, config in enumerate(configs):
         if config.opaque is not None and config.opaque.driver == driver:
             requests = config.requests if isinstance(config, v1.DeviceClaimConfiguration) else ()
