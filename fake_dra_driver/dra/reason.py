@@ -56,9 +56,10 @@ INVALID_PARAMETERS = Reason(
     "InvalidParameters",
     "refusal",
     "Warning",
-    "ResourceClaim, ResourceClass, FakeClaimParameters, DeviceClassParameters",
+    "ResourceClaim, ResourceClaimTemplate, ResourceClass, DeviceClass, FakeClaimParameters, DeviceClassParameters",
     "The parameters of a claim or class cannot be used.",
-    "Correct what the message names; the claim goes on by itself.",
+    "Correct what the message names; the claim goes on by itself. In structured DRA the parameters are a part of the "
+    "claim, which cannot be changed: correct them in its template or manifest, and create the claim again.",
 )
 PARAMETERS_NOT_FOUND = Reason(
     "ParametersNotFound",

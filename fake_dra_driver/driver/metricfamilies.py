@@ -17,7 +17,15 @@ from fake_dra_driver.runtime.metricfamily import (
     HistogramFamily,
 )
 
-__all__ = ["CONTROLLER_FAMILIES", "PLUGIN_FAMILIES", "SECTIONS", "SHARED_FAMILIES", "Section"]
+__all__ = [
+    "CLASSIC_CONTROLLER_FAMILIES",
+    "CONTROLLER_FAMILIES",
+    "PLUGIN_FAMILIES",
+    "SECTIONS",
+    "SHARED_CONTROLLER_FAMILIES",
+    "SHARED_FAMILIES",
+    "Section",
+]
 
 _NODE = ("node", "name of a node that exists")
 _OWN_NODE = ("node", "name of the plugin's own node")
@@ -101,7 +109,7 @@ DEALLOCATION_DURATION = HistogramFamily(
 )
 LEDGER_WRITES = CounterFamily(
     "fake_dra_ledger_writes_total",
-    "Requests that write a node's record of which claim holds which devices.",
+    "Requests that write allocatedClaims of a node: which claim holds which devices.",
     "requests",
     (("result", "written; conflict (another writer was faster, it is tried again); failed"),),
 )
@@ -147,10 +155,12 @@ PLUGIN_READY = GaugeFamily(
 )
 
 SHARED_FAMILIES: tuple[Family, ...] = (BUILD_INFO, REFUSALS, REPAIRS)
-CONTROLLER_FAMILIES: tuple[Family, ...] = (
-    *(DEVICES, NODE_READY, ALLOCATED_CLAIMS, WAITING_CLAIMS, OLDEST_WAITING_CLAIM, DISPUTED_CLAIMS),
-    *(ALLOCATION_DURATION, DEALLOCATION_DURATION, LEDGER_WRITES, LEDGER_CHANGES),
+SHARED_CONTROLLER_FAMILIES: tuple[Family, ...] = (
+    *(DEVICES, NODE_READY, ALLOCATED_CLAIMS, WAITING_CLAIMS, OLDEST_WAITING_CLAIM),
+    *(LEDGER_WRITES, LEDGER_CHANGES),
 )
+CLASSIC_CONTROLLER_FAMILIES: tuple[Family, ...] = (ALLOCATION_DURATION, DEALLOCATION_DURATION, DISPUTED_CLAIMS)
+CONTROLLER_FAMILIES: tuple[Family, ...] = (*SHARED_CONTROLLER_FAMILIES, *CLASSIC_CONTROLLER_FAMILIES)
 PLUGIN_FAMILIES: tuple[Family, ...] = (
     *(PREPARE_DURATION, UNPREPARE_DURATION, KUBELET_ANSWERS, PREPARED_CLAIMS, PREPARED_DEVICES, PLUGIN_READY),
 )
@@ -166,7 +176,12 @@ class Section:
 
 
 SECTIONS: tuple[Section, ...] = (
-    Section("Controller", "Served by the controller alone.", CONTROLLER_FAMILIES),
+    Section("Controller", "Served by the controller alone.", SHARED_CONTROLLER_FAMILIES),
+    Section(
+        "Controller in classic DRA",
+        "Served by the controller where it allocates: on Kubernetes 1.27 to 1.30.",
+        CLASSIC_CONTROLLER_FAMILIES,
+    ),
     Section("Kubelet plugin", "Served by the kubelet plugin of each node.", PLUGIN_FAMILIES),
     Section("Both", "Served by both programs.", SHARED_FAMILIES),
     Section(

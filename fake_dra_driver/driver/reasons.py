@@ -1,10 +1,11 @@
-"""Every reason of this driver's Events: those of the protocols, of the ledger, and of its nodes."""
+"""Every reason of this driver's Events: those of the protocols, of each mode's controller, and of its nodes."""
 
 from fake_dra_driver.dra.classic.reason import LEDGER_REASONS
 from fake_dra_driver.dra.reason import PROTOCOL_REASONS, Reason
 from fake_dra_driver.driver.node.reason import NODE_REASONS
+from fake_dra_driver.driver.structured.reason import STRUCTURED_REASONS
 
 __all__ = ["REASONS"]
 
-REASONS: tuple[Reason, ...] = (*PROTOCOL_REASONS, *LEDGER_REASONS, *NODE_REASONS)
+REASONS: tuple[Reason, ...] = (*PROTOCOL_REASONS, *LEDGER_REASONS, *STRUCTURED_REASONS, *NODE_REASONS)
 """Refusals, repairs and notices alike."""

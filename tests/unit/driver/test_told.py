@@ -25,6 +25,7 @@ from tests.support.half_states import (
     world_with_claim,
 )
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
+from tests.support.structuredworld import StructuredBrain, StructuredWorld, result
 from tests.support.world import NAMESPACE, Brain, World
 
 pytestmark = pytest.mark.looptime
@@ -49,7 +50,7 @@ async def allocated() -> World:
     return world
 
 
-# --- Controller
+# --- The controller in classic DRA
 
 
 @story("InsufficientDevices", {"p", "c"}, "(n: 2 free of 2 that match): ask for fewer, or add nodes")
@@ -288,6 +289,43 @@ async def socket_gone() -> Recorder:
     plugin = await settled()
     plugin.node_events.socket_restored(Path("/plugin.sock"))
     return plugin.events
+
+
+# --- The controller in structured DRA
+
+
+@story("AllocatedClaimsRestored", {"n"}, "changed by another writer; it was written again as the claims have it (1 of")
+async def edited_entries() -> Recorder:
+    world = StructuredWorld()
+    world.node("n")
+    world.claim("c", result("n", 0))
+    brain = StructuredBrain(world)
+    async with brain.running():
+        await brain.settle()
+        world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": None}})
+        await brain.settle()
+    return brain.events
+
+
+@story("LeftoverEntriesRemoved", {"n"}, "what was there of claims that no longer exist: uid-of-classic")
+async def entries_of_before_an_upgrade() -> Recorder:
+    world = StructuredWorld()
+    world.node("n")
+    entry = {"uid-of-classic": {"fake": {"devices": [{"uuid": "n-0"}]}}}
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": entry}})
+    return (await world.run()).events
+
+
+@story(
+    "AllocatedClaimsIncomplete", {"n"}, "1 of the claims that hold devices here are not in allocatedClaims, which is"
+)
+async def more_than_there_is_room_for() -> Recorder:
+    world = StructuredWorld()
+    world.node("n")
+    for number in range(129):
+        shares = [result("n", 0, shareID=f"{number}-{share}") for share in range(32)]
+        world.claim(f"c{number}", *shares)
+    return (await world.run()).events
 
 
 # --- All of them

@@ -1,0 +1,87 @@
+"""The caches of the controller in structured DRA. They keep little of each object: a cluster has many claims."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fake_dra_driver.api.fake import DRIVER_NAME
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.dra.structured.claims import results_of
+from fake_dra_driver.runtime.cache import Cache, Informer
+
+__all__ = ["StructuredCaches"]
+
+UNSCHEDULED: Final = "spec.nodeName="
+"""Pods without a node: only their claims can be waiting, and a cluster has few such pods."""
+CLAIMS_BY_POOL: Final = "pool"
+"""Index of the claim cache: the pools, which are nodes, of which a claim holds devices of this driver."""
+
+_IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredCaches:
+    """What the controller reads. Of claims and templates, what other drivers have to do with them is left out."""
+
+    claims: Informer[v1.ResourceClaim]
+    templates: Informer[v1.ResourceClaimTemplate]
+    classes: Informer[v1.DeviceClass]
+    pods: Informer[Pod]
+    """Those without a node."""
+
+    @classmethod
+    def of(cls, cache: Cache, api: ResourceApi) -> "StructuredCaches":
+        """Asks ``cache`` for the informers, and adds the indexes."""
+        caches = cls(
+            cache.informer(api.claims, transform=_lean_claim),
+            cache.informer(api.templates, transform=_lean_template),
+            cache.informer(api.classes),
+            cache.informer(Pod, field_selector=UNSCHEDULED, transform=_lean_pod),
+        )
+        caches.claims.add_index(CLAIMS_BY_POOL, pools_of)
+        return caches
+
+    def claims_on_node(self, node: str) -> Sequence[v1.ResourceClaim]:
+        """The claims that hold devices of the node."""
+        return self.claims.by_index(CLAIMS_BY_POOL, node)
+
+
+def pools_of(claim: v1.ResourceClaim) -> Iterable[str]:
+    """The pools of this driver, each of which is a node, that a claim holds devices of."""
+    return {result.pool for result in results_of(claim, DRIVER_NAME)}
+
+
+def _lean_claim(raw: dict[str, Any]) -> dict[str, Any]:
+    """Without what drivers report, who may use it, and devices of other drivers."""
+    lean = {"metadata": _kept(raw.get("metadata"), *_IDENTITY), "spec": raw.get("spec", {})}
+    status = raw.get("status")
+    allocation = status.get("allocation") if isinstance(status, Mapping) else None
+    if isinstance(allocation, Mapping):
+        devices = _kept(allocation.get("devices"), "results", "config")
+        if isinstance(devices.get("results"), list):
+            devices["results"] = [result for result in devices["results"] if _is_ours(result)]
+        lean["status"] = {"allocation": {"devices": devices}}
+    return lean
+
+
+def _lean_template(raw: dict[str, Any]) -> dict[str, Any]:
+    return {"metadata": _kept(raw.get("metadata"), *_IDENTITY), "spec": _kept(raw.get("spec"), "spec")}
+
+
+def _lean_pod(raw: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metadata": _kept(raw.get("metadata"), *_IDENTITY),
+        "spec": _kept(raw.get("spec"), "resourceClaims"),
+        "status": _kept(raw.get("status"), "resourceClaimStatuses"),
+    }
+
+
+def _kept(part: Any, *fields: str) -> dict[str, Any]:
+    """Some fields of an object. What should be one and is not counts as empty: the API server lets no such thing in."""
+    return {field: part[field] for field in fields if field in part} if isinstance(part, Mapping) else {}
+
+
+def _is_ours(result: Any) -> bool:
+    return not isinstance(result, Mapping) or result.get("driver") == DRIVER_NAME

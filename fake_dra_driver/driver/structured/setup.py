@@ -1,0 +1,64 @@
+"""The controller's parts in structured DRA put together. The scheduler allocates: here is what is shown and told."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.driver.metrics import NodeGauges
+from fake_dra_driver.driver.structured.caches import StructuredCaches
+from fake_dra_driver.driver.structured.configcheck import (
+    ConfigReconciler,
+    claim_problems,
+    class_problems,
+    needs_look,
+    template_problems,
+)
+from fake_dra_driver.driver.structured.metrics import WaitingGauges, WriteCounts
+from fake_dra_driver.driver.structured.projection import AllocatedClaimsReconciler
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.events import EventSink
+from fake_dra_driver.runtime.metrics import Metrics
+
+__all__ = ["make_structured_controllers"]
+
+
+def make_structured_controllers(
+    client: Client,
+    cache: Cache,
+    events: EventSink,
+    api: ResourceApi,
+    *,
+    namespace: str,
+    workers: int,
+    now: Callable[[], datetime],
+    metrics: Metrics | None = None,
+) -> tuple[Controller, ...]:
+    """Every controller of the driver where the scheduler allocates, wired to its sources.
+
+    Args:
+        api: the kinds of claims and classes, in the version that the cluster serves.
+        namespace: of the NodeAllocationState objects.
+        workers: how many nodes are worked on at once.
+        now: the wall clock.
+        metrics: counts what they do.
+    """
+    metrics = metrics or Metrics()
+    states = cache.informer(NodeAllocationState, namespace=namespace)
+    caches = StructuredCaches.of(cache, api)
+    projection = AllocatedClaimsReconciler(client, states, caches, namespace, events, WriteCounts(metrics).written)
+    states_controller = Controller(
+        "nodeallocationstate", projection, workers=workers, log_context=lambda request: {"node": request.name}
+    )
+    projection.watch(states_controller)
+    claims = Controller("resourceclaim", ConfigReconciler(caches.claims, events, claim_problems))
+    claims.watch(caches.claims, predicate=needs_look)
+    templates = Controller("resourceclaimtemplate", ConfigReconciler(caches.templates, events, template_problems))
+    templates.watch(caches.templates)
+    classes = Controller("deviceclass", ConfigReconciler(caches.classes, events, class_problems))
+    classes.watch(caches.classes)
+    NodeGauges(metrics, states)
+    WaitingGauges(metrics, caches, now)
+    return (states_controller, claims, templates, classes)
