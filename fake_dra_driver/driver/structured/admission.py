@@ -1,0 +1,156 @@
+"""What the admission webhook says about claims and templates of claims. Pure: an AdmissionReview in, another one out.
+
+Follows k8s.io/api/admission/v1. Refused is what the plugin of a node would refuse later: configuration for this driver
+that cannot be read or used. Everything else is allowed: what is for other drivers, what this release does not know, and
+objects that change in other ways. A claim that was let in before the webhook was there must be able to lose its
+finalizer.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, NoReturn
+
+from pydantic import ValidationError
+
+from fake_dra_driver.api.fake import DRIVER_NAME
+from fake_dra_driver.api.fieldproblem import FieldProblem, problems_of
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.driver.structured.configcheck import spec_problems, template_problems
+
+__all__ = ["Outcome", "ReviewError", "Verdict", "review"]
+
+Outcome = Literal["allowed", "refused", "ignored", "invalid"]
+"""``ignored``: nothing that is checked. ``invalid``: no review that can be read."""
+
+_API_VERSION: Final = "admission.k8s.io/v1"
+_KIND: Final = "AdmissionReview"
+_CHECKED: Final = ("CREATE", "UPDATE")
+_MAX_WARNING: Final = 200
+"""API servers cut warnings off at 256 characters."""
+
+
+class ReviewError(ValueError):
+    """What was posted is no AdmissionReview; the text is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found."""
+
+    outcome: Outcome
+    answer: Mapping[str, Any]
+    """The AdmissionReview to answer with."""
+    about: str
+    """Kind, namespace and name of the object."""
+    problems: tuple[FieldProblem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A kind that is checked, in one version."""
+
+    kind: type[KubeObject]
+    problems: Callable[[Any], Sequence[FieldProblem]]
+
+
+_KINDS: Final[Mapping[tuple[str, str, str], _Checked]] = {
+    (checked.kind.resource.group, checked.kind.resource.version, checked.kind.resource.plural): checked
+    for api in RESOURCE_APIS.values()
+    for checked in (
+        _Checked(api.claims, lambda claim: spec_problems(claim.spec)),
+        _Checked(api.templates, template_problems),
+    )
+}
+"""By group, version and plural."""
+
+
+def review(body: bytes) -> Verdict:
+    """Reviews one request.
+
+    Raises:
+        ReviewError: the body holds none.
+    """
+    try:
+        return _review(_request(body))
+    except RecursionError as error:
+        raise ReviewError("the body is nested too deeply") from error
+
+
+def _request(body: bytes) -> Mapping[str, Any]:
+    try:
+        posted = json.loads(body, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise ReviewError(f"the body is not JSON: {error}") from error
+    if not isinstance(posted, Mapping) or (posted.get("apiVersion"), posted.get("kind")) != (_API_VERSION, _KIND):
+        raise ReviewError(f"the body is no {_KIND} of {_API_VERSION}")
+    request = posted.get("request")
+    if not isinstance(request, Mapping):
+        raise ReviewError(f"the {_KIND} has no request")
+    for field in ("uid", "operation"):
+        if not isinstance(request.get(field), str) or not request[field]:
+            raise ReviewError(f"the request has no {field}")
+    if not isinstance(request.get("resource"), Mapping):
+        raise ReviewError("the request does not say which resource it is about")
+    return request
+
+
+def _review(request: Mapping[str, Any]) -> Verdict:
+    resource = request["resource"]
+    checked = _KINDS.get((str(resource.get("group")), str(resource.get("version")), str(resource.get("resource"))))
+    if checked is None or request["operation"] not in _CHECKED or request.get("subResource"):
+        return Verdict("ignored", _answer(request, allowed=True), "")
+    obj, old = request.get("object"), request.get("oldObject")
+    if not isinstance(obj, Mapping):
+        raise ReviewError("the request has no object")
+    about = _about(checked.kind, request)
+    if isinstance(old, Mapping) and old.get("spec") == obj.get("spec"):
+        return Verdict("allowed", _answer(request, allowed=True), about)
+    try:
+        found = checked.kind.from_wire(obj)
+    except ValidationError as error:  # the API server knows more of this kind than this release does
+        unread = "; ".join(map(str, problems_of(error, checked.kind)))
+        warning = f"not checked by driver {DRIVER_NAME}: {unread}"[:_MAX_WARNING]
+        return Verdict("ignored", _answer(request, allowed=True, warnings=[warning]), about)
+    problems = tuple(checked.problems(found))
+    if not problems:
+        return Verdict("allowed", _answer(request, allowed=True), about)
+    status = _status(checked.kind, request, problems)
+    return Verdict("refused", _answer(request, allowed=False, status=status), about, problems)
+
+
+def _answer(request: Mapping[str, Any], **response: object) -> Mapping[str, Any]:
+    return {"apiVersion": _API_VERSION, "kind": _KIND, "response": {"uid": request["uid"], **response}}
+
+
+def _status(kind: type[KubeObject], request: Mapping[str, Any], problems: Sequence[FieldProblem]) -> Mapping[str, Any]:
+    """metav1.Status, as the API server's own validation answers."""
+    return {
+        "status": "Failure",
+        "code": 422,
+        "reason": "Invalid",
+        "message": "; ".join(map(str, problems)),
+        "details": {
+            "group": kind.resource.group,
+            "kind": kind.resource.kind,
+            "name": _name(request),
+            "causes": [
+                {"reason": "FieldValueInvalid", "message": problem.message, "field": problem.path}
+                for problem in problems
+            ],
+        },
+    }
+
+
+def _about(kind: type[KubeObject], request: Mapping[str, Any]) -> str:
+    return f"{kind.resource.kind} {request.get('namespace') or ''}/{_name(request)}"
+
+
+def _name(request: Mapping[str, Any]) -> str:
+    """Empty for an object that gets its name from the API server, after it was admitted."""
+    return str(request.get("name") or "")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"there is no {name} in JSON")
