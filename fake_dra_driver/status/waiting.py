@@ -95,7 +95,7 @@ class Waiting:
         found = []
         for pod in self._view.pods.by_index(PODS_BY_CLAIM, str(claim.key)):
             for entry in pod.spec.resource_claims:
-                by_template = entry.source.resource_claim_name is None
+                by_template = entry.claim_name is None
                 if claim_key(pod, entry) == claim.key and (not by_template or is_made_for(claim, pod)):
                     found.append(_Consumer(pod, entry.name, self._view.contexts.get(pod.key)))
                     break

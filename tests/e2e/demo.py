@@ -251,7 +251,7 @@ def claim_names(pod: Pod) -> Mapping[str, str]:
     """The claim of each entry of ``pod.spec.resourceClaims``; 1.27 has no list in the status, but a fixed rule."""
     made = {status.name: status.resource_claim_name for status in pod.status.resource_claim_statuses or ()}
     return {
-        entry.name: entry.source.resource_claim_name or made.get(entry.name) or f"{pod.key.name}-{entry.name}"
+        entry.name: entry.claim_name or made.get(entry.name) or f"{pod.key.name}-{entry.name}"
         for entry in pod.spec.resource_claims
     }
 

@@ -33,19 +33,24 @@ class ClaimSource(ApiModel):
     resource_claim_template_name: str | None = None
 
 
-class PodResourceClaim(ApiModel):
-    """v1.PodResourceClaim: one entry of ``pod.spec.resourceClaims``. Up to Kubernetes 1.30, ``source`` names a claim or
-    a template; from 1.31 on, the entry itself."""
+class PodResourceClaim(ClaimSource):
+    """v1.PodResourceClaim: one entry of ``pod.spec.resourceClaims``.
+
+    From Kubernetes 1.31 on an entry says itself where its claim comes from, up to 1.30 its ``source`` does.
+    """
 
     name: str
     source: ClaimSource = Field(default_factory=ClaimSource)
-    resource_claim_name: str | None = None
-    resource_claim_template_name: str | None = None
 
     @property
     def claim_name(self) -> str | None:
-        """The claim that is named, in either form; None where there is a template."""
+        """The claim, where it is named."""
         return self.resource_claim_name or self.source.resource_claim_name
+
+    @property
+    def template_name(self) -> str | None:
+        """The template that a claim is made from for this pod alone."""
+        return self.resource_claim_template_name or self.source.resource_claim_template_name
 
 
 class PodResourceClaimStatus(ApiModel):

@@ -6,8 +6,7 @@ Follows k8s.io/dynamic-resource-allocation/resourceclaim of Kubernetes 1.27 to 1
 from collections.abc import Iterable
 
 from fake_dra_driver.api.kube.core import Pod, PodResourceClaim
-from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 
 __all__ = ["claim_key", "claim_keys", "is_made_for"]
 
@@ -35,6 +34,6 @@ def claim_keys(pod: Pod) -> Iterable[NamespacedName]:
     return [key for key in keys if key is not None]
 
 
-def is_made_for(claim: ResourceClaim, pod: Pod) -> bool:
+def is_made_for(claim: KubeObject, pod: Pod) -> bool:
     """Whether the claim was made from a template for this very pod, and not for another one that had its name."""
     return any(owner.controller and owner.uid == pod.uid for owner in claim.metadata.owner_references)

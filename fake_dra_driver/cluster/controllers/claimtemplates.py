@@ -88,7 +88,7 @@ class ClaimTemplateReconciler(Reconciler):
 
     async def _make(self, pod: Pod, entry: PodResourceClaim) -> str | None:
         """Creates the claim of an entry. Returns its name if the pod's status does not have it yet."""
-        template_name = entry.source.resource_claim_template_name
+        template_name = entry.template_name
         key = claim_key(pod, entry)
         recorded = {each.name for each in pod.status.resource_claim_statuses or ()}
         if template_name is None or (key is None and entry.name in recorded):
@@ -217,7 +217,7 @@ def claims_used(pod: Pod) -> Iterable[str]:
 
 
 def _templates_used(pod: Pod) -> Iterable[str]:
-    names = {each.source.resource_claim_template_name for each in pod.spec.resource_claims}
+    names = {each.template_name for each in pod.spec.resource_claims}
     return [str(NamespacedName(pod.metadata.namespace, name)) for name in sorted(filter(None, names))]
 
 

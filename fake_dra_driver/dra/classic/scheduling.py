@@ -131,7 +131,7 @@ class PodSchedulingContextReconciler(Reconciler, Generic[RequestT]):
     def _unallocated(self, pod: Pod, entry: PodResourceClaim) -> ResourceClaim | None:
         key = claim_key(pod, entry)
         claim = None if key is None else self._caches.claims.get(key)
-        if claim is None or (entry.source.resource_claim_name is None and not is_made_for(claim, pod)):
+        if claim is None or (entry.claim_name is None and not is_made_for(claim, pod)):
             return None
         waits = (
             claim.status.allocation is None

@@ -126,7 +126,7 @@ class ClaimManager:
             raise DraError(f"the ResourceClaim {key} that the pod names does not exist") from error
         except RuntimeLayerError as error:
             raise DraError(f"the ResourceClaim {key} cannot be read: {error}") from error
-        if entry.source.resource_claim_name is None and not is_made_for(claim, pod):
+        if entry.claim_name is None and not is_made_for(claim, pod):
             raise DraError(f"the ResourceClaim {key} was not made for this pod; another one has its name")
         if claim.status.allocation is None:
             raise DraError(f"the ResourceClaim {key} is not allocated")

@@ -64,7 +64,7 @@ def find_claims(pod: Pod, claims: Informer[ResourceClaim]) -> Sequence[PodClaim]
             raise ClaimNotReady(f'resourceclaim.resource.k8s.io "{key.name}" not found')
         if claim.is_deleting:
             raise ClaimNotReady(f'resourceclaim "{key.name}" is being deleted')
-        if entry.source.resource_claim_name is None and not is_made_for(claim, pod):
+        if entry.claim_name is None and not is_made_for(claim, pod):
             raise ClaimNotReady(f"ResourceClaim {key} was not created for pod {pod.key} (pod is not owner)")
         found.append(PodClaim(entry.name, claim))
     return found

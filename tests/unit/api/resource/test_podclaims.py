@@ -1,36 +1,42 @@
-"""Which claims a pod uses, in the forms of all releases."""
+"""Where a pod's claims come from, as each release of Kubernetes says it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from fake_dra_driver.api.kube.core import Pod
-from fake_dra_driver.api.resource.podclaims import claim_keys
-
-CLASSIC_CLAIM = {"name": "a", "source": {"resourceClaimName": "c"}}
-CLAIM = {"name": "a", "resourceClaimName": "c"}
-CLASSIC_TEMPLATE = {"name": "a", "source": {"resourceClaimTemplateName": "t"}}
-TEMPLATE = {"name": "a", "resourceClaimTemplateName": "t"}
-MADE = [{"name": "a", "resourceClaimName": "p-a-x7fkq"}]
-NONE_NEEDED = [{"name": "a"}]
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_key
 
 
 @pytest.mark.parametrize(
-    ("entry", "statuses", "expected"),
-    [
-        (CLASSIC_CLAIM, None, ["c"]),
-        (CLAIM, None, ["c"]),
-        (CLAIM, MADE, ["c"]),
-        (CLASSIC_TEMPLATE, MADE, ["p-a-x7fkq"]),
-        (TEMPLATE, MADE, ["p-a-x7fkq"]),
-        (TEMPLATE, [], []),
-        (TEMPLATE, NONE_NEEDED, []),
-        # Kubernetes 1.27 says nothing, and always gives this name.
-        (CLASSIC_TEMPLATE, None, ["p-a"]),
-    ],
+    "entry",
+    [{"resourceClaimName": "shared"}, {"source": {"resourceClaimName": "shared"}}],
+    ids=["since 1.31", "up to 1.30"],
 )
-def test_the_claim_of_an_entry(entry: object, statuses: Any, expected: Sequence[str]) -> None:
-    status = {} if statuses is None else {"resourceClaimStatuses": statuses}
-    wire = {"metadata": {"name": "p", "namespace": "default"}, "spec": {"resourceClaims": [entry]}, "status": status}
-    assert [key.name for key in claim_keys(Pod.from_wire(wire))] == expected
+def test_a_named_claim_is_found_in_both_forms(entry: dict[str, Any]) -> None:
+    pod = Pod.from_wire({"metadata": {"namespace": "ns"}, "spec": {"resourceClaims": [{"name": "e", **entry}]}})
+    assert claim_key(pod, pod.spec.resource_claims[0]) == NamespacedName("ns", "shared")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"resourceClaimTemplateName": "t"}, {"source": {"resourceClaimTemplateName": "t"}}],
+    ids=["since 1.31", "up to 1.30"],
+)
+def test_the_claim_of_a_template_has_the_name_in_the_pods_status(entry: dict[str, Any]) -> None:
+    made = [{"name": "e", "resourceClaimName": "pod-e-x7k2p"}]
+    pod = Pod.from_wire(
+        {
+            "metadata": {"namespace": "ns", "name": "pod"},
+            "spec": {"resourceClaims": [{"name": "e", **entry}]},
+            "status": {"resourceClaimStatuses": made},
+        }
+    )
+    assert pod.spec.resource_claims[0].template_name == "t"
+    assert claim_key(pod, pod.spec.resource_claims[0]) == NamespacedName("ns", "pod-e-x7k2p")
+
+
+def test_reading_and_writing_an_entry_adds_nothing() -> None:
+    spec = {"resourceClaims": [{"name": "e", "resourceClaimName": "shared"}]}
+    assert Pod.from_wire({"spec": spec}).to_wire()["spec"] == spec
