@@ -37,7 +37,9 @@ _DRA: dict[int, tuple[str, str]] = {
     32: ("DynamicResourceAllocation=true", "resource.k8s.io/v1beta1=true"),
     33: ("DynamicResourceAllocation=true", "resource.k8s.io/v1beta1=true,resource.k8s.io/v1beta2=true"),
 }
-"""Feature gates and API groups of DRA, by minor release; later ones serve it by default."""
+"""Feature gates and API groups of DRA, by minor release."""
+_DRA_LATER = ("", "resource.k8s.io/v1beta1=true,resource.k8s.io/v1beta2=true")
+"""Later releases have DRA by default, in v1."""
 
 
 def minor_release(assets: Path) -> int:
@@ -141,7 +143,7 @@ class ApiServer:
         )
 
     def _apiserver_command(self) -> Sequence[str]:
-        gates, groups = _DRA.get(self.minor, ("", ""))
+        gates, groups = _DRA.get(self.minor, _DRA_LATER)
         key = self._folder / "service-account.key"
         return (
             f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
@@ -158,7 +160,8 @@ class ApiServer:
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--endpoint-reconciler-type=none",
-            *([f"--feature-gates={gates}", f"--runtime-config={groups}"] if gates else []),
+            f"--runtime-config={groups}",
+            *([f"--feature-gates={gates}"] if gates else []),
         )
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> None:
