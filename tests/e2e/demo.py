@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Final
 
 from fake_dra_driver.api.kube.core import Pod
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from tests.e2e.client import Client
 from tests.e2e.driver import Driver, check_ledger, check_prepared
 from tests.e2e.kubectl import Kubectl, KubectlError
 from tests.e2e.objects import Namespace, RunningPod
+from tests.e2e.protocol import DEMO_FOLDER, Claim
 from tests.e2e.waiting import wait_until
 
-__all__ = ["DEMO_FOLDER", "Apps", "Demo", "Outputs", "claim_names", "parse_outputs"]
-
-DEMO_FOLDER: Final = Path(__file__).resolve().parents[2] / "demo"
+__all__ = ["Apps", "Demo", "Outputs", "claim_names", "parse_outputs"]
 
 _PODS: Final = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1, 6: 2}
 """Pods of each test."""
@@ -53,9 +52,10 @@ class Apps:
         """The pods of these tests."""
         return [pod for number in numbers for pod in self._client.list(RunningPod, f"test{number}")]
 
-    def claims(self, numbers: Sequence[int]) -> Sequence[ResourceClaim]:
+    def claims(self, numbers: Sequence[int]) -> Sequence[Claim]:
         """The claims of these tests."""
-        return [claim for number in numbers for claim in self._client.list(ResourceClaim, f"test{number}")]
+        kind = self._driver.protocol.claims
+        return [claim for number in numbers for claim in self._client.list(kind, f"test{number}")]
 
     def wait_claims(self, numbers: Sequence[int], seconds: float = 30) -> None:
         """Waits until every claim of these tests is there."""
@@ -68,8 +68,13 @@ class Apps:
         wait_until(f"claims of tests {numbers}", there, seconds)
 
     def wait_scheduling(self, numbers: Sequence[int], seconds: float = 30) -> None:
-        """Waits until every claim of these tests is there, and the scheduler has asked about a node for every pod."""
+        """Waits until every claim of these tests is there, and the scheduler has asked about a node for every pod.
+
+        In structured DRA it asks nobody: it allocates.
+        """
         self.wait_claims(numbers, seconds)
+        if self._driver.protocol.structured is not None:
+            return
 
         def asked() -> bool:
             contexts = [context for n in numbers for context in self._client.list(PodSchedulingContext, f"test{n}")]
@@ -153,7 +158,7 @@ class Apps:
         """
         nodes = {nas.metadata.name: nas for nas in self._driver.nodes()}
         claims = {claim.key: claim for claim in self.claims(numbers)}
-        check_ledger(list(nodes.values()), list(claims.values()))
+        check_ledger(list(nodes.values()), list(claims.values()), self._driver.protocol)
         held = {uid for nas in nodes.values() for uid in nas.spec.allocated_claims}
         assert held >= {claim.uid for claim in claims.values()}, "a claim is in no ledger"
         seen = set()
@@ -177,17 +182,18 @@ class Apps:
 class Demo(Apps):
     """The demo's tests by number, with the quickstart's own commands."""
 
-    def __init__(self, kubectl: Kubectl, driver: Driver) -> None:
+    def __init__(self, kubectl: Kubectl, driver: Driver, manifests: Path = DEMO_FOLDER) -> None:
         super().__init__(kubectl, driver)
         self._kubectl = kubectl
+        self._manifests = manifests
 
     def apply(self, numbers: Sequence[int]) -> None:
         """``kubectl apply --filename=fake-test{1,2,3,4}.yaml``: all at once, as a user does."""
-        self._kubectl("apply", *_files(numbers))
+        self._kubectl("apply", *self._files(numbers))
 
     def delete(self, numbers: Sequence[int]) -> None:
         """``kubectl delete --wait=false --filename=...``."""
-        self._kubectl("delete", "--wait=false", "--ignore-not-found", *_files(numbers))
+        self._kubectl("delete", "--wait=false", "--ignore-not-found", *self._files(numbers))
 
     def log_loop(self, numbers: Sequence[int]) -> str:
         """What the quickstart's loop over the logs prints."""
@@ -216,6 +222,9 @@ class Demo(Apps):
             return True
 
         wait_until(f"logs of tests {numbers} served", served, seconds)
+
+    def _files(self, numbers: Sequence[int]) -> Sequence[str]:
+        return [f"--filename={self._manifests / f'fake-test{number}.yaml'}" for number in numbers]
 
     def check_agreement(self, numbers: Sequence[int]) -> Outputs:
         """What containers printed, what is prepared, what is allocated and what the claims say: all the same.
@@ -254,7 +263,3 @@ def claim_names(pod: Pod) -> Mapping[str, str]:
         entry.name: entry.claim_name or made.get(entry.name) or f"{pod.key.name}-{entry.name}"
         for entry in pod.spec.resource_claims
     }
-
-
-def _files(numbers: Sequence[int]) -> Sequence[str]:
-    return [f"--filename={DEMO_FOLDER / f'fake-test{number}.yaml'}" for number in numbers]

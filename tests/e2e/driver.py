@@ -7,11 +7,11 @@ from typing import Final
 
 from loguru import logger
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, CLAIM_FINALIZER, DRIVER_NAME, NodeAllocationState
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.device.split import children
 from tests.e2e.client import Client, ClientError
 from tests.e2e.objects import RunningPod
+from tests.e2e.protocol import CLASSIC, Claim, Protocol
 from tests.e2e.waiting import wait_until
 
 __all__ = [
@@ -47,9 +47,11 @@ _TRACEBACK = "Traceback (most recent call last)"
 class Driver:
     """The release ``fake-dra-driver`` in the namespace ``fake-system``."""
 
-    def __init__(self, client: Client, list_folder: ListFolder) -> None:
+    def __init__(self, client: Client, list_folder: ListFolder, protocol: Protocol = CLASSIC) -> None:
         self._client = client
         self._list_folder = list_folder
+        self.protocol = protocol
+        """How the cluster speaks DRA."""
 
     # --- pods
 
@@ -93,6 +95,9 @@ class Driver:
             assert not late, f"not ready: {late}"
             status = {nas.metadata.name: nas.status for nas in self.nodes()}
             assert all(status.get(node) == "Ready" for node in plugins), f"NodeAllocationStates: {status}"
+            if self.protocol.structured is not None:
+                without = sorted(set(plugins) - set(self.offers()))
+                assert not without, f"no ResourceSlice of nodes {without}"
             return True
 
         wait_until("controller and kubelet plugin are Ready", ready, seconds)
@@ -112,9 +117,20 @@ class Driver:
         """``spec`` of every NodeAllocationState exactly as the API server has it, by node."""
         return {nas.metadata.name: nas.spec.to_wire() for nas in self.nodes()}
 
-    def claims(self) -> Sequence[ResourceClaim]:
+    def claims(self) -> Sequence[Claim]:
         """Every claim of the cluster."""
-        return self._client.list(ResourceClaim)
+        return self._client.list(self.protocol.claims)
+
+    def offers(self) -> Mapping[str, object]:
+        """By node, the devices that our ResourceSlices offer, as the API server has them; nothing in classic DRA."""
+        if self.protocol.structured is None:
+            return {}
+        slices = self._client.list(self.protocol.structured.slices)
+        ours = sorted((one for one in slices if one.spec.driver == DRIVER_NAME), key=lambda one: one.metadata.name)
+        found: dict[str, list[object]] = {}
+        for one in ours:
+            found.setdefault(one.spec.node_name or "", []).extend(device.to_wire() for device in one.spec.devices)
+        return found
 
     def prepared_claims(self) -> set[str]:
         """UIDs of the claims that some NodeAllocationState shows as prepared."""
@@ -186,12 +202,13 @@ def _is_part(pod: RunningPod, part: str) -> bool:
     return pod.key.name.startswith(f"{_RELEASE}-{part}-")
 
 
-def check_ledger(nodes: Sequence[NodeAllocationState], claims: Sequence[ResourceClaim]) -> None:
+def check_ledger(nodes: Sequence[NodeAllocationState], claims: Sequence[Claim], protocol: Protocol = CLASSIC) -> None:
     """What holds at every moment: no device has two claims, and what is prepared belongs to what is allocated.
 
     Args:
         nodes: read before ``claims``; a claim that was allocated in between is in no ledger yet.
-        claims: each that says it is allocated must have the driver's finalizer.
+        claims: each that says it is allocated must have the finalizer of who allocated it.
+        protocol: of the cluster.
     """
     for nas in nodes:
         allocatable = {device.fake.uuid for device in nas.spec.allocatable_device if device.fake}
@@ -203,7 +220,9 @@ def check_ledger(nodes: Sequence[NodeAllocationState], claims: Sequence[Resource
                 assert device.uuid not in holder, f"{nas.key}: {device.uuid} is held by {uid} and {holder[device.uuid]}"
                 holder[device.uuid] = uid
     for claim in claims:
-        assert not claim.status.allocation or CLAIM_FINALIZER in claim.metadata.finalizers, f"{claim.key}: no finalizer"
+        assert not claim.status.allocation or protocol.claim_finalizer in claim.metadata.finalizers, (
+            f"{claim.key}: no finalizer"
+        )
 
 
 def check_prepared(nas: NodeAllocationState, uid: str) -> Sequence[str]:

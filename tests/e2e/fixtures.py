@@ -1,6 +1,6 @@
 """Fixtures of the tests that need a cluster, and what is printed when one of them fails."""
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from tests.e2e.driver import DRIVER_NAMESPACE, PLUGIN, Driver, ListFolder
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LOCAL_CLUSTER_VARIABLE, LocalCluster
 from tests.e2e.objects import RunningPod
+from tests.e2e.protocol import find_protocol, manifests_of
 
 __all__ = [
     "demo",
@@ -37,7 +38,7 @@ def kubectl() -> Kubectl:
 @pytest.fixture(scope="session")
 def driver(kubectl: Kubectl) -> Driver:
     """The installed driver, Ready."""
-    driver = Driver(kubectl, list_folder_of(kubectl))
+    driver = Driver(kubectl, list_folder_of(kubectl), find_protocol(kubectl))
     driver.wait_ready()
     return driver
 
@@ -72,9 +73,10 @@ def started() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def demo(kubectl: Kubectl, driver: Driver) -> Demo:
-    """The demo's manifests."""
-    return Demo(kubectl, driver)
+def demo(kubectl: Kubectl, driver: Driver) -> Iterator[Demo]:
+    """The demo's manifests, those for the cluster's version of DRA."""
+    with manifests_of(driver.protocol) as folder:
+        yield Demo(kubectl, driver, folder)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +90,9 @@ def local_cluster() -> LocalCluster:
 
 _REPORTS: Mapping[str, tuple[str, ...]] = {
     "nodes and pods": ("get", "nodes,pods", "-A", "-o", "wide"),
-    "claims": ("get", "resourceclaims,podschedulingcontexts", "-A", "-o", "yaml"),
+    "claims": ("get", "resourceclaims", "-A", "-o", "yaml"),
+    "negotiations of classic DRA": ("get", "podschedulingcontexts", "-A", "-o", "yaml"),
+    "ResourceSlices of structured DRA": ("get", "resourceslices", "-o", "yaml"),
     "nodeallocationstates": ("describe", "nas", "-n", DRIVER_NAMESPACE),
     "pods of the driver": ("describe", "pods", "-n", DRIVER_NAMESPACE),
     "events": ("get", "events", "-A", "--sort-by=.lastTimestamp"),

@@ -13,7 +13,7 @@ from tests.e2e.driver import DRIVER_NAMESPACE, Driver
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.waiting import wait_until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.classic]
 
 Specs = Mapping[str, Mapping[str, object]]
 

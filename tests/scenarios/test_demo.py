@@ -8,9 +8,10 @@ import yaml
 
 from fake_dra_driver.demo.expectations import DemoError, devices_in
 from tests.e2e.client import Client
-from tests.e2e.demo import DEMO_FOLDER, Apps, Outputs
+from tests.e2e.demo import Apps, Outputs
 from tests.e2e.driver import Driver
 from tests.e2e.objects import Namespace
+from tests.e2e.protocol import DEMO_FOLDER
 from tests.e2e.waiting import wait_until
 from tests.scenarios.target import Target
 
