@@ -1,10 +1,10 @@
 """A claim's CDI file as the tests read it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import yaml
 
-__all__ = ["devices_in"]
+__all__ = ["devices_in", "environment_in"]
 
 
 def devices_in(data: bytes, uid: str) -> Sequence[str]:
@@ -17,3 +17,11 @@ def devices_in(data: bytes, uid: str) -> Sequence[str]:
     assert list(edits) == [name for uuid in uuids for name in (uuid, f"{uuid}:{uid}")]
     assert all(edits[uuid] == edits[f"{uuid}:{uid}"] for uuid in uuids)
     return uuids
+
+
+def environment_in(data: bytes) -> Mapping[str, Mapping[str, str]]:
+    """By the name of a device, in the order of the file: the variables of a container that uses it."""
+    return {
+        device["name"]: dict(variable.split("=", 1) for variable in device["containerEdits"]["env"])
+        for device in yaml.load(data, yaml.CSafeLoader)["devices"]
+    }

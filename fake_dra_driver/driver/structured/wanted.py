@@ -1,0 +1,125 @@
+"""What a claim gets on its node: the devices of its allocation, as its parameters want them.
+
+In structured DRA the scheduler has chosen the devices, by the requests of the claim. FakeClaimParameters can only say
+what is made of them: into how many children each is split. Their ``count`` and ``selector``, which ask for devices in
+classic DRA, are compared with what was allocated, so that parameters from there do not silently mean something else.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fake_dra_driver.api.fake import MAX_CHILDREN, FakeClaimConfig, FakeClaimConfigSpec
+from fake_dra_driver.api.fieldproblem import FieldProblem
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.prepared import RequestResult, WantedDevice
+from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.structured.claims import AllocatedClaim
+from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, covers, decode
+from fake_dra_driver.driver.node.preparer import DeviceMissingError
+from fake_dra_driver.driver.structured.parameters import PARAMETER_KINDS
+
+__all__ = ["wanted_devices"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A device that was allocated, and the parameters that apply to it."""
+
+    result: v1.DeviceRequestAllocationResult
+    device: Device
+    config: Config | None
+
+    @property
+    def split(self) -> int:
+        return _spec_of(self.config).split if self.config is not None else 0
+
+
+def wanted_devices(allocated: AllocatedClaim, devices: Mapping[str, Device]) -> Sequence[WantedDevice]:
+    """What the claim gets, in the order of its allocation: that is the order in which containers see the devices.
+
+    Args:
+        allocated: what it holds on the node.
+        devices: what it may hold there, by the names of the pool.
+
+    Raises:
+        ConfigError: its parameters cannot be used.
+        DeviceMissingError: the node does not have a device of the allocation.
+        PrepareError: the allocation makes no sense.
+    """
+    configs = decode(allocated.config, PARAMETER_KINDS)
+    results = allocated.results
+    _check_for_repeats(allocated)
+    choices = [
+        _Choice(result, _device_of(allocated, result, devices), config_for(result.request, configs))
+        for result in results
+    ]
+    used = [config for config in configs if any(choice.config is config for choice in choices)]
+    if problems := [problem for config in used for problem in _problems(config, choices)]:
+        raise ConfigError(problems)
+    return [WantedDevice(choice.device.uuid, choice.split, _result_of(choice.result)) for choice in choices]
+
+
+def _check_for_repeats(allocated: AllocatedClaim) -> None:
+    seen: set[tuple[str, str | None]] = set()
+    for result in allocated.results:
+        if (result.device, result.share_id) in seen:
+            raise PrepareError(f"claim {allocated.claim.key}: its allocation has device {result.device} twice")
+        seen.add((result.device, result.share_id))
+
+
+def _device_of(
+    allocated: AllocatedClaim, result: v1.DeviceRequestAllocationResult, devices: Mapping[str, Device]
+) -> Device:
+    device = devices.get(result.device)
+    if device is None:
+        raise DeviceMissingError(
+            f"claim {allocated.claim.key}: this node has no device {result.device}, which was allocated for request "
+            f"{result.request}; was the node's number of devices changed?"
+        )
+    return device
+
+
+def _spec_of(config: Config) -> FakeClaimConfigSpec:
+    if not isinstance(config.parameters, FakeClaimConfig):
+        raise TypeError(f"{config.path}: {type(config.parameters).__name__} are not parameters of this driver")
+    return config.parameters.spec
+
+
+def _problems(config: Config, choices: Sequence[_Choice]) -> Iterator[FieldProblem]:
+    """What the parameters say that was not allocated, or that cannot be made of it."""
+    spec = _spec_of(config)
+    allocated = [choice for choice in choices if covers(config.requests, choice.result.request)]
+    if spec.count is not None and spec.count != len(allocated):
+        yield config.problem(
+            "spec.count",
+            f"must be {len(allocated)}, the number of devices that were allocated, or left out; is {spec.count}",
+        )
+    others = [choice for choice in choices if choice.config is config and not _has_model(choice.device, spec)]
+    if spec.selector is not None and others:
+        yield config.problem(
+            "spec.selector.model",
+            f"must be the model of each allocated device, or left out; is {spec.selector.model}, and "
+            f"{others[0].result.device} is of model {others[0].device.model}",
+        )
+    children = sum(choice.split for choice in choices)
+    if spec.split > 1 and children > MAX_CHILDREN:
+        yield config.problem(
+            "spec.split",
+            f"must be less, is {spec.split}: the devices of the claim would get {children} children together, at most "
+            f"{MAX_CHILDREN} are allowed",
+        )
+
+
+def _has_model(device: Device, spec: FakeClaimConfigSpec) -> bool:
+    return spec.selector is None or device.model == spec.selector.model
+
+
+def _result_of(result: v1.DeviceRequestAllocationResult) -> RequestResult:
+    return RequestResult(
+        request=result.base_request,
+        pool=result.pool,
+        device=result.device,
+        share_id=result.share_id,
+        admin_access=bool(result.admin_access),
+    )
