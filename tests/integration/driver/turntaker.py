@@ -1,0 +1,44 @@
+"""One of several processes that work on one checkpoint in turn, for ``test_handover``.
+
+``python -m tests.integration.driver.turntaker FOLDER`` writes ``ready``, then reads lines: ``put UID``, ``remove UID``.
+Each is worked on at once, and answered by a line with the UID when it is durable.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.device.files import DiskFiles
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.folderlock import FolderLock
+
+
+async def _work(lock: FolderLock, checkpoint: Checkpoint, verb: str, uid: str) -> None:
+    async with lock.hold():
+        if verb == "put":
+            await checkpoint.put(PreparedClaim(uid, "default", f"claim-{uid}", (PreparedDevice(f"FAKE-{uid}", "M"),)))
+        else:
+            await checkpoint.remove(uid)
+    _answer(uid)
+
+
+def _answer(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def _main(folder: Path) -> None:
+    checkpoint = Checkpoint(DiskFiles(), folder / "checkpoint.json")
+    lock = FolderLock(folder, checkpoint.refresh)
+    async with lock.hold():
+        await checkpoint.load()
+    _answer("ready")
+    async with asyncio.TaskGroup() as group:
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            verb, uid = line.split()
+            group.create_task(_work(lock, checkpoint, verb, uid))
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(Path(sys.argv[1])))
