@@ -66,6 +66,7 @@ class Checkpoint:
         self._contents = Contents(complete=False, claims={})
         """As they are on disk."""
         self._claims = self._contents.prepared()
+        self._is_loaded = False
         self._data: bytes | None = None
         """The file as it was last read or written here; None: there was none."""
         self._commits: GroupCommit[_Change] = GroupCommit(self._write)
@@ -92,6 +93,7 @@ class Checkpoint:
             DamagedCheckpointError: the file was damaged, or of another version, and was set aside.
             OSError: it cannot be read or set aside.
         """
+        self._is_loaded = True
         await in_thread(self._files.make_folder, self._path.parent, _FOLDER_MODE)
         data = await in_thread(self._files.read, self._path)
         if data is None:
@@ -106,13 +108,15 @@ class Checkpoint:
     async def refresh(self) -> None:
         """Takes over what another process has written. To be called before work begins, with no change under way.
 
-        When the file is gone or damaged, which no process of ours leaves behind, what is known here stays, and the next
-        change writes it.
+        Does nothing before ``load``, which alone may set a file aside. When the file is gone or damaged, which no
+        process of ours leaves behind, what is known here stays, and the next change writes it.
 
         Raises:
             OtherReleaseError: a release has written the file that may only be used without this one.
             OSError: it cannot be read.
         """
+        if not self._is_loaded:
+            return
         data = await in_thread(self._files.read, self._path)
         if data == self._data:
             return

@@ -163,6 +163,7 @@ async def test_an_unreadable_file_is_left_in_place(files: MemoryFiles) -> None:
 @pytest.fixture
 async def other(checkpoint: Checkpoint, files: MemoryFiles) -> Checkpoint:
     """Of another process, which has read the file that the first one has written."""
+    await checkpoint.load()
     await checkpoint.put(claim("a"))
     await checkpoint.complete()
     other = Checkpoint(files, PATH)
@@ -186,6 +187,7 @@ async def test_each_process_takes_over_what_the_other_has_written(
 async def test_a_process_learns_that_the_other_has_completed_the_checkpoint(
     checkpoint: Checkpoint, files: MemoryFiles
 ) -> None:
+    await checkpoint.load()
     await Checkpoint(files, PATH).complete()
     await checkpoint.refresh()
     assert checkpoint.is_complete
@@ -199,6 +201,7 @@ async def test_a_file_without_a_change_is_not_decoded_again(checkpoint: Checkpoi
 
 
 async def test_without_a_file_there_is_nothing_to_take_over(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+    await checkpoint.load()
     await checkpoint.refresh()
     await checkpoint.remove("unknown")
     assert files.count("write") == 0
@@ -227,6 +230,18 @@ async def test_a_file_that_a_newer_release_uses_is_left_alone(
         await checkpoint.refresh()
     assert files.contents == {PATH: newer}
     assert checkpoint.claims == {"a": claim("a")}
+
+
+async def test_a_file_is_left_to_the_start_until_that_has_read_it(files: MemoryFiles) -> None:
+    """A rollback finds the file of a newer release: no process uses it any more, so the start may set it aside."""
+    await Checkpoint(files, PATH).put(claim("a"))
+    files.contents[PATH] = DAMAGES["newer"](files.contents[PATH])
+    checkpoint = Checkpoint(files, PATH)
+    await checkpoint.refresh()
+    with pytest.raises(DamagedCheckpointError, match="it has version 2"):
+        await checkpoint.load()
+    await checkpoint.refresh()
+    assert checkpoint.claims == {}
 
 
 async def test_an_unreadable_file_changes_nothing(
