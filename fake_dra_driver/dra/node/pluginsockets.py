@@ -24,8 +24,10 @@ MAX_PATH_SIZE_BYTES: Final = 107
 """sun_path of sockaddr_un has 108 bytes on Linux, the last of which Go and gRPC keep for a NUL."""
 
 _DIGEST_SIZE_BYTES: Final = 8
-_INSTANCE: Final = r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Za-z0-9_-]{11})"
-"""The UID of a pod, or its hash."""
+_UID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}"
+"""Of a pod, and of a static one."""
+_INSTANCE: Final = rf"(?:{_UID}|[A-Za-z0-9_-]{{11}})"
+"""The UID of a pod, or a hash of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +75,12 @@ class PluginSockets:
         )
         plugins = rf"{re.escape(plugin_socket_name)}|dra-{_INSTANCE}\.sock"
         if pod_uid:
-            uid = _hash(pod_uid)
-            registration_names = [
-                f"{driver_name}-{pod_uid}-reg.sock",
-                f"{driver_name}-{uid}-reg.sock",
-                f"dra-{_hash(driver_name)}{uid}-reg.sock",
-            ]
-            plugin_names = [f"dra-{pod_uid}.sock", f"dra-{uid}.sock"]
+            hashed_uid = _hash(pod_uid)
+            # What does not look like a UID would not be recognised in a name.
+            uids = [pod_uid, hashed_uid] if re.fullmatch(_UID, pod_uid) else [hashed_uid]
+            registration_names = [f"{driver_name}-{uid}-reg.sock" for uid in uids]
+            registration_names.append(f"dra-{_hash(driver_name)}{hashed_uid}-reg.sock")
+            plugin_names = [f"dra-{uid}.sock" for uid in uids]
         return cls(
             registration=_first_that_fits(registry_folder, registration_names),
             plugin=_first_that_fits(plugins_folder / driver_name, plugin_names),

@@ -12,6 +12,8 @@ from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES, PluginSo
 DRIVER: Final = "fake.resource.3-shake.com"
 UID: Final = "01234567-89ab-cdef-0123-456789abcdef"
 OTHER_UID: Final = "fedcba98-7654-3210-fedc-ba9876543210"
+STATIC_UID: Final = "0123456789abcdef0123456789abcdef"
+"""Of a static pod."""
 
 
 def driver_of_length(size: int) -> str:
@@ -75,7 +77,7 @@ def test_shortened_names_tell_pods_and_drivers_apart(size: int) -> None:
 
 
 @pytest.mark.parametrize("uid", ["", UID])
-@pytest.mark.parametrize("other_uid", ["", OTHER_UID])
+@pytest.mark.parametrize("other_uid", ["", OTHER_UID, STATIC_UID, "test"])
 @pytest.mark.parametrize("size", [20, 45, 60])
 def test_the_sockets_of_other_instances_of_the_driver_are_known(size: int, uid: str, other_uid: str) -> None:
     driver = driver_of_length(size)
