@@ -492,6 +492,30 @@ async def test_an_instance_registers_while_it_waits_for_the_folder(
             assert is_started
 
 
+async def test_an_instance_that_waits_for_the_folder_can_be_stopped(
+    new: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    lock = FolderLock(new.plugin.parent)
+
+    async def start() -> None:
+        async with lock.hold():
+            raise AssertionError("the predecessor still has the folder")
+
+    plugin = KubeletPlugin(DRIVER_NAME, new, STRUCTURED, driver, start=start, lock=lock, grace_seconds=0.1)
+    async with FolderLock(new.plugin.parent).keep():
+        async with running(plugin, log_watch) as task:
+            call = asyncio.ensure_future(prepare(new, "a"))
+            answered, _ = await asyncio.wait({call}, timeout=0.1)
+            assert not answered
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            with pytest.raises(grpc.aio.AioRpcError):
+                await call
+        assert not new.registration.exists()
+    assert not driver.log
+
+
 async def test_a_start_that_fails_ends_an_instance_that_serves_already(
     new: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
