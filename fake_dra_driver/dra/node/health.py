@@ -1,9 +1,10 @@
 """How healthy a node's devices are, as the kubelet learns it from the stream of ``DRAResourceHealth``.
 
 A driver reports the state of its devices whenever it changes (``HealthReports``). Each stream that a kubelet has open
-(``HealthStreams``) carries the whole state: at once, at each report, and again in between, since kubelets take silence
-for ignorance. They show it in the status of pods, ``containerStatuses[].allocatedResourcesStatus`` (feature gate
-ResourceHealthStatus). What is done about an unhealthy device is not decided here.
+(``HealthStreams``) carries the whole state: at once, at each report, and again in between, since the health of a device
+that a kubelet hears nothing of is unknown to it after a while. Kubelets show it in the status of pods,
+``containerStatuses[].allocatedResourcesStatus`` (feature gate ResourceHealthStatus). What is done about an unhealthy
+device is not decided here.
 """
 
 import asyncio
@@ -44,7 +45,14 @@ class DeviceHealth:
     message: str = ""
     """What is wrong with it, for people. Kubelets cut it at 1,024 characters."""
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
-    """How long the kubelet may rely on this without hearing of it again, as when the plugin is gone."""
+    """How long the kubelet may rely on this without hearing of it again, as when the plugin is gone; at least 1."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a timeout that has passed at once: the stream would never rest."""
+        if self.timeout_seconds < 1:
+            raise ValueError(
+                f"the timeout of device {self.device_name} is {self.timeout_seconds} s, it must be at least 1"
+            )
 
 
 class HealthReports:

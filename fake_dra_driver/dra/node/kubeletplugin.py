@@ -5,7 +5,7 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin:
 - The calls are served before the registration socket appears, since the kubelet may call at once.
 - Deregistration comes first when the plugin stops; then calls in flight get their answer, within the grace period; then
   the plugin's socket goes.
-- In a rolling update the successor is served, and used by the kubelet, before the old plugin stops. Neither of them
+- In a rolling update the successor serves, and is used by the kubelet, before the old plugin stops. Neither of them
   fails a call: the old one deregisters once its calls have their answer, and removes its own sockets only.
 - The kubelet does not empty the registry folder, but administrators and node tools do; a socket that is gone is made
   again, because the kubelet would never find the plugin otherwise.

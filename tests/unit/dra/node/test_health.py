@@ -84,6 +84,12 @@ async def test_the_state_is_repeated_well_before_the_kubelet_takes_it_for_too_ol
         assert await next_state(states) == (names, pause_seconds)
 
 
+@pytest.mark.parametrize("timeout_seconds", [0, -30])
+def test_a_timeout_has_to_leave_time(timeout_seconds: int) -> None:
+    with pytest.raises(ValueError, match=f"the timeout of device a is {timeout_seconds} s, it must be at least 1"):
+        lamp("a", timeout_seconds=timeout_seconds)
+
+
 @pytest.mark.looptime
 async def test_a_slow_reader_gets_the_newest_state_and_no_older_one(
     reports: HealthReports, streams: HealthStreams
