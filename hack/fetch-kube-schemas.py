@@ -9,9 +9,10 @@ r"""Writes the types of the built-in kinds that the embedded API server serves, 
 The server has to serve every version of resource.k8s.io that its release has (--runtime-config).
 
 What is kept is what is needed to read, merge and check an object: types, required fields, defaults, merge keys, list
-types. Descriptions and operations are left out. One thing is added that OpenAPI does not tell and clients see:
-``x-go-pointer`` is on the fields that Go writes although their value is zero, since they are pointers. The result is
-byte-stable for one release of Kubernetes.
+types. Descriptions and operations are left out. Two things are added that OpenAPI does not tell and clients see:
+``x-go-pointer`` is on the fields that Go writes although their value is zero, since they are pointers; ``x-go-null`` is
+on the optional lists that Go writes as null when they are not set, since they lack omitempty. The result is byte-stable
+for one release of Kubernetes.
 """
 
 import json
@@ -70,6 +71,7 @@ GO_FILES = {
     "io.k8s.apiextensions-apiserver.pkg.apis.": "apiextensions-apiserver@{version}/pkg/apis/{path}/types*.go",
 }
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+NULL_FIELD = re.compile(r'^\t\w+\s+\[\][\w.]+\s+`json:"([\w-]+)"', re.MULTILINE)
 POINTER_FIELD = re.compile(r'^\t\w+\s+\*[\w.]+\s+`json:"([\w-]+),omitempty"', re.MULTILINE)
 
 
@@ -96,7 +98,7 @@ def main() -> None:
             queue += _references(kept[name])
     with urllib.request.urlopen(f"{base}/version") as answer:
         version = "v0." + json.load(answer)["gitVersion"].partition(".")[2]
-    _mark_pointers(kept, Path(modules) / "k8s.io", version)
+    _mark_go_types(kept, Path(modules) / "k8s.io", version)
     lines = [f"  {json.dumps(name)}: {json.dumps(kept[name], sort_keys=True)}" for name in sorted(kept)]
     Path(target).write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -127,8 +129,8 @@ def _strip(schema: Any) -> Any:
     return result
 
 
-def _mark_pointers(schemas: dict[str, Any], modules: Path, version: str) -> None:
-    """Marks the scalar fields whose zero value is not the same as none, as the structs of Go have them."""
+def _mark_go_types(schemas: dict[str, Any], modules: Path, version: str) -> None:
+    """Marks what the structs of Go say: scalars whose zero is not the same as none, and lists that may be null."""
     for name, schema in schemas.items():
         prefix = next((each for each in GO_FILES if name.startswith(each)), None)
         if prefix is None:
@@ -142,6 +144,9 @@ def _mark_pointers(schemas: dict[str, Any], modules: Path, version: str) -> None
             shape = schema.get("properties", {}).get(field, {})
             if shape.get("type", "object") not in ("object", "array") or shape.get("$ref", "").endswith("Time"):
                 shape["x-go-pointer"] = True
+        for field in NULL_FIELD.findall(structs.get(struct, "")):
+            if field in schema.get("properties", {}) and field not in schema.get("required", []):
+                schema["properties"][field]["x-go-null"] = True
 
 
 def _references(schema: Any) -> list[str]:

@@ -14,12 +14,17 @@ from tests.conformance.api import PATIENCE_SECONDS, Api
 from tests.conformance.definitions import install
 from tests.conformance.objects import crd, our_crds
 from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target
-from tests.support.apiserver import ASSETS_VARIABLE, ApiServer
+from tests.support.apiserver import ASSETS_VARIABLE, ApiServer, minor_release
 from tests.support.leftout import leave_out
 
-_TARGETS = (pytest.param("embedded"), pytest.param("real", marks=pytest.mark.apiserver))
+TARGETS = (pytest.param("embedded"), pytest.param("real", marks=pytest.mark.apiserver))
 _CONTROLLERS = ("controllers", "workload_controllers")
 """Fixtures that need a controller manager."""
+_STRUCTURED_FOLDER = Path(__file__).parent / "structured"
+_STRUCTURED_MINOR = 37
+"""The release that the tests of structured DRA compare with."""
+_LAST_CLASSIC_MINOR = 30
+"""The release that all other tests compare with: many details have changed since."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -37,10 +42,17 @@ def _reason_to_leave_out(item: pytest.Item) -> str:
     """Why a test of this folder is not run, or an empty text."""
     if not isinstance(item, pytest.Function) or not item.path.is_relative_to(Path(__file__).parent):
         return ""
-    is_real = getattr(item, "callspec", None) is not None and item.callspec.params.get("target") == "real"
-    needs_manager = is_real and any(name in item.fixturenames for name in _CONTROLLERS)
-    assets = _assets()
-    if needs_manager and assets is not None and not (assets / "kube-controller-manager").exists():
+    callspec, assets = getattr(item, "callspec", None), _assets()
+    is_real = callspec is not None and callspec.params.get("target") == "real"
+    if assets is None or not (is_real or "real_api" in item.fixturenames):
+        return ""
+    minor = minor_release(assets)
+    if item.path.is_relative_to(_STRUCTURED_FOLDER):
+        if minor != _STRUCTURED_MINOR:
+            return f"{ASSETS_VARIABLE} HAS KUBERNETES 1.{minor}, AND THESE COMPARE WITH 1.{_STRUCTURED_MINOR}."
+    elif minor > _LAST_CLASSIC_MINOR:
+        return f"{ASSETS_VARIABLE} HAS KUBERNETES 1.{minor}, AND THESE COMPARE WITH 1.{_LAST_CLASSIC_MINOR}."
+    if any(name in item.fixturenames for name in _CONTROLLERS) and not (assets / "kube-controller-manager").exists():
         return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER."
     return ""
 
@@ -50,7 +62,7 @@ def _assets() -> Path | None:
     return Path(named) if named else None
 
 
-@pytest.fixture(scope="session", params=_TARGETS)
+@pytest.fixture(scope="session", params=TARGETS)
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server under test, one for the session."""
     folder = tmp_path_factory.mktemp(request.param)

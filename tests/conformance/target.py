@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
 from fake_dra_driver.cluster.controllers import make_controllers
+from fake_dra_driver.cluster.releases import LATEST
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
@@ -147,10 +148,10 @@ class Kubectl:
 class EmbeddedTarget(Target):
     """The embedded API server, run by an event loop in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kubernetes_version: str = LATEST.name) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
-        self._server = EmbeddedServer()
+        self._server = EmbeddedServer(kubernetes_version=kubernetes_version)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="embedded API server")
 

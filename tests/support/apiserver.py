@@ -19,6 +19,7 @@ import urllib.request
 import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,7 @@ _DRA_LATER = ("", "resource.k8s.io/v1beta1=true,resource.k8s.io/v1beta2=true")
 """Later releases have DRA by default, in v1."""
 
 
+@cache
 def minor_release(assets: Path) -> int:
     """Of the API server in a folder of binaries: 30 for Kubernetes 1.30."""
     version = subprocess.run(

@@ -135,7 +135,7 @@ def _published(schema: Any, *, is_value: bool = False) -> Any:
             published[name] = {field: _published(each, is_value=True) for field, each in value.items()}
         elif name == "$ref" and is_value:
             published["allOf"] = [{"$ref": value}]
-        elif name != "x-go-pointer":
+        elif name not in ("x-go-pointer", "x-go-null"):
             published[name] = _published(value, is_value=name == "items")
     return published
 

@@ -275,15 +275,23 @@ def _resource(name: str, amount: str, path: str) -> list[Problem]:
 
 
 def _claims(claims: Sequence[Container], path: str, scope: PodScope) -> list[Problem]:
-    problems, names = [], set()
+    problems: list[Problem] = []
+    names: dict[str, set[str]] = {}
     for at, claim in enumerate(claims):
         name, inner = claim.get("name", ""), f"{path}[{at}]"
         if not name:
             problems.append(required(inner))
             continue
-        if name in names:
+        # A container uses a whole claim, or some of its requests (since 1.31), each once.
+        request = claim.get("request", "")
+        if request:
+            problems += [invalid_value(f"{inner}.request", go_value(request), each) for each in dns_label(request)]
+        used = names.setdefault(name, set())
+        if request and request in used:
+            problems.append(duplicate(inner, go_value(f"{name}/{request}")))
+        elif "" in used or (used and not request):
             problems.append(duplicate(inner, go_value(name)))
-        names.add(name)
+        used.add(request)
         if name not in scope.claims:
             known = f": {', '.join(sorted(scope.claims))}" if scope.claims else " which is empty"
             detail = f"must be one of the names in pod.spec.resourceClaims{known}"

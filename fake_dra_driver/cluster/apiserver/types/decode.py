@@ -115,7 +115,7 @@ def _is_omitted(key: str, value: Any, field: Type, owner: Type) -> bool:
     """Whether ``omitempty`` leaves this value out."""
     if value == "" and field.shape is Shape.SCALAR and field.schema.get("default"):
         return True  # and gets the default
-    if key in owner.required or "default" in field.schema:
+    if key in owner.required or "default" in field.schema or field.is_nullable:
         return False
     if field.shape is Shape.SCALAR:
         return not value and not field.is_pointer
@@ -132,8 +132,8 @@ def _fill(value: Object, type_: Type) -> None:
             value[key] = zero_value(field)
         elif (default is not None and default != {} and not isinstance(default, str)) or isinstance(default, str):
             value[key] = default
-        elif field.reference.endswith("Time") and not field.is_pointer:
-            # A struct, which omitempty does not leave out.
+        elif field.is_nullable or (field.reference.endswith("Time") and not field.is_pointer):
+            # Times are structs, which omitempty does not leave out.
             value[key] = None
 
 

@@ -120,6 +120,11 @@ class Type:
         return bool(self.schema.get("x-go-pointer"))
 
     @property
+    def is_nullable(self) -> bool:
+        """Whether Go writes null where nothing is set: an optional list of a built-in kind without omitempty."""
+        return bool(self.schema.get("x-go-null"))
+
+    @property
     def keeps_unknown(self) -> bool:
         """Whether fields that the schema does not name are kept."""
         return bool(self.schema.get("x-kubernetes-preserve-unknown-fields"))

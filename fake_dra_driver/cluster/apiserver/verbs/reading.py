@@ -66,7 +66,9 @@ class Selection:
         """Reads the selectors. Raises StatusError (400) for fields that this resource cannot be selected by."""
         stored_names = resource.conversion.stored_names if resource.conversion is not None else None
         fields = FieldSelector.parse(options.field_selector, stored_names)
-        known = (*_GENERIC_FIELDS, *resource.rules.selectable)
+        # Slices, the only selectable kind of their group, are cluster-scoped and strict about it.
+        is_slice = resource.group == _DRA_GROUP and resource.rules.selectable
+        known = (*(_GENERIC_FIELDS[:1] if is_slice else _GENERIC_FIELDS), *resource.rules.selectable)
         for path in fields.paths:
             if path not in known and resource.custom is False and not resource.rules.selectable:
                 raise bad_request(f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"')

@@ -1,5 +1,6 @@
 """The status of a claim: what is allocated, who may use it, and what drivers report of the devices."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ _MAX_CONDITIONS = 8
 _MAX_IPS = 16
 _MAX_INTERFACE_NAME = 256
 _MAX_HARDWARE_ADDRESS = 128
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SOURCES = ("FromClaim", "FromClass")
 _CONDITION_STATES = ("False", "True", "Unknown")
 
@@ -94,7 +96,7 @@ def validate_claim_status(claim: Object, old: Object, surroundings: Surroundings
     if before.get("allocation") is None:
         return problems + _allocation(allocation, "status.allocation", request_names(claim["spec"]))
     if allocation != before["allocation"]:
-        problems.append(invalid_value("status.allocation", go_value(allocation), "field is immutable"))
+        problems.append(invalid_value("status.allocation", "null", "field cannot be modified once set"))
     return problems
 
 
@@ -132,6 +134,10 @@ def _with(
 def _result(result: Any, path: str, names: RequestNames) -> list[Problem]:
     problems = validate_request_reference(result.get("request", ""), f"{path}.request", names)
     problems += _device(result, path) + binding_conditions(result, path)
+    share = result.get("shareID")
+    if share is not None and not re.fullmatch(_UUID, share):
+        detail = "must be a lowercase UUID in 8-4-4-4-12 format"
+        problems.append(invalid_value(f"{path}.shareID", go_value(share), detail))
     return problems + checked_list(result.get("tolerations") or (), None, toleration, f"{path}.tolerations")
 
 

@@ -29,7 +29,7 @@ _MAX_COUNTER_SETS = 8
 _MAX_COUNTERS = 32
 _MAX_CONSUMED_SETS = 2
 _LISTS = ("bools", "ints", "strings", "versions")
-_VALUES = ("bool", "int", "string", "version", *_LISTS)
+_VALUES = ("int", "bool", "string", "version", "ints", "bools", "strings", "versions")
 _SELECTIONS = ("nodeName", "nodeSelector", "allNodes", "perDeviceNodeSelection")
 _ONE_SELECTION = "exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` is required"
 _TRUE_OR_NOTHING = "must be either unset or set to true"
@@ -180,9 +180,12 @@ def _attribute(attribute: Mapping[str, Any], path: str) -> list[Problem]:
         for at, value in values:
             where = f"{path}.{name}" if at is None else f"{path}.{name}[{at}]"
             problems += _text(value, where, is_version=name.startswith("version"))
-    if len(given) != 1:
-        shown = go_value(attribute) if given else '""'
-        problems.append(invalid_value(path, shown, "exactly one value must be specified"))
+    choices = ", ".join(f"`{name}`" for name in _VALUES)
+    if not given:
+        problems.append(invalid_value(path, '""', f"must specify one of: {choices}"))
+    elif len(given) > 1:
+        detail = f"must specify exactly one of: {choices}"
+        problems.append(invalid_value(path, f'"{{{", ".join(given)}}}"', detail))
     return problems
 
 
