@@ -1,6 +1,7 @@
-"""The controllers of the embedded cluster: what kube-controller-manager 1.27 to 1.30 does, as far as needed here.
+"""The controllers of the embedded cluster: what kube-controller-manager 1.27 to 1.37 does, as far as needed here.
 
-- ``claimtemplates``, ``claimreservations``: the claims of pods, and which pods may use them.
+- ``claimtemplates`` (with ``boundpods``), ``claimreservations`` (with ``deallocation``): the claims of pods, which pods
+  may use them, and what becomes of claims that no pod uses.
 - ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``).
 - ``garbage`` (with ``graph`` and ``catalog``): deletes objects with their owners; ``namespaces``: with their namespace.
 - ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods on nodes with taints that
@@ -68,8 +69,8 @@ def make_controllers(
     catalog = Catalog(cache, release)
     looking_after_nodes = (node_lifecycle_controller(client, cache, events, now),) if node_lifecycle else ()
     return (
-        claims_of_pod_controller(client, cache, events, random_names=release.has_random_claim_names),
-        claim_reservation_controller(client, cache),
+        claims_of_pod_controller(client, cache, events, release),
+        claim_reservation_controller(client, cache, release),
         deployment_controller(client, cache, events, now),
         replicaset_controller(client, cache, events, now),
         daemonset_controller(client, cache, events, now),

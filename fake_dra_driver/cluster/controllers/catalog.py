@@ -12,6 +12,7 @@ from loguru import logger
 
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.meta import KubeObject, OwnerReference, ResourceKind
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.conditions import is_true
 from fake_dra_driver.cluster.kinds import (
@@ -33,10 +34,9 @@ log = logger.bind(component="garbage-collector")
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _TYPED: Final[tuple[type[KubeObject], ...]] = (
-    *(ControllerRevision, DaemonSet, Deployment, Lease, Namespace, Node, Pod, PodSchedulingContext, ReplicaSet),
-    *(ResourceClaim, ResourceClaimTemplate, ServiceAccount),
+    *(ControllerRevision, DaemonSet, Deployment, Lease, Namespace, Node, Pod, ReplicaSet, ServiceAccount),
 )
-"""Kinds that other controllers watch: their informers serve here, too."""
+"""Kinds that other controllers watch in every release: their informers serve here, too."""
 _METADATA_ALONE: Final = (
     ResourceKind("", "v1", "ConfigMap", "configmaps"),
     ResourceKind("", "v1", "Endpoints", "endpoints"),
@@ -64,11 +64,22 @@ class Watched:
 def built_in_kinds(release: Release) -> Iterator[type[KubeObject]]:
     """The kinds that a release has, except two: definitions of custom kinds, which are watched in another way, and
     Events, which own nothing, have no owner, and are many."""
-    yield from _TYPED
-    typed = {kind.resource for kind in _TYPED}
-    for resource in (*_METADATA_ALONE, *release.resource_kinds):
-        if resource not in typed:
+    typed = _typed_kinds(release)
+    yield from typed
+    known = {kind.resource for kind in typed}
+    # Of several versions one is enough: the one that other controllers use.
+    dra = [each for each in release.resource_kinds if each.version == (release.structured_version or "v1alpha2")]
+    for resource in (*_METADATA_ALONE, *dra):
+        if resource not in known:
             yield _metadata_kind(resource)
+
+
+def _typed_kinds(release: Release) -> tuple[type[KubeObject], ...]:
+    """The kinds that other controllers watch."""
+    if release.structured_version:
+        api = RESOURCE_APIS[release.structured_version]
+        return (*_TYPED, api.claims, api.templates)
+    return (*_TYPED, PodSchedulingContext, ResourceClaim, ResourceClaimTemplate)
 
 
 class Catalog:
@@ -79,8 +90,9 @@ class Catalog:
         self._watched: dict[tuple[str, str], Watched] = {}
         """By group and kind: an owner may be named in any version."""
         self._listeners: list[Callable[[Watched], None]] = []
+        typed = _typed_kinds(release)
         for kind in built_in_kinds(release):
-            informer: Informer[Any] = cache.informer(kind, metadata_only=kind not in _TYPED)
+            informer: Informer[Any] = cache.informer(kind, metadata_only=kind not in typed)
             self._add(kind, informer)
         definitions = cache.informer(CustomResourceDefinition, transform=_without_schema)
         self._add(CustomResourceDefinition, definitions)

@@ -1,4 +1,4 @@
-"""Removes reservations of pods that are gone or finished, and requests deallocation of claims that no pod uses.
+"""Removes reservations of pods that are gone or finished, and has claims deallocated that no pod uses.
 
 The claim's half of kube-controller-manager's resource claim controller (pkg/controller/resourceclaim, syncClaim).
 """
@@ -6,16 +6,25 @@ The claim's half of kube-controller-manager's resource claim controller (pkg/con
 import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource import v1alpha2
 from fake_dra_driver.api.resource.podclaims import claim_keys
-from fake_dra_driver.api.resource.v1alpha2 import ConsumerReference, ResourceClaim
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.cluster.controllers.deallocation import (
+    Claim,
+    ClassicDeallocation,
+    Consumer,
+    Deallocation,
+    StructuredDeallocation,
+)
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.owners import controller_of
+from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
@@ -33,37 +42,32 @@ _WORKERS: Final = 10
 @dataclass(frozen=True, slots=True)
 class _Caches:
     pods: Informer[Pod]
-    claims: Informer[ResourceClaim]
+    claims: Informer[Any]
+    """Of ``Claim``."""
 
 
 class ClaimReservationReconciler(Reconciler):
     """Reconciles ``status.reservedFor`` of one claim."""
 
-    def __init__(self, client: Client, caches: _Caches) -> None:
+    def __init__(self, client: Client, caches: _Caches, deallocation: Deallocation) -> None:
         self._client = client
         self._caches = caches
+        self._deallocation = deallocation
 
     @override
     async def reconcile(self, request: Request) -> Result:
-        claim = self._caches.claims.get(request)
+        claim: Claim | None = self._caches.claims.get(request)
         if claim is None:
             return Result()
-        present = claim.status.reserved_for
-        valid = tuple([each for each in present if await self._is_in_use(claim, each)])
-        if len(valid) < len(present):
-            requested = not valid and claim.spec.allocation_mode == "WaitForFirstConsumer"
-            changes = {"reserved_for": valid, **({"deallocation_requested": True} if requested else {})}
-            status = claim.status.model_copy(update=changes)
-            # A conflict ends the pass: a reservation that was added meanwhile must not be undone.
-            await self._client.update_status(claim.model_copy(update={"status": status}))
-            log.info("reservations removed", claim=str(claim.key), left=len(valid), deallocation_requested=requested)
+        valid = [each for each in claim.status.reserved_for if await self._is_in_use(claim, each)]
+        await self._deallocation.reserve_for(claim, valid)
         if not valid and not claim.is_deleting and self._is_left_over(claim):
             with contextlib.suppress(NotFoundError):
-                await self._client.delete(ResourceClaim, claim.key, uid=claim.uid)
+                await self._client.delete(type(claim), claim.key, uid=claim.uid)
             log.info("unused claim deleted", claim=str(claim.key))
         return Result()
 
-    async def _is_in_use(self, claim: ResourceClaim, consumer: ConsumerReference) -> bool:
+    async def _is_in_use(self, claim: Claim, consumer: Consumer) -> bool:
         """Whether the consumer may still need the claim. Only pods are known to end; other consumers are left alone."""
         if consumer.api_group or consumer.resource != "pods":
             return True
@@ -77,7 +81,7 @@ class ClaimReservationReconciler(Reconciler):
                 pod = await self._client.get(Pod, key)
         return pod is not None and pod.uid == consumer.uid and not _is_done(pod)
 
-    def _is_left_over(self, claim: ResourceClaim) -> bool:
+    def _is_left_over(self, claim: Claim) -> bool:
         """Whether the claim was made for a pod that will not run. If the pod is gone, it is garbage collected."""
         owner = controller_of(claim)
         if owner is None or owner.kind != "Pod" or owner.api_version != "v1":
@@ -91,11 +95,18 @@ def _is_done(pod: Pod) -> bool:
     return pod.is_finished or (pod.is_deleting and not pod.spec.node_name)
 
 
-def claim_reservation_controller(client: Client, cache: Cache) -> Controller:
+def claim_reservation_controller(client: Client, cache: Cache, release: Release) -> Controller:
     """The controller of reservations."""
-    caches = _Caches(cache.informer(Pod), cache.informer(ResourceClaim))
-    controller = Controller("resource-claim", ClaimReservationReconciler(client, caches), workers=_WORKERS)
-    controller.watch(caches.claims, predicate=_changes_status)
+    deallocation: Deallocation
+    if release.structured_version:
+        caches = _Caches(cache.informer(Pod), cache.informer(RESOURCE_APIS[release.structured_version].claims))
+        deallocation = StructuredDeallocation(client)
+    else:
+        caches = _Caches(cache.informer(Pod), cache.informer(v1alpha2.ResourceClaim))
+        deallocation = ClassicDeallocation(client)
+    reconciler = ClaimReservationReconciler(client, caches, deallocation)
+    controller = Controller("resource-claim", reconciler, workers=_WORKERS)
+    controller.watch(caches.claims, predicate=_is_of_interest)
     controller.watch(caches.pods, _claims_let_go)
     return controller
 
@@ -108,6 +119,7 @@ def _claims_let_go(change: Change[Pod]) -> Iterable[NamespacedName]:
     return claim_keys(pod) if pod is not None else []
 
 
-def _changes_status(change: Change[ResourceClaim]) -> bool:
+def _is_of_interest(change: Change[Claim]) -> bool:
+    """Whether the status has changed, or the claim is being deleted."""
     old, new = change.old, change.new
-    return new is not None and (old is None or old.status != new.status)
+    return new is not None and (old is None or old.status != new.status or old.is_deleting != new.is_deleting)

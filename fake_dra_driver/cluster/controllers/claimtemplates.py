@@ -1,10 +1,11 @@
-"""Creates the claims of pods from templates, and gets claims allocated for pods that were bound without the scheduler.
+"""Creates the claims of pods from templates, and has pods helped that were bound without the scheduler.
 
 The pod's half of kube-controller-manager's resource claim controller (pkg/controller/resourceclaim, syncPod). Names of
 claims: ``<pod>-<entry>`` in Kubernetes 1.27; from 1.28 on with a random suffix, and recorded in the pod's status.
+Classic and structured claims are made alike: what a template says is copied.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,11 +14,14 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.core import PodResourceClaim
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource import v1, v1alpha2
 from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys, is_made_for
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, PodSchedulingContextSpec, ResourceClaim
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
+from fake_dra_driver.cluster.controllers.boundpods import BoundPods, ClassicBoundPods, StructuredBoundPods
 from fake_dra_driver.cluster.kinds import Pod, ResourceClaimTemplate
-from fake_dra_driver.cluster.owners import controlled_by, controller_of, is_controlled_by
-from fake_dra_driver.cluster.reservations import can_be_reserved, is_reserved_for, reservation_of
+from fake_dra_driver.cluster.owners import controlled_by, controller_of
+from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
@@ -42,12 +46,17 @@ _MAX_NAME_BASE: Final = 57
 """Leaves room for five random characters in a name of 63, and one more."""
 
 
+Claim = v1alpha2.ResourceClaim | v1.ResourceClaim
+Template = ResourceClaimTemplate | v1.ResourceClaimTemplate
+
+
 @dataclass(frozen=True, slots=True)
 class _Caches:
     pods: Informer[Pod]
-    claims: Informer[ResourceClaim]
-    templates: Informer[ResourceClaimTemplate]
-    contexts: Informer[PodSchedulingContext]
+    claims: Informer[Any]
+    """Of ``Claim``."""
+    templates: Informer[Any]
+    """Of ``Template``."""
 
 
 class _NotPossibleError(Exception):
@@ -57,10 +66,21 @@ class _NotPossibleError(Exception):
 class ClaimTemplateReconciler(Reconciler):
     """Reconciles the claims of one pod."""
 
-    def __init__(self, client: Client, caches: _Caches, events: EventRecorder, *, random_names: bool) -> None:
+    def __init__(
+        self,
+        client: Client,
+        caches: _Caches,
+        events: EventRecorder,
+        bound_pods: BoundPods,
+        claim_kind: type[Claim],
+        *,
+        random_names: bool,
+    ) -> None:
         self._client = client
         self._caches = caches
         self._events = events
+        self._bound_pods = bound_pods
+        self._claim_kind = claim_kind
         self._random_names = random_names
 
     @override
@@ -83,7 +103,7 @@ class ClaimTemplateReconciler(Reconciler):
         if made and self._random_names:
             await self._record(pod, made)
         elif pod.spec.node_name:
-            await self._help_bound_pod(pod)
+            await self._bound_pods.help(pod)
         return Result()
 
     async def _make(self, pod: Pod, entry: PodResourceClaim) -> str | None:
@@ -109,14 +129,15 @@ class ClaimTemplateReconciler(Reconciler):
         log.info("claim created", claim=str(created.key), pod=str(pod.key))
         return created.metadata.name
 
-    def _find(self, pod: Pod, entry: PodResourceClaim) -> ResourceClaim | None:
+    def _find(self, pod: Pod, entry: PodResourceClaim) -> Claim | None:
         """A claim that was created before and not recorded, because the program ended in between."""
-        for claim in self._caches.claims.by_index(_CLAIMS_BY_POD, pod.uid):
+        found: Sequence[Claim] = self._caches.claims.by_index(_CLAIMS_BY_POD, pod.uid)
+        for claim in found:
             if claim.metadata.annotations.get(POD_CLAIM_NAME) == entry.name:
                 return claim
         return None
 
-    def _claim(self, pod: Pod, entry: PodResourceClaim, template: ResourceClaimTemplate) -> ResourceClaim:
+    def _claim(self, pod: Pod, entry: PodResourceClaim, template: Template) -> Claim:
         name = f"{pod.metadata.name}-{entry.name}"
         given: Mapping[str, Any] = (
             {"generate_name": _name_base(pod.metadata.name, entry.name)} if self._random_names else {"name": name}
@@ -128,7 +149,8 @@ class ClaimTemplateReconciler(Reconciler):
             annotations={**template.spec.metadata.annotations, POD_CLAIM_NAME: entry.name},
             owner_references=(controlled_by(pod),),
         )
-        return ResourceClaim(metadata=metadata, spec=template.spec.spec)
+        spec = template.to_wire().get("spec", {}).get("spec", {})
+        return self._claim_kind.from_wire({"metadata": metadata.to_wire(), "spec": spec})
 
     async def _record(self, pod: Pod, made: Mapping[str, str]) -> None:
         """Writes the names of all claims into the pod's status; those left out would be lost."""
@@ -138,51 +160,28 @@ class ClaimTemplateReconciler(Reconciler):
         body = {"metadata": {"uid": pod.uid}, "status": {"resourceClaimStatuses": statuses}}
         await self._client.apply(Pod, pod.key, body, field_manager=_FIELD_MANAGER, force=True, subresource="status")
 
-    # --- pods that were bound without the scheduler ---
 
-    async def _help_bound_pod(self, pod: Pod) -> None:
-        """Has the claims of a bound pod allocated on its node, and reserved for it."""
-        for key in claim_keys(pod):
-            claim = self._caches.claims.get(key)
-            owner = controller_of(claim) if claim is not None else None
-            if claim is None or claim.is_deleting or (owner is not None and owner.uid != pod.uid):
-                return
-            if claim.status.allocation is None:
-                if claim.spec.allocation_mode == "WaitForFirstConsumer":
-                    await self._ensure_context(pod)
-                    return
-            elif not is_reserved_for(claim, pod) and can_be_reserved(claim):
-                reserved = (*claim.status.reserved_for, reservation_of(pod))
-                status = claim.status.model_copy(update={"reserved_for": reserved})
-                await self._client.update_status(claim.model_copy(update={"status": status}))
-
-    async def _ensure_context(self, pod: Pod) -> None:
-        """Asks the driver to allocate on the pod's node: there is nothing left to negotiate."""
-        context = self._caches.contexts.get(pod.key)
-        node = pod.spec.node_name
-        if context is None:
-            metadata = ObjectMeta(
-                name=pod.metadata.name, namespace=pod.metadata.namespace, owner_references=(controlled_by(pod),)
-            )
-            spec = PodSchedulingContextSpec(selected_node=node)
-            await self._client.create(PodSchedulingContext(metadata=metadata, spec=spec))
-        elif context.spec.selected_node != node and is_controlled_by(context, pod.uid):
-            spec = context.spec.model_copy(update={"selected_node": node})
-            await self._client.update(context.model_copy(update={"spec": spec}))
-
-
-def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder, *, random_names: bool) -> Controller:
+def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder, release: Release) -> Controller:
     """The controller of the claims that pods have in their specs."""
-    caches = _Caches(
-        cache.informer(Pod),
-        cache.informer(ResourceClaim),
-        cache.informer(ResourceClaimTemplate),
-        cache.informer(PodSchedulingContext),
-    )
+    bound_pods: BoundPods
+    claim_kind: type[Claim]
+    if release.structured_version:
+        api = RESOURCE_APIS[release.structured_version]
+        claim_kind = api.claims
+        caches = _Caches(cache.informer(Pod), cache.informer(api.claims), cache.informer(api.templates))
+        bound_pods = StructuredBoundPods(client, caches.claims)
+    else:
+        claim_kind = v1alpha2.ResourceClaim
+        caches = _Caches(
+            cache.informer(Pod), cache.informer(v1alpha2.ResourceClaim), cache.informer(ResourceClaimTemplate)
+        )
+        bound_pods = ClassicBoundPods(client, caches.claims, cache.informer(PodSchedulingContext))
     caches.pods.add_index(PODS_BY_CLAIM, claims_used)
     caches.pods.add_index(_PODS_BY_TEMPLATE, _templates_used)
     caches.claims.add_index(_CLAIMS_BY_POD, _pod_of_claim)
-    reconciler = ClaimTemplateReconciler(client, caches, events, random_names=random_names)
+    reconciler = ClaimTemplateReconciler(
+        client, caches, events, bound_pods, claim_kind, random_names=release.has_random_claim_names
+    )
     controller = Controller("resource-claim-pod", reconciler, workers=_WORKERS)
     controller.watch(caches.pods, predicate=_concerns_claims)
     controller.watch(
@@ -221,7 +220,7 @@ def _templates_used(pod: Pod) -> Iterable[str]:
     return [str(NamespacedName(pod.metadata.namespace, name)) for name in sorted(filter(None, names))]
 
 
-def _pod_of_claim(claim: ResourceClaim) -> Iterable[str]:
+def _pod_of_claim(claim: Claim) -> Iterable[str]:
     owner = controller_of(claim)
     return [owner.uid] if owner is not None and owner.kind == "Pod" else []
 

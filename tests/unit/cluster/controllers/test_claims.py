@@ -13,6 +13,7 @@ from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
 from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_controller
 from fake_dra_driver.cluster.kinds import Pod, ResourceClaimTemplate
+from fake_dra_driver.cluster.releases import RELEASES
 from tests.support.control_plane import ControlPlane, Make, control_plane, ref
 
 pytestmark = pytest.mark.looptime
@@ -20,16 +21,16 @@ pytestmark = pytest.mark.looptime
 KINDS = (Pod, PodSchedulingContext, ResourceClaim, ResourceClaimTemplate)
 
 
-def making(*, random_names: bool) -> Make:
+def making(release: str = "1.30") -> Make:
     return lambda _, client, cache, events: (
-        claims_of_pod_controller(client, cache, events, random_names=random_names),
-        claim_reservation_controller(client, cache),
+        claims_of_pod_controller(client, cache, events, RELEASES[release]),
+        claim_reservation_controller(client, cache, RELEASES[release]),
     )
 
 
 @pytest.fixture
 async def plane() -> AsyncIterator[ControlPlane]:
-    async with control_plane({"kube-controller-manager": making(random_names=True)}, KINDS) as plane:
+    async with control_plane({"kube-controller-manager": making()}, KINDS) as plane:
         yield plane
 
 
@@ -73,7 +74,7 @@ async def test_a_template_becomes_a_claim_of_the_pod(plane: ControlPlane) -> Non
 
 
 async def test_in_kubernetes_1_27_the_name_is_that_of_pod_and_entry() -> None:
-    async with control_plane({"kube-controller-manager": making(random_names=False)}, KINDS) as plane:
+    async with control_plane({"kube-controller-manager": making("1.27")}, KINDS) as plane:
         await template(plane)
         pod = await templated(plane)
         await plane.until(lambda: plane.find(ResourceClaim, ref("p-entry")))
@@ -85,7 +86,7 @@ async def test_in_kubernetes_1_27_the_name_is_that_of_pod_and_entry() -> None:
 
 
 async def test_in_kubernetes_1_27_a_claim_of_that_name_with_another_owner_stands_in_the_way() -> None:
-    async with control_plane({"kube-controller-manager": making(random_names=False)}, KINDS) as plane:
+    async with control_plane({"kube-controller-manager": making("1.27")}, KINDS) as plane:
         await template(plane)
         await plane.claim("p-entry")
         await templated(plane)
