@@ -24,7 +24,7 @@ from loguru import logger
 
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.component import Component, Program
+from fake_dra_driver.cluster.component import Component, MakeControllers, Program
 from fake_dra_driver.cluster.control import serving
 from fake_dra_driver.cluster.controllers import make_controllers
 from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS
@@ -37,7 +37,7 @@ from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.node import SimulatedNode
-from fake_dra_driver.cluster.releases import LATEST, find_release
+from fake_dra_driver.cluster.releases import LATEST, RELEASES, find_release
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
@@ -64,6 +64,8 @@ class Cluster:
         *,
         nodes: Sequence[str] = (DEFAULT_NODE,),
         kubernetes_version: str = LATEST.name,
+        feature_gates: Mapping[str, bool] | None = None,
+        scheduler: MakeControllers | None = None,
         images: Mapping[str, Image] | None = None,
         timing: Timing | None = None,
         namespace_grace_seconds: float = GRACE_SECONDS,
@@ -76,7 +78,10 @@ class Cluster:
         Args:
             nodes: names of the nodes.
             kubernetes_version: the release that controllers, scheduler and kubelets behave like; one of ``RELEASES``.
-                The API server is that of the latest of them.
+                The API server is that of the same release, or of the latest with classic DRA.
+            feature_gates: feature gates of the API server to switch on or off.
+            scheduler: makes what schedules pods; None: the cluster's own scheduler, which cannot allocate the claims of
+                structured DRA.
             images: what stands for images that bring programs of their own; see ``kubelet.images``.
             timing: how soon kubelets try again; None: as real ones, which is up to 90 s after claims could not be
                 prepared.
@@ -89,12 +94,20 @@ class Cluster:
                 short, since the sockets of plugins are below it: at most 107 bytes for each.
 
         Raises:
-            ClusterError: the release is unknown, or two nodes have the same name.
+            ClusterError: the release is unknown, or needs another scheduler; or two nodes have the same name.
         """
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
         self._release = find_release(kubernetes_version)
-        self.server = ApiServer(port=port)
+        if self._release.structured_version and scheduler is None:
+            classic = [each.name for each in RELEASES.values() if not each.structured_version]
+            raise ClusterError(
+                f"The cluster has no scheduler for the claims of Kubernetes {kubernetes_version}; "
+                f"releases that it has one for: {', '.join(classic)}"
+            )
+        server_release = self._release.name if self._release.api_server else LATEST.name
+        self.server = ApiServer(port=port, kubernetes_version=server_release, feature_gates=feature_gates)
+        self._make_scheduler = scheduler or make_scheduler
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
         self._simulated: dict[str, SimulatedNode] = {}
@@ -181,7 +194,7 @@ class Cluster:
         )
         for program in (
             Program("kube-controller-manager", "kube-controller-manager", make),
-            Program("kube-scheduler", "default-scheduler", make_scheduler),
+            Program("kube-scheduler", "default-scheduler", self._make_scheduler),
         ):
             component = self._components[program.name] = Component(program, self.server, group)
             component.start()

@@ -14,7 +14,10 @@ from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
 
-__all__ = ["Component", "Program"]
+__all__ = ["Component", "MakeControllers", "Program"]
+
+MakeControllers = Callable[[Client, Cache, EventRecorder], Sequence[Controller]]
+"""Makes the controllers of a program: gets its client, a cache on that, and where it reports Events."""
 
 _GRACE_SECONDS = 2.0
 """For what controllers are doing when the cluster ends; its result no longer matters."""
@@ -28,7 +31,7 @@ class Program:
     """Name of its process on a real cluster, and of its client here."""
     event_source: str
     """The component that its Events name."""
-    make: Callable[[Client, Cache, EventRecorder], Sequence[Controller]]
+    make: MakeControllers
     """Makes its controllers."""
 
 

@@ -140,6 +140,8 @@ class ResourceClaimName(ApiModel):
     """v1.ResourceClaim in a container's resources: an entry of ``pod.spec.resourceClaims`` by its name."""
 
     name: str
+    request: str = ""
+    """The request of the claim whose devices the container gets; empty: all of them."""
 
 
 class ResourceRequirements(ApiModel):

@@ -75,6 +75,8 @@ class Release:
     """What its kubelet speaks to DRA plugins: the first, and the next where a plugin answers UNIMPLEMENTED."""
     plugin_timeout_seconds: float = 45.0
     """The deadline of such a call (PluginClientTimeout)."""
+    slice_grace_seconds: float = 30.0
+    """How long the slices of a driver stay on a node that its plugin is gone from."""
     prepares_unused_claims: bool = False
     """Whether a kubelet prepares claims that a pod names and none of its containers uses."""
     has_random_claim_names: bool = True
@@ -131,6 +133,8 @@ RELEASES: Final[Mapping[str, Release]] = {
             api_server="v1.32.2",
             resource_kinds=_structured("v1beta1"),
             plugin_versions=("v1beta1",),
+            slice_grace_seconds=0.0,
+            prepares_unused_claims=True,
             feature_gates=_GATES_OF_1_29,
             structured_version="v1beta1",
         ),
@@ -139,6 +143,7 @@ RELEASES: Final[Mapping[str, Release]] = {
             api_server="v1.34.4",
             resource_kinds=_structured("v1", "v1beta2", "v1beta1"),
             plugin_versions=("v1", "v1beta1"),
+            prepares_unused_claims=True,
             feature_gates=_GATES_OF_1_34,
             structured_version="v1",
         ),
@@ -147,6 +152,7 @@ RELEASES: Final[Mapping[str, Release]] = {
             api_server="v1.37.2",
             resource_kinds=_structured("v1", "v1beta2", "v1beta1"),
             plugin_versions=("v1", "v1beta1"),
+            prepares_unused_claims=True,
             feature_gates=_GATES_OF_1_37,
             slice_limits=SliceLimits(advanced_devices=64, taints=16, has_separate_counters=True),
             selects_slices_by_pool=True,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from loguru import logger
 
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
 from fake_dra_driver.cluster.kubelet.containersetup.environment import NodeFacts
@@ -26,6 +27,7 @@ from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStar
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.dra.plugins import POLL_SECONDS, PluginRegistry
+from fake_dra_driver.cluster.kubelet.dra.slicecleanup import SliceCleanup
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.node import RENEW_SECONDS, NodeAgent, NodeIdentity
 from fake_dra_driver.cluster.kubelet.pod import Pod
@@ -35,7 +37,7 @@ from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices
 from fake_dra_driver.cluster.kubelet.pods.podworkers import PodWorkers
 from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
 from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
-from fake_dra_driver.cluster.releases import LATEST, find_release
+from fake_dra_driver.cluster.releases import LATEST, Release, find_release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -108,7 +110,13 @@ class Kubelet:
             labels=options.labels,
         )
         self._node = NodeAgent(client, identity, self._events, now=options.now, renew_seconds=options.renew_seconds)
-        self.plugins = PluginRegistry(kubelet_folder / "plugins_registry", release, poll_seconds=options.poll_seconds)
+        self._slices = _slice_cleanup(client, options.node_name, release)
+        self.plugins = PluginRegistry(
+            kubelet_folder / "plugins_registry",
+            release,
+            poll_seconds=options.poll_seconds,
+            on_change=self._follow_driver,
+        )
         """The plugins that have registered."""
         self._claims = ClaimManager(client, self.plugins, kubelet_folder, release)
         self._statuses = StatusWriter(client, self._pods)
@@ -182,11 +190,22 @@ class Kubelet:
             group.create_task(self.plugins.run(), name="kubelet plugins")
             await self._node.register()
             await self._cache.wait_for_sync()
+            if self._slices is not None:
+                group.create_task(self._slices.run(), name="kubelet slices")
             group.create_task(self._node.run(), name="kubelet node")
             group.create_task(self._statuses.controller.run(), name="kubelet pod statuses")
             group.create_task(self._workers.run(), name="kubelet pods")
             self.is_ready.set()
             log.info("Kubelet is ready", node=self._options.node_name)
+
+    def _follow_driver(self, driver: str) -> None:
+        """Has the slices of a driver deleted that is gone."""
+        if self._slices is None:
+            return
+        if self.plugins.client(driver) is not None:
+            self._slices.registered(driver)
+        else:
+            self._slices.gone(driver)
 
     async def _flush(self) -> None:
         try:
@@ -194,6 +213,14 @@ class Kubelet:
                 await self._events.flush()
         except TimeoutError:
             log.warning("Kubelet stops before all its events are written", node=self._options.node_name)
+
+
+def _slice_cleanup(client: Client, node_name: str, release: Release) -> SliceCleanup | None:
+    """What deletes slices; None: in classic DRA there are none."""
+    if not release.structured_version:
+        return None
+    kind = RESOURCE_APIS[release.structured_version].slices
+    return SliceCleanup(client, kind, node_name, release.slice_grace_seconds)
 
 
 def _make_folders(root: Path) -> None:

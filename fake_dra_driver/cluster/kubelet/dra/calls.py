@@ -12,6 +12,7 @@ __all__ = [
     "CHANNEL_OPTIONS",
     "ClaimRequest",
     "Failure",
+    "PluginDevice",
     "PluginError",
     "PluginService",
     "UnimplementedError",
@@ -38,8 +39,25 @@ class ClaimRequest:
     namespace: str
     name: str
     uid: UID
-    handle: str
-    """``resourceHandles[].data`` of the claim's allocation."""
+    handle: str = ""
+    """``resourceHandles[].data`` of the claim's allocation. Plugins of structured DRA read the claim themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class PluginDevice:
+    """What a plugin has prepared: in classic DRA all of a claim, in structured DRA one of its devices."""
+
+    cdi_ids: tuple[str, ...]
+    """CDI device names."""
+    requests: tuple[str, ...] = ()
+    """The requests of the claim that the device is for; none: all."""
+    pool: str = ""
+    device: str = ""
+    share_id: str | None = None
+
+    def is_for(self, request: str) -> bool:
+        """Whether a container gets it that uses this request of the claim; empty: the whole claim."""
+        return not request or not self.requests or request in self.requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +70,8 @@ class Failure:
 class PluginService(Protocol):
     """The service of one plugin in one version."""
 
-    async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[str] | Failure]:
-        """CDI device names, or what went wrong, for each UID that the plugin answers for.
+    async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[PluginDevice] | Failure]:
+        """The devices, or what went wrong, for each UID that the plugin answers for.
 
         Raises:
             PluginError: the call failed as a whole.

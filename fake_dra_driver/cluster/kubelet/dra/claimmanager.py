@@ -1,11 +1,12 @@
 """Has the claims of pods prepared before their containers start, and unprepared after the containers have ended.
 
-Follows k8s.io/kubernetes/pkg/kubelet/cm/dra (manager.go) of 1.27 to 1.30:
+Follows k8s.io/kubernetes/pkg/kubelet/cm/dra (manager.go) of 1.27 to 1.37:
 
 - each claim is read from the API server, not from a cache that may lag, and has to belong to the pod, be allocated, and
-  be reserved for the pod; since 1.28, claims that no container uses are left alone;
+  be reserved for the pod; from 1.28 to 1.30, claims that no container uses are left alone;
 - a claim is prepared once on a node, however many pods share it, and unprepared when the last of them is done;
-- all claims of a pod that belong to one driver go into one call, with the resource handle of each one's allocation;
+- all claims of a pod that belong to one driver go into one call, in classic DRA with the resource handle of each one's
+  allocation; a claim of several drivers goes to each of them;
 - what is prepared for which pod is kept on disk (``claimstate``), so that a kubelet that was restarted can unprepare
   without asking the API server. Whether it is prepared is not kept, so the kubelet prepares again after a restart;
   plugins have to be ready for that.
@@ -16,13 +17,15 @@ a plugin whose answer got lost is asked to unprepare all the same.
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from loguru import logger
 
-from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.resource import v1, v1alpha2
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceHandle
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.api.resource.v1alpha2 import ResourceHandle
 from fake_dra_driver.cluster.kinds import Container, Pod
 from fake_dra_driver.cluster.kubelet.dra.calls import Failure, PluginError, PluginService
 from fake_dra_driver.cluster.kubelet.dra.claimstate import ClaimInfo, ClaimState, DraError
@@ -35,10 +38,14 @@ __all__ = ["ClaimManager", "Plugins"]
 log = logger.bind(component="dra")
 
 
+Claim = v1alpha2.ResourceClaim | v1.ResourceClaim
+K = TypeVar("K", bound=KubeObject)
+
+
 class _ClaimReader(Protocol):
     """What is needed of a ``Client``."""
 
-    async def get(self, kind: type[ResourceClaim], key: NamespacedName) -> ResourceClaim:
+    async def get(self, kind: type[K], key: NamespacedName) -> K:
         """Reads a claim."""
         ...
 
@@ -65,6 +72,8 @@ class ClaimManager:
         self._client = client
         self._plugins = plugins
         self._release = release
+        version = release.structured_version
+        self._kind: type[Claim] = RESOURCE_APIS[version].claims if version else v1alpha2.ResourceClaim
         self._state = ClaimState(folder)
         self._locks: KeyedLock[UID] = KeyedLock()
         # Of the claims, held from the decision to call until the answer is saved.
@@ -81,8 +90,9 @@ class ClaimManager:
                 key = claim_key(pod, entry) if entry.name == wanted.name else None
                 claim = self._state.find(key, pod.uid) if key is not None else None
                 if claim is not None:
-                    names += [device for devices in claim.devices.values() for device in devices]
-        return names
+                    devices = (device for found in claim.devices.values() for device in found)
+                    names += [name for each in devices if each.is_for(wanted.request) for name in each.cdi_ids]
+        return list(dict.fromkeys(names))
 
     # --- Prepare -------------------------------------------------------------------------------------------------
 
@@ -114,14 +124,14 @@ class ClaimManager:
             if batches:
                 await self._state.save()
 
-    async def _read(self, pod: Pod, name: str) -> ResourceClaim | None:
+    async def _read(self, pod: Pod, name: str) -> Claim | None:
         """The claim of an entry, as it is now; None when there is nothing to prepare."""
         entry = next(each for each in pod.spec.resource_claims if each.name == name)
         key = claim_key(pod, entry)
         if key is None or not (self._release.prepares_unused_claims or _is_used(pod, name)):
             return None
         try:
-            claim = await self._client.get(ResourceClaim, key)
+            claim = await self._client.get(self._kind, key)
         except NotFoundError as error:
             raise DraError(f"the ResourceClaim {key} that the pod names does not exist") from error
         except RuntimeLayerError as error:
@@ -212,9 +222,16 @@ def _is_used(pod: Pod, name: str) -> bool:
     return any(claim.name == name for container in containers for claim in container.resources.claims)
 
 
-def _info_of(claim: ResourceClaim) -> ClaimInfo:
+def _info_of(claim: Claim) -> ClaimInfo:
+    return ClaimInfo(claim.uid, claim.metadata.namespace, claim.metadata.name, _handles(claim))
+
+
+def _handles(claim: Claim) -> dict[str, str]:
+    """The drivers that a claim's devices belong to, with what they are told."""
+    if isinstance(claim, v1.ResourceClaim):
+        results = claim.status.allocation.devices.results if claim.status.allocation is not None else ()
+        return {each.driver: "" for each in results}
     allocation = claim.status.allocation
     # An allocation without handles is prepared, too: by the claim's driver, which needs none.
     handles = (allocation.resource_handles if allocation is not None else ()) or (ResourceHandle(),)
-    by_driver = {handle.driver_name or claim.status.driver_name: handle.data for handle in handles}
-    return ClaimInfo(claim.uid, claim.metadata.namespace, claim.metadata.name, by_driver)
+    return {handle.driver_name or claim.status.driver_name: handle.data for handle in handles}

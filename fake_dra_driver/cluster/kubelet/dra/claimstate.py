@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
-from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest
+from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, PluginDevice
 
 __all__ = ["ClaimInfo", "ClaimState", "DraError"]
 
@@ -30,11 +30,11 @@ class ClaimInfo:
     namespace: str
     name: str
     handles: dict[str, str]
-    """Data of the resource handle, by driver."""
+    """Data of the resource handle, by driver; empty in structured DRA."""
     pods: list[UID] = field(default_factory=list)
     """The pods that use it."""
-    devices: dict[str, list[str]] = field(default_factory=dict)
-    """CDI device names, by driver, as the plugins gave them."""
+    devices: dict[str, list[PluginDevice]] = field(default_factory=dict)
+    """What the plugins have prepared, by driver."""
     is_prepared: bool = False
     """Whether this kubelet has had it prepared since it started. Not in the file."""
 
@@ -60,7 +60,7 @@ class ClaimState:
         """Reads what an earlier kubelet has left. Raises DraError when the file is damaged."""
         raw = await asyncio.to_thread(_read, self._file)
         try:
-            claims = [ClaimInfo(**entry) for entry in json.loads(raw)["claims"]] if raw else []
+            claims = [_loaded(entry) for entry in json.loads(raw)["claims"]] if raw else []
         except (ValueError, TypeError, KeyError) as error:
             raise DraError(
                 f"{self._file} is damaged ({error}); remove it once no pod on this node has claims"
@@ -86,6 +86,16 @@ class ClaimState:
     def users(self) -> Iterable[UID]:
         """The pods that claims here are held for."""
         return sorted({pod for claim in self.claims.values() for pod in claim.pods})
+
+
+def _loaded(entry: Mapping[str, Any]) -> ClaimInfo:
+    devices = {driver: [_device(each) for each in found] for driver, found in entry["devices"].items()}
+    return ClaimInfo(**{**entry, "devices": devices})
+
+
+def _device(fields: Mapping[str, Any]) -> PluginDevice:
+    lists = {name: tuple(fields[name]) for name in ("cdi_ids", "requests")}
+    return PluginDevice(**{**fields, **lists})
 
 
 def _stored(claim: ClaimInfo) -> Mapping[str, Any]:

@@ -6,6 +6,8 @@ kubelet               service                                                   
 1.27                  ``v1alpha2.Node``: one claim a call, a failure is a gRPC error         10 s
 1.28, 1.29, 1.30      ``v1alpha3.Node``: all claims of a pod in one call, an error for each  45 s
 the same              ``v1alpha2.Node`` where the plugin answers UNIMPLEMENTED               45 s
+1.32                  ``v1beta1.DRAPlugin``: as v1alpha3, of structured DRA                  45 s
+1.34, 1.37            ``v1.DRAPlugin`` or that, which the plugin lists first                 45 s
 ====================  =====================================================================  =================
 
 Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. ``claimmanager`` decides what to ask of which plugin, and
@@ -23,9 +25,11 @@ from fake_dra_driver.cluster.kubelet.dra.calls import (
     CHANNEL_OPTIONS,
     ClaimRequest,
     Failure,
+    PluginDevice,
     PluginService,
     UnimplementedError,
 )
+from fake_dra_driver.cluster.kubelet.dra.draplugin import v1_service, v1beta1_service
 from fake_dra_driver.cluster.kubelet.dra.v1alpha2 import V1alpha2Service
 from fake_dra_driver.cluster.kubelet.dra.v1alpha3 import V1alpha3Service
 from fake_dra_driver.cluster.releases import PluginVersion, Release
@@ -37,25 +41,29 @@ T = TypeVar("T")
 _SERVICES: Final[Mapping[PluginVersion, Callable[[grpc.aio.Channel, float], PluginService]]] = {
     "v1alpha2": V1alpha2Service,
     "v1alpha3": V1alpha3Service,
+    "v1beta1": v1beta1_service,
+    "v1": v1_service,
 }
 
 
 class NodeClient(PluginService):
-    """Calls one plugin, in the first of the release's versions that it offers.
+    """Calls one plugin, in the first of the versions that it offers.
 
     Args:
         endpoint: path of its socket.
         release: that of the kubelet.
+        versions: those to try, in this order; None: those of the release.
     """
 
-    def __init__(self, endpoint: str, release: Release) -> None:
+    def __init__(self, endpoint: str, release: Release, versions: Sequence[PluginVersion] | None = None) -> None:
         self._channel = grpc.aio.insecure_channel(f"unix:{endpoint}", options=CHANNEL_OPTIONS)
         self._services = [
-            _SERVICES[version](self._channel, release.plugin_timeout_seconds) for version in release.plugin_versions
+            _SERVICES[version](self._channel, release.plugin_timeout_seconds)
+            for version in versions or release.plugin_versions
         ]
 
     @override
-    async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[str] | Failure]:
+    async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[PluginDevice] | Failure]:
         return await self._call(lambda service: service.prepare(claims))
 
     @override

@@ -1,12 +1,13 @@
 """Finds plugins by their sockets in ``plugins_registry``, and keeps the register of DRA plugins.
 
-Follows k8s.io/kubernetes/pkg/kubelet/pluginmanager and cm/dra/plugin/registration.go, 1.27 to 1.30:
+Follows k8s.io/kubernetes/pkg/kubelet/pluginmanager and cm/dra/plugin of 1.27 to 1.37:
 
 - a plugin is there as long as its socket is; sockets whose names begin with a dot are ignored; a socket that was
   replaced by another one counts as gone and as new;
 - GetInfo (1 s), then the checks, then NotifyRegistrationStatus (5 s), an error from which removes the plugin;
 - what failed is tried again after 0.5 s, doubling to two minutes;
-- a second plugin of the same name is refused while the first is registered, unless it supports a higher version.
+- in classic DRA a second plugin of the same name is refused while the first is registered, unless it supports a higher
+  version; in structured DRA there may be several at different endpoints, of which the newest is asked.
 
 The folder is listed twice a second, in a thread. The real kubelet is woken by inotify, but acts in a loop of one second
 all the same; the listing takes 50 µs, works on every system, and cannot miss anything.
@@ -17,7 +18,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from loguru import logger
 
 from fake_dra_driver.cluster.kubelet.dra.calls import CHANNEL_OPTIONS, describe
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
-from fake_dra_driver.cluster.releases import Release
+from fake_dra_driver.cluster.releases import PluginVersion, Release
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 from fake_dra_driver.runtime.backoff import Backoff
@@ -59,6 +60,7 @@ class _Plugin:
     name: str
     endpoint: str
     version: tuple[int, ...]
+    """Of classic DRA; in structured DRA there are services instead."""
     client: NodeClient
 
 
@@ -83,19 +85,29 @@ class PluginRegistry:
         folder: ``plugins_registry``; made if it is missing.
         release: that of the kubelet.
         poll_seconds: between two listings of the folder.
+        on_change: called with the name of a driver when its first plugin has registered, and when its last is gone.
     """
 
-    def __init__(self, folder: Path, release: Release, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        release: Release,
+        *,
+        poll_seconds: float = POLL_SECONDS,
+        on_change: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._folder = folder
         self._release = release
         self._poll_seconds = poll_seconds
         self._sockets: dict[Path, _Socket] = {}
-        self._plugins: dict[str, _Plugin] = {}
+        self._on_change = on_change
+        self._plugins: dict[str, list[_Plugin]] = {}
+        # By driver, the newest last; never empty.
 
     def client(self, driver: str) -> NodeClient | None:
-        """The client of a driver's plugin; None while none has registered."""
-        plugin = self._plugins.get(driver)
-        return plugin.client if plugin is not None else None
+        """The client of a driver's newest plugin; None while none has registered."""
+        plugins = self._plugins.get(driver)
+        return plugins[-1].client if plugins else None
 
     def drivers(self) -> Sequence[str]:
         """The drivers that have registered."""
@@ -112,7 +124,7 @@ class PluginRegistry:
                         log.warning("Plugin folder cannot be read", folder=str(self._folder), error=str(error))
                     await asyncio.sleep(self._poll_seconds)
         finally:
-            for plugin in self._plugins.values():
+            for plugin in [plugin for plugins in self._plugins.values() for plugin in plugins]:
                 await plugin.client.close()
             self._plugins.clear()
             self._sockets.clear()
@@ -137,8 +149,12 @@ class PluginRegistry:
             log.info("Plugin deregistered: its socket is gone", plugin=known.plugin.name, socket=str(path))
 
     async def _deregister(self, plugin: _Plugin) -> None:
-        if self._plugins.get(plugin.name) is plugin:
-            del self._plugins[plugin.name]
+        plugins = self._plugins.get(plugin.name, [])
+        if plugin in plugins:
+            plugins.remove(plugin)
+            if not plugins:
+                del self._plugins[plugin.name]
+                self._on_change(plugin.name)
         await plugin.client.close()
 
     async def _register(self, path: Path, known: _Socket) -> None:
@@ -160,15 +176,18 @@ class PluginRegistry:
     async def _negotiate(self, path: Path, known: _Socket, stub: "registration_grpc.RegistrationAsyncStub") -> None:
         info = await stub.GetInfo(registration_pb2.InfoRequest(), timeout=_GET_INFO_SECONDS)
         try:
-            version = self._check(path, info)
+            version, versions = self._check(path, info)
         except _RefusedError as error:
             refusal = registration_pb2.RegistrationStatus(plugin_registered=False, error=str(error))
             with contextlib.suppress(grpc.aio.AioRpcError):  # it is refused, whether it learns of it or not
                 await stub.NotifyRegistrationStatus(refusal, timeout=_NOTIFY_SECONDS)
             raise
         endpoint = info.endpoint or str(path)
-        plugin = _Plugin(info.name, endpoint, version, NodeClient(endpoint, self._release))
-        known.plugin, self._plugins[info.name] = plugin, plugin
+        plugin = _Plugin(info.name, endpoint, version, NodeClient(endpoint, self._release, versions))
+        known.plugin = plugin
+        self._plugins.setdefault(info.name, []).append(plugin)
+        if len(self._plugins[info.name]) == 1:
+            self._on_change(info.name)
         try:
             status = registration_pb2.RegistrationStatus(plugin_registered=True)
             await stub.NotifyRegistrationStatus(status, timeout=_NOTIFY_SECONDS)
@@ -178,22 +197,46 @@ class PluginRegistry:
             raise
         log.info("Plugin registered", plugin=plugin.name, endpoint=endpoint)
 
-    def _check(self, path: Path, info: registration_pb2.PluginInfo) -> tuple[int, ...]:
-        """The highest version that the plugin supports. Raises _RefusedError when it cannot be registered."""
+    def _check(
+        self, path: Path, info: registration_pb2.PluginInfo
+    ) -> tuple[tuple[int, ...], Sequence[PluginVersion] | None]:
+        """The plugin's highest version, and the services to call. Raises _RefusedError when it cannot be registered."""
         if info.type != _TYPE:
             raise _RefusedError(f"no handler is registered for plugins of type {info.type!r} (socket {path})")
         if not info.name:
             raise _RefusedError(f"the DRA plugin on {path} has no name")
+        if self._release.structured_version:
+            return (), self._check_structured(path, info)
+        return self._check_classic(info), None
+
+    def _check_structured(self, path: Path, info: registration_pb2.PluginInfo) -> Sequence[PluginVersion]:
+        """The service to call: the first that the plugin lists and that the kubelet knows. Raises _RefusedError."""
+        supported = list(info.supported_versions)
+        if not supported:
+            raise _RefusedError("empty list of supported gRPC services (aka supported versions)")
+        services = {f"{version}.DRAPlugin": version for version in self._release.plugin_versions}
+        chosen = next((services[each] for each in supported if each in services), None)
+        if chosen is None:
+            raise _RefusedError(
+                f"none of services supported by the plugin ({', '.join(supported)}) are supported by the kubelet "
+                f"({', '.join(services)})"
+            )
+        endpoint = info.endpoint or str(path)
+        if any(each.endpoint == endpoint for each in self._plugins.get(info.name, ())):
+            raise _RefusedError(f"endpoint {endpoint} already registered for DRA driver plugin {info.name}")
+        return (chosen,)
+
+    def _check_classic(self, info: registration_pb2.PluginInfo) -> tuple[int, ...]:
         versions = [parsed for parsed in map(_parse_version, info.supported_versions) if parsed is not None]
         if not versions or max(versions)[0] != 1:
             offered = ", ".join(info.supported_versions) or "none"
             raise _RefusedError(f"DRA plugin {info.name} supports no version that this kubelet knows: {offered}")
-        present = self._plugins.get(info.name)
-        if present is not None and present.version >= max(versions):
-            raise _RefusedError(
-                f"another DRA plugin named {info.name} is registered with a version that is not lower "
-                f"(its endpoint: {present.endpoint})"
-            )
+        for present in self._plugins.get(info.name, ()):
+            if present.version >= max(versions):
+                raise _RefusedError(
+                    f"another DRA plugin named {info.name} is registered with a version that is not lower "
+                    f"(its endpoint: {present.endpoint})"
+                )
         return max(versions)
 
 

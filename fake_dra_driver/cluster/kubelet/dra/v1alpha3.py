@@ -6,7 +6,7 @@ import grpc
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, Failure, PluginService, plugin_error
+from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, Failure, PluginDevice, PluginService, plugin_error
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as pb
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as pb_grpc
 
@@ -21,14 +21,14 @@ class V1alpha3Service(PluginService):
         self._timeout_seconds = timeout_seconds
 
     @override
-    async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[str] | Failure]:
+    async def prepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Sequence[PluginDevice] | Failure]:
         request = pb.NodePrepareResourcesRequest(claims=[_claim(claim) for claim in claims])
         try:
             answer = await self._stub.NodePrepareResources(request, timeout=self._timeout_seconds)
         except grpc.aio.AioRpcError as error:
             raise plugin_error(error) from error
         return {
-            UID(uid): Failure(entry.error) if entry.error else tuple(entry.cdi_devices)
+            UID(uid): Failure(entry.error) if entry.error else (PluginDevice(tuple(entry.cdi_devices)),)
             for uid, entry in answer.claims.items()
         }
 
