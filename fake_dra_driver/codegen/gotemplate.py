@@ -7,6 +7,7 @@ never ignored: a template that is rendered at all is rendered as helm does it. P
 Python lack Helm's functions, and need a Go toolchain or a binary for each platform.
 """
 
+import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -382,12 +383,14 @@ def _fail(message: str) -> str:
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "and": _and,
+    "b64enc": lambda text: base64.b64encode(text.encode()).decode(),
     "contains": lambda part, text: part in text,
     "default": lambda fallback, value=None: value or fallback,
     "dict": _dict,
     "eq": lambda first, *others: first in others,
     "fail": _fail,
     "fromYaml": yaml.safe_load,
+    "get": lambda items, key: items.get(key, ""),
     "gt": lambda first, second: first > second,
     "int64": int,
     "join": lambda separator, values: separator.join(map(_text, values)),

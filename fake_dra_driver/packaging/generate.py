@@ -105,6 +105,15 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
         "class_name": RESOURCE_CLASS_NAME,
         "driver": DRIVER_NAME,
     }
+    yield (
+        f"{CHART}/templates/webhook.yaml",
+        _helm(
+            "helm/templates/webhook.yaml.j2",
+            settings=(),
+            structured_versions=list(RESOURCE_APIS),
+            **resources,
+        ),
+    )
     for name in (
         "NOTES.txt",
         "_helpers.tpl",

@@ -83,6 +83,11 @@ class _PluginContainers(Values):
     """Serves the kubelet."""
 
 
+class _WebhookContainers(Values):
+    webhook: _Container = _Container()
+    """The only container."""
+
+
 class _Component(Values):
     args: tuple[str, ...] = ("--logging-format=json", "-v=5")
     """More flags of the program; they win over the settings."""
@@ -92,8 +97,6 @@ class _Component(Values):
     """Port for the probes and the metrics; 0 turns both off."""
     priority_class_name: str = "system-node-critical"
     """PriorityClass of the pods."""
-    service_account_name: str = ""
-    """Name of the ServiceAccount; empty for one made of `serviceAccount`."""
     termination_grace_period_seconds: int = Field(default=30, ge=0)
     """How long Kubernetes waits for a stop, in seconds: longer than `settings.gracePeriodSeconds`."""
     pod_annotations: Mapping[str, str] = Field(default_factory=dict)
@@ -104,7 +107,12 @@ class _Component(Values):
     """Affinity of the pods."""
 
 
-class _Controller(_Component):
+class _ApiClient(_Component):
+    service_account_name: str = ""
+    """Name of the ServiceAccount; empty for one made of `serviceAccount`."""
+
+
+class _Controller(_ApiClient):
     replicas: int = Field(default=1, ge=0)
     """How many controllers run: one of them works, the others take over within seconds when it ends. More than one
     needs `settings.leaderElect`."""
@@ -119,7 +127,7 @@ class _Controller(_Component):
     """Containers of the pod."""
 
 
-class _KubeletPlugin(_Component):
+class _KubeletPlugin(_ApiClient):
     update_strategy: JsonObject = UPDATE_STRATEGY
     """How a change rolls over the nodes. With structured DRA from Kubernetes 1.33 on, and unless `rollingUpdate` says
     otherwise, the new pod of a node serves it before the old one stops (`maxSurge: 1`)."""
@@ -128,6 +136,45 @@ class _KubeletPlugin(_Component):
     tolerations: tuple[JsonObject, ...] = ()
     """Tolerations of the pods: nodes with a taint that is not tolerated offer no devices."""
     containers: _PluginContainers = _PluginContainers()
+    """Containers of the pods."""
+
+
+class _CertManager(Values):
+    enabled: bool = False
+    """Whether cert-manager makes the certificate and hands its authority to the API server."""
+    issuer_ref: JsonObject = Field(default_factory=dict)
+    """The issuer, as in a Certificate of cert-manager; empty for one of its own that signs itself."""
+
+
+class _WebhookTls(Values):
+    existing_secret: str = ""
+    """Secret of type kubernetes.io/tls with the certificate, for the host `<service>.<namespace>.svc`."""
+    ca_bundle: str = ""
+    """Certificates that the API server trusts the one in `existingSecret` by, as PEM."""
+
+
+class _Webhook(_Component):
+    enabled: bool = False
+    """Whether to install it."""
+    failure_policy: Literal["Ignore", "Fail"] = "Ignore"
+    """What happens while it cannot be reached: such claims go through, and their parameters are judged when their pods
+    start (Ignore), or they are refused (Fail). Claims that configure nothing of this driver are never held up."""
+    timeout_seconds: int = Field(default=5, ge=1, le=30)
+    """How long the API server waits for its answer, in seconds."""
+    replicas: int = Field(default=1, ge=0)
+    """How many of its pods run."""
+    priority_class_name: str = "system-cluster-critical"
+    """PriorityClass of the pods."""
+    cert_manager: _CertManager = _CertManager()
+    """For a certificate by cert-manager."""
+    tls: _WebhookTls = _WebhookTls()
+    """For a certificate of yours. With neither, the chart makes one for ten years and keeps it over upgrades: delete
+    the Secret and run `helm upgrade` for a new one."""
+    pod_security_context: JsonObject = CONTROLLER_SECURITY
+    """Security context of the pods."""
+    tolerations: tuple[JsonObject, ...] = ()
+    """Tolerations of the pods."""
+    containers: _WebhookContainers = _WebhookContainers()
     """Containers of the pods."""
 
 
@@ -212,6 +259,9 @@ class _Root(Values):
     """The controller: allocates devices to claims."""
     kubelet_plugin: _KubeletPlugin = _KubeletPlugin()
     """The kubelet plugin, one on every node: serves its devices."""
+    webhook: _Webhook = _Webhook()
+    """The admission webhook of structured DRA: refuses claims and templates whose parameters for this driver cannot be
+    used, with the path and what is allowed. Without it, an Event on the claim says so."""
     monitoring: _Monitoring = _Monitoring()
     """What Prometheus and Grafana need; see docs/metrics.md."""
     status: _Status = _Status()

@@ -65,8 +65,11 @@ class Helm:
         return _manifests(text)
 
     def on_server(self, kubeconfig: Path, *arguments: str) -> Manifests:
-        """The objects of the chart for a server, which helm asks what it serves, and against which it checks them."""
-        server = ("--validate", "--dry-run=server", f"--kubeconfig={kubeconfig}")
+        """The objects of the chart for a server, which helm asks what it serves, and against which it checks them.
+
+        Other tests may have left some of them there, without helm.
+        """
+        server = ("--validate", "--dry-run=server", "--take-ownership", f"--kubeconfig={kubeconfig}")
         return _manifests(self.run("template", "fake-dra-driver", str(self.chart), *server, *arguments))
 
     def refuses(self, *arguments: str, kubernetes: str = CLASSIC) -> str:

@@ -36,6 +36,21 @@ def test_same_as_helm(helm: Helm, values: Mapping[str, Any]) -> None:
     assert {(found["kind"], found["metadata"]["name"]): found for found in ours} == helm.template(*flags)
 
 
+@pytest.mark.parametrize(
+    "certificate", [{"certManager": {"enabled": True}}, {"tls": {"existingSecret": "mine", "caBundle": "PEM"}}]
+)
+def test_same_as_helm_with_the_webhook(helm: Helm, certificate: Mapping[str, Any]) -> None:
+    webhook = {"enabled": True, **certificate}
+    ours = chart_manifests("fake-system", values={"webhook": webhook}, kube_version="1.37")
+    found = helm.template(f"--set-json=webhook={json.dumps(webhook)}", kubernetes="1.37")
+    assert {(one["kind"], one["metadata"]["name"]): one for one in ours} == found
+
+
+def test_a_certificate_is_made_by_helm_alone() -> None:
+    with pytest.raises(GoTemplateError, match="'lookup' is outside of the subset"):
+        chart_manifests("fake-system", values={"webhook": {"enabled": True}}, kube_version="1.37")
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_same_as_helm_on_each_release(helm: Helm, release: str) -> None:
     ours = chart_manifests("fake-system", kube_version=release)
@@ -94,6 +109,8 @@ def _execute(text: str, **dot: object) -> str:
         ('{{ merge (dict "a" 1) (dict "a" 2 "b" 3) | toYaml }}', "a: 1\nb: 3"),
         ('{{ semverCompare ">=1.34-0" "v1.34.0-alpha.1+k3s" }} {{ semverCompare "<1.34-0" "1.34" }}', "true false"),
         ('{{ semverCompare ">=1.34-0" "v1.33.9" }} {{ semverCompare "<1.34-0" "v1.4.0" }}', "false true"),
+        ('{{ get .map "key" }}{{ get .map "absent" }}', "value"),
+        ('{{ b64enc "ab" }}', "YWI="),
         ('{{ eq 1 2 | ternary "a" "b" }}', "b"),
         ("{{ and .yes .absent | not }} {{ or .absent .number }}", "true 1000000"),
     ],

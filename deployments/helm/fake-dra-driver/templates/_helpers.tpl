@@ -129,3 +129,21 @@ kubelet: kubelets do this from 1.33 on. v1beta2 and v1 say that it is 1.33 or la
   value: {{ . }}
 {{- end }}
 {{- end }}
+
+{{/*
+The webhook's certificate as the data of a Secret: the one that is there, so that an upgrade changes nothing, else a new one
+for ten years. Empty where the chart makes none. Takes a dict of root, secret and host.
+*/}}
+{{- define "fake-dra-driver.webhookCertificate" -}}
+{{- $webhook := .root.Values.webhook }}
+{{- if not (or $webhook.tls.existingSecret $webhook.certManager.enabled) }}
+{{- $data := get (lookup "v1" "Secret" (include "fake-dra-driver.namespace" .root) .secret) "data" }}
+{{- if and $data (hasKey $data "ca.crt") }}
+{{- toYaml $data }}
+{{- else }}
+{{- $authority := genCA .secret 3650 }}
+{{- $signed := genSignedCert .host nil (list .host) 3650 $authority }}
+{{- toYaml (dict "ca.crt" (b64enc $authority.Cert) "tls.crt" (b64enc $signed.Cert) "tls.key" (b64enc $signed.Key)) }}
+{{- end }}
+{{- end }}
+{{- end }}
