@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from fake_dra_driver.driver.reasons import REASONS
+from fake_dra_driver.packaging.permissions import CLASSIC
 
 __all__ = ["ALERTS", "OURS", "Alert"]
 
@@ -33,6 +34,8 @@ class Alert:
     """What has happened. Both texts are templates of Prometheus."""
     description: str
     """What follows from it, and what to do."""
+    only: str = ""
+    """The DRA in which alone it can fire, classic or structured; empty: both."""
 
 
 ALERTS: tuple[Alert, ...] = (
@@ -42,7 +45,8 @@ ALERTS: tuple[Alert, ...] = (
         "5m",
         "critical",
         "No controller of the fake DRA driver can be seen.",
-        "No claim is allocated or released; pods that run keep their devices. See whether the controller's pod runs "
+        "With classic DRA no claim is allocated or released. With structured DRA the scheduler goes on, but records, "
+        "Events and metrics are out of date. Pods that run keep their devices. See whether the controller's pod runs "
         "(kubectl get pods -A -l app.kubernetes.io/component=controller), what its events and log say, and whether "
         "Prometheus may reach its port.",
     ),
@@ -52,9 +56,9 @@ ALERTS: tuple[Alert, ...] = (
         "2m",
         "critical",
         "Controllers run, and none of them leads.",
-        "No claim is allocated or released. See who holds the lease (kubectl get lease fake-dra-controller, in the "
-        "driver's namespace) and whether the controllers' logs tell of a slow or failing API server. A holder that is "
-        "gone is replaced after leaderElectLeaseDurationSeconds.",
+        "The same follows as with no controller at all. See who holds the lease (kubectl get lease "
+        "fake-dra-controller, in the driver's namespace) and whether the controllers' logs tell of a slow or failing "
+        "API server. A holder that is gone is replaced after leaderElectLeaseDurationSeconds.",
     ),
     Alert(
         "FakeDraPluginNotReady",
@@ -71,7 +75,7 @@ ALERTS: tuple[Alert, ...] = (
         "max by (node) (fake_dra_node_ready) == 0 unless on (node) (fake_dra_plugin_ready == 0)",
         "10m",
         "warning",
-        "No claims are allocated on {{ $labels.node }}.",
+        "{{ $labels.node }} takes no claims.",
         "Its NodeAllocationState is not Ready, or cannot be read. See whether the kubelet plugin's pod runs on that "
         "node, and what kubectl describe says of nodeallocationstate/{{ $labels.node }}.",
     ),
@@ -102,6 +106,7 @@ ALERTS: tuple[Alert, ...] = (
         "An allocation is two or three writes to the API server, so pods start late. "
         "rest_client_request_duration_seconds of the controller shows whether the API server is slow; where it is not, "
         "and workqueue_depth stays above 0, raise controller.settings.workers.",
+        only=CLASSIC,
     ),
     Alert(
         "FakeDraPrepareFails",
@@ -119,8 +124,9 @@ ALERTS: tuple[Alert, ...] = (
         "30m",
         "warning",
         "{{ $value | humanizePercentage }} of the writes to the nodes' records lose to another writer.",
-        "No device is given to two claims, but allocations are slow. See whether two controllers work at once (several "
-        "replicas without settings.leaderElect, or two releases), or who else writes NodeAllocationState objects.",
+        "No device is given to two claims, but allocations (with structured DRA: the records) are late. See whether "
+        "two controllers work at once (several replicas without settings.leaderElect, or two releases), or who else "
+        "writes NodeAllocationState objects.",
     ),
     Alert(
         "FakeDraLedgerWritesFail",
@@ -128,8 +134,9 @@ ALERTS: tuple[Alert, ...] = (
         "15m",
         "warning",
         "Nodes' records cannot be written.",
-        "Claims on these nodes wait. The controller's log names node and answer: the API server is away or refuses "
-        "the write, or the permissions of the controller's ServiceAccount were changed.",
+        "With classic DRA claims on these nodes wait, with structured DRA the records are out of date. The "
+        "controller's log names node and answer: the API server is away or refuses the write, or the permissions of "
+        "the controller's ServiceAccount were changed.",
     ),
     Alert(
         "FakeDraDisputedClaims",
@@ -139,6 +146,7 @@ ALERTS: tuple[Alert, ...] = (
         "{{ $value }} allocated claims have no right to their devices.",
         "Their devices are on record for another claim, or unknown, which the driver itself never causes. See the "
         "Events DevicesHeldByAnotherClaim and DevicesUnknown, and delete the pods of one of the two claims.",
+        only=CLASSIC,
     ),
     Alert(
         "FakeDraDevicesMissing",

@@ -132,7 +132,7 @@ _ALLOCATING: Final = DashboardRow(
     "Claims",
     (
         Panel(
-            "Allocations",
+            "Allocations (classic DRA)",
             "Claims that were allocated, by their allocation mode, and claims that were released.",
             (
                 Query(
@@ -143,7 +143,7 @@ _ALLOCATING: Final = DashboardRow(
             unit="ops",
         ),
         Panel(
-            "Time to allocate",
+            "Time to allocate (classic DRA)",
             "From when a node was selected (in mode Immediate: the claim was seen) to the allocation being written.",
             (
                 *_spread("fake_dra_allocation_duration_seconds", "allocate"),
@@ -214,7 +214,7 @@ _LEDGER: Final = DashboardRow(
         ),
         Panel(
             "Repairs",
-            "By the reason of their Events; claims in dispute wait for a person.",
+            "By the reason of their Events; claims in dispute (classic DRA) wait for a person.",
             (
                 Query(f"sum by (reason) (increase(fake_dra_repairs_total{_RATE})) > 0", "{{reason}}"),
                 Query("max(fake_dra_disputed_claims) > 0", "claims in dispute"),

@@ -37,8 +37,8 @@ def test_a_reason_with_what_a_person_can_do(reason: Reason) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_an_alert_with_what_a_person_can_do(alert: Alert) -> None:
-    severity, lasts, summary, description = rows()[alert.name]
-    assert (severity, lasts) == (alert.severity, alert.lasts)
+    dra, severity, lasts, summary, description = rows()[alert.name]
+    assert (dra, severity, lasts) == (alert.only or "both", alert.severity, alert.lasts)
     assert summary.split("*")[0] == alert.summary.split("{{")[0].replace("<", "&lt;")
     assert description.split("*")[0] == alert.description.split("{{")[0].replace("<", "&lt;")
     assert "{{" not in summary + description

@@ -131,7 +131,7 @@ def test_the_rules_are_those_of_the_list() -> None:
         assert (rule["expr"], rule["for"], rule["labels"]) == (
             alert.expression,
             alert.lasts,
-            {"severity": alert.severity},
+            {"severity": alert.severity} | ({"dra": alert.only} if alert.only else {}),
         )
         assert rule["annotations"] == {"summary": alert.summary, "description": alert.description}
         assert re.fullmatch(r"[0-9]+[smh]", rule["for"])
