@@ -5,6 +5,7 @@ written down twice: they are the fields of its settings model that are marked ``
 Kubernetes as it is (tolerations, resources and the like) is left to Kubernetes to check.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
@@ -142,19 +143,26 @@ class ChartSetting:
     """Key below ``settings``."""
     argument: str
     """Expression of Helm: the flag with its value."""
+    condition: str = ""
+    """Expression of Helm: where the flag is given at all; empty: always."""
 
 
 def chart_settings(component: str, settings: type[Settings]) -> tuple[ChartSetting, ...]:
     """The settings that the values of a component have; ``component`` is its key there."""
     return tuple(
-        ChartSetting(setting, to_camel(setting.name), _argument(component, setting, settings))
-        for setting in settings_of(settings)
-        if setting.info.in_chart
+        _chart_setting(component, setting, settings) for setting in settings_of(settings) if setting.info.in_chart
     )
 
 
-def _argument(component: str, setting: Setting, settings: type[Settings]) -> str:
-    value = f".Values.{component}.settings.{to_camel(setting.name)}"
+def _chart_setting(component: str, setting: Setting, settings: type[Settings]) -> ChartSetting:
+    key = to_camel(setting.name)
+    value = f".Values.{component}.settings.{key}"
+    if setting.is_switch:
+        return ChartSetting(setting, key, json.dumps(setting.flag), condition=value)
+    return ChartSetting(setting, key, _argument(value, setting, settings))
+
+
+def _argument(value: str, setting: Setting, settings: type[Settings]) -> str:
     annotation = settings.model_fields[setting.name].annotation
     if annotation is int:  # Helm reads every number as a float, and prints large ones as 1e+06.
         return f'printf "{setting.flag}=%d" (int64 {value})'

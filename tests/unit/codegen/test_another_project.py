@@ -54,6 +54,8 @@ class PainterSettings(Settings):
 
     coats: Annotated[int, Flag("Work", "N")] = Field(default=2, ge=1, le=9)
     """How often to paint."""
+    dry: Annotated[bool, Flag("Work")] = False
+    """Whether to leave the paint out."""
     color: Annotated[str, Flag("Work", in_chart=False)] = "red"
     """What to paint with."""
 
@@ -91,20 +93,21 @@ def test_pages_of_documentation() -> None:
     assert [(row.path, row.message) for row in page.rules] == [("spec", "13 is not made")]
     command = command_page("paint", PainterSettings)
     assert command.about == "Paints."
-    assert [setting.variables for setting in command.settings] == [("PAINT_COATS",), ("PAINT_COLOR",)]
+    assert [setting.variables for setting in command.settings] == [("PAINT_COATS",), ("PAINT_DRY",), ("PAINT_COLOR",)]
 
 
 def test_values_of_a_chart() -> None:
     settings = create_model("PainterValues", __base__=Values, **setting_fields(PainterSettings))
     model = create_model("AllValues", __base__=Values, settings=(settings, settings()))
     (value,) = values_of(model)
-    assert [(key, leaf.default) for key, leaf in value.leaves()] == [("settings.coats", 2)]
-    (setting,) = chart_settings("painter", PainterSettings)
-    assert setting.argument == 'printf "--coats=%d" (int64 .Values.painter.settings.coats)'
+    assert [(key, leaf.default) for key, leaf in value.leaves()] == [("settings.coats", 2), ("settings.dry", False)]
+    coats, dry = chart_settings("painter", PainterSettings)
+    assert (coats.argument, coats.condition) == ('printf "--coats=%d" (int64 .Values.painter.settings.coats)', "")
+    assert (dry.argument, dry.condition) == ('"--dry"', ".Values.painter.settings.dry")
     schema = values_schema(model, "a header", {"brush": {"description": "Refused by the chart."}})
     assert sorted(schema["properties"]) == ["brush", "global", "settings"]
-    coats = schema["properties"]["settings"]["properties"]["coats"]
-    assert (coats["minimum"], coats["maximum"]) == (1, 9)
+    bounds = schema["properties"]["settings"]["properties"]["coats"]
+    assert (bounds["minimum"], bounds["maximum"]) == (1, 9)
 
 
 CHART = {

@@ -258,6 +258,14 @@ def test_folders_are_mounted_where_the_program_is_told_that_they_are(helm: Helm)
         assert flag in container["args"]
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_switch_is_given_where_it_is_on(helm: Helm, wanted: bool) -> None:
+    flag = f"--set=kubeletPlugin.settings.deviceMetadata={str(wanted).lower()}"
+    arguments = container_of(helm.template(flag), PLUGIN)["args"]
+    assert ("--device-metadata" in arguments) == wanted
+    assert parse(KubeletPluginSettings, ["--namespace=a", "--node-name=a", *arguments]).device_metadata == wanted
+
+
 def test_devices_are_configurable(helm: Helm) -> None:
     values = ["--set=kubeletPlugin.settings.deviceCount=2", "--set=kubeletPlugin.settings.deviceModels={A,B}"]
     container = container_of(helm.template(*values), PLUGIN)
