@@ -102,7 +102,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
             Rule(
                 "To publish the devices of its node.",
                 (ResourceSlice,),
-                (*READ_VERBS, "create", "update", "patch", "delete"),
+                (*CACHE_VERBS, "create", "update", "delete"),
                 only=STRUCTURED,
             ),
             Rule("To say in a claim how its devices are.", (ResourceClaim,), ("patch",), "status", only=STRUCTURED),

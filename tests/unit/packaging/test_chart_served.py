@@ -163,7 +163,7 @@ def test_the_plugin_writes_no_other_slices(plugin: Plugin, spec: dict[str, Any],
     plugin.apiserver.kubectl("create", "--filename=-", stdin=plugin.slice("other", **spec))
     try:
         assert message in plugin.kubectl("delete", "resourceslice/other")
-        assert message in plugin.kubectl("label", "resourceslice/other", "a=b")
+        assert message in plugin.kubectl("replace", "--filename=-", stdin=plugin.slice("other", **spec))
     finally:
         plugin.apiserver.kubectl("delete", "resourceslice/other")
 
