@@ -37,7 +37,10 @@ else
   echo "=== SHELL SCRIPTS NOT CHECKED: THERE IS NO SHELLCHECK"
 fi
 if command -v "${helm}" >/dev/null; then
-  step "chart" "${helm}" lint --quiet --strict --namespace fake-system deployments/helm/fake-dra-driver
+  for version in 1.30 1.37; do # classic and structured DRA
+    step "chart on Kubernetes ${version}" \
+      "${helm}" lint --quiet --strict --kube-version "${version}" --namespace fake-system deployments/helm/fake-dra-driver
+  done
 else
   echo "=== CHART NOT CHECKED: THERE IS NO HELM"
 fi

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def write(files: Mapping[str, str], folder: Path) -> Path:
 
 
 def _manifests(text: str) -> Manifests:
-    found = [manifest for manifest in yaml.safe_load_all(text) if manifest]
+    found = [manifest for manifest in yaml.load_all(text, yaml.CSafeLoader) if manifest]
     return {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in found}
 
 
@@ -61,8 +62,11 @@ class Helm:
 
     def template(self, *arguments: str, kubernetes: str = CLASSIC) -> Manifests:
         """The objects of the chart, installed as in the quickstart, for a release of Kubernetes; without a cluster."""
-        text = self.run("template", "fake-dra-driver", str(self.chart), f"--kube-version={kubernetes}", *arguments)
-        return _manifests(text)
+        return _manifests(self._template(f"--kube-version={kubernetes}", *arguments))
+
+    @cache  # noqa: B019 # one chart for the whole session, which many tests render with the same few values
+    def _template(self, *arguments: str) -> str:
+        return self.run("template", "fake-dra-driver", str(self.chart), *arguments)
 
     def on_server(self, kubeconfig: Path, *arguments: str) -> Manifests:
         """The objects of the chart for a server, which helm asks what it serves, and against which it checks them.

@@ -8,7 +8,7 @@ import pytest
 
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import parse
-from tests.unit.packaging.conftest import Helm, Manifests
+from tests.unit.packaging.conftest import CLASSIC, STRUCTURED, Helm, Manifests
 
 CONTROLLER = "fake-dra-driver-controller"
 PLUGIN = "fake-dra-driver-kubeletplugin"
@@ -67,8 +67,10 @@ def test_everything_is_in_the_releases_namespace_and_labelled(helm: Helm) -> Non
         assert manifest["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
 
 
-def test_helm_lint_finds_nothing(helm: Helm) -> None:
-    assert "0 chart(s) failed" in helm.run("lint", "--strict", str(helm.chart))
+@pytest.mark.parametrize("release", [CLASSIC, STRUCTURED])
+def test_helm_lint_finds_nothing(helm: Helm, release: str) -> None:
+    values = ("--set=webhook.enabled=true", f"--kube-version={release}")
+    assert "0 chart(s) failed" in helm.run("lint", "--strict", str(helm.chart), *values)
 
 
 def test_resource_class(helm: Helm) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from fake_dra_driver.codegen.gotemplate import GoTemplateError, GoTemplates
+from fake_dra_driver.packaging.generate import CHART, chart_files
 from fake_dra_driver.packaging.manifests import chart_manifests, crd_manifests
 from tests.unit.packaging.conftest import RELEASES, Helm
 
@@ -75,6 +77,53 @@ def test_refuses_what_the_chart_refuses() -> None:
 def test_accounts_come_before_what_uses_them() -> None:
     kinds = [manifest["kind"] for manifest in chart_manifests("fake-system")]
     assert kinds.index("ServiceAccount") < kinds.index("DaemonSet") < kinds.index("Deployment")
+
+
+def notes(kube_version: str, *served: str, upgrade: bool = False, **values: Any) -> str:
+    """What helm tells a person after an installation."""
+    files = {path.removeprefix(f"{CHART}/"): text for path, text in chart_files().items()}
+    templates = GoTemplates()
+    for name in ("templates/_helpers.tpl", "templates/NOTES.txt"):
+        templates.add(name, files[name])
+    dot = {
+        "Values": yaml.safe_load(files["values.yaml"]) | values,
+        "Chart": {"Name": "fake-dra-driver"},
+        "Release": {"Name": "fake-dra-driver", "Namespace": "fake-system", "IsUpgrade": upgrade},
+        "Capabilities": {
+            "KubeVersion": {"Version": kube_version},
+            "APIVersions": {"Has": ("v1/Pod", *served).__contains__},
+        },
+    }
+    return templates.execute("templates/NOTES.txt", dot)
+
+
+@pytest.mark.parametrize(
+    ("release", "kind", "parameters"),
+    [
+        ("v1.30.14", "v1alpha2/ResourceClass", "let a ResourceClaim name the class fake.3-shake.com"),
+        ("v1.32.2", "v1beta1/DeviceClass", "let a request of a ResourceClaim name the class fake.3-shake.com"),
+        ("v1.37.2", "v1/DeviceClass", "let a request of a ResourceClaim name the class fake.3-shake.com"),
+    ],
+)
+def test_notes_say_what_the_cluster_lacks(release: str, kind: str, parameters: str) -> None:
+    version, _, name = kind.partition("/")
+    without = notes(release)
+    assert f"this cluster does not serve resource.k8s.io/{version}, so no claim" in without
+    assert f"no {name} was" in without
+    assert f"--runtime-config=resource.k8s.io/{version}={'false' if version == 'v1' else 'true'}" in without
+    served = notes(release, f"resource.k8s.io/{kind}", f"resource.k8s.io/{version}/ResourceClaim")
+    assert "ATTENTION" not in served
+    assert parameters in served
+
+
+def test_notes_of_an_upgrade_name_the_crds() -> None:
+    assert "--filename=crds/" in notes("v1.37.2", upgrade=True)
+    assert "--filename=crds/" not in notes("v1.37.2")
+
+
+def test_notes_say_that_classic_dra_has_no_webhook() -> None:
+    assert "webhook" in notes("v1.30.14", webhook={"enabled": True})
+    assert "webhook" not in notes("v1.37.2", webhook={"enabled": True})
 
 
 def test_all_crds() -> None:
