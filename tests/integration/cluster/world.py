@@ -264,7 +264,9 @@ async def running_world(
     ):
         world = World(cluster, kubectl)
         only = {} if plugin_on is None else {"nodeSelector": {"kubernetes.io/hostname": world.node}}
-        await cluster.apply(*await asyncio.to_thread(driver_manifests, {**VALUES, "kubeletPlugin": only}))
+        await cluster.apply(
+            *await asyncio.to_thread(driver_manifests, cluster.kubernetes_version, {**VALUES, "kubeletPlugin": only})
+        )
         await world.inspector.wait(
             "the driver is Ready", lambda: world.inspector.driver_is_ready(cluster.nodes[:plugin_on])
         )
