@@ -12,6 +12,7 @@ from typing import NoReturn, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from typing_extensions import override
 
 from fake_dra_driver.settings import ForeignFlags, Setting, Settings, settings_of
 
@@ -39,6 +40,18 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError([message])
 
 
+class _Joined(argparse.Action):
+    """Joins the values of a flag that is given several times, as its variable has them; None where one is missing."""
+
+    @override
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: object = None
+    ) -> None:
+        before = getattr(namespace, self.dest, "")
+        joined = None if before is None or values is None else f"{before},{values}".removeprefix(",")
+        setattr(namespace, self.dest, joined)
+
+
 def parse(model: type[S], arguments: Sequence[str]) -> S:
     """Reads the settings of a sub-command from its arguments and from the environment.
 
@@ -51,6 +64,8 @@ def parse(model: type[S], arguments: Sequence[str]) -> S:
         names = [setting.flag, setting.short] if setting.short else [setting.flag]
         if setting.info.positional:
             parser.add_argument(setting.name, nargs="?")
+        elif setting.info.repeatable:
+            parser.add_argument(*names, dest=setting.name, action=_Joined, nargs="?")
         elif setting.is_switch:
             parser.add_argument(*names, dest=setting.name, action="store_true")
         else:

@@ -67,6 +67,8 @@ class Flag:
     in_chart: bool = True
     """Whether it is one of the component's ``settings`` in the chart's values; the chart sets the others, or they keep
     their defaults."""
+    repeatable: bool = False
+    """Whether the flag may be given several times: the values together are one, with commas between them."""
     positional: bool = False
     """Whether the value stands by itself on the command line, without the flag's name before it."""
     chart_default: str | None = None

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from fake_dra_driver.flags import UsageError, help_text, parse
-from fake_dra_driver.settings import Flag, ForeignFlags, Settings
+from fake_dra_driver.settings import Allowed, Flag, ForeignFlags, Settings
 
 
 class Example(Settings):
@@ -24,6 +24,9 @@ class Example(Settings):
 
     colours: Annotated[bool, Flag("Shape")] = True
     """Uses colours."""
+
+    sizes: Annotated[str, Allowed("sizes"), Flag("Shape", metavar="SIZE", short="s", repeatable=True)] = "1"
+    """How large they are; may be given several times."""
 
     target: Annotated[int, Field(ge=0), Flag("Aim", metavar="TARGET", positional=True)]
     """Where to."""
@@ -53,6 +56,10 @@ Shape:
       Uses colours.
       Default: true. Allowed: true or false.
       Environment: EXAMPLE_COLOURS
+  -s, --sizes SIZE
+      How large they are; may be given several times.
+      Default: 1. Allowed: sizes.
+      Environment: EXAMPLE_SIZES
 
   -h, --help
       Print this text.
@@ -87,6 +94,10 @@ def test_a_command_line(arguments: list[str], read: tuple[object, ...]) -> None:
     assert (settings.target, settings.count, settings.quiet, settings.colours) == read
 
 
+def test_the_values_of_a_flag_that_is_given_several_times_are_one() -> None:
+    assert parse(Example, ["7", "-s", "2", "--sizes=3,4", "-s", "-"]).sizes == "2,3,4,-"
+
+
 @pytest.mark.parametrize(
     ("arguments", "problems"),
     [
@@ -95,6 +106,8 @@ def test_a_command_line(arguments: list[str], read: tuple[object, ...]) -> None:
             ["7", "--count"],
             ["--count (EXAMPLE_COUNT): the flag needs a value. Allowed: a whole number from 1 to 9."],
         ),
+        (["7", "-s", "2", "-s"], ["--sizes (EXAMPLE_SIZES): the flag needs a value. Allowed: sizes."]),
+        (["7", "-s", "-s", "2"], ["--sizes (EXAMPLE_SIZES): the flag needs a value. Allowed: sizes."]),
         (
             ["7", "--count", "0", "--loud", "8", "--size=3"],
             [
