@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from fake_dra_driver import __version__
+from fake_dra_driver.convert.settings import ConvertSettings
 from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, SetNasStatusSettings
 from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, help_width, parse
@@ -70,6 +71,12 @@ def _run_status(settings: StatusSettings) -> int:
     return asyncio.run(run_status(settings))
 
 
+def _run_convert(settings: ConvertSettings) -> int:
+    from fake_dra_driver.convert.program import run_convert
+
+    return run_convert(settings)
+
+
 def _run_generate(settings: GenerateSettings) -> int:
     from fake_dra_driver.packaging.generate import generate
 
@@ -115,6 +122,7 @@ _CONTROLLER = _Command("controller", ControllerSettings, _run_controller)
 _KUBELET_PLUGIN = _Command("kubelet-plugin", KubeletPluginSettings, _run_kubelet_plugin)
 _SET_NAS_STATUS = _Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
 _STATUS = _Command("status", StatusSettings, _run_status)
+_CONVERT = _Command("convert", ConvertSettings, _run_convert)
 _GENERATE = _Command("generate", GenerateSettings, _run_generate)
 _DEMO = _Command("demo", DemoSettings, _run_demo)
 _CLUSTER_UP = _Command("cluster up", ClusterUpSettings, _run_cluster_up)
@@ -129,6 +137,7 @@ _COMMANDS: dict[str, _Command[Any]] = {
         _KUBELET_PLUGIN,
         _SET_NAS_STATUS,
         _STATUS,
+        _CONVERT,
         _GENERATE,
     )
 }
@@ -141,6 +150,7 @@ REFERENCE: Mapping[str, type[Settings]] = {
         _KUBELET_PLUGIN,
         _SET_NAS_STATUS,
         _STATUS,
+        _CONVERT,
         _GENERATE,
         _CLUSTER_UP,
         _CLUSTER_FAULT,

@@ -14,6 +14,7 @@ __all__ = [
     "EMBEDDED",
     "GO_ONLY_FLAGS",
     "HTTP",
+    "INPUT",
     "LOGGING",
     "OUTPUT",
     "PATHS",
@@ -33,7 +34,7 @@ GO_ONLY_FLAGS = {
 }
 """Flags of the Go driver that make no sense here, each with the reason."""
 
-CLUSTER, EMBEDDED, COMPONENT, ELECTION, DEVICES, PATHS, HTTP, LOGGING, OUTPUT = GROUPS = (
+CLUSTER, EMBEDDED, COMPONENT, ELECTION, DEVICES, PATHS, HTTP, LOGGING, INPUT, OUTPUT = GROUPS = (
     "Kubernetes API",
     "Embedded cluster",
     "This component",
@@ -42,6 +43,7 @@ CLUSTER, EMBEDDED, COMPONENT, ELECTION, DEVICES, PATHS, HTTP, LOGGING, OUTPUT = 
     "Paths on the node",
     "HTTP server",
     "Logging",
+    "Input",
     "Output",
 )
 """Headings of help and documentation, in their order."""

@@ -1,0 +1,111 @@
+"""The sub-command: where manifests come from, where they go, and what the exit status says."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fake_dra_driver import cli
+from tests.unit.convert.support import CLASSIC, OURS
+from tests.unit.settings.conftest import clean_environment as clean_environment
+
+CLAIM = f"""\
+apiVersion: {CLASSIC}
+kind: ResourceClaim
+metadata: {{name: c}}
+spec:
+  resourceClassName: fake.3-shake.com
+  parametersRef: {{apiGroup: {OURS}, kind: FakeClaimParameters, name: p}}
+"""
+PARAMETERS = f"apiVersion: {OURS}/v1alpha1\nkind: FakeClaimParameters\nmetadata: {{name: p}}\nspec: {{count: 2}}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, in which there are a claim and its parameters, and a file that is no manifest."""
+    (tmp_path / "claim.yaml").write_text(CLAIM)
+    (tmp_path / "parameters.yml").write_text(PARAMETERS)
+    (tmp_path / "README.md").write_text("[")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def given_input(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-f", "claim.yaml", "-f", "parameters.yml"],
+        ["--filename=parameters.yml,claim.yaml"],
+        ["-f", "."],
+        ["-f", "claim.yaml", "-f", "-"],
+    ],
+)
+def test_files_and_folders(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given_input(monkeypatch, PARAMETERS.encode())
+    assert cli.main(["convert", *arguments]) == 0
+    printed = capsys.readouterr()
+    (claim,) = yaml.safe_load_all(printed.out)
+    assert claim["spec"]["devices"]["requests"][0]["exactly"]["count"] == 2
+    assert printed.err.endswith("FakeClaimParameters p: is left out: its users have its values now\n")
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    given_input(monkeypatch, b"\xef\xbb\xbfa: \xc3\xa9\r\n---\r\nb: 2")
+    assert cli.main(["convert"]) == 0
+    assert capfdbinary.readouterr() == (b"a: \xc3\xa9\r\n---\r\nb: 2", b"")
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_fails_is_an_exit_status_and_keeps_nothing_back(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("latin.yaml").write_bytes(b"a: 1\nb: \xe9\n")
+    assert cli.main(["convert", "-f", "claim.yaml", "-f", "latin.yaml"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == CLAIM
+    assert printed.err.splitlines() == [
+        "latin.yaml:2: error: the file is not UTF-8, and is left out",
+        "claim.yaml:1: error: document 1: ResourceClaim c: stays as it is: "
+        "FakeClaimParameters default/p are in none of the files: add the file that has them with -f",
+    ]
+
+
+def test_another_version(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["convert", f"-f={folder}", "--output-version=v1beta1"]) == 0
+    claim = yaml.safe_load(capsys.readouterr().out)
+    assert claim["apiVersion"] == "resource.k8s.io/v1beta1"
+    assert claim["spec"]["devices"]["requests"] == [{"name": "fake", "deviceClassName": "fake.3-shake.com", "count": 2}]
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["-f"], "the flag needs a value"),
+        (["-f", "claim.yaml", "-f"], "the flag needs a value"),
+        (["-f", "claim.yaml", "-f", "gone.yaml"], '"claim.yaml,gone.yaml" is not allowed (there is no gone.yaml)'),
+        (["-f", "empty"], '"empty" is not allowed (there is no file *.yaml, *.yml or *.json in empty)'),
+    ],
+)
+def test_files_that_are_not_there(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("empty").mkdir()
+    assert cli.main(["convert", *arguments]) == 2
+    assert f"  --filename (FAKE_DRA_FILENAME): {problem}" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough(folder: Path) -> None:
+    (folder / "other.yaml").write_text("a: 1\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "fake_dra_driver", "convert", "-f", "other.yaml"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
