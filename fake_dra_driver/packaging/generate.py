@@ -1,6 +1,7 @@
 """Everything that is rendered from the schema and the settings, as one set of files: `fake-dra-driver generate`.
 
-``outputs`` is a pure function, so that a check is a comparison.
+``outputs`` is a pure function, so that a check is a comparison. Beside it there are the demo's manifests for structured
+DRA, which are made of those for classic DRA in the source tree (``demos``).
 """
 
 import json
@@ -17,6 +18,7 @@ from fake_dra_driver.codegen import SourceTree, chart_settings, file_name, rende
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
+from fake_dra_driver.packaging.demos import converted_demos
 from fake_dra_driver.packaging.metrics import render_metrics
 from fake_dra_driver.packaging.permissions import components, status_reader
 from fake_dra_driver.packaging.reference import render_reference
@@ -29,7 +31,7 @@ __all__ = ["CHART", "Inputs", "chart_files", "crd_files", "generate", "outputs"]
 
 CHART = "deployments/helm/fake-dra-driver"
 """Folder of the chart, in the source tree."""
-TREE = SourceTree("fake-dra-driver generate", ("crds", CHART, "docs"), remedy="make generate")
+TREE = SourceTree("fake-dra-driver generate", ("crds", CHART, "demo", "docs"), remedy="make generate")
 _TEMPLATES = "fake_dra_driver/templates"
 
 
@@ -68,7 +70,7 @@ def chart_files(inputs: Inputs | None = None) -> Mapping[str, str]:
 
 def generate(folder: Path, commands: Mapping[str, type[Settings]], *, check: bool = False) -> int:
     """Writes what is not up to date below ``folder``, or only says so. Returns the exit status."""
-    return TREE.update(folder, outputs(commands), check=check)
+    return TREE.update(folder, {**outputs(commands), **converted_demos(folder, TREE)}, check=check)
 
 
 def _crds(inputs: Inputs) -> Iterator[tuple[str, str]]:
