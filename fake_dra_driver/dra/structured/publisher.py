@@ -132,6 +132,8 @@ class SlicePublisher(Reconciler):
         # None until the driver has said what it has: before that nothing may be deleted.
         self._settled: dict[str, Pool] = {}
         # The pools that have been seen or made as they were wanted.
+        self._has_settled = False
+        # Whether that was so of all of them once.
         self._dropping: dict[str, _Dropping] = {}
         # By name of the slice.
         self._told: dict[str, set[str]] = {}
@@ -204,6 +206,7 @@ class SlicePublisher(Reconciler):
                 failures.append(error)
         if failures:
             raise ExceptionGroup("not all pools could be published", failures)
+        self._has_settled = True
         return self._look_again()
 
     # --- what to do ---
@@ -228,8 +231,9 @@ class SlicePublisher(Reconciler):
         accepted = {name: one.accepted for name, one in self._dropping.items() if one.expires > now}
         plan = plan_pool(wanted, existing, accepted, owner=self._node_name)
         is_asking_again = any(self._is_dropping(update.before.metadata.name) for update in plan.updates)
-        was_settled = bool(self._settled) if pool is None else self._settled.get(name) == pool
-        return _Work(name, pool, plan, is_repair=was_settled and not is_asking_again)
+        # A pool that was wanted until now is removed by the driver itself.
+        was_right = self._has_settled and name not in self._settled if pool is None else self._settled.get(name) == pool
+        return _Work(name, pool, plan, is_repair=was_right and not is_asking_again)
 
     def _is_dropping(self, name: str) -> bool:
         return name in self._dropping and self._dropping[name].expires <= self._clock()

@@ -1,13 +1,13 @@
 """Which writes bring the ResourceSlices of a pool in line with what is wanted. Pure.
 
-Follows the resource slice controller of k8s.io/dynamic-resource-allocation (structured.md, "Publishing, per pool"), and
-what kube-scheduler makes of slices: of a pool, those of the highest generation count and no others, and the pool is
-complete when there are as many of them as each says. So:
+Follows the resource slice controller of k8s.io/dynamic-resource-allocation, and what kube-scheduler makes of slices: of
+a pool, those of the highest generation count and no others, and the pool is complete when there are as many of them as
+each says. So:
 
-- What can be done with one write to one slice is done in the pool's generation: it takes effect at once.
-- So is adding slices to a generation whose other slices are right, which is how an interrupted publication goes on and
-  how a deleted slice comes back: the pool is complete again when the last one is there, and what is there is right.
-- Everything else is a new generation, so that no mixture of old and new is ever complete.
+- While at most one slice of that generation is wrong, the generation stays: the first write puts that one right, which
+  takes effect at once if nothing else is to be done. Slices that are missing, or of an earlier generation, are added
+  after it, until the pool is complete again. So a deleted slice comes back, and an interrupted publication goes on.
+- Otherwise all slices get a new generation, so that no mixture of old and new is ever complete.
 
 Deletes come first, so that devices which are gone are not offered even if nothing else can be written.
 """
@@ -86,14 +86,17 @@ def plan_pool(
         if not _is_right(there.spec, by_name[name].spec, accepted.get(name))
         or (owner is not None and not is_owned_by(there, owner))
     }
-    generation = _next_generation(kept, wrong, is_missing_any=bool(missing))
+    newest = max((there.spec.pool.generation for there in kept.values()), default=FIRST_GENERATION)
+    first = [name for name in wrong if kept[name].spec.pool.generation == newest]
+    generation = newest if len(first) <= 1 else newest + 1
     updates = tuple(
         SliceUpdate(
             kept[one.name],
             in_words_of(at_generation(one.spec, generation), kept[one.name].spec),
             is_wrong=one.name in wrong,
         )
-        for one in wanted
+        # Those that are wrong already in the newest generation before those that complete it.
+        for one in sorted(wanted, key=lambda one: one.name not in first)
         if one.name in wrong or (one.name in kept and kept[one.name].spec.pool.generation != generation)
     )
     creates = tuple(WantedSlice(one.name, at_generation(one.spec, generation)) for one in missing)
@@ -117,13 +120,3 @@ def _is_right(there: v1.ResourceSliceSpec, wanted: v1.ResourceSliceSpec, accepte
     if says(there, wanted):
         return True
     return accepted is not None and says(accepted.sent, wanted) and says(there, accepted.stored)
-
-
-def _next_generation(kept: Mapping[str, v1.ResourceSlice], wrong: set[str], *, is_missing_any: bool) -> int:
-    generations = {name: there.spec.pool.generation for name, there in kept.items()}
-    if not generations:
-        return FIRST_GENERATION
-    newest = max(generations.values())
-    at_newest = {name for name, generation in generations.items() if generation == newest}
-    is_single_write = len(wrong) == 1 and at_newest == set(kept) and not is_missing_any
-    return newest if is_single_write or not wrong & at_newest else newest + 1

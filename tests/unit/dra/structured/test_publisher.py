@@ -1,5 +1,7 @@
 """The slices follow the devices: nothing is written without need, and what others do is repaired."""
 
+import asyncio
+
 import pytest
 
 from fake_dra_driver.api.kube.core import Node
@@ -101,4 +103,153 @@ async def test_dropped_fields_are_named_once_and_not_written_again(world: SliceW
     for _ in range(3):
         await process.reconcile()
     assert process.writes() == []
+    assert process.publisher.not_published_reason() is None
+
+
+# --- What others do ---
+
+
+async def test_a_repair_does_not_touch_what_is_right(world: SliceWorld) -> None:
+    process = PublisherProcess(world, pool_of(devices(300)))
+    await process.settle()
+    process.writes()
+    name = world.names()[1]
+    world.delete(name)
+    process.deliver()
+    await process.settle()
+    assert process.writes() == [("create", name)]
+    assert world.offered() == names(300)
+
+
+async def test_slices_of_a_pool_that_nothing_wants_are_removed(world: SliceWorld) -> None:
+    world.add("by-hand", pool="another", devices=[{"name": "dev-99"}])
+    process = PublisherProcess(world, pool_of(devices(1)), pool_of(devices(1, first=1), name="second"))
+    await process.settle()
+    assert process.observer.news() == [("removed", "another", ("by-hand",))]
+    process.publisher.publish([pool_of(devices(1))])
+    await process.settle()
+    assert len(world.slices()) == 1
+    assert process.observer.news() == [], "what the driver itself has wanted is no repair"
+    world.add("by-hand", pool="second", devices=[{"name": "dev-99"}])
+    process.deliver()
+    await process.settle()
+    assert process.observer.news() == [("removed", "second", ("by-hand",))]
+
+
+async def test_slices_that_were_left_by_another_life_of_the_driver_are_no_repair(world: SliceWorld) -> None:
+    await PublisherProcess(world, pool_of(devices(300))).settle()
+    process = PublisherProcess(world, pool_of(devices(1)))
+    await process.settle()
+    assert world.offered() == names(1)
+    assert process.observer.news() == []
+
+
+async def test_a_slice_that_cannot_be_read_is_replaced(world: SliceWorld) -> None:
+    process = PublisherProcess(world, pool_of(devices(1)))
+    await process.settle()
+    (name,) = world.names()
+    world.edit(name, devices="not a list")
+    process.deliver()
+    await process.settle()
+    assert world.offered() == names(1)
+
+
+async def test_two_writers_that_undo_each_other_slow_down(world: SliceWorld) -> None:
+    """As an old and a new release of a driver whose devices differ, both of which run for a while."""
+    first, second = (PublisherProcess(world, pool_of(devices(count))) for count in (1, 2))
+    await first.settle()
+    second.deliver()
+    pauses = set()
+    for _ in range(600):
+        for process in (first, second):
+            process.time += 0.1
+            process.deliver()
+            pauses.add((await process.reconcile()).requeue_after)
+    assert 12 < len(first.writes()) < 20, "ten at once, and then one each ten seconds of this minute"
+    assert pauses == {None, 10.0}
+    first.time += 10
+    await first.settle()
+    assert world.offered() == names(1), "the one that is left has the last word"
+
+
+# --- Taints, and what the API server drops ---
+
+
+async def test_a_taint_keeps_its_time(world: SliceWorld) -> None:
+    tainted = pool_of(devices(1, taints=(taint(),)), devices(1, first=1))
+    await PublisherProcess(world, tainted).settle()
+    world.now = "2026-01-01T01:00:00Z"
+    process = PublisherProcess(world, tainted)
+    await process.settle()
+    assert process.writes() == []
+    process.publisher.publish([pool_of(devices(1, taints=(taint(), taint("another.example.com/key"))))])
+    await process.settle()
+    times = [str(each.time_added) for each in world.slices()[0].spec.devices[0].taints]
+    assert times == ["2026-01-01 00:00:00+00:00", "2026-01-01 01:00:00+00:00"]
+
+
+async def test_a_gate_that_is_switched_on_brings_fields_back_within_the_hour(world: SliceWorld) -> None:
+    world.drop = without("taints")
+    process = PublisherProcess(world, pool_of(devices(1, taints=(taint(),))))
+    assert await process.settle() == Result(requeue_after=3600)
+    process.time += 3600
+    assert await process.settle() == Result(requeue_after=3600), "still off"
+    assert [verb for verb, _ in process.writes()] == ["create", "update"]
+    world.drop = without()
+    process.time += 3600
+    assert await process.settle() == Result()
+    assert [device.taints != () for device in world.slices()[0].spec.devices] == [True]
+    assert process.observer.news() == [("dropped", NODE, ("devices[].taints",))]
+
+
+async def test_a_restart_asks_once_whether_fields_are_still_dropped(world: SliceWorld) -> None:
+    world.drop = without("taints")
+    pool = pool_of(devices(1, taints=(taint(),)))
+    await PublisherProcess(world, pool).settle()
+    process = PublisherProcess(world, pool)
+    await process.settle()
+    assert [verb for verb, _ in process.writes()] == ["update"]
+    assert process.observer.news() == [("dropped", NODE, ("devices[].taints",))]
+
+
+async def test_a_slice_with_dropped_fields_is_repaired_all_the_same(world: SliceWorld) -> None:
+    world.drop = without("taints")
+    process = PublisherProcess(world, pool_of(devices(1, taints=(taint(),))))
+    await process.settle()
+    process.writes()
+    (name,) = world.names()
+    world.edit(name, devices=[])
+    process.deliver()
+    await process.settle()
+    assert process.observer.news()[1:] == [("corrected", NODE, (name,))]
+    assert world.offered() == names(1)
+
+
+# --- As a part of a program ---
+
+
+async def test_it_runs_by_itself_from_the_first_list_on(world: SliceWorld) -> None:
+    process = PublisherProcess(world)
+    published = asyncio.Event()
+    process.slices.subscribe(lambda _: published.set())
+    running = asyncio.create_task(process.publisher.run())
+    await asyncio.sleep(0)
+    process.publisher.publish([pool_of(devices(1))])
+    await published.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert world.offered() == names(1), "nothing is deleted when it stops"
+
+
+async def test_readiness_waits_for_what_is_wanted_now(world: SliceWorld) -> None:
+    process = PublisherProcess(world)
+    prefix = "the ResourceSlices are not published yet: "
+    assert process.publisher.not_published_reason() == f"{prefix}the devices are not known yet"
+    process.publisher.publish([pool_of(devices(1))])
+    assert process.publisher.not_published_reason() == f"{prefix}pool node-0: they are being written"
+    await process.settle()
+    assert process.publisher.not_published_reason() is None
+    world.delete()
+    process.deliver()
     assert process.publisher.not_published_reason() is None
