@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, Field, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
 from fake_dra_driver.api.interning import Sharing
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind
@@ -91,6 +91,14 @@ MAX_OPAQUE_DEPTH: Final = 100
 """Ours: the API server has no limit but the length."""
 MAX_DATA_BYTES: Final = 10 * 1024
 """AllocatedDeviceStatusDataMaxLength: longest ``status.devices[].data``."""
+
+
+def _none_is_empty(value: Any) -> Any:
+    return () if value is None else value
+
+
+_NoneIsEmpty = BeforeValidator(_none_is_empty)
+"""API servers write lists of these fields that are empty as ``null``."""
 
 
 # --- What nodes offer ----------------------------------------------------------------------------------------------
@@ -205,7 +213,7 @@ class ResourceSliceSpec(ApiModel):
     node_selector: NodeSelector | None = None
     all_nodes: bool | None = None
     per_device_node_selection: bool | None = None
-    devices: tuple[Device, ...] = ()
+    devices: Annotated[tuple[Device, ...], _NoneIsEmpty] = ()
     shared_counters: tuple[CounterSet, ...] = ()
 
 
@@ -337,7 +345,7 @@ class DeviceConstraint(ApiModel):
 class DeviceClaim(ApiModel):
     """``spec.devices`` of a claim."""
 
-    requests: tuple[DeviceRequest, ...] = ()
+    requests: Annotated[tuple[DeviceRequest, ...], _NoneIsEmpty] = ()
     constraints: tuple[DeviceConstraint, ...] = ()
     config: tuple[DeviceClaimConfiguration, ...] = ()
 

@@ -156,3 +156,12 @@ def test_what_no_server_sends_is_refused_by_the_model_and_by_nothing_else(
         except ValidationError:
             continue
         json.dumps(read.to_wire())
+
+
+@pytest.mark.parametrize("api", RESOURCE_APIS.values(), ids=RESOURCE_APIS)
+def test_empty_lists_may_be_null(api: ResourceApi) -> None:
+    """Seen on 1.32, for devices of a slice; requests are written so by all releases."""
+    spec = {"driver": "d.example.com", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1}, "devices": None}
+    assert api.slices.from_wire({"metadata": {"name": "slice"}, "spec": spec}).spec.devices == ()
+    claim = api.claims.from_wire({"metadata": {"name": "claim"}, "spec": {"devices": {"requests": None}}})
+    assert claim.spec.devices.requests == ()
