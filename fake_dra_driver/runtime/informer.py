@@ -232,13 +232,12 @@ def _requirements(selection: Selection) -> Sequence[tuple[bool, str, str]] | Non
 
 
 def _field(raw: Mapping[str, Any], label: str) -> str | None:
-    """The text at the path that a field label such as ``spec.nodeName`` names; None when there is none.
-
-    A label that is no path, such as ``source`` of Events, finds no text, and so tells nothing.
+    """The text at the path that a field label such as ``spec.nodeName`` names: empty where nothing is, None if it is no
+    text, as where a label is not a path (``source`` of Events).
     """
     found: Any = raw
     for name in label.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
+        found = found.get(name, "") if isinstance(found, Mapping) else None
     return found if isinstance(found, str) else None
 
 

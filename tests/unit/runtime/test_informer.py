@@ -44,5 +44,8 @@ def test_for_everything_else_the_watch_is_asked(selector: str) -> None:
     assert not knows_after(selector, created())
 
 
-def test_a_field_that_is_not_there_matches_nothing() -> None:
-    assert not knows_after("spec.nodeName=node-0", created(nodeName=None, allNodes=True))
+def test_a_field_that_is_not_there_is_empty() -> None:
+    everywhere = created(allNodes=True)
+    del everywhere["spec"]["nodeName"]
+    assert knows_after("spec.driver=d.example.com,spec.nodeName=", everywhere)
+    assert not knows_after("spec.driver=d.example.com,spec.nodeName=node-0", everywhere)
