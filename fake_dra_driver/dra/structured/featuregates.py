@@ -98,7 +98,8 @@ class DroppedFields:
         unexplained = [field for field in self.fields if field not in _BY_FIELD]
         parts = [f"the API server does not keep {_listed(self.fields)} of ResourceSlices"]
         if self.gates:
-            parts.append(f"switch on the feature gate {_listed(self.gates)} in kube-apiserver")
+            gates = "gate" if len(self.gates) == 1 else "gates"
+            parts.append(f"switch on the feature {gates} {_listed(self.gates)} in kube-apiserver")
         if unexplained:
             parts.append(f"no feature gate is known for {_listed(unexplained)}: an admission webhook may be the cause")
         return "; ".join(parts)

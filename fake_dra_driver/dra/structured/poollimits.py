@@ -63,7 +63,7 @@ class PoolError(TerminalError):
 
 def check_pools(driver: str, node_name: str | None, pools: Sequence[Pool]) -> None:
     """Raises PoolError when something of the pools would be refused, with all that is wrong."""
-    problems = [*_name_problems("driver", driver, _SUBDOMAIN, _MAX_DRIVER, "a DNS subdomain in lower case")]
+    problems = [*_domain_problems("driver", driver, "a DNS subdomain")]
     problems += [f"pool {name}: is there twice" for name in _repeated(pool.name for pool in pools)]
     for pool in pools:
         problems += [f"pool {pool.name}: {problem}" for problem in _pool_problems(pool, node_name)]
@@ -88,7 +88,7 @@ def _node_problems(pool: Pool, node_name: str | None) -> Iterator[str]:
     given = (pool.node_name is not None, pool.node_selector is not None, pool.all_nodes, pool.per_device_node_selection)
     if sum(given) != 1:
         yield "exactly one of node_name, node_selector, all_nodes and per_device_node_selection must be set"
-    if pool.node_name != node_name:
+    elif pool.node_name != node_name:
         yield f"node_name: must be {node_name}, the node that is published here, is {pool.node_name}"
     if pool.node_selector is not None and len(pool.node_selector.node_selector_terms) != 1:
         yield f"node_selector: must have exactly one term, has {len(pool.node_selector.node_selector_terms)}"
@@ -203,7 +203,12 @@ def _qualified_name_problems(path: str, name: str) -> Iterator[str]:
     domain, slash, identifier = name.rpartition("/")
     yield from _name_problems(path, identifier, _IDENTIFIER, _MAX_IDENTIFIER, "a C identifier, or domain/identifier")
     if slash:
-        yield from _name_problems(path, domain, _SUBDOMAIN, _MAX_DRIVER, "domain/identifier with a DNS subdomain")
+        yield from _domain_problems(path, domain, "domain/identifier with a DNS subdomain")
+
+
+def _domain_problems(path: str, domain: str, words: str) -> Iterator[str]:
+    """The name of a driver, or a domain in which attributes have their names. Capitals get no more than a warning."""
+    yield from _name_problems(path, domain.lower(), _SUBDOMAIN, _MAX_DRIVER, words)
 
 
 def _label_name_problems(path: str, name: str) -> Iterator[str]:
