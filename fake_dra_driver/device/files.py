@@ -6,6 +6,7 @@ rename, fsync of the folder. After a stop at any moment the old or the new conte
 
 import asyncio
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -99,6 +100,12 @@ class DiskFiles(Files):
                 each.unlink()
                 found = True
         if found:
+            _sync_folder(path.parent)
+
+    def remove_folder(self, path: Path) -> None:
+        """Removes the folder with what is in it, durably; no folder is fine. Raises OSError."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(path)
             _sync_folder(path.parent)
 
 

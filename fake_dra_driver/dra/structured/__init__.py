@@ -7,5 +7,5 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin and k8s.io/dynamic-reso
 - ``publisher``: makes these writes, and repairs what others do to the slices; ``publishobserver`` is told of it.
 - ``featuregates``: which fields an API server drops in silence, and what brings them back.
 - ``claims``: what a claim holds of a driver on a node; ``config``: which opaque parameters apply to a device.
-- ``status``: reports on devices, in the status of their claims.
+- ``status``: reports on devices, in the status of their claims; ``metadata``: files that tell containers about them.
 """

@@ -133,6 +133,16 @@ def test_a_folder_is_created_with_its_parents_and_an_existing_one_is_left_as_it_
     assert DiskFiles().names(folder) == ["file"]
 
 
+def test_a_folder_is_removed_with_what_is_in_it_and_no_folder_is_no_error(tmp_path: Path) -> None:
+    folder, stray = tmp_path / "a", tmp_path / "stray"
+    DiskFiles().make_folder(folder / "b", 0o750)
+    DiskFiles().write(folder / "b" / "c", NEW, 0o600)
+    DiskFiles().write(stray, OLD, 0o600)
+    for path in (folder, folder, stray):
+        DiskFiles().remove_folder(path)
+    assert list(tmp_path.iterdir()) == [stray]
+
+
 def test_names_are_sorted(tmp_path: Path) -> None:
     for name in ("b", "a", "c"):
         (tmp_path / name).touch()
