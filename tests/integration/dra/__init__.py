@@ -1,0 +1,1 @@
+"""The protocol side on real API servers."""
