@@ -4,8 +4,9 @@ from fake_dra_driver.dra.classic.reason import LEDGER_REASONS
 from fake_dra_driver.dra.reason import PROTOCOL_REASONS, Reason
 from fake_dra_driver.driver.node.reason import NODE_REASONS
 from fake_dra_driver.driver.structured.reason import STRUCTURED_REASONS
+from fake_dra_driver.driver.structured.slicereason import SLICE_REASONS
 
 __all__ = ["REASONS"]
 
-REASONS: tuple[Reason, ...] = (*PROTOCOL_REASONS, *LEDGER_REASONS, *STRUCTURED_REASONS, *NODE_REASONS)
+REASONS: tuple[Reason, ...] = (*PROTOCOL_REASONS, *LEDGER_REASONS, *STRUCTURED_REASONS, *NODE_REASONS, *SLICE_REASONS)
 """Refusals, repairs and notices alike."""

@@ -1,0 +1,71 @@
+"""A node's parts in structured DRA put together: what prepares its claims, and what publishes its devices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from fake_dra_driver.api.fake import DRIVER_NAME
+from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.structured.pool import Pool
+from fake_dra_driver.dra.structured.publisher import SlicePublisher
+from fake_dra_driver.dra.structured.status import DeviceStatusWriter
+from fake_dra_driver.driver.node.latebinding import NodeMode
+from fake_dra_driver.driver.node.setup import NodeParts
+from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
+from fake_dra_driver.driver.structured.inventory import slice_devices
+from fake_dra_driver.driver.structured.nodedriver import StructuredNodeDriver
+from fake_dra_driver.driver.structured.sliceevents import SliceEvents
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.events import EventSink
+
+__all__ = ["StructuredNode"]
+
+
+@dataclass(frozen=True, slots=True)
+class StructuredNode:
+    """What a node does in a cluster of structured DRA, beside what it does in any."""
+
+    mode: NodeMode
+    """For ``NodeParts.bind``."""
+    publisher: SlicePublisher
+    """Its ``run`` publishes the node's devices."""
+    reports: DeviceStatusWriter
+    """Its controller writes what is prepared to the status of claims."""
+
+    @classmethod
+    def of(
+        cls,
+        parts: NodeParts,
+        node: str,
+        inventory: Sequence[Device],
+        checkpoint: Checkpoint,
+        *,
+        api: ResourceApi,
+        cache: Cache,
+        client: Client,
+        events: EventSink,
+    ) -> Self:
+        """Wires the parts to each other. To be called in a running loop.
+
+        Args:
+            parts: of the same node.
+            node: its name.
+            inventory: its devices.
+            checkpoint: what is prepared there.
+            api: in the version that the cluster serves.
+            cache: gets an informer for the node's slices.
+            client: reads claims and writes slices.
+            events: writes Events.
+
+        Raises:
+            PoolError: the API server would not take the devices.
+        """
+        told = SliceEvents(events, node)
+        lookup = StructuredClaimLookup(node, inventory, lambda: checkpoint.claims, client, api)
+        reports = DeviceStatusWriter(client, api, DRIVER_NAME, told.status_not_written)
+        publisher = SlicePublisher(api, DRIVER_NAME, node, cache, client, told)
+        publisher.publish([Pool(node, slice_devices(inventory), node_name=node)])
+        return cls(NodeMode(lookup, StructuredNodeDriver(parts.preparer, lookup, reports)), publisher, reports)
