@@ -5,13 +5,15 @@ is as stable as its UUID, which is a function of the same two things, node and p
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.node.health import DeviceHealth, Health
 
-__all__ = ["device_name", "devices_by_name", "slice_devices"]
+__all__ = ["device_name", "devices_by_name", "healthy_devices", "slice_devices"]
 
 DEVICE_PREFIX: Final = "fake-"
 
@@ -41,3 +43,8 @@ def slice_devices(inventory: Sequence[Device]) -> tuple[v1.Device, ...]:
         )
         for index, device in enumerate(inventory)
     )
+
+
+def healthy_devices(node: str, inventory: Sequence[Device], since: datetime) -> tuple[DeviceHealth, ...]:
+    """What the kubelet is told about the devices of a node: nothing is ever wrong with them."""
+    return tuple(DeviceHealth(node, device_name(index), Health.HEALTHY, since=since) for index in range(len(inventory)))

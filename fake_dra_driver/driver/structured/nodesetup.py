@@ -8,17 +8,19 @@ from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.node.health import DeviceHealth
 from fake_dra_driver.dra.structured.pool import Pool
 from fake_dra_driver.dra.structured.publisher import SlicePublisher
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
-from fake_dra_driver.driver.structured.inventory import slice_devices
+from fake_dra_driver.driver.structured.inventory import healthy_devices, slice_devices
 from fake_dra_driver.driver.structured.nodedriver import StructuredNodeDriver
 from fake_dra_driver.driver.structured.sliceevents import SliceEvents
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.clock import utc_now
 from fake_dra_driver.runtime.events import EventSink
 
 __all__ = ["StructuredNode"]
@@ -34,6 +36,8 @@ class StructuredNode:
     """Its ``run`` publishes the node's devices."""
     reports: DeviceStatusWriter
     """Its controller writes what is prepared to the status of claims."""
+    health: Sequence[DeviceHealth]
+    """For ``HealthReports.report``."""
 
     @classmethod
     def of(
@@ -68,4 +72,9 @@ class StructuredNode:
         reports = DeviceStatusWriter(client, api, DRIVER_NAME, told.status_not_written)
         publisher = SlicePublisher(api, DRIVER_NAME, node, cache, client, told)
         publisher.publish([Pool(node, slice_devices(inventory), node_name=node)])
-        return cls(NodeMode(lookup, StructuredNodeDriver(parts.preparer, lookup, reports)), publisher, reports)
+        return cls(
+            mode=NodeMode(lookup, StructuredNodeDriver(parts.preparer, lookup, reports)),
+            publisher=publisher,
+            reports=reports,
+            health=healthy_devices(node, inventory, utc_now()),
+        )

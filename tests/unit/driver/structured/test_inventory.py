@@ -1,9 +1,11 @@
 """A node's devices in its ResourceSlices: names, order and attributes, with the UUIDs of every earlier release."""
 
 import re
+from datetime import UTC, datetime
 
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.driver.structured.inventory import devices_by_name, slice_devices
+from fake_dra_driver.dra.node.health import DeviceHealth, Health
+from fake_dra_driver.driver.structured.inventory import devices_by_name, healthy_devices, slice_devices
 
 NODE = "fake-dra-driver-cluster-worker"
 
@@ -41,3 +43,11 @@ def test_a_device_is_found_by_its_name() -> None:
     inventory = make_inventory(NODE, 12, ["M"])
     assert devices_by_name(inventory)["fake-11"] == inventory[11]
     assert list(devices_by_name(inventory).values()) == list(inventory)
+
+
+def test_every_device_is_healthy() -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    assert healthy_devices(NODE, make_inventory(NODE, 2, ["M"]), now) == (
+        DeviceHealth(NODE, "fake-0", Health.HEALTHY, since=now),
+        DeviceHealth(NODE, "fake-1", Health.HEALTHY, since=now),
+    )
