@@ -45,6 +45,7 @@ from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.latebinding import LateClaimLookup
+from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.preparer import Preparer
@@ -151,7 +152,7 @@ class NodeProcess:
         self.node_events = NodeEvents(self.events, reference_of(STATE))
         self._late = LateClaimLookup()
         self.claim_events = ClaimEvents(self.events, NODE, lambda: self._late.claim_kind)
-        files = NodeFiles(self.checkpoint, cdi, self._hold)
+        files = NodeFiles(self.checkpoint, cdi, self._hold, world.metadata)
         self.preparer = Preparer(NODE, world.inventory, files, self._late, self.node_events, self._changed)
         self.recovery = Recovery(self.preparer, files, self._late, self.node_events, self.claim_events, self._changed)
         self.publisher = StatePublisher(
@@ -219,6 +220,7 @@ class NodeMachine:
         self.api = api or MemoryApi()
         self.inventory = inventory
         self.files = MemoryFiles()
+        self.metadata: ClaimMetadata = NoClaimMetadata()
         self.api.apply(Node(metadata=ObjectMeta(name=NODE)))
 
     def stop(self, *emptied: Path) -> None:

@@ -103,7 +103,7 @@ class LateNodeDriver(NodeDriver[NodeClaim]):
         if isinstance(claim, ClassicClaim):
             await self._classic.unprepare(claim)
         elif self._driver is None:
-            await self._preparer.unprepare(claim.uid)
+            await self._preparer.unprepare(claim)
         else:
             await self._driver.unprepare(claim)
 

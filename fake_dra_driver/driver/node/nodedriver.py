@@ -38,4 +38,4 @@ class FakeNodeDriver(NodeDriver[ClaimT]):
     @override
     async def unprepare(self, claim: ClaimT) -> None:
         # From local data alone: the claim object may be gone, and the API server away.
-        await self._preparer.unprepare(claim.uid)
+        await self._preparer.unprepare(claim)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fake_dra_driver.device.cdi import CdiFolder
 from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
 
 __all__ = ["NodeFiles"]
 
@@ -19,3 +20,4 @@ class NodeFiles:
     hold: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     """Keeps other processes from both while a block runs (``FolderLock.hold``), and has the checkpoint read again first
     if one of them has used it. Without it, this is the only process. To be held before the lock of a claim is."""
+    metadata: ClaimMetadata = field(default_factory=NoClaimMetadata)

@@ -10,8 +10,9 @@ lost checkpoint does not list. No task waits for a second claim's lock while it 
 the processes of a rolling update have on the node's files (``NodeFiles.hold``).
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 
 from loguru import logger
 
@@ -85,9 +86,20 @@ class Preparer:
         """Claims that the kubelet has ended since the start, as long as the checkpoint is not complete."""
 
     async def prepare(
-        self, claim: NodeClaim, wanted: Sequence[WantedDevice], budget: RetryBudget
+        self,
+        claim: NodeClaim,
+        wanted: Sequence[WantedDevice],
+        budget: RetryBudget,
+        make_metadata: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
     ) -> Sequence[ReadyDevice]:
         """Prepares a claim, as ``NodeDriver.prepare`` does, with these devices.
+
+        Args:
+            claim: as the kubelet names it.
+            wanted: its devices.
+            budget: for all that is tried again.
+            make_metadata: makes files about the devices, and returns by request the CDI name that brings one into a
+                container; None: there are to be none. Raises OSError.
 
         Raises:
             DeviceMissingError: the node does not have one of them.
@@ -97,7 +109,11 @@ class Preparer:
         async with self._turn():
             prepared = self._prepared(claim, wanted)
             await self._prepare(prepared, budget)
-            return self._ready(prepared)
+            if make_metadata is None:
+                return self._ready(prepared)
+            async with self._locks.hold(claim.uid):
+                names = await budget.run(make_metadata, f"write the metadata of claim {claim.uid}")
+            return _with_metadata(self._ready(prepared), names)
 
     async def prepare_as_before(self, claim: NodeClaim, budget: RetryBudget) -> Sequence[ReadyDevice] | None:
         """Prepares a claim with the devices that it is prepared with already; None when it is not.
@@ -110,7 +126,10 @@ class Preparer:
             if prepared is None:
                 return None
             await self._prepare(prepared, budget)
-            return self._ready(prepared)
+            names = await budget.run(
+                lambda: self._files.metadata.prepared(claim), f"read the metadata of claim {claim.uid}"
+            )
+            return _with_metadata(self._ready(prepared), names)
 
     async def adopt(self, claim: NodeClaim, wanted: Sequence[WantedDevice]) -> None:
         """Prepares a claim that the kubelet has not asked for in this process, nor ended.
@@ -127,12 +146,12 @@ class Preparer:
             await self._checkpoint.complete()
             self._ended.clear()
 
-    async def unprepare(self, uid: UID) -> None:
+    async def unprepare(self, claim: NodeClaim) -> None:
         """Ends a claim, as ``NodeDriver.unprepare`` does. Raises PrepareError: its file or record cannot be removed."""
-        async with self._turn(), self._locks.hold(uid):
-            await self._remove(uid, RetryBudget())
+        async with self._turn(), self._locks.hold(claim.uid):
+            await self._remove(claim, RetryBudget())
             if not self._checkpoint.is_complete:
-                self._ended.add(uid)
+                self._ended.add(claim.uid)
 
     async def unprepare_if_stale(self, uid: str) -> bool:
         """Ends a claim that holds nothing here any more, by what the API server says now; true when it is ended.
@@ -256,12 +275,14 @@ class Preparer:
             stale_claim=f"{claim.namespace}/{claim.name}",
             stale_claim_uid=claim.uid,
         )
-        await self._remove(claim.uid, budget)
+        await self._remove(NodeClaim(claim.namespace, claim.name, UID(claim.uid)), budget)
         self._events.stale_claim_unprepared(claim)
 
-    async def _remove(self, uid: str, budget: RetryBudget) -> None:
-        """CDI file, then checkpoint. The caller has the lock. Raises PrepareError."""
+    async def _remove(self, claim: NodeClaim, budget: RetryBudget) -> None:
+        """CDI file and metadata, then checkpoint. The caller has the lock. Raises PrepareError."""
+        uid = claim.uid
         await budget.run(lambda: self._cdi.remove(uid), f"remove the CDI file of claim {uid}")
+        await budget.run(lambda: self._files.metadata.unprepare(claim), f"remove the metadata of claim {uid}")
         is_known = uid in self._checkpoint.claims
         await budget.run(lambda: self._checkpoint.remove(uid), "write the checkpoint")
         if is_known:
@@ -284,3 +305,13 @@ def _ready_device(node: str, uuid: str, result: RequestResult | None, cdi_names:
     if result is None:
         return ReadyDevice(node, uuid, cdi_names)
     return ReadyDevice(result.pool, result.device, cdi_names, (result.request,), result.share_id)
+
+
+def _with_metadata(devices: Sequence[ReadyDevice], names: Mapping[str, str]) -> Sequence[ReadyDevice]:
+    """The devices, of which the first for each request brings the request's metadata into a container."""
+    left = dict(names)
+    found = []
+    for device in devices:
+        extra = tuple(left.pop(request) for request in device.request_names if request in left)
+        found.append(replace(device, cdi_device_ids=device.cdi_device_ids + extra) if extra else device)
+    return found

@@ -14,6 +14,7 @@ from typing import Final
 from loguru import logger
 from typing_extensions import override
 
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.checkpoint import DamagedCheckpointError
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
@@ -95,8 +96,10 @@ class Recovery(Reconciler):
         return await self._end_stale()
 
     async def remove_orphans(self) -> None:
-        """Removes CDI files of claims that are not prepared. The checkpoint has to be complete. Raises OSError."""
+        """Removes files of claims that are not prepared. The checkpoint has to be complete. Raises OSError."""
         removed = [uid for uid in await self._cdi.uids() if await self._preparer.remove_orphan(uid)]
+        prepared = self._checkpoint.claims.values()
+        await self._files.metadata.start([NodeClaim(each.namespace, each.name, UID(each.uid)) for each in prepared])
         if removed:
             log.info("CDI files of claims that are not prepared removed", claim_uids=removed)
             self._node_events.cdi_files_removed(removed)

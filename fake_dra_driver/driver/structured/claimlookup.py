@@ -21,7 +21,7 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
-from fake_dra_driver.driver.structured.inventory import devices_by_name
+from fake_dra_driver.driver.structured.inventory import devices_by_name, slice_devices
 from fake_dra_driver.driver.structured.wanted import wanted_devices
 from fake_dra_driver.runtime.client import ListResult
 
@@ -63,6 +63,8 @@ class StructuredClaimLookup(ClaimLookup):
     ) -> None:
         self._node = node
         self._devices = devices_by_name(inventory)
+        self.attributes = {device.name: device.attributes for device in slice_devices(inventory)}
+        """By the name of a device, as in its ResourceSlice."""
         self._prepared = prepared
         self._client = client
         self._api = api

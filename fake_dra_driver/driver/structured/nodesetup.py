@@ -16,7 +16,7 @@ from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.inventory import healthy_devices, slice_devices
-from fake_dra_driver.driver.structured.nodedriver import StructuredNodeDriver
+from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver
 from fake_dra_driver.driver.structured.sliceevents import SliceEvents
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -51,6 +51,7 @@ class StructuredNode:
         cache: Cache,
         client: Client,
         events: EventSink,
+        metadata: MetadataMaker | None = None,
     ) -> Self:
         """Wires the parts to each other. To be called in a running loop.
 
@@ -63,6 +64,7 @@ class StructuredNode:
             cache: gets an informer for the node's slices.
             client: reads claims and writes slices.
             events: writes Events.
+            metadata: makes files about devices for their containers; None: there are to be none.
 
         Raises:
             PoolError: the API server would not take the devices.
@@ -73,7 +75,7 @@ class StructuredNode:
         publisher = SlicePublisher(api, DRIVER_NAME, node, cache, client, told)
         publisher.publish([Pool(node, slice_devices(inventory), node_name=node)])
         return cls(
-            mode=NodeMode(lookup, StructuredNodeDriver(parts.preparer, lookup, reports)),
+            mode=NodeMode(lookup, StructuredNodeDriver(parts.preparer, lookup, reports, metadata)),
             publisher=publisher,
             reports=reports,
             health=healthy_devices(node, inventory, utc_now()),
