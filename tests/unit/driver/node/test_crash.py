@@ -4,37 +4,19 @@ Every scenario is run once to count its steps, and once more for each step at wh
 ``Files`` has promised; ``tests/unit/device/test_files.py`` holds it to that. A reboot empties the CDI folder as well.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from fake_dra_driver.device.prepared import WantedDevice
-from tests.support.disk import Crash
+from tests.support.interrupted import STOPS, Work, interrupted
 from tests.support.node import CDI_ROOT, CHECKPOINT, UUIDS, NodeWorld, Plugin
 
 pytestmark = pytest.mark.looptime
 
-Scene = Callable[[], Awaitable[tuple[NodeWorld, Callable[[], Awaitable[object]]]]]
+Scene = Callable[[], Awaitable[tuple[NodeWorld, Work]]]
 """Makes a node, and what is interrupted there."""
-
-STOPS = pytest.mark.parametrize("emptied", [(), (CDI_ROOT,)], ids=["restart", "reboot"])
-
-
-async def interrupted(scene: Scene, emptied: tuple[Path, ...]) -> AsyncIterator[NodeWorld]:
-    """The node after a stop at each step of the scene."""
-    world, work = await scene()
-    before = world.files.steps.taken
-    await work()
-    steps = world.files.steps.taken - before
-    assert steps >= 4, "there was nothing to stop"
-    for step in range(steps):
-        world, work = await scene()
-        world.files.steps.stop_at = world.files.steps.taken + step
-        with pytest.raises(Crash):
-            await work()
-        world.stop(*emptied)
-        yield world
 
 
 async def node_with(*claims: tuple[str, int]) -> tuple[NodeWorld, Plugin]:
@@ -58,19 +40,19 @@ async def restarted(world: NodeWorld) -> Plugin:
 # --- Prepare ---
 
 
-async def prepare_a_new_claim() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
+async def prepare_a_new_claim() -> tuple[NodeWorld, Work]:
     world, plugin = await node_with(("bystander", 0))
     claim = world.claim("c", WantedDevice(UUIDS[1], 2), 2)
     return world, lambda: plugin.driver.prepare(claim)
 
 
-async def prepare_a_claim_that_has_changed() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
+async def prepare_a_claim_that_has_changed() -> tuple[NodeWorld, Work]:
     world, plugin = await node_with(("bystander", 0), ("c", 1))
     claim = world.claim("c", 2, 3)
     return world, lambda: plugin.driver.prepare(claim)
 
 
-async def prepare_with_the_device_of_a_claim_that_is_gone() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
+async def prepare_with_the_device_of_a_claim_that_is_gone() -> tuple[NodeWorld, Work]:
     world, plugin = await node_with(("bystander", 0), ("gone", 1))
     world.delete(world.node_claim("gone"))
     claim = world.claim("c", 1)
@@ -121,7 +103,7 @@ async def test_an_interrupted_prepare_of_a_deleted_claim_is_undone(scene: Scene,
 # --- Unprepare ---
 
 
-async def unprepare() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
+async def unprepare() -> tuple[NodeWorld, Work]:
     world, plugin = await node_with(("bystander", 0), ("c", 1))
     claim = world.node_claim("c")
     return world, lambda: plugin.driver.unprepare(claim)
@@ -199,7 +181,7 @@ def leave_an_orphan(world: NodeWorld) -> None:
     ],
 )
 async def test_an_interrupted_start_is_repeated(fault: Callable[[NodeWorld], None], emptied: tuple[Path, ...]) -> None:
-    async def start() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
+    async def start() -> tuple[NodeWorld, Work]:
         world, _ = await node_with(("a", 0), ("c", 1))
         world.stop()
         fault(world)
@@ -226,7 +208,7 @@ async def test_an_interrupted_start_is_repeated(fault: Callable[[NodeWorld], Non
 
 @STOPS
 async def test_an_interrupted_clean_up_is_repeated(emptied: tuple[Path, ...]) -> None:
-    async def clean_up() -> tuple[NodeWorld, Callable[[], Awaitable[object]]]:
+    async def clean_up() -> tuple[NodeWorld, Work]:
         world, plugin = await node_with(("bystander", 0), ("gone", 1), ("gone-too", 2))
         for name in ("gone", "gone-too"):
             world.delete(world.node_claim(name))
