@@ -57,6 +57,7 @@ class HttpsServer:
         setting: where the address comes from, for the error when it cannot be listened on.
         max_body_bytes: a longer body is refused with 413.
         timeout_seconds: for receiving a body.
+        linger_seconds: how long it goes on answering when it is to stop, for clients that do not know yet.
 
     Raises:
         ListenError: the address has another form.
@@ -71,12 +72,14 @@ class HttpsServer:
         setting: str = "--listen",
         max_body_bytes: int,
         timeout_seconds: float,
+        linger_seconds: float = 0,
     ) -> None:
         self._address = ListenAddress.parse(address, setting)
         self._certificate = certificate
         self._handlers = handlers
         self._max_body_bytes = max_body_bytes
         self._timeout_seconds = timeout_seconds
+        self._linger_seconds = linger_seconds
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         """Set while it listens."""
@@ -122,7 +125,7 @@ class HttpsServer:
         log.info("Serving HTTPS", address=self._address.host or "*", port=self.port)
 
     async def run(self) -> None:
-        """Keeps the certificate up to date until cancelled. Then ends, once what was asked before is answered.
+        """Keeps the certificate up to date until cancelled. Then goes on for a while, and ends with the last answer.
 
         Calls ``listen`` first if that has not been done; raises as it does.
         """
@@ -130,6 +133,9 @@ class HttpsServer:
             await self.listen()
         try:
             await self._certificate.follow()
+        except asyncio.CancelledError:
+            await asyncio.sleep(self._linger_seconds)
+            raise
         finally:
             await self.close()
 

@@ -65,7 +65,7 @@ class ApiServer:
         self._assets = assets
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._port, self._etcd_port, self._peer_port = _free_ports(3)
+        self._port, self._etcd_port, self._peer_port = free_ports(3)
         self.url = f"https://127.0.0.1:{self._port}"
         self.token = "admin-token"
         """Member of system:masters: may do everything."""
@@ -208,7 +208,7 @@ class ApiServer:
         return (self._folder / f"{name}.log").read_text(errors="replace")[-3000:]
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that no process uses now. Held all at once, so that they differ."""
     sockets = [socket.socket() for _ in range(count)]
     try:

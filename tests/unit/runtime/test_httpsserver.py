@@ -147,6 +147,26 @@ async def test_a_request_that_was_asked_is_answered_when_the_server_stops(files:
     assert server.not_ready_reason() == "it does not listen"
 
 
+async def test_it_goes_on_for_a_while_when_it_is_to_stop(files: CertificateFiles) -> None:
+    server = HttpsServer(
+        "127.0.0.1:0",
+        ServerCertificate(*files),
+        {"/echo": echo},
+        max_body_bytes=LIMIT,
+        timeout_seconds=1,
+        linger_seconds=3600,
+    )
+    await server.listen()
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(server.run())
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.sleep(0)
+        async with Connection.to(server) as late:
+            assert await late.post("/echo", b"late") == (200, b"got late")
+        running.cancel()
+
+
 # --- The certificate
 
 
