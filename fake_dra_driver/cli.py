@@ -17,7 +17,12 @@ from typing import Any, Generic, TypeVar
 from fake_dra_driver import __version__
 from fake_dra_driver.convert.settings import ConvertSettings
 from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
-from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, SetNasStatusSettings
+from fake_dra_driver.driver.programs.settings import (
+    ControllerSettings,
+    KubeletPluginSettings,
+    SetNasStatusSettings,
+    WebhookSettings,
+)
 from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, help_width, parse
 from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.settings import Setting, Settings, settings_of
@@ -55,6 +60,12 @@ def _run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     from fake_dra_driver.driver.programs.kubeletplugin import run_kubelet_plugin
 
     return asyncio.run(run_kubelet_plugin(settings))
+
+
+def _run_webhook(settings: WebhookSettings) -> int:
+    from fake_dra_driver.driver.programs.webhook import run_webhook
+
+    return asyncio.run(run_webhook(settings))
 
 
 def _run_set_nas_status(settings: SetNasStatusSettings) -> int:
@@ -120,6 +131,7 @@ def _needing_the_cluster_extra(command: str) -> Iterator[None]:
 
 _CONTROLLER = _Command("controller", ControllerSettings, _run_controller)
 _KUBELET_PLUGIN = _Command("kubelet-plugin", KubeletPluginSettings, _run_kubelet_plugin)
+_WEBHOOK = _Command("webhook", WebhookSettings, _run_webhook)
 _SET_NAS_STATUS = _Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
 _STATUS = _Command("status", StatusSettings, _run_status)
 _CONVERT = _Command("convert", ConvertSettings, _run_convert)
@@ -135,6 +147,7 @@ _COMMANDS: dict[str, _Command[Any]] = {
         _CLUSTER_FAULT,
         _CONTROLLER,
         _KUBELET_PLUGIN,
+        _WEBHOOK,
         _SET_NAS_STATUS,
         _STATUS,
         _CONVERT,
@@ -148,6 +161,7 @@ REFERENCE: Mapping[str, type[Settings]] = {
     for command in (
         _CONTROLLER,
         _KUBELET_PLUGIN,
+        _WEBHOOK,
         _SET_NAS_STATUS,
         _STATUS,
         _CONVERT,

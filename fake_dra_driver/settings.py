@@ -34,6 +34,7 @@ __all__ = [
     "ForeignFlags",
     "KubeconfigPath",
     "Listen",
+    "ListenRequired",
     "NamespaceName",
     "NodeName",
     "Seconds",
@@ -290,11 +291,9 @@ NamespaceName = Annotated[str, Field(pattern=LABEL_PATTERN), Allowed("name of a 
 NodeName = Annotated[
     str, Field(pattern=SUBDOMAIN_PATTERN, max_length=253), Allowed("name of a node (RFC 1123 subdomain)")
 ]
-Listen = Annotated[
-    Endpoint | None,
-    BeforeValidator(_endpoint),
-    Allowed("host:port, [IPv6]:port or :port, with a port from 0 (any that is free) to 65535"),
-]
+_ENDPOINT = Allowed("host:port, [IPv6]:port or :port, with a port from 0 (any that is free) to 65535")
+Listen = Annotated[Endpoint | None, BeforeValidator(_endpoint), _ENDPOINT]
+ListenRequired = Annotated[Endpoint, BeforeValidator(_endpoint), _ENDPOINT]
 UrlPath = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._~/-]+)?$"),

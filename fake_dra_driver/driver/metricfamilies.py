@@ -1,4 +1,4 @@
-"""Every metric of the driver's two programs: the list from which they are made, documented, drawn and alerted on.
+"""Every metric of the driver's programs: the list from which they are made, documented, drawn and alerted on.
 
 No label has a value for each claim or pod: ``node`` is the plugin's own node, or one that exists, ``model`` a model of
 its devices, and every other label has a fixed set of values. So the number of series grows with the nodes alone.
@@ -24,6 +24,7 @@ __all__ = [
     "SECTIONS",
     "SHARED_CONTROLLER_FAMILIES",
     "SHARED_FAMILIES",
+    "WEBHOOK_FAMILIES",
     "Section",
 ]
 
@@ -36,14 +37,16 @@ ALLOCATION_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25,
 """An allocation is two or three writes to the API server, each a few milliseconds; in a full cluster it takes long."""
 PREPARE_BUCKETS: Final = (0.001, 0.002, 0.004, 0.006, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Preparing is two durable files; the kubelet of Kubernetes 1.27 waits 10 s."""
+REVIEW_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+"""A review is reading some JSON, of up to 3 MiB."""
 
-# --- Both programs
+# --- Controller and kubelet plugin
 
 BUILD_INFO = GaugeFamily(
     "fake_dra_build_info",
     "Which release runs.",
     "always 1",
-    (("version", "version of the driver"), ("component", "`controller` or `kubelet-plugin`")),
+    (("version", "version of the driver"), ("component", "`controller`, `kubelet-plugin` or `webhook`")),
 )
 REFUSALS = CounterFamily(
     "fake_dra_refusals_total",
@@ -154,6 +157,22 @@ PLUGIN_READY = GaugeFamily(
     "fake_dra_plugin_ready", "Whether the kubelet can use the plugin: 1, or 0.", "0 or 1", (_OWN_NODE,)
 )
 
+# --- Admission webhook
+
+REVIEW_DURATION = HistogramFamily(
+    "fake_dra_admission_review_duration_seconds",
+    "Seconds it took to review a claim or a template of claims.",
+    "seconds",
+    (
+        (
+            "result",
+            "allowed; refused; ignored (nothing in it that is checked, or an unknown version); invalid (the request "
+            "was no review)",
+        ),
+    ),
+    REVIEW_BUCKETS,
+)
+
 SHARED_FAMILIES: tuple[Family, ...] = (BUILD_INFO, REFUSALS, REPAIRS)
 SHARED_CONTROLLER_FAMILIES: tuple[Family, ...] = (
     *(DEVICES, NODE_READY, ALLOCATED_CLAIMS, WAITING_CLAIMS, OLDEST_WAITING_CLAIM),
@@ -164,6 +183,7 @@ CONTROLLER_FAMILIES: tuple[Family, ...] = (*SHARED_CONTROLLER_FAMILIES, *CLASSIC
 PLUGIN_FAMILIES: tuple[Family, ...] = (
     *(PREPARE_DURATION, UNPREPARE_DURATION, KUBELET_ANSWERS, PREPARED_CLAIMS, PREPARED_DEVICES, PLUGIN_READY),
 )
+WEBHOOK_FAMILIES: tuple[Family, ...] = (REVIEW_DURATION,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +203,18 @@ SECTIONS: tuple[Section, ...] = (
         CLASSIC_CONTROLLER_FAMILIES,
     ),
     Section("Kubelet plugin", "Served by the kubelet plugin of each node.", PLUGIN_FAMILIES),
-    Section("Both", "Served by both programs.", SHARED_FAMILIES),
+    Section(
+        "Admission webhook",
+        "Served by the webhook alone, where it is on, with `fake_dra_build_info`.",
+        WEBHOOK_FAMILIES,
+    ),
+    Section("Both", "Served by controller and kubelet plugin.", SHARED_FAMILIES),
     Section(
         "Framework",
-        "Served by both programs; names, labels and buckets are those of client-go and controller-runtime, so that "
-        "dashboards made for Go programs fit.",
+        "Served by controller and kubelet plugin; names, labels and buckets are those of client-go and "
+        "controller-runtime, so that dashboards made for Go programs fit.",
         FAMILIES,
     ),
-    Section("Process", "Served by both programs.", LIBRARY_FAMILIES),
+    Section("Process", "Served by every program.", LIBRARY_FAMILIES),
 )
-"""Every metric of both programs."""
+"""Every metric of every program."""

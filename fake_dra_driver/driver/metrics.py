@@ -20,7 +20,12 @@ from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics
 
-__all__ = ["EventCounts", "NodeGauges"]
+__all__ = ["EventCounts", "NodeGauges", "show_release"]
+
+
+def show_release(metrics: Metrics, component: str) -> None:
+    """Says which release a program is of."""
+    metrics.gauge(families.BUILD_INFO).labels(__version__, component).set(1)
 
 
 class EventCounts:
@@ -32,7 +37,7 @@ class EventCounts:
     """
 
     def __init__(self, metrics: Metrics, component: str, reasons: Iterable[Reason]) -> None:
-        metrics.gauge(families.BUILD_INFO).labels(__version__, component).set(1)
+        show_release(metrics, component)
         counters = {"refusal": metrics.counter(families.REFUSALS), "repair": metrics.counter(families.REPAIRS)}
         self._by_reason: Mapping[str, Counter] = {
             reason.name: counters[reason.kind].labels(reason.name) for reason in reasons if reason.kind in counters

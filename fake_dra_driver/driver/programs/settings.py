@@ -1,4 +1,4 @@
-"""Settings of the programs that run in a cluster: controller, kubelet plugin and set-nas-status."""
+"""Settings of the programs that run in a cluster: controller, kubelet plugin, webhook and set-nas-status."""
 
 import math
 import os
@@ -13,9 +13,11 @@ from fake_dra_driver.settings import (
     AbsolutePath,
     Allowed,
     Duration,
+    Endpoint,
     Flag,
     KubeconfigPath,
     Listen,
+    ListenRequired,
     NamespaceName,
     NodeName,
     Seconds,
@@ -23,7 +25,7 @@ from fake_dra_driver.settings import (
     WholeDuration,
 )
 
-__all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings"]
+__all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings", "WebhookSettings"]
 
 _PLUGIN_SOCKET = f"{DRIVER_NAME}/plugin.sock"
 _REGISTRATION_SOCKET = f"{DRIVER_NAME}.sock"
@@ -77,19 +79,7 @@ class _Cluster(LoggingSettings):
     """How long one call to the API server may take, in seconds."""
 
 
-class _Server(_Cluster):
-    kube_api_qps: Annotated[float, Flag(CLUSTER, "N", alias="KUBE_API_QPS")] = Field(
-        default=0, ge=0, le=1_000_000, allow_inf_nan=False
-    )
-    """Most calls to the API server per second, on average. 0 sets no limit on our side: the API server's priority and
-    fairness limits every client."""
-    kube_api_burst: Annotated[int, Flag(CLUSTER, "N", alias="KUBE_API_BURST")] = Field(default=0, ge=0, le=1_000_000)
-    """Most calls at once before --kube-api-qps applies. 0 counts as 1."""
-    resource_api_version: Annotated[
-        ResourceApiVersion, Flag(CLUSTER, "VERSION", unset="the newest that is served", in_chart=False)
-    ] = ""
-    """Version of resource.k8s.io to work with: v1, v1beta2 or v1beta1 for structured DRA (Kubernetes 1.32 and later),
-    v1alpha2 for classic DRA (1.27 to 1.30). Found by discovery when it is left out."""
+class _Observed(LoggingSettings):
     http_endpoint: Annotated[
         Listen, Flag(HTTP, "HOST:PORT", alias="HTTP_ENDPOINT", unset="no HTTP server", in_chart=False)
     ] = None
@@ -106,6 +96,21 @@ class _Server(_Cluster):
         if value in {"/healthz", "/readyz"}:
             raise ValueError("/healthz and /readyz are taken")
         return value
+
+
+class _Server(_Observed, _Cluster):
+    kube_api_qps: Annotated[float, Flag(CLUSTER, "N", alias="KUBE_API_QPS")] = Field(
+        default=0, ge=0, le=1_000_000, allow_inf_nan=False
+    )
+    """Most calls to the API server per second, on average. 0 sets no limit on our side: the API server's priority and
+    fairness limits every client."""
+    kube_api_burst: Annotated[int, Flag(CLUSTER, "N", alias="KUBE_API_BURST")] = Field(default=0, ge=0, le=1_000_000)
+    """Most calls at once before --kube-api-qps applies. 0 counts as 1."""
+    resource_api_version: Annotated[
+        ResourceApiVersion, Flag(CLUSTER, "VERSION", unset="the newest that is served", in_chart=False)
+    ] = ""
+    """Version of resource.k8s.io to work with: v1, v1beta2 or v1beta1 for structured DRA (Kubernetes 1.32 and later),
+    v1alpha2 for classic DRA (1.27 to 1.30). Found by discovery when it is left out."""
 
 
 class ControllerSettings(_Server):
@@ -221,3 +226,14 @@ class SetNasStatusSettings(_OfNode):
 
     status: Annotated[NasStatus, Flag(COMPONENT, alias="STATUS")]
     """The status to set, in upper or lower case."""
+
+
+class WebhookSettings(_Observed):
+    """Refuses claims with parameters that this driver cannot use, when they are created: an admission webhook."""
+
+    listen: Annotated[ListenRequired, Flag(HTTP, "HOST:PORT", in_chart=False)] = Endpoint("", 8443)
+    """Address on which reviews are answered, with TLS, on the path /validate-resource-claim-parameters."""
+    tls_cert_file: Annotated[AbsolutePath, Flag(HTTP, "PATH", in_chart=False)]
+    """File with the certificate to present, and those that signed it, in PEM. It may be replaced at any moment."""
+    tls_key_file: Annotated[AbsolutePath, Flag(HTTP, "PATH", in_chart=False)]
+    """File with the private key of --tls-cert-file, in PEM."""
