@@ -2,10 +2,10 @@
 
 The API server takes any opaque parameters. With the admission webhook ours are refused at once; without it, or where it
 was away, the claim is allocated all the same, and its pod does not start. So an Event says why as soon as the object is
-seen, and for a claim once more when it is allocated: then what a class has brought in counts as well.
+seen, and for a claim once more when it is allocated: then it is known what it got, and what a class has brought in.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from typing_extensions import override
@@ -14,17 +14,23 @@ from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimConfig
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS
+from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import (
     Config,
     ConfigError,
     check_class_spec,
+    config_for,
     covers,
     decode,
     entries_in,
-    entries_of,
 )
+from fake_dra_driver.driver.structured.caches import pools_of
+from fake_dra_driver.driver.structured.inventory import devices_by_name
 from fake_dra_driver.driver.structured.parameters import PARAMETER_KINDS
+from fake_dra_driver.driver.structured.wanted import wanted_devices
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
@@ -32,6 +38,8 @@ from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 __all__ = ["ConfigReconciler", "claim_problems", "class_problems", "needs_look", "spec_problems", "template_problems"]
 
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
+InventoryOf = Callable[[str], Sequence[Device]]
+"""By the name of a node."""
 
 
 def spec_problems(spec: v1.ResourceClaimSpec, path: str = "spec") -> Sequence[FieldProblem]:
@@ -46,19 +54,27 @@ def spec_problems(spec: v1.ResourceClaimSpec, path: str = "spec") -> Sequence[Fi
         configs = decode(entries, PARAMETER_KINDS)
     except ConfigError as error:
         return error.problems
-    return [problem for config in configs for problem in _count_problems(config, spec.devices.requests)]
+    return [problem for config in configs for problem in _count_problems(config, configs, spec.devices.requests)]
 
 
-def claim_problems(claim: v1.ResourceClaim) -> Sequence[FieldProblem]:
-    """What is wrong with our configuration in a claim, and, once it is allocated, with that of its classes."""
-    problems = spec_problems(claim.spec)
-    if problems or claim.is_deleting:
-        return problems
-    try:
-        decode(entries_of(claim, DRIVER_NAME), PARAMETER_KINDS)
-    except ConfigError as error:
-        return error.problems
-    return ()
+def claim_problems(claim: v1.ResourceClaim, inventory_of: InventoryOf) -> Sequence[FieldProblem]:
+    """What is wrong with our configuration in a claim; once it is allocated, with that for its devices.
+
+    Args:
+        claim: with or without an allocation.
+        inventory_of: the devices of a node, as far as its plugin has published them.
+    """
+    if claim.is_deleting:
+        return ()
+    problems = list(spec_problems(claim.spec))
+    for node in () if problems else sorted(pools_of(claim)):
+        try:
+            wanted_devices(AllocatedClaim.of(claim, DRIVER_NAME, node), devices_by_name(inventory_of(node)))
+        except ConfigError as error:
+            problems += error.problems
+        except PrepareError:  # nothing that the configuration could change: the plugin of the node says it
+            continue
+    return problems
 
 
 def template_problems(template: v1.ResourceClaimTemplate) -> Sequence[FieldProblem]:
@@ -106,19 +122,24 @@ class ConfigReconciler(Reconciler, Generic[ObjectT]):
 # --- A count that no allocation can agree with ---------------------------------------------------------------------
 
 
-def _count_problems(config: Config, requests: Sequence[v1.DeviceRequest]) -> Iterable[FieldProblem]:
+def _count_problems(
+    config: Config, configs: Sequence[Config], requests: Sequence[v1.DeviceRequest]
+) -> Iterable[FieldProblem]:
     """Says so where the count differs from what the requests ask for, whatever is chosen for them.
 
-    Which of the requests are for devices of other drivers, only the allocation says: those do not count.
+    Which of the requests are for devices of other drivers, only the allocation says: those do not count. Nor does the
+    count of parameters that a later entry replaces.
     """
     if not isinstance(config.parameters, FakeClaimConfig) or config.parameters.spec.count is None:
         return
     possible = {0}
     for request in requests:
-        choices = _possible_counts(request, config.requests)
-        if choices is None:
+        covered = {name: asked for name, asked in _alternatives(request) if covers(config.requests, name)}
+        if any(
+            asked.allocation_mode == "All" or config_for(name, configs) is not config for name, asked in covered.items()
+        ):
             return
-        possible |= {total + choice for total in possible for choice in choices}
+        possible |= {total + (asked.count or 1) for total in possible for asked in covered.values()}
     count, allowed = config.parameters.spec.count, sorted(possible - {0})
     if allowed and count not in allowed:
         numbers = " or ".join(map(str, allowed))
@@ -126,14 +147,9 @@ def _count_problems(config: Config, requests: Sequence[v1.DeviceRequest]) -> Ite
         yield config.problem("spec.count", message)
 
 
-def _possible_counts(request: v1.DeviceRequest, covered: Sequence[str]) -> set[int] | None:
-    """How many devices a request may get for which the configuration is; None: any number."""
-    alternatives: list[tuple[str, v1.ExactDeviceRequest | v1.DeviceSubRequest]] = [
-        (f"{request.name}/{subrequest.name}", subrequest) for subrequest in request.first_available
-    ]
+def _alternatives(request: v1.DeviceRequest) -> Iterator[tuple[str, v1.ExactDeviceRequest | v1.DeviceSubRequest]]:
+    """What may be chosen for a request, under the names that allocations have for it."""
     if request.exactly is not None:
-        alternatives.append((request.name, request.exactly))
-    found = [asked for name, asked in alternatives if covers(covered, name)]
-    if any(asked.allocation_mode == "All" for asked in found):
-        return None
-    return {asked.count or 1 for asked in found}
+        yield request.name, request.exactly
+    for subrequest in request.first_available:
+        yield f"{request.name}/{subrequest.name}", subrequest

@@ -1,11 +1,16 @@
 """The controller's parts in structured DRA put together. The scheduler allocates: here is what is shown and told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.fieldproblem import FieldProblem
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.driver.metrics import NodeGauges
+from fake_dra_driver.driver.nodestate import devices_of
 from fake_dra_driver.driver.structured.caches import StructuredCaches
 from fake_dra_driver.driver.structured.configcheck import (
     ConfigReconciler,
@@ -19,6 +24,7 @@ from fake_dra_driver.driver.structured.projection import AllocatedClaimsReconcil
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.metrics import Metrics
 
@@ -53,7 +59,18 @@ def make_structured_controllers(
         "nodeallocationstate", projection, workers=workers, log_context=lambda request: {"node": request.name}
     )
     projection.watch(states_controller)
-    claims = Controller("resourceclaim", ConfigReconciler(caches.claims, events, claim_problems))
+
+    def inventory_of(node: str) -> Sequence[Device]:
+        try:
+            state = states.get(NamespacedName(namespace, node))
+        except InvalidObjectError:
+            return ()
+        return () if state is None else devices_of(state)
+
+    def problems_of(claim: v1.ResourceClaim) -> Sequence[FieldProblem]:
+        return claim_problems(claim, inventory_of)
+
+    claims = Controller("resourceclaim", ConfigReconciler(caches.claims, events, problems_of))
     claims.watch(caches.claims, predicate=needs_look)
     templates = Controller("resourceclaimtemplate", ConfigReconciler(caches.templates, events, template_problems))
     templates.watch(caches.templates)

@@ -67,6 +67,28 @@ async def test_what_a_class_has_brought_into_an_allocation_counts(world: Structu
     assert told(brain) == [("c", f"{path}: must be at most 64, is 65")]
 
 
+async def test_what_differs_from_the_allocation_is_told_when_it_is_there(world: StructuredWorld) -> None:
+    config = [opaque(parameters(count=2, selector={"model": "OTHER"}))]
+    requests = [exactly("fakes", None, allocationMode="All")]
+    world.claim("waiting", config=config, requests=requests)
+    world.claim("c", result("n", 0), config=config, requests=requests)
+    brain = await world.run()
+    path = "spec.devices.config[0].opaque.parameters.spec"
+    assert told(brain) == [
+        (
+            "c",
+            f"{path}.count: must be 1, the number of devices that were allocated, or left out; is 2; "
+            f"{path}.selector.model: must be the model of each allocated device, or left out; is OTHER, and fake-0 is "
+            "of model MODEL",
+        )
+    ]
+
+
+async def test_a_device_that_the_node_does_not_have_is_no_matter_of_configuration(world: StructuredWorld) -> None:
+    world.claim("c", result("n", 99), config=[opaque(parameters(split=2))])
+    assert told(await world.run()) == []
+
+
 async def test_templates_and_classes_are_told(world: StructuredWorld) -> None:
     template = {
         "metadata": {"name": "t", "namespace": "default"},
@@ -164,6 +186,11 @@ def test_a_count_that_no_allocation_agrees_with(
         f"spec.devices.config[0].opaque.parameters.spec.count: must be {allowed}, the number of devices that its "
         f"requests ask for, is {count}; or leave it out"
     ]
+
+
+def test_a_count_that_a_later_entry_replaces_is_of_no_account() -> None:
+    assert problems([exactly("a", 3)], opaque(parameters(count=2)), opaque(parameters(split=2))) == []
+    assert problems([exactly("a", 3)], opaque(parameters(split=2)), opaque(parameters(count=2))) != []
 
 
 def test_configuration_of_other_drivers_is_none_of_our_business() -> None:
