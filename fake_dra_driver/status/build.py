@@ -18,9 +18,9 @@ from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.status.classic.waiting import Waiting
 from fake_dra_driver.status.report import ChildReport, ClaimReport, Counts, DeviceReport, NodeReport, Report, Summary
 from fake_dra_driver.status.view import ClusterView
-from fake_dra_driver.status.waiting import Waiting
 
 __all__ = ["Reporter"]
 
