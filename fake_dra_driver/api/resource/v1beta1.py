@@ -116,7 +116,8 @@ def _requests_from_wire(requests: Any) -> Any:
 
 
 def _request_from_wire(request: _Json) -> _Json:
-    exactly = {name: value for name, value in request.items() if name not in _REQUEST}
+    # Servers from 1.34 on write an empty class beside ``firstAvailable`` too.
+    exactly = {name: value for name, value in request.items() if name not in _REQUEST and value != ""}
     rest = {name: value for name, value in request.items() if name in _REQUEST}
     return {**rest, "exactly": exactly} if exactly else rest
 

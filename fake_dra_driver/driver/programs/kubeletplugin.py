@@ -11,15 +11,17 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.dra.node.interface import CLASSIC
+from fake_dra_driver.dra.node.folderlock import FolderLock
+from fake_dra_driver.dra.node.health import HealthReports
+from fake_dra_driver.dra.node.interface import KUBELETS
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
-from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.setup import NodeParts
+from fake_dra_driver.driver.programs.mode import ModeSetup
 from fake_dra_driver.driver.programs.parts import make_parts
 from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
 from fake_dra_driver.runtime.errors import RuntimeLayerError
@@ -45,41 +47,43 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     setup_logging(settings.logging_format, settings.verbosity, context={"node": settings.node_name})
     parts = await make_parts(settings, "fake-dra-kubeletplugin", "kubelet-plugin", host=settings.node_name)
     key = NamespacedName(settings.namespace, settings.node_name)
+    inventory = make_inventory(settings.node_name, settings.device_count, settings.device_models)
     files = DiskFiles()
     checkpoint = Checkpoint(files, settings.checkpoint)
     cdi = CdiFolder(files, settings.cdi_root, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), settings.node_name)
+    lock = FolderLock(settings.plugin_dir, checkpoint.refresh)
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
     )
-    lookup = ClassicClaimLookup(key, states, parts.client)
+    classic = ClassicClaimLookup(key, states, parts.client)
 
     def is_serving() -> bool:
         return plugin.not_ready_reason() is None
 
     async def has_successor() -> bool:
-        return False  # one process at a time serves a node
+        return await plugin.has_successor()
 
     node = NodeParts(
         state_key=key,
-        inventory=make_inventory(settings.node_name, settings.device_count, settings.device_models),
-        files=NodeFiles(checkpoint, cdi),
-        classic=lookup.wanted,
+        inventory=inventory,
+        files=NodeFiles(checkpoint, cdi, lock.hold),
+        classic=classic.wanted,
         states=states,
         client=parts.client,
         events=parts.events,
         is_serving=is_serving,
         has_successor=has_successor,
     )
-    node.bind(NodeMode(lookup, FakeNodeDriver(node.preparer, lookup.wanted)))
 
     def registered() -> None:
         node.node_events.registration_changed(plugin.registration)
         node.publish()
 
+    health = HealthReports()
     plugin = KubeletPlugin(
         DRIVER_NAME,
-        PluginSockets(registration=settings.registration_socket, plugin=settings.plugin_socket),
-        CLASSIC,
+        settings.sockets,
+        KUBELETS,
         node.driver,
         grace_seconds=settings.grace_period_seconds / 2,
         call_observer=PrepareMetrics(parts.metrics, settings.node_name, lambda: checkpoint.claims, is_serving),
@@ -87,7 +91,34 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         on_registration=registered,
         on_socket_restored=node.node_events.socket_restored,
         start=node.start,
+        lock=lock,
+        health=health,
     )
+    mode = ModeSetup(parts, settings.resource_api_version)
+
+    async def set_up() -> None:
+        api = (await mode.find(manager)).structured
+        if api is None:
+            node.bind(NodeMode(classic, FakeNodeDriver(node.preparer, classic.wanted)))
+            return
+        from fake_dra_driver.driver.structured.nodesetup import StructuredNode
+
+        structured = StructuredNode.of(
+            node,
+            settings.node_name,
+            inventory,
+            checkpoint,
+            api=api,
+            cache=parts.cache,
+            client=parts.client,
+            events=parts.events,
+        )
+        node.bind(structured.mode)
+        health.report(structured.health)
+        if parts.healthz is not None:
+            parts.healthz.add_readyz("resourceslices", structured.publisher.not_published_reason)
+        manager.add_runnable("resourceslices", structured.publisher.run)
+        manager.add_controller(structured.reports.controller)
 
     async def retire_at_the_end() -> None:
         try:
@@ -102,8 +133,14 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     if parts.healthz is not None:
         parts.healthz.add_readyz("registration", plugin.not_ready_reason)
     manager = parts.manager(settings)
+    manager.use_setup(set_up)
+    if settings.sockets.is_shared:
+        # What is added later ends earlier. Two instances that stop together, as when the driver is uninstalled during
+        # an update, would take each other for the one that goes on, as long as the sockets of both are there.
+        manager.add_runnable("retire", retire_at_the_end, needs_caches=False)
     manager.add_runnable("kubelet-plugin", plugin.run, needs_caches=False)
-    manager.add_runnable("retire", retire_at_the_end)
+    if not settings.sockets.is_shared:
+        manager.add_runnable("retire", retire_at_the_end)
     for controller in node.controllers:
         manager.add_controller(controller)
     await manager.run()

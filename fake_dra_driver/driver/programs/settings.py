@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE
+from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES, PluginSockets
 from fake_dra_driver.driver.commandline import CLUSTER, COMPONENT, DEVICES, ELECTION, HTTP, PATHS, LoggingSettings
 from fake_dra_driver.settings import (
     AbsolutePath,
@@ -26,11 +27,6 @@ from fake_dra_driver.settings import (
 )
 
 __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings", "WebhookSettings"]
-
-_PLUGIN_SOCKET = f"{DRIVER_NAME}/plugin.sock"
-_REGISTRATION_SOCKET = f"{DRIVER_NAME}.sock"
-MAX_SOCKET_PATH_BYTES = 107
-"""Longest path of a unix socket: ``sun_path`` of sockaddr_un without the terminating byte (unix(7))."""
 
 RETRY_JITTER_FACTOR = 1.2
 """A candidate waits for its retry period and up to so many times longer: ``JITTER_FACTOR`` of the elector, which is not
@@ -187,9 +183,13 @@ class KubeletPluginSettings(_Server, _OfNode):
     @field_validator("kubelet_registry_dir", "kubelet_plugins_dir")
     @classmethod
     def _socket_path_is_short(cls, value: Path, info: ValidationInfo) -> Path:
-        below = _REGISTRATION_SOCKET if info.field_name == "kubelet_registry_dir" else _PLUGIN_SOCKET
-        if len(os.fsencode(value / below)) > MAX_SOCKET_PATH_BYTES:
-            raise ValueError(f"/{below} in it exceeds the {MAX_SOCKET_PATH_BYTES} bytes of a socket's path")
+        sockets = PluginSockets.of(
+            DRIVER_NAME, registry_folder=value, plugins_folder=value, pod_uid=info.data.get("pod_uid", "")
+        )
+        path = sockets.registration if info.field_name == "kubelet_registry_dir" else sockets.plugin
+        if len(os.fsencode(path)) > MAX_PATH_SIZE_BYTES:
+            below = path.relative_to(value)
+            raise ValueError(f"/{below} in it exceeds the {MAX_PATH_SIZE_BYTES} bytes of a socket's path")
         return value
 
     @field_validator("checkpoint_path")
@@ -203,17 +203,17 @@ class KubeletPluginSettings(_Server, _OfNode):
     @property
     def plugin_dir(self) -> Path:
         """This plugin's own folder."""
-        return self.plugin_socket.parent
+        return self.sockets.plugin.parent
 
     @property
-    def plugin_socket(self) -> Path:
-        """Socket of the DRA service, which registration tells the kubelet of."""
-        return self.kubelet_plugins_dir / _PLUGIN_SOCKET
-
-    @property
-    def registration_socket(self) -> Path:
-        """Socket of the registration service, which the kubelet finds by itself."""
-        return self.kubelet_registry_dir / _REGISTRATION_SOCKET
+    def sockets(self) -> PluginSockets:
+        """Where the kubelet finds this plugin."""
+        return PluginSockets.of(
+            DRIVER_NAME,
+            registry_folder=self.kubelet_registry_dir,
+            plugins_folder=self.kubelet_plugins_dir,
+            pod_uid=self.pod_uid,
+        )
 
     @property
     def checkpoint(self) -> Path:

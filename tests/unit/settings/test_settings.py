@@ -54,8 +54,8 @@ def test_defaults_of_the_plugin() -> None:
     assert settings.device_count == 8
     assert settings.device_models == ("LATEST-FAKE-MODEL",)
     assert settings.cdi_root == Path("/etc/cdi")
-    assert settings.registration_socket == Path("/var/lib/kubelet/plugins_registry/fake.resource.3-shake.com.sock")
-    assert settings.plugin_socket == Path("/var/lib/kubelet/plugins/fake.resource.3-shake.com/plugin.sock")
+    assert settings.sockets.registration == Path("/var/lib/kubelet/plugins_registry/fake.resource.3-shake.com.sock")
+    assert settings.sockets.plugin == Path("/var/lib/kubelet/plugins/fake.resource.3-shake.com/plugin.sock")
     assert settings.checkpoint == settings.plugin_dir / "checkpoint.json"
 
 

@@ -91,6 +91,13 @@ def test_v1beta1_has_the_fields_of_exactly_beside_the_name_of_the_request() -> N
     assert claim.to_wire() == on_wire(FLAT_CLAIM, "ResourceClaim", "v1beta1")
 
 
+def test_an_empty_class_beside_alternatives_is_none() -> None:
+    request = {"name": "any", "deviceClassName": "", "firstAvailable": ALTERNATIVES}
+    claim = v1beta1.ResourceClaim.from_wire({"spec": {"devices": {"requests": [request]}}})
+    assert claim.spec.devices.requests[0].exactly is None
+    assert claim.to_wire()["spec"]["devices"]["requests"] == [{"name": "any", "firstAvailable": ALTERNATIVES}]
+
+
 def test_v1beta1_has_them_so_in_templates_too() -> None:
     flat = {"metadata": {"name": "t"}, "spec": {"spec": FLAT_CLAIM["spec"]}}
     template = v1beta1.ResourceClaimTemplate.from_wire(flat)
