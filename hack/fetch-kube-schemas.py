@@ -24,6 +24,7 @@ from typing import Any
 
 GROUPS = (
     "api/v1",
+    "apis/admissionregistration.k8s.io/v1",
     "apis/apiextensions.k8s.io/v1",
     "apis/apps/v1",
     "apis/authentication.k8s.io/v1",
@@ -42,6 +43,9 @@ GROUPS = (
 STRUCTURED_DRA = "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice"
 KINDS = {
     "v1": ("Binding ConfigMap DeleteOptions Endpoints Event Namespace Node Pod Secret Service ServiceAccount Status"),
+    "admissionregistration.k8s.io/v1": (
+        "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration"
+    ),
     "apiextensions.k8s.io/v1": "CustomResourceDefinition",
     "apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
     "authentication.k8s.io/v1": "SelfSubjectReview TokenRequest TokenReview",

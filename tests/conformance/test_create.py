@@ -362,3 +362,13 @@ def test_method_not_allowed(api: Api, namespace: str) -> None:
     api.post(core(namespace, "configmaps"), config_map("a"))
     api.refused(405, "MethodNotAllowed", "POST", core(namespace, "configmaps", "a"), config_map("a"))
     api.refused(405, "MethodNotAllowed", "PUT", core(namespace, "configmaps"), config_map("a"))
+
+
+def test_a_zero_that_was_given_is_kept(api: Api, namespace: str) -> None:
+    """Where there is a default as well: a rollout that only surges."""
+    body = {**deployment("a"), "kind": "DaemonSet"}
+    del body["spec"]["replicas"]
+    rolling = {"maxSurge": 1, "maxUnavailable": 0}
+    body["spec"]["updateStrategy"] = {"type": "RollingUpdate", "rollingUpdate": rolling}
+    answer = api.post(f"/apis/apps/v1/namespaces/{namespace}/daemonsets", body)
+    assert answer["spec"]["updateStrategy"]["rollingUpdate"] == rolling

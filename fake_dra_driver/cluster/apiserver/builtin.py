@@ -45,11 +45,13 @@ def _connect(name: str, kind: str) -> Subresource:
     return Subresource(name, kind, _CONNECT)
 
 
+_ADMISSION = "admissionregistration.k8s.io"
 _CRD = "apiextensions.k8s.io"
 _AUTHZ = "authorization.k8s.io"
 _EVENTS = "events.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _ALL = ("all",)
+_EXTENSIONS = ("api-extensions",)
 _POD_SUBRESOURCES = (
     _connect("attach", "PodAttachOptions"),
     Subresource("binding", "Binding", ("create",)),
@@ -87,7 +89,15 @@ _KINDS = (
         "", "v1", "ServiceAccount", "serviceaccounts", short="sa",
         extra=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
     ),
-    _Kind(_CRD, "v1", "CustomResourceDefinition", "customresourcedefinitions", False, "crd crds", ("api-extensions",)),
+    _Kind(_ADMISSION, "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", False, "", _EXTENSIONS),
+    _Kind(
+        _ADMISSION, "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", False, "",
+        _EXTENSIONS,
+    ),
+    _Kind(
+        _ADMISSION, "v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", False, "", _EXTENSIONS,
+    ),
+    _Kind(_CRD, "v1", "CustomResourceDefinition", "customresourcedefinitions", False, "crd crds", _EXTENSIONS),
     _Kind("apps", "v1", "ControllerRevision", "controllerrevisions"),
     _Kind("apps", "v1", "DaemonSet", "daemonsets", short="ds", categories=_ALL),
     _Kind("apps", "v1", "Deployment", "deployments", short="deploy", categories=_ALL, scale=True),

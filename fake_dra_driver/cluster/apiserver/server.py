@@ -1,4 +1,4 @@
-"""The embedded API server. It behaves like kube-apiserver 1.30, towards all who have a token.
+"""The embedded API server. It behaves like kube-apiserver 1.30, or a later one, towards all who have a token.
 
 Two ways lead to it::
 
@@ -9,8 +9,8 @@ Two ways lead to it::
     client = server.client(user_agent="test")
 
 What it does not do: authorization (every authenticated client may do everything), persistence (its state ends with it),
-conversion and admission webhooks, priority and fairness. Controllers, scheduler and kubelets are clients of it, like
-any other.
+conversion webhooks, priority and fairness. Admission webhooks and policies are stored and not asked. Controllers,
+scheduler and kubelets are clients of it, like any other.
 """
 
 import asyncio

@@ -42,6 +42,14 @@ _METADATA_ALONE: Final = (
     ResourceKind("", "v1", "Endpoints", "endpoints"),
     ResourceKind("", "v1", "Secret", "secrets"),
     ResourceKind("", "v1", "Service", "services"),
+    *(
+        ResourceKind("admissionregistration.k8s.io", "v1", kind, plural, namespaced=False)
+        for kind, plural in (
+            ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
+            ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
+            ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
+        )
+    ),
     ResourceKind("apps", "v1", "StatefulSet", "statefulsets"),
     ResourceKind("batch", "v1", "Job", "jobs"),
     ResourceKind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False),

@@ -5,6 +5,7 @@ A kind that is not named here has neither: what its schema allows is stored as s
 
 from collections.abc import Mapping
 
+from fake_dra_driver.cluster.apiserver.rules.admission import ADMISSION_RULES
 from fake_dra_driver.cluster.apiserver.rules.core import CORE_RULES
 from fake_dra_driver.cluster.apiserver.rules.event import EVENT_RULES
 from fake_dra_driver.cluster.apiserver.rules.pod import validate_pod, validate_pod_status, validate_pod_update
@@ -43,6 +44,7 @@ RULES: Mapping[str, Rules] = {
         selectable=_POD_FIELDS,
     ),
     "PriorityClass": PRIORITY_CLASS_RULES,
+    **ADMISSION_RULES,
     **CORE_RULES,
     **EVENT_RULES,
     **SERVICE_RULES,

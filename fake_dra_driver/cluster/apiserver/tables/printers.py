@@ -150,6 +150,22 @@ def _role_binding(obj: Object, now: datetime) -> list[Any]:
     return [obj["metadata"]["name"], role, _age(obj, now), names("User"), names("Group"), names("ServiceAccount")]
 
 
+def _policy(obj: Object, now: datetime) -> list[Any]:
+    """A row of an admission policy."""
+    spec = obj["spec"]
+    kind = spec.get("paramKind")
+    shown = "<unset>" if kind is None else f"{kind.get('apiVersion', '')}/{kind.get('kind', '')}"
+    return [obj["metadata"]["name"], len(spec.get("validations") or ()), shown, _age(obj, now)]
+
+
+def _policy_binding(obj: Object, now: datetime) -> list[Any]:
+    spec = obj["spec"]
+    reference = spec.get("paramRef") or {}
+    # Parameters without a namespace may be cluster-scoped, or in any.
+    shown = f"{reference.get('namespace') or '*'}/{reference['name']}" if reference.get("name") else "<unset>"
+    return [obj["metadata"]["name"], spec.get("policyName", ""), shown, _age(obj, now)]
+
+
 def _fields(*paths: str) -> Cells:
     """Cells that are single fields, between the name and the age."""
 
@@ -244,6 +260,12 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
     "ServiceAccount": (_created("Secrets"), lambda obj, now: [
         obj["metadata"]["name"], len(obj.get("secrets") or ()), _age(obj, now)
     ]),
+    "ValidatingAdmissionPolicy": (
+        (_NAME, *_columns("Validations", kind="integer"), *_columns("ParamKind"), _AGE),
+        _policy,
+    ),
+    "ValidatingAdmissionPolicyBinding": (_created("PolicyName", "ParamRef"), _policy_binding),
+    "ValidatingWebhookConfiguration": ((_NAME, *_columns("Webhooks", kind="integer"), _AGE), _sizes("webhooks")),
     "StatefulSet": ((*_created("Ready"), *_WORKLOAD[:2]), statefulset_cells),
 }  # fmt: skip
 _CLASSIC_DRA: Mapping[str, tuple[tuple[Column, ...], Cells]] = {

@@ -118,7 +118,8 @@ def _is_omitted(key: str, value: Any, field: Type, owner: Type) -> bool:
     if key in owner.required or "default" in field.schema or field.is_nullable:
         return False
     if field.shape is Shape.SCALAR:
-        return not value and not field.is_pointer
+        # Go does not leave out structs, of which IntOrString is one.
+        return not value and not field.is_pointer and _short(field) != "IntOrString"
     return field.shape in (Shape.LIST, Shape.MAP) and not value
 
 
