@@ -22,7 +22,7 @@ def body(kind: str, name: str, **fields: Any) -> Json:
 
 def test_a_policy(api: Api, namespace: str) -> None:
     path = f"{GROUP}/validatingadmissionpolicies"
-    spec = {
+    spec: Json = {
         "matchConstraints": {"resourceRules": [RULE]},
         "variables": [{"name": "one", "expression": "1"}],
         "validations": [{"expression": "variables.one == 1", "message": "no"}],
