@@ -4,15 +4,19 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import grpc
 import yaml
 
+from fake_dra_driver.pb import dra_v1_pb2 as v1
+from fake_dra_driver.pb import dra_v1_pb2_grpc as v1_grpc
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
 from fake_dra_driver.pb import dra_v1alpha3_pb2 as v1alpha3
 from fake_dra_driver.pb import dra_v1alpha3_pb2_grpc as v1alpha3_grpc
+from fake_dra_driver.pb import dra_v1beta1_pb2 as v1beta1
+from fake_dra_driver.pb import dra_v1beta1_pb2_grpc as v1beta1_grpc
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 from tests.unit.cluster.kubelet.waiting import until
@@ -37,6 +41,8 @@ class StandInPlugin:
         """What the kubelet has said about the registration."""
         self.calls: list[tuple[str, list[tuple[str, str, str]]]] = []
         """Method, and name, handle and namespace of each claim."""
+        self.services: list[str] = []
+        """The version of the service of each preparing call, in structured DRA."""
         self.errors: dict[tuple[str, str], str] = {}
         """What to say of a claim, by verb and name of the claim."""
         self.gate = asyncio.Event()
@@ -51,6 +57,8 @@ class StandInPlugin:
         self.added: dict[str, str] = {}
         """Answers for claims that were not asked for, by UID."""
         self.writes_cdi = True
+        self.requests: tuple[str, ...] = ("",)
+        """The requests of each claim, in structured DRA; each has a device of its own."""
         self._serves = serves
         self._cdi = root / "var/run/cdi"
         self._registration = root / "var/lib/kubelet/plugins_registry" / (socket or f"{name}.sock")
@@ -71,6 +79,10 @@ class StandInPlugin:
             v1alpha3_grpc.add_NodeServicer_to_server(_V1alpha3(self), node)
         if "v1alpha2" in self._serves:
             v1alpha2_grpc.add_NodeServicer_to_server(_V1alpha2(self), node)
+        if "v1beta1" in self._serves:
+            v1beta1_grpc.add_DRAPluginServicer_to_server(_V1beta1(self), node)
+        if "v1" in self._serves:
+            v1_grpc.add_DRAPluginServicer_to_server(_V1(self), node)
         registration_grpc.add_RegistrationServicer_to_server(_Registration(self, str(self._endpoint)), registrar)
         node.add_insecure_port(f"unix:{self._endpoint}")
         registrar.add_insecure_port(f"unix:{self._registration}")
@@ -108,8 +120,12 @@ class StandInPlugin:
 
     def _write(self, name: str) -> None:
         self._cdi.mkdir(parents=True, exist_ok=True)
-        edits = {"env": [f"DEVICE_{name.upper().replace('-', '_')}={self.name}"]}
-        spec = {"cdiVersion": "0.3.0", "kind": f"{self.name}/dev", "devices": [{"name": name, "containerEdits": edits}]}
+        devices = []
+        for request in self.requests:
+            device = f"{name}{request and '-'}{request}"
+            edits = {"env": [f"DEVICE_{device.upper().replace('-', '_')}={self.name}"]}
+            devices.append({"name": device, "containerEdits": edits})
+        spec = {"cdiVersion": "0.3.0", "kind": f"{self.name}/dev", "devices": devices}
         (self._cdi / f"{name}.yaml").write_text(yaml.safe_dump(spec))
 
 
@@ -173,6 +189,47 @@ class _V1alpha2(v1alpha2_grpc.NodeServicer):
         if isinstance(answers[request.claim_uid], str):
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, answers[request.claim_uid])
         return v1alpha2.NodeUnprepareResourceResponse()
+
+
+class _Structured:
+    """DRAPlugin in either version."""
+
+    version: ClassVar[str]
+    messages: ClassVar[Any]
+
+    def __init__(self, plugin: StandInPlugin) -> None:
+        self._plugin = plugin
+
+    async def NodePrepareResources(self, request: Any, context: Context) -> Any:  # noqa: N802
+        self._plugin.services.append(self.version)
+        response = self.messages.NodePrepareResourcesResponse()
+        asked = [(claim.name, "", claim.namespace, claim.uid) for claim in request.claims]
+        for uid, answer in (await self._plugin.work("prepare", "NodePrepareResources", asked, context)).items():
+            if isinstance(answer, str):
+                response.claims[uid].error = answer
+                continue
+            for number, name in enumerate(self._plugin.requests):
+                device = response.claims[uid].devices.add(pool_name="pool", device_name=f"dev-{number}")
+                device.request_names.extend([name] if name else [])
+                device.cdi_device_ids.extend(f"{each}{name and '-'}{name}" for each in answer)
+        return response
+
+    async def NodeUnprepareResources(self, request: Any, context: Context) -> Any:  # noqa: N802
+        response = self.messages.NodeUnprepareResourcesResponse()
+        asked = [(claim.name, "", claim.namespace, claim.uid) for claim in request.claims]
+        for uid, answer in (await self._plugin.work("unprepare", "NodeUnprepareResources", asked, context)).items():
+            response.claims[uid].error = answer if isinstance(answer, str) else ""
+        return response
+
+
+class _V1(_Structured, v1_grpc.DRAPluginServicer):
+    version: ClassVar[str] = "v1"
+    messages: ClassVar[Any] = v1
+
+
+class _V1beta1(_Structured, v1beta1_grpc.DRAPluginServicer):
+    version: ClassVar[str] = "v1beta1"
+    messages: ClassVar[Any] = v1beta1
 
 
 def _claims(request: Any) -> list[tuple[str, str, str, str]]:

@@ -1,0 +1,288 @@
+"""A cluster with structured DRA: claims are made, allocated by the tests' stand-in scheduler, and prepared on the node.
+
+The driver is a stand-in too: a plugin whose answers a test decides, and a slice that the test publishes for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
+from fake_dra_driver.cluster import Cluster, ClusterError, Timing
+from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.releases import RELEASES
+from fake_dra_driver.runtime.errors import NotFoundError
+from tests.support.standinscheduler import stand_in_scheduler
+from tests.unit.cluster.kubelet.standin import StandInPlugin
+
+DRIVER = "driver.example.com"
+NODE = "node-0"
+STRUCTURED = [each for each in RELEASES.values() if each.structured_version]
+
+
+class World:
+    """The cluster, and what people and the driver do in it."""
+
+    def __init__(self, cluster: Cluster, api: ResourceApi) -> None:
+        self.cluster = cluster
+        self.api = api
+
+    async def create(self, kind: type[KubeObject], name: str, spec: Any, namespace: str = "default") -> None:
+        """An object, whose spec is that of v1."""
+        model = next(base for base in kind.__mro__ if base.__module__ in (v1.__name__, Pod.__module__))
+        metadata = {"name": name, **({"namespace": namespace} if kind.resource.namespaced else {})}
+        read = model.from_wire({"metadata": metadata, "spec": spec})  # type: ignore[attr-defined] # a model of the API
+        await self.cluster.client.create(kind.model_validate(read.model_dump(exclude_unset=True)))
+
+    async def publish(self, *names: str) -> None:
+        """What the driver has on the node."""
+        spec = {
+            "driver": DRIVER,
+            "nodeName": NODE,
+            "pool": {"name": NODE, "generation": 1, "resourceSliceCount": 1},
+            "devices": [{"name": name, "attributes": {"model": {"string": f"model-{name}"}}} for name in names],
+        }
+        await self.create(self.api.slices, f"slice-{len(names)}", spec)
+
+    async def slices(self) -> Sequence[v1.ResourceSlice]:
+        """All slices."""
+        return (await self.cluster.client.list(self.api.slices)).items
+
+    async def pod(self, name: str, *entries: Any, uses: Sequence[Any] = (), **spec: Any) -> None:
+        """A pod that goes on printing its environment, with these claims."""
+        container = {
+            "name": "main",
+            "image": "busybox:1.37",
+            "command": ["sh", "-c", "export; exec sleep 1000"],
+            "resources": {"claims": list(uses) or [{"name": each["name"]} for each in entries]},
+        }
+        whole = {"containers": [container], "resourceClaims": list(entries), "terminationGracePeriodSeconds": 5, **spec}
+        await self.create(Pod, name, whole)
+
+    async def claim(self, name: str, *requests: Any) -> None:
+        """A claim; without requests: for one device."""
+        asked = list(requests) or [{"name": "req", "exactly": {"deviceClassName": "class"}}]
+        await self.create(self.api.claims, name, {"devices": {"requests": asked}})
+
+    async def environment(self, pod: str) -> str:
+        """What the pod has printed, once it runs."""
+
+        uid = (await self.cluster.client.get(Pod, NamespacedName("default", pod))).uid
+        file = self.cluster.node_root() / f"var/log/pods/default_{pod}_{uid}/main/0.log"
+
+        async def printed() -> str:
+            text = await asyncio.to_thread(file.read_text) if await asyncio.to_thread(file.exists) else ""
+            return text if "PATH" in text else ""
+
+        return await self.cluster.wait_until(f"{pod} has printed its environment", printed)
+
+    async def read_claim(self, name: str) -> v1.ResourceClaim:
+        """The claim as it is now."""
+        return await self.cluster.client.get(self.api.claims, NamespacedName("default", name))
+
+    async def until_gone(self, kind: type[KubeObject], name: str) -> None:
+        """Waits until there is no such object."""
+
+        async def gone() -> bool:
+            try:
+                await self.cluster.client.get(kind, NamespacedName("default", name))
+            except NotFoundError:
+                return True
+            return False
+
+        await self.cluster.wait_until(f"{name} is gone", gone)
+
+    async def until_event(self, about: str, reason: str, words: str) -> None:
+        """Waits for an event."""
+
+        async def seen() -> bool:
+            events = (await self.cluster.client.list(Event)).items
+            return any(
+                (each.involved_object.name, each.reason) == (about, reason) and words in each.message for each in events
+            )
+
+        await self.cluster.wait_until(f"there is an event {reason} about {about} with {words!r}", seen)
+
+    @asynccontextmanager
+    async def plugin(self, *versions: str, **options: Any) -> AsyncIterator[StandInPlugin]:
+        """The driver's plugin, registered with the versions that it serves."""
+        serves = versions or (self.api.version if self.api.version == "v1beta1" else "v1",)
+        plugin = StandInPlugin(self.cluster.node_root(), name=DRIVER, serves=serves, **options)
+        plugin.versions = [f"{each}.DRAPlugin" for each in serves]
+        async with plugin.running():
+            await plugin.registered()
+            yield plugin
+
+
+@asynccontextmanager
+async def world_of(version: str, api: ResourceApi) -> AsyncIterator[World]:
+    """A cluster with a node and a class of devices."""
+    timing = Timing(resync_seconds=1, retry_seconds=0.1)
+    scheduler = stand_in_scheduler(api)
+    async with Cluster(nodes=(NODE,), kubernetes_version=version, timing=timing, scheduler=scheduler) as cluster:
+        world = World(cluster, api)
+        selectors = [{"cel": {"expression": f'device.driver == "{DRIVER}"'}}]
+        await world.create(api.classes, "class", {"selectors": selectors})
+        yield world
+
+
+@pytest.fixture(params=STRUCTURED, ids=lambda release: release.name)
+async def each_world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """A cluster of each release."""
+    async with world_of(request.param.name, RESOURCE_APIS[request.param.structured_version]) as world:
+        yield world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """A cluster of the latest release."""
+    async with world_of("1.37", RESOURCE_APIS["v1"]) as world:
+        yield world
+
+
+def test_the_clusters_own_scheduler_is_for_classic_claims() -> None:
+    with pytest.raises(ClusterError, match=r"no scheduler for the claims of Kubernetes 1\.37; .*: 1\.27, 1\.28"):
+        Cluster(kubernetes_version="1.37")
+
+
+async def test_from_a_template_to_a_container_and_back(each_world: World) -> None:
+    world = each_world
+    async with world.plugin() as plugin:
+        await world.publish("dev-0")
+        requests = [{"name": "req", "exactly": {"deviceClassName": "class"}}]
+        await world.create(world.api.templates, "template", {"spec": {"devices": {"requests": requests}}})
+        await world.pod("pod", {"name": "entry", "resourceClaimTemplateName": "template"})
+        printed = await world.environment("pod")
+        [claim] = (await world.cluster.client.list(world.api.claims)).items
+        assert f"DEVICE_{claim.metadata.name.upper().replace('-', '_')}" in printed
+        assert claim.metadata.finalizers == (v1.CLAIM_FINALIZER,)
+        assert claim.status.allocation is not None
+        [result] = claim.status.allocation.devices.results
+        assert (result.request, result.driver, result.pool, result.device) == ("req", DRIVER, NODE, "dev-0")
+        await world.cluster.client.delete(Pod, NamespacedName("default", "pod"))
+        await world.until_gone(world.api.claims, claim.metadata.name)
+        assert [verb for verb, _ in plugin.verbs] == ["NodePrepareResources", "NodeUnprepareResources"]
+
+
+async def test_two_pods_share_a_claim_that_is_prepared_once(world: World) -> None:
+    async with world.plugin() as plugin:
+        await world.publish("dev-0")
+        await world.claim("shared")
+        entry = {"name": "entry", "resourceClaimName": "shared"}
+        for name in ("one", "two"):
+            await world.pod(name, entry)
+            assert "DEVICE_SHARED" in await world.environment(name)
+        assert plugin.verbs == [("NodePrepareResources", ["shared"])]
+        for name in ("one", "two"):
+            await world.cluster.client.delete(Pod, NamespacedName("default", name))
+            await world.until_gone(Pod, name)
+        assert plugin.verbs[1:] == [("NodeUnprepareResources", ["shared"])]
+
+        async def deallocated() -> bool:
+            return (await world.read_claim("shared")).status.allocation is None
+
+        await world.cluster.wait_until("the claim is deallocated", deallocated)
+
+
+async def test_a_container_gets_the_devices_of_the_request_that_it_uses(world: World) -> None:
+    async with world.plugin() as plugin:
+        plugin.requests = ("first", "second")
+        await world.publish("dev-0", "dev-1")
+        wanted = {"deviceClassName": "class"}
+        await world.claim("c", {"name": "first", "exactly": wanted}, {"name": "second", "exactly": wanted})
+        entry = {"name": "entry", "resourceClaimName": "c"}
+        await world.pod("pod", entry, uses=[{"name": "entry", "request": "second"}])
+        printed = await world.environment("pod")
+        assert "DEVICE_C_SECOND" in printed
+        assert "DEVICE_C_FIRST" not in printed
+
+
+async def test_a_claim_that_no_container_uses_is_prepared_all_the_same(world: World) -> None:
+    async with world.plugin() as plugin:
+        await world.publish("dev-0")
+        await world.claim("c")
+        containers = [{"name": "main", "image": "busybox:1.37", "command": ["sh", "-c", "export; exec sleep 1000"]}]
+        await world.pod("pod", {"name": "entry", "resourceClaimName": "c"}, containers=containers)
+        assert "DEVICE_C" not in await world.environment("pod")
+        assert plugin.verbs == [("NodePrepareResources", ["c"])]
+
+
+async def test_what_a_plugin_cannot_prepare_is_tried_again(world: World) -> None:
+    async with world.plugin() as plugin:
+        plugin.errors["prepare", "c"] = "the device is on fire"
+        await world.publish("dev-0")
+        await world.claim("c")
+        await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
+        await world.until_event("pod", "FailedPrepareDynamicResources", "the device is on fire")
+        plugin.errors.clear()
+        assert "DEVICE_C" in await world.environment("pod")
+
+
+async def test_a_pod_waits_until_there_are_enough_devices(world: World) -> None:
+    async with world.plugin():
+        await world.publish("dev-0")
+        await world.claim("c", {"name": "req", "exactly": {"deviceClassName": "class", "count": 2}})
+        await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
+        await world.until_event("pod", "FailedScheduling", "request req: 1 of 2 devices are free")
+        more = {"spec": {"devices": [{"name": "dev-0"}, {"name": "dev-1"}]}}
+        await world.cluster.client.merge_patch(world.api.slices, NamespacedName("", "slice-1"), more)
+        assert "DEVICE_C" in await world.environment("pod")
+
+
+async def test_the_first_service_that_a_plugin_lists_is_called(world: World) -> None:
+    async with world.plugin("v1beta1", "v1") as plugin:
+        await world.publish("dev-0")
+        await world.claim("c")
+        await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
+        assert "DEVICE_C" in await world.environment("pod")
+        assert plugin.services == ["v1beta1"]
+
+
+async def test_of_two_instances_the_newest_is_asked(world: World) -> None:
+    await world.publish("dev-0")
+    await world.claim("c")
+    async with world.plugin() as old:
+        async with world.plugin(socket="-new.sock") as new:
+            await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
+            await world.environment("pod")
+            assert (old.verbs, new.verbs) == ([], [("NodePrepareResources", ["c"])])
+        # The old one serves again, as after an upgrade that was rolled back.
+        await world.cluster.client.delete(Pod, NamespacedName("default", "pod"))
+        await world.until_gone(Pod, "pod")
+        assert old.verbs == [("NodeUnprepareResources", ["c"])]
+
+
+@pytest.mark.parametrize(
+    ("versions", "words"),
+    [
+        ([], "empty list of supported gRPC services"),
+        (
+            ["1.0.0"],
+            "none of services supported by the plugin (1.0.0) are supported by the kubelet (v1.DRAPlugin, v1be",
+        ),
+    ],
+)
+async def test_a_plugin_of_another_era_is_refused(world: World, versions: list[str], words: str) -> None:
+    plugin = StandInPlugin(world.cluster.node_root(), name=DRIVER, serves=("v1",))
+    plugin.versions = versions
+    async with plugin.running():
+        await plugin.registered()
+        [(is_registered, error), *_] = plugin.statuses
+        assert not is_registered
+        assert words in error
+
+
+async def test_slices_of_a_node_go_when_its_kubelet_starts(world: World) -> None:
+    await world.publish("dev-0")
+    await world.cluster.faults.restart_kubelet(NODE)
+
+    async def gone() -> bool:
+        return not await world.slices()
+
+    await world.cluster.wait_until("the slices are gone", gone)
