@@ -1,5 +1,7 @@
 """ResourceClasses of classic DRA, with what DeviceClassParameters say of them."""
 
+from typing import Final
+
 from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, DeviceClassParametersSpec
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.structured import ResourceApi
@@ -18,6 +20,9 @@ from fake_dra_driver.convert.outcome import (
 from fake_dra_driver.convert.selector import class_selectors
 
 __all__ = ["convert_class"]
+
+_COSTLY: Final = (".contains(", ".matches(")
+"""Functions of CEL of which Kubernetes 1.32 takes the cost for the longest string there is: it has no better bound."""
 
 
 def convert_class(resource_class: Manifest, known: Known, api: ResourceApi) -> Outcome:
@@ -41,6 +46,8 @@ def convert_class(resource_class: Manifest, known: Known, api: ResourceApi) -> O
     if resource_class.get("suitableNodes") is not None:
         remarks.append("suitableNodes has no counterpart: its devices are where ResourceSlices say that they are")
     expressions = class_selectors(parameters.device_selector if parameters else ())
+    if api.version == "v1beta1" and any(word in each for each in expressions for word in _COSTLY):
+        remarks.append("a glob needs a selector that Kubernetes 1.32 refuses as too complex, and later ones take")
     selectors = tuple(DeviceSelector(cel=CelSelector(expression=expression)) for expression in expressions)
     spec = DeviceClassSpec(selectors=selectors)
     wire = api.classes(spec=spec).to_wire()

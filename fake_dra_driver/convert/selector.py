@@ -45,22 +45,31 @@ def _conditions(entry: DeviceSelector) -> Iterator[str]:
 def _matching(value: str, glob: str) -> str:
     """An expression that is true where a glob of DeviceClassParameters matches; empty where it always does."""
     parts = ["*" if part.startswith("*") else part for part in _GLOB.findall(glob)]
-    if parts == ["*"]:
-        return ""
-    opens, closes = parts[:1] == ["*"], parts[-1:] == ["*"]
-    inner = parts[opens : len(parts) - closes]
-    if any(part in ("*", "?") or len(part) > 1 for part in inner):
-        return f"{value}.matches({_string('(?s)^' + ''.join(map(_regex, parts)) + '$')})"
-    text = _string("".join(inner))
-    match opens, closes:
-        case True, True:
-            return f"{value}.contains({text})"
-        case True, False:
-            return f"{value}.endsWith({text})"
-        case False, True:
-            return f"{value}.startsWith({text})"
-        case _:
-            return f"{value} == {text}"
+    if any(part == "?" or len(part) > 1 for part in parts):
+        return _matches(value, parts)
+    match "".join(parts).split("*"):
+        case [whole]:
+            return f"{value} == {_string(whole)}"
+        case ["", ""]:
+            return ""
+        case ["", end]:
+            return f"{value}.endsWith({_string(end)})"
+        case [start, ""]:
+            return f"{value}.startsWith({_string(start)})"
+        case [start, end] if not _overlap(start, end):
+            return f"{value}.startsWith({_string(start)}) && {value}.endsWith({_string(end)})"
+        case ["", inner, ""]:
+            return f"{value}.contains({_string(inner)})"
+    return _matches(value, parts)
+
+
+def _overlap(start: str, end: str) -> bool:
+    """Whether a text can begin with the one and end with the other, and yet be shorter than both together."""
+    return any(start.endswith(end[:length]) for length in range(1, min(len(start), len(end)) + 1))
+
+
+def _matches(value: str, parts: Sequence[str]) -> str:
+    return f"{value}.matches({_string('(?s)^' + ''.join(map(_regex, parts)) + '$')})"
 
 
 def _regex(part: str) -> str:

@@ -36,6 +36,8 @@ def holds(expression: str, kind: str, model: str) -> bool:
         ("LATEST-*", f'{MODEL}.startsWith("LATEST-")'),
         ("*-MODEL", f'{MODEL}.endsWith("-MODEL")'),
         ("**FAKE*", f'{MODEL}.contains("FAKE")'),
+        ("A*B", f'{MODEL}.startsWith("A") && {MODEL}.endsWith("B")'),
+        ("AB*BC", f'{MODEL}.matches("(?s)^AB.*BC$")'),
         ("A*[0-9]?", f'{MODEL}.matches("(?s)^A.*[0-9].$")'),
         ('"\\', f'{MODEL} == "\\"\\\\"'),
         ("", f'{MODEL} == ""'),
