@@ -1,6 +1,7 @@
 """The protocol of Dynamic Resource Allocation, for any device.
 
-What is here knows Kubernetes and does not know which device it serves. A driver's author implements two seams:
+What is here knows Kubernetes and does not know which device it serves. A driver's author implements two seams, and in
+structured DRA, where the scheduler allocates, the last one and a publisher:
 
 - ``ControllerDriver``: what a claim asks for, which devices a node has (``NodeDevices``), and which of the free ones
   the claim gets. ``ClassicControllers`` do the rest of classic DRA, such as the negotiation with the scheduler; which
@@ -9,11 +10,13 @@ What is here knows Kubernetes and does not know which device it serves. A driver
   rest: registration with the kubelet, sockets, and every gRPC version that kubelets speak (``KubeletInterface``).
   ``HealthReports`` take what the kubelet is to know about the health of devices. Where the old and the new pod of a
   driver may serve at once, ``FolderLock`` says whose turn it is to work on what is prepared.
+- ``SlicePublisher`` offers the devices of a ``Pool`` to the scheduler of structured DRA, and keeps them on offer.
 
 A ``Reason`` says why an Event is written, and what a person can do about it.
 
-``classic`` is the controller's side, ``node`` the kubelet's. Names are imported when they are first used: a controller
-loads no gRPC, a kubelet plugin no controllers.
+``classic`` is the controller's side of classic DRA, ``structured`` what a driver does in structured DRA, ``node`` the
+kubelet's side of both. Names are imported when they are first used: a controller loads no gRPC, a kubelet plugin no
+controllers.
 """
 
 from typing import TYPE_CHECKING, Final
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
     from fake_dra_driver.dra.reason import Reason
+    from fake_dra_driver.dra.structured.pool import Pool
+    from fake_dra_driver.dra.structured.poollimits import PoolError
+    from fake_dra_driver.dra.structured.publisher import SlicePublisher
+    from fake_dra_driver.dra.structured.publishobserver import PublishObserver
 
 __all__ = [
     "CLASSIC",
@@ -63,9 +70,13 @@ __all__ = [
     "ParametersError",
     "ParametersReconciler",
     "PluginSockets",
+    "Pool",
+    "PoolError",
     "PrepareError",
+    "PublishObserver",
     "ReadyDevice",
     "Reason",
+    "SlicePublisher",
     "Unsuitable",
 ]
 
@@ -97,6 +108,10 @@ _MODULES: Final = {
     "KubeletPlugin": "node.kubeletplugin",
     "PluginSockets": "node.pluginsockets",
     "Reason": "reason",
+    "Pool": "structured.pool",
+    "PoolError": "structured.poollimits",
+    "SlicePublisher": "structured.publisher",
+    "PublishObserver": "structured.publishobserver",
 }
 """The module of each name."""
 

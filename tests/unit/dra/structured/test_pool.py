@@ -7,8 +7,7 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.pool import Pool, is_name_of_pool, slices_of
 from tests.support.slice_world import DRIVER, NODE, devices, pool_of, taint
 
-
-MANY = devices(2500)
+MANY = devices(300)
 
 
 def sizes(pool: Pool) -> list[int]:
@@ -61,7 +60,7 @@ subdomains = st.from_regex(r"[a-z0-9]{1,20}([-.][a-z0-9]{1,20}){0,9}", fullmatch
 @given(subdomains, st.lists(subdomains, min_size=1, max_size=3).map("/".join))
 def test_names_are_those_of_objects_in_the_order_of_the_devices(driver: str, pool: str) -> None:
     found = [one.name for one in slices_of(driver, Pool(pool, MANY, all_nodes=True))]
-    assert len(found) == 20
+    assert len(found) == 3
     assert found == sorted(found)
     for name in found:
         assert len(name) <= 253
