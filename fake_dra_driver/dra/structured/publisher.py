@@ -25,7 +25,13 @@ from fake_dra_driver.dra.structured.slicespec import says
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.clock import Clock, loop_time
 from fake_dra_driver.runtime.controller import Controller
-from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, RetryError, RuntimeLayerError
+from fake_dra_driver.runtime.errors import (
+    AlreadyExistsError,
+    InvalidObjectError,
+    NotFoundError,
+    RetryError,
+    RuntimeLayerError,
+)
 from fake_dra_driver.runtime.ratelimiter import ExponentialRateLimiter, TokenBucket
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
@@ -77,7 +83,7 @@ class _Work:
     """None: it is not wanted, or not any more."""
     plan: Plan
     is_repair: bool
-    """Whether all was as it should be before, so that others have changed it."""
+    """Whether all was as it should be before, so that the plan is about what others have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,8 @@ class SlicePublisher(Reconciler):
         self._troubles: dict[str, str] = {}
         # By name of the pool: why the last pass could not settle it.
         self._repairs = TokenBucket(1 / _REPAIR_PAUSE_SECONDS, _REPAIRS_AT_ONCE)
+        self._is_slow = False
+        # Whether the last repair has to wait.
         self.controller = Controller(
             "resourceslice",
             self,
@@ -189,36 +197,43 @@ class SlicePublisher(Reconciler):
             return Result()
         works = self._plan(self._pools)
         unreadable = self._slices.invalid()
-        is_repair = bool(unreadable) or any(work.plan and work.is_repair for work in works)
-        if is_repair and not self._repairs.try_take(self._clock()):
-            log.warning("Another writer keeps changing the ResourceSlices", wait_seconds=_REPAIR_PAUSE_SECONDS)
-            return Result(requeue_after=_REPAIR_PAUSE_SECONDS)
-        for refused in unreadable:
-            log.warning("ResourceSlice that cannot be read is deleted", slice=refused.key.name, error=str(refused))
-            await self._delete(refused.key.name, refused.metadata["uid"], refused.metadata["resourceVersion"])
+        is_repair = bool(unreadable) or any(work.is_repair for work in works)
+        may_repair = not is_repair or self._may_repair()
         failures: list[Exception] = []
+        if may_repair:
+            await self._delete_unreadable(unreadable, failures)
         for work in works:
-            try:
-                await self._write(work)
-            except RuntimeLayerError as error:
-                # The other pools do not wait for this one.
-                self._troubles[work.name] = str(error)
-                failures.append(error)
+            if may_repair or not work.is_repair:
+                try:
+                    await self._write(work)
+                except RuntimeLayerError as error:
+                    # The other pools do not wait for this one.
+                    self._troubles[work.name] = str(error)
+                    failures.append(error)
         if failures:
-            raise ExceptionGroup("not all pools could be published", failures)
+            raise ExceptionGroup("not all ResourceSlices could be written", failures)
+        if not may_repair:
+            return Result(requeue_after=_REPAIR_PAUSE_SECONDS)
         self._has_settled = True
         return self._look_again()
+
+    def _may_repair(self) -> bool:
+        if self._repairs.try_take(self._clock()):
+            self._is_slow = False
+            return True
+        if not self._is_slow:
+            self._is_slow = True
+            log.warning("Another writer keeps changing the ResourceSlices", pause_seconds=_REPAIR_PAUSE_SECONDS)
+        return False
 
     # --- what to do ---
 
     def _plan(self, pools: Mapping[str, Pool]) -> Sequence[_Work]:
         """For each pool that is wanted or exists, what is to be written."""
-        existing: dict[str, list[v1.ResourceSlice]] = {name: [] for name in pools}
+        existing: dict[str, list[v1.ResourceSlice]] = {name: [] for name in (*pools, *self._settled)}
         for one in self._slices.list():
             existing.setdefault(one.spec.pool.name, []).append(one)
         wanted = {name: slices_of(self._driver, pool) for name, pool in pools.items()}
-        names = {one.name for slices in wanted.values() for one in slices}
-        self._dropping = {name: one for name, one in self._dropping.items() if name in names}
         return [
             self._plan_pool(name, pools.get(name), wanted.get(name, ()), there)
             for name, there in sorted(existing.items())
@@ -233,33 +248,39 @@ class SlicePublisher(Reconciler):
         is_asking_again = any(self._is_dropping(update.before.metadata.name) for update in plan.updates)
         # A pool that was wanted until now is removed by the driver itself.
         was_right = self._has_settled and name not in self._settled if pool is None else self._settled.get(name) == pool
-        return _Work(name, pool, plan, is_repair=was_right and not is_asking_again)
+        return _Work(name, pool, plan, is_repair=bool(plan) and was_right and not is_asking_again)
 
     def _is_dropping(self, name: str) -> bool:
         return name in self._dropping and self._dropping[name].expires <= self._clock()
 
     def _look_again(self) -> Result:
+        """To be called when all is written: what has expired was sent again, or did not have to be."""
+        now = self._clock()
+        self._dropping = {name: one for name, one in self._dropping.items() if one.expires > now}
         if not self._dropping:
             return Result()
-        return Result(requeue_after=min(one.expires for one in self._dropping.values()) - self._clock())
+        return Result(requeue_after=min(one.expires for one in self._dropping.values()) - now)
 
     # --- doing it ---
 
     async def _write(self, work: _Work) -> None:
+        if work.pool is not None and self._settled.get(work.name) != work.pool:
+            # From here on it is neither what it was nor yet what it is to be.
+            self._settled.pop(work.name, None)
         removed: list[str] = []
         corrected: list[str] = []
         restored: list[str] = []
         try:
             for obsolete in work.plan.deletes:
-                metadata = obsolete.metadata
-                await self._delete(metadata.name, metadata.uid, metadata.resource_version)
-                removed.append(metadata.name)
+                await self._delete(obsolete.key, obsolete.uid, obsolete.metadata.resource_version)
+                removed.append(obsolete.metadata.name)
+            owners = await self._owners(work.plan)
             for update in work.plan.updates:
-                await self._update(work.name, update)
+                await self._update(work.name, update, owners)
                 if update.is_wrong:
                     corrected.append(update.before.metadata.name)
             for wanted in work.plan.creates:
-                await self._create(work.name, wanted)
+                await self._create(work.name, wanted, owners)
                 restored.append(wanted.name)
         finally:
             self._tell(work, removed, corrected, restored)
@@ -277,39 +298,52 @@ class SlicePublisher(Reconciler):
                 created=len(restored),
             )
 
-    async def _delete(self, name: str, uid: UID, resource_version: str) -> None:
+    async def _owners(self, plan: Plan) -> tuple[OwnerReference, ...]:
+        """What makes slices go with their Node, if any of the plan needs to be told.
+
+        Asked for each time: a Node may have been deleted and registered again.
+        """
+        node = self._node_name
+        if node is None or not (plan.creates or any(not is_owned_by(one.before, node) for one in plan.updates)):
+            return ()
+        uid = (await self._client.get(Node, NamespacedName("", node))).uid
+        return (OwnerReference(api_version="v1", kind="Node", name=node, uid=uid, controller=True),)
+
+    async def _delete(self, key: NamespacedName, uid: UID, resource_version: str) -> None:
         try:
-            key = NamespacedName("", name)
             await self._client.delete(self._api.slices, key, uid=uid, resource_version=resource_version)
         except NotFoundError as error:
             # It is gone, which is what was wanted; the watch is about to tell.
-            log.debug("ResourceSlice was gone already", slice=name, error=str(error))
+            log.debug("ResourceSlice was gone already", slice=key.name, error=str(error))
 
-    async def _update(self, pool: str, update: SliceUpdate) -> None:
+    async def _delete_unreadable(self, refused: Sequence[InvalidObjectError], failures: list[Exception]) -> None:
+        """Deletes what the model refuses: it cannot be updated, and a scheduler may be able to read it."""
+        for each in refused:
+            log.warning("A ResourceSlice that cannot be read is deleted", slice=each.key.name, error=str(each))
+            try:
+                await self._delete(each.key, UID(each.metadata["uid"]), each.metadata["resourceVersion"])
+            except RuntimeLayerError as error:
+                failures.append(error)
+
+    async def _update(self, pool: str, update: SliceUpdate, owners: tuple[OwnerReference, ...]) -> None:
         changes: dict[str, object] = {"spec": update.spec}
         if self._node_name is not None and not is_owned_by(update.before, self._node_name):
-            owners = (await self._owner(self._node_name),)
             changes["metadata"] = update.before.metadata.model_copy(update={"owner_references": owners})
         try:
             stored = await self._client.update(update.before.model_copy(update=changes))
         except NotFoundError as error:
+            # It was deleted: the watch is about to tell.
             raise RetryError(str(error)) from error
         self._compare(pool, stored.metadata.name, update.spec, stored.spec)
 
-    async def _create(self, pool: str, wanted: WantedSlice) -> None:
-        owners = () if self._node_name is None else (await self._owner(self._node_name),)
-        metadata = ObjectMeta(name=wanted.name, **({"owner_references": owners} if owners else {}))
+    async def _create(self, pool: str, wanted: WantedSlice, owners: tuple[OwnerReference, ...]) -> None:
+        metadata = ObjectMeta(name=wanted.name, owner_references=owners)
         try:
             stored = await self._client.create(self._api.slices(metadata=metadata, spec=wanted.spec))
         except AlreadyExistsError as error:
             # Its answer was lost, or another plugin of this node was faster: the watch is about to tell.
             raise RetryError(str(error)) from error
         self._compare(pool, wanted.name, wanted.spec, stored.spec)
-
-    async def _owner(self, node: str) -> OwnerReference:
-        """Makes a slice go with its Node. Asked for each time: a Node may have been deleted and registered again."""
-        uid = (await self._client.get(Node, NamespacedName("", node))).uid
-        return OwnerReference(api_version="v1", kind="Node", name=node, uid=uid, controller=True)
 
     # --- what becomes of it ---
 

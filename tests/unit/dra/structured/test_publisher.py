@@ -5,8 +5,12 @@ import asyncio
 import pytest
 
 from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.poollimits import PoolError
+from fake_dra_driver.runtime.errors import TransportError
 from fake_dra_driver.runtime.reconcile import Result
+from tests.support.memory_api import no_fault
 from tests.support.slice_world import DRIVER, NODE, PublisherProcess, SliceWorld, devices, pool_of, taint, without
 
 pytestmark = pytest.mark.looptime
@@ -137,11 +141,22 @@ async def test_slices_of_a_pool_that_nothing_wants_are_removed(world: SliceWorld
 
 
 async def test_slices_that_were_left_by_another_life_of_the_driver_are_no_repair(world: SliceWorld) -> None:
-    await PublisherProcess(world, pool_of(devices(300))).settle()
+    await PublisherProcess(world, pool_of(devices(300)), pool_of(devices(1), name="second")).settle()
     process = PublisherProcess(world, pool_of(devices(1)))
     await process.settle()
     assert world.offered() == names(1)
+    assert len(world.slices()) == 1
     assert process.observer.news() == []
+
+
+async def test_a_slice_of_others_is_told_of_even_if_it_has_a_name_of_ours(world: SliceWorld) -> None:
+    process = PublisherProcess(world, pool_of(devices(1)))
+    await process.settle()
+    theirs = world.names()[0].replace("00000-", "00009-")
+    world.add(theirs, devices=[{"name": "dev-99"}])
+    process.deliver()
+    await process.settle()
+    assert process.observer.news() == [("removed", NODE, (theirs,))]
 
 
 async def test_a_slice_that_cannot_be_read_is_replaced(world: SliceWorld) -> None:
@@ -172,6 +187,69 @@ async def test_two_writers_that_undo_each_other_slow_down(world: SliceWorld) -> 
     assert world.offered() == names(1), "the one that is left has the last word"
 
 
+async def test_a_fight_over_one_pool_does_not_hold_up_another(world: SliceWorld) -> None:
+    process = PublisherProcess(world, pool_of(devices(1), name="fought"), pool_of(devices(1, first=1), name="quiet"))
+    await process.settle()
+    (name,) = (one for one in world.names() if "fought" in one)
+    for _ in range(20):
+        world.edit(name, devices=[])
+        process.deliver()
+        await process.reconcile()
+    assert world.offered("fought") == []
+    process.publisher.publish([pool_of(devices(1), name="fought"), pool_of(devices(2, first=1), name="quiet")])
+    assert await process.settle() == Result(requeue_after=10)
+    assert world.offered("quiet") == ["dev-1", "dev-2"]
+    assert world.offered("fought") == []
+    assert process.publisher.not_published_reason() is None
+
+
+async def test_a_change_that_is_taken_back_half_way_is_no_repair(world: SliceWorld) -> None:
+    before, after = pool_of(devices(300)), pool_of(devices(299), devices(1, first=400))
+    process = PublisherProcess(world, before)
+    await process.settle()
+
+    async def stop_after_one(verb: str, kind: str) -> None:
+        process.client.before_write = fail
+
+    async def fail(verb: str, kind: str) -> None:
+        raise TransportError(verb, v1.ResourceSlice.resource, NamespacedName("", ""), "connection refused")
+
+    process.client.before_write = stop_after_one
+    process.publisher.publish([pool_of(devices(1, first=9), devices(300, first=10))])
+    with pytest.raises(ExceptionGroup):
+        await process.reconcile()
+    process.client.before_write = no_fault
+    process.publisher.publish([before])
+    assert process.publisher.not_published_reason() is not None
+    await process.settle()
+    assert world.offered() == names(300)
+    process.publisher.publish([after])
+    await process.settle()
+    assert process.observer.news() == []
+
+
+async def test_a_pool_that_is_wanted_again_is_published_again(world: SliceWorld) -> None:
+    process = PublisherProcess(world, pool_of(devices(1)))
+    await process.settle()
+    (name,) = world.names()
+    process.publisher.publish([])
+    world.delete()  # before the publisher comes to it
+    process.deliver()
+    await process.settle()
+    assert process.writes() == [("create", name)]
+    process.publisher.publish([pool_of(devices(1))])
+    assert process.publisher.not_published_reason() is not None
+    await process.settle()
+    assert world.offered() == names(1)
+    assert process.observer.news() == []
+
+
+async def test_all_slices_of_a_pass_share_one_look_at_the_node(world: SliceWorld) -> None:
+    process = PublisherProcess(world, pool_of(devices(300)))
+    await process.settle()
+    assert process.client.calls == [("get", "Node"), *[("create", "ResourceSlice")] * 3]
+
+
 # --- Taints, and what the API server drops ---
 
 
@@ -200,6 +278,38 @@ async def test_a_gate_that_is_switched_on_brings_fields_back_within_the_hour(wor
     assert await process.settle() == Result()
     assert [device.taints != () for device in world.slices()[0].spec.devices] == [True]
     assert process.observer.news() == [("dropped", NODE, ("devices[].taints",))]
+
+
+async def test_what_was_dropped_once_is_an_edit_once_it_is_kept(world: SliceWorld) -> None:
+    pool, other = pool_of(devices(1, taints=(taint(),))), pool_of(devices(2))
+    world.drop = without("taints")
+    process = PublisherProcess(world, pool)
+    await process.settle()
+    world.drop = without()
+    for pools in ([other], [pool]):
+        process.publisher.publish(pools)
+        await process.settle()
+    (there,) = world.slices()
+    world.edit(
+        there.metadata.name, devices=[device.model_copy(update={"taints": ()}).to_wire() for device in devices(1)]
+    )
+    process.deliver()
+    await process.settle()
+    assert [device.taints != () for device in world.slices()[0].spec.devices] == [True]
+
+
+async def test_fields_that_another_process_has_brought_back_are_not_asked_for_again(world: SliceWorld) -> None:
+    world.drop = without("taints")
+    pool = pool_of(devices(1, taints=(taint(),)))
+    process = PublisherProcess(world, pool)
+    await process.settle()
+    world.drop = without()
+    await PublisherProcess(world, pool).settle()
+    process.writes()
+    process.time += 3600
+    process.deliver()
+    assert await process.settle() == Result()
+    assert process.writes() == []
 
 
 async def test_a_restart_asks_once_whether_fields_are_still_dropped(world: SliceWorld) -> None:
