@@ -200,24 +200,28 @@ def _paths_in_allocation(claim: v1.ResourceClaim) -> Sequence[str]:
             of_class = of_class + 1 if is_same_class else 0
             if name := _class_of(claim, config.requests):
                 path = f"DeviceClass {name}: spec.config[{of_class}]"
-        elif (found := _index_in_claim(claim.spec.devices.config, config, in_claim)) is not None:
+        elif (found := _index_in_claim(claim, config, in_claim)) is not None:
             in_claim = found
             path = f"spec.devices.config[{found}]"
         paths.append(path)
     return paths
 
 
-def _index_in_claim(
-    written: Sequence[v1.DeviceClaimConfiguration], copy: v1.DeviceAllocationConfiguration, start: int
-) -> int | None:
+def _index_in_claim(claim: v1.ResourceClaim, copy: v1.DeviceAllocationConfiguration, start: int) -> int | None:
     """The first entry from ``start`` on, else the first one, that the copy may be of."""
-    # 1.37 leaves the requests out when they are all of the claim's.
     indexes = [
         index
-        for index, entry in enumerate(written)
-        if entry.opaque == copy.opaque and (entry.requests == copy.requests or not copy.requests)
+        for index, entry in enumerate(claim.spec.devices.config)
+        if entry.opaque == copy.opaque
+        # 1.37 leaves the requests out when they are all of the claim's.
+        and (entry.requests == copy.requests or (not copy.requests and _covers_all(entry.requests, claim)))
     ]
     return next((index for index in indexes if index >= start), indexes[0] if indexes else None)
+
+
+def _covers_all(requests: Sequence[str], claim: v1.ResourceClaim) -> bool:
+    allocation = claim.status.allocation
+    return allocation is not None and all(covers(requests, each.request) for each in allocation.devices.results)
 
 
 def _class_of(claim: v1.ResourceClaim, requests: Sequence[str]) -> str:
