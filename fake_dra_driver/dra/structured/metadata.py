@@ -129,6 +129,14 @@ class DeviceMetadata:
         """
         return await asyncio.to_thread(self._prepare, claim, devices)
 
+    async def prepared(self, claim: NodeClaim) -> Mapping[str, str]:
+        """What ``prepare`` has returned for a claim, as far as its files are there: for when the API server is away.
+
+        Raises:
+            OSError: a file cannot be read, or a CDI file that is missing cannot be written.
+        """
+        return await asyncio.to_thread(self._prepared, claim)
+
     async def unprepare(self, claim: NodeClaim) -> None:
         """Removes the files of a claim; none is fine. Raises OSError."""
         await asyncio.to_thread(self._unprepare, claim)
@@ -156,9 +164,15 @@ class DeviceMetadata:
             folder = self._folder_of(identity) / request
             self._files.make_folder(folder, _FOLDER_MODE)
             self._write(folder / _FILE, self._contents(owner, of_request))
-            self._write_cdi(owner, request)
-            ids[request] = f"{self._driver}/metadata={identity.uid}_{request}"
+            ids[request] = self._write_cdi(owner, request)
         return ids
+
+    def _prepared(self, claim: NodeClaim) -> Mapping[str, str]:
+        return {
+            request: self._write_cdi(owner, request)
+            for request, owner in self._requests_in(self._folder_of(claim).name)
+            if owner is not None and owner.claim == claim
+        }
 
     def _unprepare(self, claim: NodeClaim) -> None:
         for uid, path in self._cdi_files():
@@ -185,20 +199,23 @@ class DeviceMetadata:
                     self._files.remove_folder(self._folder / name / request)
             self._remove_if_empty(self._folder / name)
 
-    def _write_cdi(self, owner: _Owner, request: str) -> None:
+    def _write_cdi(self, owner: _Owner, request: str) -> str:
+        """Returns the CDI name that brings the request's file into a container."""
         name = f"{owner.claim.uid}_{request}"
         mount = {
             "hostPath": str(self._folder_of(owner.claim) / request / _FILE),
             "containerPath": str(owner.container_folder(request) / f"{self._driver}-{_FILE}"),
             "options": ["ro", "bind"],
         }
+        kind = f"{self._driver}/metadata"
         specification = {
             "cdiVersion": CDI_VERSION,
-            "kind": f"{self._driver}/metadata",
+            "kind": kind,
             "devices": [{"name": name, "containerEdits": {"mounts": [mount]}}],
         }
         self._files.make_folder(self._cdi_root, _FOLDER_MODE)
         self._write(self._cdi_root / f"{self._driver}_metadata_{name}.json", _json(specification))
+        return f"{kind}={name}"
 
     def _write(self, path: Path, data: bytes) -> None:
         if self._files.read(path) != data:

@@ -182,6 +182,15 @@ async def test_what_a_reboot_takes_is_restored(node: Node) -> None:
     assert [node.mount("uid-1", request) for request in ("a", "b")] == mounts
 
 
+async def test_what_was_prepared_is_known_from_the_files_alone(node: Node) -> None:
+    assert await node.metadata().prepared(identity(claim())) == {}
+    ids = await node.metadata().prepare(claim(), LAMPS)
+    (node.cdi / f"{DRIVER}_metadata_uid-1_b.json").unlink()
+    assert await node.metadata().prepared(identity(claim())) == ids
+    assert node.mount("uid-1", "b")
+    assert await node.metadata().prepared(identity(claim(uid="uid-2"))) == {}
+
+
 async def test_what_a_stop_leaves_is_removed_at_the_next_start(node: Node) -> None:
     await node.metadata().prepare(claim(), LAMPS)
     await node.metadata().prepare(claim(name="other", uid="uid-2"), LAMPS)
