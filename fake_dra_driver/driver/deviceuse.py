@@ -1,6 +1,6 @@
 """What each device of a node is doing, as its NodeAllocationState has it: for metrics and for ``status``. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -43,42 +43,45 @@ class _Holder:
     split: int
 
 
-@dataclass(slots=True)
-class _Prepared:
-    claim: UID
-    children: list[str]
-
-
-def device_uses(nas: NodeAllocationState) -> Sequence[DeviceUse]:
+def device_uses(nas: NodeAllocationState, entries: Mapping[str, AllocatedDevices] | None = None) -> Sequence[DeviceUse]:
     """Every device of the node in the order of its inventory, then those that claims hold and the node does not have.
 
-    A device that two claims hold, after an edit by hand, is shown with the first of them by UID.
+    A device that two claims hold, because they share it or after an edit by hand, is shown with the first of them by
+    UID that has it prepared, else with the first.
+
+    Args:
+        nas: the node.
+        entries: by UID, what claims hold, if another source knows better than ``nas.spec.allocatedClaims``.
     """
-    holders: dict[str, _Holder] = {}
-    for uid, entry in sorted(nas.spec.allocated_claims.items()):
+    holders: dict[str, list[_Holder]] = {}
+    for uid, entry in sorted((nas.spec.allocated_claims if entries is None else entries).items()):
         for uuid, split in _allocated(entry):
-            holders.setdefault(uuid, _Holder(UID(uid), split))
-    prepared: dict[str, _Prepared] = {}
+            holders.setdefault(uuid, []).append(_Holder(UID(uid), split))
+    prepared: dict[str, dict[UID, list[str]]] = {}
     for uid, ready in sorted(nas.spec.prepared_devices.items()):
         for whole, child in _prepared(ready):
-            children = prepared.setdefault(whole, _Prepared(UID(uid), [])).children
+            children = prepared.setdefault(whole, {}).setdefault(UID(uid), [])
             if child:
                 children.append(child)
     unheld: DeviceState = "free" if closed_reason(nas) is None else "unavailable"
     known = {device.uuid: device for device in devices_of(nas)}
-    found = [_use(device, holders.get(uuid), prepared.get(uuid), unheld) for uuid, device in known.items()]
-    for uuid, holder in holders.items():
+    found = [_use(device, holders.get(uuid, ()), prepared.get(uuid, {}), unheld) for uuid, device in known.items()]
+    for uuid, (first, *_) in holders.items():
         if uuid not in known:
-            found.append(DeviceUse(Device(uuid, ""), "missing", holder.claim, holder.split))
+            found.append(DeviceUse(Device(uuid, ""), "missing", first.claim, first.split))
     return found
 
 
-def _use(device: Device, holder: _Holder | None, ready: _Prepared | None, unheld: DeviceState) -> DeviceUse:
-    if ready is not None and (holder is None or holder.claim == ready.claim):
-        split = holder.split if holder is not None else len(ready.children)
-        return DeviceUse(device, "prepared", ready.claim, split, tuple(ready.children))
-    if holder is not None:
-        return DeviceUse(device, "allocated", holder.claim, holder.split)
+def _use(
+    device: Device, holders: Sequence[_Holder], ready: Mapping[UID, Sequence[str]], unheld: DeviceState
+) -> DeviceUse:
+    for holder in holders:
+        if holder.claim in ready:
+            return DeviceUse(device, "prepared", holder.claim, holder.split, tuple(ready[holder.claim]))
+    if holders:
+        return DeviceUse(device, "allocated", holders[0].claim, holders[0].split)
+    for claim, children in ready.items():
+        return DeviceUse(device, "prepared", claim, len(children), tuple(children))
     return DeviceUse(device, unheld)
 
 

@@ -4,7 +4,7 @@ It only reads.
 
 - ``report``: the shape of the answer, the same for JSON and YAML: a documented interface.
 - ``view``: what is read from the cluster, once or continuously.
-- ``classic``: why a claim has no devices yet, judged by the driver's own code.
+- ``claimsource``: what is to be known of claims; ``classic`` and ``structured`` know it, for one mode of DRA each.
 - ``build``: makes the report of what was read.
 - ``table``: the report as text, for 3 nodes and for 300.
 - ``screen``: where it is written: a terminal that is redrawn, or anything else.

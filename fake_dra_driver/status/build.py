@@ -1,24 +1,15 @@
 """Makes the report of what was read. Pure: it answers from the informers of a view."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, NodeAllocationState
+from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.classic.allocation import Allocator
-from fake_dra_driver.dra.classic.allocationresult import node_of
-from fake_dra_driver.dra.classic.ledger import Ledger
-from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
-from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
-from fake_dra_driver.driver.classic.parameters import ParametersResolver
 from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
-from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import InvalidObjectError
-from fake_dra_driver.status.classic.waiting import Waiting
 from fake_dra_driver.status.report import ChildReport, ClaimReport, Counts, DeviceReport, NodeReport, Report, Summary
 from fake_dra_driver.status.view import ClusterView
 
@@ -33,30 +24,22 @@ class Reporter:
 
     Args:
         view: what was read.
-        client: passed on to the driver's own code, which does not use it to judge.
         namespace: of the NodeAllocationState objects; empty when there are none.
         nodes: the nodes to report, of those that there are; none: all.
     """
 
-    def __init__(self, view: ClusterView, client: Client, namespace: str, nodes: Collection[str] = ()) -> None:
+    def __init__(self, view: ClusterView, namespace: str, nodes: Collection[str] = ()) -> None:
         self._view = view
         self._namespace = namespace
         self._nodes = nodes
-        ledger = Ledger(FakeLedgerLayout(), client, view.states, namespace)
-        parameters = ParametersResolver(view.claim_parameters, view.class_parameters)
-        self._waiting = Waiting(view, Allocator(FakeControllerDriver(parameters), ledger, view.claims), ledger)
 
     def report(self) -> Report:
         """The state at this moment."""
-        allocated = self._allocated_claims()
         every = sorted(
-            [
-                *(self._node(state, allocated[state.metadata.name]) for state in self._view.states.list()),
-                *map(_unreadable, self._view.states.invalid()),
-            ],
+            [*map(self._node, self._view.states.list()), *map(_unreadable, self._view.states.invalid())],
             key=lambda node: node.name,
         )
-        waiting, unused = self._waiting.find()
+        waiting, unused = self._view.claims.waiting()
         return Report(
             driver=DRIVER_NAME,
             namespace=self._namespace,
@@ -72,36 +55,20 @@ class Reporter:
             waiting=tuple(waiting),
         )
 
-    def _allocated_claims(self) -> Mapping[str, Sequence[ResourceClaim]]:
-        """By node: the claims that say that they are allocated there."""
-        found: defaultdict[str, list[ResourceClaim]] = defaultdict(list)
-        for claim in self._view.claims.list():
-            if claim.status.allocation is not None and claim.status.driver_name == DRIVER_NAME:
-                found[node_of(claim.status.allocation) or ""].append(claim)
-        return found
-
-    def _node(self, state: NodeAllocationState, allocated: Sequence[ResourceClaim]) -> NodeReport:
-        claims = {uid: self._claim(uid) for uid in (*state.spec.allocated_claims, *state.spec.prepared_devices)}
-        uses = device_uses(state)
+    def _node(self, state: NodeAllocationState) -> NodeReport:
+        source = self._view.claims
+        entries = source.entries_of(state)
+        claims = {uid: source.claim(UID(uid)) for uid in (*entries, *state.spec.prepared_devices)}
+        uses = device_uses(state, entries)
         return NodeReport(
             name=state.metadata.name,
             status=state.status or "NotReady",
             ready=closed_reason(state) is None,
             counts=_counts(uses),
-            claims=len(state.spec.allocated_claims),
+            claims=len(entries),
             devices=tuple(_device(use, claims) for use in uses),
-            problems=tuple(_problems(state, uses, claims, allocated)),
+            problems=tuple(_problems(state, uses, entries, claims, source.unrecorded(state))),
         )
-
-    def _claim(self, uid: str) -> ClaimReport:
-        try:
-            claim = self._view.claims.by_uid(UID(uid))
-        except InvalidObjectError as error:
-            return ClaimReport(uid=uid, namespace=error.key.namespace, name=error.key.name)
-        if claim is None:
-            return ClaimReport(uid=uid, exists=False)
-        pods = tuple(consumer.name for consumer in claim.status.reserved_for)
-        return ClaimReport(uid=uid, namespace=claim.metadata.namespace, name=claim.metadata.name, pods=pods)
 
 
 def _unreadable(error: InvalidObjectError) -> NodeReport:
@@ -144,19 +111,20 @@ def _sum(counts: Iterable[Counts]) -> Counts:
 def _problems(
     state: NodeAllocationState,
     uses: Sequence[DeviceUse],
+    entries: Mapping[str, AllocatedDevices],
     claims: Mapping[str, ClaimReport],
-    allocated: Sequence[ResourceClaim],
+    unrecorded: Sequence[str],
 ) -> Iterator[str]:
     if (closed := closed_reason(state)) is not None:
         yield closed
     if missing := [use.device.uuid for use in uses if use.state == "missing"]:
         yield f"claims hold devices that the node does not have: {_listed(missing)}"
-    if gone := [uid for uid in state.spec.allocated_claims if not claims[uid].exists]:
+    if gone := [uid for uid in entries if not claims[uid].exists]:
         yield f"devices are on record for claims that do not exist: {_listed(gone)}"
-    if stale := [uid for uid in state.spec.prepared_devices if uid not in state.spec.allocated_claims]:
+    if stale := [uid for uid in state.spec.prepared_devices if uid not in entries]:
         yield f"prepared for claims that hold nothing here: {_listed([claims[uid].name or uid for uid in stale])}"
-    if lost := [str(claim.key) for claim in allocated if claim.uid not in state.spec.allocated_claims]:
-        yield f"claims are allocated here but not on record: {_listed(lost)}"
+    if unrecorded:
+        yield f"claims are allocated here but not on record: {_listed(unrecorded)}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.status.table import Detail
-from fake_dra_driver.status.view import CannotReportError, ClusterView, find_namespace
+from fake_dra_driver.status.view import CannotReportError, ClusterView, find_api, find_namespace
 
 __all__ = ["run_status", "watch"]
 
@@ -42,12 +42,13 @@ async def run_status(settings: StatusSettings) -> int:
         default_timeout_seconds=timeout_seconds,
     )
     try:
+        api = await find_api(client)
         namespace = settings.namespace or await find_namespace(client)
         cache = Cache(client)
-        view = ClusterView.of(cache, namespace)
+        view = ClusterView.of(cache, client, api, namespace)
         await view.load(client, timeout_seconds)
         _check_nodes(settings.nodes, view)
-        reporter = Reporter(view, client, namespace or "", settings.nodes)
+        reporter = Reporter(view, namespace or "", settings.nodes)
         if settings.watch:
             with _interruptible() as stopped:
                 await watch(cache, view, reporter, screen, stopped)

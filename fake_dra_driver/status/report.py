@@ -31,6 +31,7 @@ WaitReason = Literal[
     "ParametersNotFound",
     "ClassNotFound",
     "InsufficientDevices",
+    "Unschedulable",
     "BlockedByAnotherClaim",
     "NotBeingScheduled",
     "BeingScheduled",
@@ -42,6 +43,7 @@ REASONS_TO_WAIT: dict[WaitReason, str] = {
     "ParametersNotFound": "its parameters, or those of its class, do not exist",
     "ClassNotFound": "its class does not exist",
     "InsufficientDevices": "no node that can be chosen has what is asked for",
+    "Unschedulable": "no node can be chosen for its pod, for another reason than its devices, or beside that",
     "BlockedByAnotherClaim": "another claim of the same pod cannot be allocated",
     "NotBeingScheduled": "the scheduler is not looking for a node for its pod",
     "BeingScheduled": "the scheduler has not selected a node yet, and some nodes are suitable",
@@ -155,9 +157,9 @@ class WaitingClaim(_Model):
     uid: str
     """UID of the claim."""
     class_name: str
-    """The ResourceClass that it names."""
+    """The ResourceClass or DeviceClass that it names; of several DeviceClasses all, separated by commas."""
     mode: str
-    """WaitForFirstConsumer or Immediate."""
+    """WaitForFirstConsumer or Immediate, which is in classic DRA alone."""
     since: datetime | None
     """When it, or the pod's scheduling, began to wait."""
     pods: tuple[str, ...] = ()
@@ -167,9 +169,9 @@ class WaitingClaim(_Model):
     message: str
     """Why it waits: what it asks for, what there is, what to change."""
     selected_node: str = ""
-    """The node that the scheduler has selected for its pod; empty when there is none yet."""
+    """The node that the scheduler has selected for its pod; empty when there is none yet, or in structured DRA."""
     unsuitable_nodes: tuple[str, ...] = ()
-    """Nodes that the driver has told the scheduler to leave out."""
+    """Nodes that the driver has told the scheduler to leave out; in classic DRA alone."""
     told: Told | None = None
     """The latest warning that was reported about it, as an Event."""
 

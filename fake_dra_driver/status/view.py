@@ -7,14 +7,12 @@ cache would keep trying.
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.kube.core import Event, Node, Pod
+from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.api.resource.podclaims import claim_keys
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra.servedapi import API_VERSIONS, DraApi, advice
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import (
@@ -23,32 +21,31 @@ from fake_dra_driver.runtime.errors import (
     NotFoundError,
     RuntimeLayerError,
 )
-from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
+from fake_dra_driver.runtime.listwatch import PAGE_SIZE
 from fake_dra_driver.runtime.store import Entry
+from fake_dra_driver.status.claimsource import ClaimSource
+from fake_dra_driver.status.classic.claims import ClassicClaims
+from fake_dra_driver.status.structured.claims import StructuredClaims
 
-__all__ = ["READ_KINDS", "CannotReportError", "ClusterView", "find_namespace"]
-
-READ_KINDS: Final[tuple[type[KubeObject], ...]] = (
-    NodeAllocationState,
-    ResourceClaim,
-    ResourceClass,
-    PodSchedulingContext,
-    FakeClaimParameters,
-    DeviceClassParameters,
-    Pod,
-    Event,
-)
-"""Every kind that is read, with get, list and watch."""
-
-UNSCHEDULED: Final = "spec.nodeName="
-"""Pods without a node: only their claims can be waiting, and a cluster has few such pods."""
-WARNINGS_ABOUT_CLAIMS: Final = "involvedObject.kind=ResourceClaim,type=Warning"
-PODS_BY_CLAIM: Final = "claim"
-EVENTS_BY_CLAIM: Final = "claim"
+__all__ = ["CannotReportError", "ClusterView", "find_api", "find_namespace"]
 
 
 class CannotReportError(RuntimeLayerError):
     """The cluster cannot be reported on; the text is a sentence for the person who asked."""
+
+
+async def find_api(client: Client) -> DraApi:
+    """How the cluster speaks DRA.
+
+    Raises:
+        CannotReportError: it does not.
+        RuntimeLayerError: it cannot be asked.
+    """
+    served = await client.discovery.group(v1.GROUP)
+    version = served.first_of(*API_VERSIONS)
+    if version is None:
+        raise CannotReportError(advice(served))
+    return DraApi(version)
 
 
 async def find_namespace(client: Client) -> str | None:
@@ -70,48 +67,36 @@ async def find_namespace(client: Client) -> str | None:
     return found.pop() if found else None
 
 
-@dataclass(frozen=True, slots=True)
 class ClusterView:
-    """Everything that is read."""
+    """Everything that is read.
 
-    states: Informer[NodeAllocationState]
-    claims: Informer[ResourceClaim]
-    classes: Informer[ResourceClass]
-    contexts: Informer[PodSchedulingContext]
-    claim_parameters: Informer[FakeClaimParameters]
-    class_parameters: Informer[DeviceClassParameters]
-    pods: Informer[Pod]
-    """Those without a node."""
-    events: Informer[Event]
-    """Warnings about claims."""
-    nodes: Informer[Node]
-    """Never filled: whether a node exists is not asked. The driver's own code wants the cache."""
+    Args:
+        states: the NodeAllocationState objects.
+        claims: what the mode of DRA wants to know of claims.
+    """
+
+    def __init__(self, states: Informer[NodeAllocationState], claims: ClaimSource) -> None:
+        self.states = states
+        self.claims = claims
 
     @classmethod
-    def of(cls, cache: Cache, namespace: str | None) -> "ClusterView":
-        """Asks ``cache`` for the informers, and adds the indexes."""
-        view = cls(
-            cache.informer(NodeAllocationState, namespace=namespace),
-            cache.informer(ResourceClaim),
-            cache.informer(ResourceClass),
-            cache.informer(PodSchedulingContext),
-            cache.informer(FakeClaimParameters),
-            cache.informer(DeviceClassParameters),
-            cache.informer(Pod, field_selector=UNSCHEDULED),
-            cache.informer(Event, field_selector=WARNINGS_ABOUT_CLAIMS),
-            Informer(Node, Selection(Node.resource)),
-        )
-        view.pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
-        view.events.add_index(EVENTS_BY_CLAIM, lambda event: (event.involved_object.uid,))
-        return view
+    def of(cls, cache: Cache, client: Client, api: DraApi, namespace: str | None) -> "ClusterView":
+        """Asks ``cache`` for what the mode of DRA that the cluster speaks needs.
+
+        Args:
+            client: not used to read; the driver's own code wants one.
+            api: how the cluster speaks DRA.
+            namespace: of the NodeAllocationState objects; None when there are none.
+        """
+        states = cache.informer(NodeAllocationState, namespace=namespace)
+        if api.structured is not None:
+            return cls(states, StructuredClaims(cache, api.structured))
+        return cls(states, ClassicClaims(cache, states, client, namespace or ""))
 
     @property
     def read(self) -> tuple[Informer[Any], ...]:
         """The informers that are filled."""
-        return (
-            *(self.states, self.claims, self.classes, self.contexts),
-            *(self.claim_parameters, self.class_parameters, self.pods, self.events),
-        )
+        return (self.states, *self.claims.informers)
 
     async def load(self, client: Client, timeout_seconds: float) -> None:
         """Fills every informer once, all at the same time.
@@ -159,11 +144,8 @@ async def _list(client: Client, informer: Informer[Any], page_size: int, timeout
 def _explained(kind: type[KubeObject], error: RuntimeLayerError) -> RuntimeLayerError:
     """The error in words that say what to do, where that is known."""
     name = kind.resource.kind
-    if isinstance(error, NotFoundError) and kind.resource.group == ResourceClaim.resource.group:
-        return CannotReportError(
-            f"the cluster does not serve {kind.resource.api_version}: classic Dynamic Resource Allocation is in "
-            "Kubernetes 1.27 to 1.30, behind the feature gate DynamicResourceAllocation and --runtime-config"
-        )
+    if isinstance(error, NotFoundError) and kind.resource.group == v1.GROUP:
+        return CannotReportError(f"the cluster does not serve {kind.resource.plural} of {kind.resource.api_version}")
     if isinstance(error, NotFoundError):
         return CannotReportError(
             f"the cluster does not know the kind {name}: the driver is not installed, or its CRDs are missing"

@@ -5,11 +5,10 @@ So the answer is as good as the controller's, even while no controller runs, and
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from fake_dra_driver.api.fake import DRIVER_NAME, EVENT_COMPONENT, AllocatedDevices, NodeAllocationState
-from fake_dra_driver.api.kube.core import Event, Pod
-from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
+from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.device.allocator import DeviceRequest
@@ -18,8 +17,9 @@ from fake_dra_driver.dra.classic.allocation import Allocator, PendingClaim
 from fake_dra_driver.dra.classic.driver import ParametersError, Unsuitable
 from fake_dra_driver.driver.classic.entry import FakeLedger
 from fake_dra_driver.runtime.errors import InvalidObjectError
-from fake_dra_driver.status.report import Told, WaitingClaim, WaitReason
-from fake_dra_driver.status.view import EVENTS_BY_CLAIM, PODS_BY_CLAIM, ClusterView
+from fake_dra_driver.status.claimsource import latest_creation, told_about
+from fake_dra_driver.status.classic.view import PODS_BY_CLAIM, ClassicView
+from fake_dra_driver.status.report import WaitingClaim, WaitReason
 
 __all__ = ["Waiting"]
 
@@ -52,7 +52,7 @@ class Waiting:
 
     def __init__(
         self,
-        view: ClusterView,
+        view: ClassicView,
         allocator: Allocator[DeviceRequest, NodeAllocationState, Device, AllocatedDevices],
         ledger: FakeLedger,
     ) -> None:
@@ -186,32 +186,11 @@ class Waiting:
             uid=claim.uid,
             class_name=claim.spec.resource_class_name,
             mode=claim.spec.allocation_mode,
-            since=_created(context, claim),
+            since=latest_creation(context, claim),
             pods=tuple(consumer.pod.metadata.name for consumer in consumers),
             reason=judgement.reason,
             message=judgement.message,
             selected_node=context.spec.selected_node if context is not None else "",
             unsuitable_nodes=unsuitable[0] if unsuitable else (),
-            told=self._told(claim),
+            told=told_about(self._view.events, claim.uid),
         )
-
-    def _told(self, claim: ResourceClaim) -> Told | None:
-        events = [
-            event
-            for event in self._view.events.by_index(EVENTS_BY_CLAIM, claim.uid)
-            if event.source.component == EVENT_COMPONENT
-        ]
-        if not events:
-            return None
-        latest = max(events, key=_last_seen)
-        return Told(reason=latest.reason, message=latest.message, count=latest.count, last_seen=latest.last_timestamp)
-
-
-def _last_seen(event: Event) -> float:
-    return event.last_timestamp.timestamp() if event.last_timestamp is not None else 0
-
-
-def _created(*objects: KubeObject | None) -> datetime | None:
-    """When the latest of the objects was created."""
-    times = [obj.metadata.creation_timestamp for obj in objects if obj is not None]
-    return max((time for time in times if time is not None), default=None)

@@ -35,15 +35,17 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
 from fake_dra_driver.codegen.crd import definition
+from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.status.build import Reporter
+from fake_dra_driver.status.classic.view import CLASSIC_KINDS
 from fake_dra_driver.status.program import run_status, watch
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
-from fake_dra_driver.status.view import READ_KINDS, CannotReportError, ClusterView
+from fake_dra_driver.status.view import CannotReportError, ClusterView
 
 NAMESPACE = "fake-system"
 
@@ -142,7 +144,7 @@ async def test_a_namespace_that_is_named_is_not_looked_for(
 async def test_it_reads_what_is_documented_and_never_writes(
     cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    allowed = {(kind.resource.group, kind.resource.plural): {"get", "list", "watch"} for kind in READ_KINDS}
+    allowed = {(kind.resource.group, kind.resource.plural): {"get", "list", "watch"} for kind in CLASSIC_KINDS}
     asked: dict[tuple[str, str], set[str]] = {}
     all_watched = asyncio.Event()
 
@@ -226,10 +228,10 @@ class Reader(io.StringIO):
 
 async def test_each_change_is_shown_until_the_end(cluster: Cluster) -> None:
     cache = Cache(cluster.client)
-    view = ClusterView.of(cache, NAMESPACE)
+    view = ClusterView.of(cache, cluster.client, DraApi("v1alpha2"), NAMESPACE)
     await view.load(cluster.client, 10)
     reader, stopped = Reader(), asyncio.Event()
-    reporter = Reporter(view, cluster.client, NAMESPACE)
+    reporter = Reporter(view, NAMESPACE)
     async with asyncio.TaskGroup() as group:
         screen = ReportScreen(reader, Style("json"))
         watching = group.create_task(watch(cache, view, reporter, screen, stopped))
@@ -267,10 +269,10 @@ async def test_a_person_is_told_when_what_is_shown_may_be_out_of_date(
         return Fault.answer(500) if target.resource.plural == "nodeallocationstates" else None
 
     cache = Cache(cluster.client)
-    view = ClusterView.of(cache, NAMESPACE)
+    view = ClusterView.of(cache, cluster.client, DraApi("v1alpha2"), NAMESPACE)
     await view.load(cluster.client, 10)
     terminal, stopped = Terminal(), asyncio.Event()
-    reporter = Reporter(view, cluster.client, NAMESPACE)
+    reporter = Reporter(view, NAMESPACE)
     async with asyncio.TaskGroup() as group:
         with cluster.server.faults.injected(away):
             watching = group.create_task(watch(cache, view, reporter, ReportScreen(terminal, Style()), stopped))
@@ -329,5 +331,5 @@ def test_a_cluster_that_does_not_answer_is_one_sentence_and_a_failure(tmp_path: 
         (tmp_path / "kubeconfig").write_text(json.dumps(config))
         code, out, err = command(tmp_path, f"--kubeconfig={tmp_path}/kubeconfig")
     assert (code, out) == (1, "")
-    assert err.startswith("fake-dra-driver status: list nodeallocationstates")
+    assert err.startswith("fake-dra-driver status: get apigroups.v1 resource.k8s.io: ")
     assert err.count("\n") == 1

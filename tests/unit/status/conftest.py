@@ -4,6 +4,7 @@ import copy
 from collections.abc import Sequence
 from typing import Any, cast
 
+from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.build import Reporter
@@ -13,9 +14,10 @@ from tests.support.memory_api import MemoryApi, MemoryClient
 from tests.support.world import NAMESPACE
 
 
-def view_of(api: MemoryApi) -> ClusterView:
+def view_of(api: MemoryApi, version: str = "v1alpha2") -> ClusterView:
     """Everything that ``status`` would have read, with what its field selectors leave out left out."""
-    view = ClusterView.of(Cache(cast("Client", MemoryClient(api))), NAMESPACE)
+    client = cast("Client", MemoryClient(api))
+    view = ClusterView.of(Cache(client), client, DraApi(version), NAMESPACE)
     for informer in view.read:
         wires = [copy.deepcopy(wire) for wire in api.objects.get(informer.kind.resource.kind, {}).values()]
         selected = [wire for wire in wires if _is_selected(wire, informer.kind.resource.kind)]
@@ -32,9 +34,9 @@ def _is_selected(wire: dict[str, Any], kind: str) -> bool:
     return True
 
 
-def report_of(api: MemoryApi, nodes: Sequence[str] = ()) -> Report:
-    """The report that ``status`` would give."""
-    return Reporter(view_of(api), cast("Client", MemoryClient(api)), NAMESPACE, nodes).report()
+def report_of(api: MemoryApi, nodes: Sequence[str] = (), version: str = "v1alpha2") -> Report:
+    """The report that ``status`` would give on a cluster that serves this version of DRA."""
+    return Reporter(view_of(api, version), NAMESPACE, nodes).report()
 
 
 def node_of(report: Report, name: str) -> NodeReport:

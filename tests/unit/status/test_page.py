@@ -11,9 +11,10 @@ from fake_dra_driver.driver.deviceuse import DEVICE_STATES
 from fake_dra_driver.packaging.generate import outputs
 from fake_dra_driver.packaging.manifests import chart_manifests
 from fake_dra_driver.packaging.statuspage import EXAMPLE
+from fake_dra_driver.status.classic.view import CLASSIC_KINDS
 from fake_dra_driver.status.report import REASONS_TO_WAIT, Report
 from fake_dra_driver.status.screen import Style
-from fake_dra_driver.status.view import READ_KINDS
+from fake_dra_driver.status.structured.claims import STRUCTURED_KINDS
 from tests.support.half_states import put_entry
 from tests.support.world import NOW, World
 from tests.unit.status.conftest import report_of
@@ -79,9 +80,10 @@ def test_the_documented_role_and_that_of_the_chart_are_what_is_read() -> None:
     (installed,) = [one for one in chart_manifests("fake-system", values=values) if one["metadata"]["name"] == ROLE]
     assert documented["metadata"]["name"] == ROLE
     assert installed["metadata"]["labels"]["for"] == "people"
-    wanted = {(kind.resource.group, kind.resource.plural) for kind in READ_KINDS}
-    of_structured = {("resource.k8s.io", "deviceclasses")}
-    for role, reads in ((installed, wanted), (documented, wanted | of_structured)):
+    classic, structured = (
+        {(kind.resource.group, kind.resource.plural) for kind in kinds} for kinds in (CLASSIC_KINDS, STRUCTURED_KINDS)
+    )
+    for role, reads in ((installed, classic), (documented, classic | structured)):
         assert all(rule["verbs"] == ["get", "list", "watch"] for rule in role["rules"])
         allowed = [
             (group, plural) for rule in role["rules"] for group in rule["apiGroups"] for plural in rule["resources"]

@@ -1,0 +1,1 @@
+"""What ``status`` knows of claims in structured DRA (Kubernetes 1.32 and later)."""
