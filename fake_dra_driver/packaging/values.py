@@ -130,7 +130,8 @@ class _Controller(_ApiClient):
 class _KubeletPlugin(_ApiClient):
     update_strategy: JsonObject = UPDATE_STRATEGY
     """How a change rolls over the nodes. With structured DRA from Kubernetes 1.33 on, and unless `rollingUpdate` says
-    otherwise, the new pod of a node serves it before the old one stops (`maxSurge: 1`)."""
+    otherwise, the new pod of a node serves it before the old one stops (`maxSurge: 1`). Where some kubelets are older,
+    set `rollingUpdate.maxUnavailable`."""
     pod_security_context: JsonObject = PLUGIN_SECURITY
     """Security context of the pods. The kubelet's folders belong to root; root is needed for nothing else."""
     tolerations: tuple[JsonObject, ...] = ()

@@ -1,5 +1,6 @@
 """The chart on each release of Kubernetes, as helm renders it: which DRA it is for, and what differs."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -186,14 +187,24 @@ def test_a_new_plugin_serves_a_node_before_the_old_one_stops(
 
 
 @pytest.mark.parametrize(
-    "strategy", [{"type": "OnDelete"}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "30%"}}]
+    ("strategy", "rolls_over"),
+    [
+        ({"type": "OnDelete"}, False),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "30%"}}, False),
+        ({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "30%", "maxUnavailable": 0}}, True),
+    ],
 )
-def test_an_update_strategy_of_the_user_is_kept(helm: Helm, strategy: dict[str, Any]) -> None:
-    flags = [f"--set-string=kubeletPlugin.updateStrategy.type={strategy['type']}"]
-    if "rollingUpdate" in strategy:
-        flags.append("--set=kubeletPlugin.updateStrategy.rollingUpdate.maxUnavailable=30%")
-    manifests = helm.template(*flags, kubernetes=STRUCTURED)
+def test_an_update_strategy_of_the_user_is_kept(helm: Helm, strategy: dict[str, Any], rolls_over: bool) -> None:
+    manifests = helm.template(f"--set-json=kubeletPlugin.updateStrategy={json.dumps(strategy)}", kubernetes=STRUCTURED)
     assert manifests["DaemonSet", PLUGIN]["spec"]["updateStrategy"] == strategy
+    # Kubelets before 1.33, which some nodes may have, know one plugin of a driver, with the usual names of its sockets.
+    assert ("FAKE_DRA_POD_UID" in variables(manifests, PLUGIN)) == rolls_over
+
+
+@pytest.mark.parametrize("release", [CLASSIC, "1.32.2"])
+def test_side_by_side_is_refused_where_kubelets_cannot(helm: Helm, release: str) -> None:
+    flag = "--set=kubeletPlugin.updateStrategy.rollingUpdate.maxSurge=1"
+    assert "needs structured DRA and kubelets of Kubernetes 1.33" in helm.refuses(flag, kubernetes=release)
 
 
 # --- The policy on slices

@@ -110,14 +110,23 @@ helm's own, which has group versions of many releases, and no kinds.
 {{- end }}
 
 {{/*
-Not empty where an old and a new kubelet plugin can serve a node side by side, so that an update misses no call of the
-kubelet: kubelets do this from 1.33 on. v1beta2 and v1 say that it is 1.33 or later, v1beta1 does not.
+Not empty where an old and a new kubelet plugin can serve a node side by side: kubelets do this from 1.33 on. v1beta2 and v1
+say that it is 1.33 or later, v1beta1 does not.
 */}}
-{{- define "fake-dra-driver.rollsOver" -}}
+{{- define "fake-dra-driver.canRollOver" -}}
 {{- $version := include "fake-dra-driver.resourceApiVersion" . }}
 {{- if eq $version "v1" "v1beta2" }}
 {{- "yes" }}
 {{- else if and (eq $version "v1beta1") (semverCompare ">=1.33-0" .Capabilities.KubeVersion.Version) }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty where the update strategy has them do so, so that an update misses no call of the kubelet. */}}
+{{- define "fake-dra-driver.rollsOver" -}}
+{{- $strategy := .Values.kubeletPlugin.updateStrategy }}
+{{- $rolling := default (dict "maxSurge" 1) $strategy.rollingUpdate }}
+{{- if and (include "fake-dra-driver.canRollOver" .) (ne (default "" $strategy.type) "OnDelete") $rolling.maxSurge }}
 {{- "yes" }}
 {{- end }}
 {{- end }}
