@@ -15,7 +15,7 @@ from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import SourceTree, chart_settings, file_name, render_crd, values_of, values_schema
-from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
+from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, WebhookSettings
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.packaging.demos import converted_demos
@@ -42,6 +42,7 @@ class Inputs:
     kinds: tuple[type[CustomResource], ...] = KINDS
     controller: type[Settings] = ControllerSettings
     kubelet_plugin: type[Settings] = KubeletPluginSettings
+    webhook: type[Settings] = WebhookSettings
 
 
 def outputs(commands: Mapping[str, type[Settings]], inputs: Inputs | None = None) -> Mapping[str, str]:
@@ -80,7 +81,7 @@ def _crds(inputs: Inputs) -> Iterator[tuple[str, str]]:
 
 
 def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
-    values = values_model(inputs.controller, inputs.kubelet_plugin)
+    values = values_model(inputs.controller, inputs.kubelet_plugin, inputs.webhook)
     header = TREE.header("fake_dra_driver/packaging/values.py")
     schema = values_schema(values, header, REFUSED_VALUES)
     yield f"{CHART}/values.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -111,7 +112,7 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
         f"{CHART}/templates/webhook.yaml",
         _helm(
             "helm/templates/webhook.yaml.j2",
-            settings=(),
+            settings=chart_settings("webhook", inputs.webhook),
             structured_versions=list(RESOURCE_APIS),
             **resources,
         ),
@@ -151,7 +152,7 @@ def _documentation(inputs: Inputs, commands: Mapping[str, type[Settings]]) -> It
     reference = render_reference(
         TREE.header("fake_dra_driver/api/fake.py, fake_dra_driver/packaging/ and the settings of each command"),
         commands,
-        values_model(inputs.controller, inputs.kubelet_plugin),
+        values_model(inputs.controller, inputs.kubelet_plugin, inputs.webhook),
         inputs.kinds,
         components(inputs.kinds),
     )

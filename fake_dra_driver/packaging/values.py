@@ -269,22 +269,24 @@ class _Root(Values):
     """For people who run `fake-dra-driver status`."""
 
 
-def values_model(controller: type[Settings], kubelet_plugin: type[Settings]) -> type[BaseModel]:
-    """The model of all values, with the settings of the two components in their places."""
+def values_model(
+    controller: type[Settings], kubelet_plugin: type[Settings], webhook: type[Settings]
+) -> type[BaseModel]:
+    """The model of all values, with the settings of the components in their places."""
     members: dict[str, Any] = {}
-    for base, settings in ((_Controller, controller), (_KubeletPlugin, kubelet_plugin)):
+    components: Mapping[str, tuple[type[_Component], type[Settings]]] = {
+        "controller": (_Controller, controller),
+        "kubelet_plugin": (_KubeletPlugin, kubelet_plugin),
+        "webhook": (_Webhook, webhook),
+    }
+    for name, (base, settings) in components.items():
         values = create_model(f"{base.__name__}Settings", __base__=Values, **setting_fields(settings))
         about = base.model_fields["settings"].description
         component = create_model(
             f"{base.__name__}Values", __base__=base, settings=(values, Field(default=values(), description=about))
         )
-        members[base.__name__] = component
-    return create_model(
-        "Values",
-        __base__=_Root,
-        controller=_with_default(members["_Controller"], "controller"),
-        kubelet_plugin=_with_default(members["_KubeletPlugin"], "kubelet_plugin"),
-    )
+        members[name] = _with_default(component, name)
+    return create_model("Values", __base__=_Root, **members)
 
 
 def _with_default(component: type[BaseModel], name: str) -> Any:

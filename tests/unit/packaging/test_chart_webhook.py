@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from fake_dra_driver.driver.programs.settings import WebhookSettings
+from fake_dra_driver.flags import parse
 from tests.unit.packaging.conftest import CLASSIC, RELEASES, STRUCTURED, Helm, Manifests
 from tests.unit.packaging.test_chart import container_of, pod_of
 from tests.unit.packaging.test_chart_releases import class_of
@@ -86,10 +88,21 @@ def test_the_program_is_told_where_its_certificate_is_mounted(helm: Helm) -> Non
     assert "--http-endpoint=:8080" in container["args"]
 
 
+def test_the_program_accepts_what_the_chart_gives_it(helm: Helm, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifests = helm.template(ENABLED, "--set=webhook.settings.gracePeriodSeconds=7", kubernetes=STRUCTURED)
+    container = container_of(manifests, WEBHOOK)
+    for entry in container["env"]:
+        monkeypatch.setenv(entry["name"], entry["value"])
+    settings = parse(WebhookSettings, container["args"])
+    assert (str(settings.listen), str(settings.http_endpoint)) == (":8443", ":8080")
+    assert settings.grace_period_seconds == 7 < pod_of(manifests, WEBHOOK)["terminationGracePeriodSeconds"]
+
+
 def test_the_service_leads_to_its_pods_alone(helm: Helm) -> None:
     manifests = helm.template(ENABLED, kubernetes=STRUCTURED)
     service = manifests["Service", WEBHOOK]["spec"]
-    assert service["ports"] == [{"name": "https", "port": 443, "targetPort": 8443}]
+    https, _ = service["ports"]
+    assert https == {"name": "https", "port": 443, "targetPort": 8443}
     selected = [
         name
         for (_, name), found in manifests.items()
@@ -99,6 +112,22 @@ def test_the_service_leads_to_its_pods_alone(helm: Helm) -> None:
     assert selected == [WEBHOOK]
     reference = webhook_of(manifests)["clientConfig"]["service"]
     assert reference == {"name": WEBHOOK, "namespace": "fake-system", "path": "/validate-resource-claim-parameters"}
+
+
+def test_its_metrics_are_scraped_through_its_service(helm: Helm) -> None:
+    scraped = ("--set=monitoring.serviceMonitor.enabled=true", "--set=webhook.httpPort=9000")
+    manifests = helm.template(ENABLED, *scraped, kubernetes=STRUCTURED)
+    service, monitor = manifests["Service", WEBHOOK], manifests["ServiceMonitor", WEBHOOK]["spec"]
+    assert monitor["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    (endpoint,) = monitor["endpoints"]
+    ports = {port["name"]: port for port in service["spec"]["ports"]}
+    assert ports[endpoint["port"]] == {"name": "metrics", "port": 9000, "targetPort": "http"}
+    assert f"--metrics-path={endpoint['path']}" in container_of(manifests, WEBHOOK)["args"]
+    assert ("ServiceMonitor", WEBHOOK) not in helm.template(*scraped, kubernetes=STRUCTURED)
+    assert ("ServiceMonitor", WEBHOOK) not in helm.template(ENABLED, *scraped, kubernetes=CLASSIC)
+    manifests = helm.template(ENABLED, scraped[0], "--set=webhook.httpPort=0", kubernetes=STRUCTURED)
+    assert ("ServiceMonitor", WEBHOOK) not in manifests
+    assert [port["name"] for port in manifests["Service", WEBHOOK]["spec"]["ports"]] == ["https"]
 
 
 def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:

@@ -139,6 +139,13 @@ say that it is 1.33 or later, v1beta1 does not.
 {{- end }}
 {{- end }}
 
+{{/* Not empty where the webhook is installed: the parameters of classic DRA are objects, which the API server checks. */}}
+{{- define "fake-dra-driver.hasWebhook" -}}
+{{- if and .Values.webhook.enabled (eq (include "fake-dra-driver.protocol" .) "structured") }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
 {{/*
 The webhook's certificate as the data of a Secret: the one that is there, so that an upgrade changes nothing, else a new one
 for ten years. Empty where the chart makes none. Takes a dict of root, secret and host.
