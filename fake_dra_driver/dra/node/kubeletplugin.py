@@ -128,6 +128,17 @@ class KubeletPlugin(Generic[ClaimT]):
             log.warning("Cannot find out whether another instance serves", error=str(error))
             return False
 
+    async def is_superseded(self) -> bool:
+        """Whether another instance that began to serve after this one does so now, as in a rolling update.
+
+        What both publish about the node is then the other's business. False also when that cannot be found out.
+        """
+        try:
+            return await self._siblings.is_superseded()
+        except SocketError as error:
+            log.warning("Cannot find out whether a newer instance serves", error=str(error))
+            return False
+
     async def run(self) -> None:
         """Serves until cancelled, then stops in order within the grace period.
 

@@ -32,6 +32,20 @@ class Siblings:
         """
         return any([await _is_served(path) for path in await self._registrations()])
 
+    async def is_superseded(self) -> bool:
+        """Whether one of them began to serve after this one, and does so now: it has the last word about the node.
+
+        Raises:
+            SocketError: the folder of the registration sockets cannot be used.
+        """
+        own = await asyncio.to_thread(_served_since, self._sockets.registration)
+        if own is None:
+            return False
+        later = [
+            path for path in await self._registrations() if (await asyncio.to_thread(_served_since, path) or 0) > own
+        ]
+        return any([await _is_served(path) for path in later])
+
     async def remove_dead_sockets(self) -> None:
         """Removes what instances left that were killed: the kubelet tries to connect to it again and again.
 
@@ -58,6 +72,16 @@ async def _is_served(path: Path) -> bool:
         return await is_served(path)
     except OSError as e:
         raise SocketError(f"cannot use {path}: {e.strerror or e}") from e
+
+
+def _served_since(path: Path) -> int | None:
+    """When a socket was bound, in nanoseconds; None: there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise SocketError(f"cannot use {path}: {e.strerror}") from e
 
 
 async def _sockets_in(folder: Path) -> Sequence[str]:

@@ -417,6 +417,7 @@ async def test_the_old_and_the_new_instance_serve_at_the_same_time(
         async with running(second, log_watch, NEW):
             assert (await register(old)).endpoint != (await register(new)).endpoint
             assert await first.has_successor()
+            assert (await first.is_superseded(), await second.is_superseded()) == (True, False)
             assert await prepare(old, "a") == await prepare(new, "b") == ""
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

@@ -1,6 +1,7 @@
 """What the sockets of other instances tell about them, and what is removed of those that are dead."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -61,6 +62,21 @@ async def test_another_instance_is_alive_as_long_as_its_registration_can_be_call
     assert await siblings.are_alive()
     living.close()
     assert not await siblings.are_alive()
+
+
+@pytest.mark.parametrize(("seconds_later", "is_superseded"), [(-1, False), (0, False), (1, True)])
+async def test_the_instance_that_began_to_serve_last_supersedes_the_others(
+    own: PluginSockets, living: ExitStack, folder: Path, seconds_later: int, is_superseded: bool
+) -> None:
+    siblings, other = Siblings(own), sockets_of(folder, UIDS[1])
+    serve(living, other.registration)
+    assert not await siblings.is_superseded(), "this one does not serve yet"
+    serve(living, own.registration)
+    os.utime(own.registration, (1_000, 1_000))
+    os.utime(other.registration, (1_000 + seconds_later, 1_000 + seconds_later))
+    assert await siblings.is_superseded() == is_superseded
+    living.close()
+    assert not await siblings.is_superseded(), "the other is dead"
 
 
 async def test_a_folder_that_is_not_there_has_no_instances(folder: Path) -> None:
