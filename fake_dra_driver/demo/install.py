@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from fake_dra_driver import __version__
 from fake_dra_driver.cluster import Cluster, Image
@@ -15,9 +15,6 @@ __all__ = ["DRIVER_IMAGES", "NAMESPACE", "driver_manifests", "install_driver"]
 NAMESPACE = "fake-system"
 """The quickstart's."""
 _PACKAGE = Path(__file__).resolve().parent.parent
-
-_NOT_SERVED: Final[Mapping[str, Any]] = {"admissionPolicy": {"create": False}}
-"""The embedded API server has no admission policies."""
 
 DRIVER_IMAGES: Mapping[str, Image] = {
     f"fake-dra-driver:v{__version__}": Image(
@@ -38,5 +35,4 @@ async def install_driver(cluster: Cluster, values: Mapping[str, Any] | None = No
 def driver_manifests(kubernetes_version: str, values: Mapping[str, Any] | None) -> Sequence[dict[str, Any]]:
     """Namespace, CRDs and chart, in the order in which they are installed. Blocks: it reads templates from disk."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
-    values = {**_NOT_SERVED, **(values or {})}
     return [namespace, *crd_manifests(), *chart_manifests(NAMESPACE, values=values, kube_version=kubernetes_version)]

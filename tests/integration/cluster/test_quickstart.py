@@ -59,7 +59,8 @@ async def test_walk(world: World) -> None:
     await walk(world)
 
 
-@pytest.mark.parametrize("version", ["1.27"])
-async def test_walk_on_the_oldest_release(version: str) -> None:
+@pytest.mark.parametrize("version", ["1.27", "1.32", "1.34", "1.37"])
+async def test_walk_on_other_releases(version: str) -> None:
+    """The oldest with classic DRA, and those with structured DRA, whose claims a stand-in scheduler allocates."""
     async with running_world(version) as world:
         await walk(world)

@@ -18,19 +18,23 @@ from typing import Any
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, NodeAllocationState
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event
-from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.resource import v1, v1alpha2
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
 from fake_dra_driver.cluster import Cluster, Timing
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.kinds import Namespace, Pod
+from fake_dra_driver.cluster.releases import RELEASES
 from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, check_prepared, devices_in
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.runtime.errors import NotFoundError
+from tests.support.standinscheduler import stand_in_scheduler
 
 __all__ = ["CONTROLLER", "DEMO", "PLUGIN", "World", "running_world"]
 
@@ -51,11 +55,15 @@ VALUES: Mapping[str, Any] = {
 COMMON_CDI_FILE = f"{CDI_VENDOR}-{CDI_CLASS}_common.yaml"
 
 
-class World:
-    """A cluster with the driver in it."""
+Claim = v1alpha2.ResourceClaim | v1.ResourceClaim
 
-    def __init__(self, cluster: Cluster, kubectl: Kubectl) -> None:
+
+class World:
+    """A cluster with the driver in it; ``api``: the version of structured DRA that it speaks, if it does."""
+
+    def __init__(self, cluster: Cluster, kubectl: Kubectl, api: ResourceApi | None = None) -> None:
         self.cluster = cluster
+        self.api = api
         self.client = cluster.client
         self.kubectl = kubectl
         self.inspector = Inspector(cluster.client, NAMESPACE, deadline_seconds=90)
@@ -65,11 +73,11 @@ class World:
 
     async def apply(self, *numbers: int) -> None:
         """Applies demo manifests, all at once."""
-        await self.cluster.apply(*(DEMO / f"fake-test{number}.yaml" for number in numbers))
+        await self.cluster.apply(*await asyncio.to_thread(_manifests, self.api, numbers))
 
     async def delete(self, *numbers: int) -> None:
         """Deletes them, without waiting."""
-        await self.cluster.delete(*(DEMO / f"fake-test{number}.yaml" for number in numbers))
+        await self.cluster.delete(*await asyncio.to_thread(_manifests, self.api, numbers))
 
     async def wait_running(self, *numbers: int) -> None:
         """Waits until all their pods are Ready."""
@@ -107,15 +115,14 @@ class World:
         """The NodeAllocationState of the first node."""
         return await self.inspector.state(self.node)
 
-    async def claims(self, *numbers: int) -> Sequence[ResourceClaim]:
+    async def claims(self, *numbers: int) -> Sequence[Claim]:
         """The claims of these tests; of the whole cluster without a number."""
         names = {f"test{number}" for number in numbers}
-        claims = (await self.client.list(ResourceClaim)).items
+        kind: type[Claim] = v1alpha2.ResourceClaim if self.api is None else self.api.claims
+        claims = (await self.client.list(kind)).items
         return [claim for claim in claims if not names or claim.key.namespace in names]
 
-    async def until_claims(
-        self, what: str, condition: Callable[[Sequence[ResourceClaim]], bool], *numbers: int
-    ) -> None:
+    async def until_claims(self, what: str, condition: Callable[[Sequence[Claim]], bool], *numbers: int) -> None:
         """Waits until the claims of these tests are so."""
 
         async def so() -> bool:
@@ -239,6 +246,25 @@ class World:
         await self.wait_initial()
 
 
+def _manifests(api: ResourceApi | None, numbers: Sequence[int]) -> Sequence[Mapping[str, Any]]:
+    """The objects of these demo manifests, in the version that the cluster speaks. Blocks."""
+    folder = DEMO if api is None else DEMO / "v1"
+    documents = read_documents(*(folder / f"fake-test{number}.yaml" for number in numbers))
+    return [each.manifest if api is None else _in_version(each, api) for each in documents]
+
+
+def _in_version(document: Document, api: ResourceApi) -> Mapping[str, Any]:
+    """An object of resource.k8s.io/v1 in the version of the cluster; others as they are."""
+    kinds: Mapping[str, tuple[type[KubeObject], type[KubeObject]]] = {
+        "ResourceClaim": (v1.ResourceClaim, api.claims),
+        "ResourceClaimTemplate": (v1.ResourceClaimTemplate, api.templates),
+    }
+    if document.api_version != "resource.k8s.io/v1":
+        return document.manifest
+    given, wanted = kinds[document.kind]
+    return wanted.model_validate(given.from_wire(document.manifest).model_dump(exclude_unset=True)).to_wire()
+
+
 @asynccontextmanager
 async def running_world(
     kubernetes_version: str = "1.30", nodes: int = 1, plugin_on: int | None = None
@@ -252,6 +278,8 @@ async def running_world(
     """
     names = tuple(f"fake-dra-driver-cluster-worker{number or ''}" for number in (0, *range(2, nodes + 1)))
     timing = Timing(resync_seconds=1, retry_seconds=0.2)
+    version = RELEASES[kubernetes_version].structured_version
+    api = RESOURCE_APIS[version] if version else None
     async with (
         Cluster(
             nodes=names,
@@ -259,10 +287,11 @@ async def running_world(
             images=DRIVER_IMAGES,
             timing=timing,
             namespace_grace_seconds=0,
+            scheduler=stand_in_scheduler(api) if api is not None else None,
         ) as cluster,
         open_kubectl(cluster.kubeconfig, None) as kubectl,
     ):
-        world = World(cluster, kubectl)
+        world = World(cluster, kubectl, api)
         only = {} if plugin_on is None else {"nodeSelector": {"kubernetes.io/hostname": world.node}}
         await cluster.apply(
             *await asyncio.to_thread(driver_manifests, cluster.kubernetes_version, {**VALUES, "kubeletPlugin": only})
