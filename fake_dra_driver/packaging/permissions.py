@@ -75,7 +75,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
             Rule(
                 "Which devices the scheduler gave to which claims, and how claims and classes configure them.",
                 (ResourceClaim, ResourceClaimTemplate, DeviceClass),
-                READ_VERBS,
+                CACHE_VERBS,
                 only=STRUCTURED,
             ),
             _EVENTS,

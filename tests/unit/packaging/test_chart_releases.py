@@ -131,9 +131,9 @@ def test_permissions_of_the_controller_in_structured_dra(helm: Helm) -> None:
     assert permissions_of(manifests["ClusterRole", CONTROLLER]) == {
         ("", "events"): {"create", "patch"},
         ("", "pods"): CACHE,
-        ("resource.k8s.io", "resourceclaims"): CACHE | {"get"},
-        ("resource.k8s.io", "resourceclaimtemplates"): CACHE | {"get"},
-        ("resource.k8s.io", "deviceclasses"): CACHE | {"get"},
+        ("resource.k8s.io", "resourceclaims"): CACHE,
+        ("resource.k8s.io", "resourceclaimtemplates"): CACHE,
+        ("resource.k8s.io", "deviceclasses"): CACHE,
     }
     assert manifests["Role", CONTROLLER] == helm.template(kubernetes=CLASSIC)["Role", CONTROLLER]
 
