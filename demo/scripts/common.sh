@@ -13,16 +13,17 @@ PROJECT_DIR="$(cd -- "${SCRIPTS_DIR}/../.." && pwd)"
 # Platform to build for, as docker names it (linux/arm64); empty for this machine's.
 : "${DRIVER_IMAGE_PLATFORM:=}"
 
-# Kubernetes in the kind cluster: any version from v1.27 to v1.30 has the DRA that this driver speaks.
-: "${KIND_K8S_TAG:=v1.30.13}"
-# Node image. It is taken as it is when it is here or published, and built from KIND_K8S_REPO otherwise.
+# Kubernetes in the kind cluster: v1.32 or later for structured DRA, or v1.27 to v1.30 for classic DRA.
+: "${KIND_K8S_TAG:=v1.36.1}"
+# Node image, of that version. It is taken as it is when it is here or published, and built from KIND_K8S_REPO otherwise.
 : "${KIND_IMAGE:=kindest/node:${KIND_K8S_TAG}}"
 : "${KIND_K8S_REPO:=https://github.com/kubernetes/kubernetes.git}"
 # Base image to build the node image on; setting it means: build it, do not take the published one.
 : "${KIND_IMAGE_BASE:=}"
 
 : "${KIND_CLUSTER_NAME:=${DRIVER_NAME}-cluster}"
-: "${KIND_CLUSTER_CONFIG_PATH:=${SCRIPTS_DIR}/kind-cluster-config.yaml}"
+# Configuration of the cluster for kind; empty for what kind-cluster-config.sh prints.
+: "${KIND_CLUSTER_CONFIG_PATH:=}"
 
 # kind_cluster_exists: whether kind knows a cluster of that name.
 kind_cluster_exists() {

@@ -4,8 +4,13 @@ set -eux -o pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
+if [ -n "${KIND_CLUSTER_CONFIG_PATH}" ]; then
+  CONFIG="$(<"${KIND_CLUSTER_CONFIG_PATH}")"
+else
+  CONFIG="$("${SCRIPTS_DIR}/kind-cluster-config.sh")"
+fi
 kind create cluster \
   --retain \
   --name "${KIND_CLUSTER_NAME}" \
   --image "${KIND_IMAGE}" \
-  --config "${KIND_CLUSTER_CONFIG_PATH}"
+  --config - <<<"${CONFIG}"

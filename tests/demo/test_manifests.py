@@ -1,6 +1,7 @@
-"""The demo manifests and the cluster they run on: they parse, agree with the schema, and ask for what is promised."""
+"""The demo manifests: they parse, agree with the schema, and ask for what is promised."""
 
-from collections import Counter
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME, FakeClaimParameters
+from fake_dra_driver.api.resource import v1
 
 DEMO = Path(__file__).parents[2] / "demo"
 NUMBERS = range(1, 7)
@@ -150,13 +152,40 @@ def test_the_deployment_selects_its_pods() -> None:
     assert selected.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 
 
-def test_the_kind_cluster_has_classic_dra_and_one_worker() -> None:
-    config = yaml.safe_load((DEMO / "scripts" / "kind-cluster-config.yaml").read_text())
-    assert (config["apiVersion"], config["kind"]) == ("kind.x-k8s.io/v1alpha4", "Cluster")
-    assert config["featureGates"] == {"DynamicResourceAllocation": True}
-    assert Counter(node["role"] for node in config["nodes"]) == {"control-plane": 1, "worker": 1}
-    patches = [yaml.safe_load(patch) for node in config["nodes"] for patch in node["kubeadmConfigPatches"]]
-    (cluster,) = [patch for patch in patches if patch["kind"] == "ClusterConfiguration"]
-    assert cluster["apiServer"]["extraArgs"]["runtime-config"] == "resource.k8s.io/v1alpha2=true"
-    (containerd,) = config["containerdConfigPatches"]
-    assert containerd.count("enable_cdi = true") == 2
+# --- The same for structured DRA -----------------------------------------------------------------------------------
+
+
+def structured(number: int, kind: str) -> list[dict[str, Any]]:
+    documents = yaml.safe_load_all((DEMO / "v1" / f"fake-test{number}.yaml").read_text())
+    return [document for document in documents if document["kind"] == kind]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_converted_claims_are_of_the_charts_class_and_have_no_other_fields(number: int) -> None:
+    claims = [v1.ResourceClaim.from_wire(one).spec for one in structured(number, "ResourceClaim")]
+    claims += [v1.ResourceClaimTemplate.from_wire(one).spec.spec for one in structured(number, "ResourceClaimTemplate")]
+    for claim in claims:
+        (request,) = claim.devices.requests
+        assert request.exactly is not None
+        assert request.exactly.device_class_name == RESOURCE_CLASS_NAME
+        for part in (claim, claim.devices, request, request.exactly, *claim.devices.config):
+            assert part.model_extra == {}
+    assert len(claims) == 1
+
+
+def test_the_converted_counts_and_splits_are_those_of_the_quickstart() -> None:
+    asked = {}
+    for number in (4, 5, 6):
+        (template,) = structured(number, "ResourceClaimTemplate")
+        devices = template["spec"]["spec"]["devices"]
+        splits = [each["opaque"]["parameters"]["spec"]["split"] for each in devices.get("config", [])]
+        asked[number] = (devices["requests"][0]["exactly"]["count"], splits)
+    assert asked == {4: (4, []), 5: (4, [2]), 6: (4, [5])}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_the_converted_pods_differ_only_in_how_they_name_claims(number: int) -> None:
+    for kind in ("Namespace", "Pod", "Deployment"):
+        classic = json.dumps(of_kind(number, kind))
+        assert json.dumps(structured(number, kind)) == re.sub(r'"source": \{([^}]*)\}', r"\1", classic)
+    assert structured(number, "FakeClaimParameters") == []

@@ -6,8 +6,10 @@ import shutil
 import stat
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 PROJECT = Path(__file__).parents[2]
 SCRIPTS = sorted([*PROJECT.glob("demo/*.sh"), *PROJECT.glob("demo/scripts/*.sh"), *PROJECT.glob("hack/*.sh")])
@@ -18,6 +20,8 @@ state = pathlib.Path(os.environ["STAND_IN_STATE"])
 call = [pathlib.Path(sys.argv[0]).name, *sys.argv[1:]]
 with (state / "calls").open("a") as calls:
     calls.write(json.dumps(call) + "\\n")
+if call[-1] == "-":
+    (state / "input").write_text(sys.stdin.read())
 for words, (code, text) in json.loads((state / "answers").read_text()).items():
     if " ".join(call).startswith(words):
         print(text, end="")
@@ -57,6 +61,10 @@ class Machine:
             timeout=60,
         )
 
+    def input(self) -> Any:
+        """What the last call that reads standard input got there."""
+        return yaml.safe_load((self.folder / "input").read_text())
+
     def calls(self, *programs: str) -> list[list[str]]:
         """The calls of these programs that change something, in order."""
         asking = ("images", "info", "manifest", "get", "rev-parse", "log")
@@ -77,9 +85,12 @@ CREATE = [
     "--name",
     "fake-dra-driver-cluster",
     "--image",
-    "kindest/node:v1.30.13",
+    "kindest/node:v1.36.1",
 ]
 LOAD = ["kind", "load", "docker-image", "--name", "fake-dra-driver-cluster", "fake-dra-driver:v0.1.0"]
+
+
+CLUSTER = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
 
 
 def green(text: str) -> str:
@@ -154,9 +165,54 @@ def test_create_cluster_takes_the_published_node_image(machine: Machine) -> None
     assert done.returncode == 0, done.stderr
     (create,) = machine.calls("kind", "docker", "git")
     assert create[: len(CREATE)] == CREATE
-    assert create[-2] == "--config"
-    assert Path(create[-1]).samefile(PROJECT / "demo/scripts/kind-cluster-config.yaml")
+    assert create[-2:] == ["--config", "-"]
+    assert machine.input() == {**CLUSTER, "nodes": [{"role": "control-plane"}, {"role": "worker"}]}
     assert done.stdout == green("Cluster creation complete: fake-dra-driver-cluster")
+
+
+@pytest.mark.parametrize(
+    ("tag", "served"),
+    [
+        ("v1.27.16", ["v1alpha2"]),
+        ("v1.30.13", ["v1alpha2"]),
+        ("v1.32.2", ["v1beta1"]),
+        ("v1.33.1", ["v1beta1", "v1beta2"]),
+    ],
+)
+def test_create_cluster_switches_dra_on_where_it_is_off(machine: Machine, tag: str, served: list[str]) -> None:
+    done = machine.run("create-cluster.sh", KIND_K8S_TAG=tag)
+    assert done.returncode == 0, done.stderr
+    (create,) = machine.calls("kind")
+    assert f"kindest/node:{tag}" in create
+    config = machine.input()
+    assert config["featureGates"] == {"DynamicResourceAllocation": True}
+    assert config["runtimeConfig"] == {f"resource.k8s.io/{version}": "true" for version in served}
+    (containerd,) = config["containerdConfigPatches"]
+    assert containerd.count("enable_cdi = true") == 2
+
+
+@pytest.mark.parametrize("tag", ["v1.34.0", "v1.37.2", "v1.40.0"])
+def test_create_cluster_leaves_alone_what_has_dra_on(machine: Machine, tag: str) -> None:
+    assert machine.run("create-cluster.sh", KIND_K8S_TAG=tag).returncode == 0
+    assert machine.input().keys() == {"kind", "apiVersion", "nodes"}
+
+
+@pytest.mark.parametrize("tag", ["v1.26.15", "v1.31.0", "1.34.0", "latest"])
+def test_create_cluster_says_for_which_versions_it_is(machine: Machine, tag: str) -> None:
+    done = machine.run("create-cluster.sh", KIND_K8S_TAG=tag)
+    assert done.returncode == 1
+    assert (
+        f"There is no DRA for this driver in KIND_K8S_TAG={tag}: take v1.27 to v1.30, or v1.32 or later.\n"
+        in done.stderr
+    )
+    assert machine.calls("kind") == []
+
+
+def test_create_cluster_takes_a_configuration_of_ones_own(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("kind: Cluster\nname: mine\n")
+    done = machine.run("create-cluster.sh", KIND_CLUSTER_CONFIG_PATH=str(tmp_path / "mine.yaml"))
+    assert done.returncode == 0, done.stderr
+    assert machine.input() == {"kind": "Cluster", "name": "mine"}
 
 
 def test_create_cluster_loads_an_image_that_was_built_before(machine: Machine) -> None:
