@@ -11,6 +11,8 @@ structured DRA, where the scheduler allocates, the last one and a publisher:
   ``HealthReports`` take what the kubelet is to know about the health of devices. Where the old and the new pod of a
   driver may serve at once, ``FolderLock`` says whose turn it is to work on what is prepared.
 - ``SlicePublisher`` offers the devices of a ``Pool`` to the scheduler of structured DRA, and keeps them on offer.
+  ``ClaimReader`` says what a claim was allocated of them, with its opaque parameters (``structured.config``);
+  ``DeviceStatusWriter`` reports on them in the claim's status, ``DeviceMetadata`` in files for containers.
 
 A ``Reason`` says why an Event is written, and what a person can do about it.
 
@@ -41,25 +43,35 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
     from fake_dra_driver.dra.reason import Reason
+    from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
+    from fake_dra_driver.dra.structured.config import ConfigError
+    from fake_dra_driver.dra.structured.metadata import DeviceMetadata
     from fake_dra_driver.dra.structured.pool import Pool
     from fake_dra_driver.dra.structured.poollimits import PoolError
     from fake_dra_driver.dra.structured.publisher import SlicePublisher
     from fake_dra_driver.dra.structured.publishobserver import PublishObserver
+    from fake_dra_driver.dra.structured.status import DeviceStatusWriter
 
 __all__ = [
     "CLASSIC",
     "KUBELETS",
     "STRUCTURED",
+    "AllocatedClaim",
     "AllocationObserver",
     "CallObserver",
+    "ClaimReader",
     "ClassicCaches",
     "ClassicClaim",
     "ClassicControllers",
+    "ConfigError",
     "ControllerDriver",
     "DeviceHealth",
+    "DeviceMetadata",
+    "DeviceStatusWriter",
     "FolderLock",
     "Health",
     "HealthReports",
+    "HoldsNothingError",
     "KubeletInterface",
     "KubeletPlugin",
     "Ledger",
@@ -108,10 +120,16 @@ _MODULES: Final = {
     "KubeletPlugin": "node.kubeletplugin",
     "PluginSockets": "node.pluginsockets",
     "Reason": "reason",
+    "AllocatedClaim": "structured.claims",
+    "ClaimReader": "structured.claims",
+    "HoldsNothingError": "structured.claims",
+    "ConfigError": "structured.config",
+    "DeviceMetadata": "structured.metadata",
     "Pool": "structured.pool",
     "PoolError": "structured.poollimits",
     "SlicePublisher": "structured.publisher",
     "PublishObserver": "structured.publishobserver",
+    "DeviceStatusWriter": "structured.status",
 }
 """The module of each name."""
 
