@@ -230,7 +230,17 @@ class PublisherProcess:
         self.time = 0.0
         cache = Cache(cast("Client", self.client))
         api = RESOURCE_APIS["v1"]
-        self.publisher = SlicePublisher(api, DRIVER, NODE, cache, self.client, self.observer, clock=lambda: self.time)
+        self.is_superseded = False
+        self.publisher = SlicePublisher(
+            api,
+            DRIVER,
+            NODE,
+            cache,
+            self.client,
+            self.observer,
+            is_superseded=self._ask_whether_superseded,
+            clock=lambda: self.time,
+        )
         self.slices = cache.informer(api.slices, field_selector=f"spec.driver={DRIVER},spec.nodeName={NODE}")
         listed = [copy.deepcopy(wire) for wire in world.api.objects.get(_KIND, {}).values()]
         self._delivered = len(world.api.events)
@@ -238,6 +248,9 @@ class PublisherProcess:
         self.slices.replace(self.slices.read_items(listed), version)
         if pools:
             self.publisher.publish(pools)
+
+    async def _ask_whether_superseded(self) -> bool:
+        return self.is_superseded
 
     def deliver(self) -> bool:
         """The watch brings what it has not brought yet. Returns whether there was anything."""

@@ -5,7 +5,7 @@ slices is repaired at once and not after 30 s, since a kubelet deletes them when
 and a fight with another writer is slowed down instead.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +38,14 @@ _REPAIRS_AT_ONCE: Final = 10
 _REPAIR_PAUSE_SECONDS: Final = 10.0
 """Pause between repairs beyond those: of two writers that undo each other's work, at least this one is slow."""
 
+_SUPERSEDED_PAUSE_SECONDS: Final = 1.0
+"""Until it is looked whether the newer publisher is still there. For as long as a rolling update takes on a node."""
+
 log = logger.bind(component="slices")
+
+
+async def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,8 @@ class SlicePublisher(Reconciler):
         cache: gets an informer for them.
         client: writes them.
         observer: is told of repairs, and of fields that the API server drops.
+        is_superseded: whether a newer publisher of the same slices is at work, as that of the next release in a rolling
+            update. What it has changed is then not changed again: it has the last word.
     """
 
     def __init__(
@@ -79,12 +88,14 @@ class SlicePublisher(Reconciler):
         client: SliceClient,
         observer: PublishObserver | None = None,
         *,
+        is_superseded: Callable[[], Awaitable[bool]] = _never,
         clock: Clock = loop_time,
     ) -> None:
         self._driver = driver
         self._node_name = node_name
         self._writer = SliceWriter(api, client, node_name)
         self._observer = observer or SilentPublishObserver()
+        self._is_superseded = is_superseded
         self._clock = clock
         self._slices = cache.informer(
             api.slices, field_selector=f"spec.driver={driver},spec.nodeName={node_name or ''}"
@@ -154,6 +165,9 @@ class SlicePublisher(Reconciler):
         works = self._plan(self._pools)
         unreadable = self._slices.invalid()
         is_repair = bool(unreadable) or any(work.is_repair for work in works)
+        if is_repair and await self._is_superseded():
+            log.debug("Left to the newer publisher")
+            return Result(requeue_after=_SUPERSEDED_PAUSE_SECONDS)
         may_repair = not is_repair or self._may_repair()
         failures: list[Exception] = []
         if may_repair:

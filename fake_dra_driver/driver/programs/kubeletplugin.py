@@ -112,6 +112,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
             cache=parts.cache,
             client=parts.client,
             events=parts.events,
+            is_superseded=plugin.is_superseded,
         )
         node.bind(structured.mode)
         health.report(structured.health)

@@ -1,6 +1,6 @@
 """A node's parts in structured DRA put together: what prepares its claims, and what publishes its devices."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -51,6 +51,7 @@ class StructuredNode:
         cache: Cache,
         client: Client,
         events: EventSink,
+        is_superseded: Callable[[], Awaitable[bool]],
         metadata: MetadataMaker | None = None,
     ) -> Self:
         """Wires the parts to each other. To be called in a running loop.
@@ -64,6 +65,7 @@ class StructuredNode:
             cache: gets an informer for the node's slices.
             client: reads claims and writes slices.
             events: writes Events.
+            is_superseded: whether a newer process of the plugin serves the node.
             metadata: makes files about devices for their containers; None: there are to be none.
 
         Raises:
@@ -72,7 +74,7 @@ class StructuredNode:
         told = SliceEvents(events, node)
         lookup = StructuredClaimLookup(node, inventory, lambda: checkpoint.claims, client, api)
         reports = DeviceStatusWriter(client, api, DRIVER_NAME, told.status_not_written)
-        publisher = SlicePublisher(api, DRIVER_NAME, node, cache, client, told)
+        publisher = SlicePublisher(api, DRIVER_NAME, node, cache, client, told, is_superseded=is_superseded)
         publisher.publish([Pool(node, slice_devices(inventory), node_name=node)])
         return cls(
             mode=NodeMode(lookup, StructuredNodeDriver(parts.preparer, lookup, reports, metadata)),

@@ -187,6 +187,29 @@ async def test_two_writers_that_undo_each_other_slow_down(world: SliceWorld) -> 
     assert world.offered() == names(1), "the one that is left has the last word"
 
 
+async def test_the_newer_of_two_publishers_has_the_last_word_while_it_lives(world: SliceWorld) -> None:
+    old = PublisherProcess(world, pool_of(devices(1)))
+    await old.settle()
+    new = PublisherProcess(world, pool_of(devices(2)))
+    old.writes()
+    old.is_superseded = True
+    await new.settle()
+    assert (await old.settle()).requeue_after == 1.0, "it looks again"
+    assert (old.writes(), world.offered()) == ([], names(2))
+    assert not old.observer.told
+    old.is_superseded = False
+    await old.settle()
+    assert world.offered() == names(1), "the new one is gone"
+
+
+async def test_a_superseded_publisher_still_says_what_is_new(world: SliceWorld) -> None:
+    """Only what it has said before is the newer one's to change."""
+    process = PublisherProcess(world, pool_of(devices(1)))
+    process.is_superseded = True
+    await process.settle()
+    assert world.offered() == names(1)
+
+
 async def test_a_fight_over_one_pool_does_not_hold_up_another(world: SliceWorld) -> None:
     process = PublisherProcess(world, pool_of(devices(1), name="fought"), pool_of(devices(1, first=1), name="quiet"))
     await process.settle()

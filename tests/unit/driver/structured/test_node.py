@@ -78,7 +78,15 @@ class World:
             has_successor=_no_successor,
         )
         structured = StructuredNode.of(
-            parts, NODE, INVENTORY, checkpoint, api=self.api, cache=cache, client=client, events=self.events
+            parts,
+            NODE,
+            INVENTORY,
+            checkpoint,
+            api=self.api,
+            cache=cache,
+            client=client,
+            events=self.events,
+            is_superseded=_no_successor,
         )
         manager = Manager(client, cache, grace_period_seconds=0, signals=())
         manager.add_runnable("slices", structured.publisher.run)
