@@ -8,15 +8,20 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, OwnerReference
 __all__ = ["controlled_by", "controller_of", "is_controlled_by"]
 
 
-def controlled_by(owner: KubeObject) -> OwnerReference:
-    """The reference for an object that ``owner`` has made, manages, and takes with it when it is deleted."""
+def controlled_by(owner: KubeObject, *, blocks: bool = True) -> OwnerReference:
+    """The reference for an object that ``owner`` has made, manages, and takes with it when it is deleted.
+
+    Args:
+        owner: the owner.
+        blocks: whether a foreground deletion of the owner waits for the object.
+    """
     return OwnerReference(
         api_version=owner.resource.api_version,
         kind=owner.resource.kind,
         name=owner.metadata.name,
         uid=owner.uid,
         controller=True,
-        block_owner_deletion=True,
+        block_owner_deletion=True if blocks else None,
     )
 
 

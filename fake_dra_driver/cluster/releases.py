@@ -79,6 +79,8 @@ class Release:
     """How long the slices of a driver stay on a node that its plugin is gone from."""
     prepares_unused_claims: bool = False
     """Whether a kubelet prepares claims that a pod names and none of its containers uses."""
+    claims_block_their_pods: bool = True
+    """Whether the claim of a pod delays its foreground deletion (blockOwnerDeletion)."""
     has_random_claim_names: bool = True
     """Whether claims made from templates have a random suffix, which the pod's status tells."""
     feature_gates: frozenset[str] = frozenset()
@@ -156,6 +158,7 @@ RELEASES: Final[Mapping[str, Release]] = {
             feature_gates=_GATES_OF_1_37,
             slice_limits=SliceLimits(advanced_devices=64, taints=16, has_separate_counters=True),
             selects_slices_by_pool=True,
+            claims_block_their_pods=False,
             structured_version="v1",
         ),
     )

@@ -73,15 +73,15 @@ class ClaimTemplateReconciler(Reconciler):
         events: EventRecorder,
         bound_pods: BoundPods,
         claim_kind: type[Claim],
-        *,
-        random_names: bool,
+        release: Release,
     ) -> None:
         self._client = client
         self._caches = caches
         self._events = events
         self._bound_pods = bound_pods
         self._claim_kind = claim_kind
-        self._random_names = random_names
+        self._release = release
+        self._random_names = release.has_random_claim_names
 
     @override
     async def reconcile(self, request: Request) -> Result:
@@ -147,7 +147,7 @@ class ClaimTemplateReconciler(Reconciler):
             namespace=pod.metadata.namespace,
             labels=template.spec.metadata.labels,
             annotations={**template.spec.metadata.annotations, POD_CLAIM_NAME: entry.name},
-            owner_references=(controlled_by(pod),),
+            owner_references=(controlled_by(pod, blocks=self._release.claims_block_their_pods),),
         )
         spec = template.to_wire().get("spec", {}).get("spec", {})
         return self._claim_kind.from_wire({"metadata": metadata.to_wire(), "spec": spec})
@@ -179,9 +179,7 @@ def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder
     caches.pods.add_index(PODS_BY_CLAIM, claims_used)
     caches.pods.add_index(_PODS_BY_TEMPLATE, _templates_used)
     caches.claims.add_index(_CLAIMS_BY_POD, _pod_of_claim)
-    reconciler = ClaimTemplateReconciler(
-        client, caches, events, bound_pods, claim_kind, random_names=release.has_random_claim_names
-    )
+    reconciler = ClaimTemplateReconciler(client, caches, events, bound_pods, claim_kind, release)
     controller = Controller("resource-claim-pod", reconciler, workers=_WORKERS)
     controller.watch(caches.pods, predicate=_concerns_claims)
     controller.watch(

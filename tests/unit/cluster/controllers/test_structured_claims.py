@@ -89,13 +89,15 @@ def consumers(plane: ControlPlane, api: ResourceApi, claim: str) -> Sequence[str
     return [each.name for each in plane.get(api.claims, ref(claim)).status.reserved_for]
 
 
-async def test_a_template_becomes_a_claim_of_the_pod(plane: ControlPlane, api: ResourceApi) -> None:
+async def test_a_template_becomes_a_claim_of_the_pod(plane: ControlPlane, api: ResourceApi, release: Release) -> None:
     pod = await templated(plane, api)
     claim = await made(plane, api)
     assert claim.metadata.name.startswith("p-entry-")
     assert claim.metadata.labels == {"l": "1"}
     assert claim.metadata.annotations == {v1.POD_CLAIM_ANNOTATION: "entry"}
-    assert [owner.uid for owner in claim.metadata.owner_references] == [pod.uid]
+    [owner] = claim.metadata.owner_references
+    assert (owner.uid, owner.controller) == (pod.uid, True)
+    assert owner.block_owner_deletion is (True if release.claims_block_their_pods else None)
     [request] = claim.spec.devices.requests
     assert request.exactly is not None
     assert (request.name, request.exactly.device_class_name, request.exactly.count) == ("req", "class", 1)
