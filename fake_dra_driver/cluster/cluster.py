@@ -37,7 +37,7 @@ from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.node import SimulatedNode
-from fake_dra_driver.cluster.releases import LATEST, RELEASES, find_release
+from fake_dra_driver.cluster.releases import DEFAULT, RELEASES, find_release
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
@@ -63,7 +63,7 @@ class Cluster:
         self,
         *,
         nodes: Sequence[str] = (DEFAULT_NODE,),
-        kubernetes_version: str = LATEST.name,
+        kubernetes_version: str = DEFAULT.name,
         feature_gates: Mapping[str, bool] | None = None,
         scheduler: MakeControllers | None = None,
         images: Mapping[str, Image] | None = None,
@@ -105,7 +105,7 @@ class Cluster:
                 f"The cluster has no scheduler for the claims of Kubernetes {kubernetes_version}; "
                 f"releases that it has one for: {', '.join(classic)}"
             )
-        server_release = self._release.name if self._release.api_server else LATEST.name
+        server_release = self._release.name if self._release.api_server else DEFAULT.name
         self.server = ApiServer(port=port, kubernetes_version=server_release, feature_gates=feature_gates)
         self._make_scheduler = scheduler or make_scheduler
         self.kubernetes_version = kubernetes_version

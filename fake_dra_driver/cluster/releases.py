@@ -13,7 +13,7 @@ from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, Resource
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kinds import ResourceClaimTemplate, ResourceClass
 
-__all__ = ["LATEST", "RELEASES", "PluginVersion", "Release", "SliceLimits", "find_release"]
+__all__ = ["DEFAULT", "RELEASES", "PluginVersion", "Release", "SliceLimits", "find_release"]
 
 PluginVersion = Literal["v1alpha2", "v1alpha3", "v1beta1", "v1"]
 """A version of the gRPC service that kubelets prepare claims through."""
@@ -164,7 +164,7 @@ RELEASES: Final[Mapping[str, Release]] = {
     )
 }
 """By name, the oldest first: four with classic DRA, three with structured DRA."""
-LATEST: Final = RELEASES["1.30"]
+DEFAULT: Final = RELEASES["1.30"]
 """The one that a cluster behaves like unless it is told otherwise."""
 
 

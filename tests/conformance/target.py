@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
 from fake_dra_driver.cluster.controllers import make_controllers
-from fake_dra_driver.cluster.releases import LATEST
+from fake_dra_driver.cluster.releases import DEFAULT
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
@@ -148,7 +148,7 @@ class Kubectl:
 class EmbeddedTarget(Target):
     """The embedded API server, run by an event loop in a thread."""
 
-    def __init__(self, folder: Path, kubernetes_version: str = LATEST.name) -> None:
+    def __init__(self, folder: Path, kubernetes_version: str = DEFAULT.name) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
         self._server = EmbeddedServer(kubernetes_version=kubernetes_version)

@@ -35,7 +35,7 @@ from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.verbs.podverbs import LogSource
 from fake_dra_driver.cluster.errors import ClusterError
-from fake_dra_driver.cluster.releases import LATEST, RELEASES, find_release
+from fake_dra_driver.cluster.releases import DEFAULT, RELEASES, find_release
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.session import Session
@@ -54,7 +54,7 @@ class ApiServer:
         host: str = "127.0.0.1",
         port: int = 0,
         token: str | None = None,
-        kubernetes_version: str = LATEST.name,
+        kubernetes_version: str = DEFAULT.name,
         feature_gates: Mapping[str, bool] | None = None,
         now: WallClock = utc_now,
         seed: int | None = None,

@@ -35,7 +35,7 @@ from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
 from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_controller
 from fake_dra_driver.cluster.controllers.tainteviction import taint_eviction_controller
-from fake_dra_driver.cluster.releases import LATEST, Release
+from fake_dra_driver.cluster.releases import DEFAULT, Release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -50,7 +50,7 @@ def make_controllers(
     cache: Cache,
     events: EventRecorder,
     *,
-    release: Release = LATEST,
+    release: Release = DEFAULT,
     namespace_grace_seconds: float = GRACE_SECONDS,
     node_lifecycle: bool = True,
     now: WallClock = utc_now,

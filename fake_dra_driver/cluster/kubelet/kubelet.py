@@ -37,7 +37,7 @@ from fake_dra_driver.cluster.kubelet.pods.podworker import PodServices
 from fake_dra_driver.cluster.kubelet.pods.podworkers import PodWorkers
 from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
 from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
-from fake_dra_driver.cluster.releases import LATEST, Release, find_release
+from fake_dra_driver.cluster.releases import DEFAULT, Release, find_release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -62,7 +62,7 @@ class KubeletOptions:
     node_name: str
     root: Path
     """The folder that is the node's root file system. Short: sockets of plugins are below it, of at most 107 bytes."""
-    kubernetes_version: str = LATEST.name
+    kubernetes_version: str = DEFAULT.name
     """Which of ``RELEASES`` to behave like, with or without a patch release."""
     address: str = "127.0.0.1"
     """IP of the node and of its pods."""

@@ -12,7 +12,7 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
-from fake_dra_driver.cluster.releases import LATEST
+from fake_dra_driver.cluster.releases import DEFAULT
 from fake_dra_driver.runtime.errors import InvalidError
 from tests.integration.cluster.world import PLUGIN, World, running_world
 
@@ -121,7 +121,7 @@ async def test_nodes_without_a_plugin_are_passed_over() -> None:
 
 async def test_a_claim_that_holds_nothing_here(world: World) -> None:
     socket = world.cluster.node_root() / f"var/lib/kubelet/plugins/{DRIVER_NAME}/plugin.sock"
-    kubelet = NodeClient(str(socket), LATEST)
+    kubelet = NodeClient(str(socket), DEFAULT)
     try:
         answers = await kubelet.prepare([ClaimRequest("nowhere", "c", UID("0-0"), "")])
     finally:

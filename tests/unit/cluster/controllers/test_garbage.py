@@ -11,7 +11,7 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.controllers.catalog import Catalog, built_in_kinds
 from fake_dra_driver.cluster.controllers.garbage import garbage_collector
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Node, Pod
-from fake_dra_driver.cluster.releases import LATEST
+from fake_dra_driver.cluster.releases import DEFAULT
 from tests.support.control_plane import ControlPlane, control_plane, ref
 from tests.unit.cluster.controllers.dependents import CLAIM_SPEC, DEFINITION, ConfigMap, Thing
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.looptime
 async def plane() -> AsyncIterator[ControlPlane]:
     make = {
         "kube-controller-manager": lambda plane, client, cache, events: (
-            garbage_collector(client, Catalog(cache, LATEST)),
+            garbage_collector(client, Catalog(cache, DEFAULT)),
         )
     }
     async with control_plane(make, (ConfigMap, Node, Pod, ResourceClaim)) as plane:
@@ -222,7 +222,7 @@ def test_every_kind_that_is_served_can_be_collected() -> None:
     }
     known = {
         (kind.resource.group, kind.resource.version, kind.resource.kind, kind.resource.plural, kind.resource.namespaced)
-        for kind in built_in_kinds(LATEST)
+        for kind in built_in_kinds(DEFAULT)
     }
     left_out = {(group, "v1", "Event", "events", True) for group in ("", "events.k8s.io")}
     definitions = ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False)

@@ -11,7 +11,7 @@ from fake_dra_driver.cluster.controllers.catalog import Catalog
 from fake_dra_driver.cluster.controllers.namespaces import namespace_controller
 from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_controller
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace, Pod, ServiceAccount
-from fake_dra_driver.cluster.releases import LATEST
+from fake_dra_driver.cluster.releases import DEFAULT
 from tests.support.control_plane import ControlPlane, control_plane, ref
 from tests.unit.cluster.controllers.dependents import CLAIM_SPEC, DEFINITION, ConfigMap, Thing
 
@@ -28,7 +28,7 @@ class Role(KubeObject):
 async def plane() -> AsyncIterator[ControlPlane]:
     make = {
         "kube-controller-manager": lambda plane, client, cache, events: (
-            namespace_controller(client, cache, Catalog(cache, LATEST), plane.now),
+            namespace_controller(client, cache, Catalog(cache, DEFAULT), plane.now),
             service_account_controller(client, cache),
         )
     }

@@ -14,7 +14,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.dra.claimstate import DraError
 from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
-from fake_dra_driver.cluster.releases import LATEST
+from fake_dra_driver.cluster.releases import DEFAULT
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, World, container, pod, status_of
@@ -386,6 +386,6 @@ async def test_claims_of_a_pod_that_vanished_while_the_kubelet_was_away_are_unpr
 async def test_a_damaged_state_file_is_named(root: Path) -> None:
     file = root / "dra_manager_state"
     file.write_text('{"claims": [{"uid": 1}]}')
-    manager = ClaimManager(None, PluginRegistry(root, LATEST), root, LATEST)  # type: ignore[arg-type] # nothing is read
+    manager = ClaimManager(None, PluginRegistry(root, DEFAULT), root, DEFAULT)  # type: ignore[arg-type] # nothing is read
     with pytest.raises(DraError, match=f"{file} is damaged"):
         await manager.load()

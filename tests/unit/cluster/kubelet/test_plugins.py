@@ -12,7 +12,7 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, PluginError
 from fake_dra_driver.cluster.kubelet.dra.plugins import PluginRegistry
-from fake_dra_driver.cluster.releases import LATEST
+from fake_dra_driver.cluster.releases import DEFAULT
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER
@@ -22,7 +22,7 @@ FOLDER = "var/lib/kubelet/plugins_registry"
 
 @contextlib.asynccontextmanager
 async def registry_of(root: Path) -> AsyncIterator[PluginRegistry]:
-    registry = PluginRegistry(root / FOLDER, LATEST, poll_seconds=0.01)
+    registry = PluginRegistry(root / FOLDER, DEFAULT, poll_seconds=0.01)
     task = asyncio.create_task(registry.run())
     try:
         yield registry
