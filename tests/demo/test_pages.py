@@ -1,0 +1,75 @@
+"""README and the pages in docs: links lead somewhere, and what they show as YAML is what Kubernetes takes."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimConfig, FakeClaimParameters
+from tests.support.apiserver import ApiServer
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PARAMETERS = {kind.resource.kind: kind for kind in (FakeClaimParameters, DeviceClassParameters)}
+
+
+def blocks(page: Path) -> Iterator[str]:
+    """The objects that a page shows as YAML."""
+    for text in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        if text.startswith("apiVersion:"):
+            yield text
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link to a heading of a page may say, as GitHub makes it."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_first_page_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 250
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        other = page.parent / path if path else page
+        assert other.exists(), target
+        assert not anchor or anchor in anchors(other), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_parameters_have_no_field_that_does_not_exist(page: Path) -> None:
+    for text in blocks(page):
+        shown = yaml.safe_load(text)
+        if kind := PARAMETERS.get(shown["kind"]):
+            kind.model_validate({"metadata": shown["metadata"], "spec": shown["spec"]}, extra="forbid")
+        for parameters in opaque_parameters(shown):
+            assert FakeClaimConfig.model_validate(parameters, extra="forbid").spec.split == 2
+
+
+def opaque_parameters(value: Any) -> Iterator[Any]:
+    """The parameters of each ``opaque`` below a value, without apiVersion and kind."""
+    if isinstance(value, dict):
+        if "opaque" in value:
+            yield {"spec": value["opaque"]["parameters"]["spec"]}
+        value = list(value.values())
+    if isinstance(value, list):
+        for member in value:
+            yield from opaque_parameters(member)
+
+
+@pytest.mark.apiserver(structured=True)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_real_api_server_takes_the_objects(page: Path, apiserver: ApiServer, namespace: str) -> None:
+    for text in blocks(page):
+        if text.startswith("apiVersion: resource.k8s.io/v1\n") and apiserver.minor >= 34:
+            arguments = ("create", f"--namespace={namespace}", "--dry-run=server", "--validate=strict", "--filename=-")
+            assert apiserver.kubectl(*arguments, stdin=text).endswith(" created (server dry run)\n")
