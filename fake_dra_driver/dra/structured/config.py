@@ -3,7 +3,8 @@
 The scheduler copies the ``config`` of the classes and of the claim into the allocation (KEP-4381). What it copies comes
 in order of precedence: a class's before the claim's, and of either the later one wins. An entry without requests is for
 all of them; one for ``request`` covers its subrequests, one for ``request/subrequest`` that alternative alone. Releases
-before 1.37 repeat an entry once for each of its requests.
+before 1.37 repeat entries, once for each of their requests. Kubernetes 1.32 does not say which requests a class is for:
+the class of one request then configures all of them, and of several classes the last.
 
 Parameters are decoded as the API server decodes objects with ``fieldValidation=Strict``: an unknown field, a value of a
 wrong type or out of bounds, and a kind that the driver does not take are errors, each with the path at which a person
@@ -13,6 +14,7 @@ finds it in the claim or class that was written, not in the allocation.
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -88,8 +90,9 @@ def entries_of(claim: v1.ResourceClaim, driver: str) -> tuple[ConfigEntry, ...]:
             if is_claim == (config.source == _FROM_CLASS) or config.opaque is None or config.opaque.driver != driver:
                 continue
             entry = ConfigEntry(join_path(path, *_PARAMETERS), config.requests, config.opaque.parameters)
-            if not found or found[-1] != entry:
-                found.append(entry)
+            if entry in found:
+                found.remove(entry)
+            found.append(entry)
     return tuple(found)
 
 
@@ -184,26 +187,20 @@ def _wrong_kind(entry: ConfigEntry, kinds: ParameterKinds) -> FieldProblem:
 def _paths_in_allocation(claim: v1.ResourceClaim) -> Sequence[str]:
     """For each entry of the allocation's config: where it was copied from, as far as that can be told."""
     copied = claim.status.allocation.devices.config if claim.status.allocation is not None else ()
-    paths: list[str] = []
+    paths = [f"status.allocation.devices.config[{index}]" for index in range(len(copied))]
     in_claim = 0
     """From this entry of the claim on the next one is looked for: copies keep the order of what they are copies of."""
-    of_class = 0
-    """How many entries of one class came before: its config is copied as a whole."""
-    for index, config in enumerate(copied):
-        path = f"status.allocation.devices.config[{index}]"
-        if config.source == _FROM_CLASS:
-            previous = copied[index - 1] if index else None
-            is_same_class = previous is not None and (previous.source, previous.requests) == (
-                _FROM_CLASS,
-                config.requests,
-            )
-            of_class = of_class + 1 if is_same_class else 0
-            if name := _class_of(claim, config.requests):
-                path = f"DeviceClass {name}: spec.config[{of_class}]"
-        elif (found := _index_in_claim(claim, config, in_claim)) is not None:
-            in_claim = found
-            path = f"spec.devices.config[{found}]"
-        paths.append(path)
+    for (source, requests), group in groupby(range(len(copied)), lambda at: (copied[at].source, copied[at].requests)):
+        indexes = list(group)
+        if source == _FROM_CLASS and (name := _class_of(claim, requests)):
+            size = _size_of_class(claim, requests, len(indexes))
+            for position, index in enumerate(indexes):
+                paths[index] = f"DeviceClass {name}: spec.config[{position % size}]"
+        elif source != _FROM_CLASS:
+            for index in indexes:
+                if (found := _index_in_claim(claim, copied[index], in_claim)) is not None:
+                    in_claim = found
+                    paths[index] = f"spec.devices.config[{found}]"
     return paths
 
 
@@ -233,6 +230,13 @@ def _class_of(claim: v1.ResourceClaim, requests: Sequence[str]) -> str:
         if covers(requests, full_name) and _is_chosen(claim, full_name)
     }
     return classes.pop() if len(classes) == 1 else ""
+
+
+def _size_of_class(claim: v1.ResourceClaim, requests: Sequence[str], copied: int) -> int:
+    """How many entries the config of a class has, of which so many copies follow each other."""
+    # 1.32 copies a class once for each of its requests, and leaves these out; later releases copy it once.
+    copies = 1 if requests else len(claim.spec.devices.requests)
+    return copied // copies if copied % copies == 0 else copied
 
 
 def _classes_in(request: v1.DeviceRequest) -> Iterator[tuple[str, str]]:

@@ -91,9 +91,13 @@ def test_a_device_gets_what_was_written_for_it_last(
             asked.append({"name": name, "exactly": {"deviceClassName": first}})
             classes[name] = first
     spec_entries = [config(*references, driver=driver, brightness=value) for driver, value, references in written]
+    # 1.32 copies a class once for each request, and leaves out which one it is for.
+    is_for_all = scheduler == "1.32"
     copied = [
         from_class(config(driver=driver, brightness=value), *(full for full in classes if classes[full] == name))
-        for name in dict.fromkeys(classes.values())
+        if not is_for_all
+        else from_class(config(driver=driver, brightness=value))
+        for name in (classes.values() if is_for_all else dict.fromkeys(classes.values()))
         for driver, value in of_classes[name]
     ]
     for (_, _, references), entry in zip(written, spec_entries, strict=True):
@@ -108,9 +112,11 @@ def test_a_device_gets_what_was_written_for_it_last(
 
     configs = decode(entries_of(found, DRIVER), KINDS)
     for full, device_class in classes.items():
+        is_known = not is_for_all or len(set(classes.values())) == 1
         of_class = [
-            (f"DeviceClass {device_class}: spec.config[{index}]", value)
-            for index, (driver, value) in enumerate(of_classes[device_class])
+            (f"DeviceClass {name}: spec.config[{index}]" if is_known else "", value)
+            for name in (classes.values() if is_for_all else [device_class])
+            for index, (driver, value) in enumerate(of_classes[name])
             if driver == DRIVER
         ]
         of_claim = [
@@ -124,7 +130,8 @@ def test_a_device_gets_what_was_written_for_it_last(
         if applying is not None:
             path = applying.path.removesuffix(".opaque.parameters")
             # Of equal entries either may be named.
-            assert path in [where for where, value in (*of_class, *of_claim) if value == expected[0][1]]
+            written_at = [where for where, value in (*of_class, *of_claim) if value == expected[0][1]]
+            assert path in written_at or (not is_known and path.startswith("status.allocation.devices.config["))
 
 
 def brightness(found: Config | None) -> int | None:

@@ -173,6 +173,16 @@ def test_a_class_that_cannot_be_told_is_named_by_the_allocation() -> None:
     assert paths(found) == ["status.allocation.devices.config[0]"]
 
 
+def test_a_class_that_is_copied_for_each_of_its_requests_counts_once() -> None:
+    """As Kubernetes 1.32 does, which leaves out the requests."""
+    requests = [exactly("a"), exactly("b")]
+    of_class = [config(driver="fans.example.com"), config(brightness=1), config(brightness=2)]
+    copied = [from_class(entry) for _ in requests for entry in of_class]
+    found = claim(result("lamp-0", "a"), result("lamp-1", "b"), requests=requests, copied=copied)
+    assert paths(found) == ["DeviceClass lamps: spec.config[1]", "DeviceClass lamps: spec.config[2]"]
+    assert (brightness_of(found, "a"), brightness_of(found, "b")) == (2, 2)
+
+
 def test_an_entry_that_was_never_written_is_named_by_the_allocation() -> None:
     found = claim(result("lamp-0"), copied=[from_claim(config(brightness=1))])
     assert paths(found) == ["status.allocation.devices.config[0]"]
