@@ -3,13 +3,15 @@
 The embedded API server checks no permissions, so the requests are written down and compared.
 """
 
+from collections.abc import Mapping
+
 from fake_dra_driver.api.fake import KINDS
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.demo.install import NAMESPACE
-from fake_dra_driver.packaging.permissions import CLASSIC, components
-from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
+from fake_dra_driver.packaging.permissions import CLASSIC, STRUCTURED, components
+from tests.integration.cluster.world import CONTROLLER, PLUGIN, World, running_world
 
 COMPONENTS = {
     "fake-dra-controller": "controller",
@@ -21,26 +23,50 @@ COMPONENTS = {
 Permission = tuple[str, str, str, str]
 """Component, API group, resource, verb."""
 
-ONLY_IN_TROUBLE: set[Permission] = {
+IN_TROUBLE: set[Permission] = {
     ("controller", "", "events", "create"),
     ("controller", "", "events", "patch"),
-    ("controller", "", "nodes", "get"),  # whether a node is gone
     ("controller", "coordination.k8s.io", "leases", "create"),  # the first controller of a cluster
     ("controller", "nas.fake.resource.3-shake.com", "nodeallocationstates", "get"),  # another writer was faster
-    ("controller", "resource.k8s.io", "podschedulingcontexts/status", "patch"),  # a node is full
-    ("controller", "resource.k8s.io", "resourceclaims", "get"),  # a record is out of place
     ("kubeletplugin", "", "events", "create"),
     ("kubeletplugin", "", "events", "patch"),
     ("kubeletplugin", "", "nodes", "get"),  # the first plugin of a node
     ("kubeletplugin", "nas.fake.resource.3-shake.com", "nodeallocationstates", "create"),  # so, too
     ("kubeletplugin", "nas.fake.resource.3-shake.com", "nodeallocationstates", "get"),  # an allocation of the Go driver
-    ("kubeletplugin", "resource.k8s.io", "resourceclaims", "get"),  # a claim that was never unprepared
     ("kubeletplugin", "resource.k8s.io", "resourceclaims", "list"),  # a lost checkpoint
 }
 """Permissions that a good day may not need."""
+ONLY_IN_TROUBLE: Mapping[str, set[Permission]] = {
+    CLASSIC: {
+        *IN_TROUBLE,
+        ("controller", "", "nodes", "get"),  # whether a node is gone
+        ("controller", "resource.k8s.io", "podschedulingcontexts/status", "patch"),  # a node is full
+        ("controller", "resource.k8s.io", "resourceclaims", "get"),  # a record is out of place
+        ("kubeletplugin", "resource.k8s.io", "resourceclaims", "get"),  # a claim that was never unprepared
+    },
+    STRUCTURED: {
+        *IN_TROUBLE,
+        ("kubeletplugin", "resource.k8s.io", "resourceslices", "create"),  # the first plugin of a node
+        ("kubeletplugin", "resource.k8s.io", "resourceslices", "update"),  # the devices are others than before
+        ("kubeletplugin", "resource.k8s.io", "resourceslices", "delete"),  # they need fewer slices
+        # Asked by the API server itself, of the caller of a write to a claim's status.
+        ("kubeletplugin", "resource.k8s.io", "resourceclaims/driver", "associated-node:patch"),
+    },
+}
+"""Those of each kind of DRA."""
 
 
 async def test_the_driver_asks_for_what_its_roles_allow_and_for_all_of_it(world: World) -> None:
+    await check_permissions(world, CLASSIC)
+
+
+async def test_so_it_does_in_structured_dra() -> None:
+    async with running_world("1.37") as world:
+        await check_permissions(world, STRUCTURED)
+
+
+async def check_permissions(world: World, protocol: str) -> None:
+    """Starts the driver and lets it serve pods, and compares what it asked for with its roles."""
     asked: set[Permission] = set()
     namespaces: dict[Permission, set[str]] = {}
 
@@ -65,7 +91,7 @@ async def test_the_driver_asks_for_what_its_roles_allow_and_for_all_of_it(world:
 
     allowed: set[Permission] = set()
     for component in components(KINDS):
-        rules = [rule for rule in (*component.cluster, *component.namespaced) if rule.only in {"", CLASSIC}]
+        rules = [rule for rule in (*component.cluster, *component.namespaced) if rule.only in {"", protocol}]
         for rule in rules:
             allowed |= {(component.name, rule.group, name, verb) for name in rule.resources for verb in rule.verbs}
         for rule in component.namespaced:
@@ -73,4 +99,4 @@ async def test_the_driver_asks_for_what_its_roles_allow_and_for_all_of_it(world:
                 if permission[:2] == (component.name, rule.group) and permission[2] in rule.resources:
                     assert namespaces[permission] == {NAMESPACE}, permission
     assert asked <= allowed
-    assert allowed - asked <= ONLY_IN_TROUBLE
+    assert allowed - asked <= ONLY_IN_TROUBLE[protocol]
