@@ -3,16 +3,18 @@
 import json
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.structured.metadata import DeviceMetadata, MetadataDevice
+from fake_dra_driver.dra.structured.metadata import DeviceMetadata, MetadataDevice, MetadataFiles
 from tests.unit.dra.structured.lamps import DRIVER, POOL, claim
 
 ATTRIBUTES = {"color": v1.DeviceAttribute(string="white"), "index": v1.DeviceAttribute(int_value=0)}
@@ -23,6 +25,42 @@ LAMPS = [
 ]
 
 
+class Stop(BaseException):
+    """The plugin is killed here."""
+
+
+class StoppingFiles(DiskFiles):
+    """Files whose user is killed before it does a change."""
+
+    def __init__(self, changes: int) -> None:
+        self._left = changes
+
+    @override
+    def make_folder(self, path: Path, mode: int) -> None:
+        self._step()
+        super().make_folder(path, mode)
+
+    @override
+    def write(self, path: Path, data: bytes, mode: int) -> None:
+        self._step()
+        super().write(path, data, mode)
+
+    @override
+    def remove(self, path: Path) -> None:
+        self._step()
+        super().remove(path)
+
+    @override
+    def remove_folder(self, path: Path) -> None:
+        self._step()
+        super().remove_folder(path)
+
+    def _step(self) -> None:
+        if self._left == 0:
+            raise Stop
+        self._left -= 1
+
+
 class Node:
     """The folders of a node."""
 
@@ -30,9 +68,9 @@ class Node:
         self.cdi = root / "cdi"
         self.plugin = root / "plugin"
 
-    def metadata(self) -> DeviceMetadata:
+    def metadata(self, files: MetadataFiles | None = None) -> DeviceMetadata:
         """As a plugin that starts has it."""
-        return DeviceMetadata(DiskFiles(), self.plugin, self.cdi, DRIVER)
+        return DeviceMetadata(files or DiskFiles(), self.plugin, self.cdi, DRIVER)
 
     def files(self) -> list[str]:
         """Everything that is there."""
@@ -202,6 +240,44 @@ async def test_what_a_stop_leaves_is_removed_at_the_next_start(node: Node) -> No
         (node.cdi.parent / other).write_text("{}")
     await node.metadata().start([])
     assert node.files() == sorted(others)
+
+
+async def stops_at_each_change(node: Node, work: Callable[[DeviceMetadata], Awaitable[object]]) -> AsyncIterator[int]:
+    """Has the work stopped at each of its changes in turn, from the same beginning; gives the number of the change."""
+    for change in count():
+        try:
+            await work(node.metadata(StoppingFiles(change)))
+        except Stop:
+            yield change
+        else:
+            assert change >= 4, "the changes were not seen"
+            return
+
+
+async def test_prepare_that_was_stopped_anywhere_is_finished_by_the_next_or_undone_by_a_start(node: Node) -> None:
+    ids = await node.metadata().prepare(claim(), LAMPS)
+    complete = node.files()
+    await node.metadata().start([])
+    assert node.files() == []
+    async for _ in stops_at_each_change(node, lambda metadata: metadata.prepare(claim(), LAMPS)):
+        left = node.files()
+        assert set(left) <= set(complete)
+        assert await node.metadata().prepare(claim(), LAMPS) == ids
+        assert node.files() == complete
+        await node.metadata().start([])
+        assert node.files() == []
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+async def test_unprepare_that_was_stopped_anywhere_is_finished_by_the_next_or_by_a_start(
+    node: Node, is_restarted: bool
+) -> None:
+    await node.metadata().prepare(claim(), LAMPS)
+    async for _ in stops_at_each_change(node, lambda metadata: metadata.unprepare(identity(claim()))):
+        later = node.metadata()
+        await (later.start([]) if is_restarted else later.unprepare(identity(claim())))
+        assert node.files() == []
+        await later.prepare(claim(), LAMPS)
 
 
 async def test_a_file_that_cannot_be_read_stays_as_long_as_its_claim_is_prepared(node: Node) -> None:
