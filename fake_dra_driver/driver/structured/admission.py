@@ -27,6 +27,8 @@ Outcome = Literal["allowed", "refused", "ignored", "invalid"]
 _API_VERSION: Final = "admission.k8s.io/v1"
 _KIND: Final = "AdmissionReview"
 _CHECKED: Final = ("CREATE", "UPDATE")
+_MAX_PROBLEMS: Final = 32
+"""How many problems an answer names: more than that were not written by hand."""
 _MAX_WARNING: Final = 200
 """API servers cut warnings off at 256 characters."""
 
@@ -113,24 +115,28 @@ def _review(request: Mapping[str, Any]) -> Verdict:
         unread = "; ".join(map(str, problems_of(error, checked.kind)))
         warning = f"not checked by driver {DRIVER_NAME}: {unread}"[:_MAX_WARNING]
         return Verdict("ignored", _answer(request, allowed=True, warnings=[warning]), about)
-    problems = tuple(checked.problems(found))
+    problems = checked.problems(found)
     if not problems:
         return Verdict("allowed", _answer(request, allowed=True), about)
-    status = _status(checked.kind, request, problems)
-    return Verdict("refused", _answer(request, allowed=False, status=status), about, problems)
+    named = tuple(problems[:_MAX_PROBLEMS])
+    status = _status(checked.kind, request, named, len(problems) - len(named))
+    return Verdict("refused", _answer(request, allowed=False, status=status), about, named)
 
 
 def _answer(request: Mapping[str, Any], **response: object) -> Mapping[str, Any]:
     return {"apiVersion": _API_VERSION, "kind": _KIND, "response": {"uid": request["uid"], **response}}
 
 
-def _status(kind: type[KubeObject], request: Mapping[str, Any], problems: Sequence[FieldProblem]) -> Mapping[str, Any]:
+def _status(
+    kind: type[KubeObject], request: Mapping[str, Any], problems: Sequence[FieldProblem], more: int
+) -> Mapping[str, Any]:
     """metav1.Status, as the API server's own validation answers."""
+    sentences = [*map(str, problems), *([f"and {more} more"] if more else [])]
     return {
         "status": "Failure",
         "code": 422,
         "reason": "Invalid",
-        "message": "; ".join(map(str, problems)),
+        "message": "; ".join(sentences),
         "details": {
             "group": kind.resource.group,
             "kind": kind.resource.kind,

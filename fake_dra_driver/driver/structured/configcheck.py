@@ -6,11 +6,11 @@ seen, and for a claim once more when it is allocated: then it is known what it g
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimConfig
+from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, FakeClaimConfig
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
@@ -37,6 +37,11 @@ from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ConfigReconciler", "claim_problems", "class_problems", "needs_look", "spec_problems", "template_problems"]
 
+MAX_ENTRIES: Final = 32
+"""Most requests, and most entries of config, of a claim (DeviceRequestsMaxSize, DeviceConfigMaxSize)."""
+MAX_NUMBERS: Final = 8
+"""How many numbers a message lists."""
+
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
 InventoryOf = Callable[[str], Sequence[Device]]
 """By the name of a node."""
@@ -49,6 +54,8 @@ def spec_problems(spec: v1.ResourceClaimSpec, path: str = "spec") -> Sequence[Fi
         spec: what the claim asks for.
         path: of ``spec`` in the object; ``spec.spec`` in a template.
     """
+    if max(len(spec.devices.config), len(spec.devices.requests)) > MAX_ENTRIES:
+        return ()  # the API server refuses it, a moment after a webhook was asked
     entries = tuple(entries_in(spec.devices.config, DRIVER_NAME, f"{path}.devices.config"))
     try:
         configs = decode(entries, PARAMETER_KINDS)
@@ -139,10 +146,12 @@ def _count_problems(
             asked.allocation_mode == "All" or config_for(name, configs) is not config for name, asked in covered.items()
         ):
             return
-        possible |= {total + (asked.count or 1) for total in possible for asked in covered.values()}
+        sums = {total + (asked.count or 1) for total in possible for asked in covered.values()}
+        possible |= {total for total in sums if 0 < total <= MAX_COUNT}  # the greatest count that can be asked for
     count, allowed = config.parameters.spec.count, sorted(possible - {0})
     if allowed and count not in allowed:
-        numbers = " or ".join(map(str, allowed))
+        more = [] if len(allowed) <= MAX_NUMBERS else ["some other numbers"]
+        numbers = " or ".join([*map(str, allowed[:MAX_NUMBERS]), *more])
         message = f"must be {numbers}, the number of devices that its requests ask for, is {count}; or leave it out"
         yield config.problem("spec.count", message)
 

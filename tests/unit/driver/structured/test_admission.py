@@ -134,6 +134,25 @@ def test_what_could_not_be_checked_is_let_through_with_a_warning() -> None:
     assert len(warning) <= 256
 
 
+def test_a_multitude_of_problems_is_cut_short() -> None:
+    verdict = decided(asked(claim("v1", opaque(parameters(**{f"x{number}": 1 for number in range(1000)})))))
+    status = verdict.answer["response"]["status"]
+    assert (len(verdict.problems), len(status["details"]["causes"])) == (32, 32)
+    assert status["message"].endswith("; and 968 more")
+
+
+def test_counts_that_could_be_summed_in_endless_ways_take_no_time() -> None:
+    alternatives = [{"name": f"a{index}", "deviceClassName": "c", "count": 3**index} for index in range(8)]
+    wire = claim("v1", *[opaque(parameters(count=2))] * 32)
+    wire["spec"]["devices"]["requests"] = [{"name": f"r{index}", "firstAvailable": alternatives} for index in range(32)]
+    assert decided(asked(wire)).outcome == "allowed"
+
+
+def test_more_than_a_claim_can_have_is_left_to_the_api_server() -> None:
+    """It counts a moment later."""
+    assert decided(asked(claim("v1", *[BAD] * 33))).outcome == "allowed"
+
+
 def test_a_claim_that_gets_its_name_later() -> None:
     posted = asked({**claim("v1", BAD), "metadata": {"generateName": "p-fakes-"}}, name="")
     assert decided(posted).answer["response"]["status"]["details"]["name"] == ""
