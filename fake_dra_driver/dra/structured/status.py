@@ -179,8 +179,10 @@ class DeviceStatusWriter(Reconciler):
     def withdraw(self, key: NamespacedName, uid: UID) -> None:
         """The claim is not prepared here any more. Returns at once."""
         before = self._reports.get(key)
-        if before is None or before.uid != uid:
+        if before is None:
             before = _Report(uid, ())  # from before this program was started
+        if before.uid != uid:
+            return  # another claim has its name, and is prepared: nothing is left of this one
         if self._is_dropped or before.goes_with_pod:
             self._reports.pop(key, None)
             return

@@ -357,3 +357,14 @@ async def test_data_that_is_too_long_is_left_out_and_said_once(bench: Bench) -> 
     assert bench.said == [
         "data of device lamp-0 in pool study is left out of its report: it has 10251 bytes, at most 10240 are allowed"
     ]
+
+
+async def test_a_claim_is_reported_though_its_predecessor_is_withdrawn_later(bench: Bench) -> None:
+    bench.report()
+    await asyncio.sleep(SOON)
+    before = bench.server.read()
+    bench.server.put(claim(result("lamp-0"), result("lamp-1"), uid="uid-2"))
+    bench.report()
+    bench.writer.withdraw(before.key, before.uid)
+    await asyncio.sleep(LATE)
+    assert len(bench.server.devices()) == 2
