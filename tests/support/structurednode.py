@@ -13,7 +13,8 @@ from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.device.prepared import RequestResult
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
-from fake_dra_driver.driver.structured.nodedriver import DeviceReports, MetadataMaker, StructuredNodeDriver
+from fake_dra_driver.driver.structured.devicestatus import DeviceReports
+from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver
 from tests.support.cdi import environment_in
 from tests.support.node import NODE, NodeMachine, NodeProcess
 
@@ -56,11 +57,11 @@ class StructuredPlugin(NodeProcess):
 
     def __init__(self, world: NodeMachine, metadata: MetadataMaker | None = None) -> None:
         super().__init__(world)
+        self.reports = Reports({})
         self.lookup = StructuredClaimLookup(
-            NODE, world.inventory, lambda: self.checkpoint.claims, self.client, RESOURCE_APIS["v1"]
+            NODE, world.inventory, lambda: self.checkpoint.claims, self.client, RESOURCE_APIS["v1"], self.reports
         )
         self._late.bind(self.lookup)
-        self.reports = Reports({})
         self.driver = StructuredNodeDriver(self.preparer, self.lookup, self.reports, metadata)
 
 

@@ -21,6 +21,7 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
+from fake_dra_driver.driver.structured.devicestatus import DeviceReports, statuses_of
 from fake_dra_driver.driver.structured.inventory import devices_by_name, slice_devices
 from fake_dra_driver.driver.structured.wanted import wanted_devices
 from fake_dra_driver.runtime.client import ListResult
@@ -51,6 +52,7 @@ class StructuredClaimLookup(ClaimLookup):
         prepared: what is prepared there at this moment, by UID.
         client: reads claims.
         api: in the version that the cluster serves.
+        reports: tells people about devices on their claims, whenever one that is prepared here was read.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class StructuredClaimLookup(ClaimLookup):
         prepared: Callable[[], Mapping[str, PreparedClaim]],
         client: LookupClient,
         api: ResourceApi,
+        reports: DeviceReports,
     ) -> None:
         self._node = node
         self._devices = devices_by_name(inventory)
@@ -68,6 +71,7 @@ class StructuredClaimLookup(ClaimLookup):
         self._prepared = prepared
         self._client = client
         self._api = api
+        self._reports = reports
         self._reader = ClaimReader(client, api, DRIVER_NAME, node)
         self._held: set[str] = set()
         """The claims of which the API server has said that they hold devices here."""
@@ -87,6 +91,12 @@ class StructuredClaimLookup(ClaimLookup):
         allocated = await self._reader.read(claim)
         self._held.add(claim.uid)
         return allocated
+
+    def report(self, allocated: AllocatedClaim) -> None:
+        """Has people told about the devices of a claim that is prepared here. Returns at once."""
+        prepared = self._prepared().get(allocated.claim.uid)
+        if prepared is not None:
+            self._reports.report(allocated.claim, statuses_of(prepared))
 
     def devices_for(self, uid: str) -> Mapping[str, Device]:
         """The devices that a claim may hold here, by name.
@@ -111,7 +121,11 @@ class StructuredClaimLookup(ClaimLookup):
             return frozenset()
         names = {result.device for result in allocated.results}
         devices = {**self._devices, **_devices_of(prepared)}
-        return prepared.whole_uuids & {device.uuid for name, device in devices.items() if name in names}
+        held = prepared.whole_uuids & {device.uuid for name, device in devices.items() if name in names}
+        if held == prepared.whole_uuids:
+            # A report that was to be written when the plugin was stopped is made up for.
+            self.report(allocated)
+        return held
 
     @override
     async def in_use(self) -> Sequence[ClaimInUse]:

@@ -2,38 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import WantedDevice
-from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.metadata import MetadataDevice
-from fake_dra_driver.dra.structured.status import ready, status_of
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.retry import RetryBudget, UnansweredError
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
+from fake_dra_driver.driver.structured.devicestatus import DeviceReports
 from fake_dra_driver.driver.structured.wanted import wanted_devices
 
-__all__ = ["DeviceReports", "MetadataMaker", "StructuredNodeDriver"]
-
-
-class DeviceReports(Protocol):
-    """What is needed of ``dra.structured.status.DeviceStatusWriter``; both return at once."""
-
-    def report(self, claim: v1.ResourceClaim, devices: Sequence[v1.AllocatedDeviceStatus]) -> None:
-        """Has the claim say this about its devices."""
-        ...
-
-    def withdraw(self, key: NamespacedName, uid: UID) -> None:
-        """The claim is not prepared here any more."""
-        ...
+__all__ = ["MetadataMaker", "StructuredNodeDriver"]
 
 
 class MetadataMaker(Protocol):
@@ -50,7 +35,7 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
     Args:
         preparer: does the work.
         lookup: reads claims.
-        reports: tells people about devices on their claims.
+        reports: tells people that devices are not prepared any more.
         metadata: makes files about devices for their containers; None: there are to be none.
     """
 
@@ -80,11 +65,10 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
             if (ready_before := await self._preparer.prepare_as_before(claim, budget)) is not None:
                 return ready_before
             raise
-        devices = self._lookup.devices_for(claim.uid)
-        wanted = wanted_devices(allocated, devices)
+        wanted = wanted_devices(allocated, self._lookup.devices_for(claim.uid))
         make_metadata = None if self._metadata is None else partial(self._make_metadata, self._metadata, allocated)
         answer = await self._preparer.prepare(claim, wanted, budget, make_metadata)
-        self._reports.report(allocated.claim, _statuses(allocated, wanted, devices))
+        self._lookup.report(allocated)
         return answer
 
     @override
@@ -103,20 +87,3 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
             return await metadata.prepare(allocated.claim, devices)
         except ValueError as error:
             raise PrepareError(str(error)) from error
-
-
-def _statuses(
-    allocated: AllocatedClaim, wanted: Sequence[WantedDevice], devices: Mapping[str, Device]
-) -> Sequence[v1.AllocatedDeviceStatus]:
-    return [
-        status_of(result, ready("Prepared"), data=_data(devices[result.device], entry.split))
-        for result, entry in zip(allocated.results, wanted, strict=True)
-    ]
-
-
-def _data(device: Device, split: int) -> Mapping[str, Any]:
-    """What a person wants to know about a device, in the words of the node's NodeAllocationState and of the CRDs."""
-    data: dict[str, Any] = {"uuid": device.uuid, "model": device.model}
-    if split:
-        data["children"] = list(children(device.uuid, split))
-    return data

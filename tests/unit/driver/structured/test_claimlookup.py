@@ -19,7 +19,7 @@ pytestmark = pytest.mark.looptime
 
 
 async def test_the_kind_of_claims_is_that_of_the_served_version(plugin: StructuredPlugin) -> None:
-    lookup = StructuredClaimLookup(NODE, INVENTORY, dict, plugin.client, RESOURCE_APIS["v1beta1"])
+    lookup = StructuredClaimLookup(NODE, INVENTORY, dict, plugin.client, RESOURCE_APIS["v1beta1"], plugin.reports)
     assert lookup.claim_kind.api_version == "resource.k8s.io/v1beta1"
 
 
@@ -35,6 +35,17 @@ async def test_a_claim_is_asked_about_once(world: StructuredWorld, plugin: Struc
     assert again.client.requests() == [("get", "ResourceClaim")] * 3
     await again.recovery.reconcile(STATE)
     assert again.client.requests() == []
+
+
+async def test_a_report_that_a_stop_has_prevented_is_made_up_for(
+    world: StructuredWorld, plugin: StructuredPlugin
+) -> None:
+    claim = world.claim("c", 1, config=[parameters(split=2)])
+    await plugin.driver.prepare(claim)
+    again = await world.start()
+    await again.settle()
+    assert again.reports.devices == plugin.reports.devices
+    assert again.reports.devices["c"][0].device == "fake-1"
 
 
 async def test_claims_that_the_kubelet_never_unprepared_end_at_the_start(
