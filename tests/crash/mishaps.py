@@ -12,11 +12,11 @@ from functools import partial
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
-from tests.crash.stage import Stage
+from tests.crash.scenery import Scenery
 
 __all__ = ["MISHAPS", "Mishap", "Requests"]
 
-Mishap = Callable[[Stage], Fault | None]
+Mishap = Callable[[Scenery], Fault | None]
 """Does it; returns what goes wrong with the request itself."""
 
 _AWHILE_SECONDS = 5.0
@@ -28,16 +28,16 @@ def _faulty(fault: Fault) -> Mishap:
     return lambda _: fault
 
 
-def _watches_drop(stage: Stage) -> None:
+def _watches_drop(stage: Scenery) -> None:
     stage.server.drop_watches()
 
 
-def _history_is_compacted(stage: Stage) -> None:
+def _history_is_compacted(stage: Scenery) -> None:
     stage.server.compact()
     stage.server.drop_watches()
 
 
-def _server_restarts(stage: Stage, *, down_seconds: float) -> None:
+def _server_restarts(stage: Scenery, *, down_seconds: float) -> None:
     """The request at which it happens has been carried out, and gets no answer."""
     server = stage.server
     server._is_up = False
@@ -51,11 +51,11 @@ def _server_restarts(stage: Stage, *, down_seconds: float) -> None:
     stage.later(down_seconds, start)
 
 
-def _clock_jumps(stage: Stage, *, hours: float) -> None:
+def _clock_jumps(stage: Scenery, *, hours: float) -> None:
     stage.skew += timedelta(hours=hours)
 
 
-def _events_are_late(stage: Stage, *, kinds: tuple[str, ...], seconds: float) -> None:
+def _events_are_late(stage: Scenery, *, kinds: tuple[str, ...], seconds: float) -> None:
     """Those of the given resources alone, so that others overtake them: order is kept only within a resource."""
     collections = [
         collection
@@ -73,7 +73,7 @@ def _events_are_late(stage: Stage, *, kinds: tuple[str, ...], seconds: float) ->
     stage.later(seconds, release)
 
 
-def _events_come_twice(stage: Stage) -> None:
+def _events_come_twice(stage: Scenery) -> None:
     stage.repeats_events = True
 
 
@@ -127,7 +127,7 @@ class Requests:
         return self._strike_at is not None and len(self.taken) > self._strike_at
 
     @contextmanager
-    def watched(self, stage: Stage) -> Iterator[None]:
+    def watched(self, stage: Scenery) -> Iterator[None]:
         """Within the block, requests are counted, and the mishap can happen; afterwards the server is as before."""
 
         def hook(target: Target, request: Request) -> Fault | None:

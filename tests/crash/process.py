@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, TypeVar
 
 from typing_extensions import override
 
@@ -22,7 +22,8 @@ from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream, Transport
-from tests.crash.stage import NAMESPACE, Stage
+from tests.crash.scenery import NAMESPACE, Scenery
+from tests.crash.stage import Stage
 
 __all__ = ["CONTROLLER", "Life", "Moment", "Steps", "connect", "controller", "supervised"]
 
@@ -79,7 +80,7 @@ class Life:
 class _Line(Transport):
     """The transport of one process, which ends with it. Each write is a step."""
 
-    def __init__(self, stage: Stage, line: Transport, life: Life) -> None:
+    def __init__(self, stage: Scenery, line: Transport, life: Life) -> None:
         self._stage = stage
         self._line = line
         self._life = life
@@ -122,7 +123,7 @@ class _Line(Transport):
 class _Stream(HttpStream):
     """A stream that can bring each line twice."""
 
-    def __init__(self, stream: HttpStream, stage: Stage) -> None:
+    def __init__(self, stream: HttpStream, stage: Scenery) -> None:
         self._stream = stream
         self._stage = stage
         self.status = stream.status
@@ -140,7 +141,7 @@ class _Stream(HttpStream):
         return await self._stream.response()
 
 
-def connect(stage: Stage, user_agent: str, life: Life) -> Client:
+def connect(stage: Scenery, user_agent: str, life: Life) -> Client:
     """A client of the stage's API server whose writes are steps of a process."""
     client = stage.server.client(user_agent)
     session = client._rest.session
@@ -148,7 +149,9 @@ def connect(stage: Stage, user_agent: str, life: Life) -> Client:
     return client
 
 
-Program = Callable[[Stage, Life], Coroutine[None, None, None]]
+StageT = TypeVar("StageT", bound=Scenery)
+
+Program = Callable[[StageT, Life], Coroutine[None, None, None]]
 """Runs a process until it is cancelled."""
 
 
@@ -165,7 +168,7 @@ async def controller(stage: Stage, life: Life) -> None:
 
 @asynccontextmanager
 async def supervised(
-    stage: Stage, program: Program, steps: Steps, on_stop: Callable[[], None] = lambda: None
+    stage: StageT, program: Program[StageT], steps: Steps, on_stop: Callable[[], None] = lambda: None
 ) -> AsyncIterator[Callable[[], None]]:
     """Runs the program, and again after each stop. Yields what kills the process that runs now.
 

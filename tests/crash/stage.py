@@ -1,53 +1,32 @@
-"""A cluster on an API server in memory, with words for what people do in it and for what there is.
+"""A cluster of classic DRA, with words for what people do in it and for what there is.
 
-What there is comes from the server's store, at once and without a request: questions cost nothing, and no fault hits
-them. Every version that is stored is looked at, so that a device that two claims have at the same time, by what the
-claims say or by the ledgers, is noticed at the write that makes it so; and so is a claim that is allocated before it is
-on record.
+Every version that is stored is looked at, so that a device that two claims have at the same time, by what the claims
+say or by the ledgers, is noticed at the write that makes it so; and so is a claim that is allocated before it is on
+record.
 """
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from datetime import timedelta
 from typing import Any
 
-import yaml
+from typing_extensions import override
 
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
-from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.store.store import Event
-from fake_dra_driver.cluster.kinds import (
-    CustomResourceDefinition,
-    Namespace,
-    Node,
-    Pod,
-    ResourceClaimTemplate,
-    ResourceClass,
-)
+from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClaimTemplate, ResourceClass
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.driver.classic.handle import ClaimHandle
-from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError, TransportError
+from fake_dra_driver.runtime.errors import AlreadyExistsError
+from tests.crash.scenery import NAMESPACE, Scenery, Wire, persistently
 
 __all__ = ["MODEL", "NAMESPACE", "Stage", "Wire", "devices_of", "ledger_of", "node_of", "splits_of"]
 
-Wire = dict[str, Any]
-
-NAMESPACE = "fake-system"
 MODEL = "LATEST-FAKE-MODEL"
 CLASS = "fake.3-shake.com"
-BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
-_CRDS = Path(__file__).parents[2] / "crds"
-
-
-@cache
-def _crds() -> Sequence[Wire]:
-    return [yaml.safe_load(path.read_text()) for path in sorted(_CRDS.glob("*.yaml"))]
 
 
 def node_of(claim: Mapping[str, Any]) -> str | None:
@@ -81,34 +60,23 @@ def ledger_of(state: Mapping[str, Any]) -> Mapping[str, Sequence[tuple[str, int]
     }
 
 
-class Stage:
+class Stage(Scenery):
     """One cluster, with the driver's kinds and class in it. ``furnish`` it before anything else."""
 
     def __init__(self) -> None:
-        self.skew = timedelta()
-        """How far the wall clock was set forward or back."""
-        self.server = ApiServer(seed=1, now=self.now)
-        self.admin = self.server.client("admin")
+        super().__init__("1.30")
         self.install: Callable[[str, int], Awaitable[None]] = self.state
         """Makes a node with so many devices known to the driver: by itself, as if its kubelet plugin had."""
-        self.repeats_events = False
-        """Whether watches bring each event twice."""
-        self._pending: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self.given_twice: list[str] = []
         """What was noticed of devices that two claims had at the same time, or could have had."""
         self._lost_ledgers: set[str] = set()
         """Nodes whose object was deleted, so that claims are allocated there that are not on record."""
 
-    def now(self) -> datetime:
-        """The wall clock of all: the event loop's time since 2026, and what it was set forward or back."""
-        return BEGINNING + timedelta(seconds=asyncio.get_running_loop().time()) + self.skew
-
+    @override
     async def furnish(self) -> None:
         """Makes what the driver's chart installs."""
-        for wire in _crds():
-            await self.admin.create(CustomResourceDefinition.from_wire(wire))
-        await self._create(Namespace, NAMESPACE, namespace="")
-        await self._create(ResourceClass, CLASS, namespace="", driverName=DRIVER_NAME)
+        await super().furnish()
+        await self.create(ResourceClass, CLASS, namespace="", driverName=DRIVER_NAME)
         for kind in (ResourceClaim, NodeAllocationState):
             self._watch(kind)
 
@@ -138,25 +106,11 @@ class Stage:
 
         return restore
 
-    def later(self, seconds: float, act: Callable[[], None]) -> None:
-        """Does something after a while, at the latest when ``hasten`` is called."""
-        self._pending[act] = asyncio.get_running_loop().call_later(seconds, lambda: self._do(act))
-
-    def hasten(self) -> None:
-        """Does now what is to be done later."""
-        for act, timer in list(self._pending.items()):
-            timer.cancel()
-            self._do(act)
-
-    def _do(self, act: Callable[[], None]) -> None:
-        del self._pending[act]
-        act()
-
     # --- what people do ---
 
     async def node(self, name: str, devices: int) -> None:
         """A node with so many devices."""
-        await self._create(Node, name, namespace="")
+        await self.create(Node, name, namespace="")
         await self.install(name, devices)
 
     async def state(self, node: str, devices: int) -> None:
@@ -166,25 +120,25 @@ class Stage:
         metadata = {"name": node, "namespace": NAMESPACE, "ownerReferences": [owner]}
         wire = {"metadata": metadata, "spec": {"allocatableDevice": inventory}, "status": "Ready"}
         with suppress(AlreadyExistsError):
-            await _persistently(lambda: self.admin.create(NodeAllocationState.from_wire(wire)))
+            await persistently(lambda: self.admin.create(NodeAllocationState.from_wire(wire)))
 
     async def parameters(self, name: str, count: int, split: int) -> None:
         """FakeClaimParameters."""
         spec = {"count": count, **({"split": split} if split else {})}
-        await self._create(FakeClaimParameters, name, spec=spec)
+        await self.create(FakeClaimParameters, name, spec=spec)
 
     async def claim(
         self, name: str, *, count: int = 1, split: int = 0, mode: AllocationMode = "WaitForFirstConsumer"
     ) -> None:
         """A claim with parameters of its own."""
         await self.parameters(name, count, split)
-        await self._create(ResourceClaim, name, spec=_claim_spec(name, mode))
+        await self.create(ResourceClaim, name, spec=_claim_spec(name, mode))
 
     async def template(self, name: str, *, count: int = 1, split: int = 0) -> None:
         """A template of claims, with parameters of its own."""
         await self.parameters(name, count, split)
         spec = {"spec": _claim_spec(name, "WaitForFirstConsumer")}
-        await self._create(ResourceClaimTemplate, name, spec=spec)
+        await self.create(ResourceClaimTemplate, name, spec=spec)
 
     async def pod(self, name: str, *claims: str, templates: Sequence[str] = ()) -> None:
         """A pod that uses claims, and those that are made from templates for it."""
@@ -192,35 +146,9 @@ class Stage:
         entries += [{"name": each, "source": {"resourceClaimTemplateName": each}} for each in templates]
         uses = [{"name": entry["name"]} for entry in entries]
         container = {"name": "main", "image": "busybox", "resources": {"claims": uses}}
-        await self._create(Pod, name, spec={"containers": [container], "resourceClaims": entries})
-
-    async def delete(self, kind: type[KubeObject], name: str, namespace: str = "default") -> None:
-        """Deletes an object, without waiting."""
-        with suppress(NotFoundError):
-            await _persistently(lambda: self.admin.delete(kind, NamespacedName(namespace, name)))
+        await self.create(Pod, name, spec={"containers": [container], "resourceClaims": entries})
 
     # --- what there is ---
-
-    def all(self, kind: type[KubeObject]) -> Sequence[Wire]:
-        """All objects of the kind. Read them, never change them."""
-        resource = kind.resource
-        collection = self.server._parts.store.collection((resource.group, resource.plural))
-        return [record.value for record in collection.records()]
-
-    def find(self, kind: type[KubeObject], name: str, namespace: str = "default") -> Wire | None:
-        """One object, or None."""
-        for wire in self.all(kind):
-            metadata = wire["metadata"]
-            if metadata["name"] == name and metadata.get("namespace", "") in (namespace, ""):
-                return wire
-        return None
-
-    def uid(self, kind: type[KubeObject], name: str, namespace: str = "default") -> str:
-        """The object's UID. It has to be there."""
-        found = self.find(kind, name, namespace)
-        assert found is not None, f"no {kind.resource.kind} {name}"
-        uid: str = found["metadata"]["uid"]
-        return uid
 
     def is_running(self, pod: str) -> bool:
         """Whether the pod runs."""
@@ -231,11 +159,6 @@ class Stage:
         """Whether the claim is allocated."""
         found = self.find(ResourceClaim, claim)
         return found is not None and node_of(found) is not None
-
-    @property
-    def revision(self) -> int:
-        """Raised by every write."""
-        return self.server._parts.store.revisions.current
 
     def describe(self) -> str:
         """What there is, in few lines, for a test that fails."""
@@ -259,11 +182,6 @@ class Stage:
         return "\n".join(lines)
 
     # --- the rest ---
-
-    async def _create(self, kind: type[KubeObject], name: str, *, namespace: str = "default", **fields: Any) -> None:
-        metadata = {"name": name, **({"namespace": namespace} if namespace else {})}
-        with suppress(AlreadyExistsError):
-            await _persistently(lambda: self.admin.create(kind.from_wire({"metadata": metadata, **fields})))
 
     def _watch(self, kind: type[KubeObject]) -> None:
         """Looks at every version that is stored of a kind."""
@@ -298,17 +216,6 @@ class Stage:
                 for uuid, _ in devices:
                     if recorded.setdefault(uuid, uid) != uid:
                         self.given_twice.append(f"device {uuid} was on record for {recorded[uuid]} and for {uid}")
-
-
-async def _persistently(act: Callable[[], Awaitable[object]]) -> None:
-    """Does something, again and again while the API server is away."""
-    while True:
-        try:
-            await act()
-        except TransportError:
-            await asyncio.sleep(1)
-        else:
-            return
 
 
 def _claim_spec(parameters: str, mode: AllocationMode) -> Wire:
