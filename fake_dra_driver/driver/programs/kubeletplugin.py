@@ -15,6 +15,7 @@ from fake_dra_driver.dra.node.folderlock import FolderLock
 from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.interface import KUBELETS
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
+from fake_dra_driver.dra.structured.metadata import DeviceMetadata
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
@@ -52,6 +53,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     checkpoint = Checkpoint(files, settings.checkpoint)
     cdi = CdiFolder(files, settings.cdi_root, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), settings.node_name)
     lock = FolderLock(settings.plugin_dir, checkpoint.refresh)
+    metadata = DeviceMetadata(files, settings.plugin_dir, settings.cdi_root, DRIVER_NAME)
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
     )
@@ -66,7 +68,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     node = NodeParts(
         state_key=key,
         inventory=inventory,
-        files=NodeFiles(checkpoint, cdi, lock.hold),
+        files=NodeFiles(checkpoint, cdi, lock.hold, metadata),
         classic=classic.wanted,
         states=states,
         client=parts.client,
@@ -113,6 +115,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
             client=parts.client,
             events=parts.events,
             is_superseded=plugin.is_superseded,
+            metadata=metadata if settings.device_metadata else None,
         )
         node.bind(structured.mode)
         health.report(structured.health)
