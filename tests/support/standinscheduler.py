@@ -1,10 +1,11 @@
 """A stand-in for kube-scheduler where claims are those of structured DRA: first fit, and no more than tests need.
 
 It writes what kube-scheduler writes, in that order: a claim's finalizer, allocation and reservation in one write of its
-status, the binding. Of requests it knows counts, All, adminAccess and the first of several alternatives. Selectors are
-not evaluated but recognised: conjunctions of ``device.driver == "d"`` and ``device.attributes["d"].name == "text"``; a
-pod with any other is refused with a message that says so. Constraints, counters, taints, shares, binding conditions and
-extended resources are not looked at.
+status, the binding. Configurations are collected as by that of 1.34 and later, those of claims without their repeats.
+Of requests it knows counts, All, adminAccess and the first of several alternatives. Selectors are not evaluated but
+recognised: conjunctions of ``device.driver == "d"`` and ``device.attributes["d"].name == "text"``; a pod with any other
+is refused with a message that says so. Constraints, counters, taints, shares, binding conditions and extended resources
+are not looked at.
 """
 
 import re
@@ -108,11 +109,11 @@ def taken_by(claims: Sequence[v1.ResourceClaim]) -> set[DeviceId]:
 def allocate(claim: v1.ResourceClaim, offer: Offer) -> v1.AllocationResult:
     """Takes devices for a claim from the offer. Raises CannotAllocate."""
     chosen: list[tuple[v1.DeviceRequestAllocationResult, OfferedDevice]] = []
-    class_configs: list[v1.DeviceAllocationConfiguration] = []
-    names: list[str] = []
+    users: dict[str, list[str]] = {}
+    # The requests of each class, by its name.
     for request in claim.spec.devices.requests:
         name, wanted = _wanted(request)
-        names.append(name)
+        users.setdefault(wanted.device_class_name, []).append(name)
         device_class = offer.classes.get(wanted.device_class_name)
         if device_class is None:
             raise CannotAllocate(f"request {name}: device class {wanted.device_class_name} does not exist")
@@ -120,7 +121,12 @@ def allocate(claim: v1.ResourceClaim, offer: Offer) -> v1.AllocationResult:
             chosen.append((_result(name, wanted, device), device))
             if not wanted.admin_access:
                 offer.taken.add(device.id)
-        class_configs += [_collected(each, "FromClass", [name]) for each in device_class.spec.config]
+    names = [name for requests in users.values() for name in requests]
+    class_configs = [
+        _collected(each, "FromClass", requests)
+        for class_name, requests in users.items()
+        for each in offer.classes[class_name].spec.config
+    ]
     claim_configs = [
         _collected(each, "FromClaim", each.requests)
         for each in claim.spec.devices.config

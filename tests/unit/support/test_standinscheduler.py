@@ -101,13 +101,12 @@ def test_other_selectors_are_refused() -> None:
 
 
 def test_configurations_are_collected() -> None:
-    """The class's for each request that uses it, then the claim's for requests that exist."""
+    """The class's with the requests that use it, then the claim's for requests that exist."""
     config = [PARAMETERS, {**PARAMETERS, "requests": ["two"]}]
     there = offer(config=[PARAMETERS])
     allocation = allocate(claim(exactly("one"), exactly("two"), config=config), there)
     assert [(each.source, each.requests) for each in allocation.devices.config] == [
-        ("FromClass", ("one",)),
-        ("FromClass", ("two",)),
+        ("FromClass", ("one", "two")),
         ("FromClaim", ()),
         ("FromClaim", ("two",)),
     ]
