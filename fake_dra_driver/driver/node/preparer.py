@@ -31,23 +31,16 @@ from fake_dra_driver.device.prepared import (
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 from fake_dra_driver.driver.node.claimlookup import ClaimLookup
+from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError
 from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.retry import RetryBudget
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.keyedlock import KeyedLock
 
-__all__ = ["DeviceInUseError", "DeviceMissingError", "Preparer"]
+__all__ = ["Preparer"]
 
 log = logger.bind(component="preparer")
-
-
-class DeviceInUseError(PrepareError):
-    """A device of the claim is prepared for another claim, which still holds it."""
-
-
-class DeviceMissingError(PrepareError):
-    """The node does not have a device of the claim."""
 
 
 class Preparer:

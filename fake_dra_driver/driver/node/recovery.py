@@ -19,9 +19,10 @@ from fake_dra_driver.device.checkpoint import DamagedCheckpointError
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.node.claimlookup import ClaimLookup, ModeUnknownError
+from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.preparer import DeviceInUseError, DeviceMissingError, Preparer
+from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["Recovery"]

@@ -8,22 +8,26 @@ import pytest
 KR8S = {"kr8s", "httpx", "cryptography", "rich"}
 """kr8s, and what comes with it. The controller loads it when it connects, the others only for a kubeconfig."""
 
+CONTROLLERS = {*KR8S, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node.preparer"}
+"""What no controller needs."""
+
 
 @pytest.mark.parametrize(
-    ("program", "needless"),
+    ("modules", "needless"),
     [
+        ("programs.controller", CONTROLLERS),
+        ("programs.controller, classic.setup", {*CONTROLLERS, "fake_dra_driver.dra.structured.claims"}),
+        ("programs.controller, structured.setup", {*CONTROLLERS, "fake_dra_driver.dra.classic.ledger"}),
         (
-            "controller",
-            {*KR8S, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node.preparer"},
+            "programs.kubeletplugin",
+            {*KR8S, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.classic.setup"},
         ),
-        ("kubeletplugin", {*KR8S, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.classic.setup"}),
-        ("nasstatus", {*KR8S, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
+        ("programs.webhook", {*CONTROLLERS, "fake_dra_driver.dra.classic"}),
+        ("programs.nasstatus", {*KR8S, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
     ],
 )
-def test_program_loads_only_what_it_uses(program: str, needless: set[str]) -> None:
-    code = (
-        f"import sys, fake_dra_driver.cli, fake_dra_driver.driver.programs.{program}\n"
-        f"print(sorted({needless!r} & sys.modules.keys()))"
-    )
+def test_program_loads_only_what_it_uses(modules: str, needless: set[str]) -> None:
+    names = ", ".join(f"fake_dra_driver.driver.{module}" for module in modules.split(", "))
+    code = f"import sys, fake_dra_driver.cli, {names}\nprint(sorted({needless!r} & sys.modules.keys()))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

@@ -1,0 +1,13 @@
+"""Why a claim cannot have a device on a node. A module of its own, since controllers ask too, which load no gRPC."""
+
+from fake_dra_driver.dra.node.driver import PrepareError
+
+__all__ = ["DeviceInUseError", "DeviceMissingError"]
+
+
+class DeviceInUseError(PrepareError):
+    """A device of the claim is prepared for another claim, which still holds it."""
+
+
+class DeviceMissingError(PrepareError):
+    """The node does not have a device of the claim."""
