@@ -2,15 +2,19 @@
 
 import errno
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from typing_extensions import override
 
+from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
-from fake_dra_driver.dra.structured.metadata import MetadataDevice
+from fake_dra_driver.dra.structured.metadata import DeviceMetadata, MetadataDevice
 from fake_dra_driver.driver.node.metadata import ClaimMetadata
+from fake_dra_driver.driver.node.retry import RetryBudget
 from fake_dra_driver.driver.structured.nodedriver import MetadataMaker
 from tests.support.node import NODE, UUIDS
 from tests.support.structurednode import StructuredPlugin, StructuredWorld, result
@@ -79,6 +83,10 @@ def extras(devices: Sequence[ReadyDevice]) -> list[list[str]]:
     return [[name for name in device.cdi_device_ids if name.startswith("metadata")] for device in devices]
 
 
+def files_below(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*.json")}
+
+
 async def test_the_first_device_of_each_request_brings_its_metadata(
     world: StructuredWorld, plugin: StructuredPlugin, metadata: Metadata
 ) -> None:
@@ -140,3 +148,24 @@ async def test_a_claim_with_names_that_cannot_be_written_is_refused(
     metadata.failures = [ValueError("'..' is not the name of a request")]
     with pytest.raises(PrepareError, match="is not the name of a request"):
         await plugin.driver.prepare(world.claim("c", 0))
+
+
+@pytest.mark.looptime(False)
+async def test_files_on_a_disk_come_and_go_with_their_claim(world: StructuredWorld, tmp_path: Path) -> None:
+    metadata = DeviceMetadata(DiskFiles(), tmp_path / "plugin", tmp_path / "cdi", DRIVER_NAME)
+    world.metadata = metadata
+    plugin = StructuredPlugin(world, metadata)
+    await plugin.recovery.start()
+    claim = world.claim("c", result(0, "a"), result(1, "b"))
+    first = await plugin.driver.prepare(claim)
+    kind = f"{DRIVER_NAME}/metadata"
+    assert [device.cdi_device_ids[-1] for device in first] == [f"{kind}={claim.uid}_{request}" for request in "ab"]
+    assert files_below(tmp_path) == {
+        "metadata.json",
+        *(f"{DRIVER_NAME}_metadata_{claim.uid}_{request}.json" for request in "ab"),
+    }
+    again = StructuredPlugin(world)
+    await again.recovery.start()
+    assert await again.preparer.prepare_as_before(claim, RetryBudget()) == first
+    await again.driver.unprepare(claim)
+    assert files_below(tmp_path) == set()
