@@ -11,7 +11,7 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 BENCH_FLAGS ?=
 # Any text, such as a commit's hash. It chooses a share of the kills and scenarios, which runs instead of all of them.
 SAMPLE ?=
-# The Kubernetes releases that e2e-all runs on; left out, all that are supported.
+# The Kubernetes releases that e2e-all runs on; left out, one of each kind that is supported.
 KUBE_VERSIONS ?=
 DRAW = $(if $(SAMPLE),--sample='$(SAMPLE)')
 NEED_CLUSTER := $(addprefix --ignore=tests/,e2e soak upgrade)
@@ -102,7 +102,7 @@ e2e: $(INSTALLED) ## Run the quickstart and the kills on the cluster of the kube
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(DRAW) tests/e2e
 
 .PHONY: e2e-all
-e2e-all: $(INSTALLED) ## Run all of e2e and scenarios on every supported Kubernetes, started here from KUBE_DIR: hours
+e2e-all: $(INSTALLED) ## Run all of e2e, and of scenarios, on each kind of Kubernetes supported, started here from KUBE_DIR: hours
 	hack/e2e-all.sh $(KUBE_VERSIONS)
 
 .PHONY: soak

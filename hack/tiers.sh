@@ -10,9 +10,10 @@ KUBE_DIR=$(realpath -m "${KUBE_DIR:-../shared/kube}")
 KUBE_CACHE=${KUBE_CACHE:-$HOME/.cache/kube-assets}
 export KUBE_DIR KUBE_CACHE
 
-# The oldest and the newest Kubernetes with classic DRA.
+# Kubernetes with classic DRA, the oldest and the newest; the first with structured DRA, as v1beta1; the first with v1; the
+# newest.
 # shellcheck disable=SC2034 # for those that source this
-readonly supported_versions=(1.27.4 1.30.14)
+readonly supported_versions=(1.27.4 1.30.14 1.32.2 1.34.4 1.37.2)
 
 readonly node=fake-dra-driver-cluster-worker # the quickstart's UUIDs are a function of this name
 readonly namespace=fake-system release=fake-dra-driver chart=deployments/helm/fake-dra-driver
@@ -152,8 +153,21 @@ build_image() {
 
 # --- Tiers on a cluster
 
-# e2e_on VERSION [VARIABLE=VALUE]...: `make e2e` with these variables, on a cluster of this release.
-e2e_on() { on_cluster "e2e on $1" "$1" -- make e2e "${@:2}"; }
+# dra_of VERSION: what this release has of DRA, `classic`, `beta` (structured, and only where it is switched on) or `v1`.
+dra_of() {
+  local minor=${1#1.}
+  minor=${minor%%.*}
+  if [ "$minor" -le 30 ]; then echo classic; elif [ "$minor" -le 33 ]; then echo beta; else echo v1; fi
+}
+
+# e2e_on VERSION [FLAG]... [VARIABLE=VALUE]...: `make e2e` with these variables, on a cluster of this release, which is
+# started with these flags.
+e2e_on() {
+  local version=$1 flags=()
+  shift
+  while [[ ${1:-} == --* ]]; do flags+=("$1"); shift; done
+  on_cluster "e2e on $version${flags[*]:+ ${flags[*]}}" "$version" "${flags[@]}" -- make e2e "$@"
+}
 
 # scenarios_on VERSION [VARIABLE=VALUE]...: `make scenarios`, likewise.
 scenarios_on() { on_cluster "scenarios on $1" "$1" --static-nodes -- make scenarios "${@:2}"; }

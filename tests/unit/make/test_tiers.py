@@ -64,6 +64,24 @@ def test_kubernetes_that_cannot_be_had(tmp_path: Path) -> None:
     assert run("why_no_kubernetes 1.30.14", tmp_path).stdout == f"there is no {tmp_path}/cluster\n"
 
 
+def test_end_to_end_on_a_release_with_its_flags_and_variables(tmp_path: Path) -> None:
+    printing = "on_cluster() { printf '%s,' \"$@\"; echo; }"
+    script = f"{printing}\ne2e_on 1.30.14\ne2e_on 1.37.2 --default-gates SAMPLE=a\nscenarios_on 1.27.4 SAMPLE=b"
+    assert run(script, tmp_path).stdout.splitlines() == [
+        "e2e on 1.30.14,1.30.14,--,make,e2e,",
+        "e2e on 1.37.2 --default-gates,1.37.2,--default-gates,--,make,e2e,SAMPLE=a,",
+        "scenarios on 1.27.4,1.27.4,--static-nodes,--,make,scenarios,SAMPLE=b,",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "dra"),
+    [("1.27.4", "classic"), ("1.30.14", "classic"), ("1.32.2", "beta"), ("1.33.7", "beta"), ("1.34.4", "v1")],
+)
+def test_what_a_release_has_of_dra(tmp_path: Path, version: str, dra: str) -> None:
+    assert run(f"dra_of {version}", tmp_path).stdout == f"{dra}\n"
+
+
 def kube(folder: Path, **programs: str) -> Path:
     """A KUBE_DIR with these shell scripts in it."""
     for name, script in programs.items():

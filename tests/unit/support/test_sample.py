@@ -1,9 +1,11 @@
 """``--sample``: what a share of the kills covers, and that a run takes one share and says which."""
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,31 +17,37 @@ KILL = re.compile(r".*::test_a_kill_changes_nothing_in_the_end\[(?P<workload>.*)
 SHARES = 9
 
 
+@cache  # takes seconds
 def collect(*arguments: str) -> str:
-    """What pytest says when it only collects tests, and runs none."""
+    """What pytest says when it only collects tests, of every protocol, and runs none."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *arguments]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    environment = {**os.environ, "KUBECONFIG": os.devnull}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
 
 def node_ids(collected: str) -> Sequence[str]:
     return [line for line in collected.splitlines() if "::" in line]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def all_tests() -> Sequence[str]:
     """Every end-to-end test."""
     return node_ids(collect("tests/e2e"))
 
 
-def test_shares_are_equal_and_together_all() -> None:
-    shares = deal(range(42), SHARES)
-    assert sorted(card for share in shares for card in share) == list(range(42))
+@pytest.mark.parametrize("number", [41, 42], ids=["structured", "classic"])
+def test_shares_are_equal_and_together_all(number: int) -> None:
+    shares = deal(range(number), SHARES)
+    assert sorted(card for share in shares for card in share) == list(range(number))
     assert {len(share) for share in shares} == {4, 5}
 
 
 @pytest.mark.parametrize("part", ["victim", "phase", "workload"])
-def test_each_share_has_each_victim_phase_and_workload(all_tests: Sequence[str], part: str) -> None:
-    kills = [test for test in all_tests if "test_recovery_from_kills" in test]
+@pytest.mark.parametrize("other", ["structured", "classic"])
+def test_each_share_has_each_victim_phase_and_workload(part: str, other: str) -> None:
+    kills = [
+        test for test in node_ids(collect("tests/e2e", "-m", f"not {other}")) if "test_recovery_from_kills" in test
+    ]
 
     def covered(tests: Sequence[str]) -> set[str]:
         return {match[part] for test in tests if (match := KILL.fullmatch(test))}
