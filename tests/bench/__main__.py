@@ -14,12 +14,12 @@ from typing import Any
 from rich.console import Console
 
 from tests.bench.api import Api
+from tests.bench.classic.suite import PARTS, Suite, SuiteOptions
+from tests.bench.classic.world import World
 from tests.bench.control_plane import ControlPlane
 from tests.bench.lab import Lab
 from tests.bench.pod import PodLauncher
 from tests.bench.report import Report, comparison_table, figure_table
-from tests.bench.suite import PARTS, Suite, SuiteOptions
-from tests.bench.world import World
 
 _PROJECT = Path(__file__).resolve().parents[2]
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.bench.classic.manifest import DRIVER_NAMESPACE
+from tests.bench.classic.standin import AGENT as STAND_IN_AGENT
+from tests.bench.classic.world import World
 from tests.bench.control_plane import ControlPlane
-from tests.bench.manifest import DRIVER_NAMESPACE
 from tests.bench.pod import PodLauncher
 from tests.bench.program import Program, free_port
-from tests.bench.standin import AGENT as STAND_IN_AGENT
-from tests.bench.world import World
 
 __all__ = ["CONTROLLER_AGENT", "STAND_IN_AGENT", "Lab", "NodeFolders", "Started"]
 
@@ -75,7 +75,7 @@ class Lab:
     async def stand_in(self) -> AsyncIterator[Started]:
         """The stand-in, which shows what is possible here."""
         port = free_port()
-        command = [sys.executable, "-m", "tests.bench.standin", str(self.plane.kubeconfig), str(port)]
+        command = [sys.executable, "-m", "tests.bench.classic.standin", str(self.plane.kubeconfig), str(port)]
         async with Program.run("stand-in", command, self.folder) as program:
             yield Started(program, await program.wait_ready(f"http://127.0.0.1:{port}/readyz"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.bench.audit import AuditedRequest, Traffic, read_audit_log
-from tests.bench.reaction import reaction_times
+from tests.bench.classic.reaction import reaction_times
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 DRIVER, SCHEDULER = "fake-dra-controller", "kube-scheduler"

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from tests.bench import figures
-from tests.bench.binding import BindingRun, bind
-from tests.bench.footprint import measure_footprint, time_first_allocation
+from tests.bench.classic import figures
+from tests.bench.classic.binding import BindingRun, bind
+from tests.bench.classic.footprint import measure_footprint, time_first_allocation
+from tests.bench.classic.preparing import prepare
+from tests.bench.classic.reaction import time_reactions
 from tests.bench.lab import CONTROLLER_AGENT, STAND_IN_AGENT, Lab
-from tests.bench.preparing import prepare
 from tests.bench.raw import time_fsyncs, time_writes
-from tests.bench.reaction import time_reactions
 from tests.bench.report import Figure
 from tests.bench.statistic import Distribution
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from tests.bench.kubelet import Kubelet
+from tests.bench.classic.kubelet import Kubelet
+from tests.bench.classic.world import AllocatedClaim
 from tests.bench.lab import Lab
 from tests.bench.statistic import Distribution
-from tests.bench.world import AllocatedClaim
 
 __all__ = ["PrepareRun", "prepare"]
 

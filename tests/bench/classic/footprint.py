@@ -6,8 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from tests.bench.api import Json, all_of
+from tests.bench.classic.world import CLAIMS, CONTEXTS
 from tests.bench.lab import Lab
-from tests.bench.world import CLAIMS, CONTEXTS
 
 __all__ = ["Footprint", "measure_footprint", "time_first_allocation"]
 

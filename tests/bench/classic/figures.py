@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
-from tests.bench.binding import BindingRun
-from tests.bench.footprint import Footprint
-from tests.bench.preparing import PrepareRun
+from tests.bench.classic.binding import BindingRun
+from tests.bench.classic.footprint import Footprint
+from tests.bench.classic.preparing import PrepareRun
 from tests.bench.report import Figure
 from tests.bench.statistic import Distribution
 

@@ -1,7 +1,7 @@
 """The ceiling: a controller that does nothing but the two writes that every claim needs, finalizer and allocation.
 
 It keeps no record, looks at no devices and never rules a node out, so what it reaches is what API server, scheduler and
-controller manager leave to any driver. Run as a process of its own: ``python -m tests.bench.standin KUBECONFIG``.
+controller manager leave to any driver. A process of its own: ``python -m tests.bench.classic.standin KUBECONFIG``.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from typing import Any, Final
 from aiohttp import web
 
 from fake_dra_driver.api.fake import CLAIM_FINALIZER, DRIVER_NAME
-from tests.bench import manifest
 from tests.bench.api import Api, RefusedError
-from tests.bench.world import CLAIMS, CONTEXTS
+from tests.bench.classic import manifest
+from tests.bench.classic.world import CLAIMS, CONTEXTS
 
 __all__ = ["AGENT"]
 

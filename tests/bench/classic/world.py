@@ -13,9 +13,9 @@ from fake_dra_driver.api.fake import (
     FakeClaimParameters,
     NodeAllocationState,
 )
-from tests.bench import manifest
 from tests.bench.api import Api, RefusedError, all_of
-from tests.bench.manifest import DRIVER_NAMESPACE, NAMESPACE, ONE_DEVICE
+from tests.bench.classic import manifest
+from tests.bench.classic.manifest import DRIVER_NAMESPACE, NAMESPACE, ONE_DEVICE
 
 __all__ = ["CLAIMS", "CONTEXTS", "PODS", "AllocatedClaim", "Bindings", "World"]
 

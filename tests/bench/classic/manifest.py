@@ -36,7 +36,7 @@ DRIVER_NAMESPACE: Final = "fake-system"
 ONE_DEVICE: Final = "one-device"
 """Name of the template and of the parameters of a claim for one device."""
 
-_CRDS = Path(__file__).resolve().parents[2] / "crds"
+_CRDS = Path(__file__).resolve().parents[3] / "crds"
 _CAPACITY = {"pods": "250", "cpu": "64", "memory": "256Gi"}
 _MODEL = "LATEST-FAKE-MODEL"
 

@@ -13,8 +13,8 @@ from fake_dra_driver.pb import (
     plugin_registration_v1_pb2,
     plugin_registration_v1_pb2_grpc,
 )
-from tests.bench.manifest import NAMESPACE
-from tests.bench.world import AllocatedClaim
+from tests.bench.classic.manifest import NAMESPACE
+from tests.bench.classic.world import AllocatedClaim
 
 __all__ = ["Kubelet"]
 
