@@ -15,7 +15,7 @@ from rich.console import Console
 
 from tests.bench.api import Api
 from tests.bench.classic.suite import PARTS, Suite, SuiteOptions
-from tests.bench.classic.world import World
+from tests.bench.classic.world import ClassicWorld
 from tests.bench.control_plane import ControlPlane
 from tests.bench.lab import Lab
 from tests.bench.pod import PodLauncher
@@ -72,7 +72,7 @@ async def _run(arguments: argparse.Namespace) -> Report:
             ControlPlane.start(arguments.version, folder / "control-plane") as plane,
             Api.connect(plane.kubeconfig) as api,
         ):
-            world = World(api)
+            world = ClassicWorld(api)
             await world.install()
             pods = await asyncio.to_thread(PodLauncher.make, plane.kubeconfig, folder / "service-account")
             suite = Suite(Lab(plane, world, pods, folder, arguments.python), options)

@@ -5,18 +5,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from tests.bench.classic.manifest import DRIVER_NAMESPACE
-from tests.bench.classic.standin import AGENT as STAND_IN_AGENT
-from tests.bench.classic.world import World
 from tests.bench.control_plane import ControlPlane
+from tests.bench.manifest import DRIVER_NAMESPACE
 from tests.bench.pod import PodLauncher
 from tests.bench.program import Program, free_port
+from tests.bench.world import World
 
-__all__ = ["CONTROLLER_AGENT", "STAND_IN_AGENT", "Lab", "NodeFolders", "Started"]
+__all__ = ["CONTROLLER_AGENT", "PLUGIN_AGENT", "Lab", "NodeFolders", "Started"]
+
+W_co = TypeVar("W_co", bound=World, covariant=True)
 
 CONTROLLER_AGENT: Final = "fake-dra-controller"
+PLUGIN_AGENT: Final = "fake-dra-kubeletplugin"
+"""Products in the User-Agent of the programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,11 @@ class NodeFolders:
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
+class Lab(Generic[W_co]):
     """One control plane, with all that is needed to measure in it."""
 
     plane: ControlPlane
-    world: World
+    world: W_co
     pods: PodLauncher
     folder: Path
     """For logs and the files of nodes."""
@@ -69,14 +72,6 @@ class Lab:
         command = [self.python, "-m", "fake_dra_driver", "controller", "--namespace", DRIVER_NAMESPACE]
         command += ["--http-endpoint", f"127.0.0.1:{port}"]
         async with self._run("controller", command) as program:
-            yield Started(program, await program.wait_ready(f"http://127.0.0.1:{port}/readyz"))
-
-    @asynccontextmanager
-    async def stand_in(self) -> AsyncIterator[Started]:
-        """The stand-in, which shows what is possible here."""
-        port = free_port()
-        command = [sys.executable, "-m", "tests.bench.classic.standin", str(self.plane.kubeconfig), str(port)]
-        async with Program.run("stand-in", command, self.folder) as program:
             yield Started(program, await program.wait_ready(f"http://127.0.0.1:{port}/readyz"))
 
     @asynccontextmanager

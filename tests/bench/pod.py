@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from tests.bench.classic.manifest import DRIVER_NAMESPACE
+from tests.bench.manifest import DRIVER_NAMESPACE
 
 __all__ = ["PodLauncher"]
 

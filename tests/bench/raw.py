@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from tests.bench.api import Api
-from tests.bench.classic.manifest import NAMESPACE
+from tests.bench.manifest import NAMESPACE
 
 __all__ = ["probe_writes", "time_fsyncs", "time_writes"]
 

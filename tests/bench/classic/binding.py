@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tests.bench.audit import Traffic, read_audit_log
+from tests.bench.classic.world import ClassicWorld
 from tests.bench.lab import Lab, Started
 from tests.bench.raw import probe_writes
 from tests.bench.statistic import Distribution
@@ -54,7 +55,7 @@ class BindingRun:
 
 
 async def bind(
-    lab: Lab, agent: str, program: AbstractAsyncContextManager[Started], *, nodes: int, pods: int
+    lab: Lab[ClassicWorld], agent: str, program: AbstractAsyncContextManager[Started], *, nodes: int, pods: int
 ) -> BindingRun:
     """Runs the load once, on as many nodes as there are.
 
@@ -91,5 +92,5 @@ async def bind(
     )
 
 
-def _cpu_seconds(lab: Lab, started: Started) -> dict[str, float]:
+def _cpu_seconds(lab: Lab[ClassicWorld], started: Started) -> dict[str, float]:
     return {**lab.plane.cpu_seconds(), "driver": started.program.cpu_seconds() or 0.0}

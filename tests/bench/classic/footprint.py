@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from tests.bench.api import Json, all_of
-from tests.bench.classic.world import CLAIMS, CONTEXTS
+from tests.bench.classic.world import CLAIMS, CONTEXTS, ClassicWorld
 from tests.bench.lab import Lab
 
 __all__ = ["Footprint", "measure_footprint", "time_first_allocation"]
@@ -28,7 +28,7 @@ class Footprint:
     ready_seconds: float
 
 
-async def measure_footprint(lab: Lab, *, nodes: int, claims_a_node: int) -> Footprint:
+async def measure_footprint(lab: Lab[ClassicWorld], *, nodes: int, claims_a_node: int) -> Footprint:
     """Starts the controller where every node has claims that are allocated already."""
     names = await lab.world.grow(nodes)
     await all_of(lab.world.add_allocated(name, claims_a_node) for name in names[:nodes])
@@ -43,7 +43,7 @@ async def measure_footprint(lab: Lab, *, nodes: int, claims_a_node: int) -> Foot
         )
 
 
-async def time_first_allocation(lab: Lab) -> float:
+async def time_first_allocation(lab: Lab[ClassicWorld]) -> float:
     """Seconds from the start of a controller to the allocation of a claim whose pod has waited for it.
 
     That the scheduler binds the pod a second or two later has its back-off as the reason.
@@ -59,7 +59,7 @@ async def time_first_allocation(lab: Lab) -> float:
     return seconds
 
 
-async def _seen(lab: Lab, path: str, is_so: Callable[[Json], bool]) -> float:
+async def _seen(lab: Lab[ClassicWorld], path: str, is_so: Callable[[Json], bool]) -> float:
     """When the pod's object at that path is seen to be so, by the loop's clock. Raises TimeoutError."""
     async with asyncio.timeout(_ALLOCATE_SECONDS), aclosing(lab.world.api.watch(path)) as events:
         while True:

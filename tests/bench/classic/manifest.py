@@ -1,10 +1,7 @@
-"""The objects that the benchmark creates, as JSON for the API server."""
+"""Claims of classic DRA, their pods, and what plugins publish, as JSON for the API server."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
-
-import yaml
 
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
@@ -14,47 +11,25 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
 )
 from fake_dra_driver.device.inventory import make_inventory
+from tests.bench.manifest import DRIVER_NAMESPACE
 
 __all__ = [
-    "DRIVER_NAMESPACE",
-    "NAMESPACE",
     "ONE_DEVICE",
     "allocation",
     "claim_spec",
     "claim_template",
-    "crds",
     "device_uuids",
-    "node",
     "node_state",
     "parameters",
     "pod",
 ]
 
-NAMESPACE: Final = "bench"
-"""Of the pods and claims."""
-DRIVER_NAMESPACE: Final = "fake-system"
 ONE_DEVICE: Final = "one-device"
 """Name of the template and of the parameters of a claim for one device."""
 
-_CRDS = Path(__file__).resolve().parents[3] / "crds"
-_CAPACITY = {"pods": "250", "cpu": "64", "memory": "256Gi"}
 _MODEL = "LATEST-FAKE-MODEL"
 
 Json = dict[str, Any]
-
-
-def crds() -> list[Json]:
-    """The driver's CRDs. Blocks."""
-    return [yaml.safe_load(path.read_text()) for path in sorted(_CRDS.glob("*.yaml"))]
-
-
-def node(name: str) -> Json:
-    """A node that says it is ready."""
-    condition = {"type": "Ready", "status": "True", "reason": "Static", "message": "made by a benchmark"}
-    return {
-        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
-        "status": {"capacity": _CAPACITY, "allocatable": _CAPACITY, "conditions": [condition]},
-    }
 
 
 def node_state(name: str, node_uid: str, devices: int) -> Json:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from tests.bench.classic.kubelet import Kubelet
-from tests.bench.classic.world import AllocatedClaim
+from tests.bench.classic.world import AllocatedClaim, ClassicWorld
 from tests.bench.lab import Lab
 from tests.bench.statistic import Distribution
 
@@ -32,7 +32,7 @@ class PrepareRun:
     """Memory of the plugin at the end."""
 
 
-async def prepare(lab: Lab, *, claims: int = 100, singles: int = 200, rounds: int = 10) -> PrepareRun:
+async def prepare(lab: Lab[ClassicWorld], *, claims: int = 100, singles: int = 200, rounds: int = 10) -> PrepareRun:
     """Prepares and unprepares claims again and again.
 
     Args:

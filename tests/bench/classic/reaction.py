@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 from tests.bench.audit import AuditedRequest, read_audit_log
+from tests.bench.classic.world import ClassicWorld
 from tests.bench.lab import Lab, Started
 
 __all__ = ["reaction_times", "time_reactions"]
@@ -15,7 +16,7 @@ _BIND_SECONDS = 60
 
 
 async def time_reactions(
-    lab: Lab, agent: str, program: AbstractAsyncContextManager[Started], *, pods: int
+    lab: Lab[ClassicWorld], agent: str, program: AbstractAsyncContextManager[Started], *, pods: int
 ) -> Sequence[float]:
     """Milliseconds from selection to allocation for each of so many pods.
 

@@ -1,12 +1,13 @@
 """The ceiling: a controller that does nothing but the two writes that every claim needs, finalizer and allocation.
 
 It keeps no record, looks at no devices and never rules a node out, so what it reaches is what API server, scheduler and
-controller manager leave to any driver. A process of its own: ``python -m tests.bench.classic.standin KUBECONFIG``.
+controller manager leave to any driver.
 """
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +18,24 @@ from fake_dra_driver.api.fake import CLAIM_FINALIZER, DRIVER_NAME
 from tests.bench.api import Api, RefusedError
 from tests.bench.classic import manifest
 from tests.bench.classic.world import CLAIMS, CONTEXTS
+from tests.bench.lab import Lab, Started
+from tests.bench.program import Program, free_port
+from tests.bench.world import World
 
-__all__ = ["AGENT"]
+__all__ = ["AGENT", "run_stand_in"]
 
 AGENT: Final = "fake-dra-standin"
 
 Json = dict[str, Any]
+
+
+@asynccontextmanager
+async def run_stand_in(lab: Lab[World]) -> AsyncIterator[Started]:
+    """Runs it in a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.bench.classic.standin", str(lab.plane.kubeconfig), str(port)]
+    async with Program.run("stand-in", command, lab.folder) as program:
+        yield Started(program, await program.wait_ready(f"http://127.0.0.1:{port}/readyz"))
 
 
 class StandIn:

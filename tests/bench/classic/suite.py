@@ -10,7 +10,10 @@ from tests.bench.classic.binding import BindingRun, bind
 from tests.bench.classic.footprint import measure_footprint, time_first_allocation
 from tests.bench.classic.preparing import prepare
 from tests.bench.classic.reaction import time_reactions
-from tests.bench.lab import CONTROLLER_AGENT, STAND_IN_AGENT, Lab
+from tests.bench.classic.standin import AGENT as STAND_IN_AGENT
+from tests.bench.classic.standin import run_stand_in
+from tests.bench.classic.world import ClassicWorld
+from tests.bench.lab import CONTROLLER_AGENT, Lab
 from tests.bench.raw import time_fsyncs, time_writes
 from tests.bench.report import Figure
 from tests.bench.statistic import Distribution
@@ -41,7 +44,7 @@ class SuiteOptions:
 class Suite:
     """Runs the parts that are asked for, once."""
 
-    def __init__(self, lab: Lab, options: SuiteOptions) -> None:
+    def __init__(self, lab: Lab[ClassicWorld], options: SuiteOptions) -> None:
         self._lab = lab
         self._options = options
         self._write_ms: Distribution | None = None
@@ -89,7 +92,7 @@ class Suite:
         lab, count = self._lab, self._options.reactions
         write_ms = await self._time_writes()
         found = Distribution.of(await time_reactions(lab, CONTROLLER_AGENT, lab.controller(), pods=count))
-        possible = Distribution.of(await time_reactions(lab, STAND_IN_AGENT, lab.stand_in(), pods=count))
+        possible = Distribution.of(await time_reactions(lab, STAND_IN_AGENT, run_stand_in(lab), pods=count))
         self.details["reaction"] = {"driver": asdict(found), "ceiling": asdict(possible), "write_ms": asdict(write_ms)}
         self.figures += figures.reaction_figures(found, possible, write_ms)
 
@@ -113,7 +116,7 @@ class Suite:
         ceiling: list[BindingRun] = []
         for _ in range(self._options.repeat):
             for found, agent, program in (
-                (ceiling, STAND_IN_AGENT, self._lab.stand_in()),
+                (ceiling, STAND_IN_AGENT, run_stand_in(self._lab)),
                 (runs, CONTROLLER_AGENT, self._lab.controller()),
             ):
                 found.append(await bind(self._lab, agent, program, nodes=nodes, pods=self._options.pods))

@@ -1,10 +1,10 @@
-"""What the benchmark does in the cluster: adds nodes and their ledgers, pods with claims, claims that are allocated."""
+"""What the benchmark does in classic DRA: adds nodes and their ledgers, pods with claims, claims that are allocated."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
+
+from typing_extensions import override
 
 from fake_dra_driver.api.fake import (
     CLAIM_FINALIZER,
@@ -13,21 +13,19 @@ from fake_dra_driver.api.fake import (
     FakeClaimParameters,
     NodeAllocationState,
 )
-from tests.bench.api import Api, RefusedError, all_of
+from tests.bench.api import Api, all_of
 from tests.bench.classic import manifest
-from tests.bench.classic.manifest import DRIVER_NAMESPACE, NAMESPACE, ONE_DEVICE
+from tests.bench.classic.manifest import ONE_DEVICE
+from tests.bench.manifest import DRIVER_NAMESPACE, NAMESPACE
+from tests.bench.world import PODS, World, wait_until
 
-__all__ = ["CLAIMS", "CONTEXTS", "PODS", "AllocatedClaim", "Bindings", "World"]
+__all__ = ["CLAIMS", "CONTEXTS", "AllocatedClaim", "ClassicWorld"]
 
 _DRA: Final = "/apis/resource.k8s.io/v1alpha2"
 CLAIMS: Final = f"{_DRA}/namespaces/{NAMESPACE}/resourceclaims"
 CONTEXTS: Final = f"{_DRA}/namespaces/{NAMESPACE}/podschedulingcontexts"
-PODS: Final = f"/api/v1/namespaces/{NAMESPACE}/pods"
 _STATES: Final = NodeAllocationState.resource.path(DRIVER_NAMESPACE)
 _PARAMETERS: Final = FakeClaimParameters.resource.path(NAMESPACE)
-
-_POLL_SECONDS = 0.25
-_PATIENCE_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,51 +37,22 @@ class AllocatedClaim:
     handle: str
 
 
-@dataclass(slots=True)
-class Bindings:
-    """When which pod got its node, by the loop's clock."""
-
-    at: dict[str, float] = field(default_factory=dict)
-    _changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def note(self, pod: str, now: float) -> None:
-        """The pod is seen with a node."""
-        if pod not in self.at:
-            self.at[pod] = now
-            self._changed.set()
-
-    async def wait(self, pods: Sequence[str], timeout_seconds: float) -> bool:
-        """Waits until all of these pods have a node; False when that takes too long."""
-        missing = set(pods)
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                while missing := missing - self.at.keys():
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
-            return False
-        return True
-
-
-class World:
-    """Makes and removes objects. Nodes are ``bench-00000``, ``bench-00001`` and so on."""
+class ClassicWorld(World):
+    """Nodes are ``bench-00000``, ``bench-00001`` and so on."""
 
     def __init__(self, api: Api) -> None:
-        self.api = api
+        super().__init__(api)
         self._nodes = 0
 
+    @override
     async def install(self) -> None:
-        """CRDs, namespaces, the class, and the template of a claim for one device."""
-        for crd in await asyncio.to_thread(manifest.crds):
-            await self.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", crd)
-        for name in (NAMESPACE, DRIVER_NAMESPACE):
-            await self.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
+        """Also the class, and the template of a claim for one device."""
+        await super().install()
         resource_class = {"metadata": {"name": RESOURCE_CLASS_NAME}, "driverName": DRIVER_NAME}
         await self.api.create(f"{_DRA}/resourceclasses", resource_class)
         await self.api.create(f"{_DRA}/namespaces/{NAMESPACE}/resourceclaimtemplates", manifest.claim_template())
-        await _wait("the CRDs are not served", lambda: self._are_served(_STATES, _PARAMETERS))
+        await wait_until(lambda: self.are_served(_STATES, _PARAMETERS), "the CRDs are not served")
         await self.api.create(_PARAMETERS, manifest.parameters())
-        await _wait("there is no service account", lambda: self._has(f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts"))
 
     async def grow(self, nodes: int, devices: int = 8) -> Sequence[str]:
         """Adds nodes until there are so many, and returns the names of all."""
@@ -93,9 +62,7 @@ class World:
 
     async def add_node(self, name: str, devices: int, *, with_state: bool = True) -> None:
         """A node that is ready, and what its kubelet plugin would have published."""
-        node = await self.api.create("/api/v1/nodes", manifest.node(name))
-        # Admission adds a not-ready taint to each new node, which only the node lifecycle controller takes away.
-        await self.api.patch(f"/api/v1/nodes/{name}", {"spec": {"taints": None}})
+        node = await self.add_ready_node(name)
         if with_state:
             await self.api.create(_STATES, manifest.node_state(name, node["metadata"]["uid"], devices))
 
@@ -117,8 +84,8 @@ class World:
     async def remove_pods(self) -> None:
         """Takes all pods away, and waits until their claims are gone and the driver has given back what they held."""
         await self.api.delete(PODS, at_once=True)
-        await _wait("claims are left", lambda: self._has_none(CLAIMS))
-        await _wait("ledgers have entries", self._are_ledgers_empty)
+        await wait_until(lambda: self.has_none(CLAIMS), "claims are left")
+        await wait_until(self._are_ledgers_empty, "ledgers have entries")
 
     async def remove_pods_and_claims(self) -> None:
         """As ``remove_pods``, for claims that were not made from a template."""
@@ -149,38 +116,6 @@ class World:
         await self.api.patch(f"{CLAIMS}/{name}/status", {"status": status})
         return AllocatedClaim(name, claim["metadata"]["uid"], handle)
 
-    @asynccontextmanager
-    async def bindings(self) -> AsyncIterator[Bindings]:
-        """Watches pods for the block, and notes when each of them gets its node."""
-        found = Bindings()
-        listed = await self.api.get(PODS)
-        async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(self._watch(found, listed["metadata"]["resourceVersion"]), name="watch pods")
-            try:
-                yield found
-            finally:
-                watcher.cancel()
-
-    async def _watch(self, bindings: Bindings, version: str) -> None:
-        loop = asyncio.get_running_loop()
-        async for event, pod in self.api.watch(PODS, version):
-            if event in ("ADDED", "MODIFIED") and pod["spec"].get("nodeName"):
-                bindings.note(pod["metadata"]["name"], loop.time())
-
-    async def _are_served(self, *paths: str) -> bool:
-        try:
-            for path in paths:
-                await self.api.get(path)
-        except RefusedError:
-            return False
-        return True
-
-    async def _has(self, path: str) -> bool:
-        return bool((await self.api.get(path))["items"])
-
-    async def _has_none(self, path: str) -> bool:
-        return not await self._has(path)
-
     async def _are_ledgers_empty(self) -> bool:
         states = (await self.api.get(_STATES))["items"]
         return not any(state["spec"].get("allocatedClaims") for state in states)
@@ -188,13 +123,3 @@ class World:
 
 def _node_name(number: int) -> str:
     return f"bench-{number:05}"
-
-
-async def _wait(problem: str, condition: Callable[[], Awaitable[bool]]) -> None:
-    """Raises RuntimeError with the problem when it lasts."""
-    try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while not await condition():  # noqa: ASYNC110 - it is another program that is waited for
-                await asyncio.sleep(_POLL_SECONDS)
-    except TimeoutError as error:
-        raise RuntimeError(f"after {_PATIENCE_SECONDS} s, {problem}") from error
