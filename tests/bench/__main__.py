@@ -7,21 +7,33 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from rich.console import Console
 
 from tests.bench.api import Api
-from tests.bench.classic.suite import PARTS, Suite, SuiteOptions
+from tests.bench.classic.suite import PARTS as CLASSIC_PARTS
+from tests.bench.classic.suite import Suite, SuiteOptions
 from tests.bench.classic.world import ClassicWorld
 from tests.bench.control_plane import ControlPlane
 from tests.bench.lab import Lab
 from tests.bench.pod import PodLauncher
 from tests.bench.report import Report, comparison_table, figure_table
+from tests.bench.structured.suite import PARTS as STRUCTURED_PARTS
+from tests.bench.structured.suite import StructuredSuite
+from tests.bench.structured.world import StructuredWorld
+from tests.bench.world import World
 
 _PROJECT = Path(__file__).resolve().parents[2]
+
+_GROUPS: Final = {"classic": CLASSIC_PARTS, "structured": STRUCTURED_PARTS}
+_PARTS: Final = (*CLASSIC_PARTS, *STRUCTURED_PARTS)
+
+W = TypeVar("W", bound=World)
 
 
 def main() -> int:
@@ -45,8 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measures the driver.")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the figures go")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"), help="two files of --json")
-    parser.add_argument("--part", action="append", choices=PARTS, help="only this part (repeatable)")
-    parser.add_argument("--version", default="1.30.14", help="Kubernetes release of the control plane")
+    parser.add_argument("--part", action="append", choices=(*_GROUPS, *_PARTS), help="only this part (repeatable)")
+    parser.add_argument("--version", default="1.30.14", help="Kubernetes release for classic DRA")
+    parser.add_argument("--structured-version", default="1.37.2", help="Kubernetes release for structured DRA")
     parser.add_argument("--pods", type=int, default=defaults.pods)
     parser.add_argument("--nodes", type=int, default=defaults.nodes)
     parser.add_argument("--repeat", type=int, default=defaults.repeat, help="how often each load is run")
@@ -57,27 +70,52 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(arguments: argparse.Namespace) -> Report:
+    parts = {part for name in arguments.part or _GROUPS for part in _GROUPS.get(name, (name,))}
+    report = Report(_about(arguments), [])
+    with tempfile.TemporaryDirectory(prefix="fake-dra-bench-") as temporary:
+        folder = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if classic := [part for part in CLASSIC_PARTS if part in parts]:
+            await _run_classic(arguments, classic, folder / "classic", report)
+        if structured := [part for part in STRUCTURED_PARTS if part in parts]:
+            await _run_structured(arguments, structured, folder / "structured", report)
+    report.about["load_after"] = os.getloadavg()
+    return report
+
+
+async def _run_classic(arguments: argparse.Namespace, parts: Sequence[str], folder: Path, report: Report) -> None:
     options = SuiteOptions(
-        parts=arguments.part or PARTS,
+        parts=parts,
         pods=arguments.pods,
         nodes=arguments.nodes,
         repeat=arguments.repeat,
         scale_nodes=tuple(arguments.scale),
     )
-    about = _about(arguments)
-    with tempfile.TemporaryDirectory(prefix="fake-dra-bench-") as temporary:
-        folder = arguments.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        async with (
-            ControlPlane.start(arguments.version, folder / "control-plane") as plane,
-            Api.connect(plane.kubeconfig) as api,
-        ):
-            world = ClassicWorld(api)
-            await world.install()
-            pods = await asyncio.to_thread(PodLauncher.make, plane.kubeconfig, folder / "service-account")
-            suite = Suite(Lab(plane, world, pods, folder, arguments.python), options)
-            await suite.run()
-    return Report({**about, "load_after": os.getloadavg()}, suite.figures, suite.details)
+    async with _lab(arguments.version, folder, arguments.python, ClassicWorld) as lab:
+        suite = Suite(lab, options)
+        await suite.run()
+    report.add(suite.figures, suite.details)
+
+
+async def _run_structured(arguments: argparse.Namespace, parts: Sequence[str], folder: Path, report: Report) -> None:
+    async with _lab(arguments.structured_version, folder, arguments.python, StructuredWorld) as lab:
+        suite = StructuredSuite(lab, parts, arguments.repeat)
+        await suite.run()
+    report.add(suite.figures, suite.details)
+
+
+@asynccontextmanager
+async def _lab(version: str, folder: Path, python: str, make_world: Callable[[Api], W]) -> AsyncIterator[Lab[W]]:
+    """A control plane with the driver's CRDs and classes, for the block."""
+    await asyncio.to_thread(folder.mkdir, exist_ok=True)
+    async with (
+        ControlPlane.start(version, folder / "control-plane") as plane,
+        Api.connect(plane.kubeconfig) as api,
+    ):
+        world = make_world(api)
+        await world.install()
+        pods = await asyncio.to_thread(PodLauncher.make, plane.kubeconfig, folder / "service-account")
+        yield Lab(plane, world, pods, folder, python)
 
 
 def _about(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -89,6 +127,7 @@ def _about(arguments: argparse.Namespace) -> dict[str, Any]:
         "begun": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit.stdout.strip(),
         "kubernetes": arguments.version,
+        "kubernetes_structured": arguments.structured_version,
         "python": platform.python_version(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Linux {platform.release()}",
         "load_before": os.getloadavg(),

@@ -73,6 +73,7 @@ class Traffic:
     """The requests of one client, added up."""
 
     total: int
+    reads: int
     writes: int
     lost: int
     by_kind: dict[str, int]
@@ -87,6 +88,7 @@ class Traffic:
         )
         return cls(
             total=len(own),
+            reads=sum(not request.is_write for request in own),
             writes=sum(request.is_write for request in own),
             lost=sum(request.is_lost for request in own),
             by_kind=dict(counted.most_common()),

@@ -30,7 +30,9 @@ class ControlPlane:
         """Starts one for the block. Raises CalledProcessError, with what ``cluster`` has printed above it."""
         program = Path(os.environ.get(_KUBE_DIR, _PROJECT.parent / "shared" / "kube")) / "cluster"
         try:
-            await _run(str(program), "up", "--version", version, "--static-nodes", "--dir", str(folder))
+            # From 1.34 on structured DRA needs no gate, and is measured as users have it.
+            options = ("--static-nodes", "--default-gates", "--dir", str(folder))
+            await _run(str(program), "up", "--version", version, *options)
             yield cls(folder)
         finally:
             await _run(str(program), "down", "--dir", str(folder))

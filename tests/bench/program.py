@@ -70,6 +70,10 @@ class Program:
             await asyncio.sleep(_POLL_SECONDS)
         return loop.time() - self.started_at
 
+    def kill(self) -> None:
+        """Ends it with SIGKILL, without a chance to clean up."""
+        os.kill(self.pid, signal.SIGKILL)
+
     def resident_mib(self) -> float:
         """Resident memory now."""
         return self._status("VmRSS") / 1024

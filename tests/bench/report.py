@@ -1,7 +1,7 @@
 """The figures of a run: as a table, as JSON, and side by side with those of another run."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -43,9 +43,14 @@ class Report:
 
     about: dict[str, Any]
     """Machine, load, versions and arguments."""
-    figures: Sequence[Figure]
+    figures: list[Figure]
     details: dict[str, Any] = field(default_factory=dict)
     """Whatever the figures were made from."""
+
+    def add(self, figures: Iterable[Figure], details: Mapping[str, Any]) -> None:
+        """Of one more suite of the same run."""
+        self.figures.extend(figures)
+        self.details.update(details)
 
     def save(self, path: Path) -> None:
         """Writes JSON. Blocks."""

@@ -23,7 +23,7 @@ def ceiling(value: float) -> Figure:
 
 
 def report(*figures: Figure) -> Report:
-    return Report({"commit": "abc"}, figures, {"binding": {"runs": [1]}})
+    return Report({"commit": "abc"}, list(figures), {"binding": {"runs": [1]}})
 
 
 def printed(table: Table) -> str:
