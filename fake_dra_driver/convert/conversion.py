@@ -14,7 +14,7 @@ from fake_dra_driver.convert.classes import convert_class
 from fake_dra_driver.convert.known import Known, is_of, key_of, parameters_of
 from fake_dra_driver.convert.outcome import CannotConvertError, Manifest, NotOursError, Outcome
 from fake_dra_driver.convert.output import Output
-from fake_dra_driver.convert.pods import convert_pods, makes_pods
+from fake_dra_driver.convert.pods import convert_pods, makes_pods, names_claims_by_source
 from fake_dra_driver.convert.rewrite import REMOVED, Path, Removed, rewrite
 from fake_dra_driver.convert.stream import Document, DocumentError, documents
 from fake_dra_driver.convert.style import Style
@@ -22,7 +22,6 @@ from fake_dra_driver.convert.style import Style
 __all__ = ["Conversion", "Message", "Source", "convert"]
 
 CLASSIC: Final = ResourceClaim.resource.api_version
-TOO_DEEP: Final = "it is nested too deeply, or contains itself"
 _REMARK_WIDTH: Final = 110
 
 
@@ -70,20 +69,19 @@ def convert(sources: Sequence[Source], api: ResourceApi) -> Conversion:
         sources: the files.
         api: the version of ``resource.k8s.io`` to convert to.
     """
-    read = [_Document(source, document, []) for source in sources for document in documents(source.text)]
-    objects = [each for document in read for each in document.objects()]
+    files = [[_Document(source, document, []) for document in documents(source.text)] for source in sources]
+    objects = [each for file in files for document in file for each in document.objects()]
     known = Known.of(each.manifest for each in objects)
     for each in objects:
         each.convert(known, api)
     _remove_parameters(objects)
     output = Output()
-    for source in sources:
+    for source, file in zip(sources, files, strict=True):
         style = Style.of(source.text)
-        for document in read:
-            if document.source is source:
-                document.write(output, style)
+        for document in file:
+            document.write(output, style)
         output.end_file()
-    return Conversion(output.text, [message for document in read for message in document.messages])
+    return Conversion(output.text, [message for file in files for document in file for message in document.messages])
 
 
 @dataclass(slots=True)
@@ -134,13 +132,11 @@ class _Document:
 
     def _rewritten(self, value: Any, style: Style) -> str:
         remarks = {each.path: each.remarks for each in self._objects if each.remarks}
-        try:
-            rewritten = rewrite(self.document, self.value, value, remarks, style)
-        except RecursionError:
-            self.say(f"stays as it is: {TOO_DEEP}", is_error=True)
-            return self.document.text
-        if rewritten.comments_lost:
-            self.say("its comments are lost: it has anchors or other forms in which no value can be changed alone")
+        rewritten = rewrite(self.document, self.value, value, remarks, style)
+        if rewritten.is_written_again:
+            self.say(
+                "it has anchors, or other forms in which no value can be changed alone: its comments are above it now"
+            )
         return rewritten.text
 
 
@@ -163,8 +159,6 @@ class _Object:
             outcome = self._outcome(known, api)
         except CannotConvertError as error:
             self.say(f"stays as it is: {error}", is_error=True)
-        except RecursionError:
-            self.say(f"stays as it is: {TOO_DEEP}", is_error=True)
         except NotOursError as error:
             self.say(f"stays as it is: {error}")
         else:
@@ -180,6 +174,8 @@ class _Object:
             converted = convert_pods(manifest)
             return None if converted is manifest else Outcome(converted)
         if manifest.get("apiVersion") != CLASSIC:
+            if names_claims_by_source(manifest):
+                self.say("stays as it is: it has pods whose resourceClaims have a source, which you have to change")
             return None
         match manifest.get("kind"):
             case ResourceClaim.resource.kind:
@@ -191,7 +187,7 @@ class _Object:
             case PodSchedulingContext.resource.kind:
                 self.say("is left out: it has no counterpart")
                 return Outcome(REMOVED)
-        raise NotOursError(f"it has no counterpart, and {CLASSIC} is gone since Kubernetes 1.31")
+        raise NotOursError(f"it has no counterpart, and Kubernetes has no {CLASSIC} since 1.31")
 
     def changed_in(self, value: Any) -> Any:
         """The document's value with what becomes of this object."""
@@ -219,12 +215,12 @@ def _remove_parameters(objects: Sequence[_Object]) -> None:
     for each in _parameters(objects):
         key = key_of(each.manifest, namespaced=is_of(each.manifest, FakeClaimParameters.resource))
         if key not in used | still_used:
-            each.say("stays as it is: none of the files has a user of it")
+            each.say("stays as it is: no claim or class in the files names it")
         elif key in still_used:
-            each.say("stays as it is: a user of it stays as it is")
+            each.say("stays as it is, like a claim or class that names it")
         else:
             each.changed = REMOVED
-            each.say("is left out: its users have its values now")
+            each.say("is left out: what named it has its values now")
 
 
 def _parameters(objects: Sequence[_Object]) -> Iterator[_Object]:

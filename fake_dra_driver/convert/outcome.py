@@ -34,7 +34,7 @@ class Outcome:
     remarks: Sequence[str] = ()
     """What has no counterpart, each in a sentence that becomes a comment above the object."""
     uses: NamespacedName | None = None
-    """The FakeClaimParameters that it now has the values of; a DeviceClassParameters has no namespace."""
+    """The parameters whose values it has now: FakeClaimParameters, or, without a namespace, DeviceClassParameters."""
 
 
 def read(model: type[M], raw: Any, path: str) -> M:
@@ -46,7 +46,7 @@ def read(model: type[M], raw: Any, path: str) -> M:
         path: of the part in its object.
     """
     # JSON, since the strict mode of Python values takes no list for a tuple.
-    text = json.dumps(raw, default=str, check_circular=False)
+    text = json.dumps(raw, default=str)
     try:
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:

@@ -1,11 +1,11 @@
 """Pods, and what makes pods: from Kubernetes 1.31 on, ``resourceClaims`` name their claims without ``source``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fake_dra_driver.convert.outcome import CannotConvertError, Manifest, substitute
 
-__all__ = ["convert_pods", "makes_pods"]
+__all__ = ["convert_pods", "makes_pods", "names_claims_by_source"]
 
 _TEMPLATE: Final = ("spec", "template", "spec")
 _POD_SPECS: Final[Mapping[tuple[str, str], Sequence[str]]] = {
@@ -26,6 +26,30 @@ _SOURCES: Final = frozenset({"resourceClaimName", "resourceClaimTemplateName"})
 def makes_pods(manifest: Manifest) -> bool:
     """Whether an object is a pod, or has a template of pods."""
     return _group_and_kind(manifest) in _POD_SPECS
+
+
+def names_claims_by_source(manifest: Manifest) -> bool:
+    """Whether there are pods of classic DRA anywhere in an object: also in one whose kind is not known here."""
+    return any(_has_source(entry) for spec in _mappings_in(manifest) for entry in _entries_of(spec))
+
+
+def _mappings_in(value: Any) -> Iterator[Manifest]:
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for member in value:
+            yield from _mappings_in(member)
+
+
+def _entries_of(spec: Manifest) -> Sequence[Any]:
+    entries = spec.get("resourceClaims")
+    return entries if isinstance(entries, list) else ()
+
+
+def _has_source(entry: Any) -> bool:
+    source = entry.get("source") if isinstance(entry, dict) else None
+    return isinstance(source, dict) and bool(_SOURCES & source.keys())
 
 
 def convert_pods(manifest: Manifest) -> Manifest:
@@ -53,9 +77,7 @@ def _at(manifest: Manifest, path: Sequence[str], whole: str) -> Manifest:
 
 
 def _pod_spec(spec: Manifest, path: str) -> Manifest:
-    entries = spec.get("resourceClaims")
-    if not isinstance(entries, list):
-        return spec
+    entries = list(_entries_of(spec))
     changed = [_entry(entry, f"{path}.resourceClaims[{place}]") for place, entry in enumerate(entries)]
     return {**spec, "resourceClaims": changed} if changed != entries else spec
 

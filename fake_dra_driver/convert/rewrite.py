@@ -1,16 +1,14 @@
 """Writes a changed value into the text of its document, and leaves all else there as it was.
 
 What is written is read back, and must say what it should. Where that fails, as with an anchor whose value goes while an
-alias still needs it, the document is written from its value alone, and the caller is told that its comments are lost.
+alias still needs it, the document is written from its value, below its comments, and the caller is told so.
 ruamel.yaml, which can keep comments too, writes all of a document again when one value of it changes: indentation,
 blanks, long lines and line ends of everything else would come out different.
 """
 
 import json
 import re
-from collections.abc import Iterator
-from collections.abc import Mapping as Map
-from collections.abc import Sequence as Seq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Any, Final
@@ -19,7 +17,7 @@ import yaml
 
 from fake_dra_driver.convert.stream import Document, DocumentError, load
 from fake_dra_driver.convert.style import UNBROKEN, Style, block_lines, flow_pairs, scalar_text
-from fake_dra_driver.convert.tree import Alias, Mapping, Node, Scalar, Sequence, parse
+from fake_dra_driver.convert.tree import AliasNode, MappingNode, Node, ScalarNode, SequenceNode, parse
 
 __all__ = ["REMOVED", "Path", "Removed", "Rewritten", "comments_of", "rewrite"]
 
@@ -47,10 +45,11 @@ class Rewritten:
     """The text of a changed document."""
 
     text: str
-    comments_lost: bool = False
+    is_written_again: bool = False
+    """Whether all of it is new: its comments, which stand above it now, have lost their places."""
 
 
-def rewrite(document: Document, old: Any, new: Any, remarks: Map[Path, Seq[str]], style: Style) -> Rewritten:
+def rewrite(document: Document, old: Any, new: Any, remarks: Mapping[Path, Sequence[str]], style: Style) -> Rewritten:
     """The text of a document whose value has changed.
 
     Args:
@@ -68,14 +67,14 @@ def rewrite(document: Document, old: Any, new: Any, remarks: Map[Path, Seq[str]]
         if load(text) == wanted:
             return Rewritten(text)
     except (_CannotRewriteError, DocumentError):
-        pass  # written from its value, below, is what cannot be changed in its place or came out wrong
-    start = f"{document.head.rstrip()}\n" if document.head else ""
-    above = "".join(f"# {line}\n" for line in remarks.get((), ()))
+        pass  # what cannot be changed in its place, or came out wrong, is written from its value
+    above = [document.head.rstrip()] if document.head else []
+    above += [*comments_of(document), *(f"# {line}" for line in remarks.get((), ()))]
     body = yaml.safe_dump(wanted, sort_keys=False, allow_unicode=True, width=UNBROKEN)
-    return Rewritten((start + above + body).replace("\n", style.newline), comments_lost=True)
+    return Rewritten("\n".join([*above, body]).replace("\n", style.newline), is_written_again=True)
 
 
-def comments_of(document: Document) -> Seq[str]:
+def comments_of(document: Document) -> Sequence[str]:
     """The comments of a document below its ``---`` line."""
     if document.is_json:
         return ()
@@ -116,14 +115,14 @@ class _Comments:
 
 def _leaves(node: Node) -> Iterator[tuple[int, int]]:
     match node:
-        case Mapping():
+        case MappingNode():
             for key, value in node.pairs:
                 yield from _leaves(key)
                 yield from _leaves(value)
-        case Sequence():
+        case SequenceNode():
             for item in node.items:
                 yield from _leaves(item)
-        case Scalar() | Alias():
+        case ScalarNode() | AliasNode():
             yield node.start, node.end
 
 
@@ -137,7 +136,7 @@ class _Rewriter:
         self._comments = _Comments(text, self._root)
         self._edits: dict[tuple[int, int], str] = {}
 
-    def rewrite(self, old: Any, new: Any, remarks: Map[Path, Seq[str]]) -> str:
+    def rewrite(self, old: Any, new: Any, remarks: Mapping[Path, Sequence[str]]) -> str:
         """The text with the changes. Raises _CannotRewriteError."""
         if self._root is None:
             raise _CannotRewriteError
@@ -157,19 +156,19 @@ class _Rewriter:
         if old is new or old == new:
             return
         match node:
-            case Alias():
+            case AliasNode():
                 return  # it is changed at its anchor; whether that is right for both is seen when it is read back
-            case Mapping() if isinstance(old, dict) and isinstance(new, dict):
+            case MappingNode() if isinstance(old, dict) and isinstance(new, dict):
                 self._change_mapping(node, old, new)
-            case Sequence() if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+            case SequenceNode() if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
                 self._change_list(node, old, new)
-            case Scalar() if node.end > node.start:
+            case ScalarNode() if node.end > node.start:
                 self._edits[node.start, node.end] = scalar_text(new, node.style)
             case _:
                 raise _CannotRewriteError
 
-    def _change_mapping(self, node: Mapping, old: dict[str, Any], new: dict[str, Any]) -> None:
-        keys = [key.text if isinstance(key, Scalar) else None for key, _ in node.pairs]
+    def _change_mapping(self, node: MappingNode, old: dict[str, Any], new: dict[str, Any]) -> None:
+        keys = [key.text if isinstance(key, ScalarNode) else None for key, _ in node.pairs]
         if keys != list(old):
             raise _CannotRewriteError  # keys that are merged or repeated, or are no strings
         kept = [
@@ -196,7 +195,7 @@ class _Rewriter:
             else:
                 self._delete(spans, first, last, node.is_flow)
 
-    def _change_list(self, node: Sequence, old: list[Any], new: list[Any]) -> None:
+    def _change_list(self, node: SequenceNode, old: list[Any], new: list[Any]) -> None:
         spans = [(item.start, item.end) for item in node.items]
         if not node.is_flow:
             spans = [(self._dash_of(start), end) for start, end in spans]
@@ -222,7 +221,7 @@ class _Rewriter:
             end = line_end
         self._edits[start, end] = (self._style.newline + " " * self._column(start)).join([*comments, *lines])
 
-    def _delete(self, spans: Seq[tuple[int, int]], first: int, last: int, is_flow: bool) -> None:
+    def _delete(self, spans: Sequence[tuple[int, int]], first: int, last: int, is_flow: bool) -> None:
         """Takes out pairs or items from ``first`` to ``last``; their comments stay."""
         start, end = spans[first][0], spans[last][1]
         if is_flow:
@@ -248,21 +247,21 @@ class _Rewriter:
             raise _CannotRewriteError
         self._edits[start, end] = "".join(comments)
 
-    def _remark(self, node: Node, path: Path, lines: Seq[str]) -> None:
+    def _remark(self, node: Node, path: Path, lines: Sequence[str]) -> None:
         """Puts lines of comment above the value with this path, where there is room for any."""
         start = node.start
         for step in path:
             match node:
-                case Mapping(is_flow=False):
-                    node = next(value for key, value in node.pairs if isinstance(key, Scalar) and key.text == step)
+                case MappingNode(is_flow=False):
+                    node = next(value for key, value in node.pairs if isinstance(key, ScalarNode) and key.text == step)
                     start = node.start
-                case Sequence(is_flow=False) if isinstance(step, int):
+                case SequenceNode(is_flow=False) if isinstance(step, int):
                     node = node.items[step]
                     start = self._dash_of(node.start)
                 case _:
                     return
         column = self._column(start)
-        if self._text[start - column : start].strip(" ") or (isinstance(node, Mapping) and node.is_flow):
+        if self._text[start - column : start].strip(" "):
             return
         text = "".join(f"{' ' * column}# {line}{self._style.newline}" for line in lines)
         self._edits[start - column, start - column] = text
@@ -297,12 +296,12 @@ def _is_same_sort(old: Any, new: Any) -> bool:
 
 def _fits(node: Node, old: Any, new: Any) -> bool:
     """Whether a value in braces can go on being written so: not if it gets new mappings or lists, for its line."""
-    if not isinstance(node, Mapping) or not node.is_flow or old is new:
+    if not isinstance(node, MappingNode) or not node.is_flow or old is new:
         return True
     return not any(isinstance(value, (dict, list)) for key, value in new.items() if key not in old)
 
 
-def _gaps(keys: Map[str, Any], kept: Seq[str]) -> list[list[str]]:
+def _gaps(keys: Mapping[str, Any], kept: Sequence[str]) -> list[list[str]]:
     """The keys before the first that is kept, those between it and the second, and so on."""
     gaps: list[list[str]] = [[]]
     for key in keys:
@@ -313,7 +312,7 @@ def _gaps(keys: Map[str, Any], kept: Seq[str]) -> list[list[str]]:
     return gaps
 
 
-def _runs(places: Seq[int]) -> Iterator[tuple[int, int]]:
+def _runs(places: Sequence[int]) -> Iterator[tuple[int, int]]:
     """Numbers in a row, as the first and the last of each row."""
     for _, run in groupby(enumerate(places), key=lambda numbered: numbered[1] - numbered[0]):
         members = [place for _, place in run]

@@ -7,7 +7,7 @@ JSON texts may also follow each other without such lines, as kubectl takes them.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,6 +19,10 @@ _LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
 _START: Final = re.compile(r"---(?=\s|$)")
 _END: Final = re.compile(r"\.\.\.(?=\s|$)")
 _EMPTY: Final = re.compile(r"\s*(#.*)?$", re.DOTALL)
+_MAX_DEPTH: Final = 200
+"""Levels of nesting. What goes through values is recursive, and Python ends that at about 1,000 calls."""
+_MAX_SIZE: Final = 1_000_000
+"""Values in a document, those that aliases repeat counted each time. An object of Kubernetes has 3 MiB at most."""
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LOADER: Final[Any] = type(
     "_Loader",
@@ -75,9 +79,10 @@ class Document:
 
     def value(self) -> Any:
         """What it says; None when it is empty. Raises DocumentError."""
-        if self.is_json:
-            return json.loads(self.body)
-        return load(self.text)
+        value = json.loads(self.body) if self.is_json else load(self.text)
+        if _is_too_deep(value) or _size(value, {}) > _MAX_SIZE:
+            raise DocumentError(f"is nested more than {_MAX_DEPTH} levels deep, contains itself, or is too large")
+        return value
 
 
 def load(text: str) -> Any:
@@ -103,6 +108,30 @@ def documents(text: str) -> list[Document]:
         found.append(Document(number, line, part, body_start, _is_json(part[body_start:])))
         line += part.count("\n")
     return found
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether a value is nested too deeply to be gone through, as one is that contains itself."""
+    level = {id(value): value}
+    for _ in range(_MAX_DEPTH):
+        members = [member for each in level.values() for member in _members(each)]
+        level = {id(member): member for member in members if isinstance(member, (dict, list))}
+        if not level:
+            return False
+    return True
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """How many values there are in one that is not too deep; ``known`` has those that were seen, by their identity."""
+    if id(value) not in known:
+        known[id(value)] = 1 + sum(_size(member, known) for member in _members(value))
+    return known[id(value)]
+
+
+def _members(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _parts(text: str) -> Iterator[tuple[str, int]]:

@@ -10,7 +10,7 @@ import yaml
 
 from fake_dra_driver.convert.stream import LOADER
 
-__all__ = ["Alias", "Mapping", "Node", "Scalar", "Sequence", "parse"]
+__all__ = ["AliasNode", "MappingNode", "Node", "ScalarNode", "SequenceNode", "parse"]
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Span:
 
 
 @dataclass(slots=True)
-class Scalar(_Span):
+class ScalarNode(_Span):
     """A single value."""
 
     text: str
@@ -32,12 +32,12 @@ class Scalar(_Span):
 
 
 @dataclass(slots=True)
-class Alias(_Span):
+class AliasNode(_Span):
     """A value that stands elsewhere: ``*anchor``."""
 
 
 @dataclass(slots=True)
-class Sequence(_Span):
+class SequenceNode(_Span):
     """A list."""
 
     is_flow: bool
@@ -46,7 +46,7 @@ class Sequence(_Span):
 
 
 @dataclass(slots=True)
-class Mapping(_Span):
+class MappingNode(_Span):
     """Keys and their values."""
 
     is_flow: bool
@@ -54,7 +54,7 @@ class Mapping(_Span):
     pairs: "list[tuple[Node, Node]]" = field(default_factory=list)
 
 
-Node: TypeAlias = Scalar | Alias | Sequence | Mapping
+Node: TypeAlias = ScalarNode | AliasNode | SequenceNode | MappingNode
 
 
 _BLOCK_STYLES: Final = ("|", ">")
@@ -66,7 +66,7 @@ def parse(text: str) -> Node | None:
     Raises:
         yaml.YAMLError: the text is not YAML.
     """
-    open_nodes: list[tuple[Sequence | Mapping, list[Node]]] = []
+    open_nodes: list[tuple[SequenceNode | MappingNode, list[Node]]] = []
     root: Node | None = None
     event: Any  # events have marks, but types-PyYAML has them as optional
     for event in yaml.parse(text, Loader=LOADER):
@@ -75,12 +75,12 @@ def parse(text: str) -> Node | None:
             case yaml.ScalarEvent():
                 node: Node = _scalar(text, start, end, event)
             case yaml.AliasEvent():
-                node = Alias(start, end)
+                node = AliasNode(start, end)
             case yaml.SequenceStartEvent():
-                open_nodes.append((Sequence(start, end, bool(event.flow_style)), []))
+                open_nodes.append((SequenceNode(start, end, bool(event.flow_style)), []))
                 continue
             case yaml.MappingStartEvent():
-                open_nodes.append((Mapping(start, end, bool(event.flow_style)), []))
+                open_nodes.append((MappingNode(start, end, bool(event.flow_style)), []))
                 continue
             case yaml.CollectionEndEvent():
                 node = _closed(*open_nodes.pop(), end)
@@ -93,15 +93,15 @@ def parse(text: str) -> Node | None:
     return root
 
 
-def _scalar(text: str, start: int, end: int, event: yaml.ScalarEvent) -> Scalar:
+def _scalar(text: str, start: int, end: int, event: yaml.ScalarEvent) -> ScalarNode:
     if event.style in _BLOCK_STYLES:
         end = start + len(text[start:end].rstrip())
-    return Scalar(start, end, event.value, event.style or "")
+    return ScalarNode(start, end, event.value, event.style or "")
 
 
-def _closed(node: Sequence | Mapping, children: list[Node], end: int) -> Node:
+def _closed(node: SequenceNode | MappingNode, children: list[Node], end: int) -> Node:
     node.end = end if node.is_flow or not children else children[-1].end
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         node.items = children
     else:
         node.pairs = list(zip(children[::2], children[1::2], strict=True))

@@ -157,7 +157,7 @@ spec:
         }
     ]
     assert [str(message) for message in found.messages] == [
-        "b.yaml:1: note: document 1: DeviceClassParameters latest: is left out: its users have its values now"
+        "b.yaml:1: note: document 1: DeviceClassParameters latest: is left out: what named it has its values now"
     ]
 
 
@@ -235,7 +235,7 @@ def test_parameters_may_come_later_and_in_another_file() -> None:
     assert not found.failed
     assert found.text.count("count: 2") == 1
     assert [str(message) for message in found.messages] == [
-        "b.yaml:1: note: document 1: FakeClaimParameters n/p: is left out: its users have its values now"
+        "b.yaml:1: note: document 1: FakeClaimParameters n/p: is left out: what named it has its values now"
     ]
 
 
@@ -248,7 +248,8 @@ def test_a_claim_without_its_parameters_stays_as_it_is_and_all_else_is_converted
     assert [str(message) for message in found.messages] == [
         "a.yaml:1: error: document 1: ResourceClaim n/c: stays as it is: FakeClaimParameters n/p are in none of the "
         "files: add the file that has them with -f",
-        "a.yaml:14: note: document 3: FakeClaimParameters other/p: stays as it is: none of the files has a user of it",
+        "a.yaml:14: note: document 3: FakeClaimParameters other/p: stays as it is: "
+        "no claim or class in the files names it",
     ]
 
 
@@ -258,7 +259,7 @@ def test_parameters_that_one_of_two_users_still_needs_stay() -> None:
     assert [each["kind"] for each in values(found.text)] == ["ResourceClaim", "ResourceClaim", "FakeClaimParameters"]
     assert [message.text for message in found.messages] == [
         "ResourceClaim n/c: stays as it is: spec.resourceClassName: must be set",
-        "FakeClaimParameters n/p: stays as it is: a user of it stays as it is",
+        "FakeClaimParameters n/p: stays as it is, like a claim or class that names it",
     ]
 
 
@@ -387,7 +388,7 @@ def test_a_scheduling_context_is_left_out() -> None:
         (CLAIM.replace("fake.3-shake.com", "unknown") + "  parametersRef: {apiGroup: g, kind: K, name: a}\n",
          "its parameters are of kind K in API group g"),
         (CLASS.replace("ResourceClass", "ResourceClassParameters"),
-         "it has no counterpart, and resource.k8s.io/v1alpha2 is gone since Kubernetes 1.31"),
+         "it has no counterpart, and Kubernetes has no resource.k8s.io/v1alpha2 since 1.31"),
     ],
 )  # fmt: skip
 def test_what_is_of_another_driver_stays_as_it_is(text: str, reason: str) -> None:
@@ -496,19 +497,38 @@ def test_a_document_that_is_not_yaml_does_not_keep_the_others() -> None:
     assert second.startswith("b.yaml:1: error: document 1: is not YAML: ")
 
 
-def test_an_object_that_contains_itself() -> None:
-    claim = f"apiVersion: {CLASSIC}\nkind: ResourceClaim\nmetadata: &m {{labels: *m}}\nspec: {{resourceClassName: a}}\n"
-    for text in (claim, CLAIM.replace("spec:\n", "spec: &s\n  a: *s\n")):
-        found = converted(text)
-        assert found.text == text
-        assert [message.text.partition("stays as it is: ")[2] for message in found.messages] == [
-            "it is nested too deeply, or contains itself"
-        ]
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pytest.param("&m {a: *m}", id="itself"),
+        pytest.param("{a: " * 200 + "}" * 200, id="depth"),
+        pytest.param("[&a0 [x]" + "".join(f", &a{n + 1} [{f'*a{n}, ' * 9}]" for n in range(9)) + "]", id="repeated"),
+    ],
+)
+def test_an_object_that_cannot_be_gone_through(labels: str) -> None:
+    text = f"apiVersion: {CLASSIC}\nkind: ResourceClaim\nmetadata: {{labels: {labels}}}\n---\n{CLAIM}"
+    found = converted(text)
+    assert found.text.startswith(text.removesuffix(CLAIM))
+    assert values(found.text.partition("---\n")[2])[0]["apiVersion"] == "resource.k8s.io/v1"
+    assert [str(message) for message in found.messages] == [
+        "a.yaml:1: error: document 1: is nested more than 200 levels deep, contains itself, or is too large"
+    ]
 
 
-def test_a_document_whose_comments_are_lost_says_so() -> None:
-    found = converted(f"{CLAIM}status: {{a: &x 1}} # c\nb: *x\n")
-    assert "#" not in found.text
+def test_a_document_that_is_written_again_says_so() -> None:
+    found = converted(f"# a\n---\n{CLAIM}status: {{a: &x 1}} # c\nb: *x\n")
+    assert found.text.startswith("# a\n---\n# c\napiVersion: resource.k8s.io/v1\n")
     assert [message.text for message in found.messages] == [
-        "its comments are lost: it has anchors or other forms in which no value can be changed alone"
+        "it has anchors, or other forms in which no value can be changed alone: its comments are above it now"
+    ]
+
+
+def test_pods_in_a_kind_that_is_not_known_are_pointed_out() -> None:
+    pods = {"template": {"spec": {"resourceClaims": [{"name": "a", "source": {"resourceClaimName": "c"}}]}}}
+    job_set = {"apiVersion": "jobset.x-k8s.io/v1alpha2", "kind": "JobSet", "metadata": {"name": "j"}}
+    text = json.dumps({**job_set, "spec": {"replicatedJobs": [{"template": {"spec": pods}}]}})
+    found = converted(text)
+    assert found.text == text
+    assert [message.text for message in found.messages] == [
+        "JobSet j: stays as it is: it has pods whose resourceClaims have a source, which you have to change"
     ]

@@ -56,7 +56,7 @@ def test_files_and_folders(
     printed = capsys.readouterr()
     (claim,) = yaml.safe_load_all(printed.out)
     assert claim["spec"]["devices"]["requests"][0]["exactly"]["count"] == 2
-    assert printed.err.endswith("FakeClaimParameters p: is left out: its users have its values now\n")
+    assert printed.err.endswith("FakeClaimParameters p: is left out: what named it has its values now\n")
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -126,7 +126,9 @@ def test_in_blocks_with_comments(drawn: tuple[str, list[Manifest]]) -> None:
     assert converted(conversion.text).text == conversion.text
     same = converted("\n".join(map(json.dumps, found)))
     assert [each for each in values(conversion.text) if each is not None] == values(same.text)
-    assert [message.text for message in conversion.messages] == [message.text for message in same.messages]
+    # What is there twice is written with an anchor, and an anchor may have to go.
+    said = [message.text for message in conversion.messages if not message.text.startswith("it has anchors")]
+    assert said == [message.text for message in same.messages]
     comments = [line.partition(" # ")[2] for line in text.splitlines() if " # " in line]
     assert [comment for comment in comments if f"# {comment}" not in conversion.text] == []
     assert "\n" not in conversion.text.replace("\r\n" if "\r\n" in text else "\n", "")

@@ -79,6 +79,8 @@ def test_comments_of_what_is_replaced_stay() -> None:
         ("a:\n  - b: 1\n  - b: 1\n", ("a", 1), "a:\n  - b: 1\n  # note\n  - b: 2\n"),
         ("a: [{b: 1}, {b: 1}]\n", ("a", 1), "a: [{b: 1}, {b: 2}]\n"),
         ("--- {a: 1}\n", (), "--- {a: 2}\n"),
+        ("---\n{a: 1}\n", (), "---\n# note\n{a: 2}\n"),
+        ("a:\n- {b: 1}\n- {b: 1}\n", ("a", 1), "a:\n- {b: 1}\n# note\n- {b: 2}\n"),
         ('{"a": 1}\n', (), '{"a": 2}\n'),
     ],
 )
@@ -100,7 +102,7 @@ def test_a_remark_stands_above_where_there_is_room(before: str, path: Path, afte
 def test_what_cannot_be_changed_in_its_place_is_written_from_its_value(before: str, new: Any) -> None:
     text = f"# head\n---\n{before}"
     found = rewritten(text, new, {(): ["note"]})
-    assert found.comments_lost
+    assert found.is_written_again
     assert found.text.startswith("# head\n---\n# note\n")
     (document,) = documents(found.text)
     assert document.value() == new
