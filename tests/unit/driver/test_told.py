@@ -12,7 +12,9 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.registration import Registration
+from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.driver.reasons import REASONS
+from fake_dra_driver.driver.structured.sliceevents import SliceEvents
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from tests.support.events import Recorder
 from tests.support.half_states import (
@@ -326,6 +328,49 @@ async def more_than_there_is_room_for() -> Recorder:
         shares = [result("n", 0, shareID=f"{number}-{share}") for share in range(32)]
         world.claim(f"c{number}", *shares)
     return (await world.run()).events
+
+
+# --- The plugin in structured DRA
+
+
+def slice_events() -> tuple[Recorder, SliceEvents]:
+    recorder = Recorder()
+    return recorder, SliceEvents(recorder, NODE)
+
+
+@story("ResourceSlicesRestored", {NODE}, f"ResourceSlices of pool {NODE} were gone, and are published again: a")
+async def slices_deleted() -> Recorder:
+    recorder, events = slice_events()
+    events.slices_restored(NODE, ["a"])
+    return recorder
+
+
+@story("ResourceSlicesCorrected", {NODE}, f"ResourceSlices of pool {NODE} were changed, and are written again: a")
+async def slices_edited() -> Recorder:
+    recorder, events = slice_events()
+    events.slices_corrected(NODE, ["a"])
+    return recorder
+
+
+@story("ResourceSlicesRemoved", {NODE}, "that the plugin has not made were deleted: c")
+async def slices_of_another() -> Recorder:
+    recorder, events = slice_events()
+    events.slices_removed(NODE, ["c"])
+    return recorder
+
+
+@story("ResourceSliceFieldsDropped", {NODE}, "DRADeviceTaints")
+async def feature_gate_that_is_off() -> Recorder:
+    recorder, events = slice_events()
+    events.fields_dropped(NODE, DroppedFields(("devices[].taints",)))
+    return recorder
+
+
+@story("DeviceStatusNotWritten", {NODE}, "switch on the gate")
+async def status_without_its_gate() -> Recorder:
+    recorder, events = slice_events()
+    events.status_not_written("switch on the gate")
+    return recorder
 
 
 # --- All of them

@@ -27,7 +27,7 @@ def test_repairs_are_told_on_the_node_with_the_slices() -> None:
 def test_what_the_api_server_does_not_keep_is_told_with_what_brings_it_back() -> None:
     recorder = Recorder()
     events = SliceEvents(recorder, NODE)
-    dropped = DroppedFields(("spec.devices[].taints",))
+    dropped = DroppedFields(("devices[].taints",))
     events.fields_dropped("worker", dropped)
     events.status_not_written("switch on the gate")
     assert recorder.events == [
