@@ -1,0 +1,125 @@
+"""A cluster of structured DRA with one node and the real plugin; scheduler, controllers and kubelet are played."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.cluster.kinds import Namespace
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.runtime import ratelimiter
+from tests.crash.disk import Disk
+from tests.crash.scenery import Scenery, persistently
+from tests.crash.structuredhost import StructuredHost, node_claim
+from tests.support.structurednode import parameters, result
+
+__all__ = ["StructuredCluster"]
+
+NODE, DEVICES = "n", 3
+_LIMIT_SECONDS = 2 * ratelimiter.MAX_SECONDS
+"""Longer than the longest back-off, which many mishaps in a row lead to."""
+_QUIET_SECONDS = 3.0
+
+
+class StructuredCluster:
+    """``furnish`` it before anything else, and run ``host.plugin`` beside it."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.stage = Scenery("1.37")
+        self.host = StructuredHost(self.stage, NODE, DEVICES, disk)
+        self.pods: dict[str, NodeClaim] = {}
+        """By name: the claim that the pod uses, which has the same name."""
+
+    async def furnish(self) -> None:
+        """Makes the node, in a cluster in which claims may ask for adminAccess."""
+        await self.stage.furnish()
+        await self.stage.create(Node, NODE, namespace="")
+        labels = {"metadata": {"labels": {v1.ADMIN_ACCESS_LABEL: "true"}}}
+        await self.stage.admin.merge_patch(Namespace, NamespacedName("", "default"), labels)
+
+    # --- pods ---
+
+    async def run_pod(self, name: str, count: int, split: int = 0, *, admin: bool = False) -> None:
+        """A pod is scheduled with a claim, which may be there already; not while another pod of that name ends.
+
+        Nothing happens where the node has too few devices.
+        """
+        numbers = list(range(DEVICES))[:count] if admin else self._free()[:count]
+        there = self._find(name)
+        if name in self.pods or len(numbers) < count:
+            return
+        if there is not None and self.host.knows(node_claim(there)):
+            return  # the kubelet holds a new pod up until it has ended what the one before used
+        fields: dict[str, Any] = {"pool": NODE, **({"admin_access": True} if admin else {})}
+        await self._allocate(name, [result(number, **fields) for number in numbers], split)
+
+    async def end_pod(self, name: str, *, deleted: bool, by_force: bool = False) -> None:
+        """The claim is deallocated once it is unprepared; at once where the pod was removed by force."""
+        if self.pods.pop(name, None) is None:
+            return
+        if not by_force:
+            await self.turn()
+        await self._write_status(name, {"allocation": None, "reservedFor": None})
+        if deleted:
+            await self.stage.delete(v1.ResourceClaim, name)
+
+    async def lose_slices(self) -> None:
+        """A kubelet deletes them when it starts."""
+        for one in list(self.stage.all(v1.ResourceSlice)):
+            await self.stage.delete(v1.ResourceSlice, one["metadata"]["name"], "")
+
+    def _find(self, name: str) -> Mapping[str, Any] | None:
+        return self.stage.find(v1.ResourceClaim, name)
+
+    def _free(self) -> list[int]:
+        """The devices that the scheduler has to give."""
+        taken = {
+            each["device"]
+            for claim in self.stage.all(v1.ResourceClaim)
+            for each in (claim.get("status", {}).get("allocation") or {}).get("devices", {}).get("results", ())
+            if not each.get("adminAccess")
+        }
+        return [number for number in range(DEVICES) if f"fake-{number}" not in taken]
+
+    async def _allocate(self, name: str, results: Sequence[v1.DeviceRequestAllocationResult], split: int) -> None:
+        request = {"name": "fakes", "exactly": {"deviceClassName": "fake.3-shake.com"}}
+        await self.stage.create(v1.ResourceClaim, name, spec={"devices": {"requests": [request]}})
+        wire = self._find(name)
+        assert wire is not None
+        if not wire.get("status", {}).get("allocation"):
+            config = (parameters(split=split),) if split else ()
+            devices = v1.DeviceAllocationResult(results=tuple(results), config=config)
+            consumer = v1.ConsumerReference(resource="pods", name="p", uid=node_claim(wire).uid)
+            status = v1.ResourceClaimStatus(allocation=v1.AllocationResult(devices=devices), reserved_for=(consumer,))
+            await self._write_status(name, status.to_wire())
+        self.pods[name] = node_claim(wire)
+
+    async def _write_status(self, name: str, status: Mapping[str, Any]) -> None:
+        key = NamespacedName("default", name)
+        await persistently(
+            lambda: self.stage.admin.merge_patch(v1.ResourceClaim, key, {"status": status}, subresource="status")
+        )
+
+    # --- the kubelet, and time ---
+
+    async def turn(self) -> None:
+        """The kubelet does for each pod what is due."""
+        for claim in list(self.pods.values()):
+            await self.host.prepare(claim)
+        await self.host.unprepare_all_but({claim.uid: claim for claim in self.pods.values()})
+
+    async def at_rest(self) -> None:
+        """Until all is as it should be, and nothing is written any more."""
+        now: Callable[[], float] = asyncio.get_running_loop().time
+        deadline, seen, since = now() + _LIMIT_SECONDS, -1, now()
+        while now() - since < _QUIET_SECONDS:
+            await self.turn()
+            complaints = self.host.complaints({claim.uid: claim for claim in self.pods.values()})
+            if self.stage.revision != seen or complaints:
+                seen, since = self.stage.revision, now()
+            if now() > deadline:
+                raise AssertionError("\n".join(complaints) or "something is written again and again")
+            await asyncio.sleep(0.5)
+        assert not self.host.wrong, self.host.wrong
