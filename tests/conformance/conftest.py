@@ -5,6 +5,7 @@ import ssl
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -17,7 +18,6 @@ from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target
 from tests.support.apiserver import ASSETS_VARIABLE, ApiServer, minor_release
 from tests.support.leftout import leave_out
 
-TARGETS = (pytest.param("embedded"), pytest.param("real", marks=pytest.mark.apiserver))
 _CONTROLLERS = ("controllers", "workload_controllers")
 """Fixtures that need a controller manager."""
 _STRUCTURED_FOLDER = Path(__file__).parent / "structured"
@@ -25,6 +25,28 @@ _STRUCTURED_MINOR = 37
 """The release that the tests of structured DRA compare with."""
 _LAST_CLASSIC_MINOR = 30
 """The release that all other tests compare with: many details have changed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """Which server a test is run against."""
+
+    is_real: bool
+    release: str
+    """Of the embedded one; the real one is what it is."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs each test against both servers, the embedded one of the release that its folder is about.
+
+    One fixture for all folders: pytest keeps what depends on it, such as the client, until its parameter changes.
+    """
+    if "target" in metafunc.fixturenames:
+        is_structured = metafunc.definition.path.is_relative_to(_STRUCTURED_FOLDER)
+        release = f"1.{_STRUCTURED_MINOR if is_structured else _LAST_CLASSIC_MINOR}"
+        embedded = pytest.param(_Tested(is_real=False, release=release), id="embedded")
+        real = pytest.param(_Tested(is_real=True, release=release), id="real", marks=pytest.mark.apiserver)
+        metafunc.parametrize("target", [embedded, real], indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -43,7 +65,8 @@ def _reason_to_leave_out(item: pytest.Item) -> str:
     if not isinstance(item, pytest.Function) or not item.path.is_relative_to(Path(__file__).parent):
         return ""
     callspec, assets = getattr(item, "callspec", None), _assets()
-    is_real = callspec is not None and callspec.params.get("target") == "real"
+    tested = callspec.params.get("target") if callspec is not None else None
+    is_real = tested is not None and tested.is_real
     if assets is None or not (is_real or "real_api" in item.fixturenames):
         return ""
     minor = minor_release(assets)
@@ -62,14 +85,15 @@ def _assets() -> Path | None:
     return Path(named) if named else None
 
 
-@pytest.fixture(scope="session", params=TARGETS)
+@pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server under test, one for the session."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "real":
+    tested: _Tested = request.param
+    folder = tmp_path_factory.mktemp("target")
+    if tested.is_real:
         yield RealTarget(request.getfixturevalue("apiserver"), folder, Path(os.environ[ASSETS_VARIABLE]))
     else:
-        with EmbeddedTarget(folder) as embedded:
+        with EmbeddedTarget(folder, tested.release) as embedded:
             yield embedded
 
 
