@@ -42,7 +42,8 @@ def _default_service(obj: Object) -> None:
         spec.setdefault("internalTrafficPolicy", "Cluster")
     for port in spec.get("ports") or ():
         port.setdefault("protocol", "TCP")
-        port.setdefault("targetPort", port.get("port"))
+        if port.get("targetPort") in (None, 0, ""):
+            port["targetPort"] = port.get("port")
 
 
 def _admit_service(obj: Object) -> None:
