@@ -14,18 +14,32 @@ from tests.e2e.fixtures import (
     started,
 )
 from tests.e2e.kubectl import Kubectl, KubectlError
-from tests.e2e.protocol import find_protocol
+from tests.e2e.protocol import find_protocol, find_release
 from tests.support.leftout import leave_out
 
 __all__ = ["demo", "driver", "initial_specs", "kubectl", "local_cluster", "pytest_runtest_makereport", "started"]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declares a mark."""
+    config.addinivalue_line(
+        "markers", "needs(gate, minor): needs this feature gate, or this minor release of Kubernetes"
+    )
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out tests of the protocol of DRA that the cluster does not speak. Without a cluster all of them fail."""
+    """Leaves out tests of what the cluster has not. Without a cluster all are collected, and fail."""
+    kubectl = Kubectl()
     try:
-        protocol = find_protocol(Kubectl())
+        protocol, release = find_protocol(kubectl), find_release(kubectl)
     except (AssertionError, KubectlError, OSError, subprocess.TimeoutExpired):
         return
     other = "structured" if protocol.structured is None else "classic"
     unwanted = [item for item in items if item.get_closest_marker(other)]
     leave_out(config, items, unwanted, f"THE CLUSTER DOES NOT SPEAK {other.upper()} DRA.")
+    lacking: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if (needs := item.get_closest_marker("needs")) and (lack := release.lacks(**needs.kwargs)):
+            lacking.setdefault(lack, []).append(item)
+    for lack, unwanted in lacking.items():
+        leave_out(config, items, unwanted, f"THE CLUSTER DOES NOT HAVE {lack}.")

@@ -1,6 +1,7 @@
 """Which protocol of DRA the cluster under test speaks, and what differs in a test because of it."""
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,9 +17,11 @@ from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.servedapi import API_VERSIONS, CLASSIC_VERSION, DraApi
 from tests.e2e.kubectl import Kubectl, KubectlError
 
-__all__ = ["CLASSIC", "DEMO_FOLDER", "Claim", "Protocol", "find_protocol", "manifests_of"]
+__all__ = ["CLASSIC", "DEMO_FOLDER", "Claim", "Protocol", "find_protocol", "find_release", "manifests_of"]
 
 DEMO_FOLDER: Final = Path(__file__).resolve().parents[2] / "demo"
+
+_ENABLED_GATE: Final = re.compile(r'^kubernetes_feature_enabled\{name="(\w+)",.*\} 1$', re.MULTILINE)
 
 Claim = v1alpha2.ResourceClaim | v1.ResourceClaim
 
@@ -57,6 +60,29 @@ def find_protocol(kubectl: Kubectl) -> Protocol:
     except KubectlError as error:
         raise AssertionError(f"the cluster has no DRA: {error}") from error
     return Protocol(DraApi(next(version for version in API_VERSIONS if version in served)))
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a cluster's Kubernetes can do."""
+
+    minor: int
+    """30 for Kubernetes 1.30."""
+    gates: frozenset[str]
+    """The feature gates that are on."""
+
+    def lacks(self, *, gate: str = "", minor: int = 0) -> str:
+        """What of these it has not, or an empty text."""
+        if minor > self.minor:
+            return f"KUBERNETES 1.{minor}"
+        return "" if not gate or gate in self.gates else f"THE FEATURE GATE {gate}"
+
+
+def find_release(kubectl: Kubectl) -> Release:
+    """The one of the cluster. Raises KubectlError when it does not answer."""
+    minor = json.loads(kubectl("version", "--output=json"))["serverVersion"]["minor"]
+    gates = _ENABLED_GATE.findall(kubectl("get", "--raw", "/metrics"))
+    return Release(int(minor.rstrip("+")), frozenset(gates))
 
 
 @contextmanager
