@@ -396,9 +396,13 @@ class Client:
             options["gracePeriodSeconds"] = grace_period_seconds
         call = Call("delete", "DELETE", kind.resource, key, _object_path(kind, key), body=_json(options))
         raw = await self._call(call, timeout_seconds)
-        if raw.get("kind") != "Status":
+        metadata = raw.get("metadata") or {}
+        if metadata.get("deletionTimestamp"):
             self._wrote(kind, raw)
-        elif gone := (raw.get("details") or {}).get("uid"):
+            return
+        # Some kinds answer with what they have removed (ReturnDeletedObject in Kubernetes), the others with a Status.
+        gone = (raw.get("details") or {}).get("uid") if raw.get("kind") == "Status" else metadata.get("uid")
+        if gone:
             for observer in self._delete_observers:
                 observer(kind, key, UID(gone))
 

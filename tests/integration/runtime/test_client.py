@@ -5,13 +5,14 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
 
 from fake_dra_driver.api.kube.core import Node
-from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.runtime.cache import Cache, Informer
@@ -21,6 +22,8 @@ from fake_dra_driver.runtime.errors import ConflictError, DeadlineError, GoneErr
 from fake_dra_driver.runtime.listwatch import Selection
 from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpTransport
+
+K = TypeVar("K", bound=KubeObject)
 
 KEY = NamespacedName("", "node-0")
 LABELS = "/metadata/labels"
@@ -42,10 +45,10 @@ def node(name: str = "node-0", **labels: str) -> Node:
 
 
 @asynccontextmanager
-async def cached(client: Client) -> AsyncIterator[Informer[Node]]:
-    """A cache of nodes that has its first list."""
+async def cached(client: Client, kind: type[K]) -> AsyncIterator[Informer[K]]:
+    """A cache of one kind that has its first list."""
     cache = Cache(client)
-    informer = cache.informer(Node)
+    informer = cache.informer(kind)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(cache.run(), name="cache")
         async with asyncio.timeout(20):
@@ -154,7 +157,7 @@ async def test_a_write_without_an_answer_may_have_happened(server: ApiServer, cl
 
 
 async def test_what_we_wrote_is_read_at_once_though_watches_lag(server: ApiServer, client: Client) -> None:
-    async with cached(client) as nodes:
+    async with cached(client, Node) as nodes:
         with server.late_events("", "nodes"):
             created = await client.create(node())
             assert nodes.get(KEY) == created
@@ -169,9 +172,23 @@ async def test_what_we_wrote_is_read_at_once_though_watches_lag(server: ApiServe
         assert nodes.get(KEY) is None, "the events of its life came after its end, and change nothing"
 
 
+async def test_what_we_deleted_is_gone_at_once_though_the_answer_is_the_object(
+    server: ApiServer, client: Client
+) -> None:
+    """As with all kinds of resource.k8s.io: it is not marked as being deleted, since it is gone."""
+    async with cached(client, ResourceClass) as classes:
+        created = await client.create(ResourceClass(metadata=ObjectMeta(name=KEY.name), driver_name="gpu.example.com"))
+        changes = list[str]()
+        classes.subscribe(lambda change: changes.append("gone" if change.new is None else "there"))
+        with server.late_events("resource.k8s.io", "resourceclasses"):
+            await client.delete(ResourceClass, KEY)
+            assert changes == ["there", "gone"]
+            assert classes.was_deleted(created.uid)
+
+
 async def test_others_changes_come_by_the_watch_and_outdate_our_own(server: ApiServer, client: Client) -> None:
     other = server.client("other")
-    async with cached(client) as nodes:
+    async with cached(client, Node) as nodes:
         ours = await client.create(node())
         await other.merge_patch(Node, KEY, {"metadata": {"labels": {"by": "other"}}})
         await until(nodes, lambda: (found := nodes.get(KEY)) is not None and found.metadata.labels == {"by": "other"})
@@ -185,7 +202,7 @@ async def test_dropped_watches_and_forgotten_history_lose_nothing(server: ApiSer
     other = server.client("other")
     await other.create(node("stays"))
     await other.create(node("goes"))
-    async with cached(client) as nodes:
+    async with cached(client, Node) as nodes:
         with server.late_events("", "nodes"):
             await other.delete(Node, NamespacedName("", "goes"))
             await other.create(node("comes"))
@@ -195,7 +212,7 @@ async def test_dropped_watches_and_forgotten_history_lose_nothing(server: ApiSer
 
 
 async def test_a_restart_of_the_api_server_is_survived(server: ApiServer, client: Client) -> None:
-    async with cached(client) as nodes:
+    async with cached(client, Node) as nodes:
         await server.kill()
         await server.start()
         await server.client("other").create(node())
