@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fake_dra_driver.api.fake import KINDS
+from fake_dra_driver.api.fake import KINDS, NodeAllocationState
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen.crd import render_crd
 from fake_dra_driver.runtime.cache import Cache
@@ -55,6 +55,8 @@ def reader(apiserver: ApiServer, tmp_path: Path) -> Iterator[Path]:
         apiserver.kubectl("apply", "--filename=-", stdin=render_crd(crd, "A test's."))
     names = [f"crd/{crd.resource.plural}.{crd.resource.group}" for crd in KINDS]
     apiserver.kubectl("wait", "--for=condition=Established", "--timeout=30s", *names)
+    # Those of other tests, in namespaces that status would have to be told of: nothing empties the namespaces here.
+    apiserver.kubectl("delete", resource_of(NodeAllocationState), "--all", "--all-namespaces")
     page = (Path(__file__).parents[3] / "docs" / "status.md").read_text()
     apiserver.kubectl("apply", "--filename=-", stdin=page.split("```yaml\n")[1].split("```")[0])
     apiserver.kubectl("create", "clusterrolebinding", ROLE, f"--clusterrole={ROLE}", "--user=nobody")
