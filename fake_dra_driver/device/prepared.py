@@ -136,7 +136,13 @@ def _may_coexist(one: RequestResult | None, other: RequestResult | None) -> bool
 
 def find_holder(claims: Mapping[str, PreparedClaim], wanted: PreparedClaim) -> PreparedClaim | None:
     """Another claim for which a device is prepared that ``wanted`` cannot share with it; the first by UID."""
-    for other in sorted(claims):
-        if other != wanted.uid and disputed_devices(wanted, claims[other]):
-            return claims[other]
-    return None
+    # Asked at each preparation about all that is prepared, which as a rule has nothing to do with it.
+    devices = wanted.whole_uuids
+    rivals = [
+        uid
+        for uid, other in claims.items()
+        if not devices.isdisjoint(device.whole_uuid for device in other.devices)
+        and uid != wanted.uid
+        and disputed_devices(wanted, other)
+    ]
+    return claims[min(rivals)] if rivals else None
