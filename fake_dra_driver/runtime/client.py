@@ -22,7 +22,7 @@ from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
 from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
 from fake_dra_driver.runtime.rest import Call, RestClient
 from fake_dra_driver.runtime.session import RequestLimiter, RequestMetrics, Session
-from fake_dra_driver.runtime.transport import HttpTransport
+from fake_dra_driver.runtime.transport import MAX_CONNECTIONS, HttpTransport
 
 if TYPE_CHECKING:
     from fake_dra_driver.runtime.kubeapi import Api
@@ -103,6 +103,7 @@ class Client:
         limiter: RequestLimiter | None = None,
         default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
         metrics: RequestMetrics | None = None,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> "Client":
         """A client with the credentials of a kr8s Api, which from now on sends through the client's session.
 
@@ -114,6 +115,7 @@ class Client:
             limiter: of all requests; as many as the API server's priority and fairness takes when left out.
             default_timeout_seconds: deadline of calls that name none.
             metrics: called for each HTTP request.
+            max_connections: see ``HttpTransport``.
 
         Raises:
             CredentialsError: the credentials cannot be read.
@@ -123,7 +125,7 @@ class Client:
 
         credentials = await credentials_of(api)
         session = Session(
-            HttpTransport(credentials),
+            HttpTransport(credentials, max_connections=max_connections),
             credentials,
             user_agent=user_agent or api.__version__,
             limiter=limiter,
@@ -144,6 +146,7 @@ class Client:
         default_timeout_seconds: float = _DEFAULT_TIMEOUT_SECONDS,
         metrics: RequestMetrics | None = None,
         with_kr8s: bool = False,
+        max_connections: int = MAX_CONNECTIONS,
     ) -> "Client":
         """Finds the credentials (see ``credentials.locate``) and gives a client. No request is sent yet.
 
@@ -155,6 +158,7 @@ class Client:
             metrics: called for each HTTP request.
             with_kr8s: makes a kr8s Api, and a client of it as ``of`` does. Otherwise the service account of a pod is
                 read without kr8s, which is then loaded only when ``api`` is asked for.
+            max_connections: see ``HttpTransport``.
 
         Raises:
             CredentialsError: no credentials were found, or they cannot be read.
@@ -168,10 +172,15 @@ class Client:
                 limiter=limiter,
                 default_timeout_seconds=default_timeout_seconds,
                 metrics=metrics,
+                max_connections=max_connections,
             )
         credentials = await Credentials.load(kubeconfig)
         session = Session(
-            HttpTransport(credentials), credentials, user_agent=user_agent, limiter=limiter, metrics=metrics
+            HttpTransport(credentials, max_connections=max_connections),
+            credentials,
+            user_agent=user_agent,
+            limiter=limiter,
+            metrics=metrics,
         )
         return cls(session, credentials=credentials, default_timeout_seconds=default_timeout_seconds)
 

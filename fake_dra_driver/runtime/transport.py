@@ -47,9 +47,9 @@ from yarl import URL
 
 from fake_dra_driver.runtime.credentials import Credentials
 
-__all__ = ["HttpRequest", "HttpResponse", "HttpStream", "HttpTransport", "Transport"]
+__all__ = ["MAX_CONNECTIONS", "HttpRequest", "HttpResponse", "HttpStream", "HttpTransport", "Transport"]
 
-_MAX_REQUEST_CONNECTIONS = 100
+MAX_CONNECTIONS = 100
 """Most requests in flight; more wait for a free connection, within their deadline."""
 _KEEPALIVE_SECONDS = 60.0
 """Idle connections are kept this long. An API server closes them after 90 s (Go's http.Server.IdleTimeout there)."""
@@ -154,14 +154,20 @@ class HttpTransport(Transport):
 
     Cookies, redirects, compression and the environment's proxies have no place here; a ``proxy-url`` of the kubeconfig
     is used. Create it in a running event loop.
+
+    Args:
+        credentials: for the server.
+        max_connections: for requests; streams have as many as they need. A connection costs a TLS handshake and, in
+            asyncio and OpenSSL, 320 KiB.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, *, max_connections: int = MAX_CONNECTIONS) -> None:
         self._credentials = credentials
+        self._max_connections = max_connections
         self._base_url = URL(credentials.server)
         self.host = self._base_url.authority
         self._retired: list[_Pools] = []
-        self._pools = _Pools(credentials)
+        self._pools = _Pools(credentials, max_connections)
 
     @override
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
@@ -210,7 +216,7 @@ class HttpTransport(Transport):
         """The pools for new requests: new ones when there is another certificate."""
         if self._pools.tls is not self._credentials.ssl_context:
             self._retired.append(self._pools)
-            self._pools = _Pools(self._credentials)
+            self._pools = _Pools(self._credentials, self._max_connections)
             if len(self._retired) > _MAX_RETIRED:
                 await self._retired.pop(0).close()
         return self._pools
@@ -258,12 +264,12 @@ class _Connector(aiohttp.TCPConnector):
 class _Pools:
     """Connections that were made with one certificate."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, max_connections: int) -> None:
         self.tls = credentials.ssl_context
         self.requests = self._session(
             _Connector(
                 ssl=self.tls,
-                limit=_MAX_REQUEST_CONNECTIONS,
+                limit=max_connections,
                 keepalive_timeout=_KEEPALIVE_SECONDS,
             )
         )

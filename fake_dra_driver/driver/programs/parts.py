@@ -19,6 +19,7 @@ from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.manager import Election, Manager
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.session import RequestLimiter
+from fake_dra_driver.runtime.transport import MAX_CONNECTIONS
 
 __all__ = ["ProgramParts", "make_parts"]
 
@@ -56,7 +57,13 @@ async def _spare_caches() -> None:
 
 
 async def make_parts(
-    settings: LongRunning, program: str, component: str, host: str = "", *, with_kr8s: bool = False
+    settings: LongRunning,
+    program: str,
+    component: str,
+    host: str = "",
+    *,
+    with_kr8s: bool = False,
+    max_connections: int = MAX_CONNECTIONS,
 ) -> ProgramParts:
     """Reads the credentials and builds the parts. No request is sent yet.
 
@@ -66,6 +73,7 @@ async def make_parts(
         component: its name in metrics.
         host: the node that it serves, for Events.
         with_kr8s: whether it stands on kr8s, which costs memory.
+        max_connections: to the API server, for its requests.
 
     Raises:
         CredentialsError: no credentials were found, or they cannot be read.
@@ -79,6 +87,7 @@ async def make_parts(
         default_timeout_seconds=settings.api_timeout_seconds,
         metrics=metrics.observe_request,
         with_kr8s=with_kr8s,
+        max_connections=max_connections,
     )
     cache = Cache(client)
     reasons = EventCounts(metrics, component, REASONS)

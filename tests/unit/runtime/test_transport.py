@@ -26,7 +26,7 @@ from fake_dra_driver.cluster.apiserver.http.tls import Identity, make_identity
 from fake_dra_driver.runtime.credentials import Credentials, Resolved
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
 from fake_dra_driver.runtime.session import Session
-from fake_dra_driver.runtime.transport import HttpRequest, HttpTransport
+from fake_dra_driver.runtime.transport import MAX_CONNECTIONS, HttpRequest, HttpTransport
 from tests.support.scripted import FoundOnce, ScriptedTransport
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -121,7 +121,11 @@ async def server() -> AsyncIterator[Server]:
 
 @asynccontextmanager
 async def connected(
-    server: Server, *, user: Mapping[str, str] | None = None, cluster: Mapping[str, str] | None = None
+    server: Server,
+    *,
+    user: Mapping[str, str] | None = None,
+    cluster: Mapping[str, str] | None = None,
+    max_connections: int = MAX_CONNECTIONS,
 ) -> AsyncIterator[tuple[HttpTransport, Credentials]]:
     """A transport with the credentials of a kubeconfig, to whose entries the test may add something."""
     trusted = {"server": server.url, "certificate-authority-data": b64encode(server.identity.certificate).decode()}
@@ -135,7 +139,7 @@ async def connected(
         json.dump(config, kubeconfig)
         kubeconfig.flush()
         credentials = await Credentials.load(kubeconfig.name)
-    transport = HttpTransport(credentials)
+    transport = HttpTransport(credentials, max_connections=max_connections)
     try:
         yield transport, credentials
     finally:
@@ -150,6 +154,14 @@ async def transport(server: Server) -> AsyncIterator[HttpTransport]:
 
 def get(path: str = "/api", **params: str) -> HttpRequest:
     return HttpRequest("GET", path, params, {"Accept": "application/json", "User-Agent": "tests"})
+
+
+async def test_many_requests_at_once_share_the_connections_that_there_may_be(server: Server) -> None:
+    async with connected(server, max_connections=3) as (transport, _):
+        answers = await asyncio.gather(*(transport.send(get(f"/{number}"), None) for number in range(20)))
+
+    assert [json.loads(answer.body)["path"] for answer in answers] == [f"/{number}" for number in range(20)]
+    assert len(server.connections) == 3
 
 
 async def test_sends_what_it_was_given_and_nothing_of_its_own(transport: HttpTransport) -> None:
