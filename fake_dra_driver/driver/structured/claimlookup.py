@@ -92,6 +92,10 @@ class StructuredClaimLookup(ClaimLookup):
         self._held.add(claim.uid)
         return allocated
 
+    def forget(self, uid: str) -> None:
+        """The claim is not prepared here any more."""
+        self._held.discard(uid)
+
     def report(self, allocated: AllocatedClaim) -> None:
         """Has people told about the devices of a claim that is prepared here. Returns at once."""
         prepared = self._prepared().get(allocated.claim.uid)
@@ -109,8 +113,8 @@ class StructuredClaimLookup(ClaimLookup):
 
     @override
     def known_holders(self, prepared: AbstractSet[str]) -> AbstractSet[str]:
-        self._held &= prepared
-        return self._held
+        # Those that are not prepared are kept as well: they may be on their way into the checkpoint.
+        return self._held & prepared
 
     @override
     async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
@@ -118,6 +122,7 @@ class StructuredClaimLookup(ClaimLookup):
         try:
             allocated = await self.read(NodeClaim(prepared.namespace, prepared.name, UID(prepared.uid)))
         except HoldsNothingError:
+            self.forget(prepared.uid)
             return frozenset()
         names = {result.device for result in allocated.results}
         devices = {**self._devices, **_devices_of(prepared)}

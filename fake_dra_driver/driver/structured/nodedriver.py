@@ -75,6 +75,7 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
     async def unprepare(self, claim: NodeClaim) -> None:
         # From local data alone: the claim object may be gone, and the API server away.
         await self._preparer.unprepare(claim)
+        self._lookup.forget(claim.uid)
         self._reports.withdraw(NamespacedName(claim.namespace, claim.name), claim.uid)
 
     async def _make_metadata(self, metadata: MetadataMaker, allocated: AllocatedClaim) -> Mapping[str, str]:

@@ -37,6 +37,24 @@ async def test_a_claim_is_asked_about_once(world: StructuredWorld, plugin: Struc
     assert again.client.requests() == []
 
 
+async def test_a_look_for_stale_claims_while_one_is_being_prepared_costs_no_second_question(
+    world: StructuredWorld, plugin: StructuredPlugin
+) -> None:
+    claim = world.claim("c", 1)
+    await plugin.lookup.read(claim)
+
+    await plugin.recovery.reconcile(STATE)  # the claim is not in the checkpoint yet
+
+    assert plugin.lookup.known_holders({claim.uid}) == {claim.uid}
+
+
+async def test_a_claim_that_was_unprepared_is_not_remembered(world: StructuredWorld, plugin: StructuredPlugin) -> None:
+    claim = world.claim("c", 1)
+    await plugin.driver.prepare(claim)
+    await plugin.driver.unprepare(claim)
+    assert plugin.lookup.known_holders({claim.uid}) == set()
+
+
 async def test_a_report_that_a_stop_has_prevented_is_made_up_for(
     world: StructuredWorld, plugin: StructuredPlugin
 ) -> None:
