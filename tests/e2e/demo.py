@@ -70,7 +70,7 @@ class Apps:
     def wait_scheduling(self, numbers: Sequence[int], seconds: float = 30) -> None:
         """Waits until every claim of these tests is there, and the scheduler has asked about a node for every pod.
 
-        In structured DRA it asks nobody: it allocates.
+        In structured DRA it does not ask: it allocates.
         """
         self.wait_claims(numbers, seconds)
         if self._driver.protocol.structured is not None:

@@ -2,7 +2,7 @@
 
 Follows pkg/apis/resource/validation of 1.37 and, for what concerns a whole pool, validation.go of the resource slice
 controller of k8s.io/dynamic-resource-allocation. A pool that is half sent and half refused would never be complete, and
-what the scheduler finds wrong with a pool, such as a counter set that does not exist, it tells nobody.
+what the scheduler finds wrong with a pool, such as a counter set that does not exist, it reports nowhere.
 """
 
 import re

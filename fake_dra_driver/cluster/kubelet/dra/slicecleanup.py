@@ -1,7 +1,7 @@
 """Deletes the ResourceSlices of drivers that are not on the node: all at the kubelet's start, later those of one.
 
 Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin (1.31 and later): a driver that was gone for a while (since 1.33 for
-30 seconds, before that for a moment) publishes anew when it is back. Slices that name no node are never touched.
+30 seconds, before that for a moment) publishes again when it is back. Slices that name no node are never touched.
 """
 
 import asyncio

@@ -52,7 +52,7 @@ class Lives(RuleBasedStateMachine):
 
     @rule(name=NAMES, devices=DEVICES, split=st.integers(0, 2))
     def allocate(self, name: str, devices: list[tuple[str, int, bool]], split: int) -> None:
-        """A claim is made if there is none, and allocated anew if there is one."""
+        """A claim is made if there is none, and allocated again if there is one."""
         results = [
             result(node, index, adminAccess=True) if is_admin else result(node, index)
             for node, index, is_admin in devices
