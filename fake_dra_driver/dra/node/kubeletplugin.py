@@ -190,6 +190,7 @@ class KubeletPlugin(Generic[ClaimT]):
                     await asyncio.sleep(self._check_interval_seconds)
                     await self._restore(node)
                     await self._restore(self._registrar.server)
+                    await self._remove_dead_sockets()
             finally:
                 self._serving = False
                 async with asyncio.timeout(self._grace_seconds + _CLEANUP_SECONDS):
@@ -214,6 +215,18 @@ class KubeletPlugin(Generic[ClaimT]):
         await server.restart(self._grace_seconds)
         log.info("Socket is served again", path=str(server.path))
         self._on_socket_restored(server.path)
+
+    async def _remove_dead_sockets(self) -> None:
+        """A successor that was killed, and whose update was then called off, leaves sockets, and no next start.
+
+        Kubelets call the instance that has registered last, for as long as its socket is there.
+        """
+        if not self._sockets.is_shared:
+            return
+        try:
+            await self._siblings.remove_dead_sockets()
+        except SocketError as error:
+            log.warning("Cannot remove the sockets of dead instances", error=str(error))
 
     async def _stop(self, node: SocketServer, calls: ClaimCalls[ClaimT]) -> None:
         loop = asyncio.get_running_loop()

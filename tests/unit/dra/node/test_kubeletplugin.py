@@ -466,6 +466,20 @@ async def test_an_instance_whose_calls_never_end_stops_all_the_same(
             await call
 
 
+async def test_a_successor_that_was_killed_is_not_left_to_the_kubelet(
+    old: PluginSockets, new: PluginSockets, log_watch: LogWatch
+) -> None:
+    """The update is called off, and nothing starts any more that would remove what it has left."""
+    plugin = KubeletPlugin(DRIVER_NAME, old, STRUCTURED, SteeredDriver(), check_interval_seconds=0.01)
+    async with running(plugin, log_watch, OLD):
+        for path in (new.plugin, new.registration):
+            leave_socket(path)
+            await log_watch.wait_for("Removing the socket of a dead instance", str(path))
+        assert await prepare(old, "a") == ""
+    left = [*old.registration.parent.iterdir(), *old.plugin.parent.iterdir()]
+    assert left == []
+
+
 async def test_an_instance_registers_while_it_waits_for_the_folder(
     new: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:
