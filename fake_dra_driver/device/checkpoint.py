@@ -109,7 +109,8 @@ class Checkpoint:
         """Takes over what another process has written. To be called before work begins, with no change under way.
 
         Does nothing before ``load``, which alone may set a file aside. When the file is gone or damaged, which no
-        process of ours leaves behind, what is known here stays, and the next change writes it.
+        process of ours leaves behind, what is known here stays, and the next change writes it; but the checkpoint is
+        not complete any more.
 
         Raises:
             OtherReleaseError: a release has written the file that may only be used without this one.
@@ -127,6 +128,9 @@ class Checkpoint:
         except ValueError:
             contents = None
         if contents is None:
+            # Another process may have written the file after it was last read here: what it has prepared is in no
+            # process' memory then, and its files must not be taken for those of claims that are not prepared.
+            self._contents = self._contents.changed(self._claims, complete=False)
             self._is_unsure = True
         else:
             self._contents, self._claims, self._data = contents, contents.prepared(), data

@@ -58,6 +58,7 @@ class NodeParts:
     ) -> None:
         node = state_key.name
         self._key = state_key
+        self._checkpoint = files.checkpoint
         self.node_events = NodeEvents(events, reference_of(state_key))
         self._lookup = LateClaimLookup()
         self.claim_events = ClaimEvents(events, node, lambda: self._lookup.claim_kind)
@@ -82,6 +83,16 @@ class NodeParts:
         await self._recovery.start()
         self._recoveries.enqueue(self._key)
         self.publish()
+
+    async def refresh(self) -> None:
+        """Takes over what another process has written to the node's files (``FolderLock``, ``on_taken``).
+
+        Raises as ``Checkpoint.refresh``.
+        """
+        was_complete = self._checkpoint.is_complete
+        await self._checkpoint.refresh()
+        if was_complete and not self._checkpoint.is_complete:
+            self._recoveries.enqueue(self._key)
 
     def bind(self, mode: NodeMode) -> None:
         """The mode of DRA is known: claims are prepared, and what had to wait for it goes on."""

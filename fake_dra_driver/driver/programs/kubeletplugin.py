@@ -61,7 +61,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     files = DiskFiles()
     checkpoint = Checkpoint(files, settings.checkpoint)
     cdi = CdiFolder(files, settings.cdi_root, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), settings.node_name)
-    lock = FolderLock(settings.plugin_dir, checkpoint.refresh)
+    lock = FolderLock(settings.plugin_dir, lambda: node.refresh())
     metadata = DeviceMetadata(files, settings.plugin_dir, settings.cdi_root, DRIVER_NAME)
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"

@@ -138,3 +138,18 @@ async def test_a_lost_checkpoint_is_rebuilt_from_what_is_allocated(
     world.assert_sound(again, split, admin)
     assert [await again.driver.prepare(claim) for claim in (split, admin)] == first
     assert "spec.count: must be 1" in again.events.messages("ClaimNotRestored")[0]
+
+
+async def test_a_checkpoint_that_is_lost_while_two_processes_use_it_is_rebuilt(world: StructuredWorld) -> None:
+    """As in a rolling update: neither of them need know what the other has prepared last."""
+    old, new = await world.start(), await world.start()
+    for plugin in (old, new):
+        plugin.taken = plugin.checkpoint.refresh
+        await plugin.reconcile()
+    first, second = world.claim("first", 0), world.claim("second", 1)
+    await new.driver.prepare(first)
+    del world.files.contents[CHECKPOINT]
+    await old.driver.prepare(second)
+    next_one = await world.start()
+    await next_one.settle()
+    world.assert_sound(next_one, first, second)

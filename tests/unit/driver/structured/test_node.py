@@ -152,3 +152,19 @@ async def test_a_restart_without_a_change_writes_nothing() -> None:
         assert await parts.driver.prepare(claim) == first
         await asyncio.sleep(AWHILE_SECONDS)
     assert world.server._parts.store.revisions.current == revision
+
+
+async def test_a_checkpoint_that_is_lost_while_a_plugin_runs_is_rebuilt_at_its_next_turn() -> None:
+    world = World("1.37", "v1")
+    await world.furnish()
+    claim = await world.allocate()
+    async with world.plugin() as parts:
+        await parts.driver.prepare(claim)
+        await asyncio.sleep(AWHILE_SECONDS)
+        del world.files.contents[CHECKPOINT]
+        await parts.refresh()
+        await asyncio.sleep(AWHILE_SECONDS)
+        assert world.events.messages("CheckpointRebuilt")
+    checkpoint = Checkpoint(world.files, CHECKPOINT)
+    await checkpoint.load()
+    assert (checkpoint.is_complete, list(checkpoint.claims)) == (True, [claim.uid])
