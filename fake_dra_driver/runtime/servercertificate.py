@@ -80,10 +80,7 @@ class ServerCertificate:
         return (seen, None) if seen == self._seen else (seen, self._context())
 
     def _bytes(self) -> tuple[bytes, bytes]:
-        try:
-            return self._certificate.read_bytes(), self._key.read_bytes()
-        except OSError as error:
-            raise self._error(error) from error
+        return _content("certificate", self._certificate), _content("key", self._key)
 
     def _context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -91,12 +88,16 @@ class ServerCertificate:
         try:
             context.load_cert_chain(self._certificate, self._key, password="")
         except OSError as error:
-            raise self._error(error) from error
+            reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+            raise CertificateError(
+                f"cannot use certificate {self._certificate} with key {self._key}: {reason or error}; both have to be "
+                "in PEM, and belong together"
+            ) from error
         return context
 
-    def _error(self, error: OSError) -> CertificateError:
-        reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-        return CertificateError(
-            f"cannot use certificate {self._certificate} with key {self._key}: {reason or error}; both have to be in "
-            "PEM, and belong together"
-        )
+
+def _content(what: str, file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"cannot read {what} {file}: {error.strerror or error}") from error

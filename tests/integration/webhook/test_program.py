@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.integration.webhook.conftest import STOP_SECONDS, RunningWebhook, start
 from tests.support.apiserver import free_ports
-from tests.support.certificate import CertificateFiles
+from tests.support.certificate import write_certificate
 from tests.support.structuredworld import opaque, parameters
 
 PATH = "/validate-resource-claim-parameters"
@@ -80,12 +81,15 @@ async def test_it_goes_on_answering_for_a_moment_after_a_signal(running: Running
     assert await asyncio.to_thread(running.process.wait, STOP_SECONDS) == 0
 
 
-def test_without_a_certificate_it_ends_with_a_sentence(tmp_path: Path) -> None:
-    files = CertificateFiles(tmp_path / "tls.crt", tmp_path / "tls.key")
+@pytest.mark.parametrize(("missing", "setting"), [("certificate", "cert"), ("key", "key")])
+def test_without_a_certificate_it_ends_with_a_sentence(tmp_path: Path, missing: str, setting: str) -> None:
+    files = write_certificate(tmp_path)
+    file: Path = getattr(files, missing)
+    file.unlink()
     with start(files, *free_ports(2)) as process:
         _, said = process.communicate(timeout=STOP_SECONDS)
     assert process.returncode == 1
     assert said == (
-        f"fake-dra-driver webhook: cannot use certificate {files.certificate} with key {files.key}: No such file or "
-        "directory; both have to be in PEM, and belong together; see --tls-cert-file (FAKE_DRA_TLS_CERT_FILE)\n"
+        f"fake-dra-driver webhook: cannot read {missing} {file}: No such file or directory; "
+        f"see --tls-{setting}-file (FAKE_DRA_TLS_{setting.upper()}_FILE)\n"
     )
