@@ -26,7 +26,8 @@ class _Image(Values):
 
 
 class _DeviceClass(Values):
-    extended_resource_name: str = ""
+    # The name of an extended resource has a domain and a slash; the API server checks the rest.
+    extended_resource_name: str = Field(default="", pattern=r"^([^/]+/[^/]+)?$")
     """Name under which containers can ask for devices of the class in `resources.limits`, such as `example.com/fake`;
     empty for none. Kubernetes 1.34 and 1.35 drop it unless the feature gate DRAExtendedResource is on, and earlier ones
     have no such thing."""

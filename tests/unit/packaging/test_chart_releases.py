@@ -124,6 +124,9 @@ def test_device_class(helm: Helm) -> None:
     assert spec == {"selectors": [selector], "extendedResourceName": "example.com/fake"}
     for release in (CLASSIC, "1.32.2"):
         assert "deviceClass.extendedResourceName needs resource.k8s.io/v1" in helm.refuses(extended, kubernetes=release)
+    for name in ("fake", "example.com/", "/fake", "a/b/c"):
+        refused = helm.refuses(f"--set=deviceClass.extendedResourceName={name}", kubernetes=STRUCTURED)
+        assert "at '/deviceClass/extendedResourceName'" in refused
 
 
 def test_permissions_of_the_controller_in_structured_dra(helm: Helm) -> None:

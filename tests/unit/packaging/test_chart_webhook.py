@@ -200,6 +200,8 @@ def test_a_certificate_of_the_user(helm: Helm) -> None:
     [
         ((*EXISTING, CERT_MANAGER), "set one of them"),
         (EXISTING[:1], "webhook.tls.caBundle has to hold the PEM certificates"),
+        (EXISTING[1:], "name the Secret that holds it in webhook.tls.existingSecret"),
+        (("--set=webhook.httpPort=8443",), "webhook.httpPort cannot be 8443"),
         (("--set=webhook.failurePolicy=Perhaps",), "must be one of 'Ignore', 'Fail'"),
         (("--set=webhook.timeoutSeconds=31",), "maximum: got 31, want 30"),
     ],
