@@ -130,6 +130,7 @@ class DeviceStatusWriter(Reconciler):
         client: writes them.
         api: in the version that the cluster serves.
         driver: name of the driver, and of the field manager.
+        pool: of the node; entries for devices of another pool are those of the plugin of another node.
         on_problem: gets a sentence when reports cannot be written as they are, once for each sort of problem.
         now: the time, for conditions.
     """
@@ -139,12 +140,14 @@ class DeviceStatusWriter(Reconciler):
         client: StatusClient,
         api: ResourceApi,
         driver: str,
+        pool: str,
         on_problem: Callable[[str], None],
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._api = api
         self._driver = driver
+        self._pool = pool
         self._on_problem = on_problem
         self._now = now
         self._reports: dict[Request, _Report] = {}
@@ -194,20 +197,30 @@ class DeviceStatusWriter(Reconciler):
         report = self._reports.get(request)
         if report is None or _is_written(report):
             return Result()
-        if report.devices or await self._has_entries(request, report):
-            answer = await self._write(request, report)
-        else:
-            answer = None
+        answer = await (self._write(request, report) if report.devices else self._withdraw(request, report))
         self._settle(request, report, answer)
         return Result()
 
-    async def _write(self, request: Request, report: _Report) -> v1.ResourceClaim | None:
+    async def _withdraw(self, request: Request, report: _Report) -> v1.ResourceClaim | None:
+        """The claim without the entries; None when it has none. Raises as ``_write``."""
+        try:
+            claim = await self._client.get(self._api.claims, request)
+        except NotFoundError:
+            return None
+        if claim.uid != report.uid or not self._ours(claim):
+            return None
+        # In this version only: as soon as it is allocated on another node, it has the entries of the plugin there.
+        return await self._write(request, report, claim.metadata.resource_version)
+
+    async def _write(self, request: Request, report: _Report, version: str = "") -> v1.ResourceClaim | None:
         """The claim as the API server has it now; None when there is nothing to say about it any more.
 
         Raises:
+            ConflictError: the claim is not in this version any more.
             RuntimeLayerError: what may heal by itself.
         """
-        body = {"metadata": {"uid": report.uid}, "status": {"devices": [each.to_wire() for each in report.devices]}}
+        metadata = {"uid": report.uid, **({"resourceVersion": version} if version else {})}
+        body = {"metadata": metadata, "status": {"devices": [each.to_wire() for each in report.devices]}}
         try:
             answer = await self._client.apply(
                 self._api.claims, request, body, field_manager=self._driver, force=True, subresource="status"
@@ -230,14 +243,6 @@ class DeviceStatusWriter(Reconciler):
         self._said.discard("write")
         return answer
 
-    async def _has_entries(self, request: Request, report: _Report) -> bool:
-        """Whether there is something to withdraw."""
-        try:
-            claim = await self._client.get(self._api.claims, request)
-        except NotFoundError:
-            return False
-        return claim.uid == report.uid and bool(self._ours(claim))
-
     def _settle(self, request: Request, report: _Report, answer: v1.ResourceClaim | None) -> None:
         """Notes what came of a report, which may have been replaced meanwhile."""
         latest = self._reports.get(request)
@@ -250,7 +255,9 @@ class DeviceStatusWriter(Reconciler):
                 self.controller.enqueue(request)  # it may have been taken for written before this write
 
     def _ours(self, claim: v1.ResourceClaim) -> tuple[v1.AllocatedDeviceStatus, ...]:
-        return tuple(device for device in claim.status.devices if device.driver == self._driver)
+        return tuple(
+            device for device in claim.status.devices if (device.driver, device.pool) == (self._driver, self._pool)
+        )
 
     def _timed(
         self, device: v1.AllocatedDeviceStatus, known: Sequence[v1.AllocatedDeviceStatus]

@@ -72,7 +72,7 @@ class StructuredNode:
             PoolError: the API server would not take the devices.
         """
         told = SliceEvents(events, node)
-        reports = DeviceStatusWriter(client, api, DRIVER_NAME, told.status_not_written)
+        reports = DeviceStatusWriter(client, api, DRIVER_NAME, node, told.status_not_written)
         lookup = StructuredClaimLookup(node, inventory, lambda: checkpoint.claims, client, api, reports)
         publisher = SlicePublisher(api, DRIVER_NAME, node, cache, client, told, is_superseded=is_superseded)
         publisher.publish([Pool(node, slice_devices(inventory), node_name=node)])

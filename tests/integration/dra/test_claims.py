@@ -44,7 +44,7 @@ class Reports:
     def __init__(self, claims: ClaimServer, client: Client) -> None:
         self.said: list[str] = []
         self._claims = claims
-        self.writer = DeviceStatusWriter(client, claims.api, DRIVER, self.said.append)
+        self.writer = DeviceStatusWriter(client, claims.api, DRIVER, NODE, self.said.append)
 
     async def report(self, name: str, *conditions: v1.StatusCondition, **data: Any) -> None:
         """Reports on all devices of a claim."""

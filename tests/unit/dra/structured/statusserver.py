@@ -2,7 +2,7 @@
 
 import asyncio
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
@@ -32,6 +32,8 @@ class StatusServer:
         """What the next writes are answered with after they were done."""
         self.gate: asyncio.Event | None = None
         """Holds up writes, once they are done, until it is set."""
+        self.after_read: Callable[[StatusServer], None] | None = None
+        """What happens, once, between a read and the write that follows."""
         self._has_gate = has_gate
         self._claims: dict[NamespacedName, Wire] = {}
         self._version = 0
@@ -60,7 +62,11 @@ class StatusServer:
 
     async def get(self, kind: type[K], key: NamespacedName, *, timeout_seconds: float | None = None) -> K:
         self.requests.append("get")
-        return kind.from_wire(copy.deepcopy(self._found(key)))
+        found = kind.from_wire(copy.deepcopy(self._found(key)))
+        if (happens := self.after_read) is not None:
+            self.after_read = None
+            happens(self)
+        return found
 
     async def apply(
         self,
@@ -81,6 +87,9 @@ class StatusServer:
         claim = self._found(key)
         if body["metadata"]["uid"] != claim["metadata"]["uid"]:
             raise refusal(422, {"reason": "FieldValueInvalid", "field": "metadata.uid"})
+        version = claim["metadata"]["resourceVersion"]
+        if body["metadata"].get("resourceVersion", version) != version:
+            raise refusal(409, reason="Conflict")
         others = [device for device in self.devices(key.name) if device["driver"] != field_manager]
         applied = list(body["status"]["devices"]) if self._has_gate else []
         allocated = claim["status"].get("allocation", {"devices": {"results": []}})["devices"]["results"]

@@ -256,7 +256,7 @@ async def test_a_report_is_made_whatever_a_claim_says_about_its_devices(devices:
         return
     server = StatusServer()
     server.put(claim(result("lamp-0")))
-    writer = DeviceStatusWriter(server, RESOURCE_APIS["v1"], DRIVER, pytest.fail)
+    writer = DeviceStatusWriter(server, RESOURCE_APIS["v1"], DRIVER, POOL, pytest.fail)
     writer.report(found, [status_of(each) for each in results_of(found, DRIVER)])
     await writer.reconcile(found.key)
     writer.controller.stop()

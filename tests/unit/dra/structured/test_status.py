@@ -21,7 +21,7 @@ from fake_dra_driver.dra.structured.status import (
 )
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import DeadlineError
-from tests.unit.dra.structured.lamps import DRIVER, claim, result
+from tests.unit.dra.structured.lamps import DRIVER, POOL, claim, result
 from tests.unit.dra.structured.statusserver import StatusServer, refusal
 
 pytestmark = pytest.mark.looptime
@@ -38,7 +38,7 @@ class Bench:
     def __init__(self, server: StatusServer) -> None:
         self.server = server
         self.said: list[str] = []
-        self.writer = DeviceStatusWriter(server, RESOURCE_APIS["v1"], DRIVER, self.said.append, self._now)
+        self.writer = DeviceStatusWriter(server, RESOURCE_APIS["v1"], DRIVER, POOL, self.said.append, self._now)
 
     def report(self, *conditions: v1.StatusCondition, found: v1.ResourceClaim | None = None, **data: Any) -> None:
         """Reports on all lamps of the claim as it is, or as it was read earlier."""
@@ -283,6 +283,34 @@ async def test_the_successor_of_a_claim_is_left_alone(bench: Bench) -> None:
     bench.server.report(*entries)
     await asyncio.sleep(LATE)
     assert bench.asked() == ["apply", "get"]
+
+
+def allocate_elsewhere(server: StatusServer) -> None:
+    """The scheduler, and then the plugin of the other node."""
+    server.put(claim(result("lamp-0", pool="attic")))
+    server.report({"driver": DRIVER, "pool": "attic", "device": "lamp-0", "conditions": None})
+
+
+async def test_what_another_node_reports_on_a_claim_that_was_here_is_left_alone(bench: Bench) -> None:
+    bench.report()
+    await asyncio.sleep(SOON)
+    bench.withdraw()
+    bench.server.deallocate()
+    allocate_elsewhere(bench.server)
+    await asyncio.sleep(LATE)
+    assert bench.asked() == ["apply", "get"]
+    assert [entry["pool"] for entry in bench.server.devices()] == ["attic"]
+
+
+async def test_a_claim_that_goes_to_another_node_during_the_withdrawal_is_left_alone(bench: Bench) -> None:
+    bench.report()
+    await asyncio.sleep(SOON)
+    bench.server.after_read = allocate_elsewhere
+    bench.withdraw()
+    await asyncio.sleep(LATE + 1)
+    assert bench.asked() == ["apply", "get", "apply", "get"]
+    assert [entry["pool"] for entry in bench.server.devices()] == ["attic"]
+    assert bench.said == []
 
 
 # --- What cannot be written ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from fake_dra_driver.dra.structured.status import DeviceStatusWriter, not_ready,
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import DeadlineError
 from tests.crash.bounds import examples
-from tests.unit.dra.structured.lamps import DRIVER, claim, result
+from tests.unit.dra.structured.lamps import DRIVER, POOL, claim, result
 from tests.unit.dra.structured.statusserver import StatusServer, refusal
 
 LONG_SECONDS = 3600
@@ -62,7 +62,7 @@ class Life:
         self.start()
 
     def start(self) -> None:
-        self.writer = DeviceStatusWriter(self.server, RESOURCE_APIS["v1"], DRIVER, pytest.fail, self._now)
+        self.writer = DeviceStatusWriter(self.server, RESOURCE_APIS["v1"], DRIVER, POOL, pytest.fail, self._now)
         self.task = asyncio.create_task(self.writer.controller.run(), name="devicestatus")
 
     async def stop(self) -> None:
