@@ -1,6 +1,7 @@
 """Registration, start, stop and repair of the plugin, with the test in the kubelet's part."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -414,6 +415,7 @@ async def test_the_old_and_the_new_instance_serve_at_the_same_time(
     first, second = (KubeletPlugin(DRIVER_NAME, each, STRUCTURED, SteeredDriver()) for each in (old, new))
     async with running(first, log_watch, OLD) as task:
         assert not await first.has_successor()
+        os.utime(old.registration, (1_000, 1_000))  # the clock of file systems has ticks of some milliseconds
         async with running(second, log_watch, NEW):
             assert (await register(old)).endpoint != (await register(new)).endpoint
             assert await first.has_successor()
