@@ -1,21 +1,20 @@
 """The few file operations that durability depends on, behind a seam, so that tests can lose what was not synced.
 
-They block: call them through ``in_thread``. A write is atomic and durable: a temporary file in the same folder, fsync,
-rename, fsync of the folder. After a stop at any moment the old or the new contents are there, never a part of them.
+They block: call them through ``inthread.in_thread``. A write is atomic and durable: a temporary file in the same
+folder, fsync, rename, fsync of the folder. After a stop at any moment the old or the new contents are there, never a
+part of them.
 """
 
-import asyncio
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, Protocol, TypeVar
 
 from typing_extensions import override
 
-__all__ = ["DiskFiles", "Files", "ended", "in_thread", "set_aside", "target_of"]
+__all__ = ["DiskFiles", "Files", "set_aside", "target_of"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -122,29 +121,6 @@ def set_aside(files: Files, path: Path) -> Path:
     target = path.with_name(f"{path.name}.damaged-{number}")
     files.rename(path, target)
     return target
-
-
-async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Runs a blocking call in a thread, to its end: see ``ended``."""
-    return await ended(asyncio.get_running_loop().run_in_executor(None, partial(call, *args, **kwargs)))
-
-
-async def ended(work: asyncio.Future[T]) -> T:
-    """The result of a thread's work. When cancelled, it still waits for the work to end, then raises CancelledError.
-
-    A thread cannot be stopped. If its caller went on without it, as with ``asyncio.to_thread``, it could still be
-    writing to a file when the next caller writes to it.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not work.done():
-        try:
-            await asyncio.wait((work,))
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        work.exception()  # marks it as retrieved: the caller gets CancelledError in its place
-        raise cancelled
-    return work.result()
 
 
 def _temporary(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import Final, Literal, TextIO
 
 import yaml
 
-from fake_dra_driver.device.files import in_thread
+from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.table import Detail, table
 

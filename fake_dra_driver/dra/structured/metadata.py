@@ -15,7 +15,6 @@ that say it all already are left alone.
 remembers the CDI names, and a container that is started again needs them.
 """
 
-import asyncio
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from typing import Any, Final, Protocol
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.inthread import in_thread
 
 __all__ = ["DeviceMetadata", "MetadataDevice", "MetadataFiles"]
 
@@ -127,7 +127,7 @@ class DeviceMetadata:
             OSError: a file cannot be written.
             ValueError: a request has a name that no API server lets through.
         """
-        return await asyncio.to_thread(self._prepare, claim, devices)
+        return await in_thread(self._prepare, claim, devices)
 
     async def prepared(self, claim: NodeClaim) -> Mapping[str, str]:
         """What ``prepare`` has returned for a claim, as far as its files are there: for when the API server is away.
@@ -135,11 +135,11 @@ class DeviceMetadata:
         Raises:
             OSError: a file cannot be read, or a CDI file that is missing cannot be written.
         """
-        return await asyncio.to_thread(self._prepared, claim)
+        return await in_thread(self._prepared, claim)
 
     async def unprepare(self, claim: NodeClaim) -> None:
         """Removes the files of a claim; none is fine. Raises OSError."""
-        await asyncio.to_thread(self._unprepare, claim)
+        await in_thread(self._unprepare, claim)
 
     async def start(self, prepared: Collection[NodeClaim]) -> None:
         """Restores what a reboot took from the files of prepared claims, and removes those of all others.
@@ -147,7 +147,7 @@ class DeviceMetadata:
         Raises:
             OSError: a file cannot be written or removed.
         """
-        await asyncio.to_thread(self._start, prepared)
+        await in_thread(self._start, prepared)
 
     # --- In a thread -----------------------------------------------------------------------------------------------
 

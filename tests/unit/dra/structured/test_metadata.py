@@ -1,8 +1,10 @@
 """The metadata files of claims: where they are, what they say, and that none is left."""
 
+import asyncio
 import json
 import os
 import stat
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -59,6 +61,19 @@ class StoppingFiles(DiskFiles):
         if self._left == 0:
             raise Stop
         self._left -= 1
+
+
+class SlowFiles(DiskFiles):
+    """Files of which the first to be written takes until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    @override
+    def write(self, path: Path, data: bytes, mode: int) -> None:
+        self.begun.set()
+        assert self.may_end.wait(10)
+        super().write(path, data, mode)
 
 
 class Node:
@@ -298,3 +313,18 @@ async def test_a_file_that_cannot_be_read_stays_as_long_as_its_claim_is_prepared
 async def test_a_start_without_any_folder_does_nothing(node: Node) -> None:
     await node.metadata().start([])
     assert node.files() == []
+
+
+async def test_a_call_that_is_cancelled_ends_when_its_thread_does(tmp_path: Path) -> None:
+    """Another process may get the folder as soon as it has ended."""
+    files, node = SlowFiles(), Node(tmp_path)
+    preparing = asyncio.create_task(node.metadata(files).prepare(claim(), LAMPS))
+    assert await asyncio.to_thread(files.begun.wait, 10)
+    preparing.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not preparing.done()
+    files.may_end.set()
+    await asyncio.wait((preparing,))
+    assert preparing.cancelled()
+    assert len(node.files()) > 1, "the thread has done all of its work"
