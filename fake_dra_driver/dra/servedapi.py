@@ -7,6 +7,7 @@ restarted.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,7 +28,8 @@ API_VERSIONS: Final = (*RESOURCE_APIS, CLASSIC_VERSION)
 
 _UNSUPPORTED: Final = "v1alpha3"
 """Kubernetes 1.31 has all of DRA in it; later releases have a few kinds in it that no driver needs."""
-_RECHECK_SECONDS: Final = 60.0
+_RECHECK_SECONDS: Final = 20.0
+"""Pause between two looks at whether there is a doubt about the version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +74,21 @@ class ApiFinder:
         log.info("Found the version of DRA", version=found.version, structured=found.structured is not None)
         return found
 
-    async def wait_for_change(self, api: DraApi) -> str:
+    async def wait_for_change(self, api: DraApi, is_in_doubt: Callable[[], bool]) -> str:
         """Returns, with the reason, when the version that was found is served no more and another one is.
 
         A cluster's control plane is upgraded while programs run. One that lost its version has nothing left to do; it
         ends, and finds the new one when it is started again. An API server that is away says nothing about versions.
+
+        Args:
+            api: what was found.
+            is_in_doubt: whether something that uses it fails, as an informer does whose kind is gone. While all is
+                well, nothing is asked.
         """
         while True:
             await asyncio.sleep(_RECHECK_SECONDS)
+            if not is_in_doubt():
+                continue
             try:
                 served = await self._discovery.group(v1.GROUP)
             except RuntimeLayerError as error:

@@ -27,6 +27,7 @@ class ModeSetup:
     """
 
     def __init__(self, parts: ProgramParts, version: str) -> None:
+        self._cache = parts.cache
         self._finder = ApiFinder(parts.client.discovery, version)
         if parts.healthz is not None:
             parts.healthz.add_readyz("dra-api", self._finder.problem)
@@ -36,7 +37,7 @@ class ModeSetup:
         api = await self._finder.find()
 
         async def watch() -> None:
-            raise ApiChangedError(await self._finder.wait_for_change(api))
+            raise ApiChangedError(await self._finder.wait_for_change(api, lambda: bool(self._cache.trouble)))
 
         manager.add_runnable("dra-api", watch)
         return api

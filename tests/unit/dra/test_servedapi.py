@@ -84,5 +84,14 @@ def test_a_named_version_that_is_not_served_is_told_with_those_that_are() -> Non
 async def test_an_upgrade_that_takes_the_version_away_is_noticed_and_an_api_server_that_is_away_is_none() -> None:
     finder = finder_of(serves("v1alpha2"), serves("v1alpha2"), ConnectionError("refused"), NOTHING, serves("v1"))
     api = await finder.find()
-    reason = await finder.wait_for_change(api)
+    reason = await finder.wait_for_change(api, lambda: True)
     assert reason == "resource.k8s.io/v1alpha2 is not served any more, and resource.k8s.io/v1 is"
+
+
+async def test_nothing_is_asked_while_all_is_well() -> None:
+    finder = finder_of(serves("v1alpha2"), serves("v1"))
+    api = await finder.find()
+    doubts = iter([False] * 100 + [True])
+    started = asyncio.get_running_loop().time()
+    await finder.wait_for_change(api, lambda: next(doubts))
+    assert asyncio.get_running_loop().time() - started == pytest.approx(101 * 20)
