@@ -258,7 +258,8 @@ class _Root(Values):
     service_account: _ServiceAccount = _ServiceAccount()
     """The ServiceAccounts of the components."""
     controller: _Controller = _Controller()
-    """The controller: allocates devices to claims."""
+    """The controller: allocates devices to claims (classic DRA), or records what the scheduler has allocated
+    (structured DRA)."""
     kubelet_plugin: _KubeletPlugin = _KubeletPlugin()
     """The kubelet plugin, one on every node: serves its devices."""
     webhook: _Webhook = _Webhook()

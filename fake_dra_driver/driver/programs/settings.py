@@ -110,13 +110,14 @@ class _Server(_Observed, _Cluster):
 
 
 class ControllerSettings(_Server):
-    """Allocates devices to claims: one works for the whole cluster, others stand by."""
+    """Allocates devices to claims (classic DRA), or records what the scheduler has allocated (structured DRA): one
+    works for the whole cluster, others stand by."""
 
     workers: Annotated[int, Flag(COMPONENT, "N", alias="WORKERS")] = Field(default=10, ge=1, le=1000)
-    """How many claims and pods are worked on at once."""
+    """How many claims and pods (classic DRA) or nodes (structured DRA) are worked on at once."""
     leader_elect: Annotated[bool, Flag(ELECTION)] = True
-    """Whether only the controller that holds the Lease allocates. Without it, several at once still never give a device
-    to two claims, but get in each other's way."""
+    """Whether only the controller that holds the Lease works. Without it, several at once still never give a device to
+    two claims, but get in each other's way."""
     leader_elect_lease_duration_seconds: Annotated[
         WholeDuration, Flag(ELECTION, "SECONDS", name="leader-elect-lease-duration")
     ] = Field(default=15, ge=1, le=3600)
