@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, FakeClaimConfig
+from fake_dra_driver.api.fake import DRIVER_NAME, MAX_CHILDREN, MAX_COUNT, FakeClaimConfig
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
@@ -61,7 +61,12 @@ def spec_problems(spec: v1.ResourceClaimSpec, path: str = "spec") -> Sequence[Fi
         configs = decode(entries, PARAMETER_KINDS)
     except ConfigError as error:
         return error.problems
-    return [problem for config in configs for problem in _count_problems(config, configs, spec.devices.requests)]
+    return [
+        problem
+        for config in configs
+        for find in (_count_problems, _split_problems)
+        for problem in find(config, configs, spec.devices.requests)
+    ]
 
 
 def claim_problems(claim: v1.ResourceClaim, inventory_of: InventoryOf) -> Sequence[FieldProblem]:
@@ -126,7 +131,7 @@ class ConfigReconciler(Reconciler, Generic[ObjectT]):
         return Result()
 
 
-# --- A count that no allocation can agree with ---------------------------------------------------------------------
+# --- A count or a split that suits no allocation -------------------------------------------------------------------
 
 
 def _count_problems(
@@ -154,6 +159,34 @@ def _count_problems(
         numbers = " or ".join([*map(str, allowed[:MAX_NUMBERS]), *more])
         message = f"must be {numbers}, the number of devices that its requests ask for, is {count}; or leave it out"
         yield config.problem("spec.count", message)
+
+
+def _split_problems(
+    config: Config, configs: Sequence[Config], requests: Sequence[v1.DeviceRequest]
+) -> Iterable[FieldProblem]:
+    """Says so where each of the requests alone brings more children than a claim may have, whatever is chosen for it.
+
+    Each alone, since the others may be for devices of other drivers.
+    """
+    if not isinstance(config.parameters, FakeClaimConfig):
+        return
+    counts = []
+    for request in requests:
+        alternatives = dict(_alternatives(request))
+        split = [config_for(name, configs) is config for name in alternatives]
+        if any(split):
+            counts.append(min(map(_least_count, alternatives.values())) if all(split) else 0)
+    least, asked = min(counts, default=0), config.parameters.spec.split
+    if asked > 1 and least * asked > MAX_CHILDREN:
+        message = (
+            f"must be at most {MAX_CHILDREN // least}, is {asked}: a claim has at most {MAX_CHILDREN} children, and "
+            f"its requests ask for at least {least} devices"
+        )
+        yield config.problem("spec.split", message)
+
+
+def _least_count(asked: v1.ExactDeviceRequest | v1.DeviceSubRequest) -> int:
+    return 1 if asked.allocation_mode == "All" else asked.count or 1
 
 
 def _alternatives(request: v1.DeviceRequest) -> Iterator[tuple[str, v1.ExactDeviceRequest | v1.DeviceSubRequest]]:

@@ -193,5 +193,55 @@ def test_a_count_that_a_later_entry_replaces_is_of_no_account() -> None:
     assert problems([exactly("a", 3)], opaque(parameters(split=2)), opaque(parameters(count=2))) != []
 
 
+# --- A split that no allocation can be given
+
+
+ONE_OR_MANY = {
+    "name": "either",
+    "firstAvailable": [
+        {"name": "many", "deviceClassName": CLASS, "count": 32},
+        {"name": "one", "deviceClassName": CLASS},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("requests", "config"),
+    [
+        ([exactly("a", 16)], [opaque(parameters(split=64))]),
+        ([exactly("a", 32)], [opaque(parameters(split=32))]),
+        ([exactly("a", None, allocationMode="All")], [opaque(parameters(split=64))]),
+        ([exactly("a", 32)], [opaque(parameters(split=64)), opaque(parameters(split=2), "a")]),
+        ([exactly("a", 32)], [opaque(parameters(split=64), "typo")]),
+        # The larger request may be for devices of another driver.
+        ([exactly("a", 32), exactly("b")], [opaque(parameters(split=64))]),
+        ([ONE_OR_MANY], [opaque(parameters(split=64))]),
+        ([ONE_OR_MANY], [opaque(parameters(split=64), "either/many")]),
+    ],
+)
+def test_a_split_that_suits_some_allocation(
+    requests: Sequence[Mapping[str, Any]], config: Sequence[Mapping[str, Any]]
+) -> None:
+    assert problems(requests, *config) == []
+
+
+@pytest.mark.parametrize(
+    ("requests", "covered", "count", "allowed"),
+    [
+        ([exactly("a", 17)], [], 17, 60),
+        ([exactly("a", 32)], ["a"], 32, 32),
+        ([exactly("a", 32), exactly("b")], ["a"], 32, 32),
+        ([exactly("a", 32), exactly("b", 20)], [], 20, 51),
+    ],
+)
+def test_a_split_that_suits_no_allocation(
+    requests: Sequence[Mapping[str, Any]], covered: Sequence[str], count: int, allowed: int
+) -> None:
+    assert problems(requests, opaque(parameters(split=64), *covered)) == [
+        f"spec.devices.config[0].opaque.parameters.spec.split: must be at most {allowed}, is 64: a claim has at most "
+        f"1024 children, and its requests ask for at least {count} devices"
+    ]
+
+
 def test_configuration_of_other_drivers_is_none_of_our_business() -> None:
     assert problems([exactly("a")], opaque("anything", driver=f"x{DRIVER_NAME}")) == []
