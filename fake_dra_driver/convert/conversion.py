@@ -22,6 +22,10 @@ from fake_dra_driver.convert.style import Style
 __all__ = ["Conversion", "Message", "Source", "convert"]
 
 CLASSIC: Final = ResourceClaim.resource.api_version
+_NOT_READ: Final = "resource.k8s.io/v1alpha3"
+"""Between classic and structured DRA, with a part of each."""
+_KINDS_NOT_READ: Final = frozenset({"DeviceClass", "PodSchedulingContext", "ResourceClaim", "ResourceClaimTemplate"})
+"""Later releases have other kinds in that version, such as DeviceTaintRule, which stay as they are."""
 _REMARK_WIDTH: Final = 110
 
 
@@ -173,6 +177,8 @@ class _Object:
         if makes_pods(manifest):
             converted = convert_pods(manifest)
             return None if converted is manifest else Outcome(converted)
+        if manifest.get("apiVersion") == _NOT_READ and manifest.get("kind") in _KINDS_NOT_READ:
+            raise CannotConvertError(f"{_NOT_READ} is that of Kubernetes 1.31, and only {CLASSIC} is converted")
         if manifest.get("apiVersion") != CLASSIC:
             if names_claims_by_source(manifest):
                 self.say("stays as it is: it has pods whose resourceClaims have a source, which you have to change")

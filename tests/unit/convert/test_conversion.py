@@ -380,6 +380,23 @@ def test_a_scheduling_context_is_left_out() -> None:
     ]
 
 
+def test_what_later_releases_have_in_the_version_of_kubernetes_1_31_stays_as_it_is() -> None:
+    text = "apiVersion: resource.k8s.io/v1alpha3\nkind: DeviceTaintRule\nmetadata: {name: r}\n"
+    found = converted(text)
+    assert (found.text, found.messages) == (text, [])
+
+
+def test_what_kubernetes_1_31_has_in_between_is_an_error() -> None:
+    text = CLAIM.replace(CLASSIC, "resource.k8s.io/v1alpha3")
+    found = converted(text)
+    assert found.text == text
+    assert found.failed
+    assert [message.text.partition(": ")[2] for message in found.messages] == [
+        "stays as it is: resource.k8s.io/v1alpha3 is that of Kubernetes 1.31, and only resource.k8s.io/v1alpha2 is "
+        "converted"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
