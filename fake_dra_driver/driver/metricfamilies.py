@@ -77,9 +77,7 @@ DEVICES = GaugeFamily(
         ),
     ),
 )
-NODE_READY = GaugeFamily(
-    "fake_dra_node_ready", "Whether claims can be allocated on the node: 1, or 0.", "0 or 1", (_NODE,)
-)
+NODE_READY = GaugeFamily("fake_dra_node_ready", "Whether the node takes claims: 1, or 0.", "0 or 1", (_NODE,))
 ALLOCATED_CLAIMS = GaugeFamily("fake_dra_allocated_claims", "Claims that hold devices of the node.", "claims", (_NODE,))
 WAITING_CLAIMS = GaugeFamily(
     "fake_dra_waiting_claims",

@@ -66,9 +66,9 @@ ALERTS: tuple[Alert, ...] = (
         "5m",
         "warning",
         "The kubelet of {{ $labels.node }} cannot use the plugin.",
-        "Pods with claims cannot start there, and no claims are allocated there. The reason is in the Events of "
-        "nodeallocationstate/{{ $labels.node }} and in the answer of the plugin's /readyz. Restart the plugin's pod "
-        "if its sockets are gone, and see the kubelet's log if it refuses the plugin.",
+        "Pods with claims cannot start there, and with classic DRA no claims are allocated there. The reason is in the "
+        "Events of nodeallocationstate/{{ $labels.node }} and in the answer of the plugin's /readyz. Restart the "
+        "plugin's pod if its sockets are gone, and see the kubelet's log if it refuses the plugin.",
     ),
     Alert(
         "FakeDraNodeNotReady",

@@ -63,7 +63,7 @@ _OVERVIEW: Final = DashboardRow(
         _stat("Nodes ready", "Nodes that take claims.", f"sum({_ready()})", steps=((None, "red"), (1.0, "green"))),
         _stat(
             "Nodes not ready",
-            "Their kubelet plugin is not ready, or their record cannot be read: no claims are allocated there.",
+            "Their kubelet plugin is not ready, or their record cannot be read: pods with claims cannot start there.",
             f"count({_ready()} == 0) or vector(0)",
             steps=_BAD_IF_ANY,
         ),

@@ -123,7 +123,7 @@ class NodeReport(_Model):
     status: str
     """Ready or NotReady, as the NodeAllocationState says; Unreadable when that cannot be read."""
     ready: bool
-    """Whether claims can be allocated here."""
+    """Whether it takes claims."""
     counts: Counts
     """Its devices by what they are doing."""
     claims: int
@@ -182,7 +182,7 @@ class Summary(_Model):
     nodes: int
     """Nodes that have a NodeAllocationState."""
     ready_nodes: int
-    """Those on which claims can be allocated."""
+    """Those that take claims."""
     counts: Counts
     """Devices of all nodes by what they are doing."""
     claims: int

@@ -101,12 +101,15 @@ class NodeEvents:
 
     def not_ready(self) -> None:
         """The node's status was set to NotReady although the plugin runs."""
-        message = "the kubelet cannot use the plugin any more: no claims are allocated here until it can"
+        message = "the kubelet cannot use the plugin any more: pods with claims cannot start here until it can"
         self._report(NODE_NOT_READY, message)
 
     def plugin_stopped(self) -> None:
         """The node's status was set to NotReady because the plugin stops."""
-        message = "the kubelet plugin was stopped: pods keep their devices, no claims are allocated until it is back"
+        message = (
+            "the kubelet plugin was stopped: pods that run keep their devices, others with claims cannot start until "
+            "it is back"
+        )
         self._report(PLUGIN_STOPPED, message)
 
     def _report(self, reason: Reason, message: str) -> None:

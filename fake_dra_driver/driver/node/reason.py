@@ -85,7 +85,7 @@ NODE_NOT_READY = Reason(
     "notice",
     "Warning",
     "NodeAllocationState",
-    "The kubelet can no longer use the plugin; no claims are allocated on the node until it can.",
+    "The kubelet can no longer use the plugin; pods with claims cannot start on the node until it can.",
     "Look at the plugin's pod and at the kubelet.",
 )
 PLUGIN_STOPPED = Reason(
@@ -93,7 +93,7 @@ PLUGIN_STOPPED = Reason(
     "notice",
     "Normal",
     "NodeAllocationState",
-    "The plugin was stopped; pods that run keep their devices, no claims are allocated until it is back.",
+    "The plugin was stopped; pods that run keep their devices, others with claims cannot start until it is back.",
     "Nothing during an update.",
 )
 

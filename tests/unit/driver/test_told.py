@@ -253,7 +253,7 @@ async def state_deleted() -> Recorder:
     return plugin.events
 
 
-@story("NodeNotReady", {NODE}, "no claims are allocated here until it can")
+@story("NodeNotReady", {NODE}, "pods with claims cannot start here until it can")
 async def kubelet_away() -> Recorder:
     world = NodeWorld()
     plugin = await world.start()
@@ -263,7 +263,7 @@ async def kubelet_away() -> Recorder:
     return plugin.events
 
 
-@story("PluginStopped", {NODE}, "pods keep their devices")
+@story("PluginStopped", {NODE}, "others with claims cannot start until it is back")
 async def plugin_stopped() -> Recorder:
     world = NodeWorld()
     plugin = await world.start()
