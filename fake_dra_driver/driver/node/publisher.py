@@ -4,10 +4,11 @@ The object is a projection of what the plugin knows, written behind: nothing wai
 together share a write. Only the plugin's own fields are written; ``spec.allocatedClaims`` is the controller's. The
 status is written when the plugin begins or ceases to serve, and left alone in between: ``set-nas-status`` may say
 NotReady for a node that is being drained. During a rolling update another process of the plugin may serve the node; it
-is not NotReady then.
+is not NotReady then, and neither is it while a plugin that was killed and started again waits for the kubelet.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
 from loguru import logger
 from typing_extensions import override
@@ -22,12 +23,16 @@ from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.clock import Clock, loop_time
 from fake_dra_driver.runtime.patch import Operation, pointer
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["StatePublisher"]
 
 log = logger.bind(component="publisher")
+
+REGISTRATION_SECONDS: Final = 5.0
+"""For the kubelet, which looks for plugins every second, to register one that was started again."""
 
 
 class StatePublisher(Reconciler):
@@ -54,6 +59,8 @@ class StatePublisher(Reconciler):
         is_serving: Callable[[], bool],
         has_successor: Callable[[], Awaitable[bool]],
         events: NodeEvents,
+        *,
+        clock: Clock = loop_time,
     ) -> None:
         self._key = state_key
         self._inventory = inventory
@@ -63,6 +70,9 @@ class StatePublisher(Reconciler):
         self._is_serving = is_serving
         self._has_successor = has_successor
         self._events = events
+        self._clock = clock
+        self._expected_until: float | None = None
+        """When the node counts as not usable without a registration by the kubelet; None before the first pass."""
         self._announced: bool | None = None
         """What the status was last set to by this process, so that it is set on a change of ours alone."""
         self._announced_on = UID("")
@@ -87,8 +97,9 @@ class StatePublisher(Reconciler):
             # Also when the answer to that write was lost, or another client has created the object.
             self._announced = None
             self._events.state_recreated()
-        await self._publish(state, prepared)
-        return Result()
+        waits_seconds = self._waits_for_kubelet_seconds(state)
+        await self._publish(state, prepared, is_expected=waits_seconds > 0)
+        return Result(requeue_after=waits_seconds or None)
 
     async def retire(self) -> None:
         """Says that the node is not usable any more: the last act of a plugin that stops. Raises as the API calls.
@@ -101,9 +112,20 @@ class StatePublisher(Reconciler):
         await self._client.merge_patch(NodeAllocationState, self._key, {"status": NOT_READY})
         self._events.plugin_stopped()
 
-    async def _publish(self, state: NodeAllocationState, prepared: Mapping[str, PreparedClaim]) -> None:
+    def _waits_for_kubelet_seconds(self, state: NodeAllocationState) -> float:
+        """How much longer a node stays Ready that an earlier process has left so; 0: the status is this process's."""
+        now = self._clock()
+        if self._expected_until is None:
+            self._expected_until = now + REGISTRATION_SECONDS
+        if self._is_serving() or self._announced is not None or state.status != READY:
+            return 0
+        return max(0, self._expected_until - now)
+
+    async def _publish(
+        self, state: NodeAllocationState, prepared: Mapping[str, PreparedClaim], *, is_expected: bool
+    ) -> None:
         serving = self._is_serving()
-        is_news = serving != self._announced and (serving or not await self._has_successor())
+        is_news = serving != self._announced and (serving or not (is_expected or await self._has_successor()))
         status = {True: READY, False: NOT_READY}[serving] if is_news else state.status
         operations = [
             *await self._missing_owner(state),

@@ -1,5 +1,7 @@
 """The node's object follows what is on the node: nothing is written without need, and nothing that others own."""
 
+import asyncio
+
 import pytest
 
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
@@ -7,6 +9,7 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.device.split import children
+from fake_dra_driver.driver.node.publisher import REGISTRATION_SECONDS
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.memory_api import no_fault
@@ -44,6 +47,29 @@ async def test_it_is_not_ready_until_the_kubelet_can_use_it(world: NodeWorld) ->
     plugin.is_serving = True
     await plugin.settle()
     assert world.state()["status"] == "Ready"
+
+
+async def test_a_restart_that_changes_nothing_writes_nothing(world: NodeWorld, plugin: Plugin) -> None:
+    again = await world.start()
+    again.is_serving = False
+    await again.settle()
+    again.is_serving = True
+    await again.settle()
+    assert writes(again) == []
+    assert world.state()["status"] == "Ready"
+
+
+async def test_a_node_that_was_left_ready_is_not_for_long_without_a_registration(
+    world: NodeWorld, plugin: Plugin
+) -> None:
+    again = await world.start()
+    again.is_serving = False
+    again.deliver()
+    result = await again.publisher.reconcile(STATE)
+    assert (result.requeue_after, world.state()["status"]) == (REGISTRATION_SECONDS, "Ready")
+    await asyncio.sleep(REGISTRATION_SECONDS)
+    await again.settle()
+    assert world.state()["status"] == "NotReady"
 
 
 async def test_prepared_devices_are_listed_with_their_parents(world: NodeWorld, plugin: Plugin) -> None:
@@ -296,6 +322,7 @@ async def test_a_successor_that_is_not_registered_yet_leaves_the_node_ready(worl
     await successor.settle()
     assert world.state()["status"] == "Ready"
     successor.has_successor = False
+    await asyncio.sleep(REGISTRATION_SECONDS)
     await successor.settle()
     assert world.state()["status"] == "NotReady", "the other process is gone"
 
