@@ -84,7 +84,8 @@ async def check_permissions(world: World, protocol: str) -> None:
         await world.kill(PLUGIN)
         await world.wait_ready()
         await world.apply(1, 5)
-        await world.wait_running(1)
+        await world.wait_running(1, 5)
+        await world.check_agreement(1, 5)  # until the controller has written who holds what
         await world.delete(1, 5)
         await world.wait_gone(1, 5)
         await world.wait_initial()
