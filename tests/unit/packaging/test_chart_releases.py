@@ -96,7 +96,14 @@ def test_a_release_between_the_two_is_refused(helm: Helm) -> None:
 
 
 def test_older_releases_are_refused(helm: Helm) -> None:
-    assert "chart requires kubeVersion: >=1.27.0-0" in helm.refuses(kubernetes="1.26.15")
+    assert "Kubernetes v1.26.15 has no version of the DRA API" in helm.refuses(kubernetes="1.26.15")
+
+
+def test_what_is_served_counts_and_not_the_release(helm: Helm) -> None:
+    """As with a Kubernetes that was built without being told its release."""
+    found = class_of(helm.template("--api-versions=resource.k8s.io/v1alpha2/ResourceClaim", kubernetes="0.0.0-master"))
+    assert found is not None
+    assert found["apiVersion"] == "resource.k8s.io/v1alpha2"
 
 
 def test_a_version_that_does_not_exist_is_refused(helm: Helm) -> None:

@@ -89,10 +89,10 @@ helm's own, which has group versions of many releases, and no kinds.
 {{- "v1" }}
 {{- else if semverCompare ">=1.32-0" $release }}
 {{- "v1beta1" }}
-{{- else if semverCompare "<1.31-0" $release }}
+{{- else if and (semverCompare ">=1.27-0" $release) (semverCompare "<1.31-0" $release) }}
 {{- "v1alpha2" }}
 {{- else }}
-{{- fail "Kubernetes 1.31 has no version of the DRA API that this driver speaks: use 1.27 to 1.30, or 1.32 or later." }}
+{{- printf "Kubernetes %s has no version of the DRA API that this driver speaks: use 1.27 to 1.30, or 1.32 or later." $release | fail }}
 {{- end }}
 {{- end }}
 
