@@ -30,12 +30,8 @@ def prepare_figures(run: PrepareRun) -> Sequence[Figure]:
         Figure(f"v1-prepare-batch-{claims}", f"prepare {claims} claims in one call, p50", found.p50, "ms")
         for claims, found in run.batch_ms.items()
     ]
-    title = f"memory of the plugin after {run.calls:,} calls"
-    return [
-        *figures,
-        Figure("v1-memory-idle", "memory of the plugin after its first call", run.idle_mib, "MiB", reach=80),
-        Figure("v1-memory", title, run.resident_mib, "MiB", reach=80),
-    ]
+    title = f"memory of the plugin, {max(run.at_once)} devices, after {run.calls:,} calls"
+    return [*figures, Figure("v1-memory-busy", title, run.resident_mib, "MiB", reach=80)]
 
 
 def _one_at_once(waits: Waits) -> Sequence[Figure]:
@@ -83,6 +79,7 @@ def publish_figures(run: PublishRun) -> Sequence[Figure]:
         Figure("v1-raw-write-repair", "raw: one API write beside that, p50", run.write_ms.p50, "ms", "neither"),
         Figure("v1-repair-deleted", "a slice is deleted: back after, at most", deleted, "ms", reach=1000),
         Figure("v1-repair-changed", "a slice is changed: repaired after, at most", changed, "ms", reach=1000),
+        Figure("v1-memory", f"memory of the plugin, {run.devices} devices, idle", run.resident_mib, "MiB", reach=80),
         Figure("v1-restart-kill", "writes at a restart after SIGKILL", run.after_kill.writes, "", reach=0),
         Figure("v1-restart-stop", "writes at a restart after SIGTERM", run.after_stop.writes, ""),
     ]

@@ -44,10 +44,8 @@ class PrepareRun:
     """By how many calls of one claim each came at once."""
     batch_ms: Mapping[int, Distribution]
     """By how many claims: how long one call with all of them took."""
-    idle_mib: float
-    """Memory of the plugin before the first call."""
     resident_mib: float
-    """The same at the end."""
+    """Memory of the plugin at the end."""
     calls: int
     """That it has answered until then, unpreparing apart."""
 
@@ -83,7 +81,6 @@ async def prepare(lab: Lab[StructuredWorld], *, claims: int = 100, repeat: int =
     ):
         bench = _Bench(world, kubelet, echo, allocated)
         await bench.batch(allocated)  # connections are made, code is loaded
-        idle = program.resident_mib()
         at_once = {number: await bench.rounds(number, repeat) for number in dict.fromkeys((1, 10, claims))}
         batches = {number: [await bench.batch(allocated[:number]) for _ in range(repeat)] for number in (8, claims)}
         resident = program.resident_mib()
@@ -92,7 +89,6 @@ async def prepare(lab: Lab[StructuredWorld], *, claims: int = 100, repeat: int =
     return PrepareRun(
         at_once={number: found.waits() for number, found in at_once.items()},
         batch_ms={number: Distribution.of(found) for number, found in batches.items()},
-        idle_mib=idle,
         resident_mib=resident,
         calls=sum(len(found.each) for found in at_once.values()) + sum(len(found) for found in batches.values()),
     )

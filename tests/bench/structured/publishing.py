@@ -46,6 +46,9 @@ class PublishRun:
     """The same for a slice from which the devices were taken."""
     write_ms: Distribution
     """Writes of the benchmark itself, right after that."""
+    devices: int
+    resident_mib: float
+    """Memory of the plugin before that, which has prepared nothing."""
     after_kill: Traffic
     """What a plugin has sent that was started again after SIGKILL, with nothing changed meanwhile."""
     after_stop: Traffic
@@ -61,6 +64,7 @@ async def publish(lab: Lab[StructuredWorld], *, devices: int = 8, starts: int = 
             _, created = await changes.next("ADDED")
             name = created["metadata"]["name"]
             await asyncio.sleep(_SETTLE_SECONDS)
+            resident = program.resident_mib()
             deleted = [await _delete(lab, name, changes) for _ in range(_REPAIRS // 2)]
             changed = [await _change(lab, name, changes) for _ in range(_REPAIRS // 2)]
             write_ms = await time_writes(lab.world.api, _WRITES)
@@ -74,6 +78,8 @@ async def publish(lab: Lab[StructuredWorld], *, devices: int = 8, starts: int = 
         deleted_ms=Distribution.of(deleted),
         changed_ms=Distribution.of(changed),
         write_ms=Distribution.of(write_ms),
+        devices=devices,
+        resident_mib=resident,
         after_kill=after_kill,
         after_stop=after_stop,
     )
