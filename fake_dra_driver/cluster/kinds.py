@@ -13,11 +13,12 @@ from typing import Any
 from pydantic import Field
 
 from fake_dra_driver.api.kube import core
+from fake_dra_driver.api.kube.core import NodeSelector
 from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 from fake_dra_driver.api.resource import v1alpha2
 from fake_dra_driver.api.resource.v1alpha2 import GROUP as DRA_GROUP
 from fake_dra_driver.api.resource.v1alpha2 import VERSION as DRA_VERSION
-from fake_dra_driver.api.resource.v1alpha2 import NodeSelector, ResourceClaimSpec
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaimSpec
 
 __all__ = [
     "Affinity",

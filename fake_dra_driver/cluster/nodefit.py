@@ -6,7 +6,7 @@ memory, ports, volumes, affinity between pods. Nodes of the embedded cluster nev
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fake_dra_driver.api.resource.v1alpha2 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
+from fake_dra_driver.api.kube.core import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from fake_dra_driver.cluster.kinds import Node, PodSpec, Taint, Toleration
 
 __all__ = ["TAINT_UNSCHEDULABLE", "is_selected", "matches", "named_nodes", "tolerates", "untolerated"]

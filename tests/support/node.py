@@ -24,14 +24,11 @@ from fake_dra_driver.api.fake import (
     AllocatedFakes,
     NodeAllocationState,
 )
-from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.core import Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import (
     AllocationResult,
     ConsumerReference,
-    NodeSelector,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
     ResourceClaim,
     ResourceClaimStatus,
     ResourceHandle,

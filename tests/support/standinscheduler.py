@@ -15,6 +15,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from fake_dra_driver.api.kube.core import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
@@ -207,9 +208,9 @@ def _covers(reference: str, name: str) -> bool:
     return reference in (name, name.partition("/")[0])
 
 
-def _only(node: str) -> v1.NodeSelector:
-    name = v1.NodeSelectorRequirement(key="metadata.name", operator="In", values=(node,))
-    return v1.NodeSelector(node_selector_terms=(v1.NodeSelectorTerm(match_fields=(name,)),))
+def _only(node: str) -> NodeSelector:
+    name = NodeSelectorRequirement(key="metadata.name", operator="In", values=(node,))
+    return NodeSelector(node_selector_terms=(NodeSelectorTerm(match_fields=(name,)),))
 
 
 # --- the scheduler ---

@@ -1,4 +1,4 @@
-"""What a DRA driver reads and writes of the built-in kinds Node, Pod and Event (k8s.io/api/core/v1)."""
+"""What a DRA driver reads and writes of the kinds Node, Pod and Event, and node selectors (k8s.io/api/core/v1)."""
 
 from datetime import datetime
 
@@ -11,6 +11,9 @@ __all__ = [
     "Event",
     "EventSource",
     "Node",
+    "NodeSelector",
+    "NodeSelectorRequirement",
+    "NodeSelectorTerm",
     "ObjectReference",
     "Pod",
     "PodResourceClaim",
@@ -24,6 +27,27 @@ class Node(KubeObject):
     """v1.Node; only its metadata is of interest here."""
 
     resource = ResourceKind("", "v1", "Node", "nodes", namespaced=False)
+
+
+class NodeSelectorRequirement(ApiModel):
+    """v1.NodeSelectorRequirement."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class NodeSelectorTerm(ApiModel):
+    """v1.NodeSelectorTerm: its requirements are ANDed."""
+
+    match_expressions: tuple[NodeSelectorRequirement, ...] = ()
+    match_fields: tuple[NodeSelectorRequirement, ...] = ()
+
+
+class NodeSelector(ApiModel):
+    """v1.NodeSelector: its terms are ORed."""
+
+    node_selector_terms: tuple[NodeSelectorTerm, ...] = ()
 
 
 class ClaimSource(ApiModel):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
 from fake_dra_driver.api.interning import Sharing
+from fake_dra_driver.api.kube.core import NodeSelector
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind
 
 __all__ = [
@@ -52,9 +53,6 @@ __all__ = [
     "DeviceToleration",
     "ExactDeviceRequest",
     "NetworkDeviceData",
-    "NodeSelector",
-    "NodeSelectorRequirement",
-    "NodeSelectorTerm",
     "OpaqueDeviceConfiguration",
     "ResourceClaim",
     "ResourceClaimSpec",
@@ -102,27 +100,6 @@ _NoneIsEmpty = BeforeValidator(_none_is_empty)
 
 
 # --- What nodes offer ----------------------------------------------------------------------------------------------
-
-
-class NodeSelectorRequirement(ApiModel):
-    """v1.NodeSelectorRequirement."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-
-class NodeSelectorTerm(ApiModel):
-    """v1.NodeSelectorTerm: its requirements are ANDed."""
-
-    match_expressions: tuple[NodeSelectorRequirement, ...] = ()
-    match_fields: tuple[NodeSelectorRequirement, ...] = ()
-
-
-class NodeSelector(ApiModel):
-    """v1.NodeSelector: its terms are ORed."""
-
-    node_selector_terms: tuple[NodeSelectorTerm, ...] = ()
 
 
 class DeviceAttribute(ApiModel):

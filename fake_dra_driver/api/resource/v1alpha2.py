@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, WrapValidator
 
 from fake_dra_driver.api.interning import Sharing
+from fake_dra_driver.api.kube.core import NodeSelector
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind
 
 __all__ = [
@@ -16,9 +17,6 @@ __all__ = [
     "ClaimParametersReference",
     "ClassParametersReference",
     "ConsumerReference",
-    "NodeSelector",
-    "NodeSelectorRequirement",
-    "NodeSelectorTerm",
     "PodSchedulingContext",
     "PodSchedulingContextSpec",
     "PodSchedulingContextStatus",
@@ -75,27 +73,6 @@ class ResourceClaimSpec(ApiModel):
     resource_class_name: str = ""
     parameters_ref: ClaimParametersReference | None = None
     allocation_mode: AllocationMode = "WaitForFirstConsumer"
-
-
-class NodeSelectorRequirement(ApiModel):
-    """v1.NodeSelectorRequirement."""
-
-    key: str
-    operator: str
-    values: tuple[str, ...] = ()
-
-
-class NodeSelectorTerm(ApiModel):
-    """v1.NodeSelectorTerm."""
-
-    match_expressions: tuple[NodeSelectorRequirement, ...] = ()
-    match_fields: tuple[NodeSelectorRequirement, ...] = ()
-
-
-class NodeSelector(ApiModel):
-    """v1.NodeSelector: terms are ORed."""
-
-    node_selector_terms: tuple[NodeSelectorTerm, ...] = ()
 
 
 class ResourceHandle(ApiModel):

@@ -7,7 +7,7 @@ ReplaceDaemonSetPodNodeNameNodeAffinity): the pod is bound by the scheduler, to 
 from dataclasses import dataclass
 from typing import Final
 
-from fake_dra_driver.api.resource.v1alpha2 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
+from fake_dra_driver.api.kube.core import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from fake_dra_driver.cluster.kinds import Affinity, Node, NodeAffinity, Pod, PodSpec, Toleration
 from fake_dra_driver.cluster.nodefit import is_selected, named_nodes, untolerated
 from fake_dra_driver.cluster.workloadkinds import DaemonSet

@@ -1,12 +1,7 @@
 """The allocation in a claim's status, as the drivers of classic DRA here write it: one node, one resource handle."""
 
-from fake_dra_driver.api.resource.v1alpha2 import (
-    AllocationResult,
-    NodeSelector,
-    NodeSelectorRequirement,
-    NodeSelectorTerm,
-    ResourceHandle,
-)
+from fake_dra_driver.api.kube.core import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
+from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceHandle
 
 __all__ = ["handle_of", "make_allocation", "node_of"]
 

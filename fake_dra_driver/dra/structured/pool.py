@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fake_dra_driver.api.kube.core import NodeSelector
 from fake_dra_driver.api.resource import v1
 
 __all__ = ["MAX_COUNTER_SETS_PER_SLICE", "Pool", "WantedSlice", "has_extras", "is_name_of_pool", "slices_of"]
@@ -33,7 +34,7 @@ class Pool:
     devices: tuple[v1.Device, ...]
     """In the order in which the scheduler is to try them (from Kubernetes 1.36)."""
     node_name: str | None = None
-    node_selector: v1.NodeSelector | None = None
+    node_selector: NodeSelector | None = None
     all_nodes: bool = False
     per_device_node_selection: bool = False
     """Each device says for itself on which nodes it can be used."""

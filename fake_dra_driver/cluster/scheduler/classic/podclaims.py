@@ -6,13 +6,10 @@ Follows foreachPodResourceClaim and PreFilter of kube-scheduler's dynamic resour
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from fake_dra_driver.api.kube.core import NodeSelector
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
-from fake_dra_driver.api.resource.v1alpha2 import (
-    NodeSelector,
-    PodSchedulingContext,
-    ResourceClaim,
-)
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Pod, ResourceClass
 from fake_dra_driver.cluster.reservations import can_be_reserved, is_reserved_for
 from fake_dra_driver.runtime.cache import Informer

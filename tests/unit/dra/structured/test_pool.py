@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fake_dra_driver.api.kube.core import NodeSelector, NodeSelectorTerm
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.pool import Pool, is_name_of_pool, slices_of
 from tests.support.slice_world import DRIVER, NODE, devices, pool_of, taint
@@ -41,7 +42,7 @@ def test_a_pool_without_devices_has_no_slices() -> None:
 
 
 def test_a_slice_says_on_which_nodes_in_exactly_one_way() -> None:
-    selector = v1.NodeSelector(node_selector_terms=(v1.NodeSelectorTerm(),))
+    selector = NodeSelector(node_selector_terms=(NodeSelectorTerm(),))
     for fields, expected in (
         ({"node_name": NODE}, {"nodeName": NODE}),
         ({"node_selector": selector}, {"nodeSelector": {"nodeSelectorTerms": [{}]}}),
