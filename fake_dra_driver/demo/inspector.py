@@ -14,6 +14,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Namespace, Pod
 from fake_dra_driver.cluster.workloadkinds import Deployment
 from fake_dra_driver.demo.expectations import DemoError
+from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import NotFoundError
@@ -63,7 +64,7 @@ class Inspector:
         pods = (await self._client.list(Pod, self._namespace)).items
         plugins = {pod.spec.node_name for pod in pods if "kubeletplugin" in pod.key.name}
         if missing := set(nodes) - plugins:
-            return f"no kubelet plugin on {', '.join(sorted(missing))}"
+            return f"no kubelet plugin on {', '.join(sorted(missing, key=natural_order))}"
         controllers = (await self._client.list(Deployment, self._namespace)).items
         if any(each.status.ready_replicas < each.spec.replicas for each in controllers) or not controllers:
             return await self._why_not_ready(pods) or "the controller is not Ready"
