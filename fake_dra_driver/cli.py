@@ -30,6 +30,7 @@ from fake_dra_driver.status.settings import StatusSettings
 
 __all__ = ["REFERENCE", "controller", "kubelet_plugin", "main", "set_nas_status"]
 
+_PROGRAM = "fake-dra-driver"
 CLUSTER_EXTRA = "fake-dra-driver[cluster]"
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -154,7 +155,13 @@ _COMMANDS: dict[str, _Command[Any]] = {
         _GENERATE,
     )
 }
-"""By name, which may be of two words. In the order of the overview, which begins with what people try first."""
+"""By name, which may be of several words. In the order of the overview, which begins with what people try first."""
+
+_GROUPS: Mapping[str, str] = {
+    "": "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.",
+    "cluster": "Runs an embedded cluster (up), and makes something go wrong in it (fault).",
+}
+"""What is common to the commands whose names begin with these words, and with none."""
 
 REFERENCE: Mapping[str, type[Settings]] = {
     command.name: command.settings
@@ -175,28 +182,59 @@ REFERENCE: Mapping[str, type[Settings]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``fake-dra-driver``: the first argument is the command. Returns the exit status."""
-    name, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or [""]
-    if rest and any(command.startswith(f"{name} ") for command in _COMMANDS) and not rest[0].startswith("-"):
-        name, rest = f"{name} {rest[0]}", rest[1:]
-    if name in HELP_FLAGS or name == "help":
-        sys.stdout.write(_overview())
+    """``fake-dra-driver``: the first arguments are the command. Returns the exit status."""
+    rest = list(sys.argv[1:] if arguments is None else arguments)
+    if rest and rest[0] in {"--version", "version"}:
+        sys.stdout.write(f"{_PROGRAM} {__version__}\n")
         return 0
-    members = [command for command in _COMMANDS if command.startswith(f"{name} ")]
-    if members and HELP_FLAGS.intersection(rest):
-        sys.stdout.write(_overview(members))
-        return 0
-    if name in {"--version", "version"}:
-        sys.stdout.write(f"fake-dra-driver {__version__}\n")
-        return 0
-    command = _COMMANDS.get(name)
-    if command is None:
-        close = members or difflib.get_close_matches(name, _COMMANDS, n=1)
-        hint = f" Did you mean {' or '.join(close)}?" if close else ""
-        problem = f"there is no command {name!r}.{hint}" if name else "a command is missing."
-        sys.stderr.write(f"fake-dra-driver: {problem}\n\n{_overview()}")
-        return EXIT_USAGE
-    return _run(command, f"fake-dra-driver {name}", rest)
+    if rest and rest[0] == "help":
+        rest = [*rest[1:], "--help"]
+    group = ""
+    while rest and rest[0] in _members(group):
+        group = f"{group} {rest.pop(0)}".lstrip()
+        if command := _COMMANDS.get(group):
+            return _run(command, f"{_PROGRAM} {group}", rest)
+    return _no_command(group, rest)
+
+
+def _no_command(group: str, rest: Sequence[str]) -> int:
+    """The words so far name a group of commands, and what follows names none of them. Returns the exit status."""
+    is_flag = bool(rest) and rest[0].startswith("-")
+    if not rest or (is_flag and HELP_FLAGS.intersection(rest)):
+        sys.stdout.write(_overview(group))
+        # As kubectl does where a command is missing: what there is, and a status by which a script notices.
+        return 0 if rest else EXIT_USAGE
+    program = f"{_PROGRAM} {group}".rstrip()
+    there_are = f"There are: {', '.join(_members(group))}."
+    if is_flag:
+        problem = f"a command has to come before {rest[0]}. {there_are}"
+    else:
+        close = _close_commands(group, rest[0])
+        problem = f"there is no command {rest[0]!r}. " + (
+            f"Did you mean '{_PROGRAM} {close[0]}'?" if close else there_are
+        )
+    sys.stderr.write(f"{program}: {problem}\nRun '{program} --help' for what they do.\n")
+    return EXIT_USAGE
+
+
+def _close_commands(group: str, word: str) -> Sequence[str]:
+    """The command that was probably meant: one spelled like it, or one of that name in another group."""
+    close = difflib.get_close_matches(word, _members(group), n=1)
+    if close:
+        return [f"{group} {close[0]}".lstrip()]
+    return [name for name in (*_GROUPS, *_COMMANDS) if name.split()[-1:] == [word]]
+
+
+def _members(group: str) -> Mapping[str, str]:
+    """The commands and groups in a group, by the word that follows it: what each of them does."""
+    above = group.split()
+    found = {}
+    for name, command in _COMMANDS.items():
+        words = name.split()
+        if words[: len(above)] == above:
+            word = words[len(above)]
+            found[word] = _GROUPS.get(" ".join([*above, word]), command.summary)
+    return found
 
 
 def controller() -> int:
@@ -278,22 +316,26 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield error
 
 
-def _overview(names: Sequence[str] = tuple(_COMMANDS)) -> str:
-    column, width = max(map(len, names)), help_width()
+def _overview(group: str) -> str:
+    members, width = _members(group), help_width()
+    column = max(map(len, members))
     commands = "\n".join(
         textwrap.fill(
-            _COMMANDS[name].summary,
+            summary,
             width,
-            initial_indent=f"  {name:<{column}}  ",
+            initial_indent=f"  {word:<{column}}  ",
             subsequent_indent=" " * (column + 4),
             break_on_hyphens=False,
         )
-        for name in names
+        for word, summary in members.items()
     )
-    more = "Run 'fake-dra-driver <command> --help' for the flags of a command, --version for the version."
+    program = f"{_PROGRAM} {group}".rstrip()
+    more = (
+        f"Run '{program} <command> --help' for the flags of a command{'' if group else ', --version for the version'}."
+    )
     return (
-        "Usage: fake-dra-driver <command> [flags]\n\n"
-        "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.\n\n"
+        f"Usage: {program} <command> [flags]\n\n"
+        f"{textwrap.fill(_GROUPS[group], width)}\n\n"
         f"Commands:\n{commands}\n\n"
         f"{textwrap.fill(more, width, break_on_hyphens=False)}\n"
     )

@@ -5,6 +5,7 @@ flags and environment alike. Problems are collected: one run reports all of them
 """
 
 import argparse
+import difflib
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,10 @@ S = TypeVar("S", bound=Settings)
 
 HELP_FLAGS = frozenset({"-h", "--help"})
 _MAX_HELP_WIDTH = 100
+_SIMILARITY = 0.7
+"""How much a flag has to resemble one that exists to be taken for a slip; 1 is the same. Both begin with two dashes."""
+_FEW = 8
+"""A command with no more flags than that names all of them when it gets another one."""
 _PRECEDENCE = """\
 A flag wins over its variables, the first variable over the second, and a variable over the default. An empty variable
 counts as unset."""
@@ -82,18 +87,23 @@ def parse(model: type[S], arguments: Sequence[str]) -> S:
         for detail in error.errors():
             problems.setdefault(str(detail["loc"][0]), _reason(detail))
         parsed = None
-    texts = [_unknown(argument, model.foreign_flags) for argument in unknown]
+    texts = [_unknown(argument, settings, model.foreign_flags) for argument in unknown]
     texts += [_problem(setting, problems[setting.name], given) for setting in settings if setting.name in problems]
     if parsed is None or texts:
         raise UsageError(texts)
     return parsed
 
 
-def _unknown(argument: str, foreign: ForeignFlags) -> str:
+def _unknown(argument: str, settings: Sequence[Setting], foreign: ForeignFlags) -> str:
     flag = argument.partition("=")[0]
     if reason := foreign.reasons.get(flag):
         return f"{flag}: this flag of {foreign.program} does not exist here, since {reason}. Leave it out."
-    return f"{argument}: there is no such flag." if argument.startswith("-") else f"{argument}: not expected here."
+    if not argument.startswith("-"):
+        return f"{argument}: not expected here."
+    known = [setting.flag for setting in settings if not setting.info.positional]
+    close = difflib.get_close_matches(flag, known, n=1, cutoff=_SIMILARITY)
+    hint = f" Did you mean {close[0]}?" if close else f" There are: {', '.join(known)}." if len(known) <= _FEW else ""
+    return f"{argument}: there is no such flag.{hint}"
 
 
 def _reason(detail: ErrorDetails) -> str:

@@ -30,7 +30,7 @@ def _problems(model: type[Settings], *arguments: str) -> tuple[str, ...]:
 def test_help_lists_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     printed = capsys.readouterr().out
-    assert all(f"\n  {command} " in printed for command in COMMANDS)
+    assert all(f"\n  {command.split()[0]} " in printed for command in COMMANDS)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["cluster", "--help"]])
@@ -42,12 +42,25 @@ def test_the_overview_fits_the_terminal(
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
-def test_help_of_a_word_that_begins_several_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["cluster", "--help"]) == 0
-    printed = capsys.readouterr().out
-    assert "\n  cluster up " in printed
-    assert "\n  cluster fault " in printed
-    assert "controller" not in printed
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["cluster", "--help"], 0), (["help", "cluster"], 0), (["cluster", "-h"], 0), (["cluster"], 2)],
+)
+def test_a_group_of_commands_says_what_is_in_it(
+    arguments: list[str], status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(arguments) == status
+    printed = capsys.readouterr()
+    assert printed.out.startswith("Usage: fake-dra-driver cluster <command> [flags]\n")
+    assert "\n  up " in printed.out
+    assert "\n  fault " in printed.out
+    assert "controller" not in printed.out
+    assert printed.err == ""
+
+
+def test_a_command_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 2
+    assert capsys.readouterr().out.startswith("Usage: fake-dra-driver <command> [flags]\n")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,18 +73,42 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], "a command is missing"),
-        (["contoller"], "Did you mean controller?"),
-        (["cluster"], "there is no command 'cluster'. Did you mean cluster up or cluster fault?"),
-        (["cluster", "down"], "there is no command 'cluster down'. Did you mean cluster up?"),
-        (["cluster", "--nodes=2"], "there is no command 'cluster'"),
+        (
+            ["contoller"],
+            "fake-dra-driver: there is no command 'contoller'. Did you mean 'fake-dra-driver controller'?\n",
+        ),
+        (["contoller", "--help"], "there is no command 'contoller'."),
+        (["clster", "up"], "Did you mean 'fake-dra-driver cluster'?"),
+        (["up"], "Did you mean 'fake-dra-driver cluster up'?"),
+        (
+            ["cluster", "fautl"],
+            "fake-dra-driver cluster: there is no command 'fautl'. Did you mean 'fake-dra-driver cluster fault'?",
+        ),
+        (["cluster", "explode"], "there is no command 'explode'. There are: up, fault.\n"),
+        (["cluster", "--nodes=2"], "a command has to come before --nodes=2. There are: up, fault.\n"),
+        (["explode"], "Run 'fake-dra-driver --help' for what they do.\n"),
     ],
 )
-def test_no_or_unknown_command(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_command(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 2
     captured = capsys.readouterr()
     assert text in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--node=2"], "--node=2: there is no such flag. Did you mean --nodes?"),
+        (
+            ["--replicas=2"],
+            "--replicas=2: there is no such flag. "
+            "There are: --kubernetes-version, --port, --nodes, --driver, --logging-format, --v.",
+        ),
+    ],
+)
+def test_a_flag_that_does_not_exist(arguments: list[str], problem: str) -> None:
+    assert _problems(ClusterUpSettings, *arguments) == (problem,)
 
 
 def test_a_variable_means_the_same_to_every_command() -> None:
@@ -175,7 +212,9 @@ def test_flag_may_be_empty_though_a_variable_may_not() -> None:
 
 
 def test_flags_are_not_abbreviated() -> None:
-    assert _problems(ControllerSettings, "--namespace=a", "--work=3") == ("--work=3: there is no such flag.",)
+    assert _problems(ControllerSettings, "--namespace=a", "--work=3") == (
+        "--work=3: there is no such flag. Did you mean --workers?",
+    )
 
 
 KUBECONFIG = """
