@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from fake_dra_driver.api.kube import core
-from fake_dra_driver.api.kube.core import NodeSelector
+from fake_dra_driver.api.kube.core import Condition, Node, NodeSelector, NodeSpec, NodeStatus, Taint
 from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 from fake_dra_driver.api.resource import v1alpha2
 from fake_dra_driver.api.resource.v1alpha2 import GROUP as DRA_GROUP
@@ -52,53 +52,6 @@ __all__ = [
     "TemplateMetadata",
     "Toleration",
 ]
-
-
-class Condition(ApiModel):
-    """One condition of a status: of nodes, pods, workloads and namespaces alike."""
-
-    type: str
-    status: str = "Unknown"
-    """``True``, ``False`` or ``Unknown``."""
-    reason: str = ""
-    message: str = ""
-    last_transition_time: datetime | None = None
-    last_update_time: datetime | None = None
-    """Only Deployments have it."""
-
-
-# --- Nodes -------------------------------------------------------------------------------------------------------
-
-
-class Taint(ApiModel):
-    """v1.Taint: keeps away pods that do not tolerate it."""
-
-    key: str
-    value: str = ""
-    effect: str = ""
-    """``NoSchedule``, ``PreferNoSchedule`` or ``NoExecute``."""
-    time_added: datetime | None = None
-
-
-class NodeSpec(ApiModel):
-    """v1.NodeSpec."""
-
-    unschedulable: bool = False
-    """Set by ``kubectl cordon``."""
-    taints: tuple[Taint, ...] = ()
-
-
-class NodeStatus(ApiModel):
-    """v1.NodeStatus."""
-
-    conditions: tuple[Condition, ...] = ()
-
-
-class Node(core.Node):
-    """v1.Node."""
-
-    spec: NodeSpec = Field(default_factory=NodeSpec)
-    status: NodeStatus = Field(default_factory=NodeStatus)
 
 
 # --- Pods --------------------------------------------------------------------------------------------------------

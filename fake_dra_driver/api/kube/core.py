@@ -8,25 +8,69 @@ from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKin
 
 __all__ = [
     "ClaimSource",
+    "Condition",
     "Event",
     "EventSource",
     "Node",
     "NodeSelector",
     "NodeSelectorRequirement",
     "NodeSelectorTerm",
+    "NodeSpec",
+    "NodeStatus",
     "ObjectReference",
     "Pod",
     "PodResourceClaim",
     "PodResourceClaimStatus",
     "PodSpec",
     "PodStatus",
+    "Taint",
 ]
 
 
+class Condition(ApiModel):
+    """One condition of a status: of nodes, pods, workloads and namespaces alike."""
+
+    type: str
+    status: str = "Unknown"
+    """``True``, ``False`` or ``Unknown``."""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+    last_update_time: datetime | None = None
+    """Only Deployments have it."""
+
+
+class Taint(ApiModel):
+    """v1.Taint: keeps away pods that do not tolerate it."""
+
+    key: str
+    value: str = ""
+    effect: str = ""
+    """``NoSchedule``, ``PreferNoSchedule`` or ``NoExecute``."""
+    time_added: datetime | None = None
+
+
+class NodeSpec(ApiModel):
+    """v1.NodeSpec, as far as it says which pods a node takes."""
+
+    unschedulable: bool = False
+    """Set by ``kubectl cordon``."""
+    taints: tuple[Taint, ...] = ()
+
+
+class NodeStatus(ApiModel):
+    """v1.NodeStatus, as far as it says whether a node works."""
+
+    conditions: tuple[Condition, ...] = ()
+
+
 class Node(KubeObject):
-    """v1.Node; only its metadata is of interest here."""
+    """v1.Node."""
 
     resource = ResourceKind("", "v1", "Node", "nodes", namespaced=False)
+
+    spec: NodeSpec = Field(default_factory=NodeSpec)
+    status: NodeStatus = Field(default_factory=NodeStatus)
 
 
 class NodeSelectorRequirement(ApiModel):
