@@ -34,11 +34,12 @@ CONTEXT := kind-$(KIND_CLUSTER_NAME)
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: PYTHON=$(PYTHON) HELM=$(HELM) IMAGE=$(IMAGE) KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME)"
-	@echo "           NAMESPACE=$(NAMESPACE) PYTEST_FLAGS BENCH_FLAGS SAMPLE KUBE_VERSIONS KUBEBUILDER_ASSETS KUBE_DIR"
+	@echo "Variables: PYTHON=$(PYTHON) HELM=$(HELM) IMAGE=$(IMAGE)"
+	@echo "  KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) NAMESPACE=$(NAMESPACE)"
+	@echo "  PYTEST_FLAGS BENCH_FLAGS SAMPLE KUBE_VERSIONS KUBEBUILDER_ASSETS KUBE_DIR"
 
 .PHONY: install
-install: $(INSTALLED) ## Make .venv, from the lock file and checked by hashes
+install: $(INSTALLED) ## Make .venv from the lock file, checked by hashes
 
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -48,7 +49,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(DEMO_INSTALLED) ## Walk through the quickstart on an embedded cluster: needs Python and make, nothing else
+demo: $(DEMO_INSTALLED) ## Walk through the quickstart, with no Docker or Kubernetes
 	@$(BIN)/python -m fake_dra_driver demo
 
 .venv/.installed-demo: requirements-cluster.lock
@@ -58,20 +59,20 @@ demo: $(DEMO_INSTALLED) ## Walk through the quickstart on an embedded cluster: n
 	@touch $@
 
 .PHONY: generate
-generate: $(INSTALLED) ## Write all generated files: CRDs, chart, reference, gRPC stubs
+generate: $(INSTALLED) ## Write all generated files: CRDs, chart, docs, gRPC stubs
 	$(BIN)/python -m fake_dra_driver generate
 	hack/generate-pb.sh
 
 .PHONY: check
-check: $(INSTALLED) ## Check format, lint, types, architecture, generated files and scripts
+check: $(INSTALLED) ## Check format, types, layers, generated files and scripts
 	HELM=$(HELM) hack/check.sh
 
 .PHONY: test
-test: $(INSTALLED) ## Run unit and integration tests; with KUBEBUILDER_ASSETS also those on a real API server
+test: $(INSTALLED) ## Run unit and integration tests; some need KUBEBUILDER_ASSETS
 	HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(NEED_CLUSTER)
 
 .PHONY: test-kube
-test-kube: $(INSTALLED) ## Run only the tests on a real API server, the one in KUBEBUILDER_ASSETS
+test-kube: $(INSTALLED) ## Run only those that need KUBEBUILDER_ASSETS
 	@: $${KUBEBUILDER_ASSETS:?name the folder with etcd, kube-apiserver and kubectl}
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(NEED_CLUSTER) -m apiserver
 
@@ -80,7 +81,7 @@ image: ## Build the image
 	IMAGE=$(IMAGE) hack/build-image.sh
 
 .PHONY: deploy
-deploy: ## Make a kind cluster if there is none, build and load the image, install the chart
+deploy: ## Install image and chart in a kind cluster, made if missing
 	@kind get clusters 2>/dev/null | grep -Fqx -- $(KIND_CLUSTER_NAME) || \
 		KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) demo/create-cluster.sh
 	DRIVER_IMAGE=$(IMAGE) KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) demo/build-driver.sh
@@ -94,34 +95,34 @@ deploy: ## Make a kind cluster if there is none, build and load the image, insta
 	kubectl --context=$(CONTEXT) get pods --namespace=$(NAMESPACE)
 
 .PHONY: undeploy
-undeploy: ## Uninstall the driver from the kind cluster; CRDs and their objects stay, as always with Helm
+undeploy: ## Uninstall the driver there; CRDs and their objects stay
 	$(HELM) uninstall --wait --ignore-not-found --kube-context=$(CONTEXT) --namespace=$(NAMESPACE) $(RELEASE)
 
 .PHONY: e2e
-e2e: $(INSTALLED) ## Run the quickstart and the kills on the cluster of the kubeconfig, where the driver is installed
+e2e: $(INSTALLED) ## Test the quickstart, and kills, on the kubeconfig's cluster
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(DRAW) tests/e2e
 
 .PHONY: e2e-all
-e2e-all: $(INSTALLED) ## Run all of e2e, and of scenarios, on each kind of Kubernetes supported, started here from KUBE_DIR: hours
+e2e-all: $(INSTALLED) ## Do e2e and scenarios on each Kubernetes of KUBE_DIR: hours
 	hack/e2e-all.sh $(KUBE_VERSIONS)
 
 .PHONY: soak
-soak: $(INSTALLED) ## Try stops, faults and random lives without the bounds of test; on a local cluster ten minutes of kills too
+soak: $(INSTALLED) ## Test stops, faults and random lives for longer than test does
 	SOAK=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) tests/crash tests/hostile
 	@if [[ -n "$${FAKE_DRA_E2E_LOCAL_CLUSTER_DIR:-}" ]]; then $(BIN)/python -m pytest -s $(PYTEST_FLAGS) tests/soak; \
 	else echo "LEFT OUT: the long run on a real node, which needs FAKE_DRA_E2E_LOCAL_CLUSTER_DIR"; fi
 
 .PHONY: upgrade-test
-upgrade-test: $(INSTALLED) ## Upgrade to this driver and roll back on the cluster of the kubeconfig, from what hack/build-revision.sh has made
+upgrade-test: $(INSTALLED) ## Test an upgrade and a rollback on the kubeconfig's cluster
 	@: $${FAKE_DRA_UPGRADE_FROM:?name the chart that hack/build-revision.sh has made}
 	HELM=$(HELM) $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/upgrade
 
 .PHONY: scenarios
-scenarios: $(INSTALLED) ## Run the scenarios on the cluster of the kubeconfig, in which nodes without kubelet must stay ready
+scenarios: $(INSTALLED) ## Run the scenarios on the kubeconfig's cluster
 	FAKE_DRA_SCENARIOS_ON=kubeconfig $(BIN)/python -m pytest $(PYTEST_FLAGS) $(DRAW) tests/scenarios
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure the driver on a real control plane, which the program `cluster` in KUBE_DIR starts
+bench: $(INSTALLED) ## Measure the driver on a real control plane from KUBE_DIR
 	$(BIN)/python -m tests.bench $(BENCH_FLAGS)
 
 .PHONY: lock

@@ -61,6 +61,7 @@ def test_help_lists_every_target(machine: Machine, arguments: list[str]) -> None
     targets = [line.split()[1] for line in text.splitlines() if line.startswith(".PHONY:")]
     assert {"generate", "check", "test", "image", "deploy", "undeploy", "e2e", "e2e-all"} <= set(targets)
     assert all(f"\n  {target} " in f"\n{printed}" for target in targets)
+    assert max(map(len, printed.splitlines())) <= 80
 
 
 def test_deploy_makes_cluster_and_image_and_installs_the_chart(machine: Machine) -> None:
