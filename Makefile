@@ -24,7 +24,7 @@ SHELL := bash
 BIN := .venv/bin
 # Made once everything is installed, so that it is installed again only when a lock file changes.
 INSTALLED := .venv/.installed
-# The demo runs from the source tree, with the libraries alone, unless everything is installed anyway.
+# The demo needs no tools for development, but uses them where they are installed anyway.
 DEMO_INSTALLED := $(if $(wildcard $(INSTALLED)),$(INSTALLED),.venv/.installed-demo)
 RELEASE := fake-dra-driver
 CHART := deployments/helm/fake-dra-driver
@@ -42,20 +42,15 @@ help: ## List the targets
 install: $(INSTALLED) ## Make .venv from the lock file, checked by hashes
 
 $(INSTALLED): requirements-dev.lock pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		--requirement requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@PYTHON='$(PYTHON)' hack/venv.sh requirements-dev.lock
 	@touch $@
 
 .PHONY: demo
 demo: $(DEMO_INSTALLED) ## Walk through the quickstart, with no Docker or Kubernetes
-	@$(BIN)/python -m fake_dra_driver demo
+	@$(BIN)/fake-dra-driver demo
 
-.venv/.installed-demo: requirements-cluster.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-		--requirement requirements-cluster.lock
+.venv/.installed-demo: requirements-cluster.lock requirements-build.lock pyproject.toml
+	@PYTHON='$(PYTHON)' hack/venv.sh requirements-cluster.lock requirements-build.lock
 	@touch $@
 
 .PHONY: generate
