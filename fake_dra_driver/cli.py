@@ -31,7 +31,6 @@ from fake_dra_driver.status.settings import StatusSettings
 __all__ = ["REFERENCE", "controller", "kubelet_plugin", "main", "set_nas_status"]
 
 _PROGRAM = "fake-dra-driver"
-CLUSTER_EXTRA = "fake-dra-driver[cluster]"
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -125,7 +124,8 @@ def _needing_the_cluster_extra(command: str) -> Iterator[None]:
         if (error.name or "").partition(".")[0] == "fake_dra_driver":
             raise
         sys.stderr.write(
-            f"fake-dra-driver {command}: the library {error.name} is not installed: pip install '{CLUSTER_EXTRA}'\n"
+            f"fake-dra-driver {command}: the library {error.name} is not installed: in the source tree, run "
+            "make install or pip install '.[cluster]'\n"
         )
         raise SystemExit(EXIT_FAILURE) from None
 

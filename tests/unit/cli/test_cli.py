@@ -313,7 +313,7 @@ def test_a_library_of_the_embedded_cluster_is_missing(command: list[str]) -> Non
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
         f"fake-dra-driver {' '.join(command)}: the library aiohttp is not installed: "
-        "pip install 'fake-dra-driver[cluster]'\n"
+        "in the source tree, run make install or pip install '.[cluster]'\n"
     )
 
 
