@@ -1,7 +1,9 @@
 """The program: ``fake-dra-driver <command>``, and the Go driver's three command names as entry points of their own.
 
-Exit status: 0 after a clean stop, 1 when a command fails, 2 when flags or environment are wrong. What a command needs
-is imported only once its settings are known to be good, so that ``--help`` and messages about mistakes appear at once.
+Exit status: 0 after a clean stop, 1 when a command fails, 2 when flags or environment are wrong, 130 after Ctrl-C
+before the program handles signals by itself, 141 when the reader of standard output, such as ``head``, has seen enough.
+What a command needs is imported only once its settings are known to be good, so that ``--help`` and messages about
+mistakes appear at once.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +29,7 @@ from fake_dra_driver.driver.programs.settings import (
 from fake_dra_driver.flags import HELP_FLAGS, UsageError, help_text, help_width, parse
 from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.settings import Setting, Settings, settings_of
+from fake_dra_driver.standardstreams import ReaderGoneError, StandardOutputError, standard_streams
 from fake_dra_driver.status.settings import StatusSettings
 
 __all__ = ["REFERENCE", "controller", "kubelet_plugin", "main", "set_nas_status"]
@@ -34,7 +38,9 @@ _PROGRAM = "fake-dra-driver"
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-"""128 and SIGINT, as a shell reports it: Ctrl-C before the program handles signals by itself."""
+"""128 and SIGINT, as a shell reports it."""
+EXIT_READER_GONE = 141
+"""128 and SIGPIPE, as a shell reports it of kubectl and others, which that signal ends."""
 
 S = TypeVar("S", bound=Settings)
 
@@ -183,7 +189,42 @@ REFERENCE: Mapping[str, type[Settings]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """``fake-dra-driver``: the first arguments are the command. Returns the exit status."""
-    rest = list(sys.argv[1:] if arguments is None else arguments)
+    return _exit_status(_PROGRAM, partial(_main, sys.argv[1:] if arguments is None else arguments))
+
+
+def controller() -> int:
+    """``fake-dra-controller``: the same as ``fake-dra-driver controller``."""
+    return _alone(_CONTROLLER, "fake-dra-controller")
+
+
+def kubelet_plugin() -> int:
+    """``fake-dra-kubeletplugin``: the same as ``fake-dra-driver kubelet-plugin``."""
+    return _alone(_KUBELET_PLUGIN, "fake-dra-kubeletplugin")
+
+
+def set_nas_status() -> int:
+    """``set-nas-status``: the same as ``fake-dra-driver set-nas-status``."""
+    return _alone(_SET_NAS_STATUS, "set-nas-status")
+
+
+def _alone(command: _Command[S], program: str) -> int:
+    return _exit_status(program, partial(_run, command, program, sys.argv[1:]))
+
+
+def _exit_status(program: str, run: Callable[[], int]) -> int:
+    """What ``run`` returns, or what it means that standard output cannot be written."""
+    try:
+        with standard_streams():
+            return run()
+    except ReaderGoneError:
+        return EXIT_READER_GONE
+    except StandardOutputError as error:
+        sys.stderr.write(f"{program}: cannot write to standard output: {error.strerror}\n")
+        return EXIT_FAILURE
+
+
+def _main(arguments: Sequence[str]) -> int:
+    rest = list(arguments)
     if rest and rest[0] in {"--version", "version"}:
         sys.stdout.write(f"{_PROGRAM} {__version__}\n")
         return 0
@@ -237,21 +278,6 @@ def _members(group: str) -> Mapping[str, str]:
     return found
 
 
-def controller() -> int:
-    """``fake-dra-controller``: the same as ``fake-dra-driver controller``."""
-    return _run(_CONTROLLER, "fake-dra-controller", sys.argv[1:])
-
-
-def kubelet_plugin() -> int:
-    """``fake-dra-kubeletplugin``: the same as ``fake-dra-driver kubelet-plugin``."""
-    return _run(_KUBELET_PLUGIN, "fake-dra-kubeletplugin", sys.argv[1:])
-
-
-def set_nas_status() -> int:
-    """``set-nas-status``: the same as ``fake-dra-driver set-nas-status``."""
-    return _run(_SET_NAS_STATUS, "set-nas-status", sys.argv[1:])
-
-
 def _run(command: _Command[S], program: str, arguments: Sequence[str]) -> int:
     if HELP_FLAGS.intersection(arguments):
         sys.stdout.write(help_text(command.settings, program))
@@ -270,6 +296,9 @@ def _run(command: _Command[S], program: str, arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except (Exception, BaseExceptionGroup) as error:
+        for leaf in _leaves(error):
+            if isinstance(leaf, StandardOutputError):
+                raise leaf from error
         sentences = _expected(error, settings)
         if sentences is None:
             raise

@@ -1,6 +1,5 @@
 """The sub-command ``convert``: manifests from files or standard input, converted to standard output."""
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -42,9 +41,5 @@ def _contents(names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
 
 def _write(text: str) -> None:
     # As bytes, since line ends stay as they are. JSON can have halves of characters, which go out as it writes them.
-    try:
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        # The reader, such as head, has seen enough. What is still buffered must go somewhere when the program ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.buffer.flush()

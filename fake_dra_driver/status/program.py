@@ -11,6 +11,7 @@ from typing import Final
 from fake_dra_driver import __version__
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.standardstreams import until_reader_gone
 from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
@@ -54,8 +55,6 @@ async def run_status(settings: StatusSettings) -> int:
                 await watch(cache, view, reporter, screen, stopped)
         else:
             await screen.write(reporter.report())
-    except BrokenPipeError:
-        pass  # the reader, such as head, has seen enough
     finally:
         await client.close()
     return 0
@@ -88,29 +87,31 @@ def _interruptible() -> Iterator[asyncio.Event]:
 async def watch(
     cache: Cache, view: ClusterView, reporter: Reporter, screen: ReportScreen, stopped: asyncio.Event
 ) -> None:
-    """Shows a report at once and after each change, until ``stopped`` or until the output is closed."""
+    """Shows a report at once and after each change, until ``stopped``.
+
+    Raises:
+        ReaderGoneError: the program at the other end of a pipe has ended; noticed at once, also while nothing changes.
+        StandardOutputError: the output cannot be written.
+    """
     changed = asyncio.Event()
 
     async def draw() -> None:
+        await screen.enter()
         try:
-            await screen.enter()
-            try:
-                while True:
-                    changed.clear()
-                    await screen.show(reporter.report(), cache.trouble)
-                    await _wait(changed, REDRAW_SECONDS if screen.is_terminal else None)
-            finally:
-                await screen.leave()
-        except BrokenPipeError:
-            pass
+            while True:
+                changed.clear()
+                await screen.show(reporter.report(), cache.trouble)
+                await _wait(changed, REDRAW_SECONDS if screen.is_terminal else None)
+        finally:
+            await screen.leave()
 
     view.subscribe(changed.set)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(cache.run(), name="cache")
         drawing = group.create_task(draw(), name="screen")
-        waiting = group.create_task(stopped.wait(), name="stop")
-        await asyncio.wait((drawing, waiting), return_when=asyncio.FIRST_COMPLETED)
-        for task in (running, drawing, waiting):
+        reading = group.create_task(until_reader_gone(screen.stream), name="reader")
+        await stopped.wait()
+        for task in (running, drawing, reading):
             task.cancel()
 
 

@@ -1,6 +1,5 @@
 """Where reports are written: a terminal, on which each replaces the last, or anything else, which gets all of them."""
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -50,14 +49,14 @@ class ReportScreen:
     """A stream of text. Writing blocks while no one reads the other end of a pipe, so it is done in a thread."""
 
     def __init__(self, stream: TextIO, style: Style, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._stream = stream
+        self.stream = stream
         self._style = style
         self._now = now
         self._drawn: Report | None = None
         self.is_terminal = stream.isatty() and style.output == "table"
 
     async def write(self, report: Report) -> None:
-        """Writes a report, and nothing else. Raises BrokenPipeError, as the others do, when the other end is closed."""
+        """Writes a report, and nothing else."""
         await self._write(self._style.text(report, self._now(), columns=self._columns()))
 
     async def enter(self) -> None:
@@ -102,13 +101,8 @@ class ReportScreen:
         await in_thread(self._write_now, text)
 
     def _write_now(self, text: str) -> None:
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except BrokenPipeError:
-            # Python flushes standard output once more when it ends, which must not fail again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            raise
+        self.stream.write(text)
+        self.stream.flush()
 
 
 def _cut(lines: Sequence[str], room: int) -> Sequence[str]:

@@ -1,8 +1,6 @@
 """The sub-command: where manifests come from, where they go, and what the exit status says."""
 
 import io
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -99,13 +97,3 @@ def test_files_that_are_not_there(arguments: list[str], problem: str, capsys: py
     Path("empty").mkdir()
     assert cli.main(["convert", *arguments]) == 2
     assert f"  --filename (FAKE_DRA_FILENAME): {problem}" in capsys.readouterr().err
-
-
-def test_a_reader_that_has_seen_enough(folder: Path) -> None:
-    (folder / "other.yaml").write_text("a: 1\n")
-    reading, writing = os.pipe()
-    os.close(reading)
-    command = [sys.executable, "-m", "fake_dra_driver", "convert", "-f", "other.yaml"]
-    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
