@@ -5,9 +5,17 @@ import copy
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
-from fake_dra_driver.api.kube.core import ClaimSource, Pod, PodResourceClaim, PodSpec
+from fake_dra_driver.api.kube.core import (
+    ClaimSource,
+    Condition,
+    Node,
+    NodeStatus,
+    Pod,
+    PodResourceClaim,
+    PodSpec,
+)
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, PodSchedulingContextSpec, ResourceClaim
 from fake_dra_driver.runtime.cache import Cache
@@ -93,6 +101,20 @@ class ClaimWorld:
 
     def __init__(self) -> None:
         self.api = MemoryApi()
+
+    def ready_node(self, name: str) -> dict[str, Any]:
+        """A Node whose kubelet reports; returned as it is on the wire."""
+        status = NodeStatus(conditions=(Condition(type="Ready", status="True", reason="KubeletReady"),))
+        return self.api.apply(Node(metadata=ObjectMeta(name=name), status=status))
+
+    def cordon(self, node: str, *, undo: bool = False) -> None:
+        """What ``kubectl cordon`` writes, and ``kubectl uncordon``."""
+        self.api.update(Node, node, "", {"spec": {"unschedulable": None if undo else True}})
+
+    def stop_reporting(self, node: str) -> None:
+        """What the node lifecycle controller writes once a kubelet has been silent for 40 seconds."""
+        conditions = [{"type": "Ready", "status": "Unknown", "reason": "NodeStatusUnknown"}]
+        self.api.update(Node, node, "", {"status": {"conditions": conditions}})
 
     def pod(self, name: str, claims: Sequence[str], *, selected: str = "", potential: Sequence[str] = ()) -> Pod:
         """A pod that uses the claims, and the scheduler's PodSchedulingContext for it."""

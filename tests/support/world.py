@@ -11,7 +11,6 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     NodeAllocationStateSpec,
 )
-from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import ObjectMeta, OwnerReference
 from fake_dra_driver.api.resource.v1alpha2 import (
     AllocationMode,
@@ -53,7 +52,7 @@ class World(ClaimWorld):
 
     def node(self, name: str, devices: int = 1, status: str = "Ready") -> NodeAllocationState:
         """A node whose kubelet plugin has published devices ``<name>-0``, ``<name>-1`` and so on."""
-        node = self.api.apply(Node(metadata=ObjectMeta(name=name)))
+        node = self.ready_node(name)
         owner = OwnerReference(api_version="v1", kind="Node", name=name, uid=node["metadata"]["uid"])
         inventory = tuple(AllocatableDevice(fake=FakeDevice(uuid=f"{name}-{i}", name="MODEL")) for i in range(devices))
         nas = NodeAllocationState(
