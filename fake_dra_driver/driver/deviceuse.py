@@ -43,7 +43,9 @@ class _Holder:
     split: int
 
 
-def device_uses(nas: NodeAllocationState, entries: Mapping[str, AllocatedDevices] | None = None) -> Sequence[DeviceUse]:
+def device_uses(
+    nas: NodeAllocationState, entries: Mapping[str, AllocatedDevices] | None = None, *, is_usable: bool = True
+) -> Sequence[DeviceUse]:
     """Every device of the node in the order of its inventory, then those that claims hold and the node does not have.
 
     A device that two claims hold, because they share it or after an edit by hand, is shown with the first of them by
@@ -52,6 +54,7 @@ def device_uses(nas: NodeAllocationState, entries: Mapping[str, AllocatedDevices
     Args:
         nas: the node.
         entries: by UID, what claims hold, if another source knows better than ``nas.spec.allocatedClaims``.
+        is_usable: whether pods can run on the node, as far as is known.
     """
     holders: dict[str, list[_Holder]] = {}
     for uid, entry in sorted((nas.spec.allocated_claims if entries is None else entries).items()):
@@ -63,7 +66,7 @@ def device_uses(nas: NodeAllocationState, entries: Mapping[str, AllocatedDevices
             children = prepared.setdefault(whole, {}).setdefault(UID(uid), [])
             if child:
                 children.append(child)
-    unheld: DeviceState = "free" if closed_reason(nas) is None else "unavailable"
+    unheld: DeviceState = "free" if is_usable and closed_reason(nas) is None else "unavailable"
     known = {device.uuid: device for device in devices_of(nas)}
     found = [_use(device, holders.get(uuid, ()), prepared.get(uuid, {}), unheld) for uuid, device in known.items()]
     for uuid, (first, *_) in holders.items():

@@ -39,6 +39,11 @@ def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
             only=CLASSIC,
         ),
         Rule("What claims and classes ask for.", parameters, READ_VERBS, only=CLASSIC),
+        Rule(
+            "Whether nodes can run pods. It may be left out: the report then says that this is not known.",
+            (Node,),
+            READ_VERBS,
+        ),
         Rule("Pods that wait, and what was reported about claims.", (Pod, Event), READ_VERBS),
     )
 

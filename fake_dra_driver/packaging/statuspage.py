@@ -22,6 +22,7 @@ from fake_dra_driver.status.report import (
     ClaimReport,
     Counts,
     DeviceReport,
+    ModelReport,
     NodeReport,
     Report,
     Summary,
@@ -41,6 +42,7 @@ _STATES: Final[dict[DeviceState, str]] = {
 _COLUMNS: Final = 120
 """Width of the example."""
 _NODE: Final = "fake-dra-driver-cluster-worker"
+_MODEL: Final = "LATEST-FAKE-MODEL"
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -106,7 +108,7 @@ def _device(uuid: str, state: DeviceState, claim: ClaimReport | None = None, spl
     parts = (
         tuple(ChildReport(uuid=part, prepared=state == "prepared") for part in children(uuid, split)) if split else ()
     )
-    return DeviceReport(uuid=uuid, model="LATEST-FAKE-MODEL", state=state, claim=claim, children=parts)
+    return DeviceReport(uuid=uuid, model=_MODEL, state=state, claim=claim, children=parts)
 
 
 def _example() -> Report:
@@ -119,7 +121,18 @@ def _example() -> Report:
     )
     devices = tuple(_device(uuid, *use) for uuid, use in zip(make_uuids(_NODE, len(uses)), uses, strict=True))
     counts = Counts(devices=8, free=3, prepared=5)
-    node = NodeReport(name=_NODE, status="Ready", ready=True, counts=counts, claims=2, devices=devices, problems=())
+    models = (ModelReport(model=_MODEL, counts=counts),)
+    node = NodeReport(
+        name=_NODE,
+        status="Ready",
+        ready=True,
+        node_status="Ready",
+        counts=counts,
+        models=models,
+        claims=2,
+        devices=devices,
+        problems=(),
+    )
     waiting = WaitingClaim(
         namespace="default",
         name="too-big",
@@ -135,7 +148,7 @@ def _example() -> Report:
     return Report(
         driver=DRIVER_NAME,
         namespace="fake-system",
-        summary=Summary(nodes=1, ready_nodes=1, counts=counts, claims=2, waiting=1, unused=0),
+        summary=Summary(nodes=1, ready_nodes=1, counts=counts, models=models, claims=2, waiting=1, unused=0),
         nodes=(node,),
         waiting=(waiting,),
     )

@@ -9,8 +9,19 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
+from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError
-from fake_dra_driver.status.report import ChildReport, ClaimReport, Counts, DeviceReport, NodeReport, Report, Summary
+from fake_dra_driver.status.nodes import NODES_HIDDEN
+from fake_dra_driver.status.report import (
+    ChildReport,
+    ClaimReport,
+    Counts,
+    DeviceReport,
+    ModelReport,
+    NodeReport,
+    Report,
+    Summary,
+)
 from fake_dra_driver.status.view import ClusterView
 
 __all__ = ["Reporter"]
@@ -37,7 +48,7 @@ class Reporter:
         """The state at this moment."""
         every = sorted(
             [*map(self._node, self._view.states.list()), *map(_unreadable, self._view.states.invalid())],
-            key=lambda node: node.name,
+            key=lambda node: natural_order(node.name),
         )
         waiting, unused = self._view.claims.waiting()
         return Report(
@@ -47,27 +58,33 @@ class Reporter:
                 nodes=len(every),
                 ready_nodes=sum(node.ready for node in every),
                 counts=_sum(node.counts for node in every),
+                models=_models_of(every),
                 claims=sum(node.claims for node in every),
                 waiting=len(waiting),
                 unused=unused,
             ),
             nodes=tuple(node for node in every if not self._nodes or node.name in self._nodes),
             waiting=tuple(waiting),
+            notes=() if self._view.nodes.informer is not None else (NODES_HIDDEN,),
         )
 
     def _node(self, state: NodeAllocationState) -> NodeReport:
         source = self._view.claims
         entries = source.entries_of(state)
         claims = {uid: source.claim(UID(uid)) for uid in (*entries, *state.spec.prepared_devices)}
-        uses = device_uses(state, entries)
+        name = state.metadata.name
+        closed = [reason for reason in (closed_reason(state), self._view.nodes.unusable_reason(name)) if reason]
+        uses = device_uses(state, entries, is_usable=not closed)
         return NodeReport(
-            name=state.metadata.name,
+            name=name,
             status=state.status or "NotReady",
-            ready=closed_reason(state) is None,
+            ready=not closed,
+            node_status=self._view.nodes.status(name),
             counts=_counts(uses),
+            models=_models(uses),
             claims=len(entries),
             devices=tuple(_device(use, claims) for use in uses),
-            problems=tuple(_problems(state, uses, entries, claims, source.unrecorded(state))),
+            problems=(*closed, *_problems(state, uses, entries, claims, source.unrecorded(state))),
         )
 
 
@@ -101,6 +118,23 @@ def _counts(uses: Iterable[DeviceUse]) -> Counts:
     return Counts(devices=tally.total() - tally["missing"], **tally)
 
 
+def _models(uses: Sequence[DeviceUse]) -> tuple[ModelReport, ...]:
+    by_model: dict[str, list[DeviceUse]] = {}
+    for use in uses:
+        if use.state != "missing":
+            by_model.setdefault(use.device.model, []).append(use)
+    return tuple(ModelReport(model=model, counts=_counts(members)) for model, members in by_model.items())
+
+
+def _models_of(nodes: Iterable[NodeReport]) -> tuple[ModelReport, ...]:
+    by_model: dict[str, list[Counts]] = {}
+    for node in nodes:
+        for found in node.models:
+            by_model.setdefault(found.model, []).append(found.counts)
+    names = sorted(by_model, key=natural_order)
+    return tuple(ModelReport(model=name, counts=_sum(by_model[name])) for name in names)
+
+
 def _sum(counts: Iterable[Counts]) -> Counts:
     tally: Counter[str] = Counter()
     for count in counts:
@@ -115,8 +149,6 @@ def _problems(
     claims: Mapping[str, ClaimReport],
     unrecorded: Sequence[str],
 ) -> Iterator[str]:
-    if (closed := closed_reason(state)) is not None:
-        yield closed
     if missing := [use.device.uuid for use in uses if use.state == "missing"]:
         yield f"claims hold devices that the node does not have: {_listed(missing)}"
     if gone := [uid for uid in entries if not claims[uid].exists]:
@@ -129,4 +161,4 @@ def _problems(
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - NAMED_IN_A_PROBLEM
-    return ", ".join(sorted(names)[:NAMED_IN_A_PROBLEM]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(sorted(names, key=natural_order)[:NAMED_IN_A_PROBLEM]) + (f" and {more} more" if more > 0 else "")

@@ -16,7 +16,7 @@ from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.status.table import Detail
-from fake_dra_driver.status.view import CannotReportError, ClusterView, find_api, find_namespace
+from fake_dra_driver.status.view import CannotReportError, ClusterView, find_api, find_namespace, nodes_are_hidden
 
 __all__ = ["run_status", "watch"]
 
@@ -46,7 +46,8 @@ async def run_status(settings: StatusSettings) -> int:
         api = await find_api(client)
         namespace = settings.namespace or await find_namespace(client)
         cache = Cache(client)
-        view = ClusterView.of(cache, client, api, namespace)
+        hidden = await nodes_are_hidden(client, timeout_seconds)
+        view = ClusterView.of(cache, client, api, namespace, nodes_hidden=hidden)
         await view.load(client, timeout_seconds)
         _check_nodes(settings.nodes, view)
         reporter = Reporter(view, namespace or "", settings.nodes)
@@ -66,6 +67,8 @@ def _check_nodes(nodes: Sequence[str], view: ClusterView) -> None:
         if node not in known:
             close = get_close_matches(node, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
+            if view.nodes.exists(node) is False:
+                raise CannotReportError(f"there is no node {node}{hint}")
             raise CannotReportError(
                 f"node {node} has no NodeAllocationState: no kubelet plugin of this driver runs there{hint}"
             )

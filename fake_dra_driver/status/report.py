@@ -18,6 +18,7 @@ __all__ = [
     "ClaimReport",
     "Counts",
     "DeviceReport",
+    "ModelReport",
     "NodeReport",
     "Report",
     "Summary",
@@ -76,6 +77,15 @@ class Counts(_Model):
     """A claim holds them, and the node does not have them."""
 
 
+class ModelReport(_Model):
+    """The devices of one model."""
+
+    model: str
+    """Name of the model."""
+    counts: Counts
+    """Its devices by what they are doing."""
+
+
 class ClaimReport(_Model):
     """A claim that holds devices."""
 
@@ -123,9 +133,14 @@ class NodeReport(_Model):
     status: str
     """Ready or NotReady, as the NodeAllocationState says; Unreadable when that cannot be read."""
     ready: bool
-    """Whether it takes claims."""
+    """Whether it takes claims: the NodeAllocationState is Ready, and pods can run on the node."""
+    node_status: str = ""
+    """Status of its Node as kubectl shows it, such as Ready,SchedulingDisabled; Missing when there is none; empty when
+    Nodes may not be read."""
     counts: Counts
     """Its devices by what they are doing."""
+    models: tuple[ModelReport, ...] = ()
+    """Its devices by model, in the order of the node's inventory, without those that are missing."""
     claims: int
     """How many claims hold devices here."""
     devices: tuple[DeviceReport, ...]
@@ -185,6 +200,8 @@ class Summary(_Model):
     """Those that take claims."""
     counts: Counts
     """Devices of all nodes by what they are doing."""
+    models: tuple[ModelReport, ...] = ()
+    """Devices of all nodes by model, sorted by the name of the model, without those that are missing."""
     claims: int
     """Claims that hold devices."""
     waiting: int
@@ -205,6 +222,8 @@ class Report(_Model):
     summary: Summary
     """The whole cluster, whichever nodes were asked for."""
     nodes: tuple[NodeReport, ...]
-    """Sorted by name: the nodes that were asked for, or all."""
+    """Sorted by name, numbers in names as numbers: the nodes that were asked for, or all."""
     waiting: tuple[WaitingClaim, ...]
     """Sorted by namespace and name."""
+    notes: tuple[str, ...] = ()
+    """What could not be read, and is not known therefore, in words."""

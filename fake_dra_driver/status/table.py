@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from fake_dra_driver.status.nodes import MISSING
 from fake_dra_driver.status.report import ClaimReport, DeviceReport, NodeReport, Report, WaitingClaim
 
 __all__ = ["Detail", "table"]
@@ -88,6 +89,7 @@ def _summary(report: Report) -> list[str]:
     states += [f"{number} {name}" for name in ("unavailable", "missing") if (number := getattr(counts, name))]
     return [
         f"{report.driver}{where}",
+        *(f"NOTE     {note}" for note in report.notes),
         f"NODES    {summary.nodes}: {summary.ready_nodes} ready, {summary.nodes - summary.ready_nodes} not ready",
         f"DEVICES  {counts.devices}: {', '.join(states)}",
         f"CLAIMS   {_claims(report)}",
@@ -114,7 +116,7 @@ def _node_cells(nodes: Sequence[NodeReport]) -> TableRow:
     names = ("devices", "free", "allocated", "prepared", "unavailable")
     numbers = [sum(getattr(node.counts, name) for node in nodes) for name in names]
     unavailable = str(numbers.pop() or "")  # a column of its own only where there are any
-    return (nodes[0].status, *map(str, numbers), unavailable, str(sum(node.claims for node in nodes)))
+    return (_status(nodes[0]), *map(str, numbers), unavailable, str(sum(node.claims for node in nodes)))
 
 
 def _lines(nodes: Sequence[NodeReport]) -> list[str]:
@@ -126,12 +128,25 @@ def _groups(nodes: Sequence[NodeReport], columns: int | None) -> list[str]:
     """A line for nodes that have the same status and use."""
     groups: dict[tuple[str, str], list[NodeReport]] = {}
     for node in nodes:
-        groups.setdefault((node.status, _use_of(node)), []).append(node)
+        groups.setdefault((_status(node), _use_of(node)), []).append(node)
     rows: list[TableRow] = [("NODES", "USE", *_NODE_HEADINGS, "WHICH")]
     for (_, use), members in sorted(groups.items(), key=lambda item: (not item[1][0].ready, _USES.index(item[0][1]))):
         which = _examples([node.name for node in members])
         rows.append((str(len(members)), use, *_node_cells(members), which))
     return _aligned(rows, columns)
+
+
+def _status(node: NodeReport) -> str:
+    """One word for the status of a node and of its kubelet plugin, the worst first."""
+    if node.ready:
+        return "Ready"
+    if node.node_status == MISSING:
+        return "NodeGone"
+    if node.status != "Ready":
+        return node.status
+    if node.node_status in ("Ready", "Ready,SchedulingDisabled"):
+        return "Cordoned" if "," in node.node_status else "Tainted"
+    return "NotReady"
 
 
 _USES: Final = ("all free", "in use", "full", "no devices", "closed")
@@ -173,7 +188,7 @@ def _devices(node: NodeReport, detail: Detail, columns: int | None) -> list[str]
     models = {device.model for device in node.devices if device.model}
     (model,) = models if len(models) == 1 else ("",)  # named once, where all have the same
     what = f"{model} free" if model else "devices free"
-    head = f"NODE {node.name}  {node.status}, {counts.free} of {counts.devices} {what}"
+    head = f"NODE {node.name}  {_status(node)}, {counts.free} of {counts.devices} {what}"
     rows: list[TableRow] = [("DEVICE", "MODEL", "STATE", "CLAIM", "POD")]
     idle = [device for device in node.devices if device.claim is None]
     folded = set[str]() if detail is Detail.ALL or len(idle) <= FREE_BY_LINE else {device.uuid for device in idle[1:]}

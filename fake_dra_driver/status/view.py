@@ -1,7 +1,7 @@
 """What ``status`` reads from a cluster: informers that are filled once or kept up to date. It needs get, list, watch.
 
 Everything is listed first, and any error of that is reported: a person wants to know at once what is missing, while a
-cache would keep trying.
+cache would keep trying. Nodes alone may be hidden: many people may read what is in namespaces, and nothing else.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from contextlib import aclosing
 from typing import Any
 
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.servedapi import API_VERSIONS, DraApi, advice
@@ -21,13 +22,14 @@ from fake_dra_driver.runtime.errors import (
     NotFoundError,
     RuntimeLayerError,
 )
-from fake_dra_driver.runtime.listwatch import PAGE_SIZE
+from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
 from fake_dra_driver.runtime.store import Entry
 from fake_dra_driver.status.claimsource import ClaimSource
 from fake_dra_driver.status.classic.claims import ClassicClaims
+from fake_dra_driver.status.nodes import Nodes
 from fake_dra_driver.status.structured.claims import StructuredClaims
 
-__all__ = ["CannotReportError", "ClusterView", "find_api", "find_namespace"]
+__all__ = ["CannotReportError", "ClusterView", "find_api", "find_namespace", "nodes_are_hidden"]
 
 
 class CannotReportError(RuntimeLayerError):
@@ -67,36 +69,54 @@ async def find_namespace(client: Client) -> str | None:
     return found.pop() if found else None
 
 
+async def nodes_are_hidden(client: Client, timeout_seconds: float) -> bool:
+    """Whether the person who asks may not read Nodes. The report is possible without, and says so."""
+    pages = client.list_watch.pages(Selection(Node.resource), page_size=1, timeout_seconds=timeout_seconds)
+    async with aclosing(pages):
+        try:
+            await anext(pages)
+        except ForbiddenError:
+            return True
+    return False
+
+
 class ClusterView:
     """Everything that is read.
 
     Args:
         states: the NodeAllocationState objects.
+        nodes: the Node objects.
         claims: what the mode of DRA wants to know of claims.
     """
 
-    def __init__(self, states: Informer[NodeAllocationState], claims: ClaimSource) -> None:
+    def __init__(self, states: Informer[NodeAllocationState], nodes: Nodes, claims: ClaimSource) -> None:
         self.states = states
+        self.nodes = nodes
         self.claims = claims
 
     @classmethod
-    def of(cls, cache: Cache, client: Client, api: DraApi, namespace: str | None) -> "ClusterView":
+    def of(
+        cls, cache: Cache, client: Client, api: DraApi, namespace: str | None, *, nodes_hidden: bool = False
+    ) -> "ClusterView":
         """Asks ``cache`` for what the mode of DRA that the cluster speaks needs.
 
         Args:
             client: not used to read; the driver's own code wants one.
             api: how the cluster speaks DRA.
             namespace: of the NodeAllocationState objects; None when there are none.
+            nodes_hidden: whether Nodes may not be read.
         """
+        nodes = Nodes.of(cache, hidden=nodes_hidden)
         states = cache.informer(NodeAllocationState, namespace=namespace)
         if api.structured is not None:
-            return cls(states, StructuredClaims(cache, api.structured))
-        return cls(states, ClassicClaims(cache, states, client, namespace or ""))
+            return cls(states, nodes, StructuredClaims(cache, api.structured))
+        return cls(states, nodes, ClassicClaims(cache, states, client, namespace or ""))
 
     @property
     def read(self) -> tuple[Informer[Any], ...]:
         """The informers that are filled."""
-        return (self.states, *self.claims.informers)
+        nodes = () if self.nodes.informer is None else (self.nodes.informer,)
+        return (self.states, *nodes, *self.claims.informers)
 
     async def load(self, client: Client, timeout_seconds: float) -> None:
         """Fills every informer once, all at the same time.

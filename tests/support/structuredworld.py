@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.kube.core import Pod
+from fake_dra_driver.api.kube.core import Condition, Node, NodeStatus, Pod
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
@@ -64,6 +64,8 @@ class StructuredWorld:
 
     def node(self, name: str, devices: int = 8, status: str = "Ready") -> None:
         """A node whose kubelet plugin has published devices ``<name>-0``, ``<name>-1`` and so on."""
+        works = NodeStatus(conditions=(Condition(type="Ready", status="True", reason="KubeletReady"),))
+        self.api.apply(Node(metadata=ObjectMeta(name=name), status=works))
         inventory = [{"fake": {"uuid": f"{name}-{index}", "name": "MODEL"}} for index in range(devices)]
         self.api.apply(
             NodeAllocationState.from_wire(

@@ -11,13 +11,13 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.runtime.cache import Cache, Informer
-from fake_dra_driver.runtime.listwatch import Selection
 from fake_dra_driver.status.claimsource import warnings_about_claims
 
 __all__ = ["CLAIMS_BY_NODE", "CLASSIC_KINDS", "PODS_BY_CLAIM", "ClassicView"]
 
 CLASSIC_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
+    Node,
     ResourceClaim,
     ResourceClass,
     PodSchedulingContext,
@@ -48,8 +48,6 @@ class ClassicView:
     """Those without a node."""
     events: Informer[Event]
     """Warnings about claims."""
-    nodes: Informer[Node]
-    """Never filled: whether a node exists is not asked. The driver's own code wants the cache."""
 
     @classmethod
     def of(cls, cache: Cache) -> "ClassicView":
@@ -62,7 +60,6 @@ class ClassicView:
             cache.informer(DeviceClassParameters),
             cache.informer(Pod, field_selector=UNSCHEDULED),
             warnings_about_claims(cache),
-            Informer(Node, Selection(Node.resource)),
         )
         view.claims.add_index(CLAIMS_BY_NODE, _node_of)
         view.pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])

@@ -10,7 +10,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
-from fake_dra_driver.api.kube.core import Event, Pod
+from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_keys
@@ -36,6 +36,7 @@ __all__ = ["STRUCTURED_KINDS", "StructuredClaims"]
 
 STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
+    Node,
     v1.ResourceClaim,
     v1.DeviceClass,
     Pod,

@@ -14,6 +14,7 @@ from fake_dra_driver.codegen.crd import render_crd
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.classic.view import CLASSIC_KINDS
+from fake_dra_driver.status.nodes import NODES_HIDDEN
 from fake_dra_driver.status.program import run_status
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.status.structured.claims import STRUCTURED_KINDS
@@ -84,6 +85,17 @@ async def test_watching_is_allowed_too(reader: Path) -> None:
             await cache.wait_for_sync()
         running.cancel()
     await client.close()
+
+
+async def test_nodes_may_be_left_out(reader: Path, apiserver: ApiServer, capsys: pytest.CaptureFixture[str]) -> None:
+    role = yaml.safe_load(await asyncio.to_thread(apiserver.kubectl, "get", f"clusterrole/{ROLE}", "--output=yaml"))
+    del role["metadata"]["resourceVersion"]
+    role["rules"] = [rule for rule in role["rules"] if "nodes" not in rule["resources"]]
+    await asyncio.to_thread(apiserver.kubectl, "replace", "--filename=-", stdin=yaml.safe_dump(role))
+    await asyncio.to_thread(wait_until, apiserver, "nodes", allowed=False)
+    settings = await asyncio.to_thread(StatusSettings, kubeconfig=str(reader))
+    assert await run_status(settings) == 0
+    assert NODES_HIDDEN in capsys.readouterr().out
 
 
 async def test_each_rule_is_needed(reader: Path, apiserver: ApiServer) -> None:

@@ -27,6 +27,7 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     NodeAllocationStateSpec,
 )
+from fake_dra_driver.api.kube.core import Condition, Node, NodeStatus
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass
 from fake_dra_driver.cluster.apiserver import ApiServer
@@ -59,6 +60,10 @@ class Cluster:
         self.client = client
 
     async def node(self, name: str, namespace: str = NAMESPACE, devices: int = 2) -> None:
+        works = NodeStatus(conditions=(Condition(type="Ready", status="True", reason="KubeletReady"),))
+        await self.client.create(Node(metadata=ObjectMeta(name=name), status=works))
+        # Admission gives a new node the taint not-ready, which the node lifecycle controller would remove.
+        await self.client.merge_patch(Node, NamespacedName("", name), {"spec": {"taints": None}})
         inventory = [
             AllocatableDevice(fake=FakeDevice(uuid=f"{name}-{index}", name="MODEL")) for index in range(devices)
         ]
@@ -138,6 +143,15 @@ async def test_a_namespace_that_is_named_is_not_looked_for(
     assert "in elsewhere: no node runs the kubelet plugin" in capsys.readouterr().out
 
 
+async def test_a_node_that_is_cordoned(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    await cluster.client.merge_patch(Node, NamespacedName("", "worker-2"), {"spec": {"unschedulable": True}})
+    assert await status(cluster) == 0
+    printed = capsys.readouterr().out
+    assert "NODES    2: 1 ready, 1 not ready\nDEVICES  4: 2 free, 0 allocated, 0 prepared, 2 unavailable\n" in printed
+    assert "NODE worker-2  Cordoned, 0 of 2 MODEL free" in printed
+    assert "  ! its node is cordoned (SchedulingDisabled)\n" in printed
+
+
 # --- What it asks for
 
 
@@ -179,9 +193,12 @@ async def test_a_cluster_without_the_driver(bare: Cluster) -> None:
 
 
 async def test_a_node_that_is_not_there(cluster: Cluster) -> None:
-    expected = "node worker-3 has no NodeAllocationState: .* did you mean worker-"
+    expected = "there is no node worker-3; did you mean worker-"
     with pytest.raises(CannotReportError, match=expected):
         await status(cluster, "worker-1", "worker-3")
+    await cluster.client.create(Node(metadata=ObjectMeta(name="worker-3")))
+    with pytest.raises(CannotReportError, match="node worker-3 has no NodeAllocationState: no kubelet plugin"):
+        await status(cluster, "worker-3")
 
 
 async def test_a_driver_in_two_namespaces(cluster: Cluster) -> None:

@@ -14,10 +14,10 @@ from tests.support.memory_api import MemoryApi, MemoryClient
 from tests.support.world import NAMESPACE
 
 
-def view_of(api: MemoryApi, version: str = "v1alpha2") -> ClusterView:
+def view_of(api: MemoryApi, version: str = "v1alpha2", *, nodes_hidden: bool = False) -> ClusterView:
     """Everything that ``status`` would have read, with what its field selectors leave out left out."""
     client = cast("Client", MemoryClient(api))
-    view = ClusterView.of(Cache(client), client, DraApi(version), NAMESPACE)
+    view = ClusterView.of(Cache(client), client, DraApi(version), NAMESPACE, nodes_hidden=nodes_hidden)
     for informer in view.read:
         wires = [copy.deepcopy(wire) for wire in api.objects.get(informer.kind.resource.kind, {}).values()]
         selected = [wire for wire in wires if _is_selected(wire, informer.kind.resource.kind)]
@@ -34,9 +34,11 @@ def _is_selected(wire: dict[str, Any], kind: str) -> bool:
     return True
 
 
-def report_of(api: MemoryApi, nodes: Sequence[str] = (), version: str = "v1alpha2") -> Report:
+def report_of(
+    api: MemoryApi, nodes: Sequence[str] = (), version: str = "v1alpha2", *, nodes_hidden: bool = False
+) -> Report:
     """The report that ``status`` would give on a cluster that serves this version of DRA."""
-    return Reporter(view_of(api, version), NAMESPACE, nodes).report()
+    return Reporter(view_of(api, version, nodes_hidden=nodes_hidden), NAMESPACE, nodes).report()
 
 
 def node_of(report: Report, name: str) -> NodeReport:

@@ -110,14 +110,17 @@ async def test_field_names_are_stable() -> None:
     world.claim("big", count=9, mode="Immediate")
     document = json.loads(Style("json").text(report_of(world.api), NOW))
     node, waiting = document["nodes"][0], document["waiting"][0]
-    assert document.keys() == {"version", "driver", "namespace", "summary", "nodes", "waiting"}
+    assert document.keys() == {"version", "driver", "namespace", "summary", "nodes", "waiting", "notes"}
     assert document["version"] == "v1"
     assert document["summary"].keys() == {
-        *("nodes", "readyNodes", "counts", "claims", "waiting", "unused"),
+        *("nodes", "readyNodes", "counts", "models", "claims", "waiting", "unused"),
     }
     counts = {"devices", "free", "allocated", "prepared", "unavailable", "missing"}
     assert document["summary"]["counts"].keys() == node["counts"].keys() == counts
-    assert node.keys() == {"name", "status", "ready", "counts", "claims", "devices", "problems"}
+    assert node.keys() == {
+        *("name", "status", "ready", "nodeStatus", "counts", "models", "claims", "devices", "problems"),
+    }
+    assert node["models"][0].keys() == {"model", "counts"}
     assert node["devices"][0].keys() == {"uuid", "model", "state", "claim", "children"}
     held = [device for device in node["devices"] if device["claim"]]
     assert held[0]["claim"].keys() == {"namespace", "name", "uid", "pods", "exists"}
