@@ -9,6 +9,8 @@ PYTEST_FLAGS ?=
 # Each process starts a real API server of its own, where there is one.
 PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 BENCH_FLAGS ?=
+# Any text: the demo's cluster stays up until Ctrl-C.
+KEEP ?=
 # Any text, such as a commit's hash. It chooses a share of the kills and scenarios, which runs instead of all of them.
 SAMPLE ?=
 # The Kubernetes releases that e2e-all runs on; left out, one of each kind that is supported.
@@ -36,7 +38,7 @@ help: ## List the targets
 	@echo
 	@echo "Variables: PYTHON=$(PYTHON) HELM=$(HELM) IMAGE=$(IMAGE)"
 	@echo "  KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) NAMESPACE=$(NAMESPACE)"
-	@echo "  PYTEST_FLAGS BENCH_FLAGS SAMPLE KUBE_VERSIONS KUBEBUILDER_ASSETS KUBE_DIR"
+	@echo "  KEEP PYTEST_FLAGS BENCH_FLAGS SAMPLE KUBE_VERSIONS KUBEBUILDER_ASSETS KUBE_DIR"
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv from the lock file, checked by hashes
@@ -46,8 +48,8 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(DEMO_INSTALLED) ## Walk through the quickstart, with no Docker or Kubernetes
-	@$(BIN)/fake-dra-driver demo
+demo: $(DEMO_INSTALLED) ## Walk through the quickstart; KEEP=1 keeps its cluster up
+	@$(BIN)/fake-dra-driver demo $(if $(KEEP),--keep)
 
 .venv/.installed-demo: requirements-cluster.lock requirements-build.lock pyproject.toml
 	@PYTHON='$(PYTHON)' hack/venv.sh requirements-cluster.lock requirements-build.lock

@@ -1,18 +1,15 @@
 """kubectl: the program if it is installed, else the few commands of it that are built in."""
 
-import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Protocol
 
-from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.demo.builtin import BuiltinKubectl
+from fake_dra_driver.demo.command import run_command
 
 __all__ = ["InstalledKubectl", "Kubectl", "find_kubectl", "open_kubectl"]
-
-_TIMEOUT_SECONDS = 60.0
 
 
 class Kubectl(Protocol):
@@ -32,26 +29,7 @@ class InstalledKubectl:
 
     async def __call__(self, *arguments: str) -> str:
         """Runs a command; what it says on standard error comes first. Raises ClusterError when it fails."""
-        process = await asyncio.create_subprocess_exec(
-            *self._command,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                output, problems = await process.communicate()
-        except TimeoutError as error:
-            raise ClusterError(f"kubectl {' '.join(arguments)} did not end in {_TIMEOUT_SECONDS:g} s") from error
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode != 0:
-            said = problems.decode(errors="replace").strip() or f"status {process.returncode}"
-            raise ClusterError(f"kubectl {' '.join(arguments)} failed: {said}")
-        return (problems + output).decode(errors="replace")
+        return await run_command((*self._command, *arguments), f"kubectl {' '.join(arguments)}")
 
 
 def find_kubectl() -> str | None:

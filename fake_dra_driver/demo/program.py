@@ -11,12 +11,13 @@ from pathlib import Path
 
 from fake_dra_driver.cluster import DEFAULT_NODE, Cluster, ClusterError
 from fake_dra_driver.cluster.control import ask
+from fake_dra_driver.demo.command import Program, typed_path
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
 from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
-from fake_dra_driver.demo.walk import Walk
+from fake_dra_driver.demo.walk import Manifests, Walk
 from fake_dra_driver.runtime.log import setup_logging
 
 __all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
@@ -24,6 +25,7 @@ __all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
 _READY_SECONDS, _READY_SECONDS_PER_NODE = 60.0, 3.0
 """For the driver to become Ready, on a slow machine."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_GONE = "The cluster is gone, with all its files."
 
 
 class _Interrupted:
@@ -139,34 +141,59 @@ async def run_cluster_fault(settings: ClusterFaultSettings) -> int:
 
 
 async def run_demo(settings: DemoSettings) -> int:
-    """Walks through the quickstart. Returns the exit status: 0, or 128 and the number of the signal that ended it.
+    """Walks through the quickstart, and keeps the cluster until SIGINT or SIGTERM if it is to stay.
+
+    Returns the exit status: 0, or 128 and the number of the signal that ended the walk.
 
     Raises:
         DemoError: a step did not lead to what it must.
         RuntimeLayerError: the cluster, kubectl or the API server refused something.
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
-    await asyncio.to_thread(_check_machine, settings.manifests)
+    manifests = await asyncio.to_thread(_find_manifests, settings.manifests)
     program = await asyncio.to_thread(find_kubectl)
-    screen, interrupted = Screen(), _Interrupted()
+    screen, interrupted, walked = Screen(), _Interrupted(), asyncio.Event()
 
     async def walk() -> None:
         begun = asyncio.get_running_loop().time()
         cluster = Cluster(kubernetes_version=settings.kubernetes_version, images=DRIVER_IMAGES, port=settings.port)
         async with cluster, open_kubectl(cluster.kubeconfig, program) as kubectl:
+            driver = await asyncio.to_thread(Program.find, cluster.kubeconfig)
             inspector = Inspector(cluster.client, NAMESPACE)
-            await Walk(cluster, kubectl, screen, inspector, settings.manifests).run()
-        seconds = asyncio.get_running_loop().time() - begun
-        screen.note(f"\nEvery step had the right result, in {seconds:.0f} s. The cluster is gone, with all its files.")
+            await Walk(
+                cluster, kubectl, driver, screen, inspector, manifests, stays=settings.keep, full=settings.full
+            ).run()
+            walked.set()
+            result = f"\nEvery step had the right result, in {asyncio.get_running_loop().time() - begun:.0f} s."
+            if settings.keep:
+                screen.note(f"{result} {_what_next(driver, manifests, has_kubectl=program is not None)}")
+                await cluster.wait()
+        screen.note(f"{result} {_GONE}\nTo try things yourself, keep the cluster: {driver.typed} demo --keep")
 
     with interrupted.watched():
         await interrupted.unless(walk)
-    return 0 if interrupted.number is None else 128 + interrupted.number
+    if interrupted.number is None:
+        return 0
+    if not walked.is_set():
+        return 128 + interrupted.number
+    screen.note(f"\n{_GONE}")
+    return 0
 
 
-def _check_machine(manifests: Path) -> None:
+def _what_next(driver: Program, manifests: Manifests, *, has_kubectl: bool) -> str:
+    apply = f"kubectl apply --filename={manifests.typed([4])}"
+    return (
+        "The cluster stays up until Ctrl-C.\nIn another terminal, in this folder:\n\n"
+        f"  export KUBECONFIG={driver.kubeconfig}\n"
+        f"  {driver.typed} status\n"
+        + (f"  {apply}\n" if has_kubectl else f"\nWith kubectl, which is not installed here, also: {apply}\n")
+    )
+
+
+def _find_manifests(folder: Path) -> Manifests:
     """Says at once what would otherwise only show as a pod that does not start."""
-    if not (manifests / "fake-test1.yaml").is_file():
-        raise ClusterError(f"There is no fake-test1.yaml in {manifests}: name the folder with --manifests")
+    if not (folder / "fake-test1.yaml").is_file():
+        raise ClusterError(f"There is no fake-test1.yaml in {folder}: name the folder with --manifests")
     if shutil.which("sh") is None:
         raise ClusterError("There is no sh on this machine, which the containers of the example apps run: install one")
+    return Manifests(folder, typed_path(folder))

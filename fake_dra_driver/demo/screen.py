@@ -21,6 +21,7 @@ class Screen:
         """Writes to standard output when no stream is given."""
         self._console = Console(file=stream or sys.stdout, highlight=False, markup=False, soft_wrap=True)
         self._steps = 0
+        self.is_terminal = self._console.is_terminal
 
     def step(self, title: str) -> None:
         """Begins the next step."""
@@ -29,7 +30,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """A sentence for the reader."""
-        self._line(text, "dim" if self._console.is_terminal else "")
+        self._line(text, "dim" if self.is_terminal else "")
 
     def command(self, text: str) -> None:
         """A command, as a person would type it; several lines are one command."""
@@ -42,7 +43,7 @@ class Screen:
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
         """Shows that the program waits until ``what`` is so, while the block runs."""
-        if self._console.is_terminal:
+        if self.is_terminal:
             with self._console.status(f"waiting until {what}"):
                 yield
         else:

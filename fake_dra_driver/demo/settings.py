@@ -95,6 +95,10 @@ class ClusterFaultSettings(CommandSettings):
 class DemoSettings(_Embedded):
     """Walks through the quickstart on an embedded cluster: every step, with its command and its output."""
 
+    keep: Annotated[bool, Flag(EMBEDDED)] = False
+    """Leave the cluster up after the walk, until Ctrl-C, with apps to look at."""
+    full: Annotated[bool, Flag(EMBEDDED)] = False
+    """Show all that the commands print, and not only what is new in it."""
     manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the folder demo of the source tree")] = (
         _SOURCE_TREE / "demo"
     )

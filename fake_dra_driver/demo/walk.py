@@ -1,7 +1,8 @@
 """The quickstart, walked through on a cluster: each step with its command and its output, and checked.
 
-Steps, order and commands are those of the quickstart; what a person does there with kind and helm is a sentence here. A
-step with a wrong result raises DemoError.
+Steps, order and commands are those of the quickstart, and one more, which runs ``fake-dra-driver status``; what a
+person does there with kind and helm is a sentence here. A step with a wrong result raises DemoError. Of long outputs
+only what is new is shown, unless all of it is asked for.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fake_dra_driver.cluster import Cluster
+from fake_dra_driver.demo.command import Program
+from fake_dra_driver.demo.excerpt import first_lines, spec_excerpt
 from fake_dra_driver.demo.expectations import (
     Logs,
     check_allocated,
@@ -24,10 +27,16 @@ from fake_dra_driver.demo.install import NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import Kubectl
 from fake_dra_driver.demo.screen import Screen
 
-__all__ = ["Walk"]
+__all__ = ["Manifests", "Walk"]
 
 _PODS = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1}
 """Pods of each test."""
+_LIST_LINES = 3
+"""Of what is said about each object of a manifest."""
+_SECTION_LINES = 7
+"""Of a section of the NodeAllocationState: two devices, or a claim."""
+_ALLOCATABLE, _ALLOCATED, _PREPARED = "Allocatable Device", "Allocated Claims", "Prepared Devices"
+"""The sections, as kubectl describe writes them."""
 _LOG_LOOP = """\
 for example in $(seq 1 4); do \\
   echo "test${example}:"
@@ -48,18 +57,40 @@ Lines = Mapping[Place, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
+class Manifests:
+    """The manifests of the example apps, by their numbers."""
+
+    folder: Path
+    typed_folder: str
+    """The folder as a person would type it."""
+
+    def files(self, numbers: Sequence[int]) -> Sequence[Path]:
+        """Their files."""
+        return [self.folder / f"fake-test{number}.yaml" for number in numbers]
+
+    def typed(self, numbers: Sequence[int]) -> str:
+        """The same as the shell is asked for it."""
+        shown = str(numbers[0]) if len(numbers) == 1 else f"{{{','.join(map(str, numbers))}}}"
+        return f"{self.typed_folder}/fake-test{shown}.yaml"
+
+
+@dataclass(frozen=True, slots=True)
 class Walk:
     """One walk through the quickstart."""
 
     cluster: Cluster
     kubectl: Kubectl
+    driver: Program
     screen: Screen
     inspector: Inspector
-    manifests: Path
-    """Folder of ``fake-test1.yaml`` and the others."""
+    manifests: Manifests
+    stays: bool
+    """Whether the cluster is still there after the walk."""
+    full: bool
+    """Whether to show all that the commands print."""
 
     async def run(self) -> None:
-        """Walks from an empty cluster to one whose devices are all free again.
+        """Walks from an empty cluster to one whose devices are all free again; where it stays, some are not.
 
         Raises:
             DemoError: a step did not lead to what it must.
@@ -70,25 +101,28 @@ class Walk:
         await self._show_devices()
         logs = await self._run_apps()
         await self._show_prepared(logs)
+        await self._show_status()
         await self._delete([1, 2, 3, 4])
         await self._split()
         await self._delete([5])
+        if self.stays:
+            await self._leave_apps()
 
     # --- the steps ---
 
     async def _make_cluster(self) -> None:
         self.screen.step("Make a cluster")
-        self.screen.note(
-            f"It is Kubernetes {self.cluster.kubernetes_version}, embedded in this program. To look at it yourself:"
-        )
-        self.screen.command(f"export KUBECONFIG={self.cluster.kubeconfig}")
+        self.screen.note(f"It is Kubernetes {self.cluster.kubernetes_version}, embedded in this program.")
+        if self.stays:
+            self.screen.note("It stays up until Ctrl-C. To look at it yourself, in another terminal:")
+            self.screen.command(f"export KUBECONFIG={self.cluster.kubeconfig}")
         await self._show("get", "nodes")
 
     async def _install(self) -> None:
         self.screen.step("Install the driver")
         self.screen.note("The manifests of the chart are applied here. On another cluster this is:")
         self.screen.command(
-            "helm upgrade -i \\\n  --create-namespace \\\n  --namespace fake-system \\\n  fake-dra-driver \\\n"
+            "helm upgrade -i --create-namespace --namespace fake-system fake-dra-driver \\\n"
             "  deployments/helm/fake-dra-driver"
         )
         await install_driver(self.cluster)
@@ -100,7 +134,7 @@ class Walk:
     async def _show_devices(self) -> None:
         self.screen.step("Look at the devices of the node")
         await self._wait("all devices are free", self._is_initial)
-        await self._describe()
+        await self._describe(_ALLOCATABLE)
 
     async def _run_apps(self) -> Logs:
         self.screen.step("Deploy four example apps")
@@ -125,7 +159,15 @@ class Walk:
             "the NodeAllocationState says the same as the logs",
             lambda: self.inspector.holds(self._node, lambda state: check_prepared(state, logs)),
         )
-        await self._describe()
+        await self._describe(_PREPARED)
+
+    async def _show_status(self) -> None:
+        self.screen.step("See which claims and pods hold them")
+        self.screen.command(f"{self.driver.typed} status")
+        if self.screen.is_terminal:
+            await self.driver.run_on_terminal("status")
+        else:
+            self.screen.output(await self.driver.run("status"))
 
     async def _split(self) -> None:
         self.screen.step("Split devices")
@@ -135,18 +177,22 @@ class Walk:
             "the NodeAllocationState says the same as the logs",
             lambda: self.inspector.holds(self._node, lambda state: check_prepared(state, logs)),
         )
-        await self._describe()
+        await self._describe(_ALLOCATED, _PREPARED)
         state = await self.inspector.state(self._node)
         check_allocated(state, count=4, split=2)
         check_split(state, logs)
 
     async def _delete(self, numbers: Sequence[int]) -> None:
         self.screen.step("Free the devices")
-        self.screen.command(f"kubectl delete --wait=false --filename={_files(numbers)}")
-        self.screen.output(await self.kubectl("delete", "--wait=false", *self._flags(numbers)))
+        self.screen.command(f"kubectl delete --wait=false --filename={self.manifests.typed(numbers)}")
+        self._list(await self.kubectl("delete", "--wait=false", *self._flags(numbers)))
         await self._wait("the apps have ended", lambda: self.inspector.have_ended(_namespaces(numbers)))
         await self._wait("all devices are free", self._is_initial)
         await self._describe()
+
+    async def _leave_apps(self) -> None:
+        self.screen.step("Leave some apps to look at")
+        await self._apply([1, 2, 3])
 
     # --- what they do ---
 
@@ -158,17 +204,25 @@ class Walk:
         self.screen.command(f"kubectl {' '.join(arguments)}")
         self.screen.output(await self.kubectl(*arguments))
 
-    async def _describe(self) -> None:
-        await self._show("describe", "-n", NAMESPACE, f"nas/{self._node}")
+    async def _describe(self, *sections: str) -> None:
+        """Shows the NodeAllocationState, of which these sections are new to the reader."""
+        arguments = ("describe", "-n", NAMESPACE, f"nas/{self._node}")
+        self.screen.command(f"kubectl {' '.join(arguments)}")
+        described = await self.kubectl(*arguments)
+        self.screen.output(described if self.full else spec_excerpt(described, sections, _SECTION_LINES))
+
+    def _list(self, output: str) -> None:
+        """Shows what is said about each object of some manifests."""
+        self.screen.output(output if self.full else "\n".join(first_lines(output.splitlines(), _LIST_LINES)))
 
     async def _apply(self, numbers: Sequence[int]) -> None:
-        self.screen.command(f"kubectl apply --filename={_files(numbers)}")
-        self.screen.output(await self.kubectl("apply", *self._flags(numbers)))
+        self.screen.command(f"kubectl apply --filename={self.manifests.typed(numbers)}")
+        self._list(await self.kubectl("apply", *self._flags(numbers)))
         count = sum(_PODS[number] for number in numbers)
         await self._wait("all pods run", lambda: self.inspector.pods_run(_namespaces(numbers), count))
 
     def _flags(self, numbers: Sequence[int]) -> Sequence[str]:
-        return [f"--filename={self.manifests / _file(number)}" for number in numbers]
+        return [f"--filename={file}" for file in self.manifests.files(numbers)]
 
     async def _read_logs(self, numbers: Sequence[int]) -> Lines:
         """What the containers say about their devices: each prints its environment right after its start."""
@@ -198,15 +252,6 @@ class Walk:
     async def _wait(self, what: str, question: Question) -> None:
         with self.screen.waiting(what):
             await self.inspector.wait(what, question)
-
-
-def _file(number: int) -> str:
-    return f"fake-test{number}.yaml"
-
-
-def _files(numbers: Sequence[int]) -> str:
-    """As the shell is asked for them."""
-    return _file(numbers[0]) if len(numbers) == 1 else f"fake-test{{{','.join(map(str, numbers))}}}.yaml"
 
 
 def _namespaces(numbers: Sequence[int]) -> Sequence[str]:

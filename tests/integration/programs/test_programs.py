@@ -28,10 +28,12 @@ STEPS = [
     "Deploy four example apps",
     "See which devices they have",
     "Look at what is prepared on the node",
+    "See which claims and pods hold them",
     "Free the devices",
     "Split devices",
     "Free the devices",
 ]
+KEEP = "To try things yourself, keep the cluster: fake-dra-driver demo --keep\n"
 
 
 @contextmanager
@@ -80,15 +82,16 @@ def assert_nothing_is_left(program: subprocess.Popen[str], folder: Path) -> None
 
 def test_demo_shows_every_step_of_the_quickstart(tmp_path: Path) -> None:
     (tmp_path / "sh").symlink_to("/bin/sh")
-    with started("demo", path=f"{tmp_path}:{Path(sys.executable).parent}") as demo:
+    with started("demo", "--full", path=f"{tmp_path}:{Path(sys.executable).parent}") as demo:
         status, output, problems = ended(demo)
     assert (status, problems) == (0, "")
     assert re.findall(r"^== \d+\. (.*)$", output, re.MULTILINE) == STEPS
     uuids = set(make_uuids(NODE, 8))
     assert set(re.findall(r"Uuid:  (FAKE-\S{36})$", output, re.MULTILINE)) >= uuids
     assert set(re.findall(r"^export FAKE_DEVICE_\d=['\"](\S+)['\"]$", output, re.MULTILINE)) == uuids
-    (folder,) = re.findall(r"KUBECONFIG=(\S+)/kubeconfig", output)
-    assert_nothing_is_left(demo, Path(folder))
+    assert output.endswith(" s. The cluster is gone, with all its files.\n" + KEEP)
+    assert "KUBECONFIG" not in output, "nothing could be done with it any more"
+    assert not folders(demo)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -139,7 +142,7 @@ def test_cluster_up_is_killed() -> None:
 
 
 def test_demo_is_interrupted() -> None:
-    with started("demo") as demo:
+    with started("demo", "--keep") as demo:
         assert demo.stdout is not None
         kubeconfig = next(line for line in demo.stdout if "KUBECONFIG=" in line).partition("=")[2].strip()
         next(line for line in demo.stdout if "Ready" in line)

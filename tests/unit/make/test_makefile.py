@@ -64,6 +64,12 @@ def test_help_lists_every_target(machine: Machine, arguments: list[str]) -> None
     assert max(map(len, printed.splitlines())) <= 80
 
 
+@pytest.mark.parametrize(("variables", "flags"), [([], ""), (["KEEP=1"], "--keep")])
+def test_demo_keeps_its_cluster_on_demand(machine: Machine, variables: list[str], flags: str) -> None:
+    printed = machine.make("demo", "--dry-run", "DEMO_INSTALLED=", *variables)
+    assert printed.split() == [".venv/bin/fake-dra-driver", "demo", *flags.split()]
+
+
 def test_deploy_makes_cluster_and_image_and_installs_the_chart(machine: Machine) -> None:
     machine.make("deploy", clusters="another-cluster")
     changes = machine.changes()
