@@ -1,0 +1,102 @@
+"""Running kubectl and ``status`` on a scene."""
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+from unittest.mock import patch
+
+from fake_dra_driver import cli
+from tests.integration.kubeconfig.lab import FOLDER, HOME, Lab, Scene
+from tests.integration.kubeconfig.records import Outcome
+from tests.support.apiserver import ASSETS_VARIABLE
+
+__all__ = ["NO_KUBECTL", "Ran", "find_kubectl", "run_kubectl", "run_status", "run_status_process"]
+
+NO_KUBECTL: Final = f"NO KUBECTL. TO RUN THEM, PUT ONE INTO THE FOLDER THAT {ASSETS_VARIABLE} NAMES, OR ON PATH."
+_DEADLINE_SECONDS: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A program that has ended."""
+
+    outcome: Outcome
+    status: int
+    stderr: str
+
+
+@cache
+def find_kubectl() -> Path | None:
+    """The kubectl beside the API server under test, else the one on PATH; None when there is none."""
+    folder = os.environ.get(ASSETS_VARIABLE)
+    named = shutil.which("kubectl", path=folder) if folder else None
+    found = named or shutil.which("kubectl")
+    if found is None:
+        return None
+    kubectl = Path(found).resolve()
+    # That of Google Cloud's SDK asks the server for its version, and then starts the one of those beside it that fits.
+    versions = kubectl.parent.glob("kubectl.1.*")
+    return max(versions, key=lambda path: int(path.name.rpartition(".")[2]), default=kubectl)
+
+
+def run_kubectl(lab: Lab, scene: Scene, root: Path) -> Ran:
+    """Runs the command of kubectl that does nothing but ask the server what it serves."""
+    kubectl = find_kubectl()
+    if kubectl is None:
+        raise RuntimeError(NO_KUBECTL)
+    return _run_process(lab, scene, root, [str(kubectl), "api-versions"])
+
+
+def run_status_process(lab: Lab, scene: Scene, root: Path) -> Ran:
+    """Runs ``status`` as a process of its own."""
+    return _run_process(lab, scene, root, [sys.executable, "-m", "fake_dra_driver", "status"])
+
+
+def run_status(lab: Lab, scene: Scene, root: Path) -> Ran:
+    """Runs ``status`` in this process, which takes a tenth of the time."""
+    lab.recorder.clear()
+    stderr = io.StringIO()
+    with (
+        patch.dict(os.environ, _environment(scene, root), clear=True),
+        patch.object(tempfile, "tempdir", None),  # where it is remembered what TMPDIR has said
+        contextlib.chdir(root / FOLDER),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(stderr),
+    ):
+        status = cli.main(["status", *_arguments(scene, root)])
+    return Ran(lab.recorder.outcome(), status, stderr.getvalue())
+
+
+def _run_process(lab: Lab, scene: Scene, root: Path, command: Sequence[str]) -> Ran:
+    lab.recorder.clear()
+    ran = subprocess.run(
+        [*command, *_arguments(scene, root)],
+        env=_environment(scene, root),
+        cwd=root / FOLDER,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_DEADLINE_SECONDS,
+        check=False,
+    )
+    return Ran(lab.recorder.outcome(), ran.returncode, ran.stderr)
+
+
+def _environment(scene: Scene, root: Path) -> dict[str, str]:
+    named = {name: value.replace("ROOT", str(root)) for name, value in scene.environment.items()}
+    source = str(Path(str(cli.__file__)).parent.parent)
+    always = {"HOME": str(root / HOME), "TMPDIR": str(root / "tmp"), "PATH": os.environ["PATH"], "PYTHONPATH": source}
+    return {**always, **named}
+
+
+def _arguments(scene: Scene, root: Path) -> list[str]:
+    return [argument.replace("ROOT", str(root)) for argument in scene.arguments]
