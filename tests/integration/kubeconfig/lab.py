@@ -68,7 +68,7 @@ class Lab:
         self.recorder = Recorder()
         self.authority, self.other_authority = Authority("authority of a test"), Authority("another authority")
         self.alice, self.bob = self.authority.person("alice"), self.authority.person("bob")
-        own = self.authority.server("127.0.0.1", "::1", "0.0.0.0", "localhost", _API_HOST)
+        own = self.authority.server("127.0.0.1", "::1", "0.0.0.0", "::", "localhost", _API_HOST)
         tls: dict[str, Any] = {"identity": own, "clients": self.authority, "folder": folder}
         plain: dict[str, Any] = {"folder": folder}
         self.http = RecordingServer("http", self.recorder, **plain)
@@ -101,6 +101,11 @@ class Lab:
     def near(self) -> str:
         """URL of ``tls`` by an address that leads to this machine and is none of loopback: proxies are used for it."""
         return f"https://0.0.0.0:{self.tls.port}"
+
+    @property
+    def near6(self) -> str:
+        """URL of ``tls6`` by such an address."""
+        return f"https://[::]:{self.tls6.port}"
 
     @classmethod
     @contextmanager

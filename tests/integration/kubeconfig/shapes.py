@@ -37,14 +37,14 @@ def _user(
     *refusal: str,
     cluster: Callable[[Lab], Document] = lambda lab: lab.trusted(lab.tls),
     files: Callable[[Lab], Mapping[str, Any]] = lambda _: {},
-    environment: Mapping[str, str] | None = None,
+    environment: Callable[[Lab], Mapping[str, str]] = lambda _: {},
     ours: Sequence[str] | None = None,
 ) -> Shape:
     """One user with these fields, at the server ``tls`` where no other cluster is given."""
 
     def scene(lab: Lab) -> Scene:
         found = Scene({KUBECONFIG: kubeconfig(cluster(lab), fields(lab)), **files(lab)})
-        return replace(found, environment={**found.environment, **(environment or {})})
+        return replace(found, environment={**found.environment, **environment(lab)})
 
     return Shape(scene, refusal or None, ours)
 
@@ -192,13 +192,13 @@ _TRUST: Final = {
     "the authorities of the system": _cluster(
         lambda lab: {"server": lab.tls.url},
         files=lambda lab: {"system.crt": lab.authority.certificate},
-        environment={"SSL_CERT_FILE": "ROOT/system.crt"},
+        environment=lambda _: {"SSL_CERT_FILE": "ROOT/system.crt"},
     ),
     "an authority beside those of the system": _cluster(
         lambda lab: lab.trusted(lab.stranger),
         "certificate",
         files=lambda lab: {"system.crt": lab.other_authority.certificate},
-        environment={"SSL_CERT_FILE": "ROOT/system.crt"},
+        environment=lambda _: {"SSL_CERT_FILE": "ROOT/system.crt"},
     ),
     "a server of another authority": _cluster(lambda lab: lab.trusted(lab.stranger), "certificate"),
     "a server of another name": _cluster(lambda lab: lab.trusted(lab.misnamed), "127.0.0.1"),
@@ -593,6 +593,150 @@ _FILES: Final = {
     ),
 }
 
+
+def _variables(
+    variables: Callable[[Lab], Mapping[str, str]],
+    *refusal: str,
+    server: Callable[[Lab], str] = lambda lab: lab.far,
+    ours: Sequence[str] | None = None,
+) -> Shape:
+    """These variables, and a server that only a proxy knows, or another."""
+    return _cluster(lambda lab: lab.trusted(server(lab)), *refusal, environment=variables, ours=ours)
+
+
+def _excepted(no_proxy: str, *, server: Callable[[Lab], str] = lambda lab: lab.near) -> Shape:
+    """NO_PROXY, in which ``PORT`` is the server's, for a server that can be reached with and without the proxy."""
+    return _variables(
+        lambda lab: {
+            "HTTPS_PROXY": lab.proxy.url,
+            "NO_PROXY": no_proxy.replace("PORT", server(lab).rpartition(":")[2]),
+        },
+        server=server,
+    )
+
+
+def _excepted_name(no_proxy: str, *refusal: str) -> Shape:
+    """NO_PROXY for a server that only the proxy knows: it is asked, or no resolver knows the name."""
+    return _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url, "NO_PROXY": no_proxy.replace("PORT", str(lab.tls.port))}, *refusal
+    )
+
+
+_ENVIRONMENT: Final = {
+    "HTTPS_PROXY": _variables(lambda lab: {"HTTPS_PROXY": lab.proxy.url}),
+    "https_proxy": _variables(lambda lab: {"https_proxy": lab.proxy.url}),
+    "HTTPS_PROXY before https_proxy": _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url, "https_proxy": lab.second_proxy.url}
+    ),
+    "an empty HTTPS_PROXY": _variables(lambda lab: {"HTTPS_PROXY": "", "https_proxy": lab.proxy.url}),
+    "HTTPS_PROXY, for plain HTTP": _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url}, server=lambda lab: f"http://0.0.0.0:{lab.http.port}"
+    ),
+    "HTTP_PROXY": _variables(lambda lab: {"HTTP_PROXY": lab.proxy.url}, server=lambda lab: lab.far_http),
+    "http_proxy": _variables(lambda lab: {"http_proxy": lab.proxy.url}, server=lambda lab: lab.far_http),
+    "HTTP_PROXY, for TLS": _variables(lambda lab: {"HTTP_PROXY": lab.proxy.url}, server=lambda lab: lab.near),
+    "HTTP_PROXY in a CGI program": _variables(
+        lambda lab: {"HTTP_PROXY": lab.proxy.url, "REQUEST_METHOD": "GET"},
+        "HTTP_PROXY",
+        server=lambda lab: lab.far_http,
+    ),
+    "http_proxy in a CGI program": _variables(
+        lambda lab: {"http_proxy": lab.proxy.url, "REQUEST_METHOD": "GET"},
+        "HTTP_PROXY",
+        server=lambda lab: lab.far_http,
+    ),
+    "HTTPS_PROXY in a CGI program": _variables(lambda lab: {"HTTPS_PROXY": lab.proxy.url, "REQUEST_METHOD": "GET"}),
+    "ALL_PROXY, which Go does not know": _variables(
+        lambda lab: {"ALL_PROXY": lab.proxy.url, "all_proxy": lab.proxy.url}, server=lambda lab: lab.near
+    ),
+    "a proxy without a scheme": _variables(lambda lab: {"HTTPS_PROXY": lab.proxy.authority}),
+    "a proxy without a scheme, by name": _variables(lambda lab: {"HTTPS_PROXY": f"localhost:{lab.proxy.port}"}),
+    "a proxy with a path": _variables(lambda lab: {"HTTPS_PROXY": f"{lab.proxy.url}/path"}),
+    "a proxy with a login": _variables(
+        lambda lab: {"HTTPS_PROXY": f"http://alice:pass%20word@{lab.locked_proxy.authority}"}
+    ),
+    "a proxy with a login, for plain HTTP": _variables(
+        lambda lab: {"HTTP_PROXY": f"http://alice:pass%20word@{lab.locked_proxy.authority}"},
+        server=lambda lab: lab.far_http,
+    ),
+    "a proxy with TLS": _variables(lambda lab: {"HTTPS_PROXY": lab.tls_proxy.url}),
+    "a proxy of SOCKS5": _variables(lambda lab: {"HTTPS_PROXY": lab.socks.url}),
+    "a proxy that is no URL, which Go passes over": _variables(
+        lambda _: {"HTTPS_PROXY": "http://%zz"}, "api.cluster.invalid", ours=[]
+    ),
+    "a proxy with spaces around it, which Go passes over": _variables(
+        lambda lab: {"HTTPS_PROXY": f" {lab.proxy.url} "}, "api.cluster.invalid", ours=[]
+    ),
+    "localhost": _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url}, server=lambda lab: f"https://localhost:{lab.tls.port}"
+    ),
+    "127.0.0.1": _variables(lambda lab: {"HTTPS_PROXY": lab.proxy.url}, server=lambda lab: lab.tls.url),
+    "::1": _variables(lambda lab: {"HTTPS_PROXY": lab.proxy.url}, server=lambda lab: lab.tls6.url),
+    "::ffff:127.0.0.1": _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url}, server=lambda lab: f"https://[::ffff:127.0.0.1]:{lab.tls.port}"
+    ),
+    "an address that is none of loopback": _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url}, server=lambda lab: lab.near
+    ),
+    "no_proxy": _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url, "no_proxy": "0.0.0.0"}, server=lambda lab: lab.near
+    ),
+    "NO_PROXY before no_proxy": _variables(
+        lambda lab: {"HTTPS_PROXY": lab.proxy.url, "NO_PROXY": "10.1.1.1", "no_proxy": "*"},
+        server=lambda lab: lab.near,
+    ),
+    **{
+        f"NO_PROXY={no_proxy!r}, for 0.0.0.0": _excepted(no_proxy)
+        for no_proxy in (
+            "*",
+            "10.1.1.1,*",
+            "0.0.0.0",
+            " 10.1.1.1 , 0.0.0.0 ",
+            "10.1.1.1 0.0.0.0",
+            "0.0.0.0:PORT",
+            "0.0.0.0:1",
+            "0.0.0.0/8",
+            "0.0.0.0/33",
+            "10.0.0.0/8",
+            "0.0.0",
+            ".0.0.0",
+            "*.0.0.0",
+            "::ffff:0.0.0.0",
+        )
+    },
+    **{
+        f"NO_PROXY={no_proxy!r}, for ::": _excepted(no_proxy, server=lambda lab: lab.near6)
+        for no_proxy in ("::", "[::]", "[::]:PORT", "[::]:1", "::/8", "0:0:0:0:0:0:0:0", "0.0.0.0")
+    },
+    **{
+        f"NO_PROXY={no_proxy!r}, for api.cluster.invalid": _excepted_name(no_proxy, "api.cluster.invalid")
+        for no_proxy in (
+            "api.cluster.invalid",
+            "API.Cluster.Invalid",
+            "cluster.invalid",
+            ".cluster.invalid",
+            "*.cluster.invalid",
+            "invalid",
+            "api.cluster.invalid:PORT",
+            ".cluster.invalid:PORT",
+        )
+    },
+    **{
+        f"NO_PROXY={no_proxy!r}, which is not api.cluster.invalid": _excepted_name(no_proxy)
+        for no_proxy in (
+            "luster.invalid",
+            "api",
+            "api.*",
+            "*.api.cluster.invalid",
+            ".api.cluster.invalid",
+            "api.cluster.invalid:1",
+            "api.cluster.invalid.",
+            "https://api.cluster.invalid",
+            "",
+        )
+    },
+}
+
 _PROXIES: Final = {
     "proxy-url": _cluster(lambda lab: lab.trusted(lab.tls, **{"proxy-url": lab.proxy.url})),
     "proxy-url, for a name": _cluster(lambda lab: lab.trusted(lab.far, **{"proxy-url": lab.proxy.url})),
@@ -636,10 +780,10 @@ _PROXIES: Final = {
     ),
     "proxy-url before HTTPS_PROXY": _cluster(
         lambda lab: lab.trusted(lab.far, **{"proxy-url": lab.proxy.url}),
-        environment={"HTTPS_PROXY": "http://127.0.0.1:1"},
+        environment=lambda _: {"HTTPS_PROXY": "http://127.0.0.1:1"},
     ),
     "proxy-url in spite of NO_PROXY": _cluster(
-        lambda lab: lab.trusted(lab.far, **{"proxy-url": lab.proxy.url}), environment={"NO_PROXY": "*"}
+        lambda lab: lab.trusted(lab.far, **{"proxy-url": lab.proxy.url}), environment=lambda _: {"NO_PROXY": "*"}
     ),
     "proxy-url and a certificate": _user(
         _certificate, cluster=lambda lab: lab.trusted(lab.far, **{"proxy-url": lab.proxy.url})
@@ -659,6 +803,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
         "context": _CONTEXTS,
         "files": _FILES,
         "proxy": _PROXIES,
+        "environment": _ENVIRONMENT,
     }.items()
     for name, shape in shapes.items()
 }
