@@ -12,7 +12,7 @@ from tests.integration.kubeconfig.authority import Authority, Issued
 from tests.integration.kubeconfig.records import Recorder
 from tests.integration.kubeconfig.servers import HttpProxy, Listener, RecordingServer, SocksProxy
 
-__all__ = ["FOLDER", "HOME", "KUBECONFIG", "Document", "Lab", "Scene", "encoded", "kubeconfig"]
+__all__ = ["FOLDER", "HOME", "KUBECONFIG", "NOTES", "Document", "Lab", "Scene", "encoded", "kubeconfig"]
 
 Document = Mapping[str, Any]
 
@@ -21,6 +21,9 @@ FOLDER: Final = "work"
 """The working directory."""
 KUBECONFIG: Final = f"{HOME}/config"
 """Where a scene's kubeconfig is that names no others: not in the working directory."""
+
+NOTES: Final = "notes"
+"""Where a plugin notes what it was started with."""
 
 _API_HOST: Final = "api.cluster.invalid"
 """A name that no resolver knows, since only proxies are to be asked for it (RFC 6761)."""

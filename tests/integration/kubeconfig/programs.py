@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from typing import Final
 from unittest.mock import patch
 
 from fake_dra_driver import cli
-from tests.integration.kubeconfig.lab import FOLDER, HOME, Lab, Scene
+from tests.integration.kubeconfig.lab import FOLDER, HOME, NOTES, Lab, Scene
 from tests.integration.kubeconfig.records import Outcome
 from tests.support.apiserver import ASSETS_VARIABLE
 
@@ -26,12 +27,24 @@ _DEADLINE_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
+class PluginStart:
+    """What a plugin noted."""
+
+    info: object
+    """KUBERNETES_EXEC_INFO."""
+    circumstances: tuple[str, ...]
+    """Working directory, arguments and a variable."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ran:
     """A program that has ended."""
 
     outcome: Outcome
     status: int
     stderr: str
+    plugin: "PluginStart | None"
+    """The first start of a plugin; None when none was started."""
 
 
 @cache
@@ -73,7 +86,7 @@ def run_status(lab: Lab, scene: Scene, root: Path) -> Ran:
         contextlib.redirect_stderr(stderr),
     ):
         status = cli.main(["status", *_arguments(scene, root)])
-    return Ran(lab.recorder.outcome(), status, stderr.getvalue())
+    return Ran(lab.recorder.outcome(), status, stderr.getvalue(), _plugin_start(root))
 
 
 def _run_process(lab: Lab, scene: Scene, root: Path, command: Sequence[str]) -> Ran:
@@ -88,7 +101,16 @@ def _run_process(lab: Lab, scene: Scene, root: Path, command: Sequence[str]) -> 
         timeout=_DEADLINE_SECONDS,
         check=False,
     )
-    return Ran(lab.recorder.outcome(), ran.returncode, ran.stderr)
+    return Ran(lab.recorder.outcome(), ran.returncode, ran.stderr, _plugin_start(root))
+
+
+def _plugin_start(root: Path) -> PluginStart | None:
+    notes = root / NOTES
+    if not notes.exists():
+        return None
+    info, *circumstances = notes.read_text().splitlines()[:4]
+    notes.unlink()
+    return PluginStart(json.loads(info), tuple(circumstances))
 
 
 def _environment(scene: Scene, root: Path) -> dict[str, str]:

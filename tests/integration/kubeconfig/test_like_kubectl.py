@@ -28,6 +28,7 @@ def test_status_asks_as_kubectl_does(lab: Lab, root: Path, name: str) -> None:
     status = run_status(lab, scene, root)
     assert (kubectl.outcome.call is None) == (shape.refusal is not None), "what the shape says of kubectl"
     assert status.outcome == kubectl.outcome
+    assert status.plugin == kubectl.plugin
     assert "Traceback" not in status.stderr
     for words, stderr in (
         (shape.refusal, kubectl.stderr),
