@@ -1,7 +1,5 @@
 """The chart's tests need helm; without it they are left out, and a loud word says so."""
 
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -12,7 +10,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.packaging.generate import CHART, chart_files
-from tests.support.leftout import leave_out
+from tests.support.helm import HELM, leave_out_without_helm
 
 Manifests = dict[tuple[str, str], dict[str, Any]]
 """By kind and name."""
@@ -22,14 +20,10 @@ CLASSIC, STRUCTURED = "1.30.14", "1.37.2"
 RELEASES = ("1.27.4", "1.28.15", "1.29.14", "1.30.14", "1.32.2", "1.33.7", "1.34.4", "1.35.4", "1.36.3", "1.37.2")
 """One of each minor release that the driver supports."""
 
-_HELM = os.environ.get("HELM") or shutil.which("helm")
-
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out the tests that need helm when there is none."""
-    if not _HELM:
-        unwanted = [item for item in items if "helm" in getattr(item, "fixturenames", ())]
-        leave_out(config, items, unwanted, "NO HELM. TO RUN THEM, PUT IT ON THE PATH, OR NAME IT IN HELM.")
+    leave_out_without_helm(config, items)
 
 
 def write(files: Mapping[str, str], folder: Path) -> Path:
@@ -53,7 +47,7 @@ class Helm:
 
     def run(self, *arguments: str) -> str:
         """The output of a command. Raises CalledProcessError, with helm's own words in ``stderr``."""
-        command = [str(_HELM), *arguments, "--namespace=fake-system"]
+        command = [str(HELM), *arguments, "--namespace=fake-system"]
         try:
             return subprocess.run(command, check=True, capture_output=True, text=True).stdout
         except subprocess.CalledProcessError as error:
