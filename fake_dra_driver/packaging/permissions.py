@@ -56,7 +56,7 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
         "controller",
         cluster=(
             Rule("Which pods want which claims.", (Pod,), CACHE_VERBS),
-            Rule("Whether nodes still exist.", (Node,), READ_VERBS, only=CLASSIC),
+            Rule("Whether nodes exist, and can run pods.", (Node,), READ_VERBS, only=CLASSIC),
             Rule(
                 "The claims to serve, and where the scheduler wants them.",
                 (ResourceClass, ResourceClaim, PodSchedulingContext),

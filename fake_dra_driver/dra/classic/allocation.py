@@ -7,7 +7,7 @@ From the watch event to the ledger, an allocation asks the driver four things, o
 devices the node has, which of the free ones it gets, and how the node is told.
 """
 
-from collections.abc import Collection, Hashable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Generic, TypeVar
@@ -121,6 +121,7 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         driver: knows the devices.
         ledger: the record.
         claims: the ResourceClaim cache.
+        unusable_reason: why no pod can run on a node of that name, in words for an event; None when one can.
     """
 
     def __init__(
@@ -128,9 +129,12 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         driver: ControllerDriver[RequestT, StateT, DeviceT, EntryT],
         ledger: Ledger[StateT, EntryT],
         claims: Informer[ResourceClaim],
+        unusable_reason: Callable[[str], str | None] = lambda _node: None,
     ) -> None:
         self._driver = driver
         self._ledger = ledger
+        self._claims = claims
+        self._unusable_reason = unusable_reason
         self._held: dict[str, dict[UID, Sequence[Hashable]]] = {}
         """By node: devices set aside for claims that are being written down at this moment."""
         self._claimed: dict[str, dict[UID, Collection[Hashable]]] = {}
@@ -151,13 +155,20 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
     def unsuitable_nodes(
         self, pending: Sequence[PendingClaim[RequestT]], nodes: Sequence[str]
     ) -> Mapping[str, Unsuitable]:
-        """Those of ``nodes`` that cannot take all of the claims together, and why."""
+        """Those of ``nodes`` that cannot take all of the claims of a pod together, and why.
+
+        Whether the pod can run there is left to the scheduler, which knows what the pod tolerates.
+        """
         found = {}
         for node in nodes:
             choice = self._choose(pending, node)
             if isinstance(choice, Unsuitable):
                 found[node] = choice
         return found
+
+    def unsuitable_for_immediate(self, pending: PendingClaim[RequestT]) -> Mapping[str, Unsuitable]:
+        """The nodes that cannot take a claim in mode Immediate, and why."""
+        return {node: choice for node, choice in self._choose_anywhere(pending) if isinstance(choice, Unsuitable)}
 
     def hold(self, pending: Sequence[PendingClaim[RequestT]], node: str) -> Hold[EntryT] | Unsuitable | OutdatedRecord:
         """Devices for all of the claims of a pod on ``node``; those that a claim has on record there, if they fit."""
@@ -172,19 +183,18 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         return self._hold(choice)
 
     def hold_anywhere(self, pending: PendingClaim[RequestT]) -> Hold[EntryT] | Shortage | OutdatedRecord:
-        """Devices for a claim in mode Immediate: where it is on record, else where most are free."""
+        """Devices for a claim in mode Immediate: where it is on record, else on the node where most are free."""
         records = self._ledger.nodes_of(pending.claim.uid)
         if records:
-            held = self.hold([pending], records[0])
+            held = self._closed(records[0]) or self.hold([pending], records[0])
             if isinstance(held, Unsuitable):
                 return OutdatedRecord(pending.claim, records, "the node cannot be used now")
             return held
         best: _Choice[EntryT] | None = None
         unsuitable: dict[str, Unsuitable] = {}
-        for state in self._ledger.states():
-            choice = self._choose_on([pending], state)
+        for node, choice in self._choose_anywhere(pending):
             if isinstance(choice, Unsuitable):
-                unsuitable[state.metadata.name] = choice
+                unsuitable[node] = choice
             elif best is None or choice.free > best.free:
                 best = choice
         return Shortage(unsuitable) if best is None else self._hold(best)
@@ -243,21 +253,31 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
     def _hold(self, choice: _Choice[EntryT]) -> Hold[EntryT]:
         return Hold(choice, self._driver, self._ledger, self._held)
 
+    def _choose_anywhere(self, pending: PendingClaim[RequestT]) -> Iterator[tuple[str, _Choice[EntryT] | Unsuitable]]:
+        """What each node has for a claim in mode Immediate, for which no scheduler has looked at the node."""
+        for state in self._ledger.states():
+            node = state.metadata.name
+            yield node, self._closed(node) or self._choose_on([pending], state)
+
+    def _closed(self, node: str) -> Unsuitable | None:
+        reason = self._unusable_reason(node)
+        return None if reason is None else Unsuitable(reason, is_closed=True)
+
     def _choose(self, pending: Sequence[PendingClaim[RequestT]], node: str) -> _Choice[EntryT] | Unsuitable:
         kind = self._ledger.layout.kind.resource.kind
         try:
             state = self._ledger.state(node)
         except InvalidObjectError as error:
-            return Unsuitable(f"its {kind} cannot be read: {error}")
+            return Unsuitable(f"its {kind} cannot be read: {'; '.join(error.problems)}", is_closed=True)
         if state is None:
-            return Unsuitable(f"no {kind}, so no kubelet plugin of this driver runs there")
+            return Unsuitable(f"no {kind}, so no kubelet plugin of this driver runs there", is_closed=True)
         return self._choose_on(pending, state)
 
     def _choose_on(self, pending: Sequence[PendingClaim[RequestT]], state: StateT) -> _Choice[EntryT] | Unsuitable:
         """Devices for each of the claims. Claims on record there keep what they have, where it is what they ask for."""
         node = self._driver.devices_of(state)
         if node.closed is not None:
-            return Unsuitable(node.closed)
+            return Unsuitable(node.closed, is_closed=True)
         recorded = self._ledger.layout.entries_of(state)
         kept = {
             waiting.claim.uid: recorded[waiting.claim.uid]

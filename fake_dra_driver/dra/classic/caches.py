@@ -9,6 +9,7 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.allocationresult import node_of
+from fake_dra_driver.dra.nodeusable import node_details, unusable_reason
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 
@@ -73,7 +74,7 @@ class ClassicCaches:
     contexts: Informer[PodSchedulingContext]
     pods: Informer[Pod]
     nodes: Informer[Node]
-    """Metadata alone."""
+    """Only what says whether they can run pods."""
     driver: str
     """The name of this driver."""
 
@@ -85,7 +86,7 @@ class ClassicCaches:
             cache.informer(ResourceClass),
             cache.informer(PodSchedulingContext),
             cache.informer(Pod, transform=_without_pod_details),
-            cache.informer(Node, metadata_only=True),
+            cache.informer(Node, transform=node_details),
             driver,
         )
 
@@ -106,6 +107,13 @@ class ClassicCaches:
         """The node that the claim is allocated on by this driver; None also when its allocation does not say."""
         allocation = claim.status.allocation
         return None if allocation is None or claim.status.driver_name != self.driver else node_of(allocation)
+
+    def unusable_reason(self, node: str) -> str | None:
+        """Why no pod can run on the node, in words for an event; None when one can."""
+        try:
+            return unusable_reason(self.nodes.get(NamespacedName("", node)))
+        except InvalidObjectError as error:
+            return f"its Node object cannot be read: {'; '.join(error.problems)}"
 
     def claim_of(self, uid: UID) -> ResourceClaim | None:
         """The claim of that UID; None also for one that the model refuses."""

@@ -35,9 +35,12 @@ class ParametersError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Unsuitable:
-    """Why a node cannot take the claims of a pod, in words for an event: what was asked, what there is."""
+    """Why a node cannot take the claims of a pod."""
 
     reason: str
+    """In words for an event: what there is of what was asked for."""
+    is_closed: bool = False
+    """Whether it takes no claims at all at present, whatever devices it has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from fake_dra_driver.dra.classic.allocation import Allocator
 from fake_dra_driver.dra.classic.caches import ClassicCaches, refused_nodes
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.repair import LedgerReconciler
+from fake_dra_driver.dra.nodeusable import unusable_reason
 from fake_dra_driver.runtime.cache import Change
 
 __all__ = ["Routes"]
@@ -59,9 +60,15 @@ class Routes(Generic[StateT]):
             return [context.key for context in contexts if node not in refused_nodes(context)]
         return []
 
-    def claims_of_gone_node(self, change: Change[Node]) -> Iterable[NamespacedName]:
-        """The claims that are allocated on a node that is gone."""
-        return [claim.key for claim in self._caches.claims_on_node(change.key.name)] if change.new is None else []
+    def claims_of_node(self, change: Change[Node]) -> Iterable[NamespacedName]:
+        """The claims that are allocated on a node that is gone, and those that wait for one that can run pods."""
+        keys = []
+        if change.new is None:
+            keys += [claim.key for claim in self._caches.claims_on_node(change.key.name)]
+        # Most changes are heartbeats. What cannot be read counts as gone here, which costs a pass too many at most.
+        if unusable_reason(change.old) != unusable_reason(change.new):
+            keys += self._caches.waiting_immediate_claims()
+        return keys
 
     def claims_after_unrecorded(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
         """Claims that waited for devices of a claim that was not on record, so that no record changes with its end."""

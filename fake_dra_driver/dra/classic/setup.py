@@ -58,7 +58,7 @@ class ClassicControllers:
         observer: AllocationObserver | None = None,
     ) -> None:
         observer = observer or SilentObserver()
-        allocator: Allocator[Any, Any, Any, Any] = Allocator(driver, ledger, caches.claims)
+        allocator: Allocator[Any, Any, Any, Any] = Allocator(driver, ledger, caches.claims, caches.unusable_reason)
         writer = ClaimWriter(client, driver, ledger, observer, self._look_again)
         context = LogContext(caches)
         self._caches = caches
@@ -88,7 +88,7 @@ class ClassicControllers:
         self.claims.watch(caches.contexts, grace.missed_by_pod)
         self.claims.watch(caches.claims, grace.missed_by_claim)
         self.claims.watch(ledger.informer, routes.claims_of_ledger)
-        self.claims.watch(caches.nodes, routes.claims_of_gone_node)
+        self.claims.watch(caches.nodes, routes.claims_of_node)
         self.claims.watch(caches.claims, routes.claims_after_unrecorded)
         self.contexts.watch(caches.contexts)
         self.contexts.watch(caches.pods, lambda change: self._contexts_at([change.key]))

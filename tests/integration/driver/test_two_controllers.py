@@ -92,7 +92,11 @@ async def _furnish(client: Client) -> None:
         await client.create(Crd.from_wire(yaml.safe_load(await asyncio.to_thread(file.read_text))))
     await client.create(Namespace(metadata=ObjectMeta(name=NAMESPACE)))
     await client.create(ResourceClass(metadata=ObjectMeta(name="fake"), driver_name=DRIVER_NAME))
-    await client.create(Node(metadata=ObjectMeta(name="n")))
+    node = await client.create(Node(metadata=ObjectMeta(name="n")))
+    # What a kubelet reports, and what the node lifecycle controller then takes away: neither runs here.
+    ready = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    await client.merge_patch(Node, node.key, ready, subresource="status")
+    await client.merge_patch(Node, node.key, {"spec": {"taints": None}})
     inventory = tuple(AllocatableDevice(fake=FakeDevice(uuid=f"n-{i}", name="MODEL")) for i in range(9))
     await client.create(
         NodeAllocationState(

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import Field
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim, ResourceClaimSpec, ResourceClass
 from fake_dra_driver.dra.classic.caches import ClassicCaches
@@ -151,7 +150,7 @@ class LockerWorld(ClaimWorld):
 
     def node(self, name: str, lockers: int = 1) -> None:
         """A node with lockers ``<name>-0``, ``<name>-1`` and so on."""
-        self.api.apply(Node(metadata=ObjectMeta(name=name)))
+        self.ready_node(name)
         spec = RackSpec(lockers=tuple(f"{name}-{number}" for number in range(lockers)))
         self.api.apply(Rack(metadata=ObjectMeta(name=name, namespace=NAMESPACE), spec=spec))
 
