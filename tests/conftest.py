@@ -17,6 +17,7 @@ from blockbuster import BlockBuster
 import fake_dra_driver
 from tests.support.apiserver import ASSETS_VARIABLE, apiserver, client, minor_release, namespace
 from tests.support.leftout import leave_out, pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
+from tests.support.logsink import log_into_what_is_captured
 
 __all__ = [
     "apiserver",
@@ -46,9 +47,14 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
-def pytest_configure() -> None:
-    """Keeps looptime from making an event loop that is never closed when the first test to run is no coroutine."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Keeps looptime from making an event loop that is never closed when the first test to run is no coroutine.
+
+    Also keeps logs out of pytest's progress, unless nothing is captured (``-s``).
+    """
     asyncio.set_event_loop(None)
+    if config.getoption("capture") != "no":
+        log_into_what_is_captured()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,22 +1,26 @@
 import json
 import logging
+import os
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from loguru import logger
 
 from fake_dra_driver.runtime.log import setup_logging
+from tests.support.logsink import log_into_what_is_captured
 
 log = logger.bind(component="workqueue")
 
 
 @pytest.fixture(autouse=True)
 def _logging_of_its_own() -> Iterator[None]:
-    """Puts the process's logging back: pytest's handlers, and loguru's own sink."""
+    """Restores the process's logging: pytest's handlers, and the sink of tests."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()
@@ -24,13 +28,8 @@ def _logging_of_its_own() -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(capture=False)
-    logger.remove()
     logger.configure(extra={})
-    logger.add(_to_stderr)
-
-
-def _to_stderr(message: str) -> None:
-    sys.stderr.write(message)  # looked up for each line: pytest changes it for each test
+    log_into_what_is_captured()
 
 
 def json_lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -162,3 +161,20 @@ def test_context_is_on_every_line_until_logging_is_set_up_again(capsys: pytest.C
     first, second = json_lines(capsys)
     assert first["node"] == "node-7"
     assert "node" not in second
+
+
+def test_no_line_of_a_log_gets_between_pytests_own(tmp_path: Path) -> None:
+    """As those of a cluster in a thread, which runs on while pytest prints what has become of a test."""
+    plugin = "def pytest_runtest_logreport():\n    from loguru import logger\n    logger.debug('between two tests')\n"
+    (tmp_path / "between.py").write_text(plugin)
+    one_test = f"{__file__}::{test_setting_it_up_again_replaces_what_was_there.__name__}"
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "between", "-p", "no:cacheprovider", one_test],
+        cwd=Path(__file__).parents[3],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in ended.stdout
+    assert "between two tests" not in ended.stdout + ended.stderr
