@@ -23,8 +23,6 @@ S = TypeVar("S", bound=Settings)
 
 HELP_FLAGS = frozenset({"-h", "--help"})
 _MAX_HELP_WIDTH = 100
-_SIMILARITY = 0.7
-"""How much a flag has to resemble one that exists to be taken for a slip; 1 is the same. Both begin with two dashes."""
 _FEW = 8
 """A command with no more flags than that names all of them when it gets another one."""
 _PRECEDENCE = """\
@@ -101,8 +99,13 @@ def _unknown(argument: str, settings: Sequence[Setting], foreign: ForeignFlags) 
     if not argument.startswith("-"):
         return f"{argument}: not expected here."
     known = [setting.flag for setting in settings if not setting.info.positional]
-    close = difflib.get_close_matches(flag, known, n=1, cutoff=_SIMILARITY)
-    hint = f" Did you mean {close[0]}?" if close else f" There are: {', '.join(known)}." if len(known) <= _FEW else ""
+    close = difflib.get_close_matches(flag.lstrip("-"), [each.lstrip("-") for each in known], n=1)
+    if close:
+        hint = f" Did you mean --{close[0]}?"
+    elif len(known) <= _FEW:
+        hint = f" There {'is only' if len(known) == 1 else 'are'} {', '.join(known)}."
+    else:
+        hint = ""
     return f"{argument}: there is no such flag.{hint}"
 
 

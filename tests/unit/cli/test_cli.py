@@ -103,7 +103,7 @@ def test_an_unknown_command(arguments: list[str], text: str, capsys: pytest.Capt
         (
             ["--replicas=2"],
             "--replicas=2: there is no such flag. "
-            "There are: --kubernetes-version, --port, --nodes, --driver, --logging-format, --v.",
+            "There are --kubernetes-version, --port, --nodes, --driver, --logging-format, --v.",
         ),
     ],
 )

@@ -111,7 +111,7 @@ def test_the_values_of_a_flag_that_is_given_several_times_are_one() -> None:
         (
             ["7", "--count", "0", "--loud", "8", "--size=3"],
             [
-                "--loud: there is no such flag. There are: --count, --quiet, --colours, --sizes.",
+                "--loud: there is no such flag. There are --count, --quiet, --colours, --sizes.",
                 "8: not expected here.",
                 "--size: this flag of the old example does not exist here, since it has no size. Leave it out.",
                 '--count (EXAMPLE_COUNT): "0" is not allowed. Allowed: a whole number from 1 to 9.',
