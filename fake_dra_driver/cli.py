@@ -19,7 +19,7 @@ from typing import Any, Generic, TypeVar
 
 from fake_dra_driver import __version__
 from fake_dra_driver.convert.settings import ConvertSettings
-from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
+from fake_dra_driver.demo.settings import FAULTS, ClusterUpSettings, DemoSettings, FaultSettings
 from fake_dra_driver.driver.programs.settings import (
     ControllerSettings,
     KubeletPluginSettings,
@@ -107,7 +107,7 @@ def _run_cluster_up(settings: ClusterUpSettings) -> int:
     return asyncio.run(run_cluster_up(settings))
 
 
-def _run_cluster_fault(settings: ClusterFaultSettings) -> int:
+def _run_cluster_fault(settings: FaultSettings) -> int:
     with _needing_the_cluster_extra("cluster fault"):
         from fake_dra_driver.demo.program import run_cluster_fault
 
@@ -145,33 +145,39 @@ _CONVERT = _Command("convert", ConvertSettings, _run_convert)
 _GENERATE = _Command("generate", GenerateSettings, _run_generate)
 _DEMO = _Command("demo", DemoSettings, _run_demo)
 _CLUSTER_UP = _Command("cluster up", ClusterUpSettings, _run_cluster_up)
-_CLUSTER_FAULT = _Command("cluster fault", ClusterFaultSettings, _run_cluster_fault)
-_COMMANDS: dict[str, _Command[Any]] = {
-    command.name: command
-    for command in (
-        _DEMO,
-        _CLUSTER_UP,
-        _CLUSTER_FAULT,
-        _CONTROLLER,
-        _KUBELET_PLUGIN,
-        _WEBHOOK,
-        _SET_NAS_STATUS,
-        _STATUS,
-        _CONVERT,
-        _GENERATE,
-    )
-}
+_CLUSTER_FAULTS: Sequence[_Command[Any]] = tuple(
+    _Command(f"cluster fault {model.fault}", model, _run_cluster_fault) for model in FAULTS
+)
+
+
+def _by_name(*commands: _Command[Any]) -> Mapping[str, _Command[Any]]:
+    return {command.name: command for command in commands}
+
+
+_COMMANDS = _by_name(
+    _DEMO,
+    _CLUSTER_UP,
+    *_CLUSTER_FAULTS,
+    _CONTROLLER,
+    _KUBELET_PLUGIN,
+    _WEBHOOK,
+    _SET_NAS_STATUS,
+    _STATUS,
+    _CONVERT,
+    _GENERATE,
+)
 """By name, which may be of several words. In the order of the overview, which begins with what people try first."""
 
 _GROUPS: Mapping[str, str] = {
     "": "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.",
     "cluster": "Runs an embedded cluster (up), and makes something go wrong in it (fault).",
+    "cluster fault": "Makes something go wrong in a cluster that `cluster up` runs, as it does in a real one.",
 }
 """What is common to the commands whose names begin with these words, and with none."""
 
 REFERENCE: Mapping[str, type[Settings]] = {
-    command.name: command.settings
-    for command in (
+    name: command.settings
+    for name, command in _by_name(
         _CONTROLLER,
         _KUBELET_PLUGIN,
         _WEBHOOK,
@@ -180,9 +186,9 @@ REFERENCE: Mapping[str, type[Settings]] = {
         _CONVERT,
         _GENERATE,
         _CLUSTER_UP,
-        _CLUSTER_FAULT,
+        *_CLUSTER_FAULTS,
         _DEMO,
-    )
+    ).items()
 }
 """The settings of each command. In the order of docs/reference.md, which begins with what runs in a cluster."""
 

@@ -12,9 +12,7 @@ pytest-asyncio do, and so that the failure of a part never cancels the code that
 import asyncio
 import contextlib
 import os
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +28,9 @@ from fake_dra_driver.cluster.controllers import make_controllers
 from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.faultcommand import FaultCommand
 from fake_dra_driver.cluster.faults import ClusterFaults
+from fake_dra_driver.cluster.folder import KUBECONFIG, folder_of_cluster
 from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images
 from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
 from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
@@ -53,7 +53,6 @@ T = TypeVar("T")
 
 _POLL_SECONDS = 0.05
 _FIELD_MANAGER = "fake-dra-driver-cluster"
-_FOLDERS = "/tmp"  # noqa: S108 - made by mkdtemp; the system's own choice may be too long a path for a socket (macOS)
 
 
 class Cluster:
@@ -170,13 +169,13 @@ class Cluster:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_callback(self._warden.close)  # once the folder is gone, or it would remove that too
-                self._folder = await stack.enter_async_context(_folder(self._given_folder))
+                self._folder = await stack.enter_async_context(folder_of_cluster(self._given_folder))
                 await self._warden.start(self._folder if self._given_folder is None else None)
                 await self._start_server(stack)
                 async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as parts:
                     await self._start_control_plane(group, parts)
                     await self._start_nodes(group, parts)
-                    await parts.enter_async_context(serving(self._folder, self.faults.by_name))
+                    await parts.enter_async_context(serving(self._folder, FaultCommand(self.faults).run))
                     log.info("Cluster is ready", folder=str(self._folder), nodes=len(self.nodes))
                     ready.set_result(None)
                     await self._leave.wait()
@@ -242,7 +241,7 @@ class Cluster:
     @property
     def kubeconfig(self) -> Path:
         """The administrator's kubeconfig, which only the owner of this process can read."""
-        return self.folder / "kubeconfig"
+        return self.folder / KUBECONFIG
 
     @property
     def client(self) -> Client:
@@ -319,15 +318,3 @@ class Cluster:
         kind = type(found.kind, (KubeObject,), {"resource": place, "__module__": __name__})
         namespace = (document.namespace or "default") if found.namespaced else ""
         return kind, NamespacedName(namespace, document.name)
-
-
-@contextlib.asynccontextmanager
-async def _folder(given: Path | None) -> AsyncIterator[Path]:
-    if given is not None:
-        yield given
-        return
-    made = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=f"fdd-{os.getpid()}-", dir=_FOLDERS))
-    try:
-        yield made
-    finally:
-        await asyncio.to_thread(shutil.rmtree, made)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.folder import CONTROL_SOCKET, find_control_socket
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.listening import close_server
 
-__all__ = ["SOCKET_NAME", "ask", "serving"]
+__all__ = ["ask", "serving"]
 
-SOCKET_NAME = "control.sock"
 _TIMEOUT_SECONDS = 120.0
-"""A fault may take this long to be done: an API server can be away for 100 s."""
+"""A fault may take this long to be done: an API server can be away for 100 s, a node can take 60 s to register."""
 
 Handler = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 """Gets the fault's name and options, returns what was done in a sentence, raises ClusterError."""
@@ -31,47 +31,64 @@ async def serving(folder: Path, handle: Handler) -> AsyncIterator[None]:
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            request = json.loads(await reader.readline())
-            reply = {"done": await handle(request["fault"], request["options"])}
-        except RuntimeLayerError as error:
-            reply = {"error": str(error)}
-        except (ValueError, KeyError, TypeError):
-            reply = {"error": "this is no request for a fault"}
-        finally:
-            with contextlib.suppress(ConnectionError):
-                writer.write(json.dumps(reply).encode() + b"\n")
+            # Who only looks whether the cluster runs asks for nothing.
+            if line := await reader.readline():
+                writer.write(json.dumps(await _reply(line, handle)).encode() + b"\n")
                 await writer.drain()
+        except ConnectionError:
+            pass  # The one who asked did not wait for the answer.
+        finally:
             writer.close()
 
-    server = await asyncio.start_unix_server(answer, folder / SOCKET_NAME)
+    server = await asyncio.start_unix_server(answer, folder / CONTROL_SOCKET)
     try:
         yield
     finally:
         await close_server(server)
         await server.wait_closed()
-        await asyncio.to_thread((folder / SOCKET_NAME).unlink, missing_ok=True)
+        await asyncio.to_thread((folder / CONTROL_SOCKET).unlink, missing_ok=True)
 
 
-async def ask(kubeconfig: Path, fault: str, options: Mapping[str, Any]) -> str:
+async def _reply(line: bytes, handle: Handler) -> Mapping[str, str]:
+    try:
+        request = json.loads(line)
+        fault, options = request["fault"], request["options"]
+    except (ValueError, KeyError, TypeError):
+        return {"error": "this is no request for a fault"}
+    try:
+        return {"done": await handle(fault, options)}
+    except RuntimeLayerError as error:
+        return {"error": str(error)}
+
+
+async def ask(kubeconfig: str, fault: str, options: Mapping[str, Any]) -> str:
     """Asks the cluster of a kubeconfig for a fault. Returns what was done.
+
+    Args:
+        kubeconfig: as KUBECONFIG has it: of several files, the first that belongs to a cluster counts.
+        fault: its name, as ``FaultCommand`` knows it.
+        options: its options.
 
     Raises:
         ClusterError: there is no such cluster, it no longer runs, or it refused.
     """
+    socket = await asyncio.to_thread(find_control_socket, kubeconfig)
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(kubeconfig.parent / SOCKET_NAME)
+            reader, writer = await asyncio.open_unix_connection(socket)
             try:
                 writer.write(json.dumps({"fault": fault, "options": dict(options)}).encode() + b"\n")
                 await writer.drain()
-                reply = json.loads(await reader.readline() or b'{"error": "the cluster ended before it answered"}')
+                line = await reader.readline()
             finally:
                 writer.close()
-    except OSError as error:
-        raise ClusterError(
-            f"No embedded cluster runs for the kubeconfig {kubeconfig}: start one with 'fake-dra-driver cluster up', "
-            "and set KUBECONFIG to what it prints"
-        ) from error
+    except TimeoutError as error:
+        raise ClusterError(f"The cluster did not answer within {_TIMEOUT_SECONDS:g} s") from error
+    except ConnectionError:
+        line = b""
+    if not line:
+        raise ClusterError("The cluster ended, or failed, before it answered")
+    reply = json.loads(line)
     if "error" in reply:
         raise ClusterError(str(reply["error"]))
     return str(reply["done"])

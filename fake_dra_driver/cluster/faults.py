@@ -1,42 +1,49 @@
-"""What can go wrong with a cluster, on demand: methods for tests, names and options for the command line.
+"""What can go wrong with a cluster, on demand, as methods for tests; ``faultcommand`` has them for the command line.
 
-Faults of single requests belong to the API server (``requestfaults``); here they get names, next to faults of nodes and
-of the control plane. Every fault is something that a real cluster does to its clients; nothing is faked in a client.
+Faults of single requests belong to the API server (``requestfaults``); here they stand next to faults of nodes and of
+the control plane. Every fault is something that a real cluster does to its clients; nothing is faked in a client.
 """
 
 import asyncio
 import signal
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, FaultHook, on
-from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, SelectiveFault, on
+from fake_dra_driver.cluster.apiserver.types.resource import ALL_VERBS, Resource
+from fake_dra_driver.cluster.errors import ClusterError, no_such
 
 __all__ = ["ClusterFaults", "FaultyNode", "Restartable"]
-
-_MAX_AWAY_SECONDS = 100.0
-"""Less than the client of the control socket waits for its answer."""
 
 
 class FaultyNode(Protocol):
     """What faults need of a node."""
 
-    async def stop(self) -> None:
-        """The machine is switched off."""
+    @property
+    def is_on(self) -> bool:
+        """Whether the machine is switched on."""
         ...
 
-    async def start(self) -> None:
-        """It is switched on again."""
+    async def stop(self) -> bool:
+        """Switches the machine off. Returns whether it was on."""
+        ...
+
+    async def start(self) -> bool:
+        """Switches it on again. Returns whether it was off."""
         ...
 
     async def reboot(self) -> None:
-        """Off and on, with an empty /var/run."""
+        """Off and on, with an empty /var/run. Raises ClusterError when it is off."""
         ...
 
     async def restart_kubelet(self) -> None:
-        """The kubelet stops and starts again; containers keep running."""
+        """The kubelet stops and starts again; containers keep running. Raises ClusterError when the machine is off."""
+        ...
+
+    def running_containers(self) -> Sequence[tuple[NamespacedName, str]]:
+        """Pod and name of each container that runs."""
         ...
 
     def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals) -> bool:
@@ -67,7 +74,8 @@ class ClusterFaults:
         self._server = server
         self._nodes = nodes
         self._components = components
-        self._hooks: list[FaultHook] = []
+        self._request_faults: list[SelectiveFault] = []
+        self._is_apiserver_away = False
 
     # --- the API server ---
 
@@ -81,21 +89,24 @@ class ClusterFaults:
         name: str = "",
         times: int = 1,
         after: bool = False,
-    ) -> None:
+    ) -> str:
         """The next requests of a kind go wrong.
 
         Args:
             answer: ``409``, ``429``, ``500``, ``503`` or ``504`` is the status of the answer; with ``timeout`` none
                 comes, and with ``reset`` the connection breaks.
             verb: such as ``update``; empty: any.
-            resource: the plural; empty: any.
+            resource: as kubectl takes it: the plural, the singular or a short name, perhaps with its group; empty: any.
             subresource: such as ``status``; empty: the object itself; None: both.
             name: of the object; empty: any.
             times: how many requests; 0: all from now on.
             after: the requests are carried out before they fail, so that a write has taken place.
 
+        Returns:
+            The plural of the resource; empty: any.
+
         Raises:
-            ClusterError: there is no such answer.
+            ClusterError: there is no such answer, or no such request: the fault would never show.
         """
         try:
             if answer in ("timeout", "reset"):
@@ -104,15 +115,34 @@ class ClusterFaults:
                 fault = Fault.answer(int(answer), after=after)
         except ValueError as error:
             raise ClusterError(f"The answer {answer} is unknown: {error}, timeout and reset") from error
-        hook = on(fault, verb=verb, resource=resource, subresource=subresource, name=name, times=times)
+        plural = self._checked(verb, resource, subresource)
+        hook = on(fault, verb=verb, resource=plural, subresource=subresource, name=name, times=times)
         self._server.faults.add(hook)
-        self._hooks.append(hook)
+        self._request_faults.append(hook)
+        return plural
 
-    def heal(self) -> None:
-        """Ends what ``fail_requests`` has started."""
-        for hook in self._hooks:
-            self._server.faults.remove(hook)
-        self._hooks.clear()
+    def _checked(self, verb: str, resource: str, subresource: str | None) -> str:
+        """The plural of a resource whose requests there are. Raises ClusterError."""
+        found = [each for each in self._server.registry if resource.lower() in _names(each)] if resource else []
+        if resource and not found:
+            served = {each.plural for each in self._server.registry}
+            raise no_such("resource", resource, served)
+        if subresource and found:
+            parts = {each.name for one in found for each in one.subresources}
+            if subresource not in parts:
+                raise no_such(f"subresource of {found[0].plural} called", subresource, parts)
+        verbs = {each for one in found for each in _verbs(one, subresource)} if found else set(ALL_VERBS)
+        if verb and verb not in verbs:
+            raise no_such(f"verb for {found[0].plural} called" if found else "verb", verb, verbs)
+        return found[0].plural if found else ""
+
+    def heal(self) -> bool:
+        """Ends what ``fail_requests`` has started. Returns whether there were requests that still were to fail."""
+        were_failing = any(not fault.is_over for fault in self._request_faults)
+        for fault in self._request_faults:
+            self._server.faults.remove(fault)
+        self._request_faults.clear()
+        return were_failing
 
     def drop_watches(self) -> None:
         """Breaks the connections of all watches."""
@@ -123,12 +153,22 @@ class ClusterFaults:
         self._server.compact()
 
     async def restart_apiserver(self, away_seconds: float = 0.0) -> None:
-        """Kills the API server, which comes back with all its objects after that time."""
-        await self._server.kill()
+        """Kills the API server, which comes back with all its objects after that time.
+
+        Raises:
+            ClusterError: it is away already, since another call of this has not ended.
+        """
+        if self._is_apiserver_away:
+            raise ClusterError("The API server is away already, and comes back by itself")
+        self._is_apiserver_away = True
         try:
-            await asyncio.sleep(away_seconds)
+            await self._server.kill()
+            try:
+                await asyncio.sleep(away_seconds)
+            finally:
+                await self._server.start()
         finally:
-            await self._server.start()
+            self._is_apiserver_away = False
 
     # --- the rest of the control plane ---
 
@@ -136,18 +176,37 @@ class ClusterFaults:
         """Restarts ``kube-scheduler`` or ``kube-controller-manager``. Raises ClusterError."""
         found = self._components.get(name)
         if found is None:
-            raise ClusterError(f"There is no component {name}; there are: {', '.join(self._components)}")
+            raise no_such("component", name, self._components)
         await found.restart()
 
     # --- nodes ---
 
-    async def stop_node(self, name: str) -> None:
-        """Switches the node off: nothing runs on it, and the API server is not told. Raises ClusterError."""
-        await self._node(name).stop()
+    @property
+    def nodes(self) -> Mapping[str, FaultyNode]:
+        """The nodes, by name."""
+        return self._nodes
 
-    async def start_node(self, name: str) -> None:
-        """Switches a stopped node on again, with an empty /var/run. Raises ClusterError."""
-        await self._node(name).start()
+    async def stop_node(self, name: str) -> bool:
+        """Switches the node off: nothing runs on it, and the API server is not told.
+
+        Returns:
+            Whether it was on.
+
+        Raises:
+            ClusterError: there is no such node.
+        """
+        return await self._node(name).stop()
+
+    async def start_node(self, name: str) -> bool:
+        """Switches a stopped node on again, with an empty /var/run.
+
+        Returns:
+            Whether it was off.
+
+        Raises:
+            ClusterError: there is no such node, or it cannot be registered.
+        """
+        return await self._node(name).start()
 
     async def reboot_node(self, name: str) -> None:
         """Switches the node off and on: all its processes have ended, /var/run is empty. Raises ClusterError."""
@@ -157,6 +216,10 @@ class ClusterFaults:
         """Restarts the kubelet of the node; containers keep running. Raises ClusterError."""
         await self._node(name).restart_kubelet()
 
+    def running_containers(self) -> Sequence[tuple[NamespacedName, str]]:
+        """Pod and name of each container that runs, node by node."""
+        return [each for node in self._nodes.values() for each in node.running_containers()]
+
     def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Sends a signal to the processes of a container: SIGKILL, or SIGSTOP and SIGCONT to hold them for a while.
 
@@ -164,49 +227,26 @@ class ClusterFaults:
             ClusterError: there is no such container, or it does not run.
         """
         if not any(node.send_signal(pod, container, number) for node in self._nodes.values()):
-            raise ClusterError(f"No container {container!r} of pod {pod} is running")
+            running = self.running_containers()
+            of_pod = {name for each, name in running if each == pod}
+            if of_pod:
+                raise no_such(f"running container of {pod} called", container, of_pod)
+            raise no_such("running pod", str(pod), {str(each) for each, _ in running})
 
     def _node(self, name: str) -> FaultyNode:
         found = self._nodes.get(name)
         if found is None:
-            raise ClusterError(f"There is no node {name}; there are: {', '.join(self._nodes) or 'none'}")
+            raise no_such("node", name, self._nodes)
         return found
 
-    # --- by name ---
 
-    async def by_name(self, fault: str, options: Mapping[str, Any]) -> str:
-        """Does what the command line asks for. Returns what was done.
+def _names(resource: Resource) -> set[str]:
+    """What kubectl takes for the resource: plural, singular and short names, also with the group."""
+    names = {resource.plural, resource.singular or resource.kind.lower(), *resource.short_names}
+    return names | {f"{name}.{resource.group}" for name in names}
 
-        Raises:
-            ClusterError: there is no such fault, or its options do not fit.
-        """
-        match fault:
-            case "fail-requests":
-                names = ("answer", "verb", "resource", "subresource", "name", "times", "after")
-                self.fail_requests(**{name: options[name] for name in names if name in options})
-                times = options.get("times", 1)
-                count = "request fails" if times == 1 else "requests fail" if times == 0 else f"{times} requests fail"
-                return f"the next {count} of those you named"
-            case "heal":
-                self.heal()
-                return "requests no longer fail"
-            case "drop-watches":
-                self.drop_watches()
-                return "the connections of all watches are broken"
-            case "compact":
-                self.compact()
-                return "the history is forgotten"
-            case "restart-apiserver":
-                away = min(float(options.get("seconds", 0)), _MAX_AWAY_SECONDS)
-                await self.restart_apiserver(away)
-                return f"the API server was away for {away:g} s"
-            case "stop-node" | "start-node" | "reboot-node" | "restart-kubelet":
-                node = str(options.get("node", "")) or next(iter(self._nodes), "")
-                await getattr(self, fault.replace("-", "_"))(node)
-                return f"{fault} of {node} is done"
-            case "kill-container":
-                namespace, _, pod = str(options.get("pod", "")).rpartition("/")
-                container = str(options.get("container", ""))
-                self.send_signal(NamespacedName(namespace or "default", pod), container)
-                return f"the container {container} was killed"
-        raise ClusterError(f"There is no fault {fault!r}")
+
+def _verbs(resource: Resource, subresource: str | None) -> set[str]:
+    """The verbs of an object ("") or a subresource, or of both (None)."""
+    of_parts = {verb for each in resource.subresources if subresource in (None, each.name) for verb in each.verbs}
+    return of_parts if subresource else of_parts | set(resource.verbs)

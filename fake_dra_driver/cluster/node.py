@@ -6,6 +6,7 @@ switched off keeps its disk.
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -49,6 +50,7 @@ class SimulatedNode:
         self._changing = asyncio.Lock()
         # Held while it is switched on or off, and while its kubelet is restarted.
         self._kubelet: tuple[Kubelet, asyncio.Task[None]] | None = None
+        self._is_on = True
 
     async def __aenter__(self) -> Self:
         """Switches it on, and waits until it is registered."""
@@ -72,23 +74,45 @@ class SimulatedNode:
         """The folder that is its root file system."""
         return self._options.root
 
-    async def stop(self) -> None:
-        """Switches it off: nothing runs on it any more, and the API server is not told. It may be off already."""
+    @property
+    def is_on(self) -> bool:
+        """Whether it is switched on; its kubelet may be stopped all the same."""
+        return self._is_on
+
+    async def stop(self) -> bool:
+        """Switches it off: nothing runs on it, and the API server is not told. Returns whether it was on."""
         async with self._changing:
+            if not self._is_on:
+                return False
             await self._cut_off()
             await self.runtime.reboot()
+            self._is_on = False
+            return True
 
-    async def start(self) -> None:
-        """Switches it on again. Raises ClusterError when it is on, or when it cannot be registered in a minute."""
+    async def start(self) -> bool:
+        """Switches it on again, with its kubelet. Returns whether anything was off.
+
+        Raises:
+            ClusterError: it cannot be registered in a minute.
+        """
         async with self._changing:
+            self._is_on = True
             if self._kubelet is not None:
-                raise ClusterError(f"The node {self._options.node_name} is already running")
+                return False
             await self._start_kubelet()
+            return True
 
     async def reboot(self) -> None:
-        """Off and on: all processes have ended, and /var/run is empty. Raises ClusterError as ``start``."""
-        await self.stop()
-        await self.start()
+        """Off and on: all processes have ended, and /var/run is empty.
+
+        Raises:
+            ClusterError: it is off, or cannot be registered in a minute.
+        """
+        async with self._changing:
+            self._check_on()
+            await self._cut_off()
+            await self.runtime.reboot()
+            await self._start_kubelet()
 
     async def stop_kubelet(self) -> None:
         """Stops the kubelet gracefully; containers keep running."""
@@ -96,10 +120,20 @@ class SimulatedNode:
             await self._stop_kubelet()
 
     async def restart_kubelet(self) -> None:
-        """Restarts the kubelet; containers keep running. Raises ClusterError as ``start``."""
+        """Restarts the kubelet; containers keep running. Raises ClusterError as ``reboot``."""
         async with self._changing:
+            self._check_on()
             await self._stop_kubelet()
             await self._start_kubelet()
+
+    def running_containers(self) -> Sequence[tuple[NamespacedName, str]]:
+        """Pod and name of each container that runs here."""
+        return [
+            (NamespacedName(reference.namespace, reference.name), found.config.name)
+            for reference in self.runtime.pods()
+            for found in self.runtime.containers(reference.uid)
+            if found.process is not None
+        ]
 
     def send_signal(self, pod: NamespacedName, container: str, number: signal.Signals) -> bool:
         """Sends a signal to all processes of a running container. Returns whether there was one.
@@ -114,6 +148,10 @@ class SimulatedNode:
                         return found.process.signal_group(number)
         return False
 
+    def _check_on(self) -> None:
+        if not self._is_on:
+            raise ClusterError(f"The node {self._options.node_name} is switched off: switch it on with start-node")
+
     # --- the kubelet ---
 
     async def _start_kubelet(self) -> None:
@@ -127,7 +165,9 @@ class SimulatedNode:
         finally:
             ready.cancel()
         if not kubelet.is_ready.is_set():
-            raise ClusterError(f"The kubelet of {self._options.node_name} could not register its node")
+            raise ClusterError(
+                f"The kubelet of {self._options.node_name} could not register its node within {_START_SECONDS:g} s"
+            )
 
     async def _run(self, kubelet: Kubelet, client: Client) -> None:
         try:

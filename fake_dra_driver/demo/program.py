@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import sys
@@ -16,7 +15,7 @@ from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
 from fake_dra_driver.demo.screen import Screen
-from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings, DemoSettings
+from fake_dra_driver.demo.settings import ClusterUpSettings, DemoSettings, FaultSettings
 from fake_dra_driver.demo.walk import Manifests, Walk
 from fake_dra_driver.runtime.log import setup_logging
 
@@ -126,16 +125,15 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
-async def run_cluster_fault(settings: ClusterFaultSettings) -> int:
+async def run_cluster_fault(settings: FaultSettings) -> int:
     """Makes something go wrong in a running cluster. Returns the exit status.
 
     Raises:
         ClusterError: no such cluster runs, or it refuses.
     """
-    options = settings.model_dump(exclude={"fault", "kubeconfig"})
-    options["verb"] = "" if settings.verb == "any" else settings.verb
-    kubeconfig = Path(settings.kubeconfig.split(os.pathsep)[0])
-    done = await ask(kubeconfig, settings.fault, options)
+    # What is not given is for the cluster to fill in.
+    options = settings.model_dump(exclude={"kubeconfig"}, exclude_defaults=True)
+    done = await ask(settings.kubeconfig, settings.fault, options)
     sys.stdout.write(f"{done}\n")
     return 0
 

@@ -1,15 +1,15 @@
-"""Settings of the commands that run an embedded cluster: demo, cluster up and cluster fault."""
+"""Settings of the commands that run an embedded cluster: demo, cluster up and those below cluster fault."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from fake_dra_driver.driver.commandline import EMBEDDED, CommandSettings, LoggingSettings
-from fake_dra_driver.settings import Allowed, Flag, Folder, KubeconfigPath, Seconds
+from fake_dra_driver.settings import Allowed, Flag, Folder, Seconds
 
-__all__ = ["ClusterFaultSettings", "ClusterUpSettings", "DemoSettings"]
+__all__ = ["FAULTS", "ClusterUpSettings", "DemoSettings", "FaultSettings"]
 
 _SOURCE_TREE = Path(__file__).resolve().parent.parent.parent
 
@@ -34,62 +34,120 @@ class ClusterUpSettings(_Embedded):
     """Whether to install the driver as its chart does."""
 
 
-class ClusterFaultSettings(CommandSettings):
-    """Makes something go wrong in a cluster that `cluster up` runs, as it does in a real one."""
+class FaultSettings(CommandSettings):
+    """Base of the settings of every fault: a command of its own, with the options that belong to it."""
 
-    fault: Annotated[
-        Literal[
-            "fail-requests",
-            "heal",
-            "drop-watches",
-            "compact",
-            "restart-apiserver",
-            "stop-node",
-            "start-node",
-            "reboot-node",
-            "restart-kubelet",
-            "kill-container",
-        ],
-        Flag(EMBEDDED, "FAULT", positional=True),
-    ]
-    """What goes wrong. fail-requests: the next requests of a kind fail; heal: they succeed again. drop-watches: the
-    connections of all watches break. compact: all history is dropped, so that watches from older versions get 410.
-    restart-apiserver: it is killed, and is back after --seconds. stop-node: a node is switched off; start-node: it is
-    switched on again. reboot-node: both, with an empty /var/run. restart-kubelet: containers keep running meanwhile.
-    kill-container: --container of --pod gets SIGKILL."""
-    kubeconfig: Annotated[KubeconfigPath, Flag(EMBEDDED, "PATH", alias="KUBECONFIG")]
+    fault: ClassVar[str]
+    """Its name."""
+    kubeconfig: Annotated[
+        str, Flag(EMBEDDED, "PATH", alias="KUBECONFIG", unset="none"), Allowed("path of a file that exists")
+    ] = ""
     """Kubeconfig of the cluster: the file that `cluster up` printed."""
-    node: Annotated[str, Flag(EMBEDDED, "NAME", unset="the first"), Allowed("name of a node of the cluster")] = ""
-    """The node, for the faults of nodes."""
-    pod: Annotated[str, Flag(EMBEDDED, "NAMESPACE/NAME", unset="none"), Allowed("namespace/name of a pod")] = Field(
-        default="", validate_default=True
-    )
-    """The pod, for kill-container."""
-    container: Annotated[str, Flag(EMBEDDED, "NAME", unset="none"), Allowed("name of a container of the pod")] = Field(
-        default="", validate_default=True
-    )
-    """The container, for kill-container."""
-    seconds: Annotated[Seconds, Flag(EMBEDDED, "SECONDS")] = Field(default=0, ge=0, le=100)
-    """How long the API server is away, in seconds."""
+
+
+class FailRequestsSettings(FaultSettings):
+    """Lets the next requests of a kind to the API server fail: --verb and --resource say which, --answer how."""
+
+    fault = "fail-requests"
     answer: Annotated[Literal["409", "429", "500", "503", "504", "timeout", "reset"], Flag(EMBEDDED)] = "500"
     """What failing requests get: a status, no answer at all, or a broken connection."""
-    verb: Annotated[Literal["any", "get", "list", "watch", "create", "update", "patch", "delete"], Flag(EMBEDDED)] = (
-        "any"
-    )
+    verb: Annotated[
+        Literal["any", "get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"],
+        Flag(EMBEDDED),
+    ] = "any"
     """Which requests fail, by verb."""
-    resource: Annotated[str, Flag(EMBEDDED, "PLURAL", unset="any"), Allowed("a resource, such as resourceclaims")] = ""
-    """Which requests fail, by resource."""
+    resource: Annotated[
+        str, Flag(EMBEDDED, "RESOURCE"), Allowed("any, or a resource as kubectl takes it, such as pods or pods/status")
+    ] = "any"
+    """Which requests fail, by resource; with a subresource, only those to it."""
     times: Annotated[int, Flag(EMBEDDED, "N")] = Field(default=1, ge=0)
     """How many requests fail. 0 is all of them, until heal."""
     after: Annotated[bool, Flag(EMBEDDED)] = False
     """Failing requests are carried out first: a write takes place although its client does not learn of it."""
 
-    @field_validator("pod", "container")
-    @classmethod
-    def _names_what_to_kill(cls, value: str, info: ValidationInfo) -> str:
-        if not value and info.data.get("fault") == "kill-container":
-            raise PydanticCustomError("missing", "kill-container needs it")
-        return value
+
+class HealSettings(FaultSettings):
+    """Ends fail-requests: requests succeed again. Nodes that are switched off stay off."""
+
+    fault = "heal"
+
+
+class DropWatchesSettings(FaultSettings):
+    """Breaks the connections of all watches."""
+
+    fault = "drop-watches"
+
+
+class CompactSettings(FaultSettings):
+    """Drops all history of the API server: watches and lists that go on from older versions get 410."""
+
+    fault = "compact"
+
+
+class RestartApiserverSettings(FaultSettings):
+    """Kills the API server, which is back with all its objects after --seconds."""
+
+    fault = "restart-apiserver"
+    seconds: Annotated[Seconds, Flag(EMBEDDED, "SECONDS")] = Field(default=0, ge=0, le=100)
+    """How long the API server is away, in seconds."""
+
+
+class _NodeFaultSettings(FaultSettings):
+    node: Annotated[str, Flag(EMBEDDED, "NAME", unset="the first"), Allowed("name of a node of the cluster")] = ""
+    """The node."""
+
+
+class StopNodeSettings(_NodeFaultSettings):
+    """Switches a node off (--node): nothing runs on it, and after 40 s it is no longer Ready."""
+
+    fault = "stop-node"
+
+
+class StartNodeSettings(_NodeFaultSettings):
+    """Switches a node that is off on again (--node), with an empty /var/run."""
+
+    fault = "start-node"
+
+
+class RebootNodeSettings(_NodeFaultSettings):
+    """Reboots a node (--node): all its processes end, and its /var/run is empty."""
+
+    fault = "reboot-node"
+
+
+class RestartKubeletSettings(_NodeFaultSettings):
+    """Restarts the kubelet of a node (--node), whose containers keep running meanwhile."""
+
+    fault = "restart-kubelet"
+
+
+class KillContainerSettings(FaultSettings):
+    """Sends SIGKILL to a container: --container of --pod."""
+
+    fault = "kill-container"
+    pod: Annotated[str, Flag(EMBEDDED, "NAMESPACE/NAME", unset="none"), Allowed("namespace/name of a pod")] = Field(
+        default="", pattern=r"^([^/]+/)?[^/]*$"
+    )
+    """The pod; without a namespace, in default. When none is named, the answer lists the pods that run."""
+    container: Annotated[
+        str, Flag(EMBEDDED, "NAME", unset="the only one"), Allowed("name of a container of the pod")
+    ] = ""
+    """The container; it has to be named where several run."""
+
+
+FAULTS: Sequence[type[FaultSettings]] = (
+    FailRequestsSettings,
+    HealSettings,
+    DropWatchesSettings,
+    CompactSettings,
+    RestartApiserverSettings,
+    StopNodeSettings,
+    StartNodeSettings,
+    RebootNodeSettings,
+    RestartKubeletSettings,
+    KillContainerSettings,
+)
+"""In the order of help and reference."""
 
 
 class DemoSettings(_Embedded):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver import __version__, cli
-from fake_dra_driver.demo.settings import ClusterFaultSettings, ClusterUpSettings
+from fake_dra_driver.demo.settings import FAULTS, ClusterUpSettings
 from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import UsageError, parse
@@ -84,6 +84,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
             ["cluster", "fautl"],
             "fake-dra-driver cluster: there is no command 'fautl'. Did you mean 'fake-dra-driver cluster fault'?",
         ),
+        (["stop-node"], "Did you mean 'fake-dra-driver cluster fault stop-node'?"),
         (["cluster", "explode"], "there is no command 'explode'. There are: up, fault.\n"),
         (["cluster", "--nodes=2"], "a command has to come before --nodes=2. There are: up, fault.\n"),
         (["explode"], "Run 'fake-dra-driver --help' for what they do.\n"),
@@ -317,36 +318,39 @@ def test_a_library_of_the_embedded_cluster_is_missing(command: list[str]) -> Non
     )
 
 
-def test_a_value_without_a_flag(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "kubeconfig"
-    file.touch()
-    monkeypatch.setenv("KUBECONFIG", str(file))
-    settings = parse(ClusterFaultSettings, ["stop-node", "--node=a"])
-    assert (settings.fault, settings.node, settings.kubeconfig) == ("stop-node", "a", str(file))
+def test_the_faults_are_a_group_of_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["cluster", "fault"]) == 2
-    assert "  FAULT (FAKE_DRA_FAULT): must be set. Allowed: fail-requests or heal or " in capsys.readouterr().err
-    assert cli.main(["cluster", "fault", "--help"]) == 0
-    assert capsys.readouterr().out.startswith("Usage: fake-dra-driver cluster fault FAULT [flags]\n")
+    printed = capsys.readouterr()
+    assert re.findall(r"^  ([a-z]\S+)  ", printed.out, re.MULTILINE) == [model.fault for model in FAULTS]
+    assert cli.main(["cluster", "fault", "stop-node", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: fake-dra-driver cluster fault stop-node [flags]\n")
 
 
-def test_a_container_to_kill_has_to_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "kubeconfig"
-    file.touch()
-    assert cli.main(["cluster", "fault", "kill-container", f"--kubeconfig={file}"]) == 2
-    printed = capsys.readouterr().err
-    assert "  --pod (FAKE_DRA_POD): must be set. Allowed: namespace/name of a pod.\n" in printed
-    assert "  --container (FAKE_DRA_CONTAINER): must be set. Allowed: name of a container of the pod.\n" in printed
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["heal", "--times=3"], "--times=3: there is no such flag. There is only --kubeconfig."),
+        (["stop-node", "--pod=a/b"], "--pod=a/b: there is no such flag. There are --kubeconfig, --node."),
+        (["restart-apiserver", "--second=3"], "--second=3: there is no such flag. Did you mean --seconds?"),
+        (["kill-container", "--pod=a/b/c"], '--pod (FAKE_DRA_POD): "a/b/c" is not allowed.'),
+        (["fail-requests", "--times=-1"], '--times (FAKE_DRA_TIMES): "-1" is not allowed.'),
+        (["fail-requests", "--answer=418"], '--answer (FAKE_DRA_ANSWER): "418" is not allowed.'),
+        (["explode"], "there is no command 'explode'. There are: fail-requests, heal, "),
+        (["stop-nod"], "Did you mean 'fake-dra-driver cluster fault stop-node'?"),
+    ],
+)
+def test_a_fault_has_the_flags_that_belong_to_it(
+    arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["cluster", "fault", *arguments]) == 2
+    assert problem in capsys.readouterr().err
 
 
-def test_the_cluster_of_a_kubeconfig_does_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "kubeconfig"
-    file.touch()
-    assert cli.main(["cluster", "fault", "compact", f"--kubeconfig={file}"]) == 1
-    assert capsys.readouterr().err == (
-        f"fake-dra-driver cluster fault: No embedded cluster runs for the kubeconfig {file}: start one with "
-        "'fake-dra-driver cluster up', and set KUBECONFIG to what it prints\n"
-    )
-    assert cli.main(["cluster", "fault", "compact", f"--kubeconfig={file}.gone"]) == 2
-    assert "there is no such file" in capsys.readouterr().err
+@pytest.mark.parametrize("name", ["kubeconfig", "missing"])
+def test_the_cluster_of_a_kubeconfig_does_not_run(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "kubeconfig").touch()
+    assert cli.main(["cluster", "fault", "compact", f"--kubeconfig={tmp_path / name}"]) == 1
+    said = f"{tmp_path / name} is not the kubeconfig of an embedded cluster that runs. "
+    assert capsys.readouterr().err.startswith(f"fake-dra-driver cluster fault compact: {said}")

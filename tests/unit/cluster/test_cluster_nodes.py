@@ -2,14 +2,17 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster import DEFAULT_NODE, Cluster
+from fake_dra_driver.cluster import DEFAULT_NODE, Cluster, ClusterError
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.cluster.kinds import ContainerStatus, Pod
 
 KEY = NamespacedName("default", "p")
-POD = {
+POD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "p", "namespace": "default"},
@@ -21,6 +24,10 @@ POD = {
     },
 }
 ACCOUNT = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "default"}}
+
+
+async def _ask(cluster: Cluster, fault: str, **options: str) -> str:
+    return await ask(str(cluster.kubeconfig), fault, options)
 
 
 async def _status(cluster: Cluster) -> ContainerStatus | None:
@@ -55,8 +62,7 @@ async def test_reboot(cluster: Cluster) -> None:
     await _start(cluster)
     await asyncio.to_thread(_put, root / "var/run/cdi/some.yaml")
     await asyncio.to_thread(_put, root / "var/lib/kubelet/plugins/some/checkpoint")
-    said = await ask(cluster.kubeconfig, "reboot-node", {})
-    assert said == f"reboot-node of {DEFAULT_NODE} is done"
+    assert await _ask(cluster, "reboot-node") == f"{DEFAULT_NODE} was rebooted"
     assert not await asyncio.to_thread((root / "var/run/cdi/some.yaml").exists)
     assert await asyncio.to_thread((root / "var/lib/kubelet/plugins/some/checkpoint").exists)
     await _running(cluster, 1)
@@ -64,7 +70,7 @@ async def test_reboot(cluster: Cluster) -> None:
 
 async def test_containers_go_on_while_the_kubelet_restarts(cluster: Cluster) -> None:
     before = await _start(cluster)
-    await cluster.faults.restart_kubelet(DEFAULT_NODE)
+    assert await _ask(cluster, "restart-kubelet") == f"the kubelet of {DEFAULT_NODE} was restarted"
     assert await _running(cluster, 0) == before
     cluster.faults.send_signal(KEY, "c")
     after = await _running(cluster, 1)
@@ -72,14 +78,49 @@ async def test_containers_go_on_while_the_kubelet_restarts(cluster: Cluster) -> 
     assert (after.last_state.terminated.exit_code, after.last_state.terminated.signal) == (137, 9)
 
 
+async def test_a_container_to_kill(cluster: Cluster) -> None:
+    await _start(cluster)
+    with pytest.raises(ClusterError, match=r"Name a pod with --pod\. These run: default/p$"):
+        await _ask(cluster, "kill-container")
+    with pytest.raises(ClusterError, match=r"There is no running pod kube-system/x\. There are: default/p\.$"):
+        await _ask(cluster, "kill-container", pod="kube-system/x")
+    with pytest.raises(ClusterError, match=r"no running container of default/p called x\. There are: c\.$"):
+        await _ask(cluster, "kill-container", pod="p", container="x")
+    # Its only container need not be named.
+    assert await _ask(cluster, "kill-container", pod="p") == "the container c of default/p was killed"
+    await _running(cluster, 1)
+
+
+async def test_one_of_several_containers_to_kill_has_to_be_named(cluster: Cluster) -> None:
+    (container,) = POD["spec"]["containers"]
+    several = [container, {**container, "name": "d10"}, {**container, "name": "d2"}]
+    await cluster.apply(ACCOUNT, {**POD, "spec": {**POD["spec"], "containers": several}})
+    await _running(cluster, 0)
+    with pytest.raises(ClusterError, match=r"Name a container of default/p with --container\. These run: c, d2, d10$"):
+        await _ask(cluster, "kill-container", pod="default/p")
+
+
 async def test_a_node_that_is_off(cluster: Cluster) -> None:
     await _start(cluster)
-    await cluster.faults.stop_node(DEFAULT_NODE)
-    await cluster.faults.stop_node(DEFAULT_NODE)
+    assert await _ask(cluster, "stop-node") == f"{DEFAULT_NODE} is switched off"
+    assert await _ask(cluster, "stop-node") == f"{DEFAULT_NODE} is off already"
+    for fault in ("reboot-node", "restart-kubelet"):
+        with pytest.raises(
+            ClusterError, match=f"The node {DEFAULT_NODE} is switched off: switch it on with start-node"
+        ):
+            await _ask(cluster, fault)
+    assert await _ask(cluster, "heal") == f"no requests were failing; still switched off: {DEFAULT_NODE}"
     (node,) = cluster.simulated_nodes()
     assert all(
         container.state == "exited" for pod in node.runtime.pods() for container in node.runtime.containers(pod.uid)
     )
     assert (await _status(cluster)) is not None
-    await cluster.faults.start_node(DEFAULT_NODE)
+    assert await _ask(cluster, "start-node") == f"{DEFAULT_NODE} is switched on again"
+    assert await _ask(cluster, "start-node") == f"{DEFAULT_NODE} is running already"
     await _running(cluster, 1)
+
+
+async def test_a_kubelet_that_is_stopped_is_started_with_its_node(cluster: Cluster) -> None:
+    (node,) = cluster.simulated_nodes()
+    await node.stop_kubelet()
+    assert await _ask(cluster, "start-node") == f"{DEFAULT_NODE} is switched on again"

@@ -18,7 +18,7 @@ from fake_dra_driver.cluster.apiserver.errors import StatusError
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 
-__all__ = ["Fault", "FaultHook", "Faults", "on"]
+__all__ = ["Fault", "FaultHook", "Faults", "SelectiveFault", "on"]
 
 _RETRY_AFTER_SECONDS = 1
 """What a real API server sends (Retry-After of priority and fairness)."""
@@ -75,9 +75,41 @@ FaultHook = Callable[[Target, Request], Fault | None]
 """Called with each request to a resource. Returns its fault; None: there is none."""
 
 
+@dataclass(slots=True, eq=False)
+class SelectiveFault:
+    """A hook for the next requests of a kind; made by ``on``."""
+
+    fault: Fault
+    verb: str
+    resource: str
+    subresource: str | None
+    name: str
+    left: int | None
+    """How many requests it will still hit; None: all."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has hit as many requests as it was to."""
+        return self.left == 0
+
+    def __call__(self, target: Target, _: Request) -> Fault | None:
+        """The fault of a request; None when it is of another kind, or this is over."""
+        wanted = (
+            self.verb in ("", target.verb)
+            and self.resource in ("", target.resource.plural)
+            and self.subresource in (None, target.subresource)
+            and self.name in ("", target.name)
+        )
+        if not wanted or self.is_over:
+            return None
+        if self.left is not None:
+            self.left -= 1
+        return self.fault
+
+
 def on(
     fault: Fault, *, verb: str = "", resource: str = "", subresource: str | None = None, name: str = "", times: int = 1
-) -> FaultHook:
+) -> SelectiveFault:
     """A hook for the next requests of a kind.
 
     Args:
@@ -88,22 +120,7 @@ def on(
         name: of the object; empty: all.
         times: how many of them; 0: all.
     """
-    left = times
-
-    def hook(target: Target, _: Request) -> Fault | None:
-        nonlocal left
-        wanted = (
-            verb in ("", target.verb)
-            and resource in ("", target.resource.plural)
-            and subresource in (None, target.subresource)
-            and name in ("", target.name)
-        )
-        if not wanted or (times and not left):
-            return None
-        left -= 1
-        return fault
-
-    return hook
+    return SelectiveFault(fault, verb, resource, subresource, name, left=times or None)
 
 
 class Faults:

@@ -1,0 +1,127 @@
+"""How another process finds the control socket of a cluster, and what it is told when there is none."""
+
+import asyncio
+import os
+import re
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.cluster import ClusterError
+from fake_dra_driver.cluster.control import ask, serving
+from fake_dra_driver.cluster.folder import CONTROL_SOCKET, find_control_socket
+
+
+@pytest.fixture
+def folders() -> Iterator[Path]:
+    """In place of the folder in which clusters make theirs; its path leaves room for the names of sockets."""
+    with tempfile.TemporaryDirectory(prefix="fdt-", dir="/tmp") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+async def running(folders: Path) -> AsyncIterator[Mapping[str, str]]:
+    """The kubeconfigs of two clusters that run, which answer with their names."""
+    async with AsyncExitStack() as stack:
+        found = {}
+        for name in ("fdd-10", "fdd-9"):
+            await stack.enter_async_context(serving(_folder(folders, name), _handler(name)))
+            found[name] = str(folders / name / "kubeconfig")
+        yield found
+
+
+def _folder(folders: Path, name: str) -> Path:
+    folder = folders / name
+    folder.mkdir()
+    (folder / "kubeconfig").touch()
+    return folder
+
+
+def _handler(name: str) -> Any:
+    async def handle(fault: str, options: Mapping[str, Any]) -> str:
+        return f"{fault} of {name}"
+
+    return handle
+
+
+def _refusal(kubeconfig: str, folders: Path) -> str:
+    with pytest.raises(ClusterError) as caught:
+        find_control_socket(kubeconfig, str(folders))
+    return str(caught.value).replace(str(folders), "...")
+
+
+async def test_each_cluster_has_its_own(running: Mapping[str, str]) -> None:
+    for name, kubeconfig in running.items():
+        assert await ask(kubeconfig, "heal", {}) == f"heal of {name}"
+
+
+async def test_of_several_files_the_first_of_a_cluster_counts(running: Mapping[str, str], folders: Path) -> None:
+    other = folders / "config"
+    other.touch()
+    files = os.pathsep.join([str(other), str(folders / "missing"), running["fdd-9"], running["fdd-10"]])
+    assert await ask(files, "heal", {}) == "heal of fdd-9"
+
+
+async def test_a_link_to_a_kubeconfig(running: Mapping[str, str], folders: Path) -> None:
+    link = folders / "link"
+    link.symlink_to(running["fdd-9"])
+    assert await ask(str(link), "heal", {}) == "heal of fdd-9"
+
+
+def test_none_runs(folders: Path) -> None:
+    advice = "Start one with 'fake-dra-driver cluster up', and set KUBECONFIG to what it prints"
+    assert _refusal("", folders) == f"KUBECONFIG is not set. {advice}"
+    said = f".../config is not the kubeconfig of an embedded cluster that runs. {advice}"
+    assert _refusal(str(folders / "config"), folders) == said
+
+
+async def test_others_run(running: Mapping[str, str], folders: Path) -> None:
+    said = await asyncio.to_thread(_refusal, "", folders)
+    assert said == (
+        "KUBECONFIG is not set. Set KUBECONFIG to that of one that runs: .../fdd-9/kubeconfig, .../fdd-10/kubeconfig"
+    )
+
+
+async def test_another_one_runs(folders: Path) -> None:
+    config = folders / "config"
+    config.touch()
+    async with serving(_folder(folders, "fdd-1"), _handler("fdd-1")):
+        said = await asyncio.to_thread(_refusal, str(config), folders)
+    assert said == (
+        ".../config is not the kubeconfig of an embedded cluster that runs. "
+        "One runs: export KUBECONFIG=.../fdd-1/kubeconfig"
+    )
+
+
+def test_a_socket_that_a_dead_cluster_has_left(folders: Path) -> None:
+    folder = _folder(folders, "fdd-1")
+    with socket.socket(socket.AF_UNIX) as abandoned:
+        abandoned.bind(str(folder / CONTROL_SOCKET))
+    assert _refusal(str(folder / "kubeconfig"), folders).startswith(
+        "The cluster of .../fdd-1/kubeconfig has ended: it was killed, and its folder is left. Start one with "
+    )
+
+
+async def test_the_cluster_ends_before_it_answers(folders: Path) -> None:
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    folder = _folder(folders, "fdd-1")
+    server = await asyncio.start_unix_server(end, folder / CONTROL_SOCKET)
+    async with server:
+        with pytest.raises(ClusterError, match="The cluster ended, or failed, before it answered"):
+            await ask(str(folder / "kubeconfig"), "heal", {})
+
+
+@pytest.mark.parametrize("request_line", ["hello", "[]", '{"fault": "heal"}'])
+async def test_what_is_no_request(running: Mapping[str, str], request_line: str) -> None:
+    path = Path(running["fdd-9"]).with_name(CONTROL_SOCKET)
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(f"{request_line}\n".encode())
+    assert re.search(b"this is no request for a fault", await reader.readline())
+    writer.close()
