@@ -16,7 +16,7 @@ from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_drive
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
 from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.settings import ClusterUpSettings, DemoSettings, FaultSettings
-from fake_dra_driver.demo.walk import Manifests, Walk
+from fake_dra_driver.demo.walk import Manifests, Walk, what_next
 from fake_dra_driver.runtime.log import setup_logging
 
 __all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
@@ -164,7 +164,7 @@ async def run_demo(settings: DemoSettings) -> int:
             walked.set()
             result = f"\nEvery step had the right result, in {asyncio.get_running_loop().time() - begun:.0f} s."
             if settings.keep:
-                screen.note(f"{result} {_what_next(driver, manifests, has_kubectl=program is not None)}")
+                screen.note(f"{result} {what_next(driver, manifests, has_kubectl=program is not None)}")
                 await cluster.wait()
         screen.note(f"{result} {_GONE}\nTo try things yourself, keep the cluster: {driver.typed} demo --keep")
 
@@ -176,16 +176,6 @@ async def run_demo(settings: DemoSettings) -> int:
         return 128 + interrupted.number
     screen.note(f"\n{_GONE}")
     return 0
-
-
-def _what_next(driver: Program, manifests: Manifests, *, has_kubectl: bool) -> str:
-    apply = f"kubectl apply --filename={manifests.typed([4])}"
-    return (
-        "The cluster stays up until Ctrl-C.\nIn another terminal, in this folder:\n\n"
-        f"  export KUBECONFIG={driver.kubeconfig}\n"
-        f"  {driver.typed} status\n"
-        + (f"  {apply}\n" if has_kubectl else f"\nWith kubectl, which is not installed here, also: {apply}\n")
-    )
 
 
 def _find_manifests(folder: Path) -> Manifests:

@@ -27,7 +27,7 @@ from fake_dra_driver.demo.install import NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import Kubectl
 from fake_dra_driver.demo.screen import Screen
 
-__all__ = ["Manifests", "Walk"]
+__all__ = ["Manifests", "Walk", "what_next"]
 
 _PODS = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1}
 """Pods of each test."""
@@ -192,6 +192,9 @@ class Walk:
 
     async def _leave_apps(self) -> None:
         self.screen.step("Leave some apps to look at")
+        # A namespace outlives its deletion by some seconds, in which nothing can be made in it.
+        namespaces = _namespaces([1, 2, 3, 4, 5])
+        await self._wait("the namespaces are gone", lambda: self.inspector.are_gone(namespaces))
         await self._apply([1, 2, 3])
 
     # --- what they do ---
@@ -252,6 +255,17 @@ class Walk:
     async def _wait(self, what: str, question: Question) -> None:
         with self.screen.waiting(what):
             await self.inspector.wait(what, question)
+
+
+def what_next(driver: Program, manifests: Manifests, *, has_kubectl: bool) -> str:
+    """What a person can type while the cluster stays up."""
+    apply = f"kubectl apply --filename={manifests.typed([4])}"
+    return (
+        "The cluster stays up until Ctrl-C.\nIn another terminal, in this folder:\n\n"
+        f"  export KUBECONFIG={driver.kubeconfig}\n"
+        f"  {driver.typed} status\n"
+        + (f"  {apply}\n" if has_kubectl else f"\nWith kubectl, which is not installed here, also: {apply}\n")
+    )
 
 
 def _namespaces(numbers: Sequence[int]) -> Sequence[str]:

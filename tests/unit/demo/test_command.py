@@ -1,4 +1,4 @@
-"""Commands that the demo runs, and how a person would type them."""
+"""Commands that the demo runs, and those that it proposes, as a person would type them."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.demo.command import Program, run_command, typed_path
-from fake_dra_driver.demo.walk import Manifests
+from fake_dra_driver.demo.walk import Manifests, what_next
 
 
 async def test_what_a_command_prints_and_why_it_fails() -> None:
@@ -48,3 +48,20 @@ def test_manifests_are_typed_with_their_folder() -> None:
     assert manifests.typed([5]) == "demo/fake-test5.yaml"
     assert manifests.typed([1, 2]) == "demo/fake-test{1,2}.yaml"
     assert manifests.files([1, 2]) == [Path("/tree/demo/fake-test1.yaml"), Path("/tree/demo/fake-test2.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("has_kubectl", "last"),
+    [
+        (True, "  kubectl apply --filename=demo/fake-test4.yaml"),
+        (False, "With kubectl, which is not installed here, also: kubectl apply --filename=demo/fake-test4.yaml"),
+    ],
+)
+def test_what_can_be_typed_while_the_cluster_stays_up(has_kubectl: bool, last: str) -> None:
+    driver, manifests = Program(".venv/bin/fake-dra-driver", Path("/tmp/fdd/kubeconfig")), Manifests(Path(), "demo")
+    lines = what_next(driver, manifests, has_kubectl=has_kubectl).splitlines()
+    assert [line for line in lines if line.startswith("  ")][:2] == [
+        "  export KUBECONFIG=/tmp/fdd/kubeconfig",
+        "  .venv/bin/fake-dra-driver status",
+    ]
+    assert lines[-1] == last
