@@ -79,6 +79,7 @@ image: ## Build the image
 
 .PHONY: deploy
 deploy: ## Install image and chart in a kind cluster, made if missing
+	@demo/scripts/need.sh docker kind kubectl $(HELM)
 	@kind get clusters 2>/dev/null | grep -Fqx -- $(KIND_CLUSTER_NAME) || \
 		KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) demo/create-cluster.sh
 	DRIVER_IMAGE=$(IMAGE) KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) demo/build-driver.sh
@@ -93,6 +94,7 @@ deploy: ## Install image and chart in a kind cluster, made if missing
 
 .PHONY: undeploy
 undeploy: ## Uninstall the driver there; CRDs and their objects stay
+	@demo/scripts/need.sh $(HELM)
 	$(HELM) uninstall --wait --ignore-not-found --kube-context=$(CONTEXT) --namespace=$(NAMESPACE) $(RELEASE)
 
 .PHONY: e2e

@@ -13,8 +13,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 image=${IMAGE:-fake-dra-driver:v0.1.0}
 tool=${CONTAINER_TOOL:-}
 if [ -z "${tool}" ]; then
-  tool=docker
-  docker info >/dev/null 2>&1 || ! command -v buildah >/dev/null || tool=buildah
+  if docker info >/dev/null 2>&1; then
+    tool=docker
+  elif command -v buildah >/dev/null; then
+    tool=buildah
+  else
+    echo "Neither does a docker daemon answer here nor is buildah installed: start docker, or install buildah." >&2
+    exit 1
+  fi
 fi
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Creates the kind cluster. When that fails the nodes stay, for a look at their logs.
-set -eux -o pipefail
+set -eu -o pipefail
 # shellcheck source-path=SCRIPTDIR source=common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+set -x
 
 if [ -n "${KIND_CLUSTER_CONFIG_PATH}" ]; then
   CONFIG="$(<"${KIND_CLUSTER_CONFIG_PATH}")"

@@ -24,7 +24,7 @@ if call[-1] == "-":
     (state / "input").write_text(sys.stdin.read())
 for words, (code, text) in json.loads((state / "answers").read_text()).items():
     if " ".join(call).startswith(words):
-        print(text, end="")
+        print(text, end="", file=sys.stderr if code else sys.stdout)
         sys.exit(code)
 """
 
@@ -36,13 +36,13 @@ class Machine:
         self.folder = folder
         self.answers: dict[str, tuple[int, str]] = {}
         """By the beginning of a call: exit status and output. The default is 0 and nothing."""
-        binaries = folder / "bin"
-        binaries.mkdir()
+        self._binaries = folder / "bin"
+        self._binaries.mkdir()
         for name in ("docker", "kind", "git"):
-            (binaries / name).write_text(STAND_IN)
-            (binaries / name).chmod(0o755)
+            (self._binaries / name).write_text(STAND_IN)
+            (self._binaries / name).chmod(0o755)
         self.environment = {
-            "PATH": f"{binaries}:{os.environ['PATH']}",
+            "PATH": f"{self._binaries}:{os.environ['PATH']}",
             "STAND_IN_STATE": str(folder),
             "SOURCE_DATE_EPOCH": "1700000000",
         }
@@ -60,6 +60,17 @@ class Machine:
             check=False,
             timeout=60,
         )
+
+    def remove(self, *programs: str) -> None:
+        """Makes a machine without these programs, which has nothing else but what scripts need."""
+        for name in programs:
+            (self._binaries / name).unlink()
+        for name in ("bash", "basename", "dirname", "env", "git", "grep", "sed"):
+            found = shutil.which(name)
+            assert found is not None
+            (self._binaries / name).unlink(missing_ok=True)
+            (self._binaries / name).symlink_to(found)
+        self.environment["PATH"] = str(self._binaries)
 
     def input(self) -> Any:
         """What the last call that reads standard input got there."""
@@ -224,7 +235,7 @@ def test_create_cluster_loads_an_image_that_was_built_before(machine: Machine) -
 
 
 def test_create_cluster_builds_a_node_image_that_is_not_published(machine: Machine) -> None:
-    machine.answers["docker manifest inspect"] = (1, "")
+    machine.answers["docker manifest inspect"] = (1, "no such manifest: docker.io/kindest/node:v1.29.15\n")
     done = machine.run("create-cluster.sh", KIND_K8S_TAG="v1.29.15", KIND_K8S_REPO="https://git.example.com/k8s")
     assert done.returncode == 0, done.stderr
     clone, build, create = machine.calls("kind", "git")
@@ -235,6 +246,37 @@ def test_create_cluster_builds_a_node_image_that_is_not_published(machine: Machi
     assert "kindest/node:v1.29.15" in create
 
 
+def test_a_registry_that_cannot_be_reached_is_no_reason_to_build_kubernetes(machine: Machine) -> None:
+    machine.answers["docker manifest inspect"] = (1, "error pinging v2 registry: dial tcp: no such host\n")
+    assert machine.run("create-cluster.sh").returncode == 0
+    assert [call[:2] for call in machine.calls("kind", "git")] == [["kind", "create"]]
+
+
+@pytest.mark.parametrize("script", ["build-driver.sh", "create-cluster.sh", "delete-cluster.sh"])
+def test_says_which_tools_are_missing_and_where_to_get_them(machine: Machine, script: str) -> None:
+    machine.remove("docker", "kind")
+    done = machine.run(script)
+    assert done.returncode == 1
+    missing = {
+        "docker is not installed. Get it from https://docs.docker.com/engine/install/",
+        "kind is not installed. Get it from https://kind.sigs.k8s.io/docs/user/quick-start/#installation",
+    }
+    if script == "build-driver.sh":
+        missing = {line for line in missing if line.startswith("docker")}
+    assert set(done.stderr.splitlines()) == missing
+    assert machine.calls("docker", "kind", "git") == []
+
+
+def test_says_that_docker_does_not_run(machine: Machine) -> None:
+    machine.answers["docker info"] = (1, "Cannot connect to the Docker daemon\n")
+    done = machine.run("create-cluster.sh")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr == "docker is installed, but its daemon does not answer: start it, or see what 'docker info' says\n"
+    )
+    assert machine.calls("docker", "kind", "git") == []
+
+
 def test_a_base_image_of_ones_own_means_building_the_node_image(machine: Machine) -> None:
     assert machine.run("create-cluster.sh", KIND_IMAGE_BASE="base:1", KIND_IMAGE="node:1").returncode == 0
     _, build, _ = machine.calls("kind", "git")
@@ -243,7 +285,7 @@ def test_a_base_image_of_ones_own_means_building_the_node_image(machine: Machine
 
 def test_a_node_image_that_is_here_is_neither_built_nor_looked_for(machine: Machine) -> None:
     machine.answers["docker images --quiet -- node:1"] = (0, "0123456789ab\n")
-    machine.answers["docker manifest inspect"] = (1, "")
+    machine.answers["docker manifest inspect"] = (1, "no such manifest: docker.io/library/node:1\n")
     assert machine.run("create-cluster.sh", KIND_IMAGE="node:1", KIND_IMAGE_BASE="base:1").returncode == 0
     ((program, verb, *_),) = machine.calls("kind", "git")
     assert (program, verb) == ("kind", "create")

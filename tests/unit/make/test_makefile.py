@@ -90,6 +90,14 @@ def test_deploy_into_a_cluster_that_is_there(machine: Machine) -> None:
     )
 
 
+@pytest.mark.parametrize("target", ["deploy", "undeploy"])
+def test_says_that_helm_is_missing(machine: Machine, target: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        machine.make(target, "HELM=no-helm")
+    assert caught.value.stderr.startswith("no-helm is not installed. ")
+    assert machine.changes() == []
+
+
 def test_undeploy(machine: Machine) -> None:
     machine.make("undeploy", "KIND_CLUSTER_NAME=c", "NAMESPACE=n")
     assert machine.changes() == [
