@@ -42,6 +42,7 @@ __all__ = [
     "Settings",
     "UrlPath",
     "WholeDuration",
+    "colors_wanted",
     "settings_of",
 ]
 
@@ -306,3 +307,15 @@ AbsolutePath = Annotated[
     Allowed("an absolute path"),
 ]
 Folder = Annotated[Path, AfterValidator(_folder), Allowed("a folder that exists")]
+
+
+def colors_wanted(*, is_terminal: bool) -> bool:
+    """Whether output is to be coloured by what a person has set for the whole shell: NO_COLOR, FORCE_COLOR and TERM.
+
+    See https://no-color.org and https://force-color.org.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal and os.environ.get("TERM") != "dumb"

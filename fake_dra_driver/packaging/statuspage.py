@@ -16,6 +16,7 @@ from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.deviceuse import DeviceState
 from fake_dra_driver.packaging.permissions import status_reader
 from fake_dra_driver.render import render
+from fake_dra_driver.status.layout import Layout
 from fake_dra_driver.status.report import (
     REASONS_TO_WAIT,
     ChildReport,
@@ -28,7 +29,7 @@ from fake_dra_driver.status.report import (
     Summary,
     WaitingClaim,
 )
-from fake_dra_driver.status.table import NODES_BY_DEVICE, NODES_BY_LINE, Detail, table
+from fake_dra_driver.status.table import NODE_STATES, NODES_BY_DEVICE, NODES_BY_LINE, Detail, table
 
 __all__ = ["EXAMPLE", "render_status_page"]
 
@@ -51,9 +52,10 @@ def render_status_page(header: str, kinds: Sequence[type[KubeObject]]) -> str:
     return render(
         "docs/status.md.j2",
         header=header,
-        example=table(EXAMPLE, _NOW, Detail.SHORT, columns=_COLUMNS),
+        example=table(EXAMPLE, _NOW, Detail.SHORT, layout=Layout(_COLUMNS)),
         by_device=NODES_BY_DEVICE,
         by_line=NODES_BY_LINE,
+        node_states=NODE_STATES,
         states=_STATES,
         reasons=REASONS_TO_WAIT,
         fields=list(_fields(Report)),

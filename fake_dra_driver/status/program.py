@@ -11,6 +11,7 @@ from typing import Final
 from fake_dra_driver import __version__
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.settings import colors_wanted
 from fake_dra_driver.standardstreams import until_reader_gone
 from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.screen import ReportScreen, Style
@@ -35,7 +36,10 @@ async def run_status(settings: StatusSettings) -> int:
         RuntimeLayerError: there are no credentials, or the API server refused.
     """
     detail = Detail.ALL if settings.details else Detail.DEVICES if settings.nodes else Detail.SHORT
-    screen = ReportScreen(sys.stdout, Style(settings.output, detail))
+    is_colored = settings.color == "always" or (
+        settings.color == "auto" and colors_wanted(is_terminal=sys.stdout.isatty())
+    )
+    screen = ReportScreen(sys.stdout, Style(settings.output, detail, is_colored))
     timeout_seconds = settings.api_timeout_seconds
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,

@@ -9,6 +9,7 @@ from typing import Final, Literal, TextIO
 import yaml
 
 from fake_dra_driver.inthread import in_thread
+from fake_dra_driver.status.layout import Layout, printable, shorten
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.table import Detail, table
 
@@ -26,6 +27,7 @@ class Style:
 
     output: Literal["table", "json", "yaml"] = "table"
     detail: Detail = Detail.SHORT
+    is_colored: bool = False
 
     def text(
         self,
@@ -38,7 +40,7 @@ class Style:
     ) -> str:
         """The report as text. In a stream JSON has one line for each, and YAML a separator."""
         if self.output == "table":
-            return table(report, now, self.detail, room, columns)
+            return table(report, now, self.detail, room, Layout(columns, self.is_colored))
         if self.output == "json":
             return report.model_dump_json(by_alias=True, indent=None if is_stream else 2) + "\n"
         document = report.model_dump(mode="json", by_alias=True)
@@ -77,7 +79,8 @@ class ReportScreen:
             room = max(1, size.lines - 2)
             footer = f"{now:%H:%M:%S} UTC, Ctrl-C ends" + (f", MAY BE OUT OF DATE: {trouble}" if trouble else "")
             lines = _cut(self._style.text(report, now, room=room, columns=size.columns).splitlines(), room)
-            await self._write(_HOME + "\n".join(_narrow(line, size.columns) for line in (*lines, "", footer)))
+            footer = shorten(printable(footer), size.columns)
+            await self._write(_HOME + "\n".join((*lines, "", footer)))
         elif report != self._drawn:
             text = self._style.text(report, now, is_stream=True)
             if self._style.output == "table":
@@ -108,7 +111,3 @@ class ReportScreen:
 def _cut(lines: Sequence[str], room: int) -> Sequence[str]:
     """As many lines as there is room for."""
     return lines if len(lines) <= room else [*lines[: room - 1], f"... {len(lines) - room + 1} more lines"]
-
-
-def _narrow(line: str, columns: int) -> str:
-    return line if len(line) <= columns else line[: columns - 1] + "…"

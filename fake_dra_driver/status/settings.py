@@ -32,6 +32,9 @@ class StatusSettings(CommandSettings):
     """Nodes to show, device by device."""
     output: Annotated[Literal["table", "json", "yaml"], Flag(OUTPUT, short="o")] = "table"
     """Format: a table for people, or JSON or YAML for programs, with a documented and stable shape."""
+    color: Annotated[Literal["auto", "always", "never"], Flag(OUTPUT)] = "auto"
+    """Whether the table has colours: auto gives it some on a terminal, or where FORCE_COLOR is set, but not where
+    NO_COLOR is."""
     watch: Annotated[bool, Flag(OUTPUT, short="w")] = False
     """Keep running and show changes, until Ctrl-C. A terminal is redrawn; elsewhere each report follows the last."""
     details: Annotated[bool, Flag(OUTPUT)] = False

@@ -1,20 +1,28 @@
 """The report as text: a summary first, then what waits, then as much about the nodes as a person can read.
 
 Up to a handful of nodes, or those that were named, are shown device by device; some dozens line by line; more than that
-by what they have in common, and only those with problems by name. Tables are aligned here, in a few lines: ``rich``
-belongs to the extra of the embedded cluster, and tables like kubectl's need no more than this.
+by what they have in common, and only those with problems by name.
 """
 
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Final
 
+from fake_dra_driver.driver.deviceuse import DeviceState
+from fake_dra_driver.status.layout import Cell, Column, Layout, Row, Tone, printable, shorten, width_of
 from fake_dra_driver.status.nodes import MISSING
-from fake_dra_driver.status.report import ClaimReport, DeviceReport, NodeReport, Report, WaitingClaim
+from fake_dra_driver.status.report import (
+    ClaimReport,
+    Counts,
+    DeviceReport,
+    ModelReport,
+    NodeReport,
+    Report,
+    WaitingClaim,
+)
 
-__all__ = ["Detail", "table"]
+__all__ = ["NODE_STATES", "Detail", "table"]
 
 NODES_BY_DEVICE: Final = 5
 """Up to so many nodes, each is shown device by device."""
@@ -24,12 +32,7 @@ LINES_OF_A_LIST: Final = 20
 """Most entries of a list that may be long: waiting claims, nodes with problems."""
 FREE_BY_LINE: Final = 8
 """Up to so many idle devices of a node, each has a line."""
-CHILDREN_BY_LINE: Final = 8
 EXAMPLES: Final = 3
-LEAST_WIDTH: Final = 20
-"""Sentences in the last column of a table are wrapped only where so many characters have room beside the others."""
-
-TableRow = Sequence[str]
 
 
 class Detail(Enum):
@@ -38,102 +41,231 @@ class Detail(Enum):
     SHORT = "short"
     """As much about each node as their number allows."""
     DEVICES = "devices"
-    """Each node device by device."""
+    """Each node device by device, and their parts."""
     ALL = "all"
     """And every entry of every list."""
 
 
-def table(report: Report, now: datetime, detail: Detail, room: int | None = None, columns: int | None = None) -> str:
-    """The report as text, which ends with a newline. Lines are as long as they have to be.
+def table(report: Report, now: datetime, detail: Detail, room: int | None = None, layout: Layout | None = None) -> str:
+    """The report as text, which ends with a newline.
 
     Args:
         report: what to show.
         now: for ages.
         detail: how much at least.
         room: how many lines fit; nodes are shown in less detail where that makes the report fit. None: no bound.
-        columns: how wide a line can be; longer sentences continue on the next line. None: no bound.
+        layout: how wide a line can be, and whether there are colours; None: any width, and no colours.
     """
-    above = [_summary(report), _waiting(report, now, detail, columns)]
-    text = ""
-    for nodes in _choices(report.nodes, detail, columns):
-        text = "\n\n".join("\n".join(block) for block in (*above, *nodes()) if block) + "\n"
-        if room is None or text.count("\n") <= room:
-            break
-    return text
+    return _Table(report, now, detail, layout or Layout()).text(room)
 
 
-def _choices(
-    nodes: Sequence[NodeReport], detail: Detail, columns: int | None
-) -> Iterator[Callable[[], Iterable[list[str]]]]:
-    """The ways to show the nodes, the most detailed first."""
-    if detail is not Detail.SHORT or len(nodes) <= NODES_BY_DEVICE:
-        yield lambda: [_devices(node, detail, columns) for node in nodes]
-    if detail is Detail.SHORT and len(nodes) <= NODES_BY_LINE:
-        yield lambda: [_problems(nodes, columns), _lines(nodes), _hint(nodes)]
-    if detail is Detail.SHORT and len(nodes) > NODES_BY_DEVICE:
-        yield lambda: [_problems(nodes, columns), _groups(nodes, columns), _hint(nodes)]
+class _Table:
+    """One report, as it is shown to one terminal or pipe."""
 
+    def __init__(self, report: Report, now: datetime, detail: Detail, layout: Layout) -> None:
+        self._report = report
+        self._now = now
+        self._detail = detail
+        self._layout = layout
+        self._several_models = len(report.summary.models) > 1
 
-# --- Summary
+    def text(self, room: int | None) -> str:
+        above = [self._summary(), self._waiting()]
+        text = ""
+        for nodes in self._choices():
+            text = "\n\n".join("\n".join(block) for block in (*above, *nodes()) if block) + "\n"
+            if room is None or text.count("\n") <= room:
+                break
+        return text
 
+    def _choices(self) -> Iterator[Callable[[], Iterable[list[str]]]]:
+        """The ways to show the nodes, the most detailed first."""
+        nodes, is_short = self._report.nodes, self._detail is Detail.SHORT
+        if not is_short or len(nodes) <= NODES_BY_DEVICE:
+            yield lambda: map(self._node_by_device, nodes)
+        if is_short and len(nodes) <= NODES_BY_DEVICE:
+            yield lambda: [*map(self._node_by_claim, nodes), self._hint()]
+        if is_short and len(nodes) <= NODES_BY_LINE:
+            yield lambda: [self._problems(), self._nodes_by_line(), self._hint()]
+        if is_short and len(nodes) > NODES_BY_DEVICE:
+            yield lambda: [self._problems(), self._nodes_by_group(), self._hint()]
 
-def _summary(report: Report) -> list[str]:
-    summary, counts = report.summary, report.summary.counts
-    where = f" in {report.namespace}" if report.namespace else ""
-    if not summary.nodes:
-        return [
-            f"{report.driver}{where}: no node runs the kubelet plugin of this driver",
-            *([f"CLAIMS   {_claims(report)}"] if summary.waiting or summary.unused else []),
+    # --- Summary
+
+    def _summary(self) -> list[str]:
+        report, summary, counts = self._report, self._report.summary, self._report.summary.counts
+        where = f" in {report.namespace}" if report.namespace else ""
+        facts = [("NOTE", note) for note in report.notes]
+        if summary.nodes:
+            head = f"{report.driver}{where}"
+            states = [f"{counts.free} free", f"{counts.allocated} allocated", f"{counts.prepared} prepared"]
+            states += [f"{number} {name}" for name in ("unavailable", "missing") if (number := getattr(counts, name))]
+            not_ready = summary.nodes - summary.ready_nodes
+            facts.append(("NODES", f"{summary.nodes}: {summary.ready_nodes} ready, {not_ready} not ready"))
+            facts.append(("DEVICES", f"{counts.devices}: {', '.join(states)}"))
+            if self._several_models:
+                facts.append(("FREE", _by_model(summary.models, len(summary.models))))
+        else:
+            head = f"{report.driver}{where}: no node runs the kubelet plugin of this driver"
+        if summary.nodes or summary.waiting or summary.unused:
+            unused = f", {summary.unused} that no pod uses" if summary.unused else ""
+            facts.append(("CLAIMS", f"{summary.claims} with devices, {summary.waiting} waiting{unused}"))
+        lines = self._layout.sentence(head, tone=Tone.HEADING)
+        for name, fact in facts:
+            lines += self._layout.sentence(fact, first=f"{name:<9}", following=" " * 9)
+        return lines
+
+    # --- Nodes
+
+    def _hint(self) -> list[str]:
+        return self._layout.sentence(
+            f"Device by device: name nodes, such as {self._report.nodes[0].name}, or use --details.", tone=Tone.FAINT
+        )
+
+    def _rest(self, count: int) -> list[str]:
+        return self._layout.sentence(f"... and {count} more: --details shows all") if count > 0 else []
+
+    def _nodes_by_line(self) -> list[str]:
+        """A line for each node."""
+        rows = [Row([Cell(node.name), *self._node_cells([node])]) for node in self._report.nodes]
+        return self._layout.table([Column("NODE", shrinks=True), *_NODE_COLUMNS], rows)
+
+    def _nodes_by_group(self) -> list[str]:
+        """A line for nodes that have the same status and use."""
+        groups: dict[tuple[str, str], list[NodeReport]] = {}
+        for node in self._report.nodes:
+            groups.setdefault((_status(node), _use_of(node)), []).append(node)
+        ordered = sorted(groups.items(), key=lambda item: (not item[1][0].ready, _USES.index(item[0][1])))
+        rows = [
+            Row(
+                [Cell(str(len(members))), Cell(use), *self._node_cells(members)],
+                _examples([node.name for node in members]),
+            )
+            for (_, use), members in ordered
         ]
-    states = [f"{counts.free} free", f"{counts.allocated} allocated", f"{counts.prepared} prepared"]
-    states += [f"{number} {name}" for name in ("unavailable", "missing") if (number := getattr(counts, name))]
-    return [
-        f"{report.driver}{where}",
-        *(f"NOTE     {note}" for note in report.notes),
-        f"NODES    {summary.nodes}: {summary.ready_nodes} ready, {summary.nodes - summary.ready_nodes} not ready",
-        f"DEVICES  {counts.devices}: {', '.join(states)}",
-        f"CLAIMS   {_claims(report)}",
-    ]
+        return self._layout.table([Column("NODES"), Column("USE"), *_NODE_COLUMNS], rows, sentences="WHICH")
+
+    def _node_cells(self, nodes: Sequence[NodeReport]) -> Sequence[Cell]:
+        names = ("devices", "free", "allocated", "prepared", "unavailable")
+        numbers = [sum(getattr(node.counts, name) for node in nodes) for name in names]
+        unavailable = str(numbers.pop() or "")  # a column of its own only where there are any
+        models = _by_model(nodes[0].models) if self._several_models and len(nodes) == 1 else ""
+        claims = str(sum(node.claims for node in nodes))
+        return [_status_cell(nodes[0]), *map(Cell, (*map(str, numbers), unavailable, claims, models))]
+
+    def _problems(self) -> list[str]:
+        """A line for each problem of a node, or for nodes that have the very same one."""
+        groups: dict[str, list[str]] = {}
+        for node in self._report.nodes:
+            for problem in node.problems:
+                groups.setdefault(problem, []).append(node.name)
+        if not groups:
+            return []
+        rows = [Row([Cell(_examples(names))], problem) for problem, names in groups.items()]
+        lines = self._layout.table([Column("PROBLEM ON", shrinks=True)], rows[:LINES_OF_A_LIST], sentences="WHAT")
+        return lines + self._rest(len(rows) - LINES_OF_A_LIST)
+
+    def _node_head(self, node: NodeReport) -> list[str]:
+        """A node's name, status, and how many of its devices are free; and what is wrong with it."""
+        counts, layout = node.counts, self._layout
+        if len(node.models) == 1:
+            free = printable(f"{counts.free} of {counts.devices} {node.models[0].model} free")
+        else:
+            models = f": {_by_model(node.models)}" if node.models else ""
+            free = printable(f"{counts.free} of {counts.devices} devices free{models}")
+        status, name = _status_cell(node), printable(node.name)
+        if layout.columns is not None:
+            name = shorten(name, layout.columns - len(f"NODE   {status.text}"))
+        head = f"{layout.paint(f'NODE {name}', Tone.HEADING)}  {layout.paint(status.text, status.tone)}"
+        if layout.columns is None or width_of(f"NODE {name}  {status.text}, {free}") <= layout.columns:
+            lines = [f"{head}, {free}"]
+        else:
+            lines = [head, *layout.sentence(free, first="  ", following="  ")]
+        for problem in node.problems:
+            lines += layout.sentence(problem, first="  ! ", following="    ", tone=Tone.BAD)
+        return lines
+
+    def _node_by_device(self, node: NodeReport) -> list[str]:
+        is_short = self._detail is Detail.SHORT
+        several = len(node.models) > 1  # else the model is named above
+        idle = [device for device in node.devices if device.claim is None]
+        folded = set[str]()
+        if self._detail is not Detail.ALL and len(idle) > FREE_BY_LINE:
+            folded = {device.uuid for device in idle[1:]}
+        rows: list[Row] = []
+        for device in node.devices:
+            if device.uuid not in folded:
+                model = device.model if several else ""
+                parts = _parts(device) if is_short else ""
+                cells = [Cell(device.uuid), Cell(model), _state_cell(device.state), Cell(parts)]
+                rows.append(Row([*cells, *_claim_cells(device.claim)]))
+                rows += [] if is_short else _children(device)
+            if folded and device is idle[0]:
+                rows.append(_row(f"and {len(folded)} more like this", "", device.state))
+        columns = [Column("DEVICE", shrinks=True), Column("MODEL", shrinks=True), Column("STATE"), Column("PARTS")]
+        lines = self._layout.table([*columns, *_CLAIM_COLUMNS], rows, indent="  ") if rows else []
+        return [*self._node_head(node), *lines]
+
+    def _node_by_claim(self, node: NodeReport) -> list[str]:
+        """A line for the devices that one claim has, or that are free."""
+        groups: dict[tuple[DeviceState, str], list[DeviceReport]] = {}
+        for device in node.devices:
+            groups.setdefault((device.state, device.claim.uid if device.claim else ""), []).append(device)
+        rows = [
+            Row([Cell(str(len(members))), _state_cell(state), *_claim_cells(members[0].claim)])
+            for (state, _), members in groups.items()
+        ]
+        columns = [Column("DEVICES"), Column("STATE"), *_CLAIM_COLUMNS]
+        return [*self._node_head(node), *(self._layout.table(columns, rows, indent="  ") if rows else [])]
+
+    # --- Claims
+
+    def _waiting(self) -> list[str]:
+        """A row for each claim; of many that wait for the very same reason, those that wait longest."""
+        groups: dict[tuple[str, str], list[WaitingClaim]] = {}
+        for claim in self._report.waiting:
+            groups.setdefault((claim.reason, claim.message), []).append(claim)
+        rows: list[Row] = []
+        for claims in groups.values():
+            why = f"{claims[0].reason}: {claims[0].message}"
+            if self._detail is Detail.ALL or len(claims) <= EXAMPLES:
+                rows += [self._waiting_row(claim, why) for claim in claims]
+            else:
+                longest = sorted(claims, key=lambda claim: claim.since or self._now)[:EXAMPLES]
+                rows += [self._waiting_row(claim, why) for claim in longest]
+                rows.append(Row([Cell(f"and {len(claims) - EXAMPLES} more"), Cell(""), Cell("")], why))
+        if not rows:
+            return []
+        shown = rows if self._detail is Detail.ALL else rows[:LINES_OF_A_LIST]
+        columns = [Column("WAITING CLAIM", shrinks=True), Column("POD", shrinks=True), Column("FOR")]
+        return self._layout.table(columns, shown, sentences="WHY") + self._rest(len(rows) - len(shown))
+
+    def _waiting_row(self, claim: WaitingClaim, why: str) -> Row:
+        pods = _examples(claim.pods)
+        return Row([Cell(f"{claim.namespace}/{claim.name}"), Cell(pods), Cell(_age(claim.since, self._now))], why)
 
 
-def _claims(report: Report) -> str:
-    summary = report.summary
-    text = f"{summary.claims} with devices, {summary.waiting} waiting"
-    return text + (f", {summary.unused} that no pod uses" if summary.unused else "")
+_NODE_COLUMNS: Final = (
+    *map(Column, ("STATUS", "DEVICES", "FREE", "ALLOCATED", "PREPARED", "UNAVAIL.", "CLAIMS")),
+    Column("FREE BY MODEL", shrinks=True),
+)
+_CLAIM_COLUMNS: Final = (Column("CLAIM", shrinks=True), Column("POD", shrinks=True))
+_STATE_TONES: Final[dict[DeviceState, Tone]] = {
+    "free": Tone.GOOD,
+    "unavailable": Tone.WARNING,
+    "missing": Tone.BAD,
+}
 
 
-# --- Nodes
-
-
-def _hint(nodes: Sequence[NodeReport]) -> list[str]:
-    return [f"Device by device: name nodes, such as {nodes[0].name}, or use --details."]
-
-
-_NODE_HEADINGS: Final = ("STATUS", "DEVICES", "FREE", "ALLOCATED", "PREPARED", "UNAVAILABLE", "CLAIMS")
-
-
-def _node_cells(nodes: Sequence[NodeReport]) -> TableRow:
-    names = ("devices", "free", "allocated", "prepared", "unavailable")
-    numbers = [sum(getattr(node.counts, name) for node in nodes) for name in names]
-    unavailable = str(numbers.pop() or "")  # a column of its own only where there are any
-    return (_status(nodes[0]), *map(str, numbers), unavailable, str(sum(node.claims for node in nodes)))
-
-
-def _lines(nodes: Sequence[NodeReport]) -> list[str]:
-    """A line for each node."""
-    return _aligned([("NODE", *_NODE_HEADINGS), *((node.name, *_node_cells([node])) for node in nodes)])
-
-
-def _groups(nodes: Sequence[NodeReport], columns: int | None) -> list[str]:
-    """A line for nodes that have the same status and use."""
-    groups: dict[tuple[str, str], list[NodeReport]] = {}
-    for node in nodes:
-        groups.setdefault((_status(node), _use_of(node)), []).append(node)
-    rows: list[TableRow] = [("NODES", "USE", *_NODE_HEADINGS, "WHICH")]
-    for (_, use), members in sorted(groups.items(), key=lambda item: (not item[1][0].ready, _USES.index(item[0][1]))):
-        which = _examples([node.name for node in members])
-        rows.append((str(len(members)), use, *_node_cells(members), which))
-    return _aligned(rows, columns)
+NODE_STATES: Final[dict[str, str]] = {
+    "Ready": "its next pod can get its free devices",
+    "NotReady": "it is stopped or not reachable, or its kubelet plugin is not ready",
+    "Cordoned": "`kubectl cordon` or `kubectl drain` keeps pods away; `kubectl uncordon` lets them come again",
+    "Tainted": "Kubernetes keeps pods away with a taint, such as `node.kubernetes.io/disk-pressure`",
+    "NodeGone": "there is no Node of that name (any more)",
+    "Unreadable": "its NodeAllocationState cannot be read",
+}
+"""The words for a node's status, and what they mean."""
 
 
 def _status(node: NodeReport) -> str:
@@ -149,6 +281,28 @@ def _status(node: NodeReport) -> str:
     return "NotReady"
 
 
+def _status_cell(node: NodeReport) -> Cell:
+    return Cell(_status(node), Tone.GOOD if node.ready else Tone.BAD)
+
+
+def _state_cell(state: DeviceState) -> Cell:
+    return Cell(state, _STATE_TONES.get(state, Tone.PLAIN))
+
+
+def _by_model(models: Sequence[ModelReport], most: int = EXAMPLES) -> str:
+    """How many of each model are free."""
+    more = f" and {_count(len(models) - most, 'more model')}" if len(models) > most else ""
+    return ", ".join(_free_of(model.counts, model.model) for model in models[:most]) + more
+
+
+def _free_of(counts: Counts, model: str) -> str:
+    return f"{counts.free} of {counts.devices} {model}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 _USES: Final = ("all free", "in use", "full", "no devices", "closed")
 
 
@@ -162,97 +316,37 @@ def _use_of(node: NodeReport) -> str:
     return "all free" if node.counts.free == node.counts.devices else "in use"
 
 
-def _problems(nodes: Sequence[NodeReport], columns: int | None) -> list[str]:
-    """A line for each problem of a node, or for nodes that have the very same one."""
-    groups: dict[str, list[str]] = {}
-    for node in nodes:
-        for problem in node.problems:
-            groups.setdefault(problem, []).append(node.name)
-    if not groups:
-        return []
-    rows = [(_examples(names), problem) for problem, names in groups.items()]
-    lines = _aligned([("PROBLEM ON", "WHAT"), *rows[:LINES_OF_A_LIST]], columns)
-    return lines + _rest(len(rows) - LINES_OF_A_LIST)
-
-
 def _examples(names: Sequence[str]) -> str:
     more = len(names) - EXAMPLES
     return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
 
 
-# --- Devices
+def _parts(device: DeviceReport) -> str:
+    """How many parts a device is split into, and how many of them are prepared where it is not all or none."""
+    prepared, parts = sum(child.prepared for child in device.children), len(device.children)
+    if not parts:
+        return ""
+    return str(parts) if prepared in (0, parts) else f"{prepared} of {parts}"
 
 
-def _devices(node: NodeReport, detail: Detail, columns: int | None) -> list[str]:
-    counts = node.counts
-    models = {device.model for device in node.devices if device.model}
-    (model,) = models if len(models) == 1 else ("",)  # named once, where all have the same
-    what = f"{model} free" if model else "devices free"
-    head = f"NODE {node.name}  {_status(node)}, {counts.free} of {counts.devices} {what}"
-    rows: list[TableRow] = [("DEVICE", "MODEL", "STATE", "CLAIM", "POD")]
-    idle = [device for device in node.devices if device.claim is None]
-    folded = set[str]() if detail is Detail.ALL or len(idle) <= FREE_BY_LINE else {device.uuid for device in idle[1:]}
-    for device in node.devices:
-        if device.uuid not in folded:
-            shown = "" if model else device.model
-            rows.append((device.uuid, shown, device.state, *_claim_cells(device.claim)))
-            rows += _children(device, detail)
-        if folded and device is idle[0]:
-            rows.append((f"and {len(folded)} more like this", "", device.state, "", ""))
-    lines = _aligned(rows) if len(rows) > 1 else []
-    problems = [line for problem in node.problems for line in _wrapped(problem, columns, "  ! ", "    ")]
-    return [head, *(f"  {line}" for line in lines), *problems]
-
-
-def _children(device: DeviceReport, detail: Detail) -> Iterator[TableRow]:
-    shown = len(device.children) if detail is Detail.ALL else CHILDREN_BY_LINE
+def _children(device: DeviceReport) -> Iterator[Row]:
     last = len(device.children) - 1
-    for index, child in enumerate(device.children[:shown]):
+    for index, child in enumerate(device.children):
         branch = "└─" if index == last else "├─"
-        yield (f"{branch} {child.uuid}", "", "prepared" if child.prepared else device.state, "", "")
-    if len(device.children) > shown:
-        yield (f"└─ and {len(device.children) - shown} more parts", "", "", "", "")
+        yield _row(f"{branch} {child.uuid}", "", "prepared" if child.prepared else device.state)
 
 
-def _claim_cells(claim: ClaimReport | None) -> TableRow:
+def _row(device: str, model: str, state: DeviceState) -> Row:
+    """A row of a device that no claim has, or that stands below its claim."""
+    return Row([Cell(device), Cell(model), _state_cell(state), Cell(""), Cell(""), Cell("")])
+
+
+def _claim_cells(claim: ClaimReport | None) -> Sequence[Cell]:
     if claim is None:
-        return ("", "")
+        return [Cell(""), Cell("")]
     if not claim.name:
-        return (f"(gone) {claim.uid}", "")
-    return (f"{claim.namespace}/{claim.name}", ", ".join(claim.pods))
-
-
-# --- Claims
-
-
-def _waiting(report: Report, now: datetime, detail: Detail, columns: int | None) -> list[str]:
-    """A line for each claim, or for claims that wait for the very same reason."""
-    if not report.waiting:
-        return []
-    groups: dict[tuple[str, str], list[WaitingClaim]] = {}
-    for claim in report.waiting:
-        groups.setdefault((claim.reason, claim.message), []).append(claim)
-    rows: list[TableRow] = []
-    for claims in groups.values():
-        if detail is Detail.ALL or len(claims) <= EXAMPLES:
-            rows += [_waiting_cells([claim], now) for claim in claims]
-        else:
-            rows.append(_waiting_cells(claims, now))
-    shown = rows if detail is Detail.ALL else rows[:LINES_OF_A_LIST]
-    lines = _aligned([("WAITING CLAIM", "POD", "FOR", "WHY"), *shown], columns)
-    return lines + _rest(len(rows) - len(shown))
-
-
-def _waiting_cells(claims: Sequence[WaitingClaim], now: datetime) -> TableRow:
-    """One row; several claims are shown by the one that waits longest."""
-    first = min(claims, key=lambda claim: claim.since or now)
-    more = f" and {len(claims) - 1} more" if len(claims) > 1 else ""
-    return (
-        f"{first.namespace}/{first.name}{more}",
-        ", ".join(first.pods[:EXAMPLES]),
-        _age(first.since, now),
-        f"{first.reason}: {first.message}",
-    )
+        return [Cell(f"(gone) {claim.uid}", Tone.BAD), Cell("")]
+    return [Cell(f"{claim.namespace}/{claim.name}"), Cell(", ".join(claim.pods))]
 
 
 def _age(since: datetime | None, now: datetime) -> str:
@@ -267,35 +361,3 @@ def _age(since: datetime | None, now: datetime) -> str:
     if seconds < 2 * 86400:
         return f"{seconds // 3600}h{seconds % 3600 // 60}m"
     return f"{seconds // 86400}d"
-
-
-def _rest(count: int) -> list[str]:
-    return [f"... and {count} more: --details shows all"] if count > 0 else []
-
-
-def _aligned(rows: Iterable[TableRow], columns: int | None = None) -> list[str]:
-    """TableRow in columns, as wide as they have to be; columns that are empty below their heading are left out.
-
-    Args:
-        rows: the cells; the first row is the headings.
-        columns: how wide a line can be; the last column continues below itself.
-    """
-    found = [tuple(row) for row in rows]
-    kept = [column for column in range(len(found[0])) if any(row[column] for row in found[1:])]
-    widths = {column: max(len(row[column]) for row in found) for column in kept}
-    *first, last = kept
-    lines = []
-    for row in found:
-        start = "".join(row[column].ljust(widths[column]) + "  " for column in first)
-        lines += _wrapped(row[last], columns, start, " " * len(start))
-    return lines
-
-
-def _wrapped(text: str, columns: int | None, first: str, following: str) -> list[str]:
-    """The text after ``first``; what does not fit continues on lines that begin with ``following``."""
-    if columns is None or columns - len(following) < LEAST_WIDTH:
-        return [(first + text).rstrip()]
-    parts = textwrap.wrap(text, columns - len(following), break_long_words=False, break_on_hyphens=False)
-    return [
-        (start + part).rstrip() for start, part in zip([first] + [following] * len(parts), parts or [""], strict=False)
-    ]

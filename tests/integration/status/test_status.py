@@ -130,6 +130,15 @@ async def test_a_table_of_what_is_there(cluster: Cluster, capsys: pytest.Capture
     assert "default/waits" in printed
 
 
+@pytest.mark.parametrize(("color", "expected"), [("always", True), ("never", False), ("auto", False)])
+async def test_colours_are_for_those_who_ask(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], color: str, *, expected: bool
+) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    assert await status(cluster, color=color) == 0
+    assert ("\x1b[32mReady\x1b[0m" in capsys.readouterr().out) is expected
+
+
 async def test_json_of_named_nodes(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     assert await status(cluster, "worker-2", output="json") == 0
     report = Report.model_validate_json(capsys.readouterr().out)

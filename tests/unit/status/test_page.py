@@ -15,6 +15,7 @@ from fake_dra_driver.status.classic.view import CLASSIC_KINDS
 from fake_dra_driver.status.report import REASONS_TO_WAIT, Report
 from fake_dra_driver.status.screen import Style
 from fake_dra_driver.status.structured.claims import STRUCTURED_KINDS
+from fake_dra_driver.status.table import NODE_STATES
 from tests.support.half_states import put_entry
 from tests.support.world import NOW, World
 from tests.unit.status.conftest import report_of
@@ -46,13 +47,13 @@ def paths(value: Any, path: str = "") -> Iterator[str]:
 
 
 def test_states_and_reasons_are_explained() -> None:
-    assert {*DEVICE_STATES, *REASONS_TO_WAIT} <= rows().keys()
+    assert {*NODE_STATES, *DEVICE_STATES, *REASONS_TO_WAIT} <= rows().keys()
 
 
 def test_fields_are_those_of_a_report() -> None:
     document = yaml.safe_load(Style("yaml").text(EXAMPLE, NOW))
     told = {"waiting[].told.reason", "waiting[].told.message", "waiting[].told.count", "waiting[].told.lastSeen"}
-    assert {*paths(document)} | told == rows().keys() - {*DEVICE_STATES, *REASONS_TO_WAIT}
+    assert {*paths(document)} | told == rows().keys() - {*NODE_STATES, *DEVICE_STATES, *REASONS_TO_WAIT}
     assert rows()["nodes[].devices[].claim"][0] == "object or null"
     assert rows()["nodes[].problems"][0] == "list of strings"
     assert rows()["waiting[].since"][0] == "time (RFC 3339) or null"

@@ -1,12 +1,15 @@
 """The report as a person reads it: complete for a few nodes, short for hundreds."""
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.status.table import Detail, table
+from fake_dra_driver.status.layout import Layout, width_of
+from fake_dra_driver.status.table import NODE_STATES, Detail, table
 from tests.support.half_states import put_entry
 from tests.support.world import NAMESPACE, NOW, World
 from tests.unit.status.conftest import report_of
@@ -21,8 +24,10 @@ def text(
     room: int | None = None,
     nodes: tuple[str, ...] = (),
     columns: int | None = None,
+    *,
+    is_colored: bool = False,
 ) -> str:
-    return table(report_of(world.api, nodes), NOW, detail, room, columns)
+    return table(report_of(world.api, nodes), NOW, detail, room, Layout(columns, is_colored))
 
 
 async def test_a_few_nodes_device_by_device() -> None:
@@ -37,11 +42,18 @@ async def test_a_few_nodes_device_by_device() -> None:
     ]
     assert lines[5] == "NODE n  Ready, 1 of 4 MODEL free"
     table_lines = [line.split() for line in lines[6:]]
-    assert table_lines[0] == ["DEVICE", "STATE", "CLAIM", "POD"]
+    assert table_lines[0] == ["DEVICE", "STATE", "PARTS", "CLAIM", "POD"]
     assert ["n-0", "allocated", "default/plain"] in table_lines
     assert ["n-3", "free"] in table_lines
-    (parent,) = (index for index, cells in enumerate(table_lines) if "default/parts" in cells)
-    branches = [(cells[0], cells[-1]) for cells in table_lines[parent + 1 : parent + 4]]
+    (parts,) = (" ".join(cells[2:5]) for cells in table_lines if "default/parts" in cells)
+    assert parts == "2 of 3", "parts are counted, with those that are prepared"
+
+
+@pytest.mark.parametrize("detail", [Detail.DEVICES, Detail.ALL])
+async def test_parts_are_shown_where_a_node_is_named_or_details_are_asked_for(detail: Detail) -> None:
+    lines = [line.split() for line in text(await small_world(), detail, nodes=("n",)).splitlines()]
+    (parent,) = (index for index, cells in enumerate(lines) if "default/parts" in cells)
+    branches = [(cells[0], cells[-1]) for cells in lines[parent + 1 : parent + 4]]
     assert branches == [("├─", "prepared"), ("├─", "prepared"), ("└─", "prepared")]
 
 
@@ -51,7 +63,8 @@ def test_models_are_in_a_column_where_they_differ() -> None:
     devices = [{"fake": {"uuid": "n-0", "name": "ONE"}}, {"fake": {"uuid": "n-1", "name": "TWO"}}]
     world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatableDevice": devices}})
     lines = text(world).splitlines()
-    assert "NODE n  Ready, 2 of 2 devices free" in lines
+    assert "FREE     1 of 1 ONE, 1 of 1 TWO" in lines
+    assert "NODE n  Ready, 2 of 2 devices free: 1 of 1 ONE, 1 of 1 TWO" in lines
     assert [line.split() for line in lines[-3:]] == [
         ["DEVICE", "MODEL", "STATE"],
         ["n-0", "ONE", "free"],
@@ -59,18 +72,80 @@ def test_models_are_in_a_column_where_they_differ() -> None:
     ]
 
 
-def test_sentences_go_on_in_the_next_line_where_the_terminal_ends() -> None:
+def test_sentences_go_on_below_their_row_where_the_terminal_ends() -> None:
     world = crowd(2)
     world.node("down", status="NotReady")
     whole, wrapped = text(world).splitlines(), text(world, columns=80).splitlines()
     assert max(map(len, whole)) > 80
     assert max(map(len, wrapped)) <= 80
-    assert " ".join(" ".join(wrapped).split()) == " ".join(" ".join(whole).split()), "nothing is lost"
     (head,) = (index for index, line in enumerate(wrapped) if line.startswith("WAITING CLAIM"))
-    start = wrapped[head].index("WHY")
-    assert wrapped[head + 1][start:].startswith("InsufficientDevices: ")
-    assert not wrapped[head + 2][:start].strip(), "it goes on below its own column"
-    assert max(map(len, text(world, columns=40).splitlines())) > 40, "where there is no room it stays as it is"
+    assert wrapped[head].split() == ["WAITING", "CLAIM", "FOR"]
+    assert [line.split()[0] for line in wrapped[head + 1 : head + 4]] == [f"default/big-0{at}" for at in range(3)]
+    assert wrapped[head + 4] == "and 27 more"
+    assert wrapped[head + 5].startswith("  InsufficientDevices: asked for 20 devices"), "once, for all of them"
+    assert wrapped[head + 6].startswith("  "), "it goes on there"
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80, 100, 160])
+@pytest.mark.parametrize("nodes", [0, 1, 3, 50])
+def test_no_line_is_wider_than_the_terminal(columns: int, nodes: int) -> None:
+    world = crowd(nodes)
+    world.node("a-node-with-a-name-that-is-as-long-as-the-names-of-clouds-are.example.com", status="NotReady")
+    world.claim("a-claim-with-a-name-that-is-as-long-as-those-of-deployments-are-x7k2p", count=30, mode="Immediate")
+    for detail in Detail:
+        for line in text(world, detail, columns=columns).splitlines():
+            assert width_of(line) <= columns
+
+
+def test_names_are_shortened_in_the_middle_and_whole_in_a_pipe() -> None:
+    world = World()
+    world.node("n")
+    name = "multiple-fakes-79648cbdbf-76p97-multiple-fakes-kq7lq"
+    put_entry(world, world.claim(name).uid, "n-0")
+    narrow = text(world, columns=60)
+    assert f"default/{name}" in text(world)
+    assert f"default/{name}" not in narrow
+    assert "default/multiple-fa…ultiple-fakes-kq7lq" in narrow
+
+
+def test_colours_take_no_room() -> None:
+    world = crowd(3)
+    world.node("down", status="NotReady")
+    for columns in (None, 80):
+        plain, colored = text(world, columns=columns), text(world, columns=columns, is_colored=True)
+        assert "\x1b[31mNotReady\x1b[0m" in colored
+        assert re.sub(r"\x1b\[[0-9]+m", "", colored) == plain
+
+
+def test_what_a_node_is_in_one_word() -> None:
+    world = World()
+    for name in ("ready", "plugin", "stopped", "cordoned", "gone", "tainted"):
+        world.node(name, status="NotReady" if name == "plugin" else "Ready")
+    world.stop_reporting("stopped")
+    world.cordon("cordoned")
+    world.api.delete(Node, "gone")
+    taint = {"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"}
+    world.api.update(Node, "tainted", "", {"spec": {"taints": [taint]}})
+    rows = [line.split() for line in text(world).splitlines()]
+    shown = {row[0]: row[1] for row in rows if row and row[-1] == "0" and len(row) > 5}
+    assert set(shown.values()) < NODE_STATES.keys()
+    assert shown == {
+        "ready": "Ready",
+        "plugin": "NotReady",
+        "stopped": "NotReady",
+        "cordoned": "Cordoned",
+        "gone": "NodeGone",
+        "tainted": "Tainted",
+    }
+
+
+def test_models_are_counted_on_each_line() -> None:
+    world = crowd(6)
+    devices = [{"fake": {"uuid": f"new-{at}", "name": f"M{at // 2}"}} for at in range(10)]
+    world.node("new", devices=1)
+    world.api.update(NodeAllocationState, "new", NAMESPACE, {"spec": {"allocatableDevice": devices}})
+    (line,) = (line for line in text(world).splitlines() if line.startswith("new "))
+    assert line.endswith("  2 of 2 M0, 2 of 2 M1, 2 of 2 M2 and 2 more models")
 
 
 def test_columns_are_aligned_and_lines_have_no_trailing_blanks() -> None:
@@ -113,7 +188,9 @@ def test_hundreds_of_nodes_fit_on_a_screen() -> None:
     assert "node-049, node-099, node-149 and 3 more" in lines[head + 4]
     (problem,) = [line for line in lines if "is not ready" in line]
     assert problem.startswith("node-049, node-099, node-149 and 3 more  its kubelet plugin is not ready")
-    assert lines[6].startswith("default/big-00 and 29 more  10m  InsufficientDevices: asked for 20 devices")
+    shown = [line.split()[0] for line in lines[6:9]]
+    assert shown == ["default/big-00", "default/big-01", "default/big-02"]
+    assert lines[9].startswith("and 27 more          InsufficientDevices: asked for 20 devices")
 
 
 def test_a_long_list_of_different_reasons_is_cut() -> None:
@@ -158,7 +235,7 @@ def test_many_parts_are_folded() -> None:
     world.node("n")
     entry = {"x": {"fake": {"devices": [{"uuid": "n-0", "split": 64}]}}}
     world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatedClaims": entry}})
-    assert "└─ and 56 more parts" in text(world)
+    assert "  n-0     allocated  64     (gone) x\n" in text(world)
     assert text(world, Detail.ALL).count("─ ") == 64
 
 
@@ -167,8 +244,12 @@ def test_less_detail_where_there_is_less_room() -> None:
     whole = text(world)
     assert "node-004-7" in whole
     assert text(world, room=whole.count("\n")) == whole
-    assert "node-004-7" not in text(world, room=whole.count("\n") - 1)
-    assert "node-004 " in text(world, room=40)
+    by_claim = text(world, room=whole.count("\n") - 1)
+    assert "node-004-7" not in by_claim
+    assert "NODE node-004  Ready, 5 of 8 MODEL free\n  DEVICES  STATE      CLAIM\n" in by_claim
+    assert "  3        allocated  default/held-004\n  5        free\n" in by_claim
+    by_node = text(world, room=by_claim.count("\n") - 1)
+    assert "\nnode-004  Ready   8        5     3          0         1\n" in by_node
     assert "node-004-7" in text(world, Detail.ALL, room=10), "what was asked for stays"
 
 
