@@ -10,10 +10,11 @@ devices the node has, which of the free ones it gets, and how the node is told.
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from fake_dra_driver.api.kube.meta import UID, KubeObject
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic import shortage
 from fake_dra_driver.dra.classic.allocationresult import handle_of, make_allocation, node_of
 from fake_dra_driver.dra.classic.caches import is_to_be_released
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
@@ -23,9 +24,6 @@ from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 
 __all__ = ["Allocator", "Hold", "OutdatedRecord", "PendingClaim", "Shortage"]
-
-NODES_IN_A_MESSAGE: Final = 4
-"""How many nodes an event lists by name; the rest are counted."""
 
 DeviceT = TypeVar("DeviceT")
 EntryT = TypeVar("EntryT")
@@ -200,19 +198,41 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         return Shortage(unsuitable) if best is None else self._hold(best)
 
     def describe_shortage(self, pending: Sequence[PendingClaim[RequestT]], unsuitable: Mapping[str, Unsuitable]) -> str:
-        """For an event: what the claims ask for, what each of the unsuitable nodes has, and what a person can do."""
-        asked = " and ".join(self._driver.describe_request(waiting.request) for waiting in pending)
-        listed = [f"{node}: {unsuitable[node].reason}" for node in sorted(unsuitable)[:NODES_IN_A_MESSAGE]]
-        if len(unsuitable) > NODES_IN_A_MESSAGE:
-            listed.append(f"and {len(unsuitable) - NODES_IN_A_MESSAGE} more")
-        if not listed:
-            return f"asked for {asked} on one node, and no node runs the kubelet plugin of this driver"
+        """For an event: what the claims ask for, what the unsuitable nodes have, and what a person can do.
+
+        Args:
+            pending: the claims of a pod, or one in mode Immediate.
+            unsuitable: every node that was considered.
+        """
         requests = [waiting.request for waiting in pending]
-        nodes = [self._driver.devices_of(state) for state in self._ledger.states() if state.metadata.name in unsuitable]
-        advice = "ask for fewer, or add nodes that have as many"
-        if any(self._could_serve(node, requests) for node in nodes):
-            advice = "wait until devices become free, ask for fewer, or add nodes"
-        return f"asked for {asked} on one node, which no node has now ({'; '.join(listed)}): {advice}"
+        asked = " and ".join(map(self._driver.describe_request, requests))
+        if not unsuitable:
+            return (
+                f"asked for {asked} on one node, and no node runs the kubelet plugin of this driver: look at its pods"
+            )
+        nodes = {state.metadata.name: self._driver.devices_of(state) for state in self._ledger.states()}
+        able = [node for node, offer in nodes.items() if self._could_serve(offer, requests)]
+        considered = [node for node in able if node in unsuitable]
+        in_use = [node for node in considered if not unsuitable[node].is_closed]
+        if considered:
+            advice = shortage.advise_to_wait(
+                [node for node in considered if unsuitable[node].is_closed],
+                self._holders(in_use) if in_use else None,
+                pending[0].claim.metadata.namespace,
+            )
+        elif able:
+            advice = shortage.advise_to_open({node: nodes[node].closed or self._unusable_reason(node) for node in able})
+        else:
+            advice = self._driver.advise(requests, list(nodes.values()))
+        return (
+            f"asked for {asked} on one node, which no node can give now ({shortage.list_nodes(unsuitable)}): {advice}"
+        )
+
+    def _holders(self, nodes: Sequence[str]) -> Sequence[NamespacedName]:
+        """The claims that hold devices of the nodes, as far as they are here."""
+        states = [state for state in map(self._ledger.state, nodes) if state is not None]
+        found = (self._claims.by_uid(UID(uid)) for state in states for uid in self._ledger.layout.entries_of(state))
+        return [claim.key for claim in found if claim is not None]
 
     def free_devices(self, state: StateT) -> Set[Hashable]:
         """The devices of a node that are not on record for a claim; none where the node takes no claims."""

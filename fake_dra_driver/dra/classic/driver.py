@@ -90,6 +90,13 @@ class ControllerDriver(Protocol[RequestT, StateT_contra, DeviceT, EntryT]):
         """
         ...
 
+    def advise(self, requests: Sequence[RequestT], nodes: Sequence[NodeDevices[DeviceT]]) -> str:  # noqa: ARG002
+        """For an event: what a person can do about requests that none of the nodes could serve with all its devices.
+
+        By default general advice; a driver that looks at the devices can say what is wrong.
+        """
+        return "ask for fewer, or add nodes that have as many"
+
     def handle_of(self, entry: EntryT) -> str:
         """What a claim's allocation tells the node: the contents of ``resourceHandles[].data``, at most 16 KiB.
 

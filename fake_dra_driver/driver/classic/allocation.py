@@ -17,6 +17,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.device.allocator import DeviceRequest, allocate
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
+from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
@@ -56,11 +57,15 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
     ) -> Sequence[AllocatedDevices] | Unsuitable:
         chosen = allocate(free, requests)
         if chosen is None:
-            return Unsuitable(_missing(node, free, requests))
+            return Unsuitable(shortage.describe_rest(node, free, requests))
         return [
             _entry_of([_device(device.uuid, request.split) for device in devices])
             for request, devices in zip(requests, chosen, strict=True)
         ]
+
+    @override
+    def advise(self, requests: Sequence[DeviceRequest], nodes: Sequence[NodeDevices[Device]]) -> str:
+        return shortage.advise(requests, nodes)
 
     @override
     def handle_of(self, entry: AllocatedDevices) -> str:
@@ -85,12 +90,7 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
 
     @override
     def describe_request(self, request: DeviceRequest) -> str:
-        text = f"{request.count} device{'s' if request.count != 1 else ''}"
-        if request.model is not None:
-            text += f" of model {request.model}"
-        if request.selectors:
-            text += " that match " + " or ".join(f"{entry.type}/{entry.name}" for entry in request.selectors)
-        return text
+        return shortage.describe_request(request)
 
     @override
     def describe_entry(self, entry: AllocatedDevices) -> str:
@@ -105,18 +105,3 @@ def _entry_of(devices: Sequence[AllocatedFake]) -> AllocatedDevices:
 
 def _device(uuid: str, split: int) -> AllocatedFake:
     return AllocatedFake(uuid=uuid, split=split) if split else AllocatedFake(uuid=uuid)
-
-
-def _missing(node: NodeDevices[Device], free: Sequence[Device], requests: Sequence[DeviceRequest]) -> str:
-    """What a node has of what is asked for."""
-    if not node.devices:
-        return "has no devices"
-    parts = []
-    for request in requests:
-        matching = sum(map(request.matches, node.devices.values()))
-        left = sum(map(request.matches, free))
-        if left < request.count:
-            parts.append(f"{left} free of {matching} that match")
-    if parts:
-        return ", ".join(dict.fromkeys(parts))
-    return f"{len(free)} free of {len(node.devices)}, too few for all claims of the pod together"

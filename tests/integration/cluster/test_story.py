@@ -94,8 +94,8 @@ async def test_what_a_claim_waits_for_is_told_where_its_owner_looks(world: World
     await world.cluster.apply(UNUSABLE)
     key = NamespacedName("test7", "too-big")
     message = await world.wait_event(key, "InsufficientDevices", "asked for 9 devices on one node")
-    assert f"{world.node}: 8 free of 8 that match" in message
-    assert "ask for fewer, or add nodes that have as many" in message
+    assert f"{world.node}: 8 of 8 devices free" in message
+    assert "no node has more than 8: ask for 8 at most, or add nodes that have more" in message
     claim = await world.client.get(ResourceClaim, key)
     lines = await until_told(world, claim.uid, "Reconciled")
     assert {line["claim"] for _, line in lines if "claim" in line} == {str(key)}

@@ -55,7 +55,7 @@ async def allocated() -> World:
 # --- The controller in classic DRA
 
 
-@story("InsufficientDevices", {"p", "c"}, "(n: 2 free of 2 that match): ask for fewer, or add nodes")
+@story("InsufficientDevices", {"p", "c"}, "(n: 2 of 2 devices free): no node has more than 2")
 async def too_much() -> Recorder:
     world = World()
     world.node("n", devices=2)

@@ -161,8 +161,8 @@ async def test_devices_of_an_allocated_claim_without_an_entry_stay_taken_until_i
     process.deliver()
     await process.pass_over("podschedulingcontext", "q")
     assert process.events.messages("InsufficientDevices")[0] == (
-        "asked for 3 lockers on one node, which no node has now (n: 2 of 3 lockers free): wait until devices become "
-        "free, ask for fewer, or add nodes"
+        "asked for 3 lockers on one node, which no node can give now (n: 2 of 3 lockers free): wait until devices "
+        "become free, ask for fewer, or add nodes"
     )
     ended = {"status": {"reservedFor": None, "deallocationRequested": True}}
     world.api.update(ResourceClaim, "c", "default", ended)
@@ -216,21 +216,21 @@ def remove(world: LockerWorld) -> None:
         pytest.param(
             4,
             lambda _: None,
-            "asked for 4 lockers on one node, which no node has now (m: 3 of 3 lockers free; n: 3 of 3 lockers free): "
+            "asked for 4 lockers on one node, which no node can give now (m and n: 3 of 3 lockers free): "
             "ask for fewer, or add nodes that have as many",
             id="more than any node has",
         ),
         pytest.param(
             1,
             close,
-            "asked for 1 lockers on one node, which no node has now (m: the rack is closed; n: the rack is closed): "
-            "wait until devices become free, ask for fewer, or add nodes",
+            "asked for 1 lockers on one node, which no node can give now (m and n: the rack is closed): "
+            "wait until m or n can be used, or add nodes",
             id="closed",
         ),
         pytest.param(
             1,
             remove,
-            "asked for 1 lockers on one node, and no node runs the kubelet plugin of this driver",
+            "asked for 1 lockers on one node, and no node runs the kubelet plugin of this driver: look at its pods",
             id="no nodes",
         ),
     ],

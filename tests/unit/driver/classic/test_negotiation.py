@@ -322,7 +322,7 @@ async def test_immediate_claim_that_fits_nowhere_gets_the_reason_and_is_allocate
         await brain.settle()
         (message,) = messages(brain, "c")
         assert "InsufficientDevices: asked for 3 devices on one node" in message
-        assert "a: 2 free of 2 that match" in message
+        assert "2 of 2 devices free" in message
         world.node("b", devices=3)
         await brain.settle()
     assert devices_of_claims(world) == {"c": ["b-0", "b-1", "b-2"]}

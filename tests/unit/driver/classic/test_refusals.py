@@ -17,52 +17,9 @@ from fake_dra_driver.api.resource.v1alpha2 import (
 from tests.support.half_states import run
 from tests.support.soundness import devices_of_claims
 from tests.support.world import Brain, World
-from tests.unit.driver.classic.negotiating import class_selects, messages, select_model
+from tests.unit.driver.classic.negotiating import class_selects, messages
 
 pytestmark = pytest.mark.looptime
-
-
-async def test_asking_for_more_than_any_node_has_gets_an_event_with_what_was_asked_and_what_there_is() -> None:
-    world = World()
-    world.node("a", devices=8)
-    world.node("b", devices=4)
-    world.claim("c", count=9)
-    world.pod("p", ["c"], selected="a", potential=["a", "b"])
-    brain = await run(world)
-    expected = (
-        "InsufficientDevices: asked for 9 devices on one node, which no node has now "
-        "(a: 8 free of 8 that match; b: 4 free of 4 that match): "
-        "ask for fewer, or add nodes that have as many"
-    )
-    assert messages(brain, "p") == [expected]
-    assert messages(brain, "c") == [expected]
-
-
-async def test_a_pod_that_asks_for_devices_in_use_is_told_that_it_may_wait() -> None:
-    world = World()
-    world.node("a", devices=2)
-    world.claim("holder")
-    world.pod("first", ["holder"], selected="a")
-    await run(world)
-    world.claim("c", count=2)
-    world.pod("p", ["c"], selected="a", potential=["a"])
-    brain = await run(world)
-    assert messages(brain, "p") == [
-        "InsufficientDevices: asked for 2 devices on one node, which no node has now (a: 1 free of 2 that match): "
-        "wait until devices become free, ask for fewer, or add nodes"
-    ]
-
-
-async def test_a_model_that_no_node_has_is_named_in_the_event() -> None:
-    world = World()
-    world.node("a")
-    world.claim("c")
-    select_model(world, "c", "NOPE")
-    world.pod("p", ["c"], selected="a")
-    brain = await run(world)
-    (message,) = messages(brain, "p")
-    assert "1 device of model NOPE" in message
-    assert "a: 0 free of 0 that match" in message
 
 
 async def test_a_claim_is_allocated_as_soon_as_its_late_parameters_arrive() -> None:

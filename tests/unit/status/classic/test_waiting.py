@@ -93,7 +93,7 @@ def test_no_node_has_what_is_asked_for(world: World) -> None:
     world.pod("p", ["big"], potential=["m", "n"])
     reason, message = judged(world, "big")
     assert reason == "InsufficientDevices"
-    expected = "asked for 3 devices on one node, which no node has now (m: 1 free of 1 that match; n: 2 free of 2"
+    expected = "asked for 3 devices on one node, which no node can give now (m: 1 of 1 device free; n: 2 of 2"
     assert message.startswith(expected)
 
 

@@ -1,0 +1,79 @@
+"""What an Event says when no node can take a claim: what each node has, and what to wait for or to change. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.dra.classic.driver import Unsuitable
+from fake_dra_driver.naturalorder import natural_order
+
+__all__ = ["advise_to_open", "advise_to_wait", "list_names", "list_nodes"]
+
+MAX_REASONS: Final = 4
+"""How many reasons an Event lists; the nodes with another one are counted."""
+MAX_NAMES: Final = 3
+"""How many nodes, or claims, an Event lists by name in one place; the rest are counted."""
+
+
+def list_nodes(unsuitable: Mapping[str, Unsuitable]) -> str:
+    """The nodes by why they cannot take the claims; those first that only have too few devices."""
+    nodes: dict[Unsuitable, list[str]] = {}
+    for node in sorted(unsuitable, key=natural_order):
+        nodes.setdefault(unsuitable[node], []).append(node)
+    reasons = sorted(nodes, key=lambda reason: reason.is_closed)
+    listed = [f"{list_names(nodes[reason])}: {reason.reason}" for reason in reasons[:MAX_REASONS]]
+    if left := sum(len(nodes[reason]) for reason in reasons[MAX_REASONS:]):
+        listed.append(f"and {left} more")
+    return "; ".join(listed)
+
+
+def advise_to_wait(closed: Sequence[str], holders: Sequence[NamespacedName] | None, namespace: str) -> str:
+    """What to do where nodes have what the claims ask for, and cannot give it now.
+
+    Args:
+        closed: those of them that take no claims at present.
+        holders: the claims that hold devices of the others; None when there are no others.
+        namespace: of the claims that wait.
+    """
+    hopes = []
+    if holders is not None:
+        hopes.append(f"devices become free{_held_by(holders, namespace)}")
+    if closed:
+        hopes.append(f"{list_names(closed, 'or')} can be used")
+    remedies = [f"wait until {' or '.join(hopes)}", *(["ask for fewer"] if holders is not None else []), "add nodes"]
+    return f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
+
+
+def advise_to_open(able: Mapping[str, str | None]) -> str:
+    """What to do where only nodes that the scheduler does not offer for the pod have what the claims ask for.
+
+    Args:
+        able: why they cannot be used, as far as that is known.
+    """
+    first = min(able, key=natural_order)
+    them, have = ("it", "has") if len(able) == 1 else ("them", "have")
+    why = able[first] or "the pod's other Events say why"
+    return (
+        f"{list_names(list(able))} {have} what is asked for, and the scheduler does not offer {them} for the pod: {why}"
+    )
+
+
+def list_names(names: Sequence[str], conjunction: str = "and") -> str:
+    """Such as ``worker, worker2, worker3 and 5 more``."""
+    ordered = sorted(names, key=natural_order)
+    shown = ordered[:MAX_NAMES]
+    if len(ordered) > MAX_NAMES:
+        shown.append(f"{len(ordered) - MAX_NAMES} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {conjunction} {shown[-1]}"
+
+
+def _held_by(holders: Sequence[NamespacedName], namespace: str) -> str:
+    """Names only claims of the reader's namespace: an Event must not tell what there is in others."""
+    own = [key.name for key in holders if key.namespace == namespace]
+    others = len(holders) - len(own)
+    if not holders:
+        return ""
+    if not own:
+        return f" (held by {others} claim{'s' if others > 1 else ''} of other namespaces)"
+    also = f", and by {others} of other namespaces" if others else ""
+    return f" (held by {list_names(own)}{also})"
