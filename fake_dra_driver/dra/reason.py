@@ -49,14 +49,14 @@ INSUFFICIENT_DEVICES = Reason(
     "refusal",
     "Warning",
     "Pod, ResourceClaim",
-    "No node that can be chosen has what the claims of the pod ask for.",
-    "Wait until devices become free, ask for less, or add nodes; the message lists what each node has.",
+    "No node that can be used has what the claims of the pod ask for.",
+    "Do what the message says: it lists what each node has, and why that is not enough.",
 )
 INVALID_PARAMETERS = Reason(
     "InvalidParameters",
     "refusal",
     "Warning",
-    "ResourceClaim, ResourceClaimTemplate, ResourceClass, DeviceClass, FakeClaimParameters, DeviceClassParameters",
+    "Pod, ResourceClaim, ResourceClaimTemplate, ResourceClass, DeviceClass, FakeClaimParameters, DeviceClassParameters",
     "The parameters of a claim or class cannot be used.",
     "Correct what the message names; the claim goes on by itself. In structured DRA the parameters are a part of the "
     "claim, which cannot be changed: correct them in its template or manifest, and create the claim again.",
@@ -65,7 +65,7 @@ PARAMETERS_NOT_FOUND = Reason(
     "ParametersNotFound",
     "refusal",
     "Warning",
-    "ResourceClaim, ResourceClass",
+    "Pod, ResourceClaim, ResourceClass",
     "A claim or class names parameters that do not exist.",
     "Create them, or correct the name in parametersRef.",
 )

@@ -13,6 +13,7 @@ finalizer and status, allocation and deallocation, and the record of who has wha
 - ``protocol``: what is to be done about a claim, and in which order; pure. ``writer``: the writes that this takes.
 - ``ledger``: which claim holds which devices. ``ledgerchange``: what may be written into it when; pure.
 - ``reason``, ``refusal``: what people are told about the ledger, and about parameters that cannot be used.
+- ``shortage``, ``waitingevents``: what they are told of a claim that waits, in which words, and where.
 - ``logcontext``: what log lines say about claims and pods.
 - ``caches``: what all of them read, and how they find it.
 - ``setup``, ``routes``: which change of which object leads to which reconcile.

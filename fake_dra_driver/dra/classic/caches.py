@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fake_dra_driver.api.kube.core import Node, Pod
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
-from fake_dra_driver.api.resource.podclaims import claim_keys
+from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.dra.nodeusable import node_details, unusable_reason
@@ -28,6 +28,8 @@ CONTEXTS_BY_REFUSED_NODE: Final = "refused"
 """Index of the PodSchedulingContext cache: the nodes that cannot take the pod, as a driver has said."""
 PODS_BY_CLAIM: Final = "claim"
 """Index of the pod cache: the keys of the claims that a pod uses."""
+ENDED: Final = frozenset({"Succeeded", "Failed"})
+"""Phases of pods that run no more."""
 
 
 def _without_pod_details(raw: dict[str, Any]) -> dict[str, Any]:
@@ -150,6 +152,14 @@ class ClassicCaches:
         """The pods that use the claim, or wait for it."""
         return list(self.pods.by_index(PODS_BY_CLAIM, str(claim)))
 
+    def waiting_pods(self, claim: ResourceClaim) -> list[Pod]:
+        """The pods that cannot start before the claim, which is not allocated yet, is."""
+        return [
+            pod
+            for pod in self.pods_of_claim(claim.key)
+            if not pod.is_deleting and pod.status.phase not in ENDED and _uses(pod, claim)
+        ]
+
     def contexts_of_claim(self, claim: NamespacedName) -> list[NamespacedName]:
         """The PodSchedulingContexts, which have the names of their pods, of the pods that use the claim."""
         return [pod.key for pod in self.pods_of_claim(claim) if self.contexts.get(pod.key) is not None]
@@ -158,6 +168,14 @@ class ClassicCaches:
         """The claims of the pod that have no allocation: those whose record may have lost the pod that wanted it."""
         claims = [self.claims.get(key) for key in claim_keys(pod)]
         return [claim.key for claim in claims if claim is not None and claim.status.allocation is None]
+
+
+def _uses(pod: Pod, claim: ResourceClaim) -> bool:
+    """Whether an entry of the pod means this claim, and not one that was made for an earlier pod of that name."""
+    return any(
+        claim_key(pod, entry) == claim.key and (entry.claim_name is not None or is_made_for(claim, pod))
+        for entry in pod.spec.resource_claims
+    )
 
 
 def _mentioned_nodes(context: PodSchedulingContext) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """The ResourceClaim reconciler: Immediate allocation, deallocation, claims whose node is gone, and leftovers of a stop.
 
-Claims that wait for their first consumer are allocated by ``scheduling``; here they only get a warning when their
-parameters cannot be used, and are freed of a record that no pod wants any more.
+Claims that wait for their first consumer are allocated by ``scheduling``; here they, and their pods, only get a warning
+when their parameters cannot be used, and they are freed of a record that no pod wants any more.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +19,8 @@ from fake_dra_driver.dra.classic.deletion import DeletionGrace
 from fake_dra_driver.dra.classic.driver import ParametersError
 from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
-from fake_dra_driver.dra.classic.refusal import tell_refusal
+from fake_dra_driver.dra.classic.refusal import grace_left, reason_of
+from fake_dra_driver.dra.classic.waitingevents import WaitingEvents
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, RELEASED_FROM_GONE_NODE
 from fake_dra_driver.runtime.clock import loop_time
@@ -59,6 +60,7 @@ class ResourceClaimReconciler(Reconciler, Generic[RequestT]):
         self._observer = observer
         self._asked = Stopwatch(caches.claims, _asks_for_allocation)
         self.grace = DeletionGrace(caches)
+        self.waiting = WaitingEvents(caches, events)
 
     @override
     async def reconcile(self, request: Request) -> Result:
@@ -111,9 +113,12 @@ class ResourceClaimReconciler(Reconciler, Generic[RequestT]):
         try:
             pending = self._allocator.pending(claim, resource_class)
         except ParametersError as error:
-            return tell_refusal(self._events, claim, error, self._now())
+            if (seconds := grace_left(claim, error, self._now())) > 0:
+                return Result(requeue_after=seconds)
+            return self.waiting.tell(claim, reason_of(error), str(error))
         if claim.spec.allocation_mode == "Immediate":
-            await self._allocate(pending)
+            return await self._allocate(pending)
+        self.waiting.forget(claim)
         return Result()
 
     def _class_of(self, claim: ResourceClaim) -> ResourceClass | None:
@@ -133,7 +138,7 @@ class ResourceClaimReconciler(Reconciler, Generic[RequestT]):
         message = f"devices on {_nodes(nodes)} were on record for the claim, and are free again: {why}"
         RECORD_DROPPED.tell(self._events, claim, message)
 
-    async def _allocate(self, pending: PendingClaim[RequestT]) -> None:
+    async def _allocate(self, pending: PendingClaim[RequestT]) -> Result:
         """Allocates a claim in mode Immediate. A claim that fits nowhere waits for a node that gains room."""
         claim = pending.claim
         match self._allocator.hold_anywhere(pending):
@@ -142,12 +147,13 @@ class ResourceClaimReconciler(Reconciler, Generic[RequestT]):
                 self._tell_dropped(claim, nodes, why)
             case Shortage(unsuitable):
                 message = self._allocator.describe_shortage([pending], unsuitable)
-                INSUFFICIENT_DEVICES.tell(self._events, claim, message)
+                return self.waiting.tell(claim, INSUFFICIENT_DEVICES, message)
             case hold:
                 asked_at = self._asked.since(claim.key)
                 await self._writer.allocate([claim], hold, None)
                 self._observer.allocated("Immediate", loop_time() - asked_at)
                 log.info("Claim allocated", claim=str(claim.key), claim_uid=claim.uid, node=hold.node)
+        return Result()
 
 
 def _nodes(names: Sequence[str]) -> str:

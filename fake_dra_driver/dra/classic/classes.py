@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.dra.classic.driver import AnyControllerDriver, ParametersError
-from fake_dra_driver.dra.classic.refusal import tell_refusal
+from fake_dra_driver.dra.classic.refusal import grace_left, reason_of
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
@@ -42,5 +42,7 @@ class ResourceClassReconciler(Reconciler):
         try:
             self._driver.check_class(resource_class)
         except ParametersError as error:
-            return tell_refusal(self._events, resource_class, error, self._now())
+            if (seconds := grace_left(resource_class, error, self._now())) > 0:
+                return Result(requeue_after=seconds)
+            reason_of(error).tell(self._events, resource_class, str(error))
         return Result()

@@ -10,13 +10,13 @@ from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.classic.driver import ParametersError
-from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND
+from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND, Reason
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
-__all__ = ["ParametersReconciler", "reference_of", "tell_refusal"]
+__all__ = ["ParametersReconciler", "grace_left", "reason_of", "reference_of"]
 
 MISSING_PARAMETERS_GRACE_SECONDS: Final = 2.0
 """How old an object must be before people are warned that its parameters do not exist.
@@ -28,21 +28,21 @@ do not wait for this: they go on the moment the parameters are seen.
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
 
 
-def tell_refusal(
-    events: EventSink, owner: ResourceClaim | ResourceClass, error: ParametersError, now: datetime
-) -> Result:
-    """Reports the error on ``owner``; parameters that are only missing when it is old enough, in a later pass if not.
+def reason_of(error: ParametersError) -> Reason:
+    """Under which reason the error is told."""
+    return PARAMETERS_NOT_FOUND if error.missing else INVALID_PARAMETERS
+
+
+def grace_left(owner: ResourceClaim | ResourceClass, error: ParametersError, now: datetime) -> float:
+    """Seconds until the error is to be told: parameters that are only missing may be about to come.
 
     Args:
         now: the wall clock.
     """
     created = owner.metadata.creation_timestamp
-    if error.missing and created is not None:
-        wait = MISSING_PARAMETERS_GRACE_SECONDS - (now - created).total_seconds()
-        if wait > 0:
-            return Result(requeue_after=wait)
-    (PARAMETERS_NOT_FOUND if error.missing else INVALID_PARAMETERS).tell(events, owner, str(error))
-    return Result()
+    if not error.missing or created is None:
+        return 0.0
+    return max(0.0, MISSING_PARAMETERS_GRACE_SECONDS - (now - created).total_seconds())
 
 
 class ParametersReconciler(Reconciler, Generic[ObjectT]):

@@ -15,7 +15,6 @@ from fake_dra_driver.dra.classic.allocation import Allocator
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.claims import ResourceClaimReconciler
 from fake_dra_driver.dra.classic.classes import ResourceClassReconciler
-from fake_dra_driver.dra.classic.deletion import DeletionGrace
 from fake_dra_driver.dra.classic.driver import AnyControllerDriver
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.logcontext import LogContext
@@ -78,15 +77,16 @@ class ClassicControllers:
             workers=workers,
             log_context=lambda request: {"node": request.name},
         )
-        self._watch(ledger, Routes(allocator, ledger, caches, self.repair), reconciler.grace)
+        self._watch(ledger, Routes(allocator, ledger, caches, self.repair), reconciler)
 
-    def _watch(self, ledger: Ledger[Any, Any], routes: Routes[Any], grace: DeletionGrace) -> None:
+    def _watch(self, ledger: Ledger[Any, Any], routes: Routes[Any], reconciler: ResourceClaimReconciler[Any]) -> None:
         caches = self._caches
         self.claims.watch(caches.claims)
         self.claims.watch(caches.contexts, self._claims_of_context)
         self.claims.watch(caches.pods, self._claims_of_gone_pod)
-        self.claims.watch(caches.contexts, grace.missed_by_pod)
-        self.claims.watch(caches.claims, grace.missed_by_claim)
+        self.claims.watch(caches.contexts, reconciler.grace.missed_by_pod)
+        self.claims.watch(caches.claims, reconciler.grace.missed_by_claim)
+        self.claims.watch(caches.pods, reconciler.waiting.claims_of_pod)
         self.claims.watch(ledger.informer, routes.claims_of_ledger)
         self.claims.watch(caches.nodes, routes.claims_of_node)
         self.claims.watch(caches.claims, routes.claims_after_unrecorded)
