@@ -71,7 +71,7 @@ class Lab:
         self.recorder = Recorder()
         self.authority, self.other_authority = Authority("authority of a test"), Authority("another authority")
         self.alice, self.bob = self.authority.person("alice"), self.authority.person("bob")
-        own = self.authority.server("127.0.0.1", "::1", "0.0.0.0", "::", "localhost", _API_HOST)
+        own = self.authority.server("127.0.0.1", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "localhost", _API_HOST)
         tls: dict[str, Any] = {"identity": own, "clients": self.authority, "folder": folder}
         plain: dict[str, Any] = {"folder": folder}
         self.http = RecordingServer("http", self.recorder, **plain)

@@ -108,7 +108,8 @@ def _plugin_start(root: Path) -> PluginStart | None:
     notes = root / NOTES
     if not notes.exists():
         return None
-    info, *circumstances = notes.read_text().splitlines()[:4]
+    # kubectl's JSON ends with a line's end.
+    info, *circumstances = [line for line in notes.read_text().splitlines() if line][:4]
     notes.unlink()
     return PluginStart(json.loads(info), tuple(circumstances))
 

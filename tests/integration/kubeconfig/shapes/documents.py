@@ -53,8 +53,8 @@ DOCUMENTS: Final = {
     "a number for a token": of_user(lambda _: {"token": 12345}, f"ROOT/{KUBECONFIG}", "token"),
     "nothing for a field": of_user(lambda _: {"token": "mine", "username": None, "as-groups": None}),
     "a list that is none": _yaml("current-context: here\nclusters: {a: 1}\n", f"ROOT/{KUBECONFIG}", "clusters"),
-    "broken YAML": _yaml("current-context: here\nclusters: [\n", f"ROOT/{KUBECONFIG}", "line 2"),
-    "a tab in YAML": _yaml("current-context: here\nclusters:\n\t- name: a\n", f"ROOT/{KUBECONFIG}", "line 3"),
+    "broken YAML": _yaml("current-context: here\nclusters: [\n", f"ROOT/{KUBECONFIG}", "line"),
+    "a tab in YAML": _yaml("current-context: here\nclusters:\n\t- name: a\n", f"ROOT/{KUBECONFIG}", "line"),
     "a text that is no mapping": _yaml("hello\n", f"ROOT/{KUBECONFIG}"),
     "a duplicate key": _yaml("current-context: there\ncurrent-context: here\n" + _PARTS),
     "not UTF-8": of_files(

@@ -39,7 +39,10 @@ IDENTITIES: Final = {
     "nothing to identify a user, whom kubectl asks for": of_user(lambda _: {}, "EOF", ours=["here"]),
     "nothing to identify a user, for plain HTTP": of_user(lambda _: {}, cluster=lambda lab: {"server": lab.http.url}),
     "user name and token": of_user(
-        lambda _: {"username": "alice", "password": "secret", "token": "mine"}, "here", "token", "basicAuth"
+        lambda _: {"username": "alice", "password": "secret", "token": "mine"},
+        "token",
+        "basicAuth",
+        ours=["here", "token", "password"],
     ),
     "a user name, and a token in a file": of_user(
         lambda _: {"username": "alice", "password": "secret", "tokenFile": "token"},
@@ -129,10 +132,17 @@ IDENTITIES: Final = {
         }
     ),
     "another user not of ASCII": of_user(lambda _: {"token": "mine", "as": "jürgen"}),
-    "groups without another user": of_user(lambda _: {"token": "mine", "as-groups": ["one"]}, "here", "impersonating"),
-    "a UID without another user": of_user(lambda _: {"token": "mine", "as-uid": "1"}, "here", "impersonating"),
+    "groups without another user": of_user(
+        lambda _: {"token": "mine", "as-groups": ["one"]}, "here", "impersonating", ours=["here", "as-"]
+    ),
+    "a UID without another user": of_user(
+        lambda _: {"token": "mine", "as-uid": "1"}, "here", "impersonating", ours=["here", "as-"]
+    ),
     "extra fields without another user": of_user(
-        lambda _: {"token": "mine", "as-user-extra": {"a": ["b"]}}, "here", "impersonating"
+        lambda _: {"token": "mine", "as-user-extra": {"a": ["b"]}},
+        "here",
+        "impersonating",
+        ours=["here", "as-user-extra"],
     ),
     "an auth provider of old": of_user(lambda _: {"auth-provider": {"name": "gcp", "config": {}}}, "gcp"),
     "an auth provider that there never was": of_user(

@@ -166,7 +166,9 @@ PLUGINS: Final = {
     "a token that has expired": _answered(
         lambda _: _answer(token="of a plugin", expirationTimestamp="2001-01-01T00:00:00Z")
     ),
-    "a time that is none": _answered(lambda _: _answer(token="of a plugin", expirationTimestamp="soon"), "soon"),
+    "a time that is none": _answered(
+        lambda _: _answer(token="of a plugin", expirationTimestamp="soon"), "soon", ours=["login"]
+    ),
     "a field of no meaning": _answered(lambda _: {**_answer(token="of a plugin"), "colour": "blue"}),
     "no status": _answered(lambda _: {"apiVersion": f"{_GROUP}/v1", "kind": "ExecCredential"}, "status"),
     "an empty status": _answered(lambda _: _answer(), "token"),
