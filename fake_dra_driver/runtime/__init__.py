@@ -27,10 +27,9 @@ A minimal one::
     manager.add_controller(controller)
     await manager.run()
 
-kr8s finds the credentials, and its objects, such as the Pod of ``kr8s.asyncio.objects`` (not the typed one above),
-work in a reconciler on the client's session (``kubeapi`` says how): ``await Pod.get("web", namespace="default",
-api=client.api)``. Caches, queues, typed writes and HTTP are not kr8s'. ``Client.connect`` is for a program in a pod
-that wants none of it.
+The objects of kr8s, such as the Pod of ``kr8s.asyncio.objects`` (not the typed one above), work in a reconciler on the
+client's session (``kubeapi`` says how): ``await Pod.get("web", namespace="default", api=client.api)``. Credentials,
+caches, queues, typed writes and HTTP are not kr8s'. ``Client.connect`` is for a program in a pod that wants none of it.
 
 Start: healthz, events, caches (waits until each is synced), runnables, then, once this process leads, controllers; a
 runnable that needs no cache does not wait for any. Stop, on SIGTERM, SIGINT or the failure of a part: controllers
@@ -44,10 +43,11 @@ Where to read on, from the outside in: ``reconcile`` is what you implement; ``co
 and errors lead to; ``errors`` which errors there are; ``client`` and ``cache`` what you call; ``manager`` the life of a
 program, and ``leaderelection`` which of several works. Between watch and worker: ``source``, ``workqueue``,
 ``ratelimiter``. Inside the cache: ``informer``, ``store``, ``reflector``, ``listwatch``. Inside the client: ``rest``,
-``session``, ``transport``, ``credentials``, ``patch``, ``discovery``; and for kr8s ``kubeapi``, ``kubeauth``,
-``kubeerrors``, ``httpxtransport``. Inside ``events``: ``correlator``. What people see: ``metrics`` (each said once in
-``metricfamily``), ``healthz``, ``log``. What the API server calls: ``httpsserver``, with ``servercertificate``. Used by
-all: ``clock``, ``task``, ``backoff``. For programs: ``garbage``, ``keyedlock``.
+``session``, ``transport``, ``credentials`` (with ``kubeconfig``, ``proxy``, ``clienttls``), ``connectionfailure``,
+``patch``, ``discovery``; and for kr8s ``kubeapi``, ``kubeerrors``, ``httpxtransport``. Inside ``events``:
+``correlator``. What people see: ``metrics`` (each said once in ``metricfamily``), ``healthz``, ``log``. What the API
+server calls: ``httpsserver``, with ``servercertificate``. Used by all: ``clock``, ``task``, ``backoff``. For programs:
+``garbage``, ``keyedlock``.
 """
 
 from typing import TYPE_CHECKING, Final

@@ -147,8 +147,9 @@ class Client:
         metrics: RequestMetrics | None = None,
         with_kr8s: bool = False,
         max_connections: int = MAX_CONNECTIONS,
+        default_server: str | None = None,
     ) -> "Client":
-        """Finds the credentials (see ``credentials.locate``) and gives a client. No request is sent yet.
+        """Finds the credentials (see ``credentials.find_source``) and gives a client. No request is sent yet.
 
         Args:
             kubeconfig: path of a kubeconfig; None: the usual places, then the pod's service account.
@@ -159,6 +160,7 @@ class Client:
             with_kr8s: makes a kr8s Api, and a client of it as ``of`` does. Otherwise the service account of a pod is
                 read without kr8s, which is then loaded only when ``api`` is asked for.
             max_connections: see ``HttpTransport``.
+            default_server: what to use when neither a kubeconfig nor a pod names one; without kr8s alone.
 
         Raises:
             CredentialsError: no credentials were found, or they cannot be read.
@@ -174,7 +176,7 @@ class Client:
                 metrics=metrics,
                 max_connections=max_connections,
             )
-        credentials = await Credentials.load(kubeconfig)
+        credentials = await Credentials.load(kubeconfig, default_server=default_server)
         session = Session(
             HttpTransport(credentials, max_connections=max_connections),
             credentials,

@@ -144,8 +144,11 @@ class _CallError(RuntimeLayerError):
 class DeadlineError(_CallError):
     """No answer within the deadline. A write may have happened: read before writing again."""
 
-    def __init__(self, verb: str, kind: ResourceKind, key: NamespacedName, timeout_seconds: float) -> None:
-        super().__init__(verb, kind, key, f"no answer within {timeout_seconds:g} s")
+    def __init__(
+        self, verb: str, kind: ResourceKind, key: NamespacedName, timeout_seconds: float, *, server: str = ""
+    ) -> None:
+        source = f" from {server}" if server else ""
+        super().__init__(verb, kind, key, f"no answer{source} within {timeout_seconds:g} s")
         self.timeout_seconds = timeout_seconds
 
 

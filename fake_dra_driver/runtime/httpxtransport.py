@@ -65,7 +65,15 @@ class SessionTransport(httpx.AsyncBaseTransport):
             )
         headers = {name: value for name, value in request.headers.items() if name not in _NOT_FORWARDED}
         path = request.url.path.removeprefix(self._base_path)
-        return HttpRequest(request.method, path, params, headers, await request.aread() or None)
+        raw_path = request.url.raw_path.partition(b"?")[0].decode("ascii").removeprefix(self._base_path)
+        return HttpRequest(
+            request.method,
+            path,
+            params,
+            headers,
+            await request.aread() or None,
+            raw_path=raw_path if "%2f" in raw_path.lower() else None,
+        )
 
     async def _begin(self, request: httpx.Request, forwarded: HttpRequest) -> httpx.Response:
         timeout_seconds = _timeout_seconds(request)
@@ -79,16 +87,17 @@ class SessionTransport(httpx.AsyncBaseTransport):
     async def _upgrade(self, request: httpx.Request) -> httpx.Response:
         if self._credentials is None:
             raise httpx.UnsupportedProtocol("an API server in this process has no websockets", request=request)
+        if (self._credentials.proxy or "").startswith("socks"):
+            raise httpx.UnsupportedProtocol("websockets do not go through a SOCKS proxy", request=request)
         if self._credentials.tls_server_name is not None:
             request.extensions = {**request.extensions, "sni_hostname": self._credentials.tls_server_name}
-        may_renew = True
+        may_renew, headers = True, request.headers.multi_items()
         while True:
             async with AsyncExitStack() as stack:
                 transport = await asyncio.to_thread(_single_connection, self._credentials)
                 await stack.enter_async_context(transport)
                 async with self._session.attempt(request.method) as attempt:
-                    if attempt.token is not None:
-                        request.headers["Authorization"] = f"Bearer {attempt.token}"
+                    request.headers = httpx.Headers([*headers, *self._credentials.headers(attempt.token)])
                     response = await transport.handle_async_request(request)
                     attempt.status = response.status_code
                 if response.status_code != 401 or not may_renew or not await self._session.renew(attempt.token):

@@ -33,8 +33,10 @@ this one, so a kr8s object that was not told its ``api`` finds it.
 What a write through kr8s has changed, caches learn from the watch, not from the answer as with the typed client.
 """
 
+import asyncio
 import json
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,10 +46,16 @@ from kr8s._auth import KubeAuth
 from kr8s.asyncio import Api
 from typing_extensions import override
 
-from fake_dra_driver.runtime.credentials import SERVICE_ACCOUNT_DIR, Credentials, ServiceAccountSource, locate
+from fake_dra_driver.runtime.credentials import (
+    SERVICE_ACCOUNT_DIR,
+    Credentials,
+    CredentialsSource,
+    ServiceAccountSource,
+    find_source,
+)
 from fake_dra_driver.runtime.errors import as_runtime_error
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
-from fake_dra_driver.runtime.kubeauth import KubeAuthSource
+from fake_dra_driver.runtime.kubeconfig.source import KubeconfigSource
 from fake_dra_driver.runtime.kubeerrors import TRANSLATIONS
 from fake_dra_driver.runtime.session import Session
 
@@ -57,22 +65,25 @@ for _foreign, _translated in TRANSLATIONS.items():
     as_runtime_error.register(_foreign, _translated)
 
 
-async def find_api(kubeconfig: str | None = None, *, service_account_dir: Path = SERVICE_ACCOUNT_DIR) -> Api:
-    """An Api with the credentials that ``credentials.locate`` finds. A kubeconfig is not read yet; no request is sent.
+async def find_api(
+    kubeconfig: str | None = None,
+    *,
+    service_account_dir: Path = SERVICE_ACCOUNT_DIR,
+    environment: Mapping[str, str] = os.environ,
+) -> Api:
+    """An Api with the credentials that ``credentials.find_source`` finds. No request is sent.
 
     Raises:
-        CredentialsError: there are none, or the service account cannot be used.
+        CredentialsError: they cannot be read.
     """
-    place = await locate(kubeconfig, service_account_dir=service_account_dir)
-    if isinstance(place, Path):
-        # Of a service account that cannot be used, kr8s says no more than KeyError or FileNotFoundError.
-        await ServiceAccountSource(place).resolve()
-        return Api(serviceaccount=str(place), bypass_factory=True)
-    return Api(kubeconfig=place, serviceaccount="", bypass_factory=True)
+    source = await find_source(kubeconfig, service_account_dir=service_account_dir, environment=environment)
+    api = _FoundApi(serviceaccount="", bypass_factory=True)
+    api.source = source
+    return api
 
 
 async def credentials_of(api: Api) -> Credentials:
-    """The credentials of an Api, read by kr8s.
+    """The credentials of an Api, read as those of any client (``kubeconfig``), and not by kr8s.
 
     Raises:
         CredentialsError: they cannot be read.
@@ -82,11 +93,26 @@ async def credentials_of(api: Api) -> Credentials:
         raise ValueError("this Api belongs to a client already: use that client, or make another Api")
     if not api._asyncio:
         raise ValueError("this Api is synchronous, with an event loop of its own: make one with kr8s.asyncio.api()")
-    return await Credentials.of(KubeAuthSource(api.auth))
+    return await Credentials.of(api.source if isinstance(api, _FoundApi) else _source_of(api.auth))
+
+
+def _source_of(auth: KubeAuth) -> CredentialsSource:
+    """Where an Api that the caller has made would take its credentials from."""
+    account = ServiceAccountSource(Path(auth._serviceaccount).expanduser()) if auth._serviceaccount else None
+    named = auth._kubeconfig_path_or_dict
+    return KubeconfigSource(
+        named if isinstance(named, dict) else [Path(path).expanduser() for path in str(named).split(os.pathsep)],
+        os.environ,
+        context=auth._use_context,
+        server=auth._url or None,
+        account=account,
+    )
 
 
 async def lend_session(api: Api, session: Session, credentials: Credentials, timeout_seconds: float) -> None:
     """From now on ``api`` sends through the session, and leaves its credentials to it.
+
+    Files with keys, which kr8s makes where it has read a kubeconfig itself, are removed.
 
     Args:
         api: one that ``credentials_of`` takes; what is open on a session of its own is cut off.
@@ -98,6 +124,7 @@ async def lend_session(api: Api, session: Session, credentials: Credentials, tim
         await api._session.aclose()
     # It stays the same object, which kr8s objects of the caller may hold already.
     api.__class__, api.auth.__class__ = _SharedApi, _SharedAuth
+    await asyncio.to_thread(_remove_files_of_kr8s, api.auth)
     _connect(api, session, credentials.server, credentials, timeout_seconds)
 
 
@@ -106,9 +133,6 @@ def make_api(session: Session, credentials: Credentials | None, timeout_seconds:
     server = f"http://{session.host}" if credentials is None else credentials.server
     api = _SharedApi(url=server, serviceaccount="", bypass_factory=True)
     api.auth.__class__ = _SharedAuth
-    api.auth.server = server
-    if credentials is not None and credentials.namespace is not None:
-        api.auth.namespace = credentials.namespace
     _connect(api, session, server, credentials, timeout_seconds)
     return api
 
@@ -122,6 +146,27 @@ def _connect(api: Api, session: Session, server: str, credentials: Credentials |
         trust_env=False,
     )
     api.timeout = timeout_seconds
+    api.auth.server = server
+    # ``namespace`` hides that it is unset.
+    if credentials is not None and credentials.default_namespace is not None and api.auth._namespace is None:
+        api.auth.namespace = credentials.default_namespace
+
+
+def _remove_files_of_kr8s(auth: KubeAuth) -> None:
+    """Removes the temporary files of what is inline in a kubeconfig. Blocks."""
+    for file, entry, field in (
+        (auth.client_cert_file, auth._user, "client-certificate-data"),
+        (auth.client_key_file, auth._user, "client-key-data"),
+        (auth.server_ca_file, auth._cluster, "certificate-authority-data"),
+    ):
+        if file and field in entry:
+            Path(file).unlink(missing_ok=True)
+
+
+class _FoundApi(Api):
+    """An Api whose credentials were found without kr8s, and that is about to get a client's session."""
+
+    source: CredentialsSource
 
 
 class _SharedApi(Api):

@@ -104,7 +104,7 @@ class RestClient:
             async with asyncio.timeout(timeout_seconds):
                 yield
         except TimeoutError as error:
-            raise DeadlineError(call.verb, call.kind, call.key, timeout_seconds) from error
+            raise DeadlineError(call.verb, call.kind, call.key, timeout_seconds, server=self.session.server) from error
         except ConnectionError as error:
             raise TransportError(call.verb, call.kind, call.key, str(error)) from error
 

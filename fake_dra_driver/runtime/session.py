@@ -89,6 +89,11 @@ class Session:
         """Host and port of the server."""
         return self._transport.host
 
+    @property
+    def server(self) -> str:
+        """URL of the server, and where it is from, for messages; empty where there is no such."""
+        return self._transport.server
+
     async def send(self, request: HttpRequest) -> HttpResponse:
         """Sends a request and reads the whole answer, whatever its status.
 

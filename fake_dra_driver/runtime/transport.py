@@ -2,8 +2,8 @@
 
 ``Transport`` is all that the client asks for, so that another HTTP library is a change to this file alone.
 
-aiohttp is used with the credentials that kr8s resolved. httpx, which kr8s itself uses, asks two to ten times as much
-CPU of this process for a request, and the more the more are under way. CPU of a request and requests a second, against
+httpx, which kr8s itself uses, asks two to ten times as much CPU of this process for a request, and the more the more
+are under way. CPU of a request and requests a second, against
 a real API server over TLS (two cores, answers of 0.6 KB, httpx 0.28 with its pools alone, aiohttp 3.14):
 
 =======  ========  =======================  =======================
@@ -32,19 +32,23 @@ and aiohttp forgets the connection meanwhile. So each connection is remembered h
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from weakref import WeakSet
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from typing_extensions import override
 from yarl import URL
 
+from fake_dra_driver.runtime.connectionfailure import reason_of, without_password
 from fake_dra_driver.runtime.credentials import Credentials
 
 __all__ = ["MAX_CONNECTIONS", "HttpRequest", "HttpResponse", "HttpStream", "HttpTransport", "Transport"]
@@ -80,6 +84,8 @@ class HttpRequest:
     params: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes | None = None
+    raw_path: str | None = None
+    """The path as it goes over the wire, where ``path`` cannot say it: a slash in one of its parts is ``%2F``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,8 @@ class Transport(Protocol):
 
     host: str
     """Host and port of the server, for metrics."""
+    server: str = ""
+    """URL of the server, and where it is from, for messages."""
 
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
         """Sends a request and reads the whole answer, whatever its status."""
@@ -132,28 +140,29 @@ class Transport(Protocol):
 
 
 class _Stream(HttpStream):
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, server: str) -> None:
         self._response = response
+        self._server = server
         self.status = response.status
         self.headers = response.headers
 
     @override
     async def chunks(self) -> AsyncGenerator[bytes, None]:
-        with _connection_errors():
+        with _connection_errors(self._server):
             async for chunk in self._response.content.iter_any():
                 yield chunk
 
     @override
     async def response(self) -> HttpResponse:
-        with _connection_errors():
+        with _connection_errors(self._server):
             return HttpResponse(self.status, self.headers, await self._response.read())
 
 
 class HttpTransport(Transport):
     """``Transport`` over two pools of connections, one for requests and one for streams.
 
-    Cookies, redirects, compression and the environment's proxies have no place here; a ``proxy-url`` of the kubeconfig
-    is used. Create it in a running event loop.
+    Cookies, redirects and compression have no place here, nor has the environment: the credentials name the proxy.
+    Create it in a running event loop.
 
     Args:
         credentials: for the server.
@@ -164,26 +173,28 @@ class HttpTransport(Transport):
     def __init__(self, credentials: Credentials, *, max_connections: int = MAX_CONNECTIONS) -> None:
         self._credentials = credentials
         self._max_connections = max_connections
-        self._base_url = URL(credentials.server)
-        self.host = self._base_url.authority
+        url = urlsplit(credentials.server)
+        self.host = url.netloc
+        self._origin, self._base_path = f"{url.scheme}://{url.netloc}", url.path
+        self.server = f"{credentials.server} ({credentials.origin})" if credentials.origin else credentials.server
         self._retired: list[_Pools] = []
         self._pools = _Pools(credentials, max_connections)
 
     @override
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
         pools = await self._current_pools()
-        with _connection_errors():
-            async with await self._begin(pools.requests, request, token) as response:
+        with _connection_errors(self.server):
+            async with await self._begin(pools, pools.requests, request, token) as response:
                 return HttpResponse(response.status, response.headers, await response.read())
 
     @override
     @contextlib.asynccontextmanager
     async def stream(self, request: HttpRequest, token: str | None) -> AsyncIterator[HttpStream]:
         pools = await self._current_pools()
-        with _connection_errors():
-            response = await self._begin(pools.streams, request, token)
+        with _connection_errors(self.server):
+            response = await self._begin(pools, pools.streams, request, token)
         try:
-            yield _Stream(response)
+            yield _Stream(response, self.server)
         finally:
             # Not released: the connection of a stream that is left before its end cannot be used again.
             response.close()
@@ -195,20 +206,17 @@ class HttpTransport(Transport):
         self._retired.clear()
 
     async def _begin(
-        self, session: aiohttp.ClientSession, request: HttpRequest, token: str | None
+        self, pools: "_Pools", session: aiohttp.ClientSession, request: HttpRequest, token: str | None
     ) -> aiohttp.ClientResponse:
         query = "?" + urlencode(request.params) if request.params else ""
-        target = self._base_url.raw_path.rstrip("/") + quote(request.path, safe="/:") + query
-        headers = dict(request.headers)
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
+        path = request.raw_path or quote(request.path, safe="/:")
         return await session.request(
             request.method,
-            URL(f"{self._base_url.scheme}://{self._base_url.authority}{target}", encoded=True),
-            headers=headers,
+            URL(f"{self._origin}{self._base_path}{path}{query}", encoded=True),
+            headers=[*request.headers.items(), *self._credentials.headers(token)],
             data=request.body,
             allow_redirects=False,
-            proxy=self._credentials.proxy,
+            proxy=pools.http_proxy,
             server_hostname=self._credentials.tls_server_name,
         )
 
@@ -261,19 +269,64 @@ class _Connector(aiohttp.TCPConnector):
         return made
 
 
+class _SocksConnector(_Connector):
+    """Has a SOCKS5 proxy make its connections; the proxy looks up the server's name.
+
+    python-socks opens the tunnel alone, so that TLS begins as in any other connection.
+    """
+
+    def __init__(self, proxy: str, **options: Any) -> None:
+        from python_socks.async_.asyncio import Proxy  # only here: hardly anyone has such a proxy
+
+        super().__init__(resolver=_NoResolver(), **options)
+        self._url = proxy
+        self._proxy = Proxy.from_url(re.sub(r"^socks5h:", "socks5:", proxy), rdns=True)
+
+    @override
+    async def _wrap_create_connection(
+        self, *args: Any, req: aiohttp.ClientRequest, **options: Any
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        from python_socks import ProxyError
+
+        try:
+            tunnel = await self._proxy.connect(req.url.raw_host or "", req.url.port or 0)
+        except (ProxyError, OSError) as error:
+            raise _ProxyError(f"the proxy {without_password(self._url)} opens no tunnel: {error}") from error
+        self._sockets.add(tunnel)
+        ours = {name: options[name] for name in ("ssl", "server_hostname") if name in options}
+        return await self._loop.create_connection(*args, **ours, sock=tunnel)
+
+
+class _NoResolver(AbstractResolver):
+    """Leaves each name as it is."""
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [ResolveResult(hostname=host, host=host, port=port, family=family, proto=0, flags=0)]
+
+    @override
+    async def close(self) -> None:
+        pass
+
+
+class _ProxyError(ConnectionError):
+    """The proxy did not do what it is there for."""
+
+
 class _Pools:
     """Connections that were made with one certificate."""
 
     def __init__(self, credentials: Credentials, max_connections: int) -> None:
         self.tls = credentials.ssl_context
+        proxy = credentials.proxy
+        self.http_proxy = None if proxy is None or proxy.startswith("socks") else proxy
+        socks_proxy = None if proxy is self.http_proxy else proxy
         self.requests = self._session(
-            _Connector(
-                ssl=self.tls,
-                limit=max_connections,
-                keepalive_timeout=_KEEPALIVE_SECONDS,
-            )
+            _connector(socks_proxy, ssl=self.tls, limit=max_connections, keepalive_timeout=_KEEPALIVE_SECONDS)
         )
-        self.streams = self._session(_Connector(ssl=self.tls, limit=0, force_close=True))
+        self.streams = self._session(_connector(socks_proxy, ssl=self.tls, limit=0, force_close=True))
 
     @staticmethod
     def _session(connector: "_Connector") -> aiohttp.ClientSession:
@@ -292,6 +345,10 @@ class _Pools:
         await self.streams.close()
 
 
+def _connector(socks_proxy: str | None, **options: Any) -> _Connector:
+    return _Connector(**options) if socks_proxy is None else _SocksConnector(socks_proxy, **options)
+
+
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keeps aiohttp from sending a PUT or a DELETE again when its connection breaks: it may have been carried out."""
     try:
@@ -299,20 +356,23 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError(_describe(error)) from error
+        raise aiohttp.ClientConnectionError from error
 
 
 @contextlib.contextmanager
-def _connection_errors() -> Iterator[None]:
+def _connection_errors(server: str) -> Iterator[None]:
     """Turns what aiohttp raises into ConnectionError; ConnectionResetError where the connection had been there."""
     try:
         yield
-    except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as error:
-        raise ConnectionError(_describe(error)) from error
+    except aiohttp.ClientHttpProxyError as error:
+        refusal = f"the proxy answers {error.status} {error.message}"
+        raise ConnectionError(f"cannot connect to {server}: {refusal}") from error
+    except aiohttp.ClientProxyConnectionError as error:
+        proxy = f"the proxy {error.host}:{error.port} cannot be reached: {reason_of(error)}"
+        raise ConnectionError(f"cannot connect to {server}: {proxy}") from error
+    except _ProxyError as error:
+        raise ConnectionError(f"cannot connect to {server}: {error}") from error
+    except (aiohttp.ClientConnectorError, UnicodeError) as error:
+        raise ConnectionError(f"cannot connect to {server}: {reason_of(error)}") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise ConnectionResetError(_describe(error)) from error
-
-
-def _describe(error: Exception) -> str:
-    """Some exceptions have no text of their own."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise ConnectionResetError(f"the connection to {server} broke: {reason_of(error)}") from error

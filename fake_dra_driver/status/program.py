@@ -21,6 +21,8 @@ from fake_dra_driver.status.view import CannotReportError, ClusterView, find_api
 
 __all__ = ["run_status", "watch"]
 
+DEFAULT_SERVER: Final = "http://localhost:8080"
+"""Where kubectl looks when nothing names a server: ``kubectl proxy --port=8080`` listens there."""
 SETTLE_SECONDS: Final = 0.3
 """Changes within this time share a report: the start of one pod is a dozen of them."""
 REDRAW_SECONDS: Final = 5.0
@@ -45,6 +47,7 @@ async def run_status(settings: StatusSettings) -> int:
         kubeconfig=settings.kubeconfig or None,
         user_agent=f"fake-dra-status/{__version__}",
         default_timeout_seconds=timeout_seconds,
+        default_server=DEFAULT_SERVER,
     )
     try:
         api = await find_api(client)

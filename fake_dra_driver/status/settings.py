@@ -41,9 +41,9 @@ class StatusSettings(CommandSettings):
     """Show every device and every waiting claim, however many there are."""
     kubeconfig: Annotated[
         KubeconfigPath,
-        Flag(CLUSTER, "PATH", alias="KUBECONFIG", unset="where kubectl looks, or the pod's own service account"),
+        Flag(CLUSTER, "PATH", unset="where kubectl looks, or the pod's own service account"),
     ] = ""
-    """Kubeconfig file to reach the API server with."""
+    """Kubeconfig file to reach the API server with, in place of those that KUBECONFIG names."""
     namespace: Annotated[
         str,
         Field(pattern=r"^$|" + LABEL_PATTERN),

@@ -66,9 +66,9 @@ NasStatus = Annotated[Literal["Ready", "NotReady"], BeforeValidator(_nas_status)
 class _Cluster(LoggingSettings):
     kubeconfig: Annotated[
         KubeconfigPath,
-        Flag(CLUSTER, "PATH", alias="KUBECONFIG", unset="the pod's own service account", in_chart=False),
+        Flag(CLUSTER, "PATH", unset="where kubectl looks, or the pod's own service account", in_chart=False),
     ] = ""
-    """Kubeconfig file to reach the API server with. Not needed in a pod."""
+    """Kubeconfig file to reach the API server with, in place of those that KUBECONFIG names. Not needed in a pod."""
     namespace: Annotated[NamespaceName, Flag(CLUSTER, "NAME", alias="POD_NAMESPACE", in_chart=False)]
     """Namespace of the driver, which holds the NodeAllocationState objects."""
     api_timeout_seconds: Annotated[Seconds, Flag(CLUSTER, "SECONDS")] = Field(default=10, ge=0.1, le=600)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, Objec
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
+from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.credentials import Credentials
@@ -243,7 +245,12 @@ async def test_a_token_that_was_rotated_on_disk_serves_calls_and_drops_no_watch(
     app.router.add_get("/{path:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    identity = await asyncio.to_thread(make_identity, "127.0.0.1")
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=identity.context).start()
+    cluster = {
+        "server": f"https://127.0.0.1:{runner.addresses[0][1]}",
+        "certificate-authority-data": b64encode(identity.certificate).decode(),
+    }
     token_file = tmp_path / "token"
     token_file.write_text("first")
     kubeconfig = tmp_path / "kubeconfig"
@@ -253,7 +260,7 @@ async def test_a_token_that_was_rotated_on_disk_serves_calls_and_drops_no_watch(
                 "apiVersion": "v1",
                 "kind": "Config",
                 "current-context": "c",
-                "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}],
+                "clusters": [{"name": "c", "cluster": cluster}],
                 "users": [{"name": "c", "user": {"tokenFile": "token"}}],
                 "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
             }

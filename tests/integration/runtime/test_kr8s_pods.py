@@ -4,6 +4,7 @@ server that speaks their protocols, since the embedded cluster does not and a re
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from kr8s.asyncio import Api
 from kr8s.asyncio.objects import Pod
 
 from fake_dra_driver.cluster import Cluster
+from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.kubeapi import find_api
 
@@ -122,12 +124,16 @@ async def api(kubelet: Kubelet, tmp_path: Path) -> AsyncIterator[Api]:
     )
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    identity = await asyncio.to_thread(make_identity, "127.0.0.1")
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=identity.context).start()
+    cluster = {
+        "server": f"https://127.0.0.1:{runner.addresses[0][1]}",
+        "certificate-authority-data": b64encode(identity.certificate).decode(),
+    }
     token_file, kubeconfig = tmp_path / "token", tmp_path / "kubeconfig"
     config: dict[str, Any] = {
         "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{runner.addresses[0][1]}"}}],
+        "clusters": [{"name": "c", "cluster": cluster}],
         "users": [{"name": "c", "user": {"tokenFile": str(token_file)}}],
         "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
     }

@@ -43,7 +43,7 @@ def write_kubeconfig(path: Path) -> Path:
         json.dumps(
             {
                 "current-context": "c",
-                "clusters": [{"name": "c", "cluster": {"server": "http://elsewhere:8080/"}}],
+                "clusters": [{"name": "c", "cluster": {"server": "https://elsewhere:6443/"}}],
                 "users": [{"name": "c", "user": {"token": "mine"}}],
                 "contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}],
             }
@@ -132,13 +132,13 @@ async def test_a_kubeconfig_wins_over_the_service_account(
     credentials = await Credentials.load(
         str(path) if given is None else None, service_account_dir=account, environment=environment
     )
-    assert credentials.server == "http://elsewhere:8080"
+    assert credentials.server == "https://elsewhere:6443"
     assert await credentials.token() == "mine"
     assert credentials.namespace is None
 
 
 async def test_a_kubeconfig_that_is_named_has_to_be_there(account: Path, environment: dict[str, str]) -> None:
-    with pytest.raises(CredentialsError, match="/nowhere is not a file"):
+    with pytest.raises(CredentialsError, match="/nowhere does not exist"):
         await Credentials.load("/nowhere", service_account_dir=account, environment=environment)
 
 
@@ -147,12 +147,24 @@ async def test_without_any_credentials_the_places_are_named(tmp_path: Path, envi
         await load(tmp_path / "absent", environment)
 
 
-async def test_a_kubeconfig_of_no_use_is_an_error_also_in_a_pod(
+@pytest.mark.parametrize("text", ["", "{}", "kind: Config", '{"current-context": "c", "contexts": [{"name": "c"}]}'])
+async def test_a_kubeconfig_that_says_nothing_of_a_server_leaves_it_to_the_pod(
+    account: Path, environment: dict[str, str], tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "config").write_text(text)
+    environment["KUBECONFIG"] = str(tmp_path / "config")
+    for named in (None, str(tmp_path / "config")):
+        credentials = await Credentials.load(named, service_account_dir=account, environment=environment)
+        assert credentials.server == "https://10.96.0.1:443"
+
+
+async def test_a_kubeconfig_that_cannot_be_read_is_an_error_also_in_a_pod(
     account: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    (tmp_path / "config").write_text("{}")
-    with pytest.raises(CredentialsError):
-        await Credentials.load(str(tmp_path / "config"), service_account_dir=account, environment=environment)
+    (tmp_path / "config").write_text("[]")
+    environment["KUBECONFIG"] = str(tmp_path / "config")
+    with pytest.raises(CredentialsError, match=f"kubeconfig {tmp_path}/config cannot be used: it is not a mapping"):
+        await load(account, environment)
 
 
 # --- what it costs ------------------------------------------------------------------------------------------------

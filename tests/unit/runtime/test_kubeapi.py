@@ -289,10 +289,10 @@ async def test_a_service_account_that_cannot_be_used_is_told_as_without_kr8s(
 ) -> None:
     (account / "ca.crt").unlink()
     with pytest.raises(CredentialsError, match=f"The service account in {account} cannot be read"):
-        await find_api(service_account_dir=account)
+        await Client.of(await find_api(service_account_dir=account))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST")
     with pytest.raises(CredentialsError, match="do not say where the API server is"):
-        await find_api(service_account_dir=account)
+        await Client.of(await find_api(service_account_dir=account))
 
 
 async def test_a_rotated_token_is_seen(account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,7 +307,7 @@ async def test_a_rotated_token_is_seen(account: Path, monkeypatch: pytest.Monkey
 async def test_without_credentials_there_is_no_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
     with pytest.raises(CredentialsError, match="No credentials for an API server"):
-        await find_api(service_account_dir=tmp_path / "absent")
+        await Client.of(await find_api(service_account_dir=tmp_path / "absent"))
 
 
 async def test_an_api_belongs_to_one_client(account: Path) -> None:

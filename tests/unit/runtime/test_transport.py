@@ -132,7 +132,7 @@ async def connected(
     config = {
         "current-context": "test",
         "clusters": [{"name": "test", "cluster": {**trusted, **(cluster or {})}}],
-        "users": [{"name": "test", "user": dict(user or {})}],
+        "users": [{"name": "test", "user": {"token": "mine"} if user is None else dict(user)}],
         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
     }
     with tempfile.NamedTemporaryFile("w") as kubeconfig:

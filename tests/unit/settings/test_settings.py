@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from fake_dra_driver.driver.programs.settings import (
     RETRY_JITTER_FACTOR,
@@ -15,7 +15,7 @@ from fake_dra_driver.driver.programs.settings import (
 from fake_dra_driver.flags import parse
 from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.runtime.leaderelection import JITTER_FACTOR, LeaseTiming
-from fake_dra_driver.settings import Endpoint, Settings, settings_of
+from fake_dra_driver.settings import Endpoint, KubeconfigPaths, Settings, settings_of
 
 NODE: dict[str, Any] = {"namespace": "fake-system", "node_name": "node-1"}
 
@@ -28,9 +28,11 @@ def test_flags_and_variables_of_the_go_driver_are_kept() -> None:
     controller = _variables(ControllerSettings)
     plugin = _variables(KubeletPluginSettings)
     status = _variables(SetNasStatusSettings)
-    for flag in ("kubeconfig", "kube-api-qps", "kube-api-burst", "workers", "http-endpoint", "metrics-path", "v"):
+    for flag in ("kube-api-qps", "kube-api-burst", "workers", "http-endpoint", "metrics-path", "v"):
         name = flag.replace("-", "_").upper()
         assert controller[f"--{flag}"] == (f"FAKE_DRA_{name}", name)
+    # KUBECONFIG is no name of that flag: it may hold several paths, of which some are missing, and runtime reads it.
+    assert controller["--kubeconfig"] == ("FAKE_DRA_KUBECONFIG",)
     assert controller["--logging-format"] == ("FAKE_DRA_LOGGING_FORMAT", "LOGGING_FORMAT")
     assert controller["--namespace"] == ("FAKE_DRA_NAMESPACE", "POD_NAMESPACE")
     assert plugin["--node-name"] == ("FAKE_DRA_NODE_NAME", "NODE_NAME")
@@ -98,14 +100,11 @@ def test_variable_that_does_not_parse_is_refused(monkeypatch: pytest.MonkeyPatch
         ControllerSettings(namespace="a")
 
 
-def test_reference_names_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.touch()
+def test_reference_names_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "POD_NAMESPACE": "fake-system",
         "NODE_NAME": "node-1",
         "CDI_ROOT": "/var/run/cdi",
-        "KUBECONFIG": str(kubeconfig),
         "KUBE_API_QPS": "5",
         "KUBE_API_BURST": "10",
         "HTTP_ENDPOINT": ":8080",
@@ -118,7 +117,6 @@ def test_reference_names_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert settings.namespace == "fake-system"
     assert settings.node_name == "node-1"
     assert settings.cdi_root == Path("/var/run/cdi")
-    assert settings.kubeconfig == str(kubeconfig)
     assert (settings.kube_api_qps, settings.kube_api_burst) == (5, 10)
     assert settings.http_endpoint == Endpoint("", 8080)
     assert settings.metrics_path == "/m"
@@ -213,13 +211,23 @@ def test_endpoint_reads_what_it_prints(text: str, host: str, port: int) -> None:
     assert str(Endpoint(host, port)) == text
 
 
-def test_kubeconfig_may_be_a_list_of_which_one_file_exists(tmp_path: Path) -> None:
+def test_a_kubeconfig_that_is_named_is_one_path_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "a:b"
+    there.touch()
+    assert ControllerSettings(namespace="a", kubeconfig=str(there)).kubeconfig == str(there)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ControllerSettings(namespace="a", kubeconfig="~/a:b").kubeconfig == str(there)
+    with pytest.raises(ValidationError, match="no such file"):
+        ControllerSettings(namespace="a", kubeconfig=f"{tmp_path / 'nowhere'}:{there}")
+
+
+def test_the_cluster_of_a_fault_may_be_named_by_a_list_of_which_one_file_exists(tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.touch()
     both = f"{tmp_path / 'nowhere'}:{there}"
-    assert ControllerSettings(namespace="a", kubeconfig=both).kubeconfig == both
+    assert TypeAdapter(KubeconfigPaths).validate_python(both) == both
     with pytest.raises(ValidationError, match="no such file"):
-        ControllerSettings(namespace="a", kubeconfig=str(tmp_path / "nowhere"))
+        TypeAdapter(KubeconfigPaths).validate_python(str(tmp_path / "nowhere"))
 
 
 def test_output_must_be_a_folder(tmp_path: Path) -> None:
