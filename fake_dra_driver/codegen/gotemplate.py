@@ -8,6 +8,8 @@ Python lack Helm's functions, and need a Go toolchain or a binary for each platf
 """
 
 import base64
+import copy
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,6 +65,14 @@ class _Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class _Range:
+    """``range`` over a list, which moves the dot."""
+
+    pipeline: "_Pipeline"
+    body: "list[_Node]"
+
+
+@dataclass(frozen=True, slots=True)
 class _Literal:
     value: Any
 
@@ -86,7 +96,7 @@ class _Pipeline:
     """Each a function or method with its arguments, or one operand."""
 
 
-_Node = _Text | _Output | _Branch
+_Node = _Text | _Output | _Branch | _Range
 
 
 class _Parser:
@@ -120,7 +130,9 @@ class _Parser:
                 self.defined[str(json.loads(rest))] = self._block(keyword)[0]
             elif keyword in {"if", "with"}:
                 nodes.append(self._branch(keyword, rest))
-            elif keyword in {"range", "block", "template", "break", "continue"}:
+            elif keyword == "range":
+                nodes.append(self._range(rest))
+            elif keyword in {"block", "template", "break", "continue"}:
                 raise GoTemplateError(f"{self._name}: {keyword!r} is outside of the subset that is executed here")
             else:
                 nodes.append(self._output(content))
@@ -134,6 +146,12 @@ class _Parser:
         elif ending == "else":
             otherwise, ending = self._block(keyword)
         return _Branch(self._pipeline(condition), keyword == "with", then, otherwise)
+
+    def _range(self, values: str) -> _Range:
+        body, ending = self._block("range")
+        if ending != "end" or ":=" in values:
+            raise GoTemplateError(f"{self._name}: 'range' with 'else' or variables is outside of the subset")
+        return _Range(self._pipeline(values), body)
 
     def _block(self, keyword: str) -> tuple[list[_Node], str]:
         nodes, ending = self._nodes()
@@ -263,6 +281,9 @@ class _Execution:
                     value = self._evaluate(pipeline, dot, variables)
                     branch = then if value else otherwise
                     yield from self._write(branch, value if moves_dot and value else dot, dict(variables))
+                case _Range(pipeline, body):
+                    for value in self._evaluate(pipeline, dot, variables) or ():
+                        yield from self._write(body, value, dict(variables))
 
     def _evaluate(self, pipeline: _Pipeline, dot: Any, variables: Variables) -> Any:
         value: tuple[Any, ...] = ()
@@ -340,6 +361,10 @@ def _printf(template: str, *values: Any) -> str:
     return template.replace("%v", "%s") % tuple(value if type(value) is int else _text(value) for value in values)
 
 
+def _regex_replace_all(pattern: str, text: str, replacement: str) -> str:
+    return re.sub(pattern, re.sub(r"\$\{(\d+)\}", r"\\g<\1>", replacement), text)
+
+
 def _to_yaml(value: Any) -> str:
     return str(yaml.safe_dump(value, default_flow_style=False, allow_unicode=True, width=10**6)).removesuffix("\n")
 
@@ -353,10 +378,15 @@ def _dict(*items: Any) -> dict[str, Any]:
 
 
 def _merge(target: Mapping[str, Any], *others: Mapping[str, Any]) -> dict[str, Any]:
-    """The first that has a key wins."""
-    merged: dict[str, Any] = {}
-    for other in reversed((target, *others)):
-        merged |= other
+    """The first that has a key wins, unless its value is empty; maps are merged in turn."""
+    merged = dict(target)
+    for other in others:
+        for key, value in other.items():
+            there = merged.get(key)
+            if isinstance(there, Mapping) and isinstance(value, Mapping):
+                merged[key] = _merge(there, value)
+            elif not there:
+                merged[key] = value
     return merged
 
 
@@ -377,6 +407,12 @@ def _or(*values: Any) -> Any:
     return next((value for value in values if value), values[-1])
 
 
+def _kind_is(kind: str, value: Any) -> bool:
+    if kind != "string":
+        raise ValueError(f"the kind {kind!r} is outside of the subset that is executed here")
+    return isinstance(value, str)
+
+
 def _fail(message: str) -> str:
     raise GoTemplateError(message)
 
@@ -385,27 +421,51 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "and": _and,
     "b64enc": lambda text: base64.b64encode(text.encode()).decode(),
     "contains": lambda part, text: part in text,
+    "deepCopy": copy.deepcopy,
     "default": lambda fallback, value=None: value or fallback,
     "dict": _dict,
     "eq": lambda first, *others: first in others,
+    "empty": lambda value: not value,
     "fail": _fail,
-    "fromYaml": yaml.safe_load,
+    "float64": float,
+    "fromYaml": lambda text: yaml.safe_load(text) or {},
+    "fromYamlArray": lambda text: yaml.safe_load(text) or [],
+    "ge": lambda first, second: first >= second,
     "get": lambda items, key: items.get(key, ""),
     "gt": lambda first, second: first > second,
+    "int": int,
     "int64": int,
     "join": lambda separator, values: separator.join(map(_text, values)),
     "merge": _merge,
+    "hasKey": lambda items, key: key in items,
+    "has": lambda value, values: value in values,
+    "kindIs": _kind_is,
+    "len": len,
+    "lt": lambda first, second: first < second,
+    "le": lambda first, second: first <= second,
+    "list": lambda *values: list(values),
+    "lower": str.lower,
+    "mulf": lambda first, second: first * float(second),
     "ne": lambda first, second: first != second,
     "nindent": _nindent,
     "not": lambda value: not value,
     "omit": lambda items, *keys: {key: value for key, value in items.items() if key not in keys},
     "or": _or,
+    "print": lambda *texts: "".join(texts),
     "printf": _printf,
     "quote": lambda value: json.dumps(_text(value), ensure_ascii=False),
+    "regexReplaceAll": _regex_replace_all,
     "replace": lambda old, new, text: text.replace(old, new),
     "semverCompare": _semver_compare,
+    "set": lambda items, key, value: {**items, key: value},
+    "sha256sum": lambda text: hashlib.sha256(text.encode()).hexdigest(),
+    "splitList": lambda separator, text: text.split(separator),
+    "sub": lambda first, second: int(first) - int(second),
     "ternary": lambda first, second, condition: first if condition else second,
+    "toString": _text,
     "toYaml": _to_yaml,
+    "trim": str.strip,
     "trimSuffix": lambda suffix, text: text.removesuffix(suffix),
     "trunc": lambda count, text: text[:count],
+    "uniq": lambda values: [value for place, value in enumerate(values) if value not in values[:place]],
 }

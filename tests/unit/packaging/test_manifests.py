@@ -162,6 +162,13 @@ def _execute(text: str, **dot: object) -> str:
         ('{{ b64enc "ab" }}', "YWI="),
         ('{{ eq 1 2 | ternary "a" "b" }}', "b"),
         ("{{ and .yes .absent | not }} {{ or .absent .number }}", "true 1000000"),
+        ('{{ range list "a" "b" }}<{{ . }}{{ $.yes }}>{{ end }}{{ range .absent }}x{{ end }}', "<atrue><btrue>"),
+        ('{{ kindIs "string" "a" }} {{ kindIs "string" .number }} {{ empty .absent }}', "true false true"),
+        ('{{ regexReplaceAll "^([0-9])-*" "1--a" "x${1}" }} {{ print "-" "a" | trim | lower }}', "x1a -a"),
+        ('{{ len "abc" }} {{ le 2 3 }} {{ ge 2 3 }} {{ sub 54 4 | int }} {{ mulf 1.5 "2" }}', "3 true false 50 3"),
+        ('{{ fromYamlArray "[a, b, a]" | uniq | toYaml }}{{ fromYamlArray "" | len }}', "- a\n- b0"),
+        ('{{ has "b" (splitList "/" "a/b") }} {{ sha256sum "" | trunc 8 }} {{ float64 "0.5" }}', "true e3b0c442 0.5"),
+        ('{{ toString .yes }} {{ toString "a" }}{{ fromYaml "" | len }}', "true a0"),
     ],
 )
 def test_execution(text: str, written: str) -> None:
@@ -171,7 +178,11 @@ def test_execution(text: str, written: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{{ range .x }}{{ end }}", "'range' is outside of the subset"),
+        ('{{ template "t" }}', "'template' is outside of the subset"),
+        ("{{ range $x := .map }}{{ end }}", "'range' with 'else' or variables is outside of the subset"),
+        ("{{ range .map }}{{ else }}{{ end }}", "'range' with 'else' or variables is outside of the subset"),
+        ("{{ range .map }}", "'range' without an end"),
+        ('{{ kindIs "map" .map }}', "the kind 'map' is outside of the subset"),
         ("{{ lookup 1 }}", "the function 'lookup' is outside of the subset"),
         ("{{ if .x }}", "'if' without an end"),
         ("{{ end }}", "'end' without a beginning"),
