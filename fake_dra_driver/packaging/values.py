@@ -1,7 +1,7 @@
 """The values of this driver's chart, with the keys and defaults of the Go driver's chart where that has them."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, create_model
 
@@ -14,6 +14,23 @@ REFUSED_VALUES: JsonObject = {
     "namespace": {"description": "Refused by the chart, in words that say what to use instead."},
 }
 """Keys that the schema lets through, for the chart to refuse."""
+
+# What Kubernetes takes for names and labels (apimachinery's validation), so that a wrong one is refused with its key.
+_LABEL_NAME = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_DNS_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_DNS_SUBDOMAIN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
+
+_Keys = Field(json_schema_extra={"propertyNames": {"pattern": f"^({_DNS_SUBDOMAIN}/)?{_LABEL_NAME}$"}})
+Labels = Annotated[Mapping[str, Annotated[str, Field(pattern=f"^({_LABEL_NAME})?$")]], _Keys]
+"""Labels, of an object or to select by."""
+Annotations = Annotated[Mapping[str, str], _Keys]
+"""Annotations, whose values can be anything."""
+LabelText = Annotated[str, Field(pattern=f"^({_DNS_LABEL})?$")]
+"""The name of a namespace, or nothing."""
+NamePart = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
+"""What the names of objects begin with, of any length since the chart cuts them, or nothing."""
+ObjectName = Annotated[str, Field(pattern=f"^({_DNS_SUBDOMAIN})?$", max_length=253)]
+"""The name of an object that is there already, or nothing."""
 
 
 class _Image(Values):
@@ -42,9 +59,9 @@ class _AdmissionPolicy(Values):
 class _ServiceAccount(Values):
     create: bool = True
     """Whether the chart makes the ServiceAccounts: one for the controller, one for the kubelet plugin."""
-    annotations: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
     """Annotations of both ServiceAccounts."""
-    name: str = ""
+    name: ObjectName = ""
     """Their names begin with this; empty for the full name of the release. `controller.serviceAccountName` and
     `kubeletPlugin.serviceAccountName` name each by itself."""
 
@@ -96,20 +113,22 @@ class _Component(Values):
     """Settings of the program; each is a flag of it."""
     http_port: int = Field(default=8080, ge=0, le=65535)
     """Port for the probes and the metrics; 0 turns both off."""
-    priority_class_name: str = "system-node-critical"
+    priority_class_name: ObjectName = "system-node-critical"
     """PriorityClass of the pods."""
     termination_grace_period_seconds: int = Field(default=30, ge=0)
     """How long Kubernetes waits for a stop, in seconds: longer than `settings.gracePeriodSeconds`."""
-    pod_annotations: Mapping[str, str] = Field(default_factory=dict)
+    pod_annotations: Annotations = Field(default_factory=dict)
     """Annotations of the pods."""
-    node_selector: Mapping[str, str] = Field(default_factory=dict)
+    pod_labels: Labels = Field(default_factory=dict)
+    """More labels of the pods; those that they are selected by stay."""
+    node_selector: Labels = Field(default_factory=dict)
     """Labels of the nodes to run on."""
     affinity: JsonObject = Field(default_factory=dict)
     """Affinity of the pods."""
 
 
 class _ApiClient(_Component):
-    service_account_name: str = ""
+    service_account_name: ObjectName = ""
     """Name of the ServiceAccount; empty for one made of `serviceAccount`."""
 
 
@@ -149,7 +168,7 @@ class _CertManager(Values):
 
 
 class _WebhookTls(Values):
-    existing_secret: str = ""
+    existing_secret: ObjectName = ""
     """Secret of type kubernetes.io/tls with the certificate, for the host `<service>.<namespace>.svc`."""
     ca_bundle: str = ""
     """Certificates that the API server trusts the one in `existingSecret` by, as PEM."""
@@ -165,7 +184,7 @@ class _Webhook(_Component):
     """How long the API server waits for its answer, in seconds."""
     replicas: int = Field(default=1, ge=0)
     """How many of its pods run."""
-    priority_class_name: str = "system-cluster-critical"
+    priority_class_name: ObjectName = "system-cluster-critical"
     """PriorityClass of the pods."""
     cert_manager: _CertManager = _CertManager()
     """For a certificate by cert-manager."""
@@ -183,18 +202,18 @@ class _Webhook(_Component):
 class _Dashboard(Values):
     enabled: bool = False
     """Whether to install the Grafana dashboard, in a ConfigMap."""
-    namespace: str = ""
+    namespace: LabelText = ""
     """Namespace of the ConfigMap, where Grafana's sidecar looks; empty for that of the release."""
-    labels: Mapping[str, str] = Field(default_factory=lambda: {"grafana_dashboard": "1"})
+    labels: Labels = Field(default_factory=lambda: {"grafana_dashboard": "1"})
     """Labels by which Grafana's sidecar finds the ConfigMap; these are the sidecar's own default."""
-    annotations: Mapping[str, str] = Field(default_factory=dict)
+    annotations: Annotations = Field(default_factory=dict)
     """Annotations of the ConfigMap, such as `grafana_folder`."""
 
 
 class _PrometheusRule(Values):
     enabled: bool = False
     """Whether to install the alert rules, as a PrometheusRule of the Prometheus operator."""
-    labels: Mapping[str, str] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     """Labels by which Prometheus selects its rules, such as `release`."""
 
 
@@ -202,7 +221,7 @@ class _ServiceMonitor(Values):
     enabled: bool = False
     """Whether to have every pod scraped: installs a ServiceMonitor of the Prometheus operator for each component, and
     the Services that they need."""
-    labels: Mapping[str, str] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     """Labels by which Prometheus selects its monitors, such as `release`."""
     interval: str = Field(default="", pattern=r"^([0-9]+(ms|[smh]))*$")
     """How often to scrape, such as 30s; empty for Prometheus' default."""
@@ -222,7 +241,7 @@ class _Monitoring(Values):
 class _StatusClusterRole(Values):
     create: bool = False
     """Whether to make a ClusterRole with everything that `fake-dra-driver status` reads, to be bound to people."""
-    labels: Mapping[str, str] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     """Labels of the ClusterRole, such as `rbac.authorization.k8s.io/aggregate-to-view`."""
 
 
@@ -232,13 +251,18 @@ class _Status(Values):
 
 
 class _Root(Values):
-    name_override: str = ""
+    name_override: NamePart = ""
     """Used instead of the chart's name in the names of objects."""
-    fullname_override: str = ""
-    """Used instead of the release's and the chart's name in the names of objects."""
-    namespace_override: str = ""
+    fullname_override: NamePart = ""
+    """Used instead of the release's and the chart's name in the names of objects. Names of more than 63 characters are
+    cut, and get a hash of what was there."""
+    namespace_override: LabelText = ""
     """Namespace of the objects; empty for the release's."""
-    selector_labels_override: Mapping[str, str] = Field(default_factory=dict)
+    common_labels: Labels = Field(default_factory=dict)
+    """More labels of every object, and of the pods; those of the chart stay."""
+    common_annotations: Annotations = Field(default_factory=dict)
+    """More annotations of every object."""
+    selector_labels_override: Labels = Field(default_factory=dict)
     """Labels to select pods by, instead of app.kubernetes.io/name and app.kubernetes.io/instance."""
     allow_default_namespace: bool = False
     """Whether the chart may be installed in the namespace `default`."""

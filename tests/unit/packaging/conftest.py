@@ -47,20 +47,20 @@ class Helm:
 
     def run(self, *arguments: str) -> str:
         """The output of a command. Raises CalledProcessError, with helm's own words in ``stderr``."""
-        command = [str(HELM), *arguments, "--namespace=fake-system"]
+        command = [str(HELM), "--namespace=fake-system", *arguments]
         try:
             return subprocess.run(command, check=True, capture_output=True, text=True).stdout
         except subprocess.CalledProcessError as error:
             error.add_note(error.stderr)
             raise
 
-    def template(self, *arguments: str, kubernetes: str = CLASSIC) -> Manifests:
+    def template(self, *arguments: str, kubernetes: str = CLASSIC, release: str = "fake-dra-driver") -> Manifests:
         """The objects of the chart, installed as in the quickstart, for a release of Kubernetes; without a cluster."""
-        return _manifests(self._template(f"--kube-version={kubernetes}", *arguments))
+        return _manifests(self._template(release, f"--kube-version={kubernetes}", *arguments))
 
     @cache  # noqa: B019 # one chart for the whole session, which many tests render with the same few values
-    def _template(self, *arguments: str) -> str:
-        return self.run("template", "fake-dra-driver", str(self.chart), *arguments)
+    def _template(self, release: str, *arguments: str) -> str:
+        return self.run("template", release, str(self.chart), *arguments)
 
     def on_server(self, kubeconfig: Path, *arguments: str) -> Manifests:
         """The objects of the chart for a server, which helm asks what it serves, and against which it checks them.
