@@ -103,10 +103,8 @@ def values_schema(model: type[BaseModel], header: str, extra: Mapping[str, Any] 
     """
     schema = model.model_json_schema(by_alias=True)
     inlined = _inline(schema, schema.get("$defs", {}))
-    inlined["properties"] |= {
-        "global": {"description": "Set by Helm when this is a subchart; not used.", "type": "object"},
-        **(extra or {}),
-    }
+    shared = {"description": "Set by Helm when this is a subchart; not used.", "type": "object"}
+    inlined["properties"] = {"global": shared, **inlined["properties"], **(extra or {})}
     return {"$comment": header, "$schema": "http://json-schema.org/draft-07/schema#", **inlined}
 
 

@@ -122,6 +122,7 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
         "_helpers.tpl",
         "admissionpolicy.yaml",
         "deviceclass.yaml",
+        "networkpolicy.yaml",
         "resourceclass.yaml",
         "validation.yaml",
     ):

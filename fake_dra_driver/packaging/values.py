@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.alias_generators import to_camel
 
 from fake_dra_driver.codegen import JsonObject, Values, setting_fields
 from fake_dra_driver.settings import Settings
@@ -33,13 +34,29 @@ ObjectName = Annotated[str, Field(pattern=f"^({_DNS_SUBDOMAIN})?$", max_length=2
 """The name of an object that is there already, or nothing."""
 
 
+class _Global(BaseModel):
+    # What else is global belongs to other charts.
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, alias_generator=to_camel, populate_by_name=True, frozen=True, extra="allow"
+    )
+
+    image_registry: str = ""
+    """Registry to pull the image from; wins over `image.registry`."""
+    image_pull_secrets: tuple[str | JsonObject, ...] = ()
+    """Secrets to pull images with, in addition to `imagePullSecrets`."""
+
+
 class _Image(Values):
+    registry: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]+)?)?$")
+    """Registry of the image, such as `registry.example.com`; empty for what `repository` says."""
     repository: str = Field(default="fake-dra-driver", min_length=1)
     """Name of the image, without tag."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When the kubelet pulls it."""
-    tag: str = ""
+    tag: str = Field(default="", pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")
     """Tag of the image; empty for the chart's appVersion."""
+    digest: str = Field(default="", pattern=r"^([a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]{32,})?$")
+    """Digest of the image, such as `sha256:...`; wins over the tag."""
 
 
 class _DeviceClass(Values):
@@ -54,6 +71,25 @@ class _AdmissionPolicy(Values):
     create: bool = True
     """Whether the API server is to refuse what the kubelet plugin of one node writes about devices of another, by a
     ValidatingAdmissionPolicy on ResourceSlices. Structured DRA only."""
+
+
+class _NetworkPolicy(Values):
+    create: bool = False
+    """Whether to limit who reaches the pods of the driver, and whom they reach, to what they need: probes, metrics,
+    reviews, and the API server."""
+    api_server_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443, 6443)
+    """Ports at which controller and kubelet plugin may reach the API server, at any address."""
+    metrics_from: tuple[JsonObject, ...] = ()
+    """Who may read the metrics, as in `from` of a NetworkPolicy; empty for all."""
+
+
+class _PodDisruptionBudget(Values):
+    create: bool = False
+    """Whether to install it."""
+    min_available: int | Annotated[str, Field(pattern="^([0-9]+%)?$")] = ""
+    """How many pods have to stay, as a number or in percent."""
+    max_unavailable: int | Annotated[str, Field(pattern="^([0-9]+%)?$")] = ""
+    """How many may be missing instead, as a number or in percent; 1 where both are empty."""
 
 
 class _ServiceAccount(Values):
@@ -78,6 +114,7 @@ CONTAINER_SECURITY: JsonObject = {
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
 }
+LINUX: Mapping[str, str] = {"kubernetes.io/os": "linux"}
 UPDATE_STRATEGY: JsonObject = {"type": "RollingUpdate"}
 RESOURCES: JsonObject = {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
 
@@ -121,10 +158,24 @@ class _Component(Values):
     """Annotations of the pods."""
     pod_labels: Labels = Field(default_factory=dict)
     """More labels of the pods; those that they are selected by stay."""
-    node_selector: Labels = Field(default_factory=dict)
-    """Labels of the nodes to run on."""
+    node_selector: Labels = LINUX
+    """Labels of the nodes to run on. The image is for Linux."""
     affinity: JsonObject = Field(default_factory=dict)
     """Affinity of the pods."""
+    runtime_class_name: ObjectName = ""
+    """RuntimeClass of the pods."""
+    dns_policy: Literal["", "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"] = ""
+    """DNS policy of the pods; empty for that of Kubernetes."""
+    dns_config: JsonObject = Field(default_factory=dict)
+    """DNS configuration of the pods."""
+    extra_env: tuple[JsonObject, ...] = ()
+    """More environment variables of the containers, such as `HTTPS_PROXY`."""
+    extra_env_from: tuple[JsonObject, ...] = ()
+    """ConfigMaps and Secrets to take environment variables of the containers from."""
+    extra_volumes: tuple[JsonObject, ...] = ()
+    """More volumes of the pods."""
+    extra_volume_mounts: tuple[JsonObject, ...] = ()
+    """Where the containers have these volumes."""
 
 
 class _ApiClient(_Component):
@@ -132,7 +183,14 @@ class _ApiClient(_Component):
     """Name of the ServiceAccount; empty for one made of `serviceAccount`."""
 
 
-class _Controller(_ApiClient):
+class _Replicated(_Component):
+    topology_spread_constraints: tuple[JsonObject, ...] = ()
+    """How to spread the pods; where a constraint has no labelSelector, it is about the pods of this component."""
+    pod_disruption_budget: _PodDisruptionBudget = _PodDisruptionBudget()
+    """What has to stay while nodes are drained."""
+
+
+class _Controller(_ApiClient, _Replicated):
     replicas: int = Field(default=1, ge=0)
     """How many controllers run: one of them works, the others take over within seconds when it ends. More than one
     needs `settings.leaderElect`."""
@@ -174,9 +232,14 @@ class _WebhookTls(Values):
     """Certificates that the API server trusts the one in `existingSecret` by, as PEM."""
 
 
-class _Webhook(_Component):
+class _Webhook(_Replicated):
     enabled: bool = False
     """Whether to install it."""
+    port: int = Field(default=8443, ge=1, le=65535)
+    """Port on which the pods answer the API server."""
+    host_network: bool = False
+    """Whether the pods use the network of their nodes, for clusters whose API server does not reach that of pods. Then
+    `port` and `httpPort` have to be free on the nodes."""
     failure_policy: Literal["Ignore", "Fail"] = "Ignore"
     """What happens while it cannot be reached: such claims go through, and their parameters are judged when their pods
     start (Ignore), or they are refused (Fail). Claims that configure nothing of this driver are never held up."""
@@ -251,6 +314,8 @@ class _Status(Values):
 
 
 class _Root(Values):
+    global_: _Global = Field(default=_Global(), alias="global")
+    """Values that a chart shares with its subcharts, of which these are used."""
     name_override: NamePart = ""
     """Used instead of the chart's name in the names of objects."""
     fullname_override: NamePart = ""
@@ -270,15 +335,18 @@ class _Root(Values):
     """Version of resource.k8s.io to use: v1, v1beta2 or v1beta1 for structured DRA, v1alpha2 for classic DRA; empty for
     the first of these that the cluster serves, which the programs find out by themselves. What the chart installs
     differs between classic and structured DRA, so run `helm upgrade` when Kubernetes itself has been upgraded from one
-    to the other. Without a cluster (`helm template`) the flag `--kube-version` decides."""
-    image_pull_secrets: tuple[JsonObject, ...] = ()
-    """Secrets to pull the image with."""
+    to the other. Without a cluster (`helm template`) the flag `--kube-version` decides where this is empty, else the
+    release that helm was made for."""
+    image_pull_secrets: tuple[str | JsonObject, ...] = ()
+    """Secrets to pull the image with, by name or as `name: ...`."""
     image: _Image = _Image()
     """Image of the driver."""
     device_class: _DeviceClass = _DeviceClass()
     """The DeviceClass of structured DRA."""
     admission_policy: _AdmissionPolicy = _AdmissionPolicy()
     """What keeps each kubelet plugin to its own node."""
+    network_policy: _NetworkPolicy = _NetworkPolicy()
+    """NetworkPolicies for controller, kubelet plugin and webhook."""
     service_account: _ServiceAccount = _ServiceAccount()
     """The ServiceAccounts of the components."""
     controller: _Controller = _Controller()

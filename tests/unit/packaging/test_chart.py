@@ -283,7 +283,7 @@ def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:
     for component, name in (("controller", CONTROLLER), ("kubeletPlugin", PLUGIN)):
         values = {
             "podAnnotations": {"a": "b"},
-            "nodeSelector": {"disk": "ssd"},
+            "nodeSelector": {"kubernetes.io/os": "linux", "disk": "ssd"},
             "affinity": {"podAntiAffinity": {}},
             "tolerations": [{"operator": "Exists"}],
             "priorityClassName": "",

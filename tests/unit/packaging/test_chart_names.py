@@ -12,7 +12,8 @@ LONGEST = "a" * 53
 """As long as helm allows."""
 EVERYTHING = (
     *(f"--set=monitoring.{part}.enabled=true" for part in ("dashboard", "prometheusRule", "serviceMonitor")),
-    *(f"--set={value}.create=true" for value in ("status.clusterRole",)),
+    *(f"--set={part}.podDisruptionBudget.create=true" for part in ("controller", "webhook")),
+    *(f"--set={value}.create=true" for value in ("networkPolicy", "status.clusterRole")),
     "--set=webhook.enabled=true",
     "--set=webhook.certManager.enabled=true",
 )
@@ -114,6 +115,9 @@ def test_components_can_share_an_account(helm: Helm) -> None:
         "kubeletPlugin.nodeSelector.-a=b",
         "selectorLabelsOverride.a/b/c=x",
         "commonAnnotations.a b=c",
+        "image.tag=-",
+        "image.digest=sha256:abc",
+        "image.registry=a b",
     ],
 )
 def test_what_kubernetes_would_not_take_is_refused(helm: Helm, value: str) -> None:

@@ -102,7 +102,7 @@ def test_the_service_leads_to_its_pods_alone(helm: Helm) -> None:
     manifests = helm.template(ENABLED, kubernetes=STRUCTURED)
     service = manifests["Service", WEBHOOK]["spec"]
     https, _ = service["ports"]
-    assert https == {"name": "https", "port": 443, "targetPort": 8443}
+    assert https == {"name": "https", "port": 443, "targetPort": "https"}
     selected = [
         name
         for (_, name), found in manifests.items()
@@ -133,7 +133,7 @@ def test_its_metrics_are_scraped_through_its_service(helm: Helm) -> None:
 def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:
     values = {
         "podAnnotations": {"a": "b"},
-        "nodeSelector": {"disk": "ssd"},
+        "nodeSelector": {"kubernetes.io/os": "linux", "disk": "ssd"},
         "affinity": {"podAntiAffinity": {}},
         "tolerations": [{"operator": "Exists"}],
         "replicas": 2,
@@ -201,7 +201,8 @@ def test_a_certificate_of_the_user(helm: Helm) -> None:
         ((*EXISTING, CERT_MANAGER), "set one of them"),
         (EXISTING[:1], "webhook.tls.caBundle has to hold the PEM certificates"),
         (EXISTING[1:], "name the Secret that holds it in webhook.tls.existingSecret"),
-        (("--set=webhook.httpPort=8443",), "webhook.httpPort cannot be 8443"),
+        (("--set=webhook.httpPort=443",), "webhook.httpPort cannot be 443"),
+        (("--set=webhook.httpPort=8443",), "webhook.httpPort cannot be webhook.port"),
         (("--set=webhook.failurePolicy=Perhaps",), "must be one of 'Ignore', 'Fail'"),
         (("--set=webhook.timeoutSeconds=31",), "maximum: got 31, want 30"),
     ],

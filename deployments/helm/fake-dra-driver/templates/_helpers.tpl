@@ -84,9 +84,28 @@ app.kubernetes.io/component: {{ .component }}
 {{- toYaml (merge $selected .podLabels $labels .root.Values.commonLabels) }}
 {{- end }}
 
-{{/* Image with its tag. */}}
+{{/* Image with its registry, and with its digest or its tag. */}}
 {{- define "fake-dra-driver.fullimage" -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- $image := .Values.image }}
+{{- with default $image.registry .Values.global.imageRegistry }}
+{{- . | trimSuffix "/" }}/
+{{- end }}
+{{- $image.repository }}
+{{- if $image.digest }}
+{{- print "@" $image.digest }}
+{{- else }}
+{{- print ":" (default .Chart.AppVersion $image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* Secrets to pull the image with, each once: by name, or as Kubernetes has them. */}}
+{{- define "fake-dra-driver.imagePullSecrets" -}}
+{{- range .Values.imagePullSecrets }}
+- {{ toYaml (ternary (dict "name" .) . (kindIs "string" .)) | nindent 2 | trim }}
+{{- end }}
+{{- range .Values.global.imagePullSecrets }}
+- {{ toYaml (ternary (dict "name" .) . (kindIs "string" .)) | nindent 2 | trim }}
+{{- end }}
 {{- end }}
 
 {{/* Name of a component's ServiceAccount. Takes a dict of root, component, and name, which wins. */}}
