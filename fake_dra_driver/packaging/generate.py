@@ -123,7 +123,9 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
         "admissionpolicy.yaml",
         "deviceclass.yaml",
         "networkpolicy.yaml",
+        "openshift.yaml",
         "resourceclass.yaml",
+        "resourcequota.yaml",
         "validation.yaml",
     ):
         yield f"{CHART}/templates/{name}", _helm(f"helm/templates/{name}.j2", **resources)

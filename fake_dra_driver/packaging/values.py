@@ -13,8 +13,13 @@ __all__ = ["REFUSED_VALUES", "values_model"]
 
 REFUSED_VALUES: JsonObject = {
     "namespace": {"description": "Refused by the chart, in words that say what to use instead."},
+    "enabled": {
+        "description": "For the `condition` of a chart that has this one as a subchart; not used here.",
+        "type": "boolean",
+    },
 }
-"""Keys that the schema lets through, for the chart to refuse."""
+"""Keys that the schema lets through although the chart does not use them: one is refused by the chart, in better words
+than the schema's, the other is for Helm."""
 
 # What Kubernetes takes for names and labels (apimachinery's validation), so that a wrong one is refused with its key.
 _LABEL_NAME = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
@@ -32,6 +37,8 @@ NamePart = Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
 """What the names of objects begin with, of any length since the chart cuts them, or nothing."""
 ObjectName = Annotated[str, Field(pattern=f"^({_DNS_SUBDOMAIN})?$", max_length=253)]
 """The name of an object that is there already, or nothing."""
+WhereItFits = Literal["auto"] | bool
+"""Whether to install something: `auto` leaves that to what the cluster is."""
 
 
 class _Global(BaseModel):
@@ -59,7 +66,16 @@ class _Image(Values):
     """Digest of the image, such as `sha256:...`; wins over the tag."""
 
 
+class _ResourceClass(Values):
+    create: WhereItFits = "auto"
+    """Whether to install it. `auto` does so where classic DRA is used, unless the cluster is known not to serve the
+    kind and `resourceApiVersion` is empty; with true the chart is refused where structured DRA is used."""
+
+
 class _DeviceClass(Values):
+    create: WhereItFits = "auto"
+    """Whether to install it. `auto` does so where structured DRA is used, unless the cluster is known not to serve the
+    kind and `resourceApiVersion` is empty; with true the chart is refused where classic DRA is used."""
     # The name of an extended resource has a domain and a slash; the API server checks the rest.
     extended_resource_name: str = Field(default="", pattern=r"^([^/]+/[^/]+)?$")
     """Name under which containers can ask for devices of the class in `resources.limits`, such as `example.com/fake`;
@@ -71,6 +87,26 @@ class _AdmissionPolicy(Values):
     create: bool = True
     """Whether the API server is to refuse what the kubelet plugin of one node writes about devices of another, by a
     ValidatingAdmissionPolicy on ResourceSlices. Structured DRA only."""
+
+
+class _ResourceQuota(Values):
+    create: WhereItFits = "auto"
+    """Whether to install it; with `auto` on GKE outside of kube-system, where such pods are refused without one."""
+    pods: str = Field(default="1G", pattern=r"^[0-9]+[kMG]?$")
+    """How many such pods the namespace may have."""
+
+
+class _Scc(Values):
+    bind: WhereItFits = "auto"
+    """Whether the kubelet plugin's ServiceAccount may use it; with `auto` where the cluster is OpenShift. The pods of
+    controller and webhook then run as the user that OpenShift gives them, not as that in `podSecurityContext`."""
+    name: ObjectName = "privileged"
+    """Its name. It has to allow volumes of type hostPath and the user 0; the plugin is no privileged container."""
+
+
+class _Openshift(Values):
+    scc: _Scc = _Scc()
+    """SecurityContextConstraints for the kubelet plugin."""
 
 
 class _NetworkPolicy(Values):
@@ -341,12 +377,18 @@ class _Root(Values):
     """Secrets to pull the image with, by name or as `name: ...`."""
     image: _Image = _Image()
     """Image of the driver."""
+    resource_class: _ResourceClass = _ResourceClass()
+    """The ResourceClass of classic DRA."""
     device_class: _DeviceClass = _DeviceClass()
     """The DeviceClass of structured DRA."""
     admission_policy: _AdmissionPolicy = _AdmissionPolicy()
     """What keeps each kubelet plugin to its own node."""
+    resource_quota: _ResourceQuota = _ResourceQuota()
+    """A ResourceQuota that admits pods of the PriorityClasses system-node-critical and system-cluster-critical."""
     network_policy: _NetworkPolicy = _NetworkPolicy()
     """NetworkPolicies for controller, kubelet plugin and webhook."""
+    openshift: _Openshift = _Openshift()
+    """What OpenShift needs in addition."""
     service_account: _ServiceAccount = _ServiceAccount()
     """The ServiceAccounts of the components."""
     controller: _Controller = _Controller()

@@ -13,7 +13,8 @@ LONGEST = "a" * 53
 EVERYTHING = (
     *(f"--set=monitoring.{part}.enabled=true" for part in ("dashboard", "prometheusRule", "serviceMonitor")),
     *(f"--set={part}.podDisruptionBudget.create=true" for part in ("controller", "webhook")),
-    *(f"--set={value}.create=true" for value in ("networkPolicy", "status.clusterRole")),
+    *(f"--set={value}.create=true" for value in ("networkPolicy", "resourceQuota", "status.clusterRole")),
+    "--set=openshift.scc.bind=true",
     "--set=webhook.enabled=true",
     "--set=webhook.certManager.enabled=true",
 )

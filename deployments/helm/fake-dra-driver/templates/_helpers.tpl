@@ -122,6 +122,36 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 {{- end }}
 
+{{/* Not empty where something is wanted. Takes a dict of value, which is true, false or auto, and of fits, for auto. */}}
+{{- define "fake-dra-driver.wanted" -}}
+{{- if eq (toString .value) "auto" | ternary .fits .value }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty where the cluster is known to be OpenShift. */}}
+{{- define "fake-dra-driver.usesScc" -}}
+{{- $isOpenshift := .Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- include "fake-dra-driver.wanted" (dict "value" .Values.openshift.scc.bind "fits" $isOpenshift) }}
+{{- end }}
+
+{{/* Security context of pods that need no user in particular: OpenShift gives them one. Takes a dict of root and context. */}}
+{{- define "fake-dra-driver.podSecurityContext" -}}
+{{- if include "fake-dra-driver.usesScc" .root }}
+{{- toYaml (omit .context "runAsUser" "runAsGroup") }}
+{{- else }}
+{{- toYaml .context }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty where pods of the critical PriorityClasses need a quota: on GKE, outside of kube-system. */}}
+{{- define "fake-dra-driver.hasQuota" -}}
+{{- /* Either is enough: some versions of helm template cut what a vendor adds to --kube-version. */}}
+{{- $isGke := or (contains "-gke." .Capabilities.KubeVersion.Version) (.Capabilities.APIVersions.Has "networking.gke.io/v1") }}
+{{- $fits := and $isGke (ne (include "fake-dra-driver.namespace" .) "kube-system") }}
+{{- include "fake-dra-driver.wanted" (dict "value" .Values.resourceQuota.create "fits" $fits) }}
+{{- end }}
+
 {{/*
 Version of resource.k8s.io that the driver speaks: the value; else what the cluster serves; else what its release serves
 when DRA is switched on. What a cluster serves is told by entries with a kind: without a cluster (helm template) the list is
@@ -149,6 +179,19 @@ helm's own, which has group versions of many releases, and no kinds.
 {{- else }}
 {{- printf "Kubernetes %s has no version of the DRA API that this driver speaks: use 1.27 to 1.30, or 1.32 or later." $release | fail }}
 {{- end }}
+{{- end }}
+
+{{/*
+Not empty where the class of the protocol is installed: unless it is left out, or the cluster is known not to serve it and no
+value names the version.
+*/}}
+{{- define "fake-dra-driver.hasClass" -}}
+{{- $version := include "fake-dra-driver.resourceApiVersion" . }}
+{{- $isClassic := eq $version "v1alpha2" }}
+{{- $kind := printf "resource.k8s.io/%s/%s" $version (ternary "ResourceClass" "DeviceClass" $isClassic) }}
+{{- $fits := or .Values.resourceApiVersion (include "fake-dra-driver.maybeServes" (dict "root" . "kind" $kind)) }}
+{{- $wanted := ternary .Values.resourceClass.create .Values.deviceClass.create $isClassic }}
+{{- include "fake-dra-driver.wanted" (dict "value" $wanted "fits" $fits) }}
 {{- end }}
 
 {{/* Which DRA it is: classic, where the driver's controller allocates, or structured, where the scheduler does. */}}
