@@ -33,7 +33,6 @@ __all__ = [
     "Folder",
     "ForeignFlags",
     "KubeconfigPath",
-    "KubeconfigPaths",
     "Listen",
     "ListenRequired",
     "NamespaceName",
@@ -263,14 +262,6 @@ def _kubeconfig(value: str) -> str:
     return str(path) if value else ""
 
 
-def _kubeconfigs(value: str) -> str:
-    """Reads it as kubectl reads KUBECONFIG: several paths may be given, of which some may not exist."""
-    paths = [Path(path).expanduser() for path in value.split(os.pathsep) if path]
-    if paths and not any(path.is_file() for path in paths):
-        raise ValueError("there is no such file")
-    return os.pathsep.join(str(path) for path in paths)
-
-
 def _duration(value: object) -> object:
     """Durations may end in s: Kubernetes' own programs have flags of the same names, where people write 15s."""
     return value.removesuffix("s") if isinstance(value, str) else value
@@ -297,7 +288,6 @@ Seconds = Annotated[float, Field(allow_inf_nan=False)]
 WholeDuration = Annotated[int, BeforeValidator(_duration), Allowed("whole seconds from 1 to 3600")]
 Duration = Annotated[Seconds, BeforeValidator(_duration), Allowed("seconds from 0.1 to 3600")]
 KubeconfigPath = Annotated[str, AfterValidator(_kubeconfig), Allowed("path of a file that exists")]
-KubeconfigPaths = Annotated[str, AfterValidator(_kubeconfigs), Allowed("path of a file that exists")]
 NamespaceName = Annotated[str, Field(pattern=LABEL_PATTERN), Allowed("name of a namespace (RFC 1123 label)")]
 NodeName = Annotated[
     str, Field(pattern=SUBDOMAIN_PATTERN, max_length=253), Allowed("name of a node (RFC 1123 subdomain)")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from fake_dra_driver.driver.programs.settings import (
     RETRY_JITTER_FACTOR,
@@ -15,7 +15,7 @@ from fake_dra_driver.driver.programs.settings import (
 from fake_dra_driver.flags import parse
 from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.runtime.leaderelection import JITTER_FACTOR, LeaseTiming
-from fake_dra_driver.settings import Endpoint, KubeconfigPaths, Settings, settings_of
+from fake_dra_driver.settings import Endpoint, Settings, settings_of
 
 NODE: dict[str, Any] = {"namespace": "fake-system", "node_name": "node-1"}
 
@@ -219,15 +219,6 @@ def test_a_kubeconfig_that_is_named_is_one_path_that_exists(tmp_path: Path, monk
     assert ControllerSettings(namespace="a", kubeconfig="~/a:b").kubeconfig == str(there)
     with pytest.raises(ValidationError, match="no such file"):
         ControllerSettings(namespace="a", kubeconfig=f"{tmp_path / 'nowhere'}:{there}")
-
-
-def test_the_cluster_of_a_fault_may_be_named_by_a_list_of_which_one_file_exists(tmp_path: Path) -> None:
-    there = tmp_path / "there"
-    there.touch()
-    both = f"{tmp_path / 'nowhere'}:{there}"
-    assert TypeAdapter(KubeconfigPaths).validate_python(both) == both
-    with pytest.raises(ValidationError, match="no such file"):
-        TypeAdapter(KubeconfigPaths).validate_python(str(tmp_path / "nowhere"))
 
 
 def test_output_must_be_a_folder(tmp_path: Path) -> None:
