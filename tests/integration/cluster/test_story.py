@@ -97,5 +97,5 @@ async def test_what_a_claim_waits_for_is_told_where_its_owner_looks(world: World
     assert f"{world.node}: 8 of 8 devices free" in message
     assert "no node has more than 8: ask for 8 at most, or add nodes that have more" in message
     claim = await world.client.get(ResourceClaim, key)
-    lines = await until_told(world, claim.uid, "Reconciled")
+    lines = await until_told(world, claim.uid, "Reconciled, will look again")
     assert {line["claim"] for _, line in lines if "claim" in line} == {str(key)}
