@@ -99,7 +99,8 @@ def _unknown(argument: str, settings: Sequence[Setting], foreign: ForeignFlags) 
     if not argument.startswith("-"):
         return f"{argument}: not expected here."
     known = [setting.flag for setting in settings if not setting.info.positional]
-    close = difflib.get_close_matches(flag.lstrip("-"), [each.lstrip("-") for each in known], n=1)
+    negations = [setting.negation for setting in settings if setting.negation]
+    close = difflib.get_close_matches(flag.lstrip("-"), [each.lstrip("-") for each in [*known, *negations]], n=1)
     if close:
         hint = f" Did you mean --{close[0]}?"
     elif len(known) <= _FEW:

@@ -13,9 +13,8 @@ __all__ = ["FAULTS", "ClusterUpSettings", "DemoSettings", "FaultSettings"]
 
 _SOURCE_TREE = Path(__file__).resolve().parent.parent.parent
 
-KubernetesRelease = Annotated[
-    str, Field(pattern=r"^1\.[0-9]+$"), Allowed("a minor release of Kubernetes with classic DRA, such as 1.30")
-]
+KubernetesRelease = Literal["1.27", "1.28", "1.29", "1.30"]
+"""Releases that the embedded cluster has a scheduler for. It is not asked, since its libraries may not be installed."""
 
 
 class _Embedded(LoggingSettings):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver import __version__, cli
+from fake_dra_driver.cluster import RELEASES
 from fake_dra_driver.demo.settings import FAULTS, ClusterUpSettings
 from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
@@ -101,6 +102,7 @@ def test_an_unknown_command(arguments: list[str], text: str, capsys: pytest.Capt
     ("arguments", "problem"),
     [
         (["--node=2"], "--node=2: there is no such flag. Did you mean --nodes?"),
+        (["--no-drivers"], "--no-drivers: there is no such flag. Did you mean --no-driver?"),
         (
             ["--replicas=2"],
             "--replicas=2: there is no such flag. "
@@ -354,3 +356,9 @@ def test_the_cluster_of_a_kubeconfig_does_not_run(
     assert cli.main(["cluster", "fault", "compact", f"--kubeconfig={tmp_path / name}"]) == 1
     said = f"{tmp_path / name} is not the kubeconfig of an embedded cluster that runs. "
     assert capsys.readouterr().err.startswith(f"fake-dra-driver cluster fault compact: {said}")
+
+
+def test_the_releases_to_choose_from_are_those_with_a_scheduler() -> None:
+    (problem,) = _problems(ClusterUpSettings, "--kubernetes-version=1.32")
+    classic = [name for name, release in RELEASES.items() if not release.structured_version]
+    assert problem.endswith(f'"1.32" is not allowed. Allowed: {" or ".join(classic)}.')
