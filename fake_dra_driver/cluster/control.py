@@ -27,26 +27,36 @@ Handler = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 
 @contextlib.asynccontextmanager
 async def serving(folder: Path, handle: Handler) -> AsyncIterator[None]:
-    """Answers on the socket in ``folder`` while the block runs."""
+    """Answers on the socket in ``folder`` while the block runs; at its end, faults that are under way are cancelled."""
+    async with asyncio.TaskGroup() as group:
+        answering: set[asyncio.Task[None]] = set()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not a coroutine: asyncio would make a task of it that outlives the server, and log its cancellation.
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = group.create_task(_answer(reader, writer, handle), name="control")
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+
+        server = await asyncio.start_unix_server(accept, folder / CONTROL_SOCKET)
         try:
-            # Who only looks whether the cluster runs asks for nothing.
+            yield
+        finally:
+            await close_server(server)
+            for task in answering:
+                task.cancel()
+            await server.wait_closed()
+            await asyncio.to_thread((folder / CONTROL_SOCKET).unlink, missing_ok=True)
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
+    try:
+        # A client that only looks whether the cluster runs asks for nothing; one that is interrupted reads no answer.
+        with contextlib.suppress(ConnectionError):
             if line := await reader.readline():
                 writer.write(json.dumps(await _reply(line, handle)).encode() + b"\n")
                 await writer.drain()
-        except ConnectionError:
-            pass  # The one who asked did not wait for the answer.
-        finally:
-            writer.close()
-
-    server = await asyncio.start_unix_server(answer, folder / CONTROL_SOCKET)
-    try:
-        yield
     finally:
-        await close_server(server)
-        await server.wait_closed()
-        await asyncio.to_thread((folder / CONTROL_SOCKET).unlink, missing_ok=True)
+        writer.close()
 
 
 async def _reply(line: bytes, handle: Handler) -> Mapping[str, str]:

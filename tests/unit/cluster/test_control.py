@@ -125,3 +125,20 @@ async def test_what_is_no_request(running: Mapping[str, str], request_line: str)
     writer.write(f"{request_line}\n".encode())
     assert re.search(b"this is no request for a fault", await reader.readline())
     writer.close()
+
+
+async def test_the_cluster_ends_while_a_fault_is_under_way(folders: Path, caplog: pytest.LogCaptureFixture) -> None:
+    begun = asyncio.Event()
+
+    async def never(fault: str, options: Mapping[str, Any]) -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    folder = _folder(folders, "fdd-1")
+    async with serving(folder, never):
+        asked = asyncio.ensure_future(ask(str(folder / "kubeconfig"), "heal", {}))
+        await begun.wait()
+    with pytest.raises(ClusterError, match="The cluster ended, or failed, before it answered"):
+        await asked
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
