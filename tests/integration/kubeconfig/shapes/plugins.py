@@ -9,22 +9,23 @@ from typing import Any, Final
 from tests.integration.kubeconfig.lab import FOLDER, HOME, KUBECONFIG, NOTES, Document, Lab, Scene, encoded, kubeconfig
 from tests.integration.kubeconfig.shapes.shape import Shape, certificate
 
-__all__ = ["ANSWER", "PLUGINS", "SCRIPT", "of_plugin", "plugin"]
+__all__ = ["NOTING", "PLUGIN", "PLUGINS", "plugin"]
 
 _GROUP: Final = "client.authentication.k8s.io"
-_PLUGIN: Final = f"{HOME}/plugins/login"
+PLUGIN: Final = f"{HOME}/plugins/login"
 """Where the plugin is."""
-ANSWER: Final = "answer"
+_ANSWER: Final = "answer"
 
-SCRIPT: Final = f"""#!/bin/sh
+NOTING: Final = f"""#!/bin/sh
 printf '%s\\n' "$KUBERNETES_EXEC_INFO" "in $PWD" "with $*" "and $COLOUR" >> ROOT/{NOTES}
-cat ROOT/{ANSWER}
 """
+"""The beginning of a script."""
+_SCRIPT: Final = f"{NOTING}cat ROOT/{_ANSWER}\n"
 
 
 def plugin(**fields: Any) -> Document:
     """Fields of a user with a plugin: those that every plugin has to have, and these. None leaves one out."""
-    always = {"apiVersion": f"{_GROUP}/v1", "command": f"ROOT/{_PLUGIN}", "interactiveMode": "Never"}
+    always = {"apiVersion": f"{_GROUP}/v1", "command": f"ROOT/{PLUGIN}", "interactiveMode": "Never"}
     return {"exec": {name: value for name, value in {**always, **fields}.items() if value is not None}}
 
 
@@ -37,14 +38,14 @@ def of_plugin(
     *refusal: str,
     answer: Callable[[Lab], Document | str] = lambda _: _answer(token="of a plugin"),
     cluster: Callable[[Lab], Document] = lambda lab: lab.trusted(lab.tls),
-    place: str = _PLUGIN,
+    place: str = PLUGIN,
     environment: Mapping[str, str] | None = None,
     ours: Sequence[str] | None = None,
 ) -> Shape:
     """A user with a plugin, which is at ``place``."""
     return Shape(
         lambda lab: Scene(
-            {KUBECONFIG: kubeconfig(cluster(lab), user), place: SCRIPT, ANSWER: answer(lab)},
+            {KUBECONFIG: kubeconfig(cluster(lab), user), place: _SCRIPT, _ANSWER: answer(lab)},
             {"KUBECONFIG": f"ROOT/{KUBECONFIG}", **(environment or {})},
             programs=[place],
         ),
@@ -87,10 +88,10 @@ PLUGINS: Final = {
         plugin(command="the-login"), "the-login", place=f"{FOLDER}/the-login"
     ),
     "a command that is not there, with a hint": of_plugin(
-        plugin(command="the-login", installHint="Fetch it\nfrom the shop."), "the-login", "Fetch it", "from the shop."
+        plugin(command="the-login", installHint="Fetch it from the shop."), "the-login", "Fetch it from the shop."
     ),
     "a command that is a folder": of_plugin(plugin(command=f"ROOT/{HOME}/plugins"), f"ROOT/{HOME}/plugins"),
-    "a command that is not to be executed": of_plugin(plugin(command=f"ROOT/{ANSWER}"), f"ROOT/{ANSWER}"),
+    "a command that is not to be executed": of_plugin(plugin(command=f"ROOT/{_ANSWER}"), f"ROOT/{_ANSWER}"),
     "a command that fails": of_plugin(plugin(command="false"), "false", "1"),
     "a command that is killed": of_plugin(plugin(command="sh", args=["-c", "kill -9 $$"]), "sh", "failed", ours=["sh"]),
     "no command": of_plugin(plugin(command=None), "here", "command"),
@@ -144,10 +145,10 @@ PLUGINS: Final = {
                     {"server": lab.tls.url, "certificate-authority": "ca.crt"}, plugin(provideClusterInfo=True)
                 ),
                 f"{HOME}/ca.crt": lab.authority.certificate,
-                _PLUGIN: SCRIPT,
-                ANSWER: _answer(token="of a plugin"),
+                PLUGIN: _SCRIPT,
+                _ANSWER: _answer(token="of a plugin"),
             },
-            programs=[_PLUGIN],
+            programs=[PLUGIN],
         )
     ),
     "a certificate": _answered(lambda lab: _answer(**_alice(lab))),
@@ -190,10 +191,10 @@ PLUGINS: Final = {
         lambda lab: Scene(
             {
                 KUBECONFIG: kubeconfig(lab.trusted(lab.tls), {**plugin(), **certificate(lab)}),
-                _PLUGIN: SCRIPT,
-                ANSWER: _answer(token="of a plugin"),
+                PLUGIN: _SCRIPT,
+                _ANSWER: _answer(token="of a plugin"),
             },
-            programs=[_PLUGIN],
+            programs=[PLUGIN],
         )
     ),
 }
