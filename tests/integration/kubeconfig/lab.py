@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from tests.integration.kubeconfig.authority import Authority, Issued
 from tests.integration.kubeconfig.records import Recorder
-from tests.integration.kubeconfig.servers import HttpProxy, Listener, RecordingServer, SocksProxy
+from tests.integration.kubeconfig.servers import HttpProxy, Listener, RecordingServer, SilentServer, SocksProxy
 
 __all__ = ["FOLDER", "HOME", "KUBECONFIG", "NOTES", "Document", "Lab", "Scene", "encoded", "kubeconfig"]
 
@@ -82,6 +82,7 @@ class Lab:
         self.misnamed = self._server("misnamed", self.authority.server("kube.test"), folder)
         self.stranger = self._server("stranger", self.other_authority.server("127.0.0.1"), folder)
         self.expired = self._server("expired", self.authority.server("127.0.0.1", expired=True), folder)
+        self.silent = SilentServer("silent", self.recorder, **tls)
         self.proxy = HttpProxy("proxy", self.recorder, self._way_to, **plain)
         self.second_proxy = HttpProxy("second proxy", self.recorder, self._way_to, **plain)
         self.tls_proxy = HttpProxy("proxy with TLS", self.recorder, self._way_to, identity=own, **plain)

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,18 @@ from tests.integration.kubeconfig.lab import FOLDER, HOME, NOTES, Lab, Scene
 from tests.integration.kubeconfig.records import Outcome
 from tests.support.apiserver import ASSETS_VARIABLE
 
-__all__ = ["NO_KUBECTL", "Ran", "find_kubectl", "run_kubectl", "run_status", "run_status_process"]
+__all__ = [
+    "NO_KUBECTL",
+    "PluginStart",
+    "Ran",
+    "find_kubectl",
+    "kubectl_command",
+    "run_kubectl",
+    "run_process",
+    "run_status",
+    "started",
+    "status_command",
+]
 
 NO_KUBECTL: Final = f"NO KUBECTL. TO RUN THEM, PUT ONE INTO THE FOLDER THAT {ASSETS_VARIABLE} NAMES, OR ON PATH."
 _DEADLINE_SECONDS: Final = 60
@@ -61,17 +72,22 @@ def find_kubectl() -> Path | None:
     return max(versions, key=lambda path: int(path.name.rpartition(".")[2]), default=kubectl)
 
 
-def run_kubectl(lab: Lab, scene: Scene, root: Path) -> Ran:
-    """Runs the command of kubectl that does nothing but ask the server what it serves."""
+def status_command() -> list[str]:
+    """``status`` as a process of its own."""
+    return [sys.executable, "-m", "fake_dra_driver", "status"]
+
+
+def kubectl_command() -> list[str]:
+    """The command of kubectl that does nothing but ask the server what it serves."""
     kubectl = find_kubectl()
     if kubectl is None:
         raise RuntimeError(NO_KUBECTL)
-    return _run_process(lab, scene, root, [str(kubectl), "api-versions"])
+    return [str(kubectl), "api-versions"]
 
 
-def run_status_process(lab: Lab, scene: Scene, root: Path) -> Ran:
-    """Runs ``status`` as a process of its own."""
-    return _run_process(lab, scene, root, [sys.executable, "-m", "fake_dra_driver", "status"])
+def run_kubectl(lab: Lab, scene: Scene, root: Path) -> Ran:
+    """Runs kubectl until it ends."""
+    return run_process(lab, scene, root, kubectl_command())
 
 
 def run_status(lab: Lab, scene: Scene, root: Path) -> Ran:
@@ -89,19 +105,32 @@ def run_status(lab: Lab, scene: Scene, root: Path) -> Ran:
     return Ran(lab.recorder.outcome(), status, stderr.getvalue(), _plugin_start(root))
 
 
-def _run_process(lab: Lab, scene: Scene, root: Path, command: Sequence[str]) -> Ran:
+def run_process(lab: Lab, scene: Scene, root: Path, command: Sequence[str], stdin: int = subprocess.DEVNULL) -> Ran:
+    """Runs a program until it ends. ``stdin`` is a file descriptor."""
     lab.recorder.clear()
-    ran = subprocess.run(
+    with started(scene, root, command, stdin) as process:
+        _, stderr = process.communicate(timeout=_DEADLINE_SECONDS)
+    return Ran(lab.recorder.outcome(), process.returncode, stderr, _plugin_start(root))
+
+
+@contextlib.contextmanager
+def started(
+    scene: Scene, root: Path, command: Sequence[str], stdin: int = subprocess.DEVNULL
+) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs on a scene, and is killed where it has not ended by itself."""
+    with subprocess.Popen(
         [*command, *_arguments(scene, root)],
         env=_environment(scene, root),
         cwd=root / FOLDER,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=_DEADLINE_SECONDS,
-        check=False,
-    )
-    return Ran(lab.recorder.outcome(), ran.returncode, ran.stderr, _plugin_start(root))
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _plugin_start(root: Path) -> PluginStart | None:

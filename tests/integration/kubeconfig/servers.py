@@ -26,7 +26,7 @@ from typing_extensions import override
 from tests.integration.kubeconfig.authority import Authority, Issued
 from tests.integration.kubeconfig.records import Call, Hello, ProxyCall, Recorder, api_prefix
 
-__all__ = ["HttpProxy", "Listener", "RecordingServer", "SocksProxy"]
+__all__ = ["HttpProxy", "Listener", "RecordingServer", "SilentServer", "SocksProxy"]
 
 _ANSWERS: Final[dict[str, object]] = {
     "/api": {"kind": "APIVersions", "apiVersion": "v1", "versions": ["v1"]},
@@ -214,6 +214,26 @@ class _ProxyHandler(_Handler):
             self.answer(407, {}, Proxy_Authenticate='Basic realm="proxy"')
             return True
         return False
+
+
+class _SilentHandler(_Handler):
+    def do_GET(self) -> None:
+        self.note_call(self.path)
+        silent = self.listener
+        assert isinstance(silent, SilentServer)
+        silent.asked.set()
+        self.close_connection = True
+        while self.connection.recv(_CHUNK_BYTES):
+            pass
+
+
+class SilentServer(Listener):
+    """Notes a request and never answers it, until the client leaves."""
+
+    def __init__(self, name: str, recorder: Recorder, **options: Any) -> None:
+        super().__init__(name, recorder, _SilentHandler, **options)
+        self.asked = threading.Event()
+        """Set by a request."""
 
 
 WayTo = Callable[[str], tuple[str, int] | None]
