@@ -21,10 +21,12 @@ from fake_dra_driver.codegen.gotemplate import GoTemplateError
 from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboard_json
 from fake_dra_driver.codegen.rbac import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
 from fake_dra_driver.codegen.values import (
+    Bounds,
     ChartSetting,
     JsonObject,
     Value,
     Values,
+    bounds_of,
     chart_settings,
     setting_fields,
     values_of,
@@ -34,6 +36,7 @@ from fake_dra_driver.codegen.values import (
 __all__ = [
     "CACHE_VERBS",
     "READ_VERBS",
+    "Bounds",
     "ChartSetting",
     "CommandPage",
     "ComponentRules",
@@ -51,6 +54,7 @@ __all__ = [
     "SourceTree",
     "Value",
     "Values",
+    "bounds_of",
     "chart_settings",
     "command_page",
     "dashboard_json",

@@ -17,10 +17,12 @@ from fake_dra_driver.codegen.crd import description_of
 from fake_dra_driver.settings import Flag, Setting, Settings, settings_of
 
 __all__ = [
+    "Bounds",
     "ChartSetting",
     "JsonObject",
     "Value",
     "Values",
+    "bounds_of",
     "chart_settings",
     "setting_fields",
     "values_of",
@@ -108,6 +110,24 @@ def values_schema(model: type[BaseModel], header: str, extra: Mapping[str, Any] 
     return {"$comment": header, "$schema": "http://json-schema.org/draft-07/schema#", **inlined}
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of a number in the values that may be a string, for which a schema's bounds do not count."""
+
+    path: str
+    low: float
+    high: float
+
+
+def bounds_of(schema: Mapping[str, Any], path: str = "") -> Iterator[Bounds]:
+    """The numbers below a schema that Helm's templates have to bound."""
+    for key, member in schema.get("properties", {}).items():
+        where = f"{path}.{key}".lstrip(".")
+        if member.get("type") == ["number", "string"]:
+            yield Bounds(where, member["minimum"], member["maximum"])
+        yield from bounds_of(member, where)
+
+
 def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
     """The schema without references, titles and defaults; an object with known keys must keep all of them."""
     if isinstance(schema, list):
@@ -123,6 +143,9 @@ def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
         found["description"] = description_of(found["description"])
     if found.get("type") == "number":  # `helm --set` makes a string of a number with a fraction.
         found |= {"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}
+    if found.get("type") == "array":  # Of a tuple, pydantic bounds the number of items as if it were a text's length.
+        names = {"minLength": "minItems", "maxLength": "maxItems"}
+        found = {names.get(key, key): value for key, value in found.items()}
     if "properties" in schema:
         found["properties"] = {key: _inline(value, definitions) for key, value in schema["properties"].items()}
         found["required"] = sorted(schema["properties"])

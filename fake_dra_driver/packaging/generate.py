@@ -14,8 +14,21 @@ from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
 from fake_dra_driver.api.schema import CustomResource
-from fake_dra_driver.codegen import SourceTree, chart_settings, file_name, render_crd, values_of, values_schema
-from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, WebhookSettings
+from fake_dra_driver.codegen import (
+    SourceTree,
+    bounds_of,
+    chart_settings,
+    file_name,
+    render_crd,
+    values_of,
+    values_schema,
+)
+from fake_dra_driver.driver.programs.settings import (
+    RETRY_JITTER_FACTOR,
+    ControllerSettings,
+    KubeletPluginSettings,
+    WebhookSettings,
+)
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.packaging.demos import converted_demos
@@ -107,6 +120,8 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
         "api_versions": (*RESOURCE_APIS, ResourceClass.resource.version),
         "class_name": RESOURCE_CLASS_NAME,
         "driver": DRIVER_NAME,
+        "jitter": RETRY_JITTER_FACTOR,
+        "bounds": list(bounds_of(schema)),
     }
     yield (
         f"{CHART}/templates/webhook.yaml",

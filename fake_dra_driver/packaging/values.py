@@ -122,9 +122,9 @@ class _NetworkPolicy(Values):
 class _PodDisruptionBudget(Values):
     create: bool = False
     """Whether to install it."""
-    min_available: int | Annotated[str, Field(pattern="^([0-9]+%)?$")] = ""
+    min_available: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern="^(([0-9]{1,2}|100)%)?$")] = ""
     """How many pods have to stay, as a number or in percent."""
-    max_unavailable: int | Annotated[str, Field(pattern="^([0-9]+%)?$")] = ""
+    max_unavailable: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern="^(([0-9]{1,2}|100)%)?$")] = ""
     """How many may be missing instead, as a number or in percent; 1 where both are empty."""
 
 

@@ -352,10 +352,22 @@ def test_value_namespace_is_refused(helm: Helm) -> None:
         ("controller.httpPort=65536", "maximum: got 65,536, want 65,535"),
         ("image.pullPolicy=Sometimes", "must be one of 'Always', 'IfNotPresent', 'Never'"),
         ("image.repository=", "minLength: got 0, want 1"),
+        (
+            "controller.settings.apiTimeoutSeconds=0.05",
+            "controller.settings.apiTimeoutSeconds has to be a number from 0.1",
+        ),
+        (
+            "webhook.settings.gracePeriodSeconds=3600.5",
+            "webhook.settings.gracePeriodSeconds has to be a number from 0 to",
+        ),
     ],
 )
 def test_bad_values_are_refused(helm: Helm, value: str, message: str) -> None:
     assert message in helm.refuses(f"--set={value}")
+
+
+def test_no_model_at_all_is_refused(helm: Helm) -> None:
+    assert "minItems: got 0, want 1" in helm.refuses("--set-json=kubeletPlugin.settings.deviceModels=[]")
 
 
 def test_helm_gives_the_chart_what_a_subchart_gets(helm: Helm) -> None:

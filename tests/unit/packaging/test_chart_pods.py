@@ -193,3 +193,51 @@ def test_the_webhook_on_the_network_of_its_node(helm: Helm) -> None:
     assert {"name": "https", "containerPort": 18443} in container["ports"]
     assert {"name": "FAKE_DRA_LISTEN", "value": ":18443"} in container["env"]
     assert ("NetworkPolicy", "fake-dra-driver-webhook") not in manifests, "policies are for the network of pods"
+
+
+# --- What cannot work
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            ["controller.replicas=2", "controller.settings.leaderElect=false"],
+            "controller.replicas of 2 or more needs controller.settings.leaderElect.",
+        ),
+        (
+            ["controller.settings.leaderElectRenewDeadlineSeconds=15"],
+            "leaderElectRenewDeadlineSeconds has to be less than leaderElectLeaseDurationSeconds.",
+        ),
+        (
+            ["controller.settings.leaderElectRetryPeriodSeconds=8.4"],
+            "leaderElectRetryPeriodSeconds, times 1.2, has to be less than leaderElectRenewDeadlineSeconds.",
+        ),
+        *(
+            ([f"{component}.{value}"], f"{component}.{message}")
+            for component in COMPONENTS
+            for value, message in (
+                ("terminationGracePeriodSeconds=20", "terminationGracePeriodSeconds has to be more than"),
+                ("settings.gracePeriodSeconds=30.5", "terminationGracePeriodSeconds has to be more than"),
+                ("dnsPolicy=None", "dnsPolicy=None needs name servers in"),
+                ("settings.metricsPath=/readyz", "settings.metricsPath cannot be /healthz or /readyz"),
+            )
+        ),
+        *(
+            (
+                [f"{component}.podDisruptionBudget.{key}=1" for key in ("minAvailable", "maxUnavailable")],
+                f"{component}.podDisruptionBudget has minAvailable or maxUnavailable, not both.",
+            )
+            for component in ("controller", "webhook")
+        ),
+        (
+            ["kubeletPlugin.settings.cdiRoot=/var/lib/kubelet/plugins"],
+            "kubeletRegistryDir, kubeletPluginsDir and cdiRoot have to be three folders",
+        ),
+        (["controller.podDisruptionBudget.minAvailable=101%"], "'101%' does not match pattern"),
+        (["kubeletPlugin.settings.cdiRoot=/var/../run"], 'the folder "/var/../run" cannot be mounted'),
+        (["kubeletPlugin.settings.cdiRoot=/var:run"], 'the folder "/var:run" cannot be mounted'),
+    ],
+)
+def test_what_cannot_work_is_refused(helm: Helm, values: list[str], message: str) -> None:
+    assert message in helm.refuses(*(f"--set={value}" for value in values), kubernetes=STRUCTURED)

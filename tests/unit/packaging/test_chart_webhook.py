@@ -137,7 +137,7 @@ def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:
         "affinity": {"podAntiAffinity": {}},
         "tolerations": [{"operator": "Exists"}],
         "replicas": 2,
-        "terminationGracePeriodSeconds": 7,
+        "terminationGracePeriodSeconds": 27,
     }
     flags = [f"--set-json=webhook.{key}={json.dumps(value)}" for key, value in values.items()]
     manifests = helm.template(ENABLED, *EXISTING, *flags, kubernetes=STRUCTURED)
