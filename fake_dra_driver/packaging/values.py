@@ -113,7 +113,7 @@ class _NetworkPolicy(Values):
     create: bool = False
     """Whether to limit who reaches the pods of the driver, and whom they reach, to what they need: probes, metrics,
     reviews, and the API server."""
-    api_server_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443, 6443)
+    api_server_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(default=(443, 6443), min_length=1)
     """Ports at which controller and kubelet plugin may reach the API server, at any address."""
     metrics_from: tuple[JsonObject, ...] = ()
     """Who may read the metrics, as in `from` of a NetworkPolicy; empty for all."""
@@ -133,7 +133,7 @@ class _ServiceAccount(Values):
     """Whether the chart makes the ServiceAccounts: one for the controller, one for the kubelet plugin."""
     annotations: Annotations = Field(default_factory=dict)
     """Annotations of both ServiceAccounts."""
-    name: ObjectName = ""
+    name: NamePart = ""
     """Their names begin with this; empty for the full name of the release. `controller.serviceAccountName` and
     `kubeletPlugin.serviceAccountName` name each by itself."""
 

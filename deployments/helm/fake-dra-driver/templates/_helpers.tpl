@@ -19,10 +19,13 @@ cut, a hash of it follows, so that no two names become one. Takes a dict of text
 {{- include "fake-dra-driver.joined" (dict "text" (regexReplaceAll "^-+|-+$" $name "") "suffix" "") }}
 {{- end }}
 
-{{/* Begins the names of all objects: the release's name where it contains the chart's. */}}
+{{/*
+Begins the names of all objects: the release's name where it contains the chart's. Names of pods and Services have no dots,
+which the name of a release may have.
+*/}}
 {{- define "fake-dra-driver.fullname" -}}
 {{- $name := include "fake-dra-driver.name" . }}
-{{- $both := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- $both := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | replace "." "-" }}
 {{- include "fake-dra-driver.joined" (dict "text" (default $both .Values.fullnameOverride) "suffix" "") }}
 {{- end }}
 
@@ -31,9 +34,9 @@ cut, a hash of it follows, so that no two names become one. Takes a dict of text
 {{- include "fake-dra-driver.joined" (dict "text" (include "fake-dra-driver.fullname" .root) "suffix" (print "-" .suffix)) }}
 {{- end }}
 
-{{/* Name of a component's Service, which begins with a letter and has no dots. Takes a dict of root and component. */}}
+{{/* Name of a component's Service, which begins with a letter. Takes a dict of root and component. */}}
 {{- define "fake-dra-driver.serviceName" -}}
-{{- $name := regexReplaceAll "^([0-9])" (include "fake-dra-driver.fullname" .root | replace "." "-") "svc-${1}" }}
+{{- $name := regexReplaceAll "^([0-9])" (include "fake-dra-driver.fullname" .root) "svc-${1}" }}
 {{- include "fake-dra-driver.joined" (dict "text" $name "suffix" (print "-" .component)) }}
 {{- end }}
 
