@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tests.integration.chart.installation import Cluster, Installation
 
-__all__ = ["CASES", "EVERYTHING", "KNOWN_TO_FAIL"]
+__all__ = ["CASES", "EVERYTHING"]
 
 EVERYTHING: Final[Mapping[str, Any]] = {
     "webhook": {"enabled": True},
@@ -105,5 +105,3 @@ CASES: Final[Mapping[str, Installation]] = {
         "r", alias="", global_values={"imageRegistry": "registry.example", "unrelated": {"to": ["us"]}}
     ),
 }
-KNOWN_TO_FAIL: Final = frozenset(CASES)
-"""Those that the chart does not do yet."""

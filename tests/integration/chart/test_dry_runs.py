@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.chart.cases import CASES, EVERYTHING, KNOWN_TO_FAIL
+from tests.integration.chart.cases import CASES, EVERYTHING
 from tests.integration.chart.installation import Cluster, Installation
 from tests.integration.chart.judge import Judge
 from tests.integration.chart.judgement import assert_accepted
@@ -19,8 +19,6 @@ from tests.integration.chart.rendering import Refused, Renderer, objects_of
 from tests.support.apiserver import ApiServer
 
 pytestmark = pytest.mark.apiserver
-
-_FAILING = pytest.mark.xfail(strict=True, reason="not yet")
 
 
 def dry_run(helm: Renderer, apiserver: ApiServer, installation: Installation) -> Any:
@@ -31,7 +29,7 @@ def dry_run(helm: Renderer, apiserver: ApiServer, installation: Installation) ->
     return json.loads(said)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=_FAILING if n in KNOWN_TO_FAIL else ()) for n in CASES])
+@pytest.mark.parametrize("name", CASES)
 def test_helm_would_install_it(helm: Renderer, apiserver: ApiServer, real_judge: Judge, name: str) -> None:
     installation = replace(CASES[name], cluster=Cluster(real_judge.release, "kinds", real_judge.served))
     release = dry_run(helm, apiserver, installation)

@@ -60,7 +60,6 @@ def test_values_of_every_kind_can_be_drawn(schema: Mapping[str, Any]) -> None:
         assert not value_of(leaf).is_empty
 
 
-@pytest.mark.xfail(strict=True, reason="not yet")
 @pytest.mark.parametrize("place", [TOP_LEVEL, SUBCHART], ids=["chart", "subchart"])
 def test_every_installation_is_accepted_or_refused_in_plain_words(
     helm: Renderer,
@@ -80,7 +79,6 @@ def test_every_installation_is_accepted_or_refused_in_plain_words(
     tally.assert_most_render()
 
 
-@pytest.mark.xfail(strict=True, reason="not yet")
 @pytest.mark.apiserver
 def test_a_real_api_server_accepts_every_installation(
     helm: Renderer, schema: Mapping[str, Any], real_judge: Judge
