@@ -7,7 +7,8 @@ From the watch event to the ledger, an allocation asks the driver four things, o
 devices the node has, which of the free ones it gets, and how the node is told.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, TypeVar
@@ -213,13 +214,19 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         nodes = {state.metadata.name: self._driver.devices_of(state) for state in self._ledger.states()}
         able = [node for node, offer in nodes.items() if self._could_serve(offer, requests)]
         considered = [node for node in able if node in unsuitable]
-        in_use = [node for node in considered if not unsuitable[node].is_closed]
         if considered:
-            advice = shortage.advise_to_wait(
-                [node for node in considered if unsuitable[node].is_closed],
-                self._holders(in_use) if in_use else None,
-                pending[0].claim.metadata.namespace,
+            in_use = [node for node in considered if not unsuitable[node].is_closed]
+            holdings = {node: self._holdings_on(node) for node in in_use}
+            hopes = shortage.Hopes(
+                namespace=pending[0].claim.metadata.namespace,
+                closed=[node for node in considered if unsuitable[node].is_closed],
+                in_use=in_use,
+                holders=self._keys_of(uid for held in holdings.values() for uid in held),
+                fewer_are_free=any(
+                    nodes[node].devices.keys() - set().union(*holdings[node].values()) for node in in_use
+                ),
             )
+            advice = shortage.advise_to_wait(hopes)
         elif able:
             advice = shortage.advise_to_open({node: nodes[node].closed or self._unusable_reason(node) for node in able})
         else:
@@ -228,11 +235,24 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
             f"asked for {asked} on one node, which no node can give now ({shortage.list_nodes(unsuitable)}): {advice}"
         )
 
-    def _holders(self, nodes: Sequence[str]) -> Sequence[NamespacedName]:
-        """The claims that hold devices of the nodes, as far as they are here."""
-        states = [state for state in map(self._ledger.state, nodes) if state is not None]
-        found = (self._claims.by_uid(UID(uid)) for state in states for uid in self._ledger.layout.entries_of(state))
-        return [claim.key for claim in found if claim is not None]
+    def _holdings_on(self, node: str) -> Mapping[UID, Collection[Hashable]]:
+        """The devices of a node that each claim has, or is about to have."""
+        state, devices_of = self._ledger.state(node), self._ledger.layout.devices_of
+        recorded = {} if state is None else self._ledger.layout.entries_of(state)
+        return {
+            **self._claimed.get(node, {}),
+            **{UID(uid): devices_of(entry) for uid, entry in recorded.items()},
+            **self._held.get(node, {}),
+        }
+
+    def _keys_of(self, uids: Iterable[UID]) -> Sequence[NamespacedName]:
+        """The claims of these UIDs, as far as they are here and can be read."""
+        found = []
+        for uid in dict.fromkeys(uids):
+            with suppress(InvalidObjectError):
+                if (claim := self._claims.by_uid(uid)) is not None:
+                    found.append(claim.key)
+        return found
 
     def free_devices(self, state: StateT) -> Set[Hashable]:
         """The devices of a node that are not on record for a claim; none where the node takes no claims."""

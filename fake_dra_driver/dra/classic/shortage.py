@@ -1,18 +1,35 @@
 """What an Event says when no node can take a claim: what each node has, and what to wait for or to change. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.dra.classic.driver import Unsuitable
 from fake_dra_driver.naturalorder import natural_order
 
-__all__ = ["advise_to_open", "advise_to_wait", "list_names", "list_nodes"]
+__all__ = ["Hopes", "advise_to_open", "advise_to_wait", "list_names", "list_nodes"]
 
 MAX_REASONS: Final = 4
 """How many reasons an Event lists; the nodes with another one are counted."""
 MAX_NAMES: Final = 3
 """How many nodes, or claims, an Event lists by name in one place; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hopes:
+    """Where the devices that claims wait for may come from."""
+
+    namespace: str
+    """Of the claims that wait."""
+    closed: Sequence[str]
+    """Nodes that have as many, and take no claims at present."""
+    in_use: Sequence[str]
+    """Nodes that have as many, and have given them to other claims."""
+    holders: Sequence[NamespacedName]
+    """Those claims."""
+    fewer_are_free: bool
+    """Whether a node of ``in_use`` has any device left."""
 
 
 def list_nodes(unsuitable: Mapping[str, Unsuitable]) -> str:
@@ -27,21 +44,17 @@ def list_nodes(unsuitable: Mapping[str, Unsuitable]) -> str:
     return "; ".join(listed)
 
 
-def advise_to_wait(closed: Sequence[str], holders: Sequence[NamespacedName] | None, namespace: str) -> str:
-    """What to do where nodes have what the claims ask for, and cannot give it now.
-
-    Args:
-        closed: those of them that take no claims at present.
-        holders: the claims that hold devices of the others; None when there are no others.
-        namespace: of the claims that wait.
-    """
-    hopes = []
-    if holders is not None:
-        hopes.append(f"devices become free{_held_by(holders, namespace)}")
-    if closed:
-        hopes.append(f"{list_names(closed, 'or')} can be used")
-    remedies = [f"wait until {' or '.join(hopes)}", *(["ask for fewer"] if holders is not None else []), "add nodes"]
-    return f"{', '.join(remedies[:-1])}, or {remedies[-1]}"
+def advise_to_wait(hopes: Hopes) -> str:
+    """What to do where nodes have what the claims ask for, and cannot give it now."""
+    events, remedies = list[str](), list[str]()
+    if hopes.in_use:
+        events.append(f"devices become free{_held_by(hopes.holders, hopes.namespace)}")
+    if hopes.closed:
+        events.append(f"{list_names(hopes.closed, 'or')} can be used")
+    remedies.append(f"wait until {' or '.join(events)}")
+    if hopes.fewer_are_free:
+        remedies.append("ask for fewer")
+    return f"{', '.join(remedies)}, or add nodes"
 
 
 def advise_to_open(able: Mapping[str, str | None]) -> str:

@@ -162,7 +162,7 @@ async def test_devices_of_an_allocated_claim_without_an_entry_stay_taken_until_i
     await process.pass_over("podschedulingcontext", "q")
     assert process.events.messages("InsufficientDevices")[0] == (
         "asked for 3 lockers on one node, which no node can give now (n: 2 of 3 lockers free): wait until devices "
-        "become free, ask for fewer, or add nodes"
+        "become free (held by c), ask for fewer, or add nodes"
     )
     ended = {"status": {"reservedFor": None, "deallocationRequested": True}}
     world.api.update(ResourceClaim, "c", "default", ended)

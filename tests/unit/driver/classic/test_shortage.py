@@ -184,3 +184,20 @@ async def test_many_nodes_are_listed_by_what_they_have_in_common() -> None:
         "worker10: its node is cordoned (SchedulingDisabled)",
     )
     assert f"({'; '.join(listed)})" in message
+
+
+async def test_a_claim_that_fits_nowhere_since_nothing_is_left_is_not_told_to_ask_for_fewer(world: World) -> None:
+    occupy(world, "a", *(f"a-{number}" for number in range(8)))
+    occupy(world, "b", *(f"b-{number}" for number in range(4)))
+    world.claim("c", mode="Immediate")
+    brain = await run(world)
+    (message,) = messages(brain, "c")
+    assert message.endswith("wait until devices become free (held by holder-of-a and holder-of-b), or add nodes")
+
+
+async def test_claims_that_are_being_allocated_count_among_those_that_hold_devices(world: World) -> None:
+    for number in range(13):
+        world.claim(f"c{number}", mode="Immediate")
+    brain = await run(world)
+    (message,) = brain.events.messages("InsufficientDevices")
+    assert "(held by c0, c1, c2 and 9 more)" in message
