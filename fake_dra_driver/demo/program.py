@@ -102,7 +102,8 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
                     seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
                     inspector = Inspector(cluster.client, NAMESPACE, deadline_seconds=seconds)
                     await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(cluster.nodes))
-            sys.stdout.write(_greeting(cluster, driver=settings.driver))
+            program = await asyncio.to_thread(Program.find, cluster.kubeconfig)
+            sys.stdout.write(_greeting(cluster, program if settings.driver else None))
             sys.stdout.flush()
             await cluster.wait()
 
@@ -111,13 +112,14 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
     return 0
 
 
-def _greeting(cluster: Cluster, *, driver: bool) -> str:
+def _greeting(cluster: Cluster, driver: Program | None) -> str:
     nodes = _count(len(cluster.nodes), "node")
     installed = f"the driver runs in {NAMESPACE}" if driver else "no driver is installed"
     return (
-        f"Kubernetes {cluster.kubernetes_version} is up: {nodes}, {installed}. In another shell:\n\n"
-        f"  export KUBECONFIG={cluster.kubeconfig}\n\n"
-        "Ctrl-C ends it, and nothing is left of it.\n"
+        f"Kubernetes {cluster.kubernetes_version} is up: {nodes}, {installed}. In another terminal:\n\n"
+        f"  export KUBECONFIG={cluster.kubeconfig}\n"
+        + (f"  {driver.typed} status\n" if driver else "")
+        + "\nCtrl-C ends it, and nothing is left of it.\n"
     )
 
 
@@ -181,7 +183,7 @@ async def run_demo(settings: DemoSettings) -> int:
 def _find_manifests(folder: Path) -> Manifests:
     """Says at once what would otherwise only show as a pod that does not start."""
     if not (folder / "fake-test1.yaml").is_file():
-        raise ClusterError(f"There is no fake-test1.yaml in {folder}: name the folder with --manifests")
+        raise ClusterError(f"There is no fake-test1.yaml in {folder}: name the source tree's demo with --manifests")
     if shutil.which("sh") is None:
         raise ClusterError("There is no sh on this machine, which the containers of the example apps run: install one")
     return Manifests(folder, typed_path(folder))

@@ -99,7 +99,7 @@ def test_cluster_up_until_it_is_told_to_end(number: signal.Signals) -> None:
     with started("cluster", "up", "--no-driver", "--nodes=2") as cluster:
         assert cluster.stdout is not None
         greeting = cluster.stdout.readline()
-        assert greeting == "Kubernetes 1.30 is up: 2 nodes, no driver is installed. In another shell:\n"
+        assert greeting == "Kubernetes 1.30 is up: 2 nodes, no driver is installed. In another terminal:\n"
         kubeconfig = kubeconfig_of(cluster)
         assert kubeconfig.is_file()
         with started("cluster", "fault", "reboot-node", f"--kubeconfig={kubeconfig}") as fault:
