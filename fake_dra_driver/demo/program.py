@@ -183,7 +183,7 @@ async def run_demo(settings: DemoSettings) -> int:
 def _find_manifests(folder: Path) -> Manifests:
     """Says at once what would otherwise only show as a pod that does not start."""
     if not (folder / "fake-test1.yaml").is_file():
-        raise ClusterError(f"There is no fake-test1.yaml in {folder}: name the source tree's demo with --manifests")
+        raise ClusterError(f"There is no fake-test1.yaml in {folder}: it is in the folder demo of the source tree")
     if shutil.which("sh") is None:
         raise ClusterError("There is no sh on this machine, which the containers of the example apps run: install one")
     return Manifests(folder, typed_path(folder))

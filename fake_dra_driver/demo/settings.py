@@ -156,7 +156,8 @@ class DemoSettings(_Embedded):
     """Leave the cluster up after the walk, until Ctrl-C, with apps to look at."""
     full: Annotated[bool, Flag(EMBEDDED)] = False
     """Show all that the commands print, and not only what is new in it."""
-    manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the folder demo of the source tree")] = (
-        _SOURCE_TREE / "demo"
+    # The default is not looked for here: an installed package has no such folder, and the demo says what to do then.
+    manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the folder demo of the source tree")] = Field(
+        default=_SOURCE_TREE / "demo", validate_default=False
     )
     """Folder with fake-test1.yaml and the other example apps."""
