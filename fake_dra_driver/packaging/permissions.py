@@ -30,7 +30,7 @@ def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
     parameters = tuple(kind for kind in kinds if kind.resource.group == DRIVER_NAME)
     return (
         Rule("Devices, and which claims hold them.", records, READ_VERBS),
-        Rule("Claims.", (ResourceClaim,), READ_VERBS),
+        Rule("Claims, and templates that claims are made from.", (ResourceClaim, ResourceClaimTemplate), READ_VERBS),
         Rule("Their classes.", (DeviceClass,), READ_VERBS, only=STRUCTURED),
         Rule(
             "Their classes, and the state of their pods' scheduling.",

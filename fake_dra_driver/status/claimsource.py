@@ -11,7 +11,7 @@ from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.report import ClaimReport, Told, WaitingClaim
 
-__all__ = ["ClaimSource", "claim_report", "latest_creation", "told_about", "warnings_about_claims"]
+__all__ = ["ClaimSource", "claim_report", "class_not_found", "latest_creation", "told_about", "warnings_about_claims"]
 
 WARNINGS_ABOUT_CLAIMS: Final = "involvedObject.kind=ResourceClaim,type=Warning"
 EVENTS_BY_CLAIM: Final = "claim"
@@ -52,6 +52,20 @@ def claim_report(claims: Informer[Any], uid: UID) -> ClaimReport:
         return ClaimReport(uid=uid, exists=False)
     pods = tuple(consumer.name for consumer in claim.status.reserved_for)
     return ClaimReport(uid=uid, namespace=claim.metadata.namespace, name=claim.metadata.name, pods=pods)
+
+
+def class_not_found(kind: str, missing: Sequence[str], ours: Sequence[str]) -> str:
+    """What to say of a claim whose class does not exist, which no driver serves.
+
+    Args:
+        kind: of the class.
+        missing: names of the classes that do not exist.
+        ours: names of the classes of this driver.
+    """
+    verb, them = ("does", "it") if len(missing) == 1 else ("do", "them")
+    # What a claim asks for cannot be changed.
+    instead = f", or make the claim again with class {' or '.join(ours)}" if ours else ""
+    return f"{kind} {' and '.join(missing)} {verb} not exist, or cannot be read: create {them}{instead}"
 
 
 def latest_creation(*objects: KubeObject | None) -> datetime | None:

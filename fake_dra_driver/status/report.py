@@ -31,6 +31,9 @@ WaitReason = Literal[
     "InvalidParameters",
     "ParametersNotFound",
     "ClassNotFound",
+    "ClaimNotFound",
+    "TemplateNotFound",
+    "ClaimNotMade",
     "InsufficientDevices",
     "Unschedulable",
     "BlockedByAnotherClaim",
@@ -42,7 +45,10 @@ WaitReason = Literal[
 REASONS_TO_WAIT: dict[WaitReason, str] = {
     "InvalidParameters": "its parameters, or those of its class, cannot be used",
     "ParametersNotFound": "its parameters, or those of its class, do not exist",
-    "ClassNotFound": "its class does not exist",
+    "ClassNotFound": "its class does not exist, so that no driver is responsible for it",
+    "ClaimNotFound": "there is no such claim, and a pod names it",
+    "TemplateNotFound": "the template that it is to be made from does not exist",
+    "ClaimNotMade": "it has not been made from its template yet",
     "InsufficientDevices": "no node that can be chosen has what is asked for",
     "Unschedulable": "no node can be chosen for its pod, for another reason than its devices, or beside that",
     "BlockedByAnotherClaim": "another claim of the same pod cannot be allocated",
@@ -168,11 +174,12 @@ class WaitingClaim(_Model):
     namespace: str
     """Namespace of the claim."""
     name: str
-    """Name of the claim."""
+    """Name of the claim; until it is made from its template, those of its pod and of the entry in the spec of that."""
     uid: str
-    """UID of the claim."""
+    """UID of the claim; empty when it does not exist."""
     class_name: str
-    """The ResourceClass or DeviceClass that it names; of several DeviceClasses all, separated by commas."""
+    """The ResourceClass or DeviceClass that it names; of several DeviceClasses all, separated by commas. Empty when it
+    does not exist."""
     mode: str
     """WaitForFirstConsumer or Immediate, which is in classic DRA alone."""
     since: datetime | None

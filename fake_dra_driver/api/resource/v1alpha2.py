@@ -24,6 +24,8 @@ __all__ = [
     "ResourceClaimSchedulingStatus",
     "ResourceClaimSpec",
     "ResourceClaimStatus",
+    "ResourceClaimTemplate",
+    "ResourceClaimTemplateSpec",
     "ResourceClass",
     "ResourceHandle",
 ]
@@ -115,6 +117,20 @@ class ResourceClaim(KubeObject):
 
     spec: Annotated[ResourceClaimSpec, WrapValidator(Sharing())] = Field(default_factory=ResourceClaimSpec)
     status: ResourceClaimStatus = Field(default_factory=ResourceClaimStatus)
+
+
+class ResourceClaimTemplateSpec(ApiModel):
+    """The claims that are made from a template."""
+
+    spec: ResourceClaimSpec = Field(default_factory=ResourceClaimSpec)
+
+
+class ResourceClaimTemplate(KubeObject):
+    """From this a claim is made for each pod that names it."""
+
+    resource = ResourceKind(GROUP, VERSION, "ResourceClaimTemplate", "resourceclaimtemplates")
+
+    spec: ResourceClaimTemplateSpec = Field(default_factory=ResourceClaimTemplateSpec)
 
 
 class PodSchedulingContextSpec(ApiModel):

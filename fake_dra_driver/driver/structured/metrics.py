@@ -63,7 +63,7 @@ class WaitingGauges:
                     claim = self._caches.claims.get(key)
                     if claim is None or claim.status.allocation is not None or claim.is_deleting:
                         continue
-                    if asks_for_this_driver(claim, self._class_of):
+                    if asks_for_this_driver(claim.spec, self._class_of):
                         yield pod, claim
 
     def _class_of(self, name: str) -> v1.DeviceClass | None:

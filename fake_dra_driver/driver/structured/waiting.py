@@ -12,7 +12,7 @@ from typing import Final
 from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.resource import v1
 
-__all__ = ["asks_for_this_driver", "class_names"]
+__all__ = ["asks_for_this_driver", "class_names", "is_about_this_driver"]
 
 _NAMED: Final = re.compile(rf"""["']{re.escape(DRIVER_NAME)}["']""")
 """The driver's name as a string of CEL."""
@@ -20,36 +20,37 @@ _NAMED: Final = re.compile(rf"""["']{re.escape(DRIVER_NAME)}["']""")
 ClassLookup = Callable[[str], v1.DeviceClass | None]
 
 
-def class_names(claim: v1.ResourceClaim) -> Sequence[str]:
-    """The DeviceClasses that the claim asks for, each once, in its order."""
-    return tuple(dict.fromkeys(asked.device_class_name for asked in _asked(claim)))
+def class_names(spec: v1.ResourceClaimSpec) -> Sequence[str]:
+    """The DeviceClasses that a claim asks for, each once, in its order."""
+    return tuple(dict.fromkeys(asked.device_class_name for asked in _asked(spec)))
 
 
-def asks_for_this_driver(claim: v1.ResourceClaim, class_of: ClassLookup) -> bool:
+def asks_for_this_driver(spec: v1.ResourceClaimSpec, class_of: ClassLookup) -> bool:
     """Whether a claim asks for devices of this driver.
 
     Args:
-        claim: without an allocation, which would say it.
+        spec: of a claim without an allocation, which would say it.
         class_of: the DeviceClass of a name; None when there is none.
     """
-    if _configures(claim.spec.devices.config) or any(_select(asked.selectors) for asked in _asked(claim)):
+    if _configures(spec.devices.config) or any(_select(asked.selectors) for asked in _asked(spec)):
         return True
-    for name in class_names(claim):
+    for name in class_names(spec):
         device_class = class_of(name)
         # The chart's own class counts by its name, so that a claim is not forgotten while that does not exist.
-        if name == RESOURCE_CLASS_NAME or (device_class is not None and _is_about_us(device_class)):
+        if name == RESOURCE_CLASS_NAME or (device_class is not None and is_about_this_driver(device_class)):
             return True
     return False
 
 
-def _asked(claim: v1.ResourceClaim) -> Iterator[v1.ExactDeviceRequest | v1.DeviceSubRequest]:
-    for request in claim.spec.devices.requests:
+def _asked(spec: v1.ResourceClaimSpec) -> Iterator[v1.ExactDeviceRequest | v1.DeviceSubRequest]:
+    for request in spec.devices.requests:
         if request.exactly is not None:
             yield request.exactly
         yield from request.first_available
 
 
-def _is_about_us(device_class: v1.DeviceClass) -> bool:
+def is_about_this_driver(device_class: v1.DeviceClass) -> bool:
+    """Whether a class is for devices of this driver."""
     return _select(device_class.spec.selectors) or _configures(device_class.spec.config)
 
 

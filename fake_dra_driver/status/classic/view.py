@@ -8,7 +8,12 @@ from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeCla
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.podclaims import claim_keys
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.resource.v1alpha2 import (
+    PodSchedulingContext,
+    ResourceClaim,
+    ResourceClaimTemplate,
+    ResourceClass,
+)
 from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.status.claimsource import warnings_about_claims
@@ -19,6 +24,7 @@ CLASSIC_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
     Node,
     ResourceClaim,
+    ResourceClaimTemplate,
     ResourceClass,
     PodSchedulingContext,
     FakeClaimParameters,
@@ -40,6 +46,7 @@ class ClassicView:
     """Everything that is read beside the NodeAllocationState objects."""
 
     claims: Informer[ResourceClaim]
+    templates: Informer[ResourceClaimTemplate]
     classes: Informer[ResourceClass]
     contexts: Informer[PodSchedulingContext]
     claim_parameters: Informer[FakeClaimParameters]
@@ -54,6 +61,7 @@ class ClassicView:
         """Asks ``cache`` for the informers, and adds the indexes."""
         view = cls(
             cache.informer(ResourceClaim),
+            cache.informer(ResourceClaimTemplate),
             cache.informer(ResourceClass),
             cache.informer(PodSchedulingContext),
             cache.informer(FakeClaimParameters),
@@ -69,7 +77,7 @@ class ClassicView:
     def read(self) -> tuple[Informer[Any], ...]:
         """The informers that are filled."""
         return (
-            *(self.claims, self.classes, self.contexts),
+            *(self.claims, self.templates, self.classes, self.contexts),
             *(self.claim_parameters, self.class_parameters, self.pods, self.events),
         )
 

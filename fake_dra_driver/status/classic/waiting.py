@@ -10,16 +10,18 @@ from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocati
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClaimSpec, ResourceClass
 from fake_dra_driver.device.allocator import DeviceRequest
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.classic.allocation import Allocator, PendingClaim
 from fake_dra_driver.dra.classic.driver import ParametersError, Unsuitable
 from fake_dra_driver.driver.classic.entry import FakeLedger
+from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError
-from fake_dra_driver.status.claimsource import latest_creation, told_about
+from fake_dra_driver.status.claimsource import class_not_found, latest_creation, told_about
 from fake_dra_driver.status.classic.view import PODS_BY_CLAIM, ClassicView
 from fake_dra_driver.status.report import WaitingClaim, WaitReason
+from fake_dra_driver.status.unmade import UnmadeClaims
 
 __all__ = ["Waiting"]
 
@@ -61,13 +63,16 @@ class Waiting:
         self._ledger = ledger
         self._unsuitable: dict[tuple[Sequence[DeviceRequest], Sequence[str]], Mapping[str, Unsuitable]] = {}
         """Judgements of this pass: hundreds of pods may ask the same of the same nodes."""
+        self._unmade = UnmadeClaims(
+            view.pods, view.claims, view.templates, lambda template: self._is_ours(template.spec.spec)
+        )
 
     def find(self) -> tuple[Sequence[WaitingClaim], int]:
         """The claims that wait, by namespace and name, and how many have no devices and no pod that wants them."""
         self._unsuitable.clear()
-        found, unused = [], 0
+        found, unused = list(self._unmade.find()), 0
         for claim in self._view.claims.list():
-            if claim.status.allocation is not None or claim.is_deleting or not self._is_ours(claim):
+            if claim.status.allocation is not None or claim.is_deleting or not self._is_ours(claim.spec):
                 continue
             consumers = self._consumers(claim)
             judgement = self._judge(claim, consumers)
@@ -75,18 +80,16 @@ class Waiting:
                 unused += 1
             else:
                 found.append(self._describe(claim, consumers, judgement))
-        return found, unused
+        return sorted(found, key=lambda waiting: (waiting.namespace, natural_order(waiting.name))), unused
 
-    def _is_ours(self, claim: ResourceClaim) -> bool:
-        resource_class = self._class_of(claim)
-        if resource_class is not None:
-            return resource_class.driver_name == DRIVER_NAME
-        reference = claim.spec.parameters_ref
-        return reference is not None and reference.api_group == DRIVER_NAME
+    def _is_ours(self, spec: ResourceClaimSpec) -> bool:
+        """Whether the claim concerns this driver, or, as its class does not exist, any driver."""
+        resource_class = self._class_of(spec)
+        return resource_class is None or resource_class.driver_name == DRIVER_NAME
 
-    def _class_of(self, claim: ResourceClaim) -> ResourceClass | None:
+    def _class_of(self, spec: ResourceClaimSpec) -> ResourceClass | None:
         try:
-            return self._view.classes.get(NamespacedName("", claim.spec.resource_class_name))
+            return self._view.classes.get(NamespacedName("", spec.resource_class_name))
         except InvalidObjectError:
             return None
 
@@ -105,10 +108,10 @@ class Waiting:
         """Why the claim waits; None when it does not."""
         if claim.status.deallocation_requested:
             return _Judgement("BeingDeallocated", "it is being deallocated; it can be allocated again after that")
-        resource_class = self._class_of(claim)
+        resource_class = self._class_of(claim.spec)
         if resource_class is None:
-            name = claim.spec.resource_class_name
-            return _Judgement("ClassNotFound", f"ResourceClass {name} does not exist, or cannot be read: create it")
+            ours = [each.metadata.name for each in self._view.classes.list() if each.driver_name == DRIVER_NAME]
+            return _Judgement("ClassNotFound", class_not_found("ResourceClass", [claim.spec.resource_class_name], ours))
         try:
             waiting = self._allocator.pending(claim, resource_class)
         except ParametersError as error:
@@ -165,7 +168,7 @@ class Waiting:
             claim = None if key is None else self._view.claims.get(key)
             if claim is None or claim.status.allocation is not None:
                 continue
-            resource_class = self._class_of(claim)
+            resource_class = self._class_of(claim.spec)
             if resource_class is None or resource_class.driver_name != DRIVER_NAME:
                 continue
             if claim.spec.allocation_mode == "Immediate":

@@ -17,20 +17,23 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.driver.nodestate import devices_of
 from fake_dra_driver.driver.structured.caches import CLAIMS_BY_POOL, UNSCHEDULED, pools_of
-from fake_dra_driver.driver.structured.configcheck import spec_problems
+from fake_dra_driver.driver.structured.configcheck import class_problems, spec_problems
 from fake_dra_driver.driver.structured.holdings import holdings
-from fake_dra_driver.driver.structured.waiting import asks_for_this_driver, class_names
+from fake_dra_driver.driver.structured.waiting import asks_for_this_driver, class_names, is_about_this_driver
+from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.claimsource import (
     ClaimSource,
     claim_report,
+    class_not_found,
     latest_creation,
     told_about,
     warnings_about_claims,
 )
 from fake_dra_driver.status.report import ClaimReport, WaitingClaim, WaitReason
 from fake_dra_driver.status.structured.pod import WaitingPod
+from fake_dra_driver.status.unmade import UnmadeClaims
 
 __all__ = ["STRUCTURED_KINDS", "StructuredClaims"]
 
@@ -38,6 +41,7 @@ STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
     Node,
     v1.ResourceClaim,
+    v1.ResourceClaimTemplate,
     v1.DeviceClass,
     Pod,
     Event,
@@ -60,15 +64,19 @@ class StructuredClaims(ClaimSource):
     def __init__(self, cache: Cache, api: ResourceApi) -> None:
         self._claims = cache.informer(api.claims)
         self._claims.add_index(CLAIMS_BY_POOL, pools_of)
+        self._templates = cache.informer(api.templates)
         self._classes = cache.informer(api.classes)
         self._pods = cache.informer(WaitingPod, field_selector=UNSCHEDULED)
         self._pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
         self._events = warnings_about_claims(cache)
+        self._unmade = UnmadeClaims(
+            self._pods, self._claims, self._templates, lambda template: self._is_ours(template.spec.spec)
+        )
 
     @property
     @override
     def informers(self) -> tuple[Informer[Any], ...]:
-        return (self._claims, self._classes, self._pods, self._events)
+        return (self._claims, self._templates, self._classes, self._pods, self._events)
 
     @override
     def entries_of(self, state: NodeAllocationState) -> Mapping[str, AllocatedDevices]:
@@ -85,18 +93,26 @@ class StructuredClaims(ClaimSource):
 
     @override
     def waiting(self) -> tuple[Sequence[WaitingClaim], int]:
-        found, unused = [], 0
+        found, unused = list(self._unmade.find()), 0
         for claim in self._claims.list():
             if claim.status.allocation is not None or claim.is_deleting:
                 continue
-            if not asks_for_this_driver(claim, self._class_of):
+            if not self._is_ours(claim.spec):
                 continue
             pods = self._pods.by_index(PODS_BY_CLAIM, str(claim.key))
-            if pods:
-                found.append(self._describe(claim, pods))
-            else:
+            judgement = self._mistake(claim.spec) or (_waits_with(pods[0]) if pods else None)
+            if judgement is None:
                 unused += 1
-        return found, unused
+            else:
+                found.append(self._describe(claim, pods, *judgement))
+        return sorted(found, key=lambda waiting: (waiting.namespace, natural_order(waiting.name))), unused
+
+    def _is_ours(self, spec: v1.ResourceClaimSpec) -> bool:
+        """Whether the claim concerns this driver, or, as a class does not exist, any driver."""
+        return bool(self._missing(spec)) or asks_for_this_driver(spec, self._class_of)
+
+    def _missing(self, spec: v1.ResourceClaimSpec) -> Sequence[str]:
+        return [name for name in class_names(spec) if self._class_of(name) is None]
 
     def _class_of(self, name: str) -> v1.DeviceClass | None:
         try:
@@ -104,34 +120,42 @@ class StructuredClaims(ClaimSource):
         except InvalidObjectError:
             return None
 
-    def _describe(self, claim: v1.ResourceClaim, pods: Sequence[WaitingPod]) -> WaitingClaim:
-        reason, message = self._judge(claim, pods[0])
+    def _describe(
+        self, claim: v1.ResourceClaim, pods: Sequence[WaitingPod], reason: WaitReason, message: str
+    ) -> WaitingClaim:
         return WaitingClaim(
             namespace=claim.metadata.namespace,
             name=claim.metadata.name,
             uid=claim.uid,
-            class_name=", ".join(class_names(claim)),
+            class_name=", ".join(class_names(claim.spec)),
             mode="WaitForFirstConsumer",
-            since=latest_creation(pods[0], claim),
+            since=latest_creation(claim, *pods[:1]),
             pods=tuple(pod.metadata.name for pod in pods),
             reason=reason,
             message=message,
             told=told_about(self._events, claim.uid),
         )
 
-    def _judge(self, claim: v1.ResourceClaim, pod: WaitingPod) -> tuple[WaitReason, str]:
-        """Why the claim waits: first what a person can correct, then what the scheduler says about its pod."""
-        if problems := spec_problems(claim.spec):
+    def _mistake(self, spec: v1.ResourceClaimSpec) -> tuple[WaitReason, str] | None:
+        """What a person can correct, whether or not a pod uses the claim."""
+        if problems := spec_problems(spec):
             return "InvalidParameters", "; ".join(map(str, problems))
-        missing = [name for name in class_names(claim) if self._class_of(name) is None]
-        if missing:
-            names = ", ".join(missing)
-            return "ClassNotFound", f"DeviceClass {names} does not exist, or cannot be read: create it"
-        name = pod.metadata.name
-        scheduled = pod.scheduled
-        if scheduled is None or scheduled.status != "False":
-            return "BeingScheduled", f"the scheduler has not said yet whether there is a node for pod {name}"
-        if scheduled.reason == "SchedulingGated":
-            return "NotBeingScheduled", f"the scheduler does not look for a node for pod {name}: it has schedulingGates"
-        said = f"the scheduler says about pod {name}: {scheduled.message or scheduled.reason}"
-        return ("InsufficientDevices" if _NO_DEVICES in scheduled.message else "Unschedulable"), said
+        for device_class in filter(None, map(self._class_of, class_names(spec))):
+            if problems := class_problems(device_class):
+                return "InvalidParameters", f"DeviceClass {device_class.metadata.name}: {'; '.join(map(str, problems))}"
+        if missing := self._missing(spec):
+            ours = [each.metadata.name for each in self._classes.list() if is_about_this_driver(each)]
+            return "ClassNotFound", class_not_found("DeviceClass", missing, ours)
+        return None
+
+
+def _waits_with(pod: WaitingPod) -> tuple[WaitReason, str]:
+    """What the scheduler says about a pod that uses the claim."""
+    name = pod.metadata.name
+    scheduled = pod.scheduled
+    if scheduled is None or scheduled.status != "False":
+        return "BeingScheduled", f"the scheduler has not said yet whether there is a node for pod {name}"
+    if scheduled.reason == "SchedulingGated":
+        return "NotBeingScheduled", f"the scheduler does not look for a node for pod {name}: it has schedulingGates"
+    said = f"the scheduler says about pod {name}: {scheduled.message or scheduled.reason}"
+    return ("InsufficientDevices" if _NO_DEVICES in scheduled.message else "Unschedulable"), said

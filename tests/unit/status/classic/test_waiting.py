@@ -5,7 +5,13 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME, EVENT_COMPONENT, FakeClaimParameters
 from fake_dra_driver.api.kube.core import Event, EventSource, ObjectReference
 from fake_dra_driver.api.kube.meta import ObjectMeta
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.api.resource.v1alpha2 import (
+    PodSchedulingContext,
+    ResourceClaim,
+    ResourceClaimTemplate,
+    ResourceClaimTemplateSpec,
+    ResourceClass,
+)
 from fake_dra_driver.status.report import WaitingClaim, WaitReason
 from tests.support.half_states import run
 from tests.support.world import NOW, World
@@ -71,7 +77,13 @@ def test_parameters_that_cannot_be_used(world: World) -> None:
 
 def test_a_class_that_does_not_exist(world: World) -> None:
     world.api.update(ResourceClaim, "c", "default", {"spec": {"resourceClassName": "typo"}})
-    assert judged(world) == ("ClassNotFound", "ResourceClass typo does not exist, or cannot be read: create it")
+    message = "ResourceClass typo does not exist, or cannot be read: create it, or make the claim again with class fake"
+    assert judged(world) == ("ClassNotFound", message)
+
+
+def test_a_class_that_does_not_exist_could_be_anyones(world: World) -> None:
+    world.api.update(ResourceClaim, "c", "default", {"spec": {"resourceClassName": "typo", "parametersRef": None}})
+    assert judged(world)[0] == "ClassNotFound"
 
 
 def test_a_claim_that_is_being_released(world: World) -> None:
@@ -165,11 +177,23 @@ async def test_what_the_driver_has_told_the_scheduler_and_the_owner(world: World
 
 def test_a_template_s_claim_of_another_pod_of_that_name_is_not_this_pods(world: World) -> None:
     """The claim p-x was made by a person, and pod p waits for one that is yet to be made."""
+    world.api.apply(template_of(world, "t"))
     world.claim("p-x")
     world.pod("p", [])
     source = {"name": "x", "source": {"resourceClaimTemplateName": "t"}}
     world.api.objects["Pod"][next(iter(world.api.objects["Pod"]))]["spec"] = {"resourceClaims": [source]}
-    assert report_of(world.api).waiting == ()
+    claim = only(world)
+    assert (claim.name, claim.uid, claim.reason, claim.pods) == ("p-x", "", "ClaimNotMade", ("p",))
+    assert claim.message == (
+        "the claim of template t for pod p has not been made yet: if it stays so, the pod's Events say why"
+    )
+
+
+def template_of(world: World, name: str) -> ResourceClaimTemplate:
+    """A template of claims like c."""
+    spec = world.read_claim("c").spec
+    metadata = ObjectMeta(name=name, namespace="default")
+    return ResourceClaimTemplate(metadata=metadata, spec=ResourceClaimTemplateSpec(spec=spec))
 
 
 def test_names_of_the_driver_are_those_of_the_api() -> None:

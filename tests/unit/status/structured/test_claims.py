@@ -104,6 +104,7 @@ def test_a_claim_that_no_pod_uses_does_not_wait(world: StructuredWorld) -> None:
 
 def test_claims_of_other_drivers_are_not_shown(world: StructuredWorld) -> None:
     world.api.delete(v1.ResourceClaim, "c", "default")
+    world.api.apply(v1.DeviceClass(metadata=ObjectMeta(name="other")))
     world.claim("other", requests=[{"name": "x", "exactly": {"deviceClassName": "other"}}])
     world.pod("p", "other")
     report = reported(world)
@@ -145,9 +146,30 @@ def test_what_a_person_can_correct_comes_first(world: StructuredWorld) -> None:
     scheduler_says(world, "Unschedulable", "0/1 nodes are available")
     expected = f"DeviceClass {CLASS} does not exist, or cannot be read: create it"
     assert judged(world) == ("ClassNotFound", expected)
+    world.api.delete(Pod, "p", "default")
+    assert judged(world) == ("ClassNotFound", expected), "whether or not a pod uses it"
     world.claim("c", config=[opaque(parameters(split=100))])
     expected = "spec.devices.config[0].opaque.parameters.spec.split: must be at most 64, is 100"
     assert judged(world) == ("InvalidParameters", expected)
+
+
+def test_classes_that_do_not_exist_could_be_anyones(world: StructuredWorld) -> None:
+    asked = [{"name": name, "exactly": {"deviceClassName": name}} for name in ("typo", "slip", CLASS)]
+    world.claim("c", requests=asked)
+    assert judged(world) == (
+        "ClassNotFound",
+        "DeviceClass typo and slip do not exist, or cannot be read: create them, or make the claim again with class "
+        + CLASS,
+    )
+
+
+def test_parameters_of_a_class_that_cannot_be_used(world: StructuredWorld) -> None:
+    config = [opaque(parameters(split=100))]
+    world.api.update(v1.DeviceClass, CLASS, "", {"spec": {"config": config}})
+    assert judged(world) == (
+        "InvalidParameters",
+        f"DeviceClass {CLASS}: spec.config[0].opaque.parameters.spec.split: must be at most 64, is 100",
+    )
 
 
 def test_all_classes_of_a_claim_are_named(world: StructuredWorld) -> None:
@@ -155,6 +177,7 @@ def test_all_classes_of_a_claim_are_named(world: StructuredWorld) -> None:
         {"name": "a", "deviceClassName": CLASS},
         {"name": "b", "deviceClassName": "older"},
     ]
+    world.api.apply(v1.DeviceClass(metadata=ObjectMeta(name="older")))
     world.claim("c", requests=[{"name": "either", "firstAvailable": alternatives}])
     world.pod("p", "c")
     assert only(world).class_name == f"{CLASS}, older"
