@@ -93,6 +93,8 @@ class Layout:
         kept = [at for at in range(len(columns)) if any(row.cells[at].text for row in rows)]
         headings = [Cell(columns[at].heading, Tone.HEADING) for at in kept]
         cells = [[_printable(row.cells[at]) for at in kept] for row in rows]
+        if self.columns is None:
+            cells = [_with_every_field(row) for row in cells]
         widths = [max(width_of(cell.text) for cell in column) for column in zip(headings, *cells, strict=True)]
         if self.columns is not None:
             _shrink(widths, [columns[at].shrinks for at in kept], self.columns - width_of(indent))
@@ -180,6 +182,12 @@ def _width(character: str) -> int:
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _with_every_field(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells, with a dash in those that are empty before another one: awk counts what is between blanks."""
+    filled = max((at for at, cell in enumerate(cells) if cell.text), default=0)
+    return [Cell("-") if at < filled and not cell.text else cell for at, cell in enumerate(cells)]
 
 
 def _printable(cell: Cell) -> Cell:

@@ -1,7 +1,7 @@
 """Where reports are written: a terminal, on which each replaces the last, or anything else, which gets all of them."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, TextIO
@@ -11,7 +11,7 @@ import yaml
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.status.layout import Layout, printable, shorten
 from fake_dra_driver.status.report import Report
-from fake_dra_driver.status.table import Detail, table
+from fake_dra_driver.status.table import Detail, cut, table
 
 __all__ = ["ReportScreen", "Style"]
 
@@ -78,7 +78,7 @@ class ReportScreen:
             size = shutil.get_terminal_size()
             room = max(1, size.lines - 2)
             footer = f"{now:%H:%M:%S} UTC, Ctrl-C ends" + (f", MAY BE OUT OF DATE: {trouble}" if trouble else "")
-            lines = _cut(self._style.text(report, now, room=room, columns=size.columns).splitlines(), room)
+            lines = cut(self._style.text(report, now, room=room, columns=size.columns).splitlines(), room)
             footer = shorten(printable(footer), size.columns)
             await self._write(_HOME + "\n".join((*lines, "", footer)))
         elif report != self._drawn:
@@ -106,8 +106,3 @@ class ReportScreen:
     def _write_now(self, text: str) -> None:
         self.stream.write(text)
         self.stream.flush()
-
-
-def _cut(lines: Sequence[str], room: int) -> Sequence[str]:
-    """As many lines as there is room for."""
-    return lines if len(lines) <= room else [*lines[: room - 1], f"... {len(lines) - room + 1} more lines"]

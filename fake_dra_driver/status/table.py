@@ -22,7 +22,7 @@ from fake_dra_driver.status.report import (
     WaitingClaim,
 )
 
-__all__ = ["NODE_STATES", "Detail", "table"]
+__all__ = ["NODE_STATES", "Detail", "cut", "table"]
 
 NODES_BY_DEVICE: Final = 5
 """Up to so many nodes, each is shown device by device."""
@@ -33,6 +33,8 @@ LINES_OF_A_LIST: Final = 20
 FREE_BY_LINE: Final = 8
 """Up to so many idle devices of a node, each has a line."""
 EXAMPLES: Final = 3
+LEAST_OF_WAITING: Final = 8
+"""Where a terminal is too low for everything, so many lines about waiting claims are left, and the nodes follow."""
 
 
 class Detail(Enum):
@@ -70,13 +72,18 @@ class _Table:
         self._several_models = len(report.summary.models) > 1
 
     def text(self, room: int | None) -> str:
-        above = [self._summary(), self._waiting()]
-        text = ""
+        summary, waiting = self._summary(), self._waiting()
+        lines: list[str] = []
         for nodes in self._choices():
-            text = "\n\n".join("\n".join(block) for block in (*above, *nodes()) if block) + "\n"
-            if room is None or text.count("\n") <= room:
+            below = list(nodes())
+            lines = _joined([summary, waiting, *below])
+            if room is None or len(lines) <= room:
                 break
-        return text
+        else:
+            if room is not None and len(waiting) > LEAST_OF_WAITING:
+                left = max(LEAST_OF_WAITING, len(waiting) - (len(lines) - room))
+                lines = _joined([summary, cut(waiting, left), *below])
+        return "\n".join(lines) + "\n"
 
     def _choices(self) -> Iterator[Callable[[], Iterable[list[str]]]]:
         """The ways to show the nodes, the most detailed first."""
@@ -299,6 +306,20 @@ def _free_of(counts: Counts, model: str) -> str:
     return f"{counts.free} of {counts.devices} {model}"
 
 
+def cut(lines: Sequence[str], room: int) -> Sequence[str]:
+    """As many lines as there is room for."""
+    return lines if len(lines) <= room else [*lines[: room - 1], f"... {_count(len(lines) - room + 1, 'more line')}"]
+
+
+def _joined(blocks: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of the blocks that have any, with an empty line between blocks."""
+    lines: list[str] = []
+    for block in blocks:
+        if block:
+            lines += ["", *block] if lines else block
+    return lines
+
+
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
 
@@ -326,7 +347,7 @@ def _parts(device: DeviceReport) -> str:
     prepared, parts = sum(child.prepared for child in device.children), len(device.children)
     if not parts:
         return ""
-    return str(parts) if prepared in (0, parts) else f"{prepared} of {parts}"
+    return str(parts) if prepared in (0, parts) else f"{prepared}/{parts}"
 
 
 def _children(device: DeviceReport) -> Iterator[Row]:

@@ -74,6 +74,13 @@ def test_a_row_is_a_line_in_a_pipe() -> None:
     ]
 
 
+def test_fields_can_be_counted_in_a_pipe() -> None:
+    rows = [Row([Cell("a"), Cell(""), Cell("c")]), Row([Cell("a"), Cell("b"), Cell("")])]
+    columns = [Column("A"), Column("B"), Column("C")]
+    assert Layout().table(columns, rows) == ["A  B  C", "a  -  c", "a  b"]
+    assert Layout(80).table(columns, rows) == ["A  B  C", "a     c", "a  b"]
+
+
 def test_rows_that_say_the_same_say_it_once_on_a_terminal() -> None:
     assert Layout(40).table(COLUMNS, ROWS, sentences="WHY") == ["NAME", "节点-1", "b", "  same", "c", "  other"]
 

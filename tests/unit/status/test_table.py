@@ -43,10 +43,10 @@ async def test_a_few_nodes_device_by_device() -> None:
     assert lines[5] == "NODE n  Ready, 1 of 4 MODEL free"
     table_lines = [line.split() for line in lines[6:]]
     assert table_lines[0] == ["DEVICE", "STATE", "PARTS", "CLAIM", "POD"]
-    assert ["n-0", "allocated", "default/plain"] in table_lines
+    assert ["n-0", "allocated", "-", "default/plain"] in table_lines
     assert ["n-3", "free"] in table_lines
-    (parts,) = (" ".join(cells[2:5]) for cells in table_lines if "default/parts" in cells)
-    assert parts == "2 of 3", "parts are counted, with those that are prepared"
+    (parts,) = (cells[2] for cells in table_lines if "default/parts" in cells)
+    assert parts == "2/3", "parts are counted, with those that are prepared"
 
 
 @pytest.mark.parametrize("detail", [Detail.DEVICES, Detail.ALL])
@@ -190,7 +190,7 @@ def test_hundreds_of_nodes_fit_on_a_screen() -> None:
     assert problem.startswith("node-049, node-099, node-149 and 3 more  its kubelet plugin is not ready")
     shown = [line.split()[0] for line in lines[6:9]]
     assert shown == ["default/big-00", "default/big-01", "default/big-02"]
-    assert lines[9].startswith("and 27 more          InsufficientDevices: asked for 20 devices")
+    assert lines[9].startswith("and 27 more     -    InsufficientDevices: asked for 20 devices")
 
 
 def test_a_long_list_of_different_reasons_is_cut() -> None:
@@ -251,6 +251,18 @@ def test_less_detail_where_there_is_less_room() -> None:
     by_node = text(world, room=by_claim.count("\n") - 1)
     assert "\nnode-004  Ready   8        5     3          0         1\n" in by_node
     assert "node-004-7" in text(world, Detail.ALL, room=10), "what was asked for stays"
+
+
+def test_nodes_are_shown_beside_many_claims_that_wait() -> None:
+    world = World()
+    world.node("n", devices=2)
+    for count in range(3, 20):
+        world.claim(f"big-{count}", count=count, mode="Immediate")
+    lines = text(world, room=24, columns=80).splitlines()
+    assert len(lines) == 24
+    assert any(line.startswith("n  ") for line in lines)
+    assert [line for line in lines if line.startswith("... ")] == ["... 39 more lines"]
+    assert len(text(world, room=5, columns=80).split("\n\n")[1].splitlines()) == 8, "but some of them always"
 
 
 @pytest.mark.parametrize(
