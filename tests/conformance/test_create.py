@@ -190,6 +190,33 @@ def test_body_in_yaml(api: Api, namespace: str, content_type: str) -> None:
     assert answer.status_code == (201 if content_type == "application/yaml" else 400)
 
 
+TEXTS = (
+    *("2024-01-01", "2024-01-01T10:00:00Z", "12:30:45", "1.2.3", "0x", "1e", "1e999", ".", "-.", "+"),
+    *("=", "<<", "_1", "0o8", "1,000", "e3", "12a", "tRue", ".e3"),
+)
+PLAIN = {
+    **dict.fromkeys(("true", "Yes", "on", "y"), True),
+    **dict.fromkeys(("false", "NO", "off", "n"), False),
+    **dict.fromkeys(("null", "~", ""), None),
+    **dict(zip(("12", "+12", "-12", "1_000", "9223372036854775807"), (12, 12, -12, 1000, 2**63 - 1), strict=True)),
+    **dict(zip(("012", "0o17", "0x1F", "-0x1f", "0b11"), (10, 15, 31, -31, 3), strict=True)),
+    **dict(zip(("1e3", "0222e04", "089", "5.", "1e20"), (1000, 2220000, 89, 5, 10**20), strict=True)),
+    **dict(zip(("0.50", ".5", "-1.5e-3", "1_0.5", ".5_0"), (0.5, 0.5, -0.0015, 10.5, 0.5), strict=True)),
+    **{text: text for text in TEXTS},
+}
+"""What plain texts are in YAML, as Go reads them."""
+
+
+def test_plain_texts_in_yaml(api: Api, widgets: str, served_widgets: str) -> None:
+    """C12, in the finer print: which are numbers, booleans, nothing, or texts after all."""
+    head = f"apiVersion: {served_widgets}/v1\nkind: Widget\nmetadata: {{name: a}}\nspec:\n  size: 1\n  free:\n"
+    lines = [f"    k{number}: {text}\n" for number, text in enumerate(PLAIN)]
+    answer = api.call("POST", widgets, head + "".join(lines), content_type="application/yaml")
+    assert answer.status_code == 201, answer.text
+    found = answer.json()["spec"]["free"]
+    assert {text: found.get(f"k{number}") for number, text in enumerate(PLAIN)} == PLAIN
+
+
 def test_missing_object(api: Api, namespace: str) -> None:
     """C13."""
     status = api.refused(404, "NotFound", "GET", core(namespace, "configmaps", "a"))
