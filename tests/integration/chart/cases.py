@@ -5,19 +5,24 @@ from typing import Any, Final
 
 from tests.integration.chart.installation import Cluster, Installation
 
-__all__ = ["CASES", "EVERYTHING"]
+__all__ = ["CASES", "EVERYTHING", "OWN_CERTIFICATE"]
 
 EVERYTHING: Final[Mapping[str, Any]] = {
-    "webhook": {"enabled": True},
+    "controller": {"podDisruptionBudget": {"create": True}},
+    # A certificate of the chart's own takes longer to make than all else.
+    "webhook": {"enabled": True, "certManager": {"enabled": True}, "podDisruptionBudget": {"create": True}},
     "monitoring": {
         "dashboard": {"enabled": True},
         "prometheusRule": {"enabled": True},
         "serviceMonitor": {"enabled": True},
     },
+    "networkPolicy": {"create": True},
+    "openshift": {"scc": {"bind": True}},
+    "resourceQuota": {"create": True},
     "status": {"clusterRole": {"create": True}},
 }
 """Whatever can be switched on."""
-_CERT_MANAGER: Final = {**EVERYTHING, "webhook": {"enabled": True, "certManager": {"enabled": True}}}
+OWN_CERTIFICATE: Final = {**EVERYTHING, "webhook": {"enabled": True}}
 _STRUCTURED: Final = Cluster("1.37.0")
 _OURS: Final = {
     "app.kubernetes.io/name": "mine",
@@ -65,7 +70,8 @@ CASES: Final[Mapping[str, Installation]] = {
     "as in the quickstart, with structured DRA": Installation(cluster=_STRUCTURED),
     "a number": Installation("12345"),
     "a number, everything": _named("12345", namespace="67890"),
-    "a number, cert-manager": _named("0", namespace="0", values=_CERT_MANAGER),
+    "a number, its own certificate": _named("12345", namespace="67890", values=OWN_CERTIFICATE),
+    "zero": _named("0", namespace="0"),
     "an exponent": _named("1e3", namespace="1e3"),
     "hexadecimal": _named("0x10", namespace="0x10"),
     "octal": _named("089", namespace="012"),
@@ -73,11 +79,11 @@ CASES: Final[Mapping[str, Installation]] = {
     "null": _named("null", namespace="null"),
     "a date": _named("2024-01-01", namespace="2024-01-01"),
     "a fraction": _named("1.5"),
-    "with dots": _named("my.fake.driver", values=_CERT_MANAGER),
+    "with dots": _named("my.fake.driver", values=OWN_CERTIFICATE),
     "35 characters": _named("x" * 35),
     "53 characters": _named("x" * 53, namespace="y" * 63),
     "53 characters, classic DRA": Installation("x" * 53, "y" * 63, values=EVERYTHING),
-    "53 characters, cert-manager": _named("x" * 53, namespace="y" * 63, values=_CERT_MANAGER),
+    "53 characters, its own certificate": _named("x" * 53, namespace="y" * 63, values=OWN_CERTIFICATE),
     "a cut behind a dash": _named("-".join("a" * 27)),
     "a long override": _named("r", values={**EVERYTHING, "fullnameOverride": "x" * 63}),
     "a number as override": _named("r", values={**EVERYTHING, "nameOverride": "12345", "fullnameOverride": "1e3"}),

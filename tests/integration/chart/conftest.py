@@ -56,11 +56,12 @@ def embedded_judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mappin
             release: stack.enter_context(EmbeddedTarget(tmp_path_factory.mktemp("embedded"), release))
             for release in EMBEDDED
         }
-        yield {release: stack.enter_context(judge_of(target)) for release, target in targets.items()}
+        yield {release: stack.enter_context(judge_of(target, reads_yaml=False)) for release, target in targets.items()}
 
 
 @pytest.fixture(scope="session")
 def real_judge(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judge]:
     """The real API server. Tests that ask for it carry ``@pytest.mark.apiserver``."""
-    with judge_of(RealTarget(apiserver, tmp_path_factory.mktemp("real"), Path(os.environ[ASSETS_VARIABLE]))) as judge:
+    target = RealTarget(apiserver, tmp_path_factory.mktemp("real"), Path(os.environ[ASSETS_VARIABLE]))
+    with judge_of(target, reads_yaml=True) as judge:
         yield judge

@@ -15,15 +15,21 @@ from tests.integration.chart.rendering import Object
 
 __all__ = ["Judge", "judge_of"]
 
-_YAML: Final = "application/yaml"
 _DRY_RUN: Final[Mapping[str, Any]] = {"dryRun": "All", "fieldValidation": "Strict"}
 
 
 class Judge:
     """One API server, which is left as it is but for namespaces and the definitions of other projects' kinds."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, reads_yaml: bool) -> None:
+        """Asks a server.
+
+        Args:
+            api: a client of it, as its administrator.
+            reads_yaml: whether it is sent what helm wrote; else JSON, where its reader of YAML is that of ``rendering``.
+        """
         self._api = api
+        self._reads_yaml = reads_yaml
         self._namespaces: set[str] = set()
         self._resources: dict[str, tuple[str, bool]] = {}
         for definition in CUSTOM_KINDS:
@@ -60,7 +66,8 @@ class Judge:
                 return f"its namespace is {namespace!r}"
             self._ensure_namespace(namespace)
             path = path.format(namespace=namespace)
-        answer = self._api.call("POST", path, each.text, content_type=_YAML, **_DRY_RUN)
+        body, media = (each.text, "application/yaml") if self._reads_yaml else (dict(each.manifest), "application/json")
+        answer = self._api.call("POST", path, body, content_type=media, **_DRY_RUN)
         warnings = answer.headers.get("Warning", "")
         return warnings if answer.status_code == httpx.codes.CREATED else f"{answer.status_code} {answer.text}"
 
@@ -86,10 +93,10 @@ class Judge:
 
 
 @contextmanager
-def judge_of(target: Target) -> Iterator[Judge]:
-    """Asks a server as its administrator, until the block ends."""
+def judge_of(target: Target, *, reads_yaml: bool) -> Iterator[Judge]:
+    """Asks a server as its administrator, until the block ends; see ``Judge``."""
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     headers = {"Authorization": f"Bearer {target.token}"}
     with httpx.Client(base_url=target.url, headers=headers, verify=trust, timeout=PATIENCE_SECONDS) as http:
-        yield Judge(Api(http))
+        yield Judge(Api(http), reads_yaml=reads_yaml)

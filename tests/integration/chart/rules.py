@@ -27,7 +27,9 @@ _QUALIFIED: Final = re.compile(
 _LABEL_VALUE: Final = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _OF_THE_DRIVER: Final = ("DeviceClass", "ResourceClass")
 """Users' claims name these, so their names are fixed."""
-_IN_LABELS: Final = ("DaemonSet", "Deployment", "Service", "ServiceAccount")
+_IN_HOST_NAMES: Final = ("DaemonSet", "Deployment", "Service")
+"""Names of these end up in names of hosts."""
+_IN_LABELS: Final = (*_IN_HOST_NAMES, "ServiceAccount")
 """Names of these end up in labels, as networks and monitors write them (CiliumIdentity has the account's)."""
 _PROGRAMS: Final[Mapping[str, type[Settings]]] = {
     "controller": ControllerSettings,
@@ -58,8 +60,10 @@ def _names(installation: Installation, objects: Sequence[Object]) -> Iterator[st
     known = Counter((each.kind.partition("/")[0], each.manifest["kind"], each.namespace, each.name) for each in objects)
     yield from (f"twice: {identity}" for identity, count in known.items() if count > 1)
     for each in objects:
-        if each.manifest["kind"] in _IN_LABELS and not re.fullmatch(DNS_LABEL, each.name):
-            yield f"{each} is no label of DNS, of at most 63 characters"
+        if each.manifest["kind"] in _IN_HOST_NAMES and not re.fullmatch(DNS_LABEL, each.name):
+            yield f"{each} cannot be in the name of a host"
+        if each.manifest["kind"] in _IN_LABELS and not _LABEL_VALUE.fullmatch(each.name):
+            yield f"{each} cannot be in a label"
         if each.manifest["kind"] in _OF_THE_DRIVER and each.name != "fake.3-shake.com":
             yield f"{each} is called otherwise than in every claim"
 

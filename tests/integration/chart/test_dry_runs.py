@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.chart.cases import CASES, EVERYTHING
+from tests.integration.chart.cases import CASES, OWN_CERTIFICATE
 from tests.integration.chart.installation import Cluster, Installation
 from tests.integration.chart.judge import Judge
 from tests.integration.chart.judgement import assert_accepted
@@ -40,7 +40,7 @@ def test_helm_would_install_it(helm: Renderer, apiserver: ApiServer, real_judge:
 
 @pytest.mark.apiserver(structured=True)
 def test_the_certificate_that_is_there_is_used(helm: Renderer, apiserver: ApiServer, real_judge: Judge) -> None:
-    installation = Installation("x" * 53, "with-a-certificate", values=EVERYTHING)
+    installation = Installation("x" * 53, "with-a-certificate", values=OWN_CERTIFICATE)
     first = objects_of(dry_run(helm, apiserver, installation)["manifest"])
     (secret,) = [each.manifest for each in first if each.manifest["kind"] == "Secret"]
     data = {**secret["data"], "ca.crt": b64encode(b"kept").decode()}

@@ -69,7 +69,7 @@ def test_every_installation_is_accepted_or_refused_in_plain_words(
 ) -> None:
     tally = Tally()
 
-    @settings(examples(40, 3_000), phases=_PHASES)
+    @settings(examples(25, 3_000), phases=_PHASES)
     @given(installations(schema, clusters_of(embedded_judges), place))
     def run(installation: Installation) -> None:
         rendered = tally.render(helm, installation)

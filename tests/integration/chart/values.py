@@ -11,7 +11,7 @@ from typing import Any, Final
 import hypothesis.strategies as st
 
 from tests.integration.chart.examples import MOUNTED, examples_for
-from tests.integration.chart.names import TELLTALE, dns_labels, namespaces
+from tests.integration.chart.names import dns_labels, namespaces
 
 __all__ = ["Leaf", "drawn_values", "leaves", "nested"]
 
@@ -27,7 +27,9 @@ _ANNOTATIONS: Final = ("true", "012", "a: b", "{{ .Values.x }}", 'it\'s "so"', "
 _PATHS: Final = ("/var/lib/kubelet/plugins", "/012", "/a b/c", "/data #1", "/é/'x'", '/"quoted"', "/{{x}}", "/a\\b")
 _REFUSED: Final = "namespace"
 """A value that the chart always refuses, in its own words, which a test of its own asks for."""
-_IMPORTANT: Final = ("enabled", "create")
+_SWITCHES: Final = ("bind", "create", "enabled")
+_ONE_OF_THE_TWO: Final = ("deviceClass", "resourceClass")
+"""Each is for one of the two kinds of DRA, and refused with the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Leaf:
     @property
     def is_switch(self) -> bool:
         """Whether objects come and go with it."""
-        return self.schema.get("type") == "boolean" and self.name in _IMPORTANT
+        types = [each.get("type") for each in (self.schema, *self.schema.get("anyOf", ()))]
+        return "boolean" in types and self.name in _SWITCHES and self.path[0] not in _ONE_OF_THE_TWO
 
     def __repr__(self) -> str:
         return ".".join(self.path)
@@ -112,6 +115,8 @@ def value_of(leaf: Leaf) -> st.SearchStrategy[Any]:
 
 
 def _of_schema(name: str, schema: JsonSchema, path: str) -> st.SearchStrategy[Any]:
+    if "const" in schema:
+        return st.just(schema["const"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
     branches = schema.get("anyOf") or schema.get("oneOf")
@@ -174,27 +179,34 @@ def _text(name: str, schema: JsonSchema) -> st.SearchStrategy[str]:
 
 
 def _array(name: str, schema: JsonSchema, path: str) -> st.SearchStrategy[list[Any]]:
-    known = examples_for(name)
     items: JsonSchema = schema.get("items", {})
-    if known is not None and items.get("type") != "string":
-        texts = [each for each in items.get("anyOf", items.get("oneOf", ())) if each.get("type") == "string"]
-        written = st.lists(st.sampled_from(TELLTALE), max_size=2, unique=True)
-        return st.one_of(st.sampled_from(known), *([written] if texts else []))
-    if items.get("type") != "string":
-        raise AssertionError(f"{path}: give examples of this value, whose form the schema does not tell")
     if name == "args":
         return st.sampled_from([[], ["-v=1"], ["--logging-format=text", "-v=3"]])
-    return st.lists(_of_schema(name, items, path), min_size=schema.get("minItems", 0), max_size=3)
+    branches: Sequence[JsonSchema] = items.get("anyOf") or items.get("oneOf") or [items]
+    known = [each for each in branches if not _is_free(each)]
+    strategies = [_examples(name, path)] if len(known) < len(branches) else []
+    if known:
+        one = st.one_of([_of_schema(name, each, path) for each in known])
+        strategies.append(st.lists(one, min_size=schema.get("minItems", 0), max_size=3, unique=True))
+    return st.one_of(strategies)
 
 
 def _map(name: str, schema: JsonSchema, path: str) -> st.SearchStrategy[dict[str, Any]]:
-    values = schema.get("additionalProperties")
-    if isinstance(values, Mapping) and values.get("type") == "string":
-        if "annotations" in name.lower():
-            keys = st.sampled_from([*_LABEL_KEYS, "checksum/certificate", "prometheus.io/scrape"])
-            return st.dictionaries(keys, st.sampled_from(_ANNOTATIONS), max_size=3)
-        texts = st.one_of(st.sampled_from(["true", "012", "1e3", ""]), st.from_regex(_LABEL_VALUE, fullmatch=True))
-        return st.dictionaries(st.sampled_from([*_LABEL_KEYS, *_OURS]), texts, max_size=3)
+    if _is_free(schema):
+        return _examples(name, path)
+    if "annotations" in name.lower():
+        keys = st.sampled_from([*_LABEL_KEYS, "checksum/certificate", "prometheus.io/scrape"])
+        return st.dictionaries(keys, st.sampled_from(_ANNOTATIONS), max_size=3)
+    texts = st.one_of(st.sampled_from(["true", "012", "1e3", ""]), st.from_regex(_LABEL_VALUE, fullmatch=True))
+    return st.dictionaries(st.sampled_from([*_LABEL_KEYS, *_OURS]), texts, max_size=3)
+
+
+def _is_free(schema: JsonSchema) -> bool:
+    """Whether its form is Kubernetes' own."""
+    return schema.get("type") == "object" and schema.get("additionalProperties", True) is True
+
+
+def _examples(name: str, path: str) -> st.SearchStrategy[Any]:
     known = examples_for(name)
     if known is None:
         raise AssertionError(f"{path}: give examples of this value, whose form the schema does not tell")
