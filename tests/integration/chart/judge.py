@@ -26,7 +26,7 @@ class Judge:
 
         Args:
             api: a client of it, as its administrator.
-            reads_yaml: whether it is sent what helm wrote; else JSON, where its reader of YAML is that of ``rendering``.
+            reads_yaml: whether it is sent what helm wrote; else JSON, where its reader of YAML is like ``rendering``.
         """
         self._api = api
         self._reads_yaml = reads_yaml
