@@ -37,7 +37,7 @@ def reason_of(error: BaseException) -> str:
     for cause in causes:
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
             return os.strerror(cause.errno).lower()
-    return str(error) or "the connection was closed"
+    return str(causes[-1]) or "the connection was closed"
 
 
 def without_password(url: str) -> str:

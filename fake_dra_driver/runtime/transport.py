@@ -311,7 +311,7 @@ class _NoResolver(AbstractResolver):
         pass
 
 
-class _ProxyError(ConnectionError):
+class _ProxyError(aiohttp.ClientConnectionError):
     """The proxy did not do what it is there for."""
 
 
@@ -355,7 +355,10 @@ async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHand
         return await handler(request)
     except aiohttp.ClientConnectorError:
         raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+    except aiohttp.ServerDisconnectedError:
+        # Its text is what of an answer had come.
+        raise aiohttp.ClientConnectionError("the server closed it without an answer") from None
+    except aiohttp.ClientOSError as error:
         raise aiohttp.ClientConnectionError from error
 
 

@@ -150,7 +150,7 @@ class ExecPlugin:
                     stdout=write_end,
                 )
             except FileNotFoundError as error:
-                hint = _ESCAPES.sub("", self._config.install_hint).strip()
+                hint = " ".join(_ESCAPES.sub("", self._config.install_hint).split())
                 raise self._failure(f"is not installed{f'. {hint}' if hint else ''}") from error
             except (OSError, ValueError) as error:
                 raise self._failure(f"cannot be run: {getattr(error, 'strerror', None) or error}") from error

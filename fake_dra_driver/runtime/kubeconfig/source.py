@@ -125,6 +125,8 @@ class KubeconfigSource(CredentialsSource):
         self._account = account
         self._default_server = default_server
         self._is_terminal = is_terminal
+        self._read_once: Kubeconfig | None = None
+        """What cannot be read again."""
 
     @override
     async def resolve(self) -> Resolved:
@@ -143,7 +145,12 @@ class KubeconfigSource(CredentialsSource):
             raise CredentialsError(f"{error} ({origin})") from error
 
     def _load(self) -> Kubeconfig:
-        return load(self._source, must_exist=self._must_exist)
+        if self._read_once is not None:
+            return self._read_once
+        kubeconfig = load(self._source, must_exist=self._must_exist)
+        if not all(file.is_file() for file in kubeconfig.files):
+            self._read_once = kubeconfig  # from a pipe, such as the shell's <(command)
+        return kubeconfig
 
     def _default(self, kubeconfig: Kubeconfig) -> tuple[str, str]:
         """Address and origin of the server when no kubeconfig names one. Raises CredentialsError."""

@@ -162,6 +162,14 @@ async def test_the_path_of_the_server_is_put_before_once() -> None:
     assert transport.requests[0][1].path == "/api/v1/pods"
 
 
+async def test_a_slash_in_a_part_of_the_path_stays_one() -> None:
+    transport = ScriptedTransport(ok())
+    async with http(transport, "/k8s/clusters/c-1") as over:
+        await over.get("/api/v1/namespaces/default/services/web/proxy/a%2Fb%20c")
+    _, request, _ = transport.requests[0]
+    assert request.raw_path == "/api/v1/namespaces/default/services/web/proxy/a%2Fb%20c"
+
+
 async def test_only_what_means_something_to_the_server_is_passed_on() -> None:
     transport = ScriptedTransport(ok())
     async with http(transport) as over:

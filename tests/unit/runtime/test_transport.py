@@ -202,6 +202,12 @@ async def test_paths_are_below_that_of_the_server(server: Server) -> None:
     assert heard["path"] == "/k8s/clusters/c-1/api/v1/pods"
 
 
+async def test_a_path_that_is_given_as_it_goes_over_the_wire_stays_as_it_is(server: Server) -> None:
+    async with connected(server, cluster={"server": f"{server.url}/below"}) as (transport, _):
+        response = await transport.send(HttpRequest("GET", "/a/b c", {}, {}, raw_path="/a%2Fb%20c"), None)
+    assert json.loads(response.body)["path"] == "/below/a%2Fb%20c"
+
+
 async def test_errors_and_redirects_are_answers(server: Server, transport: HttpTransport) -> None:
     answers = iter([(429, {"Retry-After": "3"}), (302, {"Location": f"{server.url}/elsewhere"})])
 
