@@ -8,6 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
 from tests.integration.kubeconfig.authority import Authority, Issued
 from tests.integration.kubeconfig.records import Recorder
 from tests.integration.kubeconfig.servers import HttpProxy, Listener, RecordingServer, SilentServer, SocksProxy
@@ -71,6 +79,12 @@ class Lab:
         self.recorder = Recorder()
         self.authority, self.other_authority = Authority("authority of a test"), Authority("another authority")
         self.alice, self.bob = self.authority.person("alice"), self.authority.person("bob")
+        self.mallory = self.other_authority.person("mallory")
+        key = load_pem_private_key(self.alice.key, None)
+        self.old_key = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        """Of Alice."""
+        self.locked_key = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
+        """Of Alice."""
         own = self.authority.server("127.0.0.1", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", "localhost", _API_HOST)
         tls: dict[str, Any] = {"identity": own, "clients": self.authority, "folder": folder}
         plain: dict[str, Any] = {"folder": folder}

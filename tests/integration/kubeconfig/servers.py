@@ -143,18 +143,26 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: what matters is in the recorder."""
 
     def note_call(self, target: str) -> None:
-        headers = self.headers
-        impersonation = sorted((name.lower(), value) for name, value in headers.items() if _impersonates(name))
+        impersonating = [name.lower() for name in self.headers if name.lower().startswith("impersonate-")]
         self.listener.recorder.calls.append(
             Call(
                 self.listener.name,
                 api_prefix(target),
-                headers.get("Host"),
-                headers.get("Authorization"),
-                tuple(impersonation),
+                self._header("Host"),
+                self._header("Authorization"),
+                tuple(
+                    (name, value.strip())
+                    for name in sorted({*impersonating})
+                    for value in self.headers.get_all(name, [])
+                ),
                 self.common_name,
             )
         )
+
+    def _header(self, name: str) -> str | None:
+        """White space around a value is no part of it (RFC 9110, 5.5)."""
+        value = self.headers.get(name)
+        return None if value is None else value.strip()
 
     def answer(self, status: int, document: object, **headers: str) -> None:
         body = json.dumps(document).encode()
@@ -319,10 +327,6 @@ def _common_name(certificate: bytes | None) -> str | None:
         return None
     (found,) = x509.load_der_x509_certificate(certificate).subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found.value)
-
-
-def _impersonates(name: str) -> bool:
-    return name.lower().startswith("impersonate-")
 
 
 @contextmanager

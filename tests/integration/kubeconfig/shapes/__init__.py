@@ -14,6 +14,7 @@ from tests.integration.kubeconfig.shapes.files import FILES
 from tests.integration.kubeconfig.shapes.identities import IDENTITIES
 from tests.integration.kubeconfig.shapes.plugins import PLUGINS
 from tests.integration.kubeconfig.shapes.proxies import PROXIES
+from tests.integration.kubeconfig.shapes.scalars import SCALARS
 from tests.integration.kubeconfig.shapes.servers import SERVERS
 from tests.integration.kubeconfig.shapes.shape import DEFAULT_ADDRESS, Shape
 from tests.integration.kubeconfig.shapes.trust import TRUST
@@ -27,6 +28,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
         "trust": TRUST,
         "user": IDENTITIES,
         "document": DOCUMENTS,
+        "value": SCALARS,
         "context": CONTEXTS,
         "files": FILES,
         "plugin": PLUGINS,

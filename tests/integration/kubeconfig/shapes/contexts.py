@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.integration.kubeconfig.lab import KUBECONFIG
+from tests.integration.kubeconfig.lab import KUBECONFIG, kubeconfig
 from tests.integration.kubeconfig.shapes.shape import DEFAULT_ADDRESS, of_files, part, simple
 
 __all__ = ["CONTEXTS"]
@@ -62,6 +62,14 @@ CONTEXTS: Final = {
             )
         },
         DEFAULT_ADDRESS,
+        KUBECONFIG=f"ROOT/{KUBECONFIG}",
+    ),
+    "a namespace that is none": of_files(
+        lambda lab: {KUBECONFIG: kubeconfig(lab.trusted(lab.tls), {"token": "mine"}, namespace="Bad Name!")},
+        KUBECONFIG=f"ROOT/{KUBECONFIG}",
+    ),
+    "entries with empty names": of_files(
+        lambda lab: {KUBECONFIG: kubeconfig(lab.trusted(lab.tls), {"token": "mine"}, "")},
         KUBECONFIG=f"ROOT/{KUBECONFIG}",
     ),
     "an empty context": of_files(

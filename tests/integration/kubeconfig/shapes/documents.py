@@ -1,27 +1,21 @@
 """How the file is written."""
 
+import json
 from typing import Final
 
-from tests.integration.kubeconfig.lab import KUBECONFIG, Lab, encoded
+from tests.integration.kubeconfig.lab import KUBECONFIG
 from tests.integration.kubeconfig.shapes.shape import (
     DEFAULT_ADDRESS,
-    Shape,
+    filled_in,
     of_cluster,
     of_files,
+    of_text,
     of_user,
     part,
     simple,
 )
 
 __all__ = ["DOCUMENTS"]
-
-
-def _yaml(text: str, *refusal: str) -> Shape:
-    return of_files(lambda lab: {KUBECONFIG: _written(text, lab)}, *refusal, KUBECONFIG=f"ROOT/{KUBECONFIG}")
-
-
-def _written(text: str, lab: Lab) -> str:
-    return text.replace("SERVER", lab.tls.url).replace("AUTHORITY", encoded(lab.authority.certificate))
 
 
 _PARTS: Final = """\
@@ -32,8 +26,8 @@ contexts: [{name: here, context: {cluster: here, user: here}}]
 
 
 DOCUMENTS: Final = {
-    "YAML": _yaml("current-context: here\n" + _PARTS),
-    "YAML with comments, anchors and several keys of no meaning": _yaml(
+    "YAML": of_text("current-context: here\n" + _PARTS),
+    "YAML with comments, anchors and several keys of no meaning": of_text(
         "# mine\nextra: &x {a: 1}\nmore: *x\npreferences: {colors: true}\ncurrent-context: here\n" + _PARTS
     ),
     "no apiVersion and kind": of_files(
@@ -42,8 +36,8 @@ DOCUMENTS: Final = {
         },
         KUBECONFIG=f"ROOT/{KUBECONFIG}",
     ),
-    "another apiVersion": _yaml("apiVersion: v2\ncurrent-context: here\n" + _PARTS, f"ROOT/{KUBECONFIG}", "v2"),
-    "another kind": _yaml("apiVersion: v1\nkind: Pod\ncurrent-context: here\n" + _PARTS, f"ROOT/{KUBECONFIG}", "Pod"),
+    "another apiVersion": of_text("apiVersion: v2\ncurrent-context: here\n" + _PARTS, f"ROOT/{KUBECONFIG}", "v2"),
+    "another kind": of_text("apiVersion: v1\nkind: Pod\ncurrent-context: here\n" + _PARTS, f"ROOT/{KUBECONFIG}", "Pod"),
     "an unknown field of a cluster": of_cluster(lambda lab: lab.trusted(lab.tls, colour="blue")),
     "an unknown field of a user": of_user(lambda _: {"token": "mine", "colour": "blue"}),
     "a field in other letters": of_cluster(lambda lab: {"Server": lab.http.url}, DEFAULT_ADDRESS),
@@ -52,19 +46,51 @@ DOCUMENTS: Final = {
     ),
     "a number for a token": of_user(lambda _: {"token": 12345}, f"ROOT/{KUBECONFIG}", "token"),
     "nothing for a field": of_user(lambda _: {"token": "mine", "username": None, "as-groups": None}),
-    "a list that is none": _yaml("current-context: here\nclusters: {a: 1}\n", f"ROOT/{KUBECONFIG}", "clusters"),
-    "broken YAML": _yaml("current-context: here\nclusters: [\n", f"ROOT/{KUBECONFIG}", "line"),
-    "a tab in YAML": _yaml("current-context: here\nclusters:\n\t- name: a\n", f"ROOT/{KUBECONFIG}", "line"),
-    "a text that is no mapping": _yaml("hello\n", f"ROOT/{KUBECONFIG}"),
-    "a duplicate key": _yaml("current-context: there\ncurrent-context: here\n" + _PARTS),
+    "a list that is none": of_text("current-context: here\nclusters: {a: 1}\n", f"ROOT/{KUBECONFIG}", "clusters"),
+    "broken YAML": of_text("current-context: here\nclusters: [\n", f"ROOT/{KUBECONFIG}", "line"),
+    "a tab in YAML": of_text("current-context: here\nclusters:\n\t- name: a\n", f"ROOT/{KUBECONFIG}", "line"),
+    "a text that is no mapping": of_text("hello\n", f"ROOT/{KUBECONFIG}"),
+    "a duplicate key": of_text("current-context: there\ncurrent-context: here\n" + _PARTS),
     "not UTF-8": of_files(
         lambda _: {KUBECONFIG: b"\xff\xfe\x00"}, f"ROOT/{KUBECONFIG}", KUBECONFIG=f"ROOT/{KUBECONFIG}"
     ),
     "a byte order mark": of_files(
-        lambda lab: {KUBECONFIG: b"\xef\xbb\xbf" + _written("current-context: here\n" + _PARTS, lab).encode()},
+        lambda lab: {KUBECONFIG: b"\xef\xbb\xbf" + filled_in("current-context: here\n" + _PARTS, lab).encode()},
         KUBECONFIG=f"ROOT/{KUBECONFIG}",
     ),
-    "two documents": _yaml("current-context: here\n" + _PARTS + "---\ncurrent-context: there\n"),
+    "line ends of Windows": of_files(
+        lambda lab: {KUBECONFIG: filled_in("current-context: here\n" + _PARTS, lab).replace("\n", "\r\n").encode()},
+        KUBECONFIG=f"ROOT/{KUBECONFIG}",
+    ),
+    "UTF-16": of_files(
+        lambda lab: {KUBECONFIG: filled_in("current-context: here\n" + _PARTS, lab).encode("utf-16")},
+        KUBECONFIG=f"ROOT/{KUBECONFIG}",
+    ),
+    "a name beyond the basic plane": of_text(
+        "current-context: \U0001f600\n" + _PARTS.replace("contexts: [{name: here", "contexts: [{name: \U0001f600")
+    ),
+    "JSON indented by tabs": of_files(
+        lambda lab: {KUBECONFIG: json.dumps(simple(lab), indent="\t")}, KUBECONFIG=f"ROOT/{KUBECONFIG}"
+    ),
+    "JSON with a comma at the end": of_files(
+        lambda lab: {KUBECONFIG: json.dumps(simple(lab))[:-1] + ",}"}, KUBECONFIG=f"ROOT/{KUBECONFIG}"
+    ),
+    "a key merged from another": of_text(
+        "current-context: here\n" + _PARTS.replace("user: {token: mine}", "user: {<<: {token: merged}}")
+    ),
+    "a number for a key": of_text("1: 2\ncurrent-context: here\n" + _PARTS),
+    "a list for a key": of_text("? [a]\n: 2\ncurrent-context: here\n" + _PARTS, f"ROOT/{KUBECONFIG}"),
+    "a number for a name": of_text(
+        "current-context: here\n" + _PARTS.replace("name: here", "name: 1"), f"ROOT/{KUBECONFIG}"
+    ),
+    "nothing for an entry": of_text("current-context: here\n" + _PARTS.replace("clusters: [", "clusters: [null, ")),
+    "nothing for a list": of_text(
+        "current-context: here\n" + _PARTS.replace("users: [", "x: [") + "users:\n", "EOF", ours=["here"]
+    ),
+    "nothing at all": of_text("null\n", DEFAULT_ADDRESS),
+    "a list": of_text("[]\n", f"ROOT/{KUBECONFIG}"),
+    "a comment alone": of_text("# nothing\n", DEFAULT_ADDRESS),
+    "two documents": of_text("current-context: here\n" + _PARTS + "---\ncurrent-context: there\n"),
     "an entry twice": of_files(
         lambda lab: {
             KUBECONFIG: part(

@@ -57,6 +57,23 @@ FILES: Final = {
     "two broken files": of_files(
         lambda _: {"a": "clusters: [", "b": "users: ["}, "ROOT/a", "ROOT/b", KUBECONFIG="ROOT/a:ROOT/b"
     ),
+    "/dev/null": of_files(lambda _: {}, DEFAULT_ADDRESS, KUBECONFIG="/dev/null"),
+    "/dev/null before a file": of_files(lambda lab: {"a": simple(lab)}, KUBECONFIG="/dev/null:ROOT/a"),
+    "--kubeconfig=/dev/null": of_files(lambda _: {}, DEFAULT_ADDRESS, arguments=["--kubeconfig=/dev/null"]),
+    "--kubeconfig that is empty": of_files(
+        lambda lab: {"a": simple(lab)}, arguments=["--kubeconfig="], KUBECONFIG="ROOT/a"
+    ),
+    "--kubeconfig that is a folder": of_files(lambda _: {"a": None}, "ROOT/a", arguments=["--kubeconfig=ROOT/a"]),
+    "a colon alone": of_files(lambda _: {}, DEFAULT_ADDRESS, KUBECONFIG=":"),
+    "a name too long": of_files(lambda lab: {"a": simple(lab)}, "too long", KUBECONFIG=f"ROOT/{'a' * 300}:ROOT/a"),
+    "a file with a slash at its end": of_files(lambda lab: {"a": simple(lab)}, "ROOT/a/", KUBECONFIG="ROOT/a/"),
+    "a link to itself": Shape(
+        lambda lab: Scene({"b": simple(lab)}, {"KUBECONFIG": "ROOT/a:ROOT/b"}, links={"a": "a"}), ["ROOT/a"]
+    ),
+    "a link to a file that is missing": Shape(
+        lambda lab: Scene({"b": simple(lab)}, {"KUBECONFIG": "ROOT/a:ROOT/b"}, links={"a": "gone"})
+    ),
+    "~/.kube/config that is a folder": of_files(lambda _: {f"{HOME}/.kube/config": None}, f"ROOT/{HOME}/.kube/config"),
     "one file twice": of_files(lambda lab: {"a": simple(lab)}, KUBECONFIG="ROOT/a:ROOT/a"),
     "the same entries in two files": of_files(
         lambda lab: {

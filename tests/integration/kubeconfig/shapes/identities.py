@@ -26,6 +26,31 @@ IDENTITIES: Final = {
         f"ROOT/{HOME}/token",
         files=lambda _: {f"{HOME}/token": ""},
     ),
+    "a token in a file with several lines": of_user(
+        lambda _: {"tokenFile": "token"}, "Authorization", ours=["token"], files=lambda _: {f"{HOME}/token": "a\nb\n"}
+    ),
+    "a token in a file of white space": of_user(
+        lambda _: {"tokenFile": "token"}, "Authorization", ours=["token"], files=lambda _: {f"{HOME}/token": "\n \n"}
+    ),
+    "a token in a folder": of_user(
+        lambda _: {"tokenFile": "token"}, f"ROOT/{HOME}/token", files=lambda _: {f"{HOME}/token": None}
+    ),
+    "a token in a file not of ASCII": of_user(
+        lambda _: {"tokenFile": "token"}, files=lambda _: {f"{HOME}/token": "tökén"}
+    ),
+    "a token in a file not of UTF-8": of_user(
+        lambda _: {"tokenFile": "token"}, files=lambda _: {f"{HOME}/token": b"t\xf6k\xe9n"}
+    ),
+    "a token, and an empty file": of_user(
+        lambda _: {"token": "mine", "tokenFile": "token"}, files=lambda _: {f"{HOME}/token": ""}
+    ),
+    "a token, and a folder": of_user(
+        lambda _: {"token": "mine", "tokenFile": "token"}, files=lambda _: {f"{HOME}/token": None}
+    ),
+    "a token not of ASCII": of_user(lambda _: {"token": "tökén"}),
+    "a token with a tab": of_user(lambda _: {"token": "a\tb"}),
+    "a token with a control character": of_user(lambda _: {"token": "a\x01b"}, "Authorization", ours=["token"]),
+    "a token with a space after it": of_user(lambda _: {"token": "mine "}),
     "a token, and one in a file": of_user(
         lambda _: {"token": "mine", "tokenFile": "token"}, files=lambda _: {f"{HOME}/token": "from a file\n"}
     ),
@@ -78,6 +103,46 @@ IDENTITIES: Final = {
         "client-key-data",
         "client-key",
         files=certificate_files(HOME),
+    ),
+    "a certificate with the authority's behind it": of_user(
+        lambda lab: {
+            "client-certificate-data": encoded(lab.alice.certificate + lab.authority.certificate),
+            "client-key-data": encoded(lab.alice.key),
+        }
+    ),
+    "a certificate with the authority's before it": of_user(
+        lambda lab: {
+            "client-certificate-data": encoded(lab.authority.certificate + lab.alice.certificate),
+            "client-key-data": encoded(lab.alice.key),
+        },
+        "private key",
+    ),
+    "a certificate of another authority": of_user(
+        lambda lab: {
+            "token": "mine",
+            "client-certificate-data": encoded(lab.mallory.certificate),
+            "client-key-data": encoded(lab.mallory.key),
+        },
+        "certificate",
+    ),
+    "a key in another form": of_user(
+        lambda lab: {"client-certificate-data": encoded(lab.alice.certificate), "client-key-data": encoded(lab.old_key)}
+    ),
+    "a key with words before it": of_user(
+        lambda lab: {
+            "client-certificate-data": encoded(lab.alice.certificate),
+            "client-key-data": encoded(b"Bag Attributes\r\n" + lab.alice.key.replace(b"\n", b"\r\n")),
+        }
+    ),
+    "a key with a pass phrase": of_user(
+        lambda lab: {
+            "client-certificate-data": encoded(lab.alice.certificate),
+            "client-key-data": encoded(lab.locked_key),
+        },
+        "key",
+    ),
+    "a key that is empty": of_user(
+        lambda lab: {"client-certificate-data": encoded(lab.alice.certificate), "client-key-data": ""}, "client-key"
     ),
     "a certificate without a key": of_user(
         lambda lab: {"client-certificate-data": encoded(lab.alice.certificate)}, "client-key"
@@ -132,6 +197,17 @@ IDENTITIES: Final = {
         }
     ),
     "another user not of ASCII": of_user(lambda _: {"token": "mine", "as": "jürgen"}),
+    "another user with extra fields of many signs": of_user(
+        lambda _: {
+            "token": "mine",
+            "as": "bob",
+            "as-uid": "",
+            "as-groups": [],
+            "as-user-extra": {"UPPER": ["a"], "a b": ["c"], "a_b-c.d~": ["e"], "a'()*!b": ["f"], "none": None},
+        }
+    ),
+    "another user in two lines": of_user(lambda _: {"token": "mine", "as": "bob\nx"}, "Impersonate-User", ours=["as"]),
+    "another user with a space after it": of_user(lambda _: {"token": "mine", "as": "bob "}),
     "groups without another user": of_user(
         lambda _: {"token": "mine", "as-groups": ["one"]}, "here", "impersonating", ours=["here", "as-"]
     ),

@@ -11,8 +11,10 @@ __all__ = [
     "Shape",
     "certificate",
     "certificate_files",
+    "filled_in",
     "of_cluster",
     "of_files",
+    "of_text",
     "of_user",
     "part",
     "simple",
@@ -64,6 +66,18 @@ def of_files(
 ) -> Shape:
     """These files, and these variables of the environment."""
     return Shape(lambda lab: Scene(files(lab), environment, arguments), refusal or None, ours)
+
+
+def of_text(text: str, *refusal: str, ours: Sequence[str] | None = None) -> Shape:
+    """A kubeconfig of this text, see ``filled_in``."""
+    return of_files(
+        lambda lab: {KUBECONFIG: filled_in(text, lab)}, *refusal, ours=ours, KUBECONFIG=f"ROOT/{KUBECONFIG}"
+    )
+
+
+def filled_in(text: str, lab: Lab) -> str:
+    """The text with ``SERVER`` and ``AUTHORITY`` replaced by the address and, inline, the authority of ``tls``."""
+    return text.replace("SERVER", lab.tls.url).replace("AUTHORITY", encoded(lab.authority.certificate))
 
 
 def simple(lab: Lab, token: str = "mine") -> Document:

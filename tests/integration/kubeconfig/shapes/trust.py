@@ -1,5 +1,6 @@
 """Which server is trusted."""
 
+import textwrap
 from typing import Final
 
 from tests.integration.kubeconfig.lab import FOLDER, HOME, KUBECONFIG, encoded
@@ -61,6 +62,37 @@ TRUST: Final = {
         lambda lab: {"server": lab.tls.url, "certificate-authority": "ca.crt"},
         files=lambda lab: {f"{HOME}/ca.crt": lab.other_authority.certificate + lab.authority.certificate},
     ),
+    "an authority that is none beside one": of_cluster(
+        lambda lab: {"server": lab.tls.url, "certificate-authority": "ca.crt"},
+        files=lambda lab: {
+            f"{HOME}/ca.crt": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+            + lab.authority.certificate
+        },
+    ),
+    "an authority with words before it": of_cluster(
+        lambda lab: {"server": lab.tls.url, "certificate-authority": "ca.crt"},
+        files=lambda lab: {f"{HOME}/ca.crt": "subject=Müller\n".encode() + lab.authority.certificate},
+    ),
+    "an authority beside a key": of_cluster(
+        lambda lab: {"server": lab.tls.url, "certificate-authority": "ca.crt"},
+        files=lambda lab: {f"{HOME}/ca.crt": lab.alice.key + lab.authority.certificate},
+    ),
+    "the authority inline in several lines": of_cluster(
+        lambda lab: {
+            "server": lab.tls.url,
+            "certificate-authority-data": "\n".join(textwrap.wrap(encoded(lab.authority.certificate), 64)) + "\n",
+        }
+    ),
+    "the authority inline with a space": of_cluster(
+        lambda lab: {"server": lab.tls.url, "certificate-authority-data": f" {encoded(lab.authority.certificate)}"},
+        f"ROOT/{KUBECONFIG}",
+    ),
+    "the authority inline and empty": of_cluster(
+        lambda lab: {"server": lab.tls.url, "certificate-authority-data": ""}, "certificate"
+    ),
+    "the certificate of a client as the authority": of_cluster(
+        lambda lab: {"server": lab.tls.url, "certificate-authority-data": encoded(lab.alice.certificate)}, "certificate"
+    ),
     "no authority": of_cluster(lambda lab: {"server": lab.tls.url}, "certificate"),
     "the authorities of the system": of_cluster(
         lambda lab: {"server": lab.tls.url},
@@ -98,6 +130,14 @@ TRUST: Final = {
         lambda lab: {"server": lab.tls.url, "tls-server-name": "other.test", "insecure-skip-tls-verify": True}
     ),
     "the server's name, an address": of_cluster(lambda lab: lab.trusted(lab.tls, **{"tls-server-name": "127.0.0.1"})),
+    "the server's name, an IPv6 address": of_cluster(lambda lab: lab.trusted(lab.tls6, **{"tls-server-name": "::1"})),
+    "the server's name with a dot at its end": of_cluster(
+        lambda lab: lab.trusted(lab.misnamed, **{"tls-server-name": "kube.test."})
+    ),
+    "the server's name in capitals": of_cluster(
+        lambda lab: lab.trusted(lab.misnamed, **{"tls-server-name": "KUBE.test"})
+    ),
+    "the server's name with a space": of_cluster(lambda lab: lab.trusted(lab.tls, **{"tls-server-name": "a b"}), "a b"),
     "the server's name, and a path": of_cluster(
         lambda lab: lab.trusted(f"{lab.misnamed.url}/path", **{"tls-server-name": "kube.test"})
     ),
