@@ -109,11 +109,27 @@ def test_notes_say_what_the_cluster_lacks(release: str, kind: str, parameters: s
     version, _, name = kind.partition("/")
     without = notes(release)
     assert f"this cluster does not serve resource.k8s.io/{version}, so no claim" in without
-    assert f"no {name} was" in without
+    assert f"No {name} was installed." in without
     assert f"--runtime-config=resource.k8s.io/{version}={'false' if version == 'v1' else 'true'}" in without
     served = notes(release, f"resource.k8s.io/{kind}", f"resource.k8s.io/{version}/ResourceClaim")
     assert "ATTENTION" not in served
     assert parameters in served
+
+
+@pytest.mark.parametrize("release", ["v1.30.14", "v1.32.2", "v1.37.2"])
+@pytest.mark.parametrize("create", ["auto", False])
+def test_notes_fit_a_terminal(release: str, create: str | bool) -> None:
+    classes = {key: {"create": create} for key in ("resourceClass", "deviceClass")}
+    for served in ((), ("resource.k8s.io/v1alpha2/ResourceClass", "resource.k8s.io/v1/DeviceClass")):
+        written = notes(release, *served, upgrade=True, webhook={"enabled": True}, **classes)
+        assert max(map(len, written.splitlines())) <= 80
+
+
+def test_notes_say_what_was_left_out() -> None:
+    served = ("resource.k8s.io/v1/DeviceClass", "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy")
+    assert "Left out" not in notes("v1.37.2", *served)
+    assert "Left out: the ValidatingAdmissionPolicy" in notes("v1.37.2", served[0])
+    assert "Left out: the DeviceClass" in notes("v1.37.2", *served, deviceClass={"create": False})
 
 
 def test_notes_of_an_upgrade_name_the_crds() -> None:
