@@ -190,6 +190,8 @@ def test_the_webhook_on_the_network_of_its_node(helm: Helm) -> None:
     pod = template_of(manifests, "webhook")["spec"]
     (container,) = pod["containers"]
     assert pod["hostNetwork"] is True
+    strategy = manifests["Deployment", WEBHOOK]["spec"]["strategy"]
+    assert strategy == {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
     assert {"name": "https", "containerPort": 18443} in container["ports"]
     assert {"name": "FAKE_DRA_LISTEN", "value": ":18443"} in container["env"]
     assert ("NetworkPolicy", "fake-dra-driver-webhook") not in manifests, "policies are for the network of pods"
