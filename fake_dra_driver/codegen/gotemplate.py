@@ -438,6 +438,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "join": lambda separator, values: separator.join(map(_text, values)),
     "merge": _merge,
     "hasKey": lambda items, key: key in items,
+    "hasPrefix": lambda prefix, text: text.startswith(prefix),
     "has": lambda value, values: value in values,
     "kindIs": _kind_is,
     "len": len,

@@ -76,8 +76,7 @@ class _DeviceClass(Values):
     create: WhereItFits = "auto"
     """Whether to install it. `auto` does so where structured DRA is used, unless the cluster is known not to serve the
     kind and `resourceApiVersion` is empty; with true the chart is refused where classic DRA is used."""
-    # The name of an extended resource has a domain and a slash; the API server checks the rest.
-    extended_resource_name: str = Field(default="", pattern=r"^([^/]+/[^/]+)?$")
+    extended_resource_name: str = Field(default="", pattern=f"^({_DNS_SUBDOMAIN}/{_LABEL_NAME})?$")
     """Name under which containers can ask for devices of the class in `resources.limits`, such as `example.com/fake`;
     empty for none. Kubernetes 1.34 and 1.35 drop it unless the feature gate DRAExtendedResource is on, and earlier ones
     have no such thing."""

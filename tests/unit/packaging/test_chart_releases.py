@@ -131,9 +131,12 @@ def test_device_class(helm: Helm) -> None:
     assert spec == {"selectors": [selector], "extendedResourceName": "example.com/fake"}
     for release in (CLASSIC, "1.32.2"):
         assert "deviceClass.extendedResourceName needs resource.k8s.io/v1" in helm.refuses(extended, kubernetes=release)
-    for name in ("fake", "example.com/", "/fake", "a/b/c"):
+    for name in ("fake", "example.com/", "/fake", "a/b/c", "Example.com/a", "example.com/-"):
         refused = helm.refuses(f"--set=deviceClass.extendedResourceName={name}", kubernetes=STRUCTURED)
         assert "at '/deviceClass/extendedResourceName'" in refused
+    for name in ("kubernetes.io/fake", "node.kubernetes.io/fake", "requests.example.com/fake"):
+        refused = helm.refuses(f"--set=deviceClass.extendedResourceName={name}", kubernetes=STRUCTURED)
+        assert "cannot be in the domain kubernetes.io" in refused
 
 
 def test_permissions_of_the_controller_in_structured_dra(helm: Helm) -> None:

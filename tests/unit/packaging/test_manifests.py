@@ -184,6 +184,7 @@ def _execute(text: str, **dot: object) -> str:
         ('{{ len "abc" }} {{ le 2 3 }} {{ ge 2 3 }} {{ sub 54 4 | int }} {{ mulf 1.5 "2" }}', "3 true false 50 3"),
         ('{{ fromYamlArray "[a, b, a]" | uniq | toYaml }}{{ fromYamlArray "" | len }}', "- a\n- b0"),
         ('{{ has "b" (splitList "/" "a/b") }} {{ sha256sum "" | trunc 8 }} {{ float64 "0.5" }}', "true e3b0c442 0.5"),
+        ('{{ hasPrefix "a" "ab" }} {{ hasPrefix "b" "ab" }}', "true false"),
         ('{{ toString .yes }} {{ toString "a" }}{{ fromYaml "" | len }}', "true a0"),
     ],
 )
