@@ -110,7 +110,7 @@ class ClusterView:
         states = cache.informer(NodeAllocationState, namespace=namespace)
         if api.structured is not None:
             return cls(states, nodes, StructuredClaims(cache, api.structured))
-        return cls(states, nodes, ClassicClaims(cache, states, client, namespace or ""))
+        return cls(states, nodes, ClassicClaims(cache, states, client, namespace or "", nodes))
 
     @property
     def read(self) -> tuple[Informer[Any], ...]:

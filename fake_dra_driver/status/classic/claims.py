@@ -17,6 +17,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.claimsource import ClaimSource, claim_report
 from fake_dra_driver.status.classic.view import CLAIMS_BY_NODE, ClassicView
 from fake_dra_driver.status.classic.waiting import Waiting
+from fake_dra_driver.status.nodes import Nodes
 from fake_dra_driver.status.report import ClaimReport, WaitingClaim
 
 __all__ = ["ClassicClaims"]
@@ -29,14 +30,19 @@ class ClassicClaims(ClaimSource):
         cache: gives them.
         states: the NodeAllocationState objects.
         client: passed on to the driver's own code, which does not use it to judge.
+        nodes: which nodes can run pods.
         namespace: of the NodeAllocationState objects; empty when there are none.
     """
 
-    def __init__(self, cache: Cache, states: Informer[NodeAllocationState], client: Client, namespace: str) -> None:
+    def __init__(
+        self, cache: Cache, states: Informer[NodeAllocationState], client: Client, namespace: str, nodes: Nodes
+    ) -> None:
         self._view = view = ClassicView.of(cache)
         ledger = Ledger(FakeLedgerLayout(), client, states, namespace)
         parameters = ParametersResolver(view.claim_parameters, view.class_parameters)
-        self._waiting = Waiting(view, Allocator(FakeControllerDriver(parameters), ledger, view.claims), ledger)
+        driver = FakeControllerDriver(parameters)
+        allocator = Allocator(driver, ledger, view.claims, unusable_reason=nodes.unusable_reason)
+        self._waiting = Waiting(view, allocator, ledger)
 
     @property
     @override

@@ -3,7 +3,7 @@
 So the answer is as good as the controller's, even while no controller runs, and newer than the last Event.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
@@ -61,7 +61,7 @@ class Waiting:
         self._view = view
         self._allocator = allocator
         self._ledger = ledger
-        self._unsuitable: dict[tuple[Sequence[DeviceRequest], Sequence[str]], Mapping[str, Unsuitable]] = {}
+        self._unsuitable: dict[tuple[Sequence[DeviceRequest], Sequence[str] | None], Mapping[str, Unsuitable]] = {}
         """Judgements of this pass: hundreds of pods may ask the same of the same nodes."""
         self._unmade = UnmadeClaims(
             view.pods, view.claims, view.templates, lambda template: self._is_ours(template.spec.spec)
@@ -121,9 +121,8 @@ class Waiting:
         return self._judge_consumer(consumers[0]) if consumers else None
 
     def _judge_immediate(self, pending: _Pending) -> _Judgement:
-        nodes = self._allocator.nodes()
-        unsuitable = self._judge_nodes([pending], nodes)
-        fitting = [node for node in nodes if node not in unsuitable]
+        unsuitable = self._once([pending], None, lambda: self._allocator.unsuitable_for_immediate(pending))
+        fitting = [node for node in self._allocator.nodes() if node not in unsuitable]
         if fitting:
             where = f"node {fitting[0]} has" if len(fitting) == 1 else f"{len(fitting)} nodes have"
             return _Judgement("BeingAllocated", f"{where} what it asks for: the controller is about to allocate")
@@ -152,12 +151,24 @@ class Waiting:
         return _Judgement("BeingScheduled", message)
 
     def _judge_nodes(self, pending: Sequence[_Pending], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:
-        """The nodes, of these, that cannot take the claims, and why."""
+        """The nodes, of these, that cannot take the claims of a pod, and why."""
+        return self._once(pending, tuple(nodes), lambda: self._allocator.unsuitable_nodes(pending, nodes))
+
+    def _once(
+        self, pending: Sequence[_Pending], nodes: Sequence[str] | None, judge: Callable[[], Mapping[str, Unsuitable]]
+    ) -> Mapping[str, Unsuitable]:
+        """What ``judge`` says, which it is asked once for all claims that ask for the same.
+
+        Args:
+            pending: the claims.
+            nodes: the nodes to judge; None: all, for a claim in mode Immediate.
+            judge: finds the nodes that cannot take the claims, and why.
+        """
         if any(self._ledger.nodes_of(claim.claim.uid) for claim in pending):
-            return self._allocator.unsuitable_nodes(pending, nodes)  # what it has on record is part of the judgement
-        key = (tuple(claim.request for claim in pending), tuple(nodes))
+            return judge()  # what it has on record is part of the judgement
+        key = (tuple(claim.request for claim in pending), nodes)
         if key not in self._unsuitable:
-            self._unsuitable[key] = self._allocator.unsuitable_nodes(pending, nodes)
+            self._unsuitable[key] = judge()
         return self._unsuitable[key]
 
     def _pending_claims(self, pod: Pod) -> tuple[Sequence[_Pending], str]:

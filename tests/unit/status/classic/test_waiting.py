@@ -152,6 +152,17 @@ def test_immediate_claims(world: World) -> None:
     assert (reason, message.split(":")[0]) == ("BeingAllocated", "2 nodes have what it asks for")
 
 
+def test_immediate_claims_wait_for_nodes_that_can_run_pods(world: World) -> None:
+    world.claim("small", mode="Immediate")
+    world.stop_reporting("n")
+    assert judged(world, "small")[1].startswith("node m has what it asks for")
+    world.cordon("m")
+    reason, message = judged(world, "small")
+    assert reason == "InsufficientDevices"
+    assert "its node is cordoned (SchedulingDisabled)" in message
+    assert "its node is NotReady (NodeStatusUnknown)" in message
+
+
 async def test_what_the_driver_has_told_the_scheduler_and_the_owner(world: World) -> None:
     world.claim("big", count=3)
     world.pod("p", ["big"], potential=["m", "n"])
