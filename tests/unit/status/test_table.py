@@ -261,7 +261,7 @@ def test_nodes_are_shown_beside_many_claims_that_wait() -> None:
     lines = text(world, room=24, columns=80).splitlines()
     assert len(lines) == 24
     assert any(line.startswith("n  ") for line in lines)
-    assert [line for line in lines if line.startswith("... ")] == ["... 39 more lines"]
+    assert sum(line.startswith("... ") for line in lines) == 1, "what is left out is counted"
     assert len(text(world, room=5, columns=80).split("\n\n")[1].splitlines()) == 8, "but some of them always"
 
 
