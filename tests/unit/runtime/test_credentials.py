@@ -181,7 +181,7 @@ from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpTransport
 
 def loaded():
-    return sorted({'kr8s', 'httpx', 'cryptography', 'rich'} & sys.modules.keys())
+    return sorted({'kr8s', 'httpx', 'cryptography', 'rich', 'yaml', 'python_socks'} & sys.modules.keys())
 
 async def main():
     credentials = await Credentials.load(service_account_dir=Path(sys.argv[1]))

@@ -1,6 +1,9 @@
 """kr8s on a client's session: limit, deadline, log-in, errors, and what the session is asked for."""
 
 import asyncio
+import json
+import tempfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from fake_dra_driver.runtime.errors import CredentialsError, as_runtime_error
 from fake_dra_driver.runtime.httpxtransport import SessionTransport
 from fake_dra_driver.runtime.kubeapi import find_api
 from fake_dra_driver.runtime.session import RequestLimiter, Session
+from tests.integration.kubeconfig.authority import Authority
 from tests.support.scripted import Answer, FoundOnce, ScriptedTransport, Tokens, ok, status
 
 KEY = NamespacedName("", "node-0")
@@ -316,6 +320,55 @@ async def test_without_credentials_there_is_no_api(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
     with pytest.raises(CredentialsError, match="No credentials for an API server"):
         await Client.of(await find_api(service_account_dir=tmp_path / "absent"))
+
+
+@pytest.fixture
+def kubeconfig() -> dict[str, Any]:
+    """With two contexts, and all that can be inline."""
+    issued = Authority("mine").person("jane")
+    inline = {"client-certificate-data": issued.certificate, "client-key-data": issued.key}
+    cluster = {"certificate-authority-data": b64encode(Authority("cluster").certificate).decode()}
+    return {
+        "current-context": "first",
+        "clusters": [
+            {"name": "a", "cluster": {"server": "https://a.example", **cluster}},
+            {"name": "b", "cluster": {"server": "https://[fd00::1]:6443", **cluster}},
+        ],
+        "users": [{"name": "me", "user": {name: b64encode(text).decode() for name, text in inline.items()}}],
+        "contexts": [
+            {"name": "first", "context": {"cluster": "a", "user": "me"}},
+            {"name": "second", "context": {"cluster": "b", "user": "me", "namespace": "mine"}},
+        ],
+    }
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+async def test_an_api_of_the_caller_has_the_credentials_that_it_was_made_with(
+    kubeconfig: dict[str, Any], tmp_path: Path, as_file: bool
+) -> None:
+    (tmp_path / "config").write_text(json.dumps(kubeconfig))
+    named: Any = str(tmp_path / "config") if as_file else kubeconfig
+    client = await Client.of(Api(kubeconfig=named, context="second", bypass_factory=True))
+    assert (client.api.auth.server, client.api.namespace) == ("https://[fd00::1]:6443", "mine")
+    await client.close()
+    client = await Client.of(Api(kubeconfig=named, url="https://other.example/", bypass_factory=True))
+    assert (client.api.auth.server, client.api.namespace) == ("https://other.example", "default")
+    await client.close()
+
+
+async def test_files_with_keys_that_kr8s_has_made_are_removed(
+    kubeconfig: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").write_text(json.dumps(kubeconfig))
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    api = Api(kubeconfig=str(tmp_path / "config"), bypass_factory=True)
+    await api.auth
+    assert len(list(folder.iterdir())) == 3
+    client = await Client.of(api)
+    assert list(folder.iterdir()) == []
+    await client.close()
 
 
 async def test_an_api_belongs_to_one_client(account: Path) -> None:
