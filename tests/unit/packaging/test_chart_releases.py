@@ -91,7 +91,9 @@ def test_the_value_wins_over_all(helm: Helm) -> None:
 
 
 def test_a_release_between_the_two_is_refused(helm: Helm) -> None:
-    assert "use 1.27 to 1.30, or 1.32 or later" in helm.refuses(kubernetes="1.31.14")
+    refused = helm.refuses(kubernetes="1.31.14")
+    assert "use 1.27 to 1.30, or 1.32 or later" in refused
+    assert "say with --kube-version which release yours has, or set resourceApiVersion" in refused
     assert class_of(helm.template("--set=resourceApiVersion=v1", kubernetes="1.31.14"))
 
 

@@ -180,7 +180,7 @@ helm's own, which has group versions of many releases, and no kinds.
 {{- else if and (semverCompare ">=1.27-0" $release) (semverCompare "<1.31-0" $release) }}
 {{- "v1alpha2" }}
 {{- else }}
-{{- printf "Kubernetes %s has no version of the DRA API that this driver speaks: use 1.27 to 1.30, or 1.32 or later." $release | fail }}
+{{- printf "Kubernetes %s has no version of the DRA API that this driver speaks: use 1.27 to 1.30, or 1.32 or later. Where helm asks no cluster, say with --kube-version which release yours has, or set resourceApiVersion." $release | fail }}
 {{- end }}
 {{- end }}
 
