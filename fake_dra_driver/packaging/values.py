@@ -26,6 +26,9 @@ _LABEL_NAME = "[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _DNS_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DNS_SUBDOMAIN = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
+_PROMETHEUS_DURATION = f"^(0|{''.join(f'([0-9]+{unit})?' for unit in ('y', 'w', 'd', 'h', 'm', 's', 'ms'))})$"
+"""As the Prometheus operator's CRDs have it: each unit once, the longest first."""
+
 _Keys = Field(json_schema_extra={"propertyNames": {"pattern": f"^({_DNS_SUBDOMAIN}/)?{_LABEL_NAME}$"}})
 Labels = Annotated[Mapping[str, Annotated[str, Field(pattern=f"^({_LABEL_NAME})?$")]], _Keys]
 """Labels, of an object or to select by."""
@@ -321,8 +324,8 @@ class _ServiceMonitor(Values):
     the Services that they need."""
     labels: Labels = Field(default_factory=dict)
     """Labels by which Prometheus selects its monitors, such as `release`."""
-    interval: str = Field(default="", pattern=r"^([0-9]+(ms|[smh]))*$")
-    """How often to scrape, such as 30s; empty for Prometheus' default."""
+    interval: str = Field(default="", pattern=_PROMETHEUS_DURATION)
+    """How often to scrape, such as 30s or 1m30s; empty for Prometheus' default."""
     relabelings: tuple[JsonObject, ...] = ()
     """Relabelings of the targets."""
 

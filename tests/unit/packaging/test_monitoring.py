@@ -274,8 +274,10 @@ def test_what_serves_no_metrics_is_not_scraped(helm: Helm, value: str) -> None:
     assert {name for _, name in found} == {"fake-dra-driver-controller"}
 
 
-def test_a_wrong_interval_is_refused(helm: Helm) -> None:
-    assert "does not match pattern" in helm.refuses("--set=monitoring.serviceMonitor.interval=soon")
+@pytest.mark.parametrize("interval", ["soon", "5s1h", "1s1s", "1"])
+def test_a_wrong_interval_is_refused(helm: Helm, interval: str) -> None:
+    refused = helm.refuses(f"--set-string=monitoring.serviceMonitor.interval={interval}")
+    assert f"'{interval}' does not match pattern" in refused
 
 
 def test_the_chart_without_helm_has_them_too() -> None:
