@@ -33,6 +33,7 @@ __all__ = [
     "MAX_COUNT",
     "MAX_DEVICES_PER_NODE",
     "MAX_SPLIT",
+    "MODELS_ANNOTATION",
     "RESOURCE_CLASS_NAME",
     "AllocatableDevice",
     "AllocatedDevices",
@@ -71,6 +72,9 @@ LEDGER_REVISION_ANNOTATION = f"{NAS_GROUP}/ledger-revision"
 ALLOCATED_ANNOTATION = f"{NAS_GROUP}/allocated-devices"
 """Such as ``5/8``: devices that claims hold, of those that the node has. Written with what it counts, for ``kubectl
 get`` alone, which cannot count."""
+MODELS_ANNOTATION = f"{NAS_GROUP}/models"
+"""Such as ``4 A100, 4 H100``: how many devices of which model the node has. For ``kubectl get`` alone, which of a path
+through a list shows the first result."""
 
 MAX_COUNT = 128
 """Most devices one claim can ask for: as many as a node can have."""
@@ -165,7 +169,10 @@ class NodeAllocationState(CustomResource):
         printer_columns=(
             PrinterColumn("Status", "string", ".status", "Whether the node's kubelet plugin serves its devices."),
             PrinterColumn(
-                "Model", "string", ".spec.allocatableDevice[0].fake.name", "Model of the node's first device."
+                "Models",
+                "string",
+                annotation_json_path(MODELS_ANNOTATION),
+                "Models of the node's devices, with their numbers where there are several.",
             ),
             PrinterColumn(
                 "Allocated",

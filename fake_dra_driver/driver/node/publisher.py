@@ -17,7 +17,7 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.prepared import PreparedClaim
-from fake_dra_driver.driver.allocatedcount import recount
+from fake_dra_driver.driver.nascolumns import recount
 from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
@@ -130,7 +130,7 @@ class StatePublisher(Reconciler):
         operations = [
             *await self._missing_owner(state),
             *difference(state, spec_of(self._inventory, prepared), status),
-            *recount(state, len(self._inventory)),
+            *recount(state, self._inventory),
         ]
         if operations:
             log.debug("Publishing", operations=len(operations))

@@ -23,7 +23,7 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.driver.allocatedcount import allocated_of
+from fake_dra_driver.driver.nascolumns import allocated_of
 from fake_dra_driver.driver.nodestate import devices_of
 from fake_dra_driver.driver.structured.caches import StructuredCaches, pools_of
 from fake_dra_driver.driver.structured.holdings import holdings
