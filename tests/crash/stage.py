@@ -14,7 +14,7 @@ from typing import Any
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.cluster.apiserver.store.store import Event
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClaimTemplate, ResourceClass
@@ -109,8 +109,11 @@ class Stage(Scenery):
     # --- what people do ---
 
     async def node(self, name: str, devices: int) -> None:
-        """A node with so many devices."""
-        await self.create(Node, name, namespace="")
+        """A node with so many devices, whose kubelet reports."""
+        await self.create(Node, name, namespace="", status={"conditions": [{"type": "Ready", "status": "True"}]})
+        # Admission gives each new Node a taint, which only the node lifecycle controller takes away.
+        untainted = {"spec": {"taints": None}}
+        await persistently(lambda: self.admin.merge_patch(Node, NamespacedName("", name), untainted))
         await self.install(name, devices)
 
     async def state(self, node: str, devices: int) -> None:
