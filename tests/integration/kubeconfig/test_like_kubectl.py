@@ -5,14 +5,19 @@ from typing import Any
 
 import pytest
 
+from tests.integration.kubeconfig.deviations import DEVIATIONS
 from tests.integration.kubeconfig.lab import Lab
 from tests.integration.kubeconfig.programs import run_kubectl, run_status
 from tests.integration.kubeconfig.shapes import DEFAULT_ADDRESS, SHAPES
 
 
 def _parameter(name: str) -> Any:
-    at_default = DEFAULT_ADDRESS in (SHAPES[name].refusal or ())
-    return pytest.param(name, marks=[pytest.mark.kubectl(default_address=True)] if at_default else [])
+    marks = []
+    if DEFAULT_ADDRESS in (SHAPES[name].refusal or ()):
+        marks.append(pytest.mark.kubectl(default_address=True))
+    if name in DEVIATIONS:
+        marks.append(pytest.mark.xfail(reason=DEVIATIONS[name], strict=True))
+    return pytest.param(name, marks=marks)
 
 
 @pytest.mark.kubectl
