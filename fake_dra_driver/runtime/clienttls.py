@@ -56,13 +56,12 @@ class ClientTls:
         return context
 
     def _trust(self, context: ssl.SSLContext) -> None:
-        found = _CERTIFICATE.findall(self.authorities)
-        if not found:
+        """Takes what can be read, and passes over the rest."""
+        for certificate in _CERTIFICATE.findall(self.authorities):
+            with contextlib.suppress(ssl.SSLError, UnicodeDecodeError):
+                context.load_verify_locations(cadata=certificate.decode("ascii"))
+        if not context.cert_store_stats()["x509"]:
             raise CredentialsError("The certificate authority holds no certificate in PEM")
-        try:
-            context.load_verify_locations(cadata=b"\n".join(found).decode("ascii"))
-        except (ssl.SSLError, UnicodeDecodeError) as error:
-            raise CredentialsError("The certificate authority holds a certificate that cannot be read") from error
 
     def _identify(self, context: ssl.SSLContext) -> None:
         with _as_file(self.certificate) as certificate, _as_file(self.key) as key:

@@ -46,11 +46,11 @@ def without_password(url: str) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and those behind it."""
+    """The exception and those behind it, which aiohttp and httpcore keep in places of their own."""
     while error is not None:
         yield error
-        inner = getattr(error, "certificate_error", None) or getattr(error, "os_error", None)
-        error = inner if isinstance(inner, BaseException) and inner is not error else error.__cause__
+        inner = (getattr(error, "certificate_error", None), getattr(error, "os_error", None), *error.args[:1])
+        error = next((held for held in inner if isinstance(held, BaseException)), error.__cause__)
 
 
 def _tls_reason(error: ssl.SSLError) -> str:

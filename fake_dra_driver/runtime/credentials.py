@@ -303,7 +303,7 @@ class Credentials:
 def read(path: str | PathLike[str] | None) -> str | None:
     """The file's text without white space around it; None when there is none or it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8").strip() or None if path else None
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip() or None if path else None
     except OSError:
         return None
 

@@ -11,6 +11,7 @@ network stream below it, which aiohttp does not hand out.
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, aclosing
 from typing import Final
@@ -18,6 +19,7 @@ from typing import Final
 import httpx
 from typing_extensions import override
 
+from fake_dra_driver.runtime.connectionfailure import reason_of
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpRequest, HttpStream
@@ -98,7 +100,8 @@ class SessionTransport(httpx.AsyncBaseTransport):
                 await stack.enter_async_context(transport)
                 async with self._session.attempt(request.method) as attempt:
                     request.headers = httpx.Headers([*headers, *self._credentials.headers(attempt.token)])
-                    response = await transport.handle_async_request(request)
+                    with self._described(request):
+                        response = await transport.handle_async_request(request)
                     attempt.status = response.status_code
                 if response.status_code != 401 or not may_renew or not await self._session.renew(attempt.token):
                     stack.push_async_callback(response.aclose)
@@ -107,6 +110,15 @@ class SessionTransport(httpx.AsyncBaseTransport):
                         response.status_code, headers=response.headers, stream=stream, extensions=response.extensions
                     )
             may_renew = False
+
+    @contextlib.contextmanager
+    def _described(self, request: httpx.Request) -> Iterator[None]:
+        """Says why a connection failed, as the session's transport does: httpx says that all attempts failed."""
+        try:
+            yield
+        except httpx.ConnectError as error:
+            problem = f"cannot connect to {self._session.server}: {reason_of(error)}"
+            raise httpx.ConnectError(problem, request=request) from error
 
 
 class _Body(httpx.AsyncByteStream):
@@ -156,9 +168,16 @@ class _Upgraded(httpx.AsyncByteStream):
 
 def _single_connection(credentials: Credentials) -> httpx.AsyncHTTPTransport:
     """Blocks where it reads the system's certificate authorities."""
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+    tls = credentials.ssl_context
+    proxy: httpx.Proxy | str | None = credentials.proxy
+    if isinstance(proxy, str) and proxy.startswith("https:") and isinstance(tls, ssl.SSLContext):
+        # As with aiohttp and in Go, a proxy with TLS is known by the same authorities as the server.
+        proxy = httpx.Proxy(proxy, ssl_context=tls)
     return httpx.AsyncHTTPTransport(
-        verify=credentials.ssl_context, trust_env=False, limits=limits, proxy=credentials.proxy
+        verify=tls,
+        trust_env=False,
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
+        proxy=proxy,
     )
 
 

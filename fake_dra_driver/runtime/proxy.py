@@ -5,6 +5,7 @@ port in NO_PROXY, and lets lower case win.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from fake_dra_driver.runtime.errors import CredentialsError
 
 __all__ = ["checked_proxy", "environment_proxy"]
 
-_SCHEMES: Final = ("http", "https", "socks5", "socks5h")
+_SCHEMES: Final = ("http", "https", "socks5")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -38,6 +39,8 @@ def environment_proxy(environment: Mapping[str, str], server: str) -> str | None
         raise CredentialsError("HTTP_PROXY is not to be trusted where REQUEST_METHOD is set: unset one of the two")
     if _is_direct(url.hostname or "", url.port or _DEFAULT_PORTS[url.scheme], _any_case(environment, "NO_PROXY")):
         return None
+    # socks5h is known in the environment alone; it says that the proxy looks up names, which it does anyway.
+    proxy = re.sub(r"^socks5h:", "socks5:", proxy)
     return checked_proxy(proxy if "://" in proxy else f"http://{proxy}", variable)
 
 
@@ -45,7 +48,7 @@ def checked_proxy(proxy: str, place: str) -> str:
     """The proxy's URL as it is, if it can be used. Raises CredentialsError, which names the place that it is from."""
     try:
         url = urlsplit(proxy)
-        usable = bool(url.hostname) and url.port != 0
+        usable = bool(url.hostname) and url.port != 0 and not re.search(r"[\s\x00-\x1f]", proxy)
     except ValueError:
         usable = False
     if not usable:

@@ -32,7 +32,6 @@ and aiohttp forgets the connection meanwhile. So each connection is remembered h
 
 import asyncio
 import contextlib
-import re
 import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -280,7 +279,7 @@ class _SocksConnector(_Connector):
 
         super().__init__(resolver=_NoResolver(), **options)
         self._url = proxy
-        self._proxy = Proxy.from_url(re.sub(r"^socks5h:", "socks5:", proxy), rdns=True)
+        self._proxy = Proxy.from_url(proxy, rdns=True)
 
     @override
     async def _wrap_create_connection(
@@ -291,7 +290,7 @@ class _SocksConnector(_Connector):
         try:
             tunnel = await self._proxy.connect(req.url.raw_host or "", req.url.port or 0)
         except (ProxyError, OSError) as error:
-            raise _ProxyError(f"the proxy {without_password(self._url)} opens no tunnel: {error}") from error
+            raise _ProxyError(f"the proxy {without_password(self._url)} opens no tunnel: {reason_of(error)}") from error
         self._sockets.add(tunnel)
         ours = {name: options[name] for name in ("ssl", "server_hostname") if name in options}
         return await self._loop.create_connection(*args, **ours, sock=tunnel)

@@ -48,13 +48,24 @@ def _decoded(value: object) -> object:
 Base64 = Annotated[bytes, BeforeValidator(_decoded)]
 
 
+def _without_nulls(raw: object) -> object:
+    """The mapping without what is null in it, which stands for nothing at all; null for a list is an empty one."""
+    if not isinstance(raw, dict):
+        return raw
+    kept = {name: value for name, value in raw.items() if value is not None}
+    return {
+        name: [entry for entry in value if entry is not None] if isinstance(value, list) else value
+        for name, value in kept.items()
+    }
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, raw: object) -> object:
-        return {name: value for name, value in raw.items() if value is not None} if isinstance(raw, dict) else raw
+        return _without_nulls(raw)
 
 
 class Extension(_Entry):
@@ -117,7 +128,9 @@ class User(_Entry):
     impersonate: str = Field(default="", alias="as")
     impersonate_uid: str = Field(default="", alias="as-uid")
     impersonate_groups: list[str] = Field(default=[], alias="as-groups")
-    impersonate_extra: dict[str, list[str]] = Field(default={}, alias="as-user-extra")
+    impersonate_extra: Annotated[dict[str, list[str]], BeforeValidator(_without_nulls)] = Field(
+        default={}, alias="as-user-extra"
+    )
     auth_provider: AuthProvider | None = Field(default=None, alias="auth-provider")
     exec: ExecConfig | None = None
 
@@ -204,10 +217,20 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Base):  # type: ignore[misc] # one of two classes, as libyaml is there or not
-    """Gives a date as the text that it is, as Go's reader of YAML does: a token may look like one."""
+    """Gives as texts what is text for Go's reader of YAML, and a date or a number of base 60 for PyYAML: a token may be
+    any of these."""
+
+    def construct_int(self, node: yaml.ScalarNode) -> object:
+        return node.value if ":" in node.value else SafeConstructor.construct_yaml_int(self, node)
+
+    def construct_float(self, node: yaml.ScalarNode) -> object:
+        return node.value if ":" in node.value else SafeConstructor.construct_yaml_float(self, node)
 
 
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+for _tag in ("timestamp", "value"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", SafeConstructor.construct_yaml_str)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_float)
 
 _MAX_REFUSALS: Final = 3
 

@@ -54,8 +54,11 @@ class Server:
         Raises:
             CredentialsError: it is not an address.
         """
+        scheme, _, rest = text.rpartition("://")
+        authority, slash, below = rest.partition("/")
         try:
-            url = urlsplit(text if "://" in text else f"http://{text}")
+            # What comes after a hash is part of the path here: an address of an API server has no fragment.
+            url = urlsplit(f"{scheme or 'http'}://{authority}{slash}{below.replace('#', '%23')}")
             port = url.port
         except ValueError as error:
             raise CredentialsError(f"The server {text} is not an address: {error}") from error
@@ -63,16 +66,18 @@ class Server:
             raise CredentialsError(f"The server {text} has the scheme {url.scheme}, and not http or https")
         host = url.netloc.rpartition("@")[2]
         is_host = re.fullmatch(r"\[[0-9A-Fa-f:.]+(%[\w.%-]+)?\](:\d*)?|[^\s\[\]:/]+(:\d*)?", host) is not None
-        if not is_host or port == 0 or ("://" not in text and url.path.strip("/")):
+        is_path = (scheme or not url.path.strip("/")) and not re.search(r"%(?![0-9A-Fa-f]{2})", url.path)
+        if not is_host or not is_path or port == 0 or text != text.strip():
             raise CredentialsError(
                 f"The server {text} is not an address: write https://HOST:PORT or https://[IPV6]:PORT"
             )
         # As client-go does, which joins paths without their escapes: %2F becomes a slash.
-        path = quote(posixpath.normpath(f"/{unquote(url.path).strip('/')}"), safe="/:")
+        path = quote(posixpath.normpath(f"/{unquote(url.path).strip('/')}"), safe="/:;@&=+$,")
         basic = None
         if url.username is not None:
             basic = _basic(unquote(url.username), unquote(url.password or ""))
         told = text.partition("?")[0].partition("#")[0] if len(url.path) > 1 else text
+        host = host if host.isascii() else _in_ascii(host)
         return cls(f"{url.scheme}://{host.removesuffix(':')}{'' if path == '/' else path}", told, basic)
 
     @property
@@ -207,6 +212,14 @@ class KubeconfigSource(CredentialsSource):
             default_namespace=chosen.namespace or None,
             origin=origin,
         )
+
+
+def _in_ascii(host: str) -> str:
+    """A name of other letters as it goes over the wire. Raises CredentialsError."""
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise CredentialsError(f"The server's name {host} is no name of a host") from error
 
 
 def _unmapped(server: Server) -> str | None:

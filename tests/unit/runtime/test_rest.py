@@ -124,6 +124,14 @@ async def test_a_read_is_sent_once_more_when_its_connection_was_lost() -> None:
         assert len(transport.requests) == answers
 
 
+async def test_a_call_that_is_never_answered_says_by_which_server() -> None:
+    transport = ScriptedTransport(None)
+    transport.server = "https://api.example (context here of /config)"
+    with pytest.raises(errors.DeadlineError) as caught:
+        await rest(transport).call(GET, 7)
+    assert str(caught.value) == f"get nodes.v1 node-0: no answer from {transport.server} within 7 s"
+
+
 async def test_a_call_that_is_never_answered_ends_at_its_deadline() -> None:
     begun = asyncio.get_running_loop().time()
     with pytest.raises(errors.DeadlineError, match="no answer within 7 s"):

@@ -407,6 +407,21 @@ async def test_a_websocket_is_opened_to_the_name_that_the_kubeconfig_gives_a_ser
     assert answer.status_code == 200
 
 
+async def test_a_websocket_that_nothing_listens_for_is_told_as_any_request(server: Server) -> None:
+    with socket.socket() as taken:
+        taken.bind((HOST, 0))
+        url = f"https://{HOST}:{taken.getsockname()[1]}"
+        async with (
+            connected(server, cluster={"server": url}) as (transport, credentials),
+            httpx.AsyncClient(
+                transport=SessionTransport(Session(transport, credentials, user_agent="test"), "", credentials)
+            ) as http,
+        ):
+            with pytest.raises(httpx.ConnectError) as caught:
+                await http.get(url, headers=UPGRADE)
+    assert str(caught.value) == f"cannot connect to {url} ({credentials.origin}): connection refused"
+
+
 async def test_a_websocket_that_waits_for_a_token_has_a_deadline(server: Server) -> None:
     async def refuse(request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=401)

@@ -22,6 +22,8 @@ from tests.unit.runtime.kubeconfig.server import serving
         ("https://[::1]:6443", "https://[::1]:6443"),
         ("https://[fd00::1]/k8s/clusters/c-1/", "https://[fd00::1]/k8s/clusters/c-1"),
         ("https://api.example//k8s//c%201?x=1#y", "https://api.example/k8s/c%201"),
+        ("https://api.example/a;b+c#d", "https://api.example/a;b+c%23d"),
+        ("https://äpi.example", "https://xn--pi-uia.example"),
         ("HTTP://api.example", "http://api.example"),
         ("api.example:8080", "http://api.example:8080"),
         ("localhost", "http://localhost"),
@@ -46,6 +48,8 @@ async def test_addresses(home: Home, server: str, url: str) -> None:
         "https://::1:6443",
         "https://[::1",
         "https://api example",
+        "https://api.example/%zz",
+        "https://api.example\n",
     ],
 )
 async def test_what_is_no_address_is_refused(home: Home, server: str) -> None:
@@ -74,7 +78,8 @@ async def test_nothing_secret_goes_to_a_server_without_tls(home: Home) -> None:
 @row("`certificate-authority`, `certificate-authority-data`")
 async def test_the_authority_is_trusted_alone(home: Home) -> None:
     authority = Authority("mine").certificate
-    home.write(".kube/ca.crt", b"Subject: \xc3\xa4\n" + authority)
+    broken = b"-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----\n"
+    home.write(".kube/ca.crt", b"Subject: \xc3\xa4\n" + broken + authority)
     for entry in (
         {"certificate-authority": "ca.crt"},
         {"certificate-authority-data": b64encode(authority).decode()},

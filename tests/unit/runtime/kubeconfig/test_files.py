@@ -136,11 +136,20 @@ async def test_what_is_read_as_kubectl_reads_it(home: Home, text: str) -> None:
         ".kube/config",
         text.format(
             clusters='[{"name": "c", "cluster": {"server": "https://api.example", "unknown": 1}}]',
-            users='[{"name": "c", "user": {"token": "2026-01-01", "username": null}}]',
+            users='[null, {"name": "c", "user": {"token": "x", "username": null, "as-user-extra": {"a": null}}}]',
             contexts='[{"name": "c", "context": {"cluster": "c", "user": "c"}}]',
         ),
     )
-    assert await home.headers() == {"Authorization": ["Bearer 2026-01-01"]}
+    assert await home.headers() == {"Authorization": ["Bearer x"]}
+
+
+@row("YAML and JSON")
+@pytest.mark.parametrize("token", ["2026-01-01", "1:30", "1:30.5", "=", "!tag", "2026-01-01T00:00:00Z"])
+async def test_a_token_may_look_like_something_else(home: Home, token: str) -> None:
+    text = f"users: [{{name: me, user: {{token: {token}}}}}]\n"
+    path = home.write("first", text if token != "!tag" else text.replace("!tag", '"!tag"'))
+    home.environment["KUBECONFIG"] = f"{path}:{home.config()}"
+    assert await home.headers() == {"Authorization": [f"Bearer {token}"]}
 
 
 @row("An entry twice in a file")

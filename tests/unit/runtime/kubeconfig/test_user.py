@@ -38,7 +38,9 @@ async def test_a_token_in_a_file_wins_as_long_as_it_can_be_read(home: Home) -> N
     home.config(user={"tokenFile": "token"})
     with pytest.raises(CredentialsError, match=f"The tokenFile {file} cannot be read: No such file"):
         await home.load()
-    file.touch()
+    file.write_bytes(b"\xff")
+    assert await home.headers() == {"Authorization": ["Bearer \ufffd"]}
+    file.write_bytes(b"")
     with pytest.raises(CredentialsError, match=f"The tokenFile {file} is empty"):
         await home.load()
 
