@@ -226,7 +226,11 @@ class _Loader(_Base):  # type: ignore[misc] # one of two classes, as libyaml is 
     def construct_float(self, node: yaml.ScalarNode) -> object:
         return node.value if ":" in node.value else SafeConstructor.construct_yaml_float(self, node)
 
+    def construct_unknown(self, _suffix: str, node: yaml.Node) -> object:
+        return node.value if isinstance(node, yaml.ScalarNode) else None
 
+
+_Loader.add_multi_constructor("!", _Loader.construct_unknown)
 for _tag in ("timestamp", "value"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", SafeConstructor.construct_yaml_str)
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_int)

@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote, urlsplit
 from typing_extensions import override
 
 from fake_dra_driver.runtime.clienttls import ClientTls
+from fake_dra_driver.runtime.connectionfailure import without_password
 from fake_dra_driver.runtime.credentials import CredentialsSource, Resolved, ServiceAccountSource
 from fake_dra_driver.runtime.errors import CredentialsError
 from fake_dra_driver.runtime.kubeconfig.document import AuthProvider, Cluster, User
@@ -54,6 +55,7 @@ class Server:
         Raises:
             CredentialsError: it is not an address.
         """
+        shown = without_password(" ".join(text.split()))
         scheme, _, rest = text.rpartition("://")
         authority, slash, below = rest.partition("/")
         try:
@@ -61,15 +63,15 @@ class Server:
             url = urlsplit(f"{scheme or 'http'}://{authority}{slash}{below.replace('#', '%23')}")
             port = url.port
         except ValueError as error:
-            raise CredentialsError(f"The server {text} is not an address: {error}") from error
+            raise CredentialsError(f"The server {shown} is not an address: {error}") from error
         if url.scheme not in ("http", "https"):
-            raise CredentialsError(f"The server {text} has the scheme {url.scheme}, and not http or https")
+            raise CredentialsError(f"The server {shown} has the scheme {url.scheme}, and not http or https")
         host = url.netloc.rpartition("@")[2]
         is_host = re.fullmatch(r"\[[0-9A-Fa-f:.]+(%[\w.%-]+)?\](:\d*)?|[^\s\[\]:/]+(:\d*)?", host) is not None
         is_path = (scheme or not url.path.strip("/")) and not re.search(r"%(?![0-9A-Fa-f]{2})", url.path)
         if not is_host or not is_path or port == 0 or text != text.strip():
             raise CredentialsError(
-                f"The server {text} is not an address: write https://HOST:PORT or https://[IPV6]:PORT"
+                f"The server {shown} is not an address: write https://HOST:PORT or https://[IPV6]:PORT"
             )
         # As client-go does, which joins paths without their escapes: %2F becomes a slash.
         path = quote(posixpath.normpath(f"/{unquote(url.path).strip('/')}"), safe="/:;@&=+$,")

@@ -56,7 +56,8 @@ async def test_what_is_no_address_is_refused(home: Home, server: str) -> None:
     home.config(cluster={"server": server})
     with pytest.raises(CredentialsError) as caught:
         await home.load()
-    assert str(caught.value).startswith(f"The server {server} ")
+    assert str(caught.value).startswith(f"The server {server.strip()} ")
+    assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(f"(context here of {home.folder}/.kube/config)")
 
 
@@ -64,6 +65,11 @@ async def test_what_is_no_address_is_refused(home: Home, server: str) -> None:
 async def test_a_password_in_the_address_is_sent_and_not_shown(home: Home) -> None:
     home.config(cluster={"server": "https://me:p%40ss@api.example"})
     assert (await home.load()).server == "https://api.example"
+    home.config(cluster={"server": "https://me:secret@api.example:x"})
+    with pytest.raises(CredentialsError) as caught:
+        await home.load()
+    assert "secret" not in str(caught.value)
+    home.config(cluster={"server": "https://me:p%40ss@api.example"})
     assert await home.headers() == {"Authorization": ["Basic " + b64encode(b"me:p@ss").decode()]}
 
 
