@@ -41,8 +41,8 @@ def reason_of(error: BaseException) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown."""
-    return re.sub(r"^(\w+://)?[^/]*@", r"\1", url)
+    """The URL as it may be shown, also where it cannot be parsed because of what the password is made of."""
+    return re.sub(r"^([A-Za-z][\w+.-]*://)?.*@", r"\1", url, flags=re.DOTALL)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

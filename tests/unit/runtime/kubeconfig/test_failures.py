@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.runtime.connectionfailure import reason_of
+from fake_dra_driver.runtime.connectionfailure import reason_of, without_password
 from fake_dra_driver.runtime.transport import HttpRequest, HttpTransport
 from tests.integration.kubeconfig.authority import Authority
 from tests.unit.runtime.kubeconfig.home import Home, row
@@ -138,3 +138,20 @@ async def test_a_server_that_hangs_up(home: Home) -> None:
 )
 def test_reasons(error: Exception, reason: str) -> None:
     assert reason_of(error) == reason
+
+
+@row(ROW)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:secret@p:1",
+        "me:secret@p:1",
+        "http://me:se/secret@p:1",
+        "http://me:se@secret@p:1",
+        "socks5+x://me:secret@p:1",
+        "https://me:secret\n@p:1",
+    ],
+)
+def test_a_password_is_not_shown(url: str) -> None:
+    assert without_password(url).endswith("p:1")
+    assert "secret" not in without_password(url)
