@@ -64,11 +64,6 @@ _UPDATE_STRATEGIES: Sequence[Any] = (
     {"rollingUpdate": {"maxUnavailable": 2}},
     {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "10%", "maxUnavailable": 0}},
 )
-_DEPLOYMENT_STRATEGIES: Sequence[Any] = (
-    {},
-    {"type": "Recreate"},
-    {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-)
 _VARIABLES: Sequence[Any] = (
     [],
     [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}, {"name": "NO_PROXY", "value": "10.0.0.0/8,.svc"}],
@@ -83,7 +78,6 @@ _VOLUMES: Sequence[Any] = ([MOUNTED], [MOUNTED, {"name": "1e3", "configMap": {"n
 _MOUNTS: Sequence[Any] = (
     [{"name": "scratch", "mountPath": "/scratch"}, {"name": "scratch", "mountPath": "/012", "readOnly": True}],
 )
-_CONTAINERS: Sequence[Any] = ([], [{"name": "12345", "image": "busybox:1.37", "args": ["true", "012"]}])
 _SPREAD: Sequence[Any] = (
     [],
     [
@@ -99,14 +93,7 @@ _DNS: Sequence[Any] = (
     {},
     {"nameservers": ["10.0.0.10"], "searches": ["svc.example"], "options": [{"name": "ndots", "value": "2"}]},
 )
-_LIFECYCLES: Sequence[Any] = ({}, {"preStop": {"exec": {"command": ["sleep", "5"]}}})
 _PEERS: Sequence[Any] = ([], [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "12345"}}}])
-_TRAFFIC: Sequence[Any] = (
-    [],
-    [{}],
-    [{"ports": [{"port": 443, "protocol": "TCP"}], "to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
-)
-_INGRESS: Sequence[Any] = ([], [{}], [{"ports": [{"port": "http"}], "from": _PEERS[1]}])
 _RELABELINGS: Sequence[Any] = (
     [],
     [
@@ -126,30 +113,19 @@ _ISSUERS: Sequence[Any] = (
     {"group": "example.com", "name": "1e3"},
 )
 _PULL_SECRETS: Sequence[Any] = ([], [{"name": "regcred"}], [{"name": "12345"}, {"name": "1e3"}])
-_BUDGETS: Sequence[Any] = ({}, {"minAvailable": 1}, {"maxUnavailable": "50%"})
-_HOST_ALIASES: Sequence[Any] = ([], [{"ip": "10.0.0.1", "hostnames": ["registry.example"]}])
 
 EXAMPLES: Final[Mapping[str, Sequence[Any]]] = {
     "affinity": _AFFINITIES,
-    "containers": _CONTAINERS,
     "dnsConfig": _DNS,
-    "egress": _TRAFFIC,
     "env": _VARIABLES,
     "envFrom": _VARIABLE_SOURCES,
-    "hostAliases": _HOST_ALIASES,
     "imagePullSecrets": _PULL_SECRETS,
-    "ingress": _INGRESS,
-    "initContainers": _CONTAINERS,
     "issuerRef": _ISSUERS,
-    "lifecycle": _LIFECYCLES,
     "metricsFrom": _PEERS,
-    "metricRelabelings": _RELABELINGS,
-    "podDisruptionBudget": _BUDGETS,
     "podSecurityContext": _POD_SECURITY_CONTEXTS,
     "relabelings": _RELABELINGS,
     "resources": _RESOURCES,
     "securityContext": _SECURITY_CONTEXTS,
-    "strategy": _DEPLOYMENT_STRATEGIES,
     "tolerations": _TOLERATIONS,
     "topologySpreadConstraints": _SPREAD,
     "updateStrategy": _UPDATE_STRATEGIES,

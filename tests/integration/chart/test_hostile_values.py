@@ -77,7 +77,7 @@ def test_a_text_stays_a_text(helm: Renderer, schema: Mapping[str, Any], embedded
     )
     judge = embedded_judges["1.37"]
 
-    @settings(examples(12, 2_000), phases=_PHASES)
+    @settings(examples(10, 2_000), phases=_PHASES)
     @given(drawn)
     def run(texts: Mapping[Leaf, str]) -> None:
         rendered = helm.render(installation_with(texts))
@@ -96,7 +96,7 @@ def test_a_text_stays_a_text(helm: Renderer, schema: Mapping[str, Any], embedded
 def test_a_value_that_is_taken_away_is_missed_in_plain_words(helm: Renderer, schema: Mapping[str, Any]) -> None:
     paths = [leaf.path[:depth] for leaf in leaves(schema) for depth in range(1, len(leaf.path) + 1)]
 
-    @settings(examples(12, 1_000), phases=_PHASES)
+    @settings(examples(10, 1_000), phases=_PHASES)
     @given(st.sampled_from(sorted(set(paths))))
     def run(path: tuple[str, ...]) -> None:
         # helm takes a value away that is set to null.
