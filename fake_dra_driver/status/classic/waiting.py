@@ -146,8 +146,12 @@ class Waiting:
         if selected and selected not in unsuitable:
             message = f"the scheduler has selected node {selected}: the controller is about to allocate"
             return _Judgement("BeingAllocated", message)
+        if not nodes:
+            return _Judgement("BeingScheduled", "the scheduler has not said yet which nodes it considers")
         fitting = len(nodes) - len(unsuitable)
-        message = f"{fitting} of {len(nodes)} nodes that the scheduler considers have what the pod's claims ask for"
+        of = f"of {len(nodes)} nodes" if len(nodes) > 1 else "of 1 node"
+        have = "has" if fitting == 1 else "have"
+        message = f"{fitting} {of} that the scheduler considers {have} what the pod's claims ask for"
         return _Judgement("BeingScheduled", message)
 
     def _judge_nodes(self, pending: Sequence[_Pending], nodes: Sequence[str]) -> Mapping[str, Unsuitable]:

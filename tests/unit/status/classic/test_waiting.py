@@ -133,8 +133,12 @@ def test_a_claim_whose_pod_waits_for_another_claim(world: World) -> None:
 def test_how_far_the_scheduler_is(world: World) -> None:
     world.claim("two", count=2)
     world.pod("p", ["two"], potential=["m", "n"])
-    message = "1 of 2 nodes that the scheduler considers have what the pod's claims ask for"
+    message = "1 of 2 nodes that the scheduler considers has what the pod's claims ask for"
     assert judged(world, "two") == ("BeingScheduled", message)
+    world.pod("p", ["two"], potential=["n"])
+    assert judged(world, "two")[1].startswith("1 of 1 node that the scheduler considers has what")
+    world.api.update(PodSchedulingContext, "p", "default", {"spec": {"potentialNodes": None}})
+    assert judged(world, "two")[1] == "the scheduler has not said yet which nodes it considers"
     world.select("p", "m", ["m", "n"])
     assert judged(world, "two")[0] == "BeingScheduled", "the selected node does not fit"
     world.select("p", "n", ["m", "n"])
