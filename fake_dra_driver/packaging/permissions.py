@@ -31,7 +31,12 @@ def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
     return (
         Rule("Devices, and which claims hold them.", records, READ_VERBS),
         Rule("Claims, and templates that claims are made from.", (ResourceClaim, ResourceClaimTemplate), READ_VERBS),
-        Rule("Their classes.", (DeviceClass,), READ_VERBS, only=STRUCTURED),
+        Rule(
+            "Their classes, and which devices the scheduler knows.",
+            (DeviceClass, ResourceSlice),
+            READ_VERBS,
+            only=STRUCTURED,
+        ),
         Rule(
             "Their classes, and the state of their pods' scheduling.",
             (ResourceClass, PodSchedulingContext),

@@ -73,7 +73,8 @@ class Reporter:
         entries = source.entries_of(state)
         claims = {uid: source.claim(UID(uid)) for uid in (*entries, *state.spec.prepared_devices)}
         name = state.metadata.name
-        closed = [reason for reason in (closed_reason(state), self._view.nodes.unusable_reason(name)) if reason]
+        reasons = (closed_reason(state), self._view.nodes.unusable_reason(name), source.unpublished_reason(state))
+        closed = [reason for reason in reasons if reason is not None]
         uses = device_uses(state, entries, is_usable=not closed)
         return NodeReport(
             name=name,

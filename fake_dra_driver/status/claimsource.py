@@ -29,6 +29,10 @@ class ClaimSource(Protocol):
         """By UID: what claims hold of a node."""
         ...
 
+    def unpublished_reason(self, state: NodeAllocationState) -> str | None:
+        """Why no claim can get the devices of a node, though its plugin said that it serves; None where claims can."""
+        ...
+
     def unrecorded(self, state: NodeAllocationState) -> Sequence[str]:
         """The claims that are allocated on a node and should be on its record, and are not."""
         ...

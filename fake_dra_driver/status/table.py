@@ -268,7 +268,8 @@ NODE_STATES: Final[dict[str, str]] = {
     "Ready": "its next pod can get its free devices",
     "NotReady": "it is stopped or not reachable, or its kubelet plugin is not ready",
     "Cordoned": "`kubectl cordon` or `kubectl drain` keeps pods away; `kubectl uncordon` lets them come again",
-    "Tainted": "Kubernetes keeps pods away with a taint, such as `node.kubernetes.io/disk-pressure`",
+    "Closed": "Kubernetes keeps pods away with a taint, such as `node.kubernetes.io/disk-pressure`; in structured DRA "
+    "also: its devices are in no ResourceSlice, as half a minute after its kubelet plugin was killed",
     "NodeGone": "there is no Node of that name (any more)",
     "Unreadable": "its NodeAllocationState cannot be read",
 }
@@ -283,9 +284,9 @@ def _status(node: NodeReport) -> str:
         return "NodeGone"
     if node.status != "Ready":
         return node.status
-    if node.node_status in ("Ready", "Ready,SchedulingDisabled"):
-        return "Cordoned" if "," in node.node_status else "Tainted"
-    return "NotReady"
+    if node.node_status == "Ready,SchedulingDisabled":
+        return "Cordoned"
+    return "NotReady" if node.node_status != "Ready" else "Closed"
 
 
 def _status_cell(node: NodeReport) -> Cell:

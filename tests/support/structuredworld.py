@@ -5,7 +5,7 @@ from typing import Any
 
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.kube.core import Condition, Node, NodeStatus, Pod
-from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.driver.structured.setup import make_structured_controllers
@@ -65,7 +65,10 @@ class StructuredWorld:
     def node(self, name: str, devices: int = 8, status: str = "Ready") -> None:
         """A node whose kubelet plugin has published devices ``<name>-0``, ``<name>-1`` and so on."""
         works = NodeStatus(conditions=(Condition(type="Ready", status="True", reason="KubeletReady"),))
-        self.api.apply(Node(metadata=ObjectMeta(name=name), status=works))
+        self.api.apply(Node(metadata=ObjectMeta(name=name, uid=UID(f"node-{name}")), status=works))
+        pool = v1.ResourcePool(name=name, generation=1, resource_slice_count=1)
+        spec = v1.ResourceSliceSpec(driver=DRIVER_NAME, pool=pool, node_name=name)
+        self.api.apply(v1.ResourceSlice(metadata=ObjectMeta(name=f"{name}-slice", uid=UID(f"slice-{name}")), spec=spec))
         inventory = [{"fake": {"uuid": f"{name}-{index}", "name": "MODEL"}} for index in range(devices)]
         self.api.apply(
             NodeAllocationState.from_wire(

@@ -54,6 +54,10 @@ class ClassicClaims(ClaimSource):
         return state.spec.allocated_claims
 
     @override
+    def unpublished_reason(self, state: NodeAllocationState) -> str | None:
+        return None  # the controller allocates by the object itself
+
+    @override
     def unrecorded(self, state: NodeAllocationState) -> Sequence[str]:
         allocated = self._view.claims.by_index(CLAIMS_BY_NODE, state.metadata.name)
         return [str(claim.key) for claim in allocated if claim.uid not in state.spec.allocated_claims]

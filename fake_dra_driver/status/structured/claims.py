@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
+from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
@@ -42,6 +42,7 @@ STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
     Node,
     v1.ResourceClaim,
     v1.ResourceClaimTemplate,
+    v1.ResourceSlice,
     v1.DeviceClass,
     Pod,
     Event,
@@ -49,6 +50,8 @@ STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
 """Every kind that is read, with get, list and watch; those of ``resource.k8s.io`` in the version that is served."""
 
 PODS_BY_CLAIM: Final = "claim"
+SLICES_BY_POOL: Final = "pool"
+_OUR_SLICES: Final = f"spec.driver={DRIVER_NAME}"
 _NO_DEVICES: Final = "cannot allocate all claims"
 """What the scheduler says of nodes that do not have what claims ask for (plugin dynamicresources)."""
 
@@ -65,6 +68,8 @@ class StructuredClaims(ClaimSource):
         self._claims = cache.informer(api.claims)
         self._claims.add_index(CLAIMS_BY_POOL, pools_of)
         self._templates = cache.informer(api.templates)
+        self._slices = cache.informer(api.slices, field_selector=_OUR_SLICES, transform=_without_devices)
+        self._slices.add_index(SLICES_BY_POOL, lambda found: (found.spec.pool.name,))
         self._classes = cache.informer(api.classes)
         self._pods = cache.informer(WaitingPod, field_selector=UNSCHEDULED)
         self._pods.add_index(PODS_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
@@ -76,12 +81,21 @@ class StructuredClaims(ClaimSource):
     @property
     @override
     def informers(self) -> tuple[Informer[Any], ...]:
-        return (self._claims, self._templates, self._classes, self._pods, self._events)
+        return (self._claims, self._templates, self._slices, self._classes, self._pods, self._events)
 
     @override
     def entries_of(self, state: NodeAllocationState) -> Mapping[str, AllocatedDevices]:
         node = state.metadata.name
         return holdings(self._claims.by_index(CLAIMS_BY_POOL, node), node, devices_of(state)).entries
+
+    @override
+    def unpublished_reason(self, state: NodeAllocationState) -> str | None:
+        if not state.spec.allocatable_device or self._slices.by_index(SLICES_BY_POOL, state.metadata.name):
+            return None
+        # The kubelet deletes a driver's slices half a minute after the plugin has gone, in whichever way it went.
+        return (
+            "its devices are in no ResourceSlice, so that the scheduler does not know them: look at its kubelet plugin"
+        )
 
     @override
     def unrecorded(self, state: NodeAllocationState) -> Sequence[str]:
@@ -147,6 +161,14 @@ class StructuredClaims(ClaimSource):
             ours = [each.metadata.name for each in self._classes.list() if is_about_this_driver(each)]
             return "ClassNotFound", class_not_found("DeviceClass", missing, ours)
         return None
+
+
+def _without_devices(raw: dict[str, Any]) -> dict[str, Any]:
+    """A slice as far as it says that there is one: a node can have a thousand devices."""
+    spec = raw.get("spec")
+    if not isinstance(spec, dict):
+        return raw  # for the model to refuse
+    return {**raw, "spec": {name: value for name, value in spec.items() if name in ("driver", "pool", "nodeName")}}
 
 
 def _waits_with(pod: WaitingPod) -> tuple[WaitReason, str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.resource import v1
 from fake_dra_driver.status.nodes import NODES_HIDDEN
 from fake_dra_driver.status.report import Counts, NodeReport
 from tests.support.half_states import put_entry
@@ -109,3 +110,18 @@ def test_nodes_are_in_the_order_that_people_expect() -> None:
     for name in ("worker10", "worker2", "worker"):
         world.node(name)
     assert [node.name for node in report_of(world.api).nodes] == ["worker", "worker2", "worker10"]
+
+
+def test_devices_that_the_scheduler_does_not_know_are_not_free() -> None:
+    """What is left of a node whose plugin was killed: its NodeAllocationState, which says Ready."""
+    world = StructuredWorld()
+    world.node("n", devices=2)
+    world.api.delete(v1.ResourceSlice, "n-slice")
+    node = reported(world)
+    assert (node.status, node.ready, node.counts) == ("Ready", False, Counts(devices=2, unavailable=2))
+    assert node.problems == (
+        "its devices are in no ResourceSlice, so that the scheduler does not know them: look at its kubelet plugin",
+    )
+    world.node("m", devices=0)
+    world.api.delete(v1.ResourceSlice, "m-slice")
+    assert node_of(report_of(world.api, version="v1"), "m").ready, "there is nothing to publish"

@@ -135,7 +135,7 @@ def test_what_a_node_is_in_one_word() -> None:
         "stopped": "NotReady",
         "cordoned": "Cordoned",
         "gone": "NodeGone",
-        "tainted": "Tainted",
+        "tainted": "Closed",
     }
 
 
