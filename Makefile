@@ -107,7 +107,8 @@ e2e-all: $(INSTALLED) ## Do e2e and scenarios on each Kubernetes of KUBE_DIR: ho
 
 .PHONY: soak
 soak: $(INSTALLED) ## Test stops, faults and random lives for longer than test does
-	SOAK=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) tests/crash tests/hostile
+	SOAK=1 HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) \
+		tests/crash tests/hostile tests/integration/kubeconfig tests/integration/chart
 	@if [[ -n "$${FAKE_DRA_E2E_LOCAL_CLUSTER_DIR:-}" ]]; then $(BIN)/python -m pytest -s $(PYTEST_FLAGS) tests/soak; \
 	else echo "LEFT OUT: the long run on a real node, which needs FAKE_DRA_E2E_LOCAL_CLUSTER_DIR"; fi
 
