@@ -34,6 +34,7 @@ def test_status_asks_as_kubectl_does(lab: Lab, root: Path, name: str) -> None:
     assert status.stderr.startswith("fake-dra-driver status: ")
     # What is wrong with a flag takes a heading and more lines, and another exit status.
     assert (status.status, status.stderr.count("\n")) in ((1, 1), (2, 3))
+    assert "secret" not in status.stderr
     for words, stderr in (
         (shape.refusal, kubectl.stderr),
         (shape.refusal if shape.ours is None else shape.ours, status.stderr),

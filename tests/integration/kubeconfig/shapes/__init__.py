@@ -15,6 +15,7 @@ from tests.integration.kubeconfig.shapes.identities import IDENTITIES
 from tests.integration.kubeconfig.shapes.plugins import PLUGINS
 from tests.integration.kubeconfig.shapes.proxies import PROXIES
 from tests.integration.kubeconfig.shapes.scalars import SCALARS
+from tests.integration.kubeconfig.shapes.secrets import SECRETS
 from tests.integration.kubeconfig.shapes.servers import SERVERS
 from tests.integration.kubeconfig.shapes.shape import DEFAULT_ADDRESS, Shape
 from tests.integration.kubeconfig.shapes.trust import TRUST
@@ -32,6 +33,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
         "context": CONTEXTS,
         "files": FILES,
         "plugin": PLUGINS,
+        "secret": SECRETS,
         "proxy": PROXIES,
         "environment": ENVIRONMENT,
     }.items()

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tests.integration.kubeconfig.lab import FOLDER, HOME, KUBECONFIG, NOTES, Document, Lab, Scene, encoded, kubeconfig
 from tests.integration.kubeconfig.shapes.shape import Shape, certificate
 
-__all__ = ["NOTING", "PLUGIN", "PLUGINS", "plugin"]
+__all__ = ["NOTING", "PLUGIN", "PLUGINS", "answered", "of_answer", "plugin"]
 
 _GROUP: Final = "client.authentication.k8s.io"
 PLUGIN: Final = f"{HOME}/plugins/login"
@@ -29,14 +29,15 @@ def plugin(**fields: Any) -> Document:
     return {"exec": {name: value for name, value in {**always, **fields}.items() if value is not None}}
 
 
-def _answer(version: str = "v1", **status: str) -> Document:
+def of_answer(version: str = "v1", **status: object) -> Document:
+    """An ExecCredential with this status."""
     return {"apiVersion": f"{_GROUP}/{version}", "kind": "ExecCredential", "status": status}
 
 
 def of_plugin(
     user: Document,
     *refusal: str,
-    answer: Callable[[Lab], Document | str] = lambda _: _answer(token="of a plugin"),
+    answer: Callable[[Lab], Document | str] = lambda _: of_answer(token="of a plugin"),
     cluster: Callable[[Lab], Document] = lambda lab: lab.trusted(lab.tls),
     place: str = PLUGIN,
     environment: Mapping[str, str] | None = None,
@@ -54,7 +55,8 @@ def of_plugin(
     )
 
 
-def _answered(answer: Callable[[Lab], Document | str], *refusal: str, ours: Sequence[str] | None = None) -> Shape:
+def answered(answer: Callable[[Lab], Document | str], *refusal: str, ours: Sequence[str] | None = None) -> Shape:
+    """A plugin that gives this answer."""
     return of_plugin(plugin(), *refusal, answer=answer, ours=ours)
 
 
@@ -107,11 +109,11 @@ PLUGINS: Final = {
         plugin(env=[{"name": "KUBERNETES_EXEC_INFO", "value": "mine"}]), environment={"KUBERNETES_EXEC_INFO": "other"}
     ),
     "v1beta1": of_plugin(
-        plugin(apiVersion=f"{_GROUP}/v1beta1"), answer=lambda _: _answer("v1beta1", token="of a plugin")
+        plugin(apiVersion=f"{_GROUP}/v1beta1"), answer=lambda _: of_answer("v1beta1", token="of a plugin")
     ),
     "v1beta1 without interactiveMode": of_plugin(
         plugin(apiVersion=f"{_GROUP}/v1beta1", interactiveMode=None),
-        answer=lambda _: _answer("v1beta1", token="of a plugin"),
+        answer=lambda _: of_answer("v1beta1", token="of a plugin"),
     ),
     "v1alpha1": of_plugin(plugin(apiVersion=f"{_GROUP}/v1alpha1"), "v1alpha1"),
     "no apiVersion": of_plugin(plugin(apiVersion=None), "here", "apiVersion"),
@@ -122,7 +124,7 @@ PLUGINS: Final = {
     "told the cluster": of_plugin(plugin(provideClusterInfo=True), cluster=_with_extension),
     "told the cluster in v1beta1": of_plugin(
         plugin(apiVersion=f"{_GROUP}/v1beta1", provideClusterInfo=True),
-        answer=lambda _: _answer("v1beta1", token="of a plugin"),
+        answer=lambda _: of_answer("v1beta1", token="of a plugin"),
         cluster=_with_extension,
     ),
     "told the cluster with its proxy and names": of_plugin(
@@ -146,40 +148,42 @@ PLUGINS: Final = {
                 ),
                 f"{HOME}/ca.crt": lab.authority.certificate,
                 PLUGIN: _SCRIPT,
-                _ANSWER: _answer(token="of a plugin"),
+                _ANSWER: of_answer(token="of a plugin"),
             },
             programs=[PLUGIN],
         )
     ),
-    "a certificate": _answered(lambda lab: _answer(**_alice(lab))),
-    "a certificate and a token": _answered(lambda lab: _answer(token="of a plugin", **_alice(lab))),
-    "a certificate without its key": _answered(
-        lambda lab: _answer(clientCertificateData=lab.alice.certificate.decode()), "key"
+    "a certificate": answered(lambda lab: of_answer(**_alice(lab))),
+    "a certificate and a token": answered(lambda lab: of_answer(token="of a plugin", **_alice(lab))),
+    "a certificate without its key": answered(
+        lambda lab: of_answer(clientCertificateData=lab.alice.certificate.decode()), "key"
     ),
-    "a certificate in base64": _answered(
-        lambda lab: _answer(clientCertificateData=encoded(lab.alice.certificate), clientKeyData=encoded(lab.alice.key)),
+    "a certificate in base64": answered(
+        lambda lab: of_answer(
+            clientCertificateData=encoded(lab.alice.certificate), clientKeyData=encoded(lab.alice.key)
+        ),
         "certificate",
     ),
-    "a token with a line's end": _answered(lambda _: _answer(token="mine\n"), "Authorization", ours=["token"]),
-    "a token that is valid for long": _answered(
-        lambda _: _answer(token="of a plugin", expirationTimestamp="2999-01-01T00:00:00Z")
+    "a token with a line's end": answered(lambda _: of_answer(token="mine\n"), "Authorization", ours=["token"]),
+    "a token that is valid for long": answered(
+        lambda _: of_answer(token="of a plugin", expirationTimestamp="2999-01-01T00:00:00Z")
     ),
-    "a token that has expired": _answered(
-        lambda _: _answer(token="of a plugin", expirationTimestamp="2001-01-01T00:00:00Z")
+    "a token that has expired": answered(
+        lambda _: of_answer(token="of a plugin", expirationTimestamp="2001-01-01T00:00:00Z")
     ),
-    "a time that is none": _answered(
-        lambda _: _answer(token="of a plugin", expirationTimestamp="soon"), "soon", ours=["login"]
+    "a time that is none": answered(
+        lambda _: of_answer(token="of a plugin", expirationTimestamp="soon"), "soon", ours=["login"]
     ),
-    "a field of no meaning": _answered(lambda _: {**_answer(token="of a plugin"), "colour": "blue"}),
-    "no status": _answered(lambda _: {"apiVersion": f"{_GROUP}/v1", "kind": "ExecCredential"}, "status"),
-    "an empty status": _answered(lambda _: _answer(), "token"),
-    "the other version": _answered(lambda _: _answer("v1beta1", token="of a plugin"), "v1beta1"),
+    "a field of no meaning": answered(lambda _: {**of_answer(token="of a plugin"), "colour": "blue"}),
+    "no status": answered(lambda _: {"apiVersion": f"{_GROUP}/v1", "kind": "ExecCredential"}, "status"),
+    "an empty status": answered(lambda _: of_answer(), "token"),
+    "the other version": answered(lambda _: of_answer("v1beta1", token="of a plugin"), "v1beta1"),
     "the other version, where the older is asked for": of_plugin(plugin(apiVersion=f"{_GROUP}/v1beta1"), "v1beta1"),
-    "another kind": _answered(lambda _: {**_answer(token="of a plugin"), "kind": "Pod"}, "Pod"),
-    "no kind": _answered(lambda _: {"apiVersion": f"{_GROUP}/v1", "status": {"token": "of a plugin"}}),
-    "nothing": _answered(lambda _: "", "plugin", ours=["login"]),
-    "no JSON": _answered(lambda _: "Please log in.", "stdout", ours=["login"]),
-    "YAML": _answered(lambda _: f"apiVersion: {_GROUP}/v1\nkind: ExecCredential\nstatus:\n  token: of a plugin\n"),
+    "another kind": answered(lambda _: {**of_answer(token="of a plugin"), "kind": "Pod"}, "Pod"),
+    "no kind": answered(lambda _: {"apiVersion": f"{_GROUP}/v1", "status": {"token": "of a plugin"}}),
+    "nothing": answered(lambda _: "", "plugin", ours=["login"]),
+    "no JSON": answered(lambda _: "Please log in.", "stdout", ours=["login"]),
+    "YAML": answered(lambda _: f"apiVersion: {_GROUP}/v1\nkind: ExecCredential\nstatus:\n  token: of a plugin\n"),
     "a token beside the plugin": of_plugin({**plugin(), "token": "mine"}),
     "a user name beside the plugin": of_plugin({**plugin(), "username": "alice", "password": "secret"}),
     "another user": of_plugin({**plugin(), "as": "bob"}),
@@ -192,7 +196,7 @@ PLUGINS: Final = {
             {
                 KUBECONFIG: kubeconfig(lab.trusted(lab.tls), {**plugin(), **certificate(lab)}),
                 PLUGIN: _SCRIPT,
-                _ANSWER: _answer(token="of a plugin"),
+                _ANSWER: of_answer(token="of a plugin"),
             },
             programs=[PLUGIN],
         )
