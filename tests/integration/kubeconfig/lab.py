@@ -97,6 +97,7 @@ class Lab:
         self.stranger = self._server("stranger", self.other_authority.server("127.0.0.1"), folder)
         self.expired = self._server("expired", self.authority.server("127.0.0.1", expired=True), folder)
         self.silent = SilentServer("silent", self.recorder, **tls)
+        self.silent6 = SilentServer("silent on ::1", self.recorder, address="::1", **tls)
         self.proxy = HttpProxy("proxy", self.recorder, self._way_to, **plain)
         self.second_proxy = HttpProxy("second proxy", self.recorder, self._way_to, **plain)
         self.tls_proxy = HttpProxy("proxy with TLS", self.recorder, self._way_to, identity=own, **plain)

@@ -26,11 +26,11 @@ __all__ = [
     "Ran",
     "find_kubectl",
     "kubectl_command",
+    "our_command",
     "run_kubectl",
     "run_process",
     "run_status",
     "started",
-    "status_command",
 ]
 
 NO_KUBECTL: Final = f"NO KUBECTL. TO RUN THEM, PUT ONE INTO THE FOLDER THAT {ASSETS_VARIABLE} NAMES, OR ON PATH."
@@ -72,9 +72,9 @@ def find_kubectl() -> Path | None:
     return max(versions, key=lambda path: int(path.name.rpartition(".")[2]), default=kubectl)
 
 
-def status_command() -> list[str]:
-    """``status`` as a process of its own."""
-    return [sys.executable, "-m", "fake_dra_driver", "status"]
+def our_command(name: str) -> list[str]:
+    """A command of ours as a process of its own."""
+    return [sys.executable, "-m", "fake_dra_driver", name]
 
 
 def kubectl_command() -> list[str]:

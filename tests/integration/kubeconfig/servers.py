@@ -234,6 +234,9 @@ class _SilentHandler(_Handler):
         while self.connection.recv(_CHUNK_BYTES):
             pass
 
+    def do_PATCH(self) -> None:
+        self.do_GET()
+
 
 class SilentServer(Listener):
     """Notes a request and never answers it, until the client leaves."""
