@@ -105,6 +105,7 @@ ENVIRONMENT: Final = {
     ),
     **{
         f"NO_PROXY={no_proxy!r}, for 0.0.0.0": _excepted(no_proxy)
+        # Ends of an address are left out: older kubectls take them for domains (CVE-2025-22870).
         for no_proxy in (
             "*",
             "10.1.1.1,*",
@@ -116,9 +117,6 @@ ENVIRONMENT: Final = {
             "0.0.0.0/8",
             "0.0.0.0/33",
             "10.0.0.0/8",
-            "0.0.0",
-            ".0.0.0",
-            "*.0.0.0",
             "::ffff:0.0.0.0",
         )
     },
