@@ -61,12 +61,12 @@ class Routes(Generic[StateT]):
         return []
 
     def claims_of_node(self, change: Change[Node]) -> Iterable[NamespacedName]:
-        """The claims that are allocated on a node that is gone, and those that wait for one that can run pods."""
+        """The claims that are allocated on a node that is gone, and those that wait when one can run pods now."""
         keys = []
         if change.new is None:
             keys += [claim.key for claim in self._caches.claims_on_node(change.key.name)]
-        # Most changes are heartbeats. What cannot be read counts as gone here, which costs a pass too many at most.
-        if unusable_reason(change.old) != unusable_reason(change.new):
+        elif unusable_reason(change.new) is None and unusable_reason(change.old) is not None:
+            # What could not be read counts as gone here, which costs a pass too many at most.
             keys += self._caches.waiting_immediate_claims()
         return keys
 
