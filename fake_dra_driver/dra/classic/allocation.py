@@ -212,8 +212,9 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
                 f"asked for {asked} on one node, and no node runs the kubelet plugin of this driver: look at its pods"
             )
         nodes = {state.metadata.name: self._driver.devices_of(state) for state in self._ledger.states()}
-        able = [node for node, offer in nodes.items() if self._could_serve(offer, requests)]
-        considered = [node for node in able if node in unsuitable]
+        considered = [node for node in unsuitable if node in nodes and self._could_serve(nodes[node], requests)]
+        others = () if considered else nodes.keys() - unsuitable.keys()
+        able = [node for node in others if self._could_serve(nodes[node], requests)]
         if considered:
             in_use = [node for node in considered if not unsuitable[node].is_closed]
             holdings = {node: self._holdings_on(node) for node in in_use}

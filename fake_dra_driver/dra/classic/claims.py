@@ -20,7 +20,7 @@ from fake_dra_driver.dra.classic.driver import ParametersError
 from fake_dra_driver.dra.classic.observer import AllocationObserver, Stopwatch
 from fake_dra_driver.dra.classic.protocol import Duty, duty_of
 from fake_dra_driver.dra.classic.refusal import grace_left, reason_of
-from fake_dra_driver.dra.classic.waitingevents import WaitingEvents
+from fake_dra_driver.dra.classic.waitingevents import PAUSE_SECONDS, WaitingEvents
 from fake_dra_driver.dra.classic.writer import ClaimWriter
 from fake_dra_driver.dra.reason import INSUFFICIENT_DEVICES, RECORD_DROPPED, RELEASED_FROM_GONE_NODE
 from fake_dra_driver.runtime.clock import loop_time
@@ -115,7 +115,8 @@ class ResourceClaimReconciler(Reconciler, Generic[RequestT]):
         except ParametersError as error:
             if (seconds := grace_left(claim, error, self._now())) > 0:
                 return Result(requeue_after=seconds)
-            return self.waiting.tell(claim, reason_of(error), str(error))
+            message = str(error)
+            return self.waiting.tell(claim, reason_of(error), lambda: message)
         if claim.spec.allocation_mode == "Immediate":
             return await self._allocate(pending)
         self.waiting.forget(claim)
@@ -146,8 +147,12 @@ class ResourceClaimReconciler(Reconciler, Generic[RequestT]):
                 await self._writer.release(claim)  # which changes the claim, and so leads back here
                 self._tell_dropped(claim, nodes, why)
             case Shortage(unsuitable):
-                message = self._allocator.describe_shortage([pending], unsuitable)
-                return self.waiting.tell(claim, INSUFFICIENT_DEVICES, message)
+                return self.waiting.tell(
+                    claim,
+                    INSUFFICIENT_DEVICES,
+                    lambda: self._allocator.describe_shortage([pending], unsuitable),
+                    pause_seconds=PAUSE_SECONDS,
+                )
             case hold:
                 asked_at = self._asked.since(claim.key)
                 await self._writer.allocate([claim], hold, None)

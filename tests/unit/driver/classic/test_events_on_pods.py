@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters
+from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
-from fake_dra_driver.dra.classic.waitingevents import REPEAT_SECONDS
+from fake_dra_driver.dra.classic.waitingevents import PAUSE_SECONDS, REPEAT_SECONDS
 from tests.support.half_states import run
 from tests.support.soundness import devices_of_claims
-from tests.support.world import Brain, World
-from tests.unit.driver.classic.negotiating import class_selects, messages
+from tests.support.world import NAMESPACE, Brain, World
+from tests.unit.driver.classic.negotiating import class_selects, messages, occupy
 
 pytestmark = pytest.mark.looptime
 
@@ -38,6 +38,13 @@ def pod(world: World, name: str) -> None:
 def touch(world: World, number: int) -> None:
     """A change of the claim that leads to a pass, and says nothing new."""
     world.api.update(ResourceClaim, "c", "default", {"metadata": {"labels": {"touched": str(number)}}})
+
+
+def hold(world: World, node: str, uuids: list[str]) -> None:
+    """What the claim that holds devices of the node has left."""
+    (uid,) = world.api.read(NodeAllocationState, node, NAMESPACE).spec.allocated_claims
+    entry = {uid: {"fake": {"devices": [{"uuid": uuid} for uuid in uuids]}}}
+    world.api.update(NodeAllocationState, node, NAMESPACE, {"spec": {"allocatedClaims": entry}})
 
 
 async def test_missing_parameters_of_a_claim_are_told_to_its_pod(world: World) -> None:
@@ -162,3 +169,44 @@ async def test_a_pod_whose_claim_is_allocated_is_told_nothing(world: World) -> N
     brain = await run(world)
     assert list(devices_of_claims(world)) == ["c"]
     assert brain.events.events == []
+
+
+async def test_the_latest_shortage_is_told_after_a_pause_and_those_in_between_are_not(world: World) -> None:
+    """Devices come and go one by one while a node is emptied: each change alone is no news for all that wait."""
+    world.node("b", devices=4)
+    occupy(world, "b", "b-0", "b-1", "b-2", "b-3")
+    world.claim("c", count=5, mode="Immediate")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        for left in (["b-1", "b-2", "b-3"], ["b-2", "b-3"], ["b-3"]):
+            hold(world, "b", left)
+            await brain.settle()
+        (first,) = messages(brain, "p")
+        assert "b: 0 of 4 devices free" in first
+        await asyncio.sleep(PAUSE_SECONDS)
+        await brain.settle()
+        _, latest = messages(brain, "p")
+    assert "b: 3 of 4 devices free" in latest
+    assert len(messages(brain, "c")) == 2
+
+
+async def test_a_pod_that_comes_during_the_pause_is_told_at_once(world: World) -> None:
+    world.claim("c", count=5, mode="Immediate")
+    brain = Brain(world)
+    async with brain.running():
+        await brain.settle()
+        pod(world, "q")
+        await brain.settle()
+    assert len(messages(brain, "q")) == len(messages(brain, "p")) == 1
+
+
+async def test_parameters_that_are_wrong_in_another_way_are_told_at_once(world: World) -> None:
+    """People change those, and look at what comes of it."""
+    world.claim("c")
+    brain = Brain(world)
+    async with brain.running():
+        for count in (0, 129):
+            world.api.update(FakeClaimParameters, "c", "default", {"spec": {"count": count}})
+            await brain.settle()
+    assert len(messages(brain, "p")) == 2
