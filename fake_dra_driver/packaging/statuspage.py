@@ -144,8 +144,8 @@ def _example() -> Report:
         since=_NOW - timedelta(minutes=3),
         pods=("hungry",),
         reason="InsufficientDevices",
-        message=f"asked for 9 devices on one node, which no node can give now ({_NODE}: 3 of 8 devices free): "
-        "no node has more than 8: ask for 8 at most, or add nodes that have more",
+        message="asked for 9 devices on one node, which no node can give now: no node has more than 8: ask for 8 at "
+        f"most, or add nodes that have more ({_NODE}: 3 of 8 devices free)",
     )
     return Report(
         driver=DRIVER_NAME,

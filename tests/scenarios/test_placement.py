@@ -21,7 +21,9 @@ def test_full_nodes_are_refused_and_chosen_again(world: World, nodes: Nodes) -> 
     assert Counter(placed.values()) == capacity
 
     world.create(pod("late", world.namespace, templates={"device": "one"}))
-    world.wait_message("Pod", "late", "1 device", *(f"{node.name}: 0 free of {node.count}" for node in nodes.values()))
+    world.wait_message(
+        "Pod", "late", "1 device", *(f"{node.name}: 0 of {node.count} devices free" for node in nodes.values())
+    )
     world.check_pending("late")
 
     ended = names[5]
@@ -64,7 +66,7 @@ def test_more_devices_than_any_node_has(world: World, nodes: Nodes) -> None:
         claim_template("many", world.namespace, "many"),
         pod("pod0", world.namespace, templates={"device": "many"}),
     )
-    where = [f"{node.name}: {node.count} free of {node.count}" for node in nodes.values()]
+    where = [f"{node.name}: {node.count} of {node.count} devices free" for node in nodes.values()]
     world.wait_message("Pod", "pod0", "9 devices", *where)
     world.check_pending("pod0")
     world.correct("many", count=8)
@@ -79,7 +81,7 @@ def test_waits_for_devices_that_another_claim_holds(world: World, nodes: Nodes) 
     )
     world.wait_bound("first")
     world.create(pod("second", world.namespace, templates={"device": "all"}))
-    world.wait_message("Pod", "second", "8 devices", f"{nodes['large'].name}: 0 free of 8")
+    world.wait_message("Pod", "second", "8 devices", f"{nodes['large'].name}: 0 of 8 devices free")
     world.check_pending("second")
     world.end_pod("first")
     assert world.wait_bound("second") == {"second": nodes["large"].name}

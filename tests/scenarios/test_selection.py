@@ -70,7 +70,7 @@ def test_selectors_of_the_class_are_ored(world: World, nodes: Nodes, class_name:
     world.create(*(pod(name, world.namespace, templates={"device": "one"}) for name in names))
     assert set(world.wait_bound(*names).values()) == {nodes["mixed"].name, nodes["small"].name}
     world.create(pod("late", world.namespace, templates={"device": "one"}))
-    world.wait_message("Pod", "late", "fake/*-A or f?ke/MODEL-[BC] or other/*", "0 free of 4", "0 free of 2")
+    world.wait_message("Pod", "late", "fake/*-A or f?ke/MODEL-[BC] or other/*", "0 of 4 matching", "0 of 2 matching")
     world.check_pending("late")
 
 

@@ -232,8 +232,9 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
             advice = shortage.advise_to_open({node: nodes[node].closed or self._unusable_reason(node) for node in able})
         else:
             advice = self._driver.advise(requests, list(nodes.values()))
+        # The nodes come last: their list may be long, and what to do must be seen before it.
         return (
-            f"asked for {asked} on one node, which no node can give now ({shortage.list_nodes(unsuitable)}): {advice}"
+            f"asked for {asked} on one node, which no node can give now: {advice} ({shortage.list_nodes(unsuitable)})"
         )
 
     def _holdings_on(self, node: str) -> Mapping[UID, Collection[Hashable]]:

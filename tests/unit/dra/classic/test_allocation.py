@@ -161,8 +161,8 @@ async def test_devices_of_an_allocated_claim_without_an_entry_stay_taken_until_i
     process.deliver()
     await process.pass_over("podschedulingcontext", "q")
     assert process.events.messages("InsufficientDevices")[0] == (
-        "asked for 3 lockers on one node, which no node can give now (n: 2 of 3 lockers free): wait until devices "
-        "become free (held by c), ask for fewer, or add nodes"
+        "asked for 3 lockers on one node, which no node can give now: wait until devices become free (held by c), "
+        "ask for fewer, or add nodes (n: 2 of 3 lockers free)"
     )
     ended = {"status": {"reservedFor": None, "deallocationRequested": True}}
     world.api.update(ResourceClaim, "c", "default", ended)
@@ -216,15 +216,15 @@ def remove(world: LockerWorld) -> None:
         pytest.param(
             4,
             lambda _: None,
-            "asked for 4 lockers on one node, which no node can give now (m and n: 3 of 3 lockers free): "
-            "ask for fewer, or add nodes that have as many",
+            "asked for 4 lockers on one node, which no node can give now: ask for fewer, or add nodes that have as "
+            "many (m and n: 3 of 3 lockers free)",
             id="more than any node has",
         ),
         pytest.param(
             1,
             close,
-            "asked for 1 lockers on one node, which no node can give now (m and n: the rack is closed): "
-            "wait until m or n can be used, or add nodes",
+            "asked for 1 lockers on one node, which no node can give now: wait until m or n can be used, or add nodes "
+            "(m and n: the rack is closed)",
             id="closed",
         ),
         pytest.param(

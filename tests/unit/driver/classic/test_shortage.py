@@ -119,7 +119,7 @@ CASES: list[Case] = [
 
 
 def shortage(asked: str, nodes: str, advice: str) -> str:
-    return f"InsufficientDevices: asked for {asked} on one node, which no node can give now ({nodes}): {advice}"
+    return f"InsufficientDevices: asked for {asked} on one node, which no node can give now: {advice} ({nodes})"
 
 
 @pytest.mark.parametrize(("make", "asked", "nodes", "advice"), CASES, ids=[case[0].__name__ for case in CASES])
@@ -192,7 +192,7 @@ async def test_a_claim_that_fits_nowhere_since_nothing_is_left_is_not_told_to_as
     world.claim("c", mode="Immediate")
     brain = await run(world)
     (message,) = messages(brain, "c")
-    assert message.endswith("wait until devices become free (held by holder-of-a and holder-of-b), or add nodes")
+    assert ": wait until devices become free (held by holder-of-a and holder-of-b), or add nodes (" in message
 
 
 async def test_claims_that_are_being_allocated_count_among_those_that_hold_devices(world: World) -> None:
