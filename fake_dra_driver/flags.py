@@ -97,7 +97,8 @@ def _unknown(argument: str, settings: Sequence[Setting], foreign: ForeignFlags) 
     if reason := foreign.reasons.get(flag):
         return f"{flag}: this flag of {foreign.program} does not exist here, since {reason}. Leave it out."
     if not argument.startswith("-"):
-        return f"{argument}: not expected here."
+        takes_several = any(setting.info.positional and "," in (setting.info.metavar or "") for setting in settings)
+        return f"{argument}: not expected here.{' Separate several names by commas.' if takes_several else ''}"
     known = [setting.flag for setting in settings if not setting.info.positional]
     negations = [setting.negation for setting in settings if setting.negation]
     close = difflib.get_close_matches(flag.lstrip("-"), [each.lstrip("-") for each in [*known, *negations]], n=1)

@@ -17,7 +17,14 @@ from fake_dra_driver.status.build import Reporter
 from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.status.table import Detail
-from fake_dra_driver.status.view import CannotReportError, ClusterView, find_api, find_namespace, nodes_are_hidden
+from fake_dra_driver.status.view import (
+    CannotReportError,
+    ClusterView,
+    check_namespace,
+    find_api,
+    find_namespace,
+    nodes_are_hidden,
+)
 
 __all__ = ["run_status", "watch"]
 
@@ -56,6 +63,8 @@ async def run_status(settings: StatusSettings) -> int:
         hidden = await nodes_are_hidden(client, timeout_seconds)
         view = ClusterView.of(cache, client, api, namespace, nodes_hidden=hidden)
         await view.load(client, timeout_seconds)
+        if settings.namespace and not view.states.list() and not view.states.invalid():
+            await check_namespace(client, settings.namespace)
         _check_nodes(settings.nodes, view)
         reporter = Reporter(view, namespace or "", settings.nodes)
         if settings.watch:

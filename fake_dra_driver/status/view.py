@@ -5,7 +5,7 @@ cache would keep trying. Nodes alone may be hidden: many people may read what is
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -29,7 +29,7 @@ from fake_dra_driver.status.classic.claims import ClassicClaims
 from fake_dra_driver.status.nodes import Nodes
 from fake_dra_driver.status.structured.claims import StructuredClaims
 
-__all__ = ["CannotReportError", "ClusterView", "find_api", "find_namespace", "nodes_are_hidden"]
+__all__ = ["CannotReportError", "ClusterView", "check_namespace", "find_api", "find_namespace", "nodes_are_hidden"]
 
 
 class CannotReportError(RuntimeLayerError):
@@ -57,16 +57,35 @@ async def find_namespace(client: Client) -> str | None:
         CannotReportError: there are several, or they cannot be listed.
     """
     try:
-        listed = await client.list(NodeAllocationState)
+        found = await _namespaces(client)
     except RuntimeLayerError as error:
         raise _explained(NodeAllocationState, error) from error
-    found = {state.metadata.namespace for state in listed.items}
-    found.update(refused.key.namespace for refused in listed.invalid)
     if len(found) > 1:
+        raise CannotReportError(f"the driver is in several namespaces ({', '.join(found)}): name one with --namespace")
+    return found[0] if found else None
+
+
+async def check_namespace(client: Client, namespace: str) -> None:
+    """To be called where the namespace that was asked for has no NodeAllocationState objects.
+
+    Raises:
+        CannotReportError: they are in another one.
+        RuntimeLayerError: the API server cannot be asked.
+    """
+    try:
+        found = await _namespaces(client)
+    except ForbiddenError:  # whoever may read that namespace alone is told what is there
+        return
+    if found:
         raise CannotReportError(
-            f"the driver is in several namespaces ({', '.join(sorted(found))}): name one with --namespace"
+            f"the driver is not in namespace {namespace}, but in {' and '.join(found)}: correct --namespace"
         )
-    return found.pop() if found else None
+
+
+async def _namespaces(client: Client) -> Sequence[str]:
+    listed = await client.list(NodeAllocationState)
+    found = {state.metadata.namespace for state in listed.items}
+    return sorted(found | {refused.key.namespace for refused in listed.invalid})
 
 
 async def nodes_are_hidden(client: Client, timeout_seconds: float) -> bool:

@@ -145,13 +145,6 @@ async def test_json_of_named_nodes(cluster: Cluster, capsys: pytest.CaptureFixtu
     assert ([node.name for node in report.nodes], report.namespace) == (["worker-2"], NAMESPACE)
 
 
-async def test_a_namespace_that_is_named_is_not_looked_for(
-    cluster: Cluster, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert await status(cluster, namespace="elsewhere") == 0
-    assert "in elsewhere: no node runs the kubelet plugin" in capsys.readouterr().out
-
-
 async def test_a_node_that_is_cordoned(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     await cluster.client.merge_patch(Node, NamespacedName("", "worker-2"), {"spec": {"unschedulable": True}})
     assert await status(cluster) == 0
@@ -210,13 +203,23 @@ async def test_a_node_that_is_not_there(cluster: Cluster) -> None:
         await status(cluster, "worker-3")
 
 
-async def test_a_driver_in_two_namespaces(cluster: Cluster) -> None:
+async def test_a_driver_in_two_namespaces(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     await cluster.client.create(Namespace(metadata=ObjectMeta(name="other")))
     await cluster.node("worker-9", "other")
     with pytest.raises(
         CannotReportError, match=f"several namespaces \\({NAMESPACE}, other\\): name one with --namespace"
     ):
         await status(cluster)
+    assert await status(cluster, namespace="other") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{DRIVER_NAME} in other\nNODES    1: ")
+
+
+async def test_a_driver_in_another_namespace(cluster: Cluster) -> None:
+    await cluster.client.create(Namespace(metadata=ObjectMeta(name="empty")))
+    expected = f"the driver is not in namespace empty, but in {NAMESPACE}: correct --namespace"
+    with pytest.raises(CannotReportError, match=expected):
+        await status(cluster, namespace="empty")
 
 
 async def test_what_the_api_server_answers_is_told(cluster: Cluster) -> None:
