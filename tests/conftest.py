@@ -6,6 +6,7 @@ Also: a test fails when code of the package blocks the event loop, and when it l
 import asyncio
 import inspect
 import os
+import signal
 from asyncio.selector_events import BaseSelectorEventLoop
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,8 +51,11 @@ hypothesis.settings.load_profile("untimed")
 def pytest_configure(config: pytest.Config) -> None:
     """Keeps looptime from making an event loop that is never closed when the first test to run is no coroutine.
 
-    Also keeps logs out of pytest's progress, unless nothing is captured (``-s``).
+    Also keeps logs out of pytest's progress, unless nothing is captured (``-s``), and lets the programs that tests
+    start be interrupted: a shell has what it runs in the background ignore SIGINT, and programs inherit that.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.set_event_loop(None)
     if config.getoption("capture") != "no":
         log_into_what_is_captured()
