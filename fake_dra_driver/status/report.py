@@ -54,7 +54,7 @@ REASONS_TO_WAIT: dict[WaitReason, str] = {
     "BlockedByAnotherClaim": "another claim of the same pod cannot be allocated",
     "NotBeingScheduled": "the scheduler is not looking for a node for its pod",
     "BeingScheduled": "the scheduler has not selected a node yet, and some nodes are suitable",
-    "BeingAllocated": "a node is selected; the controller is about to allocate",
+    "BeingAllocated": "the controller is about to allocate; where this stays so, see whether its pod runs",
     "BeingDeallocated": "it is being deallocated, and can be allocated again after that",
 }
 """Why a claim waits."""

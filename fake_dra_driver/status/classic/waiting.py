@@ -26,6 +26,8 @@ from fake_dra_driver.status.unmade import UnmadeClaims
 __all__ = ["Waiting"]
 
 _Pending = PendingClaim[DeviceRequest]
+_NEXT_STEP = "the controller is about to allocate; if this stays so, see whether its pod runs"
+"""A controller that has stopped leaves no trace in what is read here, and needs far less than a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class Waiting:
         fitting = [node for node in self._allocator.nodes() if node not in unsuitable]
         if fitting:
             where = f"node {fitting[0]} has" if len(fitting) == 1 else f"{len(fitting)} nodes have"
-            return _Judgement("BeingAllocated", f"{where} what it asks for: the controller is about to allocate")
+            return _Judgement("BeingAllocated", f"{where} what it asks for: {_NEXT_STEP}")
         return _Judgement("InsufficientDevices", self._allocator.describe_shortage([pending], unsuitable))
 
     def _judge_consumer(self, consumer: _Consumer) -> _Judgement:
@@ -144,7 +146,7 @@ class Waiting:
         if nodes and len(unsuitable) == len(nodes):
             return _Judgement("InsufficientDevices", self._allocator.describe_shortage(pending, unsuitable))
         if selected and selected not in unsuitable:
-            message = f"the scheduler has selected node {selected}: the controller is about to allocate"
+            message = f"the scheduler has selected node {selected}: {_NEXT_STEP}"
             return _Judgement("BeingAllocated", message)
         if not nodes:
             return _Judgement("BeingScheduled", "the scheduler has not said yet which nodes it considers")
