@@ -191,6 +191,7 @@ class Ledger(Generic[StateT, EntryT]):
                 if await self._try(key, self._node(node).memory, batch):
                     return
         except NotFoundError:
+            await self._learn_what_is_there(key)
             self._settle_without_ledger(key, batch)
             return
         raise LedgerChangedError(f"the ledger of node {node} changed {MAX_WRITES_PER_BATCH} times during one write")
@@ -236,6 +237,21 @@ class Ledger(Generic[StateT, EntryT]):
         finally:
             self._observer(result, changes)
         return written
+
+    async def _learn_what_is_there(self, key: NamespacedName) -> None:
+        """Has the cache know that a node's object is gone, which the watch may tell much later.
+
+        Until then its entries would still be seen, and a claim that cannot use its entry there be released from it in an
+        endless loop. A second request decides it: what is removed here does not come back under that UID.
+        """
+        known = self.state(key.name)
+        try:
+            found = await self._client.get(self.layout.kind, key)
+        except NotFoundError:
+            if known is not None:
+                self.informer.observe_delete(known.uid)
+        else:
+            self.informer.observe(found.to_wire())
 
     def _settle_without_ledger(self, key: NamespacedName, batch: Batch[EntryT]) -> None:
         """The node's object is gone, and every entry with it: removals are done, entries cannot be made."""

@@ -54,6 +54,16 @@ def revision(world: LockerWorld) -> str:
 # --- Writes
 
 
+async def test_an_object_that_a_write_finds_gone_is_gone_at_once(world: LockerWorld, book: Book) -> None:
+    """A watch that lags would show its entries for a while, and a claim would be released from there over and over."""
+    await book.ledger.put("n", {C: ("n-0",)})
+    world.api.delete(Rack, "n", NAMESPACE)
+    assert book.ledger.nodes_of(C) == ["n"]
+    await book.ledger.remove("n", C, None)
+    assert book.ledger.nodes_of(C) == []
+    assert book.ledger.state("n") is None
+
+
 async def test_an_entry_is_written_into_an_object_without_a_map_of_entries(world: LockerWorld, book: Book) -> None:
     await book.ledger.put("n", {C: ("n-0", "n-1")})
     wire = world.api.wire(Rack, "n", NAMESPACE)
