@@ -241,8 +241,8 @@ class Ledger(Generic[StateT, EntryT]):
     async def _learn_what_is_there(self, key: NamespacedName) -> None:
         """Has the cache know that a node's object is gone, which the watch may tell much later.
 
-        Until then its entries would still be seen, and a claim that cannot use its entry there be released from it in an
-        endless loop. A second request decides it: what is removed here does not come back under that UID.
+        Until then its entries would still be seen, and a claim that cannot use its entry there be released from it in
+        an endless loop. A second request decides it: what is removed here does not come back under that UID.
         """
         known = self.state(key.name)
         try:

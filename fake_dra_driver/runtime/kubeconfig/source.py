@@ -293,8 +293,8 @@ def _unreadable(field: str, path: str) -> list[str]:
     try:
         with Path(path).open("rb") as file:
             file.read(1)
-    except OSError as error:
-        return [f"{field} {path} cannot be read: {error.strerror}"]
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        return [f"{field} {path} cannot be read: {_why(error)}"]
     return []
 
 
@@ -318,8 +318,12 @@ def _read_files(cluster: Cluster, user: User) -> _Files:
 def _read(path: str, field: str) -> bytes:
     try:
         return Path(path).read_bytes() if path else b""
-    except OSError as error:
-        raise CredentialsError(f"The {field} {path} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise CredentialsError(f"The {field} {path} cannot be read: {_why(error)}") from error
+
+
+def _why(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _basic(username: str, password: str) -> str:

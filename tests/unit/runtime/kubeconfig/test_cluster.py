@@ -103,6 +103,7 @@ async def test_authorities_of_no_use_are_refused(home: Home) -> None:
     for entry, problem in (
         ({"certificate-authority": "ca.crt", "certificate-authority-data": "eA=="}, "there are both"),
         ({"certificate-authority": "missing"}, "missing cannot be read: No such file or directory"),
+        ({"certificate-authority": "a\0b"}, "cannot be read: embedded null byte"),
         ({"certificate-authority-data": "eA=="}, "holds no certificate in PEM"),
     ):
         home.config(cluster={**TLS, **entry})
