@@ -55,7 +55,7 @@ async def allocated() -> World:
 # --- The controller in classic DRA
 
 
-@story("InsufficientDevices", {"p", "c"}, "(n: 2 of 2 devices free): no node has more than 2")
+@story("InsufficientDevices", {"p", "c"}, "add nodes that have more (n: 2 of 2 devices free)")
 async def too_much() -> Recorder:
     world = World()
     world.node("n", devices=2)
