@@ -74,7 +74,7 @@ async def check_namespace(client: Client, namespace: str) -> None:
     """
     try:
         found = await _namespaces(client)
-    except ForbiddenError:  # whoever may read that namespace alone is told what is there
+    except ForbiddenError:  # a person who may read that namespace alone is told what is there
         return
     if found:
         raise CannotReportError(
