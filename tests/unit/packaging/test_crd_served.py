@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, DRIVER_NAME, KINDS, LEDGER_REVISION_ANNOTATION
+from fake_dra_driver.api.fake import (
+    ALLOCATED_ANNOTATION,
+    DRIVER_NAME,
+    KINDS,
+    LEDGER_REVISION_ANNOTATION,
+    MODELS_ANNOTATION,
+)
 from fake_dra_driver.codegen.crd import render_crd
 from tests.support.apiserver import ApiServer
 
@@ -93,7 +99,10 @@ kind: NodeAllocationState
 metadata:
   name: node-1
   namespace: {namespace}
-  annotations: {{{LEDGER_REVISION_ANNOTATION}: "17", {ALLOCATED_ANNOTATION}: 1/1}}
+  annotations:
+    {LEDGER_REVISION_ANNOTATION}: "17"
+    {ALLOCATED_ANNOTATION}: 1/1
+    {MODELS_ANNOTATION}: LATEST-FAKE-MODEL
 spec:
   allocatableDevice: [{{fake: {{uuid: FAKE-1, name: LATEST-FAKE-MODEL}}}}]
   allocatedClaims: {{uid-1: {{fake: {{devices: [{{uuid: FAKE-1, split: 1000}}]}}}}, uid-2: {{fake: {{}}}}}}
@@ -105,7 +114,7 @@ status: Ready
     for heading in ("Allocatable Device:", "Allocated Claims:", "Prepared Devices:", "Parent UUID:", "Split:", "Uuid:"):
         assert heading in described
     columns = _columns(apiserver, "nas", f"--namespace={namespace}")
-    assert columns[0][:-1] == ["NAME", "STATUS", "MODEL", "ALLOCATED"]
+    assert columns[0][:-1] == ["NAME", "STATUS", "MODELS", "ALLOCATED"]
     assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "1/1"]
     columns = _columns(apiserver, "nas", f"--namespace={namespace}", "--output=wide")
     assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "1/1", "17"]
