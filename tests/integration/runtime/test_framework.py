@@ -71,9 +71,10 @@ class Program:
             assert await self.reconciler.reported.get() == node.key
 
 
-async def create_node(client: Client) -> Node:
+async def create_node(client: Client, label: str = "framework") -> Node:
+    """Makes a node that programs annotate; with another label none does."""
     name = f"node-{uuid.uuid4().hex[:8]}"
-    return await client.create(Node(metadata=ObjectMeta(name=name, labels={"test": "framework"})))
+    return await client.create(Node(metadata=ObjectMeta(name=name, labels={"test": label})))
 
 
 async def in_program(program: Program, test: Callable[[], Awaitable[None]]) -> None:
@@ -120,7 +121,7 @@ async def test_a_controller_does_its_work_also_over_a_restart_of_the_api_server(
 async def test_events_are_counted_in_one_object_that_kubectl_shows(
     apiserver: ApiServer, client: Client, namespace: str
 ) -> None:
-    node = await create_node(client)
+    node = await create_node(client, "events")
     recorder = EventRecorder(client, "resource driver example")
     async with asyncio.TaskGroup() as group:
         writer = group.create_task(recorder.run(), name="events")
