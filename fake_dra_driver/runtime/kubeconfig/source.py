@@ -63,7 +63,10 @@ class Server:
             url = urlsplit(f"{scheme or 'http'}://{authority}{slash}{below.replace('#', '%23')}")
             port = url.port
         except ValueError as error:
-            raise CredentialsError(f"The server {shown} is not an address: {error}") from error
+            raise CredentialsError(
+                f"The server {shown} is not an address: write https://HOST:PORT or https://[IPV6]:PORT, and a PORT of "
+                "at most 65535"
+            ) from error
         if url.scheme not in ("http", "https"):
             raise CredentialsError(f"The server {shown} has the scheme {url.scheme}, and not http or https")
         host = url.netloc.rpartition("@")[2]
