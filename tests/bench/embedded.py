@@ -55,7 +55,8 @@ async def _measure(seconds: float, clients: int) -> None:
     server = await asyncio.create_subprocess_exec(
         *(sys.executable, __file__, "--serve"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
-    assert server.stdin is not None and server.stdout is not None
+    assert server.stdin is not None
+    assert server.stdout is not None
     try:
         where = json.loads(await server.stdout.readline())
         async with _session(where["url"], where["token"]) as http:
