@@ -20,10 +20,10 @@ escaped again: text may pass several sinks.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
-__all__ = ["MAX_MARKS", "MAX_NAME", "MAX_SENTENCE", "escape", "json_escape", "one_line"]
+__all__ = ["MAX_MARKS", "MAX_NAME", "MAX_SENTENCE", "cut", "escape", "json_escape", "one_line"]
 
 MAX_NAME: Final = 253
 """Characters that are shown of a name: the longest that Kubernetes accepts, a DNS subdomain."""
@@ -41,7 +41,8 @@ _JOINER: Final = "\u200d"
 """Between two emoji it makes one of them, such as a family; elsewhere it shows nothing."""
 _EMOJI: Final = frozenset({"So", "Sk"})
 """Categories of emoji and of their colours of skin."""
-_NEITHER_SHOWN_NOR_JSON: Final = re.compile(r"[^\x20-\x7e\n]")
+_BEYOND_ASCII: Final = re.compile(r".?[^\x20-\x7e\n]+")
+"""With the character before it, which a combining mark belongs to."""
 
 
 def one_line(text: str, limit: int = MAX_SENTENCE) -> str:
@@ -58,7 +59,7 @@ def one_line(text: str, limit: int = MAX_SENTENCE) -> str:
     for piece in _pieces(text[: limit + 1]):  # one more than can be kept, so that the loop notices what is too long
         length += len(piece)
         if length > limit:
-            return _cut(kept, len(text), limit)
+            return _ended(kept, len(text), limit)
         kept.append(piece)
     return "".join(kept)
 
@@ -66,6 +67,11 @@ def one_line(text: str, limit: int = MAX_SENTENCE) -> str:
 def escape(text: str) -> str:
     """The text in one line, of any length."""
     return text if text.isascii() and text.isprintable() else "".join(_pieces(text))
+
+
+def cut(text: str, limit: int) -> str:
+    """At most so many characters of the text, which is not escaped: for what is escaped as JSON afterwards."""
+    return text if len(text) <= limit else _ended(list(text[:limit]), len(text), limit)
 
 
 def json_escape(text: str) -> str:
@@ -78,10 +84,10 @@ def json_escape(text: str) -> str:
     """
     if text.isascii() and "\x7f" not in text:
         return text
-    return _NEITHER_SHOWN_NOR_JSON.sub(lambda found: found[0] if _is_shown(found[0]) else _json(found[0]), text)
+    return _BEYOND_ASCII.sub(lambda found: "".join(_pieces(found[0], _in_json)), text)
 
 
-def _cut(pieces: list[str], characters: int, limit: int) -> str:
+def _ended(pieces: list[str], characters: int, limit: int) -> str:
     """The beginning, and how much is missing of ``characters``: where there is little room, an ellipsis alone."""
     while True:
         end = f"… ({characters - len(pieces)} more characters)"
@@ -92,7 +98,16 @@ def _cut(pieces: list[str], characters: int, limit: int) -> str:
         pieces.pop()
 
 
-def _pieces(text: str) -> Iterator[str]:
+def _in_python(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _in_json(character: str) -> str:
+    encoded = character.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{encoded[at : at + 2].hex()}" for at in range(0, len(encoded), 2))
+
+
+def _pieces(text: str, escaped: Callable[[str], str] = _in_python) -> Iterator[str]:
     """For each character what is shown of it."""
     marks = MAX_MARKS
     for at, character in enumerate(text):
@@ -102,7 +117,7 @@ def _pieces(text: str) -> Iterator[str]:
         else:
             is_shown = _is_shown(character) or (character == _JOINER and _joins_emoji(text, at))
             marks = 0 if is_shown else MAX_MARKS
-        yield character if is_shown else character.encode("unicode_escape").decode()
+        yield character if is_shown else escaped(character)
 
 
 def _is_shown(character: str) -> bool:
@@ -113,12 +128,3 @@ def _joins_emoji(text: str, at: int) -> bool:
     before = text[at - 1 : at] if text[at - 1 : at] != "\ufe0f" else text[at - 2 : at - 1]
     after = text[at + 1 : at + 2]
     return all(each and unicodedata.category(each) in _EMOJI for each in (before, after))
-
-
-def _json(character: str) -> str:
-    return "".join(f"\\u{unit:04x}" for unit in _utf16(character))
-
-
-def _utf16(character: str) -> Iterator[int]:
-    encoded = character.encode("utf-16-be", "surrogatepass")
-    return (int.from_bytes(encoded[at : at + 2]) for at in range(0, len(encoded), 2))

@@ -15,22 +15,29 @@ Verbosity, after the Kubernetes convention for ``-v``:
 =========  ========================================================
 
 Values of variables never get into tracebacks (loguru's ``diagnose`` is off), since they may hold tokens.
+
+Messages and values hold what others wrote. Whatever that is, a line is one line, no longer than MAX_LINE_BYTES, without
+what a terminal obeys: text is escaped as ``untrustedtext`` has it, JSON as JSON has it, so that a reader gets the very
+value. A traceback is lines of its own in text, each with blanks before it, so that none can pass for a line of the log.
 """
 
 import json
 import logging
+import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from loguru import logger
+
+from fake_dra_driver.untrustedtext import cut, escape, json_escape, one_line
 
 if TYPE_CHECKING:
     from loguru import Message, Record
 
-__all__ = ["setup_logging"]
+__all__ = ["MAX_LINE_BYTES", "setup_logging"]
 
 _DEBUG_FROM = 4
 _LIBRARY_INFO_FROM = 6
@@ -38,7 +45,18 @@ _EVERYTHING_FROM = 8
 
 _RESERVED = frozenset({"ts", "level", "component", "msg", "exception"})
 """Keys of our own. A value that comes under one of these names gets an underscore behind it."""
+_NEEDS_QUOTES = re.compile(r"[^!#-<>-~]")
+"""In text: what parts values from each other, and whatever may have to be escaped."""
 _MIN_LEVEL_WIDTH = len("WARNING")
+MAX_LINE_BYTES: Final = 16 * 1024
+"""containerd and CRI-O split longer ones (the CRI's maxLogLineSize), and a reader of JSON finds two halves."""
+_MAX_BYTES_OF_A_CHARACTER: Final = 4
+"""In UTF-8."""
+_LIMITS: Final = (4096, 512, 128, 32)
+"""Characters of the message and of each value, where a line is too long: the first with which it no longer is. The last
+always is one, with some dozens of values that are all escapes."""
+_TRACEBACK: Final = 4
+"""How many times as long a traceback may be."""
 
 
 def setup_logging(
@@ -78,20 +96,31 @@ def _library_level(verbosity: int) -> int:
     return logging.INFO if verbosity >= _LIBRARY_INFO_FROM else logging.WARNING
 
 
-def _sink(render: Callable[["Record"], str]) -> Callable[["Message"], None]:
+def _sink(render: Callable[["Record", int], str]) -> Callable[["Message"], None]:
     stream = sys.stderr
 
     def write(message: "Message") -> None:
-        stream.write(render(message.record) + "\n")
+        stream.write(_short_enough(render, message.record) + "\n")
         stream.flush()
 
     return write
 
 
-def _fields(record: "Record") -> dict[str, Any]:
+def _short_enough(render: Callable[["Record", int], str], record: "Record") -> str:
+    line = render(record, sys.maxsize)
+    for limit in _LIMITS:
+        if len(line) * _MAX_BYTES_OF_A_CHARACTER <= MAX_LINE_BYTES or len(line.encode()) <= MAX_LINE_BYTES:
+            break
+        line = render(record, limit)
+    return line
+
+
+def _fields(record: "Record", limit: int) -> dict[str, Any]:
     """The values of a line, without those that have a place of their own."""
-    extra = {key: value for key, value in record["extra"].items() if key != "component"}
-    return {f"{key}_" if key in _RESERVED else key: value for key, value in extra.items()}
+    fields = {
+        f"{key}_" if key in _RESERVED else key: value for key, value in record["extra"].items() if key != "component"
+    }
+    return fields if limit == sys.maxsize else {key: _bounded(value, limit) for key, value in fields.items()}
 
 
 def _component(record: "Record") -> str:
@@ -102,40 +131,55 @@ def _timestamp(record: "Record") -> str:
     return record["time"].astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _traceback(record: "Record") -> str:
+def _traceback(record: "Record", limit: int) -> Sequence[str]:
+    """The lines of the traceback; the ones in the middle are left out where there are too many."""
     exception = record["exception"]
     if exception is None or exception.value is None:
-        return ""
-    return "".join(traceback.format_exception(exception.value)).rstrip()
+        return ()
+    lines = [cut(line, limit) for line in "".join(traceback.format_exception(exception.value)).rstrip().split("\n")]
+    left_out = 0
+    # The first lines tell where it began, the last ones what it was.
+    length = sum(map(len, lines))
+    while len(lines) > 2 and length > _TRACEBACK * limit:
+        length -= len(lines.pop(len(lines) // 2))
+        left_out += 1
+    if left_out:
+        lines.insert((len(lines) + 1) // 2, f"… ({left_out} more lines)")
+    return lines
 
 
-def _json_line(record: "Record") -> str:
+def _bounded(value: object, limit: int) -> object:
+    """The value, or, where it is too long, the beginning of what it is as text."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if len(text) <= limit else cut(text, limit)
+
+
+def _json_line(record: "Record", limit: int) -> str:
     line = {
         "ts": _timestamp(record),
         "level": record["level"].name.lower(),
-        "component": _component(record),
-        "msg": record["message"],
-        **_fields(record),
+        "component": cut(_component(record), limit),
+        "msg": cut(record["message"], limit),
+        **_fields(record, limit),
     }
-    if trace := _traceback(record):
-        line["exception"] = trace
-    return json.dumps(line, ensure_ascii=False, default=str)
+    if trace := _traceback(record, limit):
+        line["exception"] = "\n".join(trace)
+    return json_escape(json.dumps(line, ensure_ascii=False, default=str))
 
 
-def _text_line(record: "Record") -> str:
+def _text_line(record: "Record", limit: int) -> str:
     level = record["level"].name.ljust(_MIN_LEVEL_WIDTH)
-    message = record["message"].replace("\n", "\\n")
-    values = "".join(f" {key}={_text_value(value)}" for key, value in _fields(record).items())
-    line = f"{_timestamp(record)} {level} {_component(record)}: {message}{values}"
-    trace = _traceback(record)
-    return f"{line}\n{trace}" if trace else line
+    message = one_line(record["message"], limit)
+    values = "".join(f" {key}={_text_value(value)}" for key, value in _fields(record, limit).items())
+    line = f"{_timestamp(record)} {level} {one_line(_component(record), limit)}: {message}{values}"
+    return "\n".join((line, *(f"  {escape(each)}" for each in _traceback(record, limit))))
 
 
 def _text_value(value: object) -> str:
     """A value as it is where it is one word, else quoted, so that a line can be taken apart again."""
-    if isinstance(value, str) and value and value.isprintable() and not any(sign in value for sign in ' "='):
+    if isinstance(value, str) and value and not _NEEDS_QUOTES.search(value):
         return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return json_escape(json.dumps(value, ensure_ascii=False, default=str))
 
 
 class _ToLoguru(logging.Handler):

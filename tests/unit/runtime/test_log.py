@@ -1,19 +1,25 @@
+import io
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from hypothesis import given
 from loguru import logger
 
-from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.runtime.log import MAX_LINE_BYTES, setup_logging
+from tests.crash.bounds import examples
 from tests.support.logsink import log_into_what_is_captured
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, hostile_text
 
 log = logger.bind(component="workqueue")
 
@@ -104,7 +110,7 @@ def test_a_traceback_follows_a_line_of_text(capsys: pytest.CaptureFixture[str]) 
     log.opt(exception=ValueError("bug")).error("Reconciler error", object="a")
     first, *rest = capsys.readouterr().err.splitlines()
     assert first.endswith("ERROR   workqueue: Reconciler error object=a")
-    assert rest == ["ValueError: bug"]
+    assert rest == ["  ValueError: bug"]
 
 
 def test_logs_of_libraries_and_warnings_come_along(capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,6 +127,86 @@ def test_logs_of_libraries_and_warnings_come_along(capsys: pytest.CaptureFixture
     assert (second["component"], second["exception"]) == ("asyncio", "ValueError: bug")
     assert third["msg"] == "between two levels"
     assert (fourth["component"], "UserWarning: old" in fourth["msg"]) == ("py.warnings", True)
+
+
+def lines_of(format_: Literal["text", "json"], text: str) -> list[str]:
+    """What is logged when others have chosen everything that they can choose."""
+    written = io.StringIO()
+    with redirect_stderr(written):
+        setup_logging(format_, context={"node": text})
+        with logger.contextualize(object=text, wanted=[text, {text: text}]):
+            try:
+                try:
+                    raise KeyError(text)
+                except KeyError as error:
+                    raise ValueError(text) from error
+            except ValueError as error:
+                log.opt(exception=error).error("Reconciler error", error=error, name=text, count=1)
+        logging.getLogger("kr8s").warning("answer: %s", text)
+    return written.getvalue().split("\n")[:-1]
+
+
+@given(hostile_text())
+@examples(60, 3000)
+def test_what_others_write_forges_no_line_of_json(text: str) -> None:
+    lines = lines_of("json", text)
+    for line in lines:
+        assert_harmless(line, longest=MAX_LINE_BYTES)
+        assert len(line.encode()) <= MAX_LINE_BYTES
+    first, second = map(json.loads, lines)
+    assert list(first) == [
+        "ts",
+        "level",
+        "component",
+        "msg",
+        "node",
+        "object",
+        "wanted",
+        "error",
+        "name",
+        "count",
+        "exception",
+    ]
+    assert (first["msg"], first["count"], second["component"]) == ("Reconciler error", 1, "kr8s")
+    if len(text) < 20:
+        # A surrogate pair is one character for a reader of JSON.
+        assert first["name"] == json.loads(json.dumps(text))
+
+
+@given(hostile_text())
+@examples(60, 3000)
+def test_what_others_write_forges_no_line_of_text(text: str) -> None:
+    first, *trace, second = lines_of("text", text)
+    assert_harmless(first, longest=MAX_LINE_BYTES)
+    assert len("\n".join((first, *trace)).encode()) <= MAX_LINE_BYTES
+    assert re.match(r"\S+ ERROR   workqueue: Reconciler error node=", first)
+    assert re.match(r"\S+ WARNING kr8s: answer: ", second)
+    for line in (*trace, second):
+        assert_harmless(line, longest=MAX_LINE_BYTES)
+    assert [line for line in trace if not line.startswith("  ")] == []
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("format_", ["json", "text"])
+def test_names_that_are_meant_to_harm(format_: Literal["text", "json"], name: str) -> None:
+    for line in lines_of(format_, name):
+        assert_harmless(line, longest=MAX_LINE_BYTES)
+
+
+def test_a_long_traceback_keeps_its_begin_and_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    setup_logging("json")
+    first_bug = bug = ValueError("the last bug")
+    for number in range(100):
+        bug.__cause__ = bug = ValueError(f"bug {number} " + "x" * 100)
+    bug.__cause__ = ValueError("the first bug")
+    log.opt(exception=first_bug).error("Failed")
+    log.opt(exception=ValueError("x" * 900_000)).error("Failed")
+    first, second = json_lines(capsys)
+    assert first["exception"].startswith("ValueError: the first bug\n")
+    assert first["exception"].endswith("ValueError: the last bug")
+    assert re.search(r"\n… \(\d+ more lines\)\n", first["exception"])
+    assert second["exception"].startswith("ValueError: xxx")
+    assert second["exception"].endswith("more characters)")
 
 
 @pytest.mark.parametrize(
