@@ -31,7 +31,7 @@ from fake_dra_driver.dra.node.interface import KubeletInterface, add_health_serv
 from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.dra.node.registration import Registrar, Registration
 from fake_dra_driver.dra.node.siblings import Siblings
-from fake_dra_driver.dra.node.sockets import SocketError, SocketServer
+from fake_dra_driver.dra.node.sockets import SocketError, SocketServer, close_to_others
 
 __all__ = ["KubeletPlugin"]
 
@@ -147,6 +147,7 @@ class KubeletPlugin(Generic[ClaimT]):
                 end: a new container gets the folders mounted again, which helps where a folder was removed.
             Exception: what ``start`` raises.
         """
+        await asyncio.to_thread(close_to_others, self._sockets.plugin.parent)
         await self._siblings.remove_dead_sockets()
         if self._sockets.is_shared:
             await self._serve_while_starting()

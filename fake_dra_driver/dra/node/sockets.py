@@ -29,6 +29,7 @@ __all__ = [
     "SocketError",
     "SocketInUseError",
     "SocketServer",
+    "close_to_others",
     "is_served",
 ]
 
@@ -158,6 +159,26 @@ async def is_served(path: Path) -> bool:
         return True
     writer.close()
     return True
+
+
+def close_to_others(folder: Path) -> None:
+    """Makes a folder, or takes from other users what they may do in one that is there. Blocks.
+
+    A kubelet that makes a folder to mount it (hostPath, DirectoryOrCreate) lets every user look into it.
+
+    Raises:
+        SocketError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(folder.stat().st_mode)
+    except OSError as e:
+        raise SocketError(f"cannot use the folder {folder}: {e.strerror}") from e
+    if mode & ~FOLDER_MODE:
+        try:
+            folder.chmod(mode & FOLDER_MODE)
+        except OSError as e:  # it belongs to another user; what is in it that matters is closed by itself
+            log.warning("Other users can look into the plugin's folder", path=str(folder), error=e.strerror)
 
 
 def _mode_of(path: Path) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import parse
 from tests.unit.packaging.conftest import CLASSIC, STRUCTURED, Helm, Manifests
@@ -255,9 +256,17 @@ def test_folders_are_mounted_where_the_program_is_told_that_they_are(helm: Helm)
     host = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}
     inside = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert host == inside
-    assert set(host.values()) == set(settings.values())
+    assert set(host.values()) == {"/k/registry", f"/k/plugins/{DRIVER_NAME}", "/cdi"}
     for flag in ("--kubelet-registry-dir=/k/registry", "--kubelet-plugins-dir=/k/plugins", "--cdi-root=/cdi"):
         assert flag in container["args"]
+
+
+@pytest.mark.parametrize("folder", ["/k/plugins", "/k/plugins/"])
+def test_of_the_plugins_of_a_node_the_plugin_gets_its_own_folder_alone(helm: Helm, folder: str) -> None:
+    manifests = helm.template(f"--set=kubeletPlugin.settings.kubeletPluginsDir={folder}")
+    (mounted,) = [each["hostPath"] for each in pod_of(manifests, PLUGIN)["volumes"] if each["name"] == "plugin"]
+    flags = ["--namespace=a", "--node-name=a", *container_of(manifests, PLUGIN)["args"]]
+    assert mounted == {"path": str(parse(KubeletPluginSettings, flags).plugin_dir), "type": "DirectoryOrCreate"}
 
 
 @pytest.mark.parametrize("wanted", [True, False])

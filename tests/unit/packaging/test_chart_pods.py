@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.api.fake import DRIVER_NAME
 from tests.unit.packaging.conftest import CLASSIC, STRUCTURED, Helm, Manifests
 from tests.unit.packaging.test_chart import CONTROLLER, PLUGIN, container_of, pod_of
 from tests.unit.packaging.test_chart_names import EVERYTHING
@@ -234,6 +235,10 @@ def test_the_webhook_on_the_network_of_its_node(helm: Helm) -> None:
         ),
         (
             ["kubeletPlugin.settings.cdiRoot=/var/lib/kubelet/plugins"],
+            "kubeletRegistryDir, kubeletPluginsDir and cdiRoot have to be three folders",
+        ),
+        (
+            [f"kubeletPlugin.settings.cdiRoot=/var/lib/kubelet/plugins/{DRIVER_NAME}"],
             "kubeletRegistryDir, kubeletPluginsDir and cdiRoot have to be three folders",
         ),
         (["controller.podDisruptionBudget.minAvailable=101%"], "'101%' does not match pattern"),

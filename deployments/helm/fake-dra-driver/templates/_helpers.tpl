@@ -240,6 +240,11 @@ say that it is 1.33 or later, v1beta1 does not.
 {{- end }}
 {{- end }}
 
+{{/* The kubelet plugin's own folder, with its socket and its checkpoint: the only one of the kubelet's plugins that it gets. */}}
+{{- define "fake-dra-driver.pluginFolder" -}}
+{{- printf "%s/fake.resource.3-shake.com" (trimSuffix "/" .Values.kubeletPlugin.settings.kubeletPluginsDir) }}
+{{- end }}
+
 {{/* Not empty where the webhook is installed: the parameters of classic DRA are objects, which the API server checks. */}}
 {{- define "fake-dra-driver.hasWebhook" -}}
 {{- if and .Values.webhook.enabled (eq (include "fake-dra-driver.protocol" .) "structured") }}

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import stat
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -238,6 +239,17 @@ async def test_sockets_left_by_a_killed_instance_are_replaced(
     async with running(plugin, log_watch):
         await register(sockets)
         assert plugin.not_ready_reason() is None
+
+
+async def test_only_the_folder_of_the_plugin_itself_is_closed_to_other_users(
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    for path in (sockets.registration, sockets.plugin):
+        path.parent.mkdir(parents=True)
+        path.parent.chmod(0o755)
+    async with running(KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver), log_watch):
+        modes = [stat.S_IMODE(path.parent.stat().st_mode) for path in (sockets.registration, sockets.plugin)]
+    assert modes == [0o755, 0o750]
 
 
 async def test_a_second_instance_ends_with_a_clear_error_and_harms_nothing(

@@ -15,7 +15,9 @@ from fake_dra_driver.dra.node.sockets import (
     SocketError,
     SocketInUseError,
     SocketServer,
+    close_to_others,
 )
+from tests.unit.dra.node.standin import LogWatch
 
 
 def nothing(_server: grpc.aio.Server) -> None:
@@ -124,3 +126,24 @@ async def test_a_socket_file_that_was_deleted_can_be_restored(folder: Path) -> N
     assert await server.is_in_place()
     assert await answers(server.path)
     await server.stop(0)
+
+
+@pytest.mark.parametrize(("there", "afterwards"), [(None, 0o750), (0o755, 0o750), (0o777, 0o750), (0o700, 0o700)])
+def test_a_folder_is_for_its_owner(tmp_path: Path, there: int | None, afterwards: int) -> None:
+    folder = tmp_path / "plugins" / "driver"
+    if there is not None:
+        folder.mkdir(parents=True)
+        folder.chmod(there)
+    close_to_others(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == afterwards
+
+
+async def test_a_folder_that_belongs_to_another_user_is_used_all_the_same(log_watch: LogWatch) -> None:
+    await asyncio.to_thread(close_to_others, Path("/proc/self"))
+    await log_watch.wait_for("WARNING Other users can look into the plugin's folder", "/proc/self")
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SocketError, match=f"cannot use the folder {tmp_path}/file/driver: Not a directory"):
+        close_to_others(tmp_path / "file" / "driver")
