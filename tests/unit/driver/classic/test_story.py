@@ -13,7 +13,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.runtime.errors import TransportError
-from fake_dra_driver.runtime.log import _json_line
+from fake_dra_driver.runtime.log import _json_line, _short_enough
 from tests.support.node import NODE, NodeWorld, Plugin
 from tests.support.world import Brain, World
 
@@ -28,7 +28,7 @@ OF_CLAIMS = {"claims", "scheduling", "calls"}
 def log() -> Iterator[list[str]]:
     """Every line as it would come out, as JSON."""
     lines: list[str] = []
-    number = logger.add(lambda message: lines.append(_json_line(message.record)), level="DEBUG")
+    number = logger.add(lambda message: lines.append(_short_enough(_json_line, message.record)), level="DEBUG")
     yield lines
     logger.remove(number)
 
