@@ -91,7 +91,7 @@ def _ended(pieces: list[str], characters: int, limit: int) -> str:
     """The beginning, and how much is missing of ``characters``: where there is little room, an ellipsis alone."""
     while True:
         end = f"… ({characters - len(pieces)} more characters)"
-        if len(end) * 2 > limit:
+        if len(end) * 3 > limit:
             end = "…"
         if sum(map(len, pieces)) + len(end) <= limit and pieces[-1:] != [_JOINER]:
             return "".join(pieces) + end

@@ -55,6 +55,7 @@ _MAX_BYTES_OF_A_CHARACTER: Final = 4
 _LIMITS: Final = (4096, 512, 128, 32)
 """Characters of the message and of each value, where a line is too long: the first with which it no longer is. The last
 always is one, with some dozens of values that are all escapes."""
+_NO_LIMIT: Final = sys.maxsize
 _TRACEBACK: Final = 4
 """How many times as long a traceback may be."""
 
@@ -107,7 +108,7 @@ def _sink(render: Callable[["Record", int], str]) -> Callable[["Message"], None]
 
 
 def _short_enough(render: Callable[["Record", int], str], record: "Record") -> str:
-    line = render(record, sys.maxsize)
+    line = render(record, _NO_LIMIT)
     for limit in _LIMITS:
         if len(line) * _MAX_BYTES_OF_A_CHARACTER <= MAX_LINE_BYTES or len(line.encode()) <= MAX_LINE_BYTES:
             break
@@ -120,7 +121,7 @@ def _fields(record: "Record", limit: int) -> dict[str, Any]:
     fields = {
         f"{key}_" if key in _RESERVED else key: value for key, value in record["extra"].items() if key != "component"
     }
-    return fields if limit == sys.maxsize else {key: _bounded(value, limit) for key, value in fields.items()}
+    return fields if limit == _NO_LIMIT else {key: _bounded(value, limit) for key, value in fields.items()}
 
 
 def _component(record: "Record") -> str:
@@ -154,7 +155,7 @@ def _bounded(value: object, limit: int) -> object:
     return value if len(text) <= limit else cut(text, limit)
 
 
-def _json_line(record: "Record", limit: int) -> str:
+def _json_line(record: "Record", limit: int = _NO_LIMIT) -> str:
     line = {
         "ts": _timestamp(record),
         "level": record["level"].name.lower(),
@@ -167,7 +168,7 @@ def _json_line(record: "Record", limit: int) -> str:
     return json_escape(json.dumps(line, ensure_ascii=False, default=str))
 
 
-def _text_line(record: "Record", limit: int) -> str:
+def _text_line(record: "Record", limit: int = _NO_LIMIT) -> str:
     level = record["level"].name.ljust(_MIN_LEVEL_WIDTH)
     message = one_line(record["message"], limit)
     values = "".join(f" {key}={_text_value(value)}" for key, value in _fields(record, limit).items())

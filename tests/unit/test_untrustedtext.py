@@ -49,6 +49,7 @@ def test_what_people_write_stays_as_it_is(text: str) -> None:
     [
         ("a" * 100, 100, "a" * 100),
         ("a" * 101, 100, "a" * 78 + "… (23 more characters)"),
+        ("a" * 101, 60, "a" * 59 + "…"),
         ("a" * 900_000, 100, "a" * 74 + "… (899926 more characters)"),
         ("abcdef", 5, "abcd…"),
         ("abcdef", 1, "…"),
