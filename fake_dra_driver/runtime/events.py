@@ -32,6 +32,7 @@ from fake_dra_driver.runtime.errors import (
     TooManyRequestsError,
 )
 from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["EventClient", "EventRecorder", "EventSink"]
 
@@ -74,7 +75,8 @@ class EventSink(Protocol):
             obj: what it is about.
             type_: ``Warning`` for what a person should look into.
             reason: short, UpperCamelCase, the same for the same thing.
-            message: for people: what was asked, what there is, what to change.
+            message: for people: what was asked, what there is, what to change. May quote what others wrote: it is
+                escaped, and cut to MAX_MESSAGE.
         """
         ...
 
@@ -134,7 +136,7 @@ class EventRecorder(EventSink):
             if not self._is_overflowing:
                 self._is_overflowing = True
                 log.warning("Too many events at once, the oldest are dropped", queued=MAX_QUEUED)
-        self._queue.append(Occurrence(_reference(obj), type_, reason, _shortened(message), self._now()))
+        self._queue.append(Occurrence(_reference(obj), type_, reason, one_line(message, MAX_MESSAGE), self._now()))
         self._idle.clear()
         self._arrived.set()
 
@@ -249,10 +251,6 @@ def _reference(obj: KubeObject | ObjectReference) -> ObjectReference:
 
 def _namespace(about: ObjectReference) -> str:
     return about.namespace or CLUSTER_SCOPED_NAMESPACE
-
-
-def _shortened(message: str) -> str:
-    return message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
 
 
 def _timestamp(at: datetime) -> str:

@@ -1,5 +1,6 @@
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from fake_dra_driver.api.kube.core import Event, Node, ObjectReference
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
+from fake_dra_driver.runtime.correlator import MAX_MESSAGES
 from fake_dra_driver.runtime.errors import (
     AlreadyExistsError,
     ApiError,
@@ -24,6 +26,7 @@ from fake_dra_driver.runtime.errors import (
 )
 from fake_dra_driver.runtime.events import MAX_MESSAGE, MAX_QUEUED, MAX_TRIES, EventRecorder
 from fake_dra_driver.runtime.metrics import Metrics
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless
 from tests.unit.runtime.fakes import at_least, logged, pod, sample, settle
 
 pytestmark = pytest.mark.looptime
@@ -161,8 +164,19 @@ async def test_a_very_long_message_is_shortened() -> None:
         bench.tell("x" * 5000)
         bench.tell("y" * MAX_MESSAGE)
     first, second = [stored["message"] for stored in bench.api.stored.values()]
-    assert first == "x" * (MAX_MESSAGE - 1) + "…"
+    assert re.fullmatch(r"x{900,}… \(\d+ more characters\)", first)
+    assert len(first) == MAX_MESSAGE
     assert second == "y" * MAX_MESSAGE
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+async def test_what_others_wrote_is_one_harmless_line(name: str) -> None:
+    bench = Bench()
+    async with bench.running():
+        for _ in range(MAX_MESSAGES):  # the last ones are combined
+            bench.tell(f"{name} does not exist")
+    for stored in bench.api.stored.values():
+        assert_harmless(stored["message"], longest=1024)
 
 
 # --- Aggregation ---
