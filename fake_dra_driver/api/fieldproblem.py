@@ -5,6 +5,7 @@ are for those who write manifests, and this is the only place that knows pydanti
 """
 
 import json
+import re
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from fake_dra_driver.untrustedtext import one_line
+
 __all__ = ["FieldProblem", "join_path", "problems_of", "shown"]
 
 MAX_SHOWN: Final = 60
 """Characters of a value that a message repeats."""
+_PLAIN_PART: Final = re.compile(rf"[!-\-0-Z\\^-~]{{1,{MAX_SHOWN}}}")
+"""Of a path: what needs no quotes."""
 
 _SENTENCES: Final = {
     "missing": "must be set",
@@ -82,7 +87,7 @@ def join_path(path: str, *parts: str | int) -> str:
     for part in parts:
         if isinstance(part, int):
             path = f"{path}[{part}]"
-        elif not part or any(mark in part for mark in "./[] "):
+        elif not _PLAIN_PART.fullmatch(part):
             path = f"{path}[{shown(part)}]"
         else:
             path = f"{path}.{part}" if path else part
@@ -96,8 +101,9 @@ def shown(value: object) -> str:
             return "an object"
         case list() | tuple():
             return "a list"
-    text = json.dumps(value)
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+    # What is cut off costs nothing, however long it is.
+    text = json.dumps(value[: MAX_SHOWN + 1] if isinstance(value, str) else value, ensure_ascii=False)
+    return one_line(text, MAX_SHOWN)
 
 
 def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
@@ -107,6 +113,8 @@ def _message(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return f"there is no such field, only {_listed(fields)}" if fields else "there is no such field"
     if kind in ("string_too_short", "too_short") and detail["ctx"]["min_length"] == 1:
         return "must not be empty"
+    if kind == "json_invalid" and "hex escape" not in detail["ctx"]["error"]:
+        return f"is not JSON: {detail['ctx']['error']}"
     if kind in _SENTENCES:
         return _SENTENCES[kind].format(found=shown(detail["input"]), **detail.get("ctx", {}))
     return f"{detail['msg'].replace('Input should', 'must')}, is {shown(detail['input'])}"

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
 from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices
+from fake_dra_driver.api.fieldproblem import problems_of
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
 from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.dra.classic import allocationresult
@@ -21,8 +24,8 @@ def wanted_by_handle(data: str) -> Sequence[WantedDevice]:
     """What a resource handle says. Raises ValueError, with what is wrong in one line."""
     try:
         handle = ClaimHandle.from_data(data)
-    except ValueError as error:
-        raise ValueError(" ".join(str(error).split())) from error
+    except ValidationError as error:
+        raise ValueError("; ".join(map(str, problems_of(error, ClaimHandle)))) from error
     if not handle.devices:
         raise ValueError("it names no devices")
     if len({device.uuid for device in handle.devices}) < len(handle.devices):

@@ -1,13 +1,16 @@
 """Sentences about objects that a model refuses."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import pytest
+from hypothesis import given
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import from_json
 
 from fake_dra_driver.api.fieldproblem import FieldProblem, join_path, problems_of
+from tests.support.untrusted import assert_harmless, hostile_text
 
 
 class Leaf(BaseModel):
@@ -60,7 +63,18 @@ def test_each_problem_has_its_path_what_is_allowed_and_what_is_there(given: str,
 
 def test_a_long_value_is_cut() -> None:
     [said] = problems(f'{{"name": {"1" * 100}}}')
-    assert said == f"name: must be a string, is {'1' * 60}..."
+    assert said == f"name: must be a string, is {'1' * 59}…"
+    [said] = problems(json.dumps({"name": "a", "leaves": "x" * 900_000}))
+    assert said == f'leaves: must be a list, is "{"x" * 58}…'
+    [said] = problems(json.dumps({"name": "a", "x" * 900_000: 1}))
+    assert said == f'["{"x" * 58}…]: there is no such field, only byBranch, leaves, name and roots'
+
+
+@given(hostile_text(), hostile_text())
+def test_what_others_wrote_is_one_harmless_line(name: str, value: str) -> None:
+    text = json.dumps({"name": "a", name: value, "byBranch": {name: {"color": value, name: value}}})
+    for problem in problems(text):
+        assert_harmless(problem, longest=500)
 
 
 def test_an_error_that_has_no_sentence_keeps_what_pydantic_says() -> None:
@@ -82,7 +96,13 @@ def test_a_problem_is_told_from_further_outside(outer: str, inner: str, path: st
 
 @pytest.mark.parametrize(
     ("parts", "path"),
-    [(("a", 0, "b"), "a[0].b"), (("a", "x/y"), 'a["x/y"]'), ((0,), "[0]"), (("a", ""), 'a[""]')],
+    [
+        (("a", 0, "b"), "a[0].b"),
+        (("a", "x/y"), 'a["x/y"]'),
+        ((0,), "[0]"),
+        (("a", ""), 'a[""]'),
+        (("a", "Ü\n"), 'a["Ü\\n"]'),
+    ],
 )
 def test_a_path_is_written_as_kubernetes_does(parts: tuple[Any, ...], path: str) -> None:
     assert join_path("", *parts) == path
