@@ -34,6 +34,7 @@ __all__ = [
     "too_large",
     "too_long",
     "too_many",
+    "too_many_requests",
     "unauthorized",
     "unsupported_media_type",
     "unsupported_value",
@@ -220,6 +221,12 @@ def unsupported_media_type(types: Sequence[str]) -> StatusError:
     """415: the body is in a form that is not supported here."""
     message = "the body of the request was in an unknown format - accepted media types include: " + ", ".join(types)
     return StatusError(415, "UnsupportedMediaType", message)
+
+
+def too_many_requests() -> StatusError:
+    """429: so much is being done already that the client is to come back in a second."""
+    message = "too many requests, please try again later"
+    return StatusError(429, "TooManyRequests", message, {"retryAfterSeconds": 1})
 
 
 def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> StatusError:

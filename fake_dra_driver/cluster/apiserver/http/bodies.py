@@ -9,16 +9,18 @@ import re
 from typing import Any, NamedTuple, NoReturn
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.heavywork import HEAVY
 from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
 from fake_dra_driver.cluster.apiserver.http.yamlbody import YamlError, read_yaml
-from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, PATCH_TYPES
+from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JSON_PATCH, PATCH_TYPES
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.apiserver.store.store import Object
 
-__all__ = ["Body", "body_of", "optional_body_of", "patch_of"]
+__all__ = ["Body", "body_of", "body_weight", "optional_body_of", "patch_of"]
 
 _JSON_TYPES = ("application/json", "", "*/*", "application/octet-stream")
-_SPOKEN = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
+_YAML, _PROTOBUF = "application/yaml", "application/vnd.kubernetes.protobuf"
+_SPOKEN = ("application/json", _YAML, _PROTOBUF)
 _SHOWN_BYTES = 30
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 _GO_KINDS: dict[type, str] = {list: "array", str: "string", int: "number", float: "number", bool: "bool"}
@@ -33,6 +35,12 @@ _PLACES = {
 """Go's message by that of Python's decoder."""
 
 
+_OBJECT_WEIGHT = 50
+"""An object takes at least as long as so many bytes of text: it may be a container that has to be completed."""
+_YAML_WEIGHT = 8
+"""Times longer than JSON that YAML takes."""
+
+
 class Body(NamedTuple):
     """An object as it was sent."""
 
@@ -41,14 +49,25 @@ class Body(NamedTuple):
     """The fields that were there twice; only the last one counts."""
 
 
+def body_weight(request: Request) -> int:
+    """How long the body takes to be read and to be carried out; see ``HEAVY``."""
+    raw, media = request.body, _media(request)
+    weight = len(raw) + _OBJECT_WEIGHT * raw.count(b"{")
+    if media in (_YAML, APPLY_PATCH) and not raw.startswith(b"{"):
+        # One alias may stand for a hundred nodes.
+        return HEAVY if b"*" in raw and b"&" in raw else _YAML_WEIGHT * weight
+    # A copy may double the object, and the word may be written with escapes.
+    return HEAVY if media == JSON_PATCH and (b"copy" in raw or b"\\" in raw) else weight
+
+
 def body_of(request: Request, kind: str) -> Body:
     """The object in a request, which is to be of that kind. Raises StatusError (400, 415)."""
-    media, raw = request.header("content-type").partition(";")[0].strip(), request.body
+    media, raw = _media(request), request.body
     duplicates: list[str] = []
     decoded: Any
-    if media == "application/vnd.kubernetes.protobuf":
+    if media == _PROTOBUF:
         decoded = decode_protobuf(raw, kind)
-    elif media == "application/yaml":
+    elif media == _YAML:
         try:
             decoded, duplicates = read_yaml(raw)
         except YamlError as error:
@@ -77,7 +96,7 @@ def optional_body_of(request: Request, kind: str) -> Object:
 
 def patch_of(request: Request) -> tuple[str, Any]:
     """Type and content of a patch. Raises StatusError (400, 415)."""
-    media = request.header("content-type").partition(";")[0].strip()
+    media = _media(request)
     if media not in PATCH_TYPES:
         raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     try:
@@ -86,6 +105,10 @@ def patch_of(request: Request) -> tuple[str, Any]:
         raise bad_request(f"error decoding YAML: {error}") from error
     except ValueError as error:
         raise bad_request(f"error decoding patch: {_go_problem(error)}") from error
+
+
+def _media(request: Request) -> str:
+    return request.header("content-type").partition(";")[0].strip()
 
 
 def _unrecognized(kind: str, problem: str, raw: bytes) -> StatusError:

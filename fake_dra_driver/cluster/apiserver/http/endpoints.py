@@ -1,6 +1,7 @@
 """The verbs of resources: from a request to the layer that does the work, and back to an answer.
 
-Follows k8s.io/apiserver/pkg/endpoints/handlers. Nothing here waits for anything: a request is done before the next one.
+Follows k8s.io/apiserver/pkg/endpoints/handlers. Nothing here waits for anything: a request is done before the next one,
+unless it is so heavy that it is carried out in a thread.
 """
 
 from collections.abc import AsyncGenerator
@@ -8,8 +9,9 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, method_not_allowed
+from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork, on_loop
 from fake_dra_driver.cluster.apiserver.http.answers import View, deleted_status, error_event, json_answer
-from fake_dra_driver.cluster.apiserver.http.bodies import body_of, optional_body_of, patch_of
+from fake_dra_driver.cluster.apiserver.http.bodies import body_of, body_weight, optional_body_of, patch_of
 from fake_dra_driver.cluster.apiserver.http.bodykind import check_builtin_kind, check_kind
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
@@ -53,9 +55,19 @@ class Endpoints:
 
     def __init__(self, layers: Layers) -> None:
         self._layers = layers
+        self._heavy = HeavyWork()
 
-    def serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
+    async def serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
         """Answers one request. Raises StatusError."""
+        return await self._heavy.run(self._weight(request, target), self._serve, request, target, user)
+
+    def _weight(self, request: Request, target: Target) -> int:
+        """How long the request takes; see ``HEAVY``."""
+        if target.verb not in ("create", "update", "patch"):
+            return body_weight(request)
+        return body_weight(request) + self._layers.writing.size_bytes(target.resource, target.key)
+
+    def _serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
         if target.subresource:
             return self._serve_subresource(request, target)
         if target.name:
@@ -126,10 +138,15 @@ class Endpoints:
         options = ListOptions.parse({**request.query, "watch": ""})
         selection = Selection.parse(resource, target.namespace, options)
         delete_options = DeleteOptions.parse(request.query, optional_body_of(request, "DeleteOptions"))
-        page = self._layers.reading.page(resource, selection, options)
-        deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
+
+        def delete() -> Page:
+            page = self._layers.reading.page(resource, selection, options)
+            deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
+            return Page(deleted, page.metadata)
+
+        page = on_loop(delete)
         self._after_deletion(resource)
-        return json_answer(self._view(request, target).list_bytes(Page(deleted, page.metadata)))
+        return json_answer(self._view(request, target).list_bytes(page))
 
     # --- objects ---
 
@@ -145,7 +162,7 @@ class Endpoints:
             case "delete":
                 options = DeleteOptions.parse(request.query, optional_body_of(request, "DeleteOptions"))
                 view = self._view(request, target)
-                record, gone = layers.deletion.delete(resource, key, options)
+                record, gone = on_loop(lambda: layers.deletion.delete(resource, key, options))
                 self._after_deletion(resource)
                 if gone and not resource.rules.returns_deleted:
                     return json_answer(deleted_status(resource, record))
@@ -171,7 +188,7 @@ class Endpoints:
     def _after_deletion(self, resource: Resource) -> None:
         """Removes a CRD that is being deleted once its last object is gone."""
         if resource.custom:
-            self._layers.deletion.finish_crd(Key("", f"{resource.plural}.{resource.group}"))
+            on_loop(lambda: self._layers.deletion.finish_crd(Key("", f"{resource.plural}.{resource.group}")))
 
     def _view(self, request: Request, target: Target) -> View:
         return View.of(request, target.resource, self._layers.stamps.now())
@@ -214,8 +231,8 @@ class Endpoints:
             case "binding":
                 return layers.podverbs.bind(resource, key, body, options)
             case "eviction":
-                return layers.podverbs.evict(resource, key, body, options)
-        return layers.identities.issue_token(resource, key, body)
+                return on_loop(lambda: layers.podverbs.evict(resource, key, body, options))
+        return on_loop(lambda: layers.identities.issue_token(resource, key, body))
 
     def _subresource_body(self, request: Request, target: Target, options: WriteOptions) -> Object:
         """The body of a subresource that is a kind of its own. Raises StatusError."""

@@ -63,14 +63,14 @@ class Handler:
             return self._catalog.serve(request)
         fault = self._faults.find(target, request)
         if fault is None:
-            return self._endpoints.serve(request, target, user)
+            return await self._endpoints.serve(request, target, user)
         return await self._serve_with(fault, request, target, user)
 
     async def _serve_with(self, fault: Fault, request: Request, target: Target, user: User) -> Answer | Stream:
         log.debug("Fault", kind=fault.kind, code=fault.code, after=fault.after, verb=target.verb, path=request.path)
         if not fault.after:
             await self._faults.strike(fault, target)
-        answer = self._endpoints.serve(request, target, user)
+        answer = await self._endpoints.serve(request, target, user)
         if fault.after:
             try:
                 await self._faults.strike(fault, target)

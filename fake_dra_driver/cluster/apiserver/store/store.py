@@ -220,9 +220,12 @@ class Store:
 
     def collection(self, key: tuple[str, str]) -> Collection:
         """The collection of a resource; an empty one if nothing was written yet."""
-        if key not in self._collections:
-            self._collections[key] = Collection(self.revisions, self._log_length, _compacted=self._compacted)
-        return self._collections[key]
+        found = self._collections.get(key)
+        if found is None:
+            made = Collection(self.revisions, self._log_length, _compacted=self._compacted)
+            # Two threads may be here at once, and are to get the same one.
+            found = self._collections.setdefault(key, made)
+        return found
 
     def compact(self) -> None:
         """Drops all history: lists and watches from any older version get 410 from now on."""

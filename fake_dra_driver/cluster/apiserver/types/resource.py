@@ -190,7 +190,8 @@ class Registry:
         return (resource.group, resource.version, resource.plural) in self._resources
 
     def __iter__(self) -> Iterator[Resource]:
-        return iter(self._resources.values())
+        # A copy: heavy work looks through it in a thread while CRDs come and go.
+        return iter(tuple(self._resources.values()))
 
     def groups(self) -> Mapping[str, Sequence[str]]:
         """Groups in the order of discovery, with their versions, the preferred one first."""

@@ -1,8 +1,9 @@
 """Create and update: everything that happens to an object between the request and the store.
 
 Follows k8s.io/apiserver/pkg/registry/generic/registry/store.go. The order of a write: decode, prepare (what this
-request may not change is restored), default, admit, validate, track field owners, store. There is no await in it, so no
-other request comes in between: compare-and-swap needs no loop.
+request may not change is restored), default, admit, validate, track field owners, store. On the event loop no other
+request comes in between. A write that is made in a thread (``heavywork``) is overtaken if its object has changed
+meanwhile; it is then made again from the changed one, as with etcd (GuaranteedUpdate).
 """
 
 import json
@@ -23,6 +24,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     invalid_value,
     not_found,
 )
+from fake_dra_driver.cluster.apiserver.heavywork import on_loop
 from fake_dra_driver.cluster.apiserver.merge.managedfields import Writer, track_update
 from fake_dra_driver.cluster.apiserver.rules.priority import admit_priority
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
@@ -49,14 +51,20 @@ from fake_dra_driver.cluster.apiserver.verbs.tracking import Tracking, kept_by_s
 
 __all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
 
+_ATTEMPTS = 5
+"""How often a write is made that is overtaken each time (maxRetryWhenPatchConflicts)."""
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 Transform = Callable[[Object], Object]
 """Returns the new object; may change and return the present one, which it gets."""
 
 
+class _Overtaken(Exception):  # noqa: N818 - never leaves this module
+    """Another request has changed the object since it was read."""
+
+
 class Writing:
-    """The writes of all resources on one store. Safe for concurrent use within one event loop."""
+    """The writes of all resources on one store. Safe for concurrent use on its event loop and in its heavy work."""
 
     def __init__(self, store: Store, types: TypeRegistry, stamps: Stamps) -> None:
         self._store = store
@@ -65,6 +73,11 @@ class Writing:
         self.tracking = Tracking(stamps)
         self.on_crd: Callable[[Object], None] = lambda _: None
         """Called with each CRD after a write."""
+
+    def size_bytes(self, resource: Resource, key: Key) -> int:
+        """The size of an object as it is stored; 0: it is not there."""
+        record = self._store.collection(resource.storage_key).get(key)
+        return len(record.body) if record is not None else 0
 
     # --- create ---
 
@@ -99,14 +112,18 @@ class Writing:
         self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
         options.warnings.extend(resource.rules.warn(obj))
         collection = self._store.collection(resource.storage_key)
-        if collection.get(key) is not None:
-            raise already_exists(resource.group, resource.plural, key.name)
-        if options.dry_run:
-            return unstored(key, obj)
-        record = collection.put(key, obj)
-        if resource.kind == "CustomResourceDefinition" and not resource.custom:
-            return self._establish(collection, record)
-        return record
+
+        def commit() -> Record:
+            if collection.get(key) is not None:
+                raise already_exists(resource.group, resource.plural, key.name)
+            if options.dry_run:
+                return unstored(key, obj)
+            record = collection.put(key, obj)
+            if resource.kind == "CustomResourceDefinition" and not resource.custom:
+                return self._establish(collection, record)
+            return record
+
+        return on_loop(commit)
 
     def place(self, resource: Resource, namespace: str, obj: Object) -> None:
         """Sets the object's namespace from the URL."""
@@ -177,14 +194,21 @@ class Writing:
         self, resource: Resource, key: Key, subresource: str, body: Object, options: WriteOptions
     ) -> tuple[Record, bool]:
         """Replaces an object (or its status). Returns it, and False. Raises StatusError."""
-        obj = self.decode(resource, body, options)
-        self.check_identity(resource, key, obj)
-        self._check_uid(resource, key, obj)
+
+        def decoded() -> Object:
+            obj = self.decode(resource, body, options)
+            self.check_identity(resource, key, obj)
+            self._check_uid(resource, key, obj)
+            return obj
+
+        obj = decoded()
         if not obj["metadata"].get("resourceVersion") and not resource.rules.update_without_version:
             self._existing(resource, key)
             problem = invalid_value("metadata.resourceVersion", "0x0", "must be specified for an update")
             raise invalid(resource.group, resource.plural, key.name, [problem])
-        return self.change(resource, key, subresource, lambda _: obj, options), False
+        # An attempt to write an object changes it.
+        first = iter((obj,))
+        return self.change(resource, key, subresource, lambda _: next(first, None) or decoded(), options), False
 
     def change(
         self,
@@ -196,8 +220,40 @@ class Writing:
         *,
         applied: bool = False,
     ) -> Record:
-        """Writes what ``transform`` makes of an object. An unchanged object is not written."""
-        collection = self._store.collection(resource.storage_key)
+        """Writes what ``transform`` makes of an object. An unchanged object is not written.
+
+        Raises:
+            StatusError: among others 409, it was overtaken by other writes again and again.
+        """
+        return self._repeated(
+            resource,
+            key,
+            options,
+            lambda: self._change(resource, key, subresource, transform, options, applied=applied),
+        )
+
+    def _repeated(self, resource: Resource, key: Key, options: WriteOptions, attempt: Callable[[], Record]) -> Record:
+        """Makes a write again while it is overtaken. Raises StatusError."""
+        warnings = list(options.warnings)
+        for _ in range(_ATTEMPTS):
+            options.warnings[:] = warnings
+            try:
+                return attempt()
+            except _Overtaken:
+                continue
+        raise conflict(resource.group, resource.plural, key.name, _MODIFIED)
+
+    def _change(
+        self,
+        resource: Resource,
+        key: Key,
+        subresource: str,
+        transform: Transform,
+        options: WriteOptions,
+        *,
+        applied: bool,
+    ) -> Record:
+        """One attempt. Raises _Overtaken."""
         record = self._existing(resource, key)
         old = record.copy()
         obj = transform(record.copy())
@@ -214,21 +270,32 @@ class Writing:
             return record
         if options.dry_run:
             return unstored(key, obj)
+        return on_loop(lambda: self._commit(resource, record, obj))
+
+    def _commit(self, resource: Resource, record: Record, obj: Object) -> Record:
+        """Stores the object in the place of the one that it was made from. Raises _Overtaken."""
+        collection = self._store.collection(resource.storage_key)
+        if collection.get(record.key) is not record:
+            raise _Overtaken
         if is_finished(obj):
-            return collection.remove(key, obj)
-        written = collection.put(key, obj)
+            return collection.remove(record.key, obj)
+        written = collection.put(record.key, obj)
         if resource.kind == "CustomResourceDefinition" and not resource.custom:
             self.on_crd(written.copy())
         return written
 
     def force_change(self, resource: Resource, key: Key, transform: Transform, options: WriteOptions) -> Record:
         """Writes spec and status together, unchecked: for the server's own changes, such as a binding."""
-        record = self._existing(resource, key)
-        obj = transform(record.copy())
-        if options.dry_run:
-            return unstored(key, obj)
-        self.tracking.updated(resource, record.copy(), obj, "", options)
-        return self._store.collection(resource.storage_key).put(key, obj)
+
+        def attempt() -> Record:
+            record = self._existing(resource, key)
+            obj = transform(record.copy())
+            if options.dry_run:
+                return unstored(key, obj)
+            self.tracking.updated(resource, record.copy(), obj, "", options)
+            return on_loop(lambda: self._commit(resource, record, obj))
+
+        return self._repeated(resource, key, options, attempt)
 
     def _existing(self, resource: Resource, key: Key) -> Record:
         record = self._store.collection(resource.storage_key).get(key)
