@@ -23,7 +23,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Final
 
-__all__ = ["MAX_MARKS", "MAX_NAME", "MAX_SENTENCE", "cut", "escape", "json_escape", "one_line"]
+__all__ = ["MAX_MARKS", "MAX_NAME", "MAX_SENTENCE", "cut", "escape", "json_escape", "one_line", "short_name"]
 
 MAX_NAME: Final = 253
 """Characters that are shown of a name: the longest that Kubernetes accepts, a DNS subdomain."""
@@ -62,6 +62,11 @@ def one_line(text: str, limit: int = MAX_SENTENCE) -> str:
             return _ended(kept, len(text), limit)
         kept.append(piece)
     return "".join(kept)
+
+
+def short_name(name: str) -> str:
+    """A name as a sentence quotes it, in one line of at most MAX_NAME characters."""
+    return one_line(name, MAX_NAME)
 
 
 def escape(text: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fake_dra_driver.api.kube.core import Condition, Node
+from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["node_details", "unusable_reason"]
 
@@ -65,4 +66,4 @@ def _kept(raw: Mapping[str, Any], part: str, *names: str) -> Any:
 def _why_not_ready(ready: Condition | None) -> str:
     if ready is None:
         return "its kubelet has not reported yet"
-    return ready.reason or f"condition Ready is {ready.status}"
+    return short_name(ready.reason or f"condition Ready is {ready.status}")

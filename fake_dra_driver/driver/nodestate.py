@@ -26,6 +26,7 @@ from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
 from fake_dra_driver.runtime.patch import Operation, pointer
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = [
     "NOT_READY",
@@ -43,6 +44,8 @@ __all__ = [
 
 READY: Final = "Ready"
 NOT_READY: Final = "NotReady"
+MAX_STATUS: Final = 60
+"""Characters of a status that a message repeats: the API server takes any text."""
 
 _STATUS_PAUSES_SECONDS: Final = (0.01, 0.05, 0.2, 0.5)
 """Between tries to set the status of an object that others change at the same moment."""
@@ -89,7 +92,8 @@ def closed_reason(nas: NodeAllocationState) -> str | None:
     if nas.is_deleting:
         return "its NodeAllocationState is being deleted"
     if nas.status != READY:
-        return f"its kubelet plugin is not ready (NodeAllocationState status is {nas.status or 'empty'})"
+        status = one_line(nas.status, MAX_STATUS) or "empty"
+        return f"its kubelet plugin is not ready (NodeAllocationState status is {status})"
     return None
 
 

@@ -24,6 +24,7 @@ from fake_dra_driver.device.allocator import DeviceRequest, Selector
 from fake_dra_driver.dra.classic.driver import ParametersError
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["ParametersResolver", "check_claim_parameters"]
 
@@ -66,7 +67,7 @@ class ParametersResolver:
             raise ParametersError(f"{owner} uses invalid parameters: {error}", at_fault="class") from error
         if parameters is None:
             raise ParametersError(
-                f"{owner} names DeviceClassParameters {reference.name}, which do not exist: create them, "
+                f"{owner} names DeviceClassParameters {short_name(reference.name)}, which do not exist: create them, "
                 "or correct the name in parametersRef",
                 at_fault="class",
                 missing=True,
@@ -85,7 +86,8 @@ class ParametersResolver:
             raise ParametersError(f"the claim's parameters are invalid: {error}", at_fault="claim") from error
         if parameters is None:
             raise ParametersError(
-                f"FakeClaimParameters {key} do not exist: create them, and the claim goes on by itself",
+                f"FakeClaimParameters {short_name(str(key))} do not exist: create them, and the claim goes on by "
+                "itself",
                 at_fault="claim",
                 missing=True,
             )
@@ -114,8 +116,9 @@ def _check_reference(
     kind = wanted.resource.kind
     if (reference.api_group, reference.kind) != (wanted.resource.group, kind):
         found = f"{reference.kind}.{reference.api_group}" if reference.api_group else reference.kind
+        named = f"{short_name(found)} {short_name(reference.name)}"
         raise ParametersError(
-            f"{owner} names {found} {reference.name} as its parameters; driver {DRIVER_NAME} takes only "
+            f"{owner} names {named} as its parameters; driver {DRIVER_NAME} takes only "
             f"kind {kind} with apiGroup {wanted.resource.group}: correct parametersRef",
             at_fault="class" if at_fault == "class" else "claim",
         )

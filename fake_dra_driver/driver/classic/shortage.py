@@ -6,6 +6,7 @@ from fake_dra_driver.device.allocator import DeviceRequest
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.classic.driver import NodeDevices
 from fake_dra_driver.dra.classic.shortage import list_names
+from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["advise", "describe_request", "describe_rest"]
 
@@ -52,7 +53,9 @@ def advise(requests: Sequence[DeviceRequest], nodes: Sequence[NodeDevices[Device
 def _advise_on_absence(request: DeviceRequest, devices: Iterable[Device]) -> str:
     """For a request that no device of any node matches."""
     models = {device.model for device in devices}
-    there_are = f"there {'is' if len(models) == 1 else 'are'} only {list_names(list(models))}"
+    there_are = (
+        f"there {'is' if len(models) == 1 else 'are'} only {list_names([short_name(model) for model in models])}"
+    )
     of_class = [device for device in devices if DeviceRequest(1, selectors=request.selectors).matches(device)]
     if not of_class:
         return (
@@ -81,4 +84,4 @@ def _devices(count: int, name: str = "device") -> str:
 
 
 def _globs(request: DeviceRequest) -> str:
-    return " or ".join(f"{selector.type}/{selector.name}" for selector in request.selectors)
+    return " or ".join(short_name(f"{selector.type}/{selector.name}") for selector in request.selectors)
