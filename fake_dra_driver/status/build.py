@@ -23,6 +23,7 @@ from fake_dra_driver.status.report import (
     Summary,
 )
 from fake_dra_driver.status.view import ClusterView
+from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["Reporter"]
 
@@ -162,4 +163,5 @@ def _problems(
 
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - NAMED_IN_A_PROBLEM
-    return ", ".join(sorted(names, key=natural_order)[:NAMED_IN_A_PROBLEM]) + (f" and {more} more" if more > 0 else "")
+    shown = [short_name(name) for name in sorted(names, key=natural_order)[:NAMED_IN_A_PROBLEM]]
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -10,6 +10,7 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.report import ClaimReport, Told, WaitingClaim
+from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["ClaimSource", "claim_report", "class_not_found", "latest_creation", "told_about", "warnings_about_claims"]
 
@@ -69,7 +70,8 @@ def class_not_found(kind: str, missing: Sequence[str], ours: Sequence[str]) -> s
     verb, them = ("does", "it") if len(missing) == 1 else ("do", "them")
     # What a claim asks for cannot be changed.
     instead = f", or make the claim again with class {' or '.join(ours)}" if ours else ""
-    return f"{kind} {' and '.join(missing)} {verb} not exist, or cannot be read: create {them}{instead}"
+    names = " and ".join(short_name(name) for name in missing)
+    return f"{kind} {names} {verb} not exist, or cannot be read: create {them}{instead}"
 
 
 def latest_creation(*objects: KubeObject | None) -> datetime | None:

@@ -1,17 +1,20 @@
 """Where lines end: tables and sentences as wide as a terminal, or, in a file or a pipe, as wide as they have to be.
 
 On a terminal names are shortened in the middle and sentences go on below their row. Elsewhere every name is whole and
-every row is one line, for grep and awk. (``rich`` belongs to the extra of the embedded cluster, and writes tables for
-people alone.)
+every row is one line, for grep and awk. What others wrote is escaped, and cut where it is longer than any name.
+(``rich`` belongs to the extra of the embedded cluster, and writes tables for people alone.)
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
 
-__all__ = ["Cell", "Column", "Layout", "Row", "Tone", "printable", "shorten", "width_of", "wrap"]
+from fake_dra_driver.untrustedtext import MAX_SENTENCE, escape, one_line
+
+__all__ = ["LEAST_WIDTH", "Cell", "Column", "Layout", "Row", "Tone", "printable", "shorten", "width_of", "wrap"]
 
 GAP: Final = "  "
 """Between columns, as wide as kubectl's smallest."""
@@ -19,6 +22,8 @@ LEAST_WIDTH: Final = 12
 """Names are shortened to so many characters, and not further."""
 BELOW: Final = "  "
 """Before a sentence that goes on below its row."""
+_LIKE_A_GAP: Final = re.compile(r"(?<= ) |^ | \Z")
+_MAKES_EMOJI: Final = "\ufe0f"
 
 
 class Tone(Enum):
@@ -69,8 +74,11 @@ class Layout:
         return f"\x1b[{tone.value}m{text}\x1b[0m" if self.is_colored and tone.value and text else text
 
     def sentence(self, text: str, *, first: str = "", following: str = "", tone: Tone = Tone.PLAIN) -> list[str]:
-        """The text after ``first``, and what does not fit on lines that begin with ``following``."""
-        text = printable(text)
+        """The text after ``first``, and what does not fit on lines that begin with ``following``.
+
+        It is escaped, and cut where it is very long.
+        """
+        text = one_line(text)
         if self.columns is None:
             return [first + self.paint(text, tone)]
         parts = wrap(text, max(self.columns - max(width_of(first), width_of(following)), 1)) or [""]
@@ -89,7 +97,7 @@ class Layout:
         """
         if sentences and self.columns is None:
             columns = [*columns, Column(sentences)]
-            rows = [Row([*row.cells, Cell(row.sentence)]) for row in rows]
+            rows = [Row([*row.cells, Cell(one_line(row.sentence))]) for row in rows]
         kept = [at for at in range(len(columns)) if any(row.cells[at].text for row in rows)]
         headings = [Cell(columns[at].heading, Tone.HEADING) for at in kept]
         cells = [[_printable(row.cells[at]) for at in kept] for row in rows]
@@ -127,11 +135,11 @@ def width_of(text: str) -> int:
 
 
 def printable(text: str) -> str:
-    """The text in one line, and without characters that a terminal would obey: what people write is not trusted."""
-    text = " ".join(text.splitlines())
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    """The text of a cell: escaped, also blanks that look like the end of a column, and shortened where it is long."""
+    if len(text) > MAX_SENTENCE:
+        text = text[:MAX_SENTENCE] + text[-MAX_SENTENCE:]  # of which less is shown
+    text = shorten(escape(text), MAX_SENTENCE)
+    return _LIKE_A_GAP.sub(r"\\x20", text) if "  " in text or text[:1] == " " or text[-1:] == " " else text
 
 
 def shorten(text: str, columns: int) -> str:
@@ -179,6 +187,8 @@ def _start(text: str, columns: int) -> str:
 
 
 def _width(character: str) -> int:
+    if character == _MAKES_EMOJI:  # of what takes one column without it, in most terminals of today
+        return 1
     if unicodedata.category(character) in {"Mn", "Me", "Cf"}:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1

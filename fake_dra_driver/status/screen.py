@@ -4,14 +4,16 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import yaml
+from typing_extensions import override
 
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.status.layout import Layout, printable, shorten
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.table import Detail, cut, table
+from fake_dra_driver.untrustedtext import escape, json_escape
 
 __all__ = ["ReportScreen", "Style"]
 
@@ -41,10 +43,20 @@ class Style:
         """The report as text. In a stream JSON has one line for each, and YAML a separator."""
         if self.output == "table":
             return table(report, now, self.detail, room, Layout(columns, self.is_colored))
+        # Programs get every text as it is, spelled so that a person may look at it on a terminal.
         if self.output == "json":
-            return report.model_dump_json(by_alias=True, indent=None if is_stream else 2) + "\n"
+            return json_escape(report.model_dump_json(by_alias=True, indent=None if is_stream else 2)) + "\n"
         document = report.model_dump(mode="json", by_alias=True)
-        return ("---\n" if is_stream else "") + yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=200)
+        return ("---\n" if is_stream else "") + yaml.dump(document, Dumper=_YamlDumper, sort_keys=False, width=200)
+
+
+class _YamlDumper(yaml.SafeDumper):
+    """Leaves letters beyond ASCII as they are in texts that are harmless, and escapes them in all others."""
+
+    @override
+    def analyze_scalar(self, scalar: str) -> Any:
+        self.allow_unicode = escape(scalar) == scalar
+        return super().analyze_scalar(scalar)
 
 
 class ReportScreen:
@@ -78,7 +90,7 @@ class ReportScreen:
             size = shutil.get_terminal_size()
             room = max(1, size.lines - 2)
             footer = f"{now:%H:%M:%S} UTC, Ctrl-C ends" + (f", MAY BE OUT OF DATE: {trouble}" if trouble else "")
-            lines = cut(self._style.text(report, now, room=room, columns=size.columns).splitlines(), room)
+            lines = cut(self._style.text(report, now, room=room, columns=size.columns).split("\n")[:-1], room)
             footer = shorten(printable(footer), size.columns)
             await self._write(_HOME + "\n".join((*lines, "", footer)))
         elif report != self._drawn:

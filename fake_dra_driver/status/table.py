@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final
 
 from fake_dra_driver.driver.deviceuse import DeviceState
-from fake_dra_driver.status.layout import Cell, Column, Layout, Row, Tone, printable, shorten, width_of
+from fake_dra_driver.status.layout import LEAST_WIDTH, Cell, Column, Layout, Row, Tone, printable, shorten, width_of
 from fake_dra_driver.status.nodes import MISSING
 from fake_dra_driver.status.report import (
     ClaimReport,
@@ -29,10 +29,12 @@ NODES_BY_DEVICE: Final = 5
 NODES_BY_LINE: Final = 40
 """Up to so many nodes, each has a line."""
 LINES_OF_A_LIST: Final = 20
-"""Most entries of a list that may be long: waiting claims, nodes with problems."""
+"""Most entries of a list that may be long: waiting claims, nodes with problems, models."""
 FREE_BY_LINE: Final = 8
 """Up to so many idle devices of a node, each has a line."""
 EXAMPLES: Final = 3
+MAX_MODEL: Final = 63
+"""Characters of a model in a sentence; a claim cannot ask for a longer one."""
 LEAST_OF_WAITING: Final = 8
 """Where a terminal is too low for everything, so many lines about waiting claims are left, and the nodes follow."""
 
@@ -111,7 +113,7 @@ class _Table:
             facts.append(("NODES", f"{summary.nodes}: {summary.ready_nodes} ready, {not_ready} not ready"))
             facts.append(("DEVICES", f"{counts.devices}: {', '.join(states)}"))
             if self._several_models:
-                facts.append(("FREE", _by_model(summary.models, len(summary.models))))
+                facts.append(("FREE", _by_model(summary.models, LINES_OF_A_LIST)))
         else:
             head = f"{report.driver}{where}: no node runs the kubelet plugin of this driver"
         if summary.nodes or summary.waiting or summary.unused:
@@ -176,10 +178,10 @@ class _Table:
         """A node's name, status, and how many of its devices are free; and what is wrong with it."""
         counts, layout = node.counts, self._layout
         if len(node.models) == 1:
-            free = printable(f"{counts.free} of {counts.devices} {node.models[0].model} free")
+            free = f"{_free_of(counts, node.models[0].model)} free"
         else:
             models = f": {_by_model(node.models)}" if node.models else ""
-            free = printable(f"{counts.free} of {counts.devices} devices free{models}")
+            free = f"{counts.free} of {counts.devices} devices free{models}"
         status, name = _status_cell(node), printable(node.name)
         if layout.columns is not None:
             name = shorten(name, layout.columns - len(f"NODE   {status.text}"))
@@ -283,7 +285,7 @@ def _status(node: NodeReport) -> str:
     if node.node_status == MISSING:
         return "NodeGone"
     if node.status != "Ready":
-        return node.status
+        return shorten(printable(node.status), LEAST_WIDTH)  # whoever may write the object can have it say anything
     if node.node_status == "Ready,SchedulingDisabled":
         return "Cordoned"
     return "NotReady" if node.node_status != "Ready" else "Closed"
@@ -304,7 +306,7 @@ def _by_model(models: Sequence[ModelReport], most: int = EXAMPLES) -> str:
 
 
 def _free_of(counts: Counts, model: str) -> str:
-    return f"{counts.free} of {counts.devices} {model}"
+    return f"{counts.free} of {counts.devices} {shorten(printable(model), MAX_MODEL)}"
 
 
 def cut(lines: Sequence[str], room: int) -> Sequence[str]:

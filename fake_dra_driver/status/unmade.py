@@ -13,6 +13,7 @@ from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.report import WaitingClaim, WaitReason
+from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["UnmadeClaims"]
 
@@ -53,25 +54,26 @@ class UnmadeClaims(Generic[PodT, ClaimT, TemplateT]):
     def _judge(self, pod: Pod, entry: PodResourceClaim) -> Iterable[WaitingClaim]:
         if entry.claim_name is not None:
             if not self._exists(entry.claim_name, pod):
-                message = f"pod {pod.metadata.name} names claim {entry.claim_name}, which does not exist: create it"
+                wanted = short_name(entry.claim_name)
+                message = f"pod {pod.metadata.name} names claim {wanted}, which does not exist: create it"
                 yield _waiting(pod, entry.claim_name, "ClaimNotFound", message)
             return
         if entry.template_name is None or _needs_none(pod, entry) or self._is_made(pod, entry):
             return
-        name = f"{pod.metadata.name}-{entry.name}"
+        name, wanted = f"{pod.metadata.name}-{entry.name}", short_name(entry.template_name)
         try:
             template = self._templates.get(NamespacedName(pod.metadata.namespace, entry.template_name))
         except InvalidObjectError:
             return  # the claim that is made of it is what people look at
         if template is None:
             message = (
-                f"pod {pod.metadata.name} needs a claim of template {entry.template_name}, which does not exist: "
+                f"pod {pod.metadata.name} needs a claim of template {wanted}, which does not exist: "
                 "create the ResourceClaimTemplate"
             )
             yield _waiting(pod, name, "TemplateNotFound", message)
         elif self._is_ours(template):
             message = (
-                f"the claim of template {entry.template_name} for pod {pod.metadata.name} has not been made yet: if it "
+                f"the claim of template {wanted} for pod {pod.metadata.name} has not been made yet: if it "
                 "stays so, the pod's Events say why"
             )
             yield _waiting(pod, name, "ClaimNotMade", message)
