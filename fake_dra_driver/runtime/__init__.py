@@ -46,8 +46,8 @@ program, and ``leaderelection`` which of several works. Between watch and worker
 ``session``, ``transport``, ``credentials`` (with ``kubeconfig``, ``proxy``, ``clienttls``), ``connectionfailure``,
 ``patch``, ``discovery``; and for kr8s ``kubeapi``, ``kubeerrors``, ``httpxtransport``. Inside ``events``:
 ``correlator``. What people see: ``metrics`` (each said once in ``metricfamily``), ``healthz``, ``log``. What the API
-server calls: ``httpsserver``, with ``servercertificate``. Used by all: ``clock``, ``task``, ``backoff``. For programs:
-``garbage``, ``keyedlock``.
+server calls: ``httpsserver``, with ``servercertificate``. What bounds strangers: ``webserver``, ``acceptor``,
+``listening``. Used by all: ``clock``, ``task``, ``backoff``. For programs: ``garbage``, ``keyedlock``.
 """
 
 from typing import TYPE_CHECKING, Final

@@ -2,20 +2,25 @@
 
 Follows k8s.io/apiserver/pkg/server/healthz: plain ``ok``, or with ``?verbose`` one line for each check; 500 and the
 list when a check fails. Unlike there, the answer says why a check fails: that is what the caller wants to know, and
-nothing secret is in it. It speaks just enough HTTP/1.1 for kubelets, Prometheus and curl (GET and HEAD, one
-request a connection), and bounds the size and time of a request and the number of connections. aiohttp's server has
-no bound for the time that a client takes to ask, nor for the number of clients, and would cost each process 2 MiB.
+nothing secret is in it.
+
+Any pod may reach the port, so a probe has to get through whatever others do there: ``webserver`` bounds what they hold,
+each connection is for one request, and metrics take a part of the program's time at most. aiohttp serves rather than an
+HTTP of our own, for 1 MiB in a process of 50.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
 
+from aiohttp import web
 from loguru import logger
 
-from fake_dra_driver.runtime.listening import ListenAddress, close_server
+from fake_dra_driver.groupcommit import GroupCommit, Pending
+from fake_dra_driver.runtime.listening import ListenAddress
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
+from fake_dra_driver.runtime.webserver import WebServer
 
 __all__ = ["Check", "HealthServer"]
 
@@ -24,45 +29,15 @@ log = logger.bind(component="healthz")
 Check = Callable[[], str | None]
 """Returns None when all is well, else what is not, in a few words. Must not block."""
 
-_MAX_REQUEST_BYTES = 8 * 1024
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS: Final = 5.0
 """Probes wait for 1 s by default, Prometheus for 10 s."""
-_MAX_CONNECTIONS = 32
-_PLAIN = "text/plain; charset=utf-8"
-_REASONS = {
-    200: "OK",
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    408: "Request Timeout",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Response:
-    code: int
-    body: bytes
-    content_type: str = _PLAIN
-
-    def encode(self, *, with_body: bool = True) -> bytes:
-        lines = [
-            f"HTTP/1.1 {self.code} {_REASONS[self.code]}",
-            f"Content-Type: {self.content_type}",
-            f"Content-Length: {len(self.body)}",
-            "X-Content-Type-Options: nosniff",
-            "Cache-Control: no-store",
-            "Connection: close",
-        ]
-        if self.code == 405:
-            lines.append("Allow: GET, HEAD")
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + (self.body if with_body else b"")
-
-
-def _text(code: int, text: str) -> _Response:
-    return _Response(code, text.encode())
+_MAX_CONNECTIONS: Final = 64
+"""A kubelet, Prometheus and a person have one each, for some milliseconds."""
+_RENDERING_SHARE: Final = 5
+"""Metrics are rendered during at most one part of so many of the time ..."""
+_MAX_PAUSE_SECONDS: Final = 1.0
+"""... unless that takes so long that Prometheus would have to wait for seconds."""
+_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
 class HealthServer:
@@ -84,20 +59,19 @@ class HealthServer:
             setting: where the address comes from, for the error when it cannot be listened on.
             metrics: what to offer for scraping.
             metrics_path: where; empty turns it off.
-            timeout_seconds: for reading a request, and again for answering it.
+            timeout_seconds: how long a client may take to ask, and again to read the answer.
 
         Raises:
             ListenError: the address has another form.
         """
         self._address = ListenAddress.parse(address, setting)
-        self._metrics = metrics
+        self._renderings = _Renderings(metrics) if metrics is not None and metrics_path else None
         self._metrics_path = metrics_path
         self._timeout_seconds = timeout_seconds
         self._checks: dict[str, dict[str, Check]] = {"/healthz": {"ping": _ping}, "/readyz": {"ping": _ping}}
-        self._server: asyncio.Server | None = None
-        self._connections: asyncio.TaskGroup | None = None
-        self._open = 0
-        """Connections being served: never more than _MAX_CONNECTIONS."""
+        self._listening: Sequence[socket.socket] = ()
+        self._server: WebServer | None = None
+        """Set while it runs."""
 
     def add_healthz(self, name: str, check: Check) -> None:
         """A failing check makes the kubelet restart the container: only for what a restart heals."""
@@ -114,8 +88,7 @@ class HealthServer:
     @property
     def port(self) -> int:
         """The port that is listened on; 0 before ``listen`` and after ``run``."""
-        sockets = self._server.sockets if self._server is not None else ()
-        return int(sockets[0].getsockname()[1]) if sockets else 0
+        return int(self._listening[0].getsockname()[1]) if self._listening else 0
 
     async def listen(self) -> None:
         """Takes the address, so that a second program on it fails before it does anything else.
@@ -123,93 +96,115 @@ class HealthServer:
         Raises:
             ListenError: the address is in use, not of this machine, or not allowed for this user.
         """
-        try:
-            self._server = await asyncio.start_server(
-                self._accept, **self._address.arguments(), limit=_MAX_REQUEST_BYTES
-            )
-        except OSError as error:
-            raise self._address.error(error) from error
+        self._listening = await self._address.bind()
 
     async def run(self) -> None:
         """Answers requests until cancelled. Calls ``listen`` first if that has not been done."""
-        if self._server is None:
+        if not self._listening:
             await self.listen()
         try:
-            async with asyncio.TaskGroup() as self._connections:
-                log.info("Serving probes", address=self._address.host or "*", port=self.port)
-                await asyncio.get_running_loop().create_future()
+            self._server = WebServer(
+                self._application(),
+                most=_MAX_CONNECTIONS,
+                idle_seconds=self._timeout_seconds,
+                handler_cancellation=True,
+                lingering_time=0,
+            )
+            await self._server.start(self._listening)
+            log.info("Serving probes", address=self._address.host or "*", port=self.port)
+            await asyncio.get_running_loop().create_future()
         finally:
-            self._connections = None
             await self.close()
 
     async def close(self) -> None:
         """Frees the address. ``run`` does so itself when it ends."""
+        listening, self._listening = self._listening, ()
         server, self._server = self._server, None
         if server is not None:
-            await close_server(server)
+            await server.close(grace_seconds=0)
+        for each in listening:
+            each.close()
 
-    # --- One connection ------------------------------------------------------------------------------------------
+    # --- One request ---------------------------------------------------------------------------------------------
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._connections is None or self._open >= _MAX_CONNECTIONS:
-            writer.write(_text(503, "starting, stopping, or too many connections\n").encode())
-            writer.close()
-            return
-        self._open += 1
-        self._connections.create_task(self._serve(reader, writer), name="healthz-connection")
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[self._answer])
+        for path in self._checks:
+            application.router.add_get(path, self._probe)
+        if self._renderings is not None:
+            application.router.add_get(self._metrics_path, self._scrape)
+        return application
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    @web.middleware
+    async def _answer(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        if self._server is None:
+            raise ConnectionResetError("the server was closed")
+        with self._server.serving(request):
+            try:
+                response = await handler(request)
+            except web.HTTPException as refusal:
+                _complete(refusal)
+                raise
+            except Exception as error:  # noqa: BLE001 - the edge of a server: a faulty check fails its probe, not the program
+                log.opt(exception=error).error("Answering a probe failed", path=request.path)
+                response = web.Response(status=500, text="internal error\n")
+            _complete(response)
+            return response
+
+    async def _probe(self, request: web.Request) -> web.Response:
+        problems = self.problems(request.path, request.query.getall("exclude", ()))
+        return _report(request.path[1:], problems, verbose="verbose" in request.query)
+
+    async def _scrape(self, _: web.Request) -> web.Response:
+        if self._renderings is None:
+            raise web.HTTPNotFound
         try:
-            method, response = await self._answer(reader)
             async with asyncio.timeout(self._timeout_seconds):
-                writer.write(response.encode(with_body=method != "HEAD"))
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-            log.debug("Connection ended early", error=repr(error))
-        finally:
-            self._open -= 1
-            writer.transport.abort()
-
-    async def _answer(self, reader: asyncio.StreamReader) -> tuple[str, _Response]:
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                head = await reader.readuntil(b"\r\n\r\n")
+                body = await self._renderings.next()
         except TimeoutError:
-            return "", _text(408, "no request within the time limit\n")
-        except asyncio.LimitOverrunError:
-            return "", _text(431, "the request is too long\n")
-        words = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            return "", _text(400, "this is not HTTP/1\n")
-        method, target, _ = words
-        if method not in {"GET", "HEAD"}:
-            return method, _text(405, "only GET and HEAD\n")
-        try:
-            return method, await self._route(target)
-        except Exception as error:  # noqa: BLE001 - the edge of a server: a faulty check fails its probe, not the program
-            log.opt(exception=error).error("Answering a probe failed", path=target)
-            return method, _text(500, "internal error\n")
-
-    async def _route(self, target: str) -> _Response:
-        url = urlsplit(target)
-        if self._metrics is not None and self._metrics_path and url.path == self._metrics_path:
-            async with asyncio.timeout(self._timeout_seconds):
-                return _Response(200, await self._metrics.render(), CONTENT_TYPE)
-        if url.path not in self._checks:
-            return _text(404, "not found\n")
-        query = parse_qs(url.query, keep_blank_values=True)
-        return _report(url.path[1:], self.problems(url.path, query.get("exclude", ())), verbose="verbose" in query)
+            raise web.HTTPServiceUnavailable(text="the metrics took too long\n") from None
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
 
-def _report(name: str, problems: Mapping[str, str | None], *, verbose: bool) -> _Response:
+class _Renderings:
+    """The metrics as text, shared among those who ask at once: they cost time that others could use."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._shared = GroupCommit[list[bytes]](self._render)
+        self._next = 0.0
+        """When the next may begin, in the loop's time."""
+
+    async def next(self) -> bytes:
+        """A rendering that begins after this was called."""
+        result: list[bytes] = []
+        await self._shared.commit(result)
+        return result[-1]
+
+    async def _render(self, askers: Sequence[Pending[list[bytes]]]) -> None:
+        time = asyncio.get_running_loop().time
+        await asyncio.sleep(max(self._next - time(), 0))
+        begin = time()
+        rendered = await self._metrics.render()
+        self._next = time() + min((time() - begin) * (_RENDERING_SHARE - 1), _MAX_PAUSE_SECONDS)
+        for asker in askers:
+            asker.change.append(rendered)
+
+
+def _complete(response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+    response.force_close()
+
+
+def _report(name: str, problems: Mapping[str, str | None], *, verbose: bool) -> web.Response:
     failed = any(problem is not None for problem in problems.values())
     if not failed and not verbose:
-        return _text(200, "ok")
+        return web.Response(text="ok")
     lines = [f"[+]{check} ok" if found is None else f"[-]{check} failed: {found}" for check, found in problems.items()]
     lines.append(f"{name} check {'failed' if failed else 'passed'}")
-    return _text(500 if failed else 200, "\n".join([*lines, ""]))
+    return web.Response(status=500 if failed else 200, text="\n".join([*lines, ""]))
 
 
 def _ping() -> str | None:

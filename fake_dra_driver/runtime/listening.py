@@ -3,8 +3,8 @@
 import asyncio
 import errno
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
@@ -35,13 +35,30 @@ class ListenAddress:
             raise ListenError(f"cannot listen on {name}: the form is host:port, [IPv6]:port or :port")
         return cls(name, host.removeprefix("[").removesuffix("]"), int(port))
 
-    def arguments(self) -> dict[str, Any]:
-        """What asyncio's functions that start a server want to know. For every address of the machine, takes it.
+    async def bind(self) -> Sequence[socket.socket]:
+        """Takes the address: sockets that listen, one or more.
 
         Raises:
-            OSError: the address cannot be listened on.
+            ListenError: the address is in use, not of this machine, or not allowed for this user.
         """
-        return {"host": self.host, "port": self.port} if self.host else {"sock": _listen_everywhere(self.port)}
+        try:
+            return await self._sockets()
+        except OSError as error:
+            raise self.error(error) from error
+
+    async def _sockets(self) -> Sequence[socket.socket]:
+        if not self.host:
+            return [_listen_everywhere(self.port)]
+        found = await asyncio.get_running_loop().getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        listening: list[socket.socket] = []
+        try:
+            for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
+                listening.append(socket.create_server(address[:2], family=family))
+        except OSError:
+            for each in listening:
+                each.close()
+            raise
+        return listening
 
     def error(self, error: OSError) -> ListenError:
         """Why the address cannot be listened on, in a sentence."""

@@ -2,15 +2,18 @@ import asyncio
 import errno
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 from loguru import logger
+from typing_extensions import override
 
 from fake_dra_driver.runtime.healthz import Check, HealthServer
 from fake_dra_driver.runtime.listening import ListenError
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
+from tests.support.descriptors import no_more_files
+from tests.support.strangers import heard, held
 from tests.unit.runtime.fakes import at_least, logged
 
 
@@ -121,29 +124,41 @@ async def test_the_metrics_path_can_be_changed_and_turned_off(path: str, expecte
         assert [(await get(server, target)).status for target in (path or "/", "/metrics")] == expected
 
 
+HOST = b"Host: localhost\r\n"
+
+
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        (b"GET /nothing HTTP/1.1\r\n\r\n", 404),
-        (b"POST /healthz HTTP/1.1\r\nContent-Length: 0\r\n\r\n", 405),
-        (b"PRI * HTTP/2.0\r\n\r\n", 400),
+        (b"GET /nothing HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+        (b"GET /healthz/ HTTP/1.1\r\n" + HOST + b"\r\n", 404),
+        (b"GET http://other/%68ealthz?exclude=%ff HTTP/1.1\r\n" + HOST + b"\r\n", 200),
+        (b"POST /healthz HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n", 405),
+        (b"DELETE /metrics HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000000\r\n\r\n", 405),
+        (b"GET /healthz HTTP/1.1\r\n" + HOST + b"Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n", 200),
         (b"hello\r\n\r\n", 400),
-        (b"\xff\xfe / HTTP/1.1\r\n\r\n", 405),
-        (b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+        (b"\xff\xfe / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: " + b"x" * 20_000 + b"\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\n" + HOST + b"X: x\r\n" * 1000 + b"\r\n", 400),
         (b"GET /healthz HTTP/1.0\r\n\r\n", 200),
     ],
 )
 async def test_what_is_not_understood_is_refused(raw: bytes, status: int) -> None:
-    async with serving(HealthServer("127.0.0.1:0")) as server:
-        answer = await send(server.port, raw)
-        assert answer.status == status
-        assert answer.headers.get("Allow") == ("GET, HEAD" if status == 405 else None)
-        assert (await get(server, "/healthz")).status == 200, "and the next one is answered"
+    with logged() as records:
+        async with serving(HealthServer("127.0.0.1:0", metrics=Metrics())) as server:
+            answer = await send(server.port, raw)
+            assert answer.status == status
+            assert answer.headers.get("Allow") == ("GET,HEAD" if status == 405 else None)
+            assert (await get(server, "/healthz")).status == 200, "and the next one is answered"
+    assert at_least("WARNING", records) == [], "what a client does wrong is no news"
 
 
-async def test_a_client_that_says_nothing_is_let_go() -> None:
+async def test_a_client_that_does_not_ask_is_dropped() -> None:
     async with serving(HealthServer("127.0.0.1:0", timeout_seconds=0.01)) as server:
-        assert (await send(server.port, b"GET /healthz")).status == 408
+        for said in (b"", b"GET /healthz", b"GET /healthz HTTP/1.1\r\n", b"PRI * HTTP/2.0\r\n\r\n"):
+            async with held(server.port, 1, said) as (client,):
+                assert await heard(client) == b""
 
 
 async def test_a_client_that_goes_away_does_no_harm() -> None:
@@ -157,19 +172,58 @@ async def test_a_client_that_goes_away_does_no_harm() -> None:
     assert at_least("WARNING", records) == []
 
 
-async def test_connections_are_bounded() -> None:
-    async with AsyncExitStack() as stack:
-        server = await stack.enter_async_context(serving(HealthServer("127.0.0.1:0")))
-        for _ in range(32):
-            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            stack.push_async_callback(writer.wait_closed)
-            stack.callback(writer.close)
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        stack.push_async_callback(writer.wait_closed)
-        stack.callback(writer.close)
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 503 ")
-        assert body == b"starting, stopping, or too many connections\n"
+# --- Others at the same port ---
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"GET /healthz HTTP/1.1\r\nHost: ",
+        b"GET /long HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /healthz?verbose HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n",
+        b"POST /healthz HTTP/1.1\r\n" + HOST + b"Content-Length: 10\r\n\r\n",
+        b"nonsense\r\n" * 100,
+    ],
+)
+async def test_a_probe_gets_through_whatever_others_hold(said: bytes) -> None:
+    metrics = Metrics()
+    for number in range(100):
+        metrics.observe_request("GET", f"host-{number}", "200", 0.1)
+    server = HealthServer("127.0.0.1:0", metrics=metrics)
+    server.add_healthz("long", lambda: "x" * 3_000_000)
+    async with serving(server), held(server.port, 200, said), asyncio.timeout(20):
+        for path in ("/readyz", "/healthz?exclude=long") * 3:
+            assert (await get(server, path)).status == 200
+        assert (await get(server, "/metrics")).status == 200
+
+
+async def test_a_probe_gets_through_when_the_process_has_no_file_descriptors_left() -> None:
+    async with serving(HealthServer("127.0.0.1:0")) as server, held(server.port, 20):
+        assert (await get(server, "/healthz")).status == 200, "all of them were accepted"
+        with socket.create_connection(("127.0.0.1", server.port)) as prober:
+            prober.setblocking(False)
+            prober.send(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
+            with no_more_files():
+                async with asyncio.timeout(10):
+                    assert (await heard(prober)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_metrics_are_rendered_together_for_all_who_ask_at_once() -> None:
+    class Counting(Metrics):
+        rendered = 0
+
+        @override
+        async def render(self) -> bytes:
+            self.rendered += 1
+            return await super().render()
+
+    metrics = Counting()
+    async with serving(HealthServer("127.0.0.1:0", metrics=metrics)) as server, asyncio.TaskGroup() as group:
+        answers = [group.create_task(get(server, "/metrics")) for _ in range(30)]
+    assert {answer.result().status for answer in answers} == {200}
+    assert metrics.rendered < 10
 
 
 async def test_ended_connections_make_room() -> None:
@@ -196,7 +250,7 @@ async def test_a_faulty_check_fails_its_probe_and_not_the_program() -> None:
 
 async def test_without_a_host_it_listens_everywhere_on_one_port() -> None:
     async with serving(HealthServer(":0")) as server:
-        raw = b"GET /healthz HTTP/1.1\r\n\r\n"
+        raw = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
         assert (await send(server.port, raw)).status == 200
         if socket.has_dualstack_ipv6():
             assert (await send(server.port, raw, "::1")).status == 200
@@ -206,7 +260,7 @@ async def test_an_ipv6_address_in_brackets() -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
     async with serving(HealthServer("[::1]:0")) as server:
-        assert (await send(server.port, b"GET /healthz HTTP/1.1\r\n\r\n", "::1")).status == 200
+        assert (await send(server.port, b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n", "::1")).status == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", ""])

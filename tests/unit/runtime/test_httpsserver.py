@@ -10,11 +10,11 @@ import pytest
 from cryptography import x509
 from loguru import logger
 
-from fake_dra_driver.runtime import httpsserver
 from fake_dra_driver.runtime.httpsserver import HttpAnswer, HttpHandler, HttpsServer
 from fake_dra_driver.runtime.listening import ListenError
 from fake_dra_driver.runtime.servercertificate import CertificateError, ServerCertificate
 from tests.support.certificate import CertificateFiles, write_certificate
+from tests.support.strangers import heard, held
 
 LIMIT = 1000
 LOOK_SECONDS = 0.01
@@ -124,13 +124,20 @@ async def test_a_body_that_does_not_come_is_not_waited_for(files: CertificateFil
         assert await connection.reader.read() == b"", "the connection is closed"
 
 
-async def test_the_number_of_connections_is_bounded(files: CertificateFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(httpsserver, "_MAX_CONNECTIONS", 1)
-    async with serving(make(files)) as server, Connection.to(server) as first:
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/1.1\r\n\r\n"])
+async def test_a_review_gets_through_whatever_others_hold(files: CertificateFiles, said: bytes) -> None:
+    async with serving(make(files)) as server, asyncio.timeout(20), Connection.to(server) as first:
         assert await first.post("/echo", b"one") == (200, b"got one")
-        async with Connection.to(server) as second:
-            assert await second.reader.read() == b""
-        assert await first.post("/echo", b"three") == (200, b"got three")
+        async with held(server.port, 200, said):
+            assert await first.post("/echo", b"two") == (200, b"got two"), "what is in use is not dropped for the idle"
+            async with Connection.to(server) as second:
+                assert await second.post("/echo", b"three") == (200, b"got three")
+
+
+async def test_the_number_of_connections_is_bounded(files: CertificateFiles) -> None:
+    async with serving(make(files)) as server, asyncio.timeout(20), held(server.port, 300) as clients:
+        ended = [await heard(client) for client in clients[:172]]
+        assert set(ended) == {b""}, "the oldest were dropped"
 
 
 async def test_a_request_that_was_asked_is_answered_when_the_server_stops(files: CertificateFiles) -> None:
