@@ -99,7 +99,8 @@ class ApiServer:
     async def __aenter__(self) -> Self:
         """Begins to listen. Raises OSError when the port is taken."""
         identity = await asyncio.to_thread(make_identity, self._host)
-        listener = Listener(self._parts.handler.serve, identity, self._host, self._port)
+        handler = self._parts.handler
+        listener = Listener(handler.serve, handler.knows, identity, self._host, self._port)
         await listener.open()
         self._listener, self._is_up = listener, True
         self.certificate = identity.certificate

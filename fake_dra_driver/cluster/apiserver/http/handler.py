@@ -41,6 +41,10 @@ class Handler:
         self._endpoints = endpoints
         self._faults = faults
 
+    def knows(self, request: Request) -> bool:
+        """Whether the head of a request shows a valid token."""
+        return self._user_of(request) is not None
+
     async def serve(self, request: Request) -> Answer | Stream:
         """Answers one request. Raises ConnectionResetError when it is to get no answer."""
         try:
@@ -81,13 +85,16 @@ class Handler:
         return answer
 
     def _authenticate(self, request: Request) -> User:
-        scheme, _, token = request.header("authorization").partition(" ")
-        user = self._tokens.user_of(token.strip()) if scheme.lower() == "bearer" else None
+        user = self._user_of(request)
         if user is not None:
             return user
         if is_public(request.path):
             return _ANONYMOUS
         raise unauthorized()
+
+    def _user_of(self, request: Request) -> User | None:
+        scheme, _, token = request.header("authorization").partition(" ")
+        return self._tokens.user_of(token.strip()) if scheme.lower() == "bearer" else None
 
 
 def _in_form(answer: Answer, request: Request) -> Answer:

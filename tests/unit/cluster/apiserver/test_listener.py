@@ -1,13 +1,11 @@
-"""What becomes of connections when the embedded API server's port is closed, whatever they are doing."""
+"""What strangers can hold of the embedded API server's port, and what becomes of connections when it is closed."""
 
 import asyncio
 import gc
-import os
-import resource
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 import pytest
@@ -16,8 +14,12 @@ from loguru import logger
 from fake_dra_driver.cluster.apiserver.http.listener import Listener
 from fake_dra_driver.cluster.apiserver.http.tls import make_identity
 from fake_dra_driver.cluster.apiserver.message import Answer, Request
+from tests.support.descriptors import no_more_files
+from tests.support.strangers import held
 
 HOST = "127.0.0.1"
+
+GOOD = b"Authorization: Bearer good"
 
 T = TypeVar("T")
 
@@ -29,8 +31,13 @@ class Served:
         self.has_begun = asyncio.Event()
         self.may_end = asyncio.Event()
         self.may_end.set()
+        self.bodies: list[bytes] = []
+
+    def knows(self, request: Request) -> bool:
+        return request.header("authorization") == "Bearer good"
 
     async def serve(self, request: Request) -> Answer:
+        self.bodies.append(request.body)
         self.has_begun.set()
         await self.may_end.wait()
         return Answer(200, b"served")
@@ -43,7 +50,7 @@ async def served() -> Served:
 
 @pytest.fixture
 async def listener(served: Served) -> AsyncIterator[Listener]:
-    listener = Listener(served.serve, await asyncio.to_thread(make_identity, HOST), HOST, 0)
+    listener = Listener(served.serve, served.knows, await asyncio.to_thread(make_identity, HOST), HOST, 0)
     await listener.open()
     yield listener
     await listener.close()
@@ -56,18 +63,6 @@ async def client(listener: Listener) -> AsyncIterator["Client"]:
         connection.setblocking(False)
         await loop.sock_connect(connection, (HOST, listener.port))
         yield Client(connection)
-
-
-@contextmanager
-def no_more_files() -> Iterator[None]:
-    free = os.dup(0)
-    os.close(free)
-    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (free, most))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
 class Client:
@@ -92,9 +87,9 @@ class Client:
         await self._until(self._tls.do_handshake)
         await self._hear()  # session tickets: it has ended for the server too
 
-    async def ask(self, *headers: bytes) -> bytes:
+    async def ask(self, *headers: bytes, body: bytes = b"") -> bytes:
         """Sends a request. Returns the first of what is answered; nothing when the server has closed the connection."""
-        self._tls.write(b"\r\n".join((b"GET /api HTTP/1.1", b"Host: test", *headers, b"", b"")))
+        self._tls.write(b"\r\n".join((b"GET /api HTTP/1.1", b"Host: test", *headers, b"", body)))
         try:
             return await self._until(lambda: self._tls.read())
         except (ConnectionResetError, ssl.SSLEOFError):
@@ -225,3 +220,45 @@ async def test_connections_are_accepted_again_when_there_are_file_descriptors_ag
         await client.begin_handshake()
         await client.end_handshake()
         assert b"200 OK" in await client.ask()
+
+
+@asynccontextmanager
+async def connected(listener: Listener) -> AsyncIterator["Client"]:
+    loop = asyncio.get_running_loop()
+    with socket.socket() as connection:
+        connection.setblocking(False)
+        await loop.sock_connect(connection, (HOST, listener.port))
+        client = Client(connection)
+        await client.begin_handshake()
+        await client.end_handshake()
+        yield client
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/1.1\r\n\r\n"])
+async def test_clients_with_a_token_keep_their_connections_whatever_strangers_hold(
+    listener: Listener, served: Served, said: bytes
+) -> None:
+    async with connected(listener) as watcher, asyncio.timeout(20), asyncio.TaskGroup() as group:
+        served.may_end.clear()
+        watch = group.create_task(watcher.ask(GOOD))
+        await served.has_begun.wait()
+        async with held(listener.port, 200, said):
+            served.may_end.set()
+            assert b"200 OK" in await watch
+            async with connected(listener) as another:
+                assert b"200 OK" in await another.ask(GOOD)
+            assert b"200 OK" in await watcher.ask(GOOD)
+
+
+async def test_strangers_are_bounded_after_their_handshake_too(listener: Listener) -> None:
+    async with asyncio.timeout(20), AsyncExitStack() as stack:
+        strangers = [await stack.enter_async_context(connected(listener)) for _ in range(70)]
+        assert [await stranger.is_ended() for stranger in strangers[:6]] == [True] * 6, "the oldest were dropped"
+        assert b"200 OK" in await strangers[-1].ask()
+
+
+async def test_the_body_of_a_stranger_is_not_read(listener: Listener, served: Served) -> None:
+    async with connected(listener) as stranger, connected(listener) as friend:
+        assert b"200 OK" in await stranger.ask(b"Content-Length: 3000000")
+        assert b"200 OK" in await friend.ask(b"Content-Length: 2", GOOD, body=b"hi")
+    assert served.bodies == [b"", b"hi"]
