@@ -25,9 +25,10 @@ from typing import Any, Final
 
 import yaml
 
-from fake_dra_driver.device.files import Files, set_aside, target_of
+from fake_dra_driver.device.files import Files, set_aside
 from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.inthread import in_thread
+from fake_dra_driver.regularfile import target_of
 from fake_dra_driver.render import render
 
 __all__ = ["CdiFolder", "CdiNames", "CdiSpecError", "check_claim", "unique_name"]

@@ -2,7 +2,7 @@
 
 They block: call them through ``inthread.in_thread``. A write is atomic and durable: a temporary file in the same
 folder, fsync, rename, fsync of the folder. After a stop at any moment the old or the new contents are there, never a
-part of them.
+part of them. Links, FIFOs and devices of their names are neither followed nor waited for: see ``regularfile``.
 """
 
 import os
@@ -10,24 +10,25 @@ import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, ParamSpec, Protocol, TypeVar
+from typing import Protocol
 
 from typing_extensions import override
 
-__all__ = ["DiskFiles", "Files", "set_aside", "target_of"]
+from fake_dra_driver import regularfile
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-_TEMPORARY_SUFFIX: Final = ".tmp"
-"""Not one that a container runtime takes for a CDI file (.json, .yaml)."""
+__all__ = ["DiskFiles", "Files", "set_aside"]
 
 
 class Files(Protocol):
     """Files in the driver's own folders. Every method raises OSError."""
 
     def make_folder(self, path: Path, mode: int) -> None:
-        """Creates the folder and its parents where they are missing; an existing folder is left as it is."""
+        """Creates the folder and its parents where they are missing; an existing folder is left as it is.
+
+        Args:
+            path: of the folder.
+            mode: of all that are created.
+        """
         ...
 
     def names(self, folder: Path) -> Sequence[str]:
@@ -35,7 +36,7 @@ class Files(Protocol):
         ...
 
     def read(self, path: Path) -> bytes | None:
-        """The contents, or None when there is no such file."""
+        """The contents, or None when there is no such file. What is no regular file is an error."""
         ...
 
     def write(self, path: Path, data: bytes, mode: int) -> None:
@@ -56,7 +57,7 @@ class DiskFiles(Files):
 
     @override
     def make_folder(self, path: Path, mode: int) -> None:
-        path.mkdir(mode=mode, parents=True, exist_ok=True)
+        regularfile.make_folder(path, mode)
 
     @override
     def names(self, folder: Path) -> Sequence[str]:
@@ -65,25 +66,13 @@ class DiskFiles(Files):
     @override
     def read(self, path: Path) -> bytes | None:
         try:
-            return path.read_bytes()
+            return regularfile.read_bytes(path)
         except FileNotFoundError:
             return None
 
     @override
     def write(self, path: Path, data: bytes, mode: int) -> None:
-        temporary = _temporary(path)
-        # Overwrites the temporary file that a stop may have left.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        regularfile.replace(path, data, mode, os.fsync)
         _sync_folder(path.parent)
 
     @override
@@ -94,7 +83,7 @@ class DiskFiles(Files):
     @override
     def remove(self, path: Path) -> None:
         found = False
-        for each in (path, _temporary(path)):
+        for each in (path, regularfile.temporary_of(path)):
             with suppress(FileNotFoundError):
                 each.unlink()
                 found = True
@@ -108,12 +97,6 @@ class DiskFiles(Files):
             _sync_folder(path.parent)
 
 
-def target_of(name: str) -> str:
-    """The name of the file that a folder's entry is, or was about to become when a stop came."""
-    is_temporary = name.startswith(".") and name.endswith(_TEMPORARY_SUFFIX)
-    return name[1 : -len(_TEMPORARY_SUFFIX)] if is_temporary else name
-
-
 def set_aside(files: Files, path: Path) -> Path:
     """Gives a damaged file a new name, under which no program reads it, and returns that. Raises OSError."""
     taken = set(files.names(path.parent))
@@ -121,10 +104,6 @@ def set_aside(files: Files, path: Path) -> Path:
     target = path.with_name(f"{path.name}.damaged-{number}")
     files.rename(path, target)
     return target
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}{_TEMPORARY_SUFFIX}")
 
 
 def _sync_folder(folder: Path) -> None:

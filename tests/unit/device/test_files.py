@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.device.files import DiskFiles, set_aside, target_of
+from fake_dra_driver.device.files import DiskFiles, set_aside
+from fake_dra_driver.regularfile import target_of
 from tests.support.disk import Crash, ForgetfulDisk
 
 OLD, NEW = b"the old contents", b"the new contents, which are longer"
@@ -99,6 +100,43 @@ def test_a_write_that_fails_leaves_no_half_written_file_behind(path: Path, monke
 def test_a_file_has_the_mode_that_was_asked_for(path: Path) -> None:
     DiskFiles().write(path, NEW, 0o600)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mask", [0, 0o777])
+def test_neither_a_leftover_nor_the_umask_changes_the_mode_of_a_file(path: Path, mask: int) -> None:
+    leftover = path.with_name(f".{path.name}.tmp")
+    leftover.touch()
+    leftover.chmod(0o666)
+    before = os.umask(mask)
+    try:
+        DiskFiles().write(path, NEW, 0o600)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_link_in_the_place_of_a_file_or_of_its_leftover_is_not_followed(tmp_path: Path) -> None:
+    folder, victim = tmp_path / "folder", tmp_path / "victim"
+    folder.mkdir()
+    victim.write_bytes(OLD)
+    path = folder / "file.json"
+    for link in (path, folder / ".file.json.tmp"):
+        link.symlink_to(victim)
+        DiskFiles().write(path, NEW, 0o600)
+        assert victim.read_bytes() == OLD
+        assert [each for each in folder.iterdir() if not each.is_symlink()] == [path]
+
+
+def test_a_fifo_in_the_place_of_a_file_is_refused_and_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(OSError, match="not a regular file"):
+        DiskFiles().read(path)
+
+
+def test_a_link_in_the_place_of_a_file_is_not_read(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+    with pytest.raises(OSError, match="symbolic link"):
+        DiskFiles().read(path)
 
 
 def test_while_it_is_written_a_file_has_a_name_that_no_container_runtime_reads(path: Path) -> None:
