@@ -24,6 +24,7 @@ from typing_extensions import override
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureHandler", "FailureReason", "Outcome", "Verb"]
 
@@ -46,6 +47,10 @@ _DEADLINE_SHARE = 0.9
 
 MAX_CLAIMS = 256
 """Claims in one call. All claims of one pod come together; no pod has nearly as many."""
+
+MAX_MESSAGE = 512
+"""Characters of what is wrong with a claim, which may quote what others wrote. In v1alpha2 it goes into a gRPC trailer,
+of which gRPC takes 8 KiB: a character has up to four bytes, and each of them is spelled in three (``%F0``)."""
 
 MAX_LOGGED = 128
 """Characters of a claim's UID in a log line, where the UID is garbage."""
@@ -217,10 +222,11 @@ class ClaimCalls(Generic[ClaimT_contra]):
             return ()
         except PrepareError as e:
             log.warning("Claim refused", verb=verb, error=str(e))
-            return Failure(FailureReason.REFUSED, str(e) or f"{verb} failed")
+            return Failure(FailureReason.REFUSED, one_line(str(e), MAX_MESSAGE) or f"{verb} failed")
         except Exception as e:  # noqa: BLE001 - whatever goes wrong with one claim must not take the node's other claims down
             log.opt(exception=e).error("Unexpected exception", verb=verb)
-            message = f"internal error: {type(e).__name__}: {e}; the log of the kubelet plugin has more"
+            said = one_line(f"{type(e).__name__}: {e}", MAX_MESSAGE)
+            message = f"internal error: {said}; the log of the kubelet plugin has more"
             return Failure(FailureReason.INTERNAL, message)
 
 

@@ -5,8 +5,10 @@ import pytest
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless
 from tests.unit.dra.node.standin import SteeredDriver
 
 LAMPS = ["example.com/power=on", "example.com/lamp=a-0", "example.com/lamp=a-1"]
@@ -56,3 +58,18 @@ async def test_a_failed_claim_fails_the_call(
     for raised in (prepare, unprepare):
         assert raised.value.code() is code
         assert words in (raised.value.details() or "")
+
+
+@pytest.mark.parametrize("name", [*HOSTILE_NAMES, "节" * 900_000, "\U0001f469" * 900_000])
+@pytest.mark.parametrize("error", [PrepareError, RuntimeError])
+async def test_whatever_a_message_quotes_the_kubelet_gets_it(
+    channel: grpc.aio.Channel, driver: SteeredDriver, error: type[Exception], name: str
+) -> None:
+    """It puts the message into an Event about the pod. Without a bound its gRPC drops it: a trailer has 8 KiB."""
+    driver.refuse("a", error(f"claim names {name}"))
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await v1alpha2_grpc.NodeStub(channel).NodePrepareResource(
+            v1alpha2.NodePrepareResourceRequest(namespace="n", claim_uid="a", claim_name="c")
+        )
+    assert "claim names " in (raised.value.details() or "")
+    assert_harmless(raised.value.details() or "", longest=1024)
