@@ -18,6 +18,7 @@ from fake_dra_driver.api.fieldproblem import FieldProblem, problems_of
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.driver.structured.configcheck import spec_problems, template_problems
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["Outcome", "ReviewError", "Verdict", "review"]
 
@@ -113,7 +114,7 @@ def _review(request: Mapping[str, Any]) -> Verdict:
         found = checked.kind.from_wire(obj)
     except ValidationError as error:  # the API server knows more of this kind than this release does
         unread = "; ".join(map(str, problems_of(error, checked.kind)))
-        warning = f"not checked by driver {DRIVER_NAME}: {unread}"[:_MAX_WARNING]
+        warning = one_line(f"not checked by driver {DRIVER_NAME}: {unread}", _MAX_WARNING)
         return Verdict("ignored", _answer(request, allowed=True, warnings=[warning]), about)
     problems = checked.problems(found)
     if not problems:
@@ -131,18 +132,19 @@ def _status(
     kind: type[KubeObject], request: Mapping[str, Any], problems: Sequence[FieldProblem], more: int
 ) -> Mapping[str, Any]:
     """metav1.Status, as the API server's own validation answers."""
-    sentences = [*map(str, problems), *([f"and {more} more"] if more else [])]
+    # kubectl prints it as it is.
+    sentences = one_line("; ".join(map(str, problems)))
     return {
         "status": "Failure",
         "code": 422,
         "reason": "Invalid",
-        "message": "; ".join(sentences),
+        "message": f"{sentences}; and {more} more" if more else sentences,
         "details": {
             "group": kind.resource.group,
             "kind": kind.resource.kind,
             "name": _name(request),
             "causes": [
-                {"reason": "FieldValueInvalid", "message": problem.message, "field": problem.path}
+                {"reason": "FieldValueInvalid", "message": one_line(problem.message), "field": one_line(problem.path)}
                 for problem in problems
             ],
         },

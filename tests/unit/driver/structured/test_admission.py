@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.driver.structured.admission import Outcome, ReviewError, Verdict, review
+from tests.crash.bounds import examples
 from tests.support.structuredworld import opaque, parameters
+from tests.support.untrusted import assert_harmless, hostile_text
 
 GOOD = opaque(parameters(split=2))
 BAD = opaque(parameters(split=65))
@@ -132,6 +134,18 @@ def test_what_could_not_be_checked_is_let_through_with_a_warning() -> None:
     (warning,) = decided(posted).answer["response"]["warnings"]
     assert warning.startswith("not checked by driver fake.resource.3-shake.com: spec.devices.requests: must be a list")
     assert len(warning) <= 256
+
+
+@given(hostile_text(), hostile_text())
+@examples(30, 3_000)
+def test_a_refusal_is_harmless_where_kubectl_prints_it(name: str, value: str) -> None:
+    name, value = (text.encode(errors="replace").decode() for text in (name, value))  # as API servers have it
+    of_unknown_kind = {"apiVersion": value, "kind": name, name: value}
+    for written in (of_unknown_kind, parameters(**{"selector": {"model": value}, "split": value, name: value})):
+        verdict = decided(asked(claim("v1", opaque(written))))
+        status = verdict.answer["response"]["status"]
+        for said in (status["message"], *(cause[each] for cause in status["details"]["causes"] for each in cause)):
+            assert_harmless(said, longest=1024)
 
 
 def test_a_multitude_of_problems_is_cut_short() -> None:
