@@ -6,6 +6,7 @@ looks at the marked nodes. When a node is gone, its series go with it.
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from prometheus_client import Counter
 
@@ -19,8 +20,15 @@ from fake_dra_driver.driver.nodestate import closed_reason
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.untrustedtext import cut
 
 __all__ = ["EventCounts", "NodeGauges", "show_release"]
+
+MAX_MODELS: Final = 32
+"""Models of a node that have series of their own."""
+MAX_MODEL: Final = 63
+"""Characters of a model in a label; a claim cannot ask for a longer one."""
+OTHER_MODELS: Final = "other models"
 
 
 def show_release(metrics: Metrics, component: str) -> None:
@@ -47,6 +55,17 @@ class EventCounts:
         """An Event was reported; reasons that are neither a refusal nor a repair do not count."""
         if (counter := self._by_reason.get(reason)) is not None:
             counter.inc()
+
+
+def _tally(nas: NodeAllocationState) -> Tally[tuple[str, str]]:
+    """Devices by model and state. What the object calls models may be anything, so few of them become labels."""
+    names: dict[str, str] = {}
+    tally: Tally[tuple[str, str]] = Tally()
+    for use in device_uses(nas):
+        if (model := use.device.model) not in names:
+            names[model] = cut(model, MAX_MODEL) if len(names) < MAX_MODELS else OTHER_MODELS
+        tally[names[model], use.state] += 1
+    return tally
 
 
 class NodeGauges:
@@ -81,7 +100,7 @@ class NodeGauges:
 
     def _show(self, key: NamespacedName, nas: NodeAllocationState) -> None:
         node = key.name
-        tally = Tally((use.device.model, use.state) for use in device_uses(nas))
+        tally = _tally(nas)
         models = {model for model, _ in tally}
         self._remove_models(node, self._models.get(key, set()) - models)
         self._models[key] = models

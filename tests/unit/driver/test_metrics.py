@@ -135,6 +135,20 @@ async def test_devices_by_state() -> None:
     assert await series(brain.metrics, "fake_dra_allocated_claims") == {("n",): 2, ("down",): 0}
 
 
+async def test_what_a_record_calls_models_makes_few_and_short_series() -> None:
+    world = World()
+    world.node("n")
+    models = [f"one\n{number} " + "x" * 5000 for number in range(100)]
+    devices = [{"fake": {"uuid": f"n-{number}", "name": model}} for number, model in enumerate(models)]
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatableDevice": devices}})
+    brain = Brain(world)
+    brain.deliver()
+    found = await series(brain.metrics, "fake_dra_devices")
+    assert len({model for _, model, _ in found}) <= 33
+    assert max(len(model) for _, model, _ in found) <= 63
+    assert sum(found.values()) == 100
+
+
 async def test_series_of_vanished_nodes_and_models_are_removed() -> None:
     world = World()
     world.node("n")
