@@ -56,7 +56,13 @@ class WebServer:
         **options: Any,
     ) -> None:
         self._runner = web.AppRunner(
-            application, access_log=None, logger=_LOGGER, keepalive_timeout=idle_seconds, **options
+            application,
+            access_log=None,
+            logger=_LOGGER,
+            keepalive_timeout=idle_seconds,
+            # A few bytes could become any number. net/http gives a server what was sent, too.
+            auto_decompress=False,
+            **options,
         )
         self._acceptor = Acceptor(
             lambda: self._server()(), most=most, idle_seconds=idle_seconds, tls=tls, handshake_seconds=handshake_seconds

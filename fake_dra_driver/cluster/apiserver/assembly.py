@@ -45,7 +45,8 @@ class Parts:
 
 def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faults) -> Parts:
     """A server whose store only has the namespaces and priority classes of every cluster."""
-    store, registry, tokens = Store(), Registry(), Tokens(admin_token, stamps)
+    store, registry = Store(), Registry()
+    tokens = Tokens(admin_token, stamps, store)
     types = TypeRegistry.load(release.name)
     for resource in builtin_resources(types, _surroundings(release, store, stamps)):
         registry.add(resource)

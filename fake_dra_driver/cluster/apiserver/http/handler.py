@@ -43,7 +43,8 @@ class Handler:
 
     def knows(self, request: Request) -> bool:
         """Whether the head of a request shows a valid token."""
-        return self._user_of(request) is not None
+        token = _bearer_token(request)
+        return bool(token) and self._tokens.user_of(token) is not None
 
     async def serve(self, request: Request) -> Answer | Stream:
         """Answers one request. Raises ConnectionResetError when it is to get no answer."""
@@ -85,16 +86,19 @@ class Handler:
         return answer
 
     def _authenticate(self, request: Request) -> User:
-        user = self._user_of(request)
-        if user is not None:
-            return user
-        if is_public(request.path):
-            return _ANONYMOUS
-        raise unauthorized()
+        if token := _bearer_token(request):
+            user = self._tokens.user_of(token)
+        else:
+            user = _ANONYMOUS if is_public(request.path) else None
+        if user is None:
+            raise unauthorized()
+        return user
 
-    def _user_of(self, request: Request) -> User | None:
-        scheme, _, token = request.header("authorization").partition(" ")
-        return self._tokens.user_of(token.strip()) if scheme.lower() == "bearer" else None
+
+def _bearer_token(request: Request) -> str:
+    """The token that a client shows; empty: none, whatever else it shows (k8s.io/apiserver's bearertoken)."""
+    scheme, *rest = request.header("authorization").strip().split(" ", 2)
+    return rest[0] if rest and scheme.lower() == "bearer" else ""
 
 
 def _in_form(answer: Answer, request: Request) -> Answer:

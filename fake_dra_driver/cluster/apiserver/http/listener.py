@@ -6,7 +6,7 @@ byte of a body is read before. A client with a token may do everything, and its 
 
 import contextlib
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -98,14 +98,22 @@ class Listener:
 
     async def _read(self, server: WebServer, incoming: web.Request) -> Request:
         query = {name: incoming.query[name] for name in incoming.query}
-        headers = {name.lower(): value for name, value in incoming.headers.items()}
-        head = Request(incoming.method, incoming.path, query, headers)
+        head = Request(incoming.method, incoming.path, query, _headers(incoming))
         if not server.is_trusted(incoming):
             if not self._knows(head):
                 return head
             server.trust(incoming)
         body = await server.read_body(incoming)
         return replace(head, body=body) if body else head
+
+
+def _headers(incoming: web.Request) -> Mapping[str, str]:
+    """By name in lower case; the first of several, as Header.Get has it in Go. What is no UTF-8 is replaced."""
+    headers: dict[str, str] = {}
+    for name, value in incoming.headers.items():
+        text = value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
+        headers.setdefault(name.lower(), text)
+    return headers
 
 
 def _response(answer: Answer) -> web.Response:

@@ -9,7 +9,7 @@ from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object
 from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
 from fake_dra_driver.cluster.apiserver.verbs.reading import Reading
-from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens, User
+from fake_dra_driver.cluster.apiserver.verbs.tokens import API_AUDIENCE, InvalidTokenError, Tokens, User
 
 __all__ = ["Identities"]
 
@@ -40,8 +40,8 @@ class Identities:
             problems.append(invalid_value("metadata.name", go_value(name), detail))
         if problems:
             raise invalid(_AUTHENTICATION, "TokenRequest", key.name if name != key.name else "", problems)
-        self._check_bound_object(key, spec.get("boundObjectRef"))
-        audiences = spec.get("audiences") or ["https://kubernetes.default.svc"]
+        bound = self._bound_object(key, spec.get("boundObjectRef"))
+        audiences = spec.get("audiences") or [API_AUDIENCE]
         expires = self._stamps.now_text(after_seconds=seconds)
         return {
             "kind": "TokenRequest",
@@ -54,15 +54,15 @@ class Identities:
                 "boundObjectRef": spec.get("boundObjectRef"),
             },
             "status": {
-                "token": self._tokens.issue(account.value, audiences, seconds),
+                "token": self._tokens.issue(account.value, audiences, seconds, bound),
                 "expirationTimestamp": expires,
             },
         }
 
-    def _check_bound_object(self, account: Key, reference: Object | None) -> None:
-        """The object that a token is bound to must exist, and a pod must run under that account. Raises StatusError."""
+    def _bound_object(self, account: Key, reference: Object | None) -> Object | None:
+        """What a token is bound to. It must exist, and a pod must run under that account. Raises StatusError."""
         if reference is None:
-            return
+            return None
         version, kind, name = reference.get("apiVersion", ""), reference.get("kind", ""), reference.get("name", "")
         if (version, kind) == ("v1", "Node"):
             gate = "ServiceAccountTokenNodeBinding"
@@ -83,6 +83,7 @@ class Identities:
                 "The object might have been deleted and then recreated"
             )
             raise conflict("", kind, name, detail)
+        return {**found, "kind": kind}
 
     def review(self, resource: Resource, namespace: str, user: User, body: Object) -> Object:
         """The answer of a review. Raises StatusError."""
@@ -100,9 +101,7 @@ class Identities:
                 answer["metadata"] = {"creationTimestamp": self._stamps.now_text()}
                 answer["status"] = {"userInfo": user.to_object()}
             case "TokenReview":
-                found = self._tokens.user_of(str(spec["token"]))
-                unknown = {"user": {}, "error": "invalid bearer token"}
-                answer["status"] = {"authenticated": True, "user": found.to_object()} if found else unknown
+                answer["status"] = self._review_token(spec)
             case "SelfSubjectRulesReview":
                 everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
                 answer["status"] = {
@@ -113,6 +112,14 @@ class Identities:
             case _:
                 answer["status"] = {"allowed": True}
         return answer
+
+    def _review_token(self, spec: Object) -> Object:
+        try:
+            login = self._tokens.check(spec["token"], spec.get("audiences") or (API_AUDIENCE,))
+        except InvalidTokenError as error:
+            unknown = "invalid bearer token"
+            return {"user": {}, "error": f"[{unknown}, {error}]" if str(error) else unknown}
+        return {"authenticated": True, "user": login.user.to_object(), "audiences": list(login.audiences)}
 
 
 def _lifetime_problems(seconds: int) -> list[Problem]:

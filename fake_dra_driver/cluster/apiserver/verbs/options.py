@@ -1,5 +1,6 @@
 """Parameters of requests, read and checked as a real API server does (metav1.CreateOptions and its kin)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,9 @@ from fake_dra_driver.cluster.apiserver.errors import (
 __all__ = ["DeleteOptions", "ListOptions", "WriteOptions", "is_set", "parse_integer", "parse_version"]
 
 _META = "meta.k8s.io"
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_LONGEST_INTEGER = 30
+"""Signs of the longest number that is looked at: more than 64 bits need, less than what Python takes long to read."""
 _POLICIES = ("Foreground", "Background", "Orphan")
 
 
@@ -172,18 +176,23 @@ def is_set(text: str | None) -> bool:
 
 
 def parse_integer(value: Any) -> int:
-    """A numeric parameter. Raises StatusError (400)."""
-    try:
-        return int(value)
-    except (TypeError, ValueError) as error:
-        raise bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax') from error
+    """A numeric parameter: 64 bits, with a sign. Raises StatusError (400)."""
+    text = str(value)
+    if not _INTEGER.fullmatch(text):
+        raise bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax')
+    if len(text) > _LONGEST_INTEGER or not -(2**63) <= int(text) < 2**63:
+        raise bad_request(f'strconv.ParseInt: parsing "{value}": value out of range')
+    return int(text)
 
 
 def parse_version(text: str, *, field: str = "resourceVersion") -> int:
-    """A resourceVersion as a number. Raises StatusError as a real API server does: with 500."""
+    """A resourceVersion as a number: 64 bits. Raises StatusError as a real API server does: with 500."""
     if not text:
         return 0
-    if not text.isdecimal():
-        problem = invalid_value(field, f'"{text}"', f'strconv.ParseUint: parsing "{text}": invalid syntax')
-        raise internal_error(str(problem))
-    return int(text)
+    if not (text.isascii() and text.isdecimal()):
+        fault = "invalid syntax"
+    elif len(text) > _LONGEST_INTEGER or int(text) >= 2**64:
+        fault = "value out of range"
+    else:
+        return int(text)
+    raise internal_error(str(invalid_value(field, f'"{text}"', f'strconv.ParseUint: parsing "{text}": {fault}')))
