@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         ServerError,
         TerminalError,
         TransportError,
+        UnusableAnswerError,
     )
     from fake_dra_driver.runtime.events import EventRecorder, EventSink
     from fake_dra_driver.runtime.garbage import spare_long_lived
@@ -148,6 +149,7 @@ __all__ = [
     "Source",
     "TerminalError",
     "TransportError",
+    "UnusableAnswerError",
     "default_rate_limiter",
     "find_api",
     "identity",
@@ -183,6 +185,7 @@ _MODULES: Final = {
     "ServerError": "errors",
     "TerminalError": "errors",
     "TransportError": "errors",
+    "UnusableAnswerError": "errors",
     "EventRecorder": "events",
     "EventSink": "events",
     "spare_long_lived": "garbage",

@@ -1,5 +1,8 @@
 """Reads what the API server sends: JSON, however deep it is nested, and what is wrong with an object.
 
+JSON is read as Go reads it, which knows no NaN and no Infinity: a NaN equals nothing, not even what it was a moment
+ago, so that who compares and writes would write for ever.
+
 Anyone who may create a ResourceClaim can put 10 KiB of brackets into its opaque parameters, and the API server passes
 them on (seen on Kubernetes 1.32 and 1.37). Python's reader ends at about 1,000 levels with a RecursionError: one such
 claim would end each list and each watch that it is in. Here what is nested deeper than anything of use is cut out, so
@@ -9,14 +12,18 @@ that the object still comes, to be refused by its model, and the others with it.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
+
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
 __all__ = ["MAX_DEPTH", "parse", "refusals"]
 
 MAX_DEPTH: Final = 200
 """Levels that are left of JSON that is too deep; objects of Kubernetes have 20 or so, schemas of CRDs a few more."""
+_MAX_REFUSALS: Final = 32
+"""Reasons that are told of one object: more than that were not written by hand."""
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 """A string, in which brackets are text, or a bracket."""
@@ -26,19 +33,29 @@ def parse(text: bytes) -> Any:
     """The value of a JSON text; where it is too deep to be read, null stands for what is below MAX_DEPTH levels.
 
     Raises:
-        ValueError: the text is no JSON.
+        ValueError: the text is no JSON, or has an integer of more digits than Python reads (4,300).
     """
     try:
-        return json.loads(text)
+        return _DECODER.decode(text.decode())
     except RecursionError:
-        return json.loads(b"".join(_shallow_parts(text)))
+        return _DECODER.decode(b"".join(_shallow_parts(text)).decode())
 
 
 def refusals(error: ValidationError | RecursionError) -> Sequence[str]:
     """For each reason why a model refuses an object: path of the field, and what is wrong there."""
     if isinstance(error, RecursionError):
         return ("the object is nested too deep",)
-    return tuple(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors())
+    return tuple(
+        f"{one_line('.'.join(map(str, problem['loc'])), MAX_NAME)}: {one_line(problem['msg'])}"
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_REFUSALS]
+    )
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"there is no {name} in JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _shallow_parts(text: bytes) -> Iterator[bytes]:

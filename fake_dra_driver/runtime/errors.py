@@ -21,6 +21,8 @@
      │   └─ ServerError                 5xx
      ├─ DeadlineError                   the call took longer than its deadline; a write may or may not have happened
      ├─ TransportError                  connection refused, reset or unreadable; the same holds for a write
+     │   └─ UnusableAnswerError         JSON, and yet nothing that an API server says
+     │       └─ TooLargeAnswerError     more than an answer may hold
      ├─ InvalidObjectError              an object in the cluster that the model refuses
      ├─ RetryError                      raised by reconcilers: what it was decided on is outdated, look again soon
      └─ TerminalError                   raised by reconcilers: not to be retried before the object changes
@@ -36,6 +38,7 @@ from typing import Any, ClassVar
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.runtime.decoding import parse
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
 __all__ = [
     "AlreadyExistsError",
@@ -57,16 +60,20 @@ __all__ = [
     "ServerError",
     "Status",
     "TerminalError",
+    "TooLargeAnswerError",
     "TooManyRequestsError",
     "TransportError",
     "UnauthorizedError",
     "UnsupportedMediaTypeError",
+    "UnusableAnswerError",
     "api_error",
     "as_runtime_error",
 ]
 
 _MAX_TEXT = 500
 """Longest piece of a foreign text (an HTML page of a proxy, say) that goes into a message."""
+_MIN_RETRY_AFTER_SECONDS = 1.0
+"""Retry-After has whole seconds; a server that asks for a billionth of one would be asked again without a pause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +92,14 @@ class Status:
     def from_wire(cls, code: int, raw: Any, retry_after: str | None = None) -> "Status":
         """Reads a decoded Status; ``code`` and the header win where the object says nothing or something else."""
         raw = raw if isinstance(raw, dict) else {}
-        details = raw.get("details")
-        details = details if isinstance(details, dict) else {}
+        reason, message, details = (raw.get(name) for name in ("reason", "message", "details"))
+        details = dict(details) if isinstance(details, dict) else {}
+        if not isinstance(details.get("causes", []), list):
+            del details["causes"]
         return cls(
             code=code,
-            reason=str(raw.get("reason") or ""),
-            message=str(raw.get("message") or ""),
+            reason=reason if isinstance(reason, str) else "",
+            message=message if isinstance(message, str) else "",
             details=details,
             retry_after_seconds=_seconds(retry_after) or _seconds(details.get("retryAfterSeconds")),
         )
@@ -109,9 +118,9 @@ def _seconds(value: Any) -> float | None:
     """A positive number of seconds; the date form of Retry-After is not used by API servers and counts as absent."""
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
-    return seconds if 0 < seconds < float("inf") else None
+    return max(seconds, _MIN_RETRY_AFTER_SECONDS) if 0 < seconds < float("inf") else None
 
 
 class RuntimeLayerError(Exception):
@@ -156,6 +165,14 @@ class TransportError(_CallError):
     """The connection could not be made, broke, or carried something unreadable. A write may have happened."""
 
 
+class UnusableAnswerError(TransportError):
+    """An answer that can be read, and that no API server gives: another object, none at all, a list without end."""
+
+
+class TooLargeAnswerError(UnusableAnswerError):
+    """An answer that was not read to its end: it holds more than ``listwatch`` and ``rest`` allow."""
+
+
 class ApiError(_CallError):
     """The API server refused the call; the subclass tells why, ``status`` carries all that it said."""
 
@@ -163,8 +180,8 @@ class ApiError(_CallError):
     """What to do about it, for errors that a person has to act on."""
 
     def __init__(self, status: Status, verb: str, kind: ResourceKind, key: NamespacedName) -> None:
-        text = f"{status.code} {status.reason}".rstrip()
-        said = f": {status.message[:_MAX_TEXT]}" if status.message else ""
+        text = f"{status.code} {one_line(status.reason, MAX_NAME)}".rstrip()
+        said = f": {one_line(status.message, _MAX_TEXT)}" if status.message else ""
         super().__init__(verb, kind, key, f"{text}{said}{f' ({self.advice})' if self.advice else ''}")
         self.status = status
 
@@ -304,7 +321,7 @@ class InvalidObjectError(RuntimeLayerError):
     def __init__(
         self, kind: ResourceKind, key: NamespacedName, metadata: Mapping[str, Any], problems: Sequence[str]
     ) -> None:
-        super().__init__(f"{kind} {key} cannot be used as it is: {'; '.join(problems)}")
+        super().__init__(f"{kind} {one_line(str(key), 2 * MAX_NAME)} cannot be used as it is: {'; '.join(problems)}")
         self.kind = kind
         self.key = key
         self.metadata = metadata

@@ -2,25 +2,56 @@
 
 Follows k8s.io/client-go/tools/cache (ListWatch, StreamWatcher). This module turns the stream into events and everything
 that can go wrong with it into one error of this layer; what to do then is decided in ``reflector.py``.
+
+What an answer may hold is bounded, so that no server, and no proxy before one, takes all memory or has a client ask
+without end: each page and each event in bytes, a whole list in bytes and objects, and the pages of a list that bring
+less than was asked for. A page that is larger than it may be is asked for again with fewer objects.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.runtime.decoding import parse
-from fake_dra_driver.runtime.errors import DeadlineError, Status, TransportError
-from fake_dra_driver.runtime.rest import Call, RestClient
+from fake_dra_driver.runtime.errors import (
+    DeadlineError,
+    Status,
+    TooLargeAnswerError,
+    TransportError,
+    UnusableAnswerError,
+)
+from fake_dra_driver.runtime.rest import MAX_OBJECT_BYTES, Answer, Call, RestClient
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
-__all__ = ["PAGE_SIZE", "ListWatch", "ListWatcher", "Page", "Selection", "WatchEvent"]
+__all__ = ["PAGE_SIZE", "AnswerBounds", "ListWatch", "ListWatcher", "Page", "Selection", "WatchEvent"]
 
 PAGE_SIZE = 500
 """Objects in one page of a list, as in client-go's pager."""
+_PAGE_SIZE_DIVISOR = 10
+"""By so much fewer objects are asked for when a page is too large: of 5 objects none is."""
+_EVENT_TYPES: Final = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBounds:
+    """How much a server may answer. client-go bounds events alone; its lists take what memory there is."""
+
+    page_bytes: int = 64 * 1024 * 1024
+    """Of one page: 500 objects of 128 KiB, or 40 of the largest that etcd takes (1.5 MiB)."""
+    event_bytes: int = MAX_OBJECT_BYTES
+    """Of one line of a watch."""
+    list_bytes: int = 2 * 1024 * 1024 * 1024
+    """Of all pages of a list: the 150,000 pods of the largest cluster that Kubernetes is made for have 1 GiB or so."""
+    list_objects: int = 1_000_000
+    """Of all pages of a list."""
+    short_pages: int = 20
+    """Pages of a list with fewer objects than were asked for, and yet with more to come. The API allows them, even
+    empty ones; kube-apiserver fills each page but the last, and asking for them without end is what they are for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +94,7 @@ class ListWatcher(Protocol):
 
         Raises:
             GoneError: the list's version was compacted away between two pages; what came so far is worthless.
+            UnusableAnswerError: what came is no page of such a list, or the list is larger than it may be.
             RuntimeLayerError: as ``RestClient.call``.
         """
         ...
@@ -83,6 +115,7 @@ class ListWatcher(Protocol):
             GoneError: ``resource_version`` is too old, as HTTP status or as ERROR event.
             ApiError: any other error, in either form.
             TransportError: the connection broke, or what came is not a watch event.
+            UnusableAnswerError: an event is about something else than what was asked for, or larger than it may be.
             DeadlineError: silence.
         """
         ...
@@ -91,22 +124,33 @@ class ListWatcher(Protocol):
 class ListWatch(ListWatcher):
     """Lists and watches on an API server."""
 
-    def __init__(self, rest: RestClient) -> None:
+    def __init__(self, rest: RestClient, bounds: AnswerBounds | None = None) -> None:
         self._rest = rest
+        self._bounds = bounds or AnswerBounds()
 
     @override
     async def pages(
         self, selection: Selection, *, page_size: int, timeout_seconds: float
     ) -> AsyncGenerator[Page, None]:
-        params = {"limit": str(page_size)} if page_size else {}
+        token, left = "", _Left(self._bounds)
         while True:
-            call = _call("list", selection, params)
-            raw = await self._rest.call(call, timeout_seconds)
-            metadata = raw.get("metadata") or {}
-            yield Page(raw.get("items") or (), metadata.get("resourceVersion") or "")
-            if not metadata.get("continue"):
+            params = {"limit": str(page_size)} if page_size else {}
+            call = _call("list", selection, {**params, "continue": token} if token else params)
+            try:
+                answer = await self._rest.answer(call, timeout_seconds, self._bounds.page_bytes)
+            except TooLargeAnswerError:
+                if page_size == 1:
+                    raise
+                page_size = max((page_size or PAGE_SIZE * _PAGE_SIZE_DIVISOR) // _PAGE_SIZE_DIVISOR, 1)
+                continue
+            page, next_token = _page(call, selection, answer)
+            if next_token and next_token == token:
+                raise _unusable(call, "the page says that it comes after itself")
+            left.take(call, page, answer, page_size if next_token else 0)
+            yield page
+            if not next_token:
                 return
-            params = {**params, "continue": metadata["continue"]}
+            token = next_token
 
     @override
     async def watch(
@@ -119,7 +163,10 @@ class ListWatch(ListWatcher):
             "timeoutSeconds": str(int(timeout_seconds)),
         }
         call = _call("watch", selection, params)
-        async with self._rest.stream(call, inactivity_seconds) as stream, aclosing(_lines(stream.chunks())) as lines:
+        async with (
+            self._rest.stream(call, inactivity_seconds) as stream,
+            aclosing(_lines(call, stream.chunks(), self._bounds.event_bytes)) as lines,
+        ):
             while True:
                 try:
                     async with asyncio.timeout(inactivity_seconds):
@@ -130,7 +177,7 @@ class ListWatch(ListWatcher):
                     raise TransportError(call.verb, call.kind, call.key, str(error)) from error
                 if line is None:
                     return
-                yield _event(call, line)
+                yield _event(call, selection, line)
 
 
 def _call(verb: str, selection: Selection, params: Mapping[str, str]) -> Call:
@@ -149,25 +196,107 @@ def _call(verb: str, selection: Selection, params: Mapping[str, str]) -> Call:
     )
 
 
-async def _lines(chunks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+async def _lines(call: Call, chunks: AsyncGenerator[bytes, None], max_bytes: int) -> AsyncGenerator[bytes, None]:
     """Splits at newlines alone. ``str.splitlines``, which httpx uses, also splits at U+0085, which JSON may contain."""
     parts: list[bytes] = []
+    size = 0
     async for chunk in chunks:
         *complete, rest = chunk.split(b"\n")
         for line in complete:
             parts.append(line)
             joined = b"".join(parts)
             parts.clear()
+            size = 0
             if joined.strip():
                 yield joined
         if rest:
             parts.append(rest)
+            size += len(rest)
+            if size > max_bytes:
+                found = f"an event is larger than {max_bytes} bytes"
+                raise TooLargeAnswerError(call.verb, call.kind, call.key, found)
     if parts:
         # A line without its end: the server went away in the middle of it.
         yield b"".join(parts)
 
 
-def _event(call: Call, line: bytes) -> WatchEvent:
+@dataclass(slots=True)
+class _Left:
+    """What a list may still bring."""
+
+    bounds: AnswerBounds
+    size_bytes: int = 0
+    objects: int = 0
+    short_pages: int = 0
+
+    def take(self, call: Call, page: Page, answer: Answer, asked_for: int) -> None:
+        """Counts a page.
+
+        Args:
+            call: that was answered with it.
+            page: the page.
+            answer: that it came in.
+            asked_for: how many objects, 0 for the last page.
+
+        Raises:
+            UnusableAnswerError: that is more than a list may bring.
+        """
+        self.size_bytes += answer.size_bytes
+        self.objects += len(page.items)
+        self.short_pages += len(page.items) < asked_for
+        bounds = self.bounds
+        if self.size_bytes > bounds.list_bytes or self.objects > bounds.list_objects:
+            size = f"{bounds.list_objects} objects and {bounds.list_bytes} bytes"
+            raise TooLargeAnswerError(call.verb, call.kind, call.key, f"the list is larger than {size}")
+        if self.short_pages > bounds.short_pages:
+            raise _unusable(call, f"more than {bounds.short_pages} pages are shorter than asked for, with more to come")
+
+
+def _page(call: Call, selection: Selection, answer: Answer) -> tuple[Page, str]:
+    """The page of a list, and the token to get the next one with; empty where it is the last.
+
+    An answer that is no list must not be taken for an empty one: all objects would count as deleted.
+    """
+    raw, (api_version, kind) = answer.raw, _type_of(selection)
+    if raw.get("kind") != f"{kind}List" or raw.get("apiVersion") != api_version:
+        raise _unusable(call, f"not a {kind}List of {api_version}: {_says_what_it_is(raw)}")
+    metadata, items = raw.get("metadata"), raw.get("items") or []
+    if not isinstance(metadata, dict) or not isinstance(items, list):
+        raise _unusable(call, f"the {kind}List has no metadata, or no items")
+    token, version = metadata.get("continue") or "", metadata.get("resourceVersion")
+    if not isinstance(token, str) or not isinstance(version, str):
+        raise _unusable(call, f"the {kind}List has no resourceVersion, or an unreadable continue token")
+    for item in items:
+        _check_type(call, selection, item)
+    return Page(items, version), token
+
+
+def _check_type(call: Call, selection: Selection, obj: Any) -> None:
+    """Refuses what is no object of the kind. Built-in kinds say what they are in a list and not in its items."""
+    api_version, kind = _type_of(selection)
+    if not isinstance(obj, dict) or obj.get("kind", kind) != kind or obj.get("apiVersion", api_version) != api_version:
+        raise _unusable(call, f"not a {kind} of {api_version}: {_says_what_it_is(obj)}")
+
+
+def _type_of(selection: Selection) -> tuple[str, str]:
+    """apiVersion and kind of each object."""
+    if selection.metadata_only:
+        return "meta.k8s.io/v1", "PartialObjectMetadata"
+    return selection.kind.api_version, selection.kind.kind
+
+
+def _says_what_it_is(raw: Any) -> str:
+    if not isinstance(raw, dict):
+        return f"a {type(raw).__name__}"
+    kind, api_version = (one_line(str(raw.get(name)), MAX_NAME) for name in ("kind", "apiVersion"))
+    return f"a {kind} of {api_version}"
+
+
+def _unusable(call: Call, found: str) -> UnusableAnswerError:
+    return UnusableAnswerError(call.verb, call.kind, call.key, found)
+
+
+def _event(call: Call, selection: Selection, line: bytes) -> WatchEvent:
     try:
         raw = parse(line)
         type_, obj = raw["type"], raw["object"]
@@ -178,5 +307,8 @@ def _event(call: Call, line: bytes) -> WatchEvent:
         raise TransportError(call.verb, call.kind, call.key, found) from error
     if type_ == "ERROR":
         code = obj.get("code")
-        raise call.error(Status.from_wire(code if isinstance(code, int) else 500, obj))
+        raise call.error(Status.from_wire(code if isinstance(code, int) and 400 <= code < 600 else 500, obj))
+    if type_ not in _EVENT_TYPES:
+        raise _unusable(call, f"an event of an unknown type: {one_line(type_, MAX_NAME)}")
+    _check_type(call, selection, obj)
     return WatchEvent(type_, obj)

@@ -49,11 +49,25 @@ from yarl import URL
 
 from fake_dra_driver.runtime.connectionfailure import reason_of, without_password
 from fake_dra_driver.runtime.credentials import Credentials
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
-__all__ = ["MAX_CONNECTIONS", "HttpRequest", "HttpResponse", "HttpStream", "HttpTransport", "Transport"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "MAX_CONNECTIONS",
+    "HttpRequest",
+    "HttpResponse",
+    "HttpStream",
+    "HttpTransport",
+    "TooLargeBodyError",
+    "Transport",
+]
 
 MAX_CONNECTIONS = 100
 """Most requests in flight; more wait for a free connection, within their deadline."""
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Of an answer for which the caller names no bound."""
+_MAX_ERROR_BYTES = 1024 * 1024
+"""Of an error's body; the rest is not read. A Status names each wrong field, and is seldom longer than a page."""
 _KEEPALIVE_SECONDS = 60.0
 """Idle connections are kept this long. An API server closes them after 90 s (Go's http.Server.IdleTimeout there)."""
 _MAX_RETIRED = 2
@@ -85,6 +99,8 @@ class HttpRequest:
     body: bytes | None = None
     raw_path: str | None = None
     """The path as it goes over the wire, where ``path`` cannot say it: a slash in one of its parts is ``%2F``."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    """Of the answer, if it is no error and no stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,10 @@ class HttpResponse:
         return self.headers.get("Retry-After")
 
 
+class TooLargeBodyError(ConnectionError):
+    """The body of an answer is longer than it may be; the rest of it was not read."""
+
+
 class HttpStream(Protocol):
     """An answer whose body arrives bit by bit."""
 
@@ -113,7 +133,7 @@ class HttpStream(Protocol):
         ...
 
     async def response(self) -> HttpResponse:
-        """The rest of the body at once: for answers that turn out to be errors."""
+        """The rest of the body at once, or as much of it as is of use: for answers that turn out to be errors."""
         ...
 
 
@@ -126,7 +146,11 @@ class Transport(Protocol):
     """URL of the server, and where it is from, for messages."""
 
     async def send(self, request: HttpRequest, token: str | None) -> HttpResponse:
-        """Sends a request and reads the whole answer, whatever its status."""
+        """Sends a request and reads the whole answer, whatever its status; of an error only what is of use.
+
+        Raises:
+            TooLargeBodyError: the answer is longer than the request allows.
+        """
         ...
 
     def stream(self, request: HttpRequest, token: str | None) -> AbstractAsyncContextManager[HttpStream]:
@@ -154,7 +178,7 @@ class _Stream(HttpStream):
     @override
     async def response(self) -> HttpResponse:
         with _connection_errors(self._server):
-            return HttpResponse(self.status, self.headers, await self._response.read())
+            return HttpResponse(self.status, self.headers, await _error_body(self._response))
 
 
 class HttpTransport(Transport):
@@ -184,7 +208,9 @@ class HttpTransport(Transport):
         pools = await self._current_pools()
         with _connection_errors(self.server):
             async with await self._begin(pools, pools.requests, request, token) as response:
-                return HttpResponse(response.status, response.headers, await response.read())
+                is_error = response.status >= 400
+                body = await (_error_body(response) if is_error else _body(response, request.max_body_bytes))
+                return HttpResponse(response.status, response.headers, body)
 
     @override
     @contextlib.asynccontextmanager
@@ -348,6 +374,30 @@ def _connector(socks_proxy: str | None, **options: Any) -> _Connector:
     return _Connector(**options) if socks_proxy is None else _SocksConnector(socks_proxy, **options)
 
 
+async def _body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > max_bytes:
+            raise TooLargeBodyError(f"the answer is larger than {max_bytes} bytes")
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    """The beginning of the body, where it is long. The connection is closed then: it cannot be used again."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > _MAX_ERROR_BYTES:
+            response.close()
+            break
+    return b"".join(parts)[:_MAX_ERROR_BYTES]
+
+
 async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     """Keeps aiohttp from sending a PUT or a DELETE again when its connection breaks: it may have been carried out."""
     try:
@@ -367,14 +417,21 @@ def _connection_errors(server: str) -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientHttpProxyError as error:
-        refusal = f"the proxy answers {error.status} {error.message}"
+        refusal = f"the proxy answers {error.status} {one_line(error.message, MAX_NAME)}"
         raise ConnectionError(f"cannot connect to {server}: {refusal}") from error
     except aiohttp.ClientProxyConnectionError as error:
         proxy = f"the proxy {error.host}:{error.port} cannot be reached: {reason_of(error)}"
         raise ConnectionError(f"cannot connect to {server}: {proxy}") from error
     except _ProxyError as error:
         raise ConnectionError(f"cannot connect to {server}: {error}") from error
+    except TooLargeBodyError:
+        raise
     except (aiohttp.ClientConnectorError, UnicodeError) as error:
         raise ConnectionError(f"cannot connect to {server}: {reason_of(error)}") from error
+    except aiohttp.ClientResponseError as error:
+        # Its text has several lines, with what was sent.
+        raise ConnectionResetError(f"the connection to {server} broke: what it sends is not HTTP") from error
+    except aiohttp.ClientPayloadError as error:
+        raise ConnectionResetError(f"the connection to {server} broke in the middle of an answer") from error
     except (aiohttp.ClientError, OSError) as error:
         raise ConnectionResetError(f"the connection to {server} broke: {reason_of(error)}") from error

@@ -77,7 +77,8 @@ def test_what_is_no_json_is_an_error_at_any_depth(text: str) -> None:
 @pytest.mark.parametrize("depth", DEPTHS)
 async def test_one_object_that_is_too_deep_does_not_spoil_a_list(depth: int) -> None:
     items = ", ".join([claim_text("deep", nested(depth)), claim_text("plain")])
-    found = await client(f'{{"metadata": {{"resourceVersion": "9"}}, "items": [{items}]}}').list(v1.ResourceClaim)
+    about = '"kind": "ResourceClaimList", "apiVersion": "resource.k8s.io/v1", "metadata": {"resourceVersion": "9"}'
+    found = await client(f'{{{about}, "items": [{items}]}}').list(v1.ResourceClaim)
     assert [claim.metadata.name for claim in found.items] == ["plain"]
     [refused] = found.invalid
     assert refused.key == NamespacedName("default", "deep")
