@@ -15,8 +15,9 @@ from pydantic import ValidationError
 
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.decoding import refusals
-from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.runtime.errors import InvalidObjectError, UnusableAnswerError
 from fake_dra_driver.runtime.listwatch import Selection
+from fake_dra_driver.runtime.objectidentity import identity_of, version_number
 from fake_dra_driver.runtime.store import Change, Entry, IndexFunction, Store
 
 __all__ = ["Handler", "Informer", "Transform"]
@@ -105,9 +106,13 @@ class Informer(Generic[K]):
     # --- our own writes ---
 
     def observe(self, raw: Mapping[str, Any]) -> None:
-        """Takes over the answer to a write of ours. Answers that are not newer than what is here change nothing."""
-        entry = self._read(raw, shared=True)
-        if entry is None or (self.selection.namespace is not None and entry.key.namespace != self.selection.namespace):
+        """Takes over the answer to a write of ours. Answers that are not newer than what is here change nothing.
+
+        Raises:
+            UnusableAnswerError: it is no object of this kind.
+        """
+        entry = self._read(raw, "write", shared=True)
+        if self.selection.namespace not in (None, entry.key.namespace):
             return
         if _is_gone(raw):
             self._dispatch(self._store.observe_delete(entry.uid))
@@ -121,8 +126,13 @@ class Informer(Generic[K]):
     # --- from the reflector ---
 
     def read_items(self, items: Iterable[Mapping[str, Any]]) -> Sequence[Entry[K]]:
-        """Decodes the items of a list, as far as their versions are not here already."""
-        return [entry for entry in map(self._read, items) if entry is not None]
+        """Decodes the items of a list, as far as their versions are not here already.
+
+        Raises:
+            UnusableAnswerError: one of them is nothing that is asked for here. Left out, an object that is there would
+                count as deleted, so the whole list is worthless.
+        """
+        return [self._read_selected(item, "list") for item in items]
 
     @property
     def version(self) -> int:
@@ -138,34 +148,42 @@ class Informer(Generic[K]):
         self._dispatch(changes)
 
     def handle(self, event_type: str, raw: Mapping[str, Any]) -> None:
-        """Takes over a watch event. One of an unknown type, or of an object without identity, is logged and skipped."""
+        """Takes over a watch event: ADDED, MODIFIED, DELETED or BOOKMARK.
+
+        Raises:
+            UnusableAnswerError: it is about nothing that is asked for here. What it should have told is lost.
+        """
         if event_type == "BOOKMARK":
-            self._store.advance(_bookmark(raw))
-        elif (entry := self._read(raw)) is None:
-            return
-        elif event_type in ("ADDED", "MODIFIED"):
-            self._dispatch(self._store.apply(entry))
+            self._store.advance(self._bookmark(raw))
         elif event_type == "DELETED":
-            self._dispatch(self._store.apply_delete(entry))
+            self._dispatch(self._store.apply_delete(self._read_selected(raw, "watch")))
         else:
-            log.warning("Watch event of an unknown type skipped", kind=str(self.selection.kind), type=event_type)
+            self._dispatch(self._store.apply(self._read_selected(raw, "watch")))
 
     # --- inside ---
 
-    def _read(self, raw: Mapping[str, Any], *, shared: bool = False) -> Entry[K] | None:
-        """Decodes an object; None when it has no identity. The very same state is not decoded twice.
+    def _read_selected(self, raw: Mapping[str, Any], verb: str) -> Entry[K]:
+        """Decodes an object that the server says is one of the selection."""
+        entry = self._read(raw, verb)
+        if self.selection.namespace not in (None, entry.key.namespace):
+            raise self._unusable(verb, "an object of another namespace")
+        return entry
+
+    def _read(self, raw: Mapping[str, Any], verb: str, *, shared: bool = False) -> Entry[K]:
+        """Decodes an object. The very same state is not decoded twice.
 
         Args:
             raw: the object as sent.
+            verb: what it was sent in answer to.
             shared: ``raw`` has other readers, so a transform gets a copy.
+
+        Raises:
+            UnusableAnswerError: it has no identity.
         """
         try:
-            metadata = raw["metadata"]
-            key = NamespacedName(metadata.get("namespace") or "", metadata["name"])
-            uid, version = UID(metadata["uid"]), int(metadata["resourceVersion"])
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            log.warning("Object without identity skipped", kind=str(self.selection.kind), error=repr(error))
-            return None
+            key, uid, version = identity_of(raw, self.selection.kind)
+        except ValueError as error:
+            raise self._unusable(verb, str(error)) from error
         known = self._store.get(key)
         if known is not None and known.uid == uid and known.version == version:
             return known
@@ -174,7 +192,7 @@ class Informer(Generic[K]):
         except (ValidationError, RecursionError) as error:
             problems = tuple(refusals(error))
         log.warning("Object refused by the model", kind=str(self.selection.kind), object=str(key), problems=problems)
-        return Entry(key, uid, version, None, {**metadata, "managedFields": None}, problems)
+        return Entry(key, uid, version, None, {**raw["metadata"], "managedFields": None}, problems)
 
     def _decode(self, raw: Mapping[str, Any], *, shared: bool) -> K:
         metadata = {name: value for name, value in raw["metadata"].items() if name != "managedFields"}
@@ -211,11 +229,23 @@ class Informer(Generic[K]):
         """Whether an object of ours is sure to match the selectors; for the others the watch will tell."""
         if self._requirements is None:
             return False
-        labels = raw["metadata"].get("labels") or {}
+        labels = raw["metadata"].get("labels")
+        labels = labels if isinstance(labels, Mapping) else {}
         return all(
             (_field(raw, name) if is_field else labels.get(name)) == value
             for is_field, name, value in self._requirements
         )
+
+    def _bookmark(self, raw: Mapping[str, Any]) -> int:
+        metadata = raw.get("metadata")
+        try:
+            return version_number(metadata.get("resourceVersion") if isinstance(metadata, Mapping) else None)
+        except ValueError as error:
+            raise self._unusable("watch", f"a bookmark, and {error}") from error
+
+    def _unusable(self, verb: str, found: str) -> UnusableAnswerError:
+        key = NamespacedName(self.selection.namespace or "", "")
+        return UnusableAnswerError(verb, self.selection.kind, key, found)
 
 
 def _requirements(selection: Selection) -> Sequence[tuple[bool, str, str]] | None:
@@ -239,13 +269,6 @@ def _field(raw: Mapping[str, Any], label: str) -> str | None:
     for name in label.split("."):
         found = found.get(name, "") if isinstance(found, Mapping) else None
     return found if isinstance(found, str) else None
-
-
-def _bookmark(raw: Mapping[str, Any]) -> int:
-    """The version of a bookmark; 0, which changes nothing, when it has none."""
-    metadata = raw.get("metadata")
-    version = metadata.get("resourceVersion") if isinstance(metadata, Mapping) else None
-    return int(version) if isinstance(version, str) and version.isdecimal() else 0
 
 
 def _is_gone(raw: Mapping[str, Any]) -> bool:

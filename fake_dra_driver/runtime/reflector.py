@@ -4,15 +4,18 @@ Follows k8s.io/client-go/tools/cache (Reflector). What the server does, and what
 
 ==================================  ==================================================================
 the watch ends                      watch again from the last version, at once if it had brought an event
-connection lost, silence, garbage   watch again from the last version, after a delay
+connection lost, garbage            watch again from the last version, after a delay
 ERROR event or status 429, 5xx      the same
 410, as status or as ERROR event    list again
+silence                             list again: a server that does not know the version says nothing
+an event that makes no sense        list again, after a delay: what it should have told is lost
 any other error                     list again, after a delay
 404 to the list                     the kind is not served (yet): warn once, keep trying; never synced
 a list older than what was seen     ask again; believed when it keeps saying so (etcd restored)
 ==================================  ==================================================================
 
-Delays grow, and start over after a watch that brought an event or lasted. Only cancellation ends ``run``.
+Delays grow, and start over after a watch that brought an event or lasted. However much the server seems to ask for it,
+no informer lists or watches again and again without a pause. Only cancellation ends ``run``.
 """
 
 import asyncio
@@ -24,10 +27,10 @@ from typing import Any
 from loguru import logger
 
 from fake_dra_driver.runtime.backoff import Backoff
+from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.errors import (
     ApiError,
     CredentialsError,
-    DeadlineError,
     GoneError,
     NotFoundError,
     RuntimeLayerError,
@@ -35,9 +38,12 @@ from fake_dra_driver.runtime.errors import (
     TooManyRequestsError,
     TransportError,
     UnauthorizedError,
+    UnusableAnswerError,
 )
 from fake_dra_driver.runtime.informer import Informer
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatcher
+from fake_dra_driver.runtime.objectidentity import version_number
+from fake_dra_driver.runtime.ratelimiter import TokenBucket
 from fake_dra_driver.runtime.store import Entry
 
 __all__ = ["Reflector", "ReflectorOptions"]
@@ -46,7 +52,6 @@ log = logger.bind(component="reflector")
 
 _RESUMABLE = (
     CredentialsError,
-    DeadlineError,
     ServerError,
     TooManyRequestsError,
     TransportError,
@@ -57,6 +62,9 @@ _OBJECTS_BEFORE_YIELD = 100
 """Decoding takes about 0.1 ms an object: a long page or a burst of events would hold up every other task."""
 _MAX_RETRY_AFTER_SECONDS = 60.0
 """An API server asks for seconds; what asks for more is a proxy that does not know."""
+_PASSES_PER_SECOND, _PASSES_AT_ONCE = 0.5, 20
+"""Bounds what asks for no delay, such as watches that each bring an event and end. A watch lasts for minutes; the burst
+is for API servers that are upgraded one after the other."""
 _STALE_LISTS_BEFORE_BELIEF = 5
 """A lagging API server catches up within seconds; this often in a row means that its history went back."""
 
@@ -96,6 +104,7 @@ class Reflector:
         self._options = options or ReflectorOptions()
         self._rng = rng or random.Random()  # noqa: S311 - nothing secret
         self._backoff = Backoff(self._options.initial_backoff_seconds, self._options.max_backoff_seconds, rng=self._rng)
+        self._passes = TokenBucket(_PASSES_PER_SECOND, _PASSES_AT_ONCE)
         self._events = 0
         self._kind = str(informer.selection.kind)
         self._must_list = True
@@ -110,7 +119,8 @@ class Reflector:
     async def run(self) -> None:
         """Lists and watches until cancelled."""
         while True:
-            delay = await self._pass()
+            turn = self._passes.reserve(loop_time())
+            delay = max(await self._pass(), turn)
             if delay > 0:
                 await asyncio.sleep(delay)
 
@@ -150,10 +160,12 @@ class Reflector:
                 for first in range(0, len(page.items), _OBJECTS_BEFORE_YIELD):
                     entries += self._informer.read_items(page.items[first : first + _OBJECTS_BEFORE_YIELD])
                     await asyncio.sleep(0)
-        if not version.isdecimal():
-            raise _UnusableListError(f"list of {self._kind}: its resourceVersion {version!r} is not a number")
-        rewound = self._is_rewound(int(version))
-        self._informer.replace(entries, int(version), rewound=rewound)
+        try:
+            number = version_number(version)
+        except ValueError as error:
+            raise _UnusableListError(f"list of {self._kind}: {error}") from error
+        rewound = self._is_rewound(number)
+        self._informer.replace(entries, number, rewound=rewound)
         self._must_list = False
         self._page_size = self._options.page_size
         self.trouble = ""
@@ -195,10 +207,10 @@ class Reflector:
         )
         async with aclosing(events):
             async for event in events:
+                self._informer.handle(event.type, event.object)
                 if self._failure is not None:
                     log.info("List and watch work again", kind=self._kind)
                     self._failure, self.trouble = None, ""
-                self._informer.handle(event.type, event.object)
                 self._events += 1
                 if self._events % _OBJECTS_BEFORE_YIELD == 0:
                     await asyncio.sleep(0)
@@ -206,7 +218,7 @@ class Reflector:
     def _after_watch(self, error: RuntimeLayerError | None, *, worked: bool, is_resumed: bool) -> float:
         if error is None:
             return 0.0 if worked else self._backoff.next()
-        self._must_list = not isinstance(error, _RESUMABLE)
+        self._must_list = not isinstance(error, _RESUMABLE) or isinstance(error, UnusableAnswerError)
         if worked or isinstance(error, GoneError):
             log.debug("Watch broke", kind=self._kind, error=str(error))
         else:

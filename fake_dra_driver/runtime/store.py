@@ -187,6 +187,9 @@ class Store(Generic[K]):
         if current is not None and current.version >= entry.version:
             return []
         changes: list[Change[K]] = []
+        if self._keys_by_uid.get(entry.uid, entry.key) != entry.key:
+            # No object changes its name. What a server says that does is one object, and not two, of which one stays.
+            changes += self._remove(entry.uid, for_good=False)
         if current is not None and current.uid != entry.uid:
             changes += self._remove(current.uid, for_good=False)
             current = None

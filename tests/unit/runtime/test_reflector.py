@@ -1,7 +1,7 @@
 """What a reflector does about each way in which a list or a watch can go wrong, in simulated time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,7 +19,8 @@ from fake_dra_driver.runtime.errors import (
 from fake_dra_driver.runtime.informer import Informer
 from fake_dra_driver.runtime.listwatch import Page, Selection, WatchEvent
 from fake_dra_driver.runtime.reflector import Reflector, ReflectorOptions
-from tests.unit.runtime.fakes import logged
+from fake_dra_driver.runtime.store import Change
+from tests.unit.runtime.fakes import at_least, logged
 
 pytestmark = pytest.mark.looptime
 
@@ -98,9 +99,9 @@ class Script:
 
 
 @asynccontextmanager
-async def reflected(script: Script) -> AsyncIterator[Informer[Node]]:
+async def reflected(script: Script, informer: Informer[Node] | None = None) -> AsyncIterator[Informer[Node]]:
     """An informer after the whole script has been played."""
-    informer = Informer(Node, Selection(NODES))
+    informer = informer or Informer(Node, Selection(NODES))
     async with asyncio.TaskGroup() as group:
         running = group.create_task(Reflector(script, informer).run(), name="reflector")
         await script.at_end.wait()
@@ -134,7 +135,6 @@ async def test_bookmarks_move_the_version_on() -> None:
     "failure",
     [
         TransportError("watch", NODES, EVERYTHING, "connection reset"),
-        DeadlineError("watch", NODES, EVERYTHING, 1),
         answered(429),
         answered(500),
         answered(503),
@@ -196,12 +196,89 @@ async def test_trouble_is_told_as_long_as_it_lasts() -> None:
     assert "reset" in told[2]
 
 
-async def test_silence_counts_as_a_dead_connection() -> None:
-    script = Script([[page(10)]], [[bookmark(11), None]])
+async def test_silence_is_a_dead_connection_or_a_version_that_the_server_does_not_know() -> None:
+    script = Script([[page(10)], [page(12)]], [[bookmark(11), None]])
     async with reflected(script):
         pass
-    assert script.order == ["list", "watch 10", "watch 11"]
+    assert script.order == ["list", "watch 10", "list", "watch 12"]
     assert script.delay(2) >= ReflectorOptions().inactivity_seconds
+
+
+METADATA = raw("a", 11)["metadata"]
+VERSIONS: Sequence[Any] = (None, 11, 1e308, float("inf"), "", "-1", "1e3", "eleven", "²", "9" * 20, "9" * 5000, [], {})
+NONSENSE: Mapping[str, Mapping[str, Any]] = {
+    "no metadata": {"metadata": None},
+    "metadata that is a number": {"metadata": 7},
+    "no name": {"metadata": {**METADATA, "name": ""}},
+    "a name that is a list": {"metadata": {**METADATA, "name": []}},
+    "no UID": {"metadata": {**METADATA, "uid": None}},
+    "a UID that is a list": {"metadata": {**METADATA, "uid": []}},
+    "a namespace in a kind that has none": {"metadata": {**METADATA, "namespace": "default"}},
+    **{f"resourceVersion {each!r:.20}": {"metadata": {**METADATA, "resourceVersion": each}} for each in VERSIONS},
+}
+"""What no API server says of a Node."""
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
+@pytest.mark.parametrize("type_", ["ADDED", "MODIFIED", "DELETED"])
+async def test_an_event_that_makes_no_sense_has_the_list_asked_for_again(
+    type_: str, nonsense: Mapping[str, Any]
+) -> None:
+    bad = WatchEvent(type_, nonsense)
+    script = Script([[page(10, raw("a", 9, "old"))], [page(20, raw("a", 15, "new"))]], [[bad]])
+    with logged() as records:
+        async with reflected(script) as informer:
+            assert labels(informer) == {"a": "new"}, "what the event should have told is in the list"
+    assert script.order == ["list", "watch 10", "list", "watch 20"]
+    assert script.delay(2) > 0
+    assert at_least("WARNING", records) == [("WARNING", "Watch failed, trying again")]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
+async def test_a_list_with_an_object_that_makes_no_sense_deletes_nothing(nonsense: Mapping[str, Any]) -> None:
+    bad: List = [page(20, dict(nonsense), raw("b", 14))]
+    script = Script([[page(10, raw("a", 9, "here"))], bad, bad, [page(30, raw("b", 14, "new"))]], [[answered(410)]])
+    seen: list[Change[Node]] = []
+    informer = Informer(Node, Selection(NODES))
+    informer.subscribe(seen.append)
+    with logged() as records:
+        async with reflected(script, informer):
+            assert labels(informer) == {"b": "new"}
+    assert [change.key.name for change in seen] == ["a", "a", "b"]
+    assert script.delay(3) > 0
+    assert len(at_least("WARNING", records)) == 1, "the second of the same kind is no news"
+
+
+@pytest.mark.parametrize("version", ["", "0x10", "²", "9" * 5000])
+async def test_a_list_without_a_version_is_not_believed(version: str) -> None:
+    script = Script([[Page([raw("a", 3)], version)], [page(10, raw("b", 3, "good"))]], [])
+    async with reflected(script) as informer:
+        assert labels(informer) == {"b": "good"}
+
+
+async def test_a_watch_that_brings_nothing_but_nonsense_counts_as_failing() -> None:
+    bad = [WatchEvent("ADDED", {"metadata": {"resourceVersion": 7}})]
+    script = Script([[page(10)]] * 9, [bad] * 8)
+    reflector = Reflector(script, Informer(Node, Selection(NODES)))
+    with logged() as records:
+        delays = [await reflector._pass() for _ in range(8)]
+    assert "an object without a name" in reflector.trouble, "readiness knows why"
+    least = [min(0.25 * 2**n, 15) for n in range(8)]
+    assert all(low <= delay <= 2 * low for low, delay in zip(least, delays, strict=True)), delays
+    assert at_least("WARNING", records) == [("WARNING", "Watch failed, trying again")]
+
+
+EVENT_AND_END: Watch = [WatchEvent("MODIFIED", raw("a", 11))]
+EVENT_AND_GONE: Watch = [*EVENT_AND_END, answered(410)]
+
+
+@pytest.mark.parametrize("watch", [EVENT_AND_END, EVENT_AND_GONE], ids=["ended", "gone"])
+async def test_watches_that_work_and_end_at_once_are_not_asked_for_in_a_loop(watch: Watch) -> None:
+    script = Script([[page(11)]] * 200, [watch] * 60)
+    async with reflected(script):
+        minutes = (script.asked[-1][0] - script.asked[0][0]) / 60
+    assert minutes > 1, f"61 watches in {minutes:.2f} minutes"
+    assert script.delay(4) == 0, "one that ends now and then costs no time"
 
 
 async def test_waits_longer_after_each_failure_and_briefly_after_one_that_worked() -> None:
@@ -263,16 +340,9 @@ async def test_a_kind_that_is_not_served_is_told_once_and_waited_for() -> None:
     assert told == ["WARNING", "DEBUG", "DEBUG"]
 
 
-async def test_objects_that_are_none_end_nothing() -> None:
-    script = Script(
-        [[page(10, {"kind": "Node"})]],
-        [
-            [
-                WatchEvent("ADDED", {"metadata": 7}),
-                WatchEvent("STRANGE", raw("b", 12)),
-                WatchEvent("ADDED", raw("a", 13)),
-            ]
-        ],
-    )
-    async with reflected(script) as informer:
-        assert list(labels(informer)) == ["a"]
+@pytest.mark.parametrize("metadata", [None, 7, {}, {"resourceVersion": 11}, {"resourceVersion": "9" * 5000}])
+async def test_a_bookmark_without_a_version_has_the_list_asked_for_again(metadata: object) -> None:
+    script = Script([[page(10)], [page(20)]], [[WatchEvent("BOOKMARK", {"metadata": metadata})]])
+    async with reflected(script):
+        pass
+    assert script.order == ["list", "watch 10", "list", "watch 20"]

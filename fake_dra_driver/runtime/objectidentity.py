@@ -1,0 +1,42 @@
+"""Which object it is that a server has sent, and in which state: the fields of ``metadata`` that caches go by.
+
+An API server gives each object a name, a UID and a resourceVersion, and a namespace where its kind has one. What comes
+without is no object, whoever sent it, and must not be taken for one: an object without a UID would be mistaken for the
+successor of another, and what that one holds for free.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fake_dra_driver.api.kube.meta import UID, NamespacedName, ResourceKind
+
+__all__ = ["identity_of", "version_number"]
+
+_MAX_VERSION_DIGITS: Final = 19
+"""A resourceVersion is a revision of etcd, a positive number of 64 bits."""
+
+
+def identity_of(raw: Mapping[str, Any], kind: ResourceKind) -> tuple[NamespacedName, UID, int]:
+    """Key, UID and resourceVersion of an object as sent.
+
+    Raises:
+        ValueError: it has none, or not those of an object of this kind; the text says what is missing.
+    """
+    metadata = raw.get("metadata")
+    if not isinstance(metadata, Mapping):
+        raise ValueError("an object without metadata")
+    name, uid, namespace = metadata.get("name"), metadata.get("uid"), metadata.get("namespace") or ""
+    if not isinstance(name, str) or not name:
+        raise ValueError("an object without a name")
+    if not isinstance(uid, str) or not uid:
+        raise ValueError("an object without a UID")
+    if not isinstance(namespace, str) or (namespace != "") is not kind.namespaced:
+        raise ValueError("an object without a namespace" if kind.namespaced else "an object in a namespace")
+    return NamespacedName(namespace, name), UID(uid), version_number(metadata.get("resourceVersion"))
+
+
+def version_number(version: object) -> int:
+    """A resourceVersion as a number. Raises ValueError: it is none."""
+    if not isinstance(version, str) or not version.isdecimal() or len(version) > _MAX_VERSION_DIGITS:
+        raise ValueError("its resourceVersion is not a number in a text")
+    return int(version)
