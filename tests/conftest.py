@@ -8,7 +8,7 @@ import inspect
 import os
 import signal
 from asyncio.selector_events import BaseSelectorEventLoop
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import hypothesis
@@ -37,11 +37,12 @@ _TESTS_FOLDER = str(Path(__file__).parent)
 _NO_API_SERVER = (
     f"NO REAL API SERVER. TO RUN THEM, SET {ASSETS_VARIABLE} TO A FOLDER WITH ETCD, KUBE-APISERVER AND KUBECTL."
 )
-_NO_STRUCTURED_DRA = (
-    f"THE API SERVER OF {ASSETS_VARIABLE} HAS NO STRUCTURED DRA. TO RUN THEM, NAME THAT OF KUBERNETES 1.32 OR LATER."
-)
-_STRUCTURED_SINCE = 32
-"""The first minor release with the structured DRA that is served here."""
+_RELEASES: Mapping[str, tuple[Callable[[int], bool], str]] = {
+    "structured": (lambda minor: minor >= 32, "STRUCTURED DRA. TO RUN THEM, NAME THAT OF KUBERNETES 1.32 OR LATER."),
+    "classic": (lambda minor: minor <= 30, "CLASSIC DRA. TO RUN THEM, NAME THAT OF KUBERNETES 1.30."),
+    "policies": (lambda minor: minor >= 30, "ADMISSION POLICIES. TO RUN THEM, NAME THAT OF KUBERNETES 1.30 OR LATER."),
+}
+"""What a test needs of an API server: which minor releases have it, and what is said of others that are named."""
 
 # How long an example takes is the machine's business.
 hypothesis.settings.register_profile("untimed", deadline=None)
@@ -64,15 +65,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out the tests that need a real API server when no binaries of one are named, or of one that is too old.
 
-    Those that need structured DRA carry ``@pytest.mark.apiserver(structured=True)``.
+    Those that need more of it carry ``@pytest.mark.apiserver(structured=True)``, or another key of ``_RELEASES``.
     """
     marked = {item: marker for item in items if (marker := item.get_closest_marker("apiserver"))}
     assets = os.environ.get(ASSETS_VARIABLE)
     if not assets:
         leave_out(config, items, list(marked), _NO_API_SERVER)
-    elif any(marker.kwargs for marker in marked.values()) and minor_release(Path(assets)) < _STRUCTURED_SINCE:
-        unwanted = [item for item, marker in marked.items() if marker.kwargs.get("structured")]
-        leave_out(config, items, unwanted, _NO_STRUCTURED_DRA)
+        return
+    if not any(marker.kwargs for marker in marked.values()):
+        return
+    minor = minor_release(Path(assets))
+    for key, (has_it, what) in _RELEASES.items():
+        if not has_it(minor):
+            unwanted = [item for item, marker in marked.items() if marker.kwargs.get(key)]
+            leave_out(config, items, unwanted, f"THE API SERVER OF {ASSETS_VARIABLE} HAS NO {what}")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -29,6 +29,7 @@ from fake_dra_driver.driver.programs.settings import (
     KubeletPluginSettings,
     WebhookSettings,
 )
+from fake_dra_driver.packaging.admission import GUARDS
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.packaging.demos import converted_demos
@@ -112,6 +113,14 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
     yield f"{CHART}/templates/rbac.yaml", _helm("rbac/rbac.yaml.j2", components=parts)
     yield f"{CHART}/templates/serviceaccount.yaml", _helm("helm/templates/serviceaccount.yaml.j2", components=parts)
     yield f"{CHART}/templates/servicemonitor.yaml", _helm("helm/templates/servicemonitor.yaml.j2", components=parts)
+    yield (
+        f"{CHART}/templates/admissionpolicy.yaml",
+        _helm(
+            "helm/templates/admissionpolicy.yaml.j2",
+            guards=GUARDS,
+            values_keys={component.name: component.values_key for component in parts},
+        ),
+    )
     rules = status_reader(inputs.kinds)
     yield f"{CHART}/templates/statusreader.yaml", _helm("helm/templates/statusreader.yaml.j2", rules=rules)
     yield from _observing()
@@ -135,7 +144,6 @@ def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
     for name in (
         "NOTES.txt",
         "_helpers.tpl",
-        "admissionpolicy.yaml",
         "deviceclass.yaml",
         "networkpolicy.yaml",
         "openshift.yaml",

@@ -87,8 +87,9 @@ class _DeviceClass(Values):
 
 class _AdmissionPolicy(Values):
     create: bool = True
-    """Whether the API server is to refuse what the kubelet plugin of one node writes about devices of another, by a
-    ValidatingAdmissionPolicy on ResourceSlices. Structured DRA only."""
+    """Whether the API server is to refuse what controller and kubelet plugin write beyond their own work, such as about
+    other nodes, by ValidatingAdmissionPolicies, which Kubernetes 1.30 and later have. Most of them are left out where
+    the two share a ServiceAccount."""
 
 
 class _ResourceQuota(Values):
@@ -384,7 +385,7 @@ class _Root(Values):
     device_class: _DeviceClass = _DeviceClass()
     """The DeviceClass of structured DRA."""
     admission_policy: _AdmissionPolicy = _AdmissionPolicy()
-    """What keeps each kubelet plugin to its own node."""
+    """What keeps each component to its own work, and each kubelet plugin to its own node."""
     resource_quota: _ResourceQuota = _ResourceQuota()
     """A ResourceQuota that admits pods of the PriorityClasses system-node-critical and system-cluster-critical."""
     network_policy: _NetworkPolicy = _NetworkPolicy()

@@ -1,5 +1,6 @@
 """The chart's tests need helm; without it they are left out, and a loud word says so."""
 
+import json
 import subprocess
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.packaging.generate import CHART, chart_files
+from tests.support.apiserver import ApiServer
 from tests.support.helm import HELM, leave_out_without_helm
 
 Manifests = dict[tuple[str, str], dict[str, Any]]
@@ -19,6 +21,15 @@ CLASSIC, STRUCTURED = "1.30.14", "1.37.2"
 """The last release with classic DRA, and one with structured DRA."""
 RELEASES = ("1.27.4", "1.28.15", "1.29.14", "1.30.14", "1.32.2", "1.33.7", "1.34.4", "1.35.4", "1.36.3", "1.37.2")
 """One of each minor release that the driver supports."""
+NAMESPACE = "fake-system"
+"""Where the chart is installed."""
+_PREFERRED = {27: "v1alpha2", 28: "v1alpha2", 29: "v1alpha2", 30: "v1alpha2", 32: "v1beta1", 33: "v1beta2"}
+"""By minor release, what tests' API servers prefer; from then on it is v1."""
+
+
+def version_of(apiserver: ApiServer) -> str:
+    """The version of resource.k8s.io that the server is expected to serve first."""
+    return _PREFERRED.get(apiserver.minor, "v1")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -47,7 +58,7 @@ class Helm:
 
     def run(self, *arguments: str) -> str:
         """The output of a command. Raises CalledProcessError, with helm's own words in ``stderr``."""
-        command = [str(HELM), "--namespace=fake-system", *arguments]
+        command = [str(HELM), f"--namespace={NAMESPACE}", *arguments]
         try:
             return subprocess.run(command, check=True, capture_output=True, text=True).stdout
         except subprocess.CalledProcessError as error:
@@ -81,6 +92,14 @@ class Helm:
 def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
     """Helm, with the chart as it is generated now."""
     return Helm(write(chart_files(), tmp_path_factory.mktemp("chart")))
+
+
+@pytest.fixture(scope="module")
+def rendered(helm: Helm, apiserver: ApiServer) -> Manifests:
+    """What helm renders for the server, of which it asks what it serves."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    apiserver.kubectl("apply", "--filename=-", stdin=json.dumps(namespace))
+    return helm.on_server(apiserver.kubeconfig)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import parse
+from fake_dra_driver.packaging.admission import GUARDS
 from tests.unit.packaging.conftest import CLASSIC, STRUCTURED, Helm, Manifests
 
 CONTROLLER = "fake-dra-driver-controller"
@@ -57,12 +58,19 @@ def test_objects_and_their_names(helm: Helm) -> None:
             for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
             for name in (CONTROLLER, PLUGIN)
         ),
+        *(
+            (kind, f"fake-dra-driver-{guard.name}")
+            for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+            for guard in GUARDS
+            if guard.only in {"", "classic"}
+        ),
     }
 
 
 def test_everything_is_in_the_releases_namespace_and_labelled(helm: Helm) -> None:
+    clustered = ("ClusterRole", "ClusterRoleBinding", "ResourceClass")
     for (kind, _), manifest in helm.template().items():
-        namespaced = kind not in {"ClusterRole", "ClusterRoleBinding", "ResourceClass"}
+        namespaced = kind not in clustered and not kind.startswith("ValidatingAdmissionPolicy")
         assert manifest["metadata"].get("namespace") == ("fake-system" if namespaced else None)
         assert manifest["metadata"]["labels"]["app.kubernetes.io/instance"] == "fake-dra-driver"
         assert manifest["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"

@@ -10,7 +10,7 @@ from tests.unit.packaging.conftest import CLASSIC, RELEASES, STRUCTURED, Helm, M
 from tests.unit.packaging.test_chart import CACHE, CONTROLLER, PLUGIN, container_of, permissions_of, pod_of
 
 CLASS = "fake.3-shake.com"
-POLICY = "fake-dra-driver-resourceslices"
+POLICY = "ValidatingAdmissionPolicy"
 OTHERS = ("v1/Pod", "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy")
 """What else a cluster serves."""
 VERSIONS = {27: "v1alpha2", 28: "v1alpha2", 29: "v1alpha2", 30: "v1alpha2", 32: "v1beta1", 33: "v1beta1"}
@@ -74,7 +74,9 @@ def test_what_a_cluster_serves_wins_over_its_release(helm: Helm, served: Sequenc
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_where_dra_is_off_there_is_no_class_and_the_rest_waits_for_it(helm: Helm, release: str) -> None:
-    with_dra, without = helm.template(kubernetes=release), helm.template(*cluster(), kubernetes=release)
+    # Which cluster has policies is another matter.
+    off = "--set=admissionPolicy.create=false"
+    with_dra, without = helm.template(off, kubernetes=release), helm.template(off, *cluster(), kubernetes=release)
     assert class_of(without) is None
     assert without == {key: found for key, found in with_dra.items() if key[1] != CLASS}
 
@@ -116,13 +118,10 @@ def test_a_version_that_does_not_exist_is_refused(helm: Helm) -> None:
 
 
 def test_objects_of_structured_dra(helm: Helm) -> None:
-    classic, structured = set(helm.template(kubernetes=CLASSIC)), set(helm.template(kubernetes=STRUCTURED))
+    flags = "--set=admissionPolicy.create=false"
+    classic, structured = (set(helm.template(flags, kubernetes=release)) for release in (CLASSIC, STRUCTURED))
     assert classic - structured == {("ResourceClass", CLASS)}
-    assert structured - classic == {
-        ("DeviceClass", CLASS),
-        ("ValidatingAdmissionPolicy", POLICY),
-        ("ValidatingAdmissionPolicyBinding", POLICY),
-    }
+    assert structured - classic == {("DeviceClass", CLASS)}
 
 
 def test_device_class(helm: Helm) -> None:
@@ -225,23 +224,55 @@ def test_side_by_side_is_refused_where_kubelets_cannot(helm: Helm, release: str)
 # --- The policy on slices
 
 
+def guards(manifests: Manifests) -> set[str]:
+    """The policies, by what their names end in."""
+    return {name.removeprefix("fake-dra-driver-") for kind, name in manifests if kind == POLICY}
+
+
+IN_BOTH = {
+    "kubeletplugin-nodeallocationstates",
+    "kubeletplugin-events",
+    "controller-nodeallocationstates",
+    "controller-events",
+}
+IN_CLASSIC = {"controller-resourceclaims", "controller-resourceclaims-status"}
+IN_STRUCTURED = {"kubeletplugin-resourceslices", "kubeletplugin-resourceclaims-status"}
+
+
 @pytest.mark.parametrize("release", RELEASES)
-def test_slices_are_guarded_where_there_are_any(helm: Helm, release: str) -> None:
-    manifests = helm.template(kubernetes=release)
-    guarded = ("ValidatingAdmissionPolicy", POLICY) in manifests
-    assert guarded == (("DeviceClass", CLASS) in manifests)
-    assert not [
-        name for _, name in helm.template("--set=admissionPolicy.create=false", kubernetes=release) if name == POLICY
+def test_accounts_are_guarded_where_there_are_policies(helm: Helm, release: str) -> None:
+    minor = int(release.split(".")[1])
+    expected = IN_BOTH | (IN_STRUCTURED if minor > 31 else IN_CLASSIC) if minor >= 30 else set()
+    assert guards(helm.template(kubernetes=release)) == expected
+    assert not guards(helm.template("--set=admissionPolicy.create=false", kubernetes=release))
+
+
+def test_a_cluster_says_itself_whether_it_has_policies(helm: Helm) -> None:
+    served = cluster("v1alpha2/ResourceClaim", "v1alpha2/ResourceClass")
+    assert guards(helm.template(*served, kubernetes="0.0.0-master")) == IN_BOTH | IN_CLASSIC
+    assert not guards(helm.template(*(flag for flag in served if "Policy" not in flag), kubernetes=CLASSIC))
+
+
+@pytest.mark.parametrize("release", [CLASSIC, STRUCTURED])
+def test_a_policy_is_for_one_account_and_denies(helm: Helm, release: str) -> None:
+    flags = [
+        "--set=kubeletPlugin.serviceAccountName=plugin",
+        "--set=controller.serviceAccountName=main",
+        "--set=namespaceOverride=here",
     ]
+    manifests = helm.template(*flags, kubernetes=release)
+    accounts = {"kubeletplugin": "plugin", "controller": "main"}
+    for name in guards(manifests):
+        policy = manifests[POLICY, f"fake-dra-driver-{name}"]["spec"]
+        (condition,) = policy["matchConditions"]
+        account = accounts[name.partition("-")[0]]
+        assert condition["expression"] == f'request.userInfo.username == "system:serviceaccount:here:{account}"'
+        assert policy["failurePolicy"] == "Fail"
+        binding = manifests[f"{POLICY}Binding", f"fake-dra-driver-{name}"]["spec"]
+        assert binding == {"policyName": f"fake-dra-driver-{name}", "validationActions": ["Deny"]}
 
 
-def test_the_policy_is_for_the_account_of_the_plugin(helm: Helm) -> None:
-    flags = ["--set=kubeletPlugin.serviceAccountName=me", "--set=namespaceOverride=here"]
-    policy = helm.template(*flags, kubernetes=STRUCTURED)["ValidatingAdmissionPolicy", POLICY]
-    (condition,) = policy["spec"]["matchConditions"]
-    assert condition["expression"] == 'request.userInfo.username == "system:serviceaccount:here:me"'
-
-
-def test_a_cluster_without_policies_gets_none(helm: Helm) -> None:
-    served = [flag for flag in cluster("v1/ResourceClaim", "v1/DeviceClass") if "Policy" not in flag]
-    assert ("ValidatingAdmissionPolicy", POLICY) not in helm.template(*served, kubernetes=STRUCTURED)
+def test_who_shares_an_account_cannot_be_told_apart(helm: Helm) -> None:
+    flags = ["--set=kubeletPlugin.serviceAccountName=me", "--set=controller.serviceAccountName=me"]
+    assert not guards(helm.template(*flags, kubernetes=CLASSIC))
+    assert guards(helm.template(*flags, kubernetes=STRUCTURED)) == IN_STRUCTURED

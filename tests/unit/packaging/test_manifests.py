@@ -128,7 +128,11 @@ def test_notes_fit_a_terminal(release: str, create: str | bool) -> None:
 def test_notes_say_what_was_left_out() -> None:
     served = ("resource.k8s.io/v1/DeviceClass", "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy")
     assert "Left out" not in notes("v1.37.2", *served)
-    assert "Left out: the ValidatingAdmissionPolicy" in notes("v1.37.2", served[0])
+    assert "Left out: the ValidatingAdmissionPolicies, which" in notes("v1.37.2", served[0])
+    account = {"serviceAccountName": "me"}
+    assert "Left out: most ValidatingAdmissionPolicies, since controller and kubelet plugin\nshare a" in notes(
+        "v1.37.2", *served, controller=account, kubeletPlugin=account
+    )
     assert "Left out: the DeviceClass" in notes("v1.37.2", *served, deviceClass={"create": False})
 
 

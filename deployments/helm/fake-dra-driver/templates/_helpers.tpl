@@ -240,6 +240,27 @@ say that it is 1.33 or later, v1beta1 does not.
 {{- end }}
 {{- end }}
 
+{{/*
+Not empty where the API server is to refuse what a component writes beyond its own work: unless it is left out, or the
+cluster is known, or without one its release, not to serve policies.
+*/}}
+{{- define "fake-dra-driver.hasAdmissionPolicies" -}}
+{{- $kind := "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy" }}
+{{- $isRecent := semverCompare ">=1.30-0" .Capabilities.KubeVersion.Version }}
+{{- $maybeServes := and $isRecent (include "fake-dra-driver.maybeServes" (dict "root" . "kind" $kind)) }}
+{{- if and .Values.admissionPolicy.create (or (.Capabilities.APIVersions.Has $kind) $maybeServes) }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
+{{/* Not empty where controller and kubelet plugin can be told from each other by their ServiceAccounts. */}}
+{{- define "fake-dra-driver.haveOwnAccounts" -}}
+{{- $controller := include "fake-dra-driver.serviceAccountName" (dict "root" . "component" "controller" "name" .Values.controller.serviceAccountName) }}
+{{- if ne $controller (include "fake-dra-driver.serviceAccountName" (dict "root" . "component" "kubeletplugin" "name" .Values.kubeletPlugin.serviceAccountName)) }}
+{{- "yes" }}
+{{- end }}
+{{- end }}
+
 {{/* The kubelet plugin's own folder, with its socket and its checkpoint: the only one of the kubelet's plugins that it gets. */}}
 {{- define "fake-dra-driver.pluginFolder" -}}
 {{- printf "%s/fake.resource.3-shake.com" (trimSuffix "/" .Values.kubeletPlugin.settings.kubeletPluginsDir) }}
