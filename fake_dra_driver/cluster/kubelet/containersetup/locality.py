@@ -3,7 +3,9 @@
 Nothing is mounted: there is one file system, this machine's, and volumes are folders in it. Wherever a text of the
 container's spec (an argument, a variable, a command of a probe or hook) *is* a path in a mount, alone or behind its
 first ``=`` as in ``--dir=/data/x``, the folder's path takes its place. A path in the middle of a script is not found
-that way; a variable with the path, used by the script, is.
+that way; a variable with the path, used by the script, is. So is the folder that a mount is in, where the node has the
+mounted folder under the same path: a driver of devices is told where all of the kubelet's plugins are, and mounts its
+own folder alone.
 
 Containers of images that ask for it get ports of their own in the same manner: a text that ends in ``:8080``, with no
 host or any host before it, gets the port of this machine that stands for 8080, on loopback alone.
@@ -43,10 +45,13 @@ class Locality:
         return cls(dict(sorted(found.items(), key=lambda item: -len(item[0]))), ports or {})
 
     def path(self, path: str) -> Path | None:
-        """The real path of one in a mount; None for any other."""
+        """The real path of one in a mount, or of the folder that the mount is in; None for any other."""
         for mount, folder in self.mounts.items():
             if path == mount or path.startswith(f"{mount}/"):
                 return Path(f"{folder}{path[len(mount) :]}")
+        for mount, folder in self.mounts.items():
+            if path.rstrip("/") == mount.rpartition("/")[0] != "" and str(folder).endswith(mount):
+                return folder.parent
         return None
 
     def text(self, text: str) -> str:

@@ -11,10 +11,12 @@ MOUNTS = [
     {"name": "data", "mountPath": "/data"},
     {"name": "data", "mountPath": "/data/deep/", "subPath": "sub"},
     {"name": "absent", "mountPath": "/absent"},
+    {"name": "own", "mountPath": "/kubelet/plugins/own"},
+    {"name": "elsewhere", "mountPath": "/cache/x"},
 ]
 HERE = Locality.of(
     Container.model_validate({"name": "ctr0", "volumeMounts": MOUNTS}),
-    {"data": Path("/real")},
+    {"data": Path("/real"), "own": Path("/node/kubelet/plugins/own"), "elsewhere": Path("/node/volumes/x")},
     {8080: 20001, 80: 20002},
 )
 
@@ -36,6 +38,22 @@ HERE = Locality.of(
     ],
 )
 def test_a_text_that_is_a_path_in_a_mount(text: str, expected: str) -> None:
+    assert HERE.text(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("--plugins=/kubelet/plugins", "--plugins=/node/kubelet/plugins"),
+        ("/kubelet/plugins/", "/node/kubelet/plugins/"),
+        ("/kubelet/plugins/own/a", "/node/kubelet/plugins/own/a"),
+        ("/kubelet/plugins/other", "/kubelet/plugins/other"),
+        ("/kubelet", "/kubelet"),
+        ("/cache", "/cache"),
+        ("/", "/"),
+    ],
+)
+def test_a_text_that_is_the_folder_of_a_mount(text: str, expected: str) -> None:
     assert HERE.text(text) == expected
 
 
