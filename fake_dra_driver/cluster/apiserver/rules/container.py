@@ -19,6 +19,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     required,
     unsupported_value,
 )
+from fake_dra_driver.cluster.apiserver.rules.volume import descending_path
 from fake_dra_driver.cluster.apiserver.types.metadata import dns_label, qualified_name
 
 __all__ = [
@@ -232,6 +233,12 @@ def _mounts(mounts: Sequence[Container], path: str, scope: PodScope) -> list[Pro
         if place in places:
             problems.append(invalid_value(f"{inner}.mountPath", go_value(place), "must be unique"))
         places.add(place)
+        within, expression = mount.get("subPath") or "", mount.get("subPathExpr") or ""
+        if within and expression:
+            detail = "subPathExpr and subPath are mutually exclusive"
+            problems.append(invalid_value(f"{inner}.subPathExpr", go_value(expression), detail))
+        # Of the list, not of its member: a real server has it so.
+        problems += descending_path(within, f"{path}.subPath") + descending_path(expression, f"{path}.subPathExpr")
     return problems
 
 

@@ -24,6 +24,7 @@ from fake_dra_driver.cluster.apiserver.rules.container import (
     validate_init_only,
 )
 from fake_dra_driver.cluster.apiserver.rules.nodeselector import validate_node_selector
+from fake_dra_driver.cluster.apiserver.rules.volume import validate_volume_source
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.metadata import (
     dns_label,
@@ -104,7 +105,7 @@ def _volumes(volumes: Sequence[Object], path: str, problems: list[Problem]) -> s
     names: set[str] = set()
     for at, volume in enumerate(volumes):
         name, inner = volume.get("name", ""), f"{path}[{at}]"
-        found = _volume_source(volume, inner)
+        found = validate_volume_source(volume, inner)
         if not name:
             found.append(required(f"{inner}.name"))
         found += [invalid_value(f"{inner}.name", go_value(name), each) for each in (dns_label(name) if name else ())]
@@ -114,18 +115,6 @@ def _volumes(volumes: Sequence[Object], path: str, problems: list[Problem]) -> s
             names.add(name)
         problems += found
     return names
-
-
-def _volume_source(volume: Object, path: str) -> list[Problem]:
-    sources = [name for name, value in volume.items() if name != "name" and isinstance(value, dict)]
-    problems = []
-    if not sources:
-        problems.append(required(path, "must specify a volume type"))
-    problems += [forbidden(f"{path}.{name}", "may not specify more than 1 volume type") for name in sources[1:]]
-    for kind, field in (("hostPath", "path"), ("configMap", "name"), ("secret", "secretName")):
-        if kind in sources and not volume[kind].get(field):
-            problems.append(required(f"{path}.{kind}.{field}"))
-    return problems
 
 
 def _claims(claims: Sequence[Object], path: str, pod_name: str | None) -> list[Problem]:
