@@ -14,13 +14,40 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["MAX_SIZE_BYTES", "make_folder", "read_bytes", "replace", "target_of", "temporary_of"]
+__all__ = ["MAX_SIZE_BYTES", "make_folder", "open_file", "read_bytes", "replace", "target_of", "temporary_of"]
 
 MAX_SIZE_BYTES: Final = 64 * 1024**2
 """Of a file that is read; far above what a checkpoint of a node or a list of certificates can have."""
 
 _TEMPORARY_SUFFIX: Final = ".tmp"
 """Not one that a container runtime takes for a CDI file (.json, .yaml)."""
+
+
+def open_file(path: Path, flags: int, mode: int = 0o600, *, follow_link: bool = False) -> int:
+    """A descriptor of a regular file, opened without waiting for another process.
+
+    Args:
+        path: of the file.
+        flags: as for ``os.open``.
+        mode: the permissions of a file that is made, but for those that the umask takes.
+        follow_link: whether it may be a symbolic link to a regular file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: it is no regular file, or cannot be opened.
+    """
+    # Not blocking: the open of a FIFO would wait for its other end.
+    flags |= os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY | (0 if follow_link else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags, mode)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "It is a symbolic link, which is not followed", str(path)) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "It is not a regular file", str(path))
+    return descriptor
 
 
 def read_bytes(path: Path, *, limit_bytes: int = MAX_SIZE_BYTES, follow_link: bool = False) -> bytes:
@@ -35,13 +62,7 @@ def read_bytes(path: Path, *, limit_bytes: int = MAX_SIZE_BYTES, follow_link: bo
         FileNotFoundError: there is no such file.
         OSError: it is no regular file, is too large, or cannot be read.
     """
-    descriptor = _opened(path, os.O_RDONLY | (0 if follow_link else os.O_NOFOLLOW))
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "It is not a regular file", str(path))
-    except OSError:
-        os.close(descriptor)
-        raise
+    descriptor = open_file(path, os.O_RDONLY, follow_link=follow_link)
     with os.fdopen(descriptor, "rb") as file:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
@@ -115,13 +136,3 @@ def _created(path: Path) -> int:
     except FileExistsError:
         path.unlink()
         return os.open(path, flags, 0o600)
-
-
-def _opened(path: Path, flags: int) -> int:
-    try:
-        # Not blocking: the open of a FIFO would wait for its other end.
-        return os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, "It is a symbolic link, which is not followed", str(path)) from error
-        raise

@@ -112,6 +112,8 @@ class VolumeMount(ApiModel):
     name: str
     mount_path: str
     sub_path: str = ""
+    sub_path_expr: str = ""
+    """In place of ``sub_path``: ``$(NAME)`` is the value of a variable of the container."""
 
 
 class Container(kinds.Container):

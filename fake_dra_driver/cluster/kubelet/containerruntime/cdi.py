@@ -12,6 +12,7 @@ file, and have no effect.
 """
 
 import asyncio
+import errno
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from fake_dra_driver import regularfile
+
 __all__ = ["CdiRegistry", "UnresolvedDevicesError"]
 
 log = logger.bind(component="cdi")
@@ -31,6 +34,8 @@ log = logger.bind(component="cdi")
 _SUFFIXES = (".json", ".yaml")
 _VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.5.0", "0.6.0", "0.7.0", "0.8.0", "1.0.0", "1.1.0")
 """Released versions of the specification."""
+_MAX_FILE_BYTES = 4 * 1024**2
+"""Far above what any driver writes."""
 _VENDOR = re.compile(r"[A-Za-z]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _CLASS = re.compile(r"[A-Za-z]([A-Za-z0-9_.-]*[A-Za-z0-9])?")
 _DEVICE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_.:-]*[A-Za-z0-9])?")
@@ -166,8 +171,10 @@ class CdiRegistry:
                     continue
                 try:
                     status = path.stat()
-                except FileNotFoundError:
-                    continue
+                except OSError as error:
+                    if error.errno in (errno.ENOENT, errno.ELOOP):  # removed meanwhile, or a link that leads nowhere
+                        continue
+                    raise
                 stamp = _Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
                 known = self._read.get(path)
                 yield path, known if known is not None and known[0] == stamp else (stamp, _read(path))
@@ -176,7 +183,7 @@ class CdiRegistry:
 def _read(path: Path) -> _Spec | None:
     """The specification in a file; None, and a line in the log, when there is none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = regularfile.read_bytes(path, limit_bytes=_MAX_FILE_BYTES, follow_link=True).decode()
         raw = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)  # noqa: S506 - it is the safe one
         spec = _Spec.model_validate(raw)
         problem = next(_problems(spec), None)

@@ -10,11 +10,13 @@ Follows k8s.io/kubernetes/pkg/kubelet/logs and containerd's internal/cri/io/logg
 """
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fake_dra_driver.regularfile import open_file
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
 __all__ = ["ContainerLog", "LogOptions"]
@@ -23,6 +25,8 @@ MAX_LINE_BYTES = 16 * 1024
 """Longest text of one line of the file (maxLogLineSize of containerd)."""
 MAX_FILE_BYTES = 10 * 1024 * 1024
 """containerLogMaxSize of the kubelet."""
+_MODE = 0o640
+"""As containerd makes its logs."""
 _BLOCK_BYTES = 64 * 1024
 
 
@@ -146,7 +150,8 @@ def _append(path: Path, rotated: Path, data: bytes, max_file_bytes: int) -> bool
     rotate = bool(size) and size + len(data) > max_file_bytes
     if rotate:
         path.replace(rotated)
-    with path.open("ab") as file:
+    # Not through a link: a container may have the folder of logs as its volume.
+    with os.fdopen(open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _MODE), "ab") as file:
         file.write(data)
     return rotate
 
@@ -156,7 +161,7 @@ def _start_of_tail(path: Path, lines: int | None) -> int:
     if lines is None:
         return 0
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
             start = end = file.seek(0, 2)
             tail, ends = b"", list[int]()
             # Two more than needed: the first may be cut off, so that its kind is unknown.
@@ -187,7 +192,7 @@ def _ends(data: bytes) -> list[int]:
 def _read_lines(path: Path, position: int) -> tuple[bytes, int]:
     """Whole lines of the file from a position on, and the position behind them."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
             file.seek(position)
             data = file.read(_BLOCK_BYTES)
     except FileNotFoundError:

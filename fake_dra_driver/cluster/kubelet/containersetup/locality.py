@@ -11,16 +11,23 @@ Containers of images that ask for it get ports of their own in the same manner: 
 host or any host before it, gets the port of this machine that stands for 8080, on loopback alone.
 """
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fake_dra_driver.cluster.kubelet.pod import Container
+from fake_dra_driver.cluster.kubelet.containersetup.environment import expand
+from fake_dra_driver.cluster.kubelet.pod import Container, VolumeMount
 
-__all__ = ["Locality"]
+__all__ = ["Locality", "sub_path"]
 
 _LOOPBACK = "127.0.0.1"
 _ANY_HOST = ("", "0.0.0.0", "[::]")  # noqa: S104 - what is replaced
+
+
+def sub_path(mount: VolumeMount, environment: Mapping[str, str]) -> str:
+    """Which part of its volume a mount is, in a container with these variables."""
+    return expand(mount.sub_path_expr, environment) if mount.sub_path_expr else mount.sub_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +41,27 @@ class Locality:
 
     @classmethod
     def of(
-        cls, container: Container, volumes: Mapping[str, Path], ports: Mapping[int, int] | None = None
+        cls,
+        container: Container,
+        volumes: Mapping[str, Path],
+        ports: Mapping[int, int] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> "Locality":
-        """For a container whose pod's volumes are in these folders."""
+        """For a container with these variables whose pod's volumes are in these folders."""
         found = {
-            mount.mount_path.rstrip("/"): volumes[mount.name] / mount.sub_path
+            mount.mount_path.rstrip("/"): Path(f"{volumes[mount.name]}/{sub_path(mount, environment or {})}")
             for mount in container.volume_mounts
             if mount.name in volumes
         }
         return cls(dict(sorted(found.items(), key=lambda item: -len(item[0]))), ports or {})
 
     def path(self, path: str) -> Path | None:
-        """The real path of one in a mount, or of the folder that the mount is in; None for any other."""
+        """The real path of one in a mount, or of the folder that the mount is in.
+
+        None for any other, such as one that leads out of its mount again.
+        """
+        if ".." in path.split("/"):
+            path = posixpath.normpath(path)
         for mount, folder in self.mounts.items():
             if path == mount or path.startswith(f"{mount}/"):
                 return Path(f"{folder}{path[len(mount) :]}")

@@ -6,23 +6,19 @@ runtime's concern.
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fake_dra_driver import regularfile
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, UnresolvedDevicesError
 from fake_dra_driver.cluster.kubelet.containerruntime.container import Container as RunningContainer
 from fake_dra_driver.cluster.kubelet.containerruntime.container import ContainerConfig
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
-from fake_dra_driver.cluster.kubelet.containersetup.environment import (
-    ConfigError,
-    NodeFacts,
-    expand,
-    variables,
-)
+from fake_dra_driver.cluster.kubelet.containersetup.containment import inside
+from fake_dra_driver.cluster.kubelet.containersetup.environment import ConfigError, NodeFacts, expand, variables
 from fake_dra_driver.cluster.kubelet.containersetup.images import Images, NoImageError
-from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality
+from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality, sub_path
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
@@ -78,6 +74,7 @@ class ContainerStarter:
         try:
             command = self.images.command(spec)
             wanted = await variables(pod, spec, image, self.node, self.client)
+            await asyncio.to_thread(_check_mounts, spec, folders, wanted)
             devices = await self.cdi.environment(self.claims.devices(pod, spec))
             ports: Mapping[int, int] = {}
             if image.own_ports:
@@ -89,7 +86,7 @@ class ContainerStarter:
             raise StartFailure("CreateContainerConfigError", str(error)) from error
         except (UnresolvedDevicesError, OSError) as error:
             raise StartFailure("CreateContainerError", str(error)) from error
-        here = Locality.of(spec, folders, ports)
+        here = Locality.of(spec, folders, ports, wanted)
         # PATH already has folders of this machine.
         environment = {name: value if name == "PATH" else here.text(value) for name, value in wanted.items()} | own
         config = ContainerConfig(
@@ -98,12 +95,22 @@ class ContainerStarter:
             attempt=attempt,
             argv=tuple(expand(here.text(argument), environment) for argument in command),
             env={**environment, **devices},
-            # In a folder of its own, unless it wants to be in a volume: there is no other folder that it could mean.
-            folder=here.path(spec.working_dir) or self.volumes.folder_of(pod.uid) / "containers" / spec.name,
+            folder=await self._folder(pod, spec, here),
             ports=ports,
             digest=spec.digest(),
         )
         return await self.runtime.start(config)
+
+    async def _folder(self, pod: Pod, spec: Container, here: Locality) -> Path:
+        """Where the container runs, which the runtime makes if it is missing. Raises StartFailure."""
+        # In a folder of its own, unless it wants to be in a volume: there is no other folder that it could mean.
+        folder = here.path(spec.working_dir) or self.volumes.folder_of(pod.uid) / "containers" / spec.name
+        try:
+            return await asyncio.to_thread(inside, self.volumes.root, folder)
+        except OSError as error:
+            raise StartFailure(
+                "CreateContainerError", f"workingDir {spec.working_dir} cannot be used: {error}"
+            ) from error
 
     async def _kubeconfig(self, pod: Pod) -> Path:
         if self.kubeconfig is None:
@@ -116,8 +123,21 @@ class ContainerStarter:
 
 def _write_private(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    temporary.replace(path)
+    regularfile.replace(path, text.encode(), 0o600)
+
+
+def _check_mounts(spec: Container, folders: Mapping[str, Path], environment: Mapping[str, str]) -> None:
+    """Raises ConfigError, with the words of a real kubelet, when a mount leads out of its volume. Blocks."""
+    for mount in spec.volume_mounts:
+        within, volume = sub_path(mount, environment), folders.get(mount.name)
+        if not within or volume is None:
+            continue
+        if within.startswith("/"):
+            raise ConfigError(f"error SubPath `{within}` must not be an absolute path")
+        if ".." in within.split("/"):
+            raise ConfigError(f"unable to provision SubPath `{within}`: must not contain '..'")
+        try:
+            inside(volume, volume / within)
+        except OSError as error:
+            where = f'volumeMount "{mount.name}" of container "{spec.name}"'
+            raise ConfigError(f"failed to prepare subPath for {where}: {error}") from error

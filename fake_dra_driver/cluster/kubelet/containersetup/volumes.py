@@ -1,7 +1,8 @@
 """The volumes of a pod: folders below the node's root, made before its containers start.
 
 hostPath, emptyDir, configMap and secret are supported; a pod with any other volume does not start. How containers find
-them is in ``locality``. Follows k8s.io/kubernetes/pkg/volume for names and checks.
+them is in ``locality``. A volume, or a file of one, that leads out of the node's folder is refused: see
+``containment``. Follows k8s.io/kubernetes/pkg/volume for names and checks.
 """
 
 import asyncio
@@ -11,13 +12,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from fake_dra_driver import regularfile
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.cluster.kubelet.containersetup.containment import inside
 from fake_dra_driver.cluster.kubelet.pod import ConfigMap, HostPath, Pod, Secret, Volume
 from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
 
 __all__ = ["ObjectReader", "VolumeError", "Volumes", "contents"]
 
 K = TypeVar("K", bound=KubeObject)
+
+_FILE_MODE = 0o600
+"""Of the files of configMaps and secrets. Containers run as the user of this process: no other one has to read them."""
 
 
 class VolumeError(Exception):
@@ -36,17 +42,18 @@ class Volumes:
     """Folders for the volumes of a node's pods.
 
     Args:
-        root: the folder that is the node's root file system.
+        root: see the attribute.
         client: reads config maps and secrets.
     """
 
     def __init__(self, root: Path, client: ObjectReader) -> None:
-        self._root = root
+        self.root = root
+        """The folder that is the node's root file system."""
         self._client = client
 
     def folder_of(self, uid: str) -> Path:
         """Everything of a pod on the node except its logs."""
-        return self._root / "var/lib/kubelet/pods" / uid
+        return self.root / "var/lib/kubelet/pods" / uid
 
     async def set_up(self, pod: Pod) -> Mapping[str, Path]:
         """The folders of a pod's volumes, by the volume's name; made if they are missing.
@@ -62,14 +69,14 @@ class Volumes:
             if volume.host_path is not None:
                 return await asyncio.to_thread(self._host_path, volume.host_path)
             if volume.empty_dir is not None:
-                return await asyncio.to_thread(_make, folder / "kubernetes.io~empty-dir" / volume.name)
+                return await asyncio.to_thread(self._make, folder / "kubernetes.io~empty-dir" / volume.name)
             if volume.config_map is not None:
                 files = await contents(self._client, ConfigMap, pod, volume.config_map, "name")
-                return await asyncio.to_thread(_fill, folder / "kubernetes.io~configmap" / volume.name, files)
+                return await asyncio.to_thread(self._fill, folder / "kubernetes.io~configmap" / volume.name, files)
             if volume.secret is not None:
                 files = await contents(self._client, Secret, pod, volume.secret, "secretName")
-                return await asyncio.to_thread(_fill, folder / "kubernetes.io~secret" / volume.name, files)
-        except (OSError, RuntimeLayerError) as error:
+                return await asyncio.to_thread(self._fill, folder / "kubernetes.io~secret" / volume.name, files)
+        except (OSError, ValueError, RuntimeLayerError) as error:  # ValueError: a NUL byte in a path
             raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}": {error}') from error
         source = ", ".join(volume.model_extra or ()) or "no source"
         raise VolumeError(
@@ -79,7 +86,7 @@ class Volumes:
 
     def _host_path(self, source: HostPath) -> Path:
         """Checks a path of the node as its type asks for."""
-        path = self._root / source.path.lstrip("/")
+        path = inside(self.root, self.root / source.path.lstrip("/"))
         if source.type == "DirectoryOrCreate":
             path.mkdir(parents=True, exist_ok=True)
         elif source.type == "FileOrCreate" and not path.exists():
@@ -90,6 +97,18 @@ class Volumes:
                 f"hostPath type check failed: {source.path} is not a {source.type.lower()} of the node ({path})"
             )
         return path
+
+    def _make(self, folder: Path) -> Path:
+        inside(self.root, folder).mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _fill(self, folder: Path, files: Mapping[str, bytes]) -> Path:
+        self._make(folder)
+        for name, data in files.items():
+            path = folder / name
+            inside(folder, path.parent).mkdir(parents=True, exist_ok=True)
+            regularfile.replace(path, data, _FILE_MODE)
+        return folder
 
 
 _TYPES: Mapping[str, Callable[[int], bool]] = {
@@ -132,17 +151,3 @@ async def contents(
     if missing and not optional:
         raise FileNotFoundError(f"{what} references non-existent config key: {missing[0]}")
     return {item["path"]: files[item["key"]] for item in source["items"] if item["key"] in files}
-
-
-def _make(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _fill(folder: Path, files: Mapping[str, bytes]) -> Path:
-    _make(folder)
-    for name, data in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    return folder

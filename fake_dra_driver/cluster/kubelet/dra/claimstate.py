@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fake_dra_driver import regularfile
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest, PluginDevice
 
@@ -57,10 +58,12 @@ class ClaimState:
         """By their UIDs. ``save`` after a change."""
 
     async def load(self) -> None:
-        """Reads what an earlier kubelet has left. Raises DraError when the file is damaged."""
-        raw = await asyncio.to_thread(_read, self._file)
+        """Reads what an earlier kubelet has left. Raises DraError when the file cannot be read, or is damaged."""
         try:
+            raw = await asyncio.to_thread(_read, self._file)
             claims = [_loaded(entry) for entry in json.loads(raw)["claims"]] if raw else []
+        except OSError as error:
+            raise DraError(f"{self._file} cannot be read: {error.strerror}") from error
         except (ValueError, TypeError, KeyError) as error:
             raise DraError(
                 f"{self._file} is damaged ({error}); remove it once no pod on this node has claims"
@@ -106,13 +109,11 @@ def _stored(claim: ClaimInfo) -> Mapping[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return regularfile.read_bytes(path).decode()
     except FileNotFoundError:
         return ""
 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    regularfile.replace(path, text.encode(), 0o600)

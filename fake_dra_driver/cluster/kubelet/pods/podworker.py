@@ -314,7 +314,8 @@ class PodWorker:
     def _target(self, container: RunningContainer) -> HandlerTarget:
         spec = self._pod.container(container.config.name) if self._pod is not None else None
         spec = spec or Container(name=container.config.name)
-        return HandlerTarget(self._services.runtime, container, spec, Locality.of(spec, self._folders or {}))
+        here = Locality.of(spec, self._folders or {}, environment=container.config.env)
+        return HandlerTarget(self._services.runtime, container, spec, here)
 
     def _publish(self, pod: Pod) -> None:
         services = self._services

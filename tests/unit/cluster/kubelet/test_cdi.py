@@ -1,7 +1,8 @@
 """From CDI device names to variables, by the files that are there at that moment."""
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,26 @@ async def test_a_broken_file_of_another_vendor_is_ignored_with_a_line_in_the_log
     (line,) = logged
     assert "Broken CDI file ignored" in line
     assert str(broken) in line
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (os.mkfifo, "It is not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "It is not a regular file"),
+        (lambda path: path.write_bytes(bytes(5 * 1024**2)), "more than 4194304 bytes"),
+    ],
+    ids=["a FIFO", "a device", "a large file"],
+)
+async def test_a_file_that_would_be_read_for_ever_is_ignored_with_a_line_in_the_log(
+    registry: CdiRegistry, dynamic: Path, logged: list[str], make: Callable[[Path], None], problem: str
+) -> None:
+    write(dynamic, "good.yaml", {"a": ["A=1"]})
+    make(dynamic / "endless.json")
+    (dynamic / "circle.yaml").symlink_to(dynamic / "circle.yaml")
+    assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
+    (line,) = logged
+    assert problem in line
 
 
 async def test_what_is_no_specification_by_its_name_is_not_read(

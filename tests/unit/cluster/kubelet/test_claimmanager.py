@@ -383,6 +383,14 @@ async def test_claims_of_a_pod_that_vanished_while_the_kubelet_was_away_are_unpr
     await until(lambda: not (node.root / "var/lib/kubelet/pods" / running.uid).exists())
 
 
+async def test_a_state_file_that_is_a_link_is_named_and_not_read(root: Path) -> None:
+    file = root / "dra_manager_state"
+    file.symlink_to("/dev/zero")
+    manager = ClaimManager(None, PluginRegistry(root, DEFAULT), root, DEFAULT)  # type: ignore[arg-type] # nothing is read
+    with pytest.raises(DraError, match=f"{file} cannot be read: It is a symbolic link"):
+        await manager.load()
+
+
 async def test_a_damaged_state_file_is_named(root: Path) -> None:
     file = root / "dra_manager_state"
     file.write_text('{"claims": [{"uid": 1}]}')

@@ -1,7 +1,8 @@
 """The log file of a container: its lines, what readers get of it, and what becomes of it when it grows."""
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -51,6 +52,21 @@ async def test_a_reader_gets_exactly_what_the_container_wrote(log: ContainerLog)
 async def test_a_log_without_a_file_is_empty(log: ContainerLog) -> None:
     assert await text(log) == ""
     assert await text(log, LogOptions(tail_lines=3)) == ""
+
+
+@pytest.mark.parametrize("make", [lambda path, victim: path.symlink_to(victim), lambda path, _: os.mkfifo(path)])
+async def test_a_log_is_written_and_read_through_no_link_and_waits_for_no_fifo(
+    log: ContainerLog, tmp_path: Path, make: Callable[[Path, Path], None]
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious\n")  # short
+    log.path.parent.mkdir()
+    make(log.path, victim)
+    with pytest.raises(OSError, match=r"symbolic link|No such device"):
+        await log.append(b"one\n")
+    with pytest.raises(OSError, match=r"symbolic link|not a regular file"):
+        await text(log)
+    assert victim.read_bytes() == b"precious\n"  # short
 
 
 @pytest.mark.parametrize(

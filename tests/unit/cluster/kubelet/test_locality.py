@@ -34,6 +34,10 @@ HERE = Locality.of(
         ("/absent/x", "/absent/x"),
         ("cat /data/x", "cat /data/x"),
         ("x/data", "x/data"),
+        ("/data/../etc", "/data/../etc"),
+        ("/data/deep/../x", "/real/x"),
+        ("--dir=/data/../../etc", "--dir=/data/../../etc"),
+        ("/other/../data/x", "/real/x"),
         ("", ""),
     ],
 )
