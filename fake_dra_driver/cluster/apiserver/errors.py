@@ -19,6 +19,7 @@ __all__ = [
     "exceeds_bytes",
     "expired",
     "forbidden",
+    "go_quoted",
     "go_value",
     "internal_error",
     "invalid",
@@ -39,6 +40,9 @@ __all__ = [
     "unsupported_media_type",
     "unsupported_value",
 ]
+
+
+_GO_ESCAPES = {'"': '"', "\\": "\\", "\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v"}
 
 
 class StatusError(Exception):
@@ -87,8 +91,28 @@ class Problem:
         return f"{self.field}: {self.message}"
 
 
+def go_quoted(text: str) -> str:
+    """A text as Go prints it in quotes (``%q``)."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(_go_character(sign) for sign in text) + '"'
+
+
+def _go_character(sign: str) -> str:
+    if sign in _GO_ESCAPES:
+        return "\\" + _GO_ESCAPES[sign]
+    if sign.isprintable():
+        return sign
+    code = ord(sign)
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
 def go_value(value: Any) -> str:
     """A value as field.Error prints it: strings in quotes, numbers as they are, anything else as JSON."""
+    if isinstance(value, str):
+        return go_quoted(value)
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -174,7 +198,7 @@ def not_admitted(group: str, resource: str, name: str, message: str) -> StatusEr
 def not_found(group: str, resource: str, name: str) -> StatusError:
     """404: there is no such object."""
     return StatusError(
-        404, "NotFound", f'{_qualified(resource, group)} "{name}" not found', _about(group, resource, name)
+        404, "NotFound", f"{_qualified(resource, group)} {go_quoted(name)} not found", _about(group, resource, name)
     )
 
 
@@ -212,8 +236,8 @@ def expired(message: str) -> StatusError:
     return StatusError(410, "Expired", message)
 
 
-def too_large(limit: int) -> StatusError:
-    """413: the body is longer than ``limit`` bytes."""
+def too_large(limit: int | str) -> StatusError:
+    """413: the body is longer than ``limit``: bytes, unless it says something else."""
     return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {limit}")
 
 
@@ -237,7 +261,7 @@ def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> St
     return StatusError(
         422,
         "Invalid",
-        f'{_qualified(kind, group)} "{name}" is invalid: {joined}',
+        f"{_qualified(kind, group)} {go_quoted(name)} is invalid: {joined}",
         {**_about(group, kind, name), "causes": causes},
     )
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, go_value, invalid_value
 from fake_dra_driver.cluster.apiserver.http.negotiation import Accept
+from fake_dra_driver.cluster.apiserver.http.warningheaders import warning_headers
 from fake_dra_driver.cluster.apiserver.message import JSON, Answer, Request
 from fake_dra_driver.cluster.apiserver.store.store import Object, Record, encode
 from fake_dra_driver.cluster.apiserver.tables.table import partial_metadata, table
@@ -47,9 +48,8 @@ class View:
     def object(self, record: Record, status: int = 200, warnings: Sequence[str] = ()) -> Answer:
         """One object. Raises StatusError (406)."""
         self.accept.check(self.resource.kind, is_list=False)
-        escaped = (each.replace("\\", "\\\\").replace('"', '\\"') for each in warnings)
-        headers = tuple(("Warning", f'299 - "{each}"') for each in escaped)
-        return Answer(status, self._body(record, [record.value], headers=True), headers=headers)
+        body = self._body(record, [record.value], headers=True)
+        return Answer(status, body, headers=tuple(warning_headers(warnings)))
 
     def list(self, page: Page) -> Answer:
         """A list. Items of built-in kinds have neither kind nor apiVersion, as in Go. Raises StatusError (406)."""

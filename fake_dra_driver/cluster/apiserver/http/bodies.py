@@ -4,12 +4,11 @@ Follows k8s.io/apimachinery/pkg/runtime/serializer and k8s.io/apiserver/pkg/endp
 with the words of Go's decoders for what cannot be read.
 """
 
-import json
-import re
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, unsupported_media_type
 from fake_dra_driver.cluster.apiserver.heavywork import HEAVY
+from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
 from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
 from fake_dra_driver.cluster.apiserver.http.yamlbody import YamlError, read_yaml
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JSON_PATCH, PATCH_TYPES
@@ -23,18 +22,14 @@ _YAML, _PROTOBUF = "application/yaml", "application/vnd.kubernetes.protobuf"
 _SPOKEN = ("application/json", _YAML, _PROTOBUF)
 _SHOWN_BYTES = 30
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-_GO_KINDS: dict[type, str] = {list: "array", str: "string", int: "number", float: "number", bool: "bool"}
-_PLACES = {
-    "Expecting property name": "looking for beginning of object key string",
-    "Expecting ':' delimiter": "after object key",
-    "Expecting ',' delimiter": "after object key:value pair",
-    "Extra data": "after top-level value",
-    "Invalid \\": "in string escape code",
-    "Invalid control character": "in string literal",
+_GO_KINDS: dict[type, str] = {
+    dict: "object",
+    list: "array",
+    str: "string",
+    int: "number",
+    float: "number",
+    bool: "bool",
 }
-"""Go's message by that of Python's decoder."""
-
-
 _OBJECT_WEIGHT = 50
 """An object takes at least as long as so many bytes of text: it may be a container that has to be completed."""
 _YAML_WEIGHT = 8
@@ -74,9 +69,9 @@ def body_of(request: Request, kind: str) -> Body:
             raise _unrecognized(kind, str(error), raw) from error
     elif media in _JSON_TYPES:
         try:
-            decoded, duplicates = _read_json(raw)
+            decoded, duplicates = read_json(raw)
         except ValueError as error:
-            problem = f"couldn't get version/kind; json parse error: {_go_problem(error)}"
+            problem = f"couldn't get version/kind; json parse error: {error}"
             raise _unrecognized(kind, problem, raw) from error
     else:
         raise unsupported_media_type(_SPOKEN)
@@ -86,6 +81,11 @@ def body_of(request: Request, kind: str) -> Body:
         found = _GO_KINDS[type(decoded)]
         problem = f"json: cannot unmarshal {found} into Go value of type {_TYPE_META}"
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
+    for name in ("apiVersion", "kind"):
+        if not isinstance(decoded.get(name), str | None):
+            found = _GO_KINDS[type(decoded[name])]
+            problem = f"json: cannot unmarshal {found} into Go struct field .{name} of type string"
+            raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
     return Body(decoded, duplicates)
 
 
@@ -100,11 +100,11 @@ def patch_of(request: Request) -> tuple[str, Any]:
     if media not in PATCH_TYPES:
         raise StatusError(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
     try:
-        return media, read_yaml(request.body)[0] if media == APPLY_PATCH else _read_json(request.body)[0]
+        return media, read_yaml(request.body)[0] if media == APPLY_PATCH else read_json(request.body)[0]
     except YamlError as error:
         raise bad_request(f"error decoding YAML: {error}") from error
     except ValueError as error:
-        raise bad_request(f"error decoding patch: {_go_problem(error)}") from error
+        raise bad_request(f"error decoding patch: {error}") from error
 
 
 def _media(request: Request) -> str:
@@ -116,81 +116,3 @@ def _unrecognized(kind: str, problem: str, raw: bytes) -> StatusError:
     text = shown.decode(errors="replace") if raw.startswith(b"{") else shown.hex()
     text += " ..." if len(raw) > _SHOWN_BYTES else ""
     return bad_request(f"the object provided is unrecognized (must be of type {kind}): {problem} ({text or '<empty>'})")
-
-
-# --- JSON ---
-
-
-def _read_json(raw: bytes) -> tuple[Any, list[str]]:
-    """Raises ValueError."""
-    is_twice = False
-
-    def make(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal is_twice
-        made = dict(pairs)
-        is_twice = is_twice or len(made) != len(pairs)
-        return made
-
-    decoded = json.loads(raw, object_pairs_hook=make, parse_constant=_no_constant)
-    return decoded, _duplicates(raw) if is_twice else []
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"invalid character '{name[0]}' looking for beginning of value")
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object as the pairs that it was written with."""
-
-
-def _duplicates(raw: bytes) -> list[str]:
-    """The fields that are there more than once, each with its path."""
-    found: list[str] = []
-
-    def walk(value: Any, path: str) -> None:
-        if isinstance(value, _Pairs):
-            seen = set()
-            for key, each in value:
-                inner = f"{path}.{key}" if path else key
-                if key in seen:
-                    found.append(f'duplicate field "{inner}"')
-                seen.add(key)
-                walk(each, inner)
-        elif isinstance(value, list):
-            for at, each in enumerate(value):
-                walk(each, f"{path}[{at}]")
-
-    walk(json.loads(raw, object_pairs_hook=_Pairs), "")
-    return found
-
-
-def _go_problem(error: ValueError) -> str:
-    """What Go's decoder says about a body that Python's cannot read."""
-    if not isinstance(error, json.JSONDecodeError):
-        return str(error)
-    text, at = error.doc, error.pos
-    if at >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-        return "unexpected end of JSON input"
-    for start, place in _PLACES.items():
-        if error.msg.startswith(start):
-            if start == "Expecting ',' delimiter" and _is_in_array(text, at):
-                place = "after array element"
-            return f"invalid character '{text[at]}' {place}"
-    for literal in ("null", "true", "false"):
-        if text[at] == literal[0]:
-            rest = next((index for index, sign in enumerate(literal) if text[at + index : at + index + 1] != sign), 0)
-            if at + rest >= len(text):
-                return "unexpected end of JSON input"
-            return f"invalid character '{text[at + rest]}' in literal {literal} (expecting '{literal[rest]}')"
-    return f"invalid character '{text[at]}' looking for beginning of value"
-
-
-def _is_in_array(text: str, at: int) -> bool:
-    """Whether the innermost bracket that is open at this place is that of an array."""
-    open_brackets = []
-    for sign in re.sub(r'"(?:[^"\\]|\\.)*"', "", text[:at]):
-        if sign in "[{":
-            open_brackets.append(sign)
-        elif sign in "]}" and open_brackets:
-            open_brackets.pop()
-    return open_brackets[-1:] == ["["]

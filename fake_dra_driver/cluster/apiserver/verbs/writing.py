@@ -19,6 +19,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     already_exists,
     bad_request,
     conflict,
+    go_quoted,
     internal_error,
     invalid,
     invalid_value,
@@ -53,6 +54,8 @@ __all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
 
 _ATTEMPTS = 5
 """How often a write is made that is overtaken each time (maxRetryWhenPatchConflicts)."""
+_MAX_STRICT_ERRORS = 100
+"""Unknown fields beyond are not named (sigs.k8s.io/json)."""
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 Transform = Callable[[Object], Object]
@@ -422,7 +425,7 @@ class Writing:
 
 def judge_unknown(unknown: Sequence[str], kind: str, version: str, options: WriteOptions) -> None:
     """Refuses, reports or ignores duplicate and unknown fields, as the client asks. Raises StatusError."""
-    strange = [*options.duplicates, *(f'unknown field "{field}"' for field in unknown)]
+    strange = [*options.duplicates, *(f"unknown field {go_quoted(each)}" for each in unknown[:_MAX_STRICT_ERRORS])]
     if strange and options.validation == "Strict":
         raise cannot_handle(kind, version, f"strict decoding error: {', '.join(strange)}")
     if options.validation == "Warn":
