@@ -5,7 +5,6 @@ pkg/apis/apiextensions/validation. Rules are validated in ``validationrules``.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
 )
 from fake_dra_driver.cluster.apiserver.types.decode import prune_custom
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type, TypeRegistry
+from fake_dra_driver.re2 import PatternError, compile_pattern
 
 __all__ = ["validate_schema"]
 
@@ -128,9 +128,9 @@ def _value_validation(schema: Schema, path: str, *, is_nested: bool = False) -> 
     pattern = schema.get("pattern")
     if pattern:
         try:
-            re.compile(pattern)
-        except re.error as error:
-            detail = f"must be a valid regular expression, but isn't: error parsing regexp: {error}: `{pattern}`"
+            compile_pattern(pattern)
+        except PatternError as error:
+            detail = f"must be a valid regular expression, but isn't: {error}"
             yield invalid_value(f"{path}.pattern", go_value(pattern), detail)
     for junctor in ("anyOf", "allOf", "oneOf"):
         choices: Sequence[Schema] = schema.get(junctor) or ()
