@@ -148,10 +148,10 @@ class Kubectl:
 class EmbeddedTarget(Target):
     """The embedded API server, run by an event loop in a thread."""
 
-    def __init__(self, folder: Path, kubernetes_version: str = DEFAULT.name) -> None:
+    def __init__(self, folder: Path, kubernetes_version: str = DEFAULT.name, token: str | None = None) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
-        self._server = EmbeddedServer(kubernetes_version=kubernetes_version)
+        self._server = EmbeddedServer(kubernetes_version=kubernetes_version, token=token)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="embedded API server")
 

@@ -145,6 +145,18 @@ def test_nothing_that_is_spoken(api: Api, maps: str, accept: str) -> None:
     assert (answer.status_code, answer.json()["reason"]) == (406, "NotAcceptable")
 
 
+@pytest.mark.parametrize("path", ["/api", "/apis", "/api/v1", "/apis/apps", "/version"])
+def test_nothing_that_is_spoken_where_there_are_no_objects(api: Api, path: str) -> None:
+    answer = api.call("GET", path, accept="application/apply-patch+yaml")
+    assert (answer.status_code, answer.json()["reason"]) == (406, "NotAcceptable")
+
+
+def test_a_refusal_is_said_to_any_client(api: Api) -> None:
+    """In JSON, if need be."""
+    answer = api.call("GET", "/apis/apps/v1/nothing", accept="application/apply-patch+yaml")
+    assert (answer.status_code, answer.json()["reason"]) == (404, "NotFound")
+
+
 @pytest.mark.parametrize("accept", ["application/vnd.kubernetes.protobuf", "application/vnd.kubernetes.protobuf, */*"])
 def test_protobuf(api: Api, namespace: str, accept: str) -> None:
     """T03: honoured, or refused with 406, or passed over where there is something else; never a wrong body."""
