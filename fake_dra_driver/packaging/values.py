@@ -119,7 +119,8 @@ class _NetworkPolicy(Values):
     api_server_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(default=(443, 6443), min_length=1)
     """Ports at which controller and kubelet plugin may reach the API server, at any address."""
     metrics_from: tuple[JsonObject, ...] = ()
-    """Who may read the metrics, as in `from` of a NetworkPolicy; empty for all."""
+    """Who may reach the port of probes and metrics, as in `from` of a NetworkPolicy; empty for all. The kubelet of the
+    pod's node always may."""
 
 
 class _PodDisruptionBudget(Values):
