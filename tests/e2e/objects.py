@@ -11,11 +11,19 @@ from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 __all__ = ["AuditEvent", "Container", "ContainerStatus", "Namespace", "RunningPod"]
 
 
+class ContainerPort(ApiModel):
+    """v1.ContainerPort."""
+
+    name: str = ""
+    container_port: int
+
+
 class Container(ApiModel):
     """v1.Container."""
 
     name: str
     args: tuple[str, ...] = ()
+    ports: tuple[ContainerPort, ...] = ()
 
 
 class ContainerState(ApiModel):
@@ -52,6 +60,7 @@ class PodCondition(ApiModel):
 class RunningPodStatus(PodStatus):
     """v1.PodStatus with what the kubelet says about the containers."""
 
+    pod_ip: str = Field(default="", alias="podIP")
     conditions: tuple[PodCondition, ...] = ()
     container_statuses: tuple[ContainerStatus, ...] = ()
 
@@ -76,6 +85,12 @@ class RunningPod(Pod):
     def ready_since(self) -> datetime | None:
         """When the pod last became Ready, or stopped being so."""
         return next((c.last_transition_time for c in self.status.conditions if c.type == "Ready"), None)
+
+    @property
+    def http_port(self) -> int:
+        """The port that a container of this pod calls ``http``."""
+        ports = [port for container in self.spec.containers for port in container.ports]
+        return next(port.container_port for port in ports if port.name == "http")
 
     @property
     def restarts(self) -> int:
