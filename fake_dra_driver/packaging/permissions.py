@@ -1,6 +1,7 @@
 """What each component of this driver may do in the cluster: exactly what it needs, each rule with its reason.
 
-Classic and structured DRA need different things; a rule that one of them alone needs says so.
+Classic and structured DRA need different things; a rule that one of them alone needs says so. What a role cannot say is
+in ``admission``.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1 import DeviceClass, ResourceClaimTemplate, ResourceSlice
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.codegen import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
+from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 
 __all__ = ["CLASSIC", "STRUCTURED", "components", "status_reader"]
 
@@ -21,7 +23,12 @@ CLASSIC: Final = "classic"
 STRUCTURED: Final = "structured"
 """DRA of Kubernetes 1.32 and later, where the scheduler allocates."""
 
-_EVENTS = Rule("To say what happened to a claim or a node, where people look for it.", (Event,), ("create", "patch"))
+_EVENTS = Rule(
+    "To say what happened to a claim or a node, where people look for it: in the claim's namespace, which no role "
+    "knows in advance. Admission policies keep each component to Events of its own.",
+    (Event,),
+    ("create", "patch"),
+)
 
 
 def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
@@ -69,7 +76,8 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
                 only=CLASSIC,
             ),
             Rule(
-                "To set and to remove the finalizer of a claim, and to read it again.",
+                "To set and to remove the finalizer of a claim, and to read it again. An admission policy keeps it to "
+                "that.",
                 (ResourceClaim,),
                 ("get", "patch"),
                 only=CLASSIC,
@@ -92,11 +100,12 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
         ),
         namespaced=(
             Rule(
-                "The record of each node: which claim holds which devices.",
+                "The record of each node: which claim holds which devices. An admission policy keeps it to that.",
                 (NodeAllocationState,),
                 (*READ_VERBS, "patch"),
             ),
-            Rule("To agree with other replicas on which of them works.", (Lease,), ("get", "create", "update")),
+            Rule("To agree with other replicas on which of them works: by one Lease,", (Lease,), ("create",)),
+            Rule("and by no other.", (Lease,), ("get", "update"), names=(CONTROLLER_LEASE,)),
         ),
     )
     kubelet_plugin = ComponentRules(
@@ -105,17 +114,24 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
         cluster=(
             Rule("The UID of its node, which owns what it publishes.", (Node,), ("get",)),
             Rule(
-                "Which devices claims have, and, with a lost checkpoint, which claims it had prepared.",
+                "Which devices claims have. All are read only when the checkpoint was lost: what else says which of "
+                "them were prepared has UIDs, and a get needs names.",
                 (ResourceClaim,),
                 ("get", "list"),
             ),
             Rule(
-                "To publish the devices of its node.",
+                "To publish the devices of its node. An admission policy keeps it to its node.",
                 (ResourceSlice,),
                 (*CACHE_VERBS, "create", "update", "delete"),
                 only=STRUCTURED,
             ),
-            Rule("To say in a claim how its devices are.", (ResourceClaim,), ("patch",), "status", only=STRUCTURED),
+            Rule(
+                "To say in a claim how its devices are. An admission policy keeps it to claims of its node.",
+                (ResourceClaim,),
+                ("patch",),
+                "status",
+                only=STRUCTURED,
+            ),
             Rule(
                 "The same from Kubernetes 1.36 on, for claims that are allocated on its own node.",
                 (ResourceClaim,),
@@ -128,7 +144,8 @@ def components(kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
         ),
         namespaced=(
             Rule(
-                "To publish the devices of its node, and what is prepared there.",
+                "To publish the devices of its node, and what is prepared there. An admission policy keeps it to its "
+                "node.",
                 (NodeAllocationState,),
                 (*READ_VERBS, "create", "patch"),
             ),

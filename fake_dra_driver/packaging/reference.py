@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import ComponentRules, command_page, kind_page, values_of
 from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
+from fake_dra_driver.packaging.admission import GUARDS
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import Settings
 
@@ -29,4 +30,5 @@ def render_reference(
         values=[leaf for value in values_of(values) for leaf in value.leaves()],
         kinds=[kind_page(kind) for kind in kinds],
         components=components,
+        guards=GUARDS,
     )

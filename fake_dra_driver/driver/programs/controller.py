@@ -16,7 +16,7 @@ from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.leaderelection import LeaderElector, LeaseTiming, identity
 from fake_dra_driver.runtime.log import setup_logging
 
-__all__ = ["run_controller"]
+__all__ = ["CONTROLLER_LEASE", "run_controller"]
 
 CONTROLLER_LEASE: Final = "fake-dra-controller"
 """Name of the Lease, in the driver's namespace, whose holder allocates."""

@@ -109,6 +109,9 @@ def test_permissions_of_the_controller(helm: Helm) -> None:
         ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "patch"},
         ("coordination.k8s.io", "leases"): {"get", "create", "update"},
     }
+    # Other components of the namespace have Leases, too.
+    (named,) = [rule for rule in manifests["Role", CONTROLLER]["rules"] if "update" in rule["verbs"]]
+    assert (named["resources"], named["resourceNames"]) == (["leases"], ["fake-dra-controller"])
 
 
 def test_permissions_of_the_kubelet_plugin(helm: Helm) -> None:
