@@ -23,12 +23,24 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from typing import Final
 
-__all__ = ["MAX_MARKS", "MAX_NAME", "MAX_SENTENCE", "cut", "escape", "json_escape", "one_line", "short_name"]
+__all__ = [
+    "MAX_MARKS",
+    "MAX_NAME",
+    "MAX_SENTENCE",
+    "cut",
+    "escape",
+    "json_escape",
+    "one_line",
+    "short_name",
+    "some_lines",
+]
 
 MAX_NAME: Final = 253
 """Characters that are shown of a name: the longest that Kubernetes accepts, a DNS subdomain."""
 MAX_SENTENCE: Final = 1024
 """Characters that are shown of a message: as many as events.k8s.io/v1 allows for its own."""
+MAX_LINES: Final = 400
+"""Lines that are shown of what was said in lines."""
 MAX_MARKS: Final = 4
 """Combining marks in a row: Vietnamese has two on a letter, Hebrew with points and accents up to four."""
 
@@ -72,6 +84,17 @@ def short_name(name: str) -> str:
 def escape(text: str) -> str:
     """The text in one line, of any length."""
     return text if text.isascii() and text.isprintable() else "".join(_pieces(text))
+
+
+def some_lines(text: str) -> str:
+    """What a command or a server has said in lines of its own: each of them in ``one_line``; of many, the first ones.
+
+    A tab is as many blanks as a terminal makes of it. It is for the caller to make lines unlike those of its own.
+    """
+    lines = text.split("\n", MAX_LINES)
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES:] = [f"… ({lines[-1].count(chr(10)) + 1} more lines)"]
+    return "\n".join(one_line(line.expandtabs()) for line in lines)
 
 
 def cut(text: str, limit: int) -> str:

@@ -5,7 +5,7 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-__all__ = ["FORGED", "HOSTILE_NAMES", "assert_harmless", "hostile_text"]
+__all__ = ["FORGED", "HOSTILE_NAMES", "assert_harmless", "hostile_text", "id_of"]
 
 FORGED: Final = "default/forged"
 """What HOSTILE_NAMES try to show as a row of its own."""
@@ -43,6 +43,11 @@ def hostile_text(max_size: int = 60) -> st.SearchStrategy[str]:
     mixed = st.text(character, max_size=max_size)
     long = st.builds(lambda text, times: text * times, st.text(character, min_size=1, max_size=8), st.integers(1, 2000))
     return st.one_of(mixed, mixed, mixed, long, st.sampled_from(HOSTILE_NAMES[:-2]))
+
+
+def id_of(name: str) -> str:
+    """The id of a test with a hostile name: pytest prints it."""
+    return ascii(name[:12])
 
 
 def assert_harmless(text: str, *, longest: int, keeps_newlines: bool = False) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_dra_driver.untrustedtext import MAX_SENTENCE, escape, json_escape, one_line
+from fake_dra_driver.untrustedtext import MAX_SENTENCE, escape, json_escape, one_line, some_lines
 from tests.crash.bounds import examples
-from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, hostile_text
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, hostile_text, id_of
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_nothing_harmful_is_left_of_any_text(text: str, limit: int) -> None:
     assert_harmless(escape(text), longest=10 * len(text))
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=id_of)
 def test_nothing_harmful_is_left_of_what_is_meant_to_harm(name: str) -> None:
     assert_harmless(one_line(name), longest=MAX_SENTENCE)
 
@@ -89,3 +89,22 @@ def test_json_keeps_its_values(value: object) -> None:
 def test_json_stays_readable() -> None:
     text = '{"a": "Ü节\u202e\U000e0041", "b": "e\u0301👩\u200d👩\x7f"}\n'
     assert json_escape(text) == '{"a": "Ü节\\u202e\\udb40\\udc41", "b": "e\u0301👩\u200d👩\\u007f"}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("one\ntwo", "one\ntwo"),
+        ("one\n", "one\n"),
+        ("a\tb\n\x1b[2J\r\n\u2028", "a       b\n\\x1b[2J\\r\n\\u2028"),
+        ("line\n" * 1000, "line\n" * 400 + "… (601 more lines)"),
+    ],
+)
+def test_what_was_said_in_lines_keeps_them(text: str, shown: str) -> None:
+    assert some_lines(text) == shown
+
+
+@examples(100, 20_000)
+@given(hostile_text())
+def test_nothing_harmful_is_left_of_lines(text: str) -> None:
+    assert_harmless(some_lines(text), longest=401 * (MAX_SENTENCE + 1), keeps_newlines=True)

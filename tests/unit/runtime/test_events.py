@@ -26,7 +26,7 @@ from fake_dra_driver.runtime.errors import (
 )
 from fake_dra_driver.runtime.events import MAX_MESSAGE, MAX_QUEUED, MAX_TRIES, EventRecorder
 from fake_dra_driver.runtime.metrics import Metrics
-from tests.support.untrusted import HOSTILE_NAMES, assert_harmless
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, id_of
 from tests.unit.runtime.fakes import at_least, logged, pod, sample, settle
 
 pytestmark = pytest.mark.looptime
@@ -169,7 +169,7 @@ async def test_a_very_long_message_is_shortened() -> None:
     assert second == "y" * MAX_MESSAGE
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=id_of)
 async def test_what_others_wrote_is_one_harmless_line(name: str) -> None:
     bench = Bench()
     async with bench.running():

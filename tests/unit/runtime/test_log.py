@@ -19,7 +19,7 @@ from loguru import logger
 from fake_dra_driver.runtime.log import MAX_LINE_BYTES, setup_logging
 from tests.crash.bounds import examples
 from tests.support.logsink import log_into_what_is_captured
-from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, hostile_text
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, hostile_text, id_of
 
 log = logger.bind(component="workqueue")
 
@@ -186,7 +186,7 @@ def test_what_others_write_forges_no_line_of_text(text: str) -> None:
     assert [line for line in trace if not line.startswith("  ")] == []
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=id_of)
 @pytest.mark.parametrize("format_", ["json", "text"])
 def test_names_that_are_meant_to_harm(format_: Literal["text", "json"], name: str) -> None:
     for line in lines_of(format_, name):

@@ -17,7 +17,7 @@ from fake_dra_driver.status.screen import Style
 from fake_dra_driver.status.table import Detail, table
 from tests.crash.bounds import examples
 from tests.support.half_states import put_entry
-from tests.support.untrusted import FORGED, HOSTILE_NAMES, assert_harmless, hostile_text
+from tests.support.untrusted import FORGED, HOSTILE_NAMES, assert_harmless, hostile_text, id_of
 from tests.support.world import NAMESPACE, NOW, World
 from tests.unit.status.conftest import report_of
 
@@ -88,7 +88,7 @@ def assert_table_is_harmless(report: Report, columns: int | None, detail: Detail
 
 
 @pytest.mark.parametrize("columns", [80, 100, None])
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=id_of)
 def test_names_that_are_meant_to_harm(name: str, columns: int | None) -> None:
     report = report_of(hostile_world(without_surrogates(name)).api)
     for detail in Detail:

@@ -8,7 +8,7 @@ from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as v1alpha2_grpc
-from tests.support.untrusted import HOSTILE_NAMES, assert_harmless
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, id_of
 from tests.unit.dra.node.standin import SteeredDriver
 
 LAMPS = ["example.com/power=on", "example.com/lamp=a-0", "example.com/lamp=a-1"]
@@ -60,7 +60,7 @@ async def test_a_failed_claim_fails_the_call(
         assert words in (raised.value.details() or "")
 
 
-@pytest.mark.parametrize("name", [*HOSTILE_NAMES, "节" * 900_000, "\U0001f469" * 900_000])
+@pytest.mark.parametrize("name", [*HOSTILE_NAMES, "节" * 900_000, "\U0001f469" * 900_000], ids=id_of)
 @pytest.mark.parametrize("error", [PrepareError, RuntimeError])
 async def test_whatever_a_message_quotes_the_kubelet_gets_it(
     channel: grpc.aio.Channel, driver: SteeredDriver, error: type[Exception], name: str
