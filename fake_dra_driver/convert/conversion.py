@@ -18,6 +18,7 @@ from fake_dra_driver.convert.pods import convert_pods, makes_pods, names_claims_
 from fake_dra_driver.convert.rewrite import REMOVED, Path, Removed, rewrite
 from fake_dra_driver.convert.stream import Document, DocumentError, documents
 from fake_dra_driver.convert.style import Style
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["Conversion", "Message", "Source", "convert"]
 
@@ -168,8 +169,10 @@ class _Object:
         else:
             if outcome is not None:
                 self.changed, self.uses = outcome.manifest, outcome.uses
-                self.remarks = [line for remark in outcome.remarks for line in textwrap.wrap(remark, _REMARK_WIDTH)]
-                for remark in outcome.remarks:
+                # To YAML, U+2028 in the name of a field ends a comment: what follows would be a part of the object.
+                remarks = [one_line(remark) for remark in outcome.remarks]
+                self.remarks = [line for remark in remarks for line in textwrap.wrap(remark, _REMARK_WIDTH)]
+                for remark in remarks:
                     self.say(remark)
 
     def _outcome(self, known: Known, api: ResourceApi) -> Outcome | None:

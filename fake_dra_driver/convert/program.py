@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.convert.conversion import Source, convert
 from fake_dra_driver.convert.settings import STANDARD_INPUT, ConvertSettings, files_of
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["run_convert"]
 
@@ -22,11 +23,11 @@ def run_convert(settings: ConvertSettings) -> int:
             sources.append(Source(name, content.decode("utf-8-sig")))
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            sys.stderr.write(f"{name}:{line}: error: the file is not UTF-8, and is left out\n")
+            sys.stderr.write(f"{one_line(name)}:{line}: error: the file is not UTF-8, and is left out\n")
             failed = True
     conversion = convert(sources, RESOURCE_APIS[settings.output_version])
     for message in conversion.messages:
-        sys.stderr.write(f"{message}\n")
+        sys.stderr.write(f"{one_line(str(message))}\n")
     _write(conversion.text)
     return 1 if failed or conversion.failed else 0
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from fake_dra_driver import cli
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, id_of
 from tests.unit.convert.support import CLASSIC, OURS
 from tests.unit.settings.conftest import clean_environment as clean_environment
 
@@ -97,3 +98,34 @@ def test_files_that_are_not_there(arguments: list[str], problem: str, capsys: py
     Path("empty").mkdir()
     assert cli.main(["convert", *arguments]) == 2
     assert f"  --filename (FAKE_DRA_FILENAME): {problem}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [name.encode(errors="replace").decode() for name in HOSTILE_NAMES], ids=id_of)
+def test_names_that_are_meant_to_harm(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """What is said about them is a line each, and stays in its comment: to YAML, U+2028 ends a line too."""
+    reference = {"apiGroup": OURS, "kind": "FakeClaimParameters", "name": name}
+    known = {"resourceClassName": "fake.3-shake.com", "allocationMode": "Immediate", "x" + name: 1}
+    claims = [
+        {"metadata": {"name": "c"}, "spec": known},
+        {"metadata": {"name": name}, "spec": {**known, "parametersRef": reference}},
+    ]
+    manifests = [{"apiVersion": CLASSIC, "kind": "ResourceClaim", **claim} for claim in claims]
+    given_input(monkeypatch, yaml.safe_dump_all(manifests, allow_unicode=True).encode())
+    cli.main(["convert", "-f", "-"])
+    out, err = (text.decode() for text in capfdbinary.readouterr())
+    assert_harmless(err, longest=10_000, keeps_newlines=True)
+    assert [line for line in err.splitlines() if not line.startswith("standard input:")] == []
+    first, second = yaml.safe_load_all(out)
+    assert first == {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaim",
+        "metadata": {"name": "c"},
+        "spec": {"devices": first["spec"]["devices"]},
+    }
+    assert second == manifests[1]
+    comments = [line for line in out.splitlines() if line.startswith("#")]
+    assert comments
+    for comment in comments:
+        assert_harmless(comment, longest=200)
