@@ -10,11 +10,13 @@ import asyncio
 import difflib
 import sys
 import textwrap
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from fake_dra_driver import __version__
@@ -31,6 +33,7 @@ from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.settings import Setting, Settings, settings_of
 from fake_dra_driver.standardstreams import ReaderGoneError, StandardOutputError, standard_streams
 from fake_dra_driver.status.settings import StatusSettings
+from fake_dra_driver.untrustedtext import one_line, some_lines
 
 __all__ = ["REFERENCE", "controller", "kubelet_plugin", "main", "set_nas_status"]
 
@@ -219,6 +222,7 @@ def _alone(command: _Command[S], program: str) -> int:
 
 def _exit_status(program: str, run: Callable[[], int]) -> int:
     """What ``run`` returns, or what it means that standard output cannot be written."""
+    sys.excepthook = _show_fault
     try:
         with standard_streams():
             return run()
@@ -260,7 +264,7 @@ def _no_command(group: str, rest: Sequence[str]) -> int:
         problem = f"there is no command {rest[0]!r}. " + (
             f"Did you mean '{_PROGRAM} {close[0]}'?" if close else there_are
         )
-    sys.stderr.write(f"{program}: {problem}\nRun '{program} --help' for what they do.\n")
+    sys.stderr.write(f"{program}: {one_line(problem)}\nRun '{program} --help' for what they do.\n")
     return EXIT_USAGE
 
 
@@ -294,7 +298,7 @@ def _run(command: _Command[S], program: str, arguments: Sequence[str]) -> int:
     try:
         settings = parse(command.settings, arguments)
     except UsageError as error:
-        lines = "".join(f"  {problem}\n" for problem in error.problems)
+        lines = "".join(f"  {one_line(problem)}\n" for problem in error.problems)
         sys.stderr.write(f"{program}: cannot start:\n{lines}Run '{program} --help' for all settings.\n")
         return EXIT_USAGE
     try:
@@ -308,8 +312,18 @@ def _run(command: _Command[S], program: str, arguments: Sequence[str]) -> int:
         sentences = _expected(error, settings)
         if sentences is None:
             raise
-        sys.stderr.write("".join(f"{program}: {sentence}\n" for sentence in sentences))
+        sys.stderr.write("".join(f"{_told(f'{program}: {sentence}')}\n" for sentence in sentences))
         return EXIT_FAILURE
+
+
+def _told(text: str) -> str:
+    """A text that may quote others, as a person's terminal gets it: all lines but the first are indented."""
+    return some_lines(text).replace("\n", "\n  ")
+
+
+def _show_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Prints the traceback of a defect of this program, as Python does, but for what a terminal would obey."""
+    sys.stderr.write(some_lines("".join(traceback.format_exception(kind, error, trace)).rstrip()) + "\n")
 
 
 def _expected(error: BaseException, settings: Settings) -> list[str] | None:

@@ -18,6 +18,7 @@ from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.settings import ClusterUpSettings, DemoSettings, FaultSettings
 from fake_dra_driver.demo.walk import Manifests, Walk, what_next
 from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.untrustedtext import some_lines
 
 __all__ = ["node_names", "run_cluster_fault", "run_cluster_up", "run_demo"]
 
@@ -136,7 +137,7 @@ async def run_cluster_fault(settings: FaultSettings) -> int:
     # What is not given is for the cluster to fill in.
     options = settings.model_dump(exclude={"kubeconfig"}, exclude_defaults=True)
     done = await ask(settings.kubeconfig, settings.fault, options)
-    sys.stdout.write(f"{done}\n")
+    sys.stdout.write(f"{some_lines(done)}\n")
     return 0
 
 

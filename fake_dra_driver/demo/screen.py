@@ -1,6 +1,7 @@
 """What the demo shows: steps, the commands that a person would type, their output, and what it is waiting for.
 
-On a terminal with colours and a spinner, elsewhere as plain lines (rich decides, and honours NO_COLOR and TERM).
+What commands print, such as logs of containers, is escaped line by line. On a terminal with colours and a spinner,
+elsewhere as plain lines (rich decides, and honours NO_COLOR and TERM).
 """
 
 import sys
@@ -10,6 +11,8 @@ from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
+
+from fake_dra_driver.untrustedtext import one_line, some_lines
 
 __all__ = ["Screen"]
 
@@ -44,12 +47,12 @@ class Screen:
     def waiting(self, what: str) -> Iterator[None]:
         """Shows that the program waits until ``what`` is so, while the block runs."""
         if self.is_terminal:
-            with self._console.status(f"waiting until {what}"):
+            with self._console.status(one_line(f"waiting until {what}")):
                 yield
         else:
             self._line(f"(waiting until {what})")
             yield
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(text, style=style))
+        self._console.print(Text(some_lines(text), style=style))
         self._console.file.flush()

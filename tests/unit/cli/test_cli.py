@@ -17,6 +17,7 @@ from fake_dra_driver.driver.programs.settings import ControllerSettings, Kubelet
 from fake_dra_driver.flags import UsageError, parse
 from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.settings import Settings, settings_of
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, id_of
 
 NODE = ["--namespace=fake-system", "--node-name=node-1"]
 COMMANDS = cli.REFERENCE
@@ -242,6 +243,41 @@ def test_expected_failure_is_one_sentence_each(capsys: pytest.CaptureFixture[str
     group = ExceptionGroup("tasks", [OSError("no space left"), ExceptionGroup("more", [OSError("no socket")])])
     assert cli._run(_command(group), "program", []) == 1
     assert capsys.readouterr().err == "program: no space left\nprogram: no socket\n"
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=id_of)
+def test_what_others_wrote_is_escaped_on_a_persons_terminal(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as the message of an API server, or what kubectl has said in several lines."""
+    error = OSError(f"the server says {name}\nand more: {name}")
+    assert cli._run(_command(error), "program", []) == 1
+    said = capsys.readouterr().err
+    assert_harmless(said, longest=10_000, keeps_newlines=True)
+    first, *others = said.removesuffix("\n").split("\n")
+    assert first.startswith("program: the server says ")
+    assert [line for line in others if not line.startswith("  ")] == []
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=id_of)
+@pytest.mark.parametrize(
+    "arguments", [["{}"], ["status", "--{}"], ["status", "--output={}"], ["status", "{}"], ["-{}"]]
+)
+def test_what_was_typed_is_escaped(arguments: list[str], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([argument.format(name) for argument in arguments]) == 2
+    assert_harmless(capsys.readouterr().err, longest=10_000, keeps_newlines=True)
+
+
+def test_a_fault_of_ours_shows_no_escapes_of_others(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom fake_dra_driver import cli\n"
+        "def fail(_): raise ValueError('bug \\x1b[2J\\u202e' + 'x' * 900_000)\n"
+        "cli._COMMANDS['generate'].__class__.run = property(lambda self: fail)\n"
+        "sys.exit(cli.main(['generate']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):\n")
+    assert_harmless(done.stderr, longest=10_000, keeps_newlines=True)
+    assert "ValueError: bug \\x1b[2J\\u202exxx" in done.stderr
 
 
 def _program(*arguments: str, home: Path) -> tuple[int, str]:
