@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.conformance.api import JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Api
+from tests.conformance.api import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Api, Json
 from tests.conformance.objects import config_map, core
 
 YAML = "application/yaml"
@@ -172,10 +172,133 @@ def test_unknown_field_with_signs_that_a_header_cannot_have(api: Api, namespace:
     ]
 
 
-@pytest.mark.parametrize("kind", [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH])
-def test_patch_that_is_too_deep(api: Api, namespace: str, kind: str) -> None:
-    path = core(namespace, "configmaps", "a")
-    api.post(core(namespace, "configmaps"), config_map("a"))
-    answer = api.call("PATCH", path, b'{"a":' * 100_000, content_type=kind)
-    assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
-    assert "invalid character '{' exceeded max depth" in answer.json()["message"]
+_REFUSED = "the server rejected our request due to an error in our request"
+_PATCH = "error decoding patch: json: cannot unmarshal"
+_APPLY = "error decoding YAML: error"
+_NO_MAP = "into Go value of type map[string]interface {}"
+
+
+@pytest.fixture
+def patched(api: Api, namespace: str) -> str:
+    """The path of a ConfigMap to patch."""
+    api.post(core(namespace, "configmaps"), config_map("a", {"k": "x" * 10}))
+    return core(namespace, "configmaps", "a")
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix"),
+    [(JSON_PATCH, "error decoding patch: "), (MERGE_PATCH, "error decoding patch: "), (STRATEGIC_PATCH, "")],
+)
+def test_patch_that_cannot_be_read(api: Api, patched: str, kind: str, prefix: str) -> None:
+    for body, problem in (
+        (b'{"a":' * 100_000, "invalid character '{' exceeded max depth"),
+        (b"", "unexpected end of JSON input"),
+        (b'{"a":', "unexpected end of JSON input"),
+        (b'{"x":\x00}', "invalid character '\\x00' looking for beginning of value"),
+    ):
+        answer = api.call("PATCH", patched, body, content_type=kind)
+        assert (answer.status_code, answer.json()["message"]) == (400, prefix + problem)
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [{"op": "copy", "from": "/data", "path": f"/data/{number}"} for number in range(20)],
+        [{"op": "add", "path": "/data/k", "value": "x" * 1000}]
+        + [{"op": "copy", "from": "/data/k", "path": f"/data/{number}"} for number in range(4000)],
+        [{"op": "move", "from": "/data", "path": "/data/x"}],
+        [{"op": "copy", "path": "/data/x"}],
+        [{"op": "remove", "path": ""}],
+        [{"op": "test", "path": "/data/k", "value": "y"}],
+        [{"op": "add", "value": 1}],
+        [{"op": "add", "path": None, "value": 1}],
+        [{"op": "add", "path": "data", "value": 1}],
+        [{"op": "none", "path": "/data/k"}],
+        [{"path": "/data/k"}],
+        [None],
+        [
+            {"op": "add", "path": "/metadata/finalizers", "value": ["a/b"]},
+            {"op": "add", "path": "/metadata/finalizers/" + "9" * 5000, "value": "c/d"},
+        ],
+    ],
+    ids=lambda operations: str(operations)[:60],
+)
+def test_json_patch_that_is_not_possible(api: Api, patched: str, operations: list[Json]) -> None:
+    answer = api.call("PATCH", patched, operations, content_type=JSON_PATCH)
+    assert (answer.status_code, answer.json()["reason"], answer.json()["message"]) == (422, "Invalid", _REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch", "code", "message"),
+    [
+        (JSON_PATCH, "{}", 400, f"{_PATCH} object into Go value of type []handlers.jsonPatchOp"),
+        (JSON_PATCH, '"x"', 400, f"{_PATCH} string into Go value of type []handlers.jsonPatchOp"),
+        (JSON_PATCH, '["x"]', 400, f"{_PATCH} string into Go value of type handlers.jsonPatchOp"),
+        (JSON_PATCH, '[{"op":3}]', 400, f"{_PATCH} number into Go struct field jsonPatchOp.op of type string"),
+        (JSON_PATCH, '[{"path":{}}]', 400, f"{_PATCH} object into Go struct field jsonPatchOp.path of type string"),
+        (JSON_PATCH, '[{"op":"replace","path":"","value":[]}]', 422, ' "" is invalid: patch: Invalid value: "[]": '),
+        (MERGE_PATCH, "null", 400, "Invalid JSON Patch"),
+        (MERGE_PATCH, "[]", 400, f"{_PATCH} array {_NO_MAP}"),
+        (MERGE_PATCH, "true", 400, f"{_PATCH} bool {_NO_MAP}"),
+        (MERGE_PATCH, '{"metadata":"x"}', 422, ' "" is invalid: patch: Invalid value: "{'),
+        (STRATEGIC_PATCH, "[]", 400, f"json: cannot unmarshal array {_NO_MAP}"),
+        (STRATEGIC_PATCH, "1", 400, f"json: cannot unmarshal number {_NO_MAP}"),
+        (STRATEGIC_PATCH, '{"data":[1]}', 422, ' "" is invalid: patch: Invalid value: "'),
+        (STRATEGIC_PATCH, '{"data":{"$retainKeys":"x"}}', 400, "invalid patch format of retainKeys"),
+        (STRATEGIC_PATCH, '{"metadata":{"finalizers":[{}]}}', 422, ' "" is invalid: patch: Invalid value: "'),
+        (STRATEGIC_PATCH, '{"metadata":{"ownerReferences":[3]}}', 422, ' "" is invalid: patch: Invalid value: "'),
+        (APPLY, "null", 400, "invalid object type: /, Kind="),
+        (APPLY, "[]", 400, f"{_APPLY} unmarshaling JSON: while decoding JSON: json: cannot unmarshal array"),
+        (APPLY, "&a [*a]", 400, f"{_APPLY} converting YAML to JSON: yaml: anchor 'a' value contains itself"),
+        (APPLY, laughs(), 400, f"{_APPLY} converting YAML to JSON: yaml: document contains excessive aliasing"),
+        (APPLY, HEAD + "metadata: x", 500, "failed to create typed patch object ("),
+        (APPLY, HEAD + "metadata: {name: 3}", 500, "failed to create typed patch object ("),
+        (APPLY, HEAD + "metadata: {namespace: {}}", 500, "failed to create typed patch object ("),
+    ],
+)  # fmt: skip
+def test_patch_of_the_wrong_form(api: Api, patched: str, kind: str, patch: str, code: int, message: str) -> None:
+    query = {"fieldManager": "tests"} if kind == APPLY else {}
+    answer = api.call("PATCH", patched, patch, content_type=kind, **query)
+    assert (answer.status_code, answer.json()["message"][: len(message)]) == (code, message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch"),
+    [
+        (JSON_PATCH, "null"),
+        (JSON_PATCH, '[{"op":"test","path":"/data/absent","value":null}]'),
+        (STRATEGIC_PATCH, "null"),
+        (STRATEGIC_PATCH, '{"metadata":{"$deleteFromPrimitiveList/finalizers":3}}'),
+        (STRATEGIC_PATCH, '{"metadata":{"$deleteFromPrimitiveList/finalizers":[{}]}}'),
+        (STRATEGIC_PATCH, '{"metadata":{"$deleteFromPrimitiveList/none":["a"]}}'),
+    ],
+)
+def test_patch_that_changes_nothing(api: Api, patched: str, kind: str, patch: str) -> None:
+    before = api.get(patched)
+    answer = api.call("PATCH", patched, patch, content_type=kind)
+    assert (answer.status_code, answer.json()) == (200, before)
+
+
+def test_json_patch_of_many_operations(api: Api, patched: str) -> None:
+    operation = {"op": "test", "path": "/data/k", "value": "x" * 10}
+    assert api.call("PATCH", patched, [operation] * 10_000, content_type=JSON_PATCH).status_code == 200
+    answer = api.call("PATCH", patched, [operation] * 10_001, content_type=JSON_PATCH)
+    assert (answer.status_code, answer.json()["reason"]) == (413, "RequestEntityTooLarge")
+    assert answer.json()["message"] == (
+        "Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001"
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    ["x", {"x": {}}, {"f:data": 3}, {"k:{": {}}, {"k:[]": {}}, {"k:" + "[" * 100_000: {}}],
+    ids=lambda fields: str(fields)[:20],
+)  # fmt: skip
+def test_managed_fields_that_cannot_be_read(api: Api, patched: str, fields: object) -> None:
+    """They are not taken over: those that are there stay."""
+    entry = {"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": fields}
+    answer = api.call("PATCH", patched, {"metadata": {"managedFields": [entry]}}, content_type=MERGE_PATCH)
+    if answer.status_code == 200:
+        assert {each["manager"] for each in answer.json()["metadata"]["managedFields"]} == {"conformance"}
+    else:
+        assert answer.status_code in (400, 422), answer.text

@@ -11,9 +11,10 @@ from fake_dra_driver.cluster.apiserver.heavywork import HEAVY
 from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
 from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
 from fake_dra_driver.cluster.apiserver.http.yamlbody import YamlError, read_yaml
-from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JSON_PATCH, PATCH_TYPES
+from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JSON_PATCH, PATCH_TYPES, STRATEGIC_PATCH
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.apiserver.store.store import Object
+from fake_dra_driver.cluster.apiserver.types.decode import json_kind
 
 __all__ = ["Body", "body_of", "body_weight", "optional_body_of", "patch_of"]
 
@@ -22,14 +23,6 @@ _YAML, _PROTOBUF = "application/yaml", "application/vnd.kubernetes.protobuf"
 _SPOKEN = ("application/json", _YAML, _PROTOBUF)
 _SHOWN_BYTES = 30
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
-_GO_KINDS: dict[type, str] = {
-    dict: "object",
-    list: "array",
-    str: "string",
-    int: "number",
-    float: "number",
-    bool: "bool",
-}
 _OBJECT_WEIGHT = 50
 """An object takes at least as long as so many bytes of text: it may be a container that has to be completed."""
 _YAML_WEIGHT = 8
@@ -78,13 +71,11 @@ def body_of(request: Request, kind: str) -> Body:
     if decoded is None:
         decoded = {}
     if not isinstance(decoded, dict):
-        found = _GO_KINDS[type(decoded)]
-        problem = f"json: cannot unmarshal {found} into Go value of type {_TYPE_META}"
+        problem = f"json: cannot unmarshal {json_kind(decoded)} into Go value of type {_TYPE_META}"
         raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
     for name in ("apiVersion", "kind"):
         if not isinstance(decoded.get(name), str | None):
-            found = _GO_KINDS[type(decoded[name])]
-            problem = f"json: cannot unmarshal {found} into Go struct field .{name} of type string"
+            problem = f"json: cannot unmarshal {json_kind(decoded[name])} into Go struct field .{name} of type string"
             raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
     return Body(decoded, duplicates)
 
@@ -102,9 +93,10 @@ def patch_of(request: Request) -> tuple[str, Any]:
     try:
         return media, read_yaml(request.body)[0] if media == APPLY_PATCH else read_json(request.body)[0]
     except YamlError as error:
-        raise bad_request(f"error decoding YAML: {error}") from error
+        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from error
     except ValueError as error:
-        raise bad_request(f"error decoding patch: {error}") from error
+        prefix = "" if media == STRATEGIC_PATCH else "error decoding patch: "
+        raise bad_request(f"{prefix}{error}") from error
 
 
 def _media(request: Request) -> str:

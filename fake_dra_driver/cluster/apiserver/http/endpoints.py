@@ -34,6 +34,9 @@ from fake_dra_driver.cluster.apiserver.verbs.writing import Writing, judge_unkno
 __all__ = ["Endpoints", "Layers"]
 
 
+_DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
+
+
 @dataclass(frozen=True, slots=True)
 class Layers:
     """What the endpoints call."""
@@ -137,7 +140,7 @@ class Endpoints:
         resource = target.resource
         options = ListOptions.parse({**request.query, "watch": ""})
         selection = Selection.parse(resource, target.namespace, options)
-        delete_options = DeleteOptions.parse(request.query, optional_body_of(request, "DeleteOptions"))
+        delete_options = self._delete_options(request)
 
         def delete() -> Page:
             page = self._layers.reading.page(resource, selection, options)
@@ -160,7 +163,7 @@ class Endpoints:
             case "update" | "patch":
                 return self._write(request, target)
             case "delete":
-                options = DeleteOptions.parse(request.query, optional_body_of(request, "DeleteOptions"))
+                options = self._delete_options(request)
                 view = self._view(request, target)
                 record, gone = on_loop(lambda: layers.deletion.delete(resource, key, options))
                 self._after_deletion(resource)
@@ -189,6 +192,10 @@ class Endpoints:
         """Removes a CRD that is being deleted once its last object is gone."""
         if resource.custom:
             on_loop(lambda: self._layers.deletion.finish_crd(Key("", f"{resource.plural}.{resource.group}")))
+
+    def _delete_options(self, request: Request) -> DeleteOptions:
+        body, type_ = optional_body_of(request, "DeleteOptions"), self._layers.types.named(_DELETE_OPTIONS)
+        return DeleteOptions.parse(request.query, decode_builtin(body, type_, "DeleteOptions", "v1")[0] if body else {})
 
     def _view(self, request: Request, target: Target) -> View:
         return View.of(request, target.resource, self._layers.stamps.now())

@@ -11,6 +11,7 @@ from typing import Any
 __all__ = ["FieldSet", "Path", "field_element", "key_element", "path_text", "value_element"]
 
 Path = tuple[str, ...]
+_ELEMENTS = ("f:", "k:", "v:", "i:")
 
 
 def field_element(name: str) -> str:
@@ -82,14 +83,21 @@ class FieldSet:
 
     def with_ancestors(self) -> frozenset[Path]:
         """Every path of the set, and every prefix of one."""
-        return frozenset(path[:end] for path in self.paths for end in range(1, len(path) + 1))
+        found: set[Path] = set()
+        for path in self.paths:
+            while path and path not in found:
+                found.add(path)
+                path = path[:-1]
+        return frozenset(found)
 
     @classmethod
     def from_wire(cls, fields: Mapping[str, Any]) -> "FieldSet":
-        """Reads fieldsV1."""
+        """Reads fieldsV1. Raises ValueError when it is none."""
 
         def walk(node: Mapping[str, Any], path: Path) -> Iterator[Path]:
             for element, inner in node.items():
+                if not isinstance(inner, dict) or (element[:2] not in _ELEMENTS and element != "."):
+                    raise ValueError(f"no field: {element}")
                 if element == ".":
                     yield path
                 elif inner:
@@ -97,6 +105,8 @@ class FieldSet:
                 else:
                     yield (*path, _canonical(element))
 
+        if not isinstance(fields, dict):
+            raise ValueError("fieldsV1 is no object")
         return cls(walk(fields, ()))
 
     def to_wire(self) -> dict[str, Any]:
@@ -116,9 +126,15 @@ class FieldSet:
 
 
 def _canonical(element: str) -> str:
-    if element.startswith("k:"):
-        return key_element(json.loads(element[2:]))
-    return element
+    if not element.startswith("k:"):
+        return element
+    try:
+        keys = json.loads(element[2:])
+    except RecursionError as error:
+        raise ValueError("the keys of an item are too deep") from error
+    if not isinstance(keys, dict):
+        raise ValueError(f"no keys of an item: {element}")
+    return key_element(keys)
 
 
 def _sorted(node: Mapping[str, Any]) -> dict[str, Any]:

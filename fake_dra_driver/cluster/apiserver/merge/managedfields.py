@@ -15,7 +15,7 @@ from fake_dra_driver.cluster.apiserver.merge.structuredmerge import compare, fie
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type
 
-__all__ = ["Writer", "apply_configuration", "track_update"]
+__all__ = ["Writer", "apply_configuration", "is_readable", "track_update"]
 
 _META = "f:metadata"
 _UNTRACKED: tuple[Path, ...] = (
@@ -63,6 +63,15 @@ class Writer:
 
 _Managers = dict[tuple[str, str, str, str], tuple[FieldSet, str | None]]
 """By identity: the fields, and when they last changed."""
+
+
+def is_readable(entries: Any) -> bool:
+    """Whether these are managedFields, which a client may have sent."""
+    try:
+        _read(entries)
+    except ValueError:
+        return False
+    return True
 
 
 def track_update(old: Object, new: Object, type_: Type | None, writer: Writer) -> None:
@@ -220,4 +229,5 @@ def _capped(entries: list[Object]) -> list[Object]:
     oldest = updates[: surplus + 1]
     fields = FieldSet(path for each in oldest for path in FieldSet.from_wire(each["fieldsV1"]).paths)
     bucket = {**oldest[-1], "manager": "ancient-changes", "fieldsV1": fields.to_wire()}
-    return [*(each for each in entries if each not in oldest), bucket]
+    merged = {id(each) for each in oldest}
+    return [*(each for each in entries if id(each) not in merged), bucket]

@@ -131,14 +131,19 @@ def _merged_order(before: Any, after: Any, *, is_list: bool) -> list[str]:
     if not is_list:
         return list(dict.fromkeys((*before, *after)))
     order: list[str] = []
-    rest = list(before)
+    rest = iter(before)
+    # The first of the rest that is neither passed nor taken; None: there is none.
+    first = next(rest, None)
+    taken: set[str] = set()
     for element in after:
-        while rest and rest[0] not in after:
-            order.append(rest.pop(0))
-        if element in rest:
-            rest.remove(element)
+        while first is not None and (first in taken or first not in after):
+            if first not in taken:
+                order.append(first)
+            first = next(rest, None)
+        taken.add(element)
         order.append(element)
-    return order + [element for element in rest if element not in after]
+    last = () if first is None else (first, *rest)
+    return order + [element for element in last if element not in after]
 
 
 def remove(value: Any, type_: Type | None, doomed: FieldSet, kept: FieldSet) -> Any:

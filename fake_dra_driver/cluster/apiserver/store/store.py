@@ -10,13 +10,14 @@ Objects are stored as encoded and never changed: to change one, decode a copy of
 import asyncio
 import bisect
 import json
+import secrets
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Collection", "Event", "Key", "Object", "Record", "Revisions", "Store", "encode"]
+__all__ = ["Collection", "Event", "Key", "Object", "Record", "Revisions", "Store", "draft", "encode"]
 
 Object = dict[str, Any]
 """An object as decoded from JSON."""
@@ -24,6 +25,10 @@ EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 LOG_LENGTH = 20_000
 """Most events kept for a resource. A watch that falls further behind has to list again."""
+
+
+_NO_VERSION = f"version-{secrets.token_hex(16)}"
+"""Where an encoded object has its resourceVersion until that is known; clients cannot guess it."""
 
 
 class Key(NamedTuple):
@@ -34,8 +39,18 @@ class Key(NamedTuple):
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """Compact JSON. Half a surrogate pair, which may come from a path or a header, becomes U+FFFD."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def draft(value: Object) -> bytes:
+    """An object as ``Collection.put`` takes it: encoded, but for its resourceVersion."""
+    value["metadata"]["resourceVersion"] = _NO_VERSION
+    return encode({name: each for name, each in value.items() if name not in ("kind", "apiVersion")})
 
 
 @dataclass(frozen=True)
@@ -135,12 +150,12 @@ class Collection:
         keys = sorted(key for key in state if not namespace or key.namespace == namespace)
         return [state[key] for key in keys if after is None or key > after]
 
-    def put(self, key: Key, value: Object) -> Record:
-        """Writes an object at a new revision, its resourceVersion. Does not compare it with the present one."""
+    def put(self, key: Key, value: Object | bytes) -> Record:
+        """Writes an object, or a draft of one, at a new revision. Does not compare it with the present one."""
+        drafted = value if isinstance(value, bytes) else draft(value)
         previous = self._records.get(key)
         revision = self.revisions.next()
-        value["metadata"]["resourceVersion"] = str(revision)
-        body = encode({name: each for name, each in value.items() if name not in ("kind", "apiVersion")})
+        body = drafted.replace(_NO_VERSION.encode(), str(revision).encode(), 1)
         record = Record(key, revision, body)
         if previous is None:
             bisect.insort(self._keys, key)

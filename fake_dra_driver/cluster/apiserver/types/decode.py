@@ -18,13 +18,14 @@ from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Shape, Type
 
-__all__ = ["decode_builtin", "prune_custom", "whole_numbers", "zero_value"]
+__all__ = ["cannot_handle", "decode_builtin", "json_kind", "prune_custom", "whole_numbers", "zero_value"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\r\n]|=(?!=?$)")
 _JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 _GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int32", "number": "float64"}
+_EXPONENT = 1e21
 _INTEGER_BITS = {"int32": 32, "int64": 64}
 
 
@@ -166,7 +167,7 @@ def _scalar(value: Any, type_: Type, path: str, owner: str) -> Any:
         if isinstance(value, float) or (isinstance(value, int) and not _fits(value, 32)):
             raise _mismatch(value, path, owner, "int32")
         if isinstance(value, bool) or not isinstance(value, int | str):
-            raise _Mismatch(f"json: cannot unmarshal {_kind(value)} into Go value of type int32")
+            raise _Mismatch(f"json: cannot unmarshal {json_kind(value)} into Go value of type int32")
         return value
     wanted = str(type_.schema.get("type", ""))
     bits = _INTEGER_BITS.get(str(type_.schema.get("format")), 64)
@@ -237,13 +238,14 @@ def _expect(value: Any, kind: type, path: str, owner: str, go_type: str) -> None
 
 def _mismatch(value: Any, path: str, owner: str, go_type: str) -> _Mismatch:
     plain = re.sub(r"\[\d+\]", "", path)
-    found = _kind(value)
+    found = json_kind(value)
     if found == "number" and go_type in _INTEGER_BITS:
         found = f"number {json.dumps(value)}"
     return _Mismatch(f"json: cannot unmarshal {found} into Go struct field {owner}.{plain} of type {go_type}")
 
 
-def _kind(value: Any) -> str:
+def json_kind(value: Any) -> str:
+    """What Go's decoder calls a value."""
     return _JSON_KINDS[type(value)] if value is not None else "null"
 
 
@@ -260,7 +262,8 @@ def whole_numbers(value: Any) -> Any:
         return {key: whole_numbers(each) for key, each in value.items()}
     if isinstance(value, list):
         return [whole_numbers(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    # From 1e21 on Go writes an exponent. (As an integer 1e308 would be sixty times as long as it was sent.)
+    return int(value) if isinstance(value, float) and abs(value) < _EXPONENT and value.is_integer() else value
 
 
 def prune_custom(value: Any, type_: Type, path: str = "") -> list[str]:

@@ -12,7 +12,6 @@ from fake_dra_driver.cluster.apiserver.errors import (
     bad_request,
     conflict,
     internal_error,
-    invalid_value,
     not_found,
     unsupported_media_type,
 )
@@ -22,12 +21,11 @@ from fake_dra_driver.cluster.apiserver.merge.patchformats import (
     JSON_PATCH,
     MERGE_PATCH,
     STRATEGIC_PATCH,
-    json_patch,
-    merge_patch,
-    strategic_merge_patch,
+    patched,
+    unfit,
 )
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record, Store
-from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin, prune_custom
+from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin, json_kind
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing
@@ -57,36 +55,18 @@ class Patching:
         def transform(present: Object) -> Object:
             shown = resource.from_stored(present)
             present = {"apiVersion": resource.api_version, "kind": resource.kind, **shown}
-            patched = self._patched(resource, present, content_type, patch)
+            result = patched(present, content_type, patch, resource.type)
             try:
-                obj = self._writing.decode(resource, patched, options)
+                obj = self._writing.decode(resource, result, options)
             except StatusError as error:
                 if error.code != 400 or "strict decoding" in error.message:
                     raise
                 detail = error.message.partition(f"cannot be handled as a {resource.kind}: ")[2] or error.message
-                problem = invalid_value("patch", json.dumps(json.dumps(patched, separators=(",", ":"))), detail)
-                raise StatusError(422, "Invalid", f' "" is invalid: {problem}', {
-                    "causes": [{"reason": problem.reason, "message": problem.message, "field": problem.field}]
-                }) from error  # fmt: skip
+                raise unfit(result, detail) from error
             self._writing.check_identity(resource, key, obj)
             return obj
 
         return self._writing.change(resource, key, subresource, transform, options), False
-
-    def _patched(self, resource: Resource, present: Object, content_type: str, patch: Any) -> Object:
-        if content_type == JSON_PATCH:
-            return json_patch(present, patch)
-        if not isinstance(patch, dict):
-            kind = "array" if isinstance(patch, list) else type(patch).__name__
-            raise bad_request(
-                f"error decoding patch: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
-            )
-        result: Object
-        if content_type == MERGE_PATCH:
-            result = merge_patch(present, patch)
-        else:
-            result = strategic_merge_patch(present, patch, resource.type)
-        return result
 
     def _apply(
         self, resource: Resource, key: Key, subresource: str, applied: Any, options: WriteOptions
@@ -128,15 +108,23 @@ class Patching:
         return self._writing.change(resource, key, subresource, transform, options, applied=True), False
 
     def _check_applied(self, resource: Resource, key: Key, applied: Any) -> None:
+        if applied is None:
+            applied = {}
         if not isinstance(applied, dict):
-            raise bad_request("error decoding YAML: the configuration is not an object")
+            problem = f"json: cannot unmarshal {json_kind(applied)} into Go value of type map[string]interface {{}}"
+            raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {problem}")
         if applied.get("apiVersion") != resource.api_version or applied.get("kind") != resource.kind:
             group, slash, version = str(applied.get("apiVersion", "")).rpartition("/")
             shown = f"{group}/{version}, Kind={applied.get('kind', '')}"
             if slash or applied.get("apiVersion"):
                 raise bad_request(f"invalid object type: {shown}")
             raise bad_request(f"invalid object type: /, Kind={applied.get('kind', '')}")
-        metadata = applied.setdefault("metadata", {})
+        metadata = applied["metadata"] = {} if applied.get("metadata") is None else applied["metadata"]
+        if not isinstance(metadata, dict):
+            raise _untyped(resource, key, f".metadata: expected map, got &{{{metadata}}}")
+        for name in ("name", "namespace"):
+            if not isinstance(metadata.get(name), str | None):
+                raise _untyped(resource, key, f".metadata.{name}: expected string, got {json_kind(metadata[name])}")
         if metadata.get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
         metadata.setdefault("name", key.name)
@@ -147,15 +135,19 @@ class Patching:
         self._writing.place(resource, key.namespace, applied)
         unknown = self._unknown_fields(resource, applied)
         if unknown:
-            where = f"{key.namespace}/{key.name}; {resource.group}/{resource.version}, Kind={resource.kind}"
-            fields = "\n".join(f".{field}: field not declared in schema" for field in unknown)
-            raise internal_error(f"failed to create typed patch object ({where}): {fields}")
+            raise _untyped(resource, key, "\n".join(f".{field}: field not declared in schema" for field in unknown))
 
     def _unknown_fields(self, resource: Resource, applied: Object) -> list[str]:
         copy = json.loads(json.dumps(applied))
         if resource.custom:
-            return prune_custom(copy, resource.type)
+            return self._writing.decode_custom(resource, copy)[1]
         return decode_builtin(copy, resource.type, resource.kind, resource.version)[1]
+
+
+def _untyped(resource: Resource, key: Key, problem: str) -> StatusError:
+    """500, as on a real server: a configuration does not have the fields of its kind."""
+    where = f"{key.namespace}/{key.name}; {resource.group}/{resource.version}, Kind={resource.kind}"
+    return internal_error(f"failed to create typed patch object ({where}): {problem}")
 
 
 def _last_applied(obj: Object) -> Object | None:

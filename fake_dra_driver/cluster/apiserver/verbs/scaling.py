@@ -7,15 +7,16 @@ apply of a Scale is not done here, and refused.
 from collections.abc import Mapping
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.errors import invalid, invalid_value, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.errors import go_value, invalid, invalid_value, unsupported_media_type
 from fake_dra_driver.cluster.apiserver.merge.patchformats import (
     APPLY_PATCH,
     JSON_PATCH,
     MERGE_PATCH,
-    json_patch,
-    merge_patch,
+    patched,
+    unfit,
 )
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
+from fake_dra_driver.cluster.apiserver.types.decode import json_kind
 from fake_dra_driver.cluster.apiserver.types.resource import Resource, ScalePaths
 from fake_dra_driver.cluster.apiserver.types.selectors import label_selector_text
 from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
@@ -41,8 +42,8 @@ class Scaling:
     def write(self, resource: Resource, key: Key, scale: Object, options: WriteOptions) -> Object:
         """Sets the number of replicas. Raises StatusError."""
         replicas = (scale.get("spec") or {}).get("replicas", 0)
-        if not isinstance(replicas, int) or replicas < 0:
-            problem = invalid_value("spec.replicas", str(replicas), "must be greater than or equal to 0")
+        if not isinstance(replicas, int) or not 0 <= replicas < 1 << 31:
+            problem = invalid_value("spec.replicas", go_value(replicas), "must be greater than or equal to 0")
             raise invalid("autoscaling", "Scale", key.name, [problem])
         version = (scale.get("metadata") or {}).get("resourceVersion")
         *parents, last = (resource.scale or _NOWHERE).spec.split(".")
@@ -63,9 +64,13 @@ class Scaling:
         if content_type == APPLY_PATCH:
             raise unsupported_media_type((JSON_PATCH, MERGE_PATCH))
         present = _scale(resource, self._reading.get(resource, key))
-        # A strategic merge patch is a merge patch here: a Scale has no list that it would merge.
-        patched = json_patch(present, patch) if content_type == JSON_PATCH else merge_patch(present, patch)
-        return self.write(resource, key, patched, options)
+        result = patched(present, content_type, patch, None)
+        for name in ("metadata", "spec"):
+            if not isinstance(result.get(name), dict | None):
+                raise unfit(
+                    result, f"json: cannot unmarshal {json_kind(result[name])} into Go struct field Scale.{name}"
+                )
+        return self.write(resource, key, result, options)
 
 
 def _scale(resource: Resource, record: Record) -> Object:

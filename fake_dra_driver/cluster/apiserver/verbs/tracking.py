@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
 from fake_dra_driver.cluster.apiserver.merge.fieldpaths import Path
-from fake_dra_driver.cluster.apiserver.merge.managedfields import Writer, track_update
+from fake_dra_driver.cluster.apiserver.merge.managedfields import Writer, is_readable, track_update
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import zero_value
@@ -61,6 +61,8 @@ class Tracking:
         elif sent in ([], [{}]):
             # This is how a client asks to clear them.
             sent = None
+        elif not is_readable(sent):
+            sent = before
         if not sent:
             metadata.pop("managedFields", None)
             return

@@ -29,7 +29,7 @@ from fake_dra_driver.cluster.apiserver.heavywork import on_loop
 from fake_dra_driver.cluster.apiserver.merge.managedfields import Writer, track_update
 from fake_dra_driver.cluster.apiserver.rules.priority import admit_priority
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.store.store import Collection, Key, Object, Record, Store
+from fake_dra_driver.cluster.apiserver.store.store import Collection, Key, Object, Record, Store, draft
 from fake_dra_driver.cluster.apiserver.types.decode import (
     cannot_handle,
     decode_builtin,
@@ -54,6 +54,8 @@ __all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
 
 _ATTEMPTS = 5
 """How often a write is made that is overtaken each time (maxRetryWhenPatchConflicts)."""
+_MAX_OBJECT_BYTES = 1536 * 1024 - 512
+"""Largest object, with room for its key (--max-request-bytes of etcd)."""
 _MAX_STRICT_ERRORS = 100
 """Unknown fields beyond are not named (sigs.k8s.io/json)."""
 _MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
@@ -115,13 +117,14 @@ class Writing:
         self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
         options.warnings.extend(resource.rules.warn(obj))
         collection = self._store.collection(resource.storage_key)
+        drafted = None if options.dry_run else _draft(obj)
 
         def commit() -> Record:
             if collection.get(key) is not None:
                 raise already_exists(resource.group, resource.plural, key.name)
-            if options.dry_run:
+            if drafted is None:
                 return unstored(key, obj)
-            record = collection.put(key, obj)
+            record = collection.put(key, drafted)
             if resource.kind == "CustomResourceDefinition" and not resource.custom:
                 return self._establish(collection, record)
             return record
@@ -273,16 +276,17 @@ class Writing:
             return record
         if options.dry_run:
             return unstored(key, obj)
-        return on_loop(lambda: self._commit(resource, record, obj))
+        drafted = _draft(obj)
+        return on_loop(lambda: self._commit(resource, record, obj, drafted))
 
-    def _commit(self, resource: Resource, record: Record, obj: Object) -> Record:
+    def _commit(self, resource: Resource, record: Record, obj: Object, drafted: bytes) -> Record:
         """Stores the object in the place of the one that it was made from. Raises _Overtaken."""
         collection = self._store.collection(resource.storage_key)
         if collection.get(record.key) is not record:
             raise _Overtaken
         if is_finished(obj):
             return collection.remove(record.key, obj)
-        written = collection.put(record.key, obj)
+        written = collection.put(record.key, drafted)
         if resource.kind == "CustomResourceDefinition" and not resource.custom:
             self.on_crd(written.copy())
         return written
@@ -296,7 +300,8 @@ class Writing:
             if options.dry_run:
                 return unstored(key, obj)
             self.tracking.updated(resource, record.copy(), obj, "", options)
-            return on_loop(lambda: self._commit(resource, record, obj))
+            drafted = _draft(obj)
+            return on_loop(lambda: self._commit(resource, record, obj, drafted))
 
         return self._repeated(resource, key, options, attempt)
 
@@ -372,7 +377,7 @@ class Writing:
     def decode(self, resource: Resource, body: Object, options: WriteOptions) -> Object:
         """The body as an object of that kind: known fields only, of the right types."""
         if resource.custom:
-            obj, unknown = self._decode_custom(resource, body)
+            obj, unknown = self.decode_custom(resource, body)
         else:
             obj, unknown = decode_builtin(body, resource.type, resource.kind, resource.version)
         judge_unknown(unknown, resource.kind, resource.version, options)
@@ -381,7 +386,8 @@ class Writing:
         obj.setdefault("metadata", {})
         return resource.to_stored(obj)
 
-    def _decode_custom(self, resource: Resource, body: Object) -> tuple[Object, list[str]]:
+    def decode_custom(self, resource: Resource, body: Object) -> tuple[Object, list[str]]:
+        """A body as an object of a custom kind, and the fields that it does not know. Raises StatusError (400)."""
         obj: Object = whole_numbers(body)
         meta_type = self._types.named(OBJECT_META)
         metadata = body.get("metadata")
@@ -421,6 +427,14 @@ class Writing:
     def _raise(self, resource: Resource, name: str, problems: list[Problem]) -> None:
         if problems:
             raise invalid(resource.group, resource.kind, name, problems)
+
+
+def _draft(obj: Object) -> bytes:
+    """The object as the store takes it. Raises StatusError: 500, as on a real server, if it is too large for that."""
+    drafted = draft(obj)
+    if len(drafted) > _MAX_OBJECT_BYTES:
+        raise internal_error("etcdserver: request is too large")
+    return drafted
 
 
 def judge_unknown(unknown: Sequence[str], kind: str, version: str, options: WriteOptions) -> None:
