@@ -23,6 +23,8 @@ LOCAL_CLUSTER_VARIABLE: Final = "FAKE_DRA_E2E_LOCAL_CLUSTER_DIR"
 
 AUTHORIZATION_DECISION: Final = "authorization.k8s.io/decision"
 """Annotation of an audit event: ``allow`` or ``forbid``."""
+POLICY: Final = "ValidatingAdmissionPolicy"
+"""Is in the message of what one refuses."""
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -91,19 +93,21 @@ class LocalCluster:
         return {user.removeprefix(prefix) for user in users if user.startswith(prefix)}
 
     def check_nothing_forbidden(self, namespace: str, since: datetime) -> None:
-        """RBAC has refused nothing to the ServiceAccounts of a namespace since then.
+        """Roles and admission policies have refused nothing to the ServiceAccounts of a namespace since then.
 
-        Only the authorizer's answer counts: an Event for a namespace that is being deleted gets a 403 too, from
-        admission. Not for a time in which it was restarted: until its caches are full it refuses what it will allow.
+        Only their answers count: an Event for a namespace that is being deleted gets a 403 as well. Not for a time in
+        which it was restarted: until its caches are full it refuses what it will allow. Nor what someone with kubectl
+        tries in the name of such an account.
         """
         refused = {
-            f"{event.user.username} {event.verb} {event.request_uri}"
+            f"{event.user.username} {event.verb} {event.request_uri} {event.response_status.message}"
             for event in self.audit_events()
             if event.user.username.startswith(f"system:serviceaccount:{namespace}:")
-            and event.annotations.get(AUTHORIZATION_DECISION) == "forbid"
+            and (event.annotations.get(AUTHORIZATION_DECISION) == "forbid" or POLICY in event.response_status.message)
             and event.request_received_timestamp >= since
+            and not event.user_agent.startswith("kubectl")
         }
-        assert not refused, f"refused by RBAC: {sorted(refused)}"
+        assert not refused, f"refused: {sorted(refused)}"
 
     def _processes(self, pod: RunningPod, container: str) -> Sequence[int]:
         identity = next(

@@ -110,10 +110,18 @@ class AuditUser(ApiModel):
     username: str = ""
 
 
+class AuditStatus(ApiModel):
+    """The ``responseStatus`` of an audit Event."""
+
+    message: str = ""
+
+
 class AuditEvent(ApiModel):
     """audit.k8s.io/v1 Event: one request to the API server."""
 
     verb: str
+    user_agent: str = ""
+    response_status: AuditStatus = Field(default_factory=AuditStatus)
     user: AuditUser = Field(default_factory=AuditUser)
     request_uri: str = Field(default="", alias="requestURI")
     annotations: Mapping[str, str] = Field(default_factory=dict)

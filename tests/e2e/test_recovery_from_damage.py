@@ -1,5 +1,6 @@
 """What is damaged, lost or foreign: files of the plugin, the record of the node. Prepared claims stay prepared."""
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -88,6 +89,19 @@ def test_damaged_checkpoint_is_set_aside(
     damaged = set_aside(checkpoint.parent, GARBAGE)
     assert damaged != checkpoint
     damaged.unlink()
+    assert content(prepared) == prepared
+    demo.check_agreement(WORKLOAD)
+    driver.check_logs(started, killed=True)
+
+
+def test_removed_folder_is_made_again_with_a_new_container(
+    local_cluster: LocalCluster, driver: Driver, demo: Demo, prepared: Files, started: datetime
+) -> None:
+    """The container has that folder alone, and cannot make another one under its name: it ends."""
+    killer = Killer(local_cluster, driver, "plugin")
+    shutil.rmtree(driver.plugin_folder())
+    killer.wait_back()
+    assert (Path(driver.plugin_folder()) / "checkpoint.json").exists()
     assert content(prepared) == prepared
     demo.check_agreement(WORKLOAD)
     driver.check_logs(started, killed=True)
