@@ -3,7 +3,10 @@
 # The same sources, base image and SOURCE_DATE_EPOCH give the same files, byte for byte. Packages are those of the lock
 # files, checked by their hashes; where they come from (a mirror, a proxy, a certificate) is for pip's own environment
 # variables, which `docker build` takes as build arguments and which do not end up in the image.
-ARG BASE_IMAGE=docker.io/library/python:3.13-slim
+#
+# The base image is named by the digest of its index for all platforms, so that a tag that is moved changes nothing here.
+# hack/base-image.sh puts the one in that the tag has now.
+ARG BASE_IMAGE=docker.io/library/python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${BASE_IMAGE} AS build
 ARG SOURCE_DATE_EPOCH=0

@@ -5,6 +5,7 @@
 #   requirements-cluster.lock  that, and what the embedded cluster needs (make demo)
 #   requirements-dev.lock      that, and what checks, tests and generators need (CI)
 #   requirements-build.lock    what makes a wheel of the driver (the image's first stage)
+#   requirements-audit.lock    pip-audit, for hack/audit.sh: in an environment of its own, since it needs many libraries
 #
 # They hold for every Python from requires-python on, and every platform. Versions stay as they are, unless pyproject.toml
 # rules them out or --upgrade is given. Needs uv (pip install uv).
@@ -24,3 +25,4 @@ lock requirements-cluster.lock --constraint requirements.lock --extra cluster py
 lock requirements-dev.lock --constraint requirements-cluster.lock --extra cluster --group dev pyproject.toml "$@"
 python3 -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")' |
   lock requirements-build.lock - "$@"
+echo pip-audit | lock requirements-audit.lock - "$@"

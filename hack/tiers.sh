@@ -143,11 +143,14 @@ use_kubernetes() {
   export KUBEBUILDER_ASSETS
 }
 
-# build_image: from the Dockerfile, as an archive that `cluster image` takes.
+# build_image: from the Dockerfile, as an archive that `cluster image` takes. On a stand-in for its base image, which is
+# made here under the tag of the real one, but cannot have its digest.
 build_image() {
   export CONTAINER_TOOL=buildah STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
+  local base
+  base=$(sed -n 's/^ARG BASE_IMAGE=\(.*\)@.*/\1/p' Dockerfile)
   mkdir -p "$KUBE_CACHE" || return # on a new machine base-image may come before the build that makes it
-  "$KUBE_DIR/base-image" && make image IMAGE="$image" &&
+  "$KUBE_DIR/base-image" "$base" && BASE_IMAGE=$base make image IMAGE="$image" &&
     buildah push "$image" "docker-archive:$archive:docker.io/library/$image"
 }
 

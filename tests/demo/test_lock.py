@@ -34,6 +34,7 @@ def locked(name: str) -> dict[str, str]:
         ("requirements-cluster.lock", [*RUN_TIME, *CLUSTER]),
         ("requirements-dev.lock", [*RUN_TIME, *CLUSTER, *PYPROJECT["dependency-groups"]["dev"]]),
         ("requirements-build.lock", PYPROJECT["build-system"]["requires"]),
+        ("requirements-audit.lock", ["pip-audit"]),
     ],
 )
 def test_what_pyproject_asks_for_is_locked(lock: str, requirements: list[str]) -> None:
