@@ -12,7 +12,7 @@ from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimConfig, Fak
 from tests.support.apiserver import ApiServer
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 PARAMETERS = {kind.resource.kind: kind for kind in (FakeClaimParameters, DeviceClassParameters)}
 
 
