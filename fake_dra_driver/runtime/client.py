@@ -17,12 +17,14 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, Resou
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.decoding import refusals
 from fake_dra_driver.runtime.discovery import Discovery
-from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError
+from fake_dra_driver.runtime.errors import GoneError, InvalidObjectError, UnusableAnswerError
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, ListWatch, Selection
+from fake_dra_driver.runtime.objectidentity import check_type, identity_of
 from fake_dra_driver.runtime.patch import APPLY, JSON_PATCH, MERGE_PATCH
 from fake_dra_driver.runtime.rest import Call, RestClient
 from fake_dra_driver.runtime.session import RequestLimiter, RequestMetrics, Session
 from fake_dra_driver.runtime.transport import MAX_CONNECTIONS, HttpTransport
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
 if TYPE_CHECKING:
     from fake_dra_driver.runtime.kubeapi import Api
@@ -62,15 +64,17 @@ def decode(kind: type[K], raw: Mapping[str, Any]) -> K:
     except (ValidationError, RecursionError) as error:
         metadata = raw.get("metadata")
         metadata = metadata if isinstance(metadata, Mapping) else {}
-        key = NamespacedName(str(metadata.get("namespace") or ""), str(metadata.get("name") or ""))
+        names = (metadata.get("namespace"), metadata.get("name"))
+        key = NamespacedName(*(name if isinstance(name, str) else "" for name in names))
         raise InvalidObjectError(kind.resource, key, metadata, refusals(error)) from error
 
 
 class Client:
     """Typed access to one API server. Safe for concurrent use within one event loop.
 
-    Every method raises the errors of ``RestClient.call``; those that return an object raise InvalidObjectError when the
-    model refuses it (a write has then happened all the same, and the observers know of it).
+    Every method raises the errors of ``RestClient.call``; those that return an object raise UnusableAnswerError when
+    the answer is another one, or none, and InvalidObjectError when the model refuses it (a write has then happened all
+    the same, and the observers know of it).
     ``timeout_seconds`` is the deadline of one request, waits that the server asked for included.
     """
 
@@ -215,7 +219,9 @@ class Client:
     async def get(self, kind: type[K], key: NamespacedName, *, timeout_seconds: float | None = None) -> K:
         """Reads one object from the API server (a consistent read, never a cached one)."""
         call = Call("get", "GET", kind.resource, key, _object_path(kind, key))
-        return decode(kind, await self._call(call, timeout_seconds))
+        raw = await self._call(call, timeout_seconds)
+        _check_object(call, raw)
+        return decode(kind, raw)
 
     async def list(
         self,
@@ -265,7 +271,9 @@ class Client:
         resource = obj.resource
         path = resource.path(_namespace(resource, obj.key))
         call = Call("create", "POST", resource, obj.key, path, body=_json(obj.to_wire()))
-        return await self._write(type(obj), call, timeout_seconds)
+        # Reviews (SelfSubjectAccessReview, say) have no name: they are answered, and not kept.
+        is_kept = bool(obj.metadata.name or obj.metadata.generate_name)
+        return await self._write(type(obj), call, timeout_seconds, is_kept=is_kept)
 
     async def create_subresource(
         self,
@@ -407,15 +415,15 @@ class Client:
             options["gracePeriodSeconds"] = grace_period_seconds
         call = Call("delete", "DELETE", kind.resource, key, _object_path(kind, key), body=_json(options))
         raw = await self._call(call, timeout_seconds)
-        metadata = raw.get("metadata") or {}
-        if metadata.get("deletionTimestamp"):
-            self._wrote(kind, raw)
-            return
         # Some kinds answer with what they have removed (ReturnDeletedObject in Kubernetes), the others with a Status.
-        gone = (raw.get("details") or {}).get("uid") if raw.get("kind") == "Status" else metadata.get("uid")
-        if gone:
+        gone = _uid_in_status(raw) if raw.get("kind") == "Status" else _check_object(call, raw)
+        if gone is not None and uid is not None and gone != uid:
+            raise UnusableAnswerError(call.verb, call.kind, key, "the answer is about another object of that name")
+        if raw.get("kind") != "Status" and raw["metadata"].get("deletionTimestamp"):
+            self._wrote(kind, raw)
+        elif gone is not None:
             for observer in self._delete_observers:
-                observer(kind, key, UID(gone))
+                observer(kind, key, gone)
 
     # --- what the verbs share ---
 
@@ -428,9 +436,11 @@ class Client:
         seconds = self._default_timeout_seconds if timeout_seconds is None else timeout_seconds
         return await self._rest.call(call, seconds)
 
-    async def _write(self, kind: type[K], call: Call, timeout_seconds: float | None) -> K:
+    async def _write(self, kind: type[K], call: Call, timeout_seconds: float | None, *, is_kept: bool = True) -> K:
         raw = await self._call(call, timeout_seconds)
-        self._wrote(kind, raw)
+        if is_kept:
+            _check_object(call, raw)
+            self._wrote(kind, raw)
         return decode(kind, raw)
 
     def _wrote(self, kind: type[KubeObject], raw: Mapping[str, Any]) -> None:
@@ -438,8 +448,28 @@ class Client:
             observer(kind, raw)
 
 
+def _check_object(call: Call, raw: Mapping[str, Any]) -> UID:
+    """The UID of the object that the call is about. Raises UnusableAnswerError: the answer is something else."""
+    try:
+        check_type(raw, call.kind.api_version, call.kind.kind)
+        key, uid, _ = identity_of(raw, call.kind)
+    except ValueError as error:
+        raise UnusableAnswerError(call.verb, call.kind, call.key, str(error)) from error
+    if key.namespace != call.key.namespace or call.key.name not in ("", key.name):
+        found = f"the answer is another object: {one_line(str(key), 2 * MAX_NAME)}"
+        raise UnusableAnswerError(call.verb, call.kind, call.key, found)
+    return uid
+
+
+def _uid_in_status(raw: Mapping[str, Any]) -> UID | None:
+    details = raw.get("details")
+    uid = details.get("uid") if isinstance(details, Mapping) else None
+    return UID(uid) if isinstance(uid, str) and uid else None
+
+
 def _json(body: Any) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    # Half of a surrogate pair, which a server may have sent, is not UTF-8: it refuses such a body.
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
 
 
 def _namespace(resource: ResourceKind, key: NamespacedName) -> str | None:

@@ -1,7 +1,7 @@
 """Reads what the API server sends: JSON, however deep it is nested, and what is wrong with an object.
 
-JSON is read as Go reads it, which knows no NaN and no Infinity: a NaN equals nothing, not even what it was a moment
-ago, so that who compares and writes would write for ever.
+JSON is read as Go reads it. There is no NaN and no Infinity: a NaN equals nothing, not even what it was a moment ago,
+so that a writer that compares would write for ever. Half of a surrogate pair, which UTF-8 cannot write, is replaced.
 
 Anyone who may create a ResourceClaim can put 10 KiB of brackets into its opaque parameters, and the API server passes
 them on (seen on Kubernetes 1.32 and 1.37). Python's reader ends at about 1,000 levels with a RecursionError: one such
@@ -36,9 +36,9 @@ def parse(text: bytes) -> Any:
         ValueError: the text is no JSON, or has an integer of more digits than Python reads (4,300).
     """
     try:
-        return _DECODER.decode(text.decode())
+        return _decode(text)
     except RecursionError:
-        return _DECODER.decode(b"".join(_shallow_parts(text)).decode())
+        return _decode(b"".join(_shallow_parts(text)))
 
 
 def refusals(error: ValidationError | RecursionError) -> Sequence[str]:
@@ -49,6 +49,14 @@ def refusals(error: ValidationError | RecursionError) -> Sequence[str]:
         f"{one_line('.'.join(map(str, problem['loc'])), MAX_NAME)}: {one_line(problem['msg'])}"
         for problem in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_REFUSALS]
     )
+
+
+def _decode(text: bytes) -> Any:
+    value = _DECODER.decode(text.decode())
+    if b"\\ud" not in text and b"\\uD" not in text:  # API servers do not escape letters
+        return value
+    written = json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")
+    return _DECODER.decode(written.decode(errors="replace"))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -13,7 +13,8 @@ from loguru import logger
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.runtime.backoff import Backoff
-from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError, TransportError
+from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError, UnusableAnswerError
+from fake_dra_driver.runtime.objectidentity import type_of
 from fake_dra_driver.runtime.rest import Call, RestClient
 
 __all__ = ["Discovery", "ServedGroup"]
@@ -94,7 +95,10 @@ class Discovery:
 
 
 def _versions(call: Call, raw: Mapping[str, Any]) -> tuple[str, ...]:
-    try:
-        return tuple(str(entry["version"]) for entry in raw["versions"])
-    except (KeyError, TypeError) as error:
-        raise TransportError(call.verb, call.kind, call.key, f"the answer is not an APIGroup: {raw!r:.200}") from error
+    entries = raw.get("versions")
+    named = [entry.get("version") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    versions = tuple(version for version in named if isinstance(version, str))
+    if (raw.get("kind"), raw.get("name")) != (_GROUP.kind, call.key.name) or not versions:
+        found = f"the answer is not this {_GROUP.kind}: {type_of(raw)}"
+        raise UnusableAnswerError(call.verb, call.kind, call.key, found)
+    return versions

@@ -105,6 +105,12 @@ class Status:
         )
 
     @classmethod
+    def of_failure(cls, raw: Mapping[str, Any]) -> "Status":
+        """Reads a decoded Status that came without an HTTP status of its own: in a watch, or with 200."""
+        code = raw.get("code")
+        return cls.from_wire(code if isinstance(code, int) and 400 <= code < 600 else 500, raw)
+
+    @classmethod
     def from_body(cls, code: int, body: bytes, retry_after: str | None = None) -> "Status":
         """Reads the body of an error response; a body that is not JSON becomes the message."""
         try:

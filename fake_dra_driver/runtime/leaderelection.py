@@ -23,12 +23,19 @@ from typing import Final, NoReturn, Protocol
 
 from loguru import logger
 
-from fake_dra_driver.api.kube.coordination import Lease, LeaseSpec
+from fake_dra_driver.api.kube.coordination import MAX_TRANSITIONS, Lease, LeaseSpec
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.runtime.clock import WallClock, loop_time, utc_now
-from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError, RuntimeLayerError
+from fake_dra_driver.runtime.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    NotFoundError,
+    RuntimeLayerError,
+    UnusableAnswerError,
+)
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
 __all__ = ["JITTER_FACTOR", "LeaderElector", "LeaseClient", "LeaseLostError", "LeaseTiming", "identity"]
 
@@ -224,7 +231,7 @@ class LeaderElector:
         holder = found.spec.holder_identity
         if holder and holder != self._name:
             if self.is_leading:
-                raise self._lost(f"{holder} has taken it")
+                raise self._lost(f"{one_line(holder, MAX_NAME)} has taken it")
             if loop_time() < self._expires_at(found.spec):
                 return False
             log.info("The lease of another process has expired", lease=str(self._key), holder=holder)
@@ -234,7 +241,11 @@ class LeaderElector:
     async def _take(self, lease: Lease) -> None:
         """Writes this process into the lease."""
         sent_at = loop_time()
-        self._see(await self._write(lease, self._name))
+        written = await self._write(lease, self._name)
+        if written.spec.holder_identity != self._name:
+            # Not what was written: a proxy's answer to another request, say. Whether it was written is not known.
+            raise UnusableAnswerError("update", Lease.resource, self._key, "the answer does not name this holder")
+        self._see(written)
         self._renewed_at = sent_at
 
     async def _write(self, lease: Lease, holder: str) -> Lease:
@@ -250,7 +261,7 @@ class LeaderElector:
                 "lease_duration_seconds": self._timing.lease_duration_seconds if holder else 1,
                 "acquire_time": there.acquire_time if is_renewal else now,
                 "renew_time": now,
-                "lease_transitions": (there.lease_transitions or 0) + changes_hands,
+                "lease_transitions": min((there.lease_transitions or 0) + changes_hands, MAX_TRANSITIONS),
             }
         )
         wanted = lease.model_copy(update={"spec": spec})

@@ -25,6 +25,7 @@ from fake_dra_driver.runtime.errors import (
     TransportError,
     UnusableAnswerError,
 )
+from fake_dra_driver.runtime.objectidentity import check_type, type_of, version_number
 from fake_dra_driver.runtime.rest import MAX_OBJECT_BYTES, Answer, Call, RestClient
 from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
@@ -259,23 +260,27 @@ def _page(call: Call, selection: Selection, answer: Answer) -> tuple[Page, str]:
     """
     raw, (api_version, kind) = answer.raw, _type_of(selection)
     if raw.get("kind") != f"{kind}List" or raw.get("apiVersion") != api_version:
-        raise _unusable(call, f"not a {kind}List of {api_version}: {_says_what_it_is(raw)}")
+        raise _unusable(call, f"not a {kind}List of {api_version}: {type_of(raw)}")
     metadata, items = raw.get("metadata"), raw.get("items") or []
     if not isinstance(metadata, dict) or not isinstance(items, list):
         raise _unusable(call, f"the {kind}List has no metadata, or no items")
-    token, version = metadata.get("continue") or "", metadata.get("resourceVersion")
-    if not isinstance(token, str) or not isinstance(version, str):
-        raise _unusable(call, f"the {kind}List has no resourceVersion, or an unreadable continue token")
+    token = metadata.get("continue") or ""
+    try:
+        version = str(version_number(metadata.get("resourceVersion")))
+    except ValueError as error:
+        raise _unusable(call, f"a {kind}List, and {error}") from error
+    if not isinstance(token, str):
+        raise _unusable(call, f"the continue token of the {kind}List is a {type(token).__name__}")
     for item in items:
         _check_type(call, selection, item)
     return Page(items, version), token
 
 
 def _check_type(call: Call, selection: Selection, obj: Any) -> None:
-    """Refuses what is no object of the kind. Built-in kinds say what they are in a list and not in its items."""
-    api_version, kind = _type_of(selection)
-    if not isinstance(obj, dict) or obj.get("kind", kind) != kind or obj.get("apiVersion", api_version) != api_version:
-        raise _unusable(call, f"not a {kind} of {api_version}: {_says_what_it_is(obj)}")
+    try:
+        check_type(obj, *_type_of(selection))
+    except ValueError as error:
+        raise _unusable(call, str(error)) from error
 
 
 def _type_of(selection: Selection) -> tuple[str, str]:
@@ -283,13 +288,6 @@ def _type_of(selection: Selection) -> tuple[str, str]:
     if selection.metadata_only:
         return "meta.k8s.io/v1", "PartialObjectMetadata"
     return selection.kind.api_version, selection.kind.kind
-
-
-def _says_what_it_is(raw: Any) -> str:
-    if not isinstance(raw, dict):
-        return f"a {type(raw).__name__}"
-    kind, api_version = (one_line(str(raw.get(name)), MAX_NAME) for name in ("kind", "apiVersion"))
-    return f"a {kind} of {api_version}"
 
 
 def _unusable(call: Call, found: str) -> UnusableAnswerError:
@@ -306,8 +304,7 @@ def _event(call: Call, selection: Selection, line: bytes) -> WatchEvent:
         found = f"not a watch event: {line[:100].decode(errors='replace')!r} ({error})"
         raise TransportError(call.verb, call.kind, call.key, found) from error
     if type_ == "ERROR":
-        code = obj.get("code")
-        raise call.error(Status.from_wire(code if isinstance(code, int) and 400 <= code < 600 else 500, obj))
+        raise call.error(Status.of_failure(obj))
     if type_ not in _EVENT_TYPES:
         raise _unusable(call, f"an event of an unknown type: {one_line(type_, MAX_NAME)}")
     _check_type(call, selection, obj)

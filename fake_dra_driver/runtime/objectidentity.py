@@ -1,4 +1,4 @@
-"""Which object it is that a server has sent, and in which state: the fields of ``metadata`` that caches go by.
+"""Which object it is that a server has sent, and in which state: its type, and the ``metadata`` that caches go by.
 
 An API server gives each object a name, a UID and a resourceVersion, and a namespace where its kind has one. What comes
 without is no object, whoever sent it, and must not be taken for one: an object without a UID would be mistaken for the
@@ -9,11 +9,33 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ResourceKind
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
-__all__ = ["identity_of", "version_number"]
+__all__ = ["check_type", "identity_of", "type_of", "version_number"]
 
 _MAX_VERSION_DIGITS: Final = 19
 """A resourceVersion is a revision of etcd, a positive number of 64 bits."""
+
+
+def check_type(raw: object, api_version: str, kind: str) -> None:
+    """Raises ValueError where something is no object of that type, in words for a person.
+
+    What does not say of which type it is may be of any: built-in kinds do not say so in the items of a list.
+    """
+    if (
+        not isinstance(raw, Mapping)
+        or raw.get("kind", kind) != kind
+        or raw.get("apiVersion", api_version) != api_version
+    ):
+        raise ValueError(f"not a {kind} of {api_version}: {type_of(raw)}")
+
+
+def type_of(raw: object) -> str:
+    """Of which type something says that it is, in words for a person."""
+    if not isinstance(raw, Mapping):
+        return f"a {type(raw).__name__}"
+    kind, api_version = (one_line(str(raw.get(name)), MAX_NAME) for name in ("kind", "apiVersion"))
+    return f"a {kind} of {api_version}"
 
 
 def identity_of(raw: Mapping[str, Any], kind: ResourceKind) -> tuple[NamespacedName, UID, int]:

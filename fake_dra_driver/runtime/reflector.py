@@ -164,6 +164,9 @@ class Reflector:
             number = version_number(version)
         except ValueError as error:
             raise _UnusableListError(f"list of {self._kind}: {error}") from error
+        if max((entry.version for entry in entries), default=0) > number:
+            # Such an object would stay: no list of that version says that it is gone.
+            raise _UnusableListError(f"list of {self._kind}: an object is newer than the list")
         rewound = self._is_rewound(number)
         self._informer.replace(entries, number, rewound=rewound)
         self._must_list = False

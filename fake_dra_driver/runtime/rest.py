@@ -92,7 +92,10 @@ class RestClient:
             while True:
                 response = await self.session.send(_request(call, max_bytes))
                 if response.status in _SUCCESS:
-                    return Answer(_json_object(call, response.body), len(response.body))
+                    raw = _json_object(call, response.body)
+                    if raw.get("kind") == "Status" and raw.get("status") == "Failure":
+                        raise call.error(Status.of_failure(raw))
+                    return Answer(raw, len(response.body))
                 if response.status < 400:
                     raise _no_answer(call, response.status)
                 status = Status.from_body(response.status, response.body, response.retry_after)

@@ -23,6 +23,7 @@ from fake_dra_driver.runtime.errors import (
     RuntimeLayerError,
 )
 from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
+from fake_dra_driver.runtime.objectidentity import version_number
 from fake_dra_driver.runtime.store import Entry
 from fake_dra_driver.status.claimsource import ClaimSource
 from fake_dra_driver.status.classic.claims import ClassicClaims
@@ -177,7 +178,7 @@ async def _list(client: Client, informer: Informer[Any], page_size: int, timeout
         async for page in pages:
             version = page.resource_version
             entries += informer.read_items(page.items)
-    informer.replace(entries, int(version) if version.isdecimal() else 0)
+    informer.replace(entries, version_number(version) if version else 0)
 
 
 def _explained(kind: type[KubeObject], error: RuntimeLayerError) -> RuntimeLayerError:

@@ -12,14 +12,20 @@ from fake_dra_driver.runtime.credentials import CredentialsSource, Resolved
 from fake_dra_driver.runtime.session import TokenSource
 from fake_dra_driver.runtime.transport import HttpRequest, HttpResponse, HttpStream, Transport
 
-__all__ = ["Answer", "FoundOnce", "ScriptedTransport", "Tokens", "ok", "status"]
+__all__ = ["Answer", "FoundOnce", "ScriptedTransport", "Tokens", "api_group", "ok", "status"]
 
 Answer = HttpResponse | Exception | None
 """None: no answer ever comes."""
 
 
 def ok(**body: Any) -> HttpResponse:
-    return HttpResponse(200, {}, json.dumps({"kind": "Node", **body}).encode())
+    return HttpResponse(200, {}, json.dumps(body).encode())
+
+
+def api_group(name: str, *versions: str) -> HttpResponse:
+    """An API group that is served in these versions."""
+    served = [{"groupVersion": f"{name}/{version}", "version": version} for version in versions]
+    return ok(kind="APIGroup", apiVersion="v1", name=name, versions=served)
 
 
 def status(code: int, reason: str = "", retry_after: str | None = None, **details: Any) -> HttpResponse:

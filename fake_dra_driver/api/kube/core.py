@@ -1,10 +1,8 @@
 """What a DRA driver reads and writes of the kinds Node, Pod and Event, and node selectors (k8s.io/api/core/v1)."""
 
-from datetime import datetime
-
 from pydantic import Field
 
-from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind
+from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind, Time
 
 __all__ = [
     "ClaimSource",
@@ -35,8 +33,8 @@ class Condition(ApiModel):
     """``True``, ``False`` or ``Unknown``."""
     reason: str = ""
     message: str = ""
-    last_transition_time: datetime | None = None
-    last_update_time: datetime | None = None
+    last_transition_time: Time | None = None
+    last_update_time: Time | None = None
     """Only Deployments have it."""
 
 
@@ -47,7 +45,7 @@ class Taint(ApiModel):
     value: str = ""
     effect: str = ""
     """``NoSchedule``, ``PreferNoSchedule`` or ``NoExecute``."""
-    time_added: datetime | None = None
+    time_added: Time | None = None
 
 
 class NodeSpec(ApiModel):
@@ -181,7 +179,7 @@ class Event(KubeObject):
     """``Normal`` or ``Warning``."""
     source: EventSource = Field(default_factory=EventSource)
     count: int = 0
-    first_timestamp: datetime | None = None
-    last_timestamp: datetime | None = None
+    first_timestamp: Time | None = None
+    last_timestamp: Time | None = None
     reporting_component: str = ""
     reporting_instance: str = ""

@@ -7,14 +7,14 @@ a model does not name is kept and written back, so that a PUT never drops what a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar, NewType, Self
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Annotated, Any, ClassVar, NewType, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
-__all__ = ["UID", "ApiModel", "KubeObject", "NamespacedName", "ObjectMeta", "OwnerReference", "ResourceKind"]
+__all__ = ["UID", "ApiModel", "KubeObject", "NamespacedName", "ObjectMeta", "OwnerReference", "ResourceKind", "Time"]
 
 UID = NewType("UID", str)
 """``metadata.uid``: unique over the life of a cluster, so it tells an object from its successor of the same name."""
@@ -77,6 +77,17 @@ class ApiModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
 
 
+def _within_calendar(at: datetime) -> datetime:
+    if not MINYEAR < at.year < MAXYEAR:
+        raise ValueError("this is a time that no clock shows")
+    return at
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_within_calendar)]
+"""metav1.Time. A time without a zone could not be compared with others, nor one at an end of Python's calendar be moved
+to another zone; API servers send neither."""
+
+
 class OwnerReference(ApiModel):
     """metav1.OwnerReference: the object whose deletion takes this one with it."""
 
@@ -97,8 +108,8 @@ class ObjectMeta(ApiModel):
     uid: UID = UID("")
     resource_version: str = ""
     generation: int = 0
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
     labels: Mapping[str, str] = Field(default_factory=dict)
     annotations: Mapping[str, str] = Field(default_factory=dict)
     finalizers: tuple[str, ...] = ()

@@ -6,14 +6,13 @@ written back, so that what a newer API server knows is never lost. Limits are th
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
 from fake_dra_driver.api.interning import Sharing
 from fake_dra_driver.api.kube.core import NodeSelector
-from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind
+from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind, Time
 
 __all__ = [
     "ADMIN_ACCESS_LABEL",
@@ -148,7 +147,7 @@ class DeviceTaint(ApiModel):
     value: str = ""
     effect: str
     """NoSchedule, NoExecute, or None."""
-    time_added: datetime | None = None
+    time_added: Time | None = None
     """Set by the API server at every write that leaves it out, so a writer repeats what it has read."""
 
 
@@ -375,7 +374,7 @@ class AllocationResult(ApiModel):
     devices: DeviceAllocationResult = Field(default_factory=DeviceAllocationResult)
     node_selector: Annotated[NodeSelector, WrapValidator(Sharing())] | None = None
     """Nodes on which the devices can be used; None: on all."""
-    allocation_timestamp: datetime | None = None
+    allocation_timestamp: Time | None = None
 
 
 class ConsumerReference(ApiModel):
@@ -395,7 +394,7 @@ class StatusCondition(ApiModel):
     """True, False or Unknown."""
     reason: str
     message: str = ""
-    last_transition_time: datetime | None = None
+    last_transition_time: Time | None = None
     observed_generation: int | None = None
 
 

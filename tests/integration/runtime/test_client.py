@@ -232,7 +232,8 @@ async def test_a_token_that_was_rotated_on_disk_serves_calls_and_drops_no_watch(
         if request.headers.get("Authorization") != f"Bearer {accepted}":
             return web.json_response({"kind": "Status", "code": 401, "reason": "Unauthorized"}, status=401)
         if "watch" not in request.query:
-            return web.json_response({"kind": "Node", "metadata": {"name": "node-0"}})
+            metadata = {"name": "node-0", "uid": "uid-0", "resourceVersion": "1"}
+            return web.json_response({"kind": "Node", "metadata": metadata})
         response = web.StreamResponse()
         await response.prepare(request)
         watching.set()

@@ -10,7 +10,7 @@ from fake_dra_driver.dra.servedapi import ApiFinder, DraApi, advice
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.discovery import ServedGroup
 from fake_dra_driver.runtime.session import Session
-from tests.support.scripted import Answer, ScriptedTransport, Tokens, ok, status
+from tests.support.scripted import Answer, ScriptedTransport, Tokens, api_group, status
 
 pytestmark = pytest.mark.looptime
 
@@ -23,7 +23,7 @@ def finder_of(*answers: Answer, version: str = "") -> ApiFinder:
 
 
 def serves(*versions: str) -> Any:
-    return ok(versions=[{"groupVersion": f"{GROUP}/{version}", "version": version} for version in versions])
+    return api_group(GROUP, *versions)
 
 
 NOTHING = status(404, "NotFound")

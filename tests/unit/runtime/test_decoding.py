@@ -58,6 +58,25 @@ def test_ordinary_json_is_read_as_ever(value: Any) -> None:
     assert parse(json.dumps(value).encode()) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'"\ud83d\ude00"', "😀"),
+        (r'"a\ud800b"', "a���b"),
+        (r'{"\uDFFF": "\\ud800"}', {"���": "\\ud800"}),
+        ('"\\ud800' + "[" * 3000 + '"', "���" + "[" * 3000),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_replaced(text: str, value: Any) -> None:
+    assert parse(text.encode()) == value
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "9" * 5000, "\ufeff{}"])
+def test_what_go_does_not_read_is_not_read(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse(text.encode())
+
+
 @settings(max_examples=20)
 @given(around=json_values, opener=st.sampled_from(["[", '{"k": ', '[1, ["["], ', '{"]": "\\"}", "k": ']))
 def test_what_is_nested_too_deep_is_cut_out_and_the_rest_is_there(around: Any, opener: str) -> None:

@@ -9,9 +9,9 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.runtime.backoff import Backoff
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.discovery import ServedGroup
-from fake_dra_driver.runtime.errors import ForbiddenError, RuntimeLayerError, TransportError
+from fake_dra_driver.runtime.errors import ForbiddenError, RuntimeLayerError, TransportError, UnusableAnswerError
 from fake_dra_driver.runtime.session import Session
-from tests.support.scripted import Answer, ScriptedTransport, Tokens, ok, status
+from tests.support.scripted import Answer, ScriptedTransport, Tokens, api_group, ok, status
 
 pytestmark = pytest.mark.looptime
 
@@ -23,7 +23,21 @@ def client_of(*answers: Answer) -> Client:
 
 
 def group(*versions: str) -> Any:
-    return ok(versions=[{"groupVersion": f"{NAME}/{version}", "version": version} for version in versions])
+    return api_group(NAME, *versions)
+
+
+NONSENSE: tuple[Any, ...] = (
+    1,
+    "text",
+    {"version": "v1"},
+    [1],
+    [None],
+    ["v1"],
+    [{}],
+    [{"version": 1}],
+    [{"version": ["v1"]}],
+    None,
+)
 
 
 async def test_the_versions_of_a_group_are_those_that_are_served() -> None:
@@ -51,8 +65,16 @@ def test_a_caller_says_which_version_it_prefers() -> None:
     [
         (status(403, "Forbidden"), ForbiddenError, "get apigroups.v1 resource.k8s.io: 403 Forbidden"),
         (ConnectionError("refused"), TransportError, "get apigroups.v1 resource.k8s.io: refused"),
-        (ok(), TransportError, "get apigroups.v1 resource.k8s.io: the answer is not an APIGroup"),
-        (ok(versions=[1]), TransportError, "get apigroups.v1 resource.k8s.io: the answer is not an APIGroup"),
+        *(
+            (answer, UnusableAnswerError, "get apigroups.v1 resource.k8s.io: the answer is not this APIGroup")
+            for answer in (
+                ok(),
+                ok(kind="Status", apiVersion="v1"),
+                api_group("apps", "v1"),
+                api_group(NAME),
+                *(ok(kind="APIGroup", apiVersion="v1", name=NAME, versions=nonsense) for nonsense in NONSENSE),
+            )
+        ),
     ],
 )
 async def test_what_cannot_be_asked_is_an_error(answer: Answer, error: type[RuntimeLayerError], text: str) -> None:

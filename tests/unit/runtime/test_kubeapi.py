@@ -30,7 +30,7 @@ from tests.integration.kubeconfig.authority import Authority
 from tests.support.scripted import Answer, FoundOnce, ScriptedTransport, Tokens, ok, status
 
 KEY = NamespacedName("", "node-0")
-NODE = ok(metadata={"name": "node-0", "resourceVersion": "7"})
+NODE = ok(kind="Node", apiVersion="v1", metadata={"name": "node-0", "uid": "uid-0", "resourceVersion": "7"})
 UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket"}
 PLACE = "/api/v1/namespaces/default/pods"
 
