@@ -20,6 +20,7 @@ from fake_dra_driver.api.schema import (
 )
 
 __all__ = [
+    "ABANDONED_ANNOTATION",
     "ALLOCATED_ANNOTATION",
     "CDI_CLASS",
     "CDI_KIND",
@@ -72,6 +73,9 @@ LEDGER_REVISION_ANNOTATION = f"{NAS_GROUP}/ledger-revision"
 ALLOCATED_ANNOTATION = f"{NAS_GROUP}/allocated-devices"
 """Such as ``5/8``: devices that claims hold, of those that the node has. Written with what it counts, for ``kubectl
 get`` alone, which cannot count."""
+ABANDONED_ANNOTATION = f"{NAS_GROUP}/abandoned-claims"
+"""UIDs with commas between them: claims that are prepared on the node and hold nothing there any more, and that no pod
+on the node can use. Written by the controller, for the plugin, which unprepares them."""
 MODELS_ANNOTATION = f"{NAS_GROUP}/models"
 """Such as ``4 A100, 4 H100``: how many devices of which model the node has. For ``kubectl get`` alone, which of a path
 through a list shows the first result."""

@@ -127,10 +127,10 @@ def disputed_devices(one: PreparedClaim, other: PreparedClaim) -> frozenset[str]
 
 def _may_coexist(one: RequestResult | None, other: RequestResult | None) -> bool:
     """Whether two claims may have what these say of one device."""
+    if any(result is not None and result.admin_access for result in (one, other)):
+        return True
     if one is None or other is None:
         return False
-    if one.admin_access or other.admin_access:
-        return True
     return one.share_id is not None and other.share_id is not None and one.share_id != other.share_id
 
 

@@ -12,6 +12,7 @@ from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.runtime.events import EventSink
 
 __all__ = [
+    "CLAIM_LOST_IN_USE",
     "INSUFFICIENT_DEVICES",
     "INVALID_PARAMETERS",
     "PARAMETERS_NOT_FOUND",
@@ -44,6 +45,14 @@ class Reason:
         events.event(obj, self.type, self.name, message)
 
 
+CLAIM_LOST_IN_USE = Reason(
+    "ClaimLostInUse",
+    "notice",
+    "Warning",
+    "NodeAllocationState, Pod",
+    "A claim was deleted, or lost its allocation, while a pod that may use it runs. No other claim gets its devices.",
+    "Find out who takes finalizers off claims, or edits their status. When the pod has ended, the devices are free.",
+)
 INSUFFICIENT_DEVICES = Reason(
     "InsufficientDevices",
     "refusal",
@@ -104,5 +113,5 @@ RELEASED_FROM_GONE_NODE = Reason(
 
 PROTOCOL_REASONS: tuple[Reason, ...] = (
     *(INSUFFICIENT_DEVICES, INVALID_PARAMETERS, PARAMETERS_NOT_FOUND, PREPARE_FAILED, UNPREPARE_FAILED),
-    *(RECORD_DROPPED, RELEASED_FROM_GONE_NODE),
+    *(RECORD_DROPPED, RELEASED_FROM_GONE_NODE, CLAIM_LOST_IN_USE),
 )

@@ -5,11 +5,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, Protocol, TypeVar
 
 from loguru import logger
 
 from fake_dra_driver.api.fake import (
+    ABANDONED_ANNOTATION,
     AllocatableDevice,
     FakeDevice,
     NodeAllocationState,
@@ -21,7 +23,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
@@ -32,11 +34,13 @@ __all__ = [
     "NOT_READY",
     "READY",
     "StateClient",
+    "abandoned_of",
     "closed_reason",
     "devices_of",
     "difference",
     "make_state",
     "owner_of",
+    "prepared_of",
     "reference_of",
     "set_status",
     "spec_of",
@@ -95,6 +99,20 @@ def closed_reason(nas: NodeAllocationState) -> str | None:
         status = one_line(nas.status, MAX_STATUS) or "empty"
         return f"its kubelet plugin is not ready (NodeAllocationState status is {status})"
     return None
+
+
+def abandoned_of(nas: NodeAllocationState) -> AbstractSet[str]:
+    """The claims, by UID, that are prepared on the node, and that no pod there can use, as the controller has said."""
+    return frozenset(filter(None, nas.metadata.annotations.get(ABANDONED_ANNOTATION, "").split(",")))
+
+
+def prepared_of(prepared: PreparedDevices) -> Sequence[WantedDevice]:
+    """What is prepared for a claim, as it was wanted: whole devices, and into how many children each is split."""
+    splits: dict[str, int] = {}
+    for device in () if prepared.fake is None else prepared.fake.devices:
+        whole = device.parent_uuid or device.uuid
+        splits[whole] = splits.get(whole, 0) + (1 if device.parent_uuid else 0)
+    return [WantedDevice(uuid, split) for uuid, split in splits.items()]
 
 
 def reference_of(state_key: NamespacedName) -> ObjectReference:

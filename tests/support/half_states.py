@@ -12,7 +12,7 @@ from fake_dra_driver.api.fake import (
     AllocatedFakes,
     NodeAllocationState,
 )
-from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.core import Node, Pod
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from tests.support.soundness import devices_of_claims
@@ -24,9 +24,12 @@ __all__ = [
     "empty_entries",
     "entries",
     "lose_entries",
+    "prepare",
     "put_entry",
     "remove_node",
     "run",
+    "run_pod",
+    "strip",
     "update_status",
     "world_with_claim",
 ]
@@ -55,6 +58,25 @@ async def allocate(world: World) -> None:
     await run(world)
     world.api.delete(PodSchedulingContext, "p", "default")
     assert list(devices_of_claims(world)) == ["c"]
+
+
+def run_pod(world: World) -> None:
+    """Pod p, for which claim c is allocated, runs on node n."""
+    world.api.update(Pod, "p", "default", {"spec": {"nodeName": "n"}, "status": {"phase": "Running"}})
+    consumer = {"resource": "pods", "name": "p", "uid": world.api.read(Pod, "p", "default").uid}
+    update_status(world, "c", {"reservedFor": [consumer]})
+
+
+def prepare(world: World, uid: str, *, undo: bool = False) -> None:
+    """The plugin of node n publishes that its first device is prepared for a claim."""
+    entry = None if undo else {"fake": {"devices": [{"uuid": "n-0"}]}}
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"preparedDevices": {uid: entry}}})
+
+
+def strip(world: World) -> None:
+    """A user deletes claim c, and takes its finalizers off."""
+    world.api.update(ResourceClaim, "c", "default", {"metadata": {"finalizers": None}})
+    world.api.delete(ResourceClaim, "c", "default")
 
 
 def entries(world: World, node: str = "n") -> dict[str, AllocatedDevices]:

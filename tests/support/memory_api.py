@@ -120,10 +120,10 @@ class MemoryClient:
         self.calls.append(("get", kind.resource.kind))
         return kind.from_wire(self._found(kind, key, "get"))
 
-    async def list(self, kind: type[K], namespace: str | None = None) -> ListResult[K]:
+    async def list(self, kind: type[K], namespace: str | None = None, *, field_selector: str = "") -> ListResult[K]:
         self.calls.append(("list", kind.resource.kind))
         found: Iterable[Wire] = self.api.objects.get(kind.resource.kind, {}).values()
-        items = tuple(kind.from_wire(copy.deepcopy(wire)) for wire in found)
+        items = tuple(kind.from_wire(copy.deepcopy(wire)) for wire in found if _is_selected(wire, field_selector))
         return ListResult(items=items, resource_version="0")
 
     async def merge_patch(
@@ -196,6 +196,15 @@ class MemoryClient:
         code: int, kind: type[KubeObject], key: NamespacedName, reason: str, message: str, verb: str = "patch"
     ) -> Exception:
         return api_error(Status(code, reason, message, {"name": key.name}), verb, kind.resource, key)
+
+
+def _is_selected(wire: Wire, field_selector: str) -> bool:
+    """Whether a field, such as ``spec.nodeName``, has the value that the selector names."""
+    path, _, wanted = field_selector.partition("=")
+    found: Any = wire
+    for name in path.split(".") if path else ():
+        found = found.get(name, {})
+    return not path or found == wanted
 
 
 def merge(target: Wire, patch: Mapping[str, Any]) -> Wire:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import (
+    ABANDONED_ANNOTATION,
     CDI_CLASS,
     CDI_VENDOR,
     DRIVER_NAME,
@@ -37,6 +38,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device, make_inventory
 from fake_dra_driver.device.prepared import WantedDevice
+from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
@@ -92,10 +94,10 @@ class NodeClient(MemoryClient):
         return found
 
     @override
-    async def list(self, kind: type[K], namespace: str | None = None) -> ListResult[K]:
+    async def list(self, kind: type[K], namespace: str | None = None, *, field_selector: str = "") -> ListResult[K]:
         self._connect("list", kind)
         await self.before_read("list", kind.resource.kind)
-        found = await super().list(kind, namespace)
+        found = await super().list(kind, namespace, field_selector=field_selector)
         await self.after_read("list", kind.resource.kind)
         return found
 
@@ -147,7 +149,7 @@ class NodeProcess:
         cache = Cache(cast("Client", self.client))
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
         self.node_events = NodeEvents(self.events, reference_of(STATE))
-        self._late = LateClaimLookup()
+        self._late = LateClaimLookup(world.seen_state)
         self.claim_events = ClaimEvents(self.events, NODE, lambda: self._late.claim_kind)
         files = NodeFiles(self.checkpoint, cdi, self._hold, world.metadata)
         self.preparer = Preparer(NODE, world.inventory, files, self._late, self.node_events, self._changed)
@@ -218,6 +220,8 @@ class NodeMachine:
         self.inventory = inventory
         self.files = MemoryFiles()
         self.metadata: ClaimMetadata = NoClaimMetadata()
+        self.abandoned: set[str] = set()
+        """The claims that no pod can use, as the controller has found out."""
         self.api.apply(Node(metadata=ObjectMeta(name=NODE)))
 
     def stop(self, *emptied: Path) -> None:
@@ -227,6 +231,19 @@ class NodeMachine:
     def update_state(self, patch: dict[str, Any]) -> None:
         """Another client changes the node's object."""
         self.api.update(NodeAllocationState, NODE, STATE.namespace, patch)
+
+    def abandon(self, claim: NodeClaim) -> None:
+        """The controller finds that no pod on the node can use the claim any more."""
+        self.abandoned.add(claim.uid)
+
+    def seen_state(self) -> NodeAllocationState | None:
+        """The node's object, with what the controller has found out, also where a test does without the object."""
+        found = self.api.wire(NodeAllocationState, NODE, STATE.namespace)
+        if found is None and not self.abandoned:
+            return None
+        state = NodeAllocationState.from_wire(found or {"metadata": {"name": NODE, "namespace": STATE.namespace}})
+        annotations = {**state.metadata.annotations, ABANDONED_ANNOTATION: ",".join(sorted(self.abandoned))}
+        return state.model_copy(update={"metadata": state.metadata.model_copy(update={"annotations": annotations})})
 
     def delete_state(self) -> None:
         """Another client deletes the node's object."""
@@ -311,14 +328,20 @@ class NodeWorld(NodeMachine):
         self.update_state({"spec": {"allocatedClaims": {uid: entry}}})
 
     def release(self, claim: ClassicClaim) -> None:
-        """The claim's pod is gone, and the controller takes the devices back."""
+        """The claim's pod is gone from the API and from the node, and the controller takes the devices back."""
         self.api.update(ResourceClaim, claim.name, "default", {"status": {"allocation": None, "reservedFor": None}})
         self.forget(claim)
+        self.abandon(claim)
 
     def delete(self, claim: ClassicClaim) -> None:
-        """The claim goes, and its entry."""
-        self.api.delete(ResourceClaim, claim.name, "default")
+        """The claim's pod is gone from the API and from the node; the claim goes, and its entry."""
+        self.strip(claim)
         self.forget(claim)
+        self.abandon(claim)
+
+    def strip(self, claim: ClassicClaim) -> None:
+        """A user takes the claim away while its pod runs."""
+        self.api.delete(ResourceClaim, claim.name, "default")
 
     def forget(self, claim: ClassicClaim) -> None:
         """The controller takes the claim's entry out of the ledger."""

@@ -93,11 +93,17 @@ class StructuredWorld(NodeMachine):
         return self.node_claim(name)
 
     def deallocate(self, claim: NodeClaim) -> None:
-        """The claim's pod is gone, and the claim is kept."""
+        """The claim's pod is gone from the API and from the node, and the claim is kept."""
         self.api.update(v1.ResourceClaim, claim.name, "default", {"status": {"allocation": None, "reservedFor": None}})
+        self.abandon(claim)
 
     def delete(self, claim: NodeClaim) -> None:
-        """The claim goes."""
+        """The claim's pod is gone from the API and from the node, and the claim goes."""
+        self.strip(claim)
+        self.abandon(claim)
+
+    def strip(self, claim: NodeClaim) -> None:
+        """A user takes the claim away while its pod runs."""
         self.api.delete(v1.ResourceClaim, claim.name, "default")
 
     def node_claim(self, name: str) -> NodeClaim:

@@ -17,6 +17,7 @@ __all__ = [
     "NodeStatus",
     "ObjectReference",
     "Pod",
+    "PodExtendedResourceClaimStatus",
     "PodResourceClaim",
     "PodResourceClaimStatus",
     "PodSpec",
@@ -133,11 +134,18 @@ class PodSpec(ApiModel):
     resource_claims: tuple[PodResourceClaim, ...] = ()
 
 
+class PodExtendedResourceClaimStatus(ApiModel):
+    """v1.PodExtendedResourceClaimStatus: the claim that was made for a pod's extended resources (1.34 and later)."""
+
+    resource_claim_name: str = ""
+
+
 class PodStatus(ApiModel):
     """v1.PodStatus, as far as claims go."""
 
     phase: str = ""
     resource_claim_statuses: tuple[PodResourceClaimStatus, ...] | None = None
+    extended_resource_claim_status: PodExtendedResourceClaimStatus | None = None
 
 
 class Pod(KubeObject):

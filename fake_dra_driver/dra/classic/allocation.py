@@ -241,7 +241,9 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         """The devices of a node that each claim has, or is about to have."""
         state, devices_of = self._ledger.state(node), self._ledger.layout.devices_of
         recorded = {} if state is None else self._ledger.layout.entries_of(state)
+        prepared = {} if state is None else self._ledger.layout.prepared_of(state)
         return {
+            **{UID(uid): devices for uid, devices in prepared.items()},
             **self._claimed.get(node, {}),
             **{UID(uid): devices_of(entry) for uid, entry in recorded.items()},
             **self._held.get(node, {}),
@@ -257,14 +259,13 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         return found
 
     def free_devices(self, state: StateT) -> Set[Hashable]:
-        """The devices of a node that are not on record for a claim; none where the node takes no claims."""
+        """The devices of a node that are neither on record for a claim nor prepared; none where it takes no claims."""
         node = self._driver.devices_of(state)
         if node.closed is not None:
             return frozenset()
         layout = self._ledger.layout
-        return node.devices.keys() - {
-            device for entry in layout.entries_of(state).values() for device in layout.devices_of(entry)
-        }
+        recorded = {device for entry in layout.entries_of(state).values() for device in layout.devices_of(entry)}
+        return node.devices.keys() - recorded - set().union(*layout.prepared_of(state).values())
 
     def claimed_devices(self, claim: ResourceClaim) -> tuple[str, Set[Hashable]] | None:
         """The node of an allocated claim, and the devices that it has by its own word, until it is to be released."""
@@ -329,6 +330,10 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         fresh = [waiting for waiting in pending if waiting.claim.uid not in kept]
         uids = {waiting.claim.uid for waiting in fresh}
         taken = self._taken(state.metadata.name, recorded, uids)
+        for uid, devices in self._ledger.layout.prepared_of(state).items():
+            # Whatever has become of that claim: its containers may still run, until the node says that it is ended.
+            if uid not in uids:
+                taken.update(devices)
         free = [device for key, device in node.devices.items() if key not in taken]
         chosen = self._driver.choose(node, free, [waiting.request for waiting in fresh]) if fresh else ()
         if isinstance(chosen, Unsuitable):
@@ -336,7 +341,7 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         new = {waiting.claim.uid: entry for waiting, entry in zip(fresh, chosen, strict=True)}
         return _Choice(state.metadata.name, {**kept, **new}, uids & recorded.keys(), len(free))
 
-    def _taken(self, node: str, recorded: Mapping[str, EntryT], outdated: Collection[UID]) -> Collection[Hashable]:
+    def _taken(self, node: str, recorded: Mapping[str, EntryT], outdated: Collection[UID]) -> set[Hashable]:
         """What other claims have of a node. Records of ``outdated`` claims go before anything else is done."""
         devices_of = self._ledger.layout.devices_of
         taken = {device for uid, entry in recorded.items() if uid not in outdated for device in devices_of(entry)}

@@ -36,6 +36,14 @@ class LedgerLayout(Protocol[StateT, EntryT]):
         """Keys of the devices that an entry names, unique on their node. No device is ever in two entries."""
         ...
 
+    def prepared_of(self, state: StateT) -> Mapping[str, Sequence[Hashable]]:  # noqa: ARG002 - a default
+        """By the UID of a claim: keys of the devices that the node has ready for its containers. By default none.
+
+        For a driver whose nodes say so, these devices stay taken whatever becomes of the claim: containers may use them
+        until the node has ended it.
+        """
+        return {}
+
     def annotations_of(self, state: StateT, entries: Mapping[str, EntryT]) -> Mapping[str, str]:  # noqa: ARG002
         """Annotations to be written with the entries, for people: nothing is decided on them. By default none."""
         return {}

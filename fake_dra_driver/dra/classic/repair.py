@@ -2,7 +2,7 @@
 
 What becomes of each half-state (the rest of the table is in ``claims``, which looks at the claim):
 
-- an entry whose claim is gone: taken out;
+- an entry whose claim is gone: taken out, once the node has ended the claim: containers may use the devices until then;
 - a claim that is allocated on the node and has no entry (a deallocation of another implementation cut short, or an
   object that was recreated), or one that does not say what the claim has (it was edited): restored when its devices are
   free. When another claim holds them: an event on both, and nothing is changed under a running pod.
@@ -111,12 +111,14 @@ class LedgerReconciler(Reconciler, Generic[StateT, EntryT]):
         return Result()
 
     async def _take_out_gone(self, state: StateT) -> None:
-        missing = [UID(uid) for uid in sorted(self._layout.entries_of(state)) if not self._is_known(UID(uid))]
+        unused = sorted(self._layout.entries_of(state).keys() - self._layout.prepared_of(state).keys())
+        missing = [UID(uid) for uid in unused if not self.is_known(UID(uid))]
         if missing:
             effects = _GoneEffects(state, self._driver, self._ledger, self._writer, self._client, self._events)
             await forget_gone(effects, state.metadata.name, missing, self._caches.claims.was_deleted)
 
-    def _is_known(self, uid: UID) -> bool:
+    def is_known(self, uid: UID) -> bool:
+        """Whether there is a claim of that UID, as far as is known here."""
         try:
             return self._caches.claims.by_uid(uid) is not None
         except InvalidObjectError:

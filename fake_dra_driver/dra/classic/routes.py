@@ -89,12 +89,23 @@ class Routes(Generic[StateT]):
         return [NamespacedName(self._ledger.namespace, node) for node in sorted(nodes)]
 
     def may_need_repair(self, change: Change[StateT]) -> bool:
-        """Whether the ledger has changed, or the object of a node with a claim that could not be restored: it may say
-        by now what the claim holds."""
+        """Whether the ledger has changed; or the node has ended a claim that is gone, so that its entry can go; or a
+        claim of the node could not be restored, and the object may say by now what it holds."""
         if change.new is None:
             return False
         entries_changed = change.old is None or self._entries(change.old) != self._entries(change.new)
-        return entries_changed or self._repair.may_have_disputes(change.key.name)
+        return (
+            entries_changed
+            or self._repair.may_have_disputes(change.key.name)
+            or any(not self._repair.is_known(UID(uid)) for uid in self._ended(change))
+        )
+
+    def _ended(self, change: Change[StateT]) -> Set[str]:
+        """The claims on record that were prepared before the change, and are not after it."""
+        if change.old is None or change.new is None:
+            return frozenset()
+        before, after = (self._ledger.layout.prepared_of(state).keys() for state in (change.old, change.new))
+        return (before - after) & self._entries(change.new).keys()
 
     def _left_unrecorded(self, change: Change[ResourceClaim]) -> str | None:
         """The node that a claim has let go of without being on record there, or with other devices."""

@@ -21,7 +21,7 @@ from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
-from fake_dra_driver.driver.nodestate import closed_reason, devices_of
+from fake_dra_driver.driver.nodestate import closed_reason, devices_of, prepared_of
 
 __all__ = ["FakeControllerDriver"]
 
@@ -80,13 +80,8 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
     def entry_without_handle(self, uid: UID, state: NodeAllocationState) -> AllocatedDevices | None:
         # The Go driver writes no handles; what the plugin has prepared tells what was on record.
         prepared = state.spec.prepared_devices.get(uid)
-        if prepared is None or prepared.fake is None:
-            return None
-        split: dict[str, int] = {}
-        for part in prepared.fake.devices:
-            parent = part.parent_uuid or part.uuid
-            split[parent] = split.get(parent, 0) + (1 if part.parent_uuid else 0)
-        return _entry_of([_device(uuid, children) for uuid, children in split.items()]) if split else None
+        devices = () if prepared is None else prepared_of(prepared)
+        return _entry_of([_device(device.uuid, device.split) for device in devices]) if devices else None
 
     @override
     def describe_request(self, request: DeviceRequest) -> str:

@@ -35,5 +35,13 @@ class FakeLedgerLayout(LedgerLayout[NodeAllocationState, AllocatedDevices]):
         return [device.uuid for device in entry.fake.devices] if entry.fake is not None else []
 
     @override
+    def prepared_of(self, state: NodeAllocationState) -> Mapping[str, Sequence[str]]:
+        return {
+            uid: [device.parent_uuid or device.uuid for device in prepared.fake.devices]
+            for uid, prepared in state.spec.prepared_devices.items()
+            if prepared.fake is not None
+        }
+
+    @override
     def annotations_of(self, state: NodeAllocationState, entries: Mapping[str, AllocatedDevices]) -> Mapping[str, str]:
         return {ALLOCATED_ANNOTATION: allocated_of(entries, len(state.spec.allocatable_device))}

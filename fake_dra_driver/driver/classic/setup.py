@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Final
 
 from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
-from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.driver import metricfamilies as families
+from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
 from fake_dra_driver.driver.classic.metrics import AllocationMetrics, WaitingGauges
@@ -20,6 +22,7 @@ from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.runtime.cache import Cache, Change
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.metrics import Metrics
 
@@ -72,11 +75,24 @@ def make_controllers(
         "deviceclassparameters", ParametersReconciler(class_parameters, events, lambda _: None)
     )
     class_parameters_controller.watch(class_parameters)
+
+    def is_held(uid: UID, node: str) -> bool:
+        try:
+            claim = caches.claims.by_uid(uid)
+        except InvalidObjectError:
+            return True  # it is there, whatever it looks like
+        if claim is None or claim.status.allocation is None or claim.status.driver_name != DRIVER_NAME:
+            return False
+        return node_of(claim.status.allocation) in (None, node)
+
+    abandoned = AbandonedClaimsReconciler(client, states, ResourceClaim, is_held, events)
+    abandoned_controller = Controller("abandonedclaims", abandoned)
+    abandoned.watch(abandoned_controller, caches.claims)
     NodeGauges(metrics, states)
     WaitingGauges(metrics, caches, now)
     disputed = metrics.gauge(families.DISPUTED_CLAIMS)
     metrics.add_refresher(lambda: disputed.set(classic.repair.disputed_claims))
-    return (*classic.controllers, claim_parameters_controller, class_parameters_controller)
+    return (*classic.controllers, claim_parameters_controller, class_parameters_controller, abandoned_controller)
 
 
 class _Routes:

@@ -14,7 +14,7 @@ from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
-__all__ = ["ClaimInUse", "ClaimLookup", "ModeUnknownError"]
+__all__ = ["ClaimInUse", "ClaimLookup", "ModeUnknownError", "NodeLookup"]
 
 
 class ModeUnknownError(RuntimeLayerError):
@@ -30,6 +30,8 @@ class ClaimInUse:
     """What it holds here, in the order in which containers see it."""
     problem: str = ""
     """Why it cannot be told what the claim holds; ``wanted`` is empty then."""
+    is_gone: bool = False
+    """Whether only the UID of ``claim`` is known: there is no such object any more, or it has let go of its devices."""
 
 
 class ClaimLookup(Protocol):
@@ -65,5 +67,16 @@ class ClaimLookup(Protocol):
         Raises:
             ModeUnknownError: it is not known yet how to ask.
             RuntimeLayerError: the API server cannot be asked.
+        """
+        ...
+
+
+class NodeLookup(ClaimLookup, Protocol):
+    """What a node asks about its claims: the mode's answers, and the word of the controller, which knows the pods."""
+
+    def is_abandoned(self, uid: str) -> bool:
+        """Whether the controller has said that the claim holds nothing on the node, and that no pod there can use it.
+
+        One that merely is gone may be that of a pod that runs: those who may edit a claim can take it away from it.
         """
         ...

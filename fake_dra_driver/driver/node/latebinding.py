@@ -5,26 +5,31 @@ for those that are prepared, for which local data is enough. The classes here st
 known. A claim of a classic kubelet needs no mode: its resource handle says what it holds.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import ResourceKind
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kube.meta import UID, ResourceKind
 from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
+from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError, NodeLookup
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.retry import RetryBudget, UnansweredError
+from fake_dra_driver.driver.nodestate import abandoned_of, prepared_of
 
 __all__ = ["LateClaimLookup", "LateNodeDriver", "NodeMode"]
 
 _ANY_CLAIM: Final = ResourceKind("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims")
 """For Events about claims from before the version is known: what an Event is about, its UID says."""
+
+_UNKNOWN: Final = "unknown"
+"""Namespace and name of a claim of which nothing but the UID is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,15 @@ class NodeMode:
     driver: NodeDriver[NodeClaim]
 
 
-class LateClaimLookup(ClaimLookup):
-    """The lookup of the mode, once that is known."""
+class LateClaimLookup(NodeLookup):
+    """The lookup of the mode, once that is known, with what the node's NodeAllocationState says in any mode.
 
-    def __init__(self) -> None:
+    Args:
+        state: the object, as far as it is known.
+    """
+
+    def __init__(self, state: Callable[[], NodeAllocationState | None]) -> None:
+        self._state = state
         self._lookup: ClaimLookup | None = None
 
     def bind(self, lookup: ClaimLookup) -> None:
@@ -52,7 +62,7 @@ class LateClaimLookup(ClaimLookup):
 
     @override
     def known_holders(self, prepared: AbstractSet[str]) -> AbstractSet[str]:
-        return prepared if self._lookup is None else self._lookup.known_holders(prepared)
+        return prepared if self._lookup is None else self._lookup.known_holders(prepared) - self._abandoned()
 
     @override
     async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
@@ -60,7 +70,22 @@ class LateClaimLookup(ClaimLookup):
 
     @override
     async def in_use(self) -> Sequence[ClaimInUse]:
-        return await self._bound().in_use()
+        # What is listed as prepared may be in use, also by a pod whose claim is gone.
+        found = list(await self._bound().in_use())
+        state, known = self._state(), {each.claim.uid for each in found}
+        for uid, devices in sorted(() if state is None else state.spec.prepared_devices.items()):
+            claim = NodeClaim(_UNKNOWN, _UNKNOWN, UID(uid))
+            if claim.uid not in known and claim.problem() is None:
+                found.append(ClaimInUse(claim, prepared_of(devices), is_gone=True))
+        return found
+
+    @override
+    def is_abandoned(self, uid: str) -> bool:
+        return uid in self._abandoned()
+
+    def _abandoned(self) -> AbstractSet[str]:
+        state = self._state()
+        return frozenset() if state is None else abandoned_of(state)
 
     def _bound(self) -> ClaimLookup:
         if self._lookup is None:

@@ -2,8 +2,11 @@
 
 The order is CDI file, checkpoint, answer, each durable before the next. A stop in between leaves a file without a
 record, which ``recovery`` removes. When a claim ends the file goes first: a record without a file is completed at the
-next start, and removed by the kubelet's next call or with the stale claims. The API server is asked only where local
-data cannot know: a device that is prepared for another claim is free once that claim is stale.
+next start, and removed by the kubelet's next call or with the stale claims.
+
+What is prepared stays so until the kubelet ends it, which knows what runs. That a claim is gone proves nothing: a pod
+may still use what was prepared for it. Where the kubelet has missed the end of a pod, the controller says that no pod
+on the node can use the claim; if it then holds nothing by what the API server says, it is stale.
 
 Each claim has a lock, since not only the kubelet works on it: ``recovery`` ends stale claims, and adopts those that a
 lost checkpoint does not list. No task waits for a second claim's lock while it holds one. Around it is the lock that
@@ -30,8 +33,8 @@ from fake_dra_driver.device.prepared import (
 )
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
-from fake_dra_driver.driver.node.claimlookup import ClaimLookup
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError
+from fake_dra_driver.driver.node.claimlookup import NodeLookup
+from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError, NotEndedError
 from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.retry import RetryBudget
@@ -50,7 +53,7 @@ class Preparer:
         node: the name of the node.
         inventory: the devices of the node.
         files: where claims are prepared; the checkpoint has been loaded before the first call.
-        lookup: whether another claim still holds its devices.
+        lookup: whether another claim still holds its devices, or a pod may use them.
         events: tells people about repairs.
         changed: called after each change of what is prepared.
     """
@@ -60,7 +63,7 @@ class Preparer:
         node: str,
         inventory: Sequence[Device],
         files: NodeFiles,
-        lookup: ClaimLookup,
+        lookup: NodeLookup,
         events: NodeEvents,
         changed: Callable[[], None],
     ) -> None:
@@ -96,7 +99,7 @@ class Preparer:
 
         Raises:
             DeviceMissingError: the node does not have one of them.
-            DeviceInUseError: another claim holds one of them.
+            DeviceInUseError: another claim holds one of them, or has not been ended.
             PrepareError: nothing can be written, or it is unknown whether another claim still holds one of them.
         """
         async with self._turn():
@@ -147,7 +150,10 @@ class Preparer:
                 self._ended.add(claim.uid)
 
     async def unprepare_if_stale(self, uid: str) -> bool:
-        """Ends a claim that holds nothing here any more, by what the API server says now; true when it is ended.
+        """Ends a claim that no pod can use, and that holds nothing here by what the API server says now.
+
+        Returns:
+            Whether it is ended, by this or another call.
 
         Raises:
             RuntimeLayerError: the API server cannot be asked.
@@ -158,7 +164,7 @@ class Preparer:
             if claim is None:
                 return True
             # The lock is held during the read: an earlier prepare shows in the answer, a later one starts from nothing.
-            if await self._lookup.still_held(claim):
+            if await self._lookup.still_held(claim) or not self._may_end(claim):
                 return False
             await self._end_stale(claim, RetryBudget())
             return True
@@ -212,7 +218,11 @@ class Preparer:
                 if rival is None:
                     await self._write(claim, budget)
                     return
-            await self._clear_rival(rival.uid, claim, budget)
+            try:
+                await self._clear_rival(rival.uid, claim, budget)
+            except NotEndedError:
+                if not await budget.wait():
+                    raise
 
     def _rival(self, claim: PreparedClaim) -> PreparedClaim | None:
         """Another claim that has one of the devices on record, or is just getting it."""
@@ -223,6 +233,7 @@ class Preparer:
 
         Raises:
             DeviceInUseError: it still holds one of the devices.
+            NotEndedError: it does not, and a pod may still use them.
             PrepareError: it cannot be found out whether it does, or it cannot be ended.
         """
         async with self._locks.hold(rival_uid):
@@ -238,7 +249,18 @@ class Preparer:
                     f"device {min(disputed)} is prepared for claim {name} ({rival.uid}), which still holds it; "
                     "nothing was prepared"
                 )
+            if not self._may_end(rival):
+                raise NotEndedError(
+                    f"device {min(disputed_devices(claim, rival))} is still prepared for claim {name} ({rival.uid}), "
+                    "which does not hold it any more, but whose pod may still run; it is free as soon as the kubelet "
+                    "has unprepared that claim, or no pod on the node can use it; nothing was prepared"
+                )
             await self._end_stale(rival, budget)
+
+    def _may_end(self, claim: PreparedClaim) -> bool:
+        """Whether a claim that holds nothing here may be ended without the kubelet."""
+        only_looks = bool(claim.devices) and not claim.devices_in_use
+        return only_looks or self._lookup.is_abandoned(claim.uid)
 
     async def _write(self, claim: PreparedClaim, budget: RetryBudget) -> None:
         """The caller has the lock. Raises PrepareError."""

@@ -2,8 +2,9 @@
 
 - At the start: CDI files of prepared claims that are missing are written again, those of other claims removed.
 - A checkpoint that was lost or damaged is rebuilt from the claims that the API server knows to be in use here.
-- Claims that the kubelet will never unprepare are unprepared: kubelet 1.27 cannot do it once the claim object is gone,
-  and none does it for a pod that was removed by force while the kubelet was away.
+- Claims that the kubelet will never unprepare are unprepared, once the controller says that no pod can use them:
+  kubelet 1.27 cannot do it once the claim object is gone, and up to 1.30 none does it for a pod that was removed by
+  force while the kubelet was away.
 
 Works without a NodeAllocationState; which claims are in use is the mode's to say (``claimlookup``).
 """
@@ -18,7 +19,7 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.checkpoint import DamagedCheckpointError
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
-from fake_dra_driver.driver.node.claimlookup import ClaimLookup, ModeUnknownError
+from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
 from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
@@ -148,18 +149,20 @@ class Recovery(Reconciler):
                 if found.claim.uid in self._checkpoint.claims:
                     continue
                 if found.problem:
-                    self._leave_out(found.claim, found.problem)
+                    self._leave_out(found, found.problem)
                     continue
                 try:
                     await self._preparer.adopt(found.claim, found.wanted)
                 except (DeviceMissingError, DeviceInUseError) as error:
-                    self._leave_out(found.claim, str(error))
+                    self._leave_out(found, str(error))
             await self._preparer.complete()
             await self.remove_orphans()
             log.info("Checkpoint rebuilt", claims=len(self._checkpoint.claims))
             if self._damage or self._checkpoint.claims:
                 self._node_events.checkpoint_rebuilt(self._damage, len(self._checkpoint.claims))
 
-    def _leave_out(self, claim: NodeClaim, problem: str) -> None:
+    def _leave_out(self, found: ClaimInUse, problem: str) -> None:
+        claim = found.claim
         log.warning("Claim left out of the rebuilt checkpoint", claim=str(claim), claim_uid=claim.uid, error=problem)
-        self._claim_events.not_restored(claim, problem)
+        if not found.is_gone:
+            self._claim_events.not_restored(claim, problem)

@@ -38,6 +38,14 @@ class RetryBudget:
     def __init__(self) -> None:
         self._until = asyncio.get_running_loop().time() + BUDGET_SECONDS
 
+    async def wait(self) -> bool:
+        """Waits a moment before another look at what others are about to do; False, at once: there is no time left."""
+        pause = _PAUSES_SECONDS[1]
+        if asyncio.get_running_loop().time() + pause > self._until:
+            return False
+        await asyncio.sleep(pause)
+        return True
+
     async def run(self, step: Callable[[], Awaitable[T]], what: str) -> T:
         """The result of a step that may fail for a moment.
 

@@ -1,6 +1,7 @@
 """The kubelet plugin's parts put together, but for what depends on the mode of DRA, which is known only later."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final
 
 from fake_dra_driver.api.fake import NodeAllocationState
@@ -18,6 +19,7 @@ from fake_dra_driver.driver.node.recovery import Recovery
 from fake_dra_driver.driver.nodestate import StateClient, reference_of
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.events import EventSink
 
 __all__ = ["NodeParts"]
@@ -60,7 +62,7 @@ class NodeParts:
         self._key = state_key
         self._checkpoint = files.checkpoint
         self.node_events = NodeEvents(events, reference_of(state_key))
-        self._lookup = LateClaimLookup()
+        self._lookup = LateClaimLookup(partial(_readable, states, state_key))
         self.claim_events = ClaimEvents(events, node, lambda: self._lookup.claim_kind)
         self.preparer = Preparer(node, inventory, files, self._lookup, self.node_events, self.publish)
         self.driver = LateNodeDriver(self.preparer, FakeNodeDriver(self.preparer, classic))
@@ -103,3 +105,11 @@ class NodeParts:
     def publish(self) -> None:
         """What there is to say about the node may have changed."""
         self._publications.enqueue(self._key, after=PUBLISH_DELAY_SECONDS)
+
+
+def _readable(states: Informer[NodeAllocationState], key: NamespacedName) -> NodeAllocationState | None:
+    """The node's object; None also for one that was edited into something that cannot be read, which says nothing."""
+    try:
+        return states.get(key)
+    except InvalidObjectError:
+        return None

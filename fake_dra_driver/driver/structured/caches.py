@@ -11,7 +11,7 @@ from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.claims import results_of
 from fake_dra_driver.runtime.cache import Cache, Informer
 
-__all__ = ["StructuredCaches"]
+__all__ = ["StructuredCaches", "pools_of"]
 
 UNSCHEDULED: Final = "spec.nodeName="
 """Pods without a node: only their claims can be waiting, and a cluster has few such pods."""

@@ -5,13 +5,14 @@ from datetime import datetime
 
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.fieldproblem import FieldProblem
-from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.driver.nodestate import devices_of
-from fake_dra_driver.driver.structured.caches import StructuredCaches
+from fake_dra_driver.driver.structured.caches import StructuredCaches, pools_of
 from fake_dra_driver.driver.structured.configcheck import (
     ConfigReconciler,
     claim_problems,
@@ -76,6 +77,17 @@ def make_structured_controllers(
     templates.watch(caches.templates)
     classes = Controller("deviceclass", ConfigReconciler(caches.classes, events, class_problems))
     classes.watch(caches.classes)
+
+    def is_held(uid: UID, node: str) -> bool:
+        try:
+            claim = caches.claims.by_uid(uid)
+        except InvalidObjectError:
+            return True  # it is there, whatever it looks like
+        return claim is not None and node in pools_of(claim)
+
+    abandoned = AbandonedClaimsReconciler(client, states, api.claims, is_held, events)
+    abandoned_controller = Controller("abandonedclaims", abandoned)
+    abandoned.watch(abandoned_controller, caches.claims)
     NodeGauges(metrics, states)
     WaitingGauges(metrics, caches, now)
-    return (states_controller, claims, templates, classes)
+    return (states_controller, claims, templates, classes, abandoned_controller)

@@ -56,7 +56,7 @@ def test_a_device_of_another_node_is_refused() -> None:
         ([ADMIN], [RESULT], False),
         ([ADMIN], [ADMIN], False),
         ([ADMIN], [SHARE], False),
-        ([ADMIN], [None], True),
+        ([ADMIN], [None], False),
         ([SHARE], [OTHER_SHARE], False),
         ([SHARE], [SHARE], True),
         ([SHARE], [RESULT], True),

@@ -1,5 +1,6 @@
 """What people are told: every reason of Events has a story that leads to it, told on the right object, with advice."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
+from fake_dra_driver.driver.abandonedclaims import LOOK_SECONDS
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.driver.structured.sliceevents import SliceEvents
 from fake_dra_driver.runtime.errors import RuntimeLayerError
@@ -21,9 +23,12 @@ from tests.support.half_states import (
     add_finalizer,
     allocate,
     lose_entries,
+    prepare,
     put_entry,
     remove_node,
     run,
+    run_pod,
+    strip,
     world_with_claim,
 )
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
@@ -112,6 +117,20 @@ async def two_claims_with_one_device() -> Recorder:
     add_finalizer(world, "thief")
     world.pod("q", ["thief"], selected="n")
     return (await run(world)).events
+
+
+@story("ClaimLostInUse", {"n", "p"}, "any more")
+async def claim_taken_away_from_a_pod() -> Recorder:
+    world = await allocated()
+    run_pod(world)
+    prepare(world, world.read_claim("c").uid)
+    strip(world)
+    brain = Brain(world)
+    brain.deliver()
+    await brain.pass_over("abandonedclaims", "n", NAMESPACE)
+    await asyncio.sleep(LOOK_SECONDS)
+    await brain.pass_over("abandonedclaims", "n", NAMESPACE)
+    return brain.events
 
 
 @story("DevicesUnknown", {"c"}, "claim default/c is allocated on node n, and nothing says which devices it has there")

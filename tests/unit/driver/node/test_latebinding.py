@@ -63,7 +63,7 @@ def driver(plugin: Plugin) -> LateNodeDriver:
 
 
 async def test_a_lookup_asks_nothing_before_the_mode_is_known() -> None:
-    lookup = LateClaimLookup()
+    lookup = LateClaimLookup(lambda: None)
     assert lookup.known_holders({"a", "b"}) == {"a", "b"}, "they need not be asked about"
     with pytest.raises(ModeUnknownError, match="in which version it serves resource"):
         await lookup.still_held(PREPARED)
@@ -73,7 +73,7 @@ async def test_a_lookup_asks_nothing_before_the_mode_is_known() -> None:
 
 
 async def test_a_lookup_answers_as_the_mode_does_once_that_is_known() -> None:
-    lookup = LateClaimLookup()
+    lookup = LateClaimLookup(lambda: None)
     lookup.bind(Lookup())
     assert lookup.known_holders({"a", "b"}) == {"a"}
     assert await lookup.still_held(PREPARED) == ["a"]

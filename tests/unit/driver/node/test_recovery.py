@@ -13,7 +13,7 @@ from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
+from fake_dra_driver.driver.node.claimlookup import ClaimInUse, NodeLookup
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.preparer import Preparer
@@ -33,7 +33,7 @@ def claim(name: str) -> NodeClaim:
     return NodeClaim("default", name, UID(f"uid-{name}"))
 
 
-class Lookup(ClaimLookup):
+class Lookup(NodeLookup):
     """Claims in memory."""
 
     claim_kind = ResourceKind("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims")
@@ -41,6 +41,7 @@ class Lookup(ClaimLookup):
     def __init__(self) -> None:
         self.claims: list[ClaimInUse] = []
         self.known: set[str] = set()
+        self.abandoned = {"uid-stale"}
         self.asked: list[str] = []
         """The claims that were asked about, in order."""
 
@@ -52,6 +53,10 @@ class Lookup(ClaimLookup):
     async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
         self.asked.append(prepared.uid)
         return [device.uuid for found in self.claims if found.claim.uid == prepared.uid for device in found.wanted]
+
+    @override
+    def is_abandoned(self, uid: str) -> bool:
+        return uid in self.abandoned
 
     @override
     async def in_use(self) -> Sequence[ClaimInUse]:

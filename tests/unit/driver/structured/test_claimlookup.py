@@ -87,6 +87,7 @@ async def test_what_classic_dra_has_prepared_ends_once_its_claim_is_gone(
     """After an upgrade of the cluster: the claims of classic DRA do not survive it."""
     classic = NodeClaim("default", "classic", UID("uid-classic"))
     await plugin.preparer.prepare(classic, [WantedDevice(UUIDS[0], 2)], RetryBudget())
+    world.abandon(classic)
     again = await world.start()
     again.client.is_away = True
     with pytest.raises(TransportError):
@@ -103,6 +104,7 @@ async def test_what_classic_dra_has_prepared_makes_room_for_a_claim(
 ) -> None:
     classic = NodeClaim("default", "classic", UID("uid-classic"))
     await plugin.preparer.prepare(classic, [WantedDevice(UUIDS[0])], RetryBudget())
+    world.abandon(classic)
     claim = world.claim("c", 0)
     await plugin.driver.prepare(claim)
     world.assert_sound(plugin, claim)

@@ -251,6 +251,7 @@ async def test_a_claim_that_holds_a_device_no_longer_gives_way(
             world.deallocate(holder)
         case _:
             world.claim("holder", result(0, pool="another-node"))
+            world.abandon(holder)
     claim = world.claim("c", 0)
     await plugin.driver.prepare(claim)
     world.assert_sound(plugin, claim)
