@@ -1,17 +1,18 @@
 """A cluster of structured DRA with one node and the real plugin; scheduler, controllers and kubelet are played."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
+from fake_dra_driver.api.fake import ABANDONED_ANNOTATION, NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
-from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Namespace
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.runtime import ratelimiter
 from tests.crash.disk import Disk
-from tests.crash.scenery import Scenery, persistently
+from tests.crash.scenery import NAMESPACE, Scenery, persistently
 from tests.crash.structuredhost import StructuredHost, node_claim
 from tests.support.structurednode import parameters, result
 
@@ -31,6 +32,8 @@ class StructuredCluster:
         self.host = StructuredHost(self.stage, NODE, DEVICES, disk)
         self.pods: dict[str, NodeClaim] = {}
         """By name: the claim that the pod uses, which has the same name."""
+        self._lost: dict[str, Set[str]] = {}
+        """By name: the devices of pods whose claim was taken away while they ran."""
 
     async def furnish(self) -> None:
         """Makes the node, in a cluster in which claims may ask for adminAccess."""
@@ -59,11 +62,21 @@ class StructuredCluster:
         """The claim is deallocated once it is unprepared; at once where the pod was removed by force."""
         if self.pods.pop(name, None) is None:
             return
+        if self._lost.pop(name, None) is not None:
+            return
         if not by_force:
             await self.turn()
         await self._write_status(name, {"allocation": None, "reservedFor": None})
         if deleted:
             await self.stage.delete(v1.ResourceClaim, name)
+
+    async def lose_claim(self, name: str) -> None:
+        """A user takes the claim of a pod that runs away; the scheduler gives its devices to the next one."""
+        claim, wire = self.pods.get(name), self._find(name)
+        if claim is None or wire is None or name in self._lost or not self.host.runs(claim):
+            return
+        self._lost[name] = _devices_of(wire)
+        await self.stage.delete(v1.ResourceClaim, name)
 
     async def lose_slices(self) -> None:
         """A kubelet deletes them when it starts."""
@@ -75,12 +88,7 @@ class StructuredCluster:
 
     def _free(self) -> list[int]:
         """The devices that the scheduler has to give."""
-        taken = {
-            each["device"]
-            for claim in self.stage.all(v1.ResourceClaim)
-            for each in (claim.get("status", {}).get("allocation") or {}).get("devices", {}).get("results", ())
-            if not each.get("adminAccess")
-        }
+        taken = set().union(*map(_devices_of, self.stage.all(v1.ResourceClaim)))
         return [number for number in range(DEVICES) if f"fake-{number}" not in taken]
 
     async def _allocate(self, name: str, results: Sequence[v1.DeviceRequestAllocationResult], split: int) -> None:
@@ -106,9 +114,36 @@ class StructuredCluster:
 
     async def turn(self) -> None:
         """The kubelet does for each pod what is due."""
-        for claim in list(self.pods.values()):
+        for name, claim in list(self.pods.items()):
+            if name in self._lost and not self.host.runs(claim):
+                await self.end_pod(name, deleted=False)  # it cannot be started again without its claim
+                continue
             await self.host.prepare(claim)
         await self.host.unprepare_all_but({claim.uid: claim for claim in self.pods.values()})
+        await self._tell_abandoned()
+
+    async def _tell_abandoned(self) -> None:
+        """The controller tells the plugin what neither a pod uses nor the kubelet will end."""
+        state = self.stage.find(NodeAllocationState, NODE, NAMESPACE)
+        if state is None:
+            return
+        used = {claim.uid for claim in self.pods.values()}
+        prepared = state.get("spec", {}).get("preparedDevices", {})
+        abandoned = ",".join(sorted(uid for uid in prepared if uid not in used and not self.host.knows_uid(uid)))
+        if state["metadata"].get("annotations", {}).get(ABANDONED_ANNOTATION, "") != abandoned:
+            patch = {"metadata": {"annotations": {ABANDONED_ANNOTATION: abandoned or None}}}
+            key = NamespacedName(NAMESPACE, NODE)
+            await persistently(lambda: self.stage.admin.merge_patch(NodeAllocationState, key, patch))
+
+    def _used(self) -> Mapping[UID, NodeClaim]:
+        """The claims of all pods but those that wait for devices of a pod whose claim was taken away."""
+        held = set().union(*self._lost.values())
+        waiting = {
+            name
+            for name in self.pods
+            if name not in self._lost and (wire := self._find(name)) is not None and held & _devices_of(wire)
+        }
+        return {claim.uid: claim for name, claim in self.pods.items() if name not in waiting}
 
     async def at_rest(self) -> None:
         """Until all is as it should be, and nothing is written any more."""
@@ -116,10 +151,17 @@ class StructuredCluster:
         deadline, seen, since = now() + _LIMIT_SECONDS, -1, now()
         while now() - since < _QUIET_SECONDS:
             await self.turn()
-            complaints = self.host.complaints({claim.uid: claim for claim in self.pods.values()})
+            complaints = self.host.complaints(self._used())
             if self.stage.revision != seen or complaints:
                 seen, since = self.stage.revision, now()
             if now() > deadline:
                 raise AssertionError("\n".join(complaints) or "something is written again and again")
             await asyncio.sleep(0.5)
         assert not self.host.wrong, self.host.wrong
+
+
+def _devices_of(claim: Mapping[str, Any]) -> Set[str]:
+    """The devices that no other claim can have beside it."""
+    allocation = claim.get("status", {}).get("allocation") or {}
+    results = allocation.get("devices", {}).get("results", ())
+    return {each["device"] for each in results if not each.get("adminAccess")}

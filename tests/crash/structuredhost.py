@@ -170,6 +170,14 @@ class StructuredHost:
         """Whether the kubelet is yet to end the claim."""
         return claim.uid in self._known
 
+    def knows_uid(self, uid: str) -> bool:
+        """The same by UID alone."""
+        return uid in self._known
+
+    def runs(self, claim: NodeClaim) -> bool:
+        """Whether containers may use the claim's devices."""
+        return claim.uid in self._ready and claim.uid not in self._lost
+
     async def unprepare_all_but(self, kept: Mapping[UID, NodeClaim]) -> None:
         """Ends what no pod uses; what fails is for the next time."""
         for uid, claim in list(self._known.items()):

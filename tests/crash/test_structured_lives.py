@@ -102,6 +102,10 @@ class Lives(RuleBasedStateMachine):
 
     # --- what goes wrong ---
 
+    @rule(name=NAMES)
+    def lose_claim(self, name: str) -> None:
+        self._run(self.cluster.lose_claim(name))
+
     @rule()
     def kill_plugin(self) -> None:
         self._kill()
