@@ -43,6 +43,8 @@ __all__ = [
 
 
 _GO_ESCAPES = {'"': '"', "\\": "\\", "\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v"}
+_MOST_PROBLEMS = 1000
+"""A real server names all of them, however many: the answer may be longer than the object."""
 
 
 class StatusError(Exception):
@@ -255,6 +257,7 @@ def too_many_requests() -> StatusError:
 
 def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> StatusError:
     """422: what the object says is not allowed. Each problem is a cause; the message names each text once."""
+    problems = problems[:_MOST_PROBLEMS]
     texts = list(dict.fromkeys(str(problem) for problem in problems))
     joined = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     causes = [{"reason": each.reason, "message": each.message, "field": each.field} for each in problems]

@@ -25,6 +25,8 @@ _SHOWN_BYTES = 30
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 _OBJECT_WEIGHT = 50
 """An object takes at least as long as so many bytes of text: it may be a container that has to be completed."""
+_BINARY_WEIGHT = 8
+"""Times longer than JSON that protobuf takes, which is read byte by byte."""
 _YAML_WEIGHT = 8
 """Times longer than JSON that YAML takes."""
 
@@ -44,6 +46,8 @@ def body_weight(request: Request) -> int:
     if media in (_YAML, APPLY_PATCH) and not raw.startswith(b"{"):
         # One alias may stand for a hundred nodes.
         return HEAVY if b"*" in raw and b"&" in raw else _YAML_WEIGHT * weight
+    if media == _PROTOBUF:
+        return _BINARY_WEIGHT * len(raw)
     # A copy may double the object, and the word may be written with escapes.
     return HEAVY if media == JSON_PATCH and (b"copy" in raw or b"\\" in raw) else weight
 

@@ -66,9 +66,12 @@ class Endpoints:
 
     def _weight(self, request: Request, target: Target) -> int:
         """How long the request takes; see ``HEAVY``."""
-        if target.verb not in ("create", "update", "patch"):
-            return body_weight(request)
-        return body_weight(request) + self._layers.writing.size_bytes(target.resource, target.key)
+        match target.verb:
+            case "create" | "update" | "patch":
+                return body_weight(request) + self._layers.writing.size_bytes(target.resource, target.key)
+            case "deletecollection":
+                return body_weight(request) + self._layers.writing.sizes_bytes(target.resource, target.namespace)
+        return body_weight(request)
 
     def _serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
         if target.subresource:
@@ -141,15 +144,10 @@ class Endpoints:
         options = ListOptions.parse({**request.query, "watch": ""})
         selection = Selection.parse(resource, target.namespace, options)
         delete_options = self._delete_options(request)
-
-        def delete() -> Page:
-            page = self._layers.reading.page(resource, selection, options)
-            deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
-            return Page(deleted, page.metadata)
-
-        page = on_loop(delete)
+        page = on_loop(lambda: self._layers.reading.page(resource, selection, options))
+        deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
         self._after_deletion(resource)
-        return json_answer(self._view(request, target).list_bytes(page))
+        return json_answer(self._view(request, target).list_bytes(Page(deleted, page.metadata)))
 
     # --- objects ---
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.errors import bad_request, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.http.jsonbody import MAX_VALUES, too_many_values
 from fake_dra_driver.cluster.apiserver.store.store import Object
 
 __all__ = ["decode_protobuf"]
@@ -106,6 +107,10 @@ _SCHEMAS: Mapping[tuple[str, str], _Schema] = {
         5: ("dryRun", [_STRING]),
     },
 }
+_VARINT_BYTES = 10
+"""Longest varint: 64 bits."""
+_MAX_DEPTH = 20
+"""Of messages that are not known here."""
 _TYPE_META: _Schema = {1: ("apiVersion", _STRING), 2: ("kind", _STRING)}
 
 
@@ -125,14 +130,22 @@ def decode_protobuf(raw: bytes, wanted: str) -> Object:
             raise unsupported_media_type(_OTHERS)
         body = unknown.get(2, b"")
         return {"apiVersion": api_version, "kind": kind, **_decode(body, schema)}
-    except (IndexError, ValueError, TypeError) as error:
+    except (IndexError, ValueError, TypeError, AttributeError) as error:
         raise bad_request(f"the protobuf body cannot be read: {error}") from error
 
 
 def _fields(raw: bytes, *, strict: bool = False) -> Iterator[tuple[int, Any]]:
-    """Number and value of each field: int for varints, bytes for what has a length; others only when not ``strict``."""
-    at = 0
+    """Number and value of each field: int for varints, bytes for what has a length; others only when not ``strict``.
+
+    Raises:
+        ValueError, IndexError: these are no fields.
+        StatusError: 413, there are too many.
+    """
+    at = count = 0
     while at < len(raw):
+        count += 1
+        if count > MAX_VALUES:
+            raise too_many_values()
         tag, at = _varint(raw, at)
         number, wire = tag >> 3, tag & 7
         if wire == 0:
@@ -151,14 +164,13 @@ def _fields(raw: bytes, *, strict: bool = False) -> Iterator[tuple[int, Any]]:
 
 
 def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = raw[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
+    value = 0
+    for count in range(_VARINT_BYTES):
+        byte = raw[at + count]
+        value |= (byte & 0x7F) << 7 * count
         if not byte & 0x80:
-            return value, at
+            return value & (1 << 64) - 1, at + count + 1
+    raise ValueError("integer overflow")
 
 
 def _decode(raw: bytes, schema: _Schema) -> Object:
@@ -183,13 +195,15 @@ def _decode(raw: bytes, schema: _Schema) -> Object:
     return result
 
 
-def _is_empty(value: Any) -> bool:
+def _is_empty(value: Any, depth: int = 0) -> bool:
     """Whether it is a zero, or a message of zeros: Go writes them for fields that are not pointers."""
     if not isinstance(value, bytes) or not value:
         return not value
+    if depth > _MAX_DEPTH:
+        return False
     try:
         # A text is not such a message: its characters are not tags of numbers and messages.
-        return value[0] & 7 in (0, 2) and all(_is_empty(each) for _, each in _fields(value, strict=True))
+        return value[0] & 7 in (0, 2) and all(_is_empty(each, depth + 1) for _, each in _fields(value, strict=True))
     except (IndexError, ValueError):
         return False
 

@@ -148,16 +148,25 @@ def _lenient(target: Any, operation: Any) -> Any:
     operation = {"value": None, **(operation or {})}
     if operation.get("op") not in ("add", "replace", "test"):
         return operation
-    missing = object()
-    pointer = jsonpointer.JsonPointer(operation["path"])
-    if operation["op"] == "add" or not pointer.parts or pointer.resolve(target, missing) is not missing:
+    *parents, last = jsonpointer.JsonPointer(operation["path"]).parts or [""]
+    if operation["op"] == "add" or not operation["path"]:
         return operation
-    parent = jsonpointer.JsonPointer.from_parts(pointer.parts[:-1]).resolve(target, missing)
-    if not isinstance(parent, Mapping):
+    parent = target
+    for part in parents:
+        parent = _inner(parent, part)
+    if not isinstance(parent, Mapping) or last in parent:
         return operation
     if operation["op"] == "replace":
         return {**operation, "op": "add"}
     return None if operation["value"] is None else operation
+
+
+def _inner(value: Any, part: str) -> Any:
+    """A part of a value; None: there is none. (The errors of the library print the whole value.)"""
+    if isinstance(value, Mapping):
+        return value.get(part)
+    is_index = isinstance(value, list) and part.isdecimal() and len(part) < len("1000000")
+    return value[int(part)] if is_index and int(part) < len(value) else None
 
 
 def _refused() -> StatusError:

@@ -67,6 +67,10 @@ class Record:
         decoded: Object = json.loads(self.body)
         return decoded
 
+    def shallow_copy(self) -> Object:
+        """The object, for a caller who changes no more than members of it and of its metadata."""
+        return {**self.value, "metadata": dict(self.value["metadata"])}
+
     def copy(self) -> Object:
         """The object, decoded for the caller alone."""
         decoded: Object = json.loads(self.body)
@@ -167,7 +171,7 @@ class Collection:
         """Removes an object; ``last`` is its last state if that differs from what is stored."""
         previous = self._records.pop(key)
         del self._keys[bisect.bisect_left(self._keys, key)]
-        value = previous.copy() if last is None else last
+        value = previous.shallow_copy() if last is None else last
         revision = self.revisions.next()
         value["metadata"]["resourceVersion"] = str(revision)
         body = encode({name: each for name, each in value.items() if name not in ("kind", "apiVersion")})

@@ -6,9 +6,11 @@ garbage collector, ``kubernetes`` in a namespace's spec to a namespace controlle
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from fake_dra_driver.cluster.apiserver.custom.crd import CLEANUP_FINALIZER
 from fake_dra_driver.cluster.apiserver.errors import conflict, not_admitted, not_found
+from fake_dra_driver.cluster.apiserver.heavywork import on_loop
 from fake_dra_driver.cluster.apiserver.rules.priority import SYSTEM_PRIORITY_CLASSES
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Collection, Key, Object, Record, Store
@@ -40,13 +42,13 @@ class Deletion:
         if resource.kind == "PriorityClass" and not resource.custom and key.name in SYSTEM_PRIORITY_CLASSES:
             message = "this is a system priority class and cannot be deleted"
             raise not_admitted(resource.group, resource.plural, key.name, message)
-        obj = record.copy()
+        obj = record.shallow_copy()
         if resource.custom is False and resource.kind == "Namespace":
             return self._delete_namespace(collection, record, options)
         if resource.custom is False and resource.kind == "CustomResourceDefinition":
-            obj["metadata"].setdefault("finalizers", [])
-            if CLEANUP_FINALIZER not in obj["metadata"]["finalizers"]:
-                obj["metadata"]["finalizers"].append(CLEANUP_FINALIZER)
+            finalizers = obj["metadata"].get("finalizers") or []
+            if CLEANUP_FINALIZER not in finalizers:
+                obj["metadata"]["finalizers"] = [*finalizers, CLEANUP_FINALIZER]
         self._mark(resource, obj, options)
         if resource.custom is False and resource.kind == "CustomResourceDefinition":
             obj["metadata"].pop("deletionGracePeriodSeconds", None)
@@ -65,8 +67,13 @@ class Deletion:
         return marked, False
 
     def delete_collection(self, resource: Resource, records: list[Record], options: DeleteOptions) -> list[Record]:
-        """Deletes each of these objects; one that went in between is no error."""
-        return [self.delete(resource, record.key, options)[0] for record in records]
+        """Deletes each of these objects. One that has gone meanwhile, which heavy work allows for, is no error."""
+        found = [on_loop(partial(self._delete_present, resource, record.key, options)) for record in records]
+        return [record for record in found if record is not None]
+
+    def _delete_present(self, resource: Resource, key: Key, options: DeleteOptions) -> Record | None:
+        is_there = self._store.collection(resource.storage_key).get(key) is not None
+        return self.delete(resource, key, options)[0] if is_there else None
 
     def finish_crd(self, key: Key) -> None:
         """Deletes the objects of a CRD that is being deleted, and, once there are none, the CRD itself."""

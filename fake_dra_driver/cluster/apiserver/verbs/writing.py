@@ -84,6 +84,10 @@ class Writing:
         record = self._store.collection(resource.storage_key).get(key)
         return len(record.body) if record is not None else 0
 
+    def sizes_bytes(self, resource: Resource, namespace: str) -> int:
+        """The size of all objects, or of those of a namespace."""
+        return sum(len(record.body) for record in self._store.collection(resource.storage_key).records(namespace))
+
     # --- create ---
 
     def create(self, resource: Resource, namespace: str, body: Object, options: WriteOptions) -> Record:
