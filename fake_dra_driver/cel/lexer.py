@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 __all__ = ["CelSyntaxError", "Token", "tokens_of", "unquote"]
 
+_MAX_LENGTH = 100_000
+"""The longest expression (cel-go's limit, which a real API server keeps)."""
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<number>\d+\.\d+(?:[eE][+-]?\d+)?|0x[0-9a-fA-F]+|\d+)(?P<unsigned>u?)
+    r"""\s*(?:(?P<number>\d+\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+|0x[0-9a-fA-F]+|\d+)(?P<unsigned>u?)
     |(?P<string>r?(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))
     |(?P<name>[A-Za-z_]\w*)
     |(?P<operator>\|\||&&|==|!=|<=|>=|[-+*/%!<>?:.,()\[\]{}]))""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -19,9 +21,13 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 class CelSyntaxError(ValueError):
     """The rule is not CEL, or not supported here; the message shows where, as in cel-go."""
 
-    def __init__(self, source: str, at: int, problem: str) -> None:
-        dots = "." * at
-        super().__init__(f"ERROR: <input>:1:{at + 1}: {problem}\n | {source}\n | {dots}^")
+    def __init__(self, source: str, at: int | None, problem: str) -> None:
+        """``at``: None if it is about the whole, which may be too long to be shown."""
+        if at is None:
+            super().__init__(f"ERROR: <input>:-1:0: {problem}")
+        else:
+            dots = "." * at
+            super().__init__(f"ERROR: <input>:1:{at + 1}: {problem}\n | {source}\n | {dots}^")
 
 
 class Token(NamedTuple):
@@ -35,6 +41,9 @@ class Token(NamedTuple):
 
 def tokens_of(source: str) -> Sequence[Token]:
     """The tokens of a rule, followed by an ``end``. Raises CelSyntaxError."""
+    if len(source) > _MAX_LENGTH:
+        problem = f"expression code point size exceeds limit: size: {len(source)}, limit {_MAX_LENGTH}"
+        raise CelSyntaxError(source, None, problem)
     result, at, text = [], 0, source.rstrip()
     while at < len(text):
         found = _TOKEN.match(text, at)

@@ -23,6 +23,8 @@ _MAX_REMEMBERED = 50_000
 """How many states all the sets that one pattern remembers may have together."""
 _CHARS_FOR_A_STEP = 16
 """How many characters of a text pass in the time of one step as long as all sets of states are known."""
+_STEPS_FOR_A_PLACE = 4
+"""What goes on from a place in the text, when the place counts, takes as long as so many states."""
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 
 
@@ -123,7 +125,7 @@ class Pattern:
                     break
                 if char and char in state.chars:
                     following.append((state.next[0], began))
-            spend(len(seen))
+            spend(len(seen) + _STEPS_FOR_A_PLACE)
             threads, before = following, after
         return best
 

@@ -32,6 +32,7 @@ __all__ = [
     "not_found_value",
     "not_served",
     "required",
+    "timed_out",
     "too_large",
     "too_long",
     "too_many",
@@ -267,6 +268,12 @@ def invalid(group: str, kind: str, name: str, problems: Sequence[Problem]) -> St
         f"{_qualified(kind, group)} {go_quoted(name)} is invalid: {joined}",
         {**_about(group, kind, name), "causes": causes},
     )
+
+
+def timed_out() -> StatusError:
+    """504: the request takes longer than any request may (NewTimeoutError, of the server's own limit)."""
+    message = "Timeout: request did not complete within requested timeout - context deadline exceeded"
+    return StatusError(504, "Timeout", message, {})
 
 
 def internal_error(message: str) -> StatusError:

@@ -4,19 +4,25 @@ A real API server has a thread for each request. Here one event loop carries eve
 milliseconds is done on it, in one piece: that is nearly every request, and the fastest way. A request that is heavier
 is carried out in a thread, as a whole, by the same code. What that code reads may then change under it; so all that it
 writes, it writes through ``on_loop``, in one piece with the check that what it has read is still true.
+
+What a request weighs is known before it begins, but for what it evaluates: patterns, rules, paths and selectors. They
+tell ``spend`` of their steps. Work that turns out to be heavy before it has written anything is begun again in a
+thread, and ends with an error when it never seems to end.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from fake_dra_driver.cluster.apiserver.errors import too_many_requests
+from fake_dra_driver.cluster.apiserver.errors import timed_out, too_many_requests
 from fake_dra_driver.inthread import in_thread
 
-__all__ = ["HEAVY", "HeavyWork", "on_loop"]
+__all__ = ["HEAVY", "LIGHT_STEPS", "MAX_STEPS", "HeavyWork", "on_loop", "spend"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +30,10 @@ T = TypeVar("T")
 HEAVY = 16 * 1024
 """The weight from which on work is done in a thread. One is the time for a byte of JSON on its way through a write, of
 which a slow machine does 400 in a millisecond: what is lighter takes less than 50 ms."""
+LIGHT_STEPS = 20_000
+"""How much is evaluated on the event loop. A slow machine makes a thousand steps in a millisecond or two."""
+MAX_STEPS = 20_000_000
+"""How much is evaluated for one request; a real API server ends it after a minute (--request-timeout)."""
 _AT_ONCE = 2
 """Each thread that computes makes the event loop wait up to 5 ms for each of its turns (sys.getswitchinterval)."""
 _MOST_WAITING = 200
@@ -31,6 +41,22 @@ _MOST_WAITING = 200
 
 _home: ContextVar[asyncio.AbstractEventLoop | None] = ContextVar("home", default=None)
 """The event loop that this work has left; None: it is still there."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """What a piece of work has evaluated."""
+
+    is_light: bool
+    """Whether it is done on the loop, and can still be done in a thread."""
+    spent: int = 0
+
+
+_account: ContextVar[_Account | None] = ContextVar("account", default=None)
+
+
+class _TurnedHeavyError(Exception):
+    """The work is too heavy for the loop."""
 
 
 class HeavyWork:
@@ -44,10 +70,14 @@ class HeavyWork:
         """Does the work, in a thread if it is heavy; without a turn of the event loop in between if it is not.
 
         Raises:
-            StatusError: 429, too much heavy work is waiting already.
+            StatusError: 429, too much heavy work is waiting already; 504, it evaluates too much.
         """
         if weight < HEAVY:
-            return work(*args, **kwargs)
+            try:
+                with _counted(is_light=True):
+                    return work(*args, **kwargs)
+            except _TurnedHeavyError:
+                pass
         if self._waiting >= _MOST_WAITING:
             raise too_many_requests()
         self._waiting += 1
@@ -65,6 +95,8 @@ def on_loop(work: Callable[[], T]) -> T:
     """
     loop = _home.get()
     if loop is None:
+        if (account := _account.get()) is not None:
+            account.is_light = False  # what is written is not written again
         return work()
     done: Future[T] = Future()
 
@@ -79,9 +111,35 @@ def on_loop(work: Callable[[], T]) -> T:
     return done.result()
 
 
+def spend(steps: int) -> None:
+    """Counts steps of evaluating what a client sends.
+
+    Raises:
+        StatusError: 504, there are too many of them in one request.
+    """
+    account = _account.get()
+    if account is None:
+        return
+    account.spent += steps
+    if account.is_light and account.spent > LIGHT_STEPS:
+        raise _TurnedHeavyError
+    if account.spent > MAX_STEPS:
+        raise timed_out()
+
+
+@contextmanager
+def _counted(*, is_light: bool) -> Iterator[None]:
+    token = _account.set(_Account(is_light))
+    try:
+        yield
+    finally:
+        _account.reset(token)
+
+
 def _away(loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> T:
     token = _home.set(loop)
     try:
-        return work()
+        with _counted(is_light=False):
+            return work()
     finally:
         _home.reset(token)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fake_dra_driver.cel import CelError, Program
+from fake_dra_driver.cel import MAX_COST, CelCostError, CelError, Meter, Program
 from fake_dra_driver.cluster.apiserver.custom.valuecheck import (
     NO_HISTORY,
     check_duplicates,
@@ -17,6 +17,7 @@ from fake_dra_driver.cluster.apiserver.custom.valuecheck import (
     old_item,
 )
 from fake_dra_driver.cluster.apiserver.errors import Problem, invalid_value, required
+from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type
 
@@ -30,6 +31,10 @@ _RULES_SKIPPED = invalid_value(
 )
 _BLOCKING = ("FieldValueRequired", "FieldValueTypeInvalid", "FieldValueNotSupported", "FieldValueTooLong")
 """After one of these the rules are not evaluated (schemaValidator: blockingErr)."""
+_COST_OF_ALL_RULES = 10_000_000
+"""What the rules of one object may cost together (RuntimeCELCostBudget of k8s.io/apiserver/pkg/cel)."""
+_MAX_MESSAGE = 5120
+"""The longest text of a messageExpression that is used (celconfig.MaxEvaluatedMessageExpressionSizeBytes)."""
 
 
 def apply_defaults(value: Any, type_: Type) -> None:
@@ -78,52 +83,106 @@ def validate_custom(value: Object, type_: Type, old: Object | None = None, *, pa
 
 
 def check_rules(value: Any, type_: Type, old: Any, path: str) -> list[Problem]:
-    """The rules that do not hold, of this value and of all that is in it."""
-    if value is None or not type_.has_rules:
-        return []
-    problems = []
-    for rule, program in type_.rules:
-        is_asked = old is not NO_HISTORY if program.uses_old_self else old is NO_HISTORY or old != value
-        if is_asked and (problem := _ask(program, rule, value, old, type_, path)):
-            problems.append(problem)
-    if isinstance(value, dict):
-        for name, each in value.items():
-            field = type_.field(name)
-            if field is not None and (path or name != "metadata"):
-                problems += check_rules(each, field, counterpart(name, old), f"{path}.{name}" if path else name)
-    elif isinstance(value, list) and type_.element is not None:
-        for at, each in enumerate(value):
-            problems += check_rules(each, type_.element, old_item(each, old, type_), f"{path}[{at}]")
-    return problems
+    """The rules that do not hold, of this value and of all that is in it. Raises StatusError (504)."""
+    check = _RuleCheck()
+    check.visit(value, type_, old, path)
+    return check.problems
 
 
-def _ask(program: Program, rule: Mapping[str, Any], value: Any, old: Any, type_: Type, path: str) -> Problem | None:
-    try:
-        if program.holds(value, old):
-            return None
-        detail = _message(rule, type_, value, old) or f"failed rule: {program.source.strip()}"
-    except CelError as error:
-        detail = f"rule evaluation error: {error}, evaluating rule: {rule.get('message') or program.source}"
-    field = path + rule["fieldPath"] if rule.get("fieldPath") else path
-    reason = str(rule.get("reason", "FieldValueInvalid"))
-    kind = str(type_.schema.get("type", "object"))
-    if reason == "FieldValueForbidden":
-        return Problem(reason, field, f"Forbidden: {detail}")
-    if reason == "FieldValueRequired":
-        return Problem(reason, field, f"Required value: {detail}")
-    if reason == "FieldValueDuplicate":
-        return Problem(reason, field, f'Duplicate value: "{kind}"')
-    return Problem(reason, field or "<nil>", f'Invalid value: "{kind}": {detail}')
+class _RuleCheck:
+    """Asks the rules of one object, until they have cost too much."""
 
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self._budget = _COST_OF_ALL_RULES
+        """Less than 0: no further rule is asked."""
 
-def _message(rule: Mapping[str, Any], type_: Type, value: Any, old: Any) -> str:
-    """The message of a rule that does not hold: its messageExpression, or if that fails its fixed message."""
-    source = rule.get("messageExpression")
-    if source:
+    def visit(self, value: Any, type_: Type, old: Any, path: str) -> None:
+        if value is None or not type_.has_rules or self._budget < 0:
+            return
+        for rule, program in type_.rules:
+            is_asked = old is not NO_HISTORY if program.uses_old_self else old is NO_HISTORY or old != value
+            if is_asked and self._budget >= 0:
+                self._ask(program, rule, value, old, type_, path)
+        if isinstance(value, dict):
+            for name, each in value.items():
+                field = type_.field(name)
+                if field is not None and (path or name != "metadata"):
+                    self.visit(each, field, counterpart(name, old), f"{path}.{name}" if path else name)
+        elif isinstance(value, list) and type_.element is not None:
+            for at, each in enumerate(value):
+                self.visit(each, type_.element, old_item(each, old, type_), f"{path}[{at}]")
+
+    def _ask(self, program: Program, rule: Mapping[str, Any], value: Any, old: Any, type_: Type, path: str) -> None:
+        kind, meter = str(type_.schema.get("type", "object")), Meter(MAX_COST, spend)
+        error = None
         try:
-            made = type_.compile(source).evaluate(value, old)
-        except CelError:
-            made = ""
-        if isinstance(made, str) and made.strip() and "\n" not in made:
-            return made.strip()
-    return str(rule.get("message") or "").strip()
+            if program.holds(value, old, meter):
+                self._pay(meter, kind, path)
+                return
+        except CelCostError as cost_error:
+            self._budget = -1
+            detail = "no further validation rules will be run due to call cost exceeds limit for rule: "
+            self._add("FieldValueInvalid", path, kind, f"'{cost_error}': {detail}{_rule_text(rule)}")
+            return
+        except CelError as cel_error:
+            error = cel_error
+        if not self._pay(meter, kind, path):
+            return
+        if error is not None:
+            self._add("FieldValueInvalid", path, kind, _evaluation_problem(str(error), rule))
+            return
+        message = self._message(rule, type_, value, old)
+        if self._budget < 0:
+            self._add_out_of_budget(kind, path)
+            return
+        field = path + rule["fieldPath"] if rule.get("fieldPath") else path
+        detail = message or f"failed rule: {program.source.strip()}"
+        self._add(str(rule.get("reason", "FieldValueInvalid")), field, kind, detail)
+
+    def _pay(self, meter: Meter, kind: str, path: str) -> bool:
+        """Takes what an evaluation has cost out of the budget; whether that was enough."""
+        self._budget -= meter.spent
+        if self._budget < 0:
+            self._add_out_of_budget(kind, path)
+        return self._budget >= 0
+
+    def _add_out_of_budget(self, kind: str, path: str) -> None:
+        detail = "validation failed due to running out of cost budget, no further validation rules will be run"
+        self._add("FieldValueInvalid", path, kind, detail)
+
+    def _add(self, reason: str, field: str, kind: str, detail: str) -> None:
+        match reason:
+            case "FieldValueForbidden":
+                self.problems.append(Problem(reason, field, f"Forbidden: {detail}"))
+            case "FieldValueRequired":
+                self.problems.append(Problem(reason, field, f"Required value: {detail}"))
+            case "FieldValueDuplicate":
+                self.problems.append(Problem(reason, field, f'Duplicate value: "{kind}"'))
+            case _:
+                self.problems.append(Problem(reason, field or "<nil>", f'Invalid value: "{kind}": {detail}'))
+
+    def _message(self, rule: Mapping[str, Any], type_: Type, value: Any, old: Any) -> str:
+        """The message of a rule that does not hold: its messageExpression, or if that fails its fixed message."""
+        source = rule.get("messageExpression")
+        if source:
+            meter = Meter(MAX_COST, spend)
+            try:
+                made = type_.compile(source).evaluate(value, old, meter)
+            except (CelError, CelCostError):
+                made = ""
+            self._budget -= meter.spent
+            if isinstance(made, str) and made.strip() and "\n" not in made and len(made) <= _MAX_MESSAGE:
+                return made.strip()
+        return str(rule.get("message") or "").strip()
+
+
+def _evaluation_problem(error: str, rule: Mapping[str, Any]) -> str:
+    if error.startswith("no such overload"):
+        detail = "call arguments did not match a supported operator, function or macro signature for rule: "
+        return f"'{error}': {detail}{_rule_text(rule)}"
+    return f"{error} evaluating rule: {_rule_text(rule)}"
+
+
+def _rule_text(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("message") or "").strip() or str(rule["rule"]).strip()

@@ -18,6 +18,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     required,
     unsupported_value,
 )
+from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type
 from fake_dra_driver.re2 import compile_pattern
 
@@ -145,7 +146,7 @@ def _text_bounds(value: str, schema: Mapping[str, Any], path: str) -> Iterator[P
         yield _wrong(value, path, f"should be at least {schema['minLength']} chars long")
     if len(value) > schema.get("maxLength", len(value)):
         yield Problem("FieldValueTooLong", path, f"Too long: may not be longer than {schema['maxLength']}")
-    if "pattern" in schema and not compile_pattern(schema["pattern"]).search(value):
+    if "pattern" in schema and not compile_pattern(schema["pattern"]).search(value, spend):
         yield _wrong(value, path, f"should match '{schema['pattern']}'")
     if schema.get("format") == "date-time" and not _is_time(value):
         yield _wrong(value, path, f"must be of type date-time: {go_value(value)}")

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import ApiServer, heavywork
 from fake_dra_driver.cluster.apiserver.errors import Problem, StatusError
-from fake_dra_driver.cluster.apiserver.heavywork import HEAVY, HeavyWork, on_loop
+from fake_dra_driver.cluster.apiserver.heavywork import HEAVY, LIGHT_STEPS, MAX_STEPS, HeavyWork, on_loop, spend
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
@@ -80,6 +80,48 @@ async def test_too_much_waiting_work_is_refused() -> None:
         may_end.set()
     assert (refused.value.code, refused.value.reason) == (429, "TooManyRequests")
     assert await heavy.run(HEAVY, may_end.wait)
+
+
+async def test_work_that_turns_out_to_be_heavy_is_begun_again_in_a_thread() -> None:
+    threads: list[str] = []
+
+    def work() -> str:
+        threads.append(_name_of_thread())
+        for _ in range(10):
+            spend(LIGHT_STEPS // 5)
+        return "done"
+
+    assert await HeavyWork().run(0, work) == "done"
+    assert threads[0] == _name_of_thread() != threads[1]
+    assert len(threads) == 2
+
+
+async def test_work_that_has_written_is_not_begun_again() -> None:
+    written: list[str] = []
+
+    def work() -> None:
+        on_loop(lambda: written.append(_name_of_thread()))
+        spend(LIGHT_STEPS + 1)
+
+    await HeavyWork().run(0, work)
+    assert written == [_name_of_thread()]
+
+
+async def test_work_that_never_seems_to_end_is_ended() -> None:
+    def work() -> None:
+        while True:
+            spend(LIGHT_STEPS)
+
+    with pytest.raises(StatusError, match="request did not complete within requested timeout") as ended:
+        await HeavyWork().run(0, work)
+    assert (ended.value.code, ended.value.reason) == (504, "Timeout")
+
+
+async def test_each_work_has_its_own_steps() -> None:
+    heavy = HeavyWork()
+    for _ in range(3):
+        await heavy.run(HEAVY, spend, MAX_STEPS - 1)
+    spend(MAX_STEPS + 1)  # outside of any request, as while the server starts
 
 
 class _Slow(Writing):
