@@ -213,12 +213,12 @@ class Reading:
                 if due >= ends_at:
                     return
                 bookmark_at = _bookmark_time(max(loop.time(), due), ends_at)
-                if not collection.is_held:
-                    # Events that came at the very moment when the time was over are still sent: on a busy loop that
-                    # moment may be seconds long.
-                    if not collection.events_after(position):
-                        position = max(position, self._store.revisions.current)
-                    yield [("BOOKMARK", _bookmark(position))]
+                # Events that came at the very moment when the time was over are still sent: on a busy loop that moment
+                # may be seconds long. Those that are held back are passed over by no bookmark, as in a watch cache that
+                # lags behind.
+                if not collection.is_held and not collection.events_after(position):
+                    position = max(position, self._store.revisions.current)
+                yield [("BOOKMARK", _bookmark(position))]
         if epoch.is_cut:
             raise ConnectionResetError("the watch was dropped")
 
