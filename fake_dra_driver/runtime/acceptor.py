@@ -19,7 +19,8 @@ import resource
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from loguru import logger
@@ -42,12 +43,14 @@ _NEW_SECONDS: Final = 1.0
 """A connection that is younger may not have had the time to ask: others are dropped for it, if it is one of few."""
 _NEW_SHARE: Final = 2
 """New connections take the places of others up to one part of so many: half of them."""
+_GONE: Final = contextlib.nullcontext()
+"""Stands for a connection whose client has gone."""
 _IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
 _IPV6_NETWORK_BYTES: Final = 8
 
 
 class Connection:
-    """One connection that was accepted."""
+    """One connection that was accepted. A context that lasts while the answer to a complete request is made."""
 
     __slots__ = ("is_serving", "peer", "protocol", "since", "socket", "transport", "was_served")
 
@@ -64,6 +67,15 @@ class Connection:
         """None until something is heard, and with TLS until a handshake begins."""
         self.transport: asyncio.Transport | None = None
         """None until it is set up, handshake included."""
+
+    def __enter__(self) -> None:
+        """A request is complete."""
+        self.is_serving = True
+
+    def __exit__(self, *_: object) -> None:
+        """Its answer is, or will never be."""
+        self.is_serving, self.was_served = False, True
+        self.since = asyncio.get_running_loop().time()
 
     def is_new(self, now: float) -> bool:
         """Whether it may not have had the time to ask yet."""
@@ -147,19 +159,9 @@ class Acceptor:
 
     # --- what the server says of its connections
 
-    @contextlib.contextmanager
-    def serving(self, protocol: asyncio.Protocol) -> Iterator[None]:
+    def serving(self, protocol: asyncio.Protocol) -> AbstractContextManager[None]:
         """While the answer to a complete request is made."""
-        connection = self._by_protocol.get(protocol)
-        if connection is None:  # its client has gone
-            yield
-            return
-        connection.is_serving = True
-        try:
-            yield
-        finally:
-            connection.is_serving, connection.was_served = False, True
-            connection.since = asyncio.get_running_loop().time()
+        return self._by_protocol.get(protocol, _GONE)
 
     def trust(self, protocol: asyncio.Protocol) -> None:
         """Its client is no stranger: the connection no longer counts, and is not dropped for others."""

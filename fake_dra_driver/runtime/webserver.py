@@ -4,11 +4,11 @@ What speaks HTTP to strangers goes through here: probes and metrics, webhooks, t
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from weakref import WeakSet
 
@@ -88,14 +88,12 @@ class WebServer:
     async def read_body(self, request: web.Request) -> bytes:
         """Reads the body of a request, which from now on may end when the server is closed. Raises as aiohttp does."""
         self._served.add(request.task)
-        return await request.read() if request.body_exists else b""
+        return await request.read()
 
-    @contextlib.contextmanager
-    def serving(self, request: web.Request) -> Iterator[None]:
+    def serving(self, request: web.Request) -> AbstractContextManager[None]:
         """While the answer to a request is made that has come completely, with its body."""
         self._served.add(request.task)
-        with self._acceptor.serving(request.protocol):
-            yield
+        return self._acceptor.serving(request.protocol)
 
     def trust(self, request: web.Request) -> None:
         """Who has sent this is no stranger: the connection is not dropped for others."""

@@ -225,7 +225,7 @@ def test_the_embedded_api_server_answers_any_request(
     port = int(api_server.url.rpartition(":")[2])
     good = f"GET {NAMESPACE} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode()
 
-    @examples(150, 5_000)
+    @examples(150, 2_000)
     @given(requests())
     def try_out(raw: bytes) -> None:
         check(port, raw, good, tls)
@@ -255,7 +255,7 @@ def health_server() -> Iterator[int]:
 def test_the_server_of_probes_answers_any_request(caplog: pytest.LogCaptureFixture) -> None:
     with health_server() as port:
 
-        @examples(150, 5_000)
+        @examples(150, 2_000)
         @given(st.one_of(requests(), st.binary()))
         def try_out(raw: bytes) -> None:
             check(port, raw, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -103,17 +103,15 @@ class Listener:
             if not self._knows(head):
                 return head
             server.trust(incoming)
-        body = await server.read_body(incoming)
-        return replace(head, body=body) if body else head
+        return replace(head, body=await server.read_body(incoming)) if incoming.body_exists else head
 
 
 def _headers(incoming: web.Request) -> Mapping[str, str]:
     """By name in lower case; the first of several, as Header.Get has it in Go. What is no UTF-8 is replaced."""
-    headers: dict[str, str] = {}
-    for name, value in incoming.headers.items():
-        text = value if value.isascii() else value.encode(errors="surrogateescape").decode(errors="replace")
-        headers.setdefault(name.lower(), text)
-    return headers
+    headers = dict(reversed([(name.lower(), value) for name, value in incoming.headers.items()]))
+    if all(map(str.isascii, headers.values())):
+        return headers
+    return {name: value.encode(errors="surrogateescape").decode(errors="replace") for name, value in headers.items()}
 
 
 def _response(answer: Answer) -> web.Response:
