@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fake_dra_driver.api.fake import CLAIM_FINALIZER, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
+from fake_dra_driver.api.fake import (
+    CLAIM_FINALIZER,
+    DRIVER_NAME,
+    EVENT_COMPONENT,
+    LEDGER_REVISION_ANNOTATION,
+    NodeAllocationState,
+)
 from fake_dra_driver.api.kube.core import Event, Node
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1 import ResourceClaim, ResourceSlice
@@ -72,6 +78,7 @@ class Guard:
 
 
 _ALL: Final = ("CREATE", "UPDATE", "DELETE")
+_REVISION: Final = f"metadata.?annotations[?{json.dumps(LEDGER_REVISION_ANNOTATION)}]"
 _PLUGIN: Final = '"The kubelet plugin on the node " + variables.node + " may '
 _OF_A_NODE: Final = Check(
     'variables.node != ""',
@@ -121,6 +128,11 @@ GUARDS: Final = (
                 f'request.operation == "UPDATE" ? {_unchanged("spec", "allocatedClaims")} : '
                 'request.operation == "DELETE" || !object.?spec.?allocatedClaims.hasValue()',
                 '"The kubelet plugin may not change allocatedClaims: the controller writes it."',
+            ),
+            Check(
+                f'request.operation != "UPDATE" || object.{_REVISION} == oldObject.{_REVISION}',
+                f'"The kubelet plugin may not change the annotation {LEDGER_REVISION_ANNOTATION}, which the controller '
+                'goes by."',
             ),
         ),
     ),

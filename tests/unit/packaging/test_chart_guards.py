@@ -11,7 +11,13 @@ import httpx
 import pytest
 import yaml
 
-from fake_dra_driver.api.fake import CLAIM_FINALIZER, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
+from fake_dra_driver.api.fake import (
+    CLAIM_FINALIZER,
+    DRIVER_NAME,
+    EVENT_COMPONENT,
+    LEDGER_REVISION_ANNOTATION,
+    NodeAllocationState,
+)
 from fake_dra_driver.packaging.admission import GUARDS
 from fake_dra_driver.packaging.manifests import crd_manifests
 from tests.support.apiserver import ApiServer
@@ -246,9 +252,17 @@ def test_the_plugin_cannot_change_which_claims_hold_devices(plugin: Account, ent
     assert _LEDGER in plugin.patch(OWN_STATE, {"spec": {"allocatedClaims": entries}})
 
 
+def test_the_plugin_cannot_change_what_the_controller_tells_its_own_writes_by(plugin: Account) -> None:
+    said = plugin.patch(OWN_STATE, {"metadata": {"annotations": {LEDGER_REVISION_ANNOTATION: "1"}}})
+    assert f"The kubelet plugin may not change the annotation {LEDGER_REVISION_ANNOTATION}" in said
+
+
 def test_the_controller_writes_which_claims_hold_devices(controller: Account) -> None:
     for node in (NODE, OTHER_NODE):
-        entries = {"spec": {"allocatedClaims": {"more": HELD["held"]}}, "metadata": {"annotations": {"a": "b"}}}
+        entries = {
+            "spec": {"allocatedClaims": {"more": HELD["held"]}},
+            "metadata": {"annotations": {LEDGER_REVISION_ANNOTATION: "1"}},
+        }
         assert controller.patch(f"{STATES}/{node}", entries) == ALLOWED
 
 
