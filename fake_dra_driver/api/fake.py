@@ -16,6 +16,7 @@ from fake_dra_driver.api.schema import (
     PrinterColumn,
     SchemaModel,
     ServerDefault,
+    ServerText,
     annotation_json_path,
 )
 
@@ -35,6 +36,7 @@ __all__ = [
     "MAX_DEVICES_PER_NODE",
     "MAX_SPLIT",
     "MODELS_ANNOTATION",
+    "MODEL_PATTERN",
     "RESOURCE_CLASS_NAME",
     "AllocatableDevice",
     "AllocatedDevices",
@@ -86,6 +88,15 @@ MAX_SPLIT = 64
 MAX_CHILDREN = 1024
 """Most children, ``count`` times ``split``, of one claim: keeps CDI files and NodeAllocationState objects small."""
 MAX_DEVICES_PER_NODE = 128
+MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
+"""Of a device's model. No comma, which separates models, and no character that means something in a glob or an
+environment variable."""
+
+NAME = ServerText(r"^[!-~]*$", 253)
+"""Of the devices of a node and their models, which people look at with kubectl: ASCII without blanks forges no row.
+What claims hold and what is prepared has no such bound: a write of one claim would be refused for the text of another,
+which came with a resource handle, say."""
+GLOB = ServerText(r"^[ -~]*$", 253)
 
 
 # --- NodeAllocationState -----------------------------------------------------------------------------------------
@@ -94,9 +105,9 @@ MAX_DEVICES_PER_NODE = 128
 class FakeDevice(SchemaModel):
     """A mock device of a node."""
 
-    uuid: str
+    uuid: Annotated[str, NAME]
     """``FAKE-`` and a UUID that is a function of the node's name and the device's index."""
-    name: str
+    name: Annotated[str, NAME]
     """The device's model, such as LATEST-FAKE-MODEL."""
 
 
@@ -197,7 +208,7 @@ class NodeAllocationState(CustomResource):
 
     spec: NodeAllocationStateSpec = Field(default_factory=NodeAllocationStateSpec)
     """The node's devices, and which claims hold them."""
-    status: str = ""
+    status: Annotated[str, ServerText(r"^[A-Za-z]*$", 63)] = ""
     """Ready, or NotReady while the kubelet plugin of the node does not serve. Only Ready nodes are allocated from."""
 
 
@@ -207,9 +218,9 @@ class NodeAllocationState(CustomResource):
 class DeviceSelector(SchemaModel):
     """Matches devices by type and model."""
 
-    type: str
+    type: Annotated[str, GLOB]
     """Glob on the device's type; the devices of this driver have the type fake."""
-    name: str
+    name: Annotated[str, GLOB]
     """Glob on the device's model, such as LATEST-*."""
 
 
@@ -244,7 +255,7 @@ class DeviceClassParameters(CustomResource):
 class FakeSelector(SchemaModel):
     """Restricts which devices a claim gets."""
 
-    model: str = Field(min_length=1, max_length=63)
+    model: str = Field(min_length=1, max_length=63, pattern=MODEL_PATTERN)
     """The model that every device of the claim must have, exactly."""
 
 

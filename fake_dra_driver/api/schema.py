@@ -21,7 +21,7 @@ A kind is a CustomResource, and the objects inside of it are SchemaModels::
         \"\"\"What it looks like.\"\"\"
 
 Docstrings become descriptions, a ``Field``'s bounds become the schema's, a default marked with ServerDefault is filled
-in by the API server, and ``cel_rules`` are checked by it. Crd carries what has no place on a field. Follows
+in by the API server, which alone checks ``cel_rules`` and ServerText. Crd carries what has no place on a field. Follows
 apiextensions.k8s.io/v1; what a structural schema cannot say (KEP-1027) is refused by ``codegen``.
 """
 
@@ -39,6 +39,7 @@ __all__ = [
     "PrinterColumn",
     "SchemaModel",
     "ServerDefault",
+    "ServerText",
     "annotation_json_path",
 ]
 
@@ -71,6 +72,16 @@ class CelRule:
 @dataclass(frozen=True, slots=True)
 class ServerDefault:
     """Marks a field whose default the API server fills in. Other defaults only say what an absent field reads as."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerText:
+    """Marks a text that the API server checks when it is written, while what is stored already is read as it is."""
+
+    pattern: str
+    """A regular expression (RE2), with ``^`` and ``$``."""
+    max_length: int
+    """In characters."""
 
 
 @dataclass(frozen=True, slots=True)

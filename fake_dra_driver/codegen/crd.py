@@ -14,7 +14,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from fake_dra_driver.api.schema import CelRule, CustomResource, ServerDefault
+from fake_dra_driver.api.schema import CelRule, CustomResource, ServerDefault, ServerText
 from fake_dra_driver.render import render
 
 __all__ = ["SchemaError", "definition", "description_of", "file_name", "render_crd"]
@@ -134,6 +134,8 @@ def _field_schema(field: FieldInfo, where: str) -> dict[str, Any]:
     for constraint in field.metadata:
         if isinstance(constraint, ServerDefault):
             schema["default"] = _default(field, schema)
+        elif isinstance(constraint, ServerText):
+            schema |= {"maxLength": constraint.max_length, "pattern": constraint.pattern}
         else:
             schema.update(_constraint(constraint, schema["type"], where))
     return schema

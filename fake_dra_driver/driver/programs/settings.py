@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE
+from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE, MODEL_PATTERN
 from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES, PluginSockets
 from fake_dra_driver.driver.commandline import CLUSTER, COMPONENT, DEVICES, ELECTION, HTTP, PATHS, LoggingSettings
 from fake_dra_driver.settings import (
@@ -31,9 +31,6 @@ __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings"
 RETRY_JITTER_FACTOR = 1.2
 """A candidate waits for its retry period and up to so many times longer: ``JITTER_FACTOR`` of the elector, which is not
 imported here since it brings the client along and would make ``--help`` slow."""
-
-MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
-"""No comma, which separates models, and no character that means something in a glob or an environment variable."""
 
 
 PodUid = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9-]{0,63})?$"), Allowed("a pod's UID, or nothing")]

@@ -38,7 +38,7 @@ status: {{driverName: {OURS}, deallocationRequested: true}}
 apiVersion: {OURS}/v1alpha1
 kind: FakeClaimParameters
 metadata: {{name: many, namespace: NAMESPACE}}
-spec: {{count: 32, split: 3, selector: {{model: 'A"\\B'}}}}
+spec: {{count: 32, split: 3, selector: {{model: A.B}}}}
 """
 
 

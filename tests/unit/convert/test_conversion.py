@@ -50,9 +50,9 @@ def test_what_is_the_default_is_left_out(parameters: str) -> None:
 
 
 def test_parameters_become_a_part_of_the_claim() -> None:
-    assert devices("{count: 4, split: 2, selector: {model: 'A\"'}}") == {
+    assert devices("{count: 4, split: 2, selector: {model: A.B}}") == {
         "requests": exactly(
-            selectors=[{"cel": {"expression": f'device.attributes["{OURS}"].model == "A\\""'}}],
+            selectors=[{"cel": {"expression": f'device.attributes["{OURS}"].model == "A.B"'}}],
             count=4,
         ),
         "config": [

@@ -1,5 +1,6 @@
 """The CRDs on a real API server: it takes them, and refuses bad input in words that help."""
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +13,15 @@ from fake_dra_driver.api.fake import (
     KINDS,
     LEDGER_REVISION_ANNOTATION,
     MODELS_ANNOTATION,
+    FakeClaimParameters,
 )
-from fake_dra_driver.codegen.crd import render_crd
+from fake_dra_driver.codegen.crd import definition, render_crd
 from tests.support.apiserver import ApiServer
 
 pytestmark = pytest.mark.apiserver
+
+TRIES = 100
+"""For a change of a CRD to be served: far more than that takes."""
 
 Apply = Callable[[str, str], str]
 
@@ -59,6 +64,10 @@ def apply(crds: None, apiserver: ApiServer, namespace: str) -> Apply:
         ("{count: two}", "spec.count in body must be of type integer"),
         ("{selector: {}}", "spec.selector.model: Required value"),
         ('{selector: {model: ""}}', "spec.selector.model in body should be at least 1 chars long"),
+        ('{selector: {model: "a\\e\\nb"}}', "spec.selector.model in body should match"),
+        ('{selector: {model: "a\\u202eb"}}', "spec.selector.model in body should match"),
+        ("{selector: {model: a b}}", "spec.selector.model in body should match"),
+        (f"{{selector: {{model: {'A' * 64}}}}}", "spec.selector.model: Too long: may not be"),
         ("{cuont: 2}", 'unknown field "spec.cuont"'),
     ],
 )
@@ -84,6 +93,9 @@ def test_defaults_are_filled_in(apply: Apply, apiserver: ApiServer, namespace: s
         ("", "spec: Required value"),
         ("{}", "spec.deviceSelector: Required value"),
         ("{deviceSelector: []}", "spec.deviceSelector in body should have at least 1 items"),
+        ('{deviceSelector: [{type: fake, name: "A\\e*"}]}', "spec.deviceSelector[0].name in body should match"),
+        ('{deviceSelector: [{type: "\\u202e", name: A}]}', "spec.deviceSelector[0].type in body should match"),
+        (f"{{deviceSelector: [{{type: fake, name: {'A' * 254}}}]}}", "spec.deviceSelector[0].name: Too long"),
         ("{deviceSelector: [{type: fake}]}", "spec.deviceSelector[0].name: Required value"),
         ("{deviceSelector: [{type: fake, name: A, modle: B}]}", 'unknown field "spec.deviceSelector[0].modle"'),
     ],
@@ -118,6 +130,65 @@ status: Ready
     assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "1/1"]
     columns = _columns(apiserver, "nas", f"--namespace={namespace}", "--output=wide")
     assert columns[1][:-1] == ["node-1", "Ready", "LATEST-FAKE-MODEL", "1/1", "17"]
+
+
+@pytest.mark.parametrize(
+    ("field", "path"),
+    [
+        ("status: 'Ready  x'", "status"),
+        ('spec: {allocatableDevice: [{fake: {uuid: "a\\nb", name: m}}]}', "spec.allocatableDevice[0].fake.uuid"),
+        ('spec: {allocatableDevice: [{fake: {uuid: a, name: "m\\e"}}]}', "spec.allocatableDevice[0].fake.name"),
+    ],
+)
+def test_bad_text_in_the_state_of_a_node_is_refused(
+    crds: None, apiserver: ApiServer, namespace: str, field: str, path: str
+) -> None:
+    head = f"apiVersion: nas.{DRIVER_NAME}/v1alpha1\nkind: NodeAllocationState\n"
+    state = f"{head}metadata: {{name: node, namespace: {namespace}}}\n{field}\n"
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        apiserver.kubectl("create", "--filename=-", stdin=state)
+    assert f"{path} in body should match" in refused.value.stderr
+
+
+def test_what_was_stored_before_its_text_was_checked_can_be_changed_and_corrected(
+    crds: None, apiserver: ApiServer, namespace: str
+) -> None:
+    """From Kubernetes 1.30 on a field that does not change is not checked again (CRDValidationRatcheting)."""
+    kind = FakeClaimParameters
+    unchecked = json.loads(json.dumps(definition(kind)))
+    model = unchecked["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
+    del model["selector"]["properties"]["model"]["pattern"]
+    where = f"--namespace={namespace}"
+    try:
+        apiserver.kubectl("apply", "--filename=-", stdin=json.dumps(unchecked))
+        old = {"metadata": {"name": "old", "namespace": namespace}, "spec": {"selector": {"model": "a\x1bb"}}}
+        wire = {"apiVersion": kind.resource.api_version, "kind": kind.resource.kind, **old}
+        _until_taken(apiserver, json.dumps(wire))
+    finally:
+        apiserver.kubectl("apply", "--filename=-", stdin=json.dumps(definition(kind)))
+    _until_refused(apiserver, json.dumps({**wire, "metadata": {"generateName": "new-", "namespace": namespace}}))
+    if apiserver.minor >= 30:
+        apiserver.kubectl("label", "fcp/old", where, "changed=yes")
+        apiserver.kubectl("patch", "fcp/old", where, "--type=merge", '--patch={"spec": {"count": 2}}')
+    apiserver.kubectl("patch", "fcp/old", where, "--type=merge", '--patch={"spec": {"selector": {"model": "A100"}}}')
+    apiserver.kubectl("delete", "fcp/old", where)
+
+
+def _until_taken(apiserver: ApiServer, manifest: str) -> None:
+    """Creates an object; a change of a CRD is served a moment later."""
+    assert any(not _problem(apiserver, manifest) for _ in range(TRIES))
+
+
+def _until_refused(apiserver: ApiServer, manifest: str) -> None:
+    assert any("should match" in _problem(apiserver, manifest) for _ in range(TRIES))
+
+
+def _problem(apiserver: ApiServer, manifest: str) -> str:
+    try:
+        apiserver.kubectl("create", "--filename=-", stdin=manifest)
+    except subprocess.CalledProcessError as error:
+        return str(error.stderr)
+    return ""
 
 
 def test_columns_of_parameters_show_what_they_ask_for(apply: Apply, apiserver: ApiServer, namespace: str) -> None:

@@ -111,10 +111,19 @@ def test_empty_device_selector_is_out_of_bounds() -> None:
     assert _at(_schema(DeviceClassParameters), "spec.deviceSelector")["minItems"] == 1
 
 
-def test_a_nodes_state_is_not_bounded() -> None:
+def test_what_claims_hold_of_a_node_is_not_bounded() -> None:
+    """A write for one claim must not be refused for what is there of another."""
     bounded = {"maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern", "x-kubernetes-validations"}
-    for node in _nodes(_schema(NodeAllocationState)):
-        assert not bounded & node.keys()
+    for path in ("spec.allocatedClaims", "spec.preparedDevices"):
+        for node in _nodes(_at(_schema(NodeAllocationState), path)):
+            assert not bounded & node.keys()
+
+
+def test_the_devices_of_a_node_have_any_number_and_names_that_forge_no_row() -> None:
+    devices = _at(_schema(NodeAllocationState), "spec.allocatableDevice")
+    assert "maxItems" not in devices
+    for name in ("uuid", "name"):
+        assert _at(devices, f"[].fake.{name}")["pattern"] == "^[!-~]*$"
 
 
 @pytest.mark.parametrize("kind", KINDS)
