@@ -15,10 +15,12 @@ from typing_extensions import override
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.cdi import CdiFolder, CdiNames
 from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
@@ -40,6 +42,8 @@ __all__ = ["PLUGIN", "Host"]
 PLUGIN = "kubelet-plugin"
 CALL_SECONDS = 45.0
 """The kubelet's deadline since Kubernetes 1.28."""
+_SPLIT = 2
+"""Into how many children a device is split in these stories, if at all."""
 _PREFIX = f"{CDI_VENDOR}-{CDI_CLASS}_"
 
 
@@ -199,13 +203,24 @@ class Host(Kubelet):
                 found[uid] = devices_in(path.read_bytes(), uid)
         return found
 
+    def given_twice(self) -> list[str]:
+        """What is wrong at any moment: two claims with one device, or children of one, in their CDI files."""
+        wholes = {child: device.uuid for device in self._inventory for child in children(device.uuid, _SPLIT)}
+        holders: dict[str, str] = {}
+        return [
+            f"device {uuid} is in the CDI files of {holders[whole]} and of {uid}"
+            for uid, uuids in self.cdi_files().items()
+            for uuid in uuids
+            if holders.setdefault(whole := wholes.get(uuid, uuid), uid) != uid
+        ]
+
     def complaints(self) -> list[str]:
         """What is wrong; nothing, once everything has settled: prepared = checkpoint = CDI files = what pods use."""
         if self.forgotten:
             return self.forgotten
         if self._plugin is None or self._plugin.life.is_over:
             return [f"the plugin of {self.name} does not serve"]
-        if self._lost:
+        if self._lost.intersection(claim["metadata"]["uid"] for claim in self.stage.all(ResourceClaim)):
             return [f"pods on {self.name} have not been started again after a reboot"]
         checkpoint = self._plugin.checkpoint
         recorded = {uid: [device.uuid for device in claim.devices] for uid, claim in checkpoint.claims.items()}

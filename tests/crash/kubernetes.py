@@ -70,7 +70,11 @@ class Kubernetes:
             if kubelet is None or await kubelet.unprepare(pod):
                 await self._api.delete(Pod, _key(pod), uid=_uid(pod), grace_period_seconds=0)
             return
-        claims = [claim for claim in self._claims(pod) if claim is not None]
+        # What was taken away from a pod that runs stays prepared for it; one that does not run yet has to wait for it.
+        claims = [claim for claim in self._claims(pod) if claim is not None and _is_reserved_for(claim, pod)]
+        has_all = len(claims) == len(pod["spec"].get("resourceClaims", ()))
+        if not has_all and pod["status"].get("phase") == "Pending":
+            return
         may_run = kubelet is None or await kubelet.prepare(pod, claims)
         if may_run and pod["status"].get("phase") == "Pending":
             await self._api.merge_patch(Pod, _key(pod), {"status": {"phase": "Running"}}, subresource="status")

@@ -19,11 +19,13 @@ def complaints(stage: Stage) -> list[str]:
 
 
 def _ledger_complaints(stage: Stage) -> list[str]:
-    """Ledger = claims."""
+    """Ledger = claims, and those that were taken away from a pod that runs."""
+    claims = {claim["metadata"]["uid"] for claim in stage.all(ResourceClaim)}
     recorded = {
         (state["metadata"]["name"], uid): devices
         for state in stage.all(NodeAllocationState)
         for uid, devices in ledger_of(state).items()
+        if uid in claims or uid not in state["spec"].get("preparedDevices", {})
     }
     said = {
         (node, claim["metadata"]["uid"]): list(splits_of(claim))
@@ -82,6 +84,8 @@ def _could_run(stage: Stage, pod: Wire) -> bool:
         return False
     if any("deletionTimestamp" in claim["metadata"] for claim in claims):
         return False
+    if pod["spec"].get("nodeName") and not all(_is_reserved_for(claim, pod) for claim in claims):
+        return False  # they were created under the names of those that were taken away from it
     waiting = [claim for claim in claims if node_of(claim) is None]
     if any(claim["spec"]["allocationMode"] == "Immediate" for claim in waiting):
         return False
@@ -101,6 +105,11 @@ def _fits(stage: Stage, claims: list[Wire], nodes: set[str] | None = None) -> bo
         if len(state["spec"].get("allocatableDevice", ())) - held >= wanted:
             return True
     return False
+
+
+def _is_reserved_for(claim: Wire, pod: Wire) -> bool:
+    consumers = claim.get("status", {}).get("reservedFor", ())
+    return any(consumer["uid"] == pod["metadata"]["uid"] for consumer in consumers)
 
 
 def _asked(stage: Stage, claim: Wire) -> tuple[int, int]:

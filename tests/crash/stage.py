@@ -20,7 +20,7 @@ from fake_dra_driver.cluster.apiserver.store.store import Event
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClaimTemplate, ResourceClass
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.driver.classic.handle import ClaimHandle
-from fake_dra_driver.runtime.errors import AlreadyExistsError
+from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError
 from tests.crash.scenery import NAMESPACE, Scenery, Wire, persistently
 
 __all__ = ["MODEL", "NAMESPACE", "Stage", "Wire", "devices_of", "ledger_of", "node_of", "splits_of"]
@@ -150,6 +150,13 @@ class Stage(Scenery):
         uses = [{"name": entry["name"]} for entry in entries]
         container = {"name": "main", "image": "busybox", "resources": {"claims": uses}}
         await self.create(Pod, name, spec={"containers": [container], "resourceClaims": entries})
+
+    async def strip(self, claim: str) -> None:
+        """A user deletes a claim, and takes its finalizers off."""
+        key = NamespacedName("default", claim)
+        await self.delete(ResourceClaim, claim)
+        with suppress(NotFoundError):
+            await persistently(lambda: self.admin.merge_patch(ResourceClaim, key, {"metadata": {"finalizers": None}}))
 
     # --- what there is ---
 

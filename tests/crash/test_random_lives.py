@@ -155,6 +155,13 @@ class Lives(RuleBasedStateMachine):
             self.model.claims.remove(f"claim-{name}")
             self._run(self.stage.delete(ResourceClaim, f"claim-{name}"))
 
+    @rule(name=NAMES)
+    def strip_claim(self, name: str) -> None:
+        """Also of a pod that runs: no other claim may have its devices prepared meanwhile."""
+        if f"claim-{name}" in self.model.claims:
+            self.model.claims.remove(f"claim-{name}")
+            self._run(self.stage.strip(f"claim-{name}"))
+
     # --- time ---
 
     @rule(seconds=st.sampled_from([0.001, 0.01, 0.05, 0.5, 5.0]))
@@ -192,7 +199,7 @@ class Lives(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_given_twice_or_forgotten(self) -> None:
-        assert not [*self.host.forgotten, *self.stage.given_twice]
+        assert not [*self.host.forgotten, *self.host.given_twice(), *self.stage.given_twice]
 
     def teardown(self) -> None:
         try:
