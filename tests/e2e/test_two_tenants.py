@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 ATTACKER, VICTIM = "tenant-attacker", "tenant-victim"
 HANDED_OVER_SECONDS: Final = 150
 """In structured DRA the kubelet tries again to prepare a claim only when it syncs the pod, after up to 90 s."""
-OBSERVED_SECONDS: Final = 15
+OBSERVED_SECONDS: Final = 5
 
 Specs = Mapping[str, Mapping[str, object]]
 
