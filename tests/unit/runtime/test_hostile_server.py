@@ -71,6 +71,7 @@ class Server(Transport):
     def restart(self) -> None:
         """It answers as it is again, and knows no version from before. What it has hidden or forged, no watch tells."""
         self.change = as_it_is
+        self._version += 1
         self._oldest = self._version
         self._wake()
 
