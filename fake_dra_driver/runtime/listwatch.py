@@ -163,7 +163,7 @@ class ListWatch(ListWatcher):
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(int(timeout_seconds)),
         }
-        call = _call("watch", selection, params)
+        call, (api_version, kind) = _call("watch", selection, params), _type_of(selection)
         async with (
             self._rest.stream(call, inactivity_seconds) as stream,
             aclosing(_lines(call, stream.chunks(), self._bounds.event_bytes)) as lines,
@@ -178,7 +178,7 @@ class ListWatch(ListWatcher):
                     raise TransportError(call.verb, call.kind, call.key, str(error)) from error
                 if line is None:
                     return
-                yield _event(call, selection, line)
+                yield _event(call, line, api_version, kind)
 
 
 def _call(verb: str, selection: Selection, params: Mapping[str, str]) -> Call:
@@ -272,13 +272,13 @@ def _page(call: Call, selection: Selection, answer: Answer) -> tuple[Page, str]:
     if not isinstance(token, str):
         raise _unusable(call, f"the continue token of the {kind}List is a {type(token).__name__}")
     for item in items:
-        _check_type(call, selection, item)
+        _check_type(call, item, api_version, kind)
     return Page(items, version), token
 
 
-def _check_type(call: Call, selection: Selection, obj: Any) -> None:
+def _check_type(call: Call, obj: Any, api_version: str, kind: str) -> None:
     try:
-        check_type(obj, *_type_of(selection))
+        check_type(obj, api_version, kind)
     except ValueError as error:
         raise _unusable(call, str(error)) from error
 
@@ -294,7 +294,7 @@ def _unusable(call: Call, found: str) -> UnusableAnswerError:
     return UnusableAnswerError(call.verb, call.kind, call.key, found)
 
 
-def _event(call: Call, selection: Selection, line: bytes) -> WatchEvent:
+def _event(call: Call, line: bytes, api_version: str, kind: str) -> WatchEvent:
     try:
         raw = parse(line)
         type_, obj = raw["type"], raw["object"]
@@ -307,5 +307,5 @@ def _event(call: Call, selection: Selection, line: bytes) -> WatchEvent:
         raise call.error(Status.of_failure(obj))
     if type_ not in _EVENT_TYPES:
         raise _unusable(call, f"an event of an unknown type: {one_line(type_, MAX_NAME)}")
-    _check_type(call, selection, obj)
+    _check_type(call, obj, api_version, kind)
     return WatchEvent(type_, obj)

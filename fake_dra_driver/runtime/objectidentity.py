@@ -22,17 +22,13 @@ def check_type(raw: object, api_version: str, kind: str) -> None:
 
     What does not say of which type it is may be of any: built-in kinds do not say so in the items of a list.
     """
-    if (
-        not isinstance(raw, Mapping)
-        or raw.get("kind", kind) != kind
-        or raw.get("apiVersion", api_version) != api_version
-    ):
+    if not isinstance(raw, dict) or raw.get("kind", kind) != kind or raw.get("apiVersion", api_version) != api_version:
         raise ValueError(f"not a {kind} of {api_version}: {type_of(raw)}")
 
 
 def type_of(raw: object) -> str:
     """Of which type something says that it is, in words for a person."""
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         return f"a {type(raw).__name__}"
     kind, api_version = (one_line(str(raw.get(name)), MAX_NAME) for name in ("kind", "apiVersion"))
     return f"a {kind} of {api_version}"
@@ -45,7 +41,7 @@ def identity_of(raw: Mapping[str, Any], kind: ResourceKind) -> tuple[NamespacedN
         ValueError: it has none, or not those of an object of this kind; the text says what is missing.
     """
     metadata = raw.get("metadata")
-    if not isinstance(metadata, Mapping):
+    if not isinstance(metadata, dict):
         raise ValueError("an object without metadata")
     name, uid, namespace = metadata.get("name"), metadata.get("uid"), metadata.get("namespace") or ""
     if not isinstance(name, str) or not name:
