@@ -7,7 +7,11 @@ from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
 
 
 def field(number: int, value: bytes) -> bytes:
-    return bytes([number << 3 | 2, len(value)]) + value
+    return bytes([number << 3 | 2]) + varint(len(value)) + value
+
+
+def varint(value: int) -> bytes:
+    return bytes([value & 0x7F | 0x80]) + varint(value >> 7) if value > 0x7F else bytes([value])
 
 
 def body(api_version: bytes, kind: bytes, raw: bytes) -> bytes:
@@ -51,6 +55,14 @@ def test_zeros_of_unknown_fields_are_passed_over(value: bytes) -> None:
     assert decode_protobuf(raw, "X")["metadata"] == {"name": "name"}
 
 
+def nested(levels: int) -> bytes:
+    """A field that no message has, in which there is another one, and so on."""
+    value = b"a"
+    for _ in range(levels):
+        value = field(9, value)
+    return value
+
+
 @pytest.mark.parametrize("value", [b"a", b"text", b"\x08\x01", b"{}", b"\x0a\x01a"])
 def test_nothing_in_an_unknown_field_is_lost(value: bytes) -> None:
     with pytest.raises(StatusError) as caught:
@@ -65,6 +77,13 @@ def test_nothing_in_an_unknown_field_is_lost(value: bytes) -> None:
         (b"k8s\0\x0a\xff", 400),
         (body(b"v1", b"Pod", b""), 415),
         (body(b"v1", b"ConfigMap", b"\x0a\x05ab"), 400),
+        (b"k8s\0\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 400),
+        (b"k8s\0" + b"\xff" * 100_000, 400),
+        (b"k8s\0" + b"\x18\x00" * 100_001, 413),
+        (body(b"v1", b"ConfigMap", field(2, field(1, b"k") + b"\x10\x01")), 400),
+        (body(b"v1", b"ConfigMap", b"\x10\x01"), 400),
+        (body(b"v1", b"ConfigMap", field(1, b"\x08\x01")), 400),
+        (body(b"v1", b"ConfigMap", nested(1000)), 415),
     ],
 )
 def test_what_cannot_be_read_is_refused(raw: bytes, code: int) -> None:
