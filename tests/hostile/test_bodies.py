@@ -153,9 +153,13 @@ _VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-_POINTERS = st.lists(
-    st.one_of(_FIELDS, st.sampled_from(["-", "0", "-1", "01", "~0", "~2", "", "9" * 30])), max_size=4
+_PARTS = st.lists(
+    st.one_of(_FIELDS, st.sampled_from(["-", "0", "-1", "01", "~0", "~2", "", "9" * 30])), max_size=3
 ).map(lambda parts: "".join(f"/{part}" for part in parts))
+_POINTERS = st.one_of(
+    _PARTS,
+    st.tuples(st.sampled_from(["/metadata", "/spec", "/data", "/extra", "/spec/parts/0"]), _PARTS).map("".join),
+)
 _OPERATIONS = st.lists(
     st.one_of(
         st.fixed_dictionaries(
@@ -221,13 +225,13 @@ def _plain(value: Any) -> Any:
 def _requests(draw: st.DrawFn) -> Request:
     path = draw(st.sampled_from(list(_SAMPLES)))
     method = draw(st.sampled_from(["POST", "POST", "PUT", "PATCH", "PATCH", "PATCH", "DELETE"]))
-    media = draw(st.sampled_from(_PATCHES if method == "PATCH" else _TYPES))
+    media = draw(st.sampled_from(_PATCHES if method == "PATCH" else _TYPES[:-2] if method != "DELETE" else _TYPES[:3]))
     value = draw(_OPERATIONS if "json-patch" in media else st.one_of(_objects(path), _objects(path), _VALUES))
     raw = draw(_encoded(value))
     subresources = _SAMPLES[path][1]
-    if method != "POST" or draw(st.booleans()):
+    if method != "POST" or (subresources and draw(st.booleans())):
         path += "/widgets.example.com" if path == _CRDS else f"/{draw(st.sampled_from(_NAMES))}"
-        path += draw(st.sampled_from(("", *subresources)))
+        path += draw(st.sampled_from(subresources if method == "POST" else ("", "", *subresources)))
     query = draw(
         st.dictionaries(
             st.sampled_from([
@@ -240,7 +244,7 @@ def _requests(draw: st.DrawFn) -> Request:
     )  # fmt: skip
     if "apply" in media:
         query = {"fieldManager": "tests", **query}
-    accept = draw(st.sampled_from(["", "application/json", "application/yaml", _TABLE, _METADATA, "a/b", ";;,q=,"]))
+    accept = draw(st.sampled_from([*[""] * 9, "application/json", "application/yaml", _TABLE, _METADATA, ";;,q=,"]))
     return Request(method, path, query, {"content-type": media, "accept": accept, "user-agent": "tests/1"}, raw)
 
 

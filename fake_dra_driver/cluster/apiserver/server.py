@@ -10,7 +10,8 @@ Two ways lead to it::
 
 What it does not do: authorization (every authenticated client may do everything), persistence (its state ends with it),
 conversion webhooks, priority and fairness. Admission webhooks and policies are stored and not asked. Controllers,
-scheduler and kubelets are clients of it, like any other.
+scheduler and kubelets are clients of it, like any other. Bodies are bounded in more than their bytes: to 128 levels and
+100,000 values (``http.jsonbody``), since one event loop carries everything.
 """
 
 import asyncio

@@ -49,7 +49,7 @@ class WriteOptions:
             problems.append(required("fieldManager", "is required for apply patch"))
         if kind == "PatchOptions" and not is_apply and force is not None:
             problems.append(forbidden("force", "may not be specified for non-apply patch"))
-        if len(manager) > 128:
+        if len(manager.encode(errors="replace")) > 128:
             problems.append(Problem("FieldValueTooLong", "fieldManager", "Too long: must have at most 128 bytes"))
         for at, sign in enumerate(manager):
             if not sign.isprintable():
