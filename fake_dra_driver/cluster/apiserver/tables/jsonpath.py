@@ -11,7 +11,8 @@ from typing import Any
 
 __all__ = ["JsonPathError", "parse_path"]
 
-_Step = Callable[[list[Any]], list[Any]]
+Spend = Callable[[int], None]
+_Step = Callable[[list[Any], Spend], list[Any]]
 _FIELD = re.compile(r"(?:\\.|[^\s.\[\]\\(){},'\"|@$])+")
 _SLICE = re.compile(r"(-?\d*)(?:(:)(-?\d*)(?:(:)(-?\d*))?)?")
 _FILTER = re.compile(r"^(.+?)\s*(?:(==|!=|<=|>=|<|>)\s*(.+))?$")
@@ -25,30 +26,46 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+_MAX_LENGTH = 2_000
+"""The longest path."""
+_MAX_NESTING = 10
+"""How deep filters may stand in filters."""
+_LONGEST_INDEX = 18
+"""Digits of an index; more than any list needs."""
+
+
 class JsonPathError(ValueError):
     """The text is not a path, or it does not fit the types of the values on its way."""
 
 
-def parse_path(text: str) -> Callable[[Any], list[Any]]:
-    """Parses a path into a function that returns the values there, if any. Raises JsonPathError."""
-    steps = list(_steps(text))
+def parse_path(text: str) -> Callable[[Any, Spend], list[Any]]:
+    """Parses a path into a function that returns the values there, if any. Raises JsonPathError.
 
-    def find(value: Any) -> list[Any]:
+    The function is told whom to tell of each value that it looks at; it raises what that raises.
+    """
+    if len(text) > _MAX_LENGTH:
+        raise JsonPathError("the path is too long")
+    steps = list(_steps(text, _MAX_NESTING))
+
+    def find(value: Any, spend: Spend) -> list[Any]:
         try:
-            return _walk(steps, [value])
+            return _walk(steps, [value], spend)
         except JsonPathError:
             return []
 
     return find
 
 
-def _walk(steps: Sequence[_Step], values: list[Any]) -> list[Any]:
+def _walk(steps: Sequence[_Step], values: list[Any], spend: Spend) -> list[Any]:
     for step in steps:
-        values = step(values)
+        spend(len(values) + 1)
+        values = step(values, spend)
     return values
 
 
-def _steps(text: str) -> Iterator[_Step]:
+def _steps(text: str, nesting: int) -> Iterator[_Step]:
+    if nesting < 0:
+        raise JsonPathError("filters nest too deep")
     at = 0
     while at < len(text):
         if text.startswith("..", at):
@@ -59,7 +76,7 @@ def _steps(text: str) -> Iterator[_Step]:
             at += 2
         elif text.startswith("[", at):
             end = _closing(text, at)
-            yield _bracket(text[at + 1 : end].strip())
+            yield _bracket(text[at + 1 : end].strip(), nesting)
             at = end + 1
         elif text.startswith(".", at) and (found := _FIELD.match(text, at + 1)):
             yield _field(re.sub(r"\\(.)", r"\1", found[0]))
@@ -86,17 +103,17 @@ def _closing(text: str, start: int) -> int:
     raise JsonPathError("unterminated array")
 
 
-def _bracket(inner: str) -> _Step:
+def _bracket(inner: str, nesting: int) -> _Step:
     if inner == "*":
         return _items
     if inner.startswith("?(") and inner.endswith(")"):
-        return _filter(inner[2:-1].strip())
+        return _filter(inner[2:-1].strip(), nesting - 1)
     if "," in inner:
-        return _union([_bracket(part.strip()) for part in inner.split(",")])
+        return _union([_bracket(part.strip(), nesting) for part in inner.split(",")])
     if len(inner) > 1 and inner[0] == inner[-1] == "'":
         # As in Go, dots within the quotes separate fields.
-        steps = list(_steps(f".{inner[1:-1]}"))
-        return lambda values: _walk(steps, values)
+        steps = list(_steps(f".{inner[1:-1]}", nesting - 1))
+        return lambda values, spend: _walk(steps, values, spend)
     found = _SLICE.fullmatch(inner)
     if found is None or not inner:
         raise JsonPathError(f"invalid array index {inner}")
@@ -104,23 +121,25 @@ def _bracket(inner: str) -> _Step:
 
 
 def _field(name: str) -> _Step:
-    return lambda values: [each[name] for each in values if isinstance(each, dict) and name in each]
+    return lambda values, _: [each[name] for each in values if isinstance(each, dict) and name in each]
 
 
-def _values_of(values: list[Any]) -> list[Any]:
+def _values_of(values: list[Any], spend: Spend) -> list[Any]:
     found: list[Any] = []
     for each in values:
         if isinstance(each, dict):
             found += [each[key] for key in sorted(each)]
         elif isinstance(each, list):
             found += each
+    spend(len(found))
     return found
 
 
-def _items(values: list[Any]) -> list[Any]:
+def _items(values: list[Any], spend: Spend) -> list[Any]:
     found: list[Any] = []
     for each in values:
         found += _list(each)
+    spend(len(found))
     return found
 
 
@@ -130,24 +149,31 @@ def _list(value: Any) -> list[Any]:
     return value
 
 
-def _everything(values: list[Any]) -> list[Any]:
-    """The values, and all that is in them."""
+def _everything(values: list[Any], spend: Spend) -> list[Any]:
+    """The values, and all that is in them, each before what is in it."""
     found: list[Any] = []
-    for each in values:
-        found += [each, *_everything(_values_of([each]))]
+    waiting = values[::-1]
+    while waiting:
+        spend(1)
+        found.append(waiting.pop())
+        waiting += _values_of(found[-1:], spend)[::-1]
     return found
 
 
 def _union(steps: Sequence[_Step]) -> _Step:
-    return lambda values: [value for step in steps for value in step(values)]
+    return lambda values, spend: [value for step in steps for value in step(values, spend)]
 
 
 def _indexes(found: re.Match[str]) -> _Step:
+    if any(len(each) > _LONGEST_INDEX for each in found.groups(default="")):
+        raise JsonPathError("invalid array index")
     first, is_range, last, _, step = found.groups()
+    if step and int(step) <= 0:
+        raise JsonPathError("step must be > 0")
     if not is_range:
         index = int(first)
 
-        def one(values: list[Any]) -> list[Any]:
+        def one(values: list[Any], _: Spend) -> list[Any]:
             try:
                 return [_list(each)[index] for each in values]
             except IndexError as error:
@@ -155,21 +181,27 @@ def _indexes(found: re.Match[str]) -> _Step:
 
         return one
     bounds = slice(*(int(each) if each else None for each in (first, last, step)))
-    return lambda values: [item for each in values for item in _list(each)[bounds]]
+
+    def some(values: list[Any], spend: Spend) -> list[Any]:
+        found = [item for each in values for item in _list(each)[bounds]]
+        spend(len(found))
+        return found
+
+    return some
 
 
-def _filter(text: str) -> _Step:
+def _filter(text: str, nesting: int) -> _Step:
     parsed = _FILTER.match(text)
     if parsed is None:
         raise JsonPathError("empty filter")
     left, operator, right = parsed.groups()
-    find_left = _operand(left)
+    find_left = _operand(left, nesting)
     if operator is None:
-        return lambda values: [item for item in _items(values) if find_left(item)]
-    find_right, compare = _operand(right), _COMPARISONS[operator]
+        return lambda values, spend: [item for item in _items(values, spend) if find_left(item, spend)]
+    find_right, compare = _operand(right, nesting), _COMPARISONS[operator]
 
-    def holds(item: Any) -> bool:
-        sides = find_left(item), find_right(item)
+    def holds(item: Any, spend: Spend) -> bool:
+        sides = find_left(item, spend), find_right(item, spend)
         if any(len(side) != 1 for side in sides):
             return False
         try:
@@ -177,20 +209,21 @@ def _filter(text: str) -> _Step:
         except TypeError as error:
             raise JsonPathError("incompatible types for comparison") from error
 
-    return lambda values: [item for item in _items(values) if holds(item)]
+    return lambda values, spend: [item for item in _items(values, spend) if holds(item, spend)]
 
 
-def _operand(text: str) -> Callable[[Any], list[Any]]:
+def _operand(text: str, nesting: int) -> Callable[[Any, Spend], list[Any]]:
     """One side of a filter: a path below ``@``, or a text, a number or a truth value."""
     if text.startswith("@"):
-        steps = list(_steps(text[1:]))
-        return lambda item: _walk(steps, [item])
+        steps = list(_steps(text[1:], nesting))
+        return lambda item, spend: _walk(steps, [item], spend)
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return lambda _: [text[1:-1]]
+        return lambda _item, _spend: [text[1:-1]]
     if text in ("true", "false"):
-        return lambda _: [text == "true"]
+        return lambda _item, _spend: [text == "true"]
     try:
-        number: int | float = int(text) if re.fullmatch(r"[-+]?\d+", text) else float(text)
+        is_whole = re.fullmatch(rf"[-+]?\d{{1,{_LONGEST_INDEX}}}", text)
+        number: int | float = int(text) if is_whole else float(text)
     except ValueError as error:
         raise JsonPathError(f"unrecognized operand {text}") from error
-    return lambda _: [number]
+    return lambda _item, _spend: [number]

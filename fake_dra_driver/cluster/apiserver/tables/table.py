@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
+from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.tables.humanduration import age
 from fake_dra_driver.cluster.apiserver.tables.jsonpath import JsonPathError, parse_path
@@ -26,6 +27,8 @@ _AGE: Mapping[str, Any] = {
 }
 """The column of a custom kind whose CRD names none."""
 _META = "meta.k8s.io/v1"
+_MAX_ROW_STEPS = 10_000
+"""How many values the columns of one row look at."""
 
 
 def partial_metadata(obj: Object) -> Object:
@@ -73,11 +76,31 @@ def table(
 
 
 def _custom_cells(resource: Resource, obj: Object, now: datetime) -> list[Any]:
-    cells = [_custom_cell(_path(column.path)(obj), column, now) for column in resource.columns[1:]]
+    steps = _RowSteps()
+    cells = [_custom_cell(steps.find(column.path, obj), column, now) for column in resource.columns[1:]]
+    spend(steps.made)
     return [obj["metadata"]["name"], *cells]
 
 
-_path = cache(parse_path)
+_path = lru_cache(maxsize=1000)(parse_path)
+
+
+class _RowSteps:
+    """Finds what the paths of one row lead to, until they have looked at too much."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def find(self, path: str, obj: Object) -> list[Any]:
+        """The values there; none where that takes too long."""
+        if self.made >= _MAX_ROW_STEPS:
+            return []
+        return _path(path)(obj, self._spend)
+
+    def _spend(self, steps: int) -> None:
+        self.made += steps
+        if self.made > _MAX_ROW_STEPS:
+            raise JsonPathError("the paths look at too many values")
 
 
 def _custom_cell(found: list[Any], column: Column, now: datetime) -> Any:
