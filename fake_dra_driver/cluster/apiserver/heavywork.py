@@ -88,14 +88,14 @@ class HeavyWork:
             self._waiting -= 1
 
 
-def on_loop(work: Callable[[], T]) -> T:
+def on_loop(work: Callable[[], T], *, writes: bool = True) -> T:
     """Does light work on the event loop, in one piece: at once when called there, and else in one of its next turns.
 
     From a thread of ``HeavyWork`` it blocks until the work is done. Raises what the work raises.
     """
     loop = _home.get()
     if loop is None:
-        if (account := _account.get()) is not None:
+        if writes and (account := _account.get()) is not None:
             account.is_light = False  # what is written is not written again
         return work()
     done: Future[T] = Future()

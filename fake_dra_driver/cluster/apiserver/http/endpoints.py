@@ -17,7 +17,7 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
 from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.store.store import Key, Object
+from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
 from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
@@ -32,6 +32,13 @@ from fake_dra_driver.cluster.apiserver.verbs.tokens import User
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing, judge_unknown
 
 __all__ = ["Endpoints", "Layers"]
+
+_SELECTED_AT_ONCE = 50
+"""An object is compared with so many signs of a selector while a byte of it is sent."""
+_MADE_WEIGHT = 5
+"""Each column of a row of a Table takes as long as so many bytes."""
+_PIECE_BYTES = 256 * 1024
+"""The events of a watch are sent in pieces of about that size, so that slow clients hold no more than one."""
 
 
 _DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
@@ -69,9 +76,19 @@ class Endpoints:
         match target.verb:
             case "create" | "update" | "patch":
                 return body_weight(request) + self._layers.writing.size_bytes(target.resource, target.key)
+            case "list" | "watch":
+                return body_weight(request) + self._weight_of_all(request, target.resource)
             case "deletecollection":
-                return body_weight(request) + self._layers.writing.sizes_bytes(target.resource, target.namespace)
+                weight = self._layers.writing.sizes_bytes(target.resource, target.namespace)
+                return body_weight(request) + weight + self._weight_of_all(request, target.resource)
         return body_weight(request)
+
+    def _weight_of_all(self, request: Request, resource: Resource) -> int:
+        """How long it takes to select and show all objects of a resource."""
+        selectors = len(request.query.get("labelSelector", "")) + len(request.query.get("fieldSelector", ""))
+        is_made = resource.conversion is not None or "as=" in request.header("accept")
+        for_each = 1 + selectors // _SELECTED_AT_ONCE + (_MADE_WEIGHT * len(resource.columns) if is_made else 0)
+        return for_each * self._layers.reading.size(resource)
 
     def _serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
         if target.subresource:
@@ -109,7 +126,14 @@ class Endpoints:
             async with aclosing(batches):
                 try:
                     async for batch in batches:
-                        yield b"".join(encode_line(line) for line in batch)
+                        piece = bytearray()
+                        for line in batch:
+                            piece += encode_line(line)
+                            if len(piece) >= _PIECE_BYTES:
+                                yield bytes(piece)
+                                piece.clear()
+                        if piece:
+                            yield bytes(piece)
                 except StatusError as error:
                     yield error_event(error)
 
@@ -144,7 +168,7 @@ class Endpoints:
         options = ListOptions.parse({**request.query, "watch": ""})
         selection = Selection.parse(resource, target.namespace, options)
         delete_options = self._delete_options(request)
-        page = on_loop(lambda: self._layers.reading.page(resource, selection, options))
+        page = self._layers.reading.page(resource, selection, options)
         deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
         self._after_deletion(resource)
         return json_answer(self._view(request, target).list_bytes(Page(deleted, page.metadata)))

@@ -90,10 +90,12 @@ class _LabelParser:
             if problems := label_value(value):
                 raise bad_request(f'values[{at}][{key}]: Invalid value: "{value}": {"; ".join(problems)}')
         if kind == "in":
-            return lambda labels: labels.get(key) in values
+            wanted = frozenset(values)
+            return lambda labels: labels.get(key) in wanted
         if kind == "notin":
-            return lambda labels: labels.get(key) not in values
-        if not re.fullmatch(r"-?\d+", values[0]):
+            unwanted = frozenset(values)
+            return lambda labels: labels.get(key) not in unwanted
+        if _as_int64(values[0]) is None:
             raise bad_request(
                 f"values[0][{key}]: Invalid value: \"{values[0]}\": for 'Gt', 'Lt' operators, the value must be an "
                 "integer"
@@ -118,9 +120,18 @@ class _LabelParser:
 
 
 def _is_beyond(value: str | None, bound: int, kind: str) -> bool:
-    if value is None or not re.fullmatch(r"-?\d+", value):
+    number = _as_int64(value or "")
+    if number is None:
         return False
-    return int(value) < bound if kind == "lt" else int(value) > bound
+    return number < bound if kind == "lt" else number > bound
+
+
+def _as_int64(text: str) -> int | None:
+    """The number that a text stands for, as strconv.ParseInt reads it."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,63}", text):
+        return None
+    number = int(text)
+    return number if -(2**63) <= number < 2**63 else None
 
 
 def _unreadable(problem: str) -> Exception:
@@ -145,7 +156,7 @@ class FieldSelector:
         for term in re.split(r"(?<!\\),", text):
             if not term:
                 continue
-            found = re.fullmatch(r"(.*?)(!=|==|=)(.*)", term)
+            found = re.fullmatch(r"(.*?)(!=|==|=)(.*)", term, re.DOTALL)
             if found is None:
                 raise bad_request(f"invalid selector: '{text}'; can't understand '{term}'")
             first, dot, rest = found[1].partition(".")

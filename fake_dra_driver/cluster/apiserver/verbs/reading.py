@@ -10,9 +10,10 @@ import binascii
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, expired, not_found
+from fake_dra_driver.cluster.apiserver.heavywork import on_loop
 from fake_dra_driver.cluster.apiserver.store.store import Collection, Event, Key, Record, Store, encode
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.types.selectors import FieldSelector, LabelSelector
@@ -37,6 +38,8 @@ _EXPIRED_LIST = (
     "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
     "deleted between the time the first chunk was returned and now may show up in the list."
 )
+
+T = TypeVar("T")
 
 WatchLine = tuple[str, Record]
 """Type of an event, and the object that it carries."""
@@ -120,6 +123,10 @@ class Reading:
             raise not_found(resource.group, resource.plural, key.name)
         return record
 
+    def size(self, resource: Resource) -> int:
+        """How many objects there are."""
+        return len(self._store.collection(resource.storage_key))
+
     def page(self, resource: Resource, selection: Selection, options: ListOptions) -> Page:
         """A page of objects, at one revision. Raises StatusError."""
         collection = self._store.collection(resource.storage_key)
@@ -135,7 +142,7 @@ class Reading:
                 raise _too_large(asked, current)
             is_exact = options.match == "Exact" or (options.limit and asked and not options.match)
             revision = asked if is_exact else current
-        records = collection.records_at(revision, selection.namespace, after)
+        records = on_loop(lambda: collection.records_at(revision, selection.namespace, after), writes=False)
         if records is None:
             raise self._gone(options, after, current, revision)
         return self._page(records, selection, options, revision)
@@ -184,7 +191,7 @@ class Reading:
         initial: list[WatchLine] = []
         if not position:
             position = current
-            found = collection.records(selection.namespace)
+            found = on_loop(lambda: list(collection.records(selection.namespace)), writes=False)
             initial = [("ADDED", record) for record in found if selection.matches(record)]
         seconds = options.timeout_seconds or _DEFAULT_WATCH_SECONDS
         return self._follow(_Watch(resource, collection, selection, seconds, options.bookmarks), position, initial)
@@ -197,13 +204,17 @@ class Reading:
         bookmark_at = _bookmark_time(loop.time(), ends_at)
         for batch in _batches(initial):
             yield batch
+            await asyncio.sleep(0)
         while not epoch.is_over and self._is_served(watch.resource):
             if not collection.can_watch_from(position):
                 raise _too_old(position, self._store.revisions.current)
             events = collection.events_after(position)
             position = events[-1].revision if events else position
-            for batch in _batches([line for event in events if (line := _line(event, watch.selection)) is not None]):
-                yield batch
+            for some in _batches(events):
+                if batch := [line for event in some if (line := _line(event, watch.selection)) is not None]:
+                    yield batch
+                if some[-1] is not events[-1]:
+                    await asyncio.sleep(0)
             due = min(bookmark_at, ends_at) if watch.bookmarks else ends_at
             try:
                 async with asyncio.timeout_at(due):
@@ -246,7 +257,7 @@ class _Watch:
     bookmarks: bool
 
 
-def _batches(lines: list[WatchLine]) -> Iterator[list[WatchLine]]:
+def _batches(lines: list[T]) -> Iterator[list[T]]:
     """Batches small enough for other tasks to run in between."""
     for start in range(0, len(lines), _BATCH):
         yield lines[start : start + _BATCH]

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import quote
 
 import pytest
 from typing_extensions import override
@@ -15,6 +16,7 @@ from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing
+from tests.unit.cluster.apiserver.asking import Ask
 
 
 def _name_of_thread() -> str:
@@ -204,3 +206,18 @@ async def test_overtaken_creation_finds_the_other_object() -> None:
         await HeavyWork().run(HEAVY, slow.make, {"by": "me"})
     assert refused.value.reason == "AlreadyExists"
     assert slow.add({"n": "1"}).value["data"] == {"by": "another", "n": "1"}
+
+
+async def test_many_objects_are_selected_and_deleted_in_a_thread(server: ApiServer, ask: Ask) -> None:
+    store, path = server._parts.store.collection(("", "configmaps")), "/api/v1/namespaces/default/configmaps"
+    for number in range(500):
+        name, labels = f"c{number:03}", {"n": str(number)}
+        metadata = {"name": name, "namespace": "default", "uid": str(number), "labels": labels}
+        store.put(Key("default", name), {"metadata": metadata})
+    selector = f"n in ({','.join(map(str, range(0, 1000, 2)))})"
+    query = f"{path}?labelSelector={quote(selector)}"
+    assert len(store) * len(selector) / 50 > HEAVY
+    even = [f"c{number:03}" for number in range(0, 500, 2)]
+    assert [each["metadata"]["name"] for each in (await ask("GET", query, code=200))["items"]] == even
+    assert [each["metadata"]["name"] for each in (await ask("DELETE", query, code=200))["items"]] == even
+    assert [record.key.name for record in store.records()] == [f"c{number:03}" for number in range(1, 500, 2)]
