@@ -44,8 +44,11 @@ def open_file(path: Path, flags: int, mode: int = 0o600, *, follow_link: bool = 
         if error.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "It is a symbolic link, which is not followed", str(path)) from error
         raise
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(found):
         os.close(descriptor)
+        if stat.S_ISDIR(found):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(errno.EINVAL, "It is not a regular file", str(path))
     return descriptor
 

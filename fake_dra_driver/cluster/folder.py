@@ -34,13 +34,15 @@ async def folder_of_cluster(given: Path | None) -> AsyncIterator[Path]:
         await asyncio.to_thread(shutil.rmtree, made)
 
 
-def find_control_socket(kubeconfig: str, folders: str = _FOLDERS) -> Path:
+def find_control_socket(kubeconfig: str, folders: str = _FOLDERS, user: int | None = None) -> Path:
     """The control socket of the cluster whose kubeconfig this is. Blocks, for a moment.
 
     Args:
         kubeconfig: as KUBECONFIG has it: of several files, the first that belongs to a cluster counts. A link to a
             cluster's kubeconfig is as good as the file itself.
         folders: where clusters that run are looked for, to name them when this one does not.
+        user: whose clusters are named; without it, those of the user of this process. Another user's kubeconfig could
+            make whoever uses it run programs.
 
     Raises:
         ClusterError: no such cluster runs; it says which do.
@@ -56,7 +58,7 @@ def find_control_socket(kubeconfig: str, folders: str = _FOLDERS) -> Path:
         problem = f"The cluster of {kubeconfig} has ended: it was killed, and its folder is left."
     else:
         problem = f"{kubeconfig} is not the kubeconfig of an embedded cluster that runs."
-    running = _running(folders)
+    running = _running(folders, os.getuid() if user is None else user)
     if not running:
         advice = "Start one with 'fake-dra-driver cluster up', and set KUBECONFIG to what it prints"
     elif len(running) == 1:
@@ -66,10 +68,10 @@ def find_control_socket(kubeconfig: str, folders: str = _FOLDERS) -> Path:
     raise ClusterError(f"{problem} {advice}")
 
 
-def _running(folders: str) -> Sequence[str]:
-    """The kubeconfigs of this user's clusters in folders of their own."""
-    sockets = Path(folders).glob(f"{_PREFIX}*/{CONTROL_SOCKET}")
-    return [str(each.with_name(KUBECONFIG)) for each in sockets if _accepts(each)]
+def _running(folders: str, user: int) -> Sequence[str]:
+    """The kubeconfigs of a user's clusters in folders of their own."""
+    mine = [folder for folder in Path(folders).glob(f"{_PREFIX}*") if folder.lstat().st_uid == user]
+    return [str(folder / KUBECONFIG) for folder in mine if _accepts(folder / CONTROL_SOCKET)]
 
 
 def _accepts(path: Path) -> bool:

@@ -23,6 +23,7 @@ from typing import Final, Protocol
 from loguru import logger
 from typing_extensions import override
 
+from fake_dra_driver import regularfile
 from fake_dra_driver.runtime.clienttls import ClientTls
 from fake_dra_driver.runtime.clock import utc_now
 from fake_dra_driver.runtime.errors import CredentialsError
@@ -120,8 +121,8 @@ class ServiceAccountSource(CredentialsSource):
     def _read(self, server: str) -> Resolved:
         token_file = self.folder / "token"
         try:
-            token = token_file.read_text(encoding="utf-8").strip()
-            authorities = (self.folder / "ca.crt").read_bytes()
+            token = regularfile.read_bytes(token_file, follow_link=True).decode().strip()
+            authorities = regularfile.read_bytes(self.folder / "ca.crt", follow_link=True)
         except (OSError, UnicodeDecodeError) as error:
             raise CredentialsError(f"The service account in {self.folder} cannot be read: {error}") from error
         try:
@@ -303,9 +304,10 @@ class Credentials:
 def read(path: str | PathLike[str] | None) -> str | None:
     """The file's text without white space around it; None when there is none or it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8", errors="replace").strip() or None if path else None
+        data = regularfile.read_bytes(Path(path), follow_link=True) if path else b""
     except OSError:
         return None
+    return data.decode(errors="replace").strip() or None
 
 
 async def find_source(

@@ -12,6 +12,7 @@ from typing import Final
 
 from loguru import logger
 
+from fake_dra_driver import regularfile
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = ["CertificateError", "ServerCertificate"]
@@ -98,6 +99,6 @@ class ServerCertificate:
 
 def _content(what: str, file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return regularfile.read_bytes(file, follow_link=True)
     except OSError as error:
         raise CertificateError(f"cannot read {what} {file}: {error.strerror or error}") from error

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from fake_dra_driver.dra.node.sockets import FOLDER_MODE, SocketError, SocketInUseError
+from fake_dra_driver.regularfile import make_folder
 
 __all__ = ["FolderLock"]
 
@@ -183,7 +184,7 @@ class FolderLock:
 
 def _lock(folder: Path) -> int | None:
     try:
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(folder, FOLDER_MODE)
         # Opened for each attempt: a folder that was removed and made again is another one under the same name.
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as e:

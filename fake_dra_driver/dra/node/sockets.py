@@ -20,6 +20,7 @@ import grpc
 from loguru import logger
 
 from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES, unseen
+from fake_dra_driver.regularfile import make_folder
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = [
@@ -170,7 +171,7 @@ def close_to_others(folder: Path) -> None:
         SocketError: the folder cannot be made.
     """
     try:
-        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        make_folder(folder, FOLDER_MODE)
         mode = stat.S_IMODE(folder.stat().st_mode)
     except OSError as e:
         raise SocketError(f"cannot use the folder {folder}: {e.strerror}") from e
@@ -182,7 +183,7 @@ def close_to_others(folder: Path) -> None:
 
 
 def _mode_of(path: Path) -> int | None:
-    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    make_folder(path.parent, FOLDER_MODE)
     try:
         return path.lstat().st_mode
     except FileNotFoundError:

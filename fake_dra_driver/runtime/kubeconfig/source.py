@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from typing_extensions import override
 
+from fake_dra_driver import regularfile
 from fake_dra_driver.runtime.clienttls import ClientTls
 from fake_dra_driver.runtime.connectionfailure import without_password
 from fake_dra_driver.runtime.credentials import CredentialsSource, Resolved, ServiceAccountSource
@@ -294,8 +295,7 @@ def _unreadable(field: str, path: str) -> list[str]:
     if not path:
         return []
     try:
-        with Path(path).open("rb") as file:
-            file.read(1)
+        regularfile.read_bytes(Path(path), follow_link=True)
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
         return [f"{field} {path} cannot be read: {_why(error)}"]
     return []
@@ -320,7 +320,7 @@ def _read_files(cluster: Cluster, user: User) -> _Files:
 
 def _read(path: str, field: str) -> bytes:
     try:
-        return Path(path).read_bytes() if path else b""
+        return regularfile.read_bytes(Path(path), follow_link=True) if path else b""
     except (OSError, ValueError) as error:
         raise CredentialsError(f"The {field} {path} cannot be read: {_why(error)}") from error
 

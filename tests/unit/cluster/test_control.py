@@ -67,6 +67,15 @@ async def test_of_several_files_the_first_of_a_cluster_counts(running: Mapping[s
     assert await ask(files, "heal", {}) == "heal of fdd-9"
 
 
+async def test_a_cluster_of_another_user_is_not_recommended(running: Mapping[str, str], folders: Path) -> None:
+    """Its kubeconfig could make whoever uses it run a program."""
+    (folders / "fdd-11").symlink_to(folders / "fdd-10")
+    mine = await asyncio.to_thread(_refusal, "", folders)
+    assert all(kubeconfig.replace(str(folders), "...") in mine for kubeconfig in running.values())
+    with pytest.raises(ClusterError, match="Start one with"):
+        await asyncio.to_thread(find_control_socket, "", str(folders), os.getuid() + 1)
+
+
 async def test_a_link_to_a_kubeconfig(running: Mapping[str, str], folders: Path) -> None:
     link = folders / "link"
     link.symlink_to(running["fdd-9"])

@@ -1,6 +1,7 @@
 """The HTTPS server: what it answers, what it bounds, and the certificate that it presents."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -199,6 +200,13 @@ async def test_the_old_certificate_is_kept_while_the_new_one_cannot_be_used(file
 async def test_without_a_certificate_it_does_not_start(files: CertificateFiles, damaged: str) -> None:
     getattr(files, damaged).unlink()
     with pytest.raises(CertificateError, match=f"cannot read {damaged} /.*: No such file or directory$"):
+        await make(files).run()
+
+
+async def test_a_certificate_that_would_be_read_for_ever_is_refused_at_once(files: CertificateFiles) -> None:
+    files.certificate.unlink()
+    os.mkfifo(files.certificate)
+    with pytest.raises(CertificateError, match=r"cannot read certificate /.*: It is not a regular file$"):
         await make(files).run()
 
 

@@ -5,6 +5,8 @@ import os
 import ssl
 import tempfile
 from base64 import b64encode
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,21 @@ async def test_a_token_in_a_file_wins_as_long_as_it_can_be_read(home: Home) -> N
     assert await home.headers() == {"Authorization": ["Bearer \ufffd"]}
     file.write_bytes(b"")
     with pytest.raises(CredentialsError, match=f"The tokenFile {file} is empty"):
+        await home.load()
+
+
+@row("`tokenFile`")
+@pytest.mark.parametrize("field", ["tokenFile", "client-certificate", "certificate-authority"])
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["a FIFO", "a device"])
+async def test_a_file_that_would_be_read_for_ever_is_refused_at_once(
+    home: Home, field: str, make: Callable[[Path], None]
+) -> None:
+    file = home.folder / "endless"
+    make(file)
+    cluster = {"server": "https://localhost"} | ({field: str(file)} if field == "certificate-authority" else {})
+    user = {"client-certificate": {field: str(file), "client-key": str(file)}}.get(field, {"tokenFile": str(file)})
+    home.config(cluster=cluster, user=user if field != "certificate-authority" else None)
+    with pytest.raises(CredentialsError, match=f"{field} {file} cannot be read: It is not a regular file"):
         await home.load()
 
 
