@@ -17,7 +17,7 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
 from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
+from fake_dra_driver.cluster.apiserver.store.store import Key, Object
 from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
