@@ -104,7 +104,8 @@ class TokenBucket:
 
     def _refill(self, now: float) -> None:
         if self._last is not None:
-            self._tokens = min(self._tokens + (now - self._last) * self._per_second, float(self._burst))
+            passed = max(now - self._last, 0.0)  # a clock that goes back takes no turns away
+            self._tokens = min(self._tokens + passed * self._per_second, float(self._burst))
         self._last = now
 
 

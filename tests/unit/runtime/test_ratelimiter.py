@@ -79,6 +79,13 @@ def test_try_take_leaves_the_bucket_alone_when_it_is_empty() -> None:
     assert bucket.try_take(2), "asking in vain costs nothing"
 
 
+def test_a_clock_that_goes_back_takes_no_turns_away() -> None:
+    bucket = TokenBucket(1, 2)
+    assert bucket.try_take(1000)
+    assert bucket.reserve(0) == 0
+    assert bucket.reserve(0) == 1
+
+
 @pytest.mark.parametrize(("per_second", "burst"), [(0, 1), (1, 0), (-1, 1)])
 def test_bucket_refuses_bounds_that_make_no_sense(per_second: float, burst: int) -> None:
     with pytest.raises(ValueError, match="burst"):
