@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fake_dra_driver.api.fake import (
+    ABANDONED_ANNOTATION,
     CLAIM_FINALIZER,
     DRIVER_NAME,
     EVENT_COMPONENT,
@@ -78,7 +79,6 @@ class Guard:
 
 
 _ALL: Final = ("CREATE", "UPDATE", "DELETE")
-_REVISION: Final = f"metadata.?annotations[?{json.dumps(LEDGER_REVISION_ANNOTATION)}]"
 _PLUGIN: Final = '"The kubelet plugin on the node " + variables.node + " may '
 _OF_A_NODE: Final = Check(
     'variables.node != ""',
@@ -90,6 +90,14 @@ def _unchanged(*path: str) -> str:
     """Whether an update leaves a field as it is."""
     field = "".join(f".?{name}" for name in path)
     return f"object{field} == oldObject{field}"
+
+
+def _left_alone(field: str) -> str:
+    """Whether a field has not been touched, neither by an update nor by a creation."""
+    return (
+        f'request.operation == "UPDATE" ? object{field} == oldObject{field} : '
+        f'request.operation == "DELETE" || !object{field}.hasValue()'
+    )
 
 
 def _reported_by(*, host: str = "") -> str:
@@ -125,14 +133,16 @@ GUARDS: Final = (
                 f'{_PLUGIN}only write the NodeAllocationState of that node."',
             ),
             Check(
-                f'request.operation == "UPDATE" ? {_unchanged("spec", "allocatedClaims")} : '
-                'request.operation == "DELETE" || !object.?spec.?allocatedClaims.hasValue()',
+                _left_alone(".?spec.?allocatedClaims"),
                 '"The kubelet plugin may not change allocatedClaims: the controller writes it."',
             ),
-            Check(
-                f'request.operation != "UPDATE" || object.{_REVISION} == oldObject.{_REVISION}',
-                f'"The kubelet plugin may not change the annotation {LEDGER_REVISION_ANNOTATION}, which the controller '
-                'goes by."',
+            *(
+                Check(
+                    _left_alone(f".metadata.?annotations[?{json.dumps(annotation)}]"),
+                    f'"The kubelet plugin may not change the annotation {annotation}: the controller writes it."',
+                )
+                # The one keeps writes of the controller apart, the other has the plugin end what is prepared.
+                for annotation in (LEDGER_REVISION_ANNOTATION, ABANDONED_ANNOTATION)
             ),
         ),
     ),

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.api.fake import (
+    ABANDONED_ANNOTATION,
     CLAIM_FINALIZER,
     DRIVER_NAME,
     EVENT_COMPONENT,
@@ -43,6 +44,7 @@ PLUGIN: Final = ("DaemonSet", "fake-dra-driver-kubeletplugin")
 CONTROLLER: Final = ("Deployment", "fake-dra-driver-controller")
 INSTALLED: Final = ("ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
 POLICIES: Final = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+CONTROLLERS_OWN: Final = (LEDGER_REVISION_ANNOTATION, ABANDONED_ANNOTATION)
 HELD: Final = {"held": {"fake": {"devices": [{"uuid": "u"}]}}}
 """What a NodeAllocationState has in ``allocatedClaims``."""
 
@@ -252,9 +254,10 @@ def test_the_plugin_cannot_change_which_claims_hold_devices(plugin: Account, ent
     assert _LEDGER in plugin.patch(OWN_STATE, {"spec": {"allocatedClaims": entries}})
 
 
-def test_the_plugin_cannot_change_what_the_controller_tells_its_own_writes_by(plugin: Account) -> None:
-    said = plugin.patch(OWN_STATE, {"metadata": {"annotations": {LEDGER_REVISION_ANNOTATION: "1"}}})
-    assert f"The kubelet plugin may not change the annotation {LEDGER_REVISION_ANNOTATION}" in said
+@pytest.mark.parametrize("annotation", CONTROLLERS_OWN)
+def test_the_plugin_cannot_change_the_annotations_of_the_controller(plugin: Account, annotation: str) -> None:
+    said = plugin.patch(OWN_STATE, {"metadata": {"annotations": {annotation: "1"}}})
+    assert f"The kubelet plugin may not change the annotation {annotation}: the controller writes it." in said
 
 
 def test_the_controller_writes_which_claims_hold_devices(controller: Account) -> None:
