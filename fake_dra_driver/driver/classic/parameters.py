@@ -85,9 +85,9 @@ class ParametersResolver:
         except InvalidObjectError as error:
             raise ParametersError(f"the claim's parameters are invalid: {error}", at_fault="claim") from error
         if parameters is None:
+            named = NamespacedName(key.namespace, short_name(key.name))
             raise ParametersError(
-                f"FakeClaimParameters {short_name(str(key))} do not exist: create them, and the claim goes on by "
-                "itself",
+                f"FakeClaimParameters {named} do not exist: create them, and the claim goes on by itself",
                 at_fault="claim",
                 missing=True,
             )
