@@ -21,6 +21,7 @@ from fake_dra_driver.groupcommit import GroupCommit, Pending
 from fake_dra_driver.runtime.listening import ListenAddress
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
 from fake_dra_driver.runtime.webserver import WebServer
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["Check", "HealthServer"]
 
@@ -202,7 +203,10 @@ def _report(name: str, problems: Mapping[str, str | None], *, verbose: bool) -> 
     failed = any(problem is not None for problem in problems.values())
     if not failed and not verbose:
         return web.Response(text="ok")
-    lines = [f"[+]{check} ok" if found is None else f"[-]{check} failed: {found}" for check, found in problems.items()]
+    lines = [
+        f"[+]{check} ok" if found is None else one_line(f"[-]{check} failed: {found}")
+        for check, found in problems.items()
+    ]
     lines.append(f"{name} check {'failed' if failed else 'passed'}")
     return web.Response(status=500 if failed else 200, text="\n".join([*lines, ""]))
 

@@ -14,6 +14,7 @@ from fake_dra_driver.runtime.listening import ListenError
 from fake_dra_driver.runtime.metrics import CONTENT_TYPE, Metrics
 from tests.support.descriptors import no_more_files
 from tests.support.strangers import heard, held
+from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, id_of
 from tests.unit.runtime.fakes import at_least, logged
 
 
@@ -91,6 +92,18 @@ async def test_health_checks_are_apart_from_readiness() -> None:
     async with serving(server):
         assert (await get(server, "/healthz")).status == 500
         assert (await get(server, "/readyz")).status == 200
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=id_of)
+async def test_a_reason_is_one_line_whatever_it_quotes(name: str) -> None:
+    """Such as what an API server has answered; curl prints it on a person's terminal."""
+    server = HealthServer("127.0.0.1:0")
+    server.add_healthz("caches", failing(f"the server says {name}"))
+    async with serving(server):
+        reason, *others = (await get(server, "/healthz")).body.split("\n")
+    assert reason.startswith("[-]caches failed: the server says ")
+    assert_harmless(reason, longest=1024)
+    assert others == ["[+]ping ok", "healthz check failed", ""]
 
 
 async def test_verbose_and_exclude_are_kubernetes() -> None:
