@@ -11,9 +11,8 @@ thread, and ends with an error when it never seems to end.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -73,11 +72,13 @@ class HeavyWork:
             StatusError: 429, too much heavy work is waiting already; 504, it evaluates too much.
         """
         if weight < HEAVY:
+            token = _account.set(_Account(is_light=True))
             try:
-                with _counted(is_light=True):
-                    return work(*args, **kwargs)
+                return work(*args, **kwargs)
             except _TurnedHeavyError:
                 pass
+            finally:
+                _account.reset(token)
         if self._waiting >= _MOST_WAITING:
             raise too_many_requests()
         self._waiting += 1
@@ -127,19 +128,10 @@ def spend(steps: int) -> None:
         raise timed_out()
 
 
-@contextmanager
-def _counted(*, is_light: bool) -> Iterator[None]:
-    token = _account.set(_Account(is_light))
-    try:
-        yield
-    finally:
-        _account.reset(token)
-
-
 def _away(loop: asyncio.AbstractEventLoop, work: Callable[[], T]) -> T:
-    token = _home.set(loop)
+    home, account = _home.set(loop), _account.set(_Account(is_light=False))
     try:
-        with _counted(is_light=False):
-            return work()
+        return work()
     finally:
-        _home.reset(token)
+        _account.reset(account)
+        _home.reset(home)

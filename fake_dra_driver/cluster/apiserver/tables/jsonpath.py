@@ -58,7 +58,8 @@ def parse_path(text: str) -> Callable[[Any, Spend], list[Any]]:
 
 def _walk(steps: Sequence[_Step], values: list[Any], spend: Spend) -> list[Any]:
     for step in steps:
-        spend(len(values) + 1)
+        if len(values) > 1:  # a path of fields, as nearly all are, looks at little
+            spend(len(values))
         values = step(values, spend)
     return values
 

@@ -78,7 +78,8 @@ def table(
 def _custom_cells(resource: Resource, obj: Object, now: datetime) -> list[Any]:
     steps = _RowSteps()
     cells = [_custom_cell(steps.find(column.path, obj), column, now) for column in resource.columns[1:]]
-    spend(steps.made)
+    if steps.made:
+        spend(steps.made)
     return [obj["metadata"]["name"], *cells]
 
 
