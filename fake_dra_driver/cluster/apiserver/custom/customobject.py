@@ -14,7 +14,7 @@ from fake_dra_driver.cluster.apiserver.custom.valuecheck import (
     check_duplicates,
     check_value,
     counterpart,
-    old_item,
+    old_items,
 )
 from fake_dra_driver.cluster.apiserver.errors import Problem, invalid_value, required
 from fake_dra_driver.cluster.apiserver.heavywork import spend
@@ -38,7 +38,11 @@ _MAX_MESSAGE = 5120
 
 
 def apply_defaults(value: Any, type_: Type) -> None:
-    """Fills in the defaults of the schema, from the outside in. A null where null is not allowed counts as not set."""
+    """Fills in the defaults of the schema, from the outside in. A null where null is not allowed counts as not set.
+
+    Raises StatusError (504): a default for each item of a long list takes more memory than a server has.
+    """
+    spend(1)
     if isinstance(value, dict):
         for name in [name for name, each in value.items() if each is None]:
             inner = type_.field(name)
@@ -47,7 +51,9 @@ def apply_defaults(value: Any, type_: Type) -> None:
         for name, field in type_.fields.items():
             default = field.schema.get("default")
             if name not in value and name != "metadata" and default is not None:
-                value[name] = json.loads(json.dumps(default))
+                text = json.dumps(default)
+                spend(len(text))
+                value[name] = json.loads(text)
         for name, each in value.items():
             inner = type_.field(name)
             if inner is not None:
@@ -110,8 +116,9 @@ class _RuleCheck:
                 if field is not None and (path or name != "metadata"):
                     self.visit(each, field, counterpart(name, old), f"{path}.{name}" if path else name)
         elif isinstance(value, list) and type_.element is not None:
+            old_item = old_items(old, type_)
             for at, each in enumerate(value):
-                self.visit(each, type_.element, old_item(each, old, type_), f"{path}[{at}]")
+                self.visit(each, type_.element, old_item(each), f"{path}[{at}]")
 
     def _ask(self, program: Program, rule: Mapping[str, Any], value: Any, old: Any, type_: Type, path: str) -> None:
         kind, meter = str(type_.schema.get("type", "object")), Meter(MAX_COST, spend)

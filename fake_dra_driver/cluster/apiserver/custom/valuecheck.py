@@ -6,7 +6,7 @@ update leaves unchanged is not checked again (CRDValidationRatcheting, on since 
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +22,7 @@ from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type
 from fake_dra_driver.re2 import compile_pattern
 
-__all__ = ["NO_HISTORY", "check_duplicates", "check_value", "counterpart", "go_interface", "old_item"]
+__all__ = ["NO_HISTORY", "check_duplicates", "check_value", "counterpart", "go_interface", "old_items"]
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -42,15 +42,19 @@ NO_HISTORY = _NoHistory()
 
 
 def check_value(value: Any, type_: Type, path: str, old: Any = NO_HISTORY) -> list[Problem]:
-    """What is wrong with a value and everything in it."""
+    """What is wrong with a value and everything in it. Raises StatusError (504)."""
     schema = type_.schema
+    spend(1)
     if (value is None and schema.get("nullable")) or (old is not NO_HISTORY and old == value):
         return []
     if problem := _wrong_type(value, schema, path):
         return [problem]
     problems = [*_bounds(value, schema, path)]
-    if "enum" in schema and value not in schema["enum"]:
+    if "enum" in schema and not type_.allows(value):
         problems.append(unsupported_value(path, value, schema["enum"]))
+    if problems:
+        # Each may repeat the value, or all that are allowed.
+        spend(sum(len(each.message) for each in problems))
     if isinstance(value, dict):
         problems += [required(f"{path}.{name}" if path else name) for name in type_.required if name not in value]
         for name, each in value.items():
@@ -58,8 +62,9 @@ def check_value(value: Any, type_: Type, path: str, old: Any = NO_HISTORY) -> li
             if field is not None:
                 problems += check_value(each, field, f"{path}.{name}" if path else name, counterpart(name, old))
     elif isinstance(value, list) and type_.element is not None:
+        old_item = old_items(old, type_)
         for at, each in enumerate(value):
-            problems += check_value(each, type_.element, f"{path}[{at}]", old_item(each, old, type_))
+            problems += check_value(each, type_.element, f"{path}[{at}]", old_item(each))
     return problems + _junctors(value, type_, path)
 
 
@@ -68,12 +73,18 @@ def counterpart(name: str, old: Any) -> Any:
     return old.get(name, NO_HISTORY) if isinstance(old, Mapping) else NO_HISTORY
 
 
-def old_item(item: Any, old: Any, type_: Type) -> Any:
-    """The item of the old list that has the same keys. Items of other lists have no history."""
-    if type_.list_type != "map" or not isinstance(old, list) or not isinstance(item, dict):
-        return NO_HISTORY
-    keys = [item.get(name) for name in type_.keys]
-    return next((each for each in old if [each.get(name) for name in type_.keys] == keys), NO_HISTORY)
+def old_items(old: Any, type_: Type) -> Callable[[Any], Any]:
+    """Finds the item of an old list that has the same keys as a new one. Items of other lists have no history."""
+    if type_.list_type != "map" or not isinstance(old, list):
+        return lambda _: NO_HISTORY
+    by_keys: dict[str, Any] = {}
+    for each in old:
+        by_keys.setdefault(_keys_text(each, type_), each)
+    return lambda item: by_keys.get(_keys_text(item, type_), NO_HISTORY) if isinstance(item, dict) else NO_HISTORY
+
+
+def _keys_text(item: Mapping[str, Any], type_: Type) -> str:
+    return json.dumps([item.get(name) for name in type_.keys], sort_keys=True)
 
 
 def _wrong_type(value: Any, schema: Mapping[str, Any], path: str) -> Problem | None:
@@ -137,8 +148,16 @@ def _number_bounds(value: float, schema: Mapping[str, Any], path: str) -> Iterat
         word = "less than" if schema.get("exclusiveMaximum") else "less than or equal to"
         yield _wrong(value, path, f"should be {word} {go_value(high)}")
     step = schema.get("multipleOf")
-    if step and not math.isclose(value / step, round(value / step), abs_tol=1e-9):
+    if step and not _is_multiple(value, step):
         yield _wrong(value, path, f"should be a multiple of {go_value(step)}")
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    try:
+        quotient = value / step
+    except OverflowError:
+        return False
+    return math.isfinite(quotient) and math.isclose(quotient, round(quotient), abs_tol=1e-9)
 
 
 def _text_bounds(value: str, schema: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -162,22 +181,26 @@ def _is_time(value: str) -> bool:
 def _junctors(value: Any, type_: Type, path: str) -> list[Problem]:
     """``allOf``, ``anyOf``, ``oneOf`` and ``not``."""
     problems: list[Problem] = []
-    shown, named = go_value(value), go_value(path)
+
+    def add(detail: str) -> None:
+        problem = invalid_value(path, go_value(value), f"{go_value(path)} {detail}")
+        spend(len(problem.message))
+        problems.append(problem)
+
     for each in type_.alternatives("allOf"):
         problems += check_value(value, each, path)
     choices = type_.alternatives("anyOf") if not type_.schema.get("x-kubernetes-int-or-string") else ()
     if choices and all(check_value(value, each, path) for each in choices):
-        problems.append(invalid_value(path, shown, f"{named} must validate at least one schema (anyOf)"))
+        add("must validate at least one schema (anyOf)")
     choices = type_.alternatives("oneOf")
     if choices:
         valid = sum(not check_value(value, each, path) for each in choices)
         if valid != 1:
             found = "Found none valid" if not valid else f"Found {valid} valid alternatives"
-            detail = f"{named} must validate one and only one schema (oneOf). {found}"
-            problems.append(invalid_value(path, shown, detail))
+            add(f"must validate one and only one schema (oneOf). {found}")
     for each in type_.alternatives("not"):
         if not check_value(value, each, path):
-            problems.append(invalid_value(path, shown, f"{named} must not validate the schema (not)"))
+            add("must not validate the schema (not)")
     return problems
 
 

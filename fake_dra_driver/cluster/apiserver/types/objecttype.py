@@ -85,6 +85,16 @@ class Type:
             self._junctors[junctor] = [self._registry.type_of(each) for each in listed]
         return self._junctors[junctor]
 
+    def allows(self, value: Any) -> bool:
+        """Whether the value is one of its ``enum``."""
+        if isinstance(value, dict | list):
+            return value in self.schema["enum"]
+        return value in self._scalars
+
+    @cached_property
+    def _scalars(self) -> frozenset[Any]:
+        return frozenset(each for each in self.schema["enum"] if not isinstance(each, dict | list))
+
     @property
     def required(self) -> tuple[str, ...]:
         """Fields that must be there."""
