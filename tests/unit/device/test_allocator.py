@@ -57,6 +57,12 @@ def test_models_match_exactly_and_selectors_are_case_sensitive_globs() -> None:
     assert not DeviceRequest(1, model="OTHER", selectors=(Selector("*", "*"),)).matches(device)
 
 
+def test_glob_that_is_longer_than_any_model_is_not_read() -> None:
+    assert Selector("fake", "*" * 253).matches(Device("d0", "A"))
+    assert not Selector("fake", "*" * 254).matches(Device("d0", "A"))
+    assert not Selector("[" * 900_000, "*").matches(Device("d0", "A"))
+
+
 def solvable(free: Sequence[Device], requests: Sequence[DeviceRequest]) -> bool:
     """Tries everything."""
     if not requests:
