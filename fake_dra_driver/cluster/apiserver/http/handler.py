@@ -11,7 +11,7 @@ import yaml
 from loguru import logger
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, internal_error, too_large, unauthorized
-from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork
+from fake_dra_driver.cluster.apiserver.heavywork import HEAVY, HeavyWork
 from fake_dra_driver.cluster.apiserver.http.answers import error_answer
 from fake_dra_driver.cluster.apiserver.http.endpoints import Endpoints
 from fake_dra_driver.cluster.apiserver.http.negotiation import Accept
@@ -74,7 +74,9 @@ class Handler:
             raise too_large(MAX_BODY_BYTES)
         target = route(self._registry, request)
         if target is None:
-            return self._catalog.serve(request)
+            # The documents are made for each request, from all kinds or a large one.
+            weight = HEAVY if request.path.startswith("/openapi/") else 0
+            return await self._heavy.run(weight, self._catalog.serve, request)
         fault = self._faults.find(target, request)
         if fault is None:
             return await self._endpoints.serve(request, target, user)
