@@ -92,7 +92,7 @@ MODEL_PATTERN = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"
 """Of a device's model. No comma, which separates models, and no character that means something in a glob or an
 environment variable."""
 
-NAME = ServerText(r"^[!-~]*$", 253)
+NAME = ServerText(r"^[!-~]*$", 512)
 """Of the devices of a node and their models, which people look at with kubectl: ASCII without blanks forges no row.
 What claims hold and what is prepared has no such bound: a write of one claim would be refused for the text of another,
 which came with a resource handle, say."""
