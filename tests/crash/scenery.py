@@ -39,7 +39,7 @@ class Scenery:
     def __init__(self, release: str) -> None:
         self.skew = timedelta()
         """How far the wall clock was set forward or back."""
-        self.server = ApiServer(seed=1, now=self.now, kubernetes_version=release)
+        self.server = ApiServer(seed=1, now=self.now, kubernetes_version=release, in_threads=False)
         self.admin = self.server.client("admin")
         self.repeats_events = False
         """Whether watches bring each event twice."""

@@ -44,8 +44,7 @@ class ControlPlane:
     """The API server, and a test's own view of it."""
 
     def __init__(self, kinds: Sequence[type[KubeObject]], *, kubernetes_version: str = "1.30") -> None:
-        self._loop = asyncio.get_running_loop()
-        self.server = ApiServer(now=self.now, seed=7, kubernetes_version=kubernetes_version)
+        self.server = ApiServer(now=self.now, seed=7, kubernetes_version=kubernetes_version, in_threads=False)
         self.client = self.server.client("tests")
         self.cache = Cache(self.client)
         self._changed = asyncio.Event()
@@ -53,8 +52,8 @@ class ControlPlane:
             self.cache.informer(kind).subscribe(lambda _: self._changed.set())
 
     def now(self) -> datetime:
-        """The wall clock; heavy requests are carried out in threads, where no loop runs."""
-        return _EPOCH + timedelta(seconds=self._loop.time())
+        """The wall clock."""
+        return _EPOCH + timedelta(seconds=asyncio.get_running_loop().time())
 
     # --- reads ---
 

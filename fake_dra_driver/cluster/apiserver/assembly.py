@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
 from fake_dra_driver.cluster.apiserver.custom.crd import custom_resources
 from fake_dra_driver.cluster.apiserver.discovery.openapi import OpenApi
+from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork
 from fake_dra_driver.cluster.apiserver.http.endpoints import Endpoints, Layers
 from fake_dra_driver.cluster.apiserver.http.handler import Handler
 from fake_dra_driver.cluster.apiserver.http.nonresource import Catalog
@@ -43,7 +44,7 @@ class Parts:
     handler: Handler
 
 
-def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faults) -> Parts:
+def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faults, heavy: HeavyWork) -> Parts:
     """A server whose store only has the namespaces and priority classes of every cluster."""
     store, registry = Store(), Registry()
     tokens = Tokens(admin_token, stamps, store)
@@ -69,7 +70,8 @@ def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faul
     )
     version = release.api_server
     catalog = Catalog(registry, OpenApi(registry, types, version), _version(version))
-    return Parts(store, registry, reading, podverbs, Handler(registry, tokens, catalog, Endpoints(layers), faults))
+    handler = Handler(registry, tokens, catalog, Endpoints(layers, heavy), faults, heavy)
+    return Parts(store, registry, reading, podverbs, handler)
 
 
 def _surroundings(release: Release, store: Store, stamps: Stamps) -> Surroundings:

@@ -59,9 +59,14 @@ class _TurnedHeavyError(Exception):
 
 
 class HeavyWork:
-    """Carries out work of one event loop, either there or in a thread."""
+    """Carries out work of one event loop, either there or in a thread.
 
-    def __init__(self) -> None:
+    Args:
+        in_threads: False: everything is done on the loop, as simulated time needs it, which waits for no thread.
+    """
+
+    def __init__(self, *, in_threads: bool = True) -> None:
+        self._in_threads = in_threads
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 
@@ -71,8 +76,8 @@ class HeavyWork:
         Raises:
             StatusError: 429, too much heavy work is waiting already; 504, it evaluates too much.
         """
-        if weight < HEAVY:
-            token = _account.set(_Account(is_light=True))
+        if weight < HEAVY or not self._in_threads:
+            token = _account.set(_Account(is_light=self._in_threads))
             try:
                 return work(*args, **kwargs)
             except _TurnedHeavyError:

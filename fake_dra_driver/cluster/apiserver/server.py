@@ -28,6 +28,7 @@ from typing import Self
 from loguru import logger
 
 from fake_dra_driver.cluster.apiserver.assembly import assemble
+from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork
 from fake_dra_driver.cluster.apiserver.http.inprocess import FixedToken, InProcessTransport
 from fake_dra_driver.cluster.apiserver.http.listener import Listener
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
@@ -59,6 +60,7 @@ class ApiServer:
         feature_gates: Mapping[str, bool] | None = None,
         now: WallClock = utc_now,
         seed: int | None = None,
+        in_threads: bool = True,
     ) -> None:
         """Reads the types of the built-in kinds, once in a process, which blocks for some milliseconds.
 
@@ -70,6 +72,7 @@ class ApiServer:
             feature_gates: feature gates to switch on or off; the rest is as the release has them by default.
             now: the clock that timestamps come from; durations are those of the event loop.
             seed: for UIDs and generated names; None: random.
+            in_threads: whether heavy requests are carried out in threads. Not in simulated time, which waits for none.
 
         Raises:
             ClusterError: nothing is known of the API server of this release.
@@ -91,6 +94,7 @@ class ApiServer:
             admin_token=self.token,
             stamps=Stamps(now, seed),
             faults=self.faults,
+            heavy=HeavyWork(in_threads=in_threads),
         )
         self._listener: Listener | None = None
         self._is_up = True

@@ -63,9 +63,9 @@ class Layers:
 class Endpoints:
     """Answers for all paths that name a resource."""
 
-    def __init__(self, layers: Layers) -> None:
+    def __init__(self, layers: Layers, heavy: HeavyWork) -> None:
         self._layers = layers
-        self._heavy = HeavyWork()
+        self._heavy = heavy
 
     async def serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
         """Answers one request. Raises StatusError."""

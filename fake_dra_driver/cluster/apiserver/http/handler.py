@@ -41,14 +41,20 @@ class Handler:
     """Answers requests, whatever carries them."""
 
     def __init__(
-        self, registry: Registry, tokens: Tokens, catalog: Catalog, endpoints: Endpoints, faults: Faults
+        self,
+        registry: Registry,
+        tokens: Tokens,
+        catalog: Catalog,
+        endpoints: Endpoints,
+        faults: Faults,
+        heavy: HeavyWork,
     ) -> None:
         self._registry = registry
         self._tokens = tokens
         self._catalog = catalog
         self._endpoints = endpoints
         self._faults = faults
-        self._heavy = HeavyWork()
+        self._heavy = heavy
 
     def knows(self, request: Request) -> bool:
         """Whether the head of a request shows a valid token."""

@@ -27,6 +27,12 @@ async def test_light_work_is_done_where_it_is_asked_for() -> None:
     assert await HeavyWork().run(HEAVY - 1, _name_of_thread) == _name_of_thread()
 
 
+async def test_no_work_leaves_the_loop_where_time_is_simulated() -> None:
+    heavy = HeavyWork(in_threads=False)
+    assert await heavy.run(HEAVY, _name_of_thread) == _name_of_thread()
+    await heavy.run(0, spend, LIGHT_STEPS + 1)
+
+
 async def test_heavy_work_lets_the_loop_go_on() -> None:
     """The work only ends once the loop has gone on."""
     goes_on = threading.Event()

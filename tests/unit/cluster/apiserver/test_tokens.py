@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.cluster.apiserver.assembly import Parts, assemble
+from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Faults
 from fake_dra_driver.cluster.apiserver.message import Answer, Request
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
@@ -22,7 +23,11 @@ class World:
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         self.parts: Parts = assemble(
-            release=DEFAULT, admin_token="admin", stamps=Stamps(lambda: self.now, 7), faults=Faults()
+            release=DEFAULT,
+            admin_token="admin",
+            stamps=Stamps(lambda: self.now, 7),
+            faults=Faults(),
+            heavy=HeavyWork(),
         )
 
     async def ask(self, method: str, path: str, body: Any = None, *, token: str = "admin") -> tuple[int, Any]:
