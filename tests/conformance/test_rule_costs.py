@@ -87,3 +87,19 @@ def test_rules_that_cannot_be_evaluated(api: Api, namespace: str) -> None:
         f'Invalid value: "integer": {problem} evaluating rule: {rule}'
         for problem, rule in zip(found, rules, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("default", "rule", "problem"),
+    [
+        ({}, "self > 1.5.5", 'Invalid value: "object":  in body must be of type integer: "object"'),
+        (1, "self.a == 1", 'Invalid value: "integer": rule compile error: compilation failed: ERROR: <input>:1:5: '),
+        (1, "self > 1", 'Invalid value: "integer": failed rule: self > 1'),
+    ],
+)
+def test_default_that_has_a_rule(api: Api, namespace: str, default: Any, rule: str, problem: str) -> None:
+    """Values are checked before rules, and rules are compiled for them."""
+    definition = _definition(f"{namespace}.example.com", "n", {**_NUMBER, "default": default}, {"rule": rule})
+    status = api.refused(422, "Invalid", "POST", CRD_PATH, definition)
+    assert len(_messages(status)) == 1
+    assert _messages(status)[0].startswith(problem)

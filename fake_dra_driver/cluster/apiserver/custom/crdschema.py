@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fake_dra_driver.cel import CelSyntaxError
 from fake_dra_driver.cluster.apiserver.custom.customobject import check_rules
 from fake_dra_driver.cluster.apiserver.custom.validationrules import validate_form, validate_rules
 from fake_dra_driver.cluster.apiserver.custom.valuecheck import NO_HISTORY, check_value, go_interface
@@ -161,13 +162,20 @@ def _defaults(type_: Type, path: str, *, is_root: bool = False) -> Iterator[Prob
         if pruned != default:
             yield invalid_value(f"{path}.default", go_interface(default), "must not have unknown fields")
         # The message is about the value alone: a default has no path in a body.
-        found = check_value(default, type_, "") + check_rules(default, type_, NO_HISTORY, "")
-        for problem in found:
+        for problem in check_value(default, type_, "") or _broken_rules(default, type_):
             yield Problem(problem.reason, f"{path}.default{_below(problem.field)}", problem.message)
     for name, each in type_.fields.items():
         yield from _defaults(each, f"{path}.properties[{name}]")
     if type_.element is not None and type_.schema.get("items") is not None:
         yield from _defaults(type_.element, f"{path}.items")
+
+
+def _broken_rules(default: Any, type_: Type) -> list[Problem]:
+    try:
+        return check_rules(default, type_, NO_HISTORY, "")
+    except CelSyntaxError as error:
+        kind = go_value(str(type_.schema.get("type", "object")))
+        return [invalid_value("", kind, f"rule compile error: compilation failed: {error}")]
 
 
 def _below(field: str) -> str:
