@@ -36,12 +36,16 @@ class Meter:
         if self.spent > self._next_look:
             self._look()
 
+    def settle(self) -> None:
+        """Reports what is not reported yet, when an evaluation has ended. Raises what ``report`` raises."""
+        unreported, self._reported = self.spent - self._reported, self.spent
+        if self._report is not None and unreported:
+            self._report(unreported)
+
     def _look(self) -> None:
         if self.spent > self._limit:
             raise CelCostError
-        if self._report is not None:
-            self._report(self.spent - self._reported)
-        self._reported = self.spent
+        self.settle()
         self._next_look = min(self._limit, self.spent + _BETWEEN_REPORTS)
 
 

@@ -45,6 +45,8 @@ class Program:
         except (TypeError, AttributeError) as error:
             # An argument that is only known when it is there was of another type than the function takes.
             raise CelError(NO_OVERLOAD) from error
+        finally:
+            scope.meter.settle()
 
 
 def compile_rule(source: str, kind: Kind = DYN) -> Program:

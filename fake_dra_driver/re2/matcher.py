@@ -23,6 +23,8 @@ _MAX_REMEMBERED = 50_000
 """How many states all the sets that one pattern remembers may have together."""
 _CHARS_FOR_A_STEP = 16
 """How many characters of a text pass in the time of one step as long as all sets of states are known."""
+_STEPS_FOR_A_STATE = 3
+"""How long it takes to make a state."""
 _STEPS_FOR_A_PLACE = 4
 """What goes on from a place in the text, when the place counts, takes as long as so many states."""
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
@@ -64,8 +66,17 @@ class Pattern:
     def __init__(self, source: str) -> None:
         """Raises PatternError."""
         self.source = source
-        self._states = _states_of(parse(source))
+        self._root: Node | None = parse(source)
+        self._states: list[_State] = []
         self._forget()
+
+    def _build(self, spend: Spend) -> None:
+        """Makes the graph for the first search: most patterns of a schema wait long for one."""
+        root = self._root
+        if root is not None:
+            spend(_STEPS_FOR_A_STATE * root.size)
+            self._states = _states_of(root)
+            self._root = None
 
     def _forget(self) -> None:
         self._begin = _Set((_START,), "")
@@ -74,6 +85,7 @@ class Pattern:
 
     def search(self, text: str, spend: Spend = _free) -> bool:
         """Whether any part of the text matches. Raises what ``spend`` raises."""
+        self._build(spend)
         spend(len(text) // _CHARS_FOR_A_STEP + 1)
         current = self._begin
         for char in text:
@@ -108,6 +120,7 @@ class Pattern:
 
         Raises what ``spend`` raises.
         """
+        self._build(spend)
         best: tuple[int, int] | None = None
         threads: list[tuple[int, int]] = []
         before = _kind(text[start - 1 : start]) if start else ""

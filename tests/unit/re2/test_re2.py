@@ -66,6 +66,16 @@ def test_size_is_bounded(pattern: str, problem: str) -> None:
         compile_pattern(pattern)
 
 
+def test_states_are_made_when_they_are_needed_and_counted() -> None:
+    pattern = compile_pattern("a{1000}" * 9 + "b")
+    steps = Steps(100_000)
+    assert not pattern.search("b", steps.spend)
+    assert steps.left < 100_000 - 9000
+    left = steps.left
+    assert not pattern.search("b", steps.spend)
+    assert left - steps.left < 100
+
+
 def test_nesting_without_captures_is_free() -> None:
     assert compile_pattern("(?:" * 3000 + "a" + ")" * 3000).search("a")
 

@@ -12,11 +12,14 @@ from importlib import resources
 from typing import Any
 
 from fake_dra_driver.cel import Program, compile_rule, of_schema
+from fake_dra_driver.cluster.apiserver.heavywork import spend
 
 __all__ = ["OBJECT_META", "Shape", "Type", "TypeRegistry"]
 
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _REFERENCE = "#/components/schemas/"
+_COMPILE_STEPS = 4
+"""How long it takes to compile a character of an expression."""
 
 
 class Shape(Enum):
@@ -75,6 +78,7 @@ class Type:
 
     def compile(self, source: str) -> Program:
         """A CEL expression about values of this type. Raises CelSyntaxError."""
+        spend(_COMPILE_STEPS * len(source))
         return compile_rule(source, of_schema(self.schema, is_root=self._is_root))
 
     def alternatives(self, junctor: str) -> Sequence["Type"]:

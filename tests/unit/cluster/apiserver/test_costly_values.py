@@ -1,13 +1,14 @@
 """Values of custom kinds whose validation takes long, or would never end: steps are counted, not the time."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from fake_dra_driver.cluster.apiserver.custom.customobject import apply_defaults
-from fake_dra_driver.cluster.apiserver.custom.valuecheck import check_value
-from fake_dra_driver.cluster.apiserver.errors import StatusError
+from fake_dra_driver.cluster.apiserver.custom.customobject import apply_defaults, check_rules
+from fake_dra_driver.cluster.apiserver.custom.valuecheck import NO_HISTORY, check_value
+from fake_dra_driver.cluster.apiserver.errors import Problem, StatusError
 from fake_dra_driver.cluster.apiserver.heavywork import HEAVY, HeavyWork
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type, TypeRegistry
 
@@ -74,3 +75,28 @@ def test_enum_of_any_values() -> None:
     others: list[Any] = [2, "b", {}, [1]]
     assert [check_value(value, type_, "spec") for value in allowed] == [[], [], [], []]
     assert all(check_value(value, type_, "spec") for value in others)
+
+
+async def test_many_cheap_rules_leave_the_loop() -> None:
+    """Each of them alone is nothing."""
+    rule = {"rule": f"[{', '.join(['1'] * 60)}].all(x, x > 0 && x < 5)"}
+    item = {"type": "integer", "x-kubernetes-validations": [rule]}
+    type_, threads = _type({"type": "array", "items": item}), list[str]()
+
+    def work() -> list[Problem]:
+        threads.append(threading.current_thread().name)
+        return check_rules(list(range(200)), type_, NO_HISTORY, "spec")
+
+    assert await HeavyWork().run(0, work) == []
+    assert len(set(threads)) == 2
+
+
+async def test_long_rule_is_compiled_away_from_the_loop() -> None:
+    type_, threads = _type({"type": "integer"}), list[str]()
+
+    def work() -> bool:
+        threads.append(threading.current_thread().name)
+        return type_.compile("true && " * 5000 + "true").holds(1)
+
+    assert await HeavyWork().run(0, work)
+    assert len(set(threads)) == 2
