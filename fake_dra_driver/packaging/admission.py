@@ -161,6 +161,12 @@ GUARDS: Final = (
                 'variables.versions.all(each, each.spec.?nodeName.orValue("") == variables.node)',
                 f'{_PLUGIN}only write ResourceSlices of that node."',
             ),
+            Check(
+                # Claims name a device by driver, pool and device: in another node's pool it would be that node's. What
+                # others have published for this node, the plugin deletes.
+                'request.operation == "DELETE" || object.spec.pool.name == variables.node',
+                f'{_PLUGIN}only write ResourceSlices of the pool of that node."',
+            ),
         ),
         only=STRUCTURED,
         needs_own_account=False,

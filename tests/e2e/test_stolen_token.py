@@ -99,7 +99,7 @@ def test_events(thief: Thief, driver: Driver) -> None:
 
 @pytest.mark.structured
 def test_slices(thief: Thief, driver: Driver) -> None:
-    def slice_of(node: str) -> Json:
+    def slice_of(node: str, pool: str) -> Json:
         return {
             "apiVersion": f"resource.k8s.io/{driver.protocol.api.version}",
             "kind": "ResourceSlice",
@@ -107,14 +107,15 @@ def test_slices(thief: Thief, driver: Driver) -> None:
             "spec": {
                 "driver": DRIVER_NAME,
                 "nodeName": node,
-                "pool": {"name": node, "generation": 1, "resourceSliceCount": 1},
+                "pool": {"name": pool, "generation": 1, "resourceSliceCount": 1},
                 "devices": [],
             },
         }
 
     own = driver.plugin().spec.node_name
-    assert "created" in thief.create(slice_of(own))
-    assert "may only write ResourceSlices of that node." in thief.create(slice_of(OTHER_NODE))
+    assert "created" in thief.create(slice_of(own, own))
+    assert "may only write ResourceSlices of that node." in thief.create(slice_of(OTHER_NODE, OTHER_NODE))
+    assert "may only write ResourceSlices of the pool of that node." in thief.create(slice_of(own, OTHER_NODE))
 
 
 @pytest.mark.parametrize("what", ["secrets", "configmaps", "pods", "serviceaccounts", "nodes"])

@@ -448,6 +448,25 @@ def test_the_plugin_writes_no_other_slices(
         assert admin.delete(f"{where}/other") == ALLOWED
 
 
+@structured
+def test_the_plugin_offers_devices_in_the_pool_of_its_node_alone(
+    plugin: Account, admin: Account, apiserver: ApiServer
+) -> None:
+    """Claims hold devices by driver, pool and name: in another node's pool they would be that node's devices."""
+    where = slices(apiserver)
+    forged = slice_(apiserver, "forged", pool={"name": OTHER_NODE, "generation": 1, "resourceSliceCount": 1})
+    until_refused(partial(plugin.create, where, forged))
+    refused = f"{ON_NODE} only write ResourceSlices of the pool of that node."
+    assert refused in plugin.create(where, forged)
+    assert admin.create(where, forged) == ALLOWED
+    try:
+        assert refused in plugin.replace(f"{where}/forged", forged)
+        # It deletes what others have published for its node.
+        assert plugin.delete(f"{where}/forged") == ALLOWED
+    finally:
+        assert admin.delete(f"{where}/forged") == ALLOWED
+
+
 def result(**fields: str) -> Json:
     """A device that a claim was allocated, of the driver and the node unless ``fields`` say otherwise."""
     return {"request": "a", "driver": DRIVER_NAME, "pool": NODE, "device": "d", **fields}
