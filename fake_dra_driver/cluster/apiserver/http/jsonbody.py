@@ -8,6 +8,7 @@ through it may be recursive, and takes a time that is bounded, too.
 import json
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, go_quoted, too_large
@@ -20,6 +21,8 @@ MAX_VALUES = 100_000
 """Most values, members and items together. A real server only bounds the bytes, and is a hundred times faster."""
 _MAX_STRICT_ERRORS = 100
 """Duplicate fields beyond are not named (sigs.k8s.io/json)."""
+_MAX_PATH = 1000
+"""How many characters of a duplicate field's path are shown. A real server writes all of them."""
 _SURELY_FEW_VALUES = 16 * 1024
 """A body of so many bytes is not worth counting."""
 _INT64, _UINT64 = -(2**63), 2**64
@@ -131,25 +134,35 @@ class _Pairs(list[tuple[str, Any]]):
 
 def _duplicates(text: str) -> list[str]:
     """The fields that are there more than once, each with its path."""
-    found: dict[str, None] = {}
+    found: dict[tuple[str | int, ...], None] = {}
+    path: list[str | int] = []
 
-    def walk(value: Any, path: str) -> None:
+    def walk(value: Any) -> None:
         if len(found) >= _MAX_STRICT_ERRORS:
             return
         if isinstance(value, _Pairs):
             seen = set()
             for key, each in value:
-                inner = f"{path}.{key}" if path else key
+                path.append(key)
                 if key in seen and len(found) < _MAX_STRICT_ERRORS:
-                    found[f"duplicate field {go_quoted(inner)}"] = None
+                    found[tuple(path)] = None
                 seen.add(key)
-                walk(each, inner)
+                walk(each)
+                path.pop()
         elif isinstance(value, list):
             for at, each in enumerate(value):
-                walk(each, f"{path}[{at}]")
+                path.append(at)
+                walk(each)
+                path.pop()
 
-    walk(json.loads(text, object_pairs_hook=_Pairs, parse_int=float), "")
-    return [plain_text(each) for each in found]
+    walk(json.loads(text, object_pairs_hook=_Pairs, parse_int=float))
+    # A path is written only where it is named: a long key may be in the paths of all values.
+    return [f"duplicate field {go_quoted(_path_text(each))}" for each in found]
+
+
+def _path_text(path: Sequence[str | int]) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part[:_MAX_PATH]}" for part in path)
+    return str(plain_text("".join(parts).removeprefix(".")[:_MAX_PATH]))
 
 
 def _go_problem(raw: bytes) -> str:
