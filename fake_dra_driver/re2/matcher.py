@@ -20,7 +20,7 @@ Spend = Callable[[int], None]
 
 _START, _END = 0, 1
 _MAX_REMEMBERED = 50_000
-"""How many states all the sets that one pattern remembers may have together."""
+"""How many moves one pattern remembers, and states of the sets that they lead to."""
 _CHARS_FOR_A_STEP = 16
 """How many characters of a text pass in the time of one step as long as all sets of states are known."""
 _STEPS_FOR_A_STATE = 3
@@ -68,6 +68,7 @@ class Pattern:
         self.source = source
         self._root: Node | None = parse(source)
         self._states: list[_State] = []
+        self._sets: dict[tuple[tuple[int, ...], str], _Set] = {}
         self._forget()
 
     def _build(self, spend: Spend) -> None:
@@ -79,6 +80,8 @@ class Pattern:
             self._root = None
 
     def _forget(self) -> None:
+        for each in tuple(self._sets.values()):
+            each.moves.clear()  # they lead in circles, which only the garbage collector would find
         self._begin = _Set((_START,), "")
         self._sets = {(self._begin.states, ""): self._begin}
         self._remembered = 0
@@ -96,6 +99,9 @@ class Pattern:
 
     def _move(self, current: _Set, char: str, spend: Spend) -> _Set:
         """Finds where a character leads from a set of states, and remembers it. No character: the end of the text."""
+        if self._remembered > _MAX_REMEMBERED:
+            self._forget()
+        self._remembered += 1
         after, seen, following = _kind(char), set[int](), dict[int, None]()
         for number in self._reached(current.states, current.before, after, seen):
             state = self._states[number]
@@ -109,8 +115,6 @@ class Pattern:
         found = self._sets.get(key)
         if found is None:
             self._remembered += len(seen)
-            if self._remembered > _MAX_REMEMBERED:
-                self._forget()
             found = self._sets[key] = _Set(*key)
         current.moves[char] = found
         return found

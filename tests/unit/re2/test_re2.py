@@ -1,6 +1,7 @@
 """Regular expressions of strangers."""
 
 import re
+import tracemalloc
 
 import hypothesis.strategies as st
 import pytest
@@ -32,6 +33,19 @@ def test_time_is_linear(pattern: str) -> None:
     steps = Steps(100_000)
     text = "a" * 10_000 + "b"
     compile_pattern(pattern).search(text, steps.spend)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    """A text of many different characters leaves no more behind than one of few."""
+    text = "".join(map(chr, range(0x10000, 0x10000 + 150_000)))
+    pattern = compile_pattern("ab$")
+    tracemalloc.start()
+    try:
+        assert not pattern.search(text)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * 1024 * 1024
 
 
 def test_time_of_finding_is_linear() -> None:
