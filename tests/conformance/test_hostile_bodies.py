@@ -38,6 +38,7 @@ def laughs(levels: int = 9, width: int = 9) -> str:
         (NAMED + "data: {a: .inf}\n", "json: unsupported value: +Inf"),
         (NAMED + "data: {a: -.INF}\n", "json: unsupported value: -Inf"),
         (NAMED + "data: {a: !!binary '###'}\n", "yaml: !!binary value contains invalid base64 data"),
+        (NAMED + "data: {a: !!binary é}\n", "yaml: !!binary value contains invalid base64 data"),
         (NAMED + 'data: {a: "\\ud800"}\n', "yaml: line 4: found invalid Unicode character escape code"),
         (NAMED + "data: {a: \x00}\n", "yaml: control characters are not allowed"),
         (NAMED.encode() + b"data: {a: \xff\xfe}\n", "yaml: invalid leading UTF-8 octet"),

@@ -174,6 +174,15 @@ _OPERATIONS = st.lists(
     max_size=6,
 )
 
+_YAML_PIECES = st.sampled_from([
+    "a: ", "? ", "- ", "\n", "  ", "{", "}", "[", "]", ", ", ": ", "'", '"', "|\n", ">-\n", "# c\n", "---\n",
+    "...\n", "&x ", "*x", "*y", "<<: ", "%YAML 1.1\n", "!foo ", "!!str ", "!!int ", "!!float ", "!!null ", "!!binary ",
+    "!!bool ", "!!map ", "!!set ", "!!merge ", "!!timestamp ", "", "~", "true", "y", "1", "089", "0x1F", "1_000", "1e3",
+    ".inf", ".nan", "12:30", "2020-01-01", "aGVsbG8=", "é", "\u2028", "\0", "\t", "@", "`",
+    "\N{ARABIC-INDIC DIGIT THREE}",
+])  # fmt: skip
+"""What makes YAML more than JSON in other signs: anchors, tags, merges."""
+
 
 @st.composite
 def _objects(draw: st.DrawFn, path: str) -> Any:
@@ -197,9 +206,11 @@ def _objects(draw: st.DrawFn, path: str) -> Any:
 @st.composite
 def _encoded(draw: st.DrawFn, value: Any) -> bytes:
     """A body: the value, in one way or another, and perhaps with some bytes that are wrong."""
-    match draw(st.sampled_from(["json", "json", "json", "yaml", "flow", "protobuf"])):
+    match draw(st.sampled_from(["json", "json", "json", "yaml", "pieces", "flow", "protobuf"])):
         case "yaml":
             raw = yaml.dump(_plain(value), Dumper=yaml.CSafeDumper).encode(errors="surrogatepass")
+        case "pieces":
+            raw = "".join(draw(st.lists(_YAML_PIECES, max_size=12))).encode()
         case "flow":
             raw = json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")
         case "protobuf":

@@ -7,7 +7,6 @@ finds the events: what it makes of them itself takes a hundred times as long, an
 """
 
 import base64
-import binascii
 import math
 import re
 from collections.abc import Iterator
@@ -288,7 +287,7 @@ def _scalar(event: Any, *, is_key: bool) -> Any:
         case "binary":
             try:
                 return base64.b64decode(text, validate=True).decode(errors="replace")
-            except binascii.Error as error:
+            except ValueError as error:
                 raise YamlError("yaml: !!binary value contains invalid base64 data") from error
     return text
 
