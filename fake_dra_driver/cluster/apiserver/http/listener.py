@@ -21,10 +21,11 @@ from fake_dra_driver.runtime.webserver import WebServer
 
 __all__ = ["Listener"]
 
-_BACKLOG = 128
+_BACKLOG = 512
 """Connections that the system keeps until they are accepted."""
-_MAX_STRANGERS = 64
-"""Connections on which no token was shown. A handshake takes 300 KiB until it has ended."""
+_MAX_STRANGERS = 256
+"""Connections on which no token was shown. A handshake takes 300 KiB until it has ended. All nodes of a large cluster,
+and all connections of a busy client, may come at once, and are strangers until they have asked for the first time."""
 _HANDSHAKE_SECONDS = 10.0
 """net/http's TLSHandshakeTimeout."""
 _IDLE_SECONDS = 120.0

@@ -242,7 +242,7 @@ async def test_clients_with_a_token_keep_their_connections_whatever_strangers_ho
         served.may_end.clear()
         watch = group.create_task(watcher.ask(GOOD))
         await served.has_begun.wait()
-        async with held(listener.port, 200, said):
+        async with held(listener.port, 300, said):
             served.may_end.set()
             assert b"200 OK" in await watch
             async with connected(listener) as another:
@@ -252,9 +252,30 @@ async def test_clients_with_a_token_keep_their_connections_whatever_strangers_ho
 
 async def test_strangers_are_bounded_after_their_handshake_too(listener: Listener) -> None:
     async with asyncio.timeout(120), AsyncExitStack() as stack:
-        strangers = [await stack.enter_async_context(connected(listener)) for _ in range(70)]
-        assert [await stranger.is_ended() for stranger in strangers[:6]] == [True] * 6, "the oldest were dropped"
-        assert b"200 OK" in await strangers[-1].ask()
+        strangers = [await stack.enter_async_context(connected(listener)) for _ in range(6)]
+        await stack.enter_async_context(held(listener.port, 260))
+        assert [await stranger.is_ended() for stranger in strangers[:4]] == [True] * 4, "the oldest were dropped"
+        async with connected(listener) as another:
+            assert b"200 OK" in await another.ask()
+
+
+async def test_two_hundred_clients_with_a_token_may_connect_at_once(listener: Listener) -> None:
+    """As all kubelets do after a restart of the API server: each is a stranger until it has asked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection(HOST, listener.port, ssl=context)
+        writer.write(b"GET /api HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + GOOD + b"\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*(ask() for _ in range(200)))
+    assert all(b"200 OK" in answer for answer in answers)
 
 
 async def test_the_body_of_a_stranger_is_not_read(listener: Listener, served: Served) -> None:
