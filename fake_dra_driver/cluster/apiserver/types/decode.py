@@ -9,12 +9,13 @@ k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning.
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from datetime import UTC, datetime
 from typing import Any
 
 from fake_dra_driver.api.kube.quantity import QuantityError, canonical
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
+from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Shape, Type
 
@@ -26,6 +27,8 @@ _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\r\n]|=(?!=?$)")
 _JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 _GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int32", "number": "float64"}
 _EXPONENT = 1e21
+_LONG_PATH = 1000
+"""No path of a kind is as long; with a key of a client's it may be, and then each member below it repeats that key."""
 _INTEGER_BITS = {"int32": 32, "int64": 64}
 
 
@@ -37,7 +40,7 @@ def decode_builtin(value: Object, type_: Type, kind: str, version: str) -> tuple
     """The object as Go reads and writes it, and the paths of the fields that it does not know.
 
     Raises:
-        StatusError: 400, a value has the wrong type.
+        StatusError: 400, a value has the wrong type; 504, the paths of its fields are too long.
     """
     unknown: list[str] = []
     try:
@@ -58,6 +61,7 @@ def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) 
             return _decode_struct(value, type_, path, owner, unknown)
         case Shape.MAP:
             _expect(value, dict, path, owner, _go_type(type_))
+            _spend_on_paths(path, value)
             element = type_.element
             inner: Callable[[str, Any], Any] = lambda key, each: (  # noqa: E731
                 _decode(each, element, f"{path}.{key}", owner, unknown) if element else each
@@ -67,6 +71,7 @@ def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) 
             return {key: inner(key, each) for key, each in value.items()}
         case Shape.LIST:
             _expect(value, list, path, owner, _go_type(type_))
+            _spend_on_paths(path, value)
             items = type_.element
             if items is None:
                 return value
@@ -84,6 +89,12 @@ def _decode(value: Any, type_: Type, path: str, owner: str, unknown: list[str]) 
             return value
 
 
+def _spend_on_paths(path: str, members: Sized) -> None:
+    """Counts the paths of all members. Raises StatusError (504)."""
+    if len(path) > _LONG_PATH:
+        spend(len(path) * len(members))
+
+
 def _element(value: Any, type_: Type, path: str, owner: str) -> Any:
     """A value in a map or a list. A null there is the zero value of Go, unlike a null in a struct."""
     if value is None:
@@ -96,6 +107,7 @@ def _decode_struct(value: Any, type_: Type, path: str, owner: str, unknown: list
     if name == "FieldsV1" or not type_.fields:
         return value
     _expect(value, dict, path, owner, _go_type(type_))
+    _spend_on_paths(path, value)
     result: Object = {}
     for key, each in value.items():
         field = type_.fields.get(key)
@@ -267,11 +279,12 @@ def whole_numbers(value: Any) -> Any:
 
 
 def prune_custom(value: Any, type_: Type, path: str = "") -> list[str]:
-    """Removes from ``value`` what the schema does not name, and returns the paths removed."""
+    """Removes from ``value`` what the schema does not name, and returns the paths removed. Raises StatusError (504)."""
     pruned: list[str] = []
     if isinstance(value, dict):
         if type_.shape is Shape.SCALAR or (type_.shape is Shape.ANY and not type_.fields):
             return pruned
+        _spend_on_paths(path, value)
         for key in list(value):
             where = f"{path}.{key}" if path else key
             if not path and key in ("metadata", "apiVersion", "kind"):
@@ -283,6 +296,7 @@ def prune_custom(value: Any, type_: Type, path: str = "") -> list[str]:
                 del value[key]
                 pruned.append(where)
     elif isinstance(value, list) and type_.shape is Shape.LIST and type_.element is not None:
+        _spend_on_paths(path, value)
         for at, each in enumerate(value):
             pruned += prune_custom(each, type_.element, f"{path}[{at}]")
     return pruned

@@ -10,6 +10,7 @@ from fake_dra_driver.cluster.apiserver.custom.customobject import apply_defaults
 from fake_dra_driver.cluster.apiserver.custom.valuecheck import NO_HISTORY, check_value
 from fake_dra_driver.cluster.apiserver.errors import Problem, StatusError
 from fake_dra_driver.cluster.apiserver.heavywork import HEAVY, HeavyWork
+from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin, prune_custom
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type, TypeRegistry
 
 _STRING = {"type": "string"}
@@ -17,6 +18,10 @@ _STRING = {"type": "string"}
 
 def _type(schema: dict[str, Any]) -> Type:
     return TypeRegistry({}).type_of(schema)
+
+
+def _decode(value: Any, type_: Type, kind: str) -> object:
+    return decode_builtin(value, type_, kind, "v1")
 
 
 async def _ends_with_timeout(work: Callable[[], object]) -> bool:
@@ -100,3 +105,14 @@ async def test_long_rule_is_compiled_away_from_the_loop() -> None:
 
     assert await HeavyWork().run(0, work)
     assert len(set(threads)) == 2
+
+
+@pytest.mark.parametrize("inner", [{"name": 1}, [{"name": 1}]], ids=["object", "list"])
+@pytest.mark.parametrize("work", [check_value, prune_custom, _decode], ids=["check", "prune", "decode"])
+async def test_long_key_is_not_repeated_without_end(work: Callable[[Any, Type, str], object], inner: Any) -> None:
+    """The path of each value below it has it again."""
+    leaf = {"type": "object", "properties": {"known": _STRING}, "required": ["known"]}
+    items = {"type": "array", "items": leaf} if isinstance(inner, list) else leaf
+    schema = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": items}}
+    value = {"k" * 100_000: {f"m{number}": inner for number in range(1000)}}
+    assert await _ends_with_timeout(lambda: work(value, _type(schema), "spec"))
