@@ -9,7 +9,7 @@ node's NodeAllocationState. Nothing else is decided by it, and as long as nothin
 In ordinary operation a pass reads caches, and finds nothing. Otherwise what decides is asked of the API server.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
@@ -135,7 +135,7 @@ class AbandonedClaimsReconciler(Reconciler):
         looked_at = [uid for uid in unheld if now - node.since[uid] >= LOOK_SECONDS]
         if not looked_at:
             return Result(requeue_after=LOOK_SECONDS)
-        users = await self._possible_users(request.name)
+        users = await self._possible_users(state)
         if users:
             self._tell(state, [uid for uid in looked_at if uid not in node.told], users)
             node.told.update(looked_at)
@@ -147,27 +147,26 @@ class AbandonedClaimsReconciler(Reconciler):
             return Result()
         return Result(requeue_after=ABANDONED_SECONDS - max(now - node.since[uid] for uid in waiting))
 
-    async def _possible_users(self, node: str) -> Sequence[Pod]:
-        """The pods on the node that may use a claim that is gone: those with a claim that is not there for them.
-
-        A claim that was created again under the name of one that is gone is not reserved for a pod of the latter.
-        """
-        pods = await self._client.list(Pod, field_selector=f"spec.nodeName={node}")
+    async def _possible_users(self, state: NodeAllocationState) -> Sequence[Pod]:
+        """The pods on the node that may use a claim that is gone: those with a claim that may not be the first."""
+        pods = await self._client.list(Pod, field_selector=f"spec.nodeName={state.metadata.name}")
         if pods.invalid:
             raise pods.invalid[0]  # it may be one of them
         found = []
         for pod in pods.items:
             if pod.status.phase in _ENDED:
                 continue
-            keys = list(_claims_of(pod))
-            if not all([key is not None and await self._is_reserved(key, pod) for key in keys]):
-                found.append(pod)
+            for key in _claims_of(pod):
+                claim = None if key is None else await self._claim(key)
+                if claim is None or not _is_first(claim, pod, state.spec.prepared_devices):
+                    found.append(pod)
+                    break
         return found
 
-    async def _is_reserved(self, key: NamespacedName, pod: Pod) -> bool:
+    async def _claim(self, key: NamespacedName) -> AnyClaim | None:
         # Not from a cache: it may be older than the pod. A list, since a controller may list claims, not get them.
         listed = await self._client.list(self._claim_kind, key.namespace, field_selector=f"metadata.name={key.name}")
-        return any(consumer.uid == pod.uid for claim in listed.items for consumer in claim.status.reserved_for)
+        return listed.items[0] if listed.items else None
 
     async def _write(self, state: NodeAllocationState, abandoned: Sequence[str]) -> None:
         if abandoned_of(state) == frozenset(abandoned):
@@ -203,14 +202,40 @@ class AbandonedClaimsReconciler(Reconciler):
             CLAIM_LOST_IN_USE.tell(self._events, state, message)
         for pod in users:
             message = (
-                f"a claim of the pod was deleted, or does not name the pod any more, while the pod is on node {node}: "
-                "what is prepared there goes to no other claim until the pod has ended"
+                "a claim of the pod was deleted or created again, or is not reserved for it any more: as long as the "
+                f"pod is on node {node}, what is prepared there may be in use, and goes to no other claim"
             )
             CLAIM_LOST_IN_USE.tell(self._events, pod, message)
 
     def _nodes_of_claim(self, change: Change[Any]) -> Iterable[NamespacedName]:
         uids = {claim.uid for claim in (change.old, change.new) if claim is not None}
         return {state.key for uid in uids for state in self._states.by_index(STATES_BY_PREPARED, uid)}
+
+
+def _is_first(claim: AnyClaim, pod: Pod, prepared: Container[str]) -> bool:
+    """Whether it is what the pod started with, or will, and not a claim that took the place of one that is gone.
+
+    That it is reserved for the pod is not enough: kube-controller-manager reserves for a running pod even a claim that
+    was created again, by a tenant under the same name, or by itself from a template.
+    """
+    if pod.uid not in {consumer.uid for consumer in claim.status.reserved_for}:
+        return False
+    if _has_no_containers_yet(pod):
+        return True  # else a pod that waits for the devices of a claim that is gone would keep them
+    created, started = claim.metadata.creation_timestamp, pod.status.start_time
+    if created is None or started is None:
+        return False
+    if created != started:
+        return created < started
+    # Both have whole seconds, and ordinary pods start in the one in which their claim was created. What the kubelet has
+    # prepared may be for another pod only if it is reserved for that one, too.
+    return claim.uid in prepared and len(claim.status.reserved_for) == 1
+
+
+def _has_no_containers_yet(pod: Pod) -> bool:
+    """Whether the kubelet says so: until it has said anything, it is not known."""
+    statuses = [*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())]
+    return bool(statuses) and not any(status.container_id for status in statuses)
 
 
 def _claims_of(pod: Pod) -> Iterator[NamespacedName | None]:

@@ -140,10 +140,21 @@ class PodExtendedResourceClaimStatus(ApiModel):
     resource_claim_name: str = ""
 
 
+class ContainerStatus(ApiModel):
+    """v1.ContainerStatus, as far as claims go."""
+
+    container_id: str = Field(default="", alias="containerID")
+    """Empty until there was a container."""
+
+
 class PodStatus(ApiModel):
     """v1.PodStatus, as far as claims go."""
 
     phase: str = ""
+    start_time: Time | None = None
+    """When the kubelet first saw the pod."""
+    init_container_statuses: tuple[ContainerStatus, ...] | None = None
+    container_statuses: tuple[ContainerStatus, ...] | None = None
     resource_claim_statuses: tuple[PodResourceClaimStatus, ...] | None = None
     extended_resource_claim_status: PodExtendedResourceClaimStatus | None = None
 

@@ -117,6 +117,55 @@ async def test_a_claim_that_was_created_again_does_not_stand_for_the_one_that_is
         assert node.abandoned == set()
 
 
+STARTED = "2026-01-01T00:00:01Z"
+"""A second after objects are created, unless it is said otherwise."""
+
+
+def recreate(world: World, name: str, *, created: str) -> str:
+    """Claim c or its successor, created at another time and reserved for pod p, which started; returns its UID."""
+    uid = world.claim(name).uid
+    consumer = {"resource": "pods", "name": "p", "uid": world.api.read(Pod, "p", "default").uid}
+    changed = {"metadata": {"creationTimestamp": created}, "status": {"reservedFor": [consumer]}}
+    world.api.update(ResourceClaim, name, "default", changed)
+    return uid
+
+
+@pytest.mark.parametrize("created", [STARTED, "2026-01-01T00:00:30Z"], ids=["same second", "later"])
+@pytest.mark.parametrize("name", ["c", "p-device-x"], ids=["same name", "template"])
+async def test_a_claim_that_was_created_again_and_reserved_does_not_stand_for_it_either(
+    world: World, name: str, created: str
+) -> None:
+    """kube-controller-manager reserves it for the pod that runs; from a template, it creates it as well."""
+    async with prepared(world) as node:
+        world.api.update(Pod, "p", "default", {"status": {"startTime": STARTED}})
+        node.strip()
+        recreate(world, name, created=created)
+        if name != "c":
+            template = {"resourceClaims": [{"name": "device", "source": {"resourceClaimTemplateName": "t"}}]}
+            made = {"resourceClaimStatuses": [{"name": "device", "resourceClaimName": name}]}
+            world.api.update(Pod, "p", "default", {"spec": template, "status": made})
+        for _ in range(3):
+            await asyncio.sleep(ABANDONED_SECONDS)
+            await node.brain.settle()
+        assert node.abandoned == set()
+        assert len(node.brain.events.messages("ClaimLostInUse")) == 2
+
+
+async def test_what_another_pod_has_prepared_does_not_stand_for_it(world: World) -> None:
+    async with prepared(world) as node:
+        world.api.update(Pod, "p", "default", {"status": {"startTime": STARTED}})
+        node.strip()
+        uid = recreate(world, "c", created=STARTED)
+        ours = world.read_claim("c").status.reserved_for[0].uid
+        both = [{"resource": "pods", "name": "p", "uid": ours}, {"resource": "pods", "name": "q", "uid": "q"}]
+        world.api.update(ResourceClaim, "c", "default", {"status": {"reservedFor": both}})
+        prepare(world, uid)
+        for _ in range(3):
+            await asyncio.sleep(ABANDONED_SECONDS)
+            await node.brain.settle()
+        assert node.abandoned == set()
+
+
 @pytest.mark.parametrize("ended", ["gone", "Succeeded", "Failed"])
 async def test_the_plugin_is_told_once_no_pod_can_use_the_claim(world: World, ended: str) -> None:
     """A pod was removed by force while the kubelet was away, which never ends its claim then."""
@@ -140,15 +189,21 @@ async def test_the_plugin_is_told_once_no_pod_can_use_the_claim(world: World, en
         assert node.brain.events.messages("ClaimLostInUse") == []
 
 
-async def test_a_pod_whose_claims_are_reserved_for_it_uses_no_other(world: World) -> None:
+@pytest.mark.parametrize("how", ["claim before pod", "prepared in the second of its start", "waits for devices"])
+async def test_a_pod_with_the_claims_that_it_started_with_uses_no_other(world: World, how: str) -> None:
     async with prepared(world) as node:
         node.strip()
         world.api.delete(Pod, "p", "default")
-        world.claim("d")
+        claim = world.claim("d")
         world.pod("q", ["d"], selected="n")
         await node.brain.settle()
         uid = world.api.read(Pod, "q", "default").uid
-        world.api.update(Pod, "q", "default", {"spec": {"nodeName": "n"}, "status": {"phase": "Running"}})
+        started = STARTED if how == "claim before pod" else "2026-01-01T00:00:00Z"
+        container = {} if how == "waits for devices" else {"containerID": "containerd://1"}
+        status = {"phase": "Running", "startTime": started, "containerStatuses": [container]}
+        world.api.update(Pod, "q", "default", {"spec": {"nodeName": "n"}, "status": status})
+        if how == "prepared in the second of its start":
+            prepare(world, claim.uid)
         reserved = [{"resource": "pods", "name": "q", "uid": uid}]
         world.api.update(ResourceClaim, "d", "default", {"status": {"reservedFor": reserved}})
         await asyncio.sleep(2 * ABANDONED_SECONDS)
