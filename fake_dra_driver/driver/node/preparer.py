@@ -16,6 +16,7 @@ the processes of a rolling update have on the node's files (``NodeFiles.hold``).
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from loguru import logger
 
@@ -44,6 +45,8 @@ from fake_dra_driver.runtime.keyedlock import KeyedLock
 __all__ = ["Preparer"]
 
 log = logger.bind(component="preparer")
+
+T = TypeVar("T")
 
 
 class Preparer:
@@ -102,7 +105,8 @@ class Preparer:
             DeviceInUseError: another claim holds one of them, or has not been ended.
             PrepareError: nothing can be written, or it is unknown whether another claim still holds one of them.
         """
-        async with self._turn():
+
+        async def attempt() -> Sequence[ReadyDevice]:
             prepared = self._prepared(claim, wanted)
             await self._prepare(prepared, budget)
             if make_metadata is None:
@@ -111,13 +115,16 @@ class Preparer:
                 names = await budget.run(make_metadata, f"write the metadata of claim {claim.uid}")
             return _with_metadata(self._ready(prepared), names)
 
+        return await self._in_turns(attempt, budget)
+
     async def prepare_as_before(self, claim: NodeClaim, budget: RetryBudget) -> Sequence[ReadyDevice] | None:
         """Prepares a claim with the devices that it is prepared with already; None when it is not.
 
         Raises:
             PrepareError: nothing can be written.
         """
-        async with self._turn():
+
+        async def attempt() -> Sequence[ReadyDevice] | None:
             prepared = self._checkpoint.claims.get(claim.uid)
             if prepared is None:
                 return None
@@ -126,6 +133,8 @@ class Preparer:
                 lambda: self._files.metadata.prepared(claim), f"read the metadata of claim {claim.uid}"
             )
             return _with_metadata(self._ready(prepared), names)
+
+        return await self._in_turns(attempt, budget)
 
     async def adopt(self, claim: NodeClaim, wanted: Sequence[WantedDevice]) -> None:
         """Prepares a claim that the kubelet has not asked for in this process, nor ended.
@@ -192,6 +201,17 @@ class Preparer:
                 raise PrepareError(f"cannot use the files of the node: {error}") from error
             yield
 
+    async def _in_turns(self, attempt: Callable[[], Awaitable[T]], budget: RetryBudget) -> T:
+        """The result of an attempt that is made again for as long as the kubelet may end the claim in its way."""
+        while True:
+            try:
+                async with self._turn():
+                    return await attempt()
+            except NotEndedError:
+                # Between turns: a call that ends the claim in the way may have to wait for the end of this one.
+                if not await budget.wait():
+                    raise
+
     def _ready(self, claim: PreparedClaim) -> Sequence[ReadyDevice]:
         return _ready_devices(self._node, claim, self._cdi.device_names(claim))
 
@@ -218,11 +238,7 @@ class Preparer:
                 if rival is None:
                     await self._write(claim, budget)
                     return
-            try:
-                await self._clear_rival(rival.uid, claim, budget)
-            except NotEndedError:
-                if not await budget.wait():
-                    raise
+            await self._clear_rival(rival.uid, claim, budget)
 
     def _rival(self, claim: PreparedClaim) -> PreparedClaim | None:
         """Another claim that has one of the devices on record, or is just getting it."""

@@ -1,10 +1,14 @@
 """A claim that is taken away while its pod runs: what was prepared for it stays its pod's until the kubelet ends it."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.dra.node.folderlock import FolderLock
 from fake_dra_driver.driver.node.deviceerror import DeviceInUseError
 from fake_dra_driver.driver.node.retry import BUDGET_SECONDS
 from tests.support.node import CHECKPOINT, STATE, NodeWorld, Plugin, settle
@@ -53,6 +57,35 @@ async def test_the_kubelet_is_given_a_moment_to_end_the_claim_in_the_way(world: 
     await plugin.driver.unprepare(claim)
     await call
     world.assert_sound(other)
+
+
+class PluginWithFolder(Plugin):
+    """Shares its folder with other processes, as during a rolling update."""
+
+    def __init__(self, world: NodeWorld, folder: Path) -> None:
+        self._lock = FolderLock(folder)
+        super().__init__(world)
+
+    @asynccontextmanager
+    async def _hold(self) -> AsyncIterator[None]:
+        async with self._lock.hold():
+            yield
+
+
+async def test_whoever_waits_for_the_claim_in_the_way_keeps_no_call_out(world: NodeWorld, tmp_path: Path) -> None:
+    plugin = PluginWithFolder(world, tmp_path)
+    await plugin.recovery.start()
+    claim = world.claim("c", 0)
+    await plugin.driver.prepare(claim)
+    world.strip(claim)
+    other, third = world.claim("other", 0), world.claim("third", 1)
+    call = asyncio.ensure_future(plugin.driver.prepare(other))
+    await asyncio.sleep(BUDGET_SECONDS / 2)
+    async with asyncio.timeout(1):
+        await plugin.driver.prepare(third)
+        await plugin.driver.unprepare(claim)
+    await call
+    world.assert_sound(other, third)
 
 
 async def test_a_claim_that_no_pod_can_use_gives_way(world: NodeWorld, plugin: Plugin) -> None:
