@@ -52,10 +52,10 @@ MAX_LINE_BYTES: Final = 16 * 1024
 """containerd and CRI-O split longer ones (the CRI's maxLogLineSize), and a reader of JSON finds two halves."""
 _MAX_BYTES_OF_A_CHARACTER: Final = 4
 """In UTF-8."""
-_LIMITS: Final = (4096, 512, 128, 32)
-"""Characters of the message and of each value, where a line is too long: the first with which it no longer is. The last
-always is one, with some dozens of values that are all escapes."""
-_NO_LIMIT: Final = sys.maxsize
+_LIMITS: Final = (MAX_LINE_BYTES, 4096, 512, 128, 32)
+"""Characters of the message and of each value: the first with which a line is not too long. The first one cuts only
+what fits into no line, before it is escaped, which would take seconds for a megabyte. The last always is one, with some
+dozens of values that are all escapes."""
 _TRACEBACK: Final = 4
 """How many times as long a traceback may be."""
 
@@ -108,20 +108,21 @@ def _sink(render: Callable[["Record", int], str]) -> Callable[["Message"], None]
 
 
 def _short_enough(render: Callable[["Record", int], str], record: "Record") -> str:
-    line = render(record, _NO_LIMIT)
+    line = ""
     for limit in _LIMITS:
+        line = render(record, limit)
         if len(line) * _MAX_BYTES_OF_A_CHARACTER <= MAX_LINE_BYTES or len(line.encode()) <= MAX_LINE_BYTES:
             break
-        line = render(record, limit)
     return line
 
 
 def _fields(record: "Record", limit: int) -> dict[str, Any]:
     """The values of a line, without those that have a place of their own."""
-    fields = {
-        f"{key}_" if key in _RESERVED else key: value for key, value in record["extra"].items() if key != "component"
+    return {
+        f"{key}_" if key in _RESERVED else key: _bounded(value, limit)
+        for key, value in record["extra"].items()
+        if key != "component"
     }
-    return fields if limit == _NO_LIMIT else {key: _bounded(value, limit) for key, value in fields.items()}
 
 
 def _component(record: "Record") -> str:
@@ -151,11 +152,13 @@ def _traceback(record: "Record", limit: int) -> Sequence[str]:
 
 def _bounded(value: object, limit: int) -> object:
     """The value, or, where it is too long, the beginning of what it is as text."""
+    if value is None or isinstance(value, bool | float):
+        return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return value if len(text) <= limit else cut(text, limit)
 
 
-def _json_line(record: "Record", limit: int = _NO_LIMIT) -> str:
+def _json_line(record: "Record", limit: int) -> str:
     line = {
         "ts": _timestamp(record),
         "level": record["level"].name.lower(),
@@ -168,7 +171,7 @@ def _json_line(record: "Record", limit: int = _NO_LIMIT) -> str:
     return json_escape(json.dumps(line, ensure_ascii=False, default=str))
 
 
-def _text_line(record: "Record", limit: int = _NO_LIMIT) -> str:
+def _text_line(record: "Record", limit: int) -> str:
     level = record["level"].name.ljust(_MIN_LEVEL_WIDTH)
     message = one_line(record["message"], limit)
     values = "".join(f" {key}={_text_value(value)}" for key, value in _fields(record, limit).items())

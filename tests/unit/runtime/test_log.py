@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from contextlib import redirect_stderr
@@ -191,6 +192,20 @@ def test_what_others_write_forges_no_line_of_text(text: str) -> None:
 def test_names_that_are_meant_to_harm(format_: Literal["text", "json"], name: str) -> None:
     for line in lines_of(format_, name):
         assert_harmless(line, longest=MAX_LINE_BYTES)
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_what_does_not_fit_into_a_line_is_not_escaped(format_: Literal["text", "json"]) -> None:
+    """Which took seconds, in which no Lease was renewed; what escapes take up shows it on any machine."""
+    name = "\u202e" * 900_000
+    setup_logging(format_)
+    tracemalloc.start()
+    try:
+        log.error("Reconciler error", name=name)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 8 * len(name)
 
 
 def test_a_long_traceback_keeps_its_begin_and_its_end(capsys: pytest.CaptureFixture[str]) -> None:
