@@ -168,7 +168,7 @@ class ContainerState(ApiModel):
     terminated: ContainerStateTerminated | None = None
 
 
-class ContainerStatus(ApiModel):
+class ContainerStatus(core.ContainerStatus):
     """v1.ContainerStatus."""
 
     name: str

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from fake_dra_driver.api.kube.core import ContainerStatus as CoreContainerStatus
 from fake_dra_driver.api.kube.core import Pod, PodSpec, PodStatus
 from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ResourceKind
 
@@ -32,7 +33,7 @@ class ContainerState(ApiModel):
     terminated: Mapping[str, object] | None = None
 
 
-class ContainerStatus(ApiModel):
+class ContainerStatus(CoreContainerStatus):
     """v1.ContainerStatus."""
 
     name: str

@@ -33,7 +33,8 @@ _ANSWERS: Final[dict[str, object]] = {
     "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
     "/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": []},
 }
-_NO_GROUP: Final = {"kind": "APIGroup", "apiVersion": "v1", "name": "resource.k8s.io", "versions": []}
+_VERSIONS: Final = ({"groupVersion": "resource.k8s.io/v0", "version": "v0"},)
+_UNKNOWN_GROUP: Final = {"kind": "APIGroup", "apiVersion": "v1", "name": "resource.k8s.io", "versions": _VERSIONS}
 _CHUNK_BYTES: Final = 65536
 
 
@@ -174,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer_as_api(self, target: str) -> None:
         path = "/" + target.partition("?")[0].rpartition("/")[2]
-        self.answer(200, _ANSWERS.get(path, _NO_GROUP))
+        self.answer(200, _ANSWERS.get(path, _UNKNOWN_GROUP))
 
 
 class _ApiHandler(_Handler):
