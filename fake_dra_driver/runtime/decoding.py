@@ -18,23 +18,37 @@ from pydantic import ValidationError
 
 from fake_dra_driver.untrustedtext import MAX_NAME, one_line
 
-__all__ = ["MAX_DEPTH", "parse", "refusals"]
+__all__ = ["MAX_COLLECTIONS", "MAX_DEPTH", "MAX_VALUES", "TooManyValuesError", "parse", "refusals"]
 
 MAX_DEPTH: Final = 200
 """Levels that are left of JSON that is too deep; objects of Kubernetes have 20 or so, schemas of CRDs a few more."""
+MAX_VALUES: Final = 1_500_000
+"""Values in one text. Each takes up to 25 times the memory of its text, and the chart gives a container 256 MiB. A page
+of 500 pods has some 200,000; a page that has more than this is asked for with fewer objects."""
+MAX_COLLECTIONS: Final = 600_000
+"""Of these, objects and lists, which take up to 232 bytes each. One Pod of 1.5 MiB, which any tenant may create, can
+have 300,000."""
 _MAX_REFUSALS: Final = 32
 """Reasons that are told of one object: more than that were not written by hand."""
 
+_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)', re.DOTALL)
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
 """A string, in which brackets are text, or a bracket."""
+
+
+class TooManyValuesError(ValueError):
+    """The text would take too much memory as values."""
 
 
 def parse(text: bytes) -> Any:
     """The value of a JSON text; where it is too deep to be read, null stands for what is below MAX_DEPTH levels.
 
     Raises:
+        TooManyValuesError: there are more values in it than MAX_VALUES or MAX_COLLECTIONS.
         ValueError: the text is no JSON, or has an integer of more digits than Python reads (4,300).
     """
+    if _has_too_many_values(text):
+        raise TooManyValuesError(f"it has more than {MAX_VALUES} values, or {MAX_COLLECTIONS} objects and lists")
     try:
         return _decode(text)
     except RecursionError:
@@ -49,6 +63,19 @@ def refusals(error: ValidationError | RecursionError) -> Sequence[str]:
         f"{one_line('.'.join(map(str, problem['loc'])), MAX_NAME)}: {one_line(problem['msg'])}"
         for problem in error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_REFUSALS]
     )
+
+
+def _has_too_many_values(text: bytes) -> bool:
+    """Counts what opens a collection or parts values, at the speed of memory; only where there is much of it, which may
+    all be in one string that a tenant wrote, what is in strings is left out."""
+    if len(text) <= MAX_COLLECTIONS:
+        return False
+    return _is_crowded(text) and _is_crowded(_STRING.sub(b"", text))
+
+
+def _is_crowded(text: bytes) -> bool:
+    collections = text.count(b"{") + text.count(b"[")
+    return collections > MAX_COLLECTIONS or collections + text.count(b",") > MAX_VALUES
 
 
 def _decode(text: bytes) -> Any:

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
-from fake_dra_driver.runtime.decoding import parse
+from fake_dra_driver.runtime.decoding import TooManyValuesError, parse
 from fake_dra_driver.runtime.errors import (
     DeadlineError,
     Status,
@@ -42,8 +42,8 @@ _EVENT_TYPES: Final = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
 class AnswerBounds:
     """How much a server may answer. client-go bounds events alone; its lists take what memory there is."""
 
-    page_bytes: int = 64 * 1024 * 1024
-    """Of one page: 500 objects of 128 KiB, or 40 of the largest that etcd takes (1.5 MiB)."""
+    page_bytes: int = MAX_OBJECT_BYTES
+    """Of one page: 500 objects of 32 KiB. What is larger is asked for again with fewer objects."""
     event_bytes: int = MAX_OBJECT_BYTES
     """Of one line of a watch."""
     list_bytes: int = 2 * 1024 * 1024 * 1024
@@ -300,6 +300,8 @@ def _event(call: Call, line: bytes, api_version: str, kind: str) -> WatchEvent:
         type_, obj = raw["type"], raw["object"]
         if not isinstance(type_, str) or not isinstance(obj, dict):
             raise TypeError("type or object is missing")
+    except TooManyValuesError as error:
+        raise TooLargeAnswerError(call.verb, call.kind, call.key, f"an event is too large: {error}") from error
     except (ValueError, KeyError, TypeError) as error:
         found = f"not a watch event: {line[:100].decode(errors='replace')!r} ({error})"
         raise TransportError(call.verb, call.kind, call.key, found) from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
-from fake_dra_driver.runtime.decoding import parse
+from fake_dra_driver.runtime.decoding import TooManyValuesError, parse
 from fake_dra_driver.runtime.errors import (
     ApiError,
     DeadlineError,
@@ -160,6 +160,8 @@ def _no_answer(call: Call, status: int) -> UnusableAnswerError:
 def _json_object(call: Call, body: bytes) -> dict[str, Any]:
     try:
         raw = parse(body)
+    except TooManyValuesError as error:
+        raise TooLargeAnswerError(call.verb, call.kind, call.key, f"the answer is too large: {error}") from error
     except ValueError:
         raw = None
     if not isinstance(raw, dict):

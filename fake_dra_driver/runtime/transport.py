@@ -64,7 +64,7 @@ __all__ = [
 
 MAX_CONNECTIONS = 100
 """Most requests in flight; more wait for a free connection, within their deadline."""
-MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of an answer for which the caller names no bound."""
 _MAX_ERROR_BYTES = 1024 * 1024
 """Of an error's body; the rest is not read. A Status names each wrong field, and is seldom longer than a page."""

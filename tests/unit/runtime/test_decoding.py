@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.decoding import MAX_DEPTH, parse
+from fake_dra_driver.runtime.decoding import MAX_COLLECTIONS, MAX_DEPTH, MAX_VALUES, TooManyValuesError, parse
 from fake_dra_driver.runtime.errors import InvalidObjectError, TransportError
 from fake_dra_driver.runtime.informer import Informer
 from fake_dra_driver.runtime.listwatch import Selection
@@ -51,6 +51,26 @@ def depth_of(value: Any) -> int:
 
 def client(text: str) -> Client:
     return Client(Session(ScriptedTransport(HttpResponse(200, {}, text.encode())), Tokens("token"), user_agent="test"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[" + b"{}," * MAX_COLLECTIONS + b"{}]",
+        b"[" + b"0," * MAX_VALUES + b"0]",
+        b"[" * (MAX_COLLECTIONS + 1),
+        b"[" + b'{"a":0},' * MAX_COLLECTIONS + b"0]",
+    ],
+    ids=["objects", "numbers", "brackets", "members"],
+)
+def test_more_values_than_memory_is_there_for_are_not_read(text: bytes) -> None:
+    with pytest.raises(TooManyValuesError, match="600000 objects and lists"):
+        parse(text)
+
+
+def test_what_a_tenant_writes_into_a_string_is_no_value() -> None:
+    written = "{[," * MAX_VALUES + '\\"'
+    assert parse(json.dumps([written, {}]).encode()) == [written, {}]
 
 
 @given(value=json_values)

@@ -10,6 +10,7 @@ import pytest
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.runtime import decoding
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import (
     ApiError,
@@ -130,6 +131,12 @@ async def test_an_object_that_is_too_large_by_itself_is_an_error() -> None:
     with pytest.raises(TooLargeAnswerError):
         await all_pages(listing(transport, AnswerBounds(page_bytes=1_000)), 500)
     assert [request.params["limit"] for _, request, _ in transport.requests] == ["500", "50", "5", "1"]
+
+
+async def test_a_page_of_too_many_values_is_asked_for_with_fewer_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MAX_COLLECTIONS", 100)
+    found = await all_pages(listing(Large()), 500)
+    assert [len(page.items) for page in found] == [5] * 8
 
 
 NO_LISTS: dict[str, Any] = {
