@@ -25,7 +25,8 @@ CONTROLLER_LEASE: Final = "fake-dra-controller"
 async def run_controller(settings: ControllerSettings) -> int:
     """Works until SIGTERM or SIGINT, while no other controller does. Returns the exit status.
 
-    In classic DRA it allocates devices; in structured DRA the scheduler does, and it shows who holds which.
+    In classic DRA it allocates devices; in structured DRA the scheduler does, and it shows who holds which. In both it
+    says which prepared claims no pod can use any more (``driver.abandonedclaims``).
 
     Raises:
         RuntimeLayerError: no credentials, an address in use, the lease is lost.
