@@ -6,9 +6,11 @@ trippers that k8s.io/client-go/transport puts around one http.Transport, and flo
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
+
+from typing_extensions import override
 
 from fake_dra_driver.runtime.clock import loop_time
 from fake_dra_driver.runtime.ratelimiter import TokenBucket
@@ -19,6 +21,10 @@ __all__ = ["Attempt", "RequestLimiter", "RequestMetrics", "Session", "TokenSourc
 RequestMetrics = Callable[[str, str, str, float], None]
 """Called for each HTTP request with method, host, status code (``<error>`` when there was no answer, as client-go says)
 and seconds until the answer was there (for a stream: until it began)."""
+
+
+_RECOGNIZED: Final = 16
+"""Characters at the beginning of a token by which it is found in a text: a server may have cut it."""
 
 
 class RequestLimiter:
@@ -56,6 +62,24 @@ class Attempt:
     """To be sent with it."""
     status: int = 0
     """HTTP status code of the answer, for the metrics; 0 while there is none."""
+
+
+class _Discreet(HttpStream):
+    """A stream whose error does not repeat the token."""
+
+    def __init__(self, stream: HttpStream, token: str | None) -> None:
+        self._stream = stream
+        self._token = token
+        self.status = stream.status
+        self.headers = stream.headers
+
+    @override
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        return self._stream.chunks()
+
+    @override
+    async def response(self) -> HttpResponse:
+        return _without_token(await self._stream.response(), self._token)
 
 
 class Session:
@@ -106,8 +130,8 @@ class Session:
         """
         response, token = await self._send(request)
         if response.status == 401 and await self._credentials.renew(token):
-            response, _ = await self._send(request)
-        return response
+            response, token = await self._send(request)
+        return _without_token(response, token)
 
     @contextlib.asynccontextmanager
     async def stream(self, request: HttpRequest) -> AsyncIterator[HttpStream]:
@@ -124,7 +148,7 @@ class Session:
                     )
                     attempt.status = stream.status
                 if stream.status != 401 or not may_renew or not await self._credentials.renew(attempt.token):
-                    yield stream
+                    yield _Discreet(stream, attempt.token)
                     return
             may_renew = False
 
@@ -168,3 +192,11 @@ class Session:
 
     def _signed(self, request: HttpRequest) -> HttpRequest:
         return replace(request, headers={**request.headers, "User-Agent": self._user_agent})
+
+
+def _without_token(response: HttpResponse, token: str | None) -> HttpResponse:
+    """An error whose text repeats the token, as servers do with a header that is too long for them, without that text:
+    it would be shown and logged."""
+    if response.status < 400 or not token or token[:_RECOGNIZED].encode() not in response.body:
+        return response
+    return replace(response, body=b"the text of the answer is left out, since it repeats the token")

@@ -16,6 +16,8 @@ from fake_dra_driver.runtime.errors import (
     TransportError,
     UnusableAnswerError,
 )
+from fake_dra_driver.runtime.listwatch import ListWatch, Selection
+from fake_dra_driver.runtime.rest import RestClient
 from fake_dra_driver.runtime.session import Session
 from fake_dra_driver.runtime.transport import HttpResponse
 from tests.support.scripted import ScriptedTransport, Tokens
@@ -202,3 +204,18 @@ async def test_text_of_the_server_is_escaped_and_cut_in_the_words_of_an_error(fi
         await Client(Session(transport, Tokens("token"), user_agent="test")).get(Pod, KEY)
     assert len(str(raised.value)) < 1000
     assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("shown", [200, 5_000])
+async def test_a_server_that_repeats_the_token_is_not_quoted(shown: int) -> None:
+    token = "eyJhbGciOiJSUzI1NiIsImtpZCI6Im" * 100
+    answer = HttpResponse(400, {}, f"Got more than 8190 bytes when reading: b'Bearer {token}'"[:shown].encode())
+    transport = ScriptedTransport(answer, answer)
+    client = Client(Session(transport, Tokens(token), user_agent="test"))
+    with pytest.raises(RuntimeLayerError, match="it repeats the token") as raised:
+        await client.get(Pod, KEY)
+    assert token[:10] not in str(raised.value)
+    watch = ListWatch(RestClient(Session(transport, Tokens(token), user_agent="test")))
+    with pytest.raises(RuntimeLayerError, match="it repeats the token"):
+        async for _ in watch.watch(Selection(Pod.resource), "1", timeout_seconds=10, inactivity_seconds=10):
+            pass
