@@ -2,12 +2,15 @@
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from loguru import logger
 
 from fake_dra_driver import cli
+from tests.support.logsink import log_into_what_is_captured
 from tests.support.untrusted import HOSTILE_NAMES, assert_harmless, id_of
 from tests.unit.convert.support import CLASSIC, OURS
 from tests.unit.settings.conftest import clean_environment as clean_environment
@@ -100,6 +103,15 @@ def test_files_that_are_not_there(arguments: list[str], problem: str, capsys: py
     assert f"  --filename (FAKE_DRA_FILENAME): {problem}" in capsys.readouterr().err
 
 
+@pytest.fixture
+def no_log() -> Iterator[None]:
+    """A cluster in a thread, of tests that ran before, goes on meanwhile: what it logs is no word of the program."""
+    logger.remove()
+    yield
+    log_into_what_is_captured()
+
+
+@pytest.mark.usefixtures("no_log")
 @pytest.mark.parametrize("name", [name.encode(errors="replace").decode() for name in HOSTILE_NAMES], ids=id_of)
 def test_names_that_are_meant_to_harm(
     name: str, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
