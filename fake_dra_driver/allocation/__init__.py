@@ -1,0 +1,1 @@
+"""Which devices a claim gets: the allocator of structured DRA."""
