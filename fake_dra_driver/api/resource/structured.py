@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fake_dra_driver.api.resource import v1, v1beta1, v1beta2
+from fake_dra_driver.api.resource import v1, v1alpha3, v1beta1, v1beta2
 
-__all__ = ["RESOURCE_APIS", "ResourceApi"]
+__all__ = ["RESOURCE_APIS", "TAINT_RULES", "ResourceApi"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,10 @@ RESOURCE_APIS: Final[Mapping[str, ResourceApi]] = {
     )
 }
 """By version, the one to prefer first."""
+
+TAINT_RULES: Final[Mapping[str, type[v1.DeviceTaintRule]]] = {
+    "v1": v1.DeviceTaintRule,
+    "v1beta2": v1beta2.DeviceTaintRule,
+    "v1alpha3": v1alpha3.DeviceTaintRule,
+}
+"""By version, the one to prefer first. Which of them there is differs from the other kinds: it came later."""

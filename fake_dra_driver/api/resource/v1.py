@@ -49,6 +49,10 @@ __all__ = [
     "DeviceSelector",
     "DeviceSubRequest",
     "DeviceTaint",
+    "DeviceTaintRule",
+    "DeviceTaintRuleSpec",
+    "DeviceTaintRuleStatus",
+    "DeviceTaintSelector",
     "DeviceToleration",
     "ExactDeviceRequest",
     "NetworkDeviceData",
@@ -96,6 +100,18 @@ def _none_is_empty(value: Any) -> Any:
 
 _NoneIsEmpty = BeforeValidator(_none_is_empty)
 """API servers write lists of these fields that are empty as ``null``."""
+
+
+class StatusCondition(ApiModel):
+    """metav1.Condition."""
+
+    type: str
+    status: str
+    """True, False or Unknown."""
+    reason: str
+    message: str = ""
+    last_transition_time: Time | None = None
+    observed_generation: int | None = None
 
 
 # --- What nodes offer ----------------------------------------------------------------------------------------------
@@ -199,6 +215,48 @@ class ResourceSlice(KubeObject):
     resource = ResourceKind(GROUP, VERSION, "ResourceSlice", "resourceslices", namespaced=False)
 
     spec: ResourceSliceSpec
+
+
+# --- What administrators say of devices ----------------------------------------------------------------------------
+
+
+class DeviceTaintSelector(ApiModel):
+    """Devices by where they are; all that is set must hold, so that an empty selector is for all devices."""
+
+    driver: str | None = None
+    pool: str | None = None
+    device: str | None = None
+
+
+class DeviceTaintRuleSpec(ApiModel):
+    """A taint, and the devices that have it as if their driver had published it."""
+
+    device_selector: DeviceTaintSelector | None = None
+    """None: no devices."""
+    taint: DeviceTaint
+
+    def applies_to(self, driver: str, pool: str, device: str) -> bool:
+        """Whether the device has the taint."""
+        selector = self.device_selector
+        if selector is None:
+            return False
+        wanted = (selector.driver, selector.pool, selector.device)
+        return all(name in (None, found) for name, found in zip(wanted, (driver, pool, device), strict=True))
+
+
+class DeviceTaintRuleStatus(ApiModel):
+    """What has become of the rule, from Kubernetes 1.35 on."""
+
+    conditions: tuple[StatusCondition, ...] = ()
+
+
+class DeviceTaintRule(KubeObject):
+    """Gives devices a taint (KEP-5055)."""
+
+    resource = ResourceKind(GROUP, VERSION, "DeviceTaintRule", "devicetaintrules", namespaced=False)
+
+    spec: DeviceTaintRuleSpec
+    status: DeviceTaintRuleStatus = Field(default_factory=DeviceTaintRuleStatus)
 
 
 # --- What claims ask for -------------------------------------------------------------------------------------------
@@ -384,18 +442,6 @@ class ConsumerReference(ApiModel):
     resource: str
     name: str
     uid: UID
-
-
-class StatusCondition(ApiModel):
-    """metav1.Condition."""
-
-    type: str
-    status: str
-    """True, False or Unknown."""
-    reason: str
-    message: str = ""
-    last_transition_time: Time | None = None
-    observed_generation: int | None = None
 
 
 class NetworkDeviceData(ApiModel):

@@ -1,11 +1,14 @@
-"""The kinds of ``resource.k8s.io/v1beta2``, Kubernetes 1.33 to 1.38: those of ``v1`` under another version."""
+"""The kinds of ``resource.k8s.io/v1beta2``, Kubernetes 1.33 to 1.38: those of ``v1`` under another version.
+
+DeviceTaintRule is there from 1.36 on.
+"""
 
 from dataclasses import replace
 from typing import Final
 
 from fake_dra_driver.api.resource import v1
 
-__all__ = ["DeviceClass", "ResourceClaim", "ResourceClaimTemplate", "ResourceSlice"]
+__all__ = ["DeviceClass", "DeviceTaintRule", "ResourceClaim", "ResourceClaimTemplate", "ResourceSlice"]
 
 VERSION: Final = "v1beta2"
 
@@ -32,3 +35,9 @@ class DeviceClass(v1.DeviceClass):
     """A ``v1.DeviceClass`` as v1beta2 has it."""
 
     resource = replace(v1.DeviceClass.resource, version=VERSION)
+
+
+class DeviceTaintRule(v1.DeviceTaintRule):
+    """A ``v1.DeviceTaintRule`` as v1beta2 has it."""
+
+    resource = replace(v1.DeviceTaintRule.resource, version=VERSION)
