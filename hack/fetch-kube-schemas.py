@@ -36,11 +36,12 @@ GROUPS = (
     "apis/rbac.authorization.k8s.io/v1",
     "apis/resource.k8s.io/v1",
     "apis/resource.k8s.io/v1alpha2",
+    "apis/resource.k8s.io/v1alpha3",
     "apis/resource.k8s.io/v1beta1",
     "apis/resource.k8s.io/v1beta2",
     "apis/scheduling.k8s.io/v1",
 )
-STRUCTURED_DRA = "DeviceClass ResourceClaim ResourceClaimTemplate ResourceSlice"
+STRUCTURED_DRA = "DeviceClass DeviceTaintRule ResourceClaim ResourceClaimTemplate ResourceSlice"
 KINDS = {
     "v1": ("Binding ConfigMap DeleteOptions Endpoints Event Namespace Node Pod Secret Service ServiceAccount Status"),
     "admissionregistration.k8s.io/v1": (
@@ -64,6 +65,7 @@ KINDS = {
         "PodSchedulingContext ResourceClaim ResourceClaimParameters ResourceClaimTemplate ResourceClass "
         "ResourceClassParameters ResourceSlice"
     ),
+    "resource.k8s.io/v1alpha3": "DeviceTaintRule",
     "resource.k8s.io/v1beta1": STRUCTURED_DRA,
     "resource.k8s.io/v1beta2": STRUCTURED_DRA,
     "scheduling.k8s.io/v1": "PriorityClass",

@@ -48,6 +48,10 @@ def _structured(*versions: str) -> tuple[ResourceKind, ...]:
     )
 
 
+def _taint_rule(version: str) -> ResourceKind:
+    return ResourceKind("resource.k8s.io", version, "DeviceTaintRule", "devicetaintrules", namespaced=False)
+
+
 @dataclass(frozen=True, slots=True)
 class SliceLimits:
     """How much a ResourceSlice may hold."""
@@ -88,6 +92,8 @@ class Release:
     slice_limits: SliceLimits = SliceLimits()
     selects_slices_by_pool: bool = False
     """Whether slices can be selected by the name of their pool."""
+    taint_rules_have_status: bool = False
+    """Whether a DeviceTaintRule says in its status what has become of it, and counts from when its effect changed."""
     structured_version: str = ""
     """Version of resource.k8s.io in which controllers, scheduler and kubelets speak of structured DRA; empty: it has
     classic DRA."""
@@ -95,6 +101,13 @@ class Release:
     def is_enabled(self, gate: str) -> bool:
         """Whether a feature gate is on."""
         return gate in self.feature_gates
+
+    @property
+    def taint_rule_version(self) -> str:
+        """Version of resource.k8s.io in which scheduler and controllers read DeviceTaintRules; empty: they do not."""
+        if not self.is_enabled("DRADeviceTaints") or not self.is_enabled("DRADeviceTaintRules"):
+            return ""
+        return next((each.version for each in self.resource_kinds if each.kind == "DeviceTaintRule"), "")
 
     def with_gates(self, changes: Mapping[str, bool]) -> "Release":
         """The release with some feature gates switched on or off."""
@@ -107,6 +120,7 @@ _GATES_OF_1_34: Final = _GATES_OF_1_29 | {"DRAAdminAccess", "DRAPrioritizedList"
 _GATES_OF_1_37: Final = _GATES_OF_1_34 | {
     "DRAConsumableCapacity",
     "DRADeviceBindingConditions",
+    "DRADeviceTaintRules",
     "DRADeviceTaints",
     "DRAExtendedResource",
     "DRAPartitionableDevices",
@@ -152,9 +166,10 @@ RELEASES: Final[Mapping[str, Release]] = {
         Release(
             "1.37",
             api_server="v1.37.2",
-            resource_kinds=_structured("v1", "v1beta2", "v1beta1"),
+            resource_kinds=(*_structured("v1", "v1beta2", "v1beta1"), _taint_rule("v1"), _taint_rule("v1beta2")),
             plugin_versions=("v1", "v1beta1"),
             prepares_unused_claims=True,
+            taint_rules_have_status=True,
             feature_gates=_GATES_OF_1_37,
             slice_limits=SliceLimits(advanced_devices=64, taints=16, has_separate_counters=True),
             selects_slices_by_pool=True,

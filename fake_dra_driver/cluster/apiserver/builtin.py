@@ -3,7 +3,7 @@
 A kind that is not here is not served: the cluster has what a driver and its users need, and answers 404 to the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from fake_dra_driver.cluster.apiserver.conversion.conversion import Conversion, renaming
@@ -133,7 +133,6 @@ def builtin_resources(types: TypeRegistry, surroundings: Surroundings) -> Iterat
 
 def _dra_kinds(surroundings: Surroundings) -> Iterator[_Kind]:
     """The kinds of resource.k8s.io, which releases have in different versions, the preferred one first."""
-    structured = structured_rules(surroundings)
     for each in surroundings.release.resource_kinds:
         yield _Kind(
             each.group,
@@ -141,9 +140,13 @@ def _dra_kinds(surroundings: Surroundings) -> Iterator[_Kind]:
             each.kind,
             each.plural,
             each.namespaced,
-            rules=(CLASSIC_RULES if each.version == "v1alpha2" else structured)[each.kind],
+            rules=_dra_rules(each.version, surroundings)[each.kind],
             conversion=V1BETA1.get(each.kind) if each.version == "v1beta1" else None,
         )
+
+
+def _dra_rules(version: str, surroundings: Surroundings) -> Mapping[str, Rules]:
+    return CLASSIC_RULES if version == "v1alpha2" else structured_rules(surroundings, version)
 
 
 def _resource(each: _Kind, types: TypeRegistry) -> Resource:

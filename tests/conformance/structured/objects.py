@@ -14,6 +14,7 @@ __all__ = [
     "path",
     "result",
     "slice_of",
+    "taint_rule",
     "template",
 ]
 
@@ -47,6 +48,12 @@ def slice_of(node: str, *devices: Json, version: str = "v1", **spec: Any) -> Jso
 def device_class(name: str, **spec: Any) -> Json:
     """A DeviceClass."""
     return _object("DeviceClass", name, "v1", spec=spec)
+
+
+def taint_rule(name: str, version: str = "v1", **spec: Any) -> Json:
+    """A DeviceTaintRule; without a taint: with one of long ago."""
+    taint = {"key": "example.com/broken", "effect": "NoExecute", "timeAdded": "2024-05-01T10:00:00Z"}
+    return _object("DeviceTaintRule", name, version, spec={"taint": taint, **spec})
 
 
 def claim(name: str, *requests: Json, version: str = "v1", **devices: Any) -> Json:

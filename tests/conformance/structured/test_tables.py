@@ -3,7 +3,16 @@
 import pytest
 
 from tests.conformance.api import Api, Json
-from tests.conformance.structured.objects import DRIVER, allocation, claim, device_class, path, slice_of, template
+from tests.conformance.structured.objects import (
+    DRIVER,
+    allocation,
+    claim,
+    device_class,
+    path,
+    slice_of,
+    taint_rule,
+    template,
+)
 from tests.conformance.test_tables import columns, rows
 
 
@@ -46,6 +55,13 @@ def test_a_slice(api: Api, slices: str, namespace: str) -> None:
     everywhere = slice_of(f"{namespace}-all", nodeName=None, allNodes=True)
     api.post(slices, everywhere)
     assert rows(api, f"{slices}/{namespace}-all")[f"{namespace}-all"][0] == ""
+
+
+def test_a_taint_rule(api: Api, namespace: str) -> None:
+    rules = path("devicetaintrules")
+    assert columns(api, rules) == "Key, Value, Effect, TimeAdded, Age"
+    api.post(rules, taint_rule(namespace, taint={"key": "a", "effect": "NoSchedule"}))
+    assert rows(api, rules)[namespace][:-2] == ["a", "", "NoSchedule"]
 
 
 def test_templates_and_classes_have_an_age_alone(api: Api, namespace: str) -> None:

@@ -136,6 +136,12 @@ def _claim_template(obj: Object, now: datetime) -> list[Any]:
     return [obj["metadata"]["name"], spec.get("resourceClassName", ""), spec.get("allocationMode", ""), _age(obj, now)]
 
 
+def _taint_rule(obj: Object, now: datetime) -> list[Any]:
+    taint = obj["spec"].get("taint") or {}
+    shown = [taint.get(name, "") for name in ("key", "value", "effect")]
+    return [obj["metadata"]["name"], *shown, age(taint.get("timeAdded"), now), _age(obj, now)]
+
+
 def _role_binding(obj: Object, now: datetime) -> list[Any]:
     subjects = obj.get("subjects") or []
 
@@ -279,6 +285,7 @@ _CLASSIC_DRA: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
 }
 """The kinds of resource.k8s.io/v1alpha2, some of which later versions have with other columns."""
 _STRUCTURED_DRA: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
+    "DeviceTaintRule": (_created("Key", "Value", "Effect", "TimeAdded"), _taint_rule),
     "ResourceClaim": (_created("State"), _claim),
     "ResourceSlice": (_created("Node", "Driver", "Pool"), _fields("spec.nodeName", "spec.driver", "spec.pool.name")),
 }

@@ -20,6 +20,7 @@ from fake_dra_driver.cluster.apiserver.rules.structured.claimspec import (
     request_names,
     validate_request_reference,
 )
+from fake_dra_driver.cluster.apiserver.rules.structured.conditions import validate_conditions
 from fake_dra_driver.cluster.apiserver.rules.structured.fields import (
     binding_conditions,
     checked_list,
@@ -46,7 +47,6 @@ _MAX_INTERFACE_NAME = 256
 _MAX_HARDWARE_ADDRESS = 128
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SOURCES = ("FromClaim", "FromClass")
-_CONDITION_STATES = ("False", "True", "Unknown")
 
 DeviceKey = tuple[str, str, str, str | None]
 """Driver, pool, device and share of an allocated device."""
@@ -166,23 +166,10 @@ def _device_status(device: Any, path: str, allocated: set[DeviceKey]) -> list[Pr
         driver, pool, name, share = _key(device)
         shown = "/".join(each for each in (driver, pool, name, share) if each)
         problems.append(invalid_value(path, go_value(shown), "must be an allocated device in the claim"))
-    conditions = device.get("conditions") or ()
-    problems += checked_set(
-        conditions, _MAX_CONDITIONS, _condition, lambda each: each.get("type", ""), f"{path}.conditions"
-    )
+    problems += validate_conditions(device.get("conditions") or (), f"{path}.conditions", _MAX_CONDITIONS)
     if device.get("data") is not None:
         problems += json_object(device["data"], f"{path}.data")
     return problems + _network(device.get("networkData") or {}, f"{path}.networkData")
-
-
-def _condition(condition: Any, path: str) -> list[Problem]:
-    """What is wrong with a metav1.Condition, whose fields are all needed but one."""
-    problems = [required(f"{path}.{name}") for name in ("type", "reason") if not condition.get(name)]
-    if condition.get("status") not in _CONDITION_STATES:
-        problems.append(unsupported_value(f"{path}.status", condition.get("status", ""), _CONDITION_STATES))
-    if not condition.get("lastTransitionTime"):
-        problems.append(required(f"{path}.lastTransitionTime", "must be set"))
-    return problems
 
 
 def _network(data: Mapping[str, Any], path: str) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""The rules of each kind of structured DRA, for one release."""
+"""The rules of each kind of structured DRA, for one release and version of the API."""
 
 from collections.abc import Mapping
 
@@ -17,6 +17,12 @@ from fake_dra_driver.cluster.apiserver.rules.structured.slices import (
     validate_slice_spec,
     warn_of_slice,
 )
+from fake_dra_driver.cluster.apiserver.rules.structured.taintrules import (
+    date_effect,
+    default_taint_of_rule,
+    validate_rule_spec,
+    validate_rule_status,
+)
 from fake_dra_driver.cluster.apiserver.rules.surroundings import Surroundings
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.metadata import validate_template_metadata
@@ -25,10 +31,11 @@ from fake_dra_driver.cluster.apiserver.types.resource import Rules
 __all__ = ["structured_rules"]
 
 
-def structured_rules(surroundings: Surroundings) -> Mapping[str, Rules]:
-    """By kind."""
+def structured_rules(surroundings: Surroundings, version: str) -> Mapping[str, Rules]:
+    """By kind, for one version of the API."""
     return {
         "DeviceClass": _class_rules(surroundings),
+        "DeviceTaintRule": _taint_rule_rules(surroundings, version),
         "ResourceClaim": _claim_rules(surroundings),
         "ResourceClaimTemplate": _template_rules(surroundings),
         "ResourceSlice": _slice_rules(surroundings),
@@ -114,4 +121,20 @@ def _slice_rules(surroundings: Surroundings) -> Rules:
         has_generation=True,
         returns_deleted=True,
         selectable=(*selectable, "spec.pool.name") if surroundings.release.selects_slices_by_pool else selectable,
+    )
+
+
+def _taint_rule_rules(surroundings: Surroundings, version: str) -> Rules:
+    def prepare(obj: Object, old: Object | None) -> None:
+        if surroundings.release.taint_rules_have_status:
+            date_effect(obj, old, surroundings.now_text())
+
+    return Rules(
+        set_defaults=lambda obj: default_taint_of_rule(obj, surroundings.now_text()),
+        prepare=prepare,
+        validate=lambda obj: validate_rule_spec(obj["spec"], "spec"),
+        validate_status=validate_rule_status,
+        status_on_create={},
+        has_generation=True,
+        update_without_version=version != "v1",
     )
