@@ -1,1 +1,43 @@
-"""Which devices a claim gets: the allocator of structured DRA."""
+"""Structured DRA's allocator: nodes, slices, classes and claims in, kube-scheduler's choice out, or why there is none.
+
+Pure: it reads no files, asks no server, has no clock and no randomness of its own, and knows neither the embedded
+cluster nor a driver. Follows k8s.io/dynamic-resource-allocation/structured (KEP-4381 and those that build on it).
+
+In the order in which a decision is made:
+
+- ``allocator`` is told what there is, and decides (``Allocator``);
+- ``pools`` finds the pools that a node sees, and which of them count;
+- ``usage`` knows which claims have which devices;
+- ``requests`` reads what the claims ask for;
+- ``search`` goes through the candidates, depth first, and takes the first that fits;
+- ``checks`` says whether a candidate fits, with ``capacity``, ``counters``, ``taints`` and ``constraints``;
+  what does not is an obstacle, with all the figures (``obstacles``);
+- ``results`` writes down the choice as the API has it (``decision``).
+
+What releases of Kubernetes do differently is a field of ``Behaviour``.
+"""
+
+from fake_dra_driver.allocation.allocator import DEFAULT_MAX_STEPS, Allocator
+from fake_dra_driver.allocation.behaviour import Behaviour
+from fake_dra_driver.allocation.decision import CANNOT_ALLOCATE, INVALID_POOLS, Allocation, Refusal, score_of
+from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
+from fake_dra_driver.allocation.identity import ClaimIdentity, DeviceId, Holder, PoolId, identity_of
+
+__all__ = [
+    "CANNOT_ALLOCATE",
+    "DEFAULT_MAX_STEPS",
+    "INVALID_POOLS",
+    "Allocation",
+    "AllocationError",
+    "Allocator",
+    "Behaviour",
+    "ClaimIdentity",
+    "DeviceId",
+    "Holder",
+    "PoolId",
+    "Refusal",
+    "SearchTooLongError",
+    "SelectorFailedError",
+    "identity_of",
+    "score_of",
+]

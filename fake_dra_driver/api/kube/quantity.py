@@ -5,9 +5,10 @@ suffix that allows that.
 """
 
 import re
+from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal, localcontext
 
-__all__ = ["QuantityError", "canonical", "number_of"]
+__all__ = ["Quantity", "QuantityError", "canonical", "number_of"]
 
 _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([A-Za-z]*)([+-]?\d*)")
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
@@ -19,6 +20,31 @@ _SUFFIX = "unable to parse quantity's suffix"  # ErrSuffix
 
 class QuantityError(ValueError):
     """The text is not a quantity; the message is that of an API server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A quantity to reckon with: an exact number, and the form in which it is written."""
+
+    nanos: int
+    """In billionths, the smallest unit that there is."""
+    form: str = "decimal"
+    """``decimal``, ``binary`` or ``exponent``."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Quantity":
+        """The quantity that the text stands for. Raises QuantityError."""
+        with localcontext() as context:
+            context.prec = 60
+            value, form = _parse(text)
+            return cls(int(value.scaleb(9).to_integral_value(rounding=ROUND_UP)), form)
+
+    def __str__(self) -> str:
+        """The canonical form."""
+        with localcontext() as context:
+            context.prec = 60
+            value = Decimal(self.nanos).scaleb(-9)
+            return _binary(value) if self.form == "binary" else _decimal(value, is_exponent=self.form == "exponent")
 
 
 def canonical(text: str) -> str:
