@@ -32,10 +32,10 @@ from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, Resource
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
 from fake_dra_driver.cluster.scheduler.attempts import MAX_SECONDS, Attempts
 from fake_dra_driver.cluster.scheduler.classic.claimwriter import ClaimWriter
+from fake_dra_driver.cluster.scheduler.classic.scheduler import PodScheduler, SchedulerCaches
+from fake_dra_driver.cluster.scheduler.classic.wakeup import Wakeup
 from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
-from fake_dra_driver.cluster.scheduler.scheduler import PodScheduler, SchedulerCaches
-from fake_dra_driver.cluster.scheduler.wakeup import Wakeup
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
