@@ -23,9 +23,9 @@ from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.cluster.component import MakeControllers
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import named_nodes
-from fake_dra_driver.cluster.scheduler.classic.scheduler import is_waiting
 from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
+from fake_dra_driver.cluster.scheduler.waiting import is_waiting
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller

@@ -1,14 +1,12 @@
 """How many pods each node has, including those that are on their way to it.
 
 What kube-scheduler's cache of assumed pods is for. A pod counts once: on the node that it is bound to or, until the
-cache shows that, on the node that was chosen for it, by this process or (a PodSchedulingContext says so) by an earlier
-one.
+cache shows that, on the node that was chosen for it.
 """
 
 from collections import Counter
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.runtime.store import Change
 
@@ -35,8 +33,9 @@ class Load:
         return uid in self._assumed
 
     def choose(self, uid: UID, node: str) -> None:
-        """Notes that this node is chosen for the pod."""
-        self._move(uid, chosen=node)
+        """Notes that this node is chosen for the pod. Changes nothing once the pod is bound."""
+        if uid not in self._bound:
+            self._move(uid, chosen=node)
 
     def assume(self, uid: UID) -> None:
         """Notes that the pod's binding was accepted."""
@@ -58,17 +57,6 @@ class Load:
         elif change.new.spec.node_name:
             self._assumed.discard(change.new.uid)
             self._move(change.new.uid, bound=change.new.spec.node_name, chosen=None)
-
-    def on_context(self, change: Change[PodSchedulingContext]) -> None:
-        """Handler for PodSchedulingContexts."""
-        context = change.new or change.old
-        owners = context.metadata.owner_references if context is not None else ()
-        for owner in owners:
-            if owner.controller and owner.uid not in self._bound:
-                if change.new is not None and change.new.spec.selected_node:
-                    self.choose(owner.uid, change.new.spec.selected_node)
-                else:
-                    self.release(owner.uid)
 
     def _move(self, uid: UID, *, chosen: str | None, bound: str | None = "") -> None:
         """Counts the pod where it is now; ``bound`` left out stays as it is."""

@@ -22,12 +22,13 @@ from fake_dra_driver.cluster.scheduler.classic.podclaims import (
 from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES
 from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
+from fake_dra_driver.cluster.scheduler.waiting import is_waiting
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import RetryError, RuntimeLayerError
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
-__all__ = ["PodScheduler", "SchedulerCaches", "is_waiting"]
+__all__ = ["PodScheduler", "SchedulerCaches"]
 
 log = logger.bind(component="scheduler")
 
@@ -41,17 +42,6 @@ class SchedulerCaches:
     claims: Informer[ResourceClaim]
     classes: Informer[ResourceClass]
     contexts: Informer[PodSchedulingContext]
-
-
-def is_waiting(pod: Pod, scheduler_name: str) -> bool:
-    """Whether a scheduler of that name has to find a node for the pod."""
-    return (
-        not pod.spec.node_name
-        and not pod.is_deleting
-        and not pod.is_finished
-        and not pod.spec.scheduling_gates
-        and pod.spec.scheduler_name == scheduler_name
-    )
 
 
 class PodScheduler(Reconciler):

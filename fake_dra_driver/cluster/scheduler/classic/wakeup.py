@@ -11,7 +11,8 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
-from fake_dra_driver.cluster.scheduler.classic.scheduler import SchedulerCaches, is_waiting
+from fake_dra_driver.cluster.scheduler.classic.scheduler import SchedulerCaches
+from fake_dra_driver.cluster.scheduler.waiting import is_waiting
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.store import Change
 

@@ -5,6 +5,7 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.scheduler.classic.selectednodes import note_selected_node
 from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.runtime.store import Change
 
@@ -35,9 +36,9 @@ def test_a_pod_that_finishes_is_no_load_any_more(load: Load) -> None:
 
 
 def test_a_pod_whose_binding_was_accepted_counts_though_its_context_goes_first(load: Load) -> None:
-    load.on_context(Change(pod().key, None, context("node-a")))
+    note_selected_node(load, Change(pod().key, None, context("node-a")))
     load.assume(POD)
-    load.on_context(Change(pod().key, context("node-a"), None))
+    note_selected_node(load, Change(pod().key, context("node-a"), None))
     assert (load.of("node-a"), load.is_assumed(POD)) == (1, True)
     load.on_pod(Change(pod().key, pod(), pod("node-a")))
     assert (load.of("node-a"), load.is_assumed(POD)) == (1, False)
@@ -46,11 +47,11 @@ def test_a_pod_whose_binding_was_accepted_counts_though_its_context_goes_first(l
 def test_a_pod_counts_where_it_was_bound_and_not_where_it_was_meant_to_go(load: Load) -> None:
     load.choose(POD, "node-a")
     load.on_pod(Change(pod().key, pod(), pod("node-b")))
-    load.on_context(Change(pod().key, None, context("node-a")))
+    note_selected_node(load, Change(pod().key, None, context("node-a")))
     assert (load.of("node-a"), load.of("node-b")) == (0, 1)
 
 
 def test_a_node_that_is_not_selected_any_more_is_free(load: Load) -> None:
-    load.on_context(Change(pod().key, None, context("node-a")))
-    load.on_context(Change(pod().key, context("node-a"), context()))
+    note_selected_node(load, Change(pod().key, None, context("node-a")))
+    note_selected_node(load, Change(pod().key, context("node-a"), context()))
     assert load.of("node-a") == 0
