@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-r"""Writes the types of the built-in kinds that the embedded API server serves, as a real API server describes them.
+r"""Writes the types of the built-in kinds that the embedded API server serves, as a release of Kubernetes defines them.
 
-    kubectl proxy --port 8001 &
+    go mod download k8s.io/kubernetes@v1.37.2
     for module in api apimachinery apiextensions-apiserver; do go mod download k8s.io/$module@v0.37.2; done
-    hack/fetch-kube-schemas.py http://127.0.0.1:8001 "$(go env GOMODCACHE)" \
-        fake_dra_driver/cluster/apiserver/types/schemas/1.37.json
+    hack/fetch-kube-schemas.py "$(go env GOMODCACHE)" 1.37.2 fake_dra_driver/cluster/apiserver/types/schemas/1.37.json
 
-The server has to serve every version of resource.k8s.io that its release has (--runtime-config).
+All of it comes from the published modules: the OpenAPI documents in ``api/openapi-spec``, and what a server adds to
+them, the enumerations, from ``pkg/generated/openapi``. It was compared with what running servers of 1.30, 1.32, 1.34
+and 1.37 say, and is the same.
 
 What is kept is what is needed to read, merge and check an object: types, required fields, defaults, merge keys, list
 types. Descriptions and operations are left out. Two things are added that OpenAPI does not tell and clients see:
@@ -18,7 +19,6 @@ for one release of Kubernetes.
 import json
 import re
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ STRUCTURED_DRA = "DeviceClass DeviceTaintRule ResourceClaim ResourceClaimTemplat
 KINDS = {
     "v1": ("Binding ConfigMap DeleteOptions Endpoints Event Namespace Node Pod Secret Service ServiceAccount Status"),
     "admissionregistration.k8s.io/v1": (
-        "ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration"
+        "MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding "
+        "ValidatingWebhookConfiguration"
     ),
     "apiextensions.k8s.io/v1": "CustomResourceDefinition",
     "apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
@@ -77,21 +78,25 @@ GO_FILES = {
     "io.k8s.apiextensions-apiserver.pkg.apis.": "apiextensions-apiserver@{version}/pkg/apis/{path}/types*.go",
 }
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
+ENUMERATED = re.compile(r"^func schema_\w+\(ref common", re.MULTILINE)
+PROPERTY = re.compile(r'^\t{5}"([\w$-]+)": \{$')
+ENUM = re.compile(r"^(\t+)Enum: +\[\]interface\{\}\{(.*)\},$")
+OWN_ENUM = 7
+"""Tabs before the enumeration of a property; before that of the items in it are more."""
 NULL_FIELD = re.compile(r'^\t\w+\s+\[\][\w.]+\s+`json:"([\w-]+)"', re.MULTILINE)
 POINTER_FIELD = re.compile(r'^\t\w+\s+\*[\w.]+\s+`json:"([\w-]+),omitempty"', re.MULTILINE)
 
 
 def main() -> None:
-    """Reads the OpenAPI documents of argv[1] and the Go modules in argv[2], and writes argv[3]."""
-    base, modules, target = sys.argv[1:]
+    """Reads release argv[2] from the Go modules in argv[1], and writes argv[3]."""
+    folder, release, target = sys.argv[1:]
+    modules = Path(folder) / "k8s.io"
+    kubernetes = modules / f"kubernetes@v{release}"
     found: dict[str, Any] = {}
-    with urllib.request.urlopen(f"{base}/openapi/v3") as answer:
-        served = json.load(answer)["paths"]
     for group in GROUPS:
-        if group not in served:  # a release has some of the versions of resource.k8s.io
-            continue
-        with urllib.request.urlopen(f"{base}/openapi/v3/{group}") as answer:
-            found.update(json.load(answer)["components"]["schemas"])
+        document = kubernetes / "api" / "openapi-spec" / "v3" / f"{group.replace('/', '__')}_openapi.json"
+        if document.exists():  # a release has some of the versions of resource.k8s.io
+            found.update(json.loads(document.read_text())["components"]["schemas"])
     wanted = {(version, kind) for version, kinds in KINDS.items() for kind in kinds.split()}
     roots = sorted(name for name, schema in found.items() if wanted & set(_kinds(schema)))
     roots.append("io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta")
@@ -102,9 +107,8 @@ def main() -> None:
         if name not in kept:
             kept[name] = _strip(found[name])
             queue += _references(kept[name])
-    with urllib.request.urlopen(f"{base}/version") as answer:
-        version = "v0." + json.load(answer)["gitVersion"].partition(".")[2]
-    _mark_go_types(kept, Path(modules) / "k8s.io", version)
+    _add_enumerations(kept, kubernetes / "pkg" / "generated" / "openapi" / "zz_generated.openapi.go")
+    _mark_go_types(kept, modules, f"v0.{release.partition('.')[2]}")
     lines = [f"  {json.dumps(name)}: {json.dumps(kept[name], sort_keys=True)}" for name in sorted(kept)]
     Path(target).write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
@@ -133,6 +137,28 @@ def _strip(schema: Any) -> Any:
         elif key != "description":
             result[key] = value
     return result
+
+
+def _add_enumerations(schemas: dict[str, Any], generated: Path) -> None:
+    """Adds the values that texts may have, which the published documents lack, and servers have."""
+    text = generated.read_text()
+    # By the end of the function's name, which is made of the last parts of the type's name.
+    by_function = {"_".join(name.split(".")[-3:]): schema for name, schema in schemas.items()}
+    starts = [*ENUMERATED.finditer(text)]
+    for start, following in zip(starts, [*starts[1:], None], strict=True):
+        function = start[0].removeprefix("func schema_").removesuffix("(ref common")
+        schema = by_function.get("_".join(function.split("_")[-3:]))
+        if schema is None:
+            continue
+        name = ""
+        for line in text[start.end() : following.start() if following else None].splitlines():
+            if found := PROPERTY.match(line):
+                name = found[1]
+            elif found := ENUM.match(line):
+                shape = schema["properties"][name]
+                if len(found[1]) > OWN_ENUM:
+                    shape = shape.get("items") or shape["additionalProperties"]
+                shape["enum"] = json.loads(f"[{found[2]}]")
 
 
 def _mark_go_types(schemas: dict[str, Any], modules: Path, version: str) -> None:
