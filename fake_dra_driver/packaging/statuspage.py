@@ -16,7 +16,6 @@ from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.deviceuse import DeviceState
 from fake_dra_driver.packaging.permissions import status_reader
 from fake_dra_driver.render import render
-from fake_dra_driver.status.layout import Layout
 from fake_dra_driver.status.report import (
     REASONS_TO_WAIT,
     ChildReport,
@@ -30,6 +29,7 @@ from fake_dra_driver.status.report import (
     WaitingClaim,
 )
 from fake_dra_driver.status.table import NODE_STATES, NODES_BY_DEVICE, NODES_BY_LINE, Detail, table
+from fake_dra_driver.tablelayout import Layout
 
 __all__ = ["EXAMPLE", "render_status_page"]
 

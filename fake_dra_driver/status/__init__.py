@@ -7,7 +7,6 @@ It only reads.
 - ``claimsource``: what is to be known of claims; ``classic`` and ``structured`` know it, for one mode of DRA each.
 - ``build``: makes the report of what was read.
 - ``nodes``: which nodes take pods at all.
-- ``layout``: how tables and sentences fit a terminal, or a pipe.
 - ``table``: the report as text, for 3 nodes and for 300.
 - ``screen``: where it is written: a terminal that is redrawn, or anything else.
 - ``program``: the sub-command, once or with ``--watch``.

@@ -10,9 +10,9 @@ import yaml
 from typing_extensions import override
 
 from fake_dra_driver.inthread import in_thread
-from fake_dra_driver.status.layout import Layout, printable, shorten
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.table import Detail, cut, table
+from fake_dra_driver.tablelayout import Layout, printable, shorten
 from fake_dra_driver.untrustedtext import escape, json_escape
 
 __all__ = ["ReportScreen", "Style"]

@@ -10,7 +10,6 @@ from enum import Enum
 from typing import Final
 
 from fake_dra_driver.driver.deviceuse import DeviceState
-from fake_dra_driver.status.layout import LEAST_WIDTH, Cell, Column, Layout, Row, Tone, printable, shorten, width_of
 from fake_dra_driver.status.nodes import MISSING
 from fake_dra_driver.status.report import (
     ClaimReport,
@@ -21,6 +20,7 @@ from fake_dra_driver.status.report import (
     Report,
     WaitingClaim,
 )
+from fake_dra_driver.tablelayout import LEAST_WIDTH, Cell, Column, Layout, Row, Tone, printable, shorten, width_of
 
 __all__ = ["NODE_STATES", "Detail", "cut", "table"]
 

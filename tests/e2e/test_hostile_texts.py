@@ -22,7 +22,7 @@ from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, PARAMETERS_NOT_FOUND
 from fake_dra_driver.runtime.log import MAX_LINE_BYTES
-from fake_dra_driver.status.layout import width_of
+from fake_dra_driver.tablelayout import width_of
 from tests.e2e.driver import Driver
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.objects import Namespace

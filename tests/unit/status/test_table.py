@@ -8,8 +8,8 @@ import pytest
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.status.layout import Layout, width_of
 from fake_dra_driver.status.table import NODE_STATES, Detail, table
+from fake_dra_driver.tablelayout import Layout, width_of
 from tests.support.half_states import put_entry
 from tests.support.world import NAMESPACE, NOW, World
 from tests.unit.status.conftest import report_of

@@ -11,10 +11,10 @@ from fake_dra_driver.api.fake import EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.core import Event, EventSource, Node, ObjectReference
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
-from fake_dra_driver.status.layout import Cell, Column, Layout, Row, printable, width_of
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.screen import Style
 from fake_dra_driver.status.table import Detail, table
+from fake_dra_driver.tablelayout import Cell, Column, Layout, Row, printable, width_of
 from tests.crash.bounds import examples
 from tests.support.half_states import put_entry
 from tests.support.untrusted import FORGED, HOSTILE_NAMES, assert_harmless, hostile_text, id_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_dra_driver.status.layout import Cell, Column, Layout, Row, Tone, printable, shorten, width_of, wrap
+from fake_dra_driver.tablelayout import Cell, Column, Layout, Row, Tone, printable, shorten, width_of, wrap
 
 
 @pytest.mark.parametrize(
