@@ -7,12 +7,32 @@ project's driver: CRDs come as YAML. Needs the extra ``fake-dra-driver[cluster]`
         await cluster.apply(Path("my-driver.yaml"), Path("pod.yaml"))
 
 ``testing`` has it as a fixture of pytest, ``kinds`` and ``workloadkinds`` have the kinds that ``cluster.client`` reads.
+The names of this face are loaded when they are first asked for: what is known of Kubernetes' releases, kinds and nodes
+(``releases``, ``kinds``, ``nodefit``) can be used without the extra.
 """
 
-from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
-from fake_dra_driver.cluster.errors import ClusterError
-from fake_dra_driver.cluster.kubelet.containersetup.images import Image
-from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
-from fake_dra_driver.cluster.releases import RELEASES
+from typing import TYPE_CHECKING, Final
+
+from fake_dra_driver.lazyface import lazy_face
+
+if TYPE_CHECKING:
+    from fake_dra_driver.cluster.cluster import DEFAULT_NODE, Cluster
+    from fake_dra_driver.cluster.errors import ClusterError
+    from fake_dra_driver.cluster.kubelet.containersetup.images import Image
+    from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
+    from fake_dra_driver.cluster.releases import RELEASES
 
 __all__ = ["DEFAULT_NODE", "RELEASES", "Cluster", "ClusterError", "Image", "Timing"]
+
+_MODULES: Final = {
+    "DEFAULT_NODE": "cluster",
+    "Cluster": "cluster",
+    "ClusterError": "errors",
+    "Image": "kubelet.containersetup.images",
+    "Timing": "kubelet.pods.launcher",
+    "RELEASES": "releases",
+}
+"""Where each name is."""
+
+if not TYPE_CHECKING:  # type checkers know the names from above, and no others
+    __getattr__, __dir__ = lazy_face(__name__, _MODULES)
