@@ -48,6 +48,8 @@ class Occurrence:
     reason: str
     message: str
     at: datetime
+    component: str = ""
+    """Who reports it."""
 
 
 @dataclass(slots=True)
@@ -88,7 +90,8 @@ class Correlator:
             seconds: the present, by a clock that never goes back.
         """
         about = occurrence.about
-        subject = (about.api_version, about.kind, about.namespace, about.name, about.uid, occurrence.type)
+        object_ = (about.api_version, about.kind, about.namespace, about.name, about.uid)
+        subject = (occurrence.component, object_, occurrence.type)
         key, message = self._combine(subject, occurrence, seconds)
         series = self._series.get(key, lambda: self._begin(occurrence))
         if series.count and seconds - series.last_seconds > WINDOW_SECONDS:

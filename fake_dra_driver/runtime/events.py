@@ -51,6 +51,9 @@ CLUSTER_SCOPED_NAMESPACE = "default"
 """Where Events about objects without a namespace are kept (metav1.NamespaceDefault)."""
 
 
+EventType = Literal["Normal", "Warning"]
+
+
 class EventClient(Protocol):
     """What the recorder needs from a ``Client``."""
 
@@ -66,9 +69,7 @@ class EventClient(Protocol):
 class EventSink(Protocol):
     """Where the parts of a program report what people should know; an ``EventRecorder`` is one."""
 
-    def event(
-        self, obj: KubeObject | ObjectReference, type_: Literal["Normal", "Warning"], reason: str, message: str
-    ) -> None:
+    def event(self, obj: KubeObject | ObjectReference, type_: EventType, reason: str, message: str) -> None:
         """Reports something about an object. Returns at once, never raises.
 
         Args:
@@ -126,8 +127,15 @@ class EventRecorder(EventSink):
         self._idle.set()
 
     @override
-    def event(
-        self, obj: KubeObject | ObjectReference, type_: Literal["Normal", "Warning"], reason: str, message: str
+    def event(self, obj: KubeObject | ObjectReference, type_: EventType, reason: str, message: str) -> None:
+        self._report(obj, type_, reason, message, self._component)
+
+    def reporting_as(self, component: str) -> EventSink:
+        """Reports through this recorder under the name of another component: for a program of several parts."""
+        return _Part(self._report, component)
+
+    def _report(
+        self, obj: KubeObject | ObjectReference, type_: EventType, reason: str, message: str, component: str
     ) -> None:
         self._observer(reason)
         if len(self._queue) >= MAX_QUEUED:
@@ -136,7 +144,8 @@ class EventRecorder(EventSink):
             if not self._is_overflowing:
                 self._is_overflowing = True
                 log.warning("Too many events at once, the oldest are dropped", queued=MAX_QUEUED)
-        self._queue.append(Occurrence(_reference(obj), type_, reason, one_line(message, MAX_MESSAGE), self._now()))
+        text = one_line(message, MAX_MESSAGE)
+        self._queue.append(Occurrence(_reference(obj), type_, reason, text, self._now(), component))
         self._idle.clear()
         self._arrived.set()
 
@@ -222,11 +231,11 @@ class EventRecorder(EventSink):
             type=occurrence.type,
             reason=occurrence.reason,
             message=message,
-            source=EventSource(component=self._component, host=self._host),
+            source=EventSource(component=occurrence.component, host=self._host),
             count=series.count,
             first_timestamp=series.first_at.replace(microsecond=0),
             last_timestamp=occurrence.at.replace(microsecond=0),
-            reporting_component=self._component,
+            reporting_component=occurrence.component,
             reporting_instance=self._host,
         )
 
@@ -234,6 +243,21 @@ class EventRecorder(EventSink):
         self._metrics.total("rejected").inc()
         level = "DEBUG" if is_expected else "WARNING"
         log.log(level, "Event refused by the API server", object=about, reason=occurrence.reason, error=str(error))
+
+
+_Report = Callable[[KubeObject | ObjectReference, EventType, str, str, str], None]
+
+
+class _Part(EventSink):
+    """A part of a program, with its own name in Events."""
+
+    def __init__(self, report: _Report, component: str) -> None:
+        self._report = report
+        self._component = component
+
+    @override
+    def event(self, obj: KubeObject | ObjectReference, type_: EventType, reason: str, message: str) -> None:
+        self._report(obj, type_, reason, message, self._component)
 
 
 def _reference(obj: KubeObject | ObjectReference) -> ObjectReference:

@@ -158,6 +158,17 @@ async def test_a_reference_is_taken_as_it_is() -> None:
     assert bench.api.only()["involvedObject"] == about.to_wire()
 
 
+async def test_the_parts_of_a_program_report_under_their_own_names() -> None:
+    """What two of them say of one object are two Events, even in the same words."""
+    bench = Bench()
+    async with bench.running():
+        bench.tell()
+        bench.recorder.reporting_as("another part").event(pod("a"), "Warning", "Failed", "no room")
+    names = [(each["source"]["component"], each["reportingComponent"]) for each in bench.api.stored.values()]
+    assert names == [("resource driver example",) * 2, ("another part",) * 2]
+    assert bench.api.names == ["create", "create"]
+
+
 async def test_a_very_long_message_is_shortened() -> None:
     bench = Bench()
     async with bench.running():
