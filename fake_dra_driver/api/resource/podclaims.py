@@ -29,8 +29,14 @@ def claim_key(pod: Pod, entry: PodResourceClaim) -> NamespacedName | None:
 
 
 def claim_keys(pod: Pod) -> Iterable[NamespacedName]:
-    """The claims that a pod uses or waits for, as far as their names are known."""
-    keys = (claim_key(pod, entry) for entry in pod.spec.resource_claims)
+    """The claims that a pod uses or waits for, as far as their names are known.
+
+    The last is the one that the scheduler has made for the pod's extended resources, if any.
+    """
+    keys = [claim_key(pod, entry) for entry in pod.spec.resource_claims]
+    extended = pod.status.extended_resource_claim_status
+    if extended is not None and extended.resource_claim_name:
+        keys.append(NamespacedName(pod.metadata.namespace, extended.resource_claim_name))
     return [key for key in keys if key is not None]
 
 

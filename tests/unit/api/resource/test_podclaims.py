@@ -6,7 +6,7 @@ import pytest
 
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.api.resource.podclaims import claim_key
+from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,11 @@ def test_the_claim_of_a_template_has_the_name_in_the_pods_status(entry: dict[str
 def test_reading_and_writing_an_entry_adds_nothing() -> None:
     spec = {"resourceClaims": [{"name": "e", "resourceClaimName": "shared"}]}
     assert Pod.from_wire({"spec": spec}).to_wire()["spec"] == spec
+
+
+def test_the_claim_for_extended_resources_is_one_of_the_pods() -> None:
+    status = {"extendedResourceClaimStatus": {"resourceClaimName": "p-extended-resources-x7k2p"}}
+    metadata, spec = {"namespace": "ns", "name": "p"}, {"resourceClaims": [{"name": "e", "resourceClaimName": "c"}]}
+    pod = Pod.from_wire({"metadata": metadata, "spec": spec, "status": status})
+    assert [key.name for key in claim_keys(pod)] == ["c", "p-extended-resources-x7k2p"]
+    assert [key.name for key in claim_keys(Pod.from_wire({"metadata": metadata, "spec": spec}))] == ["c"]
