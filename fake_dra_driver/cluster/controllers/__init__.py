@@ -6,6 +6,8 @@
 - ``garbage`` (with ``graph`` and ``catalog``): deletes objects with their owners; ``namespaces``: with their namespace.
 - ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods on nodes with taints that
   they do not tolerate, or on missing nodes. All three count seconds of the event loop, never those of a node's clock.
+- ``devicetainteviction`` (with ``devicetaints`` and ``taintrulestatus``): pods whose devices have taints that they do
+  not tolerate, and what DeviceTaintRules say of it.
 - ``serviceaccounts``: the account ``default`` of each namespace.
 
 Not here: StatefulSets, Jobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates, autoscaling,
@@ -28,6 +30,7 @@ from fake_dra_driver.cluster.controllers.claimreservations import claim_reservat
 from fake_dra_driver.cluster.controllers.claimtemplates import claims_of_pod_controller
 from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
 from fake_dra_driver.cluster.controllers.deployments import deployment_controller
+from fake_dra_driver.cluster.controllers.devicetainteviction import device_taint_controllers
 from fake_dra_driver.cluster.controllers.garbage import garbage_collector
 from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS, namespace_controller
 from fake_dra_driver.cluster.controllers.nodelifecycle import node_lifecycle_controller
@@ -60,24 +63,28 @@ def make_controllers(
     Args:
         client: writes everything. Its own, so that the managers of fields can be told apart.
         cache: on that client: the controllers rely on seeing what they have written.
-        events: reports Events.
+        events: reports Events, each controller's under its own name.
         release: the release to behave like.
         namespace_grace_seconds: how long the contents of a namespace outlive its deletion.
         node_lifecycle: whether nodes are monitored; if not, nodes without a kubelet stay as they are.
         now: the clock for timestamps, and for what is counted from one.
     """
     catalog = Catalog(cache, release)
-    looking_after_nodes = (node_lifecycle_controller(client, cache, events, now),) if node_lifecycle else ()
+    named = events.reporting_as
+    looking_after_nodes = (
+        (node_lifecycle_controller(client, cache, named("node-controller"), now),) if node_lifecycle else ()
+    )
     return (
-        claims_of_pod_controller(client, cache, events, release),
+        claims_of_pod_controller(client, cache, named("resource_claim"), release),
         claim_reservation_controller(client, cache, release),
-        deployment_controller(client, cache, events, now),
-        replicaset_controller(client, cache, events, now),
-        daemonset_controller(client, cache, events, now),
+        deployment_controller(client, cache, named("deployment-controller"), now),
+        replicaset_controller(client, cache, named("replicaset-controller"), now),
+        daemonset_controller(client, cache, named("daemonset-controller"), now),
         garbage_collector(client, catalog),
         namespace_controller(client, cache, catalog, now, grace_seconds=namespace_grace_seconds),
         *looking_after_nodes,
-        taint_eviction_controller(client, cache, events, now),
+        taint_eviction_controller(client, cache, named("taint-eviction-controller"), now),
+        *device_taint_controllers(client, cache, named("device-taint-eviction-controller"), release, now),
         pod_garbage_collector(client, cache, now),
         service_account_controller(client, cache),
     )

@@ -26,7 +26,7 @@ from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import ApiError
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
@@ -70,7 +70,7 @@ class ClaimTemplateReconciler(Reconciler):
         self,
         client: Client,
         caches: _Caches,
-        events: EventRecorder,
+        events: EventSink,
         bound_pods: BoundPods,
         claim_kind: type[Claim],
         release: Release,
@@ -161,7 +161,7 @@ class ClaimTemplateReconciler(Reconciler):
         await self._client.apply(Pod, pod.key, body, field_manager=_FIELD_MANAGER, force=True, subresource="status")
 
 
-def claims_of_pod_controller(client: Client, cache: Cache, events: EventRecorder, release: Release) -> Controller:
+def claims_of_pod_controller(client: Client, cache: Cache, events: EventSink, release: Release) -> Controller:
     """The controller of the claims that pods have in their specs."""
     bound_pods: BoundPods
     claim_kind: type[Claim]

@@ -33,7 +33,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import ApiError
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.ratelimiter import ExponentialRateLimiter
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
@@ -61,7 +61,7 @@ class DaemonSetReconciler(Reconciler):
         pods: Informer[Pod],
         nodes: Informer[Node],
         revisions: Informer[ControllerRevision],
-        events: EventRecorder,
+        events: EventSink,
         now: WallClock,
     ) -> None:
         self._client = client
@@ -247,7 +247,7 @@ def _template_generation(owner: DaemonSet) -> Mapping[str, str]:
     return {_TEMPLATE_GENERATION: generation} if generation else {}
 
 
-def daemonset_controller(client: Client, cache: Cache, events: EventRecorder, now: WallClock) -> Controller:
+def daemonset_controller(client: Client, cache: Cache, events: EventSink, now: WallClock) -> Controller:
     """The controller of DaemonSets."""
     sets, pods, nodes = cache.informer(DaemonSet), cache.informer(Pod), cache.informer(Node)
     revisions = cache.informer(ControllerRevision)

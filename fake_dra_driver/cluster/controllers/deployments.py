@@ -30,7 +30,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ApiError, RetryError
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
@@ -56,7 +56,7 @@ class DeploymentReconciler(Reconciler):
         deployments: Informer[Deployment],
         sets: Informer[ReplicaSet],
         pods: Informer[Pod],
-        events: EventRecorder,
+        events: EventSink,
         now: WallClock,
     ) -> None:
         self._client = client
@@ -245,7 +245,7 @@ def _revision(owner: ReplicaSet) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def deployment_controller(client: Client, cache: Cache, events: EventRecorder, now: WallClock) -> Controller:
+def deployment_controller(client: Client, cache: Cache, events: EventSink, now: WallClock) -> Controller:
     """The controller of Deployments."""
     deployments, sets, pods = cache.informer(Deployment), cache.informer(ReplicaSet), cache.informer(Pod)
     sets.add_index(BY_CONTROLLER, controller_uid)

@@ -24,7 +24,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["GRACE_SECONDS", "STARTUP_SECONDS", "NodeLifecycleReconciler", "node_lifecycle_controller"]
@@ -70,7 +70,7 @@ class NodeLifecycleReconciler(Reconciler):
         nodes: Informer[Node],
         leases: Informer[Lease],
         pods: Informer[Pod],
-        events: EventRecorder,
+        events: EventSink,
         now: WallClock,
     ) -> None:
         self._client = client
@@ -181,7 +181,7 @@ def _taints(node: Node, now: datetime) -> Iterable[Taint]:
         yield Taint(key=TAINT_UNSCHEDULABLE, effect="NoSchedule", time_added=at)
 
 
-def node_lifecycle_controller(client: Client, cache: Cache, events: EventRecorder, now: WallClock) -> Controller:
+def node_lifecycle_controller(client: Client, cache: Cache, events: EventSink, now: WallClock) -> Controller:
     """The controller of nodes' readiness and taints."""
     nodes, pods = cache.informer(Node), cache.informer(Pod)
     leases = cache.informer(Lease)

@@ -14,7 +14,7 @@ from fake_dra_driver.cluster.owners import controlled_by, controller_of
 from fake_dra_driver.cluster.workloadkinds import PodTemplateSpec
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ApiError, ForbiddenError, NotFoundError
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.events import EventSink
 
 __all__ = [
     "BY_CONTROLLER",
@@ -103,7 +103,7 @@ def counted(status: S, counts: Mapping[str, int], *, always: Sequence[str] = ())
 class PodControl:
     """Creates and deletes the pods of workloads, with an Event on the workload."""
 
-    def __init__(self, client: Client, events: EventRecorder) -> None:
+    def __init__(self, client: Client, events: EventSink) -> None:
         self._client = client
         self._events = events
 

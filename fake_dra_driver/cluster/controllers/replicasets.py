@@ -28,7 +28,7 @@ from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock
 from fake_dra_driver.runtime.controller import Controller
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
 __all__ = ["ReplicaSetReconciler", "replicaset_controller"]
@@ -96,7 +96,7 @@ class ReplicaSetReconciler(Reconciler):
         return Result(requeue_after=min(soon)) if soon else Result()
 
 
-def replicaset_controller(client: Client, cache: Cache, events: EventRecorder, now: WallClock) -> Controller:
+def replicaset_controller(client: Client, cache: Cache, events: EventSink, now: WallClock) -> Controller:
     """The controller of ReplicaSets."""
     sets, pods = cache.informer(ReplicaSet), cache.informer(Pod)
     pods.add_index(BY_CONTROLLER, controller_uid)

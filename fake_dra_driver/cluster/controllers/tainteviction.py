@@ -19,7 +19,7 @@ from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, loop_time
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import NotFoundError
-from fake_dra_driver.runtime.events import EventRecorder
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
@@ -36,7 +36,7 @@ class TaintEvictionReconciler(Reconciler):
     """Reconciles one pod with the taints of its node."""
 
     def __init__(
-        self, client: Client, pods: Informer[Pod], nodes: Informer[Node], events: EventRecorder, now: WallClock
+        self, client: Client, pods: Informer[Pod], nodes: Informer[Node], events: EventSink, now: WallClock
     ) -> None:
         self._client = client
         self._pods = pods
@@ -94,7 +94,7 @@ class TaintEvictionReconciler(Reconciler):
         log.info("pod evicted", pod=str(pod.key), node=pod.spec.node_name)
 
 
-def taint_eviction_controller(client: Client, cache: Cache, events: EventRecorder, now: WallClock) -> Controller:
+def taint_eviction_controller(client: Client, cache: Cache, events: EventSink, now: WallClock) -> Controller:
     """The controller of pods on tainted nodes."""
     pods, nodes = cache.informer(Pod), cache.informer(Node)
     pods.add_index(PODS_BY_NODE, pods_by_node)
