@@ -28,6 +28,9 @@ __all__ = [
     "POD_CLAIM_ANNOTATION",
     "AllocatedDeviceStatus",
     "AllocationResult",
+    "CapacityRequestPolicy",
+    "CapacityRequestPolicyRange",
+    "CapacityRequirements",
     "CelSelector",
     "ConsumerReference",
     "Counter",
@@ -125,6 +128,29 @@ class DeviceAttribute(ApiModel):
     string: str | None = None
     version: str | None = None
     """A semantic version, such as 1.2.3."""
+    ints: tuple[int, ...] = ()
+    """This and the following from Kubernetes 1.36 on (DRAListTypeAttributes)."""
+    bools: tuple[bool, ...] = ()
+    strings: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
+
+
+class CapacityRequestPolicyRange(ApiModel):
+    """Any amount from ``min`` to ``max`` that is a whole number of steps above ``min``."""
+
+    min: str | None = None
+    max: str | None = None
+    step: str | None = None
+
+
+class CapacityRequestPolicy(ApiModel):
+    """How much of a capacity one claim may consume; at most one of ``valid_values`` and ``valid_range`` is set."""
+
+    default: str | None = None
+    """What a request consumes that does not name the capacity."""
+    valid_values: tuple[str, ...] = ()
+    """In ascending order."""
+    valid_range: CapacityRequestPolicyRange | None = None
 
 
 class DeviceCapacity(ApiModel):
@@ -132,7 +158,7 @@ class DeviceCapacity(ApiModel):
 
     value: str
     """A quantity, such as ``80Gi``."""
-    request_policy: Mapping[str, Any] | None = None
+    request_policy: CapacityRequestPolicy | None = None
     """How claims may consume a part of it; only with ``allow_multiple_allocations``."""
 
 
@@ -154,6 +180,8 @@ class DeviceCounterConsumption(ApiModel):
 
     counter_set: str
     counters: Mapping[str, Counter]
+    compatibility_groups: tuple[str, ...] = ()
+    """Devices that consume the same counter set go together only with a group in common (from 1.37 on, alpha)."""
 
 
 class DeviceTaint(ApiModel):
@@ -207,6 +235,8 @@ class ResourceSliceSpec(ApiModel):
     per_device_node_selection: bool | None = None
     devices: Annotated[tuple[Device, ...], _NoneIsEmpty] = ()
     shared_counters: tuple[CounterSet, ...] = ()
+    skip_node_operations: tuple[str, ...] = ()
+    """What need not be called on the node for these devices (from 1.37 on, alpha)."""
 
 
 class ResourceSlice(KubeObject):
@@ -333,6 +363,13 @@ class DeviceToleration(ApiModel):
     toleration_seconds: int | None = None
 
 
+class CapacityRequirements(ApiModel):
+    """How much of its capacities a request wants of each device."""
+
+    requests: Mapping[str, str] = Field(default_factory=dict)
+    """Quantities, by the names under which devices list their capacities."""
+
+
 class DeviceSubRequest(ApiModel):
     """One of the alternatives of ``firstAvailable``."""
 
@@ -343,7 +380,9 @@ class DeviceSubRequest(ApiModel):
     """``ExactCount`` or ``All``."""
     count: int = 0
     tolerations: tuple[DeviceToleration, ...] = ()
-    capacity: Mapping[str, Any] | None = None
+    capacity: CapacityRequirements | None = None
+    derived_attributes: tuple[Mapping[str, Any], ...] = ()
+    """Attributes that are computed from those of the device, for constraints (from 1.37 on, alpha)."""
 
 
 class ExactDeviceRequest(ApiModel):
@@ -357,7 +396,9 @@ class ExactDeviceRequest(ApiModel):
     admin_access: bool | None = None
     """For looking after devices: they may be in use by others."""
     tolerations: tuple[DeviceToleration, ...] = ()
-    capacity: Mapping[str, Any] | None = None
+    capacity: CapacityRequirements | None = None
+    derived_attributes: tuple[Mapping[str, Any], ...] = ()
+    """Attributes that are computed from those of the device, for constraints (from 1.37 on, alpha)."""
 
 
 class DeviceRequest(ApiModel):
@@ -405,6 +446,7 @@ class DeviceRequestAllocationResult(ApiModel):
     consumed_capacity: Mapping[str, str] = Field(default_factory=dict)
     binding_conditions: tuple[str, ...] = ()
     binding_failure_conditions: tuple[str, ...] = ()
+    skip_node_operations: tuple[str, ...] = ()
 
     @property
     def base_request(self) -> str:

@@ -21,8 +21,6 @@ MAX_COUNTER_SETS_PER_SLICE: Final = 8
 _MAX_NAME: Final = 253
 """Longest name of an object: DNS1123SubdomainMaxLength."""
 _HASH_CHARACTERS: Final = 8
-_LIST_ATTRIBUTES: Final = ("ints", "bools", "strings", "versions")
-"""Kinds of attributes (gate DRAListTypeAttributes) that the model passes through without knowing them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def slices_of(driver: str, pool: Pool) -> tuple[WantedSlice, ...]:
 
 def has_extras(device: v1.Device) -> bool:
     """Whether a device has what halves the number of devices that a slice can have."""
-    lists = any(name in _LIST_ATTRIBUTES for value in device.attributes.values() for name in value.model_extra or ())
+    lists = any(value.ints or value.bools or value.strings or value.versions for value in device.attributes.values())
     return bool(device.taints or device.consumes_counters or lists)
 
 

@@ -65,7 +65,7 @@ def _device(wanted: v1.Device, there: v1.Device) -> v1.Device:
 def _capacity(wanted: v1.DeviceCapacity, there: v1.DeviceCapacity) -> v1.DeviceCapacity:
     policy = wanted.request_policy
     if policy is not None and there.request_policy is not None:
-        policy = _policy(policy, there.request_policy)
+        policy = v1.CapacityRequestPolicy.model_validate(_policy(policy.to_wire(), there.request_policy.to_wire()))
     value = _amount(wanted.value, there.value)
     return wanted.model_copy(update={"value": value, **({} if policy is None else {"request_policy": policy})})
 
