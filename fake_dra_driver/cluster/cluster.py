@@ -64,6 +64,7 @@ class Cluster:
         nodes: Sequence[str] = (DEFAULT_NODE,),
         kubernetes_version: str = DEFAULT.name,
         feature_gates: Mapping[str, bool] | None = None,
+        runtime_config: Mapping[str, bool] | None = None,
         scheduler: MakeControllers | None = None,
         images: Mapping[str, Image] | None = None,
         timing: Timing | None = None,
@@ -78,7 +79,8 @@ class Cluster:
             nodes: names of the nodes.
             kubernetes_version: the release that controllers, scheduler and kubelets behave like; one of ``RELEASES``.
                 The API server is that of the same release, or of the latest with classic DRA.
-            feature_gates: feature gates of the API server to switch on or off.
+            feature_gates: feature gates to switch on or off.
+            runtime_config: API versions to serve or not, such as ``{"resource.k8s.io/v1beta1": True}``.
             scheduler: makes what schedules pods; None: the cluster's own scheduler, which cannot allocate the claims of
                 structured DRA.
             images: what stands for images that bring programs of their own; see ``kubelet.images``.
@@ -93,11 +95,12 @@ class Cluster:
                 short, since the sockets of plugins are below it: at most 107 bytes for each.
 
         Raises:
-            ClusterError: the release is unknown, or needs another scheduler; or two nodes have the same name.
+            ClusterError: the release is unknown, or does not have one of the gates or API versions, or needs another
+                scheduler; or two nodes have the same name.
         """
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
-        self._release = find_release(kubernetes_version)
+        self._release = find_release(kubernetes_version).with_gates(feature_gates or {})
         if self._release.structured_version and scheduler is None:
             classic = [each.name for each in RELEASES.values() if not each.structured_version]
             raise ClusterError(
@@ -105,7 +108,9 @@ class Cluster:
                 f"releases that it has one for: {', '.join(classic)}"
             )
         server_release = self._release.name if self._release.api_server else DEFAULT.name
-        self.server = ApiServer(port=port, kubernetes_version=server_release, feature_gates=feature_gates)
+        self.server = ApiServer(
+            port=port, kubernetes_version=server_release, feature_gates=feature_gates, runtime_config=runtime_config
+        )
         self._make_scheduler = scheduler or make_scheduler
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)

@@ -1,22 +1,44 @@
 """The releases of Kubernetes that the cluster can behave like, and everything in which they differ here.
 
-A new release is a new row. No other module compares version numbers: it asks for what it wants to know. What all of
-these releases do alike is not in the table.
+A new release is a new row, and a column in the table of ``featuregates``. No other module compares version numbers: it
+asks for what it wants to know. What all of these releases do alike is not in the table.
+
+1.31 is not here: its structured DRA was an alpha of its own (``v1alpha3``), which no other release speaks.
 """
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.errors import ClusterError
+from fake_dra_driver.cluster.featuregates import gates_on_by_default, switched
 from fake_dra_driver.cluster.kinds import ResourceClaimTemplate, ResourceClass
 
-__all__ = ["DEFAULT", "RELEASES", "PluginVersion", "Release", "SliceLimits", "find_release"]
+__all__ = [
+    "DEFAULT",
+    "RELEASES",
+    "HealthVersion",
+    "PluginVersion",
+    "Release",
+    "SliceLimits",
+    "find_release",
+    "nearest_release",
+]
 
 PluginVersion = Literal["v1alpha2", "v1alpha3", "v1beta1", "v1"]
 """A version of the gRPC service that kubelets prepare claims through."""
+HealthVersion = Literal["v1alpha1", "v1"]
+"""A version of the gRPC service that plugins report the health of devices through."""
+
+_GROUP: Final = "resource.k8s.io"
+
+_VERSION: Final = re.compile(r"v?(\d+)\.(\d+)")
+_MINORS: Final = 1000
+"""More than a major release has minor ones."""
 
 _NEGOTIATED: Final = (
     PodSchedulingContext.resource,
@@ -33,23 +55,30 @@ _PARAMETERS: Final = (
 """The kinds of the structured parameters of 1.30, which no part of the cluster acts on."""
 
 
-def _structured(*versions: str) -> tuple[ResourceKind, ...]:
-    """The kinds of structured DRA in these versions, the preferred one first."""
+def _structured(*versions: str, taint_rules: tuple[str, ...] = ()) -> tuple[ResourceKind, ...]:
+    """The kinds of structured DRA, the preferred version first.
+
+    Args:
+        versions: those that have classes, claims, templates and slices.
+        taint_rules: those that have DeviceTaintRule.
+    """
     kinds = (
         ("DeviceClass", "deviceclasses", False),
         ("ResourceClaim", "resourceclaims", True),
         ("ResourceClaimTemplate", "resourceclaimtemplates", True),
         ("ResourceSlice", "resourceslices", False),
     )
-    return tuple(
-        ResourceKind("resource.k8s.io", version, kind, plural, namespaced=namespaced)
-        for version in versions
-        for kind, plural, namespaced in kinds
+    return (
+        *(
+            ResourceKind(_GROUP, version, kind, plural, namespaced=namespaced)
+            for version in versions
+            for kind, plural, namespaced in kinds
+        ),
+        *(
+            ResourceKind(_GROUP, version, "DeviceTaintRule", "devicetaintrules", namespaced=False)
+            for version in taint_rules
+        ),
     )
-
-
-def _taint_rule(version: str) -> ResourceKind:
-    return ResourceKind("resource.k8s.io", version, "DeviceTaintRule", "devicetaintrules", namespaced=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +101,20 @@ class Release:
     name: str
     """Such as ``1.30``."""
     api_server: str = ""
-    """The patch release whose API server the embedded one was compared with; empty: it was not."""
-    resource_kinds: tuple[ResourceKind, ...] = _NEGOTIATED
-    """What is served in ``resource.k8s.io``."""
+    """The patch release whose API server the embedded one follows; empty: there is none, and that of ``DEFAULT`` serves
+    the cluster."""
+    is_compared: bool = False
+    """Whether the embedded API server was compared with a running one of this release, by the conformance tests or by
+    hand. The others follow from its sources, and from what was seen on their neighbours."""
+    known_kinds: tuple[ResourceKind, ...] = _NEGOTIATED
+    """What can be served in ``resource.k8s.io``."""
+    served_versions: frozenset[str] = frozenset({"v1alpha2"})
+    """The versions of it that are served: by default those that a real API server serves by default, and in 1.32 and
+    1.33, which serve none, all that are not alpha, since DRA is what the cluster is for."""
     plugin_versions: tuple[PluginVersion, ...] = ("v1alpha3", "v1alpha2")
     """What its kubelet speaks to DRA plugins: the first, and the next where a plugin answers UNIMPLEMENTED."""
+    health_versions: tuple[HealthVersion, ...] = ()
+    """How its kubelet asks plugins for the health of their devices: through the first that the plugin offers."""
     plugin_timeout_seconds: float = 45.0
     """The deadline of such a call (PluginClientTimeout)."""
     slice_grace_seconds: float = 30.0
@@ -88,7 +126,7 @@ class Release:
     has_random_claim_names: bool = True
     """Whether claims made from templates have a random suffix, which the pod's status tells."""
     feature_gates: frozenset[str] = frozenset()
-    """Gates that are on, and matter here: by default those that the release has on by default."""
+    """Gates that are on, and matter here."""
     slice_limits: SliceLimits = SliceLimits()
     selects_slices_by_pool: bool = False
     """Whether slices can be selected by the name of their pool."""
@@ -97,6 +135,17 @@ class Release:
     structured_version: str = ""
     """Version of resource.k8s.io in which controllers, scheduler and kubelets speak of structured DRA; empty: it has
     classic DRA."""
+    taint_rules_in: str = ""
+    """Version of resource.k8s.io in which its programs would read DeviceTaintRules; see ``taint_rule_version``."""
+    taint_rule_gates: frozenset[str] = frozenset({"DRADeviceTaints", "DRADeviceTaintRules"})
+    """Gates without which nothing reads them."""
+    taint_rules_select_classes: bool = False
+    """Whether a DeviceTaintRule can choose devices by class and by CEL."""
+
+    @property
+    def resource_kinds(self) -> tuple[ResourceKind, ...]:
+        """What is served in ``resource.k8s.io``."""
+        return tuple(each for each in self.known_kinds if each.version in self.served_versions)
 
     def is_enabled(self, gate: str) -> bool:
         """Whether a feature gate is on."""
@@ -105,80 +154,135 @@ class Release:
     @property
     def taint_rule_version(self) -> str:
         """Version of resource.k8s.io in which scheduler and controllers read DeviceTaintRules; empty: they do not."""
-        if not self.is_enabled("DRADeviceTaints") or not self.is_enabled("DRADeviceTaintRules"):
-            return ""
-        return next((each.version for each in self.resource_kinds if each.kind == "DeviceTaintRule"), "")
+        can_read = self.taint_rules_in in self.served_versions and self.feature_gates.issuperset(self.taint_rule_gates)
+        return self.taint_rules_in if can_read else ""
 
     def with_gates(self, changes: Mapping[str, bool]) -> "Release":
-        """The release with some feature gates switched on or off."""
-        switched = {gate for gate, is_on in changes.items() if is_on}
-        return replace(self, feature_gates=self.feature_gates - changes.keys() | switched)
+        """The release with some feature gates switched on or off (``--feature-gates``).
+
+        Raises:
+            ClusterError: it does not have the gate, or it cannot be switched off.
+        """
+        return replace(self, feature_gates=switched(self.name, self.feature_gates, changes))
+
+    def with_versions(self, changes: Mapping[str, bool]) -> "Release":
+        """The release with API versions, such as ``resource.k8s.io/v1beta1``, served or not (``--runtime-config``).
+
+        Raises:
+            ClusterError: it does not have that version, or cannot be told to serve it or not.
+        """
+        served, known = self.served_versions, [f"{_GROUP}/{each}" for each in self._known_versions()]
+        for name, is_on in changes.items():
+            if name not in known:
+                raise ClusterError(f"Kubernetes {self.name} cannot be told to serve {name}; known: {', '.join(known)}")
+            version = {name.removeprefix(f"{_GROUP}/")}
+            served = served | version if is_on else served - version
+        return replace(self, served_versions=served)
+
+    def _known_versions(self) -> Sequence[str]:
+        return list(dict.fromkeys(each.version for each in self.known_kinds))
 
 
-_GATES_OF_1_29: Final = frozenset({"PodHostIPs", "PodReadyToStartContainersCondition"})
-_GATES_OF_1_34: Final = _GATES_OF_1_29 | {"DRAAdminAccess", "DRAPrioritizedList", "DRAResourceClaimDeviceStatus"}
-_GATES_OF_1_37: Final = _GATES_OF_1_34 | {
-    "DRAConsumableCapacity",
-    "DRADeviceBindingConditions",
-    "DRADeviceTaintRules",
-    "DRADeviceTaints",
-    "DRAExtendedResource",
-    "DRAPartitionableDevices",
-}
-
+_BY_KUBELET_OF_1_34: Final[tuple[PluginVersion, ...]] = ("v1", "v1beta1")
+_LIMITS_OF_1_35: Final = SliceLimits(advanced_devices=64, taints=16, has_separate_counters=True)
+_ALL_VERSIONS: Final = ("v1", "v1beta2", "v1beta1")
+_ROWS: Final = (
+    Release(
+        "1.27",
+        plugin_versions=("v1alpha2",),
+        plugin_timeout_seconds=10.0,
+        prepares_unused_claims=True,
+        has_random_claim_names=False,
+    ),
+    Release("1.28"),
+    Release("1.29"),
+    Release("1.30", api_server="v1.30.14", is_compared=True, known_kinds=(*_NEGOTIATED, *_PARAMETERS)),
+    Release(
+        "1.32",
+        api_server="v1.32.2",
+        is_compared=True,
+        known_kinds=_structured("v1beta1"),
+        served_versions=frozenset({"v1beta1"}),
+        plugin_versions=("v1beta1",),
+        slice_grace_seconds=0.0,
+        prepares_unused_claims=True,
+        structured_version="v1beta1",
+    ),
+    Release(
+        "1.33",
+        api_server="v1.33.13",
+        known_kinds=_structured("v1beta2", "v1beta1", taint_rules=("v1alpha3",)),
+        served_versions=frozenset({"v1beta1", "v1beta2"}),
+        plugin_versions=("v1beta1",),
+        prepares_unused_claims=True,
+        structured_version="v1beta1",
+        taint_rules_in="v1alpha3",
+        taint_rule_gates=frozenset({"DRADeviceTaints"}),
+        taint_rules_select_classes=True,
+    ),
+    Release(
+        "1.34",
+        api_server="v1.34.4",
+        is_compared=True,
+        known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1alpha3",)),
+        served_versions=frozenset({"v1"}),
+        plugin_versions=_BY_KUBELET_OF_1_34,
+        health_versions=("v1alpha1",),
+        prepares_unused_claims=True,
+        structured_version="v1",
+        taint_rules_in="v1alpha3",
+        taint_rule_gates=frozenset({"DRADeviceTaints"}),
+        taint_rules_select_classes=True,
+    ),
+    Release(
+        "1.35",
+        api_server="v1.35.4",
+        known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1alpha3",)),
+        served_versions=frozenset({"v1"}),
+        plugin_versions=_BY_KUBELET_OF_1_34,
+        health_versions=("v1alpha1",),
+        prepares_unused_claims=True,
+        slice_limits=_LIMITS_OF_1_35,
+        claims_block_their_pods=False,
+        structured_version="v1",
+        taint_rules_in="v1alpha3",
+        taint_rules_have_status=True,
+    ),
+    Release(
+        "1.36",
+        api_server="v1.36.3",
+        known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1beta2", "v1alpha3")),
+        served_versions=frozenset({"v1"}),
+        plugin_versions=_BY_KUBELET_OF_1_34,
+        health_versions=("v1alpha1",),
+        prepares_unused_claims=True,
+        slice_limits=_LIMITS_OF_1_35,
+        claims_block_their_pods=False,
+        structured_version="v1",
+        taint_rules_in="v1beta2",
+        taint_rules_have_status=True,
+    ),
+    Release(
+        "1.37",
+        api_server="v1.37.2",
+        is_compared=True,
+        known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1", "v1beta2", "v1alpha3")),
+        served_versions=frozenset({"v1"}),
+        plugin_versions=_BY_KUBELET_OF_1_34,
+        health_versions=("v1", "v1alpha1"),
+        prepares_unused_claims=True,
+        slice_limits=_LIMITS_OF_1_35,
+        selects_slices_by_pool=True,
+        claims_block_their_pods=False,
+        structured_version="v1",
+        taint_rules_in="v1",
+        taint_rules_have_status=True,
+    ),
+)
 RELEASES: Final[Mapping[str, Release]] = {
-    each.name: each
-    for each in (
-        Release(
-            "1.27",
-            plugin_versions=("v1alpha2",),
-            plugin_timeout_seconds=10.0,
-            prepares_unused_claims=True,
-            has_random_claim_names=False,
-        ),
-        Release("1.28"),
-        Release("1.29", feature_gates=_GATES_OF_1_29),
-        Release(
-            "1.30",
-            api_server="v1.30.14",
-            resource_kinds=(*_NEGOTIATED, *_PARAMETERS),
-            feature_gates=_GATES_OF_1_29,
-        ),
-        Release(
-            "1.32",
-            api_server="v1.32.2",
-            resource_kinds=_structured("v1beta1"),
-            plugin_versions=("v1beta1",),
-            slice_grace_seconds=0.0,
-            prepares_unused_claims=True,
-            feature_gates=_GATES_OF_1_29,
-            structured_version="v1beta1",
-        ),
-        Release(
-            "1.34",
-            api_server="v1.34.4",
-            resource_kinds=_structured("v1", "v1beta2", "v1beta1"),
-            plugin_versions=("v1", "v1beta1"),
-            prepares_unused_claims=True,
-            feature_gates=_GATES_OF_1_34,
-            structured_version="v1",
-        ),
-        Release(
-            "1.37",
-            api_server="v1.37.2",
-            resource_kinds=(*_structured("v1", "v1beta2", "v1beta1"), _taint_rule("v1"), _taint_rule("v1beta2")),
-            plugin_versions=("v1", "v1beta1"),
-            prepares_unused_claims=True,
-            taint_rules_have_status=True,
-            feature_gates=_GATES_OF_1_37,
-            slice_limits=SliceLimits(advanced_devices=64, taints=16, has_separate_counters=True),
-            selects_slices_by_pool=True,
-            claims_block_their_pods=False,
-            structured_version="v1",
-        ),
-    )
+    each.name: replace(each, feature_gates=gates_on_by_default(each.name)) for each in _ROWS
 }
-"""By name, the oldest first: four with classic DRA, three with structured DRA."""
+"""By name, the oldest first: four with classic DRA, then those with structured DRA."""
 DEFAULT: Final = RELEASES["1.30"]
 """The one that a cluster behaves like unless it is told otherwise."""
 
@@ -195,3 +299,21 @@ def find_release(version: str) -> Release:
             f"The cluster cannot behave like Kubernetes {version}; known releases: {', '.join(RELEASES)}"
         )
     return release
+
+
+def nearest_release(version: str) -> tuple[Release, bool]:
+    """The release that is closest to a version, and whether it is the one of that version.
+
+    For parts that look at real clusters: of two that are equally close it is the newer, which the version then has
+    most of; a version that cannot be read counts as newer than all.
+    """
+    try:
+        return find_release(version), True
+    except ClusterError:
+        return min(reversed([*RELEASES.values()]), key=lambda each: abs(_rank(each.name) - _rank(version))), False
+
+
+def _rank(version: str) -> float:
+    """A number that grows with the version; that of a text without a version is the highest."""
+    found = _VERSION.match(version)
+    return int(found[1]) * _MINORS + int(found[2]) if found else math.inf

@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
 from fake_dra_driver.cluster.controllers import make_controllers
-from fake_dra_driver.cluster.releases import DEFAULT
+from fake_dra_driver.cluster.releases import DEFAULT, find_release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
@@ -31,6 +31,8 @@ __all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target"]
 
 T = TypeVar("T")
 
+_BETAS = {"resource.k8s.io/v1beta1": True, "resource.k8s.io/v1beta2": True}
+"""What the real server is told to serve as well."""
 _STOP_SECONDS = 20
 _KUBECTL_SECONDS = 60
 """Longest run of kubectl, on a machine that is busy with other things."""
@@ -151,7 +153,8 @@ class EmbeddedTarget(Target):
     def __init__(self, folder: Path, kubernetes_version: str = DEFAULT.name, token: str | None = None) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
-        self._server = EmbeddedServer(kubernetes_version=kubernetes_version, token=token)
+        served = _BETAS if find_release(kubernetes_version).structured_version else {}
+        self._server = EmbeddedServer(kubernetes_version=kubernetes_version, runtime_config=served, token=token)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="embedded API server")
 

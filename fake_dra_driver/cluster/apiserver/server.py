@@ -1,4 +1,4 @@
-"""The embedded API server. It behaves like kube-apiserver 1.30, or a later one, towards all who have a token.
+"""The embedded API server. It behaves like kube-apiserver of one of the ``RELEASES`` towards all who have a token.
 
 Two ways lead to it::
 
@@ -58,6 +58,7 @@ class ApiServer:
         token: str | None = None,
         kubernetes_version: str = DEFAULT.name,
         feature_gates: Mapping[str, bool] | None = None,
+        runtime_config: Mapping[str, bool] | None = None,
         now: WallClock = utc_now,
         seed: int | None = None,
         in_threads: bool = True,
@@ -70,12 +71,15 @@ class ApiServer:
             token: the administrator's bearer token; None: a new one.
             kubernetes_version: the release to behave like: one of ``RELEASES`` with an API server.
             feature_gates: feature gates to switch on or off; the rest is as the release has them by default.
+            runtime_config: API versions to serve or not, such as ``{"resource.k8s.io/v1beta1": True}``; the rest is
+                as the release has them by default.
             now: the clock that timestamps come from; durations are those of the event loop.
             seed: for UIDs and generated names; None: random.
             in_threads: whether heavy requests are carried out in threads. Not in simulated time, which waits for none.
 
         Raises:
-            ClusterError: nothing is known of the API server of this release.
+            ClusterError: nothing is known of the API server of this release, or it does not have one of the feature
+                gates or API versions.
         """
         release = find_release(kubernetes_version)
         if not release.api_server:
@@ -90,7 +94,7 @@ class ApiServer:
         """What goes wrong with requests; see ``requestfaults``."""
         self._host, self._port = host, port
         self._parts = assemble(
-            release=release.with_gates(feature_gates or {}),
+            release=release.with_gates(feature_gates or {}).with_versions(runtime_config or {}),
             admin_token=self.token,
             stamps=Stamps(now, seed),
             faults=self.faults,

@@ -69,7 +69,7 @@ async def stored(client: Client, api: ResourceApi, model: v1.ResourceSlice) -> J
 
 @pytest.mark.parametrize(
     ("version", "served"),
-    [("1.32", ["v1beta1"]), ("1.34", ["v1", "v1beta2", "v1beta1"]), ("1.37", ["v1", "v1beta2", "v1beta1"])],
+    [("1.32", ["v1beta1"]), ("1.33", ["v1beta2", "v1beta1"]), ("1.34", ["v1"]), ("1.37", ["v1"])],
 )
 async def test_the_versions_of_a_release(version: str, served: list[str]) -> None:
     registry = ApiServer(kubernetes_version=version).registry
@@ -121,9 +121,9 @@ def test_v1beta1_and_back_is_the_same(kind: str, stored_spec: Json) -> None:
     ],
 )
 async def test_a_field_is_there_where_its_gate_is_on(gate: str, fields: Json) -> None:
-    api, device = api_of("1.37"), {"name": "dev-0", **fields}
-    assert await stored(client_of("1.37"), api, slice_of(device)) == device
-    assert await stored(client_of("1.37", **{gate: False}), api, slice_of(device)) == {"name": "dev-0"}
+    api, device = api_of("1.36"), {"name": "dev-0", **fields}
+    assert await stored(client_of("1.36"), api, slice_of(device)) == device
+    assert await stored(client_of("1.36", **{gate: False}), api, slice_of(device)) == {"name": "dev-0"}
     assert await stored(client_of("1.34"), api, slice_of(device)) == {"name": "dev-0"}
 
 
@@ -135,13 +135,13 @@ async def test_a_gate_can_be_switched_on() -> None:
 async def test_a_release_knows_no_fields_of_later_ones() -> None:
     """They are unknown, which is another thing than switched off: a strict client is refused."""
     device = {"name": "dev-0", "taints": [TAINT]}
-    assert await stored(client_of("1.32", DRADeviceTaints=True), api_of("1.32"), slice_of(device)) == {"name": "dev-0"}
+    assert await stored(client_of("1.32"), api_of("1.32"), slice_of(device)) == {"name": "dev-0"}
 
 
 async def test_binding_conditions_need_the_status_of_devices() -> None:
     device = {"name": "dev-0", "bindingConditions": ["a"], "bindingFailureConditions": ["b"]}
-    client = client_of("1.37", DRAResourceClaimDeviceStatus=False)
-    assert await stored(client, api_of("1.37"), slice_of(device)) == {"name": "dev-0"}
+    client = client_of("1.36", DRAResourceClaimDeviceStatus=False)
+    assert await stored(client, api_of("1.36"), slice_of(device)) == {"name": "dev-0"}
 
 
 async def test_what_devices_report_is_dropped_in_1_32() -> None:
@@ -185,7 +185,9 @@ def _many(count: int, **fields: Any) -> v1.ResourceSlice:
 @pytest.mark.parametrize(
     ("version", "make", "most"),
     [
+        ("1.33", _tainted, 4),
         ("1.34", _tainted, 4),
+        ("1.35", _tainted, 16),
         ("1.37", _tainted, 16),
         ("1.34", lambda count: _many(count, taints=[TAINT]), 128),
         ("1.37", lambda count: _many(count, taints=[TAINT]), 64),
@@ -206,7 +208,7 @@ async def test_counters_are_in_slices_of_their_own_from_1_35_on() -> None:
         await stored(client_of("1.37"), api_of("1.37"), model)
 
 
-@pytest.mark.parametrize("version", ["1.32", "1.34"])
+@pytest.mark.parametrize("version", ["1.32", "1.36"])
 async def test_slices_cannot_be_selected_by_pool_before_1_37(version: str) -> None:
     client, api = client_of(version), api_of(version)
     words = rf"field label not supported for resource\.k8s\.io/{api.version}, Kind=ResourceSlice: spec\.pool\.name"
