@@ -123,6 +123,8 @@ class Release:
     """Whether a kubelet prepares claims that a pod names and none of its containers uses."""
     claims_block_their_pods: bool = True
     """Whether the claim of a pod delays its foreground deletion (blockOwnerDeletion)."""
+    releases_extended_claims: bool = False
+    """Whether the claim for a pod's extended resources is released as soon as the pod has ended."""
     has_random_claim_names: bool = True
     """Whether claims made from templates have a random suffix, which the pod's status tells."""
     feature_gates: frozenset[str] = frozenset()
@@ -244,6 +246,7 @@ _ROWS: Final = (
         prepares_unused_claims=True,
         slice_limits=_LIMITS_OF_1_35,
         claims_block_their_pods=False,
+        releases_extended_claims=True,
         structured_version="v1",
         taint_rules_in="v1alpha3",
         taint_rules_have_status=True,
@@ -258,6 +261,7 @@ _ROWS: Final = (
         prepares_unused_claims=True,
         slice_limits=_LIMITS_OF_1_35,
         claims_block_their_pods=False,
+        releases_extended_claims=True,
         structured_version="v1",
         taint_rules_in="v1beta2",
         taint_rules_have_status=True,
@@ -274,6 +278,7 @@ _ROWS: Final = (
         slice_limits=_LIMITS_OF_1_35,
         selects_slices_by_pool=True,
         claims_block_their_pods=False,
+        releases_extended_claims=True,
         structured_version="v1",
         taint_rules_in="v1",
         taint_rules_have_status=True,

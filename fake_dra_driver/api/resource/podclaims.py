@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fake_dra_driver.api.kube.core import Pod, PodResourceClaim
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 
-__all__ = ["claim_key", "claim_keys", "is_made_for"]
+__all__ = ["claim_key", "claim_keys", "extended_claim_key", "is_made_for"]
 
 
 def claim_key(pod: Pod, entry: PodResourceClaim) -> NamespacedName | None:
@@ -33,11 +33,16 @@ def claim_keys(pod: Pod) -> Iterable[NamespacedName]:
 
     The last is the one that the scheduler has made for the pod's extended resources, if any.
     """
-    keys = [claim_key(pod, entry) for entry in pod.spec.resource_claims]
-    extended = pod.status.extended_resource_claim_status
-    if extended is not None and extended.resource_claim_name:
-        keys.append(NamespacedName(pod.metadata.namespace, extended.resource_claim_name))
+    keys = (*(claim_key(pod, entry) for entry in pod.spec.resource_claims), extended_claim_key(pod))
     return [key for key in keys if key is not None]
+
+
+def extended_claim_key(pod: Pod) -> NamespacedName | None:
+    """The claim that the scheduler has made for the extended resources of a pod, which no entry of its names."""
+    extended = pod.status.extended_resource_claim_status
+    if extended is None or not extended.resource_claim_name:
+        return None
+    return NamespacedName(pod.metadata.namespace, extended.resource_claim_name)
 
 
 def is_made_for(claim: KubeObject, pod: Pod) -> bool:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource import v1, v1alpha2
-from fake_dra_driver.api.resource.podclaims import claim_keys
+from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, PodSchedulingContextSpec
 from fake_dra_driver.cluster import reservations
 from fake_dra_driver.cluster.kinds import Pod
@@ -81,10 +81,12 @@ class StructuredBoundPods(BoundPods):
 
     @override
     async def help(self, pod: Pod) -> None:
-        for key in claim_keys(pod):
+        for entry in pod.spec.resource_claims:
+            key = claim_key(pod, entry)
+            if key is None:
+                continue
             claim = self._claims.get(key)
-            owner = controller_of(claim) if claim is not None else None
-            if claim is None or claim.is_deleting or (owner is not None and owner.uid != pod.uid):
+            if claim is None or claim.is_deleting or (entry.template_name and not is_made_for(claim, pod)):
                 return
             if not reservations.is_reserved_for(claim, pod) and reservations.can_be_reserved(claim):
                 consumer = v1.ConsumerReference(resource="pods", name=pod.metadata.name, uid=pod.uid)

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1alpha2
-from fake_dra_driver.api.resource.podclaims import claim_keys
+from fake_dra_driver.api.resource.podclaims import claim_keys, extended_claim_key
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.controllers.deallocation import (
     Claim,
@@ -107,16 +107,17 @@ def claim_reservation_controller(client: Client, cache: Cache, release: Release)
     reconciler = ClaimReservationReconciler(client, caches, deallocation)
     controller = Controller("resource-claim", reconciler, workers=_WORKERS)
     controller.watch(caches.claims, predicate=_is_of_interest)
-    controller.watch(caches.pods, _claims_let_go)
+    with_extended = release.releases_extended_claims
+    controller.watch(caches.pods, lambda change: _claims_let_go(change, with_extended=with_extended))
     return controller
 
 
-def _claims_let_go(change: Change[Pod]) -> Iterable[NamespacedName]:
+def _claims_let_go(change: Change[Pod], *, with_extended: bool) -> Iterable[NamespacedName]:
     """The claims of a pod that no longer needs them."""
-    if change.new is not None and not _is_done(change.new):
-        return []
-    pod = change.new or change.old
-    return claim_keys(pod) if pod is not None else []
+    old, new = change.old, change.new
+    leaving = [new] if new is not None and _is_done(new) else []
+    leaving += [old] if old is not None and (new is None or new.uid != old.uid) else []
+    return [key for pod in leaving for key in claim_keys(pod) if with_extended or key != extended_claim_key(pod)]
 
 
 def _is_of_interest(change: Change[Claim]) -> bool:

@@ -5,6 +5,7 @@ claims: ``<pod>-<entry>`` in Kubernetes 1.27; from 1.28 on with a random suffix,
 Classic and structured claims are made alike: what a template says is copied.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,7 +26,7 @@ from fake_dra_driver.cluster.releases import Release
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
-from fake_dra_driver.runtime.errors import ApiError
+from fake_dra_driver.runtime.errors import ApiError, NotFoundError, RetryError
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
@@ -59,8 +60,8 @@ class _Caches:
     """Of ``Template``."""
 
 
-class _NotPossibleError(Exception):
-    """A claim cannot be created until something else changes."""
+class _NotMadeError(RetryError):
+    """A claim cannot be made, for a reason that may go. Tried again and told again, with ever longer pauses."""
 
 
 class ClaimTemplateReconciler(Reconciler):
@@ -86,17 +87,17 @@ class ClaimTemplateReconciler(Reconciler):
     @override
     async def reconcile(self, request: Request) -> Result:
         pod = self._caches.pods.get(request)
+        # Upstream makes the claims of a pod that has ended again after each restart, and deletes them at once, until
+        # its caches have caught up.
         if pod is None or pod.is_deleting or pod.is_finished:
             return Result()
         made: dict[str, str] = {}
         for entry in pod.spec.resource_claims:
             try:
                 name = await self._make(pod, entry)
-            except (_NotPossibleError, ApiError) as error:
+            except _NotMadeError as error:
                 reason = "FailedResourceClaimCreation"
                 self._events.event(pod, "Warning", reason, f"PodResourceClaim {entry.name}: {error}")
-                if isinstance(error, _NotPossibleError):
-                    return Result()  # the template's arrival leads back here
                 raise
             if name is not None:
                 made[entry.name] = name
@@ -113,21 +114,36 @@ class ClaimTemplateReconciler(Reconciler):
         recorded = {each.name for each in pod.status.resource_claim_statuses or ()}
         if template_name is None or (key is None and entry.name in recorded):
             return None
-        known = self._caches.claims.get(key) if key is not None else None
+        known = await self._known(key, is_recorded=entry.name in recorded)
         if known is not None and is_made_for(known, pod):
             return None if entry.name in recorded or not self._random_names else known.metadata.name
         if known is not None and not self._random_names:
-            raise _NotPossibleError(f"ResourceClaim {known.key} was not created for pod {pod.key} (pod is not owner)")
+            raise _NotMadeError(f"ResourceClaim {known.key} was not created for pod {pod.key} (pod is not owner)")
         orphan = self._find(pod, entry)
         if orphan is not None:
             return orphan.metadata.name
         template = self._caches.templates.get(NamespacedName(pod.metadata.namespace, template_name))
         if template is None:
             missing = f'resourceclaimtemplate.resource.k8s.io "{template_name}" not found'
-            raise _NotPossibleError(f'resource claim template "{template_name}": {missing}')
-        created = await self._client.create(self._claim(pod, entry, template))
+            raise _NotMadeError(f'resource claim template "{template_name}": {missing}')
+        claim = self._claim(pod, entry, template)
+        try:
+            created = await self._client.create(claim)
+        except ApiError as error:
+            raise _NotMadeError(f"create ResourceClaim {claim.metadata.name}: {error.message}") from error
         log.info("claim created", claim=str(created.key), pod=str(pod.key))
         return created.metadata.name
+
+    async def _known(self, key: NamespacedName | None, *, is_recorded: bool) -> Claim | None:
+        """The claim of that name, if there is one."""
+        if key is None:
+            return None
+        known: Claim | None = self._caches.claims.get(key)
+        if known is None and is_recorded:
+            # The pod may be newer in its cache than the claim in that of claims.
+            with contextlib.suppress(NotFoundError):
+                known = await self._client.get(self._claim_kind, key)
+        return known
 
     def _find(self, pod: Pod, entry: PodResourceClaim) -> Claim | None:
         """A claim that was created before and not recorded, because the program ended in between."""
@@ -154,9 +170,9 @@ class ClaimTemplateReconciler(Reconciler):
 
     async def _record(self, pod: Pod, made: Mapping[str, str]) -> None:
         """Writes the names of all claims into the pod's status; those left out would be lost."""
-        present = {each.name: each for each in pod.status.resource_claim_statuses or ()}
-        statuses = [each.to_wire() for name, each in present.items() if name not in made]
-        statuses += [{"name": name, "resourceClaimName": claim} for name, claim in made.items()]
+        present = {each.name: each.resource_claim_name for each in pod.status.resource_claim_statuses or ()}
+        named = {name: claim for name, claim in {**present, **made}.items() if claim is not None}
+        statuses = [{"name": name, "resourceClaimName": named[name]} for name in sorted(named)]
         body = {"metadata": {"uid": pod.uid}, "status": {"resourceClaimStatuses": statuses}}
         await self._client.apply(Pod, pod.key, body, field_manager=_FIELD_MANAGER, force=True, subresource="status")
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
 from fake_dra_driver.cluster.controllers.claimreservations import claim_reservation_controller
@@ -160,3 +161,108 @@ async def test_a_claim_that_is_not_allocated_stays_so_for_a_pod_that_was_bound_b
     claim = await made(plane, api)
     await plane.pass_time(60)
     assert plane.get(api.claims, claim.key).status.allocation is None
+
+
+async def test_a_claim_of_another_owner_is_reserved_for_a_pod_that_names_it(
+    plane: ControlPlane, api: ResourceApi
+) -> None:
+    """Only of a claim that was made for a pod it matters for which."""
+    other = await plane.pod("other")
+    await allocated(plane, api, "c", other)
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "other", "uid": other.uid, "controller": True}
+    await plane.patch(api.claims, ref("c"), {"metadata": {"ownerReferences": [owner]}})
+    await using(plane, "p")
+    await plane.until(lambda: consumers(plane, api, "c") == ["other", "p"])
+
+
+async def test_what_stands_in_the_way_is_told_again_and_again(plane: ControlPlane, api: ResourceApi) -> None:
+    entries = [{"name": "entry", "resourceClaimTemplateName": "template"}]
+    await plane.pod("p", resourceClaims=entries)
+    await plane.pass_time(10)
+    words = 'resource claim template "template": resourceclaimtemplate.resource.k8s.io "template" not found'
+    assert plane.events("p") == [("FailedResourceClaimCreation", f"PodResourceClaim entry: {words}")]
+    [event] = [each for each in plane.list(Event) if each.involved_object.name == "p"]
+    assert 8 <= event.count <= 12
+
+
+async def test_the_claims_of_a_pod_are_recorded_in_the_order_of_their_names(
+    plane: ControlPlane, api: ResourceApi
+) -> None:
+    await templated(plane, api, "other")
+    entries = [{"name": name, "resourceClaimTemplateName": "template"} for name in ("c", "a", "b")]
+    await plane.pod("p", resourceClaims=entries)
+    await plane.until(lambda: plane.get(Pod, ref("p")).status.resource_claim_statuses)
+    statuses = plane.get(Pod, ref("p")).status.resource_claim_statuses or ()
+    assert [each.name for each in statuses] == ["a", "b", "c"]
+
+
+async def test_the_claim_for_extended_resources_goes_with_its_pod(
+    plane: ControlPlane, api: ResourceApi, release: Release
+) -> None:
+    pod = await plane.pod("p", nodeName="n1")
+    await allocated(plane, api, "extended", pod)
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": pod.uid, "controller": True}
+    await plane.patch(api.claims, ref("extended"), {"metadata": {"ownerReferences": [owner]}})
+    status = {"extendedResourceClaimStatus": {"resourceClaimName": "extended", "requestMappings": []}}
+    await plane.patch(Pod, pod.key, {"status": status}, "status")
+    await plane.finish("p")
+    if release.releases_extended_claims:
+        await plane.until_gone(api.claims, ref("extended"))
+    else:
+        await plane.pass_time(60)
+        assert consumers(plane, api, "extended") == ["p"]
+
+
+async def test_other_consumers_than_pods_keep_a_claim(plane: ControlPlane, api: ResourceApi) -> None:
+    pod = await using(plane, "p")
+    await allocated(plane, api, "c", pod)
+    group = {"apiGroup": "scheduling.k8s.io", "resource": "podgroups", "name": "g", "uid": "uid-g"}
+    entries = [{"resource": "pods", "name": "p", "uid": pod.uid}, group]
+    await plane.patch(api.claims, ref("c"), {"status": {"reservedFor": entries}}, "status")
+    await plane.finish("p")
+    await plane.until(lambda: consumers(plane, api, "c") == ["g"])
+    await plane.pass_time(60)
+    claim = plane.get(api.claims, ref("c"))
+    assert claim.status.allocation is not None
+    assert claim.metadata.finalizers == (v1.CLAIM_FINALIZER,)
+
+
+async def test_a_pod_of_the_same_name_has_no_right_to_the_claim(plane: ControlPlane, api: ResourceApi) -> None:
+    pod = await using(plane, "p")
+    await allocated(plane, api, "c", pod)
+    await plane.delete(Pod, ref("p"), grace_period_seconds=0)
+    await plane.pod("p", schedulerName="none")
+    await plane.until(lambda: plane.get(api.claims, ref("c")).metadata.finalizers == ())
+    assert plane.get(api.claims, ref("c")).status.allocation is None
+
+
+async def test_a_pod_that_was_deleted_before_it_got_a_node_needs_no_claim(
+    plane: ControlPlane, api: ResourceApi
+) -> None:
+    entries = [{"name": "entry", "resourceClaimName": "c"}]
+    pod = await plane.pod("p", resourceClaims=entries, metadata={"finalizers": ["example.com/stays"]})
+    await allocated(plane, api, "c", pod)
+    await plane.delete(Pod, ref("p"))
+    await plane.until(lambda: plane.get(api.claims, ref("c")).metadata.finalizers == ())
+    assert plane.get(Pod, ref("p")).is_deleting
+    await plane.patch(Pod, ref("p"), {"metadata": {"finalizers": None}})
+
+
+async def test_a_claim_without_the_schedulers_finalizer_stays_allocated(plane: ControlPlane, api: ResourceApi) -> None:
+    pod = await using(plane, "p")
+    await allocated(plane, api, "c", pod)
+    await plane.patch(api.claims, ref("c"), {"metadata": {"finalizers": None}})
+    await plane.finish("p")
+    await plane.until(lambda: consumers(plane, api, "c") == [])
+    await plane.pass_time(60)
+    assert plane.get(api.claims, ref("c")).status.allocation is not None
+
+
+async def test_the_claims_of_a_pod_that_has_ended_are_not_made_again(plane: ControlPlane, api: ResourceApi) -> None:
+    await templated(plane, api)
+    claim = await made(plane, api)
+    await plane.finish("p")
+    await plane.until_gone(api.claims, claim.key)
+    await plane.patch(Pod, ref("p"), {"metadata": {"labels": {"a": "b"}}})
+    await plane.pass_time(60)
+    assert not plane.list(api.claims)
