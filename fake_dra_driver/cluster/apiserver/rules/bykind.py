@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fake_dra_driver.cluster.apiserver.rules.admission import ADMISSION_RULES
 from fake_dra_driver.cluster.apiserver.rules.core import CORE_RULES
 from fake_dra_driver.cluster.apiserver.rules.event import EVENT_RULES
+from fake_dra_driver.cluster.apiserver.rules.job import JOB_RULES
 from fake_dra_driver.cluster.apiserver.rules.pod import validate_pod, validate_pod_status, validate_pod_update
 from fake_dra_driver.cluster.apiserver.rules.poddefaults import admit_pod, default_pod, pod_grace_seconds, prepare_pod
 from fake_dra_driver.cluster.apiserver.rules.priority import PRIORITY_CLASS_RULES
@@ -43,6 +44,7 @@ RULES: Mapping[str, Rules] = {
         returns_deleted=True,
         selectable=_POD_FIELDS,
     ),
+    "Job": JOB_RULES,
     "PriorityClass": PRIORITY_CLASS_RULES,
     **ADMISSION_RULES,
     **CORE_RULES,

@@ -1,6 +1,6 @@
-"""Rules of workloads: Deployment, DaemonSet, ReplicaSet, StatefulSet, Job.
+"""Rules of workloads: Deployment, DaemonSet, ReplicaSet, StatefulSet.
 
-Follows k8s.io/kubernetes/pkg/apis/{apps,batch}/validation and their strategies.
+Follows k8s.io/kubernetes/pkg/apis/apps/validation and their strategies.
 """
 
 import re
@@ -18,11 +18,9 @@ from fake_dra_driver.cluster.apiserver.errors import (
 from fake_dra_driver.cluster.apiserver.rules.container import nonnegative
 from fake_dra_driver.cluster.apiserver.rules.pod import validate_pod_spec
 from fake_dra_driver.cluster.apiserver.rules.workloaddefaults import (
-    admit_job,
     count_template,
     default_daemonset,
     default_deployment,
-    default_job,
     default_replicaset,
     default_statefulset,
 )
@@ -242,13 +240,6 @@ WORKLOAD_RULES: Mapping[str, Rules] = {
         validate_update=_selector_is_immutable,
         status_on_create={},
         has_generation=True,
-    ),
-    "Job": Rules(
-        set_defaults=default_job,
-        admit=admit_job,
-        status_on_create={},
-        has_generation=True,
-        selectable=("status.successful",),
     ),
 }  # fmt: skip
 """By kind."""

@@ -1,25 +1,25 @@
-"""Defaults of workloads, and what their strategies set: Deployment, DaemonSet, ReplicaSet, StatefulSet, Job.
+"""Defaults of workloads, and what their strategies set: Deployment, DaemonSet, ReplicaSet, StatefulSet.
 
-Follows k8s.io/kubernetes/pkg/apis/{apps,batch}/v1/defaults.go and pkg/registry/{apps,batch}.
+Follows k8s.io/kubernetes/pkg/apis/apps/v1/defaults.go and pkg/registry/apps.
 """
 
 from fake_dra_driver.cluster.apiserver.rules.poddefaults import default_pod_spec
 from fake_dra_driver.cluster.apiserver.store.store import Object
 
 __all__ = [
-    "admit_job",
     "count_template",
     "default_daemonset",
     "default_deployment",
-    "default_job",
     "default_replicaset",
     "default_statefulset",
+    "default_template",
 ]
 
 _GENERATION_ANNOTATION = "deprecated.daemonset.template.generation"
 
 
-def _default_template(obj: Object) -> None:
+def default_template(obj: Object) -> None:
+    """Fills in what the template of a workload leaves out."""
     default_pod_spec(obj["spec"].setdefault("template", {}).setdefault("spec", {}))
 
 
@@ -35,7 +35,7 @@ def default_deployment(obj: Object) -> None:
         rolling.setdefault("maxSurge", "25%")
     spec.setdefault("revisionHistoryLimit", 10)
     spec.setdefault("progressDeadlineSeconds", 600)
-    _default_template(obj)
+    default_template(obj)
 
 
 def default_daemonset(obj: Object) -> None:
@@ -48,7 +48,7 @@ def default_daemonset(obj: Object) -> None:
         rolling.setdefault("maxUnavailable", 1)
         rolling.setdefault("maxSurge", 0)
     spec.setdefault("revisionHistoryLimit", 10)
-    _default_template(obj)
+    default_template(obj)
 
 
 def count_template(obj: Object, old: Object | None) -> None:
@@ -63,7 +63,7 @@ def count_template(obj: Object, old: Object | None) -> None:
 def default_replicaset(obj: Object) -> None:
     """Fills in what a ReplicaSet leaves out."""
     obj["spec"].setdefault("replicas", 1)
-    _default_template(obj)
+    default_template(obj)
 
 
 def default_statefulset(obj: Object) -> None:
@@ -77,35 +77,4 @@ def default_statefulset(obj: Object) -> None:
         strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
     spec.setdefault("persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
     spec.setdefault("revisionHistoryLimit", 10)
-    _default_template(obj)
-
-
-def default_job(obj: Object) -> None:
-    """Fills in what a Job leaves out."""
-    spec = obj["spec"]
-    if spec.get("parallelism") is None:
-        # With a parallelism, completions may stay unset: the job then ends when one of its pods succeeds.
-        spec.setdefault("completions", 1)
-    for name, value in (
-        ("parallelism", 1),
-        ("backoffLimit", 6),
-        ("completionMode", "NonIndexed"),
-        ("suspend", False),
-        ("podReplacementPolicy", "TerminatingOrFailed"),
-        ("manualSelector", False),
-    ):
-        spec.setdefault(name, value)
-    _default_template(obj)
-
-
-def admit_job(obj: Object) -> None:
-    """Makes a new job select its pods by its UID, which their labels have."""
-    if obj["spec"].get("manualSelector"):
-        return
-    uid, name = obj["metadata"]["uid"], obj["metadata"].get("name", "")
-    labels = obj["spec"]["template"].setdefault("metadata", {}).setdefault("labels", {})
-    for key, value in (("controller-uid", uid), ("job-name", name)):
-        labels.setdefault(key, value)
-        labels.setdefault(f"batch.kubernetes.io/{key}", value)
-    obj["metadata"].setdefault("labels", dict(labels))
-    obj["spec"].setdefault("selector", {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}})
+    default_template(obj)
