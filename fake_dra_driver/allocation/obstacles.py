@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fake_dra_driver.allocation.identity import DeviceId, Holder, PoolId
-from fake_dra_driver.api.kube.quantity import Quantity
 from fake_dra_driver.api.resource.v1 import Device, DeviceAttribute, DeviceTaint
+from fake_dra_driver.quantity import Quantity
 
 __all__ = [
     "CapacityShort",

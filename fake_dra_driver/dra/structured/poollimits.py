@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fake_dra_driver.api.kube.quantity import QuantityError, canonical
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.pool import Pool
+from fake_dra_driver.quantity import QuantityError, canonical
 from fake_dra_driver.runtime.errors import TerminalError
 
 __all__ = ["PoolError", "check_pools"]

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from fake_dra_driver.api.kube.quantity import QuantityError, canonical
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.quantity import QuantityError, canonical
 
 __all__ = ["at_generation", "in_words_of", "says"]
 

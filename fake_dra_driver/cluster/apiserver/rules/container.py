@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from fake_dra_driver.api.kube.quantity import number_of
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     duplicate,
@@ -21,6 +20,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
 )
 from fake_dra_driver.cluster.apiserver.rules.volume import descending_path
 from fake_dra_driver.cluster.apiserver.types.metadata import dns_label, qualified_name
+from fake_dra_driver.quantity import number_of
 
 __all__ = [
     "PodScope",

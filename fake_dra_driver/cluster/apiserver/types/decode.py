@@ -13,11 +13,11 @@ from collections.abc import Callable, Sized
 from datetime import UTC, datetime
 from typing import Any
 
-from fake_dra_driver.api.kube.quantity import QuantityError, canonical
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
 from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Shape, Type
+from fake_dra_driver.quantity import QuantityError, canonical
 
 __all__ = ["cannot_handle", "decode_builtin", "json_kind", "prune_custom", "whole_numbers", "zero_value"]
 
