@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from fake_dra_driver.allocation.behaviour import Behaviour
-from fake_dra_driver.allocation.decision import Allocation, Refusal
+from fake_dra_driver.allocation.decision import CANNOT_ALLOCATE, INVALID_POOLS, Allocation, Refusal, score_of
+from fake_dra_driver.allocation.identity import identity_of
+from fake_dra_driver.allocation.obstacles import PoolInvalid
+from fake_dra_driver.allocation.pools import NodeView, PoolIndex
+from fake_dra_driver.allocation.requests import Plan, read_claims
+from fake_dra_driver.allocation.results import allocation_of
+from fake_dra_driver.allocation.search import Search
+from fake_dra_driver.allocation.selectorcache import SelectorCache
+from fake_dra_driver.allocation.survey import Survey
+from fake_dra_driver.allocation.usage import Usage
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource.v1 import AllocationResult, DeviceClass, DeviceTaintRule, ResourceClaim, ResourceSlice
 
@@ -33,6 +42,13 @@ class Allocator:
         """
         self.behaviour = behaviour
         self._new_share_id = new_share_id
+        self._usage = Usage(shares=behaviour.consumable_capacity)
+        self._pools = PoolIndex(behaviour, self._usage)
+        self._classes: dict[str, DeviceClass] = {}
+        self._claims: dict[str, ResourceClaim] = {}
+        self._selectors = SelectorCache()
+        self._plan: tuple[tuple[ResourceClaim, ...], Plan] | None = None
+        """What was read last: a pod's claims are asked about for one node after the other."""
 
     # --- What there is -------------------------------------------------------------------------------------------
 
@@ -44,40 +60,79 @@ class Allocator:
         claims: Iterable[ResourceClaim] = (),
         taint_rules: Iterable[DeviceTaintRule] = (),
     ) -> None:
-        """Takes these for all there is. What is the same object as before costs next to nothing."""
+        """Takes these for all there is; what is assumed stays. What is the same object as before costs next to nothing.
+
+        The order does not matter.
+        """
+        wanted_slices = {each.metadata.name: each for each in slices}
+        wanted_classes = {each.metadata.name: each for each in classes}
+        wanted_claims = {identity_of(each): each for each in claims}
+        wanted_rules = {each.metadata.name: each for each in taint_rules}
+        for name in self._pools.slices.keys() - wanted_slices.keys():
+            self.drop_slice(name)
+        for name in self._classes.keys() - wanted_classes.keys():
+            self.drop_class(name)
+        for name in self._claims.keys() - wanted_claims.keys():
+            self.drop_claim(self._claims[name])
+        for name in self._pools.rules.keys() - wanted_rules.keys():
+            self.drop_taint_rule(name)
+        for resource_slice in wanted_slices.values():
+            self.put_slice(resource_slice)
+        for device_class in wanted_classes.values():
+            self.put_class(device_class)
+        for claim in wanted_claims.values():
+            self.put_claim(claim)
+        for rule in wanted_rules.values():
+            self.put_taint_rule(rule)
 
     def put_slice(self, resource_slice: ResourceSlice) -> None:
         """A slice was added or changed."""
+        self._pools.put(resource_slice)
 
     def drop_slice(self, name: str) -> None:
         """A slice was deleted; nothing happens if it is not known."""
+        self._pools.drop(name)
 
     def put_class(self, device_class: DeviceClass) -> None:
         """A class was added or changed."""
+        if self._classes.get(device_class.metadata.name) is not device_class:
+            self._classes[device_class.metadata.name] = device_class
+            self._forget_plans()
 
     def drop_class(self, name: str) -> None:
         """A class was deleted; nothing happens if it is not known."""
+        if self._classes.pop(name, None) is not None:
+            self._forget_plans()
 
     def put_taint_rule(self, rule: DeviceTaintRule) -> None:
         """A rule was added or changed."""
+        self._pools.put_rule(rule)
 
     def drop_taint_rule(self, name: str) -> None:
         """A rule was deleted; nothing happens if it is not known."""
+        self._pools.drop_rule(name)
 
     def put_claim(self, claim: ResourceClaim) -> None:
         """A claim was added or changed. Its devices are in use if it is allocated."""
+        if self._claims.get(identity_of(claim)) is not claim:
+            self._claims[identity_of(claim)] = claim
+            self._usage.observe(claim)
 
     def drop_claim(self, claim: ResourceClaim) -> None:
         """A claim was deleted; nothing happens if it is not known."""
+        if self._claims.pop(identity_of(claim), None) is not None:
+            self._usage.remove(claim)
 
     def assume(self, claim: ResourceClaim, allocation: AllocationResult) -> None:
         """The scheduler has decided so, and is about to write it: the devices are in use until ``forget``.
 
         It counts instead of what ``put_claim`` says about this claim, which may be older.
         """
+        self._usage.assume(claim, allocation)
 
     def forget(self, claim: ResourceClaim) -> None:
         """Ends ``assume``; what ``put_claim`` said last counts again. Nothing happens if nothing was assumed."""
+        self._usage.forget(claim)
 
     # --- Decisions -----------------------------------------------------------------------------------------------
 
@@ -95,4 +150,38 @@ class Allocator:
         Raises:
             AllocationError: the claims cannot be handled; the cycle of the pod ends, whatever other nodes have.
         """
-        raise NotImplementedError
+        plan, view, name = self._plan_of(claims), self._pools.view_of(node), node.metadata.name
+        if view.was_refused(plan.key):
+            return self._refusal(view, name)
+        chosen = Search(plan, view, self.behaviour, node=name, max_steps=max_steps).run()
+        if chosen is None:
+            view.remember_refusal(plan.key)
+            return self._refusal(view, name)
+        results = tuple(
+            allocation_of(ask, choices, name, self.behaviour, self._new_share_id)
+            for ask, choices in zip(plan.asks, chosen, strict=True)
+        )
+        return Allocation(name, results, score_of(zip(claims, results, strict=True)))
+
+    def survey(self, claims: Sequence[ResourceClaim], node: Node) -> Survey:
+        """What there is on a node for these claims, and what is in the way of each device, without choosing any."""
+        return Survey(self._plan_of(claims), self._pools.view_of(node), self.behaviour)
+
+    def _plan_of(self, claims: Sequence[ResourceClaim]) -> Plan:
+        if self._plan is None or not _are_same(self._plan[0], claims):
+            self._plan = (tuple(claims), read_claims(claims, self._classes, self.behaviour, self._selectors))
+        return self._plan[1]
+
+    def _forget_plans(self) -> None:
+        self._plan = None
+        self._pools.forget_refusals()
+
+    def _refusal(self, view: NodeView, node: str) -> Refusal:
+        is_invalid = self.behaviour.invalid_pools_named and any(
+            isinstance(pool.obstacle, PoolInvalid) for pool in view.pools
+        )
+        return Refusal(node, INVALID_POOLS if is_invalid else CANNOT_ALLOCATE)
+
+
+def _are_same(known: Sequence[ResourceClaim], claims: Sequence[ResourceClaim]) -> bool:
+    return len(known) == len(claims) and all(one is other for one, other in zip(known, claims, strict=True))

@@ -42,12 +42,12 @@ class Behaviour:
     """Whether a pool is complete when all its slices exist; otherwise, when the node sees all of them."""
     incomplete_pools_usable: bool = False
     """Whether devices of a pool whose slices are not all there can be allocated, unless a request wants all."""
-    sorted_pools: bool = True
-    """Whether pools are tried by name, with those that have binding conditions last, and slices by name.
-
-    Otherwise a real scheduler's order is that of a Go map and of its informer; here it is the order of the input."""
-    binding_conditions_last: bool = True
-    """Whether pools with binding conditions are tried after the others."""
+    counter_slices_everywhere: bool = False
+    """Whether slices with shared counters are about every node, whatever they say."""
+    conditional_pools_last: bool = True
+    """Whether pools that have devices with binding conditions are tried after the others."""
+    conditional_slices_last: bool = False
+    """The same for slices within a pool."""
     invalid_pools_named: bool = True
     """Whether a node on which nothing fits is refused with another text where one of its pools is invalid."""
     errors_name_device: bool = True

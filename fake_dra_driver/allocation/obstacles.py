@@ -113,7 +113,7 @@ class PolicyRefused(Obstacle):
     """As much as is asked for cannot be had of any one device of this kind, as its request policy says."""
 
     name: str
-    asked: Quantity
+    asked: Quantity | None
     consumed: Quantity
     """What was asked for, rounded as the policy says."""
 

@@ -7,7 +7,7 @@ memory, ports, volumes, affinity between pods. Nodes of the embedded cluster nev
 from collections.abc import Iterable, Sequence
 
 from fake_dra_driver.api.kube.core import NodeSelector
-from fake_dra_driver.api.kube.nodeselection import NODE_NAME_FIELD, matches
+from fake_dra_driver.api.kube.nodeselection import NODE_NAME, matches
 from fake_dra_driver.cluster.kinds import Node, PodSpec, Taint, Toleration
 
 __all__ = ["TAINT_UNSCHEDULABLE", "is_selected", "matches", "named_nodes", "tolerates", "untolerated"]
@@ -32,7 +32,7 @@ def named_nodes(spec: PodSpec) -> frozenset[str] | None:
     named: set[str] = set()
     for term in affinity.node_selector_terms:
         lists = [
-            set(each.values) for each in term.match_fields if each.key == NODE_NAME_FIELD and each.operator == "In"
+            set(each.values) for each in term.match_fields if each.key == NODE_NAME and each.operator == "In"
         ]
         if not lists:
             return None

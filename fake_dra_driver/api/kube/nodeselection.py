@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from fake_dra_driver.api.kube.core import Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 
-__all__ = ["NODE_NAME_FIELD", "matches"]
+__all__ = ["NODE_NAME", "matches"]
 
-NODE_NAME_FIELD = "metadata.name"
+NODE_NAME = "metadata.name"
 """The only field that a selector can look at."""
 
 
@@ -25,7 +25,7 @@ def _term_holds(term: NodeSelectorTerm, node: Node) -> bool:
     if not term.match_expressions and not term.match_fields:
         return False
     return all(_holds(each, node.metadata.labels) for each in term.match_expressions) and all(
-        _holds(each, {NODE_NAME_FIELD: node.metadata.name}) for each in term.match_fields
+        _holds(each, {NODE_NAME: node.metadata.name}) for each in term.match_fields
     )
 
 

@@ -1,0 +1,395 @@
+"""The pools that a node sees, and which of them count.
+
+Follows pools_incubating.go of k8s.io/dynamic-resource-allocation. A driver publishes a pool as slices of one
+generation; while it replaces them, the pool is incomplete. What was found for a node is kept until a slice, a taint
+rule or the node changes; nodes that see the same slices of a pool share it.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fake_dra_driver.allocation.behaviour import Behaviour
+from fake_dra_driver.allocation.candidate import Candidate, CandidateReader, CounterName
+from fake_dra_driver.allocation.counters import Counters
+from fake_dra_driver.allocation.identity import DeviceId, PoolId
+from fake_dra_driver.allocation.obstacles import PoolIncomplete, PoolInvalid, PoolObstacle, PoolReplaced
+from fake_dra_driver.allocation.usage import PoolUsage, Usage
+from fake_dra_driver.api.kube.core import Node, NodeSelector
+from fake_dra_driver.api.kube.nodeselection import matches
+from fake_dra_driver.api.resource.v1 import DeviceTaintRule, ResourceSlice
+from fake_dra_driver.quantity import Quantity
+
+__all__ = ["NodeView", "Pool", "PoolIndex"]
+
+_MAX_REFUSALS: Final = 100
+"""For each node; a cluster has that many sorts of claims at most times."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """A pool as a node sees it."""
+
+    id: PoolId
+    generation: int
+    slices: int
+    """How many slices of this generation there are."""
+    expected_slices: int
+    candidates: tuple[Candidate, ...]
+    """The devices of the slices that the node sees, in the order of trying."""
+    elsewhere: frozenset[DeviceId]
+    """Those among them that are not on the node, though others of their slice are."""
+    counters: Counters
+    usage: PoolUsage
+    obstacle: PoolObstacle | None
+    """Why the pool does not count."""
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it is passed over in silence, even where a request wants all devices."""
+        return isinstance(self.obstacle, PoolReplaced)
+
+
+class NodeView:
+    """The pools that a node sees, in the order of trying, those included that do not count.
+
+    It remembers what could not be had here. Most of what a scheduler asks, it has asked before: one pod after the other
+    with the same claims, and the same nodes without a free device. More devices in use never make possible what was
+    not possible before, so such an answer holds until devices are freed.
+    """
+
+    __slots__ = ("_refused", "_remembers", "pools")
+
+    def __init__(self, pools: Iterable[Pool]) -> None:
+        """Nothing was refused so far."""
+        self.pools = tuple(pools)
+        self._refused: dict[Hashable, int] = {}
+        # The first share of a device spends its counters, and the others do not: more use makes more possible.
+        self._remembers = not any(candidate.is_shareable for pool in self.pools for candidate in pool.candidates)
+
+    def was_refused(self, key: Hashable) -> bool:
+        """Whether these claims could not be had, and nothing was freed since."""
+        return key in self._refused and self._refused.get(key) == self._releases()
+
+    def remember_refusal(self, key: Hashable) -> None:
+        """These claims cannot be had."""
+        if self._remembers and key is not None:
+            if len(self._refused) >= _MAX_REFUSALS:
+                self._refused.clear()
+            self._refused[key] = self._releases()
+
+    def forget_refusals(self) -> None:
+        """What claims ask for may mean something else now."""
+        self._refused.clear()
+
+    def find(self, device: DeviceId) -> tuple[Pool, Candidate] | None:
+        """A device that the node sees, and its pool."""
+        for pool in self.pools:
+            for candidate in pool.candidates:
+                if candidate.id == device:
+                    return pool, candidate
+        return None
+
+    def _releases(self) -> int:
+        # Each number only ever grows, so an equal sum means that none has changed.
+        return sum(pool.usage.releases for pool in self.pools)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """What a node sees of a pool."""
+
+    generation: int
+    slices: tuple[str, ...]
+    """Their names."""
+    elsewhere: frozenset[DeviceId]
+    """Their devices that are not on the node."""
+
+
+class PoolIndex:
+    """All slices, by who sees them."""
+
+    def __init__(self, behaviour: Behaviour, usage: Usage) -> None:
+        """Knows no slices yet."""
+        self._behaviour = behaviour
+        self._usage = usage
+        self._reader = CandidateReader()
+        self._slices: dict[str, ResourceSlice] = {}
+        self._of_node: dict[str, dict[str, ResourceSlice]] = {}
+        self._of_no_node: dict[str, ResourceSlice] = {}
+        self._of_pool: dict[PoolId, dict[str, ResourceSlice]] = {}
+        self._rules: dict[str, DeviceTaintRule] = {}
+        self._candidates: dict[str, tuple[Candidate, ...]] = {}
+        self._views: dict[str, tuple[Node, NodeView]] = {}
+        self._viewers: dict[PoolId, set[str]] = {}
+        """The nodes whose view has the pool."""
+        self._pools: dict[PoolId, dict[_Sighting, Pool]] = {}
+        """By what is seen of them."""
+
+    @property
+    def slices(self) -> Mapping[str, ResourceSlice]:
+        """All of them, by name."""
+        return self._slices
+
+    @property
+    def rules(self) -> Mapping[str, DeviceTaintRule]:
+        """All taint rules, by name."""
+        return self._rules
+
+    def put(self, resource_slice: ResourceSlice) -> None:
+        """A slice was added or changed."""
+        name = resource_slice.metadata.name
+        if self._slices.get(name) is resource_slice:
+            return
+        self.drop(name)
+        self._slices[name] = resource_slice
+        self._home_of(resource_slice)[name] = resource_slice
+        self._of_pool.setdefault(_pool_of(resource_slice), {})[name] = resource_slice
+        self._look_again_at(resource_slice)
+
+    def drop(self, name: str) -> None:
+        """A slice was deleted."""
+        resource_slice = self._slices.pop(name, None)
+        if resource_slice is None:
+            return
+        del self._home_of(resource_slice)[name]
+        pool = _pool_of(resource_slice)
+        del self._of_pool[pool][name]
+        if not self._of_pool[pool]:
+            del self._of_pool[pool]
+        self._candidates.pop(name, None)
+        self._look_again_at(resource_slice)
+
+    def put_rule(self, rule: DeviceTaintRule) -> None:
+        """A taint rule was added or changed."""
+        if self._rules.get(rule.metadata.name) is not rule:
+            self._rules[rule.metadata.name] = rule
+            self._look_again()
+
+    def drop_rule(self, name: str) -> None:
+        """A taint rule was deleted."""
+        if self._rules.pop(name, None) is not None:
+            self._look_again()
+
+    def view_of(self, node: Node) -> NodeView:
+        """The pools that a node sees."""
+        known = self._views.get(node.metadata.name)
+        if known is not None:
+            if known[0] is node:
+                return known[1]
+            if known[0].metadata.labels == node.metadata.labels:
+                self._views[node.metadata.name] = (node, known[1])
+                return known[1]
+        view = NodeView(self._ordered(self._gather(node)))
+        self._views[node.metadata.name] = (node, view)
+        for pool in view.pools:
+            self._viewers.setdefault(pool.id, set()).add(node.metadata.name)
+        return view
+
+    def forget_refusals(self) -> None:
+        """What claims ask for may mean something else now."""
+        for _, view in self._views.values():
+            view.forget_refusals()
+
+    def _home_of(self, resource_slice: ResourceSlice) -> dict[str, ResourceSlice]:
+        node = resource_slice.spec.node_name
+        return self._of_node.setdefault(node, {}) if node else self._of_no_node
+
+    def _look_again_at(self, resource_slice: ResourceSlice) -> None:
+        pool = _pool_of(resource_slice)
+        self._pools.pop(pool, None)
+        node = resource_slice.spec.node_name
+        if not node:
+            self._views.clear()
+            self._viewers.clear()
+            return
+        for viewer in {node, *self._viewers.pop(pool, ())}:
+            self._views.pop(viewer, None)
+
+    def _look_again(self) -> None:
+        self._candidates.clear()
+        self._pools.clear()
+        self._views.clear()
+        self._viewers.clear()
+
+    def _gather(self, node: Node) -> Iterator[Pool]:
+        seen: dict[PoolId, _Sighting] = {}
+        local = self._of_node.get(node.metadata.name, {})
+        for resource_slice in (*local.values(), *self._of_no_node.values()):
+            elsewhere = self._elsewhere(resource_slice, node)
+            if elsewhere is None:
+                continue
+            pool, generation = _pool_of(resource_slice), resource_slice.spec.pool.generation
+            before = seen.get(pool)
+            if before is None or generation > before.generation:
+                seen[pool] = _Sighting(generation, (resource_slice.metadata.name,), elsewhere)
+            elif generation == before.generation:
+                names = (*before.slices, resource_slice.metadata.name)
+                seen[pool] = _Sighting(generation, names, before.elsewhere | elsewhere)
+        for pool, sighting in seen.items():
+            built = self._pools.setdefault(pool, {})
+            if sighting not in built:
+                built[sighting] = self._build(pool, sighting)
+            yield built[sighting]
+
+    def _elsewhere(self, resource_slice: ResourceSlice, node: Node) -> frozenset[DeviceId] | None:
+        """Which devices of a slice are not on the node; None: the slice is not about this node."""
+        spec = resource_slice.spec
+        if self._is_ignored(resource_slice):
+            return None
+        if spec.shared_counters and self._behaviour.counter_slices_everywhere:
+            return frozenset()
+        if spec.node_name or spec.all_nodes or spec.node_selector is not None:
+            is_here = _is_here(node, spec.node_name, spec.all_nodes, spec.node_selector)
+            return frozenset() if is_here else None
+        if not spec.per_device_node_selection:
+            return None
+        elsewhere = frozenset(
+            DeviceId(spec.driver, spec.pool.name, each.name)
+            for each in spec.devices
+            if not _is_here(node, each.node_name, each.all_nodes, each.node_selector)
+        )
+        return elsewhere if len(elsewhere) < len(spec.devices) else None
+
+    def _is_ignored(self, resource_slice: ResourceSlice) -> bool:
+        """Whether a slice needs what is off. Its pool is incomplete without it."""
+        spec = resource_slice.spec
+        if not self._behaviour.partitionable_devices and (
+            spec.per_device_node_selection is not None or spec.shared_counters
+        ):
+            return True
+        return _uses_compatibility_groups(resource_slice)
+
+    def _build(self, pool: PoolId, sighting: _Sighting) -> Pool:
+        seen = [self._slices[name] for name in sighting.slices]
+        expected = seen[0].spec.pool.resource_slice_count
+        everything = seen
+        incomplete: PoolObstacle | None = None
+        if len(seen) != expected:
+            if self._behaviour.pools_over_cluster:
+                everything = self._generation_of(pool, sighting.generation)
+            newest = max(each.spec.pool.generation for each in self._of_pool[pool].values())
+            if newest > sighting.generation and self._behaviour.pools_over_cluster:
+                incomplete = PoolReplaced(pool, sighting.generation, len(everything), expected, newest)
+            elif len(everything) != expected:
+                incomplete = PoolIncomplete(pool, sighting.generation, len(everything), expected)
+        candidates, others, totals, reason = self._contents(seen, everything)
+        invalid = PoolInvalid(pool, sighting.generation, len(everything), expected, reason) if reason else None
+        usage = self._usage.of(pool)
+        return Pool(
+            id=pool,
+            generation=sighting.generation,
+            slices=len(everything),
+            expected_slices=expected,
+            candidates=candidates,
+            elsewhere=sighting.elsewhere,
+            counters=Counters(totals, () if reason else (*candidates, *others), usage),
+            usage=usage,
+            obstacle=(invalid or incomplete) if self._behaviour.incomplete_pools_usable else (incomplete or invalid),
+        )
+
+    def _generation_of(self, pool: PoolId, generation: int) -> list[ResourceSlice]:
+        """All slices of a generation, on whichever node."""
+        return [
+            each
+            for each in self._of_pool[pool].values()
+            if each.spec.pool.generation == generation and not _uses_compatibility_groups(each)
+        ]
+
+    def _contents(
+        self, seen: Sequence[ResourceSlice], everything: Sequence[ResourceSlice]
+    ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], Mapping[CounterName, Quantity], str | None]:
+        """The devices that the node sees, the others, the counters, and what is wrong with them."""
+        counted = self._behaviour.partitionable_devices
+        with_devices = [each for each in self._in_order(seen) if not (counted and each.spec.shared_counters)]
+        candidates = tuple(candidate for each in with_devices for candidate in self._read(each))
+        reason = _duplicate(candidates)
+        if not counted or reason is not None:
+            return candidates, (), {}, reason
+        seen_names = {each.metadata.name for each in seen}
+        others = tuple(
+            candidate
+            for each in everything
+            if each.metadata.name not in seen_names and not each.spec.shared_counters
+            for candidate in self._read(each)
+        )
+        totals: dict[CounterName, Quantity] = {}
+        reason = _read_counters(self._in_order(everything), totals) or _unknown_counter((*candidates, *others), totals)
+        return candidates, others, totals, reason
+
+    def _read(self, resource_slice: ResourceSlice) -> tuple[Candidate, ...]:
+        name = resource_slice.metadata.name
+        if name not in self._candidates:
+            rules = self._rules.values() if self._behaviour.taint_rules else ()
+            self._candidates[name] = self._reader.read(resource_slice, rules)
+        return self._candidates[name]
+
+    def _in_order(self, slices: Iterable[ResourceSlice]) -> list[ResourceSlice]:
+        last = self._behaviour.conditional_slices_last
+        return sorted(slices, key=lambda each: (last and _is_conditional(each), each.metadata.name))
+
+    def _ordered(self, pools: Iterable[Pool]) -> list[Pool]:
+        """By driver and name, those last that have binding conditions and so take longer to bind.
+
+        Before the order was fixed, a real scheduler's was that of a Go map; this one was as likely as any other.
+        """
+        return sorted(pools, key=lambda pool: (self._is_conditional(pool), pool.id))
+
+    def _is_conditional(self, pool: Pool) -> bool:
+        is_incomplete = isinstance(pool.obstacle, PoolIncomplete)
+        if pool.obstacle is not None and not (is_incomplete and self._behaviour.incomplete_pools_usable):
+            return False
+        return self._behaviour.conditional_pools_last and any(
+            candidate.device.binding_conditions for candidate in pool.candidates
+        )
+
+
+def _pool_of(resource_slice: ResourceSlice) -> PoolId:
+    return PoolId(resource_slice.spec.driver, resource_slice.spec.pool.name)
+
+
+def _is_here(node: Node, name: str | None, all_nodes: bool | None, selector: NodeSelector | None) -> bool:
+    if name:
+        return node.metadata.name == name
+    return bool(all_nodes) or (selector is not None and matches(selector, node))
+
+
+def _uses_compatibility_groups(resource_slice: ResourceSlice) -> bool:
+    """Slices whose devices have them are ignored: whether they go together is not known here."""
+    return any(each.compatibility_groups for device in resource_slice.spec.devices for each in device.consumes_counters)
+
+
+def _is_conditional(resource_slice: ResourceSlice) -> bool:
+    return any(each.binding_conditions for each in resource_slice.spec.devices)
+
+
+def _duplicate(candidates: Iterable[Candidate]) -> str | None:
+    names: set[str] = set()
+    for candidate in candidates:
+        if candidate.id.device in names:
+            return f"duplicate device name {candidate.id.device}"
+        names.add(candidate.id.device)
+    return None
+
+
+def _read_counters(slices: Iterable[ResourceSlice], totals: dict[CounterName, Quantity]) -> str | None:
+    known: set[str] = set()
+    for counter_set in (each for resource_slice in slices for each in resource_slice.spec.shared_counters):
+        if counter_set.name in known:
+            return f"duplicate counter set name {counter_set.name}"
+        known.add(counter_set.name)
+        for name, counter in counter_set.counters.items():
+            totals[CounterName(counter_set.name, name)] = Quantity.parse(counter.value)
+    return None
+
+
+def _unknown_counter(candidates: Iterable[Candidate], totals: Mapping[CounterName, Quantity]) -> str | None:
+    sets = {each.counter_set for each in totals}
+    for candidate in candidates:
+        for consumption in candidate.device.consumes_counters:
+            if consumption.counter_set not in sets:
+                return f"counter set {consumption.counter_set} not found"
+            for name in consumption.counters:
+                if (consumption.counter_set, name) not in totals:
+                    return f"counter {name} not found in counter set {consumption.counter_set}"
+    return None
