@@ -37,7 +37,7 @@ from fake_dra_driver.cluster.kubelet.kubelet import KubeletOptions
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from fake_dra_driver.cluster.node import SimulatedNode
-from fake_dra_driver.cluster.releases import DEFAULT, RELEASES, find_release
+from fake_dra_driver.cluster.releases import DEFAULT, find_release
 from fake_dra_driver.cluster.scheduler import make_scheduler
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
@@ -79,10 +79,9 @@ class Cluster:
             nodes: names of the nodes.
             kubernetes_version: the release that controllers, scheduler and kubelets behave like; one of ``RELEASES``.
                 The API server is that of the same release, or of the latest with classic DRA.
-            feature_gates: feature gates to switch on or off.
+            feature_gates: feature gates to switch on or off, in all parts of the cluster.
             runtime_config: API versions to serve or not, such as ``{"resource.k8s.io/v1beta1": True}``.
-            scheduler: makes what schedules pods; None: the cluster's own scheduler, which cannot allocate the claims of
-                structured DRA.
+            scheduler: makes what schedules pods; None: the cluster's own scheduler.
             images: what stands for images that bring programs of their own; see ``kubelet.images``.
             timing: how soon kubelets try again; None: as real ones, which is up to 90 s after claims could not be
                 prepared.
@@ -95,23 +94,17 @@ class Cluster:
                 short, since the sockets of plugins are below it: at most 107 bytes for each.
 
         Raises:
-            ClusterError: the release is unknown, or does not have one of the gates or API versions, or needs another
-                scheduler; or two nodes have the same name.
+            ClusterError: the release is unknown, or does not have one of the gates or API versions; or two nodes have
+                the same name.
         """
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
         self._release = find_release(kubernetes_version).with_gates(feature_gates or {})
-        if self._release.structured_version and scheduler is None:
-            classic = [each.name for each in RELEASES.values() if not each.structured_version]
-            raise ClusterError(
-                f"The cluster has no scheduler for the claims of Kubernetes {kubernetes_version}; "
-                f"releases that it has one for: {', '.join(classic)}"
-            )
         server_release = self._release.name if self._release.api_server else DEFAULT.name
         self.server = ApiServer(
             port=port, kubernetes_version=server_release, feature_gates=feature_gates, runtime_config=runtime_config
         )
-        self._make_scheduler = scheduler or make_scheduler
+        self._make_scheduler = scheduler or partial(make_scheduler, release=self._release)
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
         self._simulated: dict[str, SimulatedNode] = {}

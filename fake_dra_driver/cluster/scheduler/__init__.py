@@ -20,8 +20,11 @@ To assemble a cluster::
 
 from collections.abc import Sequence
 
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.cluster.releases import DEFAULT, Release
 from fake_dra_driver.cluster.scheduler.classic import make_classic_scheduler
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
+from fake_dra_driver.cluster.scheduler.structured import make_structured_scheduler
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -36,6 +39,7 @@ def make_scheduler(
     cache: Cache,
     events: EventRecorder,
     *,
+    release: Release = DEFAULT,
     scheduler_name: str = "default-scheduler",
     now: WallClock = utc_now,
 ) -> Sequence[Controller]:
@@ -45,8 +49,12 @@ def make_scheduler(
         client: writes everything. Its own, so that the managers of fields can be told apart.
         cache: on that client: a cycle relies on seeing the writes of the one before.
         events: takes the component of the events.
+        release: decides which DRA there is, and what differs between releases.
         scheduler_name: pods with another ``spec.schedulerName`` are left alone.
         now: the clock of what people read.
     """
     pods = PodWriter(client, events, now=now)
-    return make_classic_scheduler(client, cache, pods, scheduler_name)
+    if not release.structured_version:
+        return make_classic_scheduler(client, cache, pods, scheduler_name)
+    api = RESOURCE_APIS[release.structured_version]
+    return make_structured_scheduler(client, cache, pods, api, scheduler_name, now)

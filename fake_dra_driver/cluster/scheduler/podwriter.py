@@ -28,9 +28,15 @@ class PodWriter:
         await self._client.create_subresource(Pod, pod.key, "binding", binding)
         self._events.event(pod, "Normal", "Scheduled", f"Successfully assigned {pod.key} to {node}")
 
-    async def report_failure(self, pod: Pod, message: str) -> None:
-        """Says on the pod why it is not scheduled. Raises PatchTestFailedError when its conditions have changed."""
-        condition = Condition(type="PodScheduled", status="False", reason="Unschedulable", message=message)
+    async def report_failure(self, pod: Pod, message: str, reason: str = "Unschedulable") -> None:
+        """Says on the pod why it is not scheduled. Raises PatchTestFailedError when its conditions have changed.
+
+        Args:
+            pod: the pod.
+            message: why.
+            reason: of the condition; ``SchedulerError``: the attempt failed, whatever the cluster has.
+        """
+        condition = Condition(type="PodScheduled", status="False", reason=reason, message=message)
         operations = condition_patch(pod.uid, pod.status.conditions, condition, self._now())
         with contextlib.suppress(NotFoundError):
             if operations:

@@ -61,6 +61,6 @@ async def test_walk(world: World) -> None:
 
 @pytest.mark.parametrize("version", ["1.27", "1.32", "1.34", "1.37"])
 async def test_walk_on_other_releases(version: str) -> None:
-    """The oldest with classic DRA, and those with structured DRA, whose claims a stand-in scheduler allocates."""
+    """The oldest with classic DRA, and those with structured DRA."""
     async with running_world(version) as world:
         await walk(world)

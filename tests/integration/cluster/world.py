@@ -34,7 +34,6 @@ from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manife
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.runtime.errors import NotFoundError
-from tests.support.standinscheduler import stand_in_scheduler
 
 __all__ = ["CONTROLLER", "DEMO", "PLUGIN", "World", "running_world"]
 
@@ -287,7 +286,6 @@ async def running_world(
             images=DRIVER_IMAGES,
             timing=timing,
             namespace_grace_seconds=0,
-            scheduler=stand_in_scheduler(api) if api is not None else None,
         ) as cluster,
         open_kubectl(cluster.kubeconfig, None) as kubectl,
     ):

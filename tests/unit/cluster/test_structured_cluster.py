@@ -1,4 +1,4 @@
-"""A cluster with structured DRA: claims are made, allocated by the tests' stand-in scheduler, and prepared on the node.
+"""A cluster with structured DRA: claims are made, allocated, and prepared on the node.
 
 The driver is a stand-in too: a plugin whose answers a test decides, and a slice that the test publishes for it.
 """
@@ -14,11 +14,10 @@ from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
-from fake_dra_driver.cluster import Cluster, ClusterError, Timing
+from fake_dra_driver.cluster import Cluster, Timing
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.releases import RELEASES
 from fake_dra_driver.runtime.errors import NotFoundError
-from tests.support.standinscheduler import stand_in_scheduler
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 
 DRIVER = "driver.example.com"
@@ -124,8 +123,7 @@ class World:
 async def world_of(version: str, api: ResourceApi) -> AsyncIterator[World]:
     """A cluster with a node and a class of devices."""
     timing = Timing(resync_seconds=1, retry_seconds=0.1)
-    scheduler = stand_in_scheduler(api)
-    async with Cluster(nodes=(NODE,), kubernetes_version=version, timing=timing, scheduler=scheduler) as cluster:
+    async with Cluster(nodes=(NODE,), kubernetes_version=version, timing=timing) as cluster:
         world = World(cluster, api)
         selectors = [{"cel": {"expression": f'device.driver == "{DRIVER}"'}}]
         await world.create(api.classes, "class", {"selectors": selectors})
@@ -144,11 +142,6 @@ async def world() -> AsyncIterator[World]:
     """A cluster of the latest release."""
     async with world_of("1.37", RESOURCE_APIS["v1"]) as world:
         yield world
-
-
-def test_the_clusters_own_scheduler_is_for_classic_claims() -> None:
-    with pytest.raises(ClusterError, match=r"no scheduler for the claims of Kubernetes 1\.37; .*: 1\.27, 1\.28"):
-        Cluster(kubernetes_version="1.37")
 
 
 async def test_from_a_template_to_a_container_and_back(each_world: World) -> None:
@@ -229,7 +222,7 @@ async def test_a_pod_waits_until_there_are_enough_devices(world: World) -> None:
         await world.publish("dev-0")
         await world.claim("c", {"name": "req", "exactly": {"deviceClassName": "class", "count": 2}})
         await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
-        await world.until_event("pod", "FailedScheduling", "request req: 1 of 2 devices are free")
+        await world.until_event("pod", "FailedScheduling", "0/1 nodes are available: 1 cannot allocate all claims. ")
         more = {"spec": {"devices": [{"name": "dev-0"}, {"name": "dev-1"}]}}
         await world.cluster.client.merge_patch(world.api.slices, NamespacedName("", "slice-1"), more)
         assert "DEVICE_C" in await world.environment("pod")

@@ -4,15 +4,15 @@ Follows the queueing hints of kube-scheduler 1.30 (EventsToRegister of its plugi
 wake a pod: an attempt costs writes, and a pod would be woken by its own failures for ever.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, claim_keys
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
-from fake_dra_driver.cluster.kinds import Node, Pod, ResourceClass
+from fake_dra_driver.cluster.kinds import Pod, ResourceClass
 from fake_dra_driver.cluster.scheduler.classic.scheduler import SchedulerCaches
-from fake_dra_driver.cluster.scheduler.waiting import is_waiting
+from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit, concerns_scheduling, is_waiting
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.store import Change
 
@@ -36,8 +36,8 @@ class Wakeup:
     def watch(self, controller: Controller) -> None:
         """Subscribes the controller to the changes."""
         caches = self._caches
-        controller.watch(caches.pods, predicate=_concerns_scheduling)
-        controller.watch(caches.nodes, lambda _: self._waiting(), predicate=_changes_node_fit)
+        controller.watch(caches.pods, predicate=concerns_scheduling)
+        controller.watch(caches.nodes, lambda _: self._waiting(), predicate=changes_node_fit)
         controller.watch(caches.classes, self._pods_of_class, predicate=_is_addition_or_update)
         controller.watch(caches.claims, self._pods_of_claim, predicate=_changes_status)
         controller.watch(caches.contexts, self._pod_of_context, predicate=_is_addition_or_update)
@@ -79,30 +79,6 @@ class Wakeup:
             if claim is not None and claim.status.allocation is None and entry.name not in answered:
                 return True
         return False
-
-
-def _concerns_scheduling(change: Change[Pod]) -> bool:
-    """Whether anything but the status has changed; of the status only the names of created claims matter."""
-    old, new = change.old, change.new
-    if new is None:
-        return False
-    return old is None or _input(old) != _input(new)
-
-
-def _input(pod: Pod) -> tuple[Any, ...]:
-    return pod.spec, pod.metadata.labels, pod.metadata.annotations, pod.status.resource_claim_statuses
-
-
-def _changes_node_fit(change: Change[Node]) -> bool:
-    old, new = change.old, change.new
-    if new is None:
-        return False
-    return old is None or _offer(old) != _offer(new)
-
-
-def _offer(node: Node) -> tuple[Any, ...]:
-    labels: Mapping[str, str] = node.metadata.labels
-    return labels, node.spec.unschedulable, node.spec.taints
 
 
 def _is_addition_or_update(change: Change[Any]) -> bool:

@@ -1,0 +1,75 @@
+"""Which changes may help a waiting pod, and so wake it for another attempt.
+
+Follows the queueing hints of kube-scheduler (EventsToRegister of its plugins). A change that cannot help must not wake
+a pod: an attempt costs writes, and a pod would be woken by its own failures for ever.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.resource.podclaims import claim_keys
+from fake_dra_driver.api.resource.v1 import ResourceClaim
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.scheduler.structured.scheduler import SchedulerCaches
+from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit, concerns_scheduling, is_waiting
+from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.store import Change
+
+__all__ = ["Wakeup"]
+
+_WAITING: Final = "waiting"
+"""Index of the pod cache, with one value: pods that the scheduler has to find a node for."""
+_BY_CLAIM: Final = "claim"
+"""Index of the pod cache: the claims that a pod uses, by ``namespace/name``."""
+
+
+class Wakeup:
+    """Sets up the controller's watches."""
+
+    def __init__(self, scheduler_name: str, caches: SchedulerCaches) -> None:
+        self._scheduler_name = scheduler_name
+        self._caches = caches
+        caches.pods.add_index(_WAITING, lambda pod: ("yes",) if is_waiting(pod, scheduler_name) else ())
+        caches.pods.add_index(_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
+
+    def watch(self, controller: Controller) -> None:
+        """Subscribes the controller to the changes."""
+        caches = self._caches
+        controller.watch(caches.pods, predicate=concerns_scheduling)
+        controller.watch(caches.nodes, self._all_waiting, predicate=changes_node_fit)
+        controller.watch(caches.classes, self._with_claims, predicate=_is_addition_or_update)
+        controller.watch(caches.slices, self._with_claims, predicate=_is_addition_or_update)
+        controller.watch(caches.claims, self._pods_of_claim, predicate=_changes_claim)
+
+    def _waiting(self) -> Iterable[Pod]:
+        return self._caches.pods.by_index(_WAITING, "yes")
+
+    def _all_waiting(self, _: Change[Node]) -> Iterable[NamespacedName]:
+        return [pod.key for pod in self._waiting()]
+
+    def _with_claims(self, _: Change[Any]) -> Iterable[NamespacedName]:
+        return [pod.key for pod in self._waiting() if pod.spec.resource_claims]
+
+    def _pods_of_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
+        if _frees_devices(change):
+            return self._with_claims(change)
+        users = self._caches.pods.by_index(_BY_CLAIM, str(change.key))
+        return [pod.key for pod in users if is_waiting(pod, self._scheduler_name)]
+
+
+def _frees_devices(change: Change[ResourceClaim]) -> bool:
+    """Whether devices that were in use are not any more."""
+    was_allocated = change.old is not None and change.old.status.allocation is not None
+    return was_allocated and (change.new is None or change.new.status.allocation is None)
+
+
+def _is_addition_or_update(change: Change[Any]) -> bool:
+    return change.new is not None
+
+
+def _changes_claim(change: Change[ResourceClaim]) -> bool:
+    """Whether it is more than a finalizer: that alone does not concern pods."""
+    if change.new is None or change.old is None:
+        return True
+    return change.old.status != change.new.status
