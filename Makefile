@@ -11,6 +11,8 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist worksteal
 BENCH_FLAGS ?=
 # Any text: the demo's cluster stays up until Ctrl-C.
 KEEP ?=
+# The Kubernetes release that the demo's cluster is like, such as 1.37; left out, the latest with classic DRA.
+KUBERNETES ?=
 # Any text, such as a commit's hash. It chooses a share of the kills and scenarios, which runs instead of all of them.
 SAMPLE ?=
 # The Kubernetes releases that e2e-all runs on; left out, one of each kind that is supported.
@@ -38,7 +40,8 @@ help: ## List the targets
 	@echo
 	@echo "Variables: PYTHON=$(PYTHON) HELM=$(HELM) IMAGE=$(IMAGE)"
 	@echo "  KIND_CLUSTER_NAME=$(KIND_CLUSTER_NAME) NAMESPACE=$(NAMESPACE)"
-	@echo "  KEEP PYTEST_FLAGS BENCH_FLAGS SAMPLE KUBE_VERSIONS KUBEBUILDER_ASSETS KUBE_DIR"
+	@echo "  KEEP KUBERNETES PYTEST_FLAGS BENCH_FLAGS SAMPLE"
+	@echo "  KUBE_VERSIONS KUBEBUILDER_ASSETS KUBE_DIR"
 
 .PHONY: install
 install: $(INSTALLED) ## Make .venv from the lock file, checked by hashes
@@ -48,8 +51,8 @@ $(INSTALLED): requirements-dev.lock pyproject.toml
 	@touch $@
 
 .PHONY: demo
-demo: $(DEMO_INSTALLED) ## Walk through the quickstart; KEEP=1 keeps its cluster up
-	@$(BIN)/fake-dra-driver demo $(if $(KEEP),--keep)
+demo: $(DEMO_INSTALLED) ## Walk through the quickstart; with KUBERNETES=1.37, KEEP=1
+	@$(BIN)/fake-dra-driver demo $(if $(KUBERNETES),--kubernetes-version='$(KUBERNETES)') $(if $(KEEP),--keep)
 
 .venv/.installed-demo: requirements-cluster.lock requirements-build.lock pyproject.toml
 	@PYTHON='$(PYTHON)' hack/venv.sh requirements-cluster.lock requirements-build.lock

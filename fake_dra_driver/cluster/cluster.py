@@ -99,12 +99,13 @@ class Cluster:
         """
         if len(set(nodes)) != len(nodes):
             raise ClusterError("two nodes have the same name")
-        self._release = find_release(kubernetes_version).with_gates(feature_gates or {})
-        server_release = self._release.name if self._release.api_server else DEFAULT.name
+        self.release = find_release(kubernetes_version).with_gates(feature_gates or {})
+        """What the cluster behaves like, with the feature gates that were switched."""
+        server_release = self.release.name if self.release.api_server else DEFAULT.name
         self.server = ApiServer(
             port=port, kubernetes_version=server_release, feature_gates=feature_gates, runtime_config=runtime_config
         )
-        self._make_scheduler = scheduler or partial(make_scheduler, release=self._release)
+        self._make_scheduler = scheduler or partial(make_scheduler, release=self.release)
         self.kubernetes_version = kubernetes_version
         self.nodes = tuple(nodes)
         self._simulated: dict[str, SimulatedNode] = {}
@@ -185,7 +186,7 @@ class Cluster:
     async def _start_control_plane(self, group: asyncio.TaskGroup, parts: contextlib.AsyncExitStack) -> None:
         make = partial(
             make_controllers,
-            release=self._release,
+            release=self.release,
             namespace_grace_seconds=self._namespace_grace_seconds,
             node_lifecycle=not self._static_nodes,
         )

@@ -1,7 +1,7 @@
 """The kubectl commands of the quickstart, for machines that have no kubectl: the same arguments, the same text.
 
-``get`` (the table that the server makes, or JSON), ``describe`` of any kind, ``apply``, ``delete --wait=false`` and
-``logs``. Everything else is refused; for more there is kubectl itself.
+``get`` (the table that the server makes, JSON or YAML), ``describe`` of any kind, ``apply``, ``delete --wait=false``
+and ``logs``. Everything else is refused; for more there is kubectl itself.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from fake_dra_driver.api.kube.meta import NamespacedName, ResourceKind
 from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.demo.describe import columns, describe
+from fake_dra_driver.demo.yamloutput import as_yaml
 from fake_dra_driver.runtime.credentials import Credentials
 from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError
 from fake_dra_driver.runtime.patch import APPLY
@@ -113,6 +114,8 @@ class BuiltinKubectl:
         path = kind.path(namespace, name)
         if given.output == "json":
             return json.dumps(await self._read(kind, path, NamespacedName(namespace or "", name or "")), indent=4)
+        if given.output == "yaml":
+            return as_yaml(await self._read(kind, path, NamespacedName(namespace or "", name or "")))
         if given.output:
             raise ClusterError(f"kubectl is not installed here, and its output {given.output!r} is not built in")
         table = await self._read(kind, path, NamespacedName(namespace or "", name or ""), accept=_TABLE)

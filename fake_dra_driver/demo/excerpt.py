@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby, takewhile
 
-__all__ = ["first_lines", "spec_excerpt"]
+__all__ = ["first_lines", "spec_excerpt", "status_excerpt"]
 
 _LEFT_OUT = "(...)"
 _HEADING_INDENT = 2
@@ -35,6 +35,13 @@ def spec_excerpt(described: str, sections: Collection[str], most: int) -> str:
     lines = described.splitlines()
     spec = takewhile(lambda line: line.startswith(" "), lines[lines.index("Spec:") + 1 :])
     return "\n".join([_LEFT_OUT, "Spec:", *_excerpts(spec, sections, most), _LEFT_OUT])
+
+
+def status_excerpt(printed: str, most: int) -> str:
+    """Of an object in YAML only the first lines of its status, which is the last thing in it."""
+    lines = printed.splitlines()
+    begin = lines.index("status:")
+    return "\n".join([_LEFT_OUT, *lines[begin : begin + most], _LEFT_OUT])
 
 
 def _excerpts(spec: Iterator[str], sections: Collection[str], most: int) -> Iterator[str]:

@@ -31,17 +31,25 @@ of a second, on the very processor that has to bring about what is asked for."""
 class Inspector:
     """Asks one cluster about the driver in one namespace."""
 
-    def __init__(self, client: Client, driver_namespace: str, deadline_seconds: float = 60) -> None:
+    def __init__(
+        self,
+        client: Client,
+        driver_namespace: str,
+        deadline_seconds: float = 60,
+        claims: type[KubeObject] = ResourceClaim,
+    ) -> None:
         """Asks nothing yet.
 
         Args:
             client: of the cluster.
             driver_namespace: where the driver is.
             deadline_seconds: how long a wait may take.
+            claims: the kind of claims that the cluster has.
         """
         self._client = client
         self._namespace = driver_namespace
         self._deadline_seconds = deadline_seconds
+        self._claims = claims
 
     async def wait(self, what: str, question: Question) -> None:
         """Asks until the answer is empty. Raises DemoError with the last answer at the deadline."""
@@ -88,7 +96,7 @@ class Inspector:
 
     async def have_ended(self, namespaces: Sequence[str]) -> str:
         """Whether no pod and no claim is left there; deleting the namespaces themselves takes some seconds more."""
-        kinds: tuple[type[KubeObject], ...] = (Pod, ResourceClaim)
+        kinds: tuple[type[KubeObject], ...] = (Pod, self._claims)
         left = [
             f"{kind.resource.kind} {obj.key}"
             for namespace in namespaces

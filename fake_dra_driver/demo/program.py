@@ -2,21 +2,22 @@
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-from fake_dra_driver.cluster import DEFAULT_NODE, Cluster, ClusterError
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.cluster import DEFAULT_NODE, Cluster
 from fake_dra_driver.cluster.control import ask
-from fake_dra_driver.demo.command import Program, typed_path
+from fake_dra_driver.demo.command import Program
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
+from fake_dra_driver.demo.manifests import find_manifests
 from fake_dra_driver.demo.screen import Screen
 from fake_dra_driver.demo.settings import ClusterUpSettings, DemoSettings, FaultSettings
-from fake_dra_driver.demo.walk import Manifests, Walk, what_next
+from fake_dra_driver.demo.walk import Walk, what_next
 from fake_dra_driver.runtime.log import setup_logging
 from fake_dra_driver.untrustedtext import some_lines
 
@@ -76,6 +77,18 @@ def node_names(count: int) -> tuple[str, ...]:
     return tuple(DEFAULT_NODE if number == 1 else f"{DEFAULT_NODE}{number}" for number in range(1, count + 1))
 
 
+def _cluster(settings: ClusterUpSettings | DemoSettings, nodes: Sequence[str]) -> Cluster:
+    """Raises ClusterError when the release does not have what is switched."""
+    return Cluster(
+        nodes=nodes,
+        kubernetes_version=settings.kubernetes_version,
+        feature_gates=settings.feature_gates,
+        runtime_config=settings.runtime_config,
+        images=DRIVER_IMAGES,
+        port=settings.port,
+    )
+
+
 async def run_cluster_up(settings: ClusterUpSettings) -> int:
     """Runs a cluster until SIGINT or SIGTERM. Returns the exit status: 0, since it is meant to end like that.
 
@@ -84,12 +97,7 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
     interrupted = _Interrupted()
-    cluster = Cluster(
-        nodes=node_names(settings.nodes),
-        kubernetes_version=settings.kubernetes_version,
-        images=DRIVER_IMAGES,
-        port=settings.port,
-    )
+    cluster = _cluster(settings, node_names(settings.nodes))
 
     # Standard output is for programs, which read the line with KUBECONFIG from it.
     progress = Screen(sys.stderr)
@@ -101,7 +109,7 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
                     await install_driver(cluster)
                     # Each node starts a plugin of its own, as fast as the machine's processors allow.
                     seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
-                    inspector = Inspector(cluster.client, NAMESPACE, deadline_seconds=seconds)
+                    inspector = _inspector(cluster, seconds)
                     await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(cluster.nodes))
             program = await asyncio.to_thread(Program.find, cluster.kubeconfig)
             sys.stdout.write(_greeting(cluster, program if settings.driver else None))
@@ -111,6 +119,18 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
     with interrupted.watched():
         await interrupted.unless(serve)
     return 0
+
+
+def _inspector(cluster: Cluster, deadline_seconds: float = _READY_SECONDS) -> Inspector:
+    api = RESOURCE_APIS.get(cluster.release.structured_version)
+    claims = api.claims if api is not None else ResourceClaim
+    return Inspector(cluster.client, NAMESPACE, deadline_seconds, claims)
+
+
+def _version_flag(settings: DemoSettings) -> str:
+    """The flag with which the same release comes again; empty for the default."""
+    default = DemoSettings.model_fields["kubernetes_version"].default
+    return "" if settings.kubernetes_version == default else f" --kubernetes-version={settings.kubernetes_version}"
 
 
 def _greeting(cluster: Cluster, driver: Program | None) -> str:
@@ -151,16 +171,20 @@ async def run_demo(settings: DemoSettings) -> int:
         RuntimeLayerError: the cluster, kubectl or the API server refused something.
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
-    manifests = await asyncio.to_thread(_find_manifests, settings.manifests)
+    # Before it starts, so that what is missing or misspelt is said at once.
+    cluster = _cluster(settings, node_names(1))
+    api = RESOURCE_APIS.get(cluster.release.structured_version)
+    found = await asyncio.to_thread(find_manifests, settings.manifests, api)
     program = await asyncio.to_thread(find_kubectl)
     screen, interrupted, walked = Screen(), _Interrupted(), asyncio.Event()
 
     async def walk() -> None:
         begun = asyncio.get_running_loop().time()
-        cluster = Cluster(kubernetes_version=settings.kubernetes_version, images=DRIVER_IMAGES, port=settings.port)
         async with cluster, open_kubectl(cluster.kubeconfig, program) as kubectl:
             driver = await asyncio.to_thread(Program.find, cluster.kubeconfig)
-            inspector = Inspector(cluster.client, NAMESPACE)
+            scratch = cluster.folder / "manifests"
+            manifests = await asyncio.to_thread(found.in_version, api, driver.typed, scratch)
+            inspector = _inspector(cluster)
             await Walk(
                 cluster, kubectl, driver, screen, inspector, manifests, stays=settings.keep, full=settings.full
             ).run()
@@ -169,7 +193,8 @@ async def run_demo(settings: DemoSettings) -> int:
             if settings.keep:
                 screen.note(f"{result} {what_next(driver, manifests, has_kubectl=program is not None)}")
                 await cluster.wait()
-        screen.note(f"{result} {_GONE}\nTo try things yourself, keep the cluster: {driver.typed} demo --keep")
+        keep = f"{driver.typed} demo{_version_flag(settings)} --keep"
+        screen.note(f"{result} {_GONE}\nTo try things yourself, keep the cluster: {keep}")
 
     with interrupted.watched():
         await interrupted.unless(walk)
@@ -179,12 +204,3 @@ async def run_demo(settings: DemoSettings) -> int:
         return 128 + interrupted.number
     screen.note(f"\n{_GONE}")
     return 0
-
-
-def _find_manifests(folder: Path) -> Manifests:
-    """Says at once what would otherwise only show as a pod that does not start."""
-    if not (folder / "fake-test1.yaml").is_file():
-        raise ClusterError(f"There is no fake-test1.yaml in {folder}: it is in the folder demo of the source tree")
-    if shutil.which("sh") is None:
-        raise ClusterError("There is no sh on this machine, which the containers of the example apps run: install one")
-    return Manifests(folder, typed_path(folder))

@@ -1,10 +1,11 @@
 """Settings of the commands that run an embedded cluster: demo, cluster up and those below cluster fault."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from fake_dra_driver.driver.commandline import EMBEDDED, CommandSettings, LoggingSettings
 from fake_dra_driver.settings import Allowed, Flag, Folder, Seconds
@@ -13,13 +14,50 @@ __all__ = ["FAULTS", "ClusterUpSettings", "DemoSettings", "FaultSettings"]
 
 _SOURCE_TREE = Path(__file__).resolve().parent.parent.parent
 
-KubernetesRelease = Literal["1.27", "1.28", "1.29", "1.30"]
-"""Releases that the embedded cluster has a scheduler for. It is not asked, since its libraries may not be installed."""
+_RELEASE: Final = re.compile(r"v?(\d+\.\d+)(\.\d+)?")
+
+
+def _minor(value: object) -> object:
+    """The minor release of a version such as ``v1.37.2``."""
+    found = _RELEASE.fullmatch(value) if isinstance(value, str) else None
+    if found is not None and found[1] == "1.31":
+        raise ValueError("its DRA is a version of its own, v1alpha3, which neither the driver nor the cluster speaks")
+    return found[1] if found is not None else value
+
+
+KubernetesRelease = Annotated[
+    Literal["1.27", "1.28", "1.29", "1.30", "1.32", "1.33", "1.34", "1.35", "1.36", "1.37"], BeforeValidator(_minor)
+]
+"""Releases that the embedded cluster can be like. It is not asked, since its libraries may not be installed."""
+
+
+def _switches(value: object) -> object:
+    """What is to be on and what is to be off, as Kubernetes' own programs are told."""
+    if not isinstance(value, str):
+        return value
+    switches = {}
+    for part in filter(None, (each.strip() for each in value.split(","))):
+        name, _, state = part.partition("=")
+        if state not in ("true", "false"):
+            raise ValueError(f"expected {name}=true or {name}=false")
+        switches[name] = state == "true"
+    return switches
+
+
+Switches = Annotated[
+    Mapping[str, bool], BeforeValidator(_switches), Allowed("names with =true or =false, separated by commas")
+]
 
 
 class _Embedded(LoggingSettings):
     kubernetes_version: Annotated[KubernetesRelease, Flag(EMBEDDED, "RELEASE")] = "1.30"
-    """Release of Kubernetes that it behaves like."""
+    """Release of Kubernetes that it behaves like: up to 1.30 with classic DRA, from 1.32 on with structured DRA."""
+    feature_gates: Annotated[Switches, Flag(EMBEDDED, "GATES", unset="as in the release")] = Field(default_factory=dict)
+    """Feature gates to switch on or off in all parts of it, such as DRAConsumableCapacity=false."""
+    runtime_config: Annotated[Switches, Flag(EMBEDDED, "VERSIONS", unset="as in the release")] = Field(
+        default_factory=dict
+    )
+    """API versions to serve or not, such as resource.k8s.io/v1beta1=true."""
     port: Annotated[int, Flag(EMBEDDED, "PORT", unset="any that is free")] = Field(default=0, ge=0, le=65535)
     """Port of the API server, on the loopback device. 0 is any that is free."""
 
@@ -160,4 +198,4 @@ class DemoSettings(_Embedded):
     manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the folder demo of the source tree")] = Field(
         default=_SOURCE_TREE / "demo", validate_default=False
     )
-    """Folder with fake-test1.yaml and the other example apps."""
+    """Folder with fake-test1.yaml and the other example apps, and in v1 the same for structured DRA."""

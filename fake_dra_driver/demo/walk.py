@@ -1,18 +1,19 @@
 """The quickstart, walked through on a cluster: each step with its command and its output, and checked.
 
 Steps, order and commands are those of the quickstart, and one more, which runs ``fake-dra-driver status``; what a
-person does there with kind and helm is a sentence here. A step with a wrong result raises DemoError. Of long outputs
-only what is new is shown, unless all of it is asked for.
+person does there with kind and helm is a sentence here. Where the cluster has structured DRA, the walk is the same with
+other manifests, and shows as well what is new there: slices, classes, and claims that say which devices they have. A
+step with a wrong result raises DemoError. Of long outputs only what is new is shown, unless all of it is asked for.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
 from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.demo.command import Program
-from fake_dra_driver.demo.excerpt import first_lines, spec_excerpt
+from fake_dra_driver.demo.excerpt import first_lines, spec_excerpt, status_excerpt
 from fake_dra_driver.demo.expectations import (
     Logs,
     check_allocated,
@@ -25,9 +26,10 @@ from fake_dra_driver.demo.expectations import (
 from fake_dra_driver.demo.inspector import Inspector, Question
 from fake_dra_driver.demo.install import NAMESPACE, install_driver
 from fake_dra_driver.demo.kubectl import Kubectl
+from fake_dra_driver.demo.manifests import Manifests
 from fake_dra_driver.demo.screen import Screen
 
-__all__ = ["Manifests", "Walk", "what_next"]
+__all__ = ["Walk", "what_next"]
 
 _PODS = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1}
 """Pods of each test."""
@@ -35,6 +37,8 @@ _LIST_LINES = 3
 """Of what is said about each object of a manifest."""
 _SECTION_LINES = 7
 """Of a section of the NodeAllocationState: two devices, or a claim."""
+_CLAIM_LINES = 12
+"""Of a claim's status: its first two devices."""
 _ALLOCATABLE, _ALLOCATED, _PREPARED = "Allocatable Device", "Allocated Claims", "Prepared Devices"
 """The sections, as kubectl describe writes them."""
 _LOG_LOOP = """\
@@ -54,24 +58,6 @@ Place = tuple[str, str, str]
 """Namespace, pod and container."""
 Lines = Mapping[Place, Sequence[str]]
 """What ``grep FAKE_DEVICE`` finds in the log of each container."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manifests:
-    """The manifests of the example apps, by their numbers."""
-
-    folder: Path
-    typed_folder: str
-    """The folder as a person would type it."""
-
-    def files(self, numbers: Sequence[int]) -> Sequence[Path]:
-        """Their files."""
-        return [self.folder / f"fake-test{number}.yaml" for number in numbers]
-
-    def typed(self, numbers: Sequence[int]) -> str:
-        """The same as the shell is asked for it."""
-        shown = str(numbers[0]) if len(numbers) == 1 else f"{{{','.join(map(str, numbers))}}}"
-        return f"{self.typed_folder}/fake-test{shown}.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +99,8 @@ class Walk:
     async def _make_cluster(self) -> None:
         self.screen.step("Make a cluster")
         self.screen.note(f"It is Kubernetes {self.cluster.kubernetes_version}, embedded in this program.")
+        if self._api is not None:
+            self.screen.note("It has structured DRA: its scheduler allocates devices, from what nodes publish.")
         if self.stays:
             self.screen.note("It stays up until Ctrl-C. To look at it yourself, in another terminal:")
             self.screen.command(f"export KUBECONFIG={self.cluster.kubeconfig}")
@@ -135,6 +123,9 @@ class Walk:
         self.screen.step("Look at the devices of the node")
         await self._wait("all devices are free", self._is_initial)
         await self._describe(_ALLOCATABLE)
+        if self._api is not None:
+            await self._show("get", "resourceslices")
+            await self._show("get", "deviceclasses")
 
     async def _run_apps(self) -> Logs:
         self.screen.step("Deploy four example apps")
@@ -160,6 +151,16 @@ class Walk:
             lambda: self.inspector.holds(self._node, lambda state: check_prepared(state, logs)),
         )
         await self._describe(_PREPARED)
+        if self._api is not None:
+            await self._show_claims(self._api)
+
+    async def _show_claims(self, api: ResourceApi) -> None:
+        await self._show("get", "resourceclaims", "-A")
+        [claim] = (await self.cluster.client.list(api.claims, "test4")).items
+        arguments = ("get", "resourceclaims", "-n", claim.key.namespace, claim.key.name, "-o", "yaml")
+        self.screen.command(f"kubectl {' '.join(arguments)}")
+        printed = await self.kubectl(*arguments)
+        self.screen.output(printed if self.full else status_excerpt(printed, _CLAIM_LINES))
 
     async def _show_status(self) -> None:
         self.screen.step("See which claims and pods hold them")
@@ -184,7 +185,7 @@ class Walk:
 
     async def _delete(self, numbers: Sequence[int]) -> None:
         self.screen.step("Free the devices")
-        self.screen.command(f"kubectl delete --wait=false --filename={self.manifests.typed(numbers)}")
+        self.screen.command(self.manifests.typed("kubectl delete --wait=false", numbers))
         self._list(await self.kubectl("delete", "--wait=false", *self._flags(numbers)))
         await self._wait("the apps have ended", lambda: self.inspector.have_ended(_namespaces(numbers)))
         await self._wait("all devices are free", self._is_initial)
@@ -203,6 +204,10 @@ class Walk:
     def _node(self) -> str:
         return self.cluster.nodes[0]
 
+    @property
+    def _api(self) -> ResourceApi | None:
+        return RESOURCE_APIS.get(self.cluster.release.structured_version)
+
     async def _show(self, *arguments: str) -> None:
         self.screen.command(f"kubectl {' '.join(arguments)}")
         self.screen.output(await self.kubectl(*arguments))
@@ -219,7 +224,7 @@ class Walk:
         self.screen.output(output if self.full else "\n".join(first_lines(output.splitlines(), _LIST_LINES)))
 
     async def _apply(self, numbers: Sequence[int]) -> None:
-        self.screen.command(f"kubectl apply --filename={self.manifests.typed(numbers)}")
+        self.screen.command(self.manifests.typed("kubectl apply", numbers))
         self._list(await self.kubectl("apply", *self._flags(numbers)))
         count = sum(_PODS[number] for number in numbers)
         await self._wait("all pods run", lambda: self.inspector.pods_run(_namespaces(numbers), count))
@@ -259,7 +264,7 @@ class Walk:
 
 def what_next(driver: Program, manifests: Manifests, *, has_kubectl: bool) -> str:
     """What a person can type while the cluster stays up."""
-    apply = f"kubectl apply --filename={manifests.typed([4])}"
+    apply = manifests.typed("kubectl apply", [4])
     return (
         "The cluster stays up until Ctrl-C.\nIn another terminal, in this folder:\n\n"
         f"  export KUBECONFIG={driver.kubeconfig}\n"

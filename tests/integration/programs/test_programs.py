@@ -33,7 +33,7 @@ STEPS = [
     "Split devices",
     "Free the devices",
 ]
-KEEP = "To try things yourself, keep the cluster: fake-dra-driver demo --keep\n"
+KEEP = "To try things yourself, keep the cluster: "
 
 
 @contextmanager
@@ -80,16 +80,18 @@ def assert_nothing_is_left(program: subprocess.Popen[str], folder: Path) -> None
     assert not processes_below(folder)
 
 
-def test_demo_shows_every_step_of_the_quickstart(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flags", [[], ["--kubernetes-version=1.37"]])
+def test_demo_shows_every_step_of_the_quickstart(tmp_path: Path, flags: list[str]) -> None:
     (tmp_path / "sh").symlink_to("/bin/sh")
-    with started("demo", "--full", path=f"{tmp_path}:{Path(sys.executable).parent}") as demo:
+    with started("demo", "--full", *flags, path=f"{tmp_path}:{Path(sys.executable).parent}") as demo:
         status, output, problems = ended(demo)
     assert (status, problems) == (0, "")
     assert re.findall(r"^== \d+\. (.*)$", output, re.MULTILINE) == STEPS
     uuids = set(make_uuids(NODE, 8))
     assert set(re.findall(r"Uuid:  (FAKE-\S{36})$", output, re.MULTILINE)) >= uuids
     assert set(re.findall(r"^export FAKE_DEVICE_\d=['\"](\S+)['\"]$", output, re.MULTILINE)) == uuids
-    assert output.endswith(" s. The cluster is gone, with all its files.\n" + KEEP)
+    again = " ".join(["fake-dra-driver", "demo", *flags, "--keep"])
+    assert output.endswith(f" s. The cluster is gone, with all its files.\n{KEEP}{again}\n")
     assert "KUBECONFIG" not in output, "nothing could be done with it any more"
     assert not folders(demo)
 

@@ -107,7 +107,8 @@ def test_an_unknown_command(arguments: list[str], text: str, capsys: pytest.Capt
         (
             ["--replicas=2"],
             "--replicas=2: there is no such flag. "
-            "There are --kubernetes-version, --port, --nodes, --driver, --logging-format, --v.",
+            "There are --kubernetes-version, --feature-gates, --runtime-config, --port, --nodes, --driver, "
+            "--logging-format, --v.",
         ),
     ],
 )
@@ -345,6 +346,34 @@ def test_what_is_on_by_default_can_be_turned_off() -> None:
     assert not parse(ClusterUpSettings, ["--driver=false"]).driver
 
 
+def test_the_embedded_cluster_can_be_like_every_release_that_it_knows() -> None:
+    assert [parse(ClusterUpSettings, [f"--kubernetes-version={each}"]).kubernetes_version for each in RELEASES] == [
+        *RELEASES
+    ]
+    assert parse(ClusterUpSettings, ["--kubernetes-version=v1.37.2"]).kubernetes_version == "1.37"
+
+
+def test_gates_and_versions_of_the_embedded_cluster() -> None:
+    settings = parse(
+        ClusterUpSettings, ["--feature-gates=A=true,B=false", "--runtime-config=resource.k8s.io/v1beta1=true"]
+    )
+    assert settings.feature_gates == {"A": True, "B": False}
+    assert settings.runtime_config == {"resource.k8s.io/v1beta1": True}
+
+
+@pytest.mark.parametrize(
+    ("argument", "problem"),
+    [
+        ("--kubernetes-version=1.31", "its DRA is a version of its own, v1alpha3, which neither the driver nor the"),
+        ("--kubernetes-version=1.26", '"1.26" is not allowed. Allowed: 1.27 or 1.28 or '),
+        ("--feature-gates=A", "expected A=true or A=false"),
+    ],
+)
+def test_a_cluster_that_there_is_not(argument: str, problem: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["cluster", "up", argument]) == 2
+    assert problem in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [["cluster", "up"], ["demo"]])
 def test_a_library_of_the_embedded_cluster_is_missing(command: list[str]) -> None:
     program = "import sys; sys.modules['aiohttp'] = None; from fake_dra_driver.cli import main; main()"
@@ -392,9 +421,3 @@ def test_the_cluster_of_a_kubeconfig_does_not_run(
     assert cli.main(["cluster", "fault", "compact", f"--kubeconfig={tmp_path / name}"]) == 1
     said = f"{tmp_path / name} is not the kubeconfig of an embedded cluster that runs. "
     assert capsys.readouterr().err.startswith(f"fake-dra-driver cluster fault compact: {said}")
-
-
-def test_the_releases_to_choose_from_are_those_with_a_scheduler() -> None:
-    (problem,) = _problems(ClusterUpSettings, "--kubernetes-version=1.32")
-    classic = [name for name, release in RELEASES.items() if not release.structured_version]
-    assert problem.endswith(f'"1.32" is not allowed. Allowed: {" or ".join(classic)}.')

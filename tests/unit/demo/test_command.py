@@ -7,7 +7,8 @@ import pytest
 
 from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.demo.command import Program, run_command, typed_path
-from fake_dra_driver.demo.walk import Manifests, what_next
+from fake_dra_driver.demo.manifests import Manifests
+from fake_dra_driver.demo.walk import what_next
 
 
 async def test_what_a_command_prints_and_why_it_fails() -> None:
@@ -41,13 +42,6 @@ def test_how_the_program_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert Program.find(tmp_path).typed == ".venv/bin/fake-dra-driver"
     monkeypatch.setenv("PATH", f"{binaries}:/usr/bin:/bin")
     assert Program.find(tmp_path).typed == "fake-dra-driver"
-
-
-def test_manifests_are_typed_with_their_folder() -> None:
-    manifests = Manifests(Path("/tree/demo"), "demo")
-    assert manifests.typed([5]) == "demo/fake-test5.yaml"
-    assert manifests.typed([1, 2]) == "demo/fake-test{1,2}.yaml"
-    assert manifests.files([1, 2]) == [Path("/tree/demo/fake-test1.yaml"), Path("/tree/demo/fake-test2.yaml")]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_dra_driver.demo.excerpt import first_lines, spec_excerpt
+from fake_dra_driver.demo.excerpt import first_lines, spec_excerpt, status_excerpt
 
 DESCRIBED = """\
 Name:         node
@@ -73,3 +73,8 @@ def test_all_lines_are_shown_or_counted(lines: list[str], most: int) -> None:
         assert last.strip() == f"(... {len(lines) - len(kept)} more lines)"
         assert len(kept) <= most
         assert len(lines) - len(kept) > 1, "one line takes no more room than the mark for it"
+
+
+def test_of_an_object_in_yaml_the_status_is_shown() -> None:
+    printed = "kind: Claim\nspec:\n  a: 1\nstatus:\n  devices:\n  - a\n  - b\n"
+    assert status_excerpt(printed, 3).splitlines() == ["(...)", "status:", "  devices:", "  - a", "(...)"]
