@@ -9,12 +9,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Final, NamedTuple
 
 from fake_dra_driver.untrustedtext import MAX_SENTENCE, escape, one_line
 
-__all__ = ["LEAST_WIDTH", "Cell", "Column", "Layout", "Row", "Tone", "printable", "shorten", "width_of", "wrap"]
+__all__ = ["LEAST_WIDTH", "Cell", "Column", "Layout", "Row", "Tone", "age", "printable", "shorten", "width_of", "wrap"]
 
 GAP: Final = "  "
 """Between columns, as wide as kubectl's smallest."""
@@ -127,6 +128,20 @@ class Layout:
             text = shorten(cell.text, width)
             line += gap + self.paint(text, cell.tone) + " " * (width - width_of(text))
         return line.rstrip()
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """An age as kubectl shows it: the two largest units at most."""
+    if since is None:
+        return ""
+    seconds = max(0, int((now - since).total_seconds()))
+    if seconds < 120:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    if seconds < 2 * 86400:
+        return f"{seconds // 3600}h{seconds % 3600 // 60}m"
+    return f"{seconds // 86400}d"
 
 
 def width_of(text: str) -> int:

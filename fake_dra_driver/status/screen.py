@@ -4,16 +4,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TextIO
+from typing import Final, Literal, TextIO
 
-import yaml
-from typing_extensions import override
-
+from fake_dra_driver.documenttext import json_text, yaml_text
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.table import Detail, cut, table
 from fake_dra_driver.tablelayout import Layout, printable, shorten
-from fake_dra_driver.untrustedtext import escape, json_escape
 
 __all__ = ["ReportScreen", "Style"]
 
@@ -43,20 +40,8 @@ class Style:
         """The report as text. In a stream JSON has one line for each, and YAML a separator."""
         if self.output == "table":
             return table(report, now, self.detail, room, Layout(columns, self.is_colored))
-        # Programs get every text as it is, spelled so that a person may look at it on a terminal.
-        if self.output == "json":
-            return json_escape(report.model_dump_json(by_alias=True, indent=None if is_stream else 2)) + "\n"
-        document = report.model_dump(mode="json", by_alias=True)
-        return ("---\n" if is_stream else "") + yaml.dump(document, Dumper=_YamlDumper, sort_keys=False, width=200)
-
-
-class _YamlDumper(yaml.SafeDumper):
-    """Leaves letters beyond ASCII as they are in texts that are harmless, and escapes them in all others."""
-
-    @override
-    def analyze_scalar(self, scalar: str) -> Any:
-        self.allow_unicode = escape(scalar) == scalar
-        return super().analyze_scalar(scalar)
+        written = json_text if self.output == "json" else yaml_text
+        return written(report, is_stream=is_stream)
 
 
 class ReportScreen:

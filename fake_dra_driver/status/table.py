@@ -20,7 +20,7 @@ from fake_dra_driver.status.report import (
     Report,
     WaitingClaim,
 )
-from fake_dra_driver.tablelayout import LEAST_WIDTH, Cell, Column, Layout, Row, Tone, printable, shorten, width_of
+from fake_dra_driver.tablelayout import LEAST_WIDTH, Cell, Column, Layout, Row, Tone, age, printable, shorten, width_of
 
 __all__ = ["NODE_STATES", "Detail", "cut", "table"]
 
@@ -251,7 +251,7 @@ class _Table:
 
     def _waiting_row(self, claim: WaitingClaim, why: str) -> Row:
         pods = _examples(claim.pods)
-        return Row([Cell(f"{claim.namespace}/{claim.name}"), Cell(pods), Cell(_age(claim.since, self._now))], why)
+        return Row([Cell(f"{claim.namespace}/{claim.name}"), Cell(pods), Cell(age(claim.since, self._now))], why)
 
 
 _NODE_COLUMNS: Final = (
@@ -371,17 +371,3 @@ def _claim_cells(claim: ClaimReport | None) -> Sequence[Cell]:
     if not claim.name:
         return [Cell(f"(gone) {claim.uid}", Tone.BAD), Cell("")]
     return [Cell(f"{claim.namespace}/{claim.name}"), Cell(", ".join(claim.pods))]
-
-
-def _age(since: datetime | None, now: datetime) -> str:
-    """An age as kubectl shows it: the two largest units at most."""
-    if since is None:
-        return ""
-    seconds = max(0, int((now - since).total_seconds()))
-    if seconds < 120:
-        return f"{seconds}s"
-    if seconds < 3600:
-        return f"{seconds // 60}m"
-    if seconds < 2 * 86400:
-        return f"{seconds // 3600}h{seconds % 3600 // 60}m"
-    return f"{seconds // 86400}d"
