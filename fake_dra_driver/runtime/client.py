@@ -97,6 +97,8 @@ class Client:
         self._api: Api | None = None
         self.namespace = None if credentials is None else credentials.namespace
         """Namespace of the pod that this runs in; None outside a cluster."""
+        self.default_namespace = (None if credentials is None else credentials.default_namespace) or "default"
+        """Namespace that a person means who names none: that of the kubeconfig's context, or of the pod."""
 
     @classmethod
     async def of(

@@ -1,7 +1,7 @@
 """Which versions of an API group the API server serves: one GET of ``/apis/<group>``, asked again each time.
 
-Follows k8s.io/client-go/discovery (ServerGroups), for one group. What it refuses to do: keep what was found, since a
-group comes with a CRD, an API server's restart or an upgrade, and say which resources a version has.
+Follows k8s.io/client-go/discovery (ServerGroups, for one group, ServerResources and ServerVersion). What it refuses to
+do: keep what was found, since a group comes with a CRD, an API server's restart or an upgrade.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ log = logger.bind(component="discovery")
 
 _GROUP: Final = ResourceKind("", "v1", "APIGroup", "apigroups", namespaced=False)
 """metav1.APIGroup, for messages."""
+_RESOURCES: Final = ResourceKind("", "v1", "APIResourceList", "apiresourcelists", namespaced=False)
+_VERSION: Final = ResourceKind("", "v1", "version.Info", "version", namespaced=False)
 _TIMEOUT_SECONDS: Final = 10.0
 _FIRST_PAUSE_SECONDS: Final = 0.5
 """An API server that has just started serves its groups one after the other, within a second or two."""
@@ -61,6 +63,35 @@ class Discovery:
         except NotFoundError:
             return ServedGroup(name)
         return ServedGroup(name, _versions(call, raw))
+
+    async def resources(self, group: str, version: str, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> frozenset[str]:
+        """The plural names of the kinds that are served in a version of a group; none where it is not served.
+
+        Raises:
+            ApiError, DeadlineError, TransportError, CredentialsError: as ``RestClient.call``.
+        """
+        name = f"{group}/{version}"
+        call = Call("get", "GET", _RESOURCES, NamespacedName("", name), f"/apis/{name}")
+        try:
+            raw = await self._rest.call(call, timeout_seconds)
+        except NotFoundError:
+            return frozenset()
+        entries = raw.get("resources")
+        names = [entry.get("name") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+        return frozenset(name for name in names if isinstance(name, str))
+
+    async def server_version(self, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
+        """The release of the API server, such as ``v1.37.2``, which distributions write more behind.
+
+        Raises:
+            ApiError, DeadlineError, TransportError, CredentialsError: as ``RestClient.call``.
+        """
+        call = Call("get", "GET", _VERSION, NamespacedName("", ""), "/version")
+        raw = await self._rest.call(call, timeout_seconds)
+        version = raw.get("gitVersion")
+        if not isinstance(version, str):
+            raise UnusableAnswerError(call.verb, call.kind, call.key, "the answer has no gitVersion")
+        return version
 
     async def wait_for_group(
         self,

@@ -59,7 +59,7 @@ async def test_a_pod_uses_its_service_account(account: Path, environment: dict[s
     credentials = await load(account, environment)
     assert credentials.server == "https://10.96.0.1:443"
     assert await credentials.token() == "first"
-    assert credentials.namespace == "fake-system"
+    assert credentials.namespace == credentials.default_namespace == "fake-system"
     assert (credentials.proxy, credentials.tls_server_name) == (None, None)
     assert isinstance(credentials.ssl_context, ssl.SSLContext)
     assert credentials.ssl_context.verify_mode == ssl.CERT_REQUIRED

@@ -52,6 +52,28 @@ async def test_a_group_that_is_not_served_has_no_versions() -> None:
     assert found.first_of("v1") is None
 
 
+async def test_the_kinds_of_a_version_are_those_that_are_served() -> None:
+    discovery = ApiServer().client("test").discovery
+    assert {"deployments", "daemonsets"} <= await discovery.resources("apps", "v1")
+    assert await discovery.resources("apps", "v2") == frozenset()
+
+
+@pytest.mark.parametrize("entries", [None, 1, {}, [1], [None], [{}], [{"name": 1}]])
+async def test_nonsense_among_the_kinds_of_a_version_is_passed_over(entries: Any) -> None:
+    client = client_of(ok(kind="APIResourceList", resources=entries))
+    assert await client.discovery.resources("apps", "v1") == frozenset()
+
+
+async def test_the_api_server_says_of_which_release_it_is() -> None:
+    assert (await ApiServer().client("test").discovery.server_version()).startswith("v1.30.")
+
+
+@pytest.mark.parametrize("answer", [{}, {"gitVersion": 1}, {"gitVersion": None}])
+async def test_an_answer_without_a_release_is_an_error(answer: dict[str, Any]) -> None:
+    with pytest.raises(UnusableAnswerError, match="the answer has no gitVersion"):
+        await client_of(ok(**answer)).discovery.server_version()
+
+
 def test_a_caller_says_which_version_it_prefers() -> None:
     served = ServedGroup(NAME, ("v1", "v1beta2", "v1alpha3"))
     assert served.first_of("v1beta2", "v1") == "v1beta2"
