@@ -31,9 +31,7 @@ def named_nodes(spec: PodSpec) -> frozenset[str] | None:
         return None
     named: set[str] = set()
     for term in affinity.node_selector_terms:
-        lists = [
-            set(each.values) for each in term.match_fields if each.key == NODE_NAME and each.operator == "In"
-        ]
+        lists = [set(each.values) for each in term.match_fields if each.key == NODE_NAME and each.operator == "In"]
         if not lists:
             return None
         named |= set.intersection(*lists)
