@@ -191,7 +191,8 @@ class Endpoints:
                 self._after_deletion(resource)
                 if gone and not resource.rules.returns_deleted:
                     return json_answer(deleted_status(resource, record))
-                return view.object(record)
+                warnings = [resource.rules.orphan_warning] if options.propagation is None else []
+                return view.object(record, warnings=warnings)
         raise method_not_allowed()
 
     def _write(self, request: Request, target: Target) -> Answer:

@@ -29,7 +29,7 @@ from fake_dra_driver.cluster.apiserver.types.metadata import validate_template_m
 from fake_dra_driver.cluster.apiserver.types.resource import Rules
 from fake_dra_driver.cluster.apiserver.types.selectors import label_selector_problems, match_label_selector
 
-__all__ = ["WORKLOAD_RULES"]
+__all__ = ["WORKLOAD_RULES", "labels_text", "selector_text"]
 
 
 def _validate_pods(spec: Object, kind: str = "deployment") -> list[Problem]:
@@ -39,7 +39,7 @@ def _validate_pods(spec: Object, kind: str = "deployment") -> list[Problem]:
         return problems + _validate_template(spec, selector)
     if kind == "daemonset":
         return problems + _validate_template(spec, {})
-    return [*problems, invalid_value("spec.selector", _selector_text(selector), "invalid label selector")]
+    return [*problems, invalid_value("spec.selector", selector_text(selector), "invalid label selector")]
 
 
 def _validate_template(spec: Object, selector: Object | None, path: str = "spec.template") -> list[Problem]:
@@ -47,9 +47,9 @@ def _validate_template(spec: Object, selector: Object | None, path: str = "spec.
     labels = (template.get("metadata") or {}).get("labels") or {}
     problems: list[Problem] = []
     if selector is None or not match_label_selector(selector, labels):
-        inner = ", ".join(f'"{key}":"{value}"' for key, value in sorted(labels.items()))
-        value = f"map[string]string{{{inner}}}" if labels else "map[string]string(nil)"
-        problems.append(invalid_value(f"{path}.metadata.labels", value, "`selector` does not match template `labels`"))
+        problems.append(
+            invalid_value(f"{path}.metadata.labels", labels_text(labels), "`selector` does not match template `labels`")
+        )
     pod = template.get("spec") or {}
     problems += validate_template_metadata(template.get("metadata") or {}, path)
     problems += validate_pod_spec(pod, f"{path}.spec")
@@ -69,7 +69,7 @@ def _validate_selector(spec: Object, kind: str) -> list[Problem]:
         return [] if kind == "daemonset" else [required("spec.selector")]
     problems = label_selector_problems(selector, "spec.selector")
     if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-        text = _selector_text(selector)
+        text = selector_text(selector)
         problems.append(invalid_value("spec.selector", text, f"empty selector is invalid for {kind}"))
     return problems
 
@@ -167,14 +167,18 @@ def _selector_is_immutable(obj: Object, old: Object) -> list[Problem]:
     selector = obj["spec"].get("selector")
     if selector == old["spec"].get("selector"):
         return []
-    return [invalid_value("spec.selector", _selector_text(selector or {}), "field is immutable")]
+    return [invalid_value("spec.selector", selector_text(selector or {}), "field is immutable")]
 
 
-def _selector_text(selector: Object) -> str:
-    """As Go's %#v prints a selector of labels."""
-    labels = selector.get("matchLabels")
+def labels_text(labels: Mapping[str, Any] | None) -> str:
+    """As Go's %#v prints labels."""
     inner = ", ".join(f"{go_value(key)}:{go_value(each)}" for key, each in sorted((labels or {}).items()))
-    shown = "map[string]string(nil)" if labels is None else f"map[string]string{{{inner}}}"
+    return f"map[string]string{{{inner}}}" if labels else "map[string]string(nil)"
+
+
+def selector_text(selector: Object) -> str:
+    """As Go's %#v prints a selector of labels."""
+    shown = labels_text(selector.get("matchLabels"))
     return f"v1.LabelSelector{{MatchLabels:{shown}, MatchExpressions:[]v1.LabelSelectorRequirement(nil)}}"
 
 

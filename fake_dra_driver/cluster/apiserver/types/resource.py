@@ -72,6 +72,9 @@ class Rules:
     """AllowUnconditionalUpdate: whether a PUT may come without a resourceVersion."""
     grace_seconds: Callable[[Object], int] | None = None
     """Default grace period of a deletion, for kinds that have one."""
+    orphan_warning: str = ""
+    """What a client is told that deletes the object and does not say what becomes of those that it owns: they stay.
+    Empty: they go with it."""
     returns_deleted: bool = False
     """Whether DELETE answers with the object, not with a Status."""
     selectable: tuple[str, ...] = ()

@@ -124,9 +124,12 @@ class Deletion:
     def _mark(self, resource: Resource, obj: Object, options: DeleteOptions) -> None:
         """Sets finalizers and grace period as this deletion asks for."""
         metadata = obj["metadata"]
-        if options.propagation is not None:
-            others = [each for each in metadata.get("finalizers") or () if each not in _BY_POLICY.values()]
-            wanted = _BY_POLICY.get(options.propagation)
+        finalizers, propagation = metadata.get("finalizers") or (), options.propagation
+        if propagation is None and resource.rules.orphan_warning and not set(finalizers) & set(_BY_POLICY.values()):
+            propagation = "Orphan"
+        if propagation is not None:
+            others = [each for each in finalizers if each not in _BY_POLICY.values()]
+            wanted = _BY_POLICY.get(propagation)
             metadata["finalizers"] = [*others, *([wanted] if wanted else [])]
             if not metadata["finalizers"]:
                 del metadata["finalizers"]
