@@ -10,10 +10,10 @@ them, the enumerations, from ``pkg/generated/openapi``. It was compared with wha
 and 1.37 say, and is the same.
 
 What is kept is what is needed to read, merge and check an object: types, required fields, defaults, merge keys, list
-types. Descriptions and operations are left out. Two things are added that OpenAPI does not tell and clients see:
+types. Descriptions and operations are left out. Three things are added that OpenAPI does not tell and clients see:
 ``x-go-pointer`` is on the fields that Go writes although their value is zero, since they are pointers; ``x-go-null`` is
-on the optional lists that Go writes as null when they are not set, since they lack omitempty. The result is byte-stable
-for one release of Kubernetes.
+on the optional lists that Go writes as null when they are not set, since they lack omitempty; ``x-go-omitzero`` is on
+the structs that Go leaves out when they are not set. The result is byte-stable for one release of Kubernetes.
 """
 
 import json
@@ -84,6 +84,7 @@ ENUM = re.compile(r"^(\t+)Enum: +\[\]interface\{\}\{(.*)\},$")
 OWN_ENUM = 7
 """Tabs before the enumeration of a property; before that of the items in it are more."""
 NULL_FIELD = re.compile(r'^\t\w+\s+\[\][\w.]+\s+`json:"([\w-]+)"', re.MULTILINE)
+ZERO_FIELD = re.compile(r'^\t\w+\s+[\w.]+\s+`json:"([\w-]+),[a-z,]*\bomitzero\b', re.MULTILINE)
 POINTER_FIELD = re.compile(r'^\t\w+\s+\*[\w.]+\s+`json:"([\w-]+),omitempty"', re.MULTILINE)
 
 
@@ -162,7 +163,7 @@ def _add_enumerations(schemas: dict[str, Any], generated: Path) -> None:
 
 
 def _mark_go_types(schemas: dict[str, Any], modules: Path, version: str) -> None:
-    """Marks what the structs of Go say: scalars whose zero is not the same as none, and lists that may be null."""
+    """Marks what the structs of Go say: zeros that are not none, lists that may be null, structs that are left out."""
     for name, schema in schemas.items():
         prefix = next((each for each in GO_FILES if name.startswith(each)), None)
         if prefix is None:
@@ -176,6 +177,8 @@ def _mark_go_types(schemas: dict[str, Any], modules: Path, version: str) -> None
             shape = schema.get("properties", {}).get(field, {})
             if shape.get("type", "object") not in ("object", "array") or shape.get("$ref", "").endswith("Time"):
                 shape["x-go-pointer"] = True
+        for field in ZERO_FIELD.findall(structs.get(struct, "")):
+            schema["properties"][field]["x-go-omitzero"] = True
         for field in NULL_FIELD.findall(structs.get(struct, "")):
             if field in schema.get("properties", {}) and field not in schema.get("required", []):
                 schema["properties"][field]["x-go-null"] = True

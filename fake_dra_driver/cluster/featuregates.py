@@ -32,7 +32,8 @@ _HISTORY: Final[Mapping[str, Mapping[str, _Default]]] = {
     "DRADeviceTaintRules": {"1.35": _OFF, "1.37": _FIXED},
     "DRADeviceTaints": {"1.33": _OFF, "1.36": _ON, "1.37": _FIXED},
     "DRAExtendedResource": {"1.34": _OFF, "1.36": _ON, "1.37": _FIXED},
-    "DRAFractionalCapacityRange": {"1.37": _ON},
+    # On where all of a cluster is of 1.37, which no control plane assumes of itself (MinCompatibilityVersion).
+    "DRAFractionalCapacityRange": {"1.37": _OFF},
     "DRAListTypeAttributes": {"1.36": _OFF},
     "DRANodeAllocatableResources": {"1.36": _OFF},
     "DRAOptionalNodeOperations": {"1.37": _OFF},

@@ -156,7 +156,9 @@ class Api:
     def watch(self, path: str, accept: str = "application/json", **params: Any) -> Iterator[Watch]:
         """A watch, which the server has accepted. It is ended with the block."""
         query = {"watch": "true", **params}
-        with self.http.stream("GET", path, params=query, headers={"Accept": accept}) as response:
+        # From 1.37 on, a watch that begins with all objects is compressed piece by piece, which httpx does not follow.
+        headers = {"Accept": accept, "Accept-Encoding": "identity"}
+        with self.http.stream("GET", path, params=query, headers=headers) as response:
             assert response.status_code == 200, response.read().decode()
             yield Watch(response)
 

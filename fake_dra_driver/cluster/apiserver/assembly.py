@@ -15,7 +15,8 @@ from fake_dra_driver.cluster.apiserver.rules.priority import SYSTEM_PRIORITY_CLA
 from fake_dra_driver.cluster.apiserver.rules.surroundings import Surroundings
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Store
-from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
+from fake_dra_driver.cluster.apiserver.types.decode import zero_value
+from fake_dra_driver.cluster.apiserver.types.objecttype import OBJECT_META, TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.verbs.deletion import Deletion
 from fake_dra_driver.cluster.apiserver.verbs.identities import Identities
@@ -51,7 +52,7 @@ def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faul
     types = TypeRegistry.load(release.name)
     for resource in builtin_resources(types, _surroundings(release, store, stamps)):
         registry.add(resource)
-    reading = Reading(store, registry.has)
+    reading = Reading(store, registry.has, zero_value(types.named(OBJECT_META)))
     writing, deletion = Writing(store, types, stamps), Deletion(store, stamps)
     podverbs = PodVerbs(reading, writing, deletion, stamps)
     _follow_crds(registry, store, types, writing, deletion)
@@ -67,6 +68,7 @@ def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faul
         identities=Identities(registry, reading, tokens, stamps),
         types=types,
         stamps=stamps,
+        release=release,
     )
     version = release.api_server
     catalog = Catalog(registry, OpenApi(registry, types, version), _version(version))

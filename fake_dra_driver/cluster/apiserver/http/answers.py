@@ -77,8 +77,9 @@ class View:
         def encoded(line: WatchLine) -> bytes:
             nonlocal is_first
             kind, record = line
-            rows = [record.value] if kind != "BOOKMARK" else []
-            body = self._body(record, rows, headers=is_first)
+            # A Table has a row for the bookmark that has something to say.
+            is_empty = kind == "BOOKMARK" and not record.value["metadata"].get("annotations")
+            body = self._body(record, [] if is_empty else [record.value], headers=is_first)
             is_first = False
             return b'{"type":"' + kind.encode() + b'","object":' + body + b"}\n"
 

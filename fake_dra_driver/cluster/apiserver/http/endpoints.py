@@ -4,7 +4,7 @@ Follows k8s.io/apiserver/pkg/endpoints/handlers. Nothing here waits for anything
 unless it is so heavy that it is carried out in a thread.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -30,6 +30,7 @@ from fake_dra_driver.cluster.apiserver.verbs.reading import Page, Reading, Selec
 from fake_dra_driver.cluster.apiserver.verbs.scaling import Scaling
 from fake_dra_driver.cluster.apiserver.verbs.tokens import User
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing, judge_unknown
+from fake_dra_driver.cluster.releases import Release
 
 __all__ = ["Endpoints", "Layers"]
 
@@ -58,6 +59,7 @@ class Layers:
     identities: Identities
     types: TypeRegistry
     stamps: Stamps
+    release: Release
 
 
 class Endpoints:
@@ -104,7 +106,7 @@ class Endpoints:
             raise method_not_allowed()
         match target.verb:
             case "list":
-                options = ListOptions.parse(request.query)
+                options = self._list_options(request.query)
                 view = self._view(request, target)
                 selection = Selection.parse(target.resource, target.namespace, options)
                 return view.list(self._layers.reading.page(target.resource, selection, options))
@@ -117,7 +119,7 @@ class Endpoints:
         raise method_not_allowed()
 
     def _watch(self, request: Request, target: Target) -> Stream:
-        options = ListOptions.parse(request.query)
+        options = self._list_options(request.query)
         encode_line = self._view(request, target).event_encoder()
         selection = Selection.parse(target.resource, target.namespace, options)
         batches = self._layers.reading.watch(target.resource, selection, options)
@@ -165,13 +167,16 @@ class Endpoints:
 
     def _delete_collection(self, request: Request, target: Target) -> Answer:
         resource = target.resource
-        options = ListOptions.parse({**request.query, "watch": ""})
+        options = self._list_options({**request.query, "watch": ""})
         selection = Selection.parse(resource, target.namespace, options)
         delete_options = self._delete_options(request)
         page = self._layers.reading.page(resource, selection, options)
         deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
         self._after_deletion(resource)
         return json_answer(self._view(request, target).list_bytes(Page(deleted, page.metadata)))
+
+    def _list_options(self, query: Mapping[str, str]) -> ListOptions:
+        return ListOptions.parse(query, watch_list=self._layers.release.is_enabled("WatchList"))
 
     # --- objects ---
 

@@ -36,6 +36,13 @@ def partial_metadata(obj: Object) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": obj["metadata"]}
 
 
+def _cells(resource: Resource, obj: Object, now: datetime) -> list[Any]:
+    if not obj["metadata"].get("name"):
+        # A bookmark, whose row has nothing to show.
+        return [0 if each.type in ("integer", "number") else "" for each in resource.columns]
+    return _custom_cells(resource, obj, now) if resource.cells is None else resource.cells(obj, now)
+
+
 def table(
     resource: Resource,
     objects: Sequence[Object],
@@ -49,8 +56,7 @@ def table(
     columns = resource.columns
     rows = []
     for obj in objects:
-        cells = _custom_cells(resource, obj, now) if resource.cells is None else resource.cells(obj, now)
-        row: Object = {"cells": cells}
+        row: Object = {"cells": _cells(resource, obj, now)}
         if include == "Object":
             row["object"] = {"kind": resource.kind, "apiVersion": resource.api_version, **resource.from_stored(obj)}
         elif include != "None":

@@ -146,9 +146,13 @@ def _fill(value: Object, type_: Type) -> None:
             value[key] = zero_value(field)
         elif (default is not None and default != {} and not isinstance(default, str)) or isinstance(default, str):
             value[key] = default
-        elif field.is_nullable or (field.reference.endswith("Time") and not field.is_pointer):
+        elif field.is_nullable or (field.reference.endswith("Time") and not _can_be_left_out(field)):
             # Times are structs, which omitempty does not leave out.
             value[key] = None
+
+
+def _can_be_left_out(time: Type) -> bool:
+    return time.is_pointer or time.is_omitted_when_zero
 
 
 def zero_value(type_: Type) -> Object:

@@ -139,6 +139,11 @@ class Type:
         return bool(self.schema.get("x-go-null"))
 
     @property
+    def is_omitted_when_zero(self) -> bool:
+        """Whether Go leaves out a struct that is not set."""
+        return bool(self.schema.get("x-go-omitzero"))
+
+    @property
     def keeps_unknown(self) -> bool:
         """Whether fields that the schema does not name are kept."""
         return bool(self.schema.get("x-kubernetes-preserve-unknown-fields"))

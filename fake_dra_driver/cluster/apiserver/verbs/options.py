@@ -122,10 +122,17 @@ class ListOptions:
     match: str = ""
     timeout_seconds: int | None = None
     bookmarks: bool = False
+    initial_events: bool | None = None
+    """Whether a watch begins with the present objects (``sendInitialEvents``); None: as its version says."""
 
     @classmethod
-    def parse(cls, query: Mapping[str, str]) -> "ListOptions":
-        """Reads and checks the parameters. Raises StatusError."""
+    def parse(cls, query: Mapping[str, str], *, watch_list: bool) -> "ListOptions":
+        """Reads and checks the parameters. Raises StatusError.
+
+        Args:
+            query: the parameters.
+            watch_list: whether watches can be asked for their initial events (the gate WatchList).
+        """
         options = cls(
             watch=is_set(query.get("watch")),
             label_selector=query.get("labelSelector", ""),
@@ -136,36 +143,50 @@ class ListOptions:
             match=query.get("resourceVersionMatch", ""),
             timeout_seconds=parse_integer(query["timeoutSeconds"]) if query.get("timeoutSeconds") else None,
             bookmarks=is_set(query.get("allowWatchBookmarks")),
+            initial_events=is_set(query["sendInitialEvents"]) if "sendInitialEvents" in query else None,
         )
-        problems = list(_list_problems(options, "sendInitialEvents" in query))
+        problems = _watch_problems(options, watch_list=watch_list) if options.watch else _list_problems(options)
         if problems:
             raise invalid(_META, "ListOptions", "", problems)
         return options
 
 
-def _list_problems(options: ListOptions, send_initial_events: bool) -> list[Problem]:
-    """Kubernetes 1.30 has the gate WatchList off: ``sendInitialEvents`` is refused, and clients fall back to a list."""
+def _list_problems(options: ListOptions) -> list[Problem]:
     problems = []
-    if send_initial_events:
+    if options.match:
+        if not options.resource_version:
+            detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            problems.append(forbidden("resourceVersionMatch", detail))
+        if options.continue_token:
+            detail = "resourceVersionMatch is forbidden when continue is provided"
+            problems.append(forbidden("resourceVersionMatch", detail))
+        if options.match not in ("Exact", "NotOlderThan"):
+            problems.append(unsupported_value("resourceVersionMatch", options.match, ("Exact", "NotOlderThan", "")))
+        if options.match == "Exact" and options.resource_version == "0":
+            detail = 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+            problems.append(forbidden("resourceVersionMatch", detail))
+    if options.initial_events is not None:
+        problems.append(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"))
+    return problems
+
+
+def _watch_problems(options: ListOptions, *, watch_list: bool) -> list[Problem]:
+    problems = []
+    if options.initial_events is not None:
         if options.match != "NotOlderThan":
             detail = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
             problems.append(forbidden("resourceVersionMatch", detail))
-        kind = "watch" if options.watch else "list"
-        detail = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
-        problems.append(
-            forbidden("sendInitialEvents", detail if kind == "watch" else "sendInitialEvents is forbidden for list")
-        )
-        return problems
+        if not watch_list:
+            detail = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+            problems.append(forbidden("sendInitialEvents", detail))
     if options.match:
-        if options.watch:
-            problems.append(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch"))
-        elif not options.resource_version:
-            detail = "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        if options.initial_events is None:
+            detail = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
             problems.append(forbidden("resourceVersionMatch", detail))
-        elif options.match not in ("Exact", "NotOlderThan"):
-            problems.append(unsupported_value("resourceVersionMatch", options.match, ("Exact", "NotOlderThan", "")))
-        elif options.match == "Exact" and options.resource_version == "0":
-            detail = 'resourceVersionMatch "Exact" is forbidden for resourceVersion "0"'
+        if options.match != "NotOlderThan":
+            problems.append(unsupported_value("resourceVersionMatch", options.match, ("NotOlderThan",)))
+        if options.continue_token:
+            detail = "resourceVersionMatch is forbidden when continue is provided"
             problems.append(forbidden("resourceVersionMatch", detail))
     return problems
 

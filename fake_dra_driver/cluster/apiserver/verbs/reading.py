@@ -31,6 +31,8 @@ _BATCH = 100
 """Events that are sent at once."""
 _DRA_GROUP = "resource.k8s.io"
 """Its kinds are named when they cannot be selected by a field."""
+_INITIAL_EVENTS_END = {"k8s.io/initial-events-end": "true"}
+"""Annotation of the bookmark behind the objects that were there when a watch began."""
 _GENERIC_FIELDS = ("metadata.name", "metadata.namespace")
 _EXPIRED_LIST = (
     "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
@@ -111,9 +113,17 @@ class Page:
 class Reading:
     """Reads of all resources on one store."""
 
-    def __init__(self, store: Store, is_served: Callable[[Resource], bool]) -> None:
+    def __init__(self, store: Store, is_served: Callable[[Resource], bool], empty_metadata: Mapping[str, Any]) -> None:
+        """On one store.
+
+        Args:
+            store: where the objects are.
+            is_served: whether a resource is still served.
+            empty_metadata: what the release writes of metadata in which nothing is set.
+        """
         self._store = store
         self._is_served = is_served
+        self._empty_metadata = empty_metadata
         self._epoch = _Epoch()
 
     def get(self, resource: Resource, key: Key) -> Record:
@@ -173,6 +183,7 @@ class Reading:
     ) -> AsyncGenerator[list[WatchLine], None]:
         """Changes after a resourceVersion; without one, or from 0: first the present objects. In batches as they come.
 
+        A watch can ask for the present objects whatever its version is, and for a bookmark behind them (KEP-3157).
         Ends at the time limit, when the resource is no longer served, and with ``end_watches``.
 
         Raises:
@@ -189,10 +200,14 @@ class Reading:
         if position > current:
             raise _too_large(position, current)
         initial: list[WatchLine] = []
-        if not position:
+        begins_with_all = not position if options.initial_events is None else options.initial_events
+        if begins_with_all or not position:
             position = current
+        if begins_with_all:
             found = on_loop(lambda: list(collection.records(selection.namespace)), writes=False)
             initial = [("ADDED", record) for record in found if selection.matches(record)]
+        if options.initial_events and options.bookmarks:
+            initial.append(("BOOKMARK", self._bookmark(position, annotations=_INITIAL_EVENTS_END)))
         seconds = options.timeout_seconds or _DEFAULT_WATCH_SECONDS
         return self._follow(_Watch(resource, collection, selection, seconds, options.bookmarks), position, initial)
 
@@ -229,9 +244,13 @@ class Reading:
                 # lags behind.
                 if not collection.is_held and not collection.events_after(position):
                     position = max(position, self._store.revisions.current)
-                yield [("BOOKMARK", _bookmark(position))]
+                yield [("BOOKMARK", self._bookmark(position))]
         if epoch.is_cut:
             raise ConnectionResetError("the watch was dropped")
+
+    def _bookmark(self, revision: int, **more: Mapping[str, str]) -> Record:
+        metadata = {"resourceVersion": str(revision), **self._empty_metadata, **more}
+        return Record(Key("", ""), revision, encode({"metadata": metadata}))
 
     def end_watches(self, *, cut: bool) -> None:
         """Ends all current watches; ``cut``: in the middle, as when the connection breaks."""
@@ -283,11 +302,6 @@ def _line(event: Event, selection: Selection) -> WatchLine | None:
     value = (event.previous or event.record).copy()
     value["metadata"]["resourceVersion"] = str(event.revision)
     return "DELETED", Record(event.record.key, event.revision, encode(value))
-
-
-def _bookmark(revision: int) -> Record:
-    metadata = {"resourceVersion": str(revision), "creationTimestamp": None}
-    return Record(Key("", ""), revision, encode({"metadata": metadata}))
 
 
 def _too_old(asked: int, current: int) -> StatusError:
