@@ -177,7 +177,7 @@ class Allocator:
         self._pools.forget_refusals()
 
     def _refusal(self, view: NodeView, node: str) -> Refusal:
-        is_invalid = self.behaviour.invalid_pools_named and any(
+        is_invalid = not self.behaviour.invalid_pools_abort and any(
             isinstance(pool.obstacle, PoolInvalid) for pool in view.pools
         )
         return Refusal(node, INVALID_POOLS if is_invalid else CANNOT_ALLOCATE)

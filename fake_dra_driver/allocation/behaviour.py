@@ -32,7 +32,9 @@ class Behaviour:
     taint_rules: bool = True
     """DRADeviceTaintRules: DeviceTaintRules add taints to the devices that they select."""
     binding_conditions: bool = True
-    """DRADeviceBindingConditions with DRAResourceClaimDeviceStatus. Off: devices with conditions are ignored."""
+    """DRADeviceBindingConditions with DRAResourceClaimDeviceStatus. Off: devices with conditions are ignored.
+
+    Where it is on, a scheduler sets ``allocationTimestamp`` on all allocations that it writes."""
     list_attributes: bool = False
     """DRAListTypeAttributes: constraints compare attributes as sets of values."""
     extended_resources: bool = True
@@ -42,18 +44,26 @@ class Behaviour:
     """Whether a pool is complete when all its slices exist; otherwise, when the node sees all of them."""
     incomplete_pools_usable: bool = False
     """Whether devices of a pool whose slices are not all there can be allocated, unless a request wants all."""
+    invalid_pools_abort: bool = False
+    """Whether a device that fits and is in an invalid pool ends the pod's cycle; otherwise such pools are left out, and
+    a node on which nothing fits is refused with a text of its own where it sees one."""
     counter_slices_everywhere: bool = False
     """Whether slices with shared counters are about every node, whatever they say."""
-    conditional_pools_last: bool = True
-    """Whether pools that have devices with binding conditions are tried after the others."""
     conditional_slices_last: bool = False
-    """The same for slices within a pool."""
-    invalid_pools_named: bool = True
-    """Whether a node on which nothing fits is refused with another text where one of its pools is invalid."""
+    """Whether the slices of a pool that have devices with binding conditions are tried after the others."""
+    admin_devices_distinct: bool = True
+    """Whether a claim with admin access gets a device once only."""
+    all_needs_one: bool = True
+    """Whether a request for all devices is refused where there are none."""
+    all_skips_used_up: bool = False
+    """Whether a request for all devices leaves out those without enough capacity left; otherwise it is refused."""
+    limit_names_request: bool = True
+    """Whether the error about too many devices says which request exceeds the limit."""
     errors_name_device: bool = True
     """Whether the error of a selector says on which device it happened, and what to try."""
+    binary_amounts: bool = False
+    """Whether an amount of capacity that was rounded up is written in binary form, whatever the form of the step."""
     claim_config: ConfigRule = "cleared"
-    class_config_once: bool = True
-    """Whether requests of the same class share the entries of its configuration."""
-    allocation_timestamp: Literal["never", "with-conditions", "always"] = "always"
-    """On which allocations the scheduler sets ``allocationTimestamp``."""
+    class_config_shared: bool = True
+    """Whether requests of the same class share the entries of its configuration, which name them; otherwise there are
+    entries for each request, which name none."""

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
+from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.capacity import CapacityError, CapacityRequest, Demand, demand_on
 from fake_dra_driver.allocation.identity import DeviceId
 from fake_dra_driver.allocation.selectors import CelCostError, CelError, DeviceView, Selector
@@ -59,12 +60,12 @@ class Kind:
             verdict = self._verdicts[selector.expression] = self._evaluate(selector)
         return verdict
 
-    def demand_of(self, asked: CapacityRequest, *, fractional: bool) -> Demand | CapacityError:
+    def demand_of(self, asked: CapacityRequest, behaviour: Behaviour) -> Demand | CapacityError:
         """What a request consumes of such a device, or why that cannot be reckoned."""
         demand = self._demands.get(asked)
         if demand is None:
             try:
-                demand = demand_on(self._device.capacity, asked, fractional=fractional)
+                demand = demand_on(self._device.capacity, asked, behaviour)
             except CapacityError as error:
                 demand = error
             self._demands[asked] = demand

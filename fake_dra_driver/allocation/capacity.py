@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.api.resource.v1 import CapacityRequestPolicyRange, DeviceCapacity
 from fake_dra_driver.quantity import Quantity
 
@@ -49,13 +50,13 @@ class Demand:
         return None
 
 
-def demand_on(capacities: Mapping[str, DeviceCapacity], asked: CapacityRequest, *, fractional: bool) -> Demand:
+def demand_on(capacities: Mapping[str, DeviceCapacity], asked: CapacityRequest, behaviour: Behaviour) -> Demand:
     """What a request consumes of a device.
 
     Args:
         capacities: those of the device.
         asked: what the request asks for.
-        fractional: whether steps below one count (DRAFractionalCapacityRange).
+        behaviour: that of the release.
 
     Raises CapacityError.
     """
@@ -63,20 +64,20 @@ def demand_on(capacities: Mapping[str, DeviceCapacity], asked: CapacityRequest, 
     totals = {name: Quantity.parse(capacities[name].value) for name in sorted(capacities)}
     if unknown := sorted(wanted.keys() - capacities.keys()):
         return Demand({}, totals, unknown[0], None, fits_alone=False)
-    consumed = {name: _consumed(name, wanted.get(name), capacities[name], fractional) for name in totals}
-    refused = next((name for name in totals if _violates_policy(consumed[name], capacities[name], fractional)), None)
+    consumed = {name: _consumed(name, wanted.get(name), capacities[name], behaviour) for name in totals}
+    refused = next((name for name in totals if _violates_policy(consumed[name], capacities[name], behaviour)), None)
     fits_alone = all(amount.nanos <= totals[name].nanos for name, amount in consumed.items())
     return Demand(consumed, totals, None, refused, fits_alone=fits_alone)
 
 
-def _consumed(name: str, asked: Quantity | None, capacity: DeviceCapacity, fractional: bool) -> Quantity:
+def _consumed(name: str, asked: Quantity | None, capacity: DeviceCapacity, behaviour: Behaviour) -> Quantity:
     policy = capacity.request_policy
     if asked is None:
         amount = Quantity.parse(capacity.value if policy is None or policy.default is None else policy.default)
     elif policy is None:
         amount = asked
     elif policy.valid_range is not None and policy.valid_range.min is not None:
-        amount = _rounded_up(name, asked, policy.valid_range, fractional)
+        amount = _rounded_up(name, asked, policy.valid_range, behaviour)
     else:
         values = map(Quantity.parse, policy.valid_values)
         amount = next((value for value in values if asked.nanos <= value.nanos), asked)
@@ -85,15 +86,15 @@ def _consumed(name: str, asked: Quantity | None, capacity: DeviceCapacity, fract
     return amount
 
 
-def _rounded_up(name: str, asked: Quantity, valid: CapacityRequestPolicyRange, fractional: bool) -> Quantity:
+def _rounded_up(name: str, asked: Quantity, valid: CapacityRequestPolicyRange, behaviour: Behaviour) -> Quantity:
     lowest = Quantity.parse(valid.min or "0")
     if asked.nanos < lowest.nanos:
         return lowest
     if valid.step is None:
         return asked
     step = Quantity.parse(valid.step)
-    unit = _unit(valid, fractional)
-    if unit == _MILLI and asked.nanos % _MILLI:
+    unit = _unit(valid, behaviour)
+    if unit == _MILLI and (asked.nanos % _MILLI or asked.nanos // _MILLI > _MAX_INT64):
         raise CapacityError(
             f'capacity "{name}": {_UNREPRESENTABLE}: request {asked} is not a representable milli value'
         )
@@ -106,10 +107,10 @@ def _rounded_up(name: str, asked: Quantity, valid: CapacityRequestPolicyRange, f
         raise CapacityError(
             f'capacity "{name}": {_UNREPRESENTABLE}: rounding request {asked} up to the next step {passes}'
         )
-    return Quantity(rounded * unit, step.form)
+    return Quantity(rounded * unit, "binary" if behaviour.binary_amounts else step.form)
 
 
-def _violates_policy(amount: Quantity, capacity: DeviceCapacity, fractional: bool) -> bool:
+def _violates_policy(amount: Quantity, capacity: DeviceCapacity, behaviour: Behaviour) -> bool:
     policy = capacity.request_policy
     if policy is None or (policy.default is not None and amount == Quantity.parse(policy.default)):
         return False
@@ -122,17 +123,18 @@ def _violates_policy(amount: Quantity, capacity: DeviceCapacity, fractional: boo
         return True
     if valid.step is None:
         return False
-    unit = _unit(valid, fractional)
+    unit = _unit(valid, behaviour)
     if unit == _MILLI and amount.nanos % _MILLI:
         return True
     above = _units(amount, unit) - _units(Quantity.parse(valid.min or "0"), unit)
     return above % _units(Quantity.parse(valid.step), unit) != 0
 
 
-def _unit(valid: CapacityRequestPolicyRange, fractional: bool) -> int:
+def _unit(valid: CapacityRequestPolicyRange, behaviour: Behaviour) -> int:
     """In what the steps of a range are counted: thousandths where the feature is on and all its figures are such."""
     figures = [Quantity.parse(each).nanos for each in (valid.min, valid.max, valid.step) if each is not None]
-    return _MILLI if fractional and not any(each % _MILLI for each in figures) else _NANOS
+    fit = all(each % _MILLI == 0 and each // _MILLI <= _MAX_INT64 for each in figures)
+    return _MILLI if behaviour.fractional_capacity and fit else _NANOS
 
 
 def _units(amount: Quantity, unit: int) -> int:

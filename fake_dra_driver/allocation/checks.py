@@ -94,7 +94,7 @@ class Trial:
         """Whether it is in use. With admin access, only the same claim must not have it twice."""
         claims = self._exclusive.get(case.candidate.id)
         if case.request.admin_access:
-            is_chosen = claims is not None and case.request.claim in claims
+            is_chosen = claims is not None and case.request.claim in claims and self._behaviour.admin_devices_distinct
             return ChosenAlready(case.candidate.id, case.request.claim) if is_chosen else None
         holders = case.pool.usage.exclusive.get(case.candidate.id.device)
         if holders:
@@ -229,7 +229,7 @@ class Trial:
         )
 
     def _demand(self, request: Request, candidate: Candidate) -> Demand:
-        demand = candidate.kind.demand_of(request.capacity, fractional=self._behaviour.fractional_capacity)
+        demand = candidate.kind.demand_of(request.capacity, self._behaviour)
         if isinstance(demand, CapacityError):
             where = f"claim {self._plan.asks[request.claim].claim.key}, request {request.own_name}"
             raise AllocationError(f"{where}: checking capacity for device {candidate.id}: {demand}")

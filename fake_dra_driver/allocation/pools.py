@@ -339,9 +339,7 @@ class PoolIndex:
         is_incomplete = isinstance(pool.obstacle, PoolIncomplete)
         if pool.obstacle is not None and not (is_incomplete and self._behaviour.incomplete_pools_usable):
             return False
-        return self._behaviour.conditional_pools_last and any(
-            candidate.device.binding_conditions for candidate in pool.candidates
-        )
+        return any(candidate.device.binding_conditions for candidate in pool.candidates)
 
 
 def _pool_of(resource_slice: ResourceSlice) -> PoolId:

@@ -82,16 +82,21 @@ def _result(choice: Choice, behaviour: Behaviour, new_share_id: Callable[[], str
 
 def _class_config(chosen: Iterable[Request], behaviour: Behaviour) -> list[DeviceAllocationConfiguration]:
     """The configuration of each class, for the requests that use it."""
-    requests: dict[object, list[Request]] = {}
-    for index, request in enumerate(chosen):
-        key = request.device_class.metadata.name if behaviour.class_config_once else index
-        requests.setdefault(key, []).append(request)
+    if not behaviour.class_config_shared:
+        return [
+            DeviceAllocationConfiguration(source="FromClass", **_parameters(config))
+            for request in chosen
+            for config in request.device_class.spec.config
+        ]
+    users: dict[str, list[Request]] = {}
+    for request in chosen:
+        users.setdefault(request.device_class.metadata.name, []).append(request)
     return [
         DeviceAllocationConfiguration(
-            source="FromClass", requests=tuple(request.name for request in users), **_parameters(config)
+            source="FromClass", requests=tuple(request.name for request in requests), **_parameters(config)
         )
-        for users in requests.values()
-        for config in users[0].device_class.spec.config
+        for requests in users.values()
+        for config in requests[0].device_class.spec.config
     ]
 
 

@@ -17,7 +17,7 @@ from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.candidate import Candidate
 from fake_dra_driver.allocation.checks import CHECKS, CHECKS_OF_ALL, CHECKS_OF_KIND, Case, Check, Choice, Trial
 from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
-from fake_dra_driver.allocation.obstacles import ConstraintBroken, Obstacle, PoolIncomplete, SelectorFailed
+from fake_dra_driver.allocation.obstacles import ConstraintBroken, Obstacle, PoolIncomplete, PoolInvalid, SelectorFailed
 from fake_dra_driver.allocation.pools import NodeView, Pool
 from fake_dra_driver.allocation.requests import Ask, Plan, Problem, Request
 from fake_dra_driver.api.resource.v1 import MAX_RESULTS
@@ -43,8 +43,6 @@ class _End(Enum):
 
 _Step = Generator["_Step", _End, _End]
 _Place = tuple[Pool, Candidate]
-_CHECKS_OF_MEANT: Final = (*CHECKS_OF_KIND, Trial.size)
-"""Whether a device is one of all those that a request wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Search:
         self._trial = Trial(plan, behaviour)
         self._pools = tuple(each for each in view.pools if not each.is_replaced)
         self._places: tuple[_Place, ...] = tuple(
-            (pool, candidate) for pool in self._pools if self._is_usable(pool) for candidate in pool.candidates
+            (pool, candidate) for pool in self._pools if self._is_tried(pool) for candidate in pool.candidates
         )
         self._all: dict[Request, tuple[_Place, ...]] = {}
         """What there is for each request that wants all."""
@@ -91,9 +89,16 @@ class Search:
             self._prepare(ask)
         return self._trial.chosen if _run(self._serve(_Slot(0, 0))) is _End.FOUND else None
 
-    def _is_usable(self, pool: Pool) -> bool:
-        is_incomplete = isinstance(pool.obstacle, PoolIncomplete)
-        return pool.obstacle is None or (is_incomplete and self._behaviour.incomplete_pools_usable)
+    def _is_tried(self, pool: Pool) -> bool:
+        match pool.obstacle:
+            case None:
+                return True
+            case PoolIncomplete():
+                return self._behaviour.incomplete_pools_usable
+            case PoolInvalid():
+                return self._behaviour.invalid_pools_abort
+            case _:
+                return False
 
     # --- Before the search ---------------------------------------------------------------------------------------
 
@@ -107,23 +112,28 @@ class Search:
                 if request.wants_all:
                     self._all[request] = tuple(self._find_all(ask, request))
             least = min(map(self._count_of, alternatives))
-            if needed + least > MAX_RESULTS:
+            if needed + least > MAX_RESULTS and self._behaviour.limit_names_request:
                 raise AllocationError(
                     f"claim {ask.claim.key}, request {spec.name}: adding {least} devices exceeds the claim limit of"
                     f" {MAX_RESULTS}, with {needed} already accounted for"
                 )
             needed += least
+        if needed > MAX_RESULTS:
+            raise AllocationError(
+                f"claim {ask.claim.key}: number of requested devices {needed} exceeds the claim limit of {MAX_RESULTS}"
+            )
         if isinstance(ask.constraints, Problem):
             raise AllocationError(ask.constraints.text)
 
     def _find_all(self, ask: Ask, request: Request) -> Generator[_Place, None, None]:
+        checks = (*CHECKS_OF_KIND, Trial.capacity if self._behaviour.all_skips_used_up else Trial.size)
         where = f"claim {ask.claim.key}, request {request.own_name}: asks for all devices, but resource pool"
         for pool in self._pools:
             if pool.obstacle is not None:
                 state = "being updated" if isinstance(pool.obstacle, PoolIncomplete) else "invalid"
                 raise AllocationError(f"{where} {pool.id} is currently {state}")
             for candidate in pool.candidates:
-                if self._find_obstacle(_CHECKS_OF_MEANT, Case(request, pool, candidate)) is None:
+                if self._find_obstacle(checks, Case(request, pool, candidate)) is None:
                     yield pool, candidate
 
     def _count_of(self, request: Request) -> int:
@@ -164,7 +174,7 @@ class Search:
             start: from where on to look for the next one.
         """
         count = self._count_of(request)
-        if request.wants_all and count == 0:
+        if request.wants_all and count == 0 and self._behaviour.all_needs_one:
             return _End.DEAD_END
         if have >= count:
             return (yield self._serve(_Slot(slot.claim, slot.request + 1)))
@@ -192,12 +202,15 @@ class Search:
         self._steps += 1
         if self._steps > self._max_steps:
             raise SearchTooLongError(self._node, self._max_steps)
-        for check in checks:
+        is_invalid = isinstance(case.pool.obstacle, PoolInvalid)
+        for check in (Trial.use, *CHECKS_OF_KIND) if is_invalid else checks:
             found = check(self._trial, case)
             if found is not None:
                 if isinstance(found, SelectorFailed):
                     raise self._selector_error(case.request, found)
                 return found
+        if isinstance(case.pool.obstacle, PoolInvalid):
+            raise AllocationError(f"pool {case.pool.id.pool} is invalid: {case.pool.obstacle.reason}")
         return None
 
     def _refuse_broken_constraint(self, request: Request, obstacle: Obstacle) -> None:
