@@ -50,6 +50,7 @@ _HISTORY: Final[Mapping[str, Mapping[str, _Default]]] = {
     "PodReadyToStartContainersCondition": {"1.28": _OFF, "1.29": _ON, "1.37": _FIXED},
     "ResourceHealthStatus": {"1.31": _OFF, "1.36": _ON},
     "ResourceHealthStatusMessage": {"1.36": _ON},
+    "SchedulerPopFromBackoffQ": {"1.33": _ON, "1.37": _FIXED},
     "WatchList": {"1.27": _OFF, "1.32": _ON, "1.33": _OFF, "1.34": _ON},
 }
 """By gate: the releases in which its default changed, the first of which is the one that brought it."""

@@ -9,9 +9,10 @@ asks for what it wants to know. What all of these releases do alike is not in th
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.errors import ClusterError
@@ -143,6 +144,14 @@ class Release:
     """Gates without which nothing reads them."""
     taint_rules_select_classes: bool = False
     """Whether a DeviceTaintRule can choose devices by class and by CEL."""
+    allocation_rules: Behaviour = field(default_factory=Behaviour)
+    """How its scheduler allocates devices, apart from what feature gates decide; see ``behaviour``."""
+    says_nothing_to_deallocate: bool = True
+    """Whether its scheduler tells a pod that no claim was deallocated for it."""
+    long_searches_are_errors: bool = False
+    """Whether a search for devices that takes too long ends the attempt, and not only rules out the node."""
+    tells_binding_errors_apart: bool = False
+    """Whether an error about a device that does not become ready begins with what sort of error it is."""
 
     @property
     def resource_kinds(self) -> tuple[ResourceKind, ...]:
@@ -158,6 +167,24 @@ class Release:
         """Version of resource.k8s.io in which scheduler and controllers read DeviceTaintRules; empty: they do not."""
         can_read = self.taint_rules_in in self.served_versions and self.feature_gates.issuperset(self.taint_rule_gates)
         return self.taint_rules_in if can_read else ""
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """How its scheduler allocates devices."""
+        has_device_status = self.is_enabled("DRAResourceClaimDeviceStatus")
+        return replace(
+            self.allocation_rules,
+            admin_access=self.is_enabled("DRAAdminAccess"),
+            prioritized_list=self.is_enabled("DRAPrioritizedList"),
+            partitionable_devices=self.is_enabled("DRAPartitionableDevices"),
+            consumable_capacity=self.is_enabled("DRAConsumableCapacity"),
+            fractional_capacity=self.is_enabled("DRAFractionalCapacityRange"),
+            device_taints=self.is_enabled("DRADeviceTaints"),
+            taint_rules=bool(self.taint_rule_version),
+            binding_conditions=has_device_status and self.is_enabled("DRADeviceBindingConditions"),
+            list_attributes=self.is_enabled("DRAListTypeAttributes"),
+            extended_resources=self.is_enabled("DRAExtendedResource"),
+        )
 
     def with_gates(self, changes: Mapping[str, bool]) -> "Release":
         """The release with some feature gates switched on or off (``--feature-gates``).
@@ -185,6 +212,31 @@ class Release:
         return list(dict.fromkeys(each.version for each in self.known_kinds))
 
 
+_ALLOCATION_IN_1_32: Final = Behaviour(
+    pools_over_cluster=False,
+    incomplete_pools_usable=True,
+    invalid_pools_abort=True,
+    admin_devices_distinct=False,
+    all_needs_one=False,
+    all_skips_used_up=True,
+    limit_names_request=False,
+    errors_name_device=False,
+    binary_amounts=True,
+    claim_config="once",
+    class_config_shared=False,
+)
+_ALLOCATION_IN_1_33: Final = replace(
+    _ALLOCATION_IN_1_32, all_needs_one=True, claim_config="per-request", class_config_shared=True
+)
+_ALLOCATION_IN_1_34: Final = replace(_ALLOCATION_IN_1_33, admin_devices_distinct=True, conditional_slices_last=True)
+_ALLOCATION_IN_1_35: Final = replace(
+    _ALLOCATION_IN_1_34,
+    pools_over_cluster=True,
+    incomplete_pools_usable=False,
+    invalid_pools_abort=False,
+    counter_slices_everywhere=True,
+)
+_ALLOCATION_IN_1_36: Final = replace(_ALLOCATION_IN_1_35, conditional_slices_last=False)
 _BY_KUBELET_OF_1_34: Final[tuple[PluginVersion, ...]] = ("v1", "v1beta1")
 _LIMITS_OF_1_35: Final = SliceLimits(advanced_devices=64, taints=16, has_separate_counters=True)
 _ALL_VERSIONS: Final = ("v1", "v1beta2", "v1beta1")
@@ -209,6 +261,7 @@ _ROWS: Final = (
         slice_grace_seconds=0.0,
         prepares_unused_claims=True,
         structured_version="v1beta1",
+        allocation_rules=_ALLOCATION_IN_1_32,
     ),
     Release(
         "1.33",
@@ -221,6 +274,7 @@ _ROWS: Final = (
         taint_rules_in="v1alpha3",
         taint_rule_gates=frozenset({"DRADeviceTaints"}),
         taint_rules_select_classes=True,
+        allocation_rules=_ALLOCATION_IN_1_33,
     ),
     Release(
         "1.34",
@@ -235,6 +289,7 @@ _ROWS: Final = (
         taint_rules_in="v1alpha3",
         taint_rule_gates=frozenset({"DRADeviceTaints"}),
         taint_rules_select_classes=True,
+        allocation_rules=_ALLOCATION_IN_1_34,
     ),
     Release(
         "1.35",
@@ -250,6 +305,7 @@ _ROWS: Final = (
         structured_version="v1",
         taint_rules_in="v1alpha3",
         taint_rules_have_status=True,
+        allocation_rules=_ALLOCATION_IN_1_35,
     ),
     Release(
         "1.36",
@@ -265,6 +321,9 @@ _ROWS: Final = (
         structured_version="v1",
         taint_rules_in="v1beta2",
         taint_rules_have_status=True,
+        allocation_rules=_ALLOCATION_IN_1_36,
+        long_searches_are_errors=True,
+        tells_binding_errors_apart=True,
     ),
     Release(
         "1.37",
@@ -282,6 +341,9 @@ _ROWS: Final = (
         structured_version="v1",
         taint_rules_in="v1",
         taint_rules_have_status=True,
+        says_nothing_to_deallocate=False,
+        long_searches_are_errors=True,
+        tells_binding_errors_apart=True,
     ),
 )
 RELEASES: Final[Mapping[str, Release]] = {

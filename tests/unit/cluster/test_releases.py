@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.cluster import ClusterError
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.featuregates import parse_feature_gates
@@ -163,3 +164,16 @@ def test_gates_are_read_as_kubernetes_reads_them() -> None:
 def test_what_does_not_say_whether_a_gate_is_on_is_refused(text: str) -> None:
     with pytest.raises(ClusterError, match=r"expected A=true or A=false"):
         parse_feature_gates(text)
+
+
+def test_the_latest_release_allocates_as_the_allocator_does_by_itself() -> None:
+    assert RELEASES["1.37"].allocation_rules == Behaviour()
+
+
+def test_gates_decide_on_features_of_allocation() -> None:
+    assert not RELEASES["1.34"].behaviour.consumable_capacity
+    changed = RELEASES["1.34"].with_gates({"DRAConsumableCapacity": True, "DRADeviceBindingConditions": True})
+    assert changed.behaviour.consumable_capacity
+    assert changed.behaviour.binding_conditions
+    assert not changed.with_gates({"DRAResourceClaimDeviceStatus": False}).behaviour.binding_conditions
+    assert changed.behaviour.claim_config == "per-request"

@@ -1,0 +1,184 @@
+"""What a scheduling cycle knows of the cluster, kept up to date by the informers' handlers: nothing is rebuilt for a pod."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from fake_dra_driver.allocation.allocator import Allocator
+from fake_dra_driver.allocation.decision import Allocation, Refusal
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.resource.v1 import (
+    AllocationResult,
+    DeviceClass,
+    DeviceTaintRule,
+    ResourceClaim,
+    ResourceSlice,
+)
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.owners import controller_of
+from fake_dra_driver.cluster.scheduler.load import Load
+from fake_dra_driver.cluster.scheduler.structured.extendedresources import ANNOTATION, Classes, requested
+from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.store import Change
+
+__all__ = ["ClusterView", "SchedulerCaches"]
+
+_EXTENDED_BY_POD: Final = "extended resources"
+"""Index of the cache of claims: those for extended resources, by the UID of the pod that they were made for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerCaches:
+    """Everything that a scheduling cycle reads."""
+
+    pods: Informer[Pod]
+    nodes: Informer[Node]
+    claims: Informer[ResourceClaim]
+    classes: Informer[DeviceClass]
+    slices: Informer[ResourceSlice]
+    taint_rules: Informer[DeviceTaintRule] | None
+    """None: the cluster has none."""
+
+
+class ClusterView:
+    """What ``decision.Cluster`` asks for."""
+
+    def __init__(self, caches: SchedulerCaches, allocator: Allocator, load: Load) -> None:
+        self._caches = caches
+        self._allocator = allocator
+        self._load = load
+        self._in_flight: set[UID] = set()
+        """Claims whose allocation is being written."""
+        self._nodes: Sequence[Node] | None = None
+        """All nodes; None: to be read again."""
+        self._classes: Classes | None = None
+        """The same for what classes stand for."""
+        self._resources: dict[UID, tuple[str, Mapping[str, int]]] = {}
+        """The extended resources of pods that run or are about to: on which node, and how much."""
+        self._in_use: Counter[tuple[str, str]] = Counter()
+        """Their sums, by node and resource."""
+        caches.claims.add_index(_EXTENDED_BY_POD, _pod_of_extended_claim)
+        caches.pods.subscribe(self._on_pod)
+        caches.nodes.subscribe(self._on_node)
+        caches.claims.subscribe(self._on_claim)
+        caches.classes.subscribe(self._on_class)
+        caches.slices.subscribe(self._on_slice)
+        if caches.taint_rules is not None:
+            caches.taint_rules.subscribe(self._on_taint_rule)
+
+    # --- what a decision reads ---
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """All nodes, by name. There are many cycles between two changes of a node."""
+        if self._nodes is None:
+            self._nodes = self._caches.nodes.list()
+        return self._nodes
+
+    def load(self, node: str) -> int:
+        """How many pods a node has."""
+        return self._load.of(node)
+
+    def has_class(self, name: str) -> bool:
+        """Whether there is a DeviceClass of that name."""
+        return self._caches.classes.get(NamespacedName("", name)) is not None
+
+    def class_for(self, resource: str) -> DeviceClass | None:
+        """The class that stands for an extended resource."""
+        if self._classes is None:
+            self._classes = Classes(self._caches.classes.list())
+        return self._classes.get(resource)
+
+    def extended_claim(self, pod: UID) -> ResourceClaim | None:
+        """The claim that was made for the pod's extended resources."""
+        return next(iter(self._caches.claims.by_index(_EXTENDED_BY_POD, pod)), None)
+
+    def in_use(self, node: str, resource: str) -> int:
+        """How much of an extended resource the pods on a node ask for."""
+        return self._in_use[node, resource]
+
+    def is_in_flight(self, claim: UID) -> bool:
+        """Whether an allocation of the claim is being written."""
+        return claim in self._in_flight
+
+    def allocate(self, claims: Sequence[ResourceClaim], node: Node) -> Allocation | Refusal:
+        """Chooses devices. Raises AllocationError."""
+        return self._allocator.allocate(claims, node)
+
+    # --- what it is told ---
+
+    def assume_pod(self, pod: Pod, node: str) -> None:
+        """Counts a pod on the node that was chosen for it."""
+        self._load.choose(pod.uid, node)
+        self._count_resources(pod, node)
+
+    def forget_pod(self, pod: Pod) -> None:
+        """Ends that: the pod could not be bound."""
+        self._load.release(pod.uid)
+        self._count_resources(pod, "")
+
+    def assume(self, claim: ResourceClaim, allocation: AllocationResult) -> None:
+        """Counts the devices of an allocation as in use that is about to be written."""
+        self._in_flight.add(claim.uid)
+        self._allocator.assume(claim, allocation)
+
+    def forget(self, claim: ResourceClaim) -> None:
+        """Ends that: the cache shows the allocation, or it could not be written."""
+        self._in_flight.discard(claim.uid)
+        self._allocator.forget(claim)
+
+    def _on_pod(self, change: Change[Pod]) -> None:
+        pod = change.new or change.old
+        if pod is None:
+            return
+        if change.new is None or change.new.is_finished:
+            self._count_resources(pod, "")
+        elif change.new.spec.node_name and (change.old is None or not change.old.spec.node_name):
+            self._count_resources(change.new, change.new.spec.node_name)
+
+    def _count_resources(self, pod: Pod, node: str) -> None:
+        """Counts the pod's extended resources on that node alone; empty: on none."""
+        before, counted = self._resources.pop(pod.uid, ("", {}))
+        for name, count in counted.items():
+            self._in_use[before, name] -= count
+        wanted = requested(pod) if node else {}
+        if wanted:
+            self._resources[pod.uid] = node, wanted
+            for name, count in wanted.items():
+                self._in_use[node, name] += count
+
+    def _on_node(self, _: Change[Node]) -> None:
+        self._nodes = None
+
+    def _on_claim(self, change: Change[ResourceClaim]) -> None:
+        if change.new is not None:
+            self._allocator.put_claim(change.new)
+        elif change.old is not None:
+            self._allocator.drop_claim(change.old)
+
+    def _on_class(self, change: Change[DeviceClass]) -> None:
+        self._classes = None
+        if change.new is not None:
+            self._allocator.put_class(change.new)
+        else:
+            self._allocator.drop_class(change.key.name)
+
+    def _on_slice(self, change: Change[ResourceSlice]) -> None:
+        if change.new is not None:
+            self._allocator.put_slice(change.new)
+        else:
+            self._allocator.drop_slice(change.key.name)
+
+    def _on_taint_rule(self, change: Change[DeviceTaintRule]) -> None:
+        if change.new is not None:
+            self._allocator.put_taint_rule(change.new)
+        else:
+            self._allocator.drop_taint_rule(change.key.name)
+
+
+def _pod_of_extended_claim(claim: ResourceClaim) -> Iterable[str]:
+    owner = controller_of(claim)
+    if owner is None or claim.metadata.annotations.get(ANNOTATION) != "true":
+        return ()
+    return (owner.uid,)
