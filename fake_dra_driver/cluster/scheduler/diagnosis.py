@@ -4,7 +4,7 @@ Follows FitError of k8s.io/kubernetes/pkg/scheduler/framework/types.go, and what
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 __all__ = ["NO_NODES", "fit_error", "preemption_note"]
 
@@ -18,14 +18,27 @@ def fit_error(nodes: int, *, everywhere: str = "", reasons: Sequence[str] = (), 
         nodes: how many there are.
         everywhere: what rules out all of them at once.
         reasons: what rules out each of them, where nothing rules out all.
-        notes: what was tried to help.
+        notes: what was tried to help, with a full stop of its own.
     """
-    counted = sorted(f"{count} {reason}" for reason, count in Counter(reasons).items())
-    sentences = [each for each in (everywhere or ", ".join(counted), notes) if each]
-    return f"0/{nodes} nodes are available:" + "".join(f" {each}." for each in sentences)
+    sentence = everywhere or _counted(reasons)
+    return " ".join(
+        [f"0/{nodes} nodes are available:", *([f"{sentence}."] if sentence else []), *([notes] if notes else [])]
+    )
 
 
-def preemption_note(nodes: int) -> str:
-    """What preemption says: there is nothing here that a pod of lower priority could make room for."""
-    reasons = ["Preemption is not helpful for scheduling"] * nodes
+def _counted(reasons: Iterable[str]) -> str:
+    return ", ".join(sorted(f"{count} {reason}" for reason, count in Counter(reasons).items()))
+
+
+def preemption_note(nodes: int, *, resolvable: int = 0) -> str:
+    """What preemption says: there is nothing here that a pod of lower priority could make room for.
+
+    Args:
+        nodes: how many there are.
+        resolvable: how many of them would take the pod if others ended.
+    """
+    reasons = [
+        *["Preemption is not helpful for scheduling"] * (nodes - resolvable),
+        *["No preemption victims found for incoming pod"] * resolvable,
+    ]
     return f"preemption: {fit_error(nodes, reasons=reasons)}"

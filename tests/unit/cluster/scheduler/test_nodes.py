@@ -12,7 +12,7 @@ from tests.support.control_plane import ControlPlane, ref
 pytestmark = pytest.mark.looptime
 
 UNHELPFUL = (
-    "no new claims to deallocate, preemption: 0/{n} nodes are available: {n} Preemption is not helpful for scheduling.."
+    "no new claims to deallocate, preemption: 0/{n} nodes are available: {n} Preemption is not helpful for scheduling."
 )
 
 

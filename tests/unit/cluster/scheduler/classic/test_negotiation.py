@@ -12,7 +12,7 @@ from tests.support.control_plane import ControlPlane, ref
 
 pytestmark = pytest.mark.looptime
 
-UNHELPFUL = "preemption: 0/{n} nodes are available: {n} Preemption is not helpful for scheduling.."
+UNHELPFUL = "preemption: 0/{n} nodes are available: {n} Preemption is not helpful for scheduling."
 
 
 def context(plane: ControlPlane, pod: str = "p") -> PodSchedulingContext:
