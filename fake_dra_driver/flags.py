@@ -55,6 +55,17 @@ class _Joined(argparse.Action):
         setattr(namespace, self.dest, joined)
 
 
+class _Words(argparse.Action):
+    """Makes one value of several words; none is no value."""
+
+    @override
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: object, option: object = None
+    ) -> None:
+        if isinstance(values, list) and values:
+            setattr(namespace, self.dest, str(self.const).join(values))
+
+
 def parse(model: type[S], arguments: Sequence[str]) -> S:
     """Reads the settings of a sub-command from its arguments and from the environment.
 
@@ -65,7 +76,9 @@ def parse(model: type[S], arguments: Sequence[str]) -> S:
     parser = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for setting in settings:
         names = [setting.flag, setting.short] if setting.short else [setting.flag]
-        if setting.info.positional:
+        if setting.info.joint:
+            parser.add_argument(setting.name, nargs="*", action=_Words, const=setting.info.joint)
+        elif setting.info.positional:
             parser.add_argument(setting.name, nargs="?")
         elif setting.info.repeatable:
             parser.add_argument(*names, dest=setting.name, action=_Joined, nargs="?")

@@ -73,6 +73,8 @@ class Flag:
     """Whether the flag may be given several times: the values together are one, with commas between them."""
     positional: bool = False
     """Whether the value stands by itself on the command line, without the flag's name before it."""
+    joint: str = ""
+    """What comes between the words where such a value may be several of them: ``pod NAME`` is ``pod/NAME``."""
     chart_default: str | None = None
     """The chart's default, where it is not the program's."""
 

@@ -132,3 +132,37 @@ def test_a_value_from_the_environment_is_named_with_its_variable(monkeypatch: py
         parse(Example, ["7"])
     expected = '--count (EXAMPLE_COUNT): "many", from EXAMPLE_COUNT, is not allowed.'
     assert raised.value.problems[0].startswith(expected)
+
+
+class Words(Settings):
+    """Takes words."""
+
+    prefix = "WORDS_"
+    groups = ("Aim",)
+
+    target: Annotated[
+        str, Field(pattern="^[a-z/]+$"), Allowed("words"), Flag("Aim", "TARGET", positional=True, joint="/")
+    ]
+    """Where to."""
+
+    size: Annotated[int, Flag("Aim", short="s")] = 1
+    """How large."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "target"),
+    [
+        (["one"], "one"),
+        (["one", "two"], "one/two"),
+        (["one", "two", "-s", "2"], "one/two"),
+        (["-s=2", "a", "b"], "a/b"),
+    ],
+)
+def test_several_words_may_be_one_value(arguments: list[str], target: str) -> None:
+    assert parse(Words, arguments).target == target
+
+
+def test_no_words_are_no_value() -> None:
+    with pytest.raises(UsageError) as raised:
+        parse(Words, ["-s", "2"])
+    assert raised.value.problems == ("TARGET (WORDS_TARGET): must be set. Allowed: words.",)
