@@ -1,0 +1,68 @@
+"""Why claims cannot be had: node by node, device by device, and which small change would help.
+
+It decides nothing by itself: the allocator is asked, about what there is, and about what would be if something were
+different.
+
+- ``situation``: the claims, and an allocator to ask;
+- ``diagnosis``: what stands in the way on a node (``finding``);
+- ``reading``: with which values a selector was false;
+- ``grouping``: nodes for which the answer is the same;
+- ``changes``: what would help, each tried out.
+
+It has no words for people.
+"""
+
+from fake_dra_driver.allocation.explanation.changes import (
+    Change,
+    DropConstraint,
+    DropSelector,
+    FewerDevices,
+    FreeClaims,
+    GuardSelector,
+    LessCapacity,
+    OtherClass,
+    Tolerate,
+    changes_that_help,
+    guarded,
+    other_class,
+)
+from fake_dra_driver.allocation.explanation.diagnosis import diagnose
+from fake_dra_driver.allocation.explanation.finding import (
+    BrokenConstraint,
+    Candidate,
+    Combination,
+    Finding,
+    Requested,
+    RequestFinding,
+)
+from fake_dra_driver.allocation.explanation.grouping import group, likeness
+from fake_dra_driver.allocation.explanation.reading import value_text, values_read
+from fake_dra_driver.allocation.explanation.situation import Situation, requested_by
+
+__all__ = [
+    "BrokenConstraint",
+    "Candidate",
+    "Change",
+    "Combination",
+    "DropConstraint",
+    "DropSelector",
+    "FewerDevices",
+    "Finding",
+    "FreeClaims",
+    "GuardSelector",
+    "LessCapacity",
+    "OtherClass",
+    "RequestFinding",
+    "Requested",
+    "Situation",
+    "Tolerate",
+    "changes_that_help",
+    "diagnose",
+    "group",
+    "guarded",
+    "likeness",
+    "other_class",
+    "requested_by",
+    "value_text",
+    "values_read",
+]

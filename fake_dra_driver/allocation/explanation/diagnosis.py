@@ -1,0 +1,110 @@
+"""Finds out about a node: which devices there are, what stands in the way of each, and whether the claims can be had.
+
+The allocator decides. What it says of devices one by one explains most refusals; the others are explained by asking it
+again with a part of what was asked for.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from fake_dra_driver.allocation.constraints import attribute_of
+from fake_dra_driver.allocation.decision import Refusal
+from fake_dra_driver.allocation.explanation.finding import (
+    BrokenConstraint,
+    Candidate,
+    Combination,
+    Finding,
+    Requested,
+    RequestFinding,
+)
+from fake_dra_driver.allocation.explanation.situation import Situation, requested_by, with_constraints, with_requests
+from fake_dra_driver.allocation.identity import DeviceId
+from fake_dra_driver.allocation.survey import Survey
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.resource.v1 import (
+    DeviceAttribute,
+    DeviceRequest,
+    DeviceSubRequest,
+    ExactDeviceRequest,
+    ResourceClaim,
+)
+
+__all__ = ["diagnose", "without_constraint"]
+
+
+def diagnose(situation: Situation, node: Node) -> Finding:
+    """Everything about the claims on one node."""
+    outcome = situation.attempt(node)
+    survey = situation.allocator.survey(situation.claims, node)
+    finding = Finding(
+        node=node,
+        outcome=outcome,
+        pools=tuple(pool.obstacle for pool in survey.pools if pool.obstacle is not None),
+        requests=tuple(_requests(situation, node, survey)),
+    )
+    if isinstance(outcome, Refusal) and not finding.unmet:
+        return replace(finding, combination=_combination(situation, finding, survey))
+    return finding
+
+
+def _requests(situation: Situation, node: Node, survey: Survey) -> Iterator[RequestFinding]:
+    all_requested = {(each.claim, each.name): each for each in requested_by(situation.claims)}
+    devices = [device for pool in survey.pools if pool.obstacle is None for device in pool.devices]
+    for request in survey.requests:
+        requested = all_requested[request.claim, request.name]
+        alone = with_requests(situation.claims[requested.claim], [_alone(requested)])
+        yield RequestFinding(
+            requested=requested,
+            candidates=tuple(Candidate(device, tuple(survey.judge(request, device))) for device in devices),
+            is_met=situation.fits(node, [alone]),
+        )
+
+
+def _alone(requested: Requested) -> DeviceRequest:
+    """A request for this and nothing else."""
+    asked = requested.spec
+    if isinstance(asked, DeviceSubRequest):
+        fields = {name: getattr(asked, name) for name in ExactDeviceRequest.model_fields if name != "admin_access"}
+        asked = ExactDeviceRequest(**fields)
+    return DeviceRequest(name=requested.request, exactly=asked)
+
+
+def _combination(situation: Situation, finding: Finding, survey: Survey) -> Combination:
+    """Why all the requests cannot be met together."""
+    node = finding.node
+    places = [
+        (at, index) for at, claim in enumerate(situation.claims) for index in range(len(claim.spec.devices.constraints))
+    ]
+    if not places or not situation.fits(node, [with_constraints(claim, ()) for claim in situation.claims]):
+        return Combination()
+    guilty = [place for place in places if situation.fits(node, without_constraint(situation, *place))]
+    broken = (
+        BrokenConstraint(at, index, tuple(_values(situation, finding, survey, at, index)))
+        for at, index in guilty or places
+    )
+    return Combination(tuple(broken), needs_all=not guilty)
+
+
+def _values(
+    situation: Situation, finding: Finding, survey: Survey, at: int, index: int
+) -> Iterator[tuple[DeviceId, DeviceAttribute | None]]:
+    """What the devices have that a constraint compares."""
+    constraint = situation.claims[at].spec.devices.constraints[index]
+    name = constraint.match_attribute or constraint.distinct_attribute or ""
+    seen = set()
+    for request in finding.requests:
+        asked = request.requested
+        if asked.claim != at or (constraint.requests and not {asked.name, asked.request} & set(constraint.requests)):
+            continue
+        for candidate in request.candidates:
+            device = candidate.device
+            if not candidate.obstacles and device not in seen:
+                seen.add(device)
+                yield device, attribute_of(device.driver, survey.device(device), name)
+
+
+def without_constraint(situation: Situation, at: int, index: int) -> tuple[ResourceClaim, ...]:
+    """The claims, without one constraint."""
+    claim = situation.claims[at]
+    kept = [each for place, each in enumerate(claim.spec.devices.constraints) if place != index]
+    return situation.changed(at, with_constraints(claim, kept))

@@ -1,0 +1,122 @@
+"""A pod's claims that have no devices, and an allocator that can be asked what would be if something were different."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from fake_dra_driver.allocation.allocator import Allocator
+from fake_dra_driver.allocation.decision import Allocation, Refusal
+from fake_dra_driver.allocation.errors import AllocationError
+from fake_dra_driver.allocation.explanation.finding import Requested
+from fake_dra_driver.allocation.identity import ClaimIdentity, DeviceId, identity_of
+from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.resource.v1 import (
+    DeviceClaim,
+    DeviceClass,
+    DeviceConstraint,
+    DeviceRequest,
+    ResourceClaim,
+    ResourceClaimSpec,
+)
+
+__all__ = ["MAX_STEPS", "Situation", "requested_by", "with_constraints", "with_requests"]
+
+MAX_STEPS: Final = 50_000
+"""Candidates that one attempt may look at: many attempts make an explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is to be explained."""
+
+    allocator: Allocator
+    """Knows all that there is."""
+    claims: tuple[ResourceClaim, ...]
+    """Those of the pod that have no devices, in its order."""
+    holders: Mapping[ClaimIdentity, ResourceClaim]
+    """Every claim that has devices, by what it is known by."""
+    classes: Mapping[str, DeviceClass]
+    """All classes, by name."""
+
+    def attempt(
+        self, node: Node, claims: Sequence[ResourceClaim] | None = None
+    ) -> Allocation | Refusal | AllocationError:
+        """What becomes of the claims, or of these instead, on a node."""
+        try:
+            return self.allocator.allocate(self.claims if claims is None else claims, node, max_steps=MAX_STEPS)
+        except AllocationError as error:
+            return error
+
+    def fits(self, node: Node, claims: Sequence[ResourceClaim] | None = None) -> bool:
+        """Whether the claims, or these instead, can be had on a node."""
+        return isinstance(self.attempt(node, claims), Allocation)
+
+    @contextmanager
+    def without(self, holders: Iterable[ResourceClaim]) -> Iterator[None]:
+        """While the block runs, these claims have no devices."""
+        freed = list(holders)
+        for claim in freed:
+            self.allocator.drop_claim(claim)
+        try:
+            yield
+        finally:
+            for claim in freed:
+                self.allocator.put_claim(claim)
+
+    @contextmanager
+    def with_class(self, device_class: DeviceClass) -> Iterator[None]:
+        """While the block runs, a class is as this one."""
+        self.allocator.put_class(device_class)
+        try:
+            yield
+        finally:
+            self.allocator.put_class(self.classes[device_class.metadata.name])
+
+    def changed(self, index: int, claim: ResourceClaim) -> tuple[ResourceClaim, ...]:
+        """The claims, with another one in this place."""
+        return (*self.claims[:index], claim, *self.claims[index + 1 :])
+
+    def holders_of(self, device: DeviceId) -> tuple[ResourceClaim, ...]:
+        """The claims that have a device, or a share of it."""
+        return tuple(
+            claim
+            for claim in self.holders.values()
+            if claim.status.allocation is not None
+            and any((each.driver, each.pool, each.device) == device for each in claim.status.allocation.devices.results)
+        )
+
+    @classmethod
+    def of(
+        cls,
+        allocator: Allocator,
+        claims: Sequence[ResourceClaim],
+        known: Iterable[ResourceClaim],
+        classes: Iterable[DeviceClass],
+    ) -> "Situation":
+        """The situation of these claims, among all that are known."""
+        holders = {identity_of(claim): claim for claim in known if claim.status.allocation is not None}
+        return cls(allocator, tuple(claims), holders, {each.metadata.name: each for each in classes})
+
+
+def requested_by(claims: Sequence[ResourceClaim]) -> Iterator[Requested]:
+    """Every request of the claims, alternatives one by one."""
+    for index, claim in enumerate(claims):
+        for request in claim.spec.devices.requests:
+            if request.exactly is not None:
+                yield Requested(index, request.name, request.exactly)
+            for alternative in request.first_available:
+                yield Requested(index, f"{request.name}/{alternative.name}", alternative)
+
+
+def with_requests(
+    claim: ResourceClaim, requests: Sequence[DeviceRequest], constraints: Sequence[DeviceConstraint] = ()
+) -> ResourceClaim:
+    """The claim, if it asked for this instead."""
+    devices = DeviceClaim(requests=tuple(requests), constraints=tuple(constraints), config=claim.spec.devices.config)
+    return claim.model_copy(update={"spec": ResourceClaimSpec(devices=devices)})
+
+
+def with_constraints(claim: ResourceClaim, constraints: Sequence[DeviceConstraint]) -> ResourceClaim:
+    """The claim, if it had these constraints instead."""
+    return with_requests(claim, claim.spec.devices.requests, constraints)
