@@ -34,6 +34,7 @@ from fake_dra_driver.settings import Setting, Settings, settings_of
 from fake_dra_driver.standardstreams import ReaderGoneError, StandardOutputError, standard_streams
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.untrustedtext import one_line, some_lines
+from fake_dra_driver.why.settings import WhySettings
 
 __all__ = ["REFERENCE", "controller", "kubelet_plugin", "main", "set_nas_status"]
 
@@ -91,6 +92,14 @@ def _run_status(settings: StatusSettings) -> int:
     return asyncio.run(run_status(settings))
 
 
+def _run_why(settings: WhySettings) -> int:
+    from fake_dra_driver.runtime.log import setup_logging
+    from fake_dra_driver.why.program import run_why
+
+    setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
+    return asyncio.run(run_why(settings))
+
+
 def _run_convert(settings: ConvertSettings) -> int:
     from fake_dra_driver.convert.program import run_convert
 
@@ -144,6 +153,7 @@ _KUBELET_PLUGIN = _Command("kubelet-plugin", KubeletPluginSettings, _run_kubelet
 _WEBHOOK = _Command("webhook", WebhookSettings, _run_webhook)
 _SET_NAS_STATUS = _Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
 _STATUS = _Command("status", StatusSettings, _run_status)
+_WHY = _Command("why", WhySettings, _run_why)
 _CONVERT = _Command("convert", ConvertSettings, _run_convert)
 _GENERATE = _Command("generate", GenerateSettings, _run_generate)
 _DEMO = _Command("demo", DemoSettings, _run_demo)
@@ -166,6 +176,7 @@ _COMMANDS = _by_name(
     _WEBHOOK,
     _SET_NAS_STATUS,
     _STATUS,
+    _WHY,
     _CONVERT,
     _GENERATE,
 )
@@ -186,6 +197,7 @@ REFERENCE: Mapping[str, type[Settings]] = {
         _WEBHOOK,
         _SET_NAS_STATUS,
         _STATUS,
+        _WHY,
         _CONVERT,
         _GENERATE,
         _CLUSTER_UP,

@@ -1,0 +1,525 @@
+"""Makes the report of what was read. Pure."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cached_property
+from itertools import count
+from typing import Final
+from uuid import NAMESPACE_OID, uuid5
+
+from fake_dra_driver.allocation import AllocationError, Allocator, SearchTooLongError, SelectorFailedError
+from fake_dra_driver.allocation.explanation import (
+    BrokenConstraint,
+    Finding,
+    OtherClass,
+    RequestFinding,
+    Situation,
+    changes_that_help,
+    diagnose,
+    group,
+    guarded,
+    likeness,
+    other_class,
+    requested_by,
+    value_text,
+)
+from fake_dra_driver.allocation.obstacles import PoolObstacle, SelectorFailed
+from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.nodefit import matches
+from fake_dra_driver.naturalorder import natural_order
+from fake_dra_driver.untrustedtext import one_line, short_name
+from fake_dra_driver.why.advice import ValuesThere, merged, suggestion
+from fake_dra_driver.why.behaviour import behaviour_of
+from fake_dra_driver.why.claims import DEFAULT_SCHEDULER, Claims, claims_of
+from fake_dra_driver.why.nodefilter import Away, keeps_away
+from fake_dra_driver.why.report import (
+    DeviceOnNode,
+    NodeGroup,
+    NodeProblem,
+    Problem,
+    ProblemReason,
+    Report,
+    RequestOnNode,
+    Subject,
+    Suggestion,
+    Told,
+    Verdict,
+)
+from fake_dra_driver.why.snapshot import Snapshot
+from fake_dra_driver.why.subject import Found
+from fake_dra_driver.why.words import (
+    Words,
+    constraint_text,
+    count_of,
+    device_name,
+    listed,
+    origin_text,
+    pool_problem,
+    quoted,
+)
+
+__all__ = ["explain"]
+
+MAX_SEARCHED: Final = 12
+"""Changes are looked for on so many nodes, of different groups, at most: the first of each, the nearest first."""
+
+
+def explain(found: Found, snapshot: Snapshot, *, each_node: bool = False) -> Report:
+    """Why the pod or the claim does not get its devices.
+
+    Args:
+        found: what is explained.
+        snapshot: what was read.
+        each_node: whether equal nodes are reported one by one too.
+    """
+    return _Explanation(found, snapshot, each_node=each_node).report()
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeAnswer:
+    """What there is to say about a node."""
+
+    finding: Finding
+    away: tuple[Away, ...]
+    elsewhere: tuple[v1.ResourceClaim, ...]
+    """Claims that are allocated, and not there."""
+
+    @property
+    def name(self) -> str:
+        return self.finding.node.metadata.name
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the scheduler gets as far as to look for devices on it."""
+        return not self.away
+
+    @property
+    def fits(self) -> bool:
+        return self.finding.fits and not self.away and not self.elsewhere
+
+    @property
+    def distance(self) -> tuple[int, int]:
+        """How far it is from fitting."""
+        return len(self.away) + len(self.elsewhere), 0 if self.finding.fits else 1 + self.finding.unmet
+
+
+class _Explanation:
+    def __init__(self, found: Found, snapshot: Snapshot, *, each_node: bool) -> None:
+        self._found = found
+        self._snapshot = snapshot
+        self._each_node = each_node
+        self._claims: Claims = claims_of(found.subject, found.pod, snapshot)
+        self._behaviour, self._assumptions = behaviour_of(snapshot)
+        pods = {claim.key: [each.name for each in claim.status.reserved_for] for claim in snapshot.claims}
+        self._words = Words(pods)
+
+    def report(self) -> Report:
+        done = self._done()
+        if done is not None:
+            return self._with(*done)
+        problems = [each.problem for each in self._claims.obstructions]
+        suggestions = [each.suggestion for each in self._claims.obstructions if each.suggestion is not None]
+        if self._claims.pending and self._is_hidden(v1.ResourceSlice, v1.DeviceClass):
+            return self._with("Unknown", "too little may be read to say why", problems, (), suggestions)
+        if any(each.reason in _HIDES_NODES for each in problems):
+            suggestions += self._classes_instead()
+            return self._with(*self._verdict(problems, ()), problems, (), suggestions)
+        answers = self._answers()
+        problems += self._errors(answers)
+        groups = sorted(group(answers, self._likeness), key=lambda members: members[0].distance)
+        if any(each.fits for each in answers):
+            suggestions = [_verified(each, answers) for each in suggestions]
+        else:
+            suggestions += self._advice(groups)
+        verdict, message = self._verdict(problems, answers)
+        shown = [[answer] for members in groups for answer in members] if self._each_node else groups
+        return self._with(verdict, message, problems, map(self._group, shown), suggestions)
+
+    # --- The answer --------------------------------------------------------------------------------------------------
+
+    def _done(self) -> tuple[Verdict, str] | None:
+        """The answer, where no node has to be looked at."""
+        pod = self._found.pod
+        if pod is not None and pod.is_finished:
+            return "Finished", f"pod {pod.metadata.name} has ended ({pod.status.phase}), and needs no devices any more"
+        if isinstance(self._found.subject, v1.ResourceClaim):
+            allocation = self._found.subject.status.allocation
+            if allocation is not None and (pod is None or pod.spec.node_name or not self._claims.pending):
+                return "Allocated", self._allocated_text(self._found.subject, allocation)
+        if pod is None:
+            return None
+        if pod.spec.node_name:
+            return "Scheduled", (
+                f"pod {pod.metadata.name} has its devices and a node, {pod.spec.node_name}: if its containers do not "
+                "start, that node's kubelet or the driver there says why, in an Event"
+            )
+        if not pod.spec.resource_claims:
+            return (
+                "NoDevices",
+                f"pod {pod.metadata.name} names no claims: look at its Events for what else it waits for",
+            )
+        return None
+
+    def _allocated_text(self, claim: v1.ResourceClaim, allocation: v1.AllocationResult) -> str:
+        devices = [f"{each.device} of pool {each.pool}" for each in allocation.devices.results]
+        users = [short_name(each.name) for each in claim.status.reserved_for]
+        used = f"used by pod {listed(users)}" if users else "used by no pod yet"
+        return f"claim {claim.metadata.name} has {listed([short_name(each) for each in devices])}, and is {used}"
+
+    def _verdict(self, problems: Sequence[Problem], answers: Sequence[_NodeAnswer]) -> tuple[Verdict, str]:
+        what = self._what()
+        failing = next((each for each in problems if each.reason in ("SelectorFailed", "SelectorInvalid")), None)
+        if failing is not None:
+            return "Failing", f"{what} waits: {failing.message}"
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            return "Blocked", f"{what} waits: {problems[0].message}{more}"
+        fitting = [each.name for each in answers if each.fits]
+        if fitting:
+            return "Possible", f"{what} can have its devices now, on {self._nodes_text(fitting, len(answers))}"
+        if not answers:
+            return "Impossible", f"{what} waits: there are no nodes"
+        return "Impossible", f"{what} waits: {self._none_text(answers)}"
+
+    def _none_text(self, answers: Sequence[_NodeAnswer]) -> str:
+        total = len(answers)
+        which = "the only node does not have" if total == 1 else f"none of the {total} nodes has"
+        return f"{which} what it asks for"
+
+    def _nodes_text(self, names: Sequence[str], total: int) -> str:
+        if len(names) == total > 1:
+            return f"each of the {total} nodes"
+        return f"node {listed(names)}" if len(names) == 1 else f"{len(names)} of {total} nodes: {listed(names)}"
+
+    def _what(self) -> str:
+        pod = self._found.pod
+        return f"pod {pod.metadata.name}" if pod is not None else f"claim {self._found.subject.metadata.name}"
+
+    def _with(
+        self,
+        verdict: Verdict,
+        message: str,
+        problems: Iterable[Problem] = (),
+        nodes: Iterable[NodeGroup] = (),
+        suggestions: Iterable[Suggestion] = (),
+    ) -> Report:
+        subject, pod, snapshot = self._found.subject, self._found.pod, self._snapshot
+        kind = "Pod" if isinstance(subject, Pod) else "ResourceClaim"
+        metadata = subject.metadata
+        return Report(
+            subject=Subject(kind=kind, namespace=metadata.namespace, name=metadata.name, uid=metadata.uid),
+            pod=pod.metadata.name if pod is not None else "",
+            verdict=verdict,
+            message=message,
+            claims=self._claims.parts,
+            problems=tuple(problems),
+            nodes=tuple(nodes),
+            suggestions=merged(suggestions),
+            told=_told(snapshot.events, pod),
+            kubernetes=snapshot.served.kubernetes,
+            assumptions=self._all_assumptions(),
+            notes=(*self._found.notes, *snapshot.notes),
+        )
+
+    def _all_assumptions(self) -> tuple[str, ...]:
+        pod = self._found.pod
+        if pod is not None and pod.spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
+            other = f"the pod's scheduler, {short_name(pod.spec.scheduler_name)}, decides as kube-scheduler does"
+            return (*self._assumptions, other)
+        return self._assumptions
+
+    def _is_hidden(self, *kinds: type[v1.ResourceSlice | v1.DeviceClass]) -> bool:
+        return any(kind.resource.plural in self._snapshot.hidden for kind in kinds)
+
+    # --- Nodes -------------------------------------------------------------------------------------------------------
+
+    def _answers(self) -> list[_NodeAnswer]:
+        """What there is to say about each node."""
+        situation = self._situation
+        pod = self._found.pod
+        return [
+            _NodeAnswer(
+                finding=diagnose(situation, node),
+                away=() if pod is None else tuple(keeps_away(node, pod)),
+                elsewhere=tuple(claim for claim in self._claims.allocated if not _is_usable(claim, node)),
+            )
+            for node in sorted(self._snapshot.nodes, key=lambda node: natural_order(node.metadata.name))
+        ]
+
+    @cached_property
+    def _situation(self) -> Situation:
+        snapshot = self._snapshot
+        allocator = Allocator(self._behaviour, new_share_id=_share_ids())
+        allocator.replace(
+            slices=snapshot.slices, classes=snapshot.classes, claims=snapshot.claims, taint_rules=snapshot.taint_rules
+        )
+        return Situation.of(allocator, self._claims.pending, snapshot.claims, snapshot.classes)
+
+    def _errors(self, answers: Sequence[_NodeAnswer]) -> Iterator[Problem]:
+        """What ends an attempt of the scheduler, each once."""
+        outcomes = [each.finding.outcome for each in answers if each.is_reached]
+        errors = {str(each): each for each in outcomes if isinstance(each, AllocationError)}
+        return map(_error_problem, errors.values())
+
+    @staticmethod
+    def _likeness(answer: _NodeAnswer) -> Hashable:
+        elsewhere = tuple(claim.metadata.name for claim in answer.elsewhere)
+        return likeness(answer.finding), tuple(each.problem for each in answer.away), elsewhere
+
+    def _group(self, members: Sequence[_NodeAnswer]) -> NodeGroup:
+        answer = members[0]
+        finding = answer.finding
+        requests = tuple(self._request(each) for each in finding.requests)
+        problems = (*(each.problem for each in answer.away), *self._node_problems(answer))
+        return NodeGroup(
+            names=tuple(each.name for each in members),
+            fits=answer.fits,
+            summary=_summary(answer, requests, problems),
+            problems=problems,
+            requests=requests,
+        )
+
+    def _node_problems(self, answer: _NodeAnswer) -> Iterator[NodeProblem]:
+        finding = answer.finding
+        for claim in answer.elsewhere:
+            name = claim.metadata.name
+            yield NodeProblem(
+                reason="ClaimElsewhere",
+                message=f"claim {name} is allocated already, and its devices cannot be used here: "
+                f"{_devices_text(claim)}",
+            )
+        yield from map(pool_problem, finding.pools)
+        if not finding.fits and not finding.pools and not any(each.candidates for each in finding.requests):
+            yield NodeProblem(reason="NoPools", message="no driver publishes devices for it")
+        combination = finding.combination
+        if combination is None:
+            return
+        if not combination.constraints:
+            message = "each request could be met alone, but not all of them together: they compete for the same devices"
+            yield NodeProblem(reason="Combination", message=message)
+        for broken in combination.constraints:
+            claim = self._claims.pending[broken.claim]
+            yield NodeProblem(
+                reason="Constraint",
+                message=f"no devices satisfy the constraint of claim {claim.metadata.name} that "
+                f"{constraint_text(claim.spec.devices.constraints[broken.index])}: {_values_of(broken)}",
+            )
+
+    def _request(self, finding: RequestFinding) -> RequestOnNode:
+        return RequestOnNode(
+            claim=self._claims.pending[finding.requested.claim].metadata.name,
+            name=finding.requested.name,
+            count=finding.requested.wanted,
+            suitable=finding.suitable,
+            is_met=finding.is_met,
+            devices=tuple(
+                DeviceOnNode(
+                    device=device_name(candidate.device),
+                    suitable=not candidate.obstacles,
+                    problems=tuple(map(self._words.device_problem, candidate.obstacles)),
+                )
+                for candidate in finding.candidates
+            ),
+        )
+
+    # --- What would help ---------------------------------------------------------------------------------------------
+
+    def _advice(self, groups: Sequence[Sequence[_NodeAnswer]]) -> Iterator[Suggestion]:
+        """What would help on the nodes, the nearest first."""
+        claims, situation = self._claims.pending, self._situation
+        read = ValuesThere.of(answer.finding for members in groups for answer in members)
+        for members in groups[:MAX_SEARCHED]:
+            answer = members[0]
+            finding = answer.finding
+            if answer.elsewhere:
+                continue
+            if finding.fits:
+                yield _let_in(answer)
+            elif not answer.away:
+                for change in changes_that_help(situation, finding):
+                    yield suggestion(change, claims, answer.name, self._words, read)
+            if isinstance(finding.outcome, SelectorFailedError) and not answer.away:
+                yield from self._repaired(finding.outcome.found, answer)
+            yield from map(_completed, finding.pools)
+        yield from self._nothing_of_class(groups)
+
+    def _repaired(self, failed: SelectorFailed, answer: _NodeAnswer) -> Iterator[Suggestion]:
+        """How to write a selector that cannot be evaluated."""
+        for finding in answer.finding.requests:
+            requested = finding.requested
+            if requested.name == failed.origin.request:
+                change = guarded(self._situation, answer.finding.node, requested, failed)
+                if change is not None:
+                    yield suggestion(change, self._claims.pending, answer.name, self._words)
+                    return
+
+    def _classes_instead(self) -> Iterator[Suggestion]:
+        """Which classes that exist could have been meant by those that do not."""
+        known = self._situation.classes
+        nodes = [
+            node
+            for node in self._snapshot.nodes
+            if self._found.pod is None or not any(keeps_away(node, self._found.pod))
+        ]
+        for requested in requested_by(self._claims.pending):
+            wanted = requested.spec.device_class_name
+            if wanted in known:
+                continue
+            for name in get_close_matches(wanted, known):
+                node = other_class(self._situation, nodes, requested, name)
+                if node is not None:
+                    change = OtherClass(requested, name)
+                    yield suggestion(change, self._claims.pending, node.metadata.name, self._words)
+
+    def _nothing_of_class(self, groups: Sequence[Sequence[_NodeAnswer]]) -> Iterator[Suggestion]:
+        """That no driver publishes any device of a class."""
+        drivers = sorted({each.spec.driver for each in self._snapshot.slices})
+        answers = [answer for members in groups for answer in members]
+        for at, finding in enumerate(answers[0].finding.requests if answers else ()):
+            requests = [answer.finding.requests[at] for answer in answers if len(answer.finding.requests) > at]
+            candidates = [each for request in requests for each in request.candidates]
+            if not candidates or not all(each.is_of_other_class for each in candidates):
+                continue
+            name = finding.requested.spec.device_class_name
+            yield Suggestion(
+                change="Other",
+                message=f"see that the driver of DeviceClass {short_name(name)} runs: no node has a device of this "
+                f"class; devices are published by {listed(drivers, 8)}",
+                verified=False,
+            )
+
+
+_HIDES_NODES: Final = frozenset(
+    {"ClaimNotFound", "TemplateNotFound", "ClaimNotMade", "ClaimOfAnotherPod", "ClassNotFound"}
+)
+"""Problems with which not all is known that is asked for."""
+
+
+def _verified(suggestion: Suggestion, answers: Sequence[_NodeAnswer]) -> Suggestion:
+    """A suggestion about what stands in the way before nodes, now that some nodes have all that is asked for."""
+    if suggestion.change != "LabelNamespace":
+        return suggestion
+    fitting = tuple(each.name for each in answers if each.fits)
+    return suggestion.model_copy(update={"verified": True, "nodes": fitting})
+
+
+def _values_of(broken: BrokenConstraint) -> str:
+    """What the devices have that a constraint compares."""
+    return listed(
+        [
+            f"{short_name(device.device)} has {'none' if value is None else short_name(value_text(value))}"
+            for device, value in broken.values
+        ],
+        most=6,
+    )
+
+
+def _completed(obstacle: PoolObstacle) -> Suggestion:
+    """What to do about a pool that cannot be used."""
+    pool, driver = short_name(obstacle.pool.pool), short_name(obstacle.pool.driver)
+    message = f"let driver {driver} publish all slices of pool {pool}: where it does not, its pod's log says why"
+    return Suggestion(change="CompletePool", message=message, verified=False)
+
+
+def _let_in(answer: _NodeAnswer) -> Suggestion:
+    """What lets the pod on a node that has the devices."""
+    first, *others = answer.away
+    also = "".join(f", and {each.remedy}" for each in others)
+    return Suggestion(change=first.change, message=f"{first.remedy}{also}", nodes=(answer.name,), verified=True)
+
+
+def _error_problem(error: AllocationError) -> Problem:
+    match error:
+        case SelectorFailedError():
+            found = error.found
+            origin = origin_text(found.origin)
+            if found.problem == "compile":
+                message = f"{origin} is not valid CEL: {one_line(found.message)} ({quoted(found.origin.expression)})"
+                return Problem(reason="SelectorInvalid", message=message, request=found.origin.request)
+            device = found.device
+            return Problem(
+                reason="SelectorFailed",
+                message=f"{origin} cannot be evaluated for device {short_name(device.device)} of pool "
+                f"{short_name(device.pool)} (driver {short_name(device.driver)}): {one_line(found.message)}; the "
+                f"scheduler then gives up for all nodes ({quoted(found.origin.expression)})",
+                request=found.origin.request,
+            )
+        case SearchTooLongError():
+            return Problem(
+                reason="SearchTooLong",
+                message=f"there are so many combinations of devices on node {error.node} that the scheduler gives up: "
+                "ask for fewer devices, or with fewer constraints",
+            )
+    reason: ProblemReason = "TooManyDevices" if "exceeds the claim limit" in str(error) else "AllocationFailed"
+    return Problem(reason=reason, message=f"the scheduler gives up for all nodes: {one_line(str(error))}")
+
+
+def _summary(answer: _NodeAnswer, requests: Sequence[RequestOnNode], problems: Sequence[NodeProblem]) -> str:
+    """The answer for a node in a sentence."""
+    if answer.fits:
+        return "it has what is asked for"
+    unmet = [each for each in requests if not each.is_met]
+    parts = [each.message for each in problems]
+    if isinstance(answer.finding.outcome, AllocationError):
+        parts.append("the search for devices ends with an error")
+    else:
+        parts += [_request_text(each) for each in unmet]
+    return "; ".join(parts) or "the claims cannot be had"
+
+
+def _request_text(request: RequestOnNode) -> str:
+    total = count_of(len(request.devices), "device")
+    wanted = "all devices that match" if request.count is None else count_of(request.count, "device")
+    return f"request {request.name} wants {wanted}, and {request.suitable} of {total} can be had"
+
+
+def _is_usable(claim: v1.ResourceClaim, node: Node) -> bool:
+    """Whether the devices of an allocated claim can be used on a node."""
+    allocation = claim.status.allocation
+    return allocation is None or allocation.node_selector is None or matches(allocation.node_selector, node)
+
+
+def _devices_text(claim: v1.ResourceClaim) -> str:
+    allocation = claim.status.allocation
+    results = () if allocation is None else allocation.devices.results
+    return listed([short_name(f"{each.device} of pool {each.pool}") for each in results])
+
+
+def _told(events: Sequence[Event], pod: Pod | None) -> Told | None:
+    """The latest Event of the scheduler about the pod; once it has a node, the latest warning of anyone."""
+    if pod is None:
+        return None
+    about = [each for each in events if each.involved_object.uid in ("", pod.uid)]
+    if pod.spec.node_name:
+        wanted = [each for each in about if each.type == "Warning"]
+    else:
+        wanted = [each for each in about if each.reason == "FailedScheduling"]
+    latest = max(wanted or [], key=_last_seen, default=None)
+    if latest is None:
+        return None
+    return Told(
+        reason=latest.reason,
+        message=latest.message,
+        component=latest.source.component or latest.reporting_component,
+        count=latest.count,
+        last_seen=_seen_at(latest),
+    )
+
+
+def _seen_at(event: Event) -> datetime | None:
+    return event.last_timestamp or event.first_timestamp or event.metadata.creation_timestamp
+
+
+def _last_seen(event: Event) -> float:
+    at = _seen_at(event)
+    return at.timestamp() if at is not None else 0.0
+
+
+def _share_ids() -> Callable[[], str]:
+    """Makes IDs for shares, which end up nowhere."""
+    numbers = count()
+    return lambda: str(uuid5(NAMESPACE_OID, str(next(numbers))))

@@ -1,0 +1,93 @@
+"""What keeps a pod away from a node, whatever devices that has: cordoned, taints, node selector and affinity.
+
+Those are the filters of kube-scheduler that come before the one for devices (``cluster.nodefit`` has what they
+compare). Its other filters, such as those for CPU, memory, ports and volumes, are not looked at.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from fake_dra_driver.api.kube.core import NodeSelectorRequirement, NodeSelectorTerm
+from fake_dra_driver.cluster.kinds import Node, Pod, Taint
+from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, is_selected, untolerated
+from fake_dra_driver.untrustedtext import short_name
+from fake_dra_driver.why.report import Change, NodeProblem, NodeReason
+
+__all__ = ["Away", "keeps_away"]
+
+_KEEPING_AWAY = ("NoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """Why a pod cannot be on a node, and what would change that."""
+
+    reason: NodeReason
+    message: str
+    change: Change
+    remedy: str
+    """What to do, for this node."""
+
+    @property
+    def problem(self) -> NodeProblem:
+        """For the report."""
+        return NodeProblem(reason=self.reason, message=self.message)
+
+
+def keeps_away(node: Node, pod: Pod) -> Iterator[Away]:
+    """Everything that keeps the pod away from the node, in the scheduler's order."""
+    name = node.metadata.name
+    tolerations = pod.spec.tolerations
+    cordoned = Taint(key=TAINT_UNSCHEDULABLE, effect="NoSchedule")
+    if node.spec.unschedulable and untolerated((cordoned,), tolerations, ("NoSchedule",)) is not None:
+        yield Away("Unschedulable", "it is cordoned (SchedulingDisabled)", "Uncordon", f"kubectl uncordon {name}")
+    for taint in node.spec.taints:
+        if node.spec.unschedulable and taint.key == TAINT_UNSCHEDULABLE:
+            continue  # Kubernetes adds it to a node that is cordoned
+        if untolerated((taint,), tolerations, _KEEPING_AWAY) is not None:
+            shown = taint_text(taint.key, taint.value, taint.effect)
+            yield Away(
+                "Taint",
+                f"it has the taint {shown}, which the pod does not tolerate",
+                "TolerateNodeTaint",
+                f"add a toleration of {shown} to the pod, or remove the taint from the node",
+            )
+    if not is_selected(pod.spec, node):
+        yield Away(
+            "NodeAffinity",
+            _unselected(pod, node),
+            "ChangeAffinity",
+            "change the pod's nodeSelector or node affinity, or the labels of the node",
+        )
+
+
+def taint_text(key: str, value: str, effect: str) -> str:
+    """A taint as kubectl writes it."""
+    return short_name(f"{key}={value}:{effect}" if value else f"{key}:{effect}")
+
+
+def _unselected(pod: Pod, node: Node) -> str:
+    """What the pod's selector or affinity wants, and what the node has."""
+    labels = node.metadata.labels
+    for key, value in pod.spec.node_selector.items():
+        if labels.get(key) != value:
+            return f"the pod's nodeSelector wants {short_name(f'{key}={value}')}, and {_has(labels, key)}"
+    affinity = pod.spec.affinity and pod.spec.affinity.node_affinity
+    required = affinity and affinity.required_during_scheduling_ignored_during_execution
+    terms = required.node_selector_terms if required else ()
+    if len(terms) == 1:
+        return f"the pod's node affinity wants {_term(terms[0])}"
+    return f"none of the {len(terms)} terms of the pod's node affinity holds for it"
+
+
+def _has(labels: Mapping[str, str], key: str) -> str:
+    return f"it has {short_name(f'{key}={labels[key]}')}" if key in labels else f"it has no label {short_name(key)}"
+
+
+def _term(term: NodeSelectorTerm) -> str:
+    return " and ".join(_requirement(each) for each in (*term.match_expressions, *term.match_fields)) or "nothing"
+
+
+def _requirement(requirement: NodeSelectorRequirement) -> str:
+    values = f" [{', '.join(requirement.values)}]" if requirement.values else ""
+    return short_name(f"{requirement.key} {requirement.operator}{values}")
