@@ -16,9 +16,11 @@ import pytest
 
 from fake_dra_driver.cluster import Cluster
 from fake_dra_driver.cluster.apiserver.message import Answer, Request
+from tests.support.protobufbody import enveloped, field
 
 _MAPS: Final = "/api/v1/namespaces/default/configmaps"
 _PODS: Final = "/api/v1/namespaces/default/pods"
+_CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 _JSON, _YAML, _PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 _JSON_PATCH, _MERGE, _STRATEGIC, _APPLY = (
@@ -56,6 +58,13 @@ def _filled(item: bytes) -> bytes:
     return b'{"metadata":{"name":"x"},"x":[' + item * ((_MOST_BYTES - 100) // len(item)) + b"1]}"
 
 
+def _schemas_in_schemas() -> bytes:
+    schema = b""
+    for _ in range(10_000):
+        schema = field(28, schema)  # not
+    return field(2, field(7, field(4, field(1, schema))))
+
+
 _HOSTILE = [
     _Hostile("aliases of aliases", 400, _laughs, _YAML),
     _Hostile("a value in itself", 400, lambda: "&a [*a]", _YAML),
@@ -68,7 +77,22 @@ _HOSTILE = [
     _Hostile("many labels", 422, lambda: {"metadata": {"name": "x", "labels": {f"l{n}": "!" for n in range(20_000)}}}),
     _Hostile("many fields twice", 201, lambda: '{"metadata":{"name":"y"},"data":{' + '"k":"v",' * 40_000 + '"k":"v"}}'),
     _Hostile("a varint without end", 400, lambda: b"k8s\0" + b"\xff" * 3_000_000, _PROTOBUF),
-    _Hostile("protobuf of many fields", 413, lambda: b"k8s\0" + b"\x18\x00" * 1_500_000, _PROTOBUF),
+    _Hostile("protobuf of many fields that are not known", 422, lambda: b"k8s\0" + b"\x7a\x00" * 1_500_000, _PROTOBUF),
+    _Hostile(
+        "protobuf of many finalizers", 413,
+        lambda: enveloped("v1", "ConfigMap", field(1, b"\x72\x00" * 1_400_000)),
+        _PROTOBUF,
+    ),
+    _Hostile(
+        "protobuf of many containers", 413,
+        lambda: enveloped("v1", "Pod", field(2, b"\x12\x00" * 1_400_000)),
+        _PROTOBUF, path=_PODS,
+    ),
+    _Hostile(
+        "protobuf of schemas in schemas", 400,
+        lambda: enveloped("apiextensions.k8s.io/v1", "CustomResourceDefinition", _schemas_in_schemas()),
+        _PROTOBUF, path=_CRDS,
+    ),
     _Hostile(
         "many containers", 201,
         lambda: {

@@ -38,12 +38,15 @@ __all__ = [
     "too_many",
     "too_many_requests",
     "unauthorized",
+    "unrecognized",
     "unsupported_media_type",
     "unsupported_value",
 ]
 
 
 _GO_ESCAPES = {'"': '"', "\\": "\\", "\a": "a", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t", "\v": "v"}
+_SHOWN_BYTES = 30
+"""Of a body that cannot be read."""
 _MOST_PROBLEMS = 1000
 """A real server names all of them, however many: the answer may be longer than the object."""
 
@@ -219,6 +222,14 @@ def not_acceptable(types: Sequence[str]) -> StatusError:
     """406: the client wants the answer in a form that is not supported here."""
     message = "406: Not Acceptable\n\nAvailable representations: " + ", ".join(types)
     return StatusError(406, "NotAcceptable", message, {})
+
+
+def unrecognized(kind: str, problem: str, raw: bytes) -> StatusError:
+    """400: the body is no object at all; with the first bytes of it."""
+    shown = raw[:_SHOWN_BYTES]
+    text = shown.decode(errors="replace") if raw.startswith(b"{") else shown.hex()
+    text += " ..." if len(raw) > _SHOWN_BYTES else ""
+    return bad_request(f"the object provided is unrecognized (must be of type {kind}): {problem} ({text or '<empty>'})")
 
 
 def conflict(group: str, resource: str, name: str, message: str) -> StatusError:

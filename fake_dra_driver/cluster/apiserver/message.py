@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["JSON", "Answer", "Request", "Serve", "Stream"]
+__all__ = ["JSON", "PROTOBUF", "Answer", "Request", "Serve", "Stream"]
 
 JSON = "application/json"
+PROTOBUF = "application/vnd.kubernetes.protobuf"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON, YAML, the little protobuf that kubectl insists on, and patches.
+"""Bodies of requests: JSON, YAML, protobuf, and patches.
 
 Follows k8s.io/apimachinery/pkg/runtime/serializer and k8s.io/apiserver/pkg/endpoints/handlers (create.go, patch.go),
 with the words of Go's decoders for what cannot be read.
@@ -6,27 +6,26 @@ with the words of Go's decoders for what cannot be read.
 
 from typing import Any, NamedTuple
 
-from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, unrecognized, unsupported_media_type
 from fake_dra_driver.cluster.apiserver.heavywork import HEAVY
 from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
-from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
+from fake_dra_driver.cluster.apiserver.http.protobuf.envelope import decode_protobuf
 from fake_dra_driver.cluster.apiserver.http.yamlbody import YamlError, read_yaml
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JSON_PATCH, PATCH_TYPES, STRATEGIC_PATCH
-from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.cluster.apiserver.message import PROTOBUF, Request
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import json_kind
 
-__all__ = ["Body", "body_of", "body_weight", "optional_body_of", "patch_of"]
+__all__ = ["Body", "body_of", "body_weight", "is_protobuf", "optional_body_of", "patch_of"]
 
 _JSON_TYPES = ("application/json", "", "*/*", "application/octet-stream")
-_YAML, _PROTOBUF = "application/yaml", "application/vnd.kubernetes.protobuf"
-_SPOKEN = ("application/json", _YAML, _PROTOBUF)
-_SHOWN_BYTES = 30
+_YAML = "application/yaml"
+_SPOKEN = ("application/json", _YAML, PROTOBUF)
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 _OBJECT_WEIGHT = 50
 """An object takes at least as long as so many bytes of text: it may be a container that has to be completed."""
-_BINARY_WEIGHT = 8
-"""Times longer than JSON that protobuf takes, which is read byte by byte."""
+_BINARY_WEIGHT = 4
+"""Times longer than JSON that protobuf takes, each message of which is read by itself."""
 _YAML_WEIGHT = 8
 """Times longer than JSON that YAML takes."""
 
@@ -46,47 +45,52 @@ def body_weight(request: Request) -> int:
     if media in (_YAML, APPLY_PATCH) and not raw.startswith(b"{"):
         # One alias may stand for a hundred nodes.
         return HEAVY if b"*" in raw and b"&" in raw else _YAML_WEIGHT * weight
-    if media == _PROTOBUF:
+    if media == PROTOBUF:
         return _BINARY_WEIGHT * len(raw)
     # A copy may double the object, and the word may be written with escapes.
     return HEAVY if media == JSON_PATCH and (b"copy" in raw or b"\\" in raw) else weight
 
 
-def body_of(request: Request, kind: str) -> Body:
-    """The object in a request, which is to be of that kind. Raises StatusError (400, 415)."""
+def body_of(request: Request, kind: str, api_version: str = "") -> Body:
+    """The object in a request, which is to be of that kind. Raises StatusError (400, 413, 415)."""
     media, raw = _media(request), request.body
     duplicates: list[str] = []
     decoded: Any
-    if media == _PROTOBUF:
-        decoded = decode_protobuf(raw, kind)
+    if media == PROTOBUF:
+        decoded = decode_protobuf(raw, kind, api_version)
     elif media == _YAML:
         try:
             decoded, duplicates = read_yaml(raw)
         except YamlError as error:
-            raise _unrecognized(kind, str(error), raw) from error
+            raise unrecognized(kind, str(error), raw) from error
     elif media in _JSON_TYPES:
         try:
             decoded, duplicates = read_json(raw)
         except ValueError as error:
             problem = f"couldn't get version/kind; json parse error: {error}"
-            raise _unrecognized(kind, problem, raw) from error
+            raise unrecognized(kind, problem, raw) from error
     else:
         raise unsupported_media_type(_SPOKEN)
     if decoded is None:
         decoded = {}
     if not isinstance(decoded, dict):
         problem = f"json: cannot unmarshal {json_kind(decoded)} into Go value of type {_TYPE_META}"
-        raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
+        raise unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
     for name in ("apiVersion", "kind"):
         if not isinstance(decoded.get(name), str | None):
             problem = f"json: cannot unmarshal {json_kind(decoded[name])} into Go struct field .{name} of type string"
-            raise _unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
+            raise unrecognized(kind, f"couldn't get version/kind; json parse error: {problem}", raw)
     return Body(decoded, duplicates)
 
 
 def optional_body_of(request: Request, kind: str) -> Object:
     """The object in a request that need not have a body; empty when there is none. Raises StatusError (400, 415)."""
     return body_of(request, kind).object if request.body else {}
+
+
+def is_protobuf(request: Request) -> bool:
+    """Whether the body is in protobuf."""
+    return _media(request) == PROTOBUF
 
 
 def patch_of(request: Request) -> tuple[str, Any]:
@@ -105,10 +109,3 @@ def patch_of(request: Request) -> tuple[str, Any]:
 
 def _media(request: Request) -> str:
     return request.header("content-type").partition(";")[0].strip()
-
-
-def _unrecognized(kind: str, problem: str, raw: bytes) -> StatusError:
-    shown = raw[:_SHOWN_BYTES]
-    text = shown.decode(errors="replace") if raw.startswith(b"{") else shown.hex()
-    text += " ..." if len(raw) > _SHOWN_BYTES else ""
-    return bad_request(f"the object provided is unrecognized (must be of type {kind}): {problem} ({text or '<empty>'})")

@@ -6,12 +6,18 @@ unless it is so heavy that it is carried out in a thread.
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, method_not_allowed
 from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork, on_loop
 from fake_dra_driver.cluster.apiserver.http.answers import View, deleted_status, error_event, json_answer
-from fake_dra_driver.cluster.apiserver.http.bodies import body_of, body_weight, optional_body_of, patch_of
+from fake_dra_driver.cluster.apiserver.http.bodies import (
+    body_of,
+    body_weight,
+    is_protobuf,
+    optional_body_of,
+    patch_of,
+)
 from fake_dra_driver.cluster.apiserver.http.bodykind import check_builtin_kind, check_kind
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
@@ -143,8 +149,8 @@ class Endpoints:
 
     def _create(self, request: Request, target: Target, user: User) -> Answer:
         resource = target.resource
-        options = WriteOptions.parse(request.query, request.header("user-agent"), "CreateOptions")
-        body, duplicates = body_of(request, resource.kind)
+        options = self._options(request, "CreateOptions")
+        body, duplicates = body_of(request, resource.kind, resource.api_version)
         options.duplicates.extend(duplicates)
         check_kind(self._layers.registry, resource, body)
         if "get" not in resource.verbs:
@@ -202,16 +208,16 @@ class Endpoints:
 
     def _write(self, request: Request, target: Target) -> Answer:
         resource, key, sub = target.resource, target.key, target.subresource
-        agent, view = request.header("user-agent"), self._view(request, target)
+        view = self._view(request, target)
         if target.verb == "update":
-            options = WriteOptions.parse(request.query, agent, "UpdateOptions")
-            body, duplicates = body_of(request, resource.kind)
+            options = self._options(request, "UpdateOptions")
+            body, duplicates = body_of(request, resource.kind, resource.api_version)
             options.duplicates.extend(duplicates)
             check_kind(self._layers.registry, resource, body)
             record, created = self._layers.writing.update(resource, key, sub, body, options)
         else:
             content_type, patch = patch_of(request)
-            options = WriteOptions.parse(request.query, agent, "PatchOptions", is_apply=content_type == APPLY_PATCH)
+            options = self._options(request, "PatchOptions", is_apply=content_type == APPLY_PATCH)
             record, created = self._layers.patching.patch(resource, key, sub, content_type, patch, options)
         self._after_deletion(resource)
         return view.object(record, 201 if created else 200, options.warnings)
@@ -275,7 +281,7 @@ class Endpoints:
         if sub is None:
             raise method_not_allowed()
         group, version = (sub.group, sub.version) if sub.version else (target.resource.group, target.resource.version)
-        body, duplicates = body_of(request, sub.kind)
+        body, duplicates = body_of(request, sub.kind, f"{group}/{version}".removeprefix("/"))
         options.duplicates.extend(duplicates)
         check_builtin_kind(self._layers.registry, group, version, sub.kind, body)
         types = self._layers.types
@@ -285,5 +291,7 @@ class Endpoints:
         self._layers.writing.place(target.resource, target.namespace, obj)
         return obj
 
-    def _options(self, request: Request, kind: str) -> WriteOptions:
-        return WriteOptions.parse(request.query, request.header("user-agent"), kind)
+    def _options(self, request: Request, kind: str, *, is_apply: bool = False) -> WriteOptions:
+        options = WriteOptions.parse(request.query, request.header("user-agent"), kind, is_apply=is_apply)
+        # Go passes over the fields of a message that it does not know.
+        return replace(options, validation="Ignore") if is_protobuf(request) else options

@@ -3,24 +3,13 @@
 import pytest
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError
-from fake_dra_driver.cluster.apiserver.http.protobuf import decode_protobuf
-
-
-def field(number: int, value: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + varint(len(value)) + value
-
-
-def varint(value: int) -> bytes:
-    return bytes([value & 0x7F | 0x80]) + varint(value >> 7) if value > 0x7F else bytes([value])
-
-
-def body(api_version: bytes, kind: bytes, raw: bytes) -> bytes:
-    return b"k8s\0" + field(1, field(1, api_version) + field(2, kind)) + field(2, raw)
+from fake_dra_driver.cluster.apiserver.http.protobuf.envelope import decode_protobuf
+from tests.support.protobufbody import enveloped, field
 
 
 def test_a_config_map_is_read() -> None:
     entry = field(1, b"key") + field(2, b"value")
-    raw = body(b"v1", b"ConfigMap", field(1, field(1, b"name")) + field(2, entry) + field(3, entry) + b"\x20\x01")
+    raw = enveloped("v1", "ConfigMap", field(1, field(1, b"name")) + field(2, entry) + field(3, entry) + b"\x20\x01")
     assert decode_protobuf(raw, "X") == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -35,24 +24,18 @@ def test_a_role_binding_is_read() -> None:
     subject = field(1, b"User") + field(3, b"me") + field(4, b"")
     role = field(1, b"rbac.authorization.k8s.io") + field(2, b"Role") + field(3, b"r")
     raw = field(1, field(1, b"name")) + field(2, subject) + field(2, subject) + field(3, role)
-    assert decode_protobuf(body(b"rbac.authorization.k8s.io/v1", b"RoleBinding", raw), "X") == {
+    assert decode_protobuf(enveloped("rbac.authorization.k8s.io/v1", "RoleBinding", raw), "X") == {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
         "metadata": {"name": "name"},
-        "subjects": [{"kind": "User", "name": "me"}] * 2,
+        "subjects": [{"kind": "User", "name": "me", "namespace": ""}] * 2,
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
     }
 
 
 def test_a_number_may_be_negative() -> None:
     raw = field(1, field(1, b"name")) + b"\x10" + b"\xff" * 9 + b"\x01"
-    assert decode_protobuf(body(b"scheduling.k8s.io/v1", b"PriorityClass", raw), "X")["value"] == -1
-
-
-@pytest.mark.parametrize("value", [b"", b"\x08\x00", b"\x0a\x00\x12\x02\x08\x00"])
-def test_zeros_of_unknown_fields_are_passed_over(value: bytes) -> None:
-    raw = body(b"v1", b"Namespace", field(1, field(1, b"name")) + field(9, value))
-    assert decode_protobuf(raw, "X")["metadata"] == {"name": "name"}
+    assert decode_protobuf(enveloped("scheduling.k8s.io/v1", "PriorityClass", raw), "X")["value"] == -1
 
 
 def nested(levels: int) -> bytes:
@@ -63,30 +46,60 @@ def nested(levels: int) -> bytes:
     return value
 
 
-@pytest.mark.parametrize("value", [b"a", b"text", b"\x08\x01", b"{}", b"\x0a\x01a"])
-def test_nothing_in_an_unknown_field_is_lost(value: bytes) -> None:
-    with pytest.raises(StatusError) as caught:
-        decode_protobuf(body(b"v1", b"Namespace", field(1, field(1, b"name")) + field(9, value)), "X")
-    assert caught.value.code == 415
+@pytest.mark.parametrize("value", [b"", b"\x08\x00", b"text", nested(1000)])
+def test_fields_that_are_not_known_are_passed_over(value: bytes) -> None:
+    raw = enveloped("v1", "Namespace", field(1, field(1, b"name")) + field(15, value))
+    assert decode_protobuf(raw, "X")["metadata"] == {"name": "name"}
 
 
 @pytest.mark.parametrize(
-    ("raw", "code"),
+    ("raw", "code", "said"),
     [
-        (b"{}", 400),
-        (b"k8s\0\x0a\xff", 400),
-        (body(b"v1", b"Pod", b""), 415),
-        (body(b"v1", b"ConfigMap", b"\x0a\x05ab"), 400),
-        (b"k8s\0\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 400),
-        (b"k8s\0" + b"\xff" * 100_000, 400),
-        (b"k8s\0" + b"\x18\x00" * 100_001, 413),
-        (body(b"v1", b"ConfigMap", field(2, field(1, b"k") + b"\x10\x01")), 400),
-        (body(b"v1", b"ConfigMap", b"\x10\x01"), 400),
-        (body(b"v1", b"ConfigMap", field(1, b"\x08\x01")), 400),
-        (body(b"v1", b"ConfigMap", nested(1000)), 415),
+        (b"", 400, "empty data (<empty>)"),
+        (b"{}", 400, "expected prefix [107 56 115 0] ({})"),
+        (b"k8s\0", 400, "empty body (6b387300)"),
+        (b"k8s\0\x0a\xff", 400, "(must be of type X): proto: cannot parse Unknown (6b3873000aff)"),
+        (b"k8s\0\x0a\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 400, "cannot parse Unknown"),
+        (b"k8s\0" + b"\xff" * 100_000, 400, "cannot parse Unknown"),
+        (
+            enveloped("v1", "ConfigMap", b"\x0a\x05ab"),
+            400,
+            'ConfigMap in version "v1" cannot be handled as a ConfigMap: ',
+        ),
+        (enveloped("v1", "ConfigMap", field(1, b"\x0a\x05ab")), 400, "proto: cannot parse ObjectMeta"),
+        (enveloped("v1", "ConfigMap", field(1, field(1, b"\xff"))), 400, "a text in ConfigMap is not UTF-8"),
+        (enveloped("v1", "ConfigMap", field(2, field(1, b"\xff"))), 400, "a text in ConfigMap is not UTF-8"),
+        (enveloped("v1", "ConfigMap", field(1, field(14, b"") * 100_001)), 413, "100000 values"),
+        (enveloped("v1", "Pod", field(2, field(2, b"") * 100_001)), 413, "100000 values"),
+        (enveloped("v1", "Event", field(6, b"\x08" + b"\xff" * 7 + b"\x00")), 400, "outside of range"),
     ],
 )
-def test_what_cannot_be_read_is_refused(raw: bytes, code: int) -> None:
+def test_what_cannot_be_read_is_refused(raw: bytes, code: int, said: str) -> None:
     with pytest.raises(StatusError) as caught:
         decode_protobuf(raw, "X")
-    assert caught.value.code == code
+    assert (caught.value.code, said in caught.value.message) == (code, True), caught.value.message
+
+
+def test_messages_are_not_read_to_any_depth() -> None:
+    schema = b""
+    for _ in range(200):
+        schema = field(28, schema)  # not
+    version = field(1, b"v1") + field(4, field(1, schema))
+    raw = enveloped("apiextensions.k8s.io/v1", "CustomResourceDefinition", field(2, field(7, version)))
+    with pytest.raises(StatusError, match="max depth"):
+        decode_protobuf(raw, "X")
+
+
+def test_a_body_that_does_not_say_what_it_is_is_what_is_wanted() -> None:
+    raw = b"k8s\0" + field(2, field(1, field(1, b"a")))
+    expected = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    assert decode_protobuf(raw, "ConfigMap", "v1") == expected
+
+
+def test_a_custom_kind_has_no_protobuf() -> None:
+    raw = enveloped("example.com/v1", "Widget", b"")
+    with pytest.raises(StatusError) as caught:
+        decode_protobuf(raw, "Widget", "example.com/v1")
+    assert caught.value.code == 415
+    # Sent to another resource, it is refused by its name.
+    assert decode_protobuf(raw, "ConfigMap", "v1") == {"apiVersion": "example.com/v1", "kind": "Widget"}

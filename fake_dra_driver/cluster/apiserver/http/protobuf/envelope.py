@@ -1,0 +1,86 @@
+"""Objects as protobuf on the wire: four bytes, and a message that says of which kind the message inside is."""
+
+import base64
+
+from fake_dra_driver.cluster.apiserver.errors import unrecognized, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.store.store import Object
+from fake_dra_driver.cluster.apiserver.types.decode import cannot_handle
+
+__all__ = ["decode_protobuf", "encode_protobuf", "message_name"]
+
+_MAGIC = b"k8s\x00"
+_OTHERS = ("application/json", "application/yaml")
+_META = "k8s.io.apimachinery.pkg.apis.meta.v1"
+_UNKNOWN = "k8s.io.apimachinery.pkg.runtime.Unknown"
+_CRD = "apiextensions.k8s.io"
+_EVERYWHERE = frozenset({"DeleteOptions", "Status", "APIGroup", "APIGroupList", "APIResourceList", "APIVersions"})
+"""Kinds of meta.k8s.io that each group has in each of its versions."""
+
+
+def decode_protobuf(raw: bytes, wanted: str, api_version: str = "") -> Object:
+    """The object of a protobuf body, which is to be of this kind and version if it does not say of which it is.
+
+    Of a kind that has no protobuf there is nothing but its name.
+
+    Raises:
+        StatusError: 400, it cannot be read; 413, it has too many values; 415, the wanted kind has no protobuf.
+    """
+    from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import read_message
+
+    try:
+        unknown = _read_envelope(raw)
+    except ValueError as error:
+        raise unrecognized(wanted, str(error), raw) from error
+    identity = {"apiVersion": unknown.get("apiVersion") or api_version, "kind": unknown.get("kind") or wanted}
+    name = message_name(identity["apiVersion"], identity["kind"])
+    if name is None:
+        if identity == {"apiVersion": api_version, "kind": wanted}:
+            raise unsupported_media_type(_OTHERS)
+        return identity
+    try:
+        body = read_message(name, base64.b64decode(unknown.get("raw", "")))
+    except ValueError as error:
+        raise cannot_handle(identity["kind"], identity["apiVersion"].rpartition("/")[2], str(error)) from error
+    return {**identity, **body}
+
+
+def encode_protobuf(obj: Object) -> bytes | None:
+    """The object as protobuf; None: its kind has none."""
+    from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import write_message
+
+    api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
+    name = message_name(api_version, kind)
+    if name is None:
+        return None
+    raw = base64.b64encode(write_message(name, obj)).decode()
+    return _MAGIC + write_message(_UNKNOWN, {"apiVersion": api_version, "kind": kind, "raw": raw})
+
+
+def _read_envelope(raw: bytes) -> Object:
+    """The kind, and the message of it. Raises ValueError."""
+    from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import read_message
+
+    if not raw:
+        raise ValueError("empty data")
+    if not raw.startswith(_MAGIC):
+        raise ValueError(
+            f"provided data does not appear to be a protobuf message, expected prefix [{' '.join(map(str, _MAGIC))}]"
+        )
+    if raw == _MAGIC:
+        raise ValueError("empty body")
+    unknown: Object = read_message(_UNKNOWN, raw[len(_MAGIC) :])
+    return unknown
+
+
+def message_name(api_version: str, kind: str) -> str | None:
+    """The full name of the message of a kind; None: it has none."""
+    from fake_dra_driver.cluster.apiserver.http.protobuf.messages import message_type
+
+    group, _, version = api_version.rpartition("/")
+    package = f"k8s.io.api.{group.partition('.')[0] or 'core'}.{version}"
+    if kind in _EVERYWHERE or group == "meta.k8s.io":
+        package = _META
+    elif group == _CRD:
+        package = f"k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.{version}"
+    name = f"{package}.{kind}"
+    return name if message_type(name) is not None else None
