@@ -39,6 +39,10 @@ _NO_API_SERVER = (
 )
 _RELEASES: Mapping[str, tuple[Callable[[int], bool], str]] = {
     "structured": (lambda minor: minor >= 32, "STRUCTURED DRA. TO RUN THEM, NAME THAT OF KUBERNETES 1.32 OR LATER."),
+    "newest": (
+        lambda minor: minor >= 37,
+        "STRUCTURED DRA OF TODAY. TO RUN THEM, NAME THAT OF KUBERNETES 1.37 OR LATER.",
+    ),
     "classic": (lambda minor: minor <= 30, "CLASSIC DRA. TO RUN THEM, NAME THAT OF KUBERNETES 1.30."),
     "policies": (lambda minor: minor >= 30, "ADMISSION POLICIES. TO RUN THEM, NAME THAT OF KUBERNETES 1.30 OR LATER."),
 }

@@ -1,8 +1,8 @@
 """A real API server for tests: etcd and kube-apiserver as processes of their own, on free ports of the loopback device.
 
 Nothing else of Kubernetes runs: no controllers (a namespace is never emptied, owner references are never followed), no
-scheduler, no kubelet. The binaries come from the folder that ``KUBEBUILDER_ASSETS`` names, as with controller-runtime's
-envtest. Each release gets the DRA API that it has; classic DRA for 1.27 to 1.30.
+kubelet, and a scheduler only where a test asks for it. The binaries come from the folder that ``KUBEBUILDER_ASSETS``
+names, as with controller-runtime's envtest. Each release gets the DRA API that it has; classic DRA for 1.27 to 1.30.
 """
 
 import json
@@ -19,6 +19,7 @@ import urllib.request
 import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -61,8 +62,9 @@ class ApiServer:
     The port, the credentials and the certificate stay the same over restarts, and so does what etcd holds.
     """
 
-    def __init__(self, assets: Path, folder: Path) -> None:
+    def __init__(self, assets: Path, folder: Path, gates: str = "") -> None:
         self._assets = assets
+        self._gates = gates
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._port, self._etcd_port, self._peer_port = free_ports(3)
@@ -91,6 +93,22 @@ class ApiServer:
         """SIGKILL, then a new kube-apiserver on the same port, ready."""
         self.kill()
         self.start()
+
+    @contextmanager
+    def scheduler(self) -> Iterator[None]:
+        """Runs a kube-scheduler within the block, without a limit on its requests."""
+        arguments = (
+            f"--kubeconfig={self.kubeconfig}",
+            "--leader-elect=false",
+            "--secure-port=0",
+            "--kube-api-qps=5000",
+            "--kube-api-burst=5000",
+        )
+        self._spawn("kube-scheduler", (*arguments, *self._feature_gates()))
+        try:
+            yield
+        finally:
+            self._end("kube-scheduler", signal.SIGTERM)
 
     def stop(self) -> None:
         """Ends everything. The API server gets SIGKILL: its orderly stop would wait for watches."""
@@ -145,7 +163,7 @@ class ApiServer:
         )
 
     def _apiserver_command(self) -> Sequence[str]:
-        gates, groups = _DRA.get(self.minor, _DRA_LATER)
+        _, groups = _DRA.get(self.minor, _DRA_LATER)
         key = self._folder / "service-account.key"
         return (
             f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
@@ -163,8 +181,13 @@ class ApiServer:
             "--service-cluster-ip-range=10.96.0.0/16",
             "--endpoint-reconciler-type=none",
             f"--runtime-config={groups}",
-            *([f"--feature-gates={gates}"] if gates else []),
+            *self._feature_gates(),
         )
+
+    def _feature_gates(self) -> Sequence[str]:
+        default, _ = _DRA.get(self.minor, _DRA_LATER)
+        gates = ",".join(filter(None, (default, self._gates)))
+        return [f"--feature-gates={gates}"] if gates else []
 
     def _spawn(self, name: str, arguments: Sequence[str]) -> None:
         if name in self._processes:
