@@ -71,6 +71,10 @@ class Api:
             if error.code != HTTPStatus.CONFLICT:
                 raise
 
+    async def update(self, path: str, body: Mapping[str, Any]) -> Json:
+        """Writes an object, or the part of it that the path names. Raises RefusedError."""
+        return await self._send("PUT", path, body)
+
     async def patch(self, path: str, body: Mapping[str, Any]) -> Json:
         """Applies a merge patch. Raises RefusedError."""
         return await self._send("PATCH", path, body, "application/merge-patch+json")
@@ -101,7 +105,8 @@ class Api:
     async def _send(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, content_type: str = "application/json"
     ) -> Json:
-        data = None if body is None else json.dumps(body).encode()
+        # Without blanks: opaque parameters are kept as they are sent, and whoever patches the object later sends none.
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         headers = {"Content-Type": content_type}
         async with self._session.request(method, path, data=data, headers=headers) as response:
             await _check(response, method, path)
