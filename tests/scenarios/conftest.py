@@ -12,9 +12,9 @@ from tests.e2e.driver import CONTROLLER, Driver
 from tests.e2e.fixtures import initial_specs
 from tests.e2e.local import LOCAL_CLUSTER_VARIABLE
 from tests.e2e.objects import Namespace
-from tests.scenarios.static_nodes import StaticNode
+from tests.scenarios.classic.static_nodes import StaticNode
+from tests.scenarios.classic.world import World
 from tests.scenarios.target import Machine, Target, embedded_target, kubeconfig_target
-from tests.scenarios.world import World
 
 __all__ = ["initial_specs"]
 

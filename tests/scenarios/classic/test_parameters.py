@@ -7,8 +7,8 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME, FakeClaimParameters
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from tests.e2e.client import ClientError, Manifest
-from tests.scenarios.manifests import ParametersReference, claim, claim_parameters, class_parameters, pod
-from tests.scenarios.world import AT_ONCE_SECONDS, World
+from tests.scenarios.classic.manifests import ParametersReference, claim, claim_parameters, class_parameters, pod
+from tests.scenarios.classic.world import AT_ONCE_SECONDS, World
 
 
 @pytest.mark.parametrize(

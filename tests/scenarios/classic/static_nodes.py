@@ -11,7 +11,7 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.device.inventory import Device, make_inventory
 from tests.e2e.client import Client, Manifest
 from tests.e2e.driver import DRIVER_NAMESPACE
-from tests.scenarios.manifests import POOL_LABEL
+from tests.scenarios.classic.manifests import POOL_LABEL
 
 __all__ = ["StaticNode"]
 

@@ -9,9 +9,9 @@ from fake_dra_driver.api.kube.core import Node, Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from tests.e2e.driver import COMMON_CDI_FILE
 from tests.e2e.objects import RunningPod
-from tests.scenarios.manifests import claim, claim_parameters, claim_template, pod
-from tests.scenarios.static_nodes import StaticNode
-from tests.scenarios.world import AT_ONCE_SECONDS, World, allocated_node
+from tests.scenarios.classic.manifests import claim, claim_parameters, claim_template, pod
+from tests.scenarios.classic.static_nodes import StaticNode
+from tests.scenarios.classic.world import AT_ONCE_SECONDS, World, allocated_node
 
 Nodes = Mapping[str, StaticNode]
 

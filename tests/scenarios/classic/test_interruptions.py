@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from tests.e2e.driver import CONTROLLER, Driver
-from tests.scenarios.manifests import claim_parameters, claim_template, pod
-from tests.scenarios.static_nodes import StaticNode
+from tests.scenarios.classic.manifests import claim_parameters, claim_template, pod
+from tests.scenarios.classic.static_nodes import StaticNode
+from tests.scenarios.classic.world import World
 from tests.scenarios.target import Machine
-from tests.scenarios.world import World
 
 Nodes = Mapping[str, StaticNode]
 Interruption = Callable[[Machine, Driver], None]

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from fake_dra_driver.api.fake import NodeAllocationState
 from tests.e2e.driver import DRIVER_NAMESPACE
-from tests.scenarios.manifests import claim, claim_parameters, claim_template, pod
-from tests.scenarios.static_nodes import StaticNode
-from tests.scenarios.world import AT_ONCE_SECONDS, World
+from tests.scenarios.classic.manifests import claim, claim_parameters, claim_template, pod
+from tests.scenarios.classic.static_nodes import StaticNode
+from tests.scenarios.classic.world import AT_ONCE_SECONDS, World
 
 Nodes = Mapping[str, StaticNode]
 

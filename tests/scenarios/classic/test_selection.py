@@ -6,9 +6,9 @@ import pytest
 
 from fake_dra_driver.api.fake import DeviceClassParameters
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
-from tests.scenarios.manifests import claim_parameters, claim_template, class_parameters, pod, resource_class
-from tests.scenarios.static_nodes import StaticNode
-from tests.scenarios.world import AT_ONCE_SECONDS, World
+from tests.scenarios.classic.manifests import claim_parameters, claim_template, class_parameters, pod, resource_class
+from tests.scenarios.classic.static_nodes import StaticNode
+from tests.scenarios.classic.world import AT_ONCE_SECONDS, World
 
 Nodes = Mapping[str, StaticNode]
 

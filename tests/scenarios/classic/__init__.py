@@ -1,0 +1,1 @@
+"""The scenarios of classic DRA, in which the driver allocates."""
