@@ -102,6 +102,9 @@ class ResourceRequirements(ApiModel):
     """v1.ResourceRequirements."""
 
     claims: tuple[ResourceClaimName, ...] = ()
+    requests: Mapping[str, Any] = Field(default_factory=dict)
+    """Quantities by resource."""
+    limits: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class Container(ApiModel):

@@ -1,5 +1,8 @@
 """What a DRA driver reads and writes of the kinds Node, Pod and Event, and node selectors (k8s.io/api/core/v1)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field
 
 from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind, Time
@@ -7,6 +10,7 @@ from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKin
 __all__ = [
     "ClaimSource",
     "Condition",
+    "ContainerExtendedResourceRequest",
     "Event",
     "EventSource",
     "Node",
@@ -58,9 +62,11 @@ class NodeSpec(ApiModel):
 
 
 class NodeStatus(ApiModel):
-    """v1.NodeStatus, as far as it says whether a node works."""
+    """v1.NodeStatus, as far as it says whether a node works, and what there is for pods."""
 
     conditions: tuple[Condition, ...] = ()
+    allocatable: Mapping[str, Any] = Field(default_factory=dict)
+    """Quantities by resource."""
 
 
 class Node(KubeObject):
@@ -134,10 +140,19 @@ class PodSpec(ApiModel):
     resource_claims: tuple[PodResourceClaim, ...] = ()
 
 
+class ContainerExtendedResourceRequest(ApiModel):
+    """v1.ContainerExtendedResourceRequest: the request of the claim that stands for a resource of a container."""
+
+    container_name: str
+    resource_name: str
+    request_name: str
+
+
 class PodExtendedResourceClaimStatus(ApiModel):
     """v1.PodExtendedResourceClaimStatus: the claim that was made for a pod's extended resources (1.34 and later)."""
 
     resource_claim_name: str = ""
+    request_mappings: tuple[ContainerExtendedResourceRequest, ...] = ()
 
 
 class ContainerStatus(ApiModel):

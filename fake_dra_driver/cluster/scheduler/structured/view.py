@@ -1,4 +1,4 @@
-"""What a scheduling cycle knows of the cluster, kept up to date by the informers' handlers: nothing is rebuilt for a pod."""
+"""What a scheduling cycle knows of the cluster, kept by the informers' handlers: nothing is rebuilt for a pod."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
