@@ -6,17 +6,12 @@ call, a tenth of one for each character of a text, ten for a list and thirty for
 
 from collections.abc import Callable
 
-__all__ = ["CelCostError", "Meter", "text_cost"]
+from fake_dra_driver.cel.errors import CelCostError
+
+__all__ = ["Meter", "text_cost"]
 
 _CHARS_FOR_A_STEP = 10
 _BETWEEN_REPORTS = 1000
-
-
-class CelCostError(Exception):
-    """The evaluation costs more than it may; nothing in the expression makes that good."""
-
-    def __init__(self) -> None:
-        super().__init__("operation cancelled: actual cost limit exceeded")
 
 
 class Meter:

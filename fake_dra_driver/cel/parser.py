@@ -1,42 +1,30 @@
-"""Compiles a rule to a function: recursive descent over its tokens, with the types of all subexpressions."""
+"""Reads an expression: recursive descent over its tokens, as cel-go's grammar (CEL.g4) has them."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from fake_dra_driver.cel.functions import FUNCTIONS, METHODS, NOT_HERE, Function
-from fake_dra_driver.cel.lexer import CelSyntaxError, Token, tokens_of, unquote
-from fake_dra_driver.cel.types import (
-    BOOL,
-    DOUBLE,
-    DYN,
-    INT,
-    NULL,
-    STRING,
-    Kind,
-    list_of,
-    map_of,
-    unescaped,
+from fake_dra_driver.cel.errors import CelSyntaxError, Issue
+from fake_dra_driver.cel.lexer import Token, UnescapeError, tokens_of, unquote, unquote_bytes
+from fake_dra_driver.cel.macro import MacroError, Macros
+from fake_dra_driver.cel.syntaxtree import (
+    Call,
+    Entry,
+    Identifier,
+    ListOf,
+    Literal,
+    MapOf,
+    Node,
+    Select,
+    Structure,
 )
-from fake_dra_driver.cel.values import (
-    OPERATORS,
-    CelError,
-    Evaluate,
-    Scope,
-    as_bool,
-    as_mapping,
-    comprehend,
-    index,
-    junction,
-    negated,
-)
-from fake_dra_driver.re2 import PatternError, compile_pattern
+from fake_dra_driver.cel.value import Uint
 
-__all__ = ["Expression", "Parser"]
+__all__ = ["parse"]
 
 _MAX_NESTING = 60
 """How deep expressions may stand in each other. cel-go allows 250, for which Python's stack is too small."""
 _MAX_DEPTH = 150
-"""How many calls deep an evaluation may go: the longest chain of operators, members and calls."""
+"""How many parts may stand in each other, which is how many calls deep an evaluation goes."""
 _LOOSE, _TIGHT = 0, 2
 """The levels of the operators that bind least and most, between logic and signs."""
 _LEVELS: Mapping[str, int] = {
@@ -44,47 +32,45 @@ _LEVELS: Mapping[str, int] = {
     **dict.fromkeys(("+", "-"), 1),
     **dict.fromkeys(("*", "/", "%"), 2),
 }
-_MACROS = ("all", "exists", "exists_one", "filter", "map")
-_CALL_DEPTH, _MACRO_DEPTH = 2, 5
-"""How many calls of Python lie between a call or a list and its arguments, and between a macro and its body."""
-_NUMBERS = ("int", "double")
-_SUMMANDS = ("int", "double", "string", "list")
-_ORDERED = ("int", "double", "string", "bool")
-_CONSTANTS: Mapping[str, tuple[Any, Kind]] = {"true": (True, BOOL), "false": (False, BOOL), "null": (None, NULL)}
-_LIST_COST, _MAP_COST = 10, 30
+_CONSTANTS: Mapping[str, Any] = {"true": True, "false": False, "null": None}
+_RESERVED = frozenset(
+    (
+        "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package",
+        "namespace", "return", "var", "void", "while",
+    )
+)  # fmt: skip
+_BRACKETS = ("[", "]", "{", "}", "(", ")", ".", ",", "-", "!", "?", ":")
+_OPERAND_SIGNS = frozenset("[{(.-!")
+_OPERAND_KINDS = ("'true'", "'false'", "'null'", "NUM_FLOAT", "NUM_INT", "NUM_UINT", "STRING", "BYTES", "IDENTIFIER")
+"""What an operand may begin with, in ANTLR's words."""
 
 
-class Expression(NamedTuple):
-    """A part of a rule."""
-
-    evaluate: Evaluate
-    kind: Kind
-    at: int
-    depth: int = 1
-    """How many calls deep its evaluation goes."""
-    selection: "tuple[Expression, str] | None" = None
-    """Of what it selects which field, if that is what it does."""
+def parse(source: str, macros: Macros, *, has_optional_syntax: bool = True) -> Node:
+    """The syntax tree of an expression. Raises CelSyntaxError."""
+    return _Parser(source, macros, has_optional_syntax=has_optional_syntax).whole()
 
 
-class Parser:
-    """Reads one rule. Methods are named after what they read."""
+class _Parser:
+    """Reads one expression. Methods are named after what they read."""
 
-    def __init__(self, source: str, kind: Kind) -> None:
-        """Raises CelSyntaxError."""
+    def __init__(self, source: str, macros: Macros, *, has_optional_syntax: bool) -> None:
         self._source = source
-        self._tokens = tokens_of(source)
+        self._macros = macros
+        self._has_optional_syntax = has_optional_syntax
+        self._tokens, issues = tokens_of(source)
         self._at = 0
         self._nesting = 0
-        self._bound = {"self": kind, "oldSelf": kind}
-        self.names: set[str] = set()
-        """All names that it refers to."""
+        self._issues = list(issues)
+        """What is wrong although it could be read."""
 
-    def whole(self) -> Expression:
-        """The rule. Raises CelSyntaxError."""
+    def whole(self) -> Node:
         result = self._expression()
-        token = self._tokens[self._at]
+        token = self._peek()
         if token.kind != "end":
-            raise self._error(token.at, f"Syntax error: extraneous input '{token.text}' expecting <EOF>")
+            word = "extraneous" if self._tokens[self._at + 1].kind == "end" else "mismatched"
+            raise self._error(token.at, f"Syntax error: {word} input '{token.text}' expecting <EOF>")
+        if self._issues:
+            raise CelSyntaxError(self._source, self._issues)
         return result
 
     # --- tokens ---
@@ -94,88 +80,84 @@ class Parser:
 
     def _take(self) -> Token:
         token = self._tokens[self._at]
-        if token.kind == "end":
-            raise self._error(token.at, "Syntax error: mismatched input '<EOF>'")
-        self._at += 1
+        self._at += token.kind != "end"
         return token
 
     def _accept(self, *texts: str) -> Token | None:
         token = self._peek()
-        return self._take() if token.kind in ("operator", "name") and token.text in texts else None
+        return self._take() if token.text in texts and token.kind in ("operator", "name") else None
 
-    def _expect(self, text: str) -> None:
-        if not self._accept(text):
-            found = self._peek()
-            raise self._error(found.at, f"Syntax error: mismatched input '{found.text or '<EOF>'}' expecting '{text}'")
+    def _expect(self, text: str) -> Token:
+        token = self._accept(text)
+        if token is None:
+            raise self._unexpected(self._peek(), f"'{text}'", {text}, may_be_missing=text in ")]")
+        return token
 
     def _error(self, at: int | None, problem: str) -> CelSyntaxError:
-        return CelSyntaxError(self._source, at, problem)
+        return CelSyntaxError(self._source, [*self._issues, Issue(at, problem)])
 
-    def _no_overload(self, at: int, name: str, *kinds: Kind) -> CelSyntaxError:
-        shown = ", ".join(str(kind) for kind in kinds)
-        return self._error(at, f"found no matching overload for '{name}' applied to '({shown})'")
+    def _unexpected(
+        self, token: Token, expected: str, texts: Collection[str] = (), *, may_be_missing: bool = False
+    ) -> CelSyntaxError:
+        """A token that is one too many, or stands where another is missing, or is another, as ANTLR sees it."""
+        shown = token.text or "<EOF>"
+        following = self._tokens[min(self._tokens.index(token) + 1, len(self._tokens) - 1)]
+        if token.kind != "end" and following.text in texts:
+            return self._error(token.at, f"Syntax error: extraneous input '{shown}' expecting {expected}")
+        if may_be_missing and token.kind in ("end", "operator"):
+            return self._error(token.at, f"Syntax error: missing {expected} at '{shown}'")
+        return self._error(token.at, f"Syntax error: mismatched input '{shown}' expecting {expected}")
 
-    def _made(self, evaluate: Evaluate, kind: Kind, at: int, parts: Iterable[Expression], extra: int = 1) -> Expression:
-        """An expression that evaluates others. Raises CelSyntaxError when that goes too deep."""
-        depth = max((part.depth for part in parts), default=0) + extra
-        if depth > _MAX_DEPTH:
+    def _no_operand(self, token: Token, also: str = "") -> CelSyntaxError:
+        """``also``: the signs that are allowed there as well."""
+        signs = [f"'{each}'" for each in _BRACKETS if each in _OPERAND_SIGNS or each in also]
+        expected = f"{{{', '.join((*signs, *_OPERAND_KINDS))}}}"
+        shown = token.text or "<EOF>"
+        before = self._tokens[max(self._tokens.index(token) - 1, 0)]
+        if token.kind == "end" and before.text == "-":
+            return self._error(token.at, "Syntax error: no viable alternative at input '-'")
+        following = self._tokens[min(self._tokens.index(token) + 1, len(self._tokens) - 1)]
+        is_extra = _begins_operand(following) or following.text in tuple(also) or before.text == "!"
+        word = "extraneous" if is_extra else "mismatched"
+        return self._error(token.at, f"Syntax error: {word} input '{shown}' expecting {expected}")
+
+    def _note(self, at: int, problem: str) -> Node:
+        self._issues.append(Issue(at, problem))
+        return Literal(at, None)
+
+    def _bounded(self, node: Node) -> Node:
+        """The part, if it is not made of too many others. Raises CelSyntaxError."""
+        if node.depth > _MAX_DEPTH:
             raise self._error(None, "max recursion depth exceeded")
-        return Expression(evaluate, kind, at, depth)
+        return node
 
     # --- operators ---
 
-    def _expression(self) -> Expression:
+    def _expression(self) -> Node:
         self._nesting += 1
         if self._nesting > _MAX_NESTING:
             raise self._error(None, f"expression recursion limit exceeded: {_MAX_NESTING}")
-        condition = self._logic()
+        result = self._logic("||")
         sign = self._accept("?")
-        result = condition if sign is None else self._choice(sign, condition)
+        if sign is not None:
+            yes = self._logic("||")
+            self._expect(":")
+            result = self._bounded(Call(sign.at, "_?_:_", [result, yes, self._expression()]))
         self._nesting -= 1
         return result
 
-    def _choice(self, sign: Token, condition: Expression) -> Expression:
-        yes = self._logic()
-        self._expect(":")
-        no = self._expression()
-        if not condition.kind.fits(BOOL) or not yes.kind.fits(no.kind):
-            raise self._no_overload(sign.at, "_?_:_", condition.kind, yes.kind, no.kind)
-
-        def evaluate(scope: Scope) -> Any:
-            scope.meter.spend(1)
-            return yes.evaluate(scope) if as_bool(condition.evaluate(scope)) else no.evaluate(scope)
-
-        kind = yes.kind if yes.kind == no.kind else DYN
-        return self._made(evaluate, kind, sign.at, (condition, yes, no))
-
-    def _logic(self) -> Expression:
-        """``||``, and what is in it ``&&``. Long chains of them are flat."""
-        sides, first_sign = [], None
+    def _logic(self, sign: str) -> Node:
+        """``||``, and what is in it ``&&``. Long chains of them become balanced trees, as in cel-go."""
+        sides: list[Node] = []
+        signs: list[Token] = []
         while True:
-            sides.append(self._conjunction())
-            sign = self._accept("||")
-            if sign is None:
-                return self._junction(sides, first_sign, decides=True)
-            first_sign = first_sign or sign
+            sides.append(self._logic("&&") if sign == "||" else self._operation(_LOOSE))
+            found = self._accept(sign)
+            if found is None:
+                return self._bounded(_balanced(f"_{sign}_", sides, [each.at for each in signs]))
+            signs.append(found)
 
-    def _conjunction(self) -> Expression:
-        sides, first_sign = [], None
-        while True:
-            sides.append(self._operation(_LOOSE))
-            sign = self._accept("&&")
-            if sign is None:
-                return self._junction(sides, first_sign, decides=False)
-            first_sign = first_sign or sign
-
-    def _junction(self, sides: list[Expression], sign: Token | None, *, decides: bool) -> Expression:
-        if sign is None:
-            return sides[0]
-        for side in sides:
-            if not side.kind.fits(BOOL):
-                raise self._error(side.at, f"expected type 'bool' but found '{side.kind}'")
-        return self._made(junction([side.evaluate for side in sides], decides=decides), BOOL, sign.at, sides)
-
-    def _operation(self, level: int) -> Expression:
+    def _operation(self, level: int) -> Node:
         """Operators of this level or a tighter one, from left to right."""
         left = self._signed()
         while True:
@@ -185,20 +167,9 @@ class Parser:
                 return left
             self._take()
             right = self._signed() if found == _TIGHT else self._operation(found + 1)
-            left = self._binary(token, left, right)
+            left = self._bounded(Call(token.at, "@in" if token.text == "in" else f"_{token.text}_", [left, right]))
 
-    def _binary(self, sign: Token, left: Expression, right: Expression) -> Expression:
-        name, operate = sign.text, OPERATORS[sign.text]
-        if not _takes_operands(name, left.kind, right.kind):
-            raise self._no_overload(sign.at, "@in" if name == "in" else f"_{name}_", left.kind, right.kind)
-
-        def evaluate(scope: Scope) -> Any:
-            return operate(left.evaluate(scope), right.evaluate(scope), scope.meter)
-
-        known = left.kind if left.kind.name != "dyn" else right.kind
-        return self._made(evaluate, BOOL if _LEVELS[name] == _LOOSE else known, sign.at, (left, right))
-
-    def _signed(self) -> Expression:
+    def _signed(self) -> Node:
         """``!`` or ``-``, any number of times, and what they stand before."""
         sign = self._accept("!", "-")
         if sign is None:
@@ -207,298 +178,211 @@ class Parser:
         while self._accept(sign.text):
             times += 1
         number = self._peek()
-        if sign.text == "-" and number.kind == "number" and times == 1:
+        if sign.text == "-" and number.kind in ("int", "double") and times == 1:
             self._take()
-            return self._members(self._number(number, negative=True))
+            return self._members(self._number(number, sign))
         inner = self._member()
-        if sign.text == "!" and not inner.kind.fits(BOOL):
-            raise self._no_overload(sign.at, "!_", inner.kind)
-        if sign.text == "-" and inner.kind.name not in (*_NUMBERS, "dyn"):
-            raise self._no_overload(sign.at, "-_", inner.kind)
-        change: Callable[[Any], Any] = negated if sign.text == "-" else _not
-
-        def evaluate(scope: Scope) -> Any:
-            scope.meter.spend(1)
-            value = change(inner.evaluate(scope))
-            return value if times % 2 else change(value)
-
-        return self._made(evaluate, BOOL if sign.text == "!" else inner.kind, sign.at, (inner,))
+        return self._bounded(Call(sign.at, f"{sign.text}_", [inner])) if times % 2 else inner
 
     # --- members and calls ---
 
-    def _member(self) -> Expression:
+    def _member(self) -> Node:
         return self._members(self._primary())
 
-    def _members(self, value: Expression) -> Expression:
+    def _members(self, value: Node) -> Node:
         while sign := self._accept(".", "["):
-            if sign.text == "[":
-                value = self._index(sign, value)
-                continue
-            name = self._take()
-            if name.kind != "name":
-                raise self._error(name.at, f"Syntax error: no viable alternative at input '.{name.text}'")
-            if bracket := self._accept("("):
-                value = self._call(value, name.text, bracket.at)
-            else:
-                value = self._select(value, unescaped(name.text), sign.at)
+            value = self._bounded(self._index(sign, value) if sign.text == "[" else self._field(sign, value))
         return value
 
-    def _index(self, sign: Token, value: Expression) -> Expression:
+    def _index(self, bracket: Token, value: Node) -> Node:
+        optional = self._optional(bracket, "[?")
+        if not optional and not _begins_operand(self._peek()):
+            raise self._no_operand(self._peek(), "?")
         at = self._expression()
         self._expect("]")
-        if value.kind.name not in ("list", "map", "dyn"):
-            raise self._no_overload(sign.at, "_[_]", value.kind, at.kind)
-        if not at.kind.fits(INT if value.kind.name == "list" else STRING) and value.kind.name != "dyn":
-            raise self._no_overload(sign.at, "_[_]", value.kind, at.kind)
+        return Call(bracket.at, "_[?_]" if optional else "_[_]", [value, at])
 
-        def evaluate(scope: Scope) -> Any:
-            scope.meter.spend(1)
-            return index(value.evaluate(scope), at.evaluate(scope))
+    def _field(self, dot: Token, value: Node) -> Node:
+        optional = self._optional(dot, ".?")
+        name = self._peek()
+        if name.kind not in ("name", "escaped") or name.text in _CONSTANTS or name.text == "in":
+            between = self._source[dot.at : name.at + len(name.text)]
+            problem = f"Syntax error: no viable alternative at input '{between}'"
+            if name.text in _CONSTANTS:
+                problem = f"Syntax error: mismatched input '{name.text}' expecting IDENTIFIER"
+            raise self._error(name.at, problem)
+        self._take()
+        if optional:
+            return Call(dot.at, "_?._", [value, Literal(name.at, name.text.strip("`"))])
+        if name.kind == "escaped":
+            return Select(dot.at, value, name.text.strip("`"))
+        if bracket := self._accept("("):
+            return self._call(bracket.at, name.text, self._arguments(")"), value)
+        return Select(dot.at, value, name.text)
 
-        kind = value.kind.field_of("")
-        return self._made(_typed(evaluate, kind), kind, sign.at, (value, at))
+    def _optional(self, sign: Token, syntax: str) -> bool:
+        found = self._accept("?") is not None
+        if found and not self._has_optional_syntax:
+            self._note(sign.at, f"unsupported syntax '{syntax}'")
+        return found
 
-    def _select(self, target: Expression, name: str, at: int) -> Expression:
-        if target.kind.name not in ("object", "map", "dyn"):
-            raise self._error(at, f"type '{target.kind}' does not support field selection")
-        if not target.kind.has_field(name):
-            raise self._error(at, f"undefined field '{name}'")
-
-        def evaluate(scope: Scope) -> Any:
-            scope.meter.spend(1)
-            value = as_mapping(target.evaluate(scope))
-            if name not in value:
-                raise CelError(f"no such key: {name}")
-            return value[name]
-
-        kind = target.kind.field_of(name)
-        made = self._made(_typed(evaluate, kind), kind, at, (target,))
-        return made._replace(selection=(target, name))
-
-    def _call(self, target: Expression, name: str, at: int) -> Expression:
-        if name in _MACROS:
-            return self._macro(target, name, at)
-        return self._overload(name, METHODS, [target, *self._arguments(")")], at)
-
-    def _overload(
-        self, name: str, known: Mapping[str, tuple[Function, ...]], arguments: list[Expression], at: int
-    ) -> Expression:
-        if name in NOT_HERE:
-            raise self._error(at, f"the function '{name}' is not known to the embedded cluster")
-        if name not in known:
-            raise self._error(at, f"undeclared reference to '{name}' (in container '')")
-        kinds = [each.kind for each in arguments]
-        function = next((each for each in known[name] if _takes(each, kinds)), None)
-        if function is None:
-            raise self._no_overload(at, name, *kinds)
-        if name == "matches":
-            self._check_pattern(arguments[1])
-        evaluators = [each.evaluate for each in arguments]
-
-        def evaluate(scope: Scope) -> Any:
-            return function.call(scope.meter, *[each(scope) for each in evaluators])
-
-        return self._made(evaluate, function.gives(kinds[0]), at, arguments, extra=_CALL_DEPTH)
-
-    def _check_pattern(self, argument: Expression) -> None:
-        """A pattern that is written in the rule must be one."""
-        token = self._tokens[self._at - 2]
-        if token.kind == "string" and token.at == argument.at:
+    def _call(self, at: int, name: str, arguments: Sequence[Node], target: Node | None = None) -> Node:
+        """A call, or what it stands for if it is that of a macro."""
+        macro = self._macros.get((name, len(arguments), target is not None))
+        if macro is not None:
             try:
-                compile_pattern(unquote(token.text))
-            except PatternError as error:
-                raise self._error(argument.at, "invalid matches argument") from error
+                found = macro(at, target, arguments)
+            except MacroError as error:
+                return self._note(error.node.at, str(error))
+            if found is not None:
+                return self._bounded(found)
+        return self._bounded(Call(at, name, arguments, target))
 
-    def _macro(self, target: Expression, name: str, at: int) -> Expression:
-        if target.kind.name not in ("list", "map", "dyn"):
-            raise self._error(target.at, f"expression of type '{target.kind}' cannot be range of a comprehension")
-        variable = self._take()
-        if variable.kind != "name":
-            raise self._error(variable.at, "argument must be a simple name")
-        self._expect(",")
-        item = STRING if target.kind.name == "map" else target.kind.field_of("")
-        shadowed = self._bound.get(variable.text)
-        self._bound[variable.text] = item
-        body = self._expression()
-        if shadowed is None:
-            del self._bound[variable.text]
-        else:
-            self._bound[variable.text] = shadowed
-        self._expect(")")
-        if name != "map" and not body.kind.fits(BOOL):
-            raise self._no_overload(at, name, body.kind)
-        kind = {"filter": list_of(item), "map": list_of(body.kind)}.get(name, BOOL)
-
-        def evaluate(scope: Scope) -> Any:
-            names, meter = scope
-            values = target.evaluate(scope)
-            return comprehend(
-                name, values, lambda each: body.evaluate(Scope({**names, variable.text: each}, meter)), meter
-            )
-
-        return self._made(evaluate, kind, at, (target, body._replace(depth=body.depth + _MACRO_DEPTH)))
-
-    def _arguments(self, end: str) -> list[Expression]:
-        arguments: list[Expression] = []
+    def _arguments(self, end: str) -> list[Node]:
+        arguments: list[Node] = []
         while not self._accept(end):
             if arguments:
-                self._expect(",")
+                self._expect_more(end)
+            elif not _begins_operand(self._peek()):
+                raise self._no_operand(self._peek(), end)
             arguments.append(self._expression())
         return arguments
 
+    def _expect_more(self, end: str) -> None:
+        if not self._accept(","):
+            raise self._unexpected(self._peek(), f"{{'{end}', ','}}", {end, ","})
+
+    def _is_at_end(self, end: str, elements: Sequence[object]) -> bool:
+        """Goes on to the next element of a list or a map, if there is one. A comma may follow the last."""
+        if self._accept(end):
+            return True
+        if elements:
+            self._expect_more(end)
+        elif self._accept(","):
+            self._expect(end)
+            return True
+        if elements and self._accept(end):
+            return True
+        if elements and not _begins_operand(self._peek()) and self._peek().text != "?":
+            raise self._unexpected(self._peek(), f"'{end}'", {end})
+        return False
+
     # --- primaries ---
 
-    def _primary(self) -> Expression:
+    def _primary(self) -> Node:
         token = self._take()
-        if token.kind == "number":
-            return self._number(token)
-        if token.kind == "string":
-            literal = unquote(token.text)
-            return Expression(lambda _: literal, STRING, token.at)
-        if token.kind == "name":
-            return self._name(token)
-        if token.text == "(":
-            inner = self._expression()
-            self._expect(")")
-            return inner
-        if token.text == "[":
-            return self._list(token)
-        if token.text == "{":
-            return self._map(token)
-        raise self._error(token.at, f"Syntax error: extraneous input '{token.text}'")
+        match token.kind:
+            case "int" | "uint" | "double":
+                return self._number(token)
+            case "text" | "bytes":
+                return self._text(token)
+            case "name" if token.text in _CONSTANTS:
+                return Literal(token.at, _CONSTANTS[token.text])
+            case "name" if token.text != "in":
+                return self._name(token)
+        match token.text:
+            case "(":
+                inner = self._expression()
+                self._expect(")")
+                return inner
+            case "[":
+                return self._list(token)
+            case "{":
+                return self._map(token)
+            case "." if self._peek().kind == "name":
+                return self._name(self._take(), is_absolute=True)
+        raise self._no_operand(token)
 
-    def _number(self, token: Token, *, negative: bool = False) -> Expression:
-        if not token.text.startswith("0x") and any(sign in token.text for sign in ".eE"):
+    def _number(self, token: Token, sign: Token | None = None) -> Node:
+        at = token.at if sign is None else sign.at
+        if token.kind == "double":
             double = float(token.text)
             if double == float("inf"):
-                raise self._error(token.at, "invalid double literal")
-            return Expression(lambda _: -double if negative else double, DOUBLE, token.at)
+                return self._note(at, "invalid double literal")
+            return Literal(at, double if sign is None else -double)
+        digits = token.text.rstrip("uU")
         # More digits than any number of 64 bits has need not be read.
-        number = int(token.text, 0) if len(token.text) <= len("0x") + 19 else 2**63
-        number = -number if negative else number
-        if not -(2**63) <= number < 2**63:
-            raise self._error(token.at, "invalid int literal")
-        return Expression(lambda _: number, INT, token.at)
+        number = int(digits, 16 if digits.startswith("0x") else 10) if len(digits) <= len("0x") + 20 else 2**64
+        if token.kind == "uint":
+            return Literal(at, Uint(number)) if number < 2**64 else self._note(at, "invalid uint literal")
+        number = number if sign is None else -number
+        return Literal(at, number) if -(2**63) <= number < 2**63 else self._note(at, "invalid int literal")
 
-    def _list(self, token: Token) -> Expression:
-        items = self._arguments("]")
+    def _text(self, token: Token) -> Node:
+        try:
+            value = unquote(token.text) if token.kind == "text" else unquote_bytes(token.text)
+        except UnescapeError as error:
+            return self._note(token.at, str(error))
+        return Literal(token.at, value)
 
-        def evaluate(scope: Scope) -> Any:
-            scope.meter.spend(_LIST_COST + len(items))
-            return [each.evaluate(scope) for each in items]
+    def _list(self, bracket: Token) -> Node:
+        elements: list[Node] = []
+        optional: list[int] = []
+        while not self._is_at_end("]", elements):
+            if self._optional_element():
+                optional.append(len(elements))
+            elements.append(self._expression())
+        return ListOf(bracket.at, elements, optional)
 
-        kind = list_of(_common({each.kind for each in items}))
-        return self._made(evaluate, kind, token.at, items, extra=_CALL_DEPTH)
-
-    def _map(self, token: Token) -> Expression:
-        entries: list[tuple[Expression, Expression]] = []
-        while not self._accept("}"):
-            if entries:
-                self._expect(",")
+    def _map(self, bracket: Token) -> Node:
+        entries: list[Entry] = []
+        while not self._is_at_end("}", entries):
+            is_optional = self._optional_element()
             key = self._expression()
             self._expect(":")
-            entries.append((key, self._expression()))
+            entries.append(Entry(key, self._expression(), is_optional=is_optional))
+        return MapOf(bracket.at, entries)
 
-        def evaluate(scope: Scope) -> Any:
-            scope.meter.spend(_MAP_COST + len(entries))
-            made: dict[Any, Any] = {}
-            for key, value in entries:
-                name = key.evaluate(scope)
-                if isinstance(name, list | dict):
-                    raise CelError("unsupported key type")
-                if name in made:
-                    raise CelError(f"Failed with repeated key: {name}")
-                made[name] = value.evaluate(scope)
-            return made
+    def _optional_element(self) -> bool:
+        sign = self._accept("?")
+        if sign is not None and not self._has_optional_syntax:
+            self._note(sign.at, "unsupported syntax '?'")
+        return sign is not None
 
-        kind = map_of(_common({value.kind for _, value in entries}))
-        return self._made(evaluate, kind, token.at, [part for entry in entries for part in entry])
-
-    def _name(self, token: Token) -> Expression:
+    def _name(self, token: Token, *, is_absolute: bool = False) -> Node:
         name = token.text
-        if name in _CONSTANTS:
-            value, kind = _CONSTANTS[name]
-            return Expression(lambda _: value, kind, token.at)
-        if bracket := self._accept("("):
-            if name == "has":
-                return self._has(bracket)
-            arguments = self._arguments(")")
-            if not arguments:
-                raise self._error(bracket.at, f"undeclared reference to '{name}' (in container '')")
-            return self._overload(name, FUNCTIONS, arguments, bracket.at)
-        if name not in self._bound:
-            raise self._error(token.at, f"undeclared reference to '{name}' (in container '')")
-        self.names.add(name)
+        bracket = self._accept("(")
+        arguments = self._arguments(")") if bracket else []
+        if name in _RESERVED:
+            return self._note(token.at, f"reserved identifier: {name}")
+        if bracket:
+            return self._call(bracket.at, name, arguments)
+        if not is_absolute and (found := self._structure()):
+            return found
+        return Identifier(token.at, f".{name}" if is_absolute else name)
 
-        def evaluate(scope: Scope) -> Any:
-            scope.meter.spend(1)
-            return scope.names[name]
-
-        kind = self._bound[name]
-        return Expression(_typed(evaluate, kind), kind, token.at)
-
-    def _has(self, bracket: Token) -> Expression:
-        """``has(target.field)``."""
-        argument = self._expression()
-        self._expect(")")
-        if argument.selection is None:
-            raise self._error(argument.at, "invalid argument to has() macro")
-        target, field = argument.selection
-
-        def evaluate(scope: Scope) -> bool:
-            scope.meter.spend(1)
-            return field in as_mapping(target.evaluate(scope))
-
-        return self._made(evaluate, BOOL, bracket.at, (target,))
+    def _structure(self) -> Node | None:
+        """``a.b.C{field: value}``, if that is what the name begins."""
+        ahead = self._at
+        while self._tokens[ahead].text == "." and self._tokens[ahead + 1].kind == "name":
+            ahead += 2
+        if self._tokens[ahead].text != "{":
+            return None
+        name = "".join(each.text for each in self._tokens[self._at - 1 : ahead])
+        bracket = self._tokens[ahead]
+        self._at = ahead + 1
+        fields: list[tuple[int, str, Node]] = []
+        while not self._is_at_end("}", fields):
+            self._optional_element()
+            field = self._take()
+            if field.kind != "name":
+                raise self._unexpected(field, "{'}', ',', '?', IDENTIFIER, ESC_IDENTIFIER}", {"}"})
+            colon = self._expect(":")
+            fields.append((colon.at, field.text, self._expression()))
+        return Structure(bracket.at, name, fields)
 
 
-def _not(value: Any) -> bool:
-    return not as_bool(value)
+def _begins_operand(token: Token) -> bool:
+    if token.kind in ("operator", "end", "escaped"):
+        return token.text in _OPERAND_SIGNS if token.text else False
+    return token.text != "in"
 
 
-def _common(kinds: set[Kind]) -> Kind:
-    return kinds.pop() if len(kinds) == 1 else DYN
-
-
-def _typed(evaluate: Evaluate, kind: Kind) -> Evaluate:
-    """A value that comes from JSON, where doubles may look like integers."""
-    if kind.name != "double":
-        return evaluate
-
-    def as_double(scope: Scope) -> Any:
-        value = evaluate(scope)
-        return float(value) if isinstance(value, int) else value
-
-    return as_double
-
-
-def _takes_operands(sign: str, left: Kind, right: Kind) -> bool:
-    match sign:
-        case "in":
-            if right.name in ("map", "object"):
-                return left.fits(STRING)
-            return right.name == "dyn" or (right.name == "list" and left.fits(right.field_of("")))
-        case "==" | "!=":
-            return left.fits(right)
-        case "+":
-            allowed: tuple[str, ...] = _SUMMANDS
-        case "%":
-            allowed = ("int",)
-        case "-" | "*" | "/":
-            allowed = _NUMBERS
-        case _:
-            kinds = {left.name, right.name} - {"dyn"}
-            return kinds <= set(_ORDERED) and (len(kinds) < 2 or kinds == set(_NUMBERS))
-    return {left.name, right.name} <= {*allowed, "dyn"} and left.fits(right)
-
-
-def _takes(function: Function, kinds: list[Kind]) -> bool:
-    return len(kinds) == len(function.takes) and all(map(_is_one_of, kinds, function.takes))
-
-
-def _is_one_of(kind: Kind, wanted: str) -> bool:
-    if wanted == "any" or kind.name == "dyn":
-        return True
-    if wanted == "list of numbers":
-        return kind.name == "list" and kind.field_of("").name in (*_NUMBERS, "dyn")
-    return kind.name in wanted.split("|")
+def _balanced(function: str, sides: Sequence[Node], signs: Sequence[int]) -> Node:
+    """One side, or a tree of operators on them that is as flat as can be."""
+    if len(sides) == 1:
+        return sides[0]
+    middle = len(signs) // 2
+    left = _balanced(function, sides[: middle + 1], signs[:middle])
+    right = _balanced(function, sides[middle + 1 :], signs[middle + 1 :])
+    return Call(signs[middle], function, [left, right])

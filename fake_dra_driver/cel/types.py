@@ -1,107 +1,117 @@
-"""Types of CEL expressions, known before a rule is ever evaluated.
+"""Types of CEL expressions, known before an expression is ever evaluated.
 
-Follows k8s.io/apiserver/pkg/cel (SchemaDeclType): which type a schema has. ``DYN`` is only known when a value is there.
+Follows cel-go's common/types/types.go, and its checker/format.go in how types are named in messages.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-__all__ = ["BOOL", "DOUBLE", "DYN", "INT", "NULL", "STRING", "Kind", "list_of", "map_of", "of_schema"]
+__all__ = [
+    "ANY",
+    "BOOL",
+    "BYTES",
+    "DOUBLE",
+    "DURATION",
+    "DYN",
+    "ERROR",
+    "INT",
+    "NULL",
+    "STRING",
+    "TIMESTAMP",
+    "UINT",
+    "Type",
+    "abstract",
+    "list_of",
+    "map_of",
+    "optional_of",
+    "parameter",
+    "structure",
+    "type_of_types",
+]
 
-_SCALARS = {"integer": "int", "number": "double", "boolean": "bool", "string": "string"}
-_OPAQUE_FORMATS = {"date-time": "timestamp", "date": "timestamp", "duration": "duration", "byte": "bytes"}
-_ESCAPED = {"__underscores__": "__", "__dot__": ".", "__dash__": "-", "__slash__": "/"}
-_KEYWORDS = (
-    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let",
-    "loop", "package", "namespace", "return",
-)  # fmt: skip
 
-
-@dataclass(frozen=True)
-class Kind:
+@dataclass(frozen=True, slots=True)
+class Type:
     """A type."""
 
+    kind: str
+    """bool, bytes, double, int, string, uint, null, timestamp, duration, dyn, any, error, parameter, list, map, type,
+    structure (with fields), or abstract (without)."""
     name: str
-    """int, double, string, bool, null_type, list, map, object, dyn, or one without operations here."""
-    element: "Kind | None" = None
-    """Of the items of a list, the values of a map."""
-    schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    """Of an object."""
+    parameters: tuple["Type", ...] = ()
+    fields: Mapping[str, "Type"] | None = field(default=None, compare=False, repr=False)
+    """Of a structure, by the names that expressions use; None: it has none."""
 
     def __str__(self) -> str:
-        if self.name == "list":
-            return f"list({self.element or DYN})"
-        if self.name == "map":
-            return f"map(string, {self.element or DYN})"
-        return "null" if self.name == "null_type" else self.name
+        """As the messages of the type checker name it."""
+        name = _SHORT_NAMES.get(self.kind, self.name)
+        return f"{name}({', '.join(map(str, self.parameters))})" if self.parameters else name
 
-    def has_field(self, name: str) -> bool:
-        """Whether an object of this type may have the field."""
-        return self.name != "object" or name in self.schema["properties"]
+    @property
+    def long_name(self) -> str:
+        """As ``type(value)`` and messages about results name it."""
+        if not self.parameters:
+            return self.name
+        return f"{self.name}({', '.join(each.long_name for each in self.parameters)})"
 
-    def field_of(self, name: str) -> "Kind":
-        """Type of a field, of the value of a key, of an item."""
-        if self.name == "object":
-            return of_schema(self.schema["properties"][name])
-        return self.element or DYN
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether it is only known when a value is there."""
+        return self.kind in ("dyn", "any")
 
-    def fits(self, other: "Kind") -> bool:
-        """Whether values of the two types can be compared."""
-        if "dyn" in (self.name, other.name):
-            return True
-        if "null_type" in (self.name, other.name):
-            return self.name == other.name or {self.name, other.name} <= {"null_type", "object"}
-        if {self.name, other.name} == {"object", "map"}:
-            return True
-        if self.name != other.name:
-            return False
-        return self.name not in ("list", "map") or (self.element or DYN).fits(other.element or DYN)
+    @property
+    def is_optional(self) -> bool:
+        """Whether it is that of a value that may not be there."""
+        return self.kind == "abstract" and self.name == "optional_type"
+
+    @property
+    def item(self) -> "Type":
+        """Of the items of a list, the values of a map."""
+        return self.parameters[-1]
 
 
-DYN, INT, DOUBLE, STRING, BOOL, NULL = (Kind(name) for name in ("dyn", "int", "double", "string", "bool", "null_type"))
+_SHORT_NAMES = {"any": "any", "duration": "duration", "error": "!error!", "null": "null", "timestamp": "timestamp"}
+
+BOOL, BYTES, DOUBLE, DYN, INT, STRING, UINT = (
+    Type(name, name) for name in ("bool", "bytes", "double", "dyn", "int", "string", "uint")
+)
+NULL = Type("null", "null_type")
+ANY = Type("any", "google.protobuf.Any")
+DURATION = Type("duration", "google.protobuf.Duration")
+TIMESTAMP = Type("timestamp", "google.protobuf.Timestamp")
+ERROR = Type("error", "*error*")
 
 
-def list_of(element: Kind) -> Kind:
+def list_of(item: Type) -> Type:
     """The type of a list."""
-    return Kind("list", element)
+    return Type("list", "list", (item,))
 
 
-def map_of(element: Kind) -> Kind:
-    """The type of a map from strings."""
-    return Kind("map", element)
+def map_of(key: Type, value: Type) -> Type:
+    """The type of a map."""
+    return Type("map", "map", (key, value))
 
 
-def of_schema(schema: Mapping[str, Any], *, is_root: bool = False) -> Kind:
-    """The type that a structural schema has in CEL. A root also has apiVersion, kind and metadata."""
-    if schema.get("x-kubernetes-int-or-string"):
-        return DYN
-    match schema.get("type"):
-        case "array" if isinstance(schema.get("items"), Mapping):
-            return list_of(of_schema(schema["items"]))
-        case "object" if isinstance(schema.get("additionalProperties"), Mapping):
-            return map_of(of_schema(schema["additionalProperties"]))
-        case "object":
-            properties = {**schema.get("properties", {}), **(_ROOT if is_root else {})}
-            return Kind("object", schema={"properties": properties})
-        case str(name) if name in _SCALARS:
-            return Kind(_OPAQUE_FORMATS.get(str(schema.get("format")), _SCALARS[name]))
-        case _:
-            return DYN
+def optional_of(value: Type) -> Type:
+    """The type of a value that may not be there."""
+    return Type("abstract", "optional_type", (value,))
 
 
-_TEXT = {"type": "string"}
-_ROOT = {
-    "apiVersion": _TEXT,
-    "kind": _TEXT,
-    "metadata": {"type": "object", "properties": {"name": _TEXT, "generateName": _TEXT}},
-}
+def type_of_types(of: Type | None = None) -> Type:
+    """The type of a type."""
+    return Type("type", "type", () if of is None else (of,))
 
 
-def unescaped(name: str) -> str:
-    """The JSON name of a field, from its escaped name in CEL."""
-    if name.startswith("__") and name.endswith("__") and name[2:-2] in _KEYWORDS:
-        return name[2:-2]
-    for escaped, sign in _ESCAPED.items():
-        name = name.replace(escaped, sign)
-    return name
+def parameter(name: str) -> Type:
+    """A type that a call decides, such as that of a list's items."""
+    return Type("parameter", name)
+
+
+def abstract(name: str) -> Type:
+    """A type of which nothing is known but its name."""
+    return Type("abstract", name)
+
+
+def structure(name: str, fields: Mapping[str, Type] | None = None) -> Type:
+    """The type of an object."""
+    return Type("structure", name, (), fields)

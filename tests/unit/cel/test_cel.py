@@ -44,7 +44,7 @@ def test_a_rule_with_old_self_is_a_transition_rule() -> None:
         "self.x ==",
         "foo(self)",
         "self.isSorted(1)",
-        "duration(self)",
+        "duration('1x') == self",
         "other",
         "self.all(1, true)",
         "has(self)",

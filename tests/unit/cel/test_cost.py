@@ -64,7 +64,7 @@ def test_nested_has_is_read_once() -> None:
     argument = "self.a"
     for _ in range(25):
         argument = f"self[has({argument}) ? 0 : 1].a"
-    with pytest.raises(CelError, match="no such overload"):
+    with pytest.raises(CelError, match="unsupported index type 'string' in list"):
         compile_rule(f"has({argument})").holds([])
 
 
@@ -118,8 +118,8 @@ def test_steps_of_a_short_evaluation_are_reported() -> None:
         ("self * self > 0", 2**62, "integer overflow"),
         ("-self < 0", -(2**63), "integer overflow"),
         ("self / -1 > 0", -(2**63), "integer overflow"),
-        ("[self, 1].sum() > 0", 2**63 - 1, "integer overflow"),
-        ("int(1e300) > 0", None, "integer overflow"),
+        ("[self, self].sum() > dyn(0)", 2**63 - 1, "integer overflow"),
+        ("int(self * 1e300) > 0", 1.0, "integer overflow"),
         ("1 / self == 1", 0, "division by zero"),
         ("1 % self == 1", 0, "modulus by zero"),
         ("int(self) == 1", "1" * 5000, "type conversion error from 'string' to 'int'"),
@@ -132,14 +132,14 @@ def test_steps_of_a_short_evaluation_are_reported() -> None:
         ("self.substring(0, 9) == ''", "a", "index out of range: 9"),
         ("self.matches(self)", "(", "error parsing regexp: missing closing ): `(`"),
         ("{self: 1} == {}", [1], "unsupported key type"),
-        ("{'a': 1, self: 2} == {}", "a", "Failed with repeated key: a"),
+        ("{'a' + 'b': 1, 'ab': 2} == {}", "a", "Failed with repeated key: ab"),
         ("self < self", [1], "no such overload"),
-        ("self.isSorted()", [[1], [2]], "no such overload"),
-        ("string(self) == ''", [1], "no such overload"),
+        ("self.isSorted()", [[1], [2]], "no such overload: isSorted(list)"),
+        ("string(self) == ''", [1], "no such overload: string(list)"),
         ("self.all(x, x)", "abc", "no such overload"),
         ("self + 1.0 > 0.0", 1, "no such overload"),
         ("self.s.contains(self.n)", {"s": "a", "n": 1}, "no such overload"),
-        ("self.s.substring(self.s) == ''", {"s": "a"}, "no such overload"),
+        ("self.s.substring(self.s) == ''", {"s": "a"}, "no such overload: substring(string, string)"),
     ],
 )
 def test_error_of_evaluation(rule: str, value: Any, problem: str) -> None:

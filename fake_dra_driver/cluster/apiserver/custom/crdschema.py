@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fake_dra_driver.cel import CelSyntaxError
+from fake_dra_driver.cel import CelCompileError
 from fake_dra_driver.cluster.apiserver.custom.customobject import check_rules
 from fake_dra_driver.cluster.apiserver.custom.validationrules import validate_form, validate_rules
 from fake_dra_driver.cluster.apiserver.custom.valuecheck import NO_HISTORY, check_value, go_interface
@@ -173,9 +173,9 @@ def _defaults(type_: Type, path: str, *, is_root: bool = False) -> Iterator[Prob
 def _broken_rules(default: Any, type_: Type) -> list[Problem]:
     try:
         return check_rules(default, type_, NO_HISTORY, "")
-    except CelSyntaxError as error:
+    except CelCompileError as error:
         kind = go_value(str(type_.schema.get("type", "object")))
-        return [invalid_value("", kind, f"rule compile error: compilation failed: {error}")]
+        return [invalid_value("", kind, f"rule compile error: {error.reason}")]
 
 
 def _below(field: str) -> str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fake_dra_driver.cel import MAX_COST, CelCostError, CelError, Meter, Program
+from fake_dra_driver.cel import MAX_COST, CelCostError, CelError, Meter, Rule
 from fake_dra_driver.cluster.apiserver.custom.valuecheck import (
     NO_HISTORY,
     check_duplicates,
@@ -120,7 +120,7 @@ class _RuleCheck:
             for at, each in enumerate(value):
                 self.visit(each, type_.element, old_item(each), f"{path}[{at}]")
 
-    def _ask(self, program: Program, rule: Mapping[str, Any], value: Any, old: Any, type_: Type, path: str) -> None:
+    def _ask(self, program: Rule, rule: Mapping[str, Any], value: Any, old: Any, type_: Type, path: str) -> None:
         kind, meter = str(type_.schema.get("type", "object")), Meter(MAX_COST, spend)
         error = None
         try:

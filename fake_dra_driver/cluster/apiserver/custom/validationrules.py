@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fake_dra_driver.cel import BOOL, STRING, CelSyntaxError
+from fake_dra_driver.cel import BOOL, STRING, CelCompileError
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
     forbidden,
@@ -75,10 +75,10 @@ def validate_rules(type_: Type, path: str, *, has_history: bool = True) -> Itera
 def _rule(rule: Mapping[str, Any], type_: Type, path: str, *, has_history: bool) -> Iterator[Problem]:
     try:
         program = type_.compile(rule["rule"])
-    except CelSyntaxError as error:
-        yield invalid_value(f"{path}.rule", _go_rule(rule), f"compilation failed: {error}")
+    except CelCompileError as error:
+        yield invalid_value(f"{path}.rule", _go_rule(rule), error.reason)
         return
-    if not program.kind.fits(BOOL):
+    if program.type != BOOL:
         yield invalid_value(f"{path}.rule", _go_rule(rule), "cel expression must evaluate to a bool")
     if program.uses_old_self and not has_history:
         detail = "oldSelf cannot be used on the uncorrelatable portion of the schema within "
@@ -93,11 +93,11 @@ def _rule(rule: Mapping[str, Any], type_: Type, path: str, *, has_history: bool)
     if source:
         try:
             message = type_.compile(source)
-        except CelSyntaxError as error:
-            detail = f"messageExpression compilation failed: {error}"
+        except CelCompileError as error:
+            detail = f"messageExpression {error.reason}"
             yield invalid_value(f"{path}.messageExpression", _go_rule(rule), detail)
         else:
-            if not message.kind.fits(STRING):
+            if message.type != STRING:
                 detail = "messageExpression must evaluate to a string"
                 yield invalid_value(f"{path}.messageExpression", _go_rule(rule), detail)
 

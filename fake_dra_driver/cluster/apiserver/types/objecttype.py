@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import Any
 
-from fake_dra_driver.cel import Program, compile_rule, of_schema
+from fake_dra_driver.cel import Rule, compile_rule, of_schema
 from fake_dra_driver.cluster.apiserver.heavywork import spend
 
 __all__ = ["OBJECT_META", "Shape", "Type", "TypeRegistry"]
@@ -66,8 +66,8 @@ class Type:
         return self.fields.get(name) or (self.element if self.shape is not Shape.LIST else None)
 
     @cached_property
-    def rules(self) -> Sequence[tuple[Mapping[str, Any], Program]]:
-        """The CEL rules of a custom kind's values, compiled. Raises CelSyntaxError."""
+    def rules(self) -> Sequence[tuple[Mapping[str, Any], Rule]]:
+        """The CEL rules of a custom kind's values, compiled. Raises CelCompileError."""
         return [(rule, self.compile(rule["rule"])) for rule in self.schema.get("x-kubernetes-validations") or ()]
 
     @cached_property
@@ -76,8 +76,8 @@ class Type:
         inner = [*self.fields.values(), *([self.element] if self.element is not None else [])]
         return bool(self.rules) or any(each.has_rules for each in inner if not each.reference)
 
-    def compile(self, source: str) -> Program:
-        """A CEL expression about values of this type. Raises CelSyntaxError."""
+    def compile(self, source: str) -> Rule:
+        """A CEL expression about values of this type. Raises CelCompileError."""
         spend(_COMPILE_STEPS * len(source))
         return compile_rule(source, of_schema(self.schema, is_root=self._is_root))
 
