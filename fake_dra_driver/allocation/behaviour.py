@@ -25,8 +25,9 @@ class Behaviour:
     """DRAPartitionableDevices. Off: slices with shared counters or nodes per device are ignored."""
     consumable_capacity: bool = True
     """DRAConsumableCapacity. Off: every device is for one claim alone; a request for capacity is an error."""
-    fractional_capacity: bool = True
-    """DRAFractionalCapacityRange: steps of a capacity may be less than one."""
+    fractional_capacity: bool = False
+    """DRAFractionalCapacityRange: steps of a capacity may be less than one. Off in a 1.37 that is compatible with 1.36,
+    as it is by default."""
     device_taints: bool = True
     """DRADeviceTaints. Off: taints keep nothing away."""
     taint_rules: bool = True

@@ -191,15 +191,21 @@ class PoolIndex:
         for _, view in self._views.values():
             view.forget_refusals()
 
+    def _node_of(self, resource_slice: ResourceSlice) -> str | None:
+        """The only node that looks at the slice, if there is but one."""
+        if resource_slice.spec.shared_counters and self._behaviour.counter_slices_everywhere:
+            return None
+        return resource_slice.spec.node_name or None
+
     def _home_of(self, resource_slice: ResourceSlice) -> dict[str, ResourceSlice]:
-        node = resource_slice.spec.node_name
-        return self._of_node.setdefault(node, {}) if node else self._of_no_node
+        node = self._node_of(resource_slice)
+        return self._of_no_node if node is None else self._of_node.setdefault(node, {})
 
     def _look_again_at(self, resource_slice: ResourceSlice) -> None:
         pool = _pool_of(resource_slice)
         self._pools.pop(pool, None)
-        node = resource_slice.spec.node_name
-        if not node:
+        node = self._node_of(resource_slice)
+        if node is None:
             self._views.clear()
             self._viewers.clear()
             return

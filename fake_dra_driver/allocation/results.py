@@ -8,7 +8,7 @@ from typing import Any
 
 from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.checks import Choice
-from fake_dra_driver.allocation.requests import Ask, Request
+from fake_dra_driver.allocation.requests import Ask, Problem, Request
 from fake_dra_driver.api.kube.core import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from fake_dra_driver.api.kube.nodeselection import NODE_NAME
 from fake_dra_driver.api.resource.v1 import (
@@ -51,7 +51,9 @@ def allocation_of(
 def _chosen_requests(ask: Ask, choices: Iterable[Choice]) -> list[Request]:
     """For each request of the claim, itself or the alternative that was chosen."""
     found = {choice.request.base: choice.request for choice in choices}
-    return [found[request.name] for request in ask.claim.spec.devices.requests]
+    alternatives = [each for each in ask.requests if not isinstance(each, Problem)]
+    # A request without any choice got all devices, which were none.
+    return [found.get(each[0].base, each[0]) for each in alternatives]
 
 
 def _result(choice: Choice, behaviour: Behaviour, new_share_id: Callable[[], str]) -> DeviceRequestAllocationResult:
