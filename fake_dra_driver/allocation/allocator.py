@@ -4,12 +4,12 @@ Follows k8s.io/dynamic-resource-allocation/structured. Knows no clock, and no ra
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import is_
 from typing import Final
 
 from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.decision import CANNOT_ALLOCATE, INVALID_POOLS, Allocation, Refusal, score_of
 from fake_dra_driver.allocation.identity import identity_of
-from fake_dra_driver.allocation.obstacles import PoolInvalid
 from fake_dra_driver.allocation.pools import NodeView, PoolIndex
 from fake_dra_driver.allocation.requests import Plan, read_claims
 from fake_dra_driver.allocation.results import allocation_of
@@ -177,11 +177,9 @@ class Allocator:
         self._pools.forget_refusals()
 
     def _refusal(self, view: NodeView, node: str) -> Refusal:
-        is_invalid = not self.behaviour.invalid_pools_abort and any(
-            isinstance(pool.obstacle, PoolInvalid) for pool in view.pools
-        )
-        return Refusal(node, INVALID_POOLS if is_invalid else CANNOT_ALLOCATE)
+        names_invalid = view.has_invalid_pools and not self.behaviour.invalid_pools_abort
+        return Refusal(node, INVALID_POOLS if names_invalid else CANNOT_ALLOCATE)
 
 
 def _are_same(known: Sequence[ResourceClaim], claims: Sequence[ResourceClaim]) -> bool:
-    return len(known) == len(claims) and all(one is other for one, other in zip(known, claims, strict=True))
+    return len(known) == len(claims) and all(map(is_, known, claims))

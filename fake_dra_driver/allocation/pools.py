@@ -8,6 +8,7 @@ rule or the node changes; nodes that see the same slices of a pool share it.
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakValueDictionary
 
 from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.candidate import Candidate, CandidateReader, CounterName
@@ -51,18 +52,23 @@ class Pool:
 
 
 class NodeView:
-    """The pools that a node sees, in the order of trying, those included that do not count.
+    """The pools that a node sees, in the order of trying, those included that do not count. Equal nodes share it.
 
     It remembers what could not be had here. Most of what a scheduler asks, it has asked before: one pod after the other
     with the same claims, and the same nodes without a free device. More devices in use never make possible what was
     not possible before, so such an answer holds until devices are freed.
     """
 
-    __slots__ = ("_refused", "_remembers", "pools")
+    __slots__ = ("__weakref__", "_refused", "_remembers", "has_invalid_pools", "places", "pools")
 
-    def __init__(self, pools: Iterable[Pool]) -> None:
+    def __init__(self, pools: tuple[Pool, ...], behaviour: Behaviour) -> None:
         """Nothing was refused so far."""
-        self.pools = tuple(pools)
+        self.pools = pools
+        self.places: tuple[tuple[Pool, Candidate], ...] = tuple(
+            (pool, candidate) for pool in pools if _is_tried(pool, behaviour) for candidate in pool.candidates
+        )
+        """The devices to try, in their order."""
+        self.has_invalid_pools = any(isinstance(pool.obstacle, PoolInvalid) for pool in pools)
         self._refused: dict[Hashable, int] = {}
         # The first share of a device spends its counters, and the others do not: more use makes more possible.
         self._remembers = not any(candidate.is_shareable for pool in self.pools for candidate in pool.candidates)
@@ -82,17 +88,12 @@ class NodeView:
         """What claims ask for may mean something else now."""
         self._refused.clear()
 
-    def find(self, device: DeviceId) -> tuple[Pool, Candidate] | None:
-        """A device that the node sees, and its pool."""
-        for pool in self.pools:
-            for candidate in pool.candidates:
-                if candidate.id == device:
-                    return pool, candidate
-        return None
-
     def _releases(self) -> int:
         # Each number only ever grows, so an equal sum means that none has changed.
-        return sum(pool.usage.releases for pool in self.pools)
+        releases = 0
+        for pool in self.pools:
+            releases += pool.usage.releases
+        return releases
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class PoolIndex:
         self._rules: dict[str, DeviceTaintRule] = {}
         self._candidates: dict[str, tuple[Candidate, ...]] = {}
         self._views: dict[str, tuple[Node, NodeView]] = {}
+        self._views_of_pools: WeakValueDictionary[tuple[Pool, ...], NodeView] = WeakValueDictionary()
         self._viewers: dict[PoolId, set[str]] = {}
         """The nodes whose view has the pool."""
         self._pools: dict[PoolId, dict[_Sighting, Pool]] = {}
@@ -180,7 +182,10 @@ class PoolIndex:
             if known[0].metadata.labels == node.metadata.labels:
                 self._views[node.metadata.name] = (node, known[1])
                 return known[1]
-        view = NodeView(self._ordered(self._gather(node)))
+        pools = tuple(self._ordered(self._gather(node)))
+        view = self._views_of_pools.get(pools)
+        if view is None:
+            view = self._views_of_pools[pools] = NodeView(pools, self._behaviour)
         self._views[node.metadata.name] = (node, view)
         for pool in view.pools:
             self._viewers.setdefault(pool.id, set()).add(node.metadata.name)
@@ -342,10 +347,21 @@ class PoolIndex:
         return sorted(pools, key=lambda pool: (self._is_conditional(pool), pool.id))
 
     def _is_conditional(self, pool: Pool) -> bool:
-        is_incomplete = isinstance(pool.obstacle, PoolIncomplete)
-        if pool.obstacle is not None and not (is_incomplete and self._behaviour.incomplete_pools_usable):
+        conditions = any(candidate.device.binding_conditions for candidate in pool.candidates)
+        return conditions and _is_tried(pool, self._behaviour)
+
+
+def _is_tried(pool: Pool, behaviour: Behaviour) -> bool:
+    """Whether devices of the pool are looked at."""
+    match pool.obstacle:
+        case None:
+            return True
+        case PoolIncomplete():
+            return behaviour.incomplete_pools_usable
+        case PoolInvalid():
+            return behaviour.invalid_pools_abort
+        case _:
             return False
-        return any(candidate.device.binding_conditions for candidate in pool.candidates)
 
 
 def _pool_of(resource_slice: ResourceSlice) -> PoolId:

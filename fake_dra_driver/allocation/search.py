@@ -71,9 +71,7 @@ class Search:
         self._node = node
         self._trial = Trial(plan, behaviour)
         self._pools = tuple(each for each in view.pools if not each.is_replaced)
-        self._places: tuple[_Place, ...] = tuple(
-            (pool, candidate) for pool in self._pools if self._is_tried(pool) for candidate in pool.candidates
-        )
+        self._places = view.places
         self._all: dict[Request, tuple[_Place, ...]] = {}
         """What there is for each request that wants all."""
         self._max_steps = max_steps
@@ -88,17 +86,6 @@ class Search:
         for ask in self._plan.asks:
             self._prepare(ask)
         return self._trial.chosen if _run(self._serve(_Slot(0, 0))) is _End.FOUND else None
-
-    def _is_tried(self, pool: Pool) -> bool:
-        match pool.obstacle:
-            case None:
-                return True
-            case PoolIncomplete():
-                return self._behaviour.incomplete_pools_usable
-            case PoolInvalid():
-                return self._behaviour.invalid_pools_abort
-            case _:
-                return False
 
     # --- Before the search ---------------------------------------------------------------------------------------
 
