@@ -46,7 +46,7 @@ class Allocator:
         self._pools = PoolIndex(behaviour, self._usage)
         self._classes: dict[str, DeviceClass] = {}
         self._claims: dict[str, ResourceClaim] = {}
-        self._selectors = SelectorCache()
+        self._selectors = SelectorCache(behaviour)
         self._plan: tuple[tuple[ResourceClaim, ...], Plan] | None = None
         """What was read last: a pod's claims are asked about for one node after the other."""
 

@@ -31,7 +31,7 @@ from fake_dra_driver.allocation.obstacles import (
 )
 from fake_dra_driver.allocation.pools import Pool
 from fake_dra_driver.allocation.requests import Ask, Plan, Problem, Request
-from fake_dra_driver.allocation.selectors import CelSyntaxError
+from fake_dra_driver.allocation.selectors import CelCompileError
 from fake_dra_driver.allocation.taints import find_untolerated
 from fake_dra_driver.quantity import Quantity
 
@@ -111,9 +111,9 @@ class Trial:
         """Whether the selectors of class and request hold, up to the first that does not."""
         for selector in case.request.selectors:
             compiled = selector.compiled
-            if isinstance(compiled, CelSyntaxError):
+            if isinstance(compiled, CelCompileError):
                 return SelectorFailed(
-                    case.candidate.id, selector.origin, case.candidate.device, "compile", str(compiled)
+                    case.candidate.id, selector.origin, case.candidate.device, "compile", compiled.reason
                 )
             verdict = case.candidate.kind.verdict_of(compiled)
             if verdict is True:

@@ -12,7 +12,7 @@ from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.capacity import CapacityRequest
 from fake_dra_driver.allocation.obstacles import SelectorOrigin
 from fake_dra_driver.allocation.selectorcache import SelectorCache
-from fake_dra_driver.allocation.selectors import CelSyntaxError, Selector
+from fake_dra_driver.allocation.selectors import CelCompileError, Selector
 from fake_dra_driver.api.resource.v1 import (
     MAX_RESULTS,
     CapacityRequirements,
@@ -44,7 +44,7 @@ class RequestSelector:
     """A selector that the devices of a request have to satisfy."""
 
     origin: SelectorOrigin
-    compiled: Selector | CelSyntaxError
+    compiled: Selector | CelCompileError
     """One that a newer API server has accepted may be too new for this release."""
 
 
