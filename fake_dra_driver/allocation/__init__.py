@@ -6,13 +6,15 @@ cluster nor a driver. Follows k8s.io/dynamic-resource-allocation/structured (KEP
 In the order in which a decision is made:
 
 - ``allocator`` is told what there is, and decides (``Allocator``);
-- ``pools`` finds the pools that a node sees, and which of them count;
+- ``pools`` finds the pools that a node sees, and which of them count (``contents``: what is in them; ``candidate``:
+  devices as decisions look at them);
 - ``usage`` knows which claims have which devices;
-- ``requests`` reads what the claims ask for;
+- ``requests`` reads what the claims ask for, with ``selectors`` in CEL;
 - ``search`` goes through the candidates, depth first, and takes the first that fits;
 - ``checks`` says whether a candidate fits, with ``capacity``, ``counters``, ``taints`` and ``constraints``;
   what does not is an obstacle, with all the figures (``obstacles``);
-- ``results`` writes down the choice as the API has it (``decision``).
+- ``results`` writes down the choice as the API has it (``decision``);
+- ``survey`` says for every device what is in its way, taken alone.
 
 What releases of Kubernetes do differently is a field of ``Behaviour``.
 """

@@ -48,6 +48,8 @@ class Behaviour:
     invalid_pools_abort: bool = False
     """Whether a device that fits and is in an invalid pool ends the pod's cycle; otherwise such pools are left out, and
     a node on which nothing fits is refused with a text of its own where it sees one."""
+    counters_in_slices: bool = False
+    """Whether counters are those of one slice, beside its devices; otherwise they are those of the whole pool."""
     counter_slices_everywhere: bool = False
     """Whether slices with shared counters are about every node, whatever they say."""
     conditional_slices_last: bool = False

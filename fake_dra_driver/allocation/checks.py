@@ -15,8 +15,9 @@ from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.candidate import Candidate, CounterName
 from fake_dra_driver.allocation.capacity import CapacityError, Demand
 from fake_dra_driver.allocation.constraints import Constraint, constraint_of
+from fake_dra_driver.allocation.counters import Counters
 from fake_dra_driver.allocation.errors import AllocationError
-from fake_dra_driver.allocation.identity import DeviceId, PoolId
+from fake_dra_driver.allocation.identity import DeviceId
 from fake_dra_driver.allocation.obstacles import (
     CapacityShort,
     CapacityUnknown,
@@ -64,7 +65,7 @@ class Choice:
 
 @dataclass(slots=True)
 class _Spending:
-    """What the devices of a pool consume that have been chosen."""
+    """What has been chosen consumes of some counters."""
 
     amounts: dict[CounterName, int] = field(default_factory=dict)
     """In billionths."""
@@ -83,7 +84,7 @@ class Trial:
         self._exclusive: dict[DeviceId, list[int]] = {}
         """The claims that have a device for themselves."""
         self._shares: dict[DeviceId, list[Demand]] = {}
-        self._spending: dict[PoolId, _Spending] = {}
+        self._spending: dict[Counters, _Spending] = {}
         self._constraints: dict[Request, tuple[Constraint, ...]] = {}
         for ask in plan.asks:
             self._add_constraints(ask)
@@ -151,8 +152,9 @@ class Trial:
             return FeatureOff(case.candidate.id, "DRAPartitionableDevices")
         if self._is_shared_already(case.pool, case.candidate):
             return None
-        spending = self._spending.get(case.pool.id) or _Spending()
-        return case.pool.counters.find_shortage(case.candidate, spending.amounts, spending.consumers)
+        counters = _counters_of(case.pool, case.candidate)
+        spending = self._spending.get(counters) or _Spending()
+        return counters.find_shortage(case.candidate, spending.amounts, spending.consumers)
 
     def taints(self, case: Case) -> Obstacle | None:
         """Whether the request tolerates its taints."""
@@ -177,7 +179,7 @@ class Trial:
         spends = bool(candidate.consumes) and not self._is_shared_already(pool, candidate)
         choice = Choice(request, pool, candidate, share, spends)
         if spends:
-            spending = self._spending.setdefault(pool.id, _Spending())
+            spending = self._spending.setdefault(_counters_of(pool, candidate), _Spending())
             spending.consumers.append(candidate)
             for name, amount in candidate.consumes.items():
                 spending.amounts[name] = spending.amounts.get(name, 0) + amount.nanos
@@ -200,7 +202,7 @@ class Trial:
         else:
             _pop(self._shares, choice.candidate.id)
         if choice.spends_counters:
-            spending = self._spending[choice.pool.id]
+            spending = self._spending[_counters_of(choice.pool, choice.candidate)]
             spending.consumers.pop()
             for name, amount in choice.candidate.consumes.items():
                 spending.amounts[name] -= amount.nanos
@@ -264,6 +266,10 @@ class Trial:
                 if name in share.consumed
             ),
         )
+
+
+def _counters_of(pool: Pool, candidate: Candidate) -> Counters:
+    return pool.counters[candidate.resource_slice.metadata.name]
 
 
 def _nanos_of(demand: Demand) -> Mapping[str, int]:

@@ -26,7 +26,7 @@ class Availability:
 
 
 class Counters:
-    """The counters of a pool, and all its devices that consume them."""
+    """Counters, and the devices that consume them: those of a pool, or of one slice in older releases."""
 
     def __init__(
         self, totals: Mapping[CounterName, Quantity], consumers: Iterable[Candidate], usage: PoolUsage
@@ -35,7 +35,7 @@ class Counters:
 
         Args:
             totals: what the counter sets have.
-            consumers: the pool's devices, those of other nodes among them.
+            consumers: the devices, those of other nodes among them.
             usage: which of them are in use.
         """
         self.totals = totals
@@ -51,7 +51,8 @@ class Counters:
             left = {name: total.nanos for name, total in self.totals.items()}
             for consumer in self._allocated():
                 for name, amount in consumer.consumes.items():
-                    left[name] -= amount.nanos
+                    if name in left:
+                        left[name] -= amount.nanos
             self._availability = Availability(left, tuple(name for name, amount in left.items() if amount < 0))
             self._as_of = self.usage.changes
         return self._availability

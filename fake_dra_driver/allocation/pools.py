@@ -5,13 +5,14 @@ generation; while it replaces them, the pool is incomplete. What was found for a
 rule or the node changes; nodes that see the same slices of a pool share it.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from weakref import WeakValueDictionary
 
 from fake_dra_driver.allocation.behaviour import Behaviour
-from fake_dra_driver.allocation.candidate import Candidate, CandidateReader, CounterName
+from fake_dra_driver.allocation.candidate import Candidate, CandidateReader
+from fake_dra_driver.allocation.contents import read_contents
 from fake_dra_driver.allocation.counters import Counters
 from fake_dra_driver.allocation.identity import DeviceId, PoolId
 from fake_dra_driver.allocation.obstacles import PoolIncomplete, PoolInvalid, PoolObstacle, PoolReplaced
@@ -19,7 +20,6 @@ from fake_dra_driver.allocation.usage import PoolUsage, Usage
 from fake_dra_driver.api.kube.core import Node, NodeSelector
 from fake_dra_driver.api.kube.nodeselection import matches
 from fake_dra_driver.api.resource.v1 import DeviceTaintRule, ResourceSlice
-from fake_dra_driver.quantity import Quantity
 
 __all__ = ["NodeView", "Pool", "PoolIndex"]
 
@@ -40,7 +40,8 @@ class Pool:
     """The devices of the slices that the node sees, in the order of trying."""
     elsewhere: frozenset[DeviceId]
     """Those among them that are not on the node, though others of their slice are."""
-    counters: Counters
+    counters: Mapping[str, Counters]
+    """By slice: those that its devices consume."""
     usage: PoolUsage
     obstacle: PoolObstacle | None
     """Why the pool does not count."""
@@ -284,17 +285,19 @@ class PoolIndex:
                 incomplete = PoolReplaced(pool, sighting.generation, len(everything), expected, newest)
             elif len(everything) != expected:
                 incomplete = PoolIncomplete(pool, sighting.generation, len(everything), expected)
-        candidates, others, totals, reason = self._contents(seen, everything)
-        invalid = PoolInvalid(pool, sighting.generation, len(everything), expected, reason) if reason else None
         usage = self._usage.of(pool)
+        contents = read_contents(self._in_order(seen), self._in_order(everything), self._read, usage, self._behaviour)
+        invalid: PoolObstacle | None = None
+        if contents.contradiction is not None:
+            invalid = PoolInvalid(pool, sighting.generation, len(everything), expected, contents.contradiction)
         return Pool(
             id=pool,
             generation=sighting.generation,
             slices=len(everything),
             expected_slices=expected,
-            candidates=candidates,
+            candidates=contents.candidates,
             elsewhere=sighting.elsewhere,
-            counters=Counters(totals, () if reason else (*candidates, *others), usage),
+            counters=contents.counters,
             usage=usage,
             obstacle=(invalid or incomplete) if self._behaviour.incomplete_pools_usable else (incomplete or invalid),
         )
@@ -306,27 +309,6 @@ class PoolIndex:
             for each in self._of_pool[pool].values()
             if each.spec.pool.generation == generation and not _uses_compatibility_groups(each)
         ]
-
-    def _contents(
-        self, seen: Sequence[ResourceSlice], everything: Sequence[ResourceSlice]
-    ) -> tuple[tuple[Candidate, ...], tuple[Candidate, ...], Mapping[CounterName, Quantity], str | None]:
-        """The devices that the node sees, the others, the counters, and what is wrong with them."""
-        counted = self._behaviour.partitionable_devices
-        with_devices = [each for each in self._in_order(seen) if not (counted and each.spec.shared_counters)]
-        candidates = tuple(candidate for each in with_devices for candidate in self._read(each))
-        reason = _duplicate(candidates)
-        if not counted or reason is not None:
-            return candidates, (), {}, reason
-        seen_names = {each.metadata.name for each in seen}
-        others = tuple(
-            candidate
-            for each in everything
-            if each.metadata.name not in seen_names and not each.spec.shared_counters
-            for candidate in self._read(each)
-        )
-        totals: dict[CounterName, Quantity] = {}
-        reason = _read_counters(self._in_order(everything), totals) or _unknown_counter((*candidates, *others), totals)
-        return candidates, others, totals, reason
 
     def _read(self, resource_slice: ResourceSlice) -> tuple[Candidate, ...]:
         name = resource_slice.metadata.name
@@ -381,35 +363,3 @@ def _uses_compatibility_groups(resource_slice: ResourceSlice) -> bool:
 
 def _is_conditional(resource_slice: ResourceSlice) -> bool:
     return any(each.binding_conditions for each in resource_slice.spec.devices)
-
-
-def _duplicate(candidates: Iterable[Candidate]) -> str | None:
-    names: set[str] = set()
-    for candidate in candidates:
-        if candidate.id.device in names:
-            return f"duplicate device name {candidate.id.device}"
-        names.add(candidate.id.device)
-    return None
-
-
-def _read_counters(slices: Iterable[ResourceSlice], totals: dict[CounterName, Quantity]) -> str | None:
-    known: set[str] = set()
-    for counter_set in (each for resource_slice in slices for each in resource_slice.spec.shared_counters):
-        if counter_set.name in known:
-            return f"duplicate counter set name {counter_set.name}"
-        known.add(counter_set.name)
-        for name, counter in counter_set.counters.items():
-            totals[CounterName(counter_set.name, name)] = Quantity.parse(counter.value)
-    return None
-
-
-def _unknown_counter(candidates: Iterable[Candidate], totals: Mapping[CounterName, Quantity]) -> str | None:
-    sets = {each.counter_set for each in totals}
-    for candidate in candidates:
-        for consumption in candidate.device.consumes_counters:
-            if consumption.counter_set not in sets:
-                return f"counter set {consumption.counter_set} not found"
-            for name in consumption.counters:
-                if (consumption.counter_set, name) not in totals:
-                    return f"counter {name} not found in counter set {consumption.counter_set}"
-    return None

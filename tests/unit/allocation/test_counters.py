@@ -126,3 +126,12 @@ def test_without_the_feature_devices_that_consume_are_not_had() -> None:
     assert devices_of(found.allocate([claim()], node())) == ["plain"]
     survey = found.survey([claim()], node())
     assert names(survey.judge(survey.requests[0], DeviceId(DRIVER, "n1", "half"))) == ["FeatureOff"]
+
+
+def test_counters_were_once_those_of_a_slice_beside_its_devices() -> None:
+    used = allocated(claim(name="used"), "half")
+    one = slice_of(WHOLE, HALF, OTHER_HALF, name="s1", count=2, sharedCounters=SETS)
+    two = slice_of(partition("another", "40Gi", "4"), name="s2", count=2, sharedCounters=SETS)
+    found = allocator(one, two, used, counters_in_slices=True)
+    assert devices_of(found.allocate([claim(request(count=2))], node())) == ["other-half", "another"]
+    assert devices_of(found.allocate([claim(request(count=3))], node())) == []
