@@ -24,6 +24,7 @@ from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.decision import CANNOT_ALLOCATE, INVALID_POOLS, Allocation, Refusal, score_of
 from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
 from fake_dra_driver.allocation.identity import ClaimIdentity, DeviceId, Holder, PoolId, identity_of
+from fake_dra_driver.allocation.survey import PoolReport, Survey
 
 __all__ = [
     "CANNOT_ALLOCATE",
@@ -37,9 +38,11 @@ __all__ = [
     "DeviceId",
     "Holder",
     "PoolId",
+    "PoolReport",
     "Refusal",
     "SearchTooLongError",
     "SelectorFailedError",
+    "Survey",
     "identity_of",
     "score_of",
 ]
