@@ -132,6 +132,11 @@ class Controller:
 
         informer.subscribe(handle)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no key is ready to be worked on, beside those that workers have."""
+        return not len(self._queue)
+
     def enqueue(self, request: Request, after: float = 0) -> None:
         """Asks for a pass, ``after`` seconds from now. Needs a running event loop."""
         self._queue.add_after(request, after) if after > 0 else self._queue.add(request)

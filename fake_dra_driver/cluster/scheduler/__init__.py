@@ -20,7 +20,6 @@ To assemble a cluster::
 
 from collections.abc import Sequence
 
-from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.releases import DEFAULT, Release
 from fake_dra_driver.cluster.scheduler.classic import make_classic_scheduler
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
@@ -56,5 +55,4 @@ def make_scheduler(
     pods = PodWriter(client, events, now=now)
     if not release.structured_version:
         return make_classic_scheduler(client, cache, pods, scheduler_name)
-    api = RESOURCE_APIS[release.structured_version]
-    return make_structured_scheduler(client, cache, pods, api, scheduler_name, now)
+    return make_structured_scheduler(client, cache, pods, release, scheduler_name, now)

@@ -24,6 +24,8 @@ LEFTOVER_SECONDS = 300.0
 class _Record:
     count: int = 0
     not_before: float = 0.0
+    is_error: bool = False
+    """Whether the last attempt failed by an error, which nothing in the cluster would help."""
 
 
 class Attempts:
@@ -33,14 +35,28 @@ class Attempts:
         self._clock = clock
         self._records: dict[UID, _Record] = {}
 
-    def pause(self, uid: UID) -> float:
-        """Seconds until the pod may be tried again; 0: now."""
-        record = self._records.get(uid)
-        return 0.0 if record is None else max(record.not_before - self._clock(), 0.0)
+    def pause(self, uid: UID, *, is_idle: bool = False) -> float:
+        """Seconds until the pod may be tried again; 0: now.
 
-    def failed(self, uid: UID, *, waits: bool) -> None:
-        """Records an attempt. ``waits``: the pod may go on as soon as a driver has answered."""
+        Args:
+            uid: the pod.
+            is_idle: whether there is nothing else to do, so that only the pause after an error is kept.
+        """
+        record = self._records.get(uid)
+        if record is None or (is_idle and not record.is_error):
+            return 0.0
+        return max(record.not_before - self._clock(), 0.0)
+
+    def failed(self, uid: UID, *, waits: bool = False, is_error: bool = False) -> None:
+        """Records an attempt.
+
+        Args:
+            uid: the pod.
+            waits: the pod may go on as soon as a driver has answered.
+            is_error: the attempt was ended by an error.
+        """
         record = self._records.setdefault(uid, _Record())
+        record.is_error = is_error
         backoff = min(INITIAL_SECONDS * 2.0 ** min(record.count, 10), MAX_SECONDS)
         record.count += 1
         record.not_before = 0.0 if waits else self._clock() + backoff

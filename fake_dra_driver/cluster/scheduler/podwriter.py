@@ -2,6 +2,7 @@
 
 import contextlib
 
+from fake_dra_driver.api.kube.core import PodExtendedResourceClaimStatus
 from fake_dra_driver.cluster.conditions import condition_patch
 from fake_dra_driver.cluster.kinds import Condition, Pod
 from fake_dra_driver.runtime.client import Client
@@ -42,3 +43,13 @@ class PodWriter:
             if operations:
                 await self._client.json_patch(Pod, pod.key, operations, subresource="status")
             self._events.event(pod, "Warning", "FailedScheduling", message)
+
+    def report_waiting(self, pod: Pod, node: str) -> None:
+        """Says on the pod that its devices are not ready yet."""
+        text = f"waiting for binding conditions for device on node {node}"
+        self._events.event(pod, "Normal", "BindingConditionsPending", text)
+
+    async def name_extended_claim(self, pod: Pod, status: PodExtendedResourceClaimStatus) -> None:
+        """Says on the pod which claim stands for its extended resources."""
+        patch = {"metadata": {"uid": pod.uid}, "status": {"extendedResourceClaimStatus": status.to_wire()}}
+        await self._client.merge_patch(Pod, pod.key, patch, subresource="status")

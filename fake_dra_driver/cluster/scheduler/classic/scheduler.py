@@ -157,7 +157,7 @@ class PodScheduler(Reconciler):
                 if decision.release is not None:
                     await self._release(context, decision.release)
                 await self._pods.report_failure(pod, decision.message)
-                self._attempts.failed(pod.uid, waits=False)
+                self._attempts.failed(pod.uid)
 
     async def _release(self, context: PodSchedulingContext | None, claim: ResourceClaim) -> None:
         # In this order: a driver that still sees the selected node would allocate there again.

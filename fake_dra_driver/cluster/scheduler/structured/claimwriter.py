@@ -7,11 +7,13 @@ pending, then with the scheduler's finalizer, then allocated and reserved at onc
 import contextlib
 from collections.abc import Iterator
 
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.scheduler.structured.features import Features
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock
-from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, RuntimeLayerError
+from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, PatchTestFailedError, RuntimeLayerError
 from fake_dra_driver.runtime.patch import remove, test
 
 __all__ = ["BindingError", "ClaimWriter"]
@@ -34,13 +36,13 @@ class ClaimWriter:
     Args:
         client: writes.
         now: the clock of allocation timestamps.
-        stamps_allocations: whether every allocation says when it was made.
+        features: what differs between releases.
     """
 
-    def __init__(self, client: Client, now: WallClock, *, stamps_allocations: bool) -> None:
+    def __init__(self, client: Client, now: WallClock, features: Features) -> None:
         self._client = client
         self._now = now
-        self._stamps_allocations = stamps_allocations
+        self._features = features
 
     async def bind(self, claim: v1.ResourceClaim, pod: Pod, allocation: v1.AllocationResult | None) -> v1.ResourceClaim:
         """Allocates the claim where it is to be, and reserves it for the pod. Returns what it has become.
@@ -62,6 +64,14 @@ class ClaimWriter:
                 if not tries:
                     raise BindingError(str(outdated)) from outdated
             claim = await self._read_again(claim)
+
+    async def create(self, claim: v1.ResourceClaim) -> v1.ResourceClaim:
+        """Makes a claim for the extended resources of a pod. Raises BindingError."""
+        metadata = claim.metadata.model_copy(update={"uid": UID("")})
+        try:
+            return await self._client.create(claim.model_copy(update={"metadata": metadata}))
+        except RuntimeLayerError as error:
+            raise BindingError(f"create claim for extended resources of {claim.metadata.namespace}: {error}") from error
 
     async def _read_again(self, claim: v1.ResourceClaim) -> v1.ResourceClaim:
         try:
@@ -96,23 +106,43 @@ class ClaimWriter:
             return await self._client.update(claim.model_copy(update={"metadata": metadata}))
 
     def _stamped(self, allocation: v1.AllocationResult | None) -> v1.AllocationResult | None:
-        if allocation is None or allocation.allocation_timestamp is not None or not self._stamps_allocations:
+        if allocation is None or allocation.allocation_timestamp is not None or not self._features.binding_conditions:
             return allocation
+        # Until then the devices may become ready.
         return allocation.model_copy(update={"allocation_timestamp": self._now().replace(microsecond=0)})
 
     async def unreserve(self, claim: v1.ResourceClaim, pod: Pod) -> None:
         """Removes the pod's reservation, if it has one; the allocation stays. Raises what the client's calls raise."""
-        for at, consumer in enumerate(claim.status.reserved_for):
-            if consumer.uid == pod.uid:
-                path = f"/status/reservedFor/{at}"
-                operations = [test("/metadata/uid", claim.uid), test(f"{path}/uid", pod.uid), remove(path)]
-                with contextlib.suppress(NotFoundError):
-                    await self._client.json_patch(type(claim), claim.key, operations, subresource="status")
+        while at := _place_of(pod, claim):
+            path = f"/status/reservedFor/{at - 1}"
+            operations = [test("/metadata/uid", claim.uid), test(f"{path}/uid", pod.uid), remove(path)]
+            try:
+                await self._client.json_patch(type(claim), claim.key, operations, subresource="status")
+                return
+            except PatchTestFailedError:
+                # Others reserve the claim, and release it, at the same time.
+                claim = await self._client.get(type(claim), claim.key)
+            except NotFoundError:
+                return
 
     async def deallocate(self, claim: v1.ResourceClaim) -> None:
         """Frees the claim's devices. Raises ConflictError when the claim has changed."""
         status = claim.status.model_copy(update={"allocation": None, "reserved_for": (), "devices": ()})
         await self._client.update_status(claim.model_copy(update={"status": status}))
+
+    async def delete(self, claim: v1.ResourceClaim) -> None:
+        """Deletes a claim that was made for extended resources. Raises ConflictError when it has changed."""
+        with contextlib.suppress(NotFoundError):
+            finalizers = tuple(each for each in claim.metadata.finalizers if each != v1.CLAIM_FINALIZER)
+            if finalizers != claim.metadata.finalizers:
+                metadata = claim.metadata.model_copy(update={"finalizers": finalizers})
+                await self._client.update(claim.model_copy(update={"metadata": metadata}))
+            await self._client.delete(type(claim), claim.key, uid=claim.uid)
+
+
+def _place_of(pod: Pod, claim: v1.ResourceClaim) -> int:
+    """The place of the pod's reservation, counted from 1; 0: there is none."""
+    return next((at for at, each in enumerate(claim.status.reserved_for, 1) if each.uid == pod.uid), 0)
 
 
 @contextlib.contextmanager

@@ -1,27 +1,51 @@
 """One scheduling cycle as a pure function: from what the caches show to what to do about a pod.
 
 Follows the scheduling cycle of kube-scheduler (PreFilter, Filter, PostFilter, Score) with its plugins for unschedulable
-nodes, taints, node affinity and dynamic resources. Of the nodes that fit, a real one takes the best score, and among
-equals one at random; here it is the one with the best choice among the alternatives of prioritized lists, else the one
-with the fewest pods, else the first by name.
+nodes, taints, node affinity, extended resources and dynamic resources. Of the nodes that fit, a real one takes that
+with the best score, and among equals one at random; here it is the one with the best choice among the alternatives of
+prioritized lists, else the one with the fewest pods, else the first by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from datetime import datetime
+from typing import Final, Literal, Protocol
 
-from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.api.resource.v1 import AllocationResult, ResourceClaim
+from fake_dra_driver.allocation.decision import Allocation, Refusal
+from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError
+from fake_dra_driver.api.kube.meta import UID, ObjectMeta
+from fake_dra_driver.api.resource.v1 import (
+    AllocationResult,
+    DeviceClaim,
+    DeviceClass,
+    ResourceClaim,
+    ResourceClaimSpec,
+)
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches, named_nodes
+from fake_dra_driver.cluster.owners import controlled_by
 from fake_dra_driver.cluster.reservations import can_be_reserved, is_reserved_for
 from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES, fit_error, preemption_note
 from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
-from fake_dra_driver.cluster.scheduler.structured.firstfit import Allocation, AllocationError, Refusal
+from fake_dra_driver.cluster.scheduler.structured.bindingconditions import BindingFailedError, deadline, is_ready
+from fake_dra_driver.cluster.scheduler.structured.extendedresources import (
+    ANNOTATION,
+    ExtendedRequests,
+    Mappings,
+    allocatable,
+    plan_requests,
+    requested,
+)
+from fake_dra_driver.cluster.scheduler.structured.features import Features
 
-__all__ = ["Cluster", "Decision", "NoFit", "Place", "decide"]
+__all__ = ["Assignment", "Cluster", "Decision", "FailureReason", "NoFit", "Place", "decide"]
 
-REASON_ELSEWHERE = "resourceclaim not available on the node"
+REASON_ELSEWHERE: Final = "resourceclaim not available on the node"
+REASON_STALE: Final = "cannot schedule extended resource claim"
+_ALL_NODES_BELOW: Final = 100
+"""minFeasibleNodesToFind: in a cluster with fewer nodes a real scheduler looks at each of them."""
+_BEST_ALTERNATIVE: Final = 8
+"""What the first alternative of a prioritized list adds to the score of a node."""
 
 FailureReason = Literal["Unschedulable", "SchedulerError"]
 """Reason of the condition PodScheduled."""
@@ -35,6 +59,19 @@ class NoFit:
     reason: FailureReason = "Unschedulable"
     deallocate: ResourceClaim | None = None
     """An allocated claim to deallocate: it rules out the nodes, and no other pod uses it."""
+    delete: ResourceClaim | None = None
+    """A claim for extended resources to delete, which an attempt before has left over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a claim of the pod gets."""
+
+    claim: ResourceClaim
+    allocation: AllocationResult | None
+    """None: it was allocated before."""
+    mappings: Mappings = ()
+    """Not empty: the claim stands for extended resources, and is yet to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +79,8 @@ class Place:
     """Allocate the claims, and bind the pod to the node."""
 
     node: str
-    allocations: tuple[tuple[ResourceClaim, AllocationResult | None], ...]
-    """Each claim of the pod, with what was chosen for it; None: it was allocated before."""
+    assignments: tuple[Assignment, ...]
+    """For each claim of the pod, in the order in which they are written."""
 
 
 Decision = NoFit | Place
@@ -65,6 +102,18 @@ class Cluster(Protocol):
         """Whether there is a DeviceClass of that name."""
         ...
 
+    def class_for(self, resource: str) -> DeviceClass | None:
+        """The class that stands for an extended resource."""
+        ...
+
+    def extended_claim(self, pod: UID) -> ResourceClaim | None:
+        """The claim that was made for the pod's extended resources."""
+        ...
+
+    def in_use(self, node: str, resource: str) -> int:
+        """How much of an extended resource the pods on a node ask for."""
+        ...
+
     def is_in_flight(self, claim: UID) -> bool:
         """Whether an allocation of the claim is being written."""
         ...
@@ -78,36 +127,38 @@ class _Refused(Exception):  # noqa: N818 - the decision is NoFit
     """The pod's claims rule out all nodes at once."""
 
 
-def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster) -> Decision:
+def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features: Features, now: datetime) -> Decision:
     """What to do about a pod.
 
     Args:
         pod: a pod without a node.
         claims: its claims, which are all there.
         cluster: everything else.
+        features: what differs between releases.
+        now: the time of day.
     """
     if not cluster.nodes:
         return NoFit(NO_NODES)
+    count = len(cluster.nodes)
     try:
-        _check_claims(pod, claims, cluster)
+        _check_claims(pod, claims, cluster, features)
     except _Refused as refused:
-        return NoFit(fit_error(len(cluster.nodes), everywhere=str(refused), notes=preemption_note(len(cluster.nodes))))
-    filtered = _Filtered()
+        return NoFit(fit_error(count, everywhere=str(refused), notes=_notes(features, (), preemption_note(count))))
+    search = _Search(pod, claims, cluster, features, now)
     try:
-        filtered.run(pod, claims, cluster)
+        search.run()
     except AllocationError as error:
         return NoFit(f'running "DynamicResources" filter plugin: {error}', reason="SchedulerError")
-    if not filtered.fitting:
-        return _no_fit(pod, claims, filtered, len(cluster.nodes))
-    best = min(filtered.fitting, key=lambda each: (-each.score, cluster.load(each.node), each.node))
-    results = iter(best.results)
-    return Place(best.node, tuple((each, None if each.status.allocation else next(results)) for each in claims))
+    if not search.found:
+        return _no_fit(search)
+    best = min(search.found, key=lambda each: (-each.score, cluster.load(each.node), each.node))
+    return Place(best.node, best.assignments)
 
 
 # --- PreFilter ---------------------------------------------------------------------------------------------------
 
 
-def _check_claims(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster) -> None:
+def _check_claims(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features: Features) -> None:
     for claim in claims:
         if claim.status.allocation is not None:
             if not can_be_reserved(claim) and not is_reserved_for(claim, pod):
@@ -115,68 +166,195 @@ def _check_claims(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster) -
             continue
         if cluster.is_in_flight(claim.uid):
             raise _Refused(f"resource claim {claim.key} is in the process of being allocated")
-        for request, name in _class_names(claim):
-            if not cluster.has_class(name):
-                raise _Refused(f"request {request}: device class {name} does not exist")
+        for request in claim.spec.devices.requests:
+            if request.exactly is not None:
+                named = {request.name: request.exactly.device_class_name}
+            elif features.prioritized_list:
+                named = {f"{request.name}/{each.name}": each.device_class_name for each in request.first_available}
+            else:
+                words = "has subrequests, but the DRAPrioritizedList feature is disabled"
+                raise _Refused(f"resource claim {claim.key}, request {request.name}: {words}")
+            for name, class_name in named.items():
+                if not cluster.has_class(class_name):
+                    raise _Refused(f"request {name}: device class {class_name} does not exist")
 
 
-def _class_names(claim: ResourceClaim) -> Sequence[tuple[str, str]]:
-    """The requests of a claim, and the alternatives of each, with the classes that they name."""
-    named = []
-    for request in claim.spec.devices.requests:
-        if request.exactly is not None:
-            named.append((request.name, request.exactly.device_class_name))
-        named += [(f"{request.name}/{each.name}", each.device_class_name) for each in request.first_available]
-    return named
+# --- Filter and Score --------------------------------------------------------------------------------------------
 
 
-# --- Filter ------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A node that takes the pod, and what the claims get there."""
+
+    node: str
+    assignments: tuple[Assignment, ...]
+    score: int
 
 
 @dataclass(slots=True)
-class _Filtered:
-    """Which nodes are left, and why the others are not."""
+class _Search:
+    """Which nodes take the pod, and why the others do not."""
 
-    fitting: list[Allocation] = field(default_factory=list)
+    pod: Pod
+    claims: Sequence[ResourceClaim]
+    cluster: Cluster
+    features: Features
+    now: datetime
+    found: list[_Candidate] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    resolvable: int = 0
+    """How many nodes are refused for reasons that the end of other pods would remove."""
     unavailable: set[int] = field(default_factory=set)
     """Indexes of allocated claims that are not available on some node."""
+    stale: ResourceClaim | None = None
+    """A claim for the pod's extended resources that is there already."""
+    _pending: list[ResourceClaim] = field(default_factory=list)
+    _resources: Mapping[str, int] = field(default_factory=dict)
+    _from_devices: Mapping[str, DeviceClass] = field(default_factory=dict)
+    """Those of the pod's extended resources that a class stands for."""
+    _extended: dict[frozenset[str], tuple[ResourceClaim, ExtendedRequests]] = field(default_factory=dict)
+    """By the resources that are to come from devices on a node: the same for nodes that are alike."""
 
-    def run(self, pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster) -> None:
-        """Looks at all nodes. Raises AllocationError."""
-        names = named_nodes(pod.spec)
-        pending = [claim for claim in claims if claim.status.allocation is None]
-        for node in cluster.nodes:
-            reason = reason_against(node, pod, names) or self._reason_elsewhere(claims, node)
-            if reason:
-                self.reasons.append(reason)
+    def run(self) -> None:
+        """Looks at as many nodes as are needed for the decision. Raises AllocationError."""
+        self._pending = [claim for claim in self.claims if claim.status.allocation is None]
+        self._resources = requested(self.pod)
+        if self.features.extended_resources:
+            classes = {name: self.cluster.class_for(name) for name in self._resources}
+            self._from_devices = {name: each for name, each in classes.items() if each is not None}
+        if self._from_devices:
+            self.stale = self.cluster.extended_claim(self.pod.uid)
+        names = named_nodes(self.pod.spec)
+        for node in self._in_order():
+            if not self._look_at(node, names):
                 continue
-            answer = cluster.allocate(pending, node) if pending else Allocation(node.metadata.name, ())
-            match answer:
-                case Allocation():
-                    self.fitting.append(answer)
-                case Refusal(text=text):
-                    self.reasons.append(text)
+            if len(self.cluster.nodes) >= _ALL_NODES_BELOW and self.found[-1].score == self._best_score():
+                return
 
-    def _reason_elsewhere(self, claims: Sequence[ResourceClaim], node: Node) -> str:
-        elsewhere = {
-            at
-            for at, claim in enumerate(claims)
-            if claim.status.allocation is not None
-            and claim.status.allocation.node_selector is not None
-            and not matches(claim.status.allocation.node_selector, node)
-        }
-        self.unavailable |= elsewhere
-        return REASON_ELSEWHERE if elsewhere else ""
+    def _in_order(self) -> Iterable[Node]:
+        """All nodes. Where not all need be looked at, those come first that would be chosen first."""
+        if len(self.cluster.nodes) < _ALL_NODES_BELOW:
+            return self.cluster.nodes
+        return sorted(self.cluster.nodes, key=lambda node: self.cluster.load(node.metadata.name))
+
+    def _best_score(self) -> int:
+        lists = sum(bool(each.first_available) for claim in self._pending for each in claim.spec.devices.requests)
+        return _BEST_ALTERNATIVE * lists
+
+    def _look_at(self, node: Node, names: frozenset[str] | None) -> bool:
+        """Whether the node takes the pod."""
+        reason = reason_against(node, self.pod, names) or self._shortage(node)
+        if not reason:
+            answer = self._with_devices(node)
+            if isinstance(answer, _Candidate):
+                self.found.append(answer)
+                return True
+            reason = answer
+        self.reasons.append(reason)
+        return False
+
+    def _shortage(self, node: Node) -> str:
+        """Which extended resource the node has too little of; empty: none."""
+        for name, count in self._resources.items():
+            there = allocatable(node, name)
+            is_for_devices = name in self._from_devices and there == 0
+            if not is_for_devices and count > there - self.cluster.in_use(node.metadata.name, name):
+                self.resolvable += count <= there
+                return f"Insufficient {name}"
+        return ""
+
+    def _with_devices(self, node: Node) -> _Candidate | str:
+        """The node with what the claims get there, or why it does not take the pod."""
+        name = node.metadata.name
+        if self.stale is not None:
+            return REASON_STALE
+        extended = self._extended_claim(node)
+        if not self.claims and extended is None:
+            return _Candidate(name, (), 0)
+        unavailable = [at for at, claim in enumerate(self.claims) if not self._is_available(claim, node)]
+        pending = [*self._pending, *((extended[0],) if extended is not None else ())]
+        allocation = Allocation(name, (), 0)
+        if pending:
+            answer = self._allocate(pending, node)
+            if isinstance(answer, Refusal):
+                return answer.text
+            allocation = answer
+        if unavailable:
+            self.unavailable.update(unavailable)
+            return REASON_ELSEWHERE
+        results = iter(allocation.results)
+        assignments = [
+            Assignment(claim, next(results) if claim.status.allocation is None else None) for claim in self.claims
+        ]
+        if extended is not None:
+            assignments.append(Assignment(extended[0], next(results), extended[1].mappings))
+        return _Candidate(name, tuple(assignments), allocation.score)
+
+    def _allocate(self, claims: Sequence[ResourceClaim], node: Node) -> Allocation | Refusal:
+        try:
+            return self.cluster.allocate(claims, node)
+        except SearchTooLongError:
+            if self.features.long_search_is_error:
+                raise
+            return Refusal(node.metadata.name, "timed out trying to allocate devices")
+
+    def _is_available(self, claim: ResourceClaim, node: Node) -> bool:
+        """Whether an allocated claim can be used on the node."""
+        allocation = claim.status.allocation
+        if allocation is None:
+            return True
+        if allocation.node_selector is not None and not matches(allocation.node_selector, node):
+            return False
+        if not self.features.binding_conditions:
+            return True
+        try:
+            until = deadline(claim)
+            return is_ready(claim) or until is None or self.now <= until
+        except BindingFailedError:
+            return False
+
+    def _extended_claim(self, node: Node) -> tuple[ResourceClaim, ExtendedRequests] | None:
+        """The claim that stands for the resources which the node does not have by itself; None: there are none."""
+        wanted = frozenset(name for name in self._from_devices if allocatable(node, name) == 0)
+        if not wanted:
+            return None
+        if wanted not in self._extended:
+            planned = plan_requests(self.pod, {name: self._from_devices[name] for name in sorted(wanted)})
+            self._extended[wanted] = _claim_for(self.pod, planned, self.features), planned
+        return self._extended[wanted]
+
+
+def _claim_for(pod: Pod, planned: ExtendedRequests, features: Features) -> ResourceClaim:
+    metadata = ObjectMeta(
+        generate_name=f"{pod.metadata.name}-extended-resources-",
+        namespace=pod.metadata.namespace,
+        # Until the claim is made: what is decided about it has to be known by something.
+        uid=UID(f"extended-resources-of-{pod.uid}"),
+        annotations={ANNOTATION: "true"},
+        owner_references=(controlled_by(pod, blocks=False),),
+    )
+    spec = ResourceClaimSpec(devices=DeviceClaim(requests=planned.requests))
+    return features.claims(metadata=metadata, spec=spec)
 
 
 # --- PostFilter --------------------------------------------------------------------------------------------------
 
 
-def _no_fit(pod: Pod, claims: Sequence[ResourceClaim], filtered: _Filtered, nodes: int) -> NoFit:
-    for at in sorted(filtered.unavailable):
+def _no_fit(search: _Search) -> NoFit:
+    nodes = len(search.cluster.nodes)
+    note, claims = preemption_note(nodes, resolvable=search.resolvable), search.claims
+    for at in sorted(search.unavailable):
         claim = claims[at]
-        if all(each.uid == pod.uid for each in claim.status.reserved_for):
-            notes = f"deallocation of ResourceClaim completed, {preemption_note(nodes)}"
-            return NoFit(fit_error(nodes, reasons=filtered.reasons, notes=notes), deallocate=claim)
-    return NoFit(fit_error(nodes, reasons=filtered.reasons, notes=preemption_note(nodes)))
+        if all(each.uid == search.pod.uid for each in claim.status.reserved_for):
+            notes = f"deallocation of ResourceClaim completed, {note}"
+            return NoFit(fit_error(nodes, reasons=search.reasons, notes=notes), deallocate=claim)
+    if search.stale is not None:
+        notes = f"deletion of ResourceClaim completed, {note}"
+        return NoFit(fit_error(nodes, reasons=search.reasons, notes=notes), delete=search.stale)
+    return NoFit(fit_error(nodes, reasons=search.reasons, notes=_notes(search.features, claims, note)))
+
+
+def _notes(features: Features, claims: Sequence[ResourceClaim], preemption: str) -> str:
+    if not features.says_nothing_to_deallocate:
+        return preemption
+    return f"{'still not schedulable' if claims else 'no new claims to deallocate'}, {preemption}"

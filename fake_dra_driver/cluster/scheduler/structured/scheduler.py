@@ -1,126 +1,62 @@
 """The reconciler that finds a node for each pod that has none, and devices for its claims."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from loguru import logger
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import UID, NamespacedName
-from fake_dra_driver.api.resource.v1 import AllocationResult, DeviceClass, ResourceClaim, ResourceSlice
-from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.api.kube.core import PodExtendedResourceClaimStatus
+from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.resource.v1 import ResourceClaim
+from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.podclaims import ClaimNotReady, find_claims
 from fake_dra_driver.cluster.reservations import is_reserved_for
 from fake_dra_driver.cluster.scheduler.attempts import LEFTOVER_SECONDS, Attempts
-from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
+from fake_dra_driver.cluster.scheduler.structured.bindingconditions import (
+    BindingFailedError,
+    deadline,
+    has_conditions,
+    is_ready,
+)
 from fake_dra_driver.cluster.scheduler.structured.claimwriter import BindingError, ClaimWriter
-from fake_dra_driver.cluster.scheduler.structured.decision import Decision, NoFit, Place, decide
-from fake_dra_driver.cluster.scheduler.structured.firstfit import Allocation, Allocator, Refusal
+from fake_dra_driver.cluster.scheduler.structured.decision import Assignment, NoFit, Place, decide
+from fake_dra_driver.cluster.scheduler.structured.features import Features
+from fake_dra_driver.cluster.scheduler.structured.view import ClusterView, SchedulerCaches
 from fake_dra_driver.cluster.scheduler.waiting import is_waiting
-from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime.clock import WallClock
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 from fake_dra_driver.runtime.store import Change
 
-__all__ = ["ClusterView", "PodScheduler", "SchedulerCaches"]
+__all__ = ["PodScheduler", "Writers"]
 
 log = logger.bind(component="scheduler")
 
+_PRE_BIND = 'running PreBind plugin "DynamicResources"'
+_BIND = 'running Bind plugin "DefaultBinder"'
+
 
 @dataclass(frozen=True, slots=True)
-class SchedulerCaches:
-    """Everything that a scheduling cycle reads."""
+class Writers:
+    """What the scheduler writes through."""
 
-    pods: Informer[Pod]
-    nodes: Informer[Node]
-    claims: Informer[ResourceClaim]
-    classes: Informer[DeviceClass]
-    slices: Informer[ResourceSlice]
-
-
-class ClusterView:
-    """What a cycle knows of the cluster (``decision.Cluster``). Kept up to date by the informers' handlers."""
-
-    def __init__(self, caches: SchedulerCaches, allocator: Allocator, load: Load) -> None:
-        self._caches = caches
-        self._allocator = allocator
-        self._load = load
-        self._in_flight: set[UID] = set()
-        """Claims whose allocation is being written."""
-        self._nodes: Sequence[Node] | None = None
-        """All nodes; None: to be read again."""
-        caches.nodes.subscribe(self._on_node)
-        caches.claims.subscribe(self._on_claim)
-        caches.classes.subscribe(self._on_class)
-        caches.slices.subscribe(self._on_slice)
-
-    # --- what a decision reads ---
-
-    @property
-    def nodes(self) -> Sequence[Node]:
-        """All nodes, by name. There are many cycles between two changes of a node."""
-        if self._nodes is None:
-            self._nodes = self._caches.nodes.list()
-        return self._nodes
-
-    def load(self, node: str) -> int:
-        """How many pods a node has."""
-        return self._load.of(node)
-
-    def has_class(self, name: str) -> bool:
-        """Whether there is a DeviceClass of that name."""
-        return self._caches.classes.get(NamespacedName("", name)) is not None
-
-    def is_in_flight(self, claim: UID) -> bool:
-        """Whether an allocation of the claim is being written."""
-        return claim in self._in_flight
-
-    def allocate(self, claims: Sequence[ResourceClaim], node: Node) -> Allocation | Refusal:
-        """Chooses devices. Raises AllocationError."""
-        return self._allocator.allocate(claims, node)
-
-    # --- what it is told ---
-
-    def assume(self, claim: ResourceClaim, allocation: AllocationResult) -> None:
-        """Counts the devices of an allocation as in use that is about to be written."""
-        self._in_flight.add(claim.uid)
-        self._allocator.assume(claim, allocation)
-
-    def forget(self, claim: ResourceClaim) -> None:
-        """Ends that: the cache shows the allocation, or it could not be written."""
-        self._in_flight.discard(claim.uid)
-        self._allocator.forget(claim)
-
-    def _on_node(self, _: Change[Node]) -> None:
-        self._nodes = None
-
-    def _on_claim(self, change: Change[ResourceClaim]) -> None:
-        if change.new is not None:
-            self._allocator.put_claim(change.new)
-        elif change.old is not None:
-            self._allocator.drop_claim(change.old)
-
-    def _on_class(self, change: Change[DeviceClass]) -> None:
-        if change.new is not None:
-            self._allocator.put_class(change.new)
-        else:
-            self._allocator.drop_class(change.key.name)
-
-    def _on_slice(self, change: Change[ResourceSlice]) -> None:
-        if change.new is not None:
-            self._allocator.put_slice(change.new)
-        else:
-            self._allocator.drop_slice(change.key.name)
+    claims: ClaimWriter
+    pods: PodWriter
 
 
 @dataclass(slots=True)
 class _Binding:
-    """What was done to bind a pod, to be undone if it comes to nothing."""
+    """A pod that is on its way to a node, and what was written for it, to be undone if it comes to nothing."""
 
-    place: Place
+    pod: Pod
+    node: str
     claims: list[ResourceClaim] = field(default_factory=list)
-    """The pod's claims as they are now; those that the pod has not reserved are left out."""
+    """The pod's claims that are reserved for it, as they were last seen."""
+    made: ResourceClaim | None = None
+    """The claim that was made for its extended resources."""
 
 
 class PodScheduler(Reconciler):
@@ -135,98 +71,181 @@ class PodScheduler(Reconciler):
         name: str,
         caches: SchedulerCaches,
         cluster: ClusterView,
-        claims: ClaimWriter,
-        pods: PodWriter,
-        load: Load,
+        writers: Writers,
+        features: Features,
+        now: WallClock,
     ) -> None:
         self._name = name
         self._caches = caches
         self._cluster = cluster
-        self._claims = claims
-        self._pods = pods
-        self._load = load
+        self._claims = writers.claims
+        self._pods = writers.pods
+        self._features = features
+        self._now = now
         self._attempts = Attempts()
+        self._is_idle: Callable[[], bool] = lambda: False
+        self._bindings: dict[UID, _Binding] = {}
+        """Pods that wait until their devices are ready, with everything written but the binding itself."""
+
+    def retry_when(self, is_idle: Callable[[], bool]) -> None:
+        """From now on pods that something may help are tried at once while that holds."""
+        self._is_idle = is_idle
 
     @override
     async def reconcile(self, request: Request) -> Result:
         pod = self._caches.pods.get(request)
-        if pod is None or not is_waiting(pod, self._name) or self._load.is_assumed(pod.uid):
+        if pod is None or not is_waiting(pod, self._name) or self._cluster.is_bound(pod.uid):
             return Result()
+        binding = self._bindings.get(pod.uid)
+        if binding is not None:
+            return await self._go_on(pod, binding)
         try:
             claims = find_claims(pod, self._caches.claims.get)
         except ClaimNotReady as reason:
             # PreEnqueue: not worth an attempt, and not worth an event. The claim's change leads back here.
             log.debug("pod waits for its claims", pod=str(pod.key), why=str(reason))
             return Result()
-        pause = self._attempts.pause(pod.uid)
+        pause = self._attempts.pause(pod.uid, is_idle=self._is_idle())
         if pause > 0:
             return Result(requeue_after=pause)
-        return await self._carry_out(pod, decide(pod, claims, self._cluster))
+        decision = decide(pod, claims, self._cluster, self._features, self._now())
+        if isinstance(decision, NoFit):
+            return await self._fail(pod, decision)
+        return await self._place(pod, decision)
 
     def forget(self, change: Change[Pod]) -> None:
         """Handler for pods: a pod that has a node, or is gone, needs no attempts."""
         pod = change.new or change.old
         if pod is not None and (change.new is None or pod.spec.node_name):
             self._attempts.forget(pod.uid)
+            # What it has reserved is released by the claim controller.
+            self._bindings.pop(pod.uid, None)
 
-    async def _carry_out(self, pod: Pod, decision: Decision) -> Result:
-        if isinstance(decision, Place):
-            try:
-                await self._bind(pod, decision)
-            except BindingError as error:
-                decision = NoFit(str(error), reason="SchedulerError")
-            else:
-                return Result()
-        self._attempts.failed(pod.uid, waits=False)
-        if decision.deallocate is not None:
-            await self._claims.deallocate(decision.deallocate)
-            log.info("claim deallocated", claim=str(decision.deallocate.key), claim_uid=decision.deallocate.uid)
-        await self._pods.report_failure(pod, decision.message, decision.reason)
+    async def _fail(self, pod: Pod, reason: NoFit) -> Result:
+        """PostFilter, and what follows a failed attempt in any case."""
+        is_error = reason.reason == "SchedulerError"
+        self._attempts.failed(pod.uid, is_error=is_error)
+        if reason.deallocate is not None:
+            await self._claims.deallocate(reason.deallocate)
+            log.info("claim deallocated", claim=str(reason.deallocate.key), claim_uid=reason.deallocate.uid)
+        if reason.delete is not None:
+            await self._claims.delete(reason.delete)
+        await self._pods.report_failure(pod, reason.message, reason.reason)
         # After an error the pod is tried again by itself, otherwise when something has changed that may help.
-        is_error = decision.reason == "SchedulerError"
         return Result(requeue_after=self._attempts.pause(pod.uid) if is_error else LEFTOVER_SECONDS)
 
-    # --- Reserve, PreBind, Bind, Unreserve ---
+    # --- Reserve, PreBind, Bind ---
 
-    async def _bind(self, pod: Pod, place: Place) -> None:
-        """Allocates and reserves the claims, and binds the pod. What fails is undone. Raises BindingError."""
-        binding = _Binding(place)
-        self._load.choose(pod.uid, place.node)
-        for claim, allocation in place.allocations:
-            if allocation is not None:
-                self._cluster.assume(claim, allocation)
+    async def _place(self, pod: Pod, place: Place) -> Result:
+        """Allocates and reserves the claims, and binds the pod. What fails is undone."""
+        binding = _Binding(pod, place.node)
+        self._cluster.assume_pod(pod, place.node)
+        for each in place.assignments:
+            if each.allocation is not None:
+                self._cluster.assume(each.claim, each.allocation)
         try:
-            await self._write(pod, binding)
-        except BaseException:
-            self._load.release(pod.uid)
-            await self._unreserve(pod, binding)
-            raise
-        finally:
-            # The client's cache has seen the answers to all writes by now.
-            for claim, _ in place.allocations:
-                self._cluster.forget(claim)
-        self._load.assume(pod.uid)
-        log.info("pod scheduled", pod=str(pod.key), node=place.node)
-
-    async def _write(self, pod: Pod, binding: _Binding) -> None:
-        for claim, allocation in binding.place.allocations:
-            if is_reserved_for(claim, pod):
-                binding.claims.append(claim)
-                continue
             try:
-                binding.claims.append(await self._claims.bind(claim, pod, allocation))
-            except BindingError as error:
-                raise BindingError(f'running PreBind plugin "DynamicResources": {error}') from error
+                for each in place.assignments:
+                    await self._assign(binding, each)
+            finally:
+                # The cache has seen the answers to all writes by now.
+                for each in place.assignments:
+                    self._cluster.forget(each.claim)
+            return await self._bind_when_ready(binding, is_first=True)
+        except BindingError as error:
+            return await self._undo(binding, error)
+
+    async def _go_on(self, pod: Pod, binding: _Binding) -> Result:
+        """Binds a pod whose devices may have become ready."""
+        binding.pod = pod
         try:
-            await self._pods.bind(pod, binding.place.node)
+            return await self._bind_when_ready(binding)
+        except BindingError as error:
+            del self._bindings[pod.uid]
+            return await self._undo(binding, error)
+
+    async def _assign(self, binding: _Binding, assignment: Assignment) -> None:
+        """Writes what one claim gets. Raises BindingError."""
+        claim, pod = assignment.claim, binding.pod
+        if is_reserved_for(claim, pod):
+            binding.claims.append(claim)
+            return
+        try:
+            if assignment.mappings:
+                claim = binding.made = await self._claims.create(claim)
+            claim = await self._claims.bind(claim, pod, assignment.allocation)
+            binding.claims.append(claim)
+            if assignment.mappings:
+                binding.made = claim
+                status = PodExtendedResourceClaimStatus(
+                    resource_claim_name=claim.metadata.name, request_mappings=assignment.mappings
+                )
+                await self._pods.name_extended_claim(pod, status)
+        except (BindingError, RuntimeLayerError) as error:
+            raise BindingError(f"{_PRE_BIND}: {error}") from error
+
+    async def _bind_when_ready(self, binding: _Binding, *, is_first: bool = False) -> Result:
+        """Binds the pod, or waits until its devices are ready. Raises BindingError."""
+        pod = binding.pod
+        if self._features.binding_conditions and any(map(has_conditions, binding.claims)):
+            if is_first:
+                self._pods.report_waiting(pod, binding.node)
+            until = self._deadline(binding)
+            if until is not None:
+                self._bindings[pod.uid] = binding
+                return Result(requeue_after=max((until - self._now()).total_seconds(), 0) + 1)
+        try:
+            await self._pods.bind(pod, binding.node)
         except RuntimeLayerError as error:
-            raise BindingError(f'running Bind plugin "DefaultBinder": {error}') from error
+            raise BindingError(f"{_BIND}: {error}") from error
+        self._bindings.pop(pod.uid, None)
+        self._cluster.bound(pod)
+        log.info("pod scheduled", pod=str(pod.key), node=binding.node)
+        return Result()
 
-    async def _unreserve(self, pod: Pod, binding: _Binding) -> None:
-        """Removes the pod's reservations, so that other pods can use the claims while this one waits."""
-        for claim in binding.claims:
+    def _deadline(self, binding: _Binding) -> datetime | None:
+        """Until when the pod has to wait at most; None: all devices are ready. Raises BindingError."""
+        for at, claim in enumerate(binding.claims):
+            found = self._caches.claims.get(claim.key)
+            if found is None:
+                raise BindingError(f'{_PRE_BIND}: could not find ResourceClaim "{claim.key}"')
+            binding.claims[at] = found
             try:
-                await self._claims.unreserve(claim, pod)
-            except RuntimeLayerError as error:
-                # The next attempt finds the claim reserved, or the claim controller sees that the pod is gone.
-                log.warning("claim not unreserved", claim=str(claim.key), error=str(error))
+                if is_ready(found):
+                    continue
+            except BindingFailedError as failed:
+                raise BindingError(f"{_PRE_BIND}: {self._words(failed)}") from failed
+            until = deadline(found) or self._now()
+            if until < self._now():
+                raise BindingError(f"{_PRE_BIND}: {self._time_out_words(found)}")
+            return until
+        return None
+
+    def _words(self, failed: BindingFailedError) -> str:
+        if self._features.tells_binding_errors_apart:
+            return f'device binding failed: claim={failed.claim}, reason={failed.reason}, message="{failed.message}"'
+        return f'claim {failed.claim} binding failed: reason={failed.reason}, message="{failed.message}"'
+
+    def _time_out_words(self, claim: ResourceClaim) -> str:
+        if self._features.tells_binding_errors_apart:
+            return f"device binding timeout: claim={claim.metadata.name}"
+        return f"claim {claim.metadata.name} binding timeout"
+
+    # --- Unreserve ---
+
+    async def _undo(self, binding: _Binding, error: BindingError) -> Result:
+        """Lets other pods use the claims while this one waits, and says why it does."""
+        self._cluster.forget_pod(binding.pod)
+        for claim in binding.claims:
+            if claim is not binding.made:
+                await self._try("reservation not removed", claim, self._claims.unreserve(claim, binding.pod))
+        if binding.made is not None:
+            await self._try("claim not deleted", binding.made, self._claims.delete(binding.made))
+        return await self._fail(binding.pod, NoFit(str(error), reason="SchedulerError"))
+
+    async def _try(self, failure: str, claim: ResourceClaim, work: Awaitable[None]) -> None:
+        """The next attempt finds what could not be undone, or the claim controller does once the pod is gone."""
+        try:
+            await work
+        except RuntimeLayerError as error:
+            log.warning(failure, claim=str(claim.key), error=str(error))

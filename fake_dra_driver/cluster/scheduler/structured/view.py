@@ -1,4 +1,7 @@
-"""What a scheduling cycle knows of the cluster, kept by the informers' handlers: nothing is rebuilt for a pod."""
+"""What a scheduling cycle knows of the cluster.
+
+Kept up to date by the informers' handlers, so that nothing is rebuilt for a pod.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -112,6 +115,14 @@ class ClusterView:
         """Counts a pod on the node that was chosen for it."""
         self._load.choose(pod.uid, node)
         self._count_resources(pod, node)
+
+    def bound(self, pod: Pod) -> None:
+        """Notes that the pod's binding was accepted."""
+        self._load.assume(pod.uid)
+
+    def is_bound(self, pod: UID) -> bool:
+        """Whether the pod was bound, though the cache does not show it."""
+        return self._load.is_assumed(pod)
 
     def forget_pod(self, pod: Pod) -> None:
         """Ends that: the pod could not be bound."""

@@ -11,7 +11,8 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod
-from fake_dra_driver.cluster.scheduler.structured.scheduler import SchedulerCaches
+from fake_dra_driver.cluster.scheduler.structured.extendedresources import requested
+from fake_dra_driver.cluster.scheduler.structured.view import SchedulerCaches
 from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit, concerns_scheduling, is_waiting
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.store import Change
@@ -20,6 +21,8 @@ __all__ = ["Wakeup"]
 
 _WAITING: Final = "waiting"
 """Index of the pod cache, with one value: pods that the scheduler has to find a node for."""
+_WANTING: Final = "wanting devices"
+"""The same for those that need devices."""
 _BY_CLAIM: Final = "claim"
 """Index of the pod cache: the claims that a pod uses, by ``namespace/name``."""
 
@@ -31,6 +34,7 @@ class Wakeup:
         self._scheduler_name = scheduler_name
         self._caches = caches
         caches.pods.add_index(_WAITING, lambda pod: ("yes",) if is_waiting(pod, scheduler_name) else ())
+        caches.pods.add_index(_WANTING, lambda pod: ("yes",) if is_waiting(pod, scheduler_name) and _wants(pod) else ())
         caches.pods.add_index(_BY_CLAIM, lambda pod: [str(key) for key in claim_keys(pod)])
 
     def watch(self, controller: Controller) -> None:
@@ -38,24 +42,38 @@ class Wakeup:
         caches = self._caches
         controller.watch(caches.pods, predicate=concerns_scheduling)
         controller.watch(caches.nodes, self._all_waiting, predicate=changes_node_fit)
-        controller.watch(caches.classes, self._with_claims, predicate=_is_addition_or_update)
-        controller.watch(caches.slices, self._with_claims, predicate=_is_addition_or_update)
+        controller.watch(caches.classes, self._wanting, predicate=_is_addition_or_update)
+        controller.watch(caches.slices, self._wanting, predicate=_is_addition_or_update)
         controller.watch(caches.claims, self._pods_of_claim, predicate=_changes_claim)
-
-    def _waiting(self) -> Iterable[Pod]:
-        return self._caches.pods.by_index(_WAITING, "yes")
+        # Part of the slices, as kube-scheduler sees them: a change of a rule is one of the slices that it is about.
+        if caches.taint_rules is not None:
+            controller.watch(caches.taint_rules, self._wanting)
+        controller.watch(caches.pods, self._wanting, predicate=_frees_resources)
 
     def _all_waiting(self, _: Change[Node]) -> Iterable[NamespacedName]:
-        return [pod.key for pod in self._waiting()]
+        return [pod.key for pod in self._caches.pods.by_index(_WAITING, "yes")]
 
-    def _with_claims(self, _: Change[Any]) -> Iterable[NamespacedName]:
-        return [pod.key for pod in self._waiting() if pod.spec.resource_claims]
+    def _wanting(self, _: Change[Any]) -> Iterable[NamespacedName]:
+        return [pod.key for pod in self._caches.pods.by_index(_WANTING, "yes")]
 
     def _pods_of_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
         if _frees_devices(change):
-            return self._with_claims(change)
+            return self._wanting(change)
         users = self._caches.pods.by_index(_BY_CLAIM, str(change.key))
         return [pod.key for pod in users if is_waiting(pod, self._scheduler_name)]
+
+
+def _wants(pod: Pod) -> bool:
+    """Whether the pod needs devices."""
+    return bool(pod.spec.resource_claims) or bool(requested(pod))
+
+
+def _frees_resources(change: Change[Pod]) -> bool:
+    """Whether a node has more of an extended resource than before, since a pod on it has ended."""
+    old, new = change.old, change.new
+    if old is None or not old.spec.node_name or old.is_finished or (new is not None and not new.is_finished):
+        return False
+    return bool(requested(old))
 
 
 def _frees_devices(change: Change[ResourceClaim]) -> bool:
