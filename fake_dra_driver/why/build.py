@@ -125,6 +125,8 @@ class _Explanation:
         suggestions = [each.suggestion for each in self._claims.obstructions if each.suggestion is not None]
         if self._claims.pending and self._is_hidden(v1.ResourceSlice, v1.DeviceClass):
             return self._with("Unknown", "too little may be read to say why", problems, (), suggestions)
+        if self._claims.pending and not self._snapshot.slices:
+            problems.append(_NOTHING_PUBLISHED)
         if any(each.reason in _HIDES_NODES for each in problems):
             suggestions += self._classes_instead()
             return self._with(*self._verdict(problems, ()), problems, (), suggestions)
@@ -135,6 +137,7 @@ class _Explanation:
             suggestions = [_verified(each, answers) for each in suggestions]
         else:
             suggestions += self._advice(groups)
+            suggestions += [] if suggestions else [_NOTHING_SMALL]
         verdict, message = self._verdict(problems, answers)
         shown = [[answer] for members in groups for answer in members] if self._each_node else groups
         return self._with(verdict, message, problems, map(self._group, shown), suggestions)
@@ -176,19 +179,16 @@ class _Explanation:
         if failing is not None:
             return "Failing", f"{what} waits: {failing.message}"
         if problems:
+            first = problems[0].message
+            said = f"it {first.removeprefix(f'{what} ')}" if first.startswith(f"{what} ") else first
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            return "Blocked", f"{what} waits: {problems[0].message}{more}"
+            return "Blocked", f"{what} waits: {said}{more}"
         fitting = [each.name for each in answers if each.fits]
         if fitting:
             return "Possible", f"{what} can have its devices now, on {self._nodes_text(fitting, len(answers))}"
         if not answers:
             return "Impossible", f"{what} waits: there are no nodes"
-        return "Impossible", f"{what} waits: {self._none_text(answers)}"
-
-    def _none_text(self, answers: Sequence[_NodeAnswer]) -> str:
-        total = len(answers)
-        which = "the only node does not have" if total == 1 else f"none of the {total} nodes has"
-        return f"{which} what it asks for"
+        return "Impossible", f"{what} waits: {_none_text(answers)}"
 
     def _nodes_text(self, names: Sequence[str], total: int) -> str:
         if len(names) == total > 1:
@@ -227,10 +227,12 @@ class _Explanation:
 
     def _all_assumptions(self) -> tuple[str, ...]:
         pod = self._found.pod
-        if pod is not None and pod.spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
-            other = f"the pod's scheduler, {short_name(pod.spec.scheduler_name)}, decides as kube-scheduler does"
-            return (*self._assumptions, other)
-        return self._assumptions
+        if pod is None:
+            return self._assumptions
+        found = [*self._assumptions, "nothing else keeps the pod from a node: CPU, memory, ports, volumes, other pods"]
+        if pod.spec.scheduler_name not in ("", DEFAULT_SCHEDULER):
+            found.append(f"the pod's scheduler, {short_name(pod.spec.scheduler_name)}, decides as kube-scheduler does")
+        return tuple(found)
 
     def _is_hidden(self, *kinds: type[v1.ResourceSlice | v1.DeviceClass]) -> bool:
         return any(kind.resource.plural in self._snapshot.hidden for kind in kinds)
@@ -268,7 +270,10 @@ class _Explanation:
     @staticmethod
     def _likeness(answer: _NodeAnswer) -> Hashable:
         elsewhere = tuple(claim.metadata.name for claim in answer.elsewhere)
-        return likeness(answer.finding), tuple(each.problem for each in answer.away), elsewhere
+        finding = answer.finding
+        # On a node that the pod cannot be on in any case, what its devices lack is a detail.
+        of_devices = finding.fits if answer.away else likeness(finding)
+        return of_devices, tuple(each.problem for each in answer.away), elsewhere
 
     def _group(self, members: Sequence[_NodeAnswer]) -> NodeGroup:
         answer = members[0]
@@ -278,6 +283,7 @@ class _Explanation:
         return NodeGroup(
             names=tuple(each.name for each in members),
             fits=answer.fits,
+            has_devices=finding.fits,
             summary=_summary(answer, requests, problems),
             problems=problems,
             requests=requests,
@@ -360,11 +366,8 @@ class _Explanation:
     def _classes_instead(self) -> Iterator[Suggestion]:
         """Which classes that exist could have been meant by those that do not."""
         known = self._situation.classes
-        nodes = [
-            node
-            for node in self._snapshot.nodes
-            if self._found.pod is None or not any(keeps_away(node, self._found.pod))
-        ]
+        pod = self._found.pod
+        nodes = [node for node in self._snapshot.nodes if pod is None or not any(keeps_away(node, pod))]
         for requested in requested_by(self._claims.pending):
             wanted = requested.spec.device_class_name
             if wanted in known:
@@ -393,10 +396,30 @@ class _Explanation:
             )
 
 
-_HIDES_NODES: Final = frozenset(
-    {"ClaimNotFound", "TemplateNotFound", "ClaimNotMade", "ClaimOfAnotherPod", "ClassNotFound"}
+_HIDES_NODES: Final[frozenset[ProblemReason]] = frozenset(
+    (
+        "ClaimNotFound",
+        "TemplateNotFound",
+        "ClaimNotMade",
+        "ClaimOfAnotherPod",
+        "ClassNotFound",
+        "NothingPublished",
+        "TooManyDevices",
+    )
 )
-"""Problems with which not all is known that is asked for."""
+"""Problems with which nodes say nothing: not all is known that is asked for, or no node can have it."""
+_NOTHING_PUBLISHED: Final = Problem(
+    reason="NothingPublished",
+    message="there are no ResourceSlices, so that the scheduler knows of no devices at all: see that the driver is "
+    "installed, and that its pods run on the nodes",
+)
+
+
+_NOTHING_SMALL: Final = Suggestion(
+    change="Other",
+    message="none of the small changes that were tried is enough: it takes nodes with other devices, or with more",
+    verified=False,
+)
 
 
 def _verified(suggestion: Suggestion, answers: Sequence[_NodeAnswer]) -> Suggestion:
@@ -416,6 +439,18 @@ def _values_of(broken: BrokenConstraint) -> str:
         ],
         most=6,
     )
+
+
+def _none_text(answers: Sequence[_NodeAnswer]) -> str:
+    """That no node has what is asked for, or that those which have it do not take the pod."""
+    closed = [each for each in answers if each.finding.fits and not each.elsewhere]
+    if closed:
+        first = closed[0]
+        more = f" and {len(closed) - 1} more have" if len(closed) > 1 else " has"
+        return f"node {first.name}{more} what it asks for, and cannot take it: {first.away[0].message}"
+    if len(answers) == 1:
+        return f"node {answers[0].name}, the only one, does not have what it asks for"
+    return f"none of the {len(answers)} nodes has what it asks for"
 
 
 def _completed(obstacle: PoolObstacle) -> Suggestion:

@@ -74,6 +74,8 @@ class _Entry:
 
     name: str
     claim: v1.ResourceClaim | None
+    wanted: str = ""
+    """The name of the claim, where the pod names it."""
     is_needed: bool = True
     """False: Kubernetes has found that the pod needs no claim for it."""
 
@@ -85,13 +87,13 @@ def _entry(pod: Pod, entry: PodResourceClaim, snapshot: Snapshot) -> _Entry:
         claim = claim if is_made_for(claim, pod) else None  # the name was guessed
     statuses = pod.status.resource_claim_statuses or ()
     needs_none = any(each.name == entry.name and each.resource_claim_name is None for each in statuses)
-    return _Entry(entry.name, claim, is_needed=not needs_none)
+    return _Entry(entry.name, claim, entry.claim_name or "", is_needed=not needs_none)
 
 
 def _part(entry: _Entry) -> ClaimPart:
     claim = entry.claim
     if claim is None:
-        return ClaimPart(name="", entry=entry.name, state="missing")
+        return ClaimPart(name=entry.wanted, entry=entry.name, state="missing")
     allocation = claim.status.allocation
     results = () if allocation is None else allocation.devices.results
     return ClaimPart(
@@ -124,8 +126,8 @@ def _of_pod(pod: Pod) -> Iterator[Obstruction]:
         yield Obstruction(
             Problem(
                 reason="SchedulingGated",
-                message=f"pod {name} has schedulingGates ({gates}), and the scheduler leaves it alone until whoever "
-                "set them removes them",
+                message=f"pod {name} has schedulingGates ({gates}), and the scheduler leaves it alone until they "
+                "are removed",
             )
         )
 
@@ -196,8 +198,25 @@ def _of_claim(claim: v1.ResourceClaim, pod: Pod | None, snapshot: Snapshot) -> I
         message = f"claim {name} is used by {MAX_RESERVED} pods already, which is as many as can"
         yield Obstruction(Problem(reason="ClaimFull", message=message, claim=name))
     if claim.status.allocation is None:
+        yield from _too_many(claim)
         yield from _classes(claim, snapshot)
         yield from _admin_access(claim.spec, f"claim {name}", snapshot, name)
+
+
+def _too_many(claim: v1.ResourceClaim) -> Iterator[Obstruction]:
+    """What a claim asks for at least, which does not depend on nodes."""
+    least: dict[str, int] = {}
+    for requested in requested_by([claim]):
+        count = requested.wanted or 0
+        least[requested.request] = min(least.get(requested.request, count), count)
+    total, name = sum(least.values()), claim.metadata.name
+    if total > v1.MAX_RESULTS:
+        message = f"claim {name} asks for {total} devices at least, and one claim can have {v1.MAX_RESULTS} at most"
+        instead = f"spread what claim {name} asks for over several claims of the pod"
+        yield Obstruction(
+            Problem(reason="TooManyDevices", message=message, claim=name),
+            Suggestion(change="AskForFewer", message=instead, verified=False),
+        )
 
 
 def _classes(claim: v1.ResourceClaim, snapshot: Snapshot) -> Iterator[Obstruction]:

@@ -369,6 +369,8 @@ class NodeGroup(_Model):
     """The nodes; devices are those of the first."""
     fits: bool
     """Whether the claims can be had there."""
+    has_devices: bool
+    """Whether they could be had if nothing kept the pod away."""
     summary: str
     """The answer in a sentence."""
     problems: tuple[NodeProblem, ...] = ()

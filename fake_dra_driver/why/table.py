@@ -83,11 +83,10 @@ class _Table:
 
     def _problems(self) -> list[str]:
         """What stands in the way everywhere, where it is not said already."""
-        said = self._report.message
+        # The first one is the answer, in these words or almost.
         return [
             line
-            for problem in self._report.problems
-            if problem.message not in said
+            for problem in self._report.problems[1:]
             for line in self._layout.sentence(problem.message, first="! ", following="  ", tone=Tone.BAD)
         ]
 
@@ -134,24 +133,17 @@ class _Table:
         if group.problems and group.problems[0].reason in ("Unschedulable", "Taint", "NodeAffinity"):
             return lines + self._in_short(group)
         for request in group.requests:
-            lines += self._request(request, alone=len(group.requests) == 1)
+            lines += self._request(request)
         return lines
 
     def _in_short(self, group: NodeGroup) -> list[str]:
-        """What the devices are like on a node that the pod cannot be on."""
-        unmet = [each for each in group.requests if not each.is_met]
+        """Whether a node has the devices that the pod cannot be on."""
         if not group.requests:
             return []
-        if not unmet:
-            return self._layout.sentence("it has the devices", first="    ", following="    ", tone=Tone.FAINT)
-        return [
-            line
-            for each in unmet
-            for line in self._layout.sentence(_request_head(each), first="    ", following="    ", tone=Tone.FAINT)
-        ]
+        text = "it has the devices" if group.has_devices else "nor does it have the devices"
+        return self._layout.sentence(text, first="    ", following="    ", tone=Tone.FAINT)
 
-    def _request(self, request: RequestOnNode, *, alone: bool) -> list[str]:
-        del alone
+    def _request(self, request: RequestOnNode) -> list[str]:
         tone = Tone.PLAIN if request.is_met else Tone.WARNING
         lines = self._layout.sentence(_request_head(request), first="  ", following="    ", tone=tone)
         rows = self._device_rows(request)

@@ -19,7 +19,8 @@ from fake_dra_driver.allocation.explanation.finding import (
 )
 from fake_dra_driver.allocation.explanation.situation import Situation, requested_by, with_constraints, with_requests
 from fake_dra_driver.allocation.identity import DeviceId
-from fake_dra_driver.allocation.survey import Survey
+from fake_dra_driver.allocation.obstacles import PoolIncomplete, PoolObstacle
+from fake_dra_driver.allocation.survey import PoolReport, Survey
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource.v1 import (
     DeviceAttribute,
@@ -39,7 +40,7 @@ def diagnose(situation: Situation, node: Node) -> Finding:
     finding = Finding(
         node=node,
         outcome=outcome,
-        pools=tuple(pool.obstacle for pool in survey.pools if pool.obstacle is not None),
+        pools=tuple(obstacle for pool in survey.pools if (obstacle := _obstacle(situation, pool)) is not None),
         requests=tuple(_requests(situation, node, survey)),
     )
     if isinstance(outcome, Refusal) and not finding.unmet:
@@ -47,9 +48,16 @@ def diagnose(situation: Situation, node: Node) -> Finding:
     return finding
 
 
+def _obstacle(situation: Situation, pool: PoolReport) -> PoolObstacle | None:
+    """What stands in the way of a whole pool, in this release."""
+    is_incomplete = isinstance(pool.obstacle, PoolIncomplete)
+    return None if is_incomplete and situation.allocator.behaviour.incomplete_pools_usable else pool.obstacle
+
+
 def _requests(situation: Situation, node: Node, survey: Survey) -> Iterator[RequestFinding]:
     all_requested = {(each.claim, each.name): each for each in requested_by(situation.claims)}
-    devices = [device for pool in survey.pools if pool.obstacle is None for device in pool.devices]
+    pools = [pool for pool in survey.pools if _obstacle(situation, pool) is None]
+    devices = [device for pool in pools for device in pool.devices]
     for request in survey.requests:
         requested = all_requested[request.claim, request.name]
         alone = with_requests(situation.claims[requested.claim], [_alone(requested)])

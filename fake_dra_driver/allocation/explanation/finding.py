@@ -6,7 +6,7 @@ from typing import Final
 from fake_dra_driver.allocation.decision import Allocation, Refusal
 from fake_dra_driver.allocation.errors import AllocationError
 from fake_dra_driver.allocation.identity import DeviceId
-from fake_dra_driver.allocation.obstacles import Obstacle, PoolObstacle, SelectorFalse
+from fake_dra_driver.allocation.obstacles import Obstacle, PoolObstacle, SelectorFailed, SelectorFalse
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource.v1 import DeviceAttribute, DeviceSubRequest, ExactDeviceRequest
 
@@ -45,9 +45,10 @@ class Candidate:
     """All that stands in its way, taken by itself."""
 
     @property
-    def is_asked_for(self) -> bool:
-        """Whether it is what the request is about, whether or not it can be had."""
-        return not any(isinstance(each, SelectorFalse) for each in self.obstacles)
+    def decisive(self) -> tuple[Obstacle, ...]:
+        """What matters of that: a device for which a selector is false is not asked for, and all else is beside it."""
+        selectors = tuple(each for each in self.obstacles if isinstance(each, SelectorFalse | SelectorFailed))
+        return selectors[:1] or self.obstacles
 
     @property
     def is_of_other_class(self) -> bool:

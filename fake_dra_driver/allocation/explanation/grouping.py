@@ -70,7 +70,7 @@ def _request(finding: RequestFinding) -> Hashable:
 
 
 def _candidate(candidate: Candidate) -> Hashable:
-    return candidate.device.driver, tuple(_obstacle(each) for each in candidate.obstacles)
+    return candidate.device.driver, tuple(map(_obstacle, candidate.decisive))
 
 
 def _obstacle(obstacle: Obstacle) -> Hashable:

@@ -41,7 +41,7 @@ def values_read(obstacle: SelectorFalse | SelectorFailed) -> Mapping[str, str | 
 
 def _values(expression: str, driver: str, device: Device) -> Iterator[tuple[str, str | None]]:
     if "device.driver" in expression:
-        yield "driver", driver
+        yield "driver", _quoted(driver)
     for name in _names(expression):
         shown = name.identifier if name.domain == driver else name.full
         if name.is_capacity:
@@ -89,4 +89,11 @@ def value_text(attribute: DeviceAttribute) -> str:
     if attribute.int_value is not None:
         return str(attribute.int_value)
     text = attribute.string if attribute.string is not None else attribute.version
-    return f'"{text or ""}"'
+    if text is not None:
+        return _quoted(text)
+    numbers = [*map(str, attribute.ints), *(str(each).lower() for each in attribute.bools)]
+    return f"[{', '.join([*numbers, *map(_quoted, (*attribute.strings, *attribute.versions))])}]"
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
