@@ -1,19 +1,15 @@
 """docs/status.md: what ``status`` prints and means, from its own code: an example's table, fields, permissions."""
 
-import types
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, Union, get_args, get_origin
-
-from pydantic import BaseModel
+from typing import Final
 
 from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.codegen import description_of
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.deviceuse import DeviceState
+from fake_dra_driver.packaging.fieldtable import fields_of
 from fake_dra_driver.packaging.permissions import status_reader
 from fake_dra_driver.render import render
 from fake_dra_driver.status.report import (
@@ -58,49 +54,9 @@ def render_status_page(header: str, kinds: Sequence[type[KubeObject]]) -> str:
         node_states=NODE_STATES,
         states=_STATES,
         reasons=REASONS_TO_WAIT,
-        fields=list(_fields(Report)),
+        fields=list(fields_of(Report)),
         rules=status_reader(kinds),
     )
-
-
-# --- Fields
-
-
-@dataclass(frozen=True, slots=True)
-class _Field:
-    path: str
-    type: str
-    description: str
-
-
-_SIMPLE: Final = {str: "string", int: "integer", bool: "boolean", datetime: "time (RFC 3339)"}
-
-
-def _fields(model: type[BaseModel], path: str = "") -> Iterator[_Field]:
-    """Every field of the report, by its name in JSON; a list's entries are below ``name[]``."""
-    for field in model.model_fields.values():
-        name, inner, where = _type(field.annotation)
-        here = f"{path}{field.alias}"
-        yield _Field(here, name, description_of(field.description))
-        if inner is not None:
-            yield from _fields(inner, f"{here}{where}.")
-
-
-def _type(annotation: Any) -> tuple[str, type[BaseModel] | None, str]:
-    """The type in words; the model of an object or of a list's entries; what its fields' paths have behind the name."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in (Union, types.UnionType):
-        (other,) = (argument for argument in arguments if argument is not types.NoneType)
-        name, inner, where = _type(other)
-        return f"{name} or null", inner, where
-    if origin is tuple:
-        name, inner, _ = _type(arguments[0])
-        return f"list of {name}s", inner, "[]"
-    if origin is Literal:
-        return "string", None, ""
-    if annotation in _SIMPLE:
-        return _SIMPLE[annotation], None, ""
-    return "object", annotation, ""
 
 
 # --- The example: the quickstart's second and fifth test, and a claim that asks for too much
