@@ -103,7 +103,11 @@ class Cluster:
         """What the cluster behaves like, with the feature gates that were switched."""
         server_release = self.release.name if self.release.api_server else DEFAULT.name
         self.server = ApiServer(
-            port=port, kubernetes_version=server_release, feature_gates=feature_gates, runtime_config=runtime_config
+            port=port,
+            kubernetes_version=server_release,
+            feature_gates=feature_gates,
+            runtime_config=runtime_config,
+            admits_accounts=True,
         )
         self._make_scheduler = scheduler or partial(make_scheduler, release=self.release)
         self.kubernetes_version = kubernetes_version
@@ -187,6 +191,7 @@ class Cluster:
         make = partial(
             make_controllers,
             release=self.release,
+            root_certificate=self.server.certificate,
             namespace_grace_seconds=self._namespace_grace_seconds,
             node_lifecycle=not self._static_nodes,
         )

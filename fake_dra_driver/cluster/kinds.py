@@ -23,6 +23,7 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaimSpec
 __all__ = [
     "Affinity",
     "Condition",
+    "ConfigMap",
     "Container",
     "ContainerState",
     "ContainerStateRunning",
@@ -257,6 +258,16 @@ class NamespaceStatus(ApiModel):
 
     phase: str = ""
     conditions: tuple[Condition, ...] = ()
+
+
+class ConfigMap(KubeObject):
+    """v1.ConfigMap."""
+
+    resource = ResourceKind("", "v1", "ConfigMap", "configmaps")
+
+    data: Mapping[str, str] = Field(default_factory=dict)
+    binary_data: Mapping[str, str] = Field(default_factory=dict)
+    """Base64."""
 
 
 class Namespace(KubeObject):

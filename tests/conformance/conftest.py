@@ -1,20 +1,16 @@
 """The servers under test, and what each test gets from them."""
 
 import os
-import ssl
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
-from tests.conformance.api import PATIENCE_SECONDS, Api
+from tests.conformance.api import Api
 from tests.conformance.definitions import install
 from tests.conformance.objects import crd, our_crds
-from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target
+from tests.conformance.target import EmbeddedTarget, Kubectl, RealTarget, Target, Tested, connected
 from tests.support.apiserver import ASSETS_VARIABLE, ApiServer, minor_release
 from tests.support.leftout import leave_out
 
@@ -27,15 +23,6 @@ _LAST_CLASSIC_MINOR = 30
 """The release that all other tests compare with: many details have changed since."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Tested:
-    """Which server a test is run against."""
-
-    is_real: bool
-    release: str
-    """Of the embedded one; the real one is what it is."""
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs each test against both servers, the embedded one of the release that its folder is about.
 
@@ -44,8 +31,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" in metafunc.fixturenames:
         is_structured = metafunc.definition.path.is_relative_to(_STRUCTURED_FOLDER)
         release = f"1.{_STRUCTURED_MINOR if is_structured else _LAST_CLASSIC_MINOR}"
-        embedded = pytest.param(_Tested(is_real=False, release=release), id="embedded")
-        real = pytest.param(_Tested(is_real=True, release=release), id="real", marks=pytest.mark.apiserver)
+        embedded = pytest.param(Tested(is_real=False, release=release), id="embedded")
+        real = pytest.param(Tested(is_real=True, release=release), id="real", marks=pytest.mark.apiserver)
         metafunc.parametrize("target", [embedded, real], indirect=True, scope="session")
 
 
@@ -88,7 +75,7 @@ def _assets() -> Path | None:
 @pytest.fixture(scope="session")
 def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     """A server under test, one for the session."""
-    tested: _Tested = request.param
+    tested: Tested = request.param
     folder = tmp_path_factory.mktemp("target")
     if tested.is_real:
         yield RealTarget(request.getfixturevalue("apiserver"), folder, Path(os.environ[ASSETS_VARIABLE]))
@@ -100,7 +87,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="session")
 def api(target: Target) -> Iterator[Api]:
     """A client of it, as its administrator."""
-    with _connected(target) as client:
+    with connected(target) as client:
         yield client
 
 
@@ -108,7 +95,7 @@ def api(target: Target) -> Iterator[Api]:
 def real_api(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A client of the real server, for tests that ask both."""
     folder = tmp_path_factory.mktemp("real")
-    with _connected(RealTarget(apiserver, folder, Path(os.environ[ASSETS_VARIABLE]))) as client:
+    with connected(RealTarget(apiserver, folder, Path(os.environ[ASSETS_VARIABLE]))) as client:
         _add_service_account(client)
         yield client
 
@@ -116,7 +103,7 @@ def real_api(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def embedded_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A client of an embedded server, for tests that ask both."""
-    with EmbeddedTarget(tmp_path_factory.mktemp("embedded")) as target, _connected(target) as client:
+    with EmbeddedTarget(tmp_path_factory.mktemp("embedded")) as target, connected(target) as client:
         _add_service_account(client)
         yield client
 
@@ -125,15 +112,6 @@ def _add_service_account(api: Api) -> None:
     """Pods are refused without; a controller would make it."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
     assert api.call("POST", "/api/v1/namespaces/default/serviceaccounts", account).status_code in (201, 409)
-
-
-@contextmanager
-def _connected(target: Target) -> Iterator[Api]:
-    trust = ssl.create_default_context()
-    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
-    headers = {"Authorization": f"Bearer {target.token}", "User-Agent": "conformance/1"}
-    with httpx.Client(base_url=target.url, headers=headers, verify=trust, timeout=PATIENCE_SECONDS) as http:
-        yield Api(http)
 
 
 @pytest.fixture

@@ -8,14 +8,17 @@ the tests see nothing of it but its port; its controllers are those of the embed
 import asyncio
 import json
 import os
+import ssl
 import subprocess
 import threading
 import urllib.request
 from collections.abc import Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
+import httpx
 from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import ApiServer as EmbeddedServer
@@ -24,10 +27,10 @@ from fake_dra_driver.cluster.releases import DEFAULT, find_release
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
-from tests.conformance.api import PATIENCE_SECONDS
+from tests.conformance.api import PATIENCE_SECONDS, Api
 from tests.support.apiserver import ApiServer
 
-__all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target"]
+__all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target", "Tested", "connected", "with_service_accounts"]
 
 T = TypeVar("T")
 
@@ -150,11 +153,23 @@ class Kubectl:
 class EmbeddedTarget(Target):
     """The embedded API server, run by an event loop in a thread."""
 
-    def __init__(self, folder: Path, kubernetes_version: str = DEFAULT.name, token: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kubernetes_version: str = DEFAULT.name,
+        token: str | None = None,
+        *,
+        admits_accounts: bool = False,
+    ) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
         served = _BETAS if find_release(kubernetes_version).structured_version else {}
-        self._server = EmbeddedServer(kubernetes_version=kubernetes_version, runtime_config=served, token=token)
+        self._server = EmbeddedServer(
+            kubernetes_version=kubernetes_version,
+            runtime_config=served,
+            token=token,
+            admits_accounts=admits_accounts,
+        )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="embedded API server")
 
@@ -208,3 +223,39 @@ async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """Which server a test is run against."""
+
+    is_real: bool
+    release: str
+    """Of the embedded one; the real one is what it is."""
+
+
+@contextmanager
+def connected(target: Target) -> Iterator[Api]:
+    """A client of a server, as its administrator."""
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    headers = {"Authorization": f"Bearer {target.token}", "User-Agent": "conformance/1"}
+    with httpx.Client(base_url=target.url, headers=headers, verify=trust, timeout=PATIENCE_SECONDS) as http:
+        yield Api(http)
+
+
+@contextmanager
+def with_service_accounts(tested: Tested, folder: Path, assets: Path | None) -> Iterator[Target]:
+    """A server of its own whose admission gives pods their service accounts."""
+    if not tested.is_real:
+        with EmbeddedTarget(folder, tested.release, admits_accounts=True) as embedded:
+            yield embedded
+        return
+    if assets is None:
+        raise ValueError("there is no real server to start")
+    server = ApiServer(assets, folder, admits_accounts=True)
+    try:
+        server.start()
+        yield RealTarget(server, folder, assets)
+    finally:
+        server.stop()

@@ -62,9 +62,18 @@ class ApiServer:
     The port, the credentials and the certificate stay the same over restarts, and so does what etcd holds.
     """
 
-    def __init__(self, assets: Path, folder: Path, gates: str = "") -> None:
+    def __init__(self, assets: Path, folder: Path, gates: str = "", *, admits_accounts: bool = False) -> None:
+        """Starts nothing yet.
+
+        Args:
+            assets: the binaries.
+            folder: where state and logs are kept.
+            gates: more feature gates, as ``--feature-gates`` takes them.
+            admits_accounts: whether pods get service accounts, without which none is admitted.
+        """
         self._assets = assets
         self._gates = gates
+        self._admits_accounts = admits_accounts
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._port, self._etcd_port, self._peer_port = free_ports(3)
@@ -174,7 +183,7 @@ class ApiServer:
             f"--token-auth-file={self._folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
             # Would refuse pods in namespaces without a service account, which only a controller manager makes.
-            "--disable-admission-plugins=ServiceAccount",
+            *([] if self._admits_accounts else ["--disable-admission-plugins=ServiceAccount"]),
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--service-account-issuer=https://kubernetes.default.svc",

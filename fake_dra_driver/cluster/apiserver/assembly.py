@@ -45,7 +45,15 @@ class Parts:
     handler: Handler
 
 
-def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faults, heavy: HeavyWork) -> Parts:
+def assemble(
+    *,
+    release: Release,
+    admin_token: str,
+    stamps: Stamps,
+    faults: Faults,
+    heavy: HeavyWork,
+    admits_accounts: bool = False,
+) -> Parts:
     """A server whose store only has the namespaces and priority classes of every cluster."""
     store, registry = Store(), Registry()
     tokens = Tokens(admin_token, stamps, store)
@@ -53,7 +61,7 @@ def assemble(*, release: Release, admin_token: str, stamps: Stamps, faults: Faul
     for resource in builtin_resources(types, _surroundings(release, store, stamps)):
         registry.add(resource)
     reading = Reading(store, registry.has, zero_value(types.named(OBJECT_META)))
-    writing, deletion = Writing(store, types, stamps), Deletion(store, stamps)
+    writing, deletion = Writing(store, types, stamps, admits_accounts=admits_accounts), Deletion(store, stamps)
     podverbs = PodVerbs(reading, writing, deletion, stamps)
     _follow_crds(registry, store, types, writing, deletion)
     _make_what_each_cluster_has(registry, writing)

@@ -62,6 +62,7 @@ class ApiServer:
         now: WallClock = utc_now,
         seed: int | None = None,
         in_threads: bool = True,
+        admits_accounts: bool = False,
     ) -> None:
         """Reads the types of the built-in kinds, once in a process, which blocks for some milliseconds.
 
@@ -76,6 +77,8 @@ class ApiServer:
             now: the clock that timestamps come from; durations are those of the event loop.
             seed: for UIDs and generated names; None: random.
             in_threads: whether heavy requests are carried out in threads. Not in simulated time, which waits for none.
+            admits_accounts: whether pods get their service accounts and tokens (the admission plugin ServiceAccount),
+                without which no pod is admitted: a controller has to make them.
 
         Raises:
             ClusterError: nothing is known of the API server of this release, or it does not have one of the feature
@@ -99,6 +102,7 @@ class ApiServer:
             stamps=Stamps(now, seed),
             faults=self.faults,
             heavy=HeavyWork(in_threads=in_threads),
+            admits_accounts=admits_accounts,
         )
         self._listener: Listener | None = None
         self._is_up = True

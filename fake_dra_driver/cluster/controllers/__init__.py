@@ -36,6 +36,7 @@ from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS, namesp
 from fake_dra_driver.cluster.controllers.nodelifecycle import node_lifecycle_controller
 from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
 from fake_dra_driver.cluster.controllers.replicasets import replicaset_controller
+from fake_dra_driver.cluster.controllers.rootcertificate import root_certificate_publisher
 from fake_dra_driver.cluster.controllers.serviceaccounts import service_account_controller
 from fake_dra_driver.cluster.controllers.tainteviction import taint_eviction_controller
 from fake_dra_driver.cluster.releases import DEFAULT, Release
@@ -54,6 +55,7 @@ def make_controllers(
     events: EventRecorder,
     *,
     release: Release = DEFAULT,
+    root_certificate: bytes | None = None,
     namespace_grace_seconds: float = GRACE_SECONDS,
     node_lifecycle: bool = True,
     now: WallClock = utc_now,
@@ -65,6 +67,7 @@ def make_controllers(
         cache: on that client: the controllers rely on seeing what they have written.
         events: reports Events, each controller's under its own name.
         release: the release to behave like.
+        root_certificate: what containers trust when they talk to the API server, in PEM; None: nothing is published.
         namespace_grace_seconds: how long the contents of a namespace outlive its deletion.
         node_lifecycle: whether nodes are monitored; if not, nodes without a kubelet stay as they are.
         now: the clock for timestamps, and for what is counted from one.
@@ -74,6 +77,7 @@ def make_controllers(
     looking_after_nodes = (
         (node_lifecycle_controller(client, cache, named("node-controller"), now),) if node_lifecycle else ()
     )
+    publishing = (root_certificate_publisher(client, cache, root_certificate),) if root_certificate else ()
     return (
         claims_of_pod_controller(client, cache, named("resource_claim"), release),
         claim_reservation_controller(client, cache, release),
@@ -87,4 +91,5 @@ def make_controllers(
         *device_taint_controllers(client, cache, named("device-taint-eviction-controller"), release, now),
         pod_garbage_collector(client, cache, now),
         service_account_controller(client, cache),
+        *publishing,
     )

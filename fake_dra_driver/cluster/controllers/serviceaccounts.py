@@ -1,7 +1,6 @@
-"""Gives each namespace its service account ``default``.
+"""Gives each namespace its service account ``default``, which admission puts into pods that name none.
 
-Follows k8s.io/kubernetes/pkg/controller/serviceaccount (serviceaccounts_controller.go). What uses it is up to kubelets:
-the API server of this cluster has no admission that puts it into pods.
+Follows k8s.io/kubernetes/pkg/controller/serviceaccount (serviceaccounts_controller.go).
 """
 
 import contextlib

@@ -5,6 +5,7 @@ The fields that all parts of the cluster read are in ``cluster.kinds``.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,6 @@ from fake_dra_driver.cluster import kinds
 from fake_dra_driver.cluster.kubelet.containerruntime.container import PodReference
 
 __all__ = [
-    "ConfigMap",
     "Container",
     "ContainerPort",
     "ExecAction",
@@ -31,6 +31,8 @@ __all__ = [
     "Volume",
     "VolumeMount",
 ]
+
+_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 
 class ExecAction(ApiModel):
@@ -153,6 +155,7 @@ class Volume(ApiModel):
     empty_dir: Mapping[str, Any] | None = None
     config_map: Mapping[str, Any] | None = None
     secret: Mapping[str, Any] | None = None
+    projected: Mapping[str, Any] | None = None
 
 
 class PodSpec(kinds.PodSpec):
@@ -183,20 +186,31 @@ class Pod(kinds.Pod):
         seconds = extra.get("deletionGracePeriodSeconds")
         return int(seconds) if self.is_deleting and seconds is not None else None
 
+    def metadata_field(self, path: str) -> str | None:
+        """What a ``fieldRef`` to its metadata stands for; None: there is no such field."""
+        simple = {
+            "metadata.name": self.metadata.name,
+            "metadata.namespace": self.metadata.namespace,
+            "metadata.uid": self.uid,
+            "metadata.labels": _format_map(self.metadata.labels),
+            "metadata.annotations": _format_map(self.metadata.annotations),
+        }
+        if path in simple:
+            return simple[path]
+        if match := _SUBSCRIPT.fullmatch(path):
+            entries = self.metadata.labels if match.group(1) == "labels" else self.metadata.annotations
+            return entries.get(match.group(2), "")
+        return None
+
     def container(self, name: str) -> Container | None:
         """The container of that name, init containers included."""
         every = (*self.spec.init_containers, *self.spec.containers)
         return next((each for each in every if each.name == name), None)
 
 
-class ConfigMap(KubeObject):
-    """v1.ConfigMap."""
-
-    resource = ResourceKind("", "v1", "ConfigMap", "configmaps")
-
-    data: Mapping[str, str] = Field(default_factory=dict)
-    binary_data: Mapping[str, str] = Field(default_factory=dict)
-    """Base64."""
+def _format_map(entries: Mapping[str, str]) -> str:
+    escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in entries.items()}
+    return "\n".join(f'{name}="{escaped[name]}"' for name in sorted(escaped))
 
 
 class Secret(KubeObject):

@@ -10,7 +10,7 @@ import pytest
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster import Cluster, ClusterError
 from fake_dra_driver.cluster.documents import DocumentError, read_documents
-from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
+from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace, Pod
 from fake_dra_driver.runtime.errors import InvalidError
 from tests.unit.cluster.manifest import NAMESPACE
 
@@ -120,3 +120,35 @@ async def test_a_crd_serves_its_kind_at_once(cluster: Cluster) -> None:
 def test_what_is_no_manifest(text: str, message: str) -> None:
     with pytest.raises(DocumentError, match=message):
         read_documents(text)
+
+
+POD_IN_A_NEW_NAMESPACE = """\
+apiVersion: v1
+kind: Namespace
+metadata: {name: new}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: p, namespace: new}
+spec:
+  restartPolicy: Never
+  containers:
+    - name: main
+      image: busybox
+      command: [cat, /var/run/secrets/kubernetes.io/serviceaccount/ca.crt]
+"""
+
+
+async def test_a_pod_runs_with_its_token_as_soon_as_its_namespace_is_there(cluster: Cluster) -> None:
+    """Its service account and the certificate are made meanwhile."""
+    await cluster.apply(POD_IN_A_NEW_NAMESPACE)
+
+    async def pod() -> Pod:
+        return await cluster.client.get(Pod, NamespacedName("new", "p"))
+
+    async def has_ended() -> bool:
+        return (await pod()).status.phase in ("Succeeded", "Failed")
+
+    await cluster.wait_until("the pod has ended", has_ended)
+    found = await pod()
+    assert (found.status.phase, found.spec.service_account_name) == ("Succeeded", "default")

@@ -1,9 +1,10 @@
 """The verbs of resources: from a request to the layer that does the work, and back to an answer.
 
-Follows k8s.io/apiserver/pkg/endpoints/handlers. Nothing here waits for anything: a request is done before the next one,
-unless it is so heavy that it is carried out in a thread.
+Follows k8s.io/apiserver/pkg/endpoints/handlers. A request is done before the next one, unless it is so heavy that it is
+carried out in a thread, or waits for the account of a namespace that has just been made.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from fake_dra_driver.cluster.apiserver.http.bodykind import check_builtin_kind, 
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
 from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
+from fake_dra_driver.cluster.apiserver.rules.serviceaccounts import DefaultAccountMissingError
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object
 from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin
@@ -48,6 +50,10 @@ _PIECE_BYTES = 256 * 1024
 """The events of a watch are sent in pieces of about that size, so that slow clients hold no more than one."""
 
 
+_ACCOUNT_ATTEMPTS = 10
+"""How often the account of a pod is looked for that may be about to be made: that of a new namespace."""
+_ACCOUNT_RETRY_SECONDS = 0.15
+"""A real server waits 0.1 to 0.2 s."""
 _DELETE_OPTIONS = "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions"
 
 
@@ -77,6 +83,14 @@ class Endpoints:
 
     async def serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
         """Answers one request. Raises StatusError."""
+        for _ in range(_ACCOUNT_ATTEMPTS - 1):
+            try:
+                return await self._run(request, target, user)
+            except DefaultAccountMissingError:
+                await asyncio.sleep(_ACCOUNT_RETRY_SECONDS)
+        return await self._run(request, target, user)
+
+    async def _run(self, request: Request, target: Target, user: User) -> Answer | Stream:
         return await self._heavy.run(self._weight(request, target), self._serve, request, target, user)
 
     def _weight(self, request: Request, target: Target) -> int:

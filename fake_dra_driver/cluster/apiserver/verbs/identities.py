@@ -15,6 +15,10 @@ __all__ = ["Identities"]
 
 _MIN_TOKEN_SECONDS = 600
 _MAX_TOKEN_SECONDS = 1 << 32
+_MOUNTED_SECONDS = 3607
+"""Asked for by the volumes that admission adds to pods (WarnOnlyBoundTokenExpirationSeconds)."""
+_EXTENDED_SECONDS = 365 * 24 * 3600
+"""How long such a token is good in truth, for programs that read it once (ExpirationExtensionSeconds)."""
 _DEFAULT_TOKEN_SECONDS = 3600
 _AUTHENTICATION = "authentication.k8s.io"
 
@@ -43,6 +47,8 @@ class Identities:
         bound = self._bound_object(key, spec.get("boundObjectRef"))
         audiences = spec.get("audiences") or [API_AUDIENCE]
         expires = self._stamps.now_text(after_seconds=seconds)
+        is_mounted = bound is not None and bound["kind"] == "Pod" and seconds == _MOUNTED_SECONDS
+        lifetime = _EXTENDED_SECONDS if is_mounted and audiences == [API_AUDIENCE] else seconds
         return {
             "kind": "TokenRequest",
             "apiVersion": f"{_AUTHENTICATION}/v1",
@@ -54,7 +60,7 @@ class Identities:
                 "boundObjectRef": spec.get("boundObjectRef"),
             },
             "status": {
-                "token": self._tokens.issue(account.value, audiences, seconds, bound),
+                "token": self._tokens.issue(account.value, audiences, lifetime, bound),
                 "expirationTimestamp": expires,
             },
         }

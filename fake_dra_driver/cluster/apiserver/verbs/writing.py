@@ -28,6 +28,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
 from fake_dra_driver.cluster.apiserver.heavywork import on_loop
 from fake_dra_driver.cluster.apiserver.merge.managedfields import Writer, track_update
 from fake_dra_driver.cluster.apiserver.rules.priority import admit_priority
+from fake_dra_driver.cluster.apiserver.rules.serviceaccounts import admit_service_account
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Collection, Key, Object, Record, Store, draft
 from fake_dra_driver.cluster.apiserver.types.decode import (
@@ -71,8 +72,17 @@ class _Overtaken(Exception):  # noqa: N818 - never leaves this module
 class Writing:
     """The writes of all resources on one store. Safe for concurrent use on its event loop and in its heavy work."""
 
-    def __init__(self, store: Store, types: TypeRegistry, stamps: Stamps) -> None:
+    def __init__(self, store: Store, types: TypeRegistry, stamps: Stamps, *, admits_accounts: bool = False) -> None:
+        """On one store.
+
+        Args:
+            store: where the objects are.
+            types: the types of the built-in kinds.
+            stamps: makes names, UIDs and times.
+            admits_accounts: whether admission gives pods their service accounts.
+        """
         self._store = store
+        self._admits_accounts = admits_accounts
         self._types = types
         self._stamps = stamps
         self.tracking = Tracking(stamps)
@@ -115,6 +125,8 @@ class Writing:
         if not resource.custom:
             # What admission adds has no owner.
             if resource.kind == "Pod":
+                if self._admits_accounts:
+                    admit_service_account(self._store, obj, self._stamps.name)
                 admit_priority(self._store, obj)
             resource.rules.admit(obj)
         problems = validate_metadata(obj, resource.rules.name_problems)

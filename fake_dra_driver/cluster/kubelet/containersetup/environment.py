@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fake_dra_driver.cluster.kinds import ConfigMap
 from fake_dra_driver.cluster.kubelet.containersetup.images import Image
-from fake_dra_driver.cluster.kubelet.containersetup.volumes import ObjectReader, contents
-from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Container, Pod, Secret
+from fake_dra_driver.cluster.kubelet.containersetup.objectdata import ObjectReader, contents
+from fake_dra_driver.cluster.kubelet.pod import Container, Pod, Secret
 
 __all__ = ["DEFAULT_PATH", "ConfigError", "NodeFacts", "expand", "variables"]
 
@@ -21,7 +22,6 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What containerd sets for images without a PATH."""
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
 _NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
-_SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['([^']+)'\]")
 
 
 class ConfigError(Exception):
@@ -107,26 +107,14 @@ async def _referred(pod: Pod, source: Mapping[str, Any], node: NodeFacts, client
 
 def _field(pod: Pod, path: str, node: NodeFacts) -> str:
     simple = {
-        "metadata.name": pod.metadata.name,
-        "metadata.namespace": pod.metadata.namespace,
-        "metadata.uid": pod.uid,
         "spec.nodeName": node.name,
         "spec.serviceAccountName": pod.spec.service_account_name,
         "status.hostIP": node.address,
         "status.hostIPs": node.address,
         "status.podIP": node.address,
         "status.podIPs": node.address,
-        "metadata.labels": _format_map(pod.metadata.labels),
-        "metadata.annotations": _format_map(pod.metadata.annotations),
     }
-    if path in simple:
-        return simple[path]
-    if match := _SUBSCRIPT.fullmatch(path):
-        entries = pod.metadata.labels if match.group(1) == "labels" else pod.metadata.annotations
-        return entries.get(match.group(2), "")
-    raise ConfigError(f"unsupported fieldPath: {path}")
-
-
-def _format_map(entries: Mapping[str, str]) -> str:
-    escaped = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in entries.items()}
-    return "\n".join(f'{name}="{escaped[name]}"' for name in sorted(escaped))
+    found = simple[path] if path in simple else pod.metadata_field(path)
+    if found is None:
+        raise ConfigError(f"unsupported fieldPath: {path}")
+    return found

@@ -1,13 +1,13 @@
 """Credentials for containers that talk to the API server: a kubeconfig with a token of the pod's service account.
 
-On a real node they are mounted at /var/run/secrets/kubernetes.io/serviceaccount, where nothing can be mounted here.
+On a real node programs find a token at /var/run/secrets/kubernetes.io/serviceaccount, where nothing can be mounted
+here: the volume that is meant for it is a folder, which only paths in the pod's spec lead to (``locality``).
 """
 
 import base64
 import json
 
-from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.kinds import ServiceAccount
+from fake_dra_driver.cluster.kubelet.containersetup.projected import request_token
 from fake_dra_driver.cluster.kubelet.pod import Pod
 from fake_dra_driver.runtime.client import Client
 
@@ -33,13 +33,8 @@ class ServiceAccountKubeconfig:
 
     async def __call__(self, pod: Pod) -> str:
         """The text of a kubeconfig. Raises NotFoundError when there is no such service account."""
-        account = NamespacedName(pod.metadata.namespace, pod.spec.service_account_name or "default")
-        body = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": _LIFETIME_SECONDS},
-        }
-        answer = await self._client.create_subresource(ServiceAccount, account, "token", body)
+        token = await request_token(self._client, pod, _LIFETIME_SECONDS)
+        account = pod.spec.service_account_name or "default"
         authority = base64.b64encode(self._certificate).decode()
         config = {
             "apiVersion": "v1",
@@ -48,11 +43,11 @@ class ServiceAccountKubeconfig:
             "clusters": [
                 {"name": "cluster", "cluster": {"server": self._server, "certificate-authority-data": authority}}
             ],
-            "users": [{"name": account.name, "user": {"token": answer["status"]["token"]}}],
+            "users": [{"name": account, "user": {"token": token}}],
             "contexts": [
                 {
                     "name": "pod",
-                    "context": {"cluster": "cluster", "user": account.name, "namespace": account.namespace},
+                    "context": {"cluster": "cluster", "user": account, "namespace": pod.metadata.namespace},
                 }
             ],
         }

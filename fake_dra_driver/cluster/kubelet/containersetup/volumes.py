@@ -1,26 +1,24 @@
 """The volumes of a pod: folders below the node's root, made before its containers start.
 
-hostPath, emptyDir, configMap and secret are supported; a pod with any other volume does not start. How containers find
-them is in ``locality``. A volume, or a file of one, that leads out of the node's folder is refused: see
+hostPath, emptyDir, configMap, secret and projected are supported; a pod with any other volume does not start. How
+containers find them is in ``locality``. A volume, or a file of one, that leads out of the node's folder is refused: see
 ``containment``. Follows k8s.io/kubernetes/pkg/volume for names and checks.
 """
 
 import asyncio
-import base64
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 from fake_dra_driver import regularfile
-from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.cluster.kinds import ConfigMap
 from fake_dra_driver.cluster.kubelet.containersetup.containment import inside
-from fake_dra_driver.cluster.kubelet.pod import ConfigMap, HostPath, Pod, Secret, Volume
-from fake_dra_driver.runtime.errors import NotFoundError, RuntimeLayerError
+from fake_dra_driver.cluster.kubelet.containersetup.objectdata import contents
+from fake_dra_driver.cluster.kubelet.containersetup.projected import ProjectionClient, projected_files
+from fake_dra_driver.cluster.kubelet.pod import HostPath, Pod, Secret, Volume
+from fake_dra_driver.runtime.errors import RuntimeLayerError
 
-__all__ = ["ObjectReader", "VolumeError", "Volumes", "contents"]
-
-K = TypeVar("K", bound=KubeObject)
+__all__ = ["VolumeError", "Volumes"]
 
 _FILE_MODE = 0o600
 """Of the files of configMaps and secrets. Containers run as the user of this process: no other one has to read them."""
@@ -30,23 +28,15 @@ class VolumeError(Exception):
     """A volume cannot be made; the message is for the pod's events."""
 
 
-class ObjectReader(Protocol):
-    """What is needed of a ``Client``."""
-
-    async def get(self, kind: type[K], key: NamespacedName) -> K:
-        """Reads an object."""
-        ...
-
-
 class Volumes:
     """Folders for the volumes of a node's pods.
 
     Args:
         root: see the attribute.
-        client: reads config maps and secrets.
+        client: reads config maps and secrets, and asks for tokens.
     """
 
-    def __init__(self, root: Path, client: ObjectReader) -> None:
+    def __init__(self, root: Path, client: ProjectionClient) -> None:
         self.root = root
         """The folder that is the node's root file system."""
         self._client = client
@@ -76,12 +66,15 @@ class Volumes:
             if volume.secret is not None:
                 files = await contents(self._client, Secret, pod, volume.secret, "secretName")
                 return await asyncio.to_thread(self._fill, folder / "kubernetes.io~secret" / volume.name, files)
+            if volume.projected is not None:
+                files = await projected_files(self._client, pod, volume.projected)
+                return await asyncio.to_thread(self._fill, folder / "kubernetes.io~projected" / volume.name, files)
         except (OSError, ValueError, RuntimeLayerError) as error:  # ValueError: a NUL byte in a path
             raise VolumeError(f'MountVolume.SetUp failed for volume "{volume.name}": {error}') from error
         source = ", ".join(volume.model_extra or ()) or "no source"
         raise VolumeError(
             f'MountVolume.SetUp failed for volume "{volume.name}": {source} is not supported in this cluster, only '
-            "hostPath, emptyDir, configMap and secret"
+            "hostPath, emptyDir, configMap, secret and projected"
         )
 
     def _host_path(self, source: HostPath) -> Path:
@@ -120,34 +113,3 @@ _TYPES: Mapping[str, Callable[[int], bool]] = {
     "CharDevice": stat.S_ISCHR,
     "BlockDevice": stat.S_ISBLK,
 }
-
-
-async def contents(
-    client: ObjectReader, kind: type[ConfigMap] | type[Secret], pod: Pod, source: Mapping[str, Any], name_field: str
-) -> Mapping[str, bytes]:
-    """The files of a config map or a secret, as a volume selects them; none if it is optional and missing.
-
-    Raises:
-        OSError: it, or one of its keys, is not there.
-        RuntimeLayerError: it cannot be read.
-    """
-    key = NamespacedName(pod.metadata.namespace, str(source.get(name_field, "")))
-    optional = bool(source.get("optional"))
-    what = kind.resource.kind.lower()
-    try:
-        found = await client.get(kind, key)
-    except NotFoundError as error:
-        if optional:
-            return {}
-        raise FileNotFoundError(f'{what} "{key.name}" not found') from error
-    if isinstance(found, ConfigMap):
-        files = {name: text.encode() for name, text in found.data.items()}
-        files |= {name: base64.b64decode(text) for name, text in found.binary_data.items()}
-    else:
-        files = {name: base64.b64decode(text) for name, text in found.data.items()}
-    if not source.get("items"):
-        return files
-    missing = [item["key"] for item in source["items"] if item["key"] not in files]
-    if missing and not optional:
-        raise FileNotFoundError(f"{what} references non-existent config key: {missing[0]}")
-    return {item["path"]: files[item["key"]] for item in source["items"] if item["key"] in files}

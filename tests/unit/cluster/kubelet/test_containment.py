@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
+from fake_dra_driver.cluster.kinds import ConfigMap, ServiceAccount
 from fake_dra_driver.cluster.kubelet.containersetup.containment import inside
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import VolumeError, Volumes
-from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Pod, Secret
+from fake_dra_driver.cluster.kubelet.pod import Pod, Secret
 from tests.crash.bounds import examples
 from tests.unit.cluster.kubelet.world import FOREVER, World, container, pod, status_of
 
@@ -30,7 +31,7 @@ PARTS = ("..", ".", "a", "file", "out", "", "\0", "x" * 300)
 
 
 class OneOfEach:
-    """Stands for the API server: has a config map and a secret, both with the key ``key``."""
+    """Stands for the API server: has a config map and a secret, both with the key ``key``, and a token."""
 
     async def get(self, kind: type[K], key: NamespacedName) -> K:
         """The only object of that kind."""
@@ -38,6 +39,13 @@ class OneOfEach:
         return kind.model_validate(
             {"metadata": {"name": key.name, "namespace": key.namespace}, "data": {"key": "eA=="}}
         )
+
+    async def create_subresource(
+        self, kind: type[KubeObject], key: NamespacedName, subresource: str, body: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The token of any account."""
+        assert (kind, subresource) == (ServiceAccount, "token")
+        return {"status": {"token": "eA=="}}
 
 
 def a_pod(*volumes: Mapping[str, Any]) -> Pod:
@@ -59,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
     return node
 
 
-KINDS = ("configmap", "secret", "empty-dir")
+KINDS = ("configmap", "secret", "empty-dir", "projected")
 
 
 def outside(folder: Path) -> Mapping[str, tuple[int, bytes]]:
@@ -75,9 +83,18 @@ def items(path: str) -> Mapping[str, Any]:
     return {"items": [{"key": "key", "path": path}]}
 
 
+def projected(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"projected": {"sources": [source]}}
+
+
 SOURCES: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
     "configMap": lambda path: {"configMap": {"name": "x", **items(path)}},
     "secret": lambda path: {"secret": {"secretName": "x", **items(path)}},
+    "a projected configMap": lambda path: projected({"configMap": {"name": "x", **items(path)}}),
+    "a token": lambda path: projected({"serviceAccountToken": {"path": path, "expirationSeconds": 3607}}),
+    "a field": lambda path: projected(
+        {"downwardAPI": {"items": [{"path": path, "fieldRef": {"fieldPath": "metadata.name"}}]}}
+    ),
     "a folder": lambda path: {"hostPath": {"path": path, "type": "DirectoryOrCreate"}},
     "a file": lambda path: {"hostPath": {"path": path, "type": "FileOrCreate"}},
     "any": lambda path: {"hostPath": {"path": path}},

@@ -1,6 +1,7 @@
 """Pods from their first container to the last trace of them."""
 
 import asyncio
+import base64
 import json
 import os
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.cluster.kubelet.pod import ConfigMap, Pod, Secret
+from fake_dra_driver.cluster.kinds import ConfigMap, ServiceAccount
+from fake_dra_driver.cluster.kubelet.pod import Pod, Secret
 from tests.unit.cluster.kubelet.waiting import gone, until
 from tests.unit.cluster.kubelet.world import FOREVER, NODE, World, container, pod, status_of
 
@@ -530,6 +532,38 @@ async def test_paths_in_volumes_are_those_of_the_node(node: World) -> None:
     assert (folder / "kubernetes.io~configmap/config/b").read_text() == "2"
 
 
+async def test_a_projected_volume_has_files_of_all_its_sources(node: World) -> None:
+    metadata = {"namespace": "default"}
+    await node.client.create(ConfigMap.from_wire({"metadata": {**metadata, "name": "ca"}, "data": {"ca.crt": "trust"}}))
+    await node.client.create(Secret.from_wire({"metadata": {**metadata, "name": "s"}, "data": {"key": "c2VjcmV0"}}))
+    await node.client.create(ServiceAccount.from_wire({"metadata": {**metadata, "name": "own"}}))
+    fields = {"namespace": "metadata.namespace", "label": "metadata.labels['app']", "labels": "metadata.labels"}
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
+        {"configMap": {"name": "ca", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"secret": {"name": "s"}},
+        {"downwardAPI": {"items": [{"path": name, "fieldRef": {"fieldPath": fields[name]}} for name in fields]}},
+    ]
+    volumes = [{"name": "all", "projected": {"sources": sources}}]
+    mount = {"name": "all", "mountPath": "/m"}
+    spec = {"name": "ctr0", "image": "x", "command": ["cat", "/m/ca.crt", "/m/key", "/m/namespace", "/m/label"]}
+    body = pod(
+        "pod0", {**spec, "volumeMounts": [mount]}, volumes=volumes, restartPolicy="Never", serviceAccountName="own"
+    )
+    body["metadata"]["labels"] = {"app": "a", "b": "c"}
+    created = await node.create(body)
+    await node.until_phase("pod0", "Succeeded")
+    assert await node.log("pod0") == "trustsecretdefaulta"
+    folder = node.root / "var/lib/kubelet/pods" / created.uid / "volumes/kubernetes.io~projected/all"
+    assert (folder / "labels").read_text() == 'app="a"\nb="c"'
+    token = (folder / "token").read_text()
+    body_of_token = token.split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body_of_token + "=" * (-len(body_of_token) % 4)))
+    assert claims["sub"] == "system:serviceaccount:default:own"
+    assert claims["kubernetes.io"]["pod"] == {"name": "pod0", "uid": created.uid}
+    assert claims["kubernetes.io"]["node"] == {"name": NODE}
+
+
 @pytest.mark.parametrize(
     ("volume", "message"),
     [
@@ -539,6 +573,11 @@ async def test_paths_in_volumes_are_those_of_the_node(node: World) -> None:
         ),
         ({"configMap": {"name": "missing"}}, 'configmap "missing" not found'),
         ({"nfs": {"server": "x", "path": "/"}}, "nfs is not supported in this cluster"),
+        ({"projected": {"sources": [{"clusterTrustBundle": {"path": "a"}}]}}, "clusterTrustBundle cannot be projected"),
+        (
+            {"projected": {"sources": [{"downwardAPI": {"items": [{"path": "a", "fieldRef": {"fieldPath": "x.y"}}]}}]}},
+            "unsupported fieldPath: x.y",
+        ),
     ],
 )
 async def test_a_volume_that_cannot_be_had_keeps_the_pod_waiting(
