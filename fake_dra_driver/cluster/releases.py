@@ -126,6 +126,9 @@ class Release:
     """Whether the claim of a pod delays its foreground deletion (blockOwnerDeletion)."""
     releases_extended_claims: bool = False
     """Whether the claim for a pod's extended resources is released as soon as the pod has ended."""
+    jobs_end_in_two_steps: bool = False
+    """Whether a Job says first that it is going to end (SuccessCriteriaMet, FailureTarget), and then, when all of its
+    pods have ended, that it has."""
     has_random_claim_names: bool = True
     """Whether claims made from templates have a random suffix, which the pod's status tells."""
     feature_gates: frozenset[str] = frozenset()
@@ -260,6 +263,7 @@ _ROWS: Final = (
         plugin_versions=("v1beta1",),
         slice_grace_seconds=0.0,
         prepares_unused_claims=True,
+        jobs_end_in_two_steps=True,
         structured_version="v1beta1",
         allocation_rules=_ALLOCATION_IN_1_32,
     ),
@@ -270,6 +274,7 @@ _ROWS: Final = (
         served_versions=frozenset({"v1beta1", "v1beta2"}),
         plugin_versions=("v1beta1",),
         prepares_unused_claims=True,
+        jobs_end_in_two_steps=True,
         structured_version="v1beta1",
         taint_rules_in="v1alpha3",
         taint_rule_gates=frozenset({"DRADeviceTaints"}),
@@ -285,6 +290,7 @@ _ROWS: Final = (
         plugin_versions=_BY_KUBELET_OF_1_34,
         health_versions=("v1alpha1",),
         prepares_unused_claims=True,
+        jobs_end_in_two_steps=True,
         structured_version="v1",
         taint_rules_in="v1alpha3",
         taint_rule_gates=frozenset({"DRADeviceTaints"}),
@@ -302,6 +308,7 @@ _ROWS: Final = (
         slice_limits=_LIMITS_OF_1_35,
         claims_block_their_pods=False,
         releases_extended_claims=True,
+        jobs_end_in_two_steps=True,
         structured_version="v1",
         taint_rules_in="v1alpha3",
         taint_rules_have_status=True,
@@ -318,6 +325,7 @@ _ROWS: Final = (
         slice_limits=_LIMITS_OF_1_35,
         claims_block_their_pods=False,
         releases_extended_claims=True,
+        jobs_end_in_two_steps=True,
         structured_version="v1",
         taint_rules_in="v1beta2",
         taint_rules_have_status=True,
@@ -338,6 +346,7 @@ _ROWS: Final = (
         selects_slices_by_pool=True,
         claims_block_their_pods=False,
         releases_extended_claims=True,
+        jobs_end_in_two_steps=True,
         structured_version="v1",
         taint_rules_in="v1",
         taint_rules_have_status=True,

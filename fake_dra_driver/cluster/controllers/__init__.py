@@ -3,6 +3,7 @@
 - ``claimtemplates`` (with ``boundpods``), ``claimreservations`` (with ``deallocation``): the claims of pods, which pods
   may use them, and what becomes of claims that no pod uses.
 - ``deployments`` (with ``rollout`` and ``deploymentstatus``), ``replicasets``, ``daemonsets`` (with ``daemonpods``).
+- ``jobs`` (with ``jobpods`` and ``jobstatus``), ``jobcleanup``.
 - ``garbage`` (with ``graph`` and ``catalog``): deletes objects with their owners; ``namespaces``: with their namespace.
 - ``nodelifecycle``: silent nodes and the taints of nodes. ``tainteviction``, ``podgc``: pods on nodes with taints that
   they do not tolerate, or on missing nodes. All three count seconds of the event loop, never those of a node's clock.
@@ -10,8 +11,8 @@
   not tolerate, and what DeviceTaintRules say of it.
 - ``serviceaccounts``: the account ``default`` of each namespace.
 
-Not here: StatefulSets, Jobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates, autoscaling,
-the ConfigMap ``kube-root-ca.crt`` of each namespace.
+Not here: StatefulSets, CronJobs, Services and Endpoints, quotas, volumes, disruption budgets, certificates,
+autoscaling, the ConfigMap ``kube-root-ca.crt`` of each namespace.
 
 To assemble a cluster::
 
@@ -32,6 +33,8 @@ from fake_dra_driver.cluster.controllers.daemonsets import daemonset_controller
 from fake_dra_driver.cluster.controllers.deployments import deployment_controller
 from fake_dra_driver.cluster.controllers.devicetainteviction import device_taint_controllers
 from fake_dra_driver.cluster.controllers.garbage import garbage_collector
+from fake_dra_driver.cluster.controllers.jobcleanup import job_cleanup_controller
+from fake_dra_driver.cluster.controllers.jobs import job_controller
 from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS, namespace_controller
 from fake_dra_driver.cluster.controllers.nodelifecycle import node_lifecycle_controller
 from fake_dra_driver.cluster.controllers.podgc import pod_garbage_collector
@@ -84,6 +87,8 @@ def make_controllers(
         deployment_controller(client, cache, named("deployment-controller"), now),
         replicaset_controller(client, cache, named("replicaset-controller"), now),
         daemonset_controller(client, cache, named("daemonset-controller"), now),
+        job_controller(client, cache, named("job-controller"), release, now),
+        job_cleanup_controller(client, cache, now),
         garbage_collector(client, catalog),
         namespace_controller(client, cache, catalog, now, grace_seconds=namespace_grace_seconds),
         *looking_after_nodes,

@@ -15,6 +15,7 @@ from fake_dra_driver.api.kube.meta import KubeObject, OwnerReference, ResourceKi
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.cluster.conditions import is_true
+from fake_dra_driver.cluster.jobkinds import Job
 from fake_dra_driver.cluster.kinds import (
     CustomResourceDefinition,
     Namespace,
@@ -34,7 +35,7 @@ log = logger.bind(component="garbage-collector")
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _TYPED: Final[tuple[type[KubeObject], ...]] = (
-    *(ControllerRevision, DaemonSet, Deployment, Lease, Namespace, Node, Pod, ReplicaSet, ServiceAccount),
+    *(ControllerRevision, DaemonSet, Deployment, Job, Lease, Namespace, Node, Pod, ReplicaSet, ServiceAccount),
 )
 """Kinds that other controllers watch in every release: their informers serve here, too."""
 _METADATA_ALONE: Final = (
@@ -51,7 +52,6 @@ _METADATA_ALONE: Final = (
         )
     ),
     ResourceKind("apps", "v1", "StatefulSet", "statefulsets"),
-    ResourceKind("batch", "v1", "Job", "jobs"),
     ResourceKind("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses", namespaced=False),
     ResourceKind(_RBAC, "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False),
     ResourceKind(_RBAC, "v1", "ClusterRole", "clusterroles", namespaced=False),

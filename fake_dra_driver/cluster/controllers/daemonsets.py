@@ -121,8 +121,8 @@ class DaemonSetReconciler(Reconciler):
                     waits.append(wait)
             alive = [pod for pod in pods if not pod.is_finished]
             if not pods and each.should_run:
-                labels = {REVISION_HASH: revision, **_template_generation(owner)}
-                await self._control.create(owner, owner.spec.template, labels=labels, spec=daemon_pod_spec(owner, name))
+                more = ObjectMeta(labels={REVISION_HASH: revision, **_template_generation(owner)})
+                await self._control.create(owner, owner.spec.template, more=more, spec=daemon_pod_spec(owner, name))
             await self._delete(owner, alive[1:])
         for name, pods in by_node.items():
             # Pods that are for no existing node. Those bound to a missing node are the pod collector's.

@@ -112,18 +112,26 @@ class PodControl:
         owner: KubeObject,
         template: PodTemplateSpec,
         *,
-        labels: Mapping[str, str] | None = None,
+        more: ObjectMeta | None = None,
         spec: PodSpec | None = None,
     ) -> None:
-        """Creates a pod of the owner from a template, with additional labels and another spec if given.
+        """Creates a pod of the owner from a template. Does nothing in a namespace that is being deleted.
 
-        Does nothing in a namespace that is being deleted. Raises what the API call raises.
+        Args:
+            owner: the workload.
+            template: what the pod is made from.
+            more: labels, annotations and finalizers beside those of the template, and another ``generate_name``.
+            spec: in the place of the template's.
+
+        Raises what the API call raises.
         """
+        extra = more or ObjectMeta()
         metadata = ObjectMeta(
-            generate_name=f"{owner.metadata.name}-",
+            generate_name=extra.generate_name or f"{owner.metadata.name}-",
             namespace=owner.metadata.namespace,
-            labels={**template.metadata.labels, **(labels or {})},
-            annotations=template.metadata.annotations,
+            labels={**template.metadata.labels, **extra.labels},
+            annotations={**template.metadata.annotations, **extra.annotations},
+            finalizers=extra.finalizers,
             owner_references=(controlled_by(owner),),
         )
         try:

@@ -15,6 +15,7 @@ from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
 from fake_dra_driver.cluster import Cluster, Timing
+from fake_dra_driver.cluster.jobkinds import Job
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.releases import RELEASES
 from fake_dra_driver.runtime.errors import NotFoundError
@@ -84,6 +85,10 @@ class World:
     async def read_claim(self, name: str) -> v1.ResourceClaim:
         """The claim as it is now."""
         return await self.cluster.client.get(self.api.claims, NamespacedName("default", name))
+
+    async def is_deallocated(self, name: str) -> bool:
+        """Whether the claim has no devices."""
+        return (await self.read_claim(name)).status.allocation is None
 
     async def until_gone(self, kind: type[KubeObject], name: str) -> None:
         """Waits until there is no such object."""
@@ -176,11 +181,7 @@ async def test_two_pods_share_a_claim_that_is_prepared_once(world: World) -> Non
             await world.cluster.client.delete(Pod, NamespacedName("default", name))
             await world.until_gone(Pod, name)
         assert plugin.verbs[1:] == [("NodeUnprepareResources", ["shared"])]
-
-        async def deallocated() -> bool:
-            return (await world.read_claim("shared")).status.allocation is None
-
-        await world.cluster.wait_until("the claim is deallocated", deallocated)
+        await world.cluster.wait_until("the claim is deallocated", lambda: world.is_deallocated("shared"))
 
 
 async def test_a_container_gets_the_devices_of_the_request_that_it_uses(world: World) -> None:
@@ -215,6 +216,47 @@ async def test_what_a_plugin_cannot_prepare_is_tried_again(world: World) -> None
         await world.until_event("pod", "FailedPrepareDynamicResources", "the device is on fire")
         plugin.errors.clear()
         assert "DEVICE_C" in await world.environment("pod")
+
+
+async def test_the_pods_of_a_job_have_a_device_one_after_the_other(world: World) -> None:
+    """The claim of a pod goes when the pod has ended, although the pod itself stays."""
+    async with world.plugin() as plugin:
+        await world.publish("dev-0")
+        requests = [{"name": "req", "exactly": {"deviceClassName": "class"}}]
+        await world.create(world.api.templates, "template", {"spec": {"devices": {"requests": requests}}})
+        uses = {"claims": [{"name": "entry"}]}
+        container = {"name": "main", "image": "busybox:1.37", "command": ["true"], "resources": uses}
+        entries = [{"name": "entry", "resourceClaimTemplateName": "template"}]
+        pod = {"containers": [container], "resourceClaims": entries, "restartPolicy": "Never"}
+        spec = {"completions": 3, "parallelism": 2, "template": {"spec": pod}}
+        client = world.cluster.client
+        await client.create(Job.from_wire({"metadata": {"name": "job", "namespace": "default"}, "spec": spec}))
+
+        async def ended() -> bool:
+            return (await client.get(Job, NamespacedName("default", "job"))).condition("Complete") is not None
+
+        async def no_claims() -> bool:
+            return not (await client.list(world.api.claims)).items
+
+        await world.cluster.wait_until("the job has ended", ended)
+        await world.cluster.wait_until("its claims are gone", no_claims)
+        assert [each.status.phase for each in (await client.list(Pod)).items] == ["Succeeded"] * 3
+        assert [verb for verb, _ in plugin.verbs] == ["NodePrepareResources", "NodeUnprepareResources"] * 3
+
+
+async def test_a_pod_leaves_a_device_that_breaks(world: World) -> None:
+    async with world.plugin() as plugin:
+        await world.publish("dev-0")
+        await world.claim("c")
+        await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
+        await world.environment("pod")
+        taint = {"key": "example.com/broken", "effect": "NoExecute"}
+        rule = {"deviceSelector": {"driver": DRIVER, "device": "dev-0"}, "taint": taint}
+        await world.create(v1.DeviceTaintRule, "broken", rule)
+        await world.until_gone(Pod, "pod")
+        await world.until_event("pod", "DeviceTaintManagerEviction", "Marking for deletion")
+        assert plugin.verbs[-1] == ("NodeUnprepareResources", ["c"])
+        await world.cluster.wait_until("the claim is deallocated", lambda: world.is_deallocated("c"))
 
 
 async def test_a_pod_waits_until_there_are_enough_devices(world: World) -> None:
