@@ -1,11 +1,11 @@
 """What a DRA driver reads and writes of the kinds Node, Pod and Event, and node selectors (k8s.io/api/core/v1)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ResourceKind, Time
+from fake_dra_driver.api.kube.meta import NONE_IS_EMPTY, UID, ApiModel, KubeObject, ResourceKind, Time
 
 __all__ = [
     "ClaimSource",
@@ -152,7 +152,7 @@ class PodExtendedResourceClaimStatus(ApiModel):
     """v1.PodExtendedResourceClaimStatus: the claim that was made for a pod's extended resources (1.34 and later)."""
 
     resource_claim_name: str = ""
-    request_mappings: tuple[ContainerExtendedResourceRequest, ...] = ()
+    request_mappings: Annotated[tuple[ContainerExtendedResourceRequest, ...], NONE_IS_EMPTY] = ()
 
 
 class ContainerStatus(ApiModel):

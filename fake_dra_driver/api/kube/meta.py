@@ -10,14 +10,27 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Annotated, Any, ClassVar, NewType, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from typing_extensions import override
 
-__all__ = ["UID", "ApiModel", "KubeObject", "NamespacedName", "ObjectMeta", "OwnerReference", "ResourceKind", "Time"]
+__all__ = [
+    "NONE_IS_EMPTY",
+    "UID",
+    "ApiModel",
+    "KubeObject",
+    "NamespacedName",
+    "ObjectMeta",
+    "OwnerReference",
+    "ResourceKind",
+    "Time",
+]
 
 UID = NewType("UID", str)
 """``metadata.uid``: unique over the life of a cluster, so it tells an object from its successor of the same name."""
+
+NONE_IS_EMPTY = BeforeValidator(lambda value: () if value is None else value)
+"""For lists that API servers write as ``null`` when they are empty: Go's, without omitempty."""
 
 
 @dataclass(frozen=True, slots=True)

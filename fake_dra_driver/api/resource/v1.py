@@ -8,11 +8,11 @@ written back, so that what a newer API server knows is never lost. Limits are th
 from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
+from pydantic import AfterValidator, Field, WrapValidator
 
 from fake_dra_driver.api.interning import Sharing
 from fake_dra_driver.api.kube.core import NodeSelector
-from fake_dra_driver.api.kube.meta import UID, ApiModel, KubeObject, ObjectMeta, ResourceKind, Time
+from fake_dra_driver.api.kube.meta import NONE_IS_EMPTY, UID, ApiModel, KubeObject, ObjectMeta, ResourceKind, Time
 
 __all__ = [
     "ADMIN_ACCESS_LABEL",
@@ -95,14 +95,6 @@ MAX_OPAQUE_DEPTH: Final = 100
 """Ours: the API server has no limit but the length."""
 MAX_DATA_BYTES: Final = 10 * 1024
 """AllocatedDeviceStatusDataMaxLength: longest ``status.devices[].data``."""
-
-
-def _none_is_empty(value: Any) -> Any:
-    return () if value is None else value
-
-
-_NoneIsEmpty = BeforeValidator(_none_is_empty)
-"""API servers write lists of these fields that are empty as ``null``."""
 
 
 class StatusCondition(ApiModel):
@@ -233,7 +225,7 @@ class ResourceSliceSpec(ApiModel):
     node_selector: NodeSelector | None = None
     all_nodes: bool | None = None
     per_device_node_selection: bool | None = None
-    devices: Annotated[tuple[Device, ...], _NoneIsEmpty] = ()
+    devices: Annotated[tuple[Device, ...], NONE_IS_EMPTY] = ()
     shared_counters: tuple[CounterSet, ...] = ()
     skip_node_operations: tuple[str, ...] = ()
     """What need not be called on the node for these devices (from 1.37 on, alpha)."""
@@ -420,7 +412,7 @@ class DeviceConstraint(ApiModel):
 class DeviceClaim(ApiModel):
     """``spec.devices`` of a claim."""
 
-    requests: Annotated[tuple[DeviceRequest, ...], _NoneIsEmpty] = ()
+    requests: Annotated[tuple[DeviceRequest, ...], NONE_IS_EMPTY] = ()
     constraints: tuple[DeviceConstraint, ...] = ()
     config: tuple[DeviceClaimConfiguration, ...] = ()
 
