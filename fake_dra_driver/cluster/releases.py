@@ -122,6 +122,11 @@ class Release:
     """How long the slices of a driver stay on a node that its plugin is gone from."""
     prepares_unused_claims: bool = False
     """Whether a kubelet prepares claims that a pod names and none of its containers uses."""
+    checks_claims_first: bool = False
+    """Whether a kubelet notes a pod's claims only once all of them and their drivers are there, so that the pod can be
+    deleted until then; and says what is wrong in the words that came with that."""
+    refuses_claims_being_unprepared: bool = False
+    """Whether a kubelet lets no other pod have a claim whose unpreparing has begun, and failed."""
     claims_block_their_pods: bool = True
     """Whether the claim of a pod delays its foreground deletion (blockOwnerDeletion)."""
     releases_extended_claims: bool = False
@@ -291,6 +296,7 @@ _ROWS: Final = (
         health_versions=("v1alpha1",),
         prepares_unused_claims=True,
         jobs_end_in_two_steps=True,
+        checks_claims_first=True,
         structured_version="v1",
         taint_rules_in="v1alpha3",
         taint_rule_gates=frozenset({"DRADeviceTaints"}),
@@ -305,6 +311,7 @@ _ROWS: Final = (
         plugin_versions=_BY_KUBELET_OF_1_34,
         health_versions=("v1alpha1",),
         prepares_unused_claims=True,
+        checks_claims_first=True,
         slice_limits=_LIMITS_OF_1_35,
         claims_block_their_pods=False,
         releases_extended_claims=True,
@@ -322,6 +329,7 @@ _ROWS: Final = (
         plugin_versions=_BY_KUBELET_OF_1_34,
         health_versions=("v1alpha1",),
         prepares_unused_claims=True,
+        checks_claims_first=True,
         slice_limits=_LIMITS_OF_1_35,
         claims_block_their_pods=False,
         releases_extended_claims=True,
@@ -342,6 +350,8 @@ _ROWS: Final = (
         plugin_versions=_BY_KUBELET_OF_1_34,
         health_versions=("v1", "v1alpha1"),
         prepares_unused_claims=True,
+        checks_claims_first=True,
+        refuses_claims_being_unprepared=True,
         slice_limits=_LIMITS_OF_1_35,
         selects_slices_by_pool=True,
         claims_block_their_pods=False,

@@ -119,7 +119,9 @@ async def test_a_claim_of_a_template_is_found_by_the_pods_status_and_has_to_be_t
     claim = await node.allocate("pod0-mine-x7k2p", created)
     status = {"resourceClaimStatuses": [{"name": "mine", "resourceClaimName": "pod0-mine-x7k2p"}]}
     await node.client.merge_patch(type(created), created.key, {"status": status}, subresource="status")
-    await node.until_event("pod0", "FailedPrepareDynamicResources", "was not made for this pod")
+    await node.until_event(
+        "pod0", "FailedPrepareDynamicResources", "was not created for Pod default/pod0 (Pod is not owner)"
+    )
     assert plugin.calls == []
     owner = {"apiVersion": "v1", "kind": "Pod", "name": "pod0", "uid": created.uid, "controller": True}
     await node.client.merge_patch(ResourceClaim, claim.key, {"metadata": {"ownerReferences": [owner]}})
@@ -130,8 +132,8 @@ async def test_a_claim_of_a_template_is_found_by_the_pods_status_and_has_to_be_t
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        ({"reservedFor": None}, "is not in reservedFor of the ResourceClaim default/a"),
-        ({"allocation": None, "reservedFor": None, "driverName": None}, "the ResourceClaim default/a is not allocated"),
+        ({"reservedFor": None}, "is not allowed to use resource claim a("),
+        ({"allocation": None, "reservedFor": None, "driverName": None}, "is not allowed to use resource claim a("),
     ],
 )
 async def test_a_claim_that_is_not_the_pods_is_not_prepared(
@@ -150,16 +152,15 @@ async def test_a_claim_that_is_not_the_pods_is_not_prepared(
 
 async def test_a_claim_that_does_not_exist_is_waited_for(node: World, plugin: StandInPlugin) -> None:
     await node.create(pod("pod0", claims=["a"]))
-    await node.until_event(
-        "pod0", "FailedPrepareDynamicResources", "ResourceClaim default/a that the pod names does not exist"
-    )
+    message = 'failed to fetch ResourceClaim a referenced by pod pod0: resourceclaims.resource.k8s.io "a" not found'
+    await node.until_event("pod0", "FailedPrepareDynamicResources", message)
     await node.allocate("a", await node.pod("pod0"))
     await node.until_ready("pod0")
 
 
 async def test_a_driver_without_a_plugin_is_waited_for(node: World) -> None:
     await start(node, "pod0", "a")
-    await node.until_event("pod0", "FailedPrepareDynamicResources", f"no plugin of the driver {DRIVER} is registered")
+    await node.until_event("pod0", "FailedPrepareDynamicResources", "not found in the list of registered DRA plugins")
     async with StandInPlugin(node.root).running():
         await node.until_ready("pod0")
         await node.delete("pod0")
@@ -170,9 +171,8 @@ async def test_what_the_plugin_says_is_told_and_it_is_asked_again(node: World, p
     plugin.errors["prepare", "a"] = "the device is on fire"
     await start(node, "pod0", "a")
     message = await node.until_event("pod0", "FailedPrepareDynamicResources", "on fire")
-    assert message == (
-        f"Failed to prepare dynamic resources: {DRIVER} did not prepare claim default/a: the device is on fire"
-    )
+    said = "NodePrepareResources failed for claim default/a: the device is on fire"
+    assert message == f"Failed to prepare dynamic resources: {said}"
     plugin.errors.clear()
     await node.until_ready("pod0")
 
@@ -190,11 +190,11 @@ async def test_an_answer_that_leaves_a_claim_out_and_one_for_a_claim_that_was_no
 ) -> None:
     plugin.left_out = {"b"}
     await start(node, "pod0", "a", "b")
-    await node.until_event("pod0", "FailedPrepareDynamicResources", f"{DRIVER} gave no answer for claim default/b")
+    await node.until_event("pod0", "FailedPrepareDynamicResources", "NodePrepareResources left out 1 claims")
     plugin.left_out = set()
     plugin.added = {"unasked": "x"}
     await node.until_event(
-        "pod0", "FailedPrepareDynamicResources", "answered for claims that it was not asked for: unasked"
+        "pod0", "FailedPrepareDynamicResources", "NodePrepareResources returned result for unknown claim UID unasked"
     )
     plugin.added = {}
     await node.until_ready("pod0")
@@ -207,7 +207,9 @@ async def test_an_unprepare_that_fails_is_repeated_and_the_pod_stays_until_then(
     await node.until_ready("pod0")
     plugin.errors["unprepare", "a"] = "still warm"
     await node.delete("pod0")
-    await node.until_event("pod0", "FailedUnprepareDynamicResources", "did not unprepare claim default/a: still warm")
+    await node.until_event(
+        "pod0", "FailedUnprepareDynamicResources", "NodeUnprepareResources failed for claim default/a: still warm"
+    )
     assert (await node.pod("pod0")).is_deleting
     plugin.errors.clear()
     await node.until_gone("pod0")
@@ -216,7 +218,7 @@ async def test_an_unprepare_that_fails_is_repeated_and_the_pod_stays_until_then(
 async def test_a_plugin_that_failed_to_prepare_is_asked_to_unprepare(node: World, plugin: StandInPlugin) -> None:
     plugin.errors["prepare", "a"] = "no"
     await start(node, "pod0", "a")
-    await node.until_event("pod0", "FailedPrepareDynamicResources", "did not prepare")
+    await node.until_event("pod0", "FailedPrepareDynamicResources", "NodePrepareResources failed")
     await node.delete("pod0")
     await node.until_gone("pod0")
     assert plugin.verbs[-1] == ("NodeUnprepareResources", ["a"])
@@ -379,7 +381,7 @@ async def test_claims_of_a_pod_that_vanished_while_the_kubelet_was_away_are_unpr
     await until(lambda: plugin.verbs[-1] == ("NodeUnprepareResources", ["a"]))
     await until(lambda: node.runtime.pods() == [])
     state = json.loads((node.root / "var/lib/kubelet/dra_manager_state").read_text())
-    assert state == {"claims": []}
+    assert json.loads(state["Data"])["ClaimInfoStateList"] == []
     await until(lambda: not (node.root / "var/lib/kubelet/pods" / running.uid).exists())
 
 
@@ -391,9 +393,10 @@ async def test_a_state_file_that_is_a_link_is_named_and_not_read(root: Path) -> 
         await manager.load()
 
 
-async def test_a_damaged_state_file_is_named(root: Path) -> None:
+@pytest.mark.parametrize("text", ['{"claims": [{"uid": 1}]}', '{"Data": "{}", "Checksum": 1}', '{"Data"'])
+async def test_a_damaged_state_file_is_named(root: Path, text: str) -> None:
     file = root / "dra_manager_state"
-    file.write_text('{"claims": [{"uid": 1}]}')
+    file.write_text(text)
     manager = ClaimManager(None, PluginRegistry(root, DEFAULT), root, DEFAULT)  # type: ignore[arg-type] # nothing is read
     with pytest.raises(DraError, match=f"{file} is damaged"):
         await manager.load()
