@@ -26,6 +26,7 @@ from fake_dra_driver.cluster.kubelet.containersetup.images import Images
 from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStarter, KubeconfigSource
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
+from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths
 from fake_dra_driver.cluster.kubelet.dra.plugins import POLL_SECONDS, PluginRegistry
 from fake_dra_driver.cluster.kubelet.dra.slicecleanup import SliceCleanup
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
@@ -111,11 +112,13 @@ class Kubelet:
         )
         self._node = NodeAgent(client, identity, self._events, now=options.now, renew_seconds=options.renew_seconds)
         self._slices = _slice_cleanup(client, options.node_name, release)
+        self._healths = DeviceHealths()
         self.plugins = PluginRegistry(
             kubelet_folder / "plugins_registry",
             release,
             poll_seconds=options.poll_seconds,
             on_change=self._follow_driver,
+            healths=self._healths,
         )
         """The plugins that have registered."""
         self._claims = ClaimManager(client, self.plugins, kubelet_folder, release)
@@ -136,6 +139,7 @@ class Kubelet:
             address=options.address,
             runtime=runtime,
             claims=self._claims,
+            healths=self._healths,
             volumes=volumes,
             starter=starter,
             statuses=self._statuses,
@@ -145,6 +149,7 @@ class Kubelet:
             now=options.now,
         )
         self._workers = PodWorkers(services, self._pods)
+        self._healths.on_change = self._workers.wake_users_of
         self._stopping = asyncio.Event()
         self.is_ready = asyncio.Event()
         """Set once the node is registered and its pods are synced."""

@@ -18,6 +18,7 @@ from fake_dra_driver.cluster import Cluster, Timing
 from fake_dra_driver.cluster.jobkinds import Job
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.releases import RELEASES
+from fake_dra_driver.pb import dra_health_v1_pb2 as health
 from fake_dra_driver.runtime.errors import NotFoundError
 from tests.unit.cluster.kubelet.standin import StandInPlugin
 
@@ -70,17 +71,28 @@ class World:
         asked = list(requests) or [{"name": "req", "exactly": {"deviceClassName": "class"}}]
         await self.create(self.api.claims, name, {"devices": {"requests": asked}})
 
-    async def environment(self, pod: str) -> str:
-        """What the pod has printed, once it runs."""
+    async def environment(self, pod: str, container: str = "main") -> str:
+        """What a container of the pod has printed, once it runs."""
 
         uid = (await self.cluster.client.get(Pod, NamespacedName("default", pod))).uid
-        file = self.cluster.node_root() / f"var/log/pods/default_{pod}_{uid}/main/0.log"
+        file = self.cluster.node_root() / f"var/log/pods/default_{pod}_{uid}/{container}/0.log"
 
         async def printed() -> str:
             text = await asyncio.to_thread(file.read_text) if await asyncio.to_thread(file.exists) else ""
             return text if "PATH" in text else ""
 
         return await self.cluster.wait_until(f"{pod} has printed its environment", printed)
+
+    async def until_health(self, pod: str, health: str, message: str) -> None:
+        """Waits until the pod shows that of its only device."""
+        wanted = {"resourceID": f"{DRIVER}/dev=c", "health": health, **({"message": message} if message else {})}
+
+        async def shown() -> bool:
+            found = await self.cluster.client.get(Pod, NamespacedName("default", pod))
+            status = found.status.container_statuses[0].to_wire().get("allocatedResourcesStatus")
+            return status == [{"name": "claim:entry", "resources": [wanted]}]
+
+        await self.cluster.wait_until(f"{pod} shows that its device is {health}", shown)
 
     async def read_claim(self, name: str) -> v1.ResourceClaim:
         """The claim as it is now."""
@@ -118,7 +130,7 @@ class World:
         """The driver's plugin, registered with the versions that it serves."""
         serves = versions or (self.api.version if self.api.version == "v1beta1" else "v1",)
         plugin = StandInPlugin(self.cluster.node_root(), name=DRIVER, serves=serves, **options)
-        plugin.versions = [f"{each}.DRAPlugin" for each in serves]
+        plugin.versions = ["v1.DRAResourceHealth" if each == "health" else f"{each}.DRAPlugin" for each in serves]
         async with plugin.running():
             await plugin.registered()
             yield plugin
@@ -216,6 +228,58 @@ async def test_what_a_plugin_cannot_prepare_is_tried_again(world: World) -> None
         await world.until_event("pod", "FailedPrepareDynamicResources", "the device is on fire")
         plugin.errors.clear()
         assert "DEVICE_C" in await world.environment("pod")
+
+
+async def test_a_pod_whose_driver_is_not_there_waits_and_can_be_deleted(each_world: World) -> None:
+    world = each_world
+    await world.publish("dev-0")
+    await world.claim("c")
+    await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
+    is_early = world.api.version == "v1beta1"
+    words = "not found in the list of registered DRA plugins" if is_early else f"DRA driver {DRIVER} is not registered"
+    await world.until_event("pod", "FailedPrepareDynamicResources", words)
+    await world.cluster.client.delete(Pod, NamespacedName("default", "pod"))
+    if is_early:  # its kubelet has noted the claim, and asks for the driver
+        await world.until_event("pod", "FailedUnprepareDynamicResources", words)
+        async with world.plugin():
+            await world.until_gone(Pod, "pod")
+    else:
+        await world.until_gone(Pod, "pod")
+
+
+async def test_a_container_gets_the_devices_that_it_asks_for_as_a_resource(world: World) -> None:
+    async with world.plugin() as plugin:
+        spec = {"extendedResourceName": "example.com/device", "selectors": []}
+        await world.create(world.api.classes, "resource", spec)
+        await world.publish("dev-0")
+        plugin.requests = ("container-0-request-0",)
+        asks = {"limits": {"example.com/device": "1"}}
+        command = ["sh", "-c", "export; exec sleep 1000"]
+        containers = [
+            {"name": name, "image": "busybox:1.37", "command": command, "resources": resources}
+            for name, resources in (("main", asks), ("other", {}))
+        ]
+        await world.pod("pod", containers=containers)
+        assert "_CONTAINER_0_REQUEST_0" in await world.environment("pod")
+        assert "_CONTAINER_0_REQUEST_0" not in await world.environment("pod", "other")
+        await world.cluster.client.delete(Pod, NamespacedName("default", "pod"))
+        await world.until_gone(Pod, "pod")
+        assert [verb for verb, _ in plugin.verbs] == ["NodePrepareResources", "NodeUnprepareResources"]
+
+
+async def test_a_pod_shows_the_health_of_its_devices(world: World) -> None:
+    async with world.plugin("v1", "health") as plugin:
+        await world.publish("dev-0")
+        await world.claim("c")
+        await world.pod("pod", {"name": "entry", "resourceClaimName": "c"})
+        await world.environment("pod")
+        for status, message, shown in ((1, "", "Healthy"), (2, "too hot", "Unhealthy")):
+            device = health.DeviceHealth(health=health.HealthStatus.ValueType(status), message=message)
+            device.device.pool_name, device.device.device_name = "pool", "dev-0"
+            plugin.health.put_nowait(health.NodeWatchResourcesResponse(devices=[device]))
+            await world.until_health("pod", shown, message)
+        plugin.health.put_nowait(None)
+        await world.until_health("pod", "Unknown", "")
 
 
 async def test_the_pods_of_a_job_have_a_device_one_after_the_other(world: World) -> None:

@@ -14,7 +14,7 @@ Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. ``claimmanager`` 
 when.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import grpc
@@ -29,10 +29,12 @@ from fake_dra_driver.cluster.kubelet.dra.calls import (
     PluginService,
     UnimplementedError,
 )
+from fake_dra_driver.cluster.kubelet.dra.devicehealth import ReportedHealth
 from fake_dra_driver.cluster.kubelet.dra.draplugin import v1_service, v1beta1_service
+from fake_dra_driver.cluster.kubelet.dra.healthstream import watch_health
 from fake_dra_driver.cluster.kubelet.dra.v1alpha2 import V1alpha2Service
 from fake_dra_driver.cluster.kubelet.dra.v1alpha3 import V1alpha3Service
-from fake_dra_driver.cluster.releases import PluginVersion, Release
+from fake_dra_driver.cluster.releases import HealthVersion, PluginVersion, Release
 
 __all__ = ["NodeClient"]
 
@@ -53,10 +55,18 @@ class NodeClient(PluginService):
         endpoint: path of its socket.
         release: that of the kubelet.
         versions: those to try, in this order; None: those of the release.
+        health_version: how it reports the health of its devices; None: it does not.
     """
 
-    def __init__(self, endpoint: str, release: Release, versions: Sequence[PluginVersion] | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        release: Release,
+        versions: Sequence[PluginVersion] | None = None,
+        health_version: HealthVersion | None = None,
+    ) -> None:
         self._channel = grpc.aio.insecure_channel(f"unix:{endpoint}", options=CHANNEL_OPTIONS)
+        self._health_version = health_version
         self._services = [
             _SERVICES[version](self._channel, release.plugin_timeout_seconds)
             for version in versions or release.plugin_versions
@@ -69,6 +79,13 @@ class NodeClient(PluginService):
     @override
     async def unprepare(self, claims: Sequence[ClaimRequest]) -> Mapping[UID, Failure | None]:
         return await self._call(lambda service: service.unprepare(claims))
+
+    async def watch_health(self) -> AsyncIterator[Sequence[ReportedHealth]]:
+        """The health of all its devices, again and again. Raises PluginError."""
+        if self._health_version is None:
+            raise UnimplementedError("the plugin has no service for it")
+        async for reports in watch_health(self._channel, self._health_version):
+            yield reports
 
     async def close(self) -> None:
         """Closes the connection, which ends calls under way."""

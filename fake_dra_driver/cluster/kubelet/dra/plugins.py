@@ -26,8 +26,9 @@ import grpc
 from loguru import logger
 
 from fake_dra_driver.cluster.kubelet.dra.calls import CHANNEL_OPTIONS, describe
+from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
-from fake_dra_driver.cluster.releases import PluginVersion, Release
+from fake_dra_driver.cluster.releases import HealthVersion, PluginVersion, Release
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
 from fake_dra_driver.runtime.backoff import Backoff
@@ -62,6 +63,8 @@ class _Plugin:
     version: tuple[int, ...]
     """Of classic DRA; in structured DRA there are services instead."""
     client: NodeClient
+    health_version: HealthVersion | None = None
+    """How it reports the health of its devices, if it does."""
 
 
 @dataclass(slots=True)
@@ -76,6 +79,8 @@ class _Socket:
     plugin: _Plugin | None = None
     problem: str = ""
     """What was logged last."""
+    health: asyncio.Task[None] | None = None
+    """Listens to what the plugin says about its devices."""
 
 
 class PluginRegistry:
@@ -85,6 +90,7 @@ class PluginRegistry:
         folder: ``plugins_registry``; made if it is missing.
         release: that of the kubelet.
         poll_seconds: between two listings of the folder.
+        healths: told what plugins say about the health of their devices, where the release has that.
         on_change: called with the name of a driver when its first plugin has registered, and when its last is gone.
     """
 
@@ -95,12 +101,14 @@ class PluginRegistry:
         *,
         poll_seconds: float = POLL_SECONDS,
         on_change: Callable[[str], None] = lambda _: None,
+        healths: DeviceHealths | None = None,
     ) -> None:
         self._folder = folder
         self._release = release
         self._poll_seconds = poll_seconds
         self._sockets: dict[Path, _Socket] = {}
         self._on_change = on_change
+        self._healths = healths if release.is_enabled("ResourceHealthStatus") else None
         self._plugins: dict[str, list[_Plugin]] = {}
         # By driver, the newest last; never empty.
 
@@ -139,11 +147,13 @@ class PluginRegistry:
             backoff = Backoff(_FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, jitter=0.1)
             known = self._sockets.setdefault(path, _Socket(identity, backoff))
             if known.plugin is None and known.task is None and loop_time() >= known.try_at:
-                known.task = group.create_task(self._register(path, known), name=f"register {path.name}")
+                known.task = group.create_task(self._register(path, known, group), name=f"register {path.name}")
 
     async def _drop(self, path: Path, known: _Socket) -> None:
         if known.task is not None:
             known.task.cancel()
+        if known.health is not None:
+            known.health.cancel()
         if known.plugin is not None:
             await self._deregister(known.plugin)
             log.info("Plugin deregistered: its socket is gone", plugin=known.plugin.name, socket=str(path))
@@ -157,13 +167,14 @@ class PluginRegistry:
                 self._on_change(plugin.name)
         await plugin.client.close()
 
-    async def _register(self, path: Path, known: _Socket) -> None:
+    async def _register(self, path: Path, known: _Socket, group: asyncio.TaskGroup) -> None:
         """One attempt to register what listens on a socket. Raises nothing."""
         try:
             async with grpc.aio.insecure_channel(f"unix:{path}", options=CHANNEL_OPTIONS) as channel:
                 await self._negotiate(path, known, registration_grpc.RegistrationStub(channel))
             known.backoff.reset()
             known.problem = ""
+            self._listen(known, group)
         except (grpc.aio.AioRpcError, _RefusedError) as error:
             text = describe(error) if isinstance(error, grpc.aio.AioRpcError) else str(error)
             level = "DEBUG" if text == known.problem else "WARNING"
@@ -172,6 +183,13 @@ class PluginRegistry:
             known.try_at = loop_time() + known.backoff.next()
         finally:
             known.task = None
+
+    def _listen(self, known: _Socket, group: asyncio.TaskGroup) -> None:
+        """Listens to what a plugin that has just registered says about the health of its devices."""
+        plugin = known.plugin
+        if self._healths is not None and plugin is not None and plugin.health_version is not None:
+            follow = self._healths.follow(plugin.name, plugin.client)
+            known.health = group.create_task(follow, name=f"health {plugin.name}")
 
     async def _negotiate(self, path: Path, known: _Socket, stub: "registration_grpc.RegistrationAsyncStub") -> None:
         info = await stub.GetInfo(registration_pb2.InfoRequest(), timeout=_GET_INFO_SECONDS)
@@ -183,7 +201,9 @@ class PluginRegistry:
                 await stub.NotifyRegistrationStatus(refusal, timeout=_NOTIFY_SECONDS)
             raise
         endpoint = info.endpoint or str(path)
-        plugin = _Plugin(info.name, endpoint, version, NodeClient(endpoint, self._release, versions))
+        health = _health_version(info, self._release)
+        client = NodeClient(endpoint, self._release, versions, health)
+        plugin = _Plugin(info.name, endpoint, version, client, health)
         known.plugin = plugin
         self._plugins.setdefault(info.name, []).append(plugin)
         if len(self._plugins[info.name]) == 1:
@@ -238,6 +258,12 @@ class PluginRegistry:
                     f"(its endpoint: {present.endpoint})"
                 )
         return max(versions)
+
+
+def _health_version(info: registration_pb2.PluginInfo, release: Release) -> HealthVersion | None:
+    """The service for the health of devices: the newest of the kubelet's that the plugin lists."""
+    offered = set(info.supported_versions)
+    return next((each for each in release.health_versions if f"{each}.DRAResourceHealth" in offered), None)
 
 
 def _parse_version(text: str) -> tuple[int, ...] | None:

@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from loguru import logger
 
@@ -36,6 +37,7 @@ from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStar
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import VolumeError, Volumes
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.dra.claimstate import DraError
+from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths, resources_status
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.pods.handlers import HandlerTarget
 from fake_dra_driver.cluster.kubelet.pods.launcher import Launcher, Timing, restarts
@@ -66,6 +68,7 @@ class PodServices:
     address: str
     runtime: ProcessRuntime
     claims: ClaimManager
+    healths: DeviceHealths
     volumes: Volumes
     starter: ContainerStarter
     statuses: StatusWriter
@@ -332,12 +335,26 @@ class PodWorker:
                 spec.name: restarts(pod, spec, observed) for spec in (*pod.spec.init_containers, *pod.spec.containers)
             },
             is_initialized=self._plan.is_initialized or not pod.spec.init_containers,
+            resources=self._resources(pod),
             started_at=self._started_at,
             outcome=self._outcome if self._is_over else None,
             is_ending=self._is_ending,
         )
         draft = pod_status(pod, view, address=services.address, release=services.release, now=services.now())
         services.statuses.put(pod, draft)
+
+    def _resources(self, pod: Pod) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """By container name, ``allocatedResourcesStatus``: what drivers say about the health of its devices."""
+        services = self._services
+        if not services.release.is_enabled("ResourceHealthStatus"):
+            return {}
+        with_messages = services.release.is_enabled("ResourceHealthStatusMessage")
+        return {
+            spec.name: resources_status(
+                services.claims.claims_of(pod, spec), services.healths, with_messages=with_messages
+            )
+            for spec in pod.spec.containers
+        }
 
 
 def _is_news(before: Pod, after: Pod) -> bool:

@@ -46,6 +46,12 @@ class PodWorkers:
             self._group = None
             unsubscribe()
 
+    def wake_users_of(self, driver: str) -> None:
+        """Has the pods looked at that have devices of a driver, since their health has changed."""
+        for uid in self._services.claims.users(driver):
+            if uid in self._workers:
+                self._workers[uid].wake()
+
     def _take_leftovers(self) -> None:
         """Cleans up what an earlier kubelet has left of pods that the API server no longer has."""
         left = {pod.uid: pod for pod in self._services.runtime.pods()}

@@ -39,6 +39,8 @@ class PodView:
     """IDs of the running containers that are ready."""
     restarts: Mapping[str, int] = field(default_factory=dict)
     """By container name, how often it was restarted."""
+    resources: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """By container name, the health of its devices, as in ``allocatedResourcesStatus``."""
     is_initialized: bool = True
     started_at: datetime | None = None
     """When the kubelet first saw the pod."""
@@ -89,7 +91,7 @@ def pod_status(pod: Pod, view: PodView, *, address: str, release: Release, now: 
         "podIP": address_of_pod or None,
         "podIPs": [{"ip": address_of_pod}] if address_of_pod else None,
         "startTime": _time(view.started_at or pod.status.start_time or now),
-        "containerStatuses": [status.to_wire() for status in main],
+        "containerStatuses": [_with_resources(status, view) for status in main],
         "initContainerStatuses": [status.to_wire() for status in init] or None,
     }
     if release.is_enabled("PodHostIPs"):
@@ -137,6 +139,11 @@ def _container_status(pod: Pod, spec: Container, view: PodView, *, is_init: bool
         container_id=container_id(latest) if latest is not None else "",
         started=is_started,
     )
+
+
+def _with_resources(status: ContainerStatus, view: PodView) -> Mapping[str, Any]:
+    resources = view.resources.get(status.name)
+    return {**status.to_wire(), **({"allocatedResourcesStatus": list(resources)} if resources else {})}
 
 
 def _waiting(reason: str, message: str) -> ContainerStateWaiting:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import grpc
 import yaml
 
+from fake_dra_driver.pb import dra_health_v1_pb2_grpc as health_grpc
 from fake_dra_driver.pb import dra_v1_pb2 as v1
 from fake_dra_driver.pb import dra_v1_pb2_grpc as v1_grpc
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as v1alpha2
@@ -59,6 +60,8 @@ class StandInPlugin:
         self.writes_cdi = True
         self.requests: tuple[str, ...] = ("",)
         """The requests of each claim, in structured DRA; each has a device of its own."""
+        self.health: asyncio.Queue[Any] = asyncio.Queue()
+        """Messages for the streams of health, in v1; None ends one. Served with "health" among the services."""
         self._serves = serves
         self._cdi = root / "var/run/cdi"
         self._registration = root / "var/lib/kubelet/plugins_registry" / (socket or f"{name}.sock")
@@ -83,6 +86,8 @@ class StandInPlugin:
             v1beta1_grpc.add_DRAPluginServicer_to_server(_V1beta1(self), node)
         if "v1" in self._serves:
             v1_grpc.add_DRAPluginServicer_to_server(_V1(self), node)
+        if "health" in self._serves:
+            health_grpc.add_DRAResourceHealthServicer_to_server(_Health(self), node)
         registration_grpc.add_RegistrationServicer_to_server(_Registration(self, str(self._endpoint)), registrar)
         node.add_insecure_port(f"unix:{self._endpoint}")
         registrar.add_insecure_port(f"unix:{self._registration}")
@@ -230,6 +235,15 @@ class _V1(_Structured, v1_grpc.DRAPluginServicer):
 class _V1beta1(_Structured, v1beta1_grpc.DRAPluginServicer):
     version: ClassVar[str] = "v1beta1"
     messages: ClassVar[Any] = v1beta1
+
+
+class _Health(health_grpc.DRAResourceHealthServicer):
+    def __init__(self, plugin: StandInPlugin) -> None:
+        self._plugin = plugin
+
+    async def NodeWatchResources(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        while (message := await self._plugin.health.get()) is not None:
+            yield message
 
 
 def _claims(request: Any) -> list[tuple[str, str, str, str]]:
