@@ -35,6 +35,7 @@ from fake_dra_driver.untrustedtext import one_line, short_name
 from fake_dra_driver.why.advice import ValuesThere, merged, suggestion
 from fake_dra_driver.why.behaviour import behaviour_of
 from fake_dra_driver.why.claims import DEFAULT_SCHEDULER, Claims, claims_of
+from fake_dra_driver.why.extended import from_device_plugin
 from fake_dra_driver.why.nodefilter import Away, keeps_away
 from fake_dra_driver.why.report import (
     DeviceOnNode,
@@ -160,7 +161,7 @@ class _Explanation:
                 f"pod {pod.metadata.name} has its devices and a node, {pod.spec.node_name}: if its containers do not "
                 "start, that node's kubelet or the driver there says why, in an Event"
             )
-        if not pod.spec.resource_claims:
+        if not self._claims.parts and not self._claims.obstructions:
             return (
                 "NoDevices",
                 f"pod {pod.metadata.name} names no claims: look at its Events for what else it waits for",
@@ -246,11 +247,22 @@ class _Explanation:
         return [
             _NodeAnswer(
                 finding=diagnose(situation, node),
-                away=() if pod is None else tuple(keeps_away(node, pod)),
+                away=() if pod is None else (*keeps_away(node, pod), *self._device_plugin(node, pod)),
                 elsewhere=tuple(claim for claim in self._claims.allocated if not _is_usable(claim, node)),
             )
             for node in sorted(self._snapshot.nodes, key=lambda node: natural_order(node.metadata.name))
         ]
+
+    def _device_plugin(self, node: Node, pod: Pod) -> Iterator[Away]:
+        """That the node has extended resources of the pod without any claim."""
+        for name, amount in from_device_plugin(pod, node, self._snapshot).items():
+            yield Away(
+                "DevicePlugin",
+                f"it has {amount} of {short_name(name)} from a device plugin, of which the scheduler counts what pods "
+                "use; that is not looked at here",
+                "Other",
+                f"see with kubectl describe node {node.metadata.name} how much of {short_name(name)} is in use",
+            )
 
     @cached_property
     def _situation(self) -> Situation:

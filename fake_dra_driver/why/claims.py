@@ -15,6 +15,7 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.untrustedtext import one_line, short_name
+from fake_dra_driver.why.extended import extended_claim
 from fake_dra_driver.why.report import AskedFor, ClaimPart, Problem, Suggestion
 from fake_dra_driver.why.snapshot import Snapshot
 from fake_dra_driver.why.words import asked_text, listed
@@ -57,6 +58,9 @@ def claims_of(subject: Pod | v1.ResourceClaim, pod: Pod | None, snapshot: Snapsh
         obstructions = list(_of_pod(pod))
         for each, entry in zip(found, pod.spec.resource_claims, strict=True):
             obstructions += _of_entry(pod, entry, each, snapshot)
+        extended = extended_claim(pod, snapshot)
+        if extended is not None:
+            found.append(_Entry("", extended))
     claims = list({claim.uid or claim.metadata.name: claim for each in found if (claim := each.claim)}.values())
     for claim in claims:
         obstructions += _of_claim(claim, pod, snapshot)

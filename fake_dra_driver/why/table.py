@@ -130,7 +130,7 @@ class _Table:
             return lines + self._layout.sentence(group.summary, first="  ", following="  ", tone=Tone.GOOD)
         for problem in group.problems:
             lines += self._layout.sentence(problem.message, first="  ! ", following="    ", tone=Tone.BAD)
-        if group.problems and group.problems[0].reason in ("Unschedulable", "Taint", "NodeAffinity"):
+        if group.problems and group.problems[0].reason in _AWAY:
             return lines + self._in_short(group)
         for request in group.requests:
             lines += self._request(request)
@@ -206,6 +206,8 @@ _OF_CLAIMS: Final = frozenset(
 _IMMUTABLE: Final = (
     "(Claims and templates cannot be changed: delete what has to ask for something else, and make it again.)"
 )
+_AWAY: Final = frozenset(("Unschedulable", "Taint", "NodeAffinity", "DevicePlugin"))
+"""What keeps the pod from a node whatever devices that has."""
 _STATES: Final = {
     "InUse": "in use",
     "Selector": "no match",

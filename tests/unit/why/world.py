@@ -33,6 +33,11 @@ def with_uid(wire: Wire) -> Wire:
     return {**wire, "metadata": metadata}
 
 
+def served(kubernetes: str = "v1.37.2") -> Served:
+    """An API server of that release."""
+    return Served(kubernetes, RESOURCE_APIS["v1"], v1.DeviceTaintRule)
+
+
 def snapshot_of(objects: Iterable[Wire], **fields: Any) -> Snapshot:
     """What a reader of a cluster with these objects would have read."""
     found: dict[str, list[Any]] = defaultdict(list)
@@ -40,7 +45,7 @@ def snapshot_of(objects: Iterable[Wire], **fields: Any) -> Snapshot:
         found[wire["kind"]].append(KINDS[wire["kind"]].from_wire(with_uid(wire)))
     namespaces = found["Namespace"] or [Namespace.from_wire({"metadata": {"name": NAMESPACE}})]
     given: dict[str, Any] = {
-        "served": Served("v1.37.2", RESOURCE_APIS["v1"], v1.DeviceTaintRule),
+        "served": served(),
         "nodes": tuple(found["Node"]),
         "slices": tuple(found["ResourceSlice"]),
         "classes": tuple(found["DeviceClass"]),
