@@ -38,6 +38,7 @@ from fake_dra_driver.packaging.permissions import components, status_reader
 from fake_dra_driver.packaging.reference import render_reference
 from fake_dra_driver.packaging.statuspage import render_status_page
 from fake_dra_driver.packaging.values import REFUSED_VALUES, values_model
+from fake_dra_driver.packaging.whypage import render_why_page
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import Settings
 
@@ -186,3 +187,4 @@ def _documentation(inputs: Inputs, commands: Mapping[str, type[Settings]]) -> It
     lists = "fake_dra_driver/driver/metricfamilies.py, fake_dra_driver/driver/reasons.py and the lists that they extend"
     yield "docs/metrics.md", render_metrics(TREE.header(lists))
     yield "docs/status.md", render_status_page(TREE.header("fake_dra_driver/status/"), inputs.kinds)
+    yield "docs/why.md", render_why_page(TREE.header("fake_dra_driver/why/"))

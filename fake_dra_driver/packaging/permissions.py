@@ -11,18 +11,20 @@ from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.api.resource.v1 import DeviceClass, ResourceClaimTemplate, ResourceSlice
+from fake_dra_driver.api.resource.v1 import DeviceClass, DeviceTaintRule, ResourceClaimTemplate, ResourceSlice
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
+from fake_dra_driver.cluster.kinds import Namespace
 from fake_dra_driver.codegen import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 
-__all__ = ["CLASSIC", "STRUCTURED", "components", "status_reader"]
+__all__ = ["CLASSIC", "STRUCTURED", "components", "status_reader", "why_reader"]
 
 CLASSIC: Final = "classic"
 """DRA of Kubernetes 1.27 to 1.30, where the driver's controller allocates."""
 STRUCTURED: Final = "structured"
 """DRA of Kubernetes 1.32 and later, where the scheduler allocates."""
 
+_DEVICES: Final = (DeviceClass, DeviceTaintRule, ResourceSlice)
 _EVENTS = Rule(
     "To say what happened to a claim or a node, where people look for it: in the claim's namespace, which no role "
     "knows in advance. Admission policies keep each component to Events of its own.",
@@ -57,6 +59,19 @@ def status_reader(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
             READ_VERBS,
         ),
         Rule("Pods that wait, and what was reported about claims.", (Pod, Event), READ_VERBS),
+    )
+
+
+def why_reader() -> tuple[Rule, ...]:
+    """What a person needs to run ``fake-dra-driver why``, which only reads."""
+    return (
+        Rule("The pod that waits; for a claim, the pods that use it.", (Pod,), ("get", "list")),
+        Rule("Its claims, and which claims have the devices.", (ResourceClaim,), ("get", "list")),
+        Rule("Which devices there are, what classes stand for, and taints.", _DEVICES, ("list",)),
+        Rule("Whether templates exist that the pod names.", (ResourceClaimTemplate,), ("get",)),
+        Rule("Which nodes there are, and their labels and taints.", (Node,), ("list",)),
+        Rule("Whether the namespace allows admin access.", (Namespace,), ("get",)),
+        Rule("What the scheduler says about the pod.", (Event,), ("list",)),
     )
 
 

@@ -27,6 +27,7 @@ from fake_dra_driver.allocation.explanation import (
 )
 from fake_dra_driver.allocation.obstacles import PoolObstacle, SelectorFailed
 from fake_dra_driver.api.kube.core import Event
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches
@@ -124,7 +125,8 @@ class _Explanation:
             return self._with(*done)
         problems = [each.problem for each in self._claims.obstructions]
         suggestions = [each.suggestion for each in self._claims.obstructions if each.suggestion is not None]
-        if self._claims.pending and self._is_hidden(v1.ResourceSlice, v1.DeviceClass):
+        is_hidden = self._is_hidden(v1.ResourceSlice, v1.DeviceClass) if self._claims.pending else False
+        if is_hidden or self._is_hidden(v1.ResourceClaim):
             return self._with("Unknown", "too little may be read to say why", problems, (), suggestions)
         if self._claims.pending and not self._snapshot.slices:
             problems.append(_NOTHING_PUBLISHED)
@@ -235,7 +237,7 @@ class _Explanation:
             found.append(f"the pod's scheduler, {short_name(pod.spec.scheduler_name)}, decides as kube-scheduler does")
         return tuple(found)
 
-    def _is_hidden(self, *kinds: type[v1.ResourceSlice | v1.DeviceClass]) -> bool:
+    def _is_hidden(self, *kinds: type[KubeObject]) -> bool:
         return any(kind.resource.plural in self._snapshot.hidden for kind in kinds)
 
     # --- Nodes -------------------------------------------------------------------------------------------------------

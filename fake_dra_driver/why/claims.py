@@ -64,8 +64,9 @@ def claims_of(subject: Pod | v1.ResourceClaim, pod: Pod | None, snapshot: Snapsh
     claims = list({claim.uid or claim.metadata.name: claim for each in found if (claim := each.claim)}.values())
     for claim in claims:
         obstructions += _of_claim(claim, pod, snapshot)
+    is_hidden = v1.ResourceClaim.resource.plural in snapshot.hidden
     return Claims(
-        parts=tuple(_part(each) for each in found if each.is_needed),
+        parts=tuple(_part(each, is_hidden=is_hidden) for each in found if each.is_needed),
         pending=tuple(claim for claim in claims if claim.status.allocation is None),
         allocated=tuple(claim for claim in claims if claim.status.allocation is not None),
         obstructions=tuple(obstructions),
@@ -94,10 +95,10 @@ def _entry(pod: Pod, entry: PodResourceClaim, snapshot: Snapshot) -> _Entry:
     return _Entry(entry.name, claim, entry.claim_name or "", is_needed=not needs_none)
 
 
-def _part(entry: _Entry) -> ClaimPart:
+def _part(entry: _Entry, *, is_hidden: bool) -> ClaimPart:
     claim = entry.claim
     if claim is None:
-        return ClaimPart(name=entry.wanted, entry=entry.name, state="missing")
+        return ClaimPart(name=entry.wanted, entry=entry.name, state="unknown" if is_hidden else "missing")
     allocation = claim.status.allocation
     results = () if allocation is None else allocation.devices.results
     return ClaimPart(

@@ -68,12 +68,10 @@ ProblemReason = Literal[
     "TooManyDevices",
     "SelectorInvalid",
     "SelectorFailed",
-    "FeatureOff",
     "SearchTooLong",
     "AllocationFailed",
     "PodDeleting",
     "SchedulingGated",
-    "OtherScheduler",
     "NothingPublished",
 ]
 PROBLEMS: Final[Mapping[ProblemReason, str]] = {
@@ -88,12 +86,10 @@ PROBLEMS: Final[Mapping[ProblemReason, str]] = {
     "TooManyDevices": "the claim asks for more devices than one claim can have",
     "SelectorInvalid": "a selector is not valid CEL",
     "SelectorFailed": "a selector cannot be evaluated for a device; the scheduler then gives up for all nodes",
-    "FeatureOff": "the claim needs a feature of Kubernetes that is switched off",
     "SearchTooLong": "there are so many combinations of devices that the scheduler gives up after 10 seconds",
     "AllocationFailed": "the scheduler cannot handle the claims, for a reason that the message says",
     "PodDeleting": "the pod is being deleted",
     "SchedulingGated": "the pod has schedulingGates, and the scheduler leaves it alone until they are removed",
-    "OtherScheduler": "the pod names another scheduler, which may decide in other ways",
     "NothingPublished": "there are no ResourceSlices, so that the scheduler knows of no devices at all",
 }
 """What can stand in the way before any node is looked at."""
@@ -170,7 +166,6 @@ Change = Literal[
     "ChangeSelector",
     "DropConstraint",
     "CompletePool",
-    "Wait",
     "Other",
 ]
 CHANGES: Final[Mapping[Change, str]] = {
@@ -190,7 +185,6 @@ CHANGES: Final[Mapping[Change, str]] = {
     "ChangeSelector": "change a selector, or drop it",
     "DropConstraint": "drop a constraint",
     "CompletePool": "let the driver publish all slices of its pool",
-    "Wait": "nothing: it is about to happen",
     "Other": "what the message says",
 }
 """What may help, in the order in which it is listed."""
@@ -235,8 +229,8 @@ class ClaimPart(_Model):
     """Name of the claim; empty while it has not been made from its template."""
     entry: str = ""
     """Name of the entry in the pod's ``spec.resourceClaims``; empty without a pod, and for extended resources."""
-    state: Literal["missing", "pending", "allocated", "deleting"]
-    """Whether there is such a claim, and whether it has devices."""
+    state: Literal["missing", "pending", "allocated", "deleting", "unknown"]
+    """Whether there is such a claim, and whether it has devices; unknown: claims may not be read."""
     requests: tuple[AskedFor, ...] = ()
     """What it asks for, alternatives one by one."""
     devices: tuple[str, ...] = ()

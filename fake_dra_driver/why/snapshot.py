@@ -141,7 +141,7 @@ async def read_snapshot(client: Client, served: Served, namespace: str, pod: Pod
         namespace=home.result(),
         events=events.result(),
         hidden=hidden,
-        notes=tuple(sorted(reader.notes)),
+        notes=(*sorted(reader.denials.values()), *sorted(reader.refusals)),
     )
 
 
@@ -159,7 +159,11 @@ class _Reader:
     def __init__(self, client: Client) -> None:
         self._client = client
         self.hidden: set[str] = set()
-        self.notes: list[str] = []
+        """Plural names of the kinds that may not be read."""
+        self.denials: dict[str, str] = {}
+        """By plural name: which right is missing, and what is not known therefore."""
+        self.refusals: list[str] = []
+        """What was read and is left out."""
 
     async def all(
         self, kind: type[K], consequence: str, namespace: str | None = None, selector: str = ""
@@ -177,8 +181,8 @@ class _Reader:
             listed = await self._client.list(kind, namespace, field_selector=selector)
             for refused in listed.invalid:
                 name = short_name(str(refused.key))
-                self.notes.append(f"{kind.resource.kind} {name} is left out, since it cannot be read: "
-                                  f"{'; '.join(refused.problems)}")  # fmt: skip
+                problems = "; ".join(refused.problems)
+                self.refusals.append(f"{kind.resource.kind} {name} is left out, since it cannot be read: {problems}")
             return listed.items
 
         return await self._allowed(kind, "list", consequence, read, ())
@@ -234,7 +238,7 @@ class _Reader:
             return await read()
         except ForbiddenError as error:
             self.hidden.add(plural)
-            self.notes.append(f"may not {verb} {plural}, so {consequence} ({error.message})")
+            self.denials[plural] = f"may not {verb} {plural}, so {consequence} ({error.message})"
             return instead
         except NotFoundError as error:
             raise _gone(kind, error) from error

@@ -225,7 +225,7 @@ _STATES: Final = {
 
 def _claim_rows(claim: ClaimPart) -> list[Row]:
     name = claim.name or "(none yet)"
-    if claim.state in ("allocated", "missing") or not claim.requests:
+    if claim.state == "allocated" or not claim.requests:
         return [Row([Cell(name), Cell(claim.entry), Cell(claim.state), Cell("")], listed(claim.devices, 4))]
     rows = []
     for at, request in enumerate(claim.requests):

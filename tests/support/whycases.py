@@ -17,6 +17,7 @@ __all__ = [
     "allocated",
     "class_of",
     "device",
+    "full_node",
     "node_of",
     "pending_claim",
     "pod_of",
@@ -202,7 +203,7 @@ def _cel_error(name: str) -> Case:
     )
 
 
-def _full_node(name: str) -> Case:
+def full_node(name: str) -> Case:
     driver, full, free = f"{name}.example.com", f"{name}-1", f"{name}-2"
     expression = f'device.attributes["{driver}"].model == "H100"'
     other = pending_claim("other", request_for("main", driver))
@@ -392,7 +393,7 @@ _MAKERS: Final[Mapping[str, Callable[[str], Case]]] = {
     "no-class": _no_class,
     "selector-false": _selector_false,
     "cel-error": _cel_error,
-    "full-node": _full_node,
+    "full-node": full_node,
     "counters-short": _counters_short,
     "capacity-short": _capacity_short,
     "tainted": _tainted,
