@@ -70,6 +70,9 @@ class SelectorLanguage:
     """Whether there is ``device.allowMultipleAllocations`` (DRAConsumableCapacity)."""
     list_attributes: bool = False
     """Whether attributes may be lists (DRAListTypeAttributes)."""
+    sizes_are_known: bool = True
+    """Whether the estimate of costs knows how large what a device has may be. In Kubernetes 1.32 it did not, and most
+    selectors with a loop cost too much."""
 
     @cached_property
     def environment(self) -> Environment:
@@ -91,6 +94,8 @@ class SelectorLanguage:
 
     def size_of(self, path: Sequence[str]) -> Bounds | None:
         """How large what an expression reaches from ``device`` may be."""
+        if not self.sizes_are_known:
+            return None
         match tuple(path):
             case ("device", "driver"):
                 most = _MAX_DRIVER

@@ -74,6 +74,8 @@ class CelCostError(Exception):
 def _shown(source: str, issue: Issue) -> str:
     if issue.at is None:
         return f"ERROR: <input>:-1:0: {issue.problem}"
+    if not source:
+        return f"ERROR: <input>:1:0: {issue.problem}"
     line = source.count("\n", 0, issue.at)
     column = issue.at - (source.rfind("\n", 0, issue.at) + 1)
     text = source.split("\n")[line].replace("\t", " ")

@@ -42,7 +42,6 @@ _BEGUN = re.compile(
     re.VERBOSE,
 )
 """What could have become a token."""
-_SHOWN = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 class Token(NamedTuple):
@@ -70,7 +69,7 @@ def tokens_of(source: str) -> tuple[Sequence[Token], Sequence[Issue]]:
         if found is None:
             begun = _BEGUN.match(source, at)
             wrong = source[at : (begun.end() if begun else at) + 1]
-            issues.append(Issue(at, f"Syntax error: token recognition error at: '{wrong.translate(_SHOWN)}'"))
+            issues.append(Issue(at, f"Syntax error: token recognition error at: '{wrong}'"))
             at += len(wrong)
             continue
         kind = str(found.lastgroup)

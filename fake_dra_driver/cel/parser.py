@@ -90,7 +90,10 @@ class _Parser:
     def _expect(self, text: str) -> Token:
         token = self._accept(text)
         if token is None:
-            raise self._unexpected(self._peek(), f"'{text}'", {text}, may_be_missing=text in ")]")
+            found = self._peek()
+            # What may follow it makes ANTLR think that it was forgotten.
+            is_missing = _begins_operand(found) if text == ":" else found.kind in ("end", "operator")
+            raise self._unexpected(found, f"'{text}'", {text}, may_be_missing=is_missing)
         return token
 
     def _error(self, at: int | None, problem: str) -> CelSyntaxError:
@@ -104,7 +107,7 @@ class _Parser:
         following = self._tokens[min(self._tokens.index(token) + 1, len(self._tokens) - 1)]
         if token.kind != "end" and following.text in texts:
             return self._error(token.at, f"Syntax error: extraneous input '{shown}' expecting {expected}")
-        if may_be_missing and token.kind in ("end", "operator"):
+        if may_be_missing:
             return self._error(token.at, f"Syntax error: missing {expected} at '{shown}'")
         return self._error(token.at, f"Syntax error: mismatched input '{shown}' expecting {expected}")
 
@@ -114,8 +117,6 @@ class _Parser:
         expected = f"{{{', '.join((*signs, *_OPERAND_KINDS))}}}"
         shown = token.text or "<EOF>"
         before = self._tokens[max(self._tokens.index(token) - 1, 0)]
-        if token.kind == "end" and before.text == "-":
-            return self._error(token.at, "Syntax error: no viable alternative at input '-'")
         following = self._tokens[min(self._tokens.index(token) + 1, len(self._tokens) - 1)]
         is_extra = _begins_operand(following) or following.text in tuple(also) or before.text == "!"
         word = "extraneous" if is_extra else "mismatched"
@@ -177,16 +178,22 @@ class _Parser:
         times = 1
         while self._accept(sign.text):
             times += 1
-        number = self._peek()
-        if sign.text == "-" and number.kind in ("int", "double") and times == 1:
-            self._take()
-            return self._members(self._number(number, sign))
+        token = self._peek()
+        if sign.text == "-" and times == 1 and token.kind in ("int", "double"):
+            return self._members(self._number(self._take(), sign))
+        if sign.text == "-" and (token.text == "!" or not _begins_operand(token)):
+            between = self._source[sign.at : token.at + len(token.text)].rstrip()
+            raise self._error(token.at, f"Syntax error: no viable alternative at input '{between}'")
         inner = self._member()
         return self._bounded(Call(sign.at, f"{sign.text}_", [inner])) if times % 2 else inner
 
     # --- members and calls ---
 
     def _member(self) -> Node:
+        minus, number = self._tokens[self._at : self._at + 2] if self._peek().text == "-" else (None, None)
+        if minus is not None and number is not None and number.kind in ("int", "double"):
+            self._at += 2
+            return self._members(self._number(number, minus))
         return self._members(self._primary())
 
     def _members(self, value: Node) -> Node:
@@ -208,6 +215,8 @@ class _Parser:
         if name.kind not in ("name", "escaped") or name.text in _CONSTANTS or name.text == "in":
             between = self._source[dot.at : name.at + len(name.text)]
             problem = f"Syntax error: no viable alternative at input '{between}'"
+            if optional:
+                raise self._unexpected(name, "{IDENTIFIER, ESC_IDENTIFIER}")
             if name.text in _CONSTANTS:
                 problem = f"Syntax error: mismatched input '{name.text}' expecting IDENTIFIER"
             raise self._error(name.at, problem)
@@ -241,31 +250,32 @@ class _Parser:
     def _arguments(self, end: str) -> list[Node]:
         arguments: list[Node] = []
         while not self._accept(end):
-            if arguments:
-                self._expect_more(end)
-            elif not _begins_operand(self._peek()):
+            if arguments and not self._accept(","):
+                self._expect(end)
+                break
+            if not arguments and not _begins_operand(self._peek()):
                 raise self._no_operand(self._peek(), end)
             arguments.append(self._expression())
         return arguments
-
-    def _expect_more(self, end: str) -> None:
-        if not self._accept(","):
-            raise self._unexpected(self._peek(), f"{{'{end}', ','}}", {end, ","})
 
     def _is_at_end(self, end: str, elements: Sequence[object]) -> bool:
         """Goes on to the next element of a list or a map, if there is one. A comma may follow the last."""
         if self._accept(end):
             return True
-        if elements:
-            self._expect_more(end)
-        elif self._accept(","):
+        if not elements and self._accept(","):
             self._expect(end)
             return True
-        if elements and self._accept(end):
-            return True
-        if elements and not _begins_operand(self._peek()) and self._peek().text != "?":
-            raise self._unexpected(self._peek(), f"'{end}'", {end})
-        return False
+        if elements:
+            if not self._accept(","):
+                raise self._unexpected(self._peek(), f"{{'{end}', ','}}", {end, ","})
+            if self._accept(end):
+                return True
+        token = self._peek()
+        if _begins_operand(token) or token.text == "?":
+            return False
+        if elements:
+            raise self._unexpected(token, f"'{end}'", {end}, may_be_missing=token.kind == "end")
+        raise self._no_operand(token, f"{end},?")
 
     # --- primaries ---
 
@@ -347,18 +357,17 @@ class _Parser:
             return self._note(token.at, f"reserved identifier: {name}")
         if bracket:
             return self._call(bracket.at, name, arguments)
-        if not is_absolute and (found := self._structure()):
-            return found
-        return Identifier(token.at, f".{name}" if is_absolute else name)
+        dot = "." if is_absolute else ""
+        return self._structure(dot) or Identifier(token.at, f"{dot}{name}")
 
-    def _structure(self) -> Node | None:
+    def _structure(self, dot: str) -> Node | None:
         """``a.b.C{field: value}``, if that is what the name begins."""
         ahead = self._at
         while self._tokens[ahead].text == "." and self._tokens[ahead + 1].kind == "name":
             ahead += 2
         if self._tokens[ahead].text != "{":
             return None
-        name = "".join(each.text for each in self._tokens[self._at - 1 : ahead])
+        name = dot + "".join(each.text for each in self._tokens[self._at - 1 : ahead])
         bracket = self._tokens[ahead]
         self._at = ahead + 1
         fields: list[tuple[int, str, Node]] = []

@@ -6,12 +6,13 @@ from typing import Any
 
 from fake_dra_driver.cel.bounds import UNLIMITED
 from fake_dra_driver.cel.checker import check
+from fake_dra_driver.cel.dispatch import chooser
 from fake_dra_driver.cel.environment import Environment
 from fake_dra_driver.cel.errors import NO_OVERLOAD, CelError, CelProgramError, CelSyntaxError
 from fake_dra_driver.cel.estimate import SizeOf, estimate
 from fake_dra_driver.cel.library.conversions import CONVERSIONS
 from fake_dra_driver.cel.literals import check_literals, parts_of
-from fake_dra_driver.cel.overload import free
+from fake_dra_driver.cel.overload import Overload, free
 from fake_dra_driver.cel.parser import parse
 from fake_dra_driver.cel.plan import Plan
 from fake_dra_driver.cel.syntaxtree import Call, Comprehension, Identifier, Literal, Node
@@ -92,11 +93,17 @@ def compile_expression(source: str, environment: Environment, size_of: SizeOf | 
 def _check_constants(parts: Sequence[Node]) -> None:
     """Patterns and conversions of constants are worked out at once; the one that cannot be is an error. Raises it."""
     for part in parts:
-        if isinstance(part, Call) and len(part.overloads) == 1:
+        if isinstance(part, Call):
             try:
                 if part.function in _PATTERN_FUNCTIONS and isinstance(pattern := part.operands[1], Literal):
                     compile_pattern(pattern.value)
-                if part.function in CONVERSIONS and isinstance(value := part.operands[0], Literal):
-                    part.overloads[0].call(value.value)
+                if part.function in CONVERSIONS and isinstance(constant := part.operands[0], Literal):
+                    _convert(part, constant)
             except (PatternError, CelError) as error:
                 raise CelProgramError(str(error)) from error
+
+
+def _convert(call: Call, constant: Literal) -> None:
+    found = chooser(call.function, call.overloads, [constant.type])
+    overload = found if isinstance(found, Overload) else found([constant.value])
+    overload.call(constant.value)

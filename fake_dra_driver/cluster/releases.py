@@ -10,11 +10,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final, Literal
 
 from fake_dra_driver.allocation.behaviour import Behaviour
+from fake_dra_driver.allocation.selectors import SelectorLanguage
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.cel import Features
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.featuregates import gates_on_by_default, switched
 from fake_dra_driver.cluster.kinds import ResourceClaimTemplate, ResourceClass
@@ -169,6 +172,19 @@ class Release:
     def is_enabled(self, gate: str) -> bool:
         """Whether a feature gate is on."""
         return gate in self.feature_gates
+
+    @property
+    def expression_features(self) -> Features:
+        """What its API server lets new expressions use: what the minor release before knew, too."""
+        return _EXPRESSIONS[self.name]
+
+    @property
+    def selector_language(self) -> SelectorLanguage:
+        """What its API server lets the selectors of new objects use."""
+        has_shares, has_lists = self.is_enabled("DRAConsumableCapacity"), self.is_enabled("DRAListTypeAttributes")
+        return _selector_language(
+            self.expression_features, has_shares=has_shares, has_lists=has_lists, knows_sizes=self.name != "1.32"
+        )
 
     @property
     def taint_rule_version(self) -> str:
@@ -365,6 +381,34 @@ _ROWS: Final = (
         tells_binding_errors_apart=True,
     ),
 )
+_EXPRESSIONS_OF_1_32: Final = Features(two_variables=False, semvers=False, more_lists=False, includes=False)
+_EXPRESSIONS_OF_1_30: Final = replace(_EXPRESSIONS_OF_1_32, network=False, named_formats=False)
+_EXPRESSIONS_OF_1_29: Final = replace(_EXPRESSIONS_OF_1_30, texts_and_sets=False)
+_EXPRESSIONS_OF_1_27: Final = replace(_EXPRESSIONS_OF_1_29, optionals=False)
+_EXPRESSIONS_OF_1_33: Final = replace(_EXPRESSIONS_OF_1_32, two_variables=True)
+_EXPRESSIONS_OF_1_34: Final = replace(_EXPRESSIONS_OF_1_33, semvers=True)
+_EXPRESSIONS_OF_1_35: Final = replace(_EXPRESSIONS_OF_1_34, more_lists=True)
+_EXPRESSIONS: Final[Mapping[str, Features]] = {
+    "1.27": _EXPRESSIONS_OF_1_27,
+    "1.28": _EXPRESSIONS_OF_1_27,
+    "1.29": _EXPRESSIONS_OF_1_29,
+    "1.30": _EXPRESSIONS_OF_1_30,
+    "1.32": _EXPRESSIONS_OF_1_32,
+    "1.33": _EXPRESSIONS_OF_1_33,
+    "1.34": _EXPRESSIONS_OF_1_34,
+    "1.35": _EXPRESSIONS_OF_1_35,
+    "1.36": _EXPRESSIONS_OF_1_35,
+    "1.37": _EXPRESSIONS_OF_1_35,
+}
+
+
+@cache
+def _selector_language(features: Features, *, has_shares: bool, has_lists: bool, knows_sizes: bool) -> SelectorLanguage:
+    return SelectorLanguage(
+        features, multiple_allocations=has_shares, list_attributes=has_lists, sizes_are_known=knows_sizes
+    )
+
+
 RELEASES: Final[Mapping[str, Release]] = {
     each.name: replace(each, feature_gates=gates_on_by_default(each.name)) for each in _ROWS
 }

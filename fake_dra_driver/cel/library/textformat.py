@@ -219,7 +219,7 @@ class _Form:
 
     def problem(self, kind: str, name: str) -> str | None:
         """What is wrong with a value of a type."""
-        is_right = kind in ("dyn", "any", *self.kinds) or (kind == "string" and self.takes_special)
+        is_right = kind in ("dyn", *self.kinds) or (kind == "string" and self.takes_special)
         return None if is_right else f"{self.rule}, was given {name}"
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "StatusError",
     "already_exists",
     "bad_request",
+    "cannot_validate",
     "conflict",
     "duplicate",
     "exceeds_bytes",
@@ -144,6 +145,11 @@ def unsupported_value(field: str, value: Any, supported: Sequence[Any]) -> Probl
 def forbidden(field: str, detail: str) -> Problem:
     """A field or a change is not allowed here."""
     return Problem("FieldValueForbidden", field, f"Forbidden: {detail}")
+
+
+def cannot_validate(field: str, detail: str) -> Problem:
+    """A value for which the rules themselves failed (field.InternalError)."""
+    return Problem("InternalError", field, f"Internal error: {detail}")
 
 
 def not_found_value(field: str, value: str, detail: str = "") -> Problem:

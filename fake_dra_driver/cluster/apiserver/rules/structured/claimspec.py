@@ -5,7 +5,6 @@ from typing import Any
 
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
-    exceeds_bytes,
     forbidden,
     go_value,
     invalid_value,
@@ -21,6 +20,7 @@ from fake_dra_driver.cluster.apiserver.rules.structured.fields import (
     subdomain,
     toleration,
 )
+from fake_dra_driver.cluster.apiserver.rules.structured.selectors import validate_selectors
 from fake_dra_driver.cluster.apiserver.rules.surroundings import Surroundings
 from fake_dra_driver.cluster.apiserver.store.store import Object
 
@@ -36,10 +36,9 @@ __all__ = [
 ]
 
 _MAX_ITEMS = 32
-"""Of requests, constraints, configurations, selectors."""
+"""Of requests, constraints, configurations."""
 _MAX_SUBREQUESTS = 8
 _MAX_TOLERATIONS = 16
-_MAX_EXPRESSION_BYTES = 10 * 1024
 _MODES = ("All", "ExactCount")
 _ADMIN_LABEL = "resource.kubernetes.io/admin-access"
 _NO_REQUEST = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'"
@@ -86,14 +85,17 @@ def validate_claim_spec(spec: Object, path: str, surroundings: Surroundings) -> 
     def config(value: Any, at: str) -> list[Problem]:
         return _references(value, at, names) + device_config(value, at)
 
+    def request(value: Any, at: str) -> list[Problem]:
+        return _request(value, at, surroundings)
+
     problems = checked_set(
-        devices.get("requests") or (), _MAX_ITEMS, _request, lambda each: each.get("name", ""), f"{path}.requests"
+        devices.get("requests") or (), _MAX_ITEMS, request, lambda each: each.get("name", ""), f"{path}.requests"
     )
     problems += checked_list(devices.get("constraints") or (), _MAX_ITEMS, constraint, f"{path}.constraints")
     return problems + checked_list(devices.get("config") or (), _MAX_ITEMS, config, f"{path}.config")
 
 
-def _request(request: Any, path: str) -> list[Problem]:
+def _request(request: Any, path: str, surroundings: Surroundings) -> list[Problem]:
     problems = label(request.get("name", ""), f"{path}.name")
     exactly, alternatives = request.get("exactly"), request.get("firstAvailable") or ()
     rule = "exactly one of `exactly` or `firstAvailable` is required"
@@ -102,19 +104,19 @@ def _request(request: Any, path: str) -> list[Problem]:
     if exactly is not None and alternatives:
         return [*problems, invalid_value(path, "null", f"{rule}, but multiple fields are set")]
     if exactly is not None:
-        return problems + _device_request(exactly, f"{path}.exactly")
+        return problems + _device_request(exactly, f"{path}.exactly", surroundings)
+
+    def subrequest(value: Any, at: str) -> list[Problem]:
+        return label(value.get("name", ""), f"{at}.name") + _device_request(value, at, surroundings)
+
     return problems + checked_set(
-        alternatives, _MAX_SUBREQUESTS, _subrequest, lambda each: each.get("name", ""), f"{path}.firstAvailable"
+        alternatives, _MAX_SUBREQUESTS, subrequest, lambda each: each.get("name", ""), f"{path}.firstAvailable"
     )
 
 
-def _subrequest(request: Any, path: str) -> list[Problem]:
-    return label(request.get("name", ""), f"{path}.name") + _device_request(request, path)
-
-
-def _device_request(request: Mapping[str, Any], path: str) -> list[Problem]:
+def _device_request(request: Mapping[str, Any], path: str, surroundings: Surroundings) -> list[Problem]:
     problems = subdomain(request.get("deviceClassName", ""), f"{path}.deviceClassName")
-    problems += checked_list(request.get("selectors") or (), _MAX_ITEMS, _selector, f"{path}.selectors")
+    problems += validate_selectors(request.get("selectors") or (), f"{path}.selectors", surroundings)
     mode, count = request.get("allocationMode", ""), request.get("count", 0)
     if mode not in _MODES:
         problems.append(unsupported_value(f"{path}.allocationMode", mode, _MODES))
@@ -126,13 +128,6 @@ def _device_request(request: Mapping[str, Any], path: str) -> list[Problem]:
     return problems + checked_list(
         request.get("tolerations") or (), _MAX_TOLERATIONS, toleration, f"{path}.tolerations"
     )
-
-
-def _selector(selector: Any, path: str) -> list[Problem]:
-    if selector.get("cel") is None:
-        return [required(f"{path}.cel")]
-    too_long = len(selector["cel"].get("expression", "").encode()) > _MAX_EXPRESSION_BYTES
-    return [exceeds_bytes(f"{path}.cel.expression", _MAX_EXPRESSION_BYTES)] if too_long else []
 
 
 def _constraint(
@@ -186,9 +181,9 @@ def validate_admin_requests(spec: Object, namespace: str, surroundings: Surround
 # --- classes ---
 
 
-def validate_class_spec(spec: Object, path: str) -> list[Problem]:
+def validate_class_spec(spec: Object, path: str, surroundings: Surroundings) -> list[Problem]:
     """What is wrong with the spec of a device class."""
-    problems = checked_list(spec.get("selectors") or (), _MAX_ITEMS, _selector, f"{path}.selectors")
+    problems = validate_selectors(spec.get("selectors") or (), f"{path}.selectors", surroundings)
     problems += checked_list(spec.get("config") or (), _MAX_ITEMS, device_config, f"{path}.config")
     name = spec.get("extendedResourceName")
     if name is not None and not _is_extended_resource(name):

@@ -48,7 +48,7 @@ def _class_rules(surroundings: Surroundings) -> Rules:
 
     return Rules(
         prepare=prepare,
-        validate=lambda obj: validate_class_spec(obj["spec"], "spec"),
+        validate=lambda obj: validate_class_spec(obj["spec"], "spec", surroundings),
         has_generation=True,
         returns_deleted=True,
     )
