@@ -10,7 +10,7 @@ from decimal import ROUND_UP, Decimal, localcontext
 
 __all__ = ["Quantity", "QuantityError", "canonical", "number_of"]
 
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([A-Za-z]*)([+-]?\d*)")
+_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([eEinumkKMGTP]*)([+-]?\d*)", re.ASCII)
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_NAMES = {exponent: name for name, exponent in _DECIMAL.items()}

@@ -7,11 +7,26 @@ from typing import Any, TypeVar
 from fake_dra_driver.cel.decision import decide
 from fake_dra_driver.cel.errors import NO_OVERLOAD, CelError
 from fake_dra_driver.cel.operators import MISSING, find
+from fake_dra_driver.cel.types import Type
+from fake_dra_driver.cel.value import Duration, Optional, Timestamp, Uint
 
 __all__ = ["Range", "folding", "gathering", "insert", "inserting", "quantifying"]
 
 Frame = list[Any]
 Evaluate = Callable[[Frame], Any]
+_GO_TYPES: Mapping[type, str] = {
+    bool: "types.Bool",
+    bytes: "types.Bytes",
+    float: "types.Double",
+    int: "types.Int",
+    str: "types.String",
+    type(None): "types.Null",
+    Duration: "types.Duration",
+    Optional: "*types.Optional",
+    Timestamp: "types.Timestamp",
+    Type: "*types.Type",
+    Uint: "types.Uint",
+}
 _Body = TypeVar("_Body")
 
 
@@ -30,7 +45,7 @@ class Range:
         spend, first, second, cost = frame[0], self.first, self.second, self.step_cost
         values = self.values(frame)
         if not isinstance(values, list | Mapping):
-            raise CelError(NO_OVERLOAD)
+            raise CelError(f"got '{_GO_TYPES.get(type(values), 'cel.Value')}', expected iterable type")
         if second is None:
             for value in values:
                 spend(cost)

@@ -27,6 +27,7 @@ from fake_dra_driver.cel.value import (
 __all__ = [
     "MISSING",
     "add",
+    "check_hashable",
     "compare",
     "contains",
     "divide",
@@ -65,11 +66,13 @@ def size_of(value: Any) -> int:
 def equal(left: Any, right: Any, spend: Spend) -> bool:
     """``==``. Values that an expression has made may contain one list many times: each comparison costs.
 
-    Raises CelError: a value of a library's own type is equal to none of another.
+    Raises CelError: a value of a library's own type cannot be compared with one of another type. In a list or a map,
+    cel-go takes that for equality.
     """
     if type(left) is type(right) and type(left) in _PLAIN:
         spend(_scalar_cost(left, right))
         return bool(left == right)
+    is_nested = isinstance(left, list | Mapping)
     waiting = [(left, right)]
     while waiting:
         one, other = waiting.pop()
@@ -87,8 +90,12 @@ def equal(left: Any, right: Any, spend: Spend) -> bool:
             waiting += [(one[key], other[key]) for key in one]
         else:
             spend(_scalar_cost(one, other))
-            if not _is_same(one, other):
-                return False
+            try:
+                if not _is_same(one, other):
+                    return False
+            except CelError:
+                if not is_nested:
+                    raise
     return True
 
 
@@ -103,7 +110,16 @@ def _is_same(one: Any, other: Any) -> bool:
         return one.equals(other)
     if isinstance(one, bool) is not isinstance(other, bool) or isinstance(one, list | Mapping):
         return False
-    return bool(one == other)
+    return _as_numbers(one, other, operator.eq)
+
+
+def _as_numbers(left: Any, right: Any, test: Callable[[Any, Any], bool]) -> bool:
+    """Compares two values. An integer and a double are compared as doubles, so that large ones may lose digits."""
+    if isinstance(left, float) and isinstance(right, int):
+        right = float(right)
+    elif isinstance(left, int) and isinstance(right, float):
+        left = float(left)
+    return bool(test(left, right))
 
 
 def _scalar_cost(left: Any, right: Any) -> int:
@@ -130,7 +146,7 @@ def compare(test: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
         raise CelError(NO_OVERLOAD)
     if order == "number" and (left != left or right != right):
         raise CelError("NaN values cannot be ordered")
-    return test(left, right)
+    return _as_numbers(left, right, test)
 
 
 def ordered(name: str) -> Callable[[Any, Any], bool]:
@@ -145,6 +161,10 @@ Operate = Callable[[Any, Any], Any]
 _Table = Mapping[tuple[type, type], Operate]
 
 
+_RECEIVERS = (str, Timestamp, Duration)
+"""Types whose values cel-go asks themselves what they cannot do."""
+
+
 def _calculate(name: str, table: _Table) -> Operate:
     """An operator that does something for some pairs of types."""
     known = {left for left, _ in table}
@@ -152,7 +172,7 @@ def _calculate(name: str, table: _Table) -> Operate:
     def operate(left: Any, right: Any) -> Any:
         found = table.get((type(left), type(right)))
         if found is None:
-            raise CelError(NO_OVERLOAD if type(left) in known else f"{NO_OVERLOAD}: {name}")
+            raise CelError(NO_OVERLOAD if type(left) in known or type(left) in _RECEIVERS else f"{NO_OVERLOAD}: {name}")
         return found(left, right)
 
     return operate
@@ -194,6 +214,10 @@ def _times(operate: Operate) -> Mapping[tuple[type, type], Operate]:
     }
 
 
+def _moved(moment: Timestamp, nanoseconds: int) -> Timestamp:
+    return timestamp_of(moment.nanoseconds + nanoseconds, moment.offset_minutes)
+
+
 add = _calculate(
     "_+_",
     {
@@ -202,8 +226,8 @@ add = _calculate(
         (bytes, bytes): operator.add,
         (list, list): operator.add,
         (Duration, Duration): lambda one, other: duration_of(one.nanoseconds + other.nanoseconds),
-        (Duration, Timestamp): lambda one, other: timestamp_of(one.nanoseconds + other.nanoseconds),
-        (Timestamp, Duration): lambda one, other: timestamp_of(one.nanoseconds + other.nanoseconds),
+        (Duration, Timestamp): lambda span, moment: _moved(moment, span.nanoseconds),
+        (Timestamp, Duration): lambda moment, span: _moved(moment, span.nanoseconds),
     },
 )
 """``+``. Raises CelError."""
@@ -212,7 +236,7 @@ subtract = _calculate(
     {
         **_times(operator.sub),
         (Duration, Duration): lambda one, other: duration_of(one.nanoseconds - other.nanoseconds),
-        (Timestamp, Duration): lambda one, other: timestamp_of(one.nanoseconds - other.nanoseconds),
+        (Timestamp, Duration): lambda moment, span: _moved(moment, -span.nanoseconds),
         (Timestamp, Timestamp): lambda one, other: duration_of(one.nanoseconds - other.nanoseconds),
     },
 )
@@ -244,7 +268,7 @@ def negate(value: Any) -> Any:
         case Duration():
             return duration_of(-value.nanoseconds)
         case _:
-            raise CelError(f"{NO_OVERLOAD}: -_")
+            raise CelError(NO_OVERLOAD if type(value) in _RECEIVERS else f"{NO_OVERLOAD}: -_")
 
 
 # --- containers ---
@@ -300,8 +324,15 @@ def contains(item: Any, container: Any, spend: Spend) -> bool:
         return any(_equal_if_can_be(item, each, spend) for each in container)
     if isinstance(container, Mapping):
         spend(1)
+        check_hashable(item)
         return not isinstance(item, list | Mapping) and item in container and find(container, item) is not MISSING
     raise CelError(NO_OVERLOAD)
+
+
+def check_hashable(value: Any) -> None:
+    """Raises CelError for what fails in Go where it is looked for in a table."""
+    if isinstance(value, Extension) and value.unhashable_name:
+        raise CelError(f"internal error: runtime error: hash of unhashable type {value.unhashable_name}")
 
 
 def _equal_if_can_be(one: Any, other: Any, spend: Spend) -> bool:

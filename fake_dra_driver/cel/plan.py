@@ -15,7 +15,7 @@ from fake_dra_driver.cel.errors import NO_OVERLOAD, CelError
 from fake_dra_driver.cel.jsonvalue import converter
 from fake_dra_driver.cel.loop import Range, folding, gathering, inserting, passes, quantifying
 from fake_dra_driver.cel.macro import ACCUMULATOR, MAP_INSERT
-from fake_dra_driver.cel.operators import MISSING, contains, equal, find, find_optional, index
+from fake_dra_driver.cel.operators import MISSING, check_hashable, contains, equal, find, find_optional, index
 from fake_dra_driver.cel.overload import FIXED, Overload
 from fake_dra_driver.cel.syntaxtree import Call, Comprehension, Entry, Identifier, ListOf, Literal, MapOf, Node, Select
 from fake_dra_driver.cel.value import Optional
@@ -234,11 +234,25 @@ class Plan:
         if isinstance(right, Literal) and isinstance(right.value, str):
             return self._counted(_equal_to_text(self._planned(left), right.value, is_equal=is_equal))
         one, other = self._planned(left), self._planned(right)
-        return lambda frame: equal(one(frame), other(frame), frame[0]) is is_equal
+        if is_equal:
+            return lambda frame: equal(one(frame), other(frame), frame[0])
+        return lambda frame: _differ(one(frame), other(frame), frame[0])
 
     def _in(self, node: Call) -> Evaluate:
         item, container = (self._planned(each) for each in node.arguments)
-        return lambda frame: contains(item(frame), container(frame), frame[0])
+        constants = _constants(node.arguments[1])
+        if constants is None:
+            return lambda frame: contains(item(frame), container(frame), frame[0])
+        texts = frozenset(each for each in constants if isinstance(each, str))
+
+        def evaluate(frame: Frame) -> bool:
+            value = item(frame)
+            if type(value) is str:
+                return value in texts
+            check_hashable(value)
+            return contains(value, constants, frame[0])
+
+        return self._counted(evaluate, len(constants))
 
     def _index(self, node: Call) -> Evaluate:
         if self._step(node) is not None:
@@ -299,6 +313,7 @@ class Plan:
             for key, value, is_optional in entries:
                 name, found = key(frame), value(frame)
                 if not isinstance(name, bool | int | str):
+                    check_hashable(name)
                     raise CelError("unsupported key type")
                 if is_optional:
                     found = _optional(found, f"entry '{name}' from non-optional value {found}")
@@ -400,11 +415,26 @@ def _path(base: Evaluate, keys: Sequence[str]) -> Evaluate:
 def _equal_to_text(operand: Evaluate, text: str, *, is_equal: bool) -> Evaluate:
     def evaluate(frame: Frame) -> bool:
         value = operand(frame)
-        if type(value) is not str:
-            return equal(value, text, frame[0]) is is_equal
-        return (value == text) is is_equal
+        if type(value) is str:
+            return (value == text) is is_equal
+        return equal(value, text, frame[0]) if is_equal else _differ(value, text, frame[0])
 
     return evaluate
+
+
+def _differ(one: Any, other: Any, spend: Callable[[int], None]) -> bool:
+    """Values that cannot be compared are different."""
+    try:
+        return not equal(one, other, spend)
+    except CelError:
+        return True
+
+
+def _constants(node: Node) -> list[Any] | None:
+    """The items of a list of constants."""
+    if isinstance(node, ListOf) and node.elements and all(isinstance(each, Literal) for each in node.elements):
+        return [each.value for each in node.elements if isinstance(each, Literal)]
+    return None
 
 
 def _direct(overload: Overload, arguments: Sequence[Evaluate]) -> Evaluate:

@@ -6,7 +6,7 @@ The others are bool, int, float, str, bytes, list, dict and None. Follows cel-go
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, NamedTuple
@@ -74,6 +74,8 @@ class Timestamp:
 
     nanoseconds: int
     """Since 1970, in UTC."""
+    offset_minutes: int = field(default=0, compare=False)
+    """Of the time zone in which it was written, and is written again."""
 
     @property
     def moment(self) -> datetime:
@@ -96,6 +98,8 @@ class Extension:
 
     __slots__ = ()
     kind: ClassVar[Type]
+    unhashable_name: ClassVar[str] = ""
+    """The name of its type in Go, if Go cannot look for it among constants or keys of a map, and fails."""
 
     def equals(self, other: Any) -> bool:
         """``self == other``. Raises CelError."""
@@ -173,7 +177,7 @@ _TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+)
 def duration_of(nanoseconds: int) -> Duration:
     """A duration. Raises CelError if it is too long."""
     if not -(2**63) <= nanoseconds < 2**63:
-        raise CelError("duration overflow")
+        raise CelError("integer overflow")
     return Duration(nanoseconds)
 
 
@@ -202,11 +206,11 @@ def duration_text(duration: Duration) -> str:
     return f"{Decimal(repr(duration.nanoseconds / _NANOSECONDS)).normalize():f}s"
 
 
-def timestamp_of(nanoseconds: int) -> Timestamp:
+def timestamp_of(nanoseconds: int, offset_minutes: int = 0) -> Timestamp:
     """A point in time. Raises CelError if it is outside the years 1 to 9999."""
     if not _MIN_SECONDS <= nanoseconds // _NANOSECONDS <= _MAX_SECONDS:
         raise CelError("timestamp overflow")
-    return Timestamp(nanoseconds)
+    return Timestamp(nanoseconds, offset_minutes)
 
 
 def parse_timestamp(text: str) -> Timestamp | None:
@@ -229,15 +233,17 @@ def parse_timestamp(text: str) -> Timestamp | None:
         return None
     fraction = int((found[7] or "0")[:9].ljust(9, "0"))
     seconds = int((moment - _EPOCH).total_seconds()) - offset * 60
-    return timestamp_of(seconds * _NANOSECONDS + fraction)
+    return timestamp_of(seconds * _NANOSECONDS + fraction, offset)
 
 
 def timestamp_text(timestamp: Timestamp) -> str:
     """As RFC 3339 has it, with as many digits as needed."""
     rest = timestamp.nanoseconds % _NANOSECONDS
     fraction = f".{rest:09}".rstrip("0") if rest else ""
-    moment = timestamp.moment
-    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%S}{fraction}Z"
+    offset = timestamp.offset_minutes
+    moment = timestamp.moment + timedelta(minutes=offset)
+    zone = f"{'-' if offset < 0 else '+'}{abs(offset) // 60:02}:{abs(offset) % 60:02}" if offset else "Z"
+    return f"{moment.year:04}-{moment:%m-%dT%H:%M:%S}{fraction}{zone}"
 
 
 def double_text(number: float) -> str:

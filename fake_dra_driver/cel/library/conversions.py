@@ -41,7 +41,11 @@ __all__ = ["CONVERSIONS", "text_of"]
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _UNSIGNED = re.compile(r"[0-9]{1,20}")
 _DOUBLE = re.compile(
-    r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?|[+-]?(inf|infinity)|nan", re.ASCII | re.IGNORECASE
+    r"""[+-]?0[xX]([0-9a-fA-F]+(\.[0-9a-fA-F]*)?|\.[0-9a-fA-F]+)[pP][+-]?[0-9]{1,4}
+    |[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?
+    |[+-]?(inf|infinity)
+    |nan""",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
 )
 _MAX_DOUBLE_TEXT = 400
 """Longest text of a double; more digits than any double has."""
@@ -78,7 +82,7 @@ def _uint_of_text(text: str) -> Uint:
 def _double_of_text(text: str) -> float:
     if len(text) > _MAX_DOUBLE_TEXT or not _DOUBLE.fullmatch(text):
         raise _failed(STRING, DOUBLE)
-    number = float(text)
+    number = float.fromhex(text) if "x" in text or "X" in text else float(text)
     if math.isinf(number) and text.lstrip("+-")[0] not in "iI":
         raise _failed(STRING, DOUBLE)
     return number

@@ -42,7 +42,15 @@ _MAX_RANGE = 10_000_000
 
 
 def _is_sorted(values: Sequence[Any]) -> bool:
-    return not any(compare(operator.gt, one, following) for one, following in pairwise(values))
+    return not any(_holds(operator.gt, one, following) for one, following in pairwise(values))
+
+
+def _holds(test: Callable[[Any, Any], bool], one: Any, other: Any) -> bool:
+    """Values that have no order, such as those that are no numbers, are in order."""
+    try:
+        return compare(test, one, other)
+    except CelError:
+        return False
 
 
 def _sum_from(zero: Any) -> Callable[[Sequence[Any]], Any]:
@@ -53,7 +61,7 @@ def _extreme(name: str, test: Callable[[Any, Any], bool]) -> Callable[[Sequence[
     def call(values: Sequence[Any]) -> Any:
         if not values:
             raise CelError(f"{name} called on empty list")
-        return reduce(lambda best, each: each if compare(test, each, best) else best, values)
+        return reduce(lambda best, each: each if _holds(test, each, best) else best, values)
 
     return call
 

@@ -131,10 +131,10 @@ def _uri(text: str) -> list[str]:
 
 def _byte(text: str) -> list[str]:
     try:
-        base64.b64decode(text, validate=True)
+        is_valid = bool(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
-        return ["invalid base64"]
-    return []
+        is_valid = False
+    return [] if is_valid else ["invalid base64"]
 
 
 def _date(text: str) -> list[str]:

@@ -1,14 +1,15 @@
 """IP addresses and networks (Kubernetes' pkg/cel/library/ip.go and cidr.go), as Go's package net/netip reads them."""
 
 import ipaddress
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from typing_extensions import override
 
 from fake_dra_driver.cel.bounds import Bounds, exactly
-from fake_dra_driver.cel.errors import CelError
+from fake_dra_driver.cel.errors import NO_OVERLOAD, CelError
 from fake_dra_driver.cel.library.costs import read
 from fake_dra_driver.cel.overload import CallEstimate, Cost, Library, function, method
 from fake_dra_driver.cel.types import BOOL, INT, STRING, Type, abstract
@@ -87,7 +88,25 @@ def _reason(text: str) -> str:
         if any(len(field) > 1 and field[0] == "0" for field in fields):
             return "IPv4 field has octet with leading zero"
         return "IPv4 address too short" if len(fields) < 4 else "IPv4 address too long"
+    for at, field in _fields_of_ipv6(text):
+        if not re.match(r"[0-9A-Fa-f]", field):
+            return f"each colon-separated field must have at least one digit (at {_go(text[at:])})"
+    second = text.find("::", text.find("::") + 1)
+    if second > 0:
+        return f"multiple :: in address (at {_go(text[second + 1 :])})"
     return "unable to parse IP"
+
+
+def _fields_of_ipv6(text: str) -> Iterator[tuple[int, str]]:
+    """Where its fields are; two colons stand for several."""
+    at = 2 if text.startswith("::") else 0
+    for part in text[at:].split("::"):
+        inner = at
+        for field in part.split(":"):
+            if part:
+                yield inner, field
+            inner += len(field) + 1
+        at += len(part) + 2
 
 
 def _parse_cidr(text: str) -> Cidr:
@@ -147,6 +166,14 @@ def _contains_ip(cidr: Cidr, ip: Ip) -> bool:
     return ip.address in cidr.network
 
 
+def _contains_ip_text(cidr: Cidr, text: str) -> bool:
+    try:
+        ip = _parse_ip(text)
+    except CelError as error:
+        raise CelError(NO_OVERLOAD) from error
+    return _contains_ip(cidr, ip)
+
+
 def _contains_cidr(cidr: Cidr, other: Cidr) -> bool:
     return cidr.length <= other.length and other.address in cidr.network
 
@@ -198,7 +225,7 @@ NETWORK = Library(
                 "cidr_contains_ip_string",
                 (_CIDR, STRING),
                 BOOL,
-                lambda cidr, text: _contains_ip(cidr, _parse_ip(text)),
+                _contains_ip_text,
                 cost=_comparison(is_cidr=False, is_text=True),
             ),
             method(

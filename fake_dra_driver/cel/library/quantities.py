@@ -18,7 +18,7 @@ __all__ = ["QUANTITIES", "QUANTITY", "QuantityValue"]
 QUANTITY = structure("kubernetes.Quantity")
 _WHOLE = 1_000_000_000
 _PARTS = re.compile(r"[+-]?0*(\d*)(?:\.(\d*))?([A-Za-z]*)([+-]?\d*)")
-_MAX_LENGTH, _MAX_EXPONENT = 200, 100
+_MAX_LENGTH, _MAX_EXPONENT = 200, 1000
 """Ours: Go has no limit."""
 _MAX_DIGITS = 18
 """How many Go's quick form of a quantity can have."""

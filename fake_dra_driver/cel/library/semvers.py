@@ -24,6 +24,7 @@ class Semver(Extension):
     """A version."""
 
     kind: ClassVar[Type] = _SEMVER
+    unhashable_name: ClassVar[str] = "cel.Semver"
     numbers: tuple[int, int, int]
     pre_release: tuple[int | str, ...] = ()
     build: tuple[str, ...] = ()

@@ -227,7 +227,9 @@ def pattern_of(text: str) -> Any:
         raise CelError(str(error)) from error
 
 
-def _matches(spend: Callable[[int], None], text: str, pattern: str) -> bool:
+def _matches(spend: Callable[[int], None], text: Any, pattern: Any) -> bool:
+    if not isinstance(text, str) or not isinstance(pattern, str):
+        raise CelError(NO_OVERLOAD)
     return bool(pattern_of(pattern).search(text, spend))
 
 
@@ -243,21 +245,31 @@ def _text_test(name: str, call: Callable[[str, str], bool], cost: Cost) -> tuple
     return (method(name, (STRING, STRING), BOOL, _of_texts(call), cost=cost, is_checked=True),)
 
 
+def _size(value: Any) -> int:
+    if not isinstance(value, str | bytes | list | Mapping):
+        raise CelError(f"{NO_OVERLOAD}: size")
+    return len(value)
+
+
 _SIZES = (("string", STRING), ("bytes", BYTES), ("list", _LIST), ("map", _MAP))
-_MATCH = Cost(_match_cost, pattern_search.actual)
+_MATCHING: dict[str, Any] = {
+    "cost": Cost(_match_cost, lambda _, pattern: size_of(pattern)),
+    "counts_steps": True,
+    "is_checked": True,
+}
 _PART = Cost(_part_cost, lambda text, part: text_cost(size_of(text) + size_of(part)))
 _FUNCTIONS: Functions = {
     "size": (
-        *(function(f"size_{name}", (each,), INT, len) for name, each in _SIZES),
-        *(method(f"{name}_size", (each,), INT, len) for name, each in _SIZES),
+        *(function(f"size_{name}", (each,), INT, _size, is_checked=True) for name, each in _SIZES),
+        *(method(f"{name}_size", (each,), INT, _size, is_checked=True) for name, each in _SIZES),
     ),
     "type": (function("type", (_A,), type_of_types(_A), type_of),),
     "contains": _text_test("contains_string", str.__contains__, _PART),
     "startsWith": _text_test("starts_with_string", str.startswith, read(1)),
     "endsWith": _text_test("ends_with_string", str.endswith, read(1)),
     "matches": (
-        function("matches", (STRING, STRING), BOOL, _matches, cost=_MATCH, counts_steps=True),
-        method("matches_string", (STRING, STRING), BOOL, _matches, cost=_MATCH, counts_steps=True),
+        function("matches", (STRING, STRING), BOOL, _matches, **_MATCHING),
+        method("matches_string", (STRING, STRING), BOOL, _matches, **_MATCHING),
     ),
 }
 _TYPES = {

@@ -180,7 +180,7 @@ def _scientific(value: Any, precision: int) -> str:
     if not math.isfinite(number):
         return _infinite(number)
     mantissa, _, exponent = f"{number:.{precision}e}".partition("e")
-    return f"{mantissa} × 10{exponent.removeprefix('+').translate(_SUPERSCRIPT)}"  # as Go writes it
+    return f"{mantissa}\u202f×\u202f10{exponent.removeprefix('+').translate(_SUPERSCRIPT)}"  # as Go writes it
 
 
 def _infinite(number: float) -> str:

@@ -47,7 +47,11 @@ def parse_url(text: str) -> Url:
     if not found and body.startswith(":"):
         raise UrlError(f'parse "{text}": missing protocol scheme')
     rest, _, query = rest.partition("?")
+    if text == "*":
+        return Url("", "", "*", "")
     if not rest.startswith("/"):
+        if scheme:
+            return Url(scheme, "", "", query)
         raise UrlError(f'parse "{text}": invalid URI for request')
     host = ""
     if rest.startswith("//") and (scheme or not rest.startswith("///")):
