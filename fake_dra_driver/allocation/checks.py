@@ -130,13 +130,13 @@ class Trial:
 
     def size(self, case: Case) -> Obstacle | None:
         """Whether its capacities are enough while no other claim has a share of it. Raises AllocationError."""
-        return self._capacity_obstacle(case, ())
+        return self._capacity_obstacle(case, (), case.candidate.id.device)
 
     def capacity(self, case: Case) -> Obstacle | None:
         """Whether enough is left of its capacities. Raises AllocationError."""
         used = [share.consumed for share in case.pool.usage.shares.get(case.candidate.id.device, ())]
         chosen = [_nanos_of(demand) for demand in self._shares.get(case.candidate.id, ())]
-        return self._capacity_obstacle(case, (*used, *chosen))
+        return self._capacity_obstacle(case, (*used, *chosen), str(case.candidate.id))
 
     def operations(self, case: Case) -> Obstacle | None:
         """Whether the kubelet would have to leave out calls, which it can from some release on only."""
@@ -175,7 +175,7 @@ class Trial:
     def choose(self, case: Case) -> Choice:
         """Takes a device that nothing is in the way of."""
         request, pool, candidate = case
-        share = self._demand(request, candidate) if self._is_shareable(candidate) else None
+        share = self._demand(request, candidate, str(candidate.id)) if self._is_shareable(candidate) else None
         spends = bool(candidate.consumes) and not self._is_shared_already(pool, candidate)
         choice = Choice(request, pool, candidate, share, spends)
         if spends:
@@ -230,17 +230,18 @@ class Trial:
             candidate.id.device in pool.usage.shares or bool(self._shares.get(candidate.id))
         )
 
-    def _demand(self, request: Request, candidate: Candidate) -> Demand:
+    def _demand(self, request: Request, candidate: Candidate, device: str) -> Demand:
         demand = candidate.kind.demand_of(request.capacity, self._behaviour)
         if isinstance(demand, CapacityError):
             where = f"claim {self._plan.asks[request.claim].claim.key}, request {request.own_name}"
-            raise AllocationError(f"{where}: checking capacity for device {candidate.id}: {demand}")
+            raise AllocationError(f"{where}: checking capacity for device {device}: {demand}")
         return demand
 
-    def _capacity_obstacle(self, case: Case, consumed: Sequence[Mapping[str, int]]) -> Obstacle | None:
+    def _capacity_obstacle(self, case: Case, consumed: Sequence[Mapping[str, int]], device: str) -> Obstacle | None:
+        """What is in the way after others have consumed so much; an error calls the device by this name."""
         if not self._behaviour.consumable_capacity:
             return None
-        demand = self._demand(case.request, case.candidate)
+        demand = self._demand(case.request, case.candidate, device)
         asked = dict(case.request.capacity)
         if demand.unknown is not None:
             return CapacityUnknown(case.candidate.id, demand.unknown)

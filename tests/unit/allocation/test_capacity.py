@@ -107,12 +107,11 @@ def test_amounts_that_cannot_be_reckoned_with_are_errors(policy: Json, asked: st
 
 def test_what_cannot_be_reckoned_with_ends_the_cycle() -> None:
     shared = {"name": "a", "allowMultipleAllocations": True, "capacity": {"x": {"value": "-1"}}}
-    with pytest.raises(AllocationError) as error:
-        allocator(slice_of(shared)).allocate([claim()], node())
-    assert str(error.value) == (
-        "claim default/c, request gpu: checking capacity for device gpu.example.com/n1/a:"
-        ' capacity "x": capacity value is negative'
-    )
+    for wanted, device in ((claim(), "gpu.example.com/n1/a"), (claim(request(allocationMode="All")), "a")):
+        with pytest.raises(AllocationError) as error:
+            allocator(slice_of(shared)).allocate([wanted], node())
+        words = f'checking capacity for device {device}: capacity "x": capacity value is negative'
+        assert str(error.value) == f"claim default/c, request gpu: {words}"
 
 
 def gpu(name: str = "a", value: str = "80Gi", **fields: Any) -> Json:
