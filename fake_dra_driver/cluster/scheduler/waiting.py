@@ -42,4 +42,4 @@ def changes_node_fit(change: Change[Node]) -> bool:
 
 def _offer(node: Node) -> tuple[Any, ...]:
     labels: Mapping[str, str] = node.metadata.labels
-    return labels, node.spec.unschedulable, node.spec.taints
+    return labels, node.spec.unschedulable, node.spec.taints, node.status.allocatable

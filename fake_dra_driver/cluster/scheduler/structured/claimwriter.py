@@ -13,10 +13,16 @@ from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.scheduler.structured.features import Features
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import WallClock
-from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, PatchTestFailedError, RuntimeLayerError
+from fake_dra_driver.runtime.errors import (
+    ApiError,
+    ConflictError,
+    NotFoundError,
+    PatchTestFailedError,
+    RuntimeLayerError,
+)
 from fake_dra_driver.runtime.patch import remove, test
 
-__all__ = ["BindingError", "ClaimWriter"]
+__all__ = ["BindingError", "ClaimWriter", "said_by"]
 
 _TRIES = 5
 """retry.DefaultRetry: so often a claim is written that others write to at the same time."""
@@ -71,13 +77,13 @@ class ClaimWriter:
         try:
             return await self._client.create(claim.model_copy(update={"metadata": metadata}))
         except RuntimeLayerError as error:
-            raise BindingError(f"create claim for extended resources of {claim.metadata.namespace}: {error}") from error
+            raise BindingError(f"create claim for extended resources {claim.key}: {said_by(error)}") from error
 
     async def _read_again(self, claim: v1.ResourceClaim) -> v1.ResourceClaim:
         try:
             return await self._client.get(type(claim), claim.key)
         except RuntimeLayerError as error:
-            raise BindingError(f"get updated claim {claim.key} after conflict: {error}") from error
+            raise BindingError(f"get updated claim {claim.key} after conflict: {said_by(error)}") from error
 
     async def _write(
         self, claim: v1.ResourceClaim, pod: Pod, allocation: v1.AllocationResult | None
@@ -140,6 +146,11 @@ class ClaimWriter:
             await self._client.delete(type(claim), claim.key, uid=claim.uid)
 
 
+def said_by(error: RuntimeLayerError) -> str:
+    """What the API server said, as client-go repeats it; else the error itself."""
+    return error.message if isinstance(error, ApiError) and error.message else str(error)
+
+
 def _place_of(pod: Pod, claim: v1.ResourceClaim) -> int:
     """The place of the pod's reservation, counted from 1; 0: there is none."""
     return next((at for at, each in enumerate(claim.status.reserved_for, 1) if each.uid == pod.uid), 0)
@@ -151,6 +162,6 @@ def _explained(tried: str, claim: v1.ResourceClaim) -> Iterator[None]:
     try:
         yield
     except ConflictError as error:
-        raise _Outdated(f"{tried} claim {claim.key}: {error}") from error
+        raise _Outdated(f"{tried} claim {claim.key}: {said_by(error)}") from error
     except RuntimeLayerError as error:
-        raise BindingError(f"{tried} claim {claim.key}: {error}") from error
+        raise BindingError(f"{tried} claim {claim.key}: {said_by(error)}") from error

@@ -24,7 +24,6 @@ from fake_dra_driver.api.resource.v1 import (
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches, named_nodes
 from fake_dra_driver.cluster.owners import controlled_by
-from fake_dra_driver.cluster.reservations import can_be_reserved, is_reserved_for
 from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES, fit_error, preemption_note
 from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
 from fake_dra_driver.cluster.scheduler.structured.bindingconditions import BindingFailedError, deadline, is_ready
@@ -141,7 +140,7 @@ def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features
         return NoFit(NO_NODES)
     count = len(cluster.nodes)
     try:
-        _check_claims(pod, claims, cluster, features)
+        _check_claims(claims, cluster, features)
     except _Refused as refused:
         return NoFit(fit_error(count, everywhere=str(refused), notes=_notes(features, (), preemption_note(count))))
     search = _Search(pod, claims, cluster, features, now)
@@ -158,11 +157,9 @@ def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features
 # --- PreFilter ---------------------------------------------------------------------------------------------------
 
 
-def _check_claims(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features: Features) -> None:
+def _check_claims(claims: Sequence[ResourceClaim], cluster: Cluster, features: Features) -> None:
     for claim in claims:
         if claim.status.allocation is not None:
-            if not can_be_reserved(claim) and not is_reserved_for(claim, pod):
-                raise _Refused("resourceclaim in use")
             continue
         if cluster.is_in_flight(claim.uid):
             raise _Refused(f"resource claim {claim.key} is in the process of being allocated")

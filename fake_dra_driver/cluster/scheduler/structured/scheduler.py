@@ -21,7 +21,7 @@ from fake_dra_driver.cluster.scheduler.structured.bindingconditions import (
     has_conditions,
     is_ready,
 )
-from fake_dra_driver.cluster.scheduler.structured.claimwriter import BindingError, ClaimWriter
+from fake_dra_driver.cluster.scheduler.structured.claimwriter import BindingError, ClaimWriter, said_by
 from fake_dra_driver.cluster.scheduler.structured.decision import Assignment, NoFit, Place, decide
 from fake_dra_driver.cluster.scheduler.structured.features import Features
 from fake_dra_driver.cluster.scheduler.structured.view import ClusterView, SchedulerCaches
@@ -181,8 +181,11 @@ class PodScheduler(Reconciler):
                     resource_claim_name=claim.metadata.name, request_mappings=assignment.mappings
                 )
                 await self._pods.name_extended_claim(pod, status)
-        except (BindingError, RuntimeLayerError) as error:
+        except BindingError as error:
             raise BindingError(f"{_PRE_BIND}: {error}") from error
+        except RuntimeLayerError as error:
+            failed = f"update pod {pod.key} ExtendedResourceClaimStatus"
+            raise BindingError(f"{_PRE_BIND}: {failed}: {said_by(error)}") from error
 
     async def _bind_when_ready(self, binding: _Binding, *, is_first: bool = False) -> Result:
         """Binds the pod, or waits until its devices are ready. Raises BindingError."""
@@ -197,7 +200,7 @@ class PodScheduler(Reconciler):
         try:
             await self._pods.bind(pod, binding.node)
         except RuntimeLayerError as error:
-            raise BindingError(f"{_BIND}: {error}") from error
+            raise BindingError(f"{_BIND}: {said_by(error)}") from error
         self._bindings.pop(pod.uid, None)
         self._cluster.bound(pod)
         log.info("pod scheduled", pod=str(pod.key), node=binding.node)

@@ -165,6 +165,8 @@ async def test_a_resource_that_nothing_stands_for_is_short(world: World) -> None
     await pod_with(world, "p")
     condition = await world.until_refused("p")
     assert condition.message.startswith(f"0/1 nodes are available: 1 Insufficient {GPU}. ")
+    await world.plane.patch(Node, ref("node-a", ""), {"status": {"allocatable": {GPU: "2"}}}, "status")
+    assert await world.until_bound("p") == "node-a"
 
 
 @pytest.mark.looptime

@@ -139,3 +139,18 @@ async def test_what_a_claim_asks_for_cannot_be_handled(world: World) -> None:
     assert condition.message.startswith('running "DynamicResources" filter plugin: claim default/c')
     await world.plane.pass_time(20)
     assert 3 <= world.plane.attempts("p") <= 5
+
+
+async def test_a_claim_has_as_many_pods_as_the_api_server_takes(world: World) -> None:
+    await world.publish("node-a", "dev-0")
+    await world.claim("c")
+    await world.pod("first", "c")
+    await world.until_bound("first")
+    others = [{"resource": "pods", "name": f"other-{number}", "uid": f"uid-{number}"} for number in range(256)]
+    await world.plane.patch(world.api.claims, ref("c"), {"status": {"reservedFor": others}}, "status")
+    await world.pod("p", "c")
+    condition = await world.until_refused("p")
+    assert condition.message == (
+        'running PreBind plugin "DynamicResources": add reservation to claim default/c: ResourceClaim.resource.k8s.io'
+        ' "c" is invalid: status.reservedFor: Too many: 257: must have at most 256 items'
+    )
