@@ -250,7 +250,11 @@ _ALLOCATION_IN_1_32: Final = Behaviour(
     class_config_shared=False,
 )
 _ALLOCATION_IN_1_33: Final = replace(
-    _ALLOCATION_IN_1_32, all_needs_one=True, claim_config="per-request", class_config_shared=True
+    _ALLOCATION_IN_1_32,
+    all_needs_one=True,
+    claim_config="per-request",
+    class_config_shared=True,
+    counters_in_slices=True,
 )
 _ALLOCATION_IN_1_34: Final = replace(_ALLOCATION_IN_1_33, admin_devices_distinct=True, conditional_slices_last=True)
 _ALLOCATION_IN_1_35: Final = replace(
@@ -259,6 +263,7 @@ _ALLOCATION_IN_1_35: Final = replace(
     incomplete_pools_usable=False,
     invalid_pools_abort=False,
     counter_slices_everywhere=True,
+    counters_in_slices=False,
 )
 _ALLOCATION_IN_1_36: Final = replace(_ALLOCATION_IN_1_35, conditional_slices_last=False)
 _BY_KUBELET_OF_1_34: Final[tuple[PluginVersion, ...]] = ("v1", "v1beta1")
