@@ -137,6 +137,8 @@ class Release:
     jobs_end_in_two_steps: bool = False
     """Whether a Job says first that it is going to end (SuccessCriteriaMet, FailureTarget), and then, when all of its
     pods have ended, that it has."""
+    suspended_jobs_forget_start: bool = False
+    """Whether a Job that is suspended has no start time (MutableSchedulingDirectivesForSuspendedJobs)."""
     has_random_claim_names: bool = True
     """Whether claims made from templates have a random suffix, which the pod's status tells."""
     feature_gates: frozenset[str] = frozenset()
@@ -355,6 +357,7 @@ _ROWS: Final = (
         claims_block_their_pods=False,
         releases_extended_claims=True,
         jobs_end_in_two_steps=True,
+        suspended_jobs_forget_start=True,
         structured_version="v1",
         taint_rules_in="v1beta2",
         taint_rules_have_status=True,
@@ -378,6 +381,7 @@ _ROWS: Final = (
         claims_block_their_pods=False,
         releases_extended_claims=True,
         jobs_end_in_two_steps=True,
+        suspended_jobs_forget_start=True,
         structured_version="v1",
         taint_rules_in="v1",
         taint_rules_have_status=True,

@@ -87,8 +87,8 @@ class ClaimTemplateReconciler(Reconciler):
     @override
     async def reconcile(self, request: Request) -> Result:
         pod = self._caches.pods.get(request)
-        # Upstream makes the claims of a pod that has ended again after each restart, and deletes them at once, until
-        # its caches have caught up.
+        # Upstream makes the claims of a pod that has ended again when the pod changes or the controller starts, deletes
+        # them at once, and may go on like that for some seconds.
         if pod is None or pod.is_deleting or pod.is_finished:
             return Result()
         made: dict[str, str] = {}

@@ -106,7 +106,7 @@ class JobReconciler(Reconciler):
         self._pods = pods
         self._events = events
         self._control = PodControl(client, events)
-        self._in_two_steps = release.jobs_end_in_two_steps
+        self._kubernetes = release
         self._now = now
 
     @override
@@ -199,7 +199,9 @@ class JobReconciler(Reconciler):
             return
         self._events.event(current.job, "Normal", "Suspended" if is_suspended else "Resumed", message)
         # The time of suspension does not count for the deadline.
-        current.status = after if is_suspended else changed(after, start_time=now.replace(microsecond=0))
+        started = after.start_time if is_suspended else now.replace(microsecond=0)
+        is_forgotten = is_suspended and self._kubernetes.suspended_jobs_forget_start
+        current.status = changed(after, start_time=None if is_forgotten else started)
 
     # --- pods come and go ---
 
@@ -284,7 +286,7 @@ class JobReconciler(Reconciler):
         job = current.job
         ended = [pod for pod in self._of(job) if is_tracked(pod) and self._is_over(pod, current)]
         self._note(current, ended)
-        if current.ending is not None and self._in_two_steps and ending(current.status) is None:
+        if current.ending is not None and self._kubernetes.jobs_end_in_two_steps and ending(current.status) is None:
             current.status = with_condition(current.status, current.ending)
         current.status = changed(current.status, **self._numbers(current))
         await self._write(current)
@@ -332,9 +334,11 @@ class JobReconciler(Reconciler):
         pods, uncounted = self._of(current.job), current.status.uncounted_terminated_pods
         if current.ending is None or (uncounted is not None and (uncounted.succeeded or uncounted.failed)):
             return None
-        if any(is_active(pod) for pod in pods) or (self._in_two_steps and any(is_terminating(pod) for pod in pods)):
+        if any(is_active(pod) for pod in pods) or (
+            self._kubernetes.jobs_end_in_two_steps and any(is_terminating(pod) for pod in pods)
+        ):
             return None
-        return final_condition(current.ending, self._now(), has_reason=self._in_two_steps)
+        return final_condition(current.ending, self._now(), has_reason=self._kubernetes.jobs_end_in_two_steps)
 
     async def _write(self, current: _Pass) -> None:
         if current.status.to_wire() != current.job.status.to_wire():

@@ -257,7 +257,7 @@ async def test_what_the_api_server_refuses_is_told_and_does_not_stop_the_countin
 # --- suspension ---
 
 
-async def test_a_suspended_job_has_no_pods(plane: ControlPlane) -> None:
+async def test_a_suspended_job_has_no_pods(plane: ControlPlane, release: Release) -> None:
     await job(plane, suspend=True, activeDeadlineSeconds=30)
     await plane.until(lambda: conditions(plane))
     assert conditions(plane) == [("Suspended", "True", "JobSuspended")]
@@ -270,6 +270,7 @@ async def test_a_suspended_job_has_no_pods(plane: ControlPlane) -> None:
     await plane.until(lambda: not plane.list(Pod))
     await plane.until(lambda: conditions(plane) == [("Suspended", "True", "JobSuspended")])
     assert status(plane) == SETTLED
+    assert (plane.get(Job, J).status.start_time is None) is release.suspended_jobs_forget_start
     await plane.until(lambda: [reason for reason, _ in plane.events("j")].count("Suspended") == 1)
     assert ("Resumed", "Job resumed") in plane.events("j")
 
