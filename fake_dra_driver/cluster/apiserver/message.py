@@ -3,10 +3,11 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["JSON", "PROTOBUF", "Answer", "Request", "Serve", "Stream"]
+__all__ = ["JSON", "PROTOBUF", "YAML", "Answer", "Request", "Serve", "Stream"]
 
 JSON = "application/json"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
+YAML = "application/yaml"
 
 
 @dataclass(frozen=True, slots=True)

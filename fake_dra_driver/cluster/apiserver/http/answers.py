@@ -3,20 +3,22 @@
 Follows k8s.io/apiserver/pkg/endpoints/handlers/responsewriters. Objects keep the bytes that the store has of them.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, go_value, invalid_value
+from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, go_value, invalid_value, not_acceptable
+from fake_dra_driver.cluster.apiserver.http import protobuf
 from fake_dra_driver.cluster.apiserver.http.negotiation import Accept
 from fake_dra_driver.cluster.apiserver.http.warningheaders import warning_headers
-from fake_dra_driver.cluster.apiserver.message import JSON, Answer, Request
+from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Answer, Request
 from fake_dra_driver.cluster.apiserver.store.store import Object, Record, encode
 from fake_dra_driver.cluster.apiserver.tables.table import partial_metadata, table
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.verbs.reading import Page, WatchLine, bare, whole
 
-__all__ = ["View", "deleted_status", "error_answer", "error_event", "json_answer", "page_not_found", "text_answer"]
+__all__ = ["View", "deleted_status", "error_answer", "json_answer", "page_not_found", "text_answer"]
 
 
 _INCLUDED = ("Metadata", "Object", "None")
@@ -37,6 +39,8 @@ class View:
     def of(cls, request: Request, resource: Resource, now: datetime) -> "View":
         """The view that a request asks for. Raises StatusError (400, 406)."""
         accept = Accept.parse(request.header("accept"))
+        if accept.media == PROTOBUF and resource.custom and not accept.form:
+            raise not_acceptable((JSON, YAML))
         include = request.query.get("includeObject", "") or "Metadata"
         if accept.form == "Table" and include not in _INCLUDED:
             problem = invalid_value(
@@ -81,9 +85,23 @@ class View:
             is_empty = kind == "BOOKMARK" and not record.value["metadata"].get("annotations")
             body = self._body(record, [] if is_empty else [record.value], headers=is_first)
             is_first = False
-            return b'{"type":"' + kind.encode() + b'","object":' + body + b"}\n"
+            return self._event(kind, body)
 
         return encoded
+
+    def error_event(self, error: StatusError) -> bytes:
+        """The last event of a watch that fails."""
+        return self._event("ERROR", encode(error.to_object()))
+
+    @property
+    def stream_type(self) -> str:
+        """The media type of a watch."""
+        return f"{PROTOBUF};stream=watch" if self.accept.media == PROTOBUF else JSON
+
+    def _event(self, kind: str, body: bytes) -> bytes:
+        if self.accept.media == PROTOBUF:
+            return protobuf.encode_event(kind, json.loads(body))
+        return b'{"type":"' + kind.encode() + b'","object":' + body + b"}\n"
 
     def _body(self, record: Record, rows: Sequence[Object], *, headers: bool) -> bytes:
         if self.accept.form == "Table":
@@ -117,11 +135,6 @@ def error_answer(error: StatusError) -> Answer:
     retry = (error.details or {}).get("retryAfterSeconds")
     headers = (("Retry-After", str(retry)),) if retry else ()
     return Answer(error.code, encode(error.to_object()), headers=headers)
-
-
-def error_event(error: StatusError) -> bytes:
-    """The last event of a watch that fails."""
-    return b'{"type":"ERROR","object":' + encode(error.to_object()) + b"}\n"
 
 
 def deleted_status(resource: Resource, record: Record) -> Object:

@@ -8,19 +8,18 @@ from typing import Any, NamedTuple
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, unrecognized, unsupported_media_type
 from fake_dra_driver.cluster.apiserver.heavywork import HEAVY
+from fake_dra_driver.cluster.apiserver.http import protobuf
 from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
-from fake_dra_driver.cluster.apiserver.http.protobuf.envelope import decode_protobuf
 from fake_dra_driver.cluster.apiserver.http.yamlbody import YamlError, read_yaml
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JSON_PATCH, PATCH_TYPES, STRATEGIC_PATCH
-from fake_dra_driver.cluster.apiserver.message import PROTOBUF, Request
+from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Request
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import json_kind
 
 __all__ = ["Body", "body_of", "body_weight", "is_protobuf", "optional_body_of", "patch_of"]
 
-_JSON_TYPES = ("application/json", "", "*/*", "application/octet-stream")
-_YAML = "application/yaml"
-_SPOKEN = ("application/json", _YAML, PROTOBUF)
+_JSON_TYPES = (JSON, "", "*/*", "application/octet-stream")
+_SPOKEN = (JSON, YAML, PROTOBUF)
 _TYPE_META = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 _OBJECT_WEIGHT = 50
 """An object takes at least as long as so many bytes of text: it may be a container that has to be completed."""
@@ -42,7 +41,7 @@ def body_weight(request: Request) -> int:
     """How long the body takes to be read and to be carried out; see ``HEAVY``."""
     raw, media = request.body, _media(request)
     weight = len(raw) + _OBJECT_WEIGHT * raw.count(b"{")
-    if media in (_YAML, APPLY_PATCH) and not raw.startswith(b"{"):
+    if media in (YAML, APPLY_PATCH) and not raw.startswith(b"{"):
         # One alias may stand for a hundred nodes.
         return HEAVY if b"*" in raw and b"&" in raw else _YAML_WEIGHT * weight
     if media == PROTOBUF:
@@ -57,8 +56,8 @@ def body_of(request: Request, kind: str, api_version: str = "") -> Body:
     duplicates: list[str] = []
     decoded: Any
     if media == PROTOBUF:
-        decoded = decode_protobuf(raw, kind, api_version)
-    elif media == _YAML:
+        decoded = protobuf.decode_protobuf(raw, kind, api_version)
+    elif media == YAML:
         try:
             decoded, duplicates = read_yaml(raw)
         except YamlError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, method_not_allowed
 from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork, on_loop
-from fake_dra_driver.cluster.apiserver.http.answers import View, deleted_status, error_event, json_answer
+from fake_dra_driver.cluster.apiserver.http.answers import View, deleted_status, json_answer
 from fake_dra_driver.cluster.apiserver.http.bodies import (
     body_of,
     body_weight,
@@ -140,7 +140,8 @@ class Endpoints:
 
     def _watch(self, request: Request, target: Target) -> Stream:
         options = self._list_options(request.query)
-        encode_line = self._view(request, target).event_encoder()
+        view = self._view(request, target)
+        encode_line = view.event_encoder()
         selection = Selection.parse(target.resource, target.namespace, options)
         batches = self._layers.reading.watch(target.resource, selection, options)
 
@@ -157,9 +158,9 @@ class Endpoints:
                         if piece:
                             yield bytes(piece)
                 except StatusError as error:
-                    yield error_event(error)
+                    yield view.error_event(error)
 
-        return Stream(chunks())
+        return Stream(chunks(), view.stream_type)
 
     def _create(self, request: Request, target: Target, user: User) -> Answer:
         resource = target.resource

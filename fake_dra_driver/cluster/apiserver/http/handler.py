@@ -10,15 +10,23 @@ from typing import Any
 import yaml
 from loguru import logger
 
-from fake_dra_driver.cluster.apiserver.errors import StatusError, internal_error, too_large, unauthorized
+from fake_dra_driver.cluster.apiserver.errors import (
+    StatusError,
+    internal_error,
+    not_acceptable,
+    too_large,
+    unauthorized,
+)
 from fake_dra_driver.cluster.apiserver.heavywork import HEAVY, HeavyWork
+from fake_dra_driver.cluster.apiserver.http import protobuf
 from fake_dra_driver.cluster.apiserver.http.answers import error_answer
+from fake_dra_driver.cluster.apiserver.http.bodies import is_protobuf
 from fake_dra_driver.cluster.apiserver.http.endpoints import Endpoints
 from fake_dra_driver.cluster.apiserver.http.negotiation import Accept
 from fake_dra_driver.cluster.apiserver.http.nonresource import Catalog, is_public
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, Faults
 from fake_dra_driver.cluster.apiserver.http.routing import Target, route
-from fake_dra_driver.cluster.apiserver.message import JSON, Answer, Request, Stream
+from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Answer, Request, Stream
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
 from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens, User
 
@@ -32,8 +40,8 @@ _REFUSED = 400
 """Status codes from here on are those of requests that were refused."""
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """libyaml's where PyYAML has it, which takes a quarter of the time."""
-_YAML_WEIGHT = 4
-"""Times longer than a byte of JSON takes to be stored that it takes to become YAML."""
+_FORM_WEIGHT = 4
+"""Times longer than a byte of JSON takes to be stored that it takes to become YAML or protobuf."""
 _ANONYMOUS = User("system:anonymous", ("system:unauthenticated",))
 
 
@@ -55,6 +63,8 @@ class Handler:
         self._endpoints = endpoints
         self._faults = faults
         self._heavy = heavy
+        self._has_messages = False
+        """Whether the messages of protobuf are loaded: by the first request that needs them, from a file."""
 
     def knows(self, request: Request) -> bool:
         """Whether the head of a request shows a valid token."""
@@ -63,6 +73,9 @@ class Handler:
 
     async def serve(self, request: Request) -> Answer | Stream:
         """Answers one request. Raises ConnectionResetError when it is to get no answer."""
+        if not self._has_messages and (is_protobuf(request) or Accept.is_protobuf_alone(request.header("accept"))):
+            await self._heavy.run(HEAVY, protobuf.load_messages)
+            self._has_messages = True
         try:
             answer = await self._serve(request)
         except StatusError as error:
@@ -112,18 +125,19 @@ class Handler:
         return user
 
     async def _in_form(self, answer: Answer, request: Request) -> Answer:
-        """The answer in YAML where the client asks for that."""
+        """The answer in YAML or protobuf where the client asks for that."""
         accept = request.header("accept")
-        if "yaml" not in accept or answer.content_type != JSON:
+        if answer.content_type != JSON or not ("yaml" in accept or PROTOBUF in accept):
             return answer
         try:
-            if not Accept.parse(accept).is_yaml:
+            media = Accept.parse(accept).media
+            if media == JSON:
                 return answer
-            body = await self._heavy.run(_YAML_WEIGHT * len(answer.body), _yaml, answer.body)
+            body = await self._heavy.run(_FORM_WEIGHT * len(answer.body), _FORMS[media], answer.body)
         except StatusError as error:
             # What was refused already is said in JSON, whatever the client takes (WriteObjectNegotiated).
             return error_answer(error) if answer.status < _REFUSED else answer
-        return Answer(answer.status, body, "application/yaml", answer.headers)
+        return Answer(answer.status, body, media, answer.headers)
 
 
 def _bearer_token(request: Request) -> str:
@@ -135,3 +149,14 @@ def _bearer_token(request: Request) -> str:
 def _yaml(body: bytes) -> bytes:
     text: str = yaml.dump(json.loads(body), Dumper=_DUMPER, allow_unicode=True, sort_keys=True)
     return text.encode()
+
+
+def _protobuf(body: bytes) -> bytes:
+    """Raises StatusError (406): there is no message for it."""
+    encoded = protobuf.encode_protobuf(json.loads(body))
+    if encoded is None:
+        raise not_acceptable((JSON, YAML))
+    return encoded
+
+
+_FORMS = {YAML: _yaml, PROTOBUF: _protobuf}

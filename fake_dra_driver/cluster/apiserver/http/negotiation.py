@@ -1,20 +1,17 @@
 """The Accept header: the form in which an answer is wanted.
 
-Follows k8s.io/apiserver/pkg/endpoints/handlers/negotiation. Protobuf is not written: clients accept other forms as
-well.
+Follows k8s.io/apiserver/pkg/endpoints/handlers/negotiation, but for protobuf, which is written where a client takes
+nothing else: JSON is what there is, and takes no time.
 """
 
 from dataclasses import dataclass
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, not_acceptable
+from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML
 
 __all__ = ["Accept"]
 
-_SPOKEN = (
-    "application/json",
-    "application/yaml",
-    "application/json;stream=watch",
-)
+_SPOKEN = (JSON, YAML, PROTOBUF, f"{JSON};stream=watch", f"{PROTOBUF};stream=watch")
 _FORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -24,20 +21,28 @@ class Accept:
 
     form: str = ""
     """Empty, Table, PartialObjectMetadata or PartialObjectMetadataList."""
-    is_yaml: bool = False
+    media: str = JSON
 
     @classmethod
     def parse(cls, header: str) -> "Accept":
         """The form that an Accept header prefers among those supported here. Raises StatusError (406)."""
         clauses = [_clause(part) for part in header.split(",")] if header.strip() else [("*/*", {})]
-        for media, parameters in sorted(clauses, key=lambda clause: -_quality(clause[1])):
-            if media not in ("application/json", "application/yaml", "*/*"):
+        ordered = sorted(clauses, key=lambda clause: (clause[0] == PROTOBUF, -_quality(clause[1])))
+        for media, parameters in ordered:
+            if media not in (JSON, YAML, PROTOBUF, "*/*"):
                 continue
             form = parameters.get("as", "")
             if form and (form not in _FORMS or parameters.get("g") != "meta.k8s.io" or parameters.get("v") != "v1"):
                 continue
-            return cls(form, media == "application/yaml")
+            if form == "Table" and media == PROTOBUF:
+                continue
+            return cls(form, JSON if media == "*/*" else media)
         raise not_acceptable(_SPOKEN)
+
+    @staticmethod
+    def is_protobuf_alone(header: str) -> bool:
+        """Whether an Accept header names protobuf, and nothing else that is supported here."""
+        return PROTOBUF in header and not any(media in header for media in (JSON, YAML, "*/*"))
 
     def check(self, kind: str, *, is_list: bool) -> None:
         """Checks that the form fits: metadata of a list and of an object are two forms. Raises StatusError (406)."""

@@ -3,14 +3,17 @@
 import base64
 
 from fake_dra_driver.cluster.apiserver.errors import unrecognized, unsupported_media_type
+from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import read_message, write_message
+from fake_dra_driver.cluster.apiserver.http.protobuf.messages import is_known, load_messages, message_type
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import cannot_handle
 
-__all__ = ["decode_protobuf", "encode_protobuf", "message_name"]
+__all__ = ["decode_protobuf", "encode_event", "encode_protobuf", "load_messages", "message_name"]
 
 _MAGIC = b"k8s\x00"
 _OTHERS = ("application/json", "application/yaml")
 _META = "k8s.io.apimachinery.pkg.apis.meta.v1"
+_RAW = "k8s.io.apimachinery.pkg.runtime.RawExtension"
 _UNKNOWN = "k8s.io.apimachinery.pkg.runtime.Unknown"
 _CRD = "apiextensions.k8s.io"
 _EVERYWHERE = frozenset({"DeleteOptions", "Status", "APIGroup", "APIGroupList", "APIResourceList", "APIVersions"})
@@ -25,8 +28,6 @@ def decode_protobuf(raw: bytes, wanted: str, api_version: str = "") -> Object:
     Raises:
         StatusError: 400, it cannot be read; 413, it has too many values; 415, the wanted kind has no protobuf.
     """
-    from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import read_message
-
     try:
         unknown = _read_envelope(raw)
     except ValueError as error:
@@ -46,8 +47,6 @@ def decode_protobuf(raw: bytes, wanted: str, api_version: str = "") -> Object:
 
 def encode_protobuf(obj: Object) -> bytes | None:
     """The object as protobuf; None: its kind has none."""
-    from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import write_message
-
     api_version, kind = obj.get("apiVersion", ""), obj.get("kind", "")
     name = message_name(api_version, kind)
     if name is None:
@@ -56,10 +55,27 @@ def encode_protobuf(obj: Object) -> bytes | None:
     return _MAGIC + write_message(_UNKNOWN, {"apiVersion": api_version, "kind": kind, "raw": raw})
 
 
+def encode_event(kind: str, obj: Object) -> bytes:
+    """An event of a watch, after four bytes that say how long it is. The object is of a kind that has protobuf."""
+    inner = message_type(_RAW).make(raw=encode_protobuf(obj)).SerializeToString()
+    event = message_type(f"{_META}.WatchEvent").make(type=kind, object=inner).SerializeToString()
+    return len(event).to_bytes(4, "big") + event
+
+
+def message_name(api_version: str, kind: str) -> str | None:
+    """The full name of the message of a kind; None: it has none."""
+    group, _, version = api_version.rpartition("/")
+    package = f"k8s.io.api.{group.partition('.')[0] or 'core'}.{version}"
+    if kind in _EVERYWHERE or group == "meta.k8s.io":
+        package = _META
+    elif group == _CRD:
+        package = f"k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.{version}"
+    name = f"{package}.{kind}"
+    return name if is_known(name) else None
+
+
 def _read_envelope(raw: bytes) -> Object:
     """The kind, and the message of it. Raises ValueError."""
-    from fake_dra_driver.cluster.apiserver.http.protobuf.mapping import read_message
-
     if not raw:
         raise ValueError("empty data")
     if not raw.startswith(_MAGIC):
@@ -70,17 +86,3 @@ def _read_envelope(raw: bytes) -> Object:
         raise ValueError("empty body")
     unknown: Object = read_message(_UNKNOWN, raw[len(_MAGIC) :])
     return unknown
-
-
-def message_name(api_version: str, kind: str) -> str | None:
-    """The full name of the message of a kind; None: it has none."""
-    from fake_dra_driver.cluster.apiserver.http.protobuf.messages import message_type
-
-    group, _, version = api_version.rpartition("/")
-    package = f"k8s.io.api.{group.partition('.')[0] or 'core'}.{version}"
-    if kind in _EVERYWHERE or group == "meta.k8s.io":
-        package = _META
-    elif group == _CRD:
-        package = f"k8s.io.apiextensions_apiserver.pkg.apis.apiextensions.{version}"
-    name = f"{package}.{kind}"
-    return name if message_type(name) is not None else None

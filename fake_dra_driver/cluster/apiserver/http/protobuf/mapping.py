@@ -6,15 +6,17 @@ as Go passes over them; in a message that is there twice, the last one counts.
 """
 
 import base64
+import math
 from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
 from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.http.jsonbody import MAX_DEPTH, MAX_VALUES, too_many_values
-from fake_dra_driver.cluster.apiserver.http.protobuf.messages import Field, MessageType, message_type
+from fake_dra_driver.cluster.apiserver.http.protobuf.messages import Field, message_type
 from fake_dra_driver.cluster.apiserver.http.protobuf.special import SPECIAL
 from fake_dra_driver.cluster.apiserver.store.store import Object
+from fake_dra_driver.cluster.apiserver.types.decode import whole_numbers
 
 __all__ = ["read_message", "write_message"]
 
@@ -35,7 +37,8 @@ def read_message(name: str, raw: bytes) -> Any:
 def write_message(name: str, value: Any) -> bytes:
     """The message of the type of that name. What has no field there is left out."""
     special = SPECIAL.get(name)
-    type_, fields = _type(name), value if special is None else special.write(value)
+    fields = value if special is None else special.write(value)
+    type_ = message_type(name)
     message = type_.make()
     for embedded in type_.embedded:
         _set(message, embedded, fields)
@@ -43,7 +46,7 @@ def write_message(name: str, value: Any) -> bytes:
         field = type_.by_json_name.get(json_name)
         if field is not None and each is not None:
             _set(message, field, each)
-    return message.SerializePartialToString(deterministic=True)
+    return message.SerializeToString(deterministic=True)
 
 
 def _set(message: Message, field: Field, value: Any) -> None:
@@ -71,7 +74,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise ValueError("exceeded max depth")
         spend(len(raw))
-        type_ = _type(name)
+        type_ = message_type(name)
         message = type_.make()
         try:
             message.ParseFromString(raw)
@@ -103,6 +106,10 @@ class _Reader:
             return self.read(field.message, value, depth)
         if field.is_bytes:
             return base64.b64encode(value).decode()
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                raise ValueError(f"json: unsupported value: {value}")
+            return whole_numbers(value)
         # A text that is not UTF-8 was left as it was.
         return value.decode() if isinstance(value, bytes) else value
 
@@ -110,13 +117,6 @@ class _Reader:
         self._values += values
         if self._values > MAX_VALUES:
             raise too_many_values()
-
-
-def _type(name: str) -> MessageType:
-    type_ = message_type(name)
-    if type_ is None:
-        raise ValueError(f"no message {name} is known here")
-    return type_
 
 
 def _short(name: str) -> str:

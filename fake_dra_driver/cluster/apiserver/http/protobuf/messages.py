@@ -15,7 +15,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-__all__ = ["Field", "MessageType", "message_type"]
+__all__ = ["Field", "MessageType", "is_known", "load_messages", "message_type"]
 
 _EMBEDDED = "..."
 """Name in JSON of a message whose fields are those of the message around it."""
@@ -60,13 +60,10 @@ class MessageType:
 
 
 @cache
-def message_type(name: str) -> MessageType | None:
-    """The type of that full name; None when there is none. Types are made when they are first asked for."""
-    descriptor = _descriptors().get(name)
-    if descriptor is None:
-        return None
+def message_type(name: str) -> MessageType:
+    """The type of that full name, made when it is first asked for. Raises KeyError when there is none."""
     message = DescriptorProto()
-    message.CopyFrom(descriptor)
+    message.CopyFrom(load_messages()[name])
     fields = _fields(message)
     # Without messages inside, a type stands alone.
     pool = DescriptorPool()
@@ -74,9 +71,14 @@ def message_type(name: str) -> MessageType | None:
     return MessageType(name, GetMessageClass(pool.FindMessageTypeByName(name)), fields)
 
 
+def is_known(name: str) -> bool:
+    """Whether there is a message of that full name."""
+    return name in load_messages()
+
+
 @cache
-def _descriptors() -> Mapping[str, DescriptorProto]:
-    """By full name. Read once in a process, which takes some milliseconds."""
+def load_messages() -> Mapping[str, DescriptorProto]:
+    """What is known of all messages, by full name. Read once in a process, which blocks for some milliseconds."""
     raw = (resources.files(__package__) / "kubernetes.binpb").read_bytes()
     files = FileDescriptorSet.FromString(raw).file
     return {f"{file.package}.{message.name}": message for file in files for message in file.message_type}

@@ -63,13 +63,19 @@ def _write_int_or_string(value: int | str) -> Object:
     return {"type": _TEXT, "strVal": value} if isinstance(value, str) else {"type": 0, "intVal": value}
 
 
-def _read_any(fields: Object) -> Any:
-    raw = base64.b64decode(fields.get("raw", ""))
-    return read_json(raw)[0] if raw else None
+def _any(field: str) -> Special:
+    """A value of any kind, which the field of this name has as JSON."""
+
+    def read(fields: Object) -> Any:
+        raw = base64.b64decode(fields.get(field, ""))
+        return read_json(raw)[0] if raw else None
+
+    return Special(read, write=lambda value: {field: base64.b64encode(encode(value)).decode()})
 
 
-def _write_any(value: Any) -> Object:
-    return {"raw": base64.b64encode(encode(value)).decode()}
+def _read_schema(fields: Object) -> Object:
+    """Without the zeros: where a schema may be something else as well, nothing else knows that it is one."""
+    return {name: value for name, value in fields.items() if value is not False and value != ""}
 
 
 def _read_schema_or_bool(fields: Object) -> Any:
@@ -89,7 +95,6 @@ def _schema_or(listed: str) -> Special:
 
 
 _LIST = Special(read=lambda fields: fields.get("items", []), write=lambda value: {"items": value})
-_ANY = Special(_read_any, _write_any)
 
 SPECIAL: Mapping[str, Special] = {
     "k8s.io.api.authentication.v1.AttestationValue": _LIST,
@@ -98,13 +103,14 @@ SPECIAL: Mapping[str, Special] = {
     f"{_META}Verbs": _LIST,
     f"{_META}Time": Special(_read_time, _write_time),
     f"{_META}MicroTime": Special(_read_micro_time, _write_time),
-    f"{_META}FieldsV1": _ANY,
-    "k8s.io.apimachinery.pkg.runtime.RawExtension": _ANY,
+    f"{_META}FieldsV1": _any("Raw"),
+    "k8s.io.apimachinery.pkg.runtime.RawExtension": _any("raw"),
     "k8s.io.apimachinery.pkg.api.resource.Quantity": Special(
         read=lambda fields: fields.get("string") or "0", write=lambda value: {"string": str(value)}
     ),
     "k8s.io.apimachinery.pkg.util.intstr.IntOrString": Special(_read_int_or_string, _write_int_or_string),
-    f"{_EXTENSIONS}JSON": _ANY,
+    f"{_EXTENSIONS}JSON": _any("raw"),
+    f"{_EXTENSIONS}JSONSchemaProps": Special(_read_schema, write=lambda value: value),
     f"{_EXTENSIONS}JSONSchemaPropsOrArray": _schema_or("jSONSchemas"),
     f"{_EXTENSIONS}JSONSchemaPropsOrBool": Special(_read_schema_or_bool, _write_schema_or_bool),
     f"{_EXTENSIONS}JSONSchemaPropsOrStringArray": _schema_or("property"),
