@@ -260,7 +260,9 @@ class DeviceTaintRuleSpec(ApiModel):
     def applies_to(self, driver: str, pool: str, device: str) -> bool:
         """Whether the device has the taint."""
         selector = self.device_selector
-        if selector is None:
+        # All criteria must hold, and this model cannot tell of one that it does not know: in 1.33 and 1.34 there are a
+        # class and expressions.
+        if selector is None or selector.model_extra:
             return False
         wanted = (selector.driver, selector.pool, selector.device)
         return all(name in (None, found) for name, found in zip(wanted, (driver, pool, device), strict=True))

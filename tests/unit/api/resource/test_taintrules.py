@@ -22,6 +22,7 @@ TAINT = {"key": "example.com/broken", "effect": "NoExecute", "timeAdded": "2026-
         ({"driver": "d", "pool": "other"}, False),
         ({"driver": "d", "pool": "p", "device": "dev-0"}, True),
         ({"device": "dev-1"}, False),
+        ({"driver": "d", "deviceClassName": "of-1.34"}, False),
     ],
 )
 def test_all_that_a_selector_names_must_be_the_devices(selector: Mapping[str, str] | None, applies: bool) -> None:
