@@ -121,6 +121,14 @@ class Cluster(Protocol):
         """Chooses devices. Raises AllocationError."""
         ...
 
+    def known_refusal(self, asked: str) -> str:
+        """Why no node had what was asked for, if nothing has changed since that may help; empty: not known."""
+        ...
+
+    def remember_refusal(self, asked: str, message: str) -> None:
+        """Notes why no node has what is asked for."""
+        ...
+
 
 class _Refused(Exception):  # noqa: N818 - the decision is NoFit
     """The pod's claims rule out all nodes at once."""
@@ -143,15 +151,33 @@ def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features
         _check_claims(claims, cluster, features)
     except _Refused as refused:
         return NoFit(fit_error(count, everywhere=str(refused), notes=_notes(features, (), preemption_note(count))))
+    asked = _asked(pod, claims)
+    known = cluster.known_refusal(asked) if asked else ""
+    if known:
+        return NoFit(known)
     search = _Search(pod, claims, cluster, features, now)
     try:
         search.run()
     except AllocationError as error:
         return NoFit(f'running "DynamicResources" filter plugin: {error}', reason="SchedulerError")
     if not search.found:
-        return _no_fit(search)
+        refusal = _no_fit(search)
+        if asked:
+            cluster.remember_refusal(asked, refusal.message)
+        return refusal
     best = min(search.found, key=lambda each: (-each.score, cluster.load(each.node), each.node))
     return Place(best.node, best.assignments)
+
+
+def _asked(pod: Pod, claims: Sequence[ResourceClaim]) -> str:
+    """Everything about the pod that decides whether a node takes it: the same for pods that are alike.
+
+    Empty where more decides, such as what became of a claim that is allocated.
+    """
+    if any(claim.status.allocation is not None for claim in claims) or requested(pod):
+        return ""
+    spec = pod.spec.model_dump_json(include={"node_selector", "affinity", "tolerations"})
+    return "\n".join([spec, *(claim.spec.model_dump_json() for claim in claims)])
 
 
 # --- PreFilter ---------------------------------------------------------------------------------------------------

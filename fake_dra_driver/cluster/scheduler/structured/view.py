@@ -22,10 +22,11 @@ from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.owners import controller_of
 from fake_dra_driver.cluster.scheduler.load import Load
 from fake_dra_driver.cluster.scheduler.structured.extendedresources import ANNOTATION, Classes, requested
+from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.store import Change
 
-__all__ = ["ClusterView", "SchedulerCaches"]
+__all__ = ["ClusterView", "SchedulerCaches", "frees_devices"]
 
 _EXTENDED_BY_POD: Final = "extended resources"
 """Index of the cache of claims: those for extended resources, by the UID of the pod that they were made for."""
@@ -61,6 +62,9 @@ class ClusterView:
         """The extended resources of pods that run or are about to: on which node, and how much."""
         self._in_use: Counter[tuple[str, str]] = Counter()
         """Their sums, by node and resource."""
+        self._refusals: dict[str, str] = {}
+        """Why no node has what pods asked for, since something has changed that may help. What others get meanwhile
+        cannot."""
         caches.claims.add_index(_EXTENDED_BY_POD, _pod_of_extended_claim)
         caches.pods.subscribe(self._on_pod)
         caches.nodes.subscribe(self._on_node)
@@ -109,6 +113,14 @@ class ClusterView:
         """Chooses devices. Raises AllocationError."""
         return self._allocator.allocate(claims, node)
 
+    def known_refusal(self, asked: str) -> str:
+        """Why no node had what was asked for, if nothing has changed since that may help; empty: not known."""
+        return self._refusals.get(asked, "")
+
+    def remember_refusal(self, asked: str, message: str) -> None:
+        """Notes why no node has what is asked for."""
+        self._refusals[asked] = message
+
     # --- what it is told ---
 
     def assume_pod(self, pod: Pod, node: str) -> None:
@@ -136,8 +148,12 @@ class ClusterView:
 
     def forget(self, claim: ResourceClaim) -> None:
         """Ends that: the cache shows the allocation, or it could not be written."""
-        self._in_flight.discard(claim.uid)
-        self._allocator.forget(claim)
+        if claim.uid in self._in_flight:
+            self._in_flight.discard(claim.uid)
+            self._allocator.forget(claim)
+            found = self._caches.claims.get(claim.key)
+            if found is None or found.status.allocation is None:
+                self._refusals.clear()
 
     def _on_pod(self, change: Change[Pod]) -> None:
         pod = change.new or change.old
@@ -159,16 +175,21 @@ class ClusterView:
             for name, count in wanted.items():
                 self._in_use[node, name] += count
 
-    def _on_node(self, _: Change[Node]) -> None:
+    def _on_node(self, change: Change[Node]) -> None:
         self._nodes = None
+        if change.new is None or changes_node_fit(change):
+            self._refusals.clear()
 
     def _on_claim(self, change: Change[ResourceClaim]) -> None:
+        if frees_devices(change):
+            self._refusals.clear()
         if change.new is not None:
             self._allocator.put_claim(change.new)
         elif change.old is not None:
             self._allocator.drop_claim(change.old)
 
     def _on_class(self, change: Change[DeviceClass]) -> None:
+        self._refusals.clear()
         self._classes = None
         if change.new is not None:
             self._allocator.put_class(change.new)
@@ -176,16 +197,24 @@ class ClusterView:
             self._allocator.drop_class(change.key.name)
 
     def _on_slice(self, change: Change[ResourceSlice]) -> None:
+        self._refusals.clear()
         if change.new is not None:
             self._allocator.put_slice(change.new)
         else:
             self._allocator.drop_slice(change.key.name)
 
     def _on_taint_rule(self, change: Change[DeviceTaintRule]) -> None:
+        self._refusals.clear()
         if change.new is not None:
             self._allocator.put_taint_rule(change.new)
         else:
             self._allocator.drop_taint_rule(change.key.name)
+
+
+def frees_devices(change: Change[ResourceClaim]) -> bool:
+    """Whether devices that were in use are not any more."""
+    was_allocated = change.old is not None and change.old.status.allocation is not None
+    return was_allocated and (change.new is None or change.new.status.allocation is None)
 
 
 def _pod_of_extended_claim(claim: ResourceClaim) -> Iterable[str]:

@@ -12,7 +12,7 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1 import ResourceClaim
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.scheduler.structured.extendedresources import requested
-from fake_dra_driver.cluster.scheduler.structured.view import SchedulerCaches
+from fake_dra_driver.cluster.scheduler.structured.view import SchedulerCaches, frees_devices
 from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit, concerns_scheduling, is_waiting
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.store import Change
@@ -57,7 +57,7 @@ class Wakeup:
         return [pod.key for pod in self._caches.pods.by_index(_WANTING, "yes")]
 
     def _pods_of_claim(self, change: Change[ResourceClaim]) -> Iterable[NamespacedName]:
-        if _frees_devices(change):
+        if frees_devices(change):
             return self._wanting(change)
         users = self._caches.pods.by_index(_BY_CLAIM, str(change.key))
         return [pod.key for pod in users if is_waiting(pod, self._scheduler_name)]
@@ -74,12 +74,6 @@ def _frees_resources(change: Change[Pod]) -> bool:
     if old is None or not old.spec.node_name or old.is_finished or (new is not None and not new.is_finished):
         return False
     return bool(requested(old))
-
-
-def _frees_devices(change: Change[ResourceClaim]) -> bool:
-    """Whether devices that were in use are not any more."""
-    was_allocated = change.old is not None and change.old.status.allocation is not None
-    return was_allocated and (change.new is None or change.new.status.allocation is None)
 
 
 def _is_addition_or_update(change: Change[Any]) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
 from fake_dra_driver.cluster.kinds import Node
 from tests.support.control_plane import ref
 from tests.unit.cluster.scheduler.structured.conftest import World, world_of
@@ -154,3 +155,33 @@ async def test_a_claim_has_as_many_pods_as_the_api_server_takes(world: World) ->
         'running PreBind plugin "DynamicResources": add reservation to claim default/c: ResourceClaim.resource.k8s.io'
         ' "c" is invalid: status.reservedFor: Too many: 257: must have at most 256 items'
     )
+
+
+async def test_pods_that_are_alike_are_refused_alike_until_something_may_help(world: World) -> None:
+    await world.publish("node-a", "dev-0")
+    for name in ("one", "two", "three"):
+        await world.claim(name)
+    await world.pod("one", "one")
+    await world.until_bound("one")
+    await world.pod("two", "two")
+    await world.pod("three", "three")
+    refused = [(await world.until_refused(name)).message for name in ("two", "three")]
+    assert refused[0] == refused[1]
+    more = [{"name": f"dev-{number}"} for number in range(3)]
+    await world.plane.patch(world.api.slices, ref("node-a-1", ""), {"spec": {"devices": more}})
+    assert [await world.until_bound(name) for name in ("two", "three")] == ["node-a", "node-a"]
+
+
+async def test_devices_of_a_claim_that_could_not_be_written_are_offered_again(world: World) -> None:
+    await world.publish("node-a", "dev-0")
+    await world.claim("one")
+    await world.claim("two")
+    # The write takes long enough for the other pod to be refused meanwhile, and fails then.
+    slow = on(Fault.slow(5), verb="update", resource="resourceclaims", subresource="status", times=1)
+    with world.plane.server.faults.injected(slow):
+        await world.pod("one", "one")
+        await world.pod("two", "two")
+        await world.until_refused("two")
+        await world.plane.delete(world.api.claims, ref("one"))
+    await world.until_refused("one")
+    assert await world.until_bound("two") == "node-a"
