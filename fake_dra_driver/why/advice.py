@@ -83,11 +83,15 @@ class ValuesThere:
 
 
 def suggestion(
-    change: Change, claims: Sequence[v1.ResourceClaim], node: str, words: Words, there: ValuesThere | None = None
+    change: Change,
+    claims: Sequence[v1.ResourceClaim],
+    nodes: Sequence[str],
+    words: Words,
+    there: ValuesThere | None = None,
 ) -> Suggestion:
-    """A change that the allocator has tried on a node, in words."""
+    """A change with which the allocator has found devices on these nodes, in words."""
     kind, message = _said(change, claims, words, there)
-    return Suggestion(change=kind, message=message, nodes=(node,), verified=True)
+    return Suggestion(change=kind, message=message, nodes=tuple(nodes), verified=True)
 
 
 def _said(

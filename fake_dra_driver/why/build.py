@@ -13,19 +13,19 @@ from fake_dra_driver.allocation import AllocationError, Allocator, SearchTooLong
 from fake_dra_driver.allocation.explanation import (
     BrokenConstraint,
     Finding,
+    FreeClaims,
     OtherClass,
     RequestFinding,
     Situation,
     changes_that_help,
     diagnose,
     group,
-    guarded,
+    helps,
     likeness,
-    other_class,
     requested_by,
     value_text,
 )
-from fake_dra_driver.allocation.obstacles import PoolObstacle, SelectorFailed
+from fake_dra_driver.allocation.obstacles import PoolObstacle
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
@@ -68,6 +68,10 @@ __all__ = ["explain"]
 
 MAX_SEARCHED: Final = 12
 """Changes are looked for on so many nodes, of different groups, at most: the first of each, the nearest first."""
+
+
+MAX_ALIKE: Final = 50
+"""A change is tried on so many nodes of a group: the answer is the same on nearly all of them, and yet no guess."""
 
 
 def explain(found: Found, snapshot: Snapshot, *, each_node: bool = False) -> Report:
@@ -361,21 +365,11 @@ class _Explanation:
                 yield _let_in(answer)
             elif not answer.away:
                 for change in changes_that_help(situation, finding):
-                    yield suggestion(change, claims, answer.name, self._words, read)
-            if isinstance(finding.outcome, SelectorFailedError) and not answer.away:
-                yield from self._repaired(finding.outcome.found, answer)
+                    alike = members[:1] if isinstance(change, FreeClaims) else members[:MAX_ALIKE]
+                    nodes = [each.name for each in alike if helps(situation, each.finding.node, change)]
+                    yield suggestion(change, claims, nodes, self._words, read)
             yield from map(_completed, finding.pools)
         yield from self._nothing_of_class(groups)
-
-    def _repaired(self, failed: SelectorFailed, answer: _NodeAnswer) -> Iterator[Suggestion]:
-        """How to write a selector that cannot be evaluated."""
-        for finding in answer.finding.requests:
-            requested = finding.requested
-            if requested.name == failed.origin.request:
-                change = guarded(self._situation, answer.finding.node, requested, failed)
-                if change is not None:
-                    yield suggestion(change, self._claims.pending, answer.name, self._words)
-                    return
 
     def _classes_instead(self) -> Iterator[Suggestion]:
         """Which classes that exist could have been meant by those that do not."""
@@ -387,10 +381,10 @@ class _Explanation:
             if wanted in known:
                 continue
             for name in get_close_matches(wanted, known):
-                node = other_class(self._situation, nodes, requested, name)
-                if node is not None:
-                    change = OtherClass(requested, name)
-                    yield suggestion(change, self._claims.pending, node.metadata.name, self._words)
+                change = OtherClass(requested, name)
+                fitting = [node.metadata.name for node in nodes[:MAX_ALIKE] if helps(self._situation, node, change)]
+                if fitting:
+                    yield suggestion(change, self._claims.pending, fitting, self._words)
 
     def _nothing_of_class(self, groups: Sequence[Sequence[_NodeAnswer]]) -> Iterator[Suggestion]:
         """That no driver publishes any device of a class."""

@@ -40,6 +40,11 @@ KINDS: Final[tuple[type[KubeObject], ...]] = (
 """Every kind that is read, with get and list; those of ``resource.k8s.io`` in the version that is served."""
 
 
+_WITHOUT_NODES: Final = "nodes are known from ResourceSlices alone, without labels and taints"
+_WITHOUT_SLICES: Final = "which devices there are is not known"
+_WITHOUT_CLASSES: Final = "what the claims ask for is not known in full"
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """What the API server is, and which versions it serves."""
@@ -79,10 +84,11 @@ async def find_served(client: Client) -> Served:
         CannotExplainError: nothing that can be explained.
         RuntimeLayerError: it cannot be asked.
     """
-    group, kubernetes = await asyncio.gather(client.discovery.group(v1.GROUP), client.discovery.server_version())
+    group = await client.discovery.group(v1.GROUP)
     version = group.first_of(*RESOURCE_APIS)
     if version is None:
         raise CannotExplainError(_nothing_to_explain(group))
+    kubernetes = await client.discovery.server_version()
     return Served(kubernetes, RESOURCE_APIS[version], await _taint_rules(client, group))
 
 
@@ -111,19 +117,18 @@ async def read_snapshot(client: Client, served: Served, namespace: str, pod: Pod
     """
     reader = _Reader(client)
     api = served.api
-    templates = [] if pod is None else [each.template_name for each in pod.spec.resource_claims]
+    named = () if pod is None else (each.template_name for each in pod.spec.resource_claims)
+    templates = [name for name in named if name]
     try:
         async with asyncio.TaskGroup() as group:
-            nodes = group.create_task(
-                reader.all(Node, "nodes are known from ResourceSlices alone, without labels and taints")
-            )
-            slices = group.create_task(reader.all(api.slices, "which devices there are is not known"))
-            classes = group.create_task(reader.all(api.classes, "what the claims ask for is not known in full"))
-            claims = group.create_task(reader.claims(api.claims, namespace))
-            rules = group.create_task(reader.taint_rules(served.taint_rules))
-            found = group.create_task(reader.templates(api.templates, namespace, [name for name in templates if name]))
-            home = group.create_task(reader.namespace(namespace))
-            events = group.create_task(reader.events(pod))
+            nodes = group.create_task(reader.all(Node, _WITHOUT_NODES), name="read nodes")
+            slices = group.create_task(reader.all(api.slices, _WITHOUT_SLICES), name="read slices")
+            classes = group.create_task(reader.all(api.classes, _WITHOUT_CLASSES), name="read classes")
+            claims = group.create_task(reader.claims(api.claims, namespace), name="read claims")
+            rules = group.create_task(reader.taint_rules(served.taint_rules), name="read taint rules")
+            found = group.create_task(reader.templates(api.templates, namespace, templates), name="read templates")
+            home = group.create_task(reader.namespace(namespace), name="read namespace")
+            events = group.create_task(reader.events(pod), name="read events")
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from errors
     hidden = frozenset(reader.hidden)

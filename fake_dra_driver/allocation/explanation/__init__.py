@@ -7,12 +7,12 @@ different.
 - ``diagnosis``: what stands in the way on a node (``finding``);
 - ``reading``: with which values a selector was false;
 - ``grouping``: nodes for which the answer is the same;
-- ``changes``: what would help, each tried out.
+- ``changes``: what would help, each tried out (``change``).
 
 It has no words for people.
 """
 
-from fake_dra_driver.allocation.explanation.changes import (
+from fake_dra_driver.allocation.explanation.change import (
     Change,
     DropConstraint,
     DropSelector,
@@ -22,10 +22,9 @@ from fake_dra_driver.allocation.explanation.changes import (
     LessCapacity,
     OtherClass,
     Tolerate,
-    changes_that_help,
-    guarded,
-    other_class,
+    helps,
 )
+from fake_dra_driver.allocation.explanation.changes import changes_that_help
 from fake_dra_driver.allocation.explanation.diagnosis import diagnose
 from fake_dra_driver.allocation.explanation.finding import (
     BrokenConstraint,
@@ -59,9 +58,8 @@ __all__ = [
     "changes_that_help",
     "diagnose",
     "group",
-    "guarded",
+    "helps",
     "likeness",
-    "other_class",
     "requested_by",
     "value_text",
     "values_read",
