@@ -31,6 +31,7 @@ from fake_dra_driver.cel.bounds import Bounds
 from fake_dra_driver.cel.library.quantities import QUANTITY, QuantityValue
 from fake_dra_driver.cel.library.semvers import parse_semver
 from fake_dra_driver.cel.overload import free
+from fake_dra_driver.cel.syntaxtree import Node
 from fake_dra_driver.cel.types import ANY, BOOL, DYN, STRING, Type, map_of, structure
 from fake_dra_driver.cel.value import type_of
 
@@ -213,6 +214,11 @@ class Selector:
 
     expression: str
     _program: Program
+
+    @property
+    def root(self) -> Node:
+        """What the expression is made of; see ``selectorparts``."""
+        return self._program.root
 
     def matches(self, driver: str, device: Device) -> bool:
         """Whether a device fits. Raises what ``accepts`` raises."""

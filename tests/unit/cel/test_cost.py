@@ -136,7 +136,7 @@ def test_steps_of_a_short_evaluation_are_reported() -> None:
         ("self < self", [1], "no such overload"),
         ("self.isSorted()", [[1], [2]], "no such overload: isSorted(list)"),
         ("string(self) == ''", [1], "no such overload: string(list)"),
-        ("self.all(x, x)", "abc", "no such overload"),
+        ("self.all(x, x)", "abc", "got 'types.String', expected iterable type"),
         ("self + 1.0 > 0.0", 1, "no such overload"),
         ("self.s.contains(self.n)", {"s": "a", "n": 1}, "no such overload"),
         ("self.s.substring(self.s) == ''", {"s": "a"}, "no such overload: substring(string, string)"),
