@@ -16,7 +16,7 @@ from fake_dra_driver.allocation.explanation import (
     LessCapacity,
     OtherClass,
     Tolerate,
-    values_read,
+    false_part,
 )
 from fake_dra_driver.allocation.obstacles import SelectorFalse, SelectorOrigin
 from fake_dra_driver.api.resource import v1
@@ -68,7 +68,7 @@ class ValuesThere:
                             key = (claim, obstacle.origin)
                             false[key] += 1
                             if len(candidate.obstacles) == 1:
-                                by_selector.setdefault(key, Counter())[values_text(values_read(obstacle))] += 1
+                                by_selector.setdefault(key, Counter())[values_text(false_part(obstacle).values)] += 1
         satisfied = frozenset(key for key, number in false.items() if number < devices[key[0], key[1].request])
         return cls(by_selector, satisfied)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from fake_dra_driver.allocation import DeviceId, Holder
-from fake_dra_driver.allocation.explanation import Requested, value_text, values_read
+from fake_dra_driver.allocation.explanation import Requested, false_part, value_text, values_read
 from fake_dra_driver.allocation.obstacles import (
     CapacityShort,
     CapacityUnknown,
@@ -242,9 +242,11 @@ def values_text(values: Mapping[str, str | None]) -> str:
 
 
 def _selector_false(obstacle: SelectorFalse) -> report.DeviceProblem:
-    place = _place(obstacle)
-    found = f": {values_text(place.values)}" if place.values else ""
-    message = f"{origin_text(obstacle.origin)}, {quoted(place.expression)}, is false{found}"
+    place, part = _place(obstacle), false_part(obstacle)
+    if part.text != place.expression:
+        place = place.model_copy(update={"part": part.text})
+    found = f": {values_text(part.values)}" if part.values else ""
+    message = f"{origin_text(obstacle.origin)}, {quoted(part.text)}, is false{found}"
     return report.DeviceProblem(reason="Selector", message=message, selector=place)
 
 

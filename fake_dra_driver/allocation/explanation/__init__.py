@@ -35,7 +35,7 @@ from fake_dra_driver.allocation.explanation.finding import (
     RequestFinding,
 )
 from fake_dra_driver.allocation.explanation.grouping import group, likeness
-from fake_dra_driver.allocation.explanation.reading import value_text, values_read
+from fake_dra_driver.allocation.explanation.reading import FalsePart, false_part, value_text, values_read
 from fake_dra_driver.allocation.explanation.situation import Situation, requested_by
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "Combination",
     "DropConstraint",
     "DropSelector",
+    "FalsePart",
     "FewerDevices",
     "Finding",
     "FreeClaims",
@@ -57,6 +58,7 @@ __all__ = [
     "Tolerate",
     "changes_that_help",
     "diagnose",
+    "false_part",
     "group",
     "helps",
     "likeness",

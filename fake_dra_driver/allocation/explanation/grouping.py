@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from fake_dra_driver.allocation.decision import Allocation, Refusal
 from fake_dra_driver.allocation.explanation.finding import Candidate, Combination, Finding, RequestFinding
-from fake_dra_driver.allocation.explanation.reading import values_read
+from fake_dra_driver.allocation.explanation.reading import false_part
 from fake_dra_driver.allocation.obstacles import (
     CapacityShort,
     CapacityUnknown,
@@ -79,7 +79,8 @@ def _obstacle(obstacle: Obstacle) -> Hashable:
         case InUse():
             return kind
         case SelectorFalse():
-            return kind, obstacle.origin, frozenset(values_read(obstacle).items())
+            part = false_part(obstacle)
+            return kind, obstacle.origin, part.text, frozenset(part.values.items())
         case SelectorFailed():
             return kind, obstacle.origin, obstacle.message
         case CapacityShort():

@@ -1,59 +1,62 @@
-"""What a selector reads of a device, and what that is there: with which values it was false."""
+"""What a selector reads of a device, and what that is there: with which values it was false, or not to be evaluated."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from fake_dra_driver.allocation.constraints import attribute_of
 from fake_dra_driver.allocation.obstacles import SelectorFailed, SelectorFalse
+from fake_dra_driver.allocation.selectorparts import Reference, conditions_of, references_of
+from fake_dra_driver.allocation.selectors import (
+    CelCostError,
+    CelError,
+    CelSyntaxError,
+    DeviceView,
+    Selector,
+    compile_selector,
+)
 from fake_dra_driver.api.resource.v1 import Device, DeviceAttribute
 
-__all__ = ["guarded_expression", "value_text", "values_read"]
+__all__ = ["FalsePart", "false_part", "guarded_expression", "value_text", "values_read"]
 
-_READ: Final = re.compile(
-    r"""device\.(attributes|capacity)\s*\[\s*(["'])(?P<domain>[^"']*)\2\s*\]\s*"""
-    r"""(?:\.\??\s*(?P<field>[A-Za-z_]\w*)|\[\??\s*(["'])(?P<key>[^"']*)\5\s*\])"""
-)
-
-
-class _Name(NamedTuple):
-    is_capacity: bool
-    domain: str
-    identifier: str
-
-    @property
-    def full(self) -> str:
-        return f"{self.domain}/{self.identifier}"
-
-    def keys_at(self, driver: str) -> tuple[str, ...]:
-        """Under which a device of the driver may have it."""
-        return (self.identifier, self.full) if self.domain == driver else (self.full,)
+Values = Mapping[str, str | None]
+"""By name, what a device has, as CEL writes it; None: it lacks it. What is in its driver's domain has no domain before
+the name."""
 
 
-def values_read(obstacle: SelectorFalse | SelectorFailed) -> Mapping[str, str | None]:
-    """By name, the attributes and capacities that the expression names, in its order; None: the device lacks it.
+class FalsePart(NamedTuple):
+    """The part of a selector that is false for a device."""
 
-    Those of the driver's own domain have no domain before them.
-    """
+    text: str
+    """One of the conditions that the expression joins with ``&&``; the expression if it joins none."""
+    values: Values
+    """What it reads of the device."""
+
+
+def false_part(obstacle: SelectorFalse) -> FalsePart:
+    """Which part of a selector is false, and with which values."""
     device, driver = obstacle.spec, obstacle.device.driver
-    return dict(_values(obstacle.origin.expression, driver, device))
+    conditions = conditions_of(obstacle.origin.expression)
+    if len(conditions) > 1:
+        view = DeviceView(driver, device)
+        found = next((each for each in conditions if _is_false(each, view)), None)
+        if found is not None:
+            return FalsePart(found, _values_of(found, driver, device))
+    expression = obstacle.origin.expression
+    return FalsePart(expression, _values_of(expression, driver, device))
 
 
-def _values(expression: str, driver: str, device: Device) -> Iterator[tuple[str, str | None]]:
-    if "device.driver" in expression:
-        yield "driver", _quoted(driver)
-    for name in _names(expression):
-        shown = name.identifier if name.domain == driver else name.full
-        if name.is_capacity:
-            capacity = next((device.capacity[each] for each in name.keys_at(driver) if each in device.capacity), None)
-            yield shown, None if capacity is None else capacity.value
-        else:
-            attribute = _attribute(device, driver, name)
-            yield shown, None if attribute is None else value_text(attribute)
+def _is_false(condition: str, view: DeviceView) -> bool:
+    selector = _compiled(condition)
+    try:
+        return selector is not None and not selector.accepts(view)
+    except (CelError, CelCostError):
+        return False  # for && an error counts as true as long as something else is false
 
 
-def _attribute(device: Device, driver: str, name: _Name) -> DeviceAttribute | None:
-    return next((device.attributes[each] for each in name.keys_at(driver) if each in device.attributes), None)
+def values_read(obstacle: SelectorFalse | SelectorFailed) -> Values:
+    """What the whole expression reads of the device."""
+    return _values_of(obstacle.origin.expression, obstacle.device.driver, obstacle.spec)
 
 
 def guarded_expression(failed: SelectorFailed) -> str | None:
@@ -63,23 +66,14 @@ def guarded_expression(failed: SelectorFailed) -> str | None:
     """
     device, driver = failed.spec, failed.device.driver
     lacking = [
-        name
-        for name in _names(failed.origin.expression)
-        if not name.is_capacity and _attribute(device, driver, name) is None
+        each
+        for each in _references(failed.origin.expression)
+        if each.field == "attributes" and attribute_of(driver, device, f"{each.domain}/{each.name}") is None
     ]
     if not lacking:
         return None
-    questions = [f'"{name.identifier}" in device.attributes["{name.domain}"]' for name in lacking]
+    questions = [f'"{each.name}" in device.attributes["{each.domain}"]' for each in lacking]
     return " && ".join([*questions, f"({failed.origin.expression})"])
-
-
-@lru_cache(maxsize=256)
-def _names(expression: str) -> tuple[_Name, ...]:
-    found = (
-        _Name(match[1] == "capacity", match["domain"], match["field"] or match["key"])
-        for match in _READ.finditer(expression)
-    )
-    return tuple(dict.fromkeys(name for name in found if name.identifier))
 
 
 def value_text(attribute: DeviceAttribute) -> str:
@@ -93,6 +87,49 @@ def value_text(attribute: DeviceAttribute) -> str:
         return _quoted(text)
     numbers = [*map(str, attribute.ints), *(str(each).lower() for each in attribute.bools)]
     return f"[{', '.join([*numbers, *map(_quoted, (*attribute.strings, *attribute.versions))])}]"
+
+
+def _values_of(expression: str, driver: str, device: Device) -> Values:
+    return dict(_values(expression, driver, device))
+
+
+def _values(expression: str, driver: str, device: Device) -> Iterator[tuple[str, str | None]]:
+    for each in _references(expression):
+        shown = each.name if each.domain == driver else f"{each.domain}/{each.name}"
+        match each.field:
+            case "driver":
+                yield "driver", _quoted(driver)
+            case "allowMultipleAllocations":
+                yield each.field, str(bool(device.allow_multiple_allocations)).lower()
+            case "capacity":
+                yield shown, _capacity(each, driver, device)
+            case _:
+                attribute = attribute_of(driver, device, f"{each.domain}/{each.name}")
+                yield shown, None if attribute is None else value_text(attribute)
+
+
+def _capacity(reference: Reference, driver: str, device: Device) -> str | None:
+    names = [f"{reference.domain}/{reference.name}", *([reference.name] if reference.domain == driver else [])]
+    return next((device.capacity[name].value for name in names if name in device.capacity), None)
+
+
+def _references(expression: str) -> Sequence[Reference]:
+    selector = _compiled(expression)
+    return () if selector is None else _references_of(selector)
+
+
+@lru_cache(maxsize=1024)
+def _references_of(selector: Selector) -> Sequence[Reference]:
+    return references_of(selector)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(expression: str) -> Selector | None:
+    """The selector; None: it is not valid."""
+    try:
+        return compile_selector(expression)
+    except CelSyntaxError:
+        return None
 
 
 def _quoted(text: str) -> str:
