@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fake_dra_driver.cluster.apiserver.admission.admission import Admission
+from fake_dra_driver.cluster.apiserver.admission.webhooks import Webhooks
 from fake_dra_driver.cluster.apiserver.builtin import builtin_resources
 from fake_dra_driver.cluster.apiserver.custom.crd import custom_resources
 from fake_dra_driver.cluster.apiserver.discovery.openapi import OpenApi
@@ -43,6 +45,7 @@ class Parts:
     reading: Reading
     podverbs: PodVerbs
     handler: Handler
+    webhooks: Webhooks
 
 
 def assemble(
@@ -58,10 +61,13 @@ def assemble(
     store, registry = Store(), Registry()
     tokens = Tokens(admin_token, stamps, store)
     types = TypeRegistry.load(release.name)
-    for resource in builtin_resources(types, _surroundings(release, store, stamps)):
+    surroundings = _surroundings(release, store, stamps)
+    admission = Admission(store, registry, surroundings.namespace_labels)
+    for resource in builtin_resources(types, surroundings):
         registry.add(resource)
     reading = Reading(store, registry.has, zero_value(types.named(OBJECT_META)))
-    writing, deletion = Writing(store, types, stamps, admits_accounts=admits_accounts), Deletion(store, stamps)
+    writing = Writing(store, types, stamps, admission, admits_accounts=admits_accounts)
+    deletion = Deletion(store, stamps)
     podverbs = PodVerbs(reading, writing, deletion, stamps)
     _follow_crds(registry, store, types, writing, deletion)
     _make_what_each_cluster_has(registry, writing)
@@ -77,11 +83,12 @@ def assemble(
         types=types,
         stamps=stamps,
         release=release,
+        admission=admission,
     )
     version = release.api_server
     catalog = Catalog(registry, OpenApi(registry, types, version), _version(version))
     handler = Handler(registry, tokens, catalog, Endpoints(layers, heavy), faults, heavy)
-    return Parts(store, registry, reading, podverbs, handler)
+    return Parts(store, registry, reading, podverbs, handler, admission.webhooks)
 
 
 def _surroundings(release: Release, store: Store, stamps: Stamps) -> Surroundings:

@@ -89,6 +89,9 @@ _KINDS = (
         "", "v1", "ServiceAccount", "serviceaccounts", short="sa",
         extra=(Subresource("token", "TokenRequest", ("create",), "authentication.k8s.io", "v1"),),
     ),
+    _Kind(
+        _ADMISSION, "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False, "", _EXTENSIONS,
+    ),
     _Kind(_ADMISSION, "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", False, "", _EXTENSIONS),
     _Kind(
         _ADMISSION, "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", False, "",

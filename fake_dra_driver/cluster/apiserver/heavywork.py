@@ -21,7 +21,7 @@ from typing import ParamSpec, TypeVar
 from fake_dra_driver.cluster.apiserver.errors import timed_out, too_many_requests
 from fake_dra_driver.inthread import in_thread
 
-__all__ = ["HEAVY", "LIGHT_STEPS", "MAX_STEPS", "HeavyWork", "on_loop", "spend"]
+__all__ = ["HEAVY", "LIGHT_STEPS", "MAX_STEPS", "HeavyWork", "call_out", "on_loop", "spend"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,6 +35,8 @@ MAX_STEPS = 20_000_000
 """How much is evaluated for one request; a real API server ends it after a minute (--request-timeout)."""
 _AT_ONCE = 2
 """Each thread that computes makes the event loop wait up to 5 ms for each of its turns (sys.getswitchinterval)."""
+_WAITING_AT_ONCE = 4
+"""Threads that wait for other servers, which takes no time of the processor."""
 _MOST_WAITING = 200
 """Beyond it clients are told to come back (--max-mutating-requests-inflight)."""
 
@@ -58,6 +60,10 @@ class _TurnedHeavyError(Exception):
     """The work is too heavy for the loop."""
 
 
+class _WaitsForOthersError(Exception):
+    """The work has to wait for another server, which may ask this one meanwhile."""
+
+
 class HeavyWork:
     """Carries out work of one event loop, either there or in a thread.
 
@@ -68,6 +74,7 @@ class HeavyWork:
     def __init__(self, *, in_threads: bool = True) -> None:
         self._in_threads = in_threads
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self._waiting_places = asyncio.Semaphore(_WAITING_AT_ONCE)
         self._waiting = 0
 
     async def run(self, weight: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -76,19 +83,22 @@ class HeavyWork:
         Raises:
             StatusError: 429, too much heavy work is waiting already; 504, it evaluates too much.
         """
+        places = self._places
         if weight < HEAVY or not self._in_threads:
             token = _account.set(_Account(is_light=self._in_threads))
             try:
                 return work(*args, **kwargs)
             except _TurnedHeavyError:
                 pass
+            except _WaitsForOthersError:
+                places = self._waiting_places
             finally:
                 _account.reset(token)
         if self._waiting >= _MOST_WAITING:
             raise too_many_requests()
         self._waiting += 1
         try:
-            async with self._places:
+            async with places:
                 return await in_thread(_away, asyncio.get_running_loop(), partial(work, *args, **kwargs))
         finally:
             self._waiting -= 1
@@ -115,6 +125,17 @@ def on_loop(work: Callable[[], T], *, writes: bool = True) -> T:
 
     loop.call_soon_threadsafe(do)
     return done.result()
+
+
+def call_out(call: Callable[[], T]) -> T:
+    """Makes a call that waits for another server, in a thread: work on the loop is begun again in one.
+
+    Raises what the call raises. In simulated time it blocks the loop, since nothing else could wait for it.
+    """
+    account = _account.get()
+    if account is not None and account.is_light:
+        raise _WaitsForOthersError
+    return call()
 
 
 def spend(steps: int) -> None:

@@ -9,9 +9,9 @@ Two ways lead to it::
     client = server.client(user_agent="test")
 
 What it does not do: authorization (every authenticated client may do everything), persistence (its state ends with it),
-conversion webhooks, priority and fairness. Admission webhooks and policies are stored and not asked. Controllers,
-scheduler and kubelets are clients of it, like any other. Bodies are bounded in more than their bytes: to 128 levels and
-100,000 values (``http.jsonbody``), since one event loop carries everything.
+conversion webhooks, mutating ones, priority and fairness. Controllers, scheduler and kubelets are clients of it, like
+any other. Bodies are bounded in more than their bytes: to 128 levels and 100,000 values (``http.jsonbody``), since one
+event loop carries everything.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ from typing import Self
 
 from loguru import logger
 
+from fake_dra_driver.cluster.apiserver.admission.webhooks import FindService
 from fake_dra_driver.cluster.apiserver.assembly import assemble
 from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork
 from fake_dra_driver.cluster.apiserver.http.inprocess import FixedToken, InProcessTransport
@@ -199,6 +200,15 @@ class ApiServer:
     @logs.setter
     def logs(self, source: LogSource | None) -> None:
         self._parts.podverbs.logs = source
+
+    @property
+    def find_service(self) -> FindService:
+        """Where services are that webhooks stand behind; see ``webhooks``. By default nothing is found."""
+        return self._parts.webhooks.find_service
+
+    @find_service.setter
+    def find_service(self, find: FindService) -> None:
+        self._parts.webhooks.find_service = find
 
     # --- faults that concern no single request ---
 

@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from fake_dra_driver.cluster.apiserver.admission.admission import Admission
+from fake_dra_driver.cluster.apiserver.admission.attributes import Attributes
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, method_not_allowed
 from fake_dra_driver.cluster.apiserver.heavywork import HeavyWork, on_loop
 from fake_dra_driver.cluster.apiserver.http.answers import View, deleted_status, json_answer
@@ -25,10 +27,11 @@ from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH
 from fake_dra_driver.cluster.apiserver.message import Answer, Request, Stream
 from fake_dra_driver.cluster.apiserver.rules.serviceaccounts import DefaultAccountMissingError
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
-from fake_dra_driver.cluster.apiserver.store.store import Key, Object
+from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
 from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
+from fake_dra_driver.cluster.apiserver.types.user import User
 from fake_dra_driver.cluster.apiserver.verbs.deletion import Deletion
 from fake_dra_driver.cluster.apiserver.verbs.identities import Identities
 from fake_dra_driver.cluster.apiserver.verbs.options import DeleteOptions, ListOptions, WriteOptions
@@ -36,7 +39,6 @@ from fake_dra_driver.cluster.apiserver.verbs.patching import Patching
 from fake_dra_driver.cluster.apiserver.verbs.podverbs import PodVerbs
 from fake_dra_driver.cluster.apiserver.verbs.reading import Page, Reading, Selection
 from fake_dra_driver.cluster.apiserver.verbs.scaling import Scaling
-from fake_dra_driver.cluster.apiserver.verbs.tokens import User
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing, judge_unknown
 from fake_dra_driver.cluster.releases import Release
 
@@ -72,6 +74,7 @@ class Layers:
     types: TypeRegistry
     stamps: Stamps
     release: Release
+    admission: Admission
 
 
 class Endpoints:
@@ -114,9 +117,9 @@ class Endpoints:
 
     def _serve(self, request: Request, target: Target, user: User) -> Answer | Stream:
         if target.subresource:
-            return self._serve_subresource(request, target)
+            return self._serve_subresource(request, target, user)
         if target.name:
-            return self._serve_object(request, target)
+            return self._serve_object(request, target, user)
         return self._serve_collection(request, target, user)
 
     # --- collections ---
@@ -135,7 +138,7 @@ class Endpoints:
             case "create" if bool(target.namespace) is target.resource.namespaced:
                 return self._create(request, target, user)
             case "deletecollection" if bool(target.namespace) is target.resource.namespaced:
-                return self._delete_collection(request, target)
+                return self._delete_collection(request, target, user)
         raise method_not_allowed()
 
     def _watch(self, request: Request, target: Target) -> Stream:
@@ -164,7 +167,7 @@ class Endpoints:
 
     def _create(self, request: Request, target: Target, user: User) -> Answer:
         resource = target.resource
-        options = self._options(request, "CreateOptions")
+        options = self._options(request, user, "CreateOptions")
         body, duplicates = body_of(request, resource.kind, resource.api_version)
         options.duplicates.extend(duplicates)
         check_kind(self._layers.registry, resource, body)
@@ -186,12 +189,14 @@ class Endpoints:
             raise bad_request("Name parameter required.")
         return layers.podverbs.bind(pods, Key(target.namespace, name), obj, options)
 
-    def _delete_collection(self, request: Request, target: Target) -> Answer:
+    def _delete_collection(self, request: Request, target: Target, user: User) -> Answer:
         resource = target.resource
         options = self._list_options({**request.query, "watch": ""})
         selection = Selection.parse(resource, target.namespace, options)
         delete_options = self._delete_options(request)
         page = self._layers.reading.page(resource, selection, options)
+        for record in page.records:
+            self._admit_deletion(resource, record, delete_options, user)
         deleted = self._layers.deletion.delete_collection(resource, page.records, delete_options)
         self._after_deletion(resource)
         return json_answer(self._view(request, target).list_bytes(Page(deleted, page.metadata)))
@@ -201,7 +206,7 @@ class Endpoints:
 
     # --- objects ---
 
-    def _serve_object(self, request: Request, target: Target) -> Answer:
+    def _serve_object(self, request: Request, target: Target, user: User) -> Answer:
         resource, key, layers = target.resource, target.key, self._layers
         if "get" not in resource.verbs:
             raise method_not_allowed()
@@ -209,30 +214,31 @@ class Endpoints:
             case "get":
                 return self._view(request, target).object(layers.reading.get(resource, key))
             case "update" | "patch":
-                return self._write(request, target)
+                return self._write(request, target, user)
             case "delete":
                 options = self._delete_options(request)
                 view = self._view(request, target)
+                warnings = self._admit_deletion(resource, layers.reading.get(resource, key), options, user)
                 record, gone = on_loop(lambda: layers.deletion.delete(resource, key, options))
                 self._after_deletion(resource)
                 if gone and not resource.rules.returns_deleted:
                     return json_answer(deleted_status(resource, record))
-                warnings = [resource.rules.orphan_warning] if options.propagation is None else []
+                warnings += [resource.rules.orphan_warning] if options.propagation is None else []
                 return view.object(record, warnings=warnings)
         raise method_not_allowed()
 
-    def _write(self, request: Request, target: Target) -> Answer:
+    def _write(self, request: Request, target: Target, user: User) -> Answer:
         resource, key, sub = target.resource, target.key, target.subresource
         view = self._view(request, target)
         if target.verb == "update":
-            options = self._options(request, "UpdateOptions")
+            options = self._options(request, user, "UpdateOptions")
             body, duplicates = body_of(request, resource.kind, resource.api_version)
             options.duplicates.extend(duplicates)
             check_kind(self._layers.registry, resource, body)
             record, created = self._layers.writing.update(resource, key, sub, body, options)
         else:
             content_type, patch = patch_of(request)
-            options = self._options(request, "PatchOptions", is_apply=content_type == APPLY_PATCH)
+            options = self._options(request, user, "PatchOptions", is_apply=content_type == APPLY_PATCH)
             record, created = self._layers.patching.patch(resource, key, sub, content_type, patch, options)
         self._after_deletion(resource)
         return view.object(record, 201 if created else 200, options.warnings)
@@ -241,6 +247,13 @@ class Endpoints:
         """Removes a CRD that is being deleted once its last object is gone."""
         if resource.custom:
             on_loop(lambda: self._layers.deletion.finish_crd(Key("", f"{resource.plural}.{resource.group}")))
+
+    def _admit_deletion(self, resource: Resource, record: Record, options: DeleteOptions, user: User) -> list[str]:
+        """What policies and webhooks warn of. Raises StatusError when one of them denies it."""
+        warnings: list[str] = []
+        write = Attributes("DELETE", resource, "", record.key, None, record.value, user, options.dry_run)
+        self._layers.admission.review(write, warnings.append)
+        return warnings
 
     def _delete_options(self, request: Request) -> DeleteOptions:
         body, type_ = optional_body_of(request, "DeleteOptions"), self._layers.types.named(_DELETE_OPTIONS)
@@ -251,17 +264,17 @@ class Endpoints:
 
     # --- subresources ---
 
-    def _serve_subresource(self, request: Request, target: Target) -> Answer | Stream:
+    def _serve_subresource(self, request: Request, target: Target, user: User) -> Answer | Stream:
         resource, key, layers = target.resource, target.key, self._layers
         match target.subresource, target.verb:
             case "status", "get":
                 return self._view(request, target).object(layers.reading.get(resource, key))
             case "status" | "finalize", "update" | "patch":
-                return self._write(request, target)
+                return self._write(request, target, user)
             case "scale", "get":
                 return json_answer(layers.scaling.get(resource, key))
             case "scale", "update":
-                options = self._options(request, "UpdateOptions")
+                options = self._options(request, user, "UpdateOptions")
                 scale = self._subresource_body(request, target, options)
                 if (name := scale["metadata"].get("name", "")) != key.name:
                     raise bad_request(
@@ -269,19 +282,19 @@ class Endpoints:
                     )
                 return json_answer(layers.scaling.write(resource, key, scale, options))
             case "scale", "patch":
-                options = self._options(request, "PatchOptions")
+                options = self._options(request, user, "PatchOptions")
                 return json_answer(layers.scaling.patch(resource, key, *patch_of(request), options))
             case "log", "get":
                 return layers.podverbs.log(resource, key, request.query)
             case "exec" | "attach" | "portforward", "get" | "create":
                 raise layers.podverbs.no_upgrade(resource, key)
             case "binding" | "eviction" | "token", "create":
-                return json_answer(self._create_subresource(request, target), 201)
+                return json_answer(self._create_subresource(request, target, user), 201)
         raise method_not_allowed()
 
-    def _create_subresource(self, request: Request, target: Target) -> Object:
+    def _create_subresource(self, request: Request, target: Target, user: User) -> Object:
         resource, key, layers = target.resource, target.key, self._layers
-        options = self._options(request, "CreateOptions")
+        options = self._options(request, user, "CreateOptions")
         body = self._subresource_body(request, target, options)
         match target.subresource:
             case "binding":
@@ -306,7 +319,7 @@ class Endpoints:
         self._layers.writing.place(target.resource, target.namespace, obj)
         return obj
 
-    def _options(self, request: Request, kind: str, *, is_apply: bool = False) -> WriteOptions:
-        options = WriteOptions.parse(request.query, request.header("user-agent"), kind, is_apply=is_apply)
+    def _options(self, request: Request, user: User, kind: str, *, is_apply: bool = False) -> WriteOptions:
+        options = WriteOptions.parse(request.query, request.header("user-agent"), kind, is_apply=is_apply, user=user)
         # Go passes over the fields of a message that it does not know.
         return replace(options, validation="Ignore") if is_protobuf(request) else options

@@ -28,7 +28,8 @@ from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, Faults
 from fake_dra_driver.cluster.apiserver.http.routing import Target, route
 from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Answer, Request, Stream
 from fake_dra_driver.cluster.apiserver.types.resource import Registry
-from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens, User
+from fake_dra_driver.cluster.apiserver.types.user import User
+from fake_dra_driver.cluster.apiserver.verbs.tokens import Tokens
 
 __all__ = ["MAX_BODY_BYTES", "Handler"]
 

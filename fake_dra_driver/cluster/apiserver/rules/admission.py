@@ -1,10 +1,15 @@
-"""Defaults of admission policies and webhooks, which are stored here and not asked.
+"""Defaults of admission policies and webhooks, and what is wrong with their expressions.
 
-Follows k8s.io/kubernetes/pkg/apis/admissionregistration/v1/defaults.go. Nothing of them is checked but their schemas.
+Follows k8s.io/kubernetes/pkg/apis/admissionregistration: v1/defaults.go and, of validation, what is about CEL. Nothing
+else is checked but the schemas.
 """
 
 from collections.abc import Mapping
 
+from fake_dra_driver.cel import BOOL, STRING, CelCompileError
+from fake_dra_driver.cel.types import Type
+from fake_dra_driver.cluster.apiserver.errors import Problem, forbidden, go_value, invalid_value, unsupported_value
+from fake_dra_driver.cluster.apiserver.rules.policyexpressions import Scope
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.resource import Rules
 
@@ -12,6 +17,7 @@ __all__ = ["ADMISSION_RULES"]
 
 _WEBHOOK_SECONDS = 10
 _HTTPS = 443
+_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 
 
 def _default_policy(obj: Object) -> None:
@@ -39,9 +45,63 @@ def _default_webhooks(obj: Object) -> None:
             service.setdefault("port", _HTTPS)
 
 
+def _validate_policy(obj: Object) -> list[Problem]:
+    spec = obj["spec"]
+    scope = Scope(has_params=spec.get("paramKind") is not None)
+    problems = _conditions(spec, "spec", scope)
+    for at, each in enumerate(spec.get("variables") or ()):
+        try:
+            scope.declare(each["name"], each["expression"])
+        except CelCompileError as error:
+            problems.append(_problem(f"spec.variables[{at}].expression", each["expression"], error))
+    for at, each in enumerate(spec.get("validations") or ()):
+        path = f"spec.validations[{at}]"
+        problems += _compile(scope, f"{path}.expression", each.get("expression", ""), BOOL)
+        if each.get("messageExpression"):
+            problems += _compile(scope, f"{path}.messageExpression", each["messageExpression"], STRING)
+        if each.get("reason") and each["reason"] not in _REASONS:
+            problems.append(unsupported_value(f"{path}.reason", each["reason"], _REASONS))
+    return problems
+
+
+def _validate_webhooks(obj: Object) -> list[Problem]:
+    return [
+        problem
+        for at, webhook in enumerate(obj.get("webhooks") or ())
+        for problem in _conditions(webhook, f"webhooks[{at}]", Scope())
+    ]
+
+
+def _refuse_mutation(_: Object) -> list[Problem]:
+    return [forbidden("webhooks", "the embedded cluster calls no mutating webhooks, only validating ones")]
+
+
+def _conditions(owner: Object, path: str, scope: Scope) -> list[Problem]:
+    return [
+        problem
+        for at, each in enumerate(owner.get("matchConditions") or ())
+        for problem in _compile(scope, f"{path}.matchConditions[{at}].expression", each.get("expression", ""), BOOL)
+    ]
+
+
+def _compile(scope: Scope, path: str, expression: str, result: Type) -> list[Problem]:
+    try:
+        scope.compile(expression, result)
+    except CelCompileError as error:
+        return [_problem(path, expression, error)]
+    return []
+
+
+def _problem(path: str, expression: str, error: CelCompileError) -> Problem:
+    return invalid_value(path, go_value(expression), error.reason)
+
+
 ADMISSION_RULES: Mapping[str, Rules] = {
-    "ValidatingAdmissionPolicy": Rules(set_defaults=_default_policy, has_generation=True),
+    "MutatingWebhookConfiguration": Rules(validate=_refuse_mutation, has_generation=True),
+    "ValidatingAdmissionPolicy": Rules(set_defaults=_default_policy, validate=_validate_policy, has_generation=True),
     "ValidatingAdmissionPolicyBinding": Rules(has_generation=True),
-    "ValidatingWebhookConfiguration": Rules(set_defaults=_default_webhooks, has_generation=True),
+    "ValidatingWebhookConfiguration": Rules(
+        set_defaults=_default_webhooks, validate=_validate_webhooks, has_generation=True
+    ),
 }
 """By kind."""

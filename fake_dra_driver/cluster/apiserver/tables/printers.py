@@ -271,6 +271,7 @@ _PRINTERS: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
         _policy,
     ),
     "ValidatingAdmissionPolicyBinding": (_created("PolicyName", "ParamRef"), _policy_binding),
+    "MutatingWebhookConfiguration": ((_NAME, *_columns("Webhooks", kind="integer"), _AGE), _sizes("webhooks")),
     "ValidatingWebhookConfiguration": ((_NAME, *_columns("Webhooks", kind="integer"), _AGE), _sizes("webhooks")),
     "StatefulSet": ((*_created("Ready"), *_WORKLOAD[:2]), statefulset_cells),
 }  # fmt: skip

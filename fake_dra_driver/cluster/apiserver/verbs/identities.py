@@ -8,8 +8,9 @@ from fake_dra_driver.cluster.apiserver.errors import Problem, bad_request, confl
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object
 from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
+from fake_dra_driver.cluster.apiserver.types.user import User
 from fake_dra_driver.cluster.apiserver.verbs.reading import Reading
-from fake_dra_driver.cluster.apiserver.verbs.tokens import API_AUDIENCE, InvalidTokenError, Tokens, User
+from fake_dra_driver.cluster.apiserver.verbs.tokens import API_AUDIENCE, InvalidTokenError, Tokens
 
 __all__ = ["Identities"]
 

@@ -16,6 +16,7 @@ from fake_dra_driver.cluster.apiserver.errors import (
     required,
     unsupported_value,
 )
+from fake_dra_driver.cluster.apiserver.types.user import User
 
 __all__ = ["DeleteOptions", "ListOptions", "WriteOptions", "is_set", "parse_integer", "parse_version"]
 
@@ -39,9 +40,19 @@ class WriteOptions:
     """Fields that the body has twice."""
     warnings: list[str] = field(default_factory=list)
     """Collects the texts for Warning headers."""
+    user: User | None = None
+    """Who writes; None: the server itself, which everything admits."""
 
     @classmethod
-    def parse(cls, query: Mapping[str, str], user_agent: str, kind: str, *, is_apply: bool = False) -> "WriteOptions":
+    def parse(
+        cls,
+        query: Mapping[str, str],
+        user_agent: str,
+        kind: str,
+        *,
+        is_apply: bool = False,
+        user: User | None = None,
+    ) -> "WriteOptions":
         """Reads the parameters. ``kind`` is CreateOptions, UpdateOptions or PatchOptions. Raises StatusError."""
         problems: list[Problem] = []
         manager, force = query.get("fieldManager", ""), query.get("force")
@@ -69,6 +80,7 @@ class WriteOptions:
             manager=manager or user_agent.split("/", 1)[0][:128] or "unknown",
             validation=validation or "Warn",
             force=(force or "").lower() in ("true", "1"),
+            user=user,
         )
 
 

@@ -11,15 +11,16 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from fake_dra_driver.cluster.apiserver.store.stamps import Stamps
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Store
+from fake_dra_driver.cluster.apiserver.types.user import User
 
-__all__ = ["API_AUDIENCE", "InvalidTokenError", "Login", "Tokens", "User"]
+__all__ = ["API_AUDIENCE", "InvalidTokenError", "Login", "Tokens"]
 
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 API_AUDIENCE: Final = "https://kubernetes.default.svc"
@@ -33,21 +34,6 @@ _PLURALS: Final = {"pod": "pods", "secret": "secrets"}
 
 class InvalidTokenError(Exception):
     """The token is good for nothing here. The text says why, as in a TokenReview; empty: it is unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """The owner of a token."""
-
-    name: str
-    groups: tuple[str, ...]
-    uid: str = ""
-    extra: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def to_object(self) -> Object:
-        """authentication.k8s.io UserInfo."""
-        info: Object = {"username": self.name, "uid": self.uid, "groups": list(self.groups), "extra": dict(self.extra)}
-        return {name: value for name, value in info.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fake_dra_driver.cluster.apiserver.admission.admission import Admission
+from fake_dra_driver.cluster.apiserver.admission.attributes import Attributes, Operation
 from fake_dra_driver.cluster.apiserver.custom.crd import accepted_status, default_crd, initial_status
 from fake_dra_driver.cluster.apiserver.custom.crdrules import validate_crd, validate_crd_update
 from fake_dra_driver.cluster.apiserver.custom.customobject import apply_defaults, validate_custom
@@ -72,19 +74,29 @@ class _Overtaken(Exception):  # noqa: N818 - never leaves this module
 class Writing:
     """The writes of all resources on one store. Safe for concurrent use on its event loop and in its heavy work."""
 
-    def __init__(self, store: Store, types: TypeRegistry, stamps: Stamps, *, admits_accounts: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        types: TypeRegistry,
+        stamps: Stamps,
+        admission: Admission,
+        *,
+        admits_accounts: bool = False,
+    ) -> None:
         """On one store.
 
         Args:
             store: where the objects are.
             types: the types of the built-in kinds.
             stamps: makes names, UIDs and times.
+            admission: is asked whether valid writes are admitted.
             admits_accounts: whether admission gives pods their service accounts.
         """
         self._store = store
         self._admits_accounts = admits_accounts
         self._types = types
         self._stamps = stamps
+        self._admission = admission
         self.tracking = Tracking(stamps)
         self.on_crd: Callable[[Object], None] = lambda _: None
         """Called with each CRD after a write."""
@@ -131,6 +143,7 @@ class Writing:
             resource.rules.admit(obj)
         problems = validate_metadata(obj, resource.rules.name_problems)
         self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
+        self._review("CREATE", resource, "", key, obj, None, options)
         options.warnings.extend(resource.rules.warn(obj))
         collection = self._store.collection(resource.storage_key)
         drafted = None if options.dry_run else _draft(obj)
@@ -285,6 +298,7 @@ class Writing:
         metadata_problems = validate_metadata_update(obj, old)
         problems = [*metadata_problems, *metadata_problems, *self._problems(resource, obj, old, subresource)]
         self._raise(resource, key.name, problems)
+        self._review("UPDATE", resource, subresource, key, obj, old, options)
         options.warnings.extend(resource.rules.warn(obj))
         if not applied:
             self.tracking.updated(resource, old, obj, subresource, options)
@@ -294,6 +308,21 @@ class Writing:
             return unstored(key, obj)
         drafted = _draft(obj)
         return on_loop(lambda: self._commit(resource, record, obj, drafted))
+
+    def _review(
+        self,
+        operation: Operation,
+        resource: Resource,
+        subresource: str,
+        key: Key,
+        obj: Object,
+        old: Object | None,
+        options: WriteOptions,
+    ) -> None:
+        """Asks whether a valid write is admitted. Raises StatusError."""
+        if options.user is not None:
+            write = Attributes(operation, resource, subresource, key, obj, old, options.user, options.dry_run)
+            self._admission.review(write, options.warnings.append)
 
     def _commit(self, resource: Resource, record: Record, obj: Object, drafted: bytes) -> Record:
         """Stores the object in the place of the one that it was made from. Raises _Overtaken."""

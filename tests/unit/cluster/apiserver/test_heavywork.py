@@ -11,7 +11,15 @@ from typing_extensions import override
 
 from fake_dra_driver.cluster.apiserver import ApiServer, heavywork
 from fake_dra_driver.cluster.apiserver.errors import Problem, StatusError
-from fake_dra_driver.cluster.apiserver.heavywork import HEAVY, LIGHT_STEPS, MAX_STEPS, HeavyWork, on_loop, spend
+from fake_dra_driver.cluster.apiserver.heavywork import (
+    HEAVY,
+    LIGHT_STEPS,
+    MAX_STEPS,
+    HeavyWork,
+    call_out,
+    on_loop,
+    spend,
+)
 from fake_dra_driver.cluster.apiserver.store.store import Key, Object, Record
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
@@ -132,13 +140,33 @@ async def test_each_work_has_its_own_steps() -> None:
     spend(MAX_STEPS + 1)  # outside of any request, as while the server starts
 
 
+async def test_a_call_to_another_server_leaves_the_loop_free() -> None:
+    """Work that makes one is begun again in a thread, and as much other work goes on there as ever."""
+    heavy, answered = HeavyWork(), asyncio.Event()
+    loop, begun = asyncio.get_running_loop(), []
+
+    def work() -> int:
+        begun.append(threading.current_thread())
+        return call_out(lambda: asyncio.run_coroutine_threadsafe(answer(), loop).result())
+
+    async def answer() -> int:
+        await answered.wait()
+        return 7
+
+    calls = [asyncio.create_task(heavy.run(0, work)) for _ in range(3)]
+    await heavy.run(HEAVY, spend, 1)
+    answered.set()
+    assert await asyncio.gather(*calls) == [7, 7, 7]
+    assert begun.count(threading.main_thread()) == len(begun) / 2 == 3
+
+
 class _Slow(Writing):
     """Writes between whose reading and writing something else happens, once for each of ``meanwhile``."""
 
     def __init__(self) -> None:
         parts = ApiServer()._parts
         layers = parts.handler._endpoints._layers
-        super().__init__(parts.store, layers.types, layers.stamps)
+        super().__init__(parts.store, layers.types, layers.stamps, layers.admission)
         found = layers.registry.by_kind("v1", "ConfigMap")
         assert found is not None
         self.resource = found

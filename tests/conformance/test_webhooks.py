@@ -1,0 +1,285 @@
+"""Validating webhooks: what they are asked, and what clients hear of their answers."""
+
+import json
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.api import Api, Json, eventually
+from tests.conformance.objects import config_map, core
+from tests.support.certificate import write_certificate
+
+PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+NAME = "check.example.com"
+RULE: Json = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
+
+
+class Hook:
+    """A webhook on this machine: denies objects whose name begins with ``bad``, as ``answer`` says."""
+
+    def __init__(self, folder: Path) -> None:
+        self.requests: list[Json] = []
+        """Those that it was asked about, but for the markers of tests."""
+        self.paths: list[str] = []
+        self.answer: Callable[[Json], Json | bytes | None] = lambda _: {}
+        """What the response says beside its UID and whether it is allowed; bytes: the body; None: nothing for long."""
+        self.is_over = threading.Event()
+        self.certificate = write_certificate(folder).certificate.read_bytes()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.port = self._server.server_address[1]
+
+    @contextmanager
+    def running(self) -> Iterator["Hook"]:
+        """Answers during the block."""
+        thread = threading.Thread(target=self._server.serve_forever, name="webhook")
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.is_over.set()
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = hook.respond(review["request"], self.path)
+                if body is None:
+                    hook.is_over.wait()
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the library
+                """Says nothing."""
+
+        return Handler
+
+    def respond(self, request: Json, path: str) -> bytes | None:
+        """The body of the answer."""
+        marker = {"uid": request["uid"], "allowed": False, "status": {"message": "in force"}}
+        written: Json = request.get("object") or request["oldObject"]
+        about = written["metadata"]["name"]
+        if about == "marker":
+            return _review(marker)
+        self.requests.append(request)
+        self.paths.append(path)
+        answer = self.answer(request)
+        if not isinstance(answer, dict):
+            return answer
+        return _review({"uid": request["uid"], "allowed": not about.startswith("bad"), **answer})
+
+
+def _review(response: Json) -> bytes:
+    return json.dumps({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "response": response}).encode()
+
+
+@pytest.fixture
+def hook(tmp_path: Path) -> Iterator[Hook]:
+    """A webhook that runs."""
+    with Hook(tmp_path).running() as hook:
+        yield hook
+
+
+@pytest.fixture
+def path(namespace: str) -> str:
+    """The ConfigMaps of the test's namespace."""
+    return core(namespace, "configmaps")
+
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(api: Api, hook: Hook, namespace: str, path: str) -> Iterator[Install]:
+    """Configures the webhook for the test's namespace, and waits until it is asked."""
+    made = []
+
+    def make(*, waits: bool = True, **fields: Any) -> None:
+        config = {"url": f"https://127.0.0.1:{hook.port}/check", "caBundle": b64encode(hook.certificate).decode()}
+        webhook = {
+            "name": NAME,
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "clientConfig": config,
+            "rules": [RULE],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            **fields,
+        }
+        body = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+        api.post(PATH, {**body, "metadata": {"name": namespace}, "webhooks": [webhook]})
+        made.append(namespace)
+        if waits:
+            eventually(lambda: not _is_admitted(api, path), "the webhook is asked")
+
+    yield make
+    for name in made:
+        api.delete(f"{PATH}/{name}")
+
+
+def _is_admitted(api: Api, path: str) -> bool:
+    return api.call("POST", path, config_map("marker"), dryRun="All").status_code == 201
+
+
+def test_what_it_is_asked(api: Api, hook: Hook, install: Install, path: str, namespace: str) -> None:
+    install(timeoutSeconds=7)
+    created = api.post(path, config_map("a", {"x": "1"}))
+    changed = api.patch(f"{path}/a", {"data": {"x": "2"}})
+    api.delete(f"{path}/a")
+    create, update, delete = hook.requests
+    assert set(hook.paths) == {"/check?timeout=7s"}
+    kind, resource = {"group": "", "version": "v1", "kind": "ConfigMap"}, "configmaps"
+    for request in hook.requests:
+        assert request["kind"] == request["requestKind"] == kind
+        assert request["resource"] == request["requestResource"] == {"group": "", "version": "v1", "resource": resource}
+        assert (request["namespace"], request["name"], request["dryRun"]) == (namespace, "a", False)
+        assert "system:masters" in request["userInfo"]["groups"]
+    assert [each["operation"] for each in hook.requests] == ["CREATE", "UPDATE", "DELETE"]
+    assert [each["options"]["kind"] for each in (create, delete)] == ["CreateOptions", "DeleteOptions"]
+    assert (create["object"]["kind"], create["object"]["apiVersion"]) == ("ConfigMap", "v1")
+    assert create["object"]["data"] == created["data"]
+    assert create["object"]["metadata"]["uid"] == created["metadata"]["uid"]
+    assert (update["oldObject"]["data"], update["object"]["data"]) == (created["data"], changed["data"])
+    assert delete["oldObject"]["data"] == changed["data"]
+    assert (create["oldObject"], delete["object"]) == (None, None)
+
+
+def test_a_denial(api: Api, hook: Hook, install: Install, path: str) -> None:
+    install()
+    hook.answer = lambda _: {"status": {"message": "no bad ones", "reason": "Invalid", "code": 422}}
+    words = f'admission webhook "{NAME}" denied the request: no bad ones'
+    status = api.refused(422, "Invalid", "POST", path, config_map("bad"), says=words)
+    assert status["message"] == words
+    api.gone(f"{path}/bad")
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        ({}, 400, "denied the request without explanation"),
+        ({"reason": "Forbidden"}, 400, "denied the request: Forbidden"),
+        ({"message": "m", "code": 403}, 403, "denied the request: m"),
+        ({"message": "m", "code": 200}, 400, "denied the request: m"),
+    ],
+)
+def test_what_a_denial_lacks(
+    api: Api, hook: Hook, install: Install, path: str, status: Json, code: int, words: str
+) -> None:
+    install()
+    hook.answer = lambda _: {"status": status}
+    api.refused(code, status.get("reason", ""), "POST", path, config_map("bad"), says=words)
+
+
+def test_a_warning(api: Api, hook: Hook, install: Install, path: str) -> None:
+    install()
+    hook.answer = lambda _: {"warnings": ["think again"]}
+    answer = api.call("POST", path, config_map("a"))
+    assert (answer.status_code, answer.headers["Warning"]) == (201, '299 - "think again"')
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"uid": "other"}, 'received invalid webhook response: expected response.uid="'),
+        ({"patch": "W10="}, "received invalid webhook response: validating webhook may not return response.patch"),
+        (
+            b'{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"}',
+            "received invalid webhook response: webhook response was absent",
+        ),
+    ],
+)
+@pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+def test_an_answer_that_does_not_count(
+    api: Api, hook: Hook, install: Install, path: str, answer: Any, words: str, policy: str
+) -> None:
+    install(failurePolicy=policy)
+    hook.answer = lambda _: answer
+    if policy == "Ignore":
+        api.post(path, config_map("bad"))
+        return
+    says = f'failed calling webhook "{NAME}": {words}'
+    api.refused(500, "InternalError", "POST", path, config_map("a"), says=says)
+
+
+def test_no_answer_in_time(api: Api, hook: Hook, install: Install, path: str) -> None:
+    install(timeoutSeconds=1)
+    hook.answer = lambda _: None
+    began = time.monotonic()
+    says = f'failed calling webhook "{NAME}": failed to call webhook: Post "https://127.0.0.1:{hook.port}/check?timeout=1s"'
+    status = api.refused(500, "InternalError", "POST", path, config_map("a"), says=says)
+    assert status["message"].endswith("context deadline exceeded")
+    assert time.monotonic() - began < 15
+
+
+def test_a_certificate_that_is_not_trusted(api: Api, hook: Hook, install: Install, path: str, tmp_path: Path) -> None:
+    other = write_certificate(tmp_path / "other").certificate.read_bytes()
+    url = f"https://127.0.0.1:{hook.port}/check"
+    install(clientConfig={"url": url, "caBundle": b64encode(other).decode()})
+    says = "tls: failed to verify certificate"
+    api.refused(500, "InternalError", "POST", path, config_map("a"), says=says)
+    assert hook.requests == []
+
+
+def test_a_service_that_is_not_there(api: Api, install: Install, path: str, namespace: str) -> None:
+    install(clientConfig={"service": {"name": "none", "namespace": namespace, "path": "/check"}})
+    url = f"https://none.{namespace}.svc:443/check?timeout=10s"
+    says = f'failed calling webhook "{NAME}": failed to call webhook: Post "{url}": service "none" not found'
+    api.refused(500, "InternalError", "POST", path, config_map("a"), says=says)
+
+
+def test_side_effects_and_a_dry_run(api: Api, hook: Hook, install: Install, path: str) -> None:
+    install()
+    api.call("POST", path, config_map("a"), dryRun="All")
+    (request,) = hook.requests
+    assert request["dryRun"] is True
+    api.gone(f"{path}/a")
+
+
+def test_conditions(api: Api, hook: Hook, install: Install, path: str) -> None:
+    """A webhook whose conditions do not hold is not asked."""
+    has_x = {"name": "x", "expression": "object != null && object.?data.?x.hasValue() || request.name == 'marker'"}
+    install(matchConditions=[has_x])
+    api.post(path, config_map("bad-but-not-asked"))
+    assert hook.requests == []
+    api.refused(400, "", "POST", path, config_map("bad", {"x": "1"}), says="denied the request")
+
+
+def test_a_condition_that_cannot_be_evaluated(api: Api, hook: Hook, install: Install, path: str) -> None:
+    unknown = {"name": "x", "expression": "object.metadata.name == 'marker' || object.data.x == '1'"}
+    install(matchConditions=[unknown])
+    says = f"expression '{unknown['expression']}' resulted in error: no such key: data"
+    status = api.refused(403, "Forbidden", "POST", path, {**config_map("a"), "data": None}, says=says)
+    assert status["message"] == f'configmaps "a" is forbidden: {says}'
+    assert hook.requests == []
+
+
+def test_labels(api: Api, hook: Hook, install: Install, path: str) -> None:
+    install(objectSelector={"matchExpressions": [{"key": "free", "operator": "DoesNotExist"}]})
+    api.post(path, config_map("bad-but-free", labels={"free": "y"}))
+    assert hook.requests == []
+
+
+def test_status_and_other_operations_are_not_asked_about(api: Api, hook: Hook, install: Install, path: str) -> None:
+    install(rules=[{**RULE, "operations": ["CREATE"]}])
+    api.post(path, config_map("a"))
+    api.patch(f"{path}/a", {"data": {"x": "2"}})
+    api.delete(f"{path}/a")
+    assert [each["operation"] for each in hook.requests] == ["CREATE"]
