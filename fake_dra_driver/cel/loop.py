@@ -76,7 +76,7 @@ def gathering(range_: Range, test: Evaluate | None, item: Evaluate) -> Evaluate:
     return evaluate
 
 
-def inserting(range_: Range, test: Evaluate | None, entries: Callable[[Frame], Mapping[Any, Any]]) -> Evaluate:
+def inserting(range_: Range, test: Evaluate | None, entries: Evaluate) -> Evaluate:
     """``transformMap``: a map of what the body makes of the elements that pass the test."""
 
     def evaluate(frame: Frame) -> dict[Any, Any]:
@@ -101,8 +101,10 @@ def folding(range_: Range, slot: int, initial: Evaluate, step: Evaluate, result:
     return evaluate
 
 
-def insert(target: dict[Any, Any], entries: Mapping[Any, Any]) -> None:
+def insert(target: dict[Any, Any], entries: Any) -> None:
     """Adds entries to a map. Raises CelError if one is there."""
+    if not isinstance(entries, Mapping):
+        raise CelError(NO_OVERLOAD)
     for key, value in entries.items():
         if find(target, key) is not MISSING:
             raise CelError(f"insert failed: key {key} already exists")

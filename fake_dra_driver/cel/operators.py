@@ -273,11 +273,14 @@ def negate(value: Any) -> Any:
 
 # --- containers ---
 
+_KEYS = (bool, int, float, str)
+"""What a key of a map may be, or be equal to."""
+
 
 def find(value: Any, key: Any) -> Any:
     """``value[key]``, or MISSING. Raises CelError if there can be no such key."""
     if isinstance(value, Mapping):
-        if isinstance(key, list | Mapping):
+        if not isinstance(key, _KEYS):
             return MISSING
         found = value.get(key, MISSING)
         if found is not MISSING and key in (0, 1):
@@ -325,7 +328,7 @@ def contains(item: Any, container: Any, spend: Spend) -> bool:
     if isinstance(container, Mapping):
         spend(1)
         check_hashable(item)
-        return not isinstance(item, list | Mapping) and item in container and find(container, item) is not MISSING
+        return isinstance(item, _KEYS) and item in container and find(container, item) is not MISSING
     raise CelError(NO_OVERLOAD)
 
 

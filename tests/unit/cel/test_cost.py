@@ -158,15 +158,26 @@ def test_error_of_one_item_does_not_matter_if_another_decides() -> None:
 _LEAVES = st.sampled_from(
     [
         "self", "oldSelf", "x", "true", "null", "0", "-1", "9223372036854775807", "1.5", "1e308", "''", "'aé'",
-        "r'\\d+'", "[]", "{}", "self.s", "self.n", "self.l", "self.m", "self.d", "self.missing",
+        "r'\\d+'", "[]", "{}", "self.s", "self.n", "self.l", "self.m", "self.d", "self.missing", "1u", "b'a'",
+        "duration('1s')", "timestamp(0)", "quantity('1Gi')", "semver('1.2.3')", "ip('::1')", "cidr('::/9')", "url('/a')",
+        "dyn([self.s])", "dyn({'a': self.n})", "dyn(optional.of(1))", "optional.of(self.n)", "optional.none()", "int", "format.uuid()", "lists.range(3)", "self.?s", "self[?'n']",
     ]
 )  # fmt: skip
 _OPERATORS = ("==", "!=", "<", ">=", "in", "+", "-", "*", "/", "%", "&&", "||")
 _METHODS = (
     "size", "startsWith", "contains", "matches", "lowerAscii", "trim", "charAt", "find", "findAll", "replace", "split",
-    "substring", "join", "indexOf", "lastIndexOf", "isSorted", "sum", "min", "max", "getFullYear", "nothing",
+    "substring", "join", "indexOf", "lastIndexOf", "isSorted", "sum", "min", "max", "getFullYear", "nothing", "format",
+    "slice", "flatten", "sort", "reverse", "distinct", "first", "unwrapOpt", "value", "hasValue", "or", "orValue", "add",
+    "isGreaterThan", "compareTo", "isLessThan", "major", "asInteger", "containsIP", "getQuery", "validate", "getHours",
+    "includes",
 )  # fmt: skip
-_MACROS = ("all", "exists", "exists_one", "filter", "map")
+_MACROS = ("all", "exists", "exists_one", "filter", "map", "sortBy", "optMap", "optFlatMap")
+_FUNCTIONS = (
+    "size", "int", "double", "string", "!", "-", "dyn", "uint", "bytes", "bool", "type", "duration", "timestamp", "quantity",
+    "semver", "ip", "cidr", "url", "isIP", "optional.of", "optional.ofNonZeroValue", "optional.unwrap", "sign",
+    "strings.quote", "lists.range",
+)  # fmt: skip
+_TWO_VARIABLE_MACROS = ("all", "exists", "existsOne", "transformList", "transformMap", "transformMapEntry")
 
 
 def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -176,12 +187,13 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("({} {} {})".format, inner, operators, inner),
         st.builds("({}).{}({})".format, inner, methods, arguments),
         st.builds("({}).{}(x, {})".format, inner, macros, inner),
+        st.builds("({}).{}(x, y, {})".format, inner, st.sampled_from(_TWO_VARIABLE_MACROS), inner),
         st.builds("({} ? {} : {})".format, inner, inner, inner),
         st.builds("{}[{}]".format, inner, inner),
         st.builds("[{}]".format, arguments),
         st.builds("{{{}: {}}}".format, inner, inner),
         st.builds("has({}.s)".format, inner),
-        st.builds("{}({})".format, st.sampled_from(("size", "int", "double", "string", "!", "-", "dyn")), inner),
+        st.builds("{}({})".format, st.sampled_from(_FUNCTIONS), inner),
     )
 
 
