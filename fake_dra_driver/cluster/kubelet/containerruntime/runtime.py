@@ -33,6 +33,7 @@ from fake_dra_driver.cluster.kubelet.containerruntime.container import (
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 from fake_dra_driver.cluster.warden import Warden
+from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
 __all__ = ["ProcessRuntime"]
@@ -181,7 +182,7 @@ class ProcessRuntime:
         sandbox, containers = self._sandboxes.pop(uid, None), self._containers.pop(uid, [])
         if sandbox is not None or containers:
             pod = sandbox.pod if sandbox is not None else containers[-1].config.pod
-            await asyncio.to_thread(shutil.rmtree, self._folder_of_logs(pod), ignore_errors=True)
+            await in_thread(shutil.rmtree, self._folder_of_logs(pod), ignore_errors=True)
 
     async def reboot(self) -> None:
         """The node loses power and comes back: nothing runs, and ``/var/run`` is empty."""

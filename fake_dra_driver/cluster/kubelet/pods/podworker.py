@@ -49,6 +49,7 @@ from fake_dra_driver.cluster.kubelet.pods.status import Draft, PodView, pod_stat
 from fake_dra_driver.cluster.kubelet.pods.statuswriter import StatusWriter
 from fake_dra_driver.cluster.kubelet.pods.stopping import ContainerStopper
 from fake_dra_driver.cluster.releases import Release
+from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
@@ -297,7 +298,7 @@ class PodWorker:
         services, uid = self._services, self.reference.uid
         self._is_over = True
         await services.runtime.remove_pod(uid)
-        await asyncio.to_thread(shutil.rmtree, services.volumes.folder_of(uid), ignore_errors=True)
+        await in_thread(shutil.rmtree, services.volumes.folder_of(uid), ignore_errors=True)
         services.backoff.forget(uid)
         services.statuses.forget(uid)
 
