@@ -18,7 +18,7 @@ SAMPLE ?=
 # The Kubernetes releases that e2e-all runs on; left out, one of each kind that is supported.
 KUBE_VERSIONS ?=
 DRAW = $(if $(SAMPLE),--sample='$(SAMPLE)')
-NEED_CLUSTER := $(addprefix --ignore=tests/,e2e soak upgrade)
+NEED_CLUSTER := $(addprefix --ignore=tests/,e2e go soak upgrade)
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -75,6 +75,10 @@ test: $(INSTALLED) ## Run unit and integration tests; some need KUBEBUILDER_ASSE
 test-kube: $(INSTALLED) ## Run only those that need KUBEBUILDER_ASSETS
 	@: $${KUBEBUILDER_ASSETS:?name the folder with etcd, kube-apiserver and kubectl}
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) $(NEED_CLUSTER) -m apiserver
+
+.PHONY: test-go
+test-go: $(INSTALLED) ## Run programs in Go in the embedded cluster
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/go
 
 .PHONY: image
 image: ## Build the image

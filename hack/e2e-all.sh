@@ -10,7 +10,7 @@ versions=("$@")
 [ $# -gt 0 ] || versions=("${supported_versions[@]}")
 
 step "Debian packages" install_packages || finish
-start_build "${versions[@]}"
+start_build helm "${versions[@]}"
 step "make install" make install || finish
 step "image" build_image || finish
 step "waiting for helm" use_helm || finish

@@ -102,14 +102,25 @@ why_no_kubernetes() {
   done
 }
 
-# start_build VERSION...: builds helm and these releases in the background, in the order in which they are needed and at
-# the lowest priority. Each leaves a file in $work that says where it is.
+# why_no_go: says why programs in Go cannot be built, or nothing.
+why_no_go() {
+  command -v go >/dev/null || { echo "there is no go"; return; }
+  (cd tests/go && go mod download) || echo "Go modules cannot be reached"
+}
+
+# start_build WHAT...: builds these in the background, in this order and at the lowest priority: `helm`, releases of
+# Kubernetes, or `go` for the programs of tests/go. Each leaves a file in $work, which says where helm or the release is.
 start_build() {
-  local version
+  local what
   set -m # a process group of its own, so that all of it can be stopped
   (
-    built helm "$KUBE_DIR/build" helm || exit
-    for version; do built "kubernetes-$version" "$KUBE_DIR/cluster" assets --version "$version" || exit; done
+    for what; do
+      case $what in
+        helm) built helm "$KUBE_DIR/build" helm || exit ;;
+        go) built go env -C tests/go go build -o /dev/null ./program || exit ;;
+        *) built "kubernetes-$what" "$KUBE_DIR/cluster" assets --version "$what" || exit ;;
+      esac
+    done
   ) >"$work/build.log" 2>&1 &
   builder=$!
   set +m
