@@ -159,21 +159,25 @@ _LEAVES = st.sampled_from(
     [
         "self", "oldSelf", "x", "true", "null", "0", "-1", "9223372036854775807", "1.5", "1e308", "''", "'aé'",
         "r'\\d+'", "[]", "{}", "self.s", "self.n", "self.l", "self.m", "self.d", "self.missing", "1u", "b'a'",
-        "duration('1s')", "timestamp(0)", "quantity('1Gi')", "semver('1.2.3')", "ip('::1')", "cidr('::/9')", "url('/a')",
-        "dyn([self.s])", "dyn({'a': self.n})", "dyn(optional.of(1))", "optional.of(self.n)", "optional.none()", "int", "format.uuid()", "lists.range(3)", "self.?s", "self[?'n']",
+        "duration('1s')", "timestamp(0)", "quantity('1Gi')", "semver('1.2.3')", "ip('::1')", "cidr('::/9')",
+        "url('/a')",
+        "dyn([self.s])", "dyn({'a': self.n})", "dyn(optional.of(1))", "optional.of(self.n)", "optional.none()", "int",
+        "format.uuid()", "lists.range(3)", "self.?s", "self[?'n']",
     ]
 )  # fmt: skip
 _OPERATORS = ("==", "!=", "<", ">=", "in", "+", "-", "*", "/", "%", "&&", "||")
 _METHODS = (
     "size", "startsWith", "contains", "matches", "lowerAscii", "trim", "charAt", "find", "findAll", "replace", "split",
     "substring", "join", "indexOf", "lastIndexOf", "isSorted", "sum", "min", "max", "getFullYear", "nothing", "format",
-    "slice", "flatten", "sort", "reverse", "distinct", "first", "unwrapOpt", "value", "hasValue", "or", "orValue", "add",
+    "slice", "flatten", "sort", "reverse", "distinct", "first", "unwrapOpt", "value", "hasValue", "or", "orValue",
+    "add",
     "isGreaterThan", "compareTo", "isLessThan", "major", "asInteger", "containsIP", "getQuery", "validate", "getHours",
     "includes",
 )  # fmt: skip
 _MACROS = ("all", "exists", "exists_one", "filter", "map", "sortBy", "optMap", "optFlatMap")
 _FUNCTIONS = (
-    "size", "int", "double", "string", "!", "-", "dyn", "uint", "bytes", "bool", "type", "duration", "timestamp", "quantity",
+    "size", "int", "double", "string", "!", "-", "dyn", "uint", "bytes", "bool", "type", "duration", "timestamp",
+    "quantity",
     "semver", "ip", "cidr", "url", "isIP", "optional.of", "optional.ofNonZeroValue", "optional.unwrap", "sign",
     "strings.quote", "lists.range",
 )  # fmt: skip
