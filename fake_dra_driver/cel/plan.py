@@ -202,6 +202,10 @@ class Plan:
             return special(node)
         arguments = [self._planned(each) for each in node.operands]
         chosen = chooser(node.function, node.overloads, [each.type for each in node.operands])
+        if isinstance(chosen, Overload) and not chosen.counts_steps:
+            constants = [each.value for each in node.operands if isinstance(each, Literal)]
+            if len(constants) == len(arguments):
+                return self._counted(_worked_out(chosen, constants), chosen.cost.actual(*constants))
         if isinstance(chosen, Overload) and (not self._is_metered or chosen.cost is FIXED):
             return self._counted(_direct(chosen, arguments))
 
@@ -435,6 +439,20 @@ def _constants(node: Node) -> list[Any] | None:
     if isinstance(node, ListOf) and node.elements and all(isinstance(each, Literal) for each in node.elements):
         return [each.value for each in node.elements if isinstance(each, Literal)]
     return None
+
+
+def _worked_out(overload: Overload, constants: Sequence[Any]) -> Evaluate:
+    """The result of a call that is always the same, such as ``quantity("1Gi")``."""
+    try:
+        value = overload.call(*constants)
+    except CelError as error:
+        failure = str(error)
+
+        def fail(_: Frame) -> Any:
+            raise CelError(failure)
+
+        return fail
+    return lambda _: value
 
 
 def _direct(overload: Overload, arguments: Sequence[Evaluate]) -> Evaluate:
