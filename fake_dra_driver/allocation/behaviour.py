@@ -60,6 +60,8 @@ class Behaviour:
     """Whether a request for all devices is refused where there are none."""
     all_skips_used_up: bool = False
     """Whether a request for all devices leaves out those without enough capacity left; otherwise it is refused."""
+    distinct_from_last: bool = False
+    """Whether ``distinctAttribute`` compares a device with the last one of each request only."""
     limit_names_request: bool = True
     """Whether the error about too many devices says which request exceeds the limit."""
     errors_name_device: bool = True

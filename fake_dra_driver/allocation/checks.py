@@ -188,7 +188,7 @@ class Trial:
         else:
             self._shares.setdefault(candidate.id, []).append(share)
         for constraint in self._constraints[request]:
-            constraint.add(candidate)
+            constraint.add(candidate, request.base)
         self.chosen[request.claim].append(choice)
         return choice
 
@@ -211,7 +211,7 @@ class Trial:
 
     def _add_constraints(self, ask: Ask) -> None:
         found = [
-            (spec, constraint_of(index, spec, lists=self._behaviour.list_attributes))
+            (spec, constraint_of(index, spec, self._behaviour))
             for index, spec in enumerate(() if isinstance(ask.constraints, Problem) else ask.constraints)
         ]
         for alternatives in ask.requests:

@@ -6,10 +6,11 @@ broken whatever is added, so the search need not look further.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from typing_extensions import override
 
+from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.candidate import Candidate
 from fake_dra_driver.allocation.identity import DeviceId
 from fake_dra_driver.allocation.obstacles import ConstraintBroken
@@ -31,6 +32,16 @@ def attribute_of(driver: str, device: Device, name: str) -> DeviceAttribute | No
     return found
 
 
+class _Chosen(NamedTuple):
+    """A device that was chosen under a constraint."""
+
+    device: DeviceId
+    request: str
+    attribute: DeviceAttribute
+    values: Values
+    """What later devices are compared with."""
+
+
 class Constraint(ABC):
     """A constraint, and the devices that were chosen under it so far."""
 
@@ -47,22 +58,23 @@ class Constraint(ABC):
         self._index = index
         self._attribute = attribute
         self._lists = lists
-        self._chosen: list[tuple[DeviceId, DeviceAttribute, Values]] = []
+        self._chosen: list[_Chosen] = []
 
     def find_violation(self, candidate: Candidate) -> ConstraintBroken | None:
         """What would be wrong if the device were added."""
         attribute = attribute_of(candidate.id.driver, candidate.device, self._attribute)
         if attribute is not None and self._admits(self._values_of(attribute)):
             return None
-        others: Mapping[DeviceId, DeviceAttribute] = {device: value for device, value, _ in self._chosen}
+        others: Mapping[DeviceId, DeviceAttribute] = {each.device: each.attribute for each in self._chosen}
         return ConstraintBroken(candidate.id, self._index, self.kind, self._attribute, attribute, others)
 
-    def add(self, candidate: Candidate) -> None:
-        """The device was chosen; nothing is wrong with it."""
+    def add(self, candidate: Candidate, request: str) -> None:
+        """The device was chosen for a request; nothing is wrong with it."""
         attribute = attribute_of(candidate.id.driver, candidate.device, self._attribute)
         if attribute is None:
             raise ValueError(f"{candidate.id} has no attribute {self._attribute}")
-        self._chosen.append((candidate.id, attribute, self._narrowed(self._values_of(attribute))))
+        values = self._narrowed(self._values_of(attribute))
+        self._chosen.append(_Chosen(candidate.id, request, attribute, values))
 
     def remove(self) -> None:
         """The device that was added last was not chosen after all."""
@@ -106,11 +118,11 @@ class MatchAttribute(Constraint):
         if not self._chosen:
             # Without the feature the first device is not looked at: it may have a value that no other can have.
             return bool(values) or not self._lists
-        return bool(values & self._chosen[-1][2])
+        return bool(values & self._chosen[-1].values)
 
     @override
     def _narrowed(self, values: Values) -> Values:
-        return values & self._chosen[-1][2] if self._chosen else values
+        return values & self._chosen[-1].values if self._chosen else values
 
 
 class DistinctAttribute(Constraint):
@@ -123,17 +135,45 @@ class DistinctAttribute(Constraint):
         if not values:
             # Without the feature the first device is not looked at.
             return not self._chosen and not self._lists
-        return not any(values & others for _, _, others in self._chosen)
+        return not any(values & each.values for each in self._chosen)
 
     @override
     def _narrowed(self, values: Values) -> Values:
         return values
 
 
-def constraint_of(index: int, spec: DeviceConstraint, *, lists: bool) -> Constraint:
+class LastDistinctAttribute(DistinctAttribute):
+    """What it was up to Kubernetes 1.36: a device has to differ from the last one of each request only.
+
+    When a device is taken back, what is known of its request is lost, as it is there.
+    """
+
+    def __init__(self, index: int, attribute: str, *, lists: bool) -> None:
+        """No devices yet. The arguments are those of every constraint."""
+        super().__init__(index, attribute, lists=lists)
+        self._last: dict[str, Values] = {}
+
+    @override
+    def add(self, candidate: Candidate, request: str) -> None:
+        super().add(candidate, request)
+        self._last[request] = self._chosen[-1].values
+
+    @override
+    def remove(self) -> None:
+        self._last.pop(self._chosen[-1].request, None)
+        super().remove()
+
+    @override
+    def _admits(self, values: Values) -> bool:
+        return not self._chosen or (bool(values) and not any(values & others for others in self._last.values()))
+
+
+def constraint_of(index: int, spec: DeviceConstraint, behaviour: Behaviour) -> Constraint:
     """The constraint that a claim has in this place. Raises ValueError if it is of no known kind."""
+    lists = behaviour.list_attributes
     if spec.match_attribute is not None:
         return MatchAttribute(index, spec.match_attribute, lists=lists)
     if spec.distinct_attribute is not None:
-        return DistinctAttribute(index, spec.distinct_attribute, lists=lists)
+        distinct = LastDistinctAttribute if behaviour.distinct_from_last else DistinctAttribute
+        return distinct(index, spec.distinct_attribute, lists=lists)
     raise ValueError(f"constraint #{index} is empty")

@@ -118,6 +118,14 @@ def test_a_constraint_of_a_kind_that_is_not_known_ends_the_cycle() -> None:
     assert str(error.value) == "claim default/c, constraint #0: empty constraint (unsupported constraint type?)"
 
 
+def test_a_device_once_had_to_differ_from_the_last_one_of_each_request_only() -> None:
+    wanted = claim(request(count=3), constraints=[distinct()])
+    found = allocator(slice_of(gpu("a", int=0), gpu("b", int=1), gpu("c", int=0)), distinct_from_last=True)
+    assert devices_of(found.allocate([wanted], node())) == ["a", "b", "c"]
+    two = claim(request("one"), request("two"), constraints=[distinct()])
+    assert devices_of(found.allocate([two], node())) == ["a", "b"]
+
+
 LISTS = (gpu("a", ints=[0, 1]), gpu("b", ints=[2]), gpu("c", ints=[1, 2]), gpu("d", int=1))
 
 
