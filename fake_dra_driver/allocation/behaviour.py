@@ -66,6 +66,8 @@ class Behaviour:
     """Whether the error about too many devices says which request exceeds the limit."""
     errors_name_device: bool = True
     """Whether the error of a selector says on which device it happened, and what to try."""
+    copies_tolerations: bool = True
+    """Whether an allocation has the tolerations of its requests, which eviction goes by."""
     binary_amounts: bool = False
     """Whether an amount of capacity that was rounded up is written in binary form, whatever the form of the step."""
     claim_config: ConfigRule = "cleared"

@@ -66,7 +66,7 @@ def _result(choice: Choice, behaviour: Behaviour, new_share_id: Callable[[], str
     }
     if choice.request.admin_access:
         fields["admin_access"] = True
-    if choice.request.tolerations:
+    if choice.request.tolerations and behaviour.copies_tolerations:
         fields["tolerations"] = choice.request.tolerations
     if choice.share is not None:
         fields["share_id"] = new_share_id()

@@ -62,6 +62,12 @@ def test_a_result_carries_what_others_need_to_know() -> None:
     }
 
 
+def test_tolerations_were_once_not_copied() -> None:
+    wanted = claim(request(tolerations=[{"key": "k", "operator": "Exists"}]))
+    [result] = wire(wanted, slice_of("a"), copies_tolerations=False)["devices"]["results"]
+    assert "tolerations" not in result
+
+
 # --- Nodes -----------------------------------------------------------------------------------------------------------
 
 HERE = {"nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]}]}
