@@ -185,12 +185,15 @@ class _Explanation:
         failing = next((each for each in problems if each.reason in ("SelectorFailed", "SelectorInvalid")), None)
         if failing is not None:
             return "Failing", f"{what} waits: {failing.message}"
-        if problems:
+        fitting = [each.name for each in answers if each.fits]
+        if problems and problems[0].reason == "SearchTooLong":
+            if not fitting:
+                return "Unknown", f"{what} may wait: {problems[0].message}"
+        elif problems:
             first = problems[0].message
             said = f"it {first.removeprefix(f'{what} ')}" if first.startswith(f"{what} ") else first
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             return "Blocked", f"{what} waits: {said}{more}"
-        fitting = [each.name for each in answers if each.fits]
         if fitting:
             return "Possible", f"{what} can have its devices now, on {self._nodes_text(fitting, len(answers))}"
         if not answers:
@@ -282,8 +285,10 @@ class _Explanation:
     def _errors(self, answers: Sequence[_NodeAnswer]) -> Iterator[Problem]:
         """What ends an attempt of the scheduler, each once."""
         outcomes = [each.finding.outcome for each in answers if each.is_reached]
-        errors = {str(each): each for each in outcomes if isinstance(each, AllocationError)}
-        return map(_error_problem, errors.values())
+        errors = [each for each in outcomes if isinstance(each, AllocationError)]
+        # What a search that is too long says is different for each node, in nothing but the name of that.
+        different = {"" if isinstance(each, SearchTooLongError) else str(each): each for each in reversed(errors)}
+        return map(_error_problem, reversed(different.values()))
 
     @staticmethod
     def _likeness(answer: _NodeAnswer) -> Hashable:
@@ -494,8 +499,8 @@ def _error_problem(error: AllocationError) -> Problem:
         case SearchTooLongError():
             return Problem(
                 reason="SearchTooLong",
-                message=f"there are so many combinations of devices on node {error.node} that the scheduler gives up: "
-                "ask for fewer devices, or with fewer constraints",
+                message=f"there are so many combinations of devices on node {error.node} that not all were tried here "
+                "(a scheduler gives up after 10 seconds): ask for fewer devices, or with fewer constraints",
             )
     reason: ProblemReason = "TooManyDevices" if "exceeds the claim limit" in str(error) else "AllocationFailed"
     return Problem(reason=reason, message=f"the scheduler gives up for all nodes: {one_line(str(error))}")

@@ -52,7 +52,8 @@ VERDICTS: Final[Mapping[Verdict, str]] = {
     "Allocated": "the claim has its devices",
     "Finished": "the pod has ended, and needs no devices",
     "NoDevices": "the pod asks for no devices",
-    "Unknown": "too little may be read to say it; `notes` say which rights are missing",
+    "Unknown": "too little may be read to say it (`notes` say which rights are missing), or there are too many "
+    "combinations of devices to try all of them",
 }
 """The answer in one word."""
 
@@ -86,7 +87,7 @@ PROBLEMS: Final[Mapping[ProblemReason, str]] = {
     "TooManyDevices": "the claim asks for more devices than one claim can have",
     "SelectorInvalid": "a selector is not valid CEL",
     "SelectorFailed": "a selector cannot be evaluated for a device; the scheduler then gives up for all nodes",
-    "SearchTooLong": "there are so many combinations of devices that the scheduler gives up after 10 seconds",
+    "SearchTooLong": "there are so many combinations of devices that not all were tried; a scheduler takes 10 seconds",
     "AllocationFailed": "the scheduler cannot handle the claims, for a reason that the message says",
     "PodDeleting": "the pod is being deleted",
     "SchedulingGated": "the pod has schedulingGates, and the scheduler leaves it alone until they are removed",

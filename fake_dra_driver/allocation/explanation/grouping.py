@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from fake_dra_driver.allocation.decision import Allocation, Refusal
+from fake_dra_driver.allocation.errors import SearchTooLongError
 from fake_dra_driver.allocation.explanation.finding import Candidate, Combination, Finding, RequestFinding
 from fake_dra_driver.allocation.explanation.reading import false_part
 from fake_dra_driver.allocation.obstacles import (
@@ -42,11 +43,20 @@ def likeness(finding: Finding) -> Hashable:
     """What equal nodes have in common."""
     return (
         finding.fits,
-        "" if isinstance(finding.outcome, Allocation | Refusal) else str(finding.outcome),
+        _outcome(finding),
         frozenset(Counter(map(_pool, finding.pools)).items()),
         tuple(_request(each) for each in finding.requests),
         _combination(finding.combination),
     )
+
+
+def _outcome(finding: Finding) -> str:
+    match finding.outcome:
+        case Allocation() | Refusal():
+            return ""
+        case SearchTooLongError():
+            return "too long"  # the text has the name of the node
+    return str(finding.outcome)
 
 
 def _combination(found: Combination | None) -> Hashable:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fake_dra_driver.allocation.allocator import Allocator
 from fake_dra_driver.allocation.decision import Allocation, Refusal
-from fake_dra_driver.allocation.errors import AllocationError
+from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError
 from fake_dra_driver.allocation.explanation.finding import Requested
 from fake_dra_driver.allocation.identity import ClaimIdentity, DeviceId, identity_of
 from fake_dra_driver.api.kube.core import Node
@@ -20,10 +20,13 @@ from fake_dra_driver.api.resource.v1 import (
     ResourceClaimSpec,
 )
 
-__all__ = ["MAX_STEPS", "Situation", "requested_by", "with_constraints", "with_requests"]
+__all__ = ["Situation", "requested_by", "with_constraints", "with_requests"]
 
 MAX_STEPS: Final = 50_000
-"""Candidates that one attempt may look at: many attempts make an explanation."""
+"""Candidates that an attempt may look at: half a second or so, and there may be hundreds of nodes."""
+MAX_STEPS_IF: Final = 5_000
+"""The same, where something is changed, or after searches that were too long: there are many of those."""
+MAX_LONG_SEARCHES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,20 @@ class Situation:
     """Every claim that has devices, by what it is known by."""
     classes: Mapping[str, DeviceClass]
     """All classes, by name."""
+    long_searches: list[str] = field(default_factory=list)
+    """Nodes on which the search had to be ended."""
 
     def attempt(
         self, node: Node, claims: Sequence[ResourceClaim] | None = None
     ) -> Allocation | Refusal | AllocationError:
         """What becomes of the claims, or of these instead, on a node."""
+        is_short = claims is not None or len(self.long_searches) > MAX_LONG_SEARCHES
+        steps = MAX_STEPS_IF if is_short else MAX_STEPS
         try:
-            return self.allocator.allocate(self.claims if claims is None else claims, node, max_steps=MAX_STEPS)
+            return self.allocator.allocate(self.claims if claims is None else claims, node, max_steps=steps)
+        except SearchTooLongError as error:
+            self.long_searches.append(error.node)
+            return error
         except AllocationError as error:
             return error
 

@@ -397,3 +397,12 @@ def test_an_extended_resource_of_devices_is_explained_like_a_claim() -> None:
 
 def test_a_pod_without_claims_asks_for_no_devices() -> None:
     assert explained([node_of("a"), CLASS, gpus("a"), pod_of()]).verdict == "NoDevices"
+
+
+def test_too_many_combinations_are_not_taken_for_a_refusal() -> None:
+    distinct = [{"distinctAttribute": f"{DRIVER}/rack"}]
+    devices = [device(f"gpu-{at}", rack=at % 11) for at in range(60)]
+    wanted = claim(request_for("main", DRIVER, count=12), constraints=distinct)
+    report = explained([node_of("a"), CLASS, slice_of(DRIVER, "a", *devices), wanted, pod_of("gpu")])
+    assert (report.verdict, [each.reason for each in report.problems]) == ("Unknown", ["SearchTooLong"])
+    assert "on node a that not all were tried here" in report.message
