@@ -43,6 +43,7 @@ _RELEASES: Mapping[str, tuple[Callable[[int], bool], str]] = {
         lambda minor: minor >= 37,
         "STRUCTURED DRA OF TODAY. TO RUN THEM, NAME THAT OF KUBERNETES 1.37 OR LATER.",
     ),
+    "today": (lambda minor: minor >= 36, "DRA FEATURES OF 1.36. TO RUN THEM, NAME THAT OF KUBERNETES 1.36 OR LATER."),
     "classic": (lambda minor: minor <= 30, "CLASSIC DRA. TO RUN THEM, NAME THAT OF KUBERNETES 1.30."),
     "policies": (lambda minor: minor >= 30, "ADMISSION POLICIES. TO RUN THEM, NAME THAT OF KUBERNETES 1.30 OR LATER."),
 }

@@ -11,7 +11,6 @@ from tests.integration.why.conftest import REAL, Cluster
 from tests.support.whycases import CASES, NAMESPACE, Case
 
 OLDER = ("1.32", "1.34")
-REAL_ONE = pytest.mark.apiserver(structured=True)
 
 
 def _clusters() -> Iterator[Any]:
@@ -19,7 +18,8 @@ def _clusters() -> Iterator[Any]:
     for case in CASES:
         for release in (*(() if case.is_young else OLDER), "1.37"):
             yield pytest.param(release, case, id=f"{release}-{case.name}")
-        yield pytest.param(REAL, case, id=f"{REAL}-{case.name}", marks=REAL_ONE)
+        mark = pytest.mark.apiserver(structured=True, today=case.is_young)
+        yield pytest.param(REAL, case, id=f"{REAL}-{case.name}", marks=mark)
 
 
 @pytest.mark.parametrize(("cluster", "case"), list(_clusters()), indirect=["cluster"])

@@ -17,7 +17,7 @@ from tests.integration.why.conftest import Cluster
 from tests.support.apiserver import ApiServer
 from tests.support.whycases import POD, full_node
 
-pytestmark = pytest.mark.apiserver(structured=True)
+pytestmark = pytest.mark.apiserver(structured=True, today=True)
 
 ROLE = "fake-dra-driver-why-reader"
 TRIES = 100
