@@ -28,6 +28,8 @@ Evaluate = Callable[[Frame], Any]
 _LIST_COST, _MAP_COST = 10, 30
 _QUANTIFIER_COST, _GATHER_COST = 3, 12
 """Of an element of a loop, besides what its body costs."""
+_MAX_COST_AT_ONCE = 1000
+"""What a call of constants may cost that is made when the expression is compiled: ``lists.range(10000000)`` is not."""
 _LOGIC: Mapping[str, bool] = {"_&&_": False, "_||_": True}
 """What decides."""
 
@@ -204,8 +206,8 @@ class Plan:
         chosen = chooser(node.function, node.overloads, [each.type for each in node.operands])
         if isinstance(chosen, Overload) and not chosen.counts_steps:
             constants = [each.value for each in node.operands if isinstance(each, Literal)]
-            if len(constants) == len(arguments):
-                return self._counted(_worked_out(chosen, constants), chosen.cost.actual(*constants))
+            if len(constants) == len(arguments) and (cost := chosen.cost.actual(*constants)) <= _MAX_COST_AT_ONCE:
+                return self._counted(_worked_out(chosen, constants), cost)
         if isinstance(chosen, Overload) and (not self._is_metered or chosen.cost is FIXED):
             return self._counted(_direct(chosen, arguments))
 

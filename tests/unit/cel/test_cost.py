@@ -93,8 +93,10 @@ def test_nested_has_is_read_once() -> None:
         ("self.all(a, !a.contains('b'))", ["a" * 100_000] * 1000),
         ("self.all(a, self.indexOf(a) >= 0)", list(range(3000))),
         ("self.all(a, self == self)", list(range(3000))),
+        ("lists.range(10000000).size() > 0", None),
+        ("self.sort() == []", list(range(3000))),
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_evaluation_without_bounds_ends(rule: str, value: Any) -> None:
     with pytest.raises(CelCostError):
