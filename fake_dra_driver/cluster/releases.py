@@ -250,6 +250,7 @@ _ALLOCATION_IN_1_32: Final = Behaviour(
     binary_amounts=True,
     claim_config="once",
     class_config_shared=False,
+    copies_tolerations=False,
 )
 _ALLOCATION_IN_1_33: Final = replace(
     _ALLOCATION_IN_1_32,
@@ -257,6 +258,7 @@ _ALLOCATION_IN_1_33: Final = replace(
     claim_config="per-request",
     class_config_shared=True,
     counters_in_slices=True,
+    distinct_from_last=True,
 )
 _ALLOCATION_IN_1_34: Final = replace(_ALLOCATION_IN_1_33, admin_devices_distinct=True, conditional_slices_last=True)
 _ALLOCATION_IN_1_35: Final = replace(
@@ -266,6 +268,7 @@ _ALLOCATION_IN_1_35: Final = replace(
     invalid_pools_abort=False,
     counter_slices_everywhere=True,
     counters_in_slices=False,
+    copies_tolerations=True,
 )
 _ALLOCATION_IN_1_36: Final = replace(_ALLOCATION_IN_1_35, conditional_slices_last=False)
 _BY_KUBELET_OF_1_34: Final[tuple[PluginVersion, ...]] = ("v1", "v1beta1")
