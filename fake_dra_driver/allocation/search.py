@@ -4,6 +4,10 @@ Follows allocateOne of k8s.io/dynamic-resource-allocation. For each request the 
 pools, slices and their lists; the next device of the same request comes after the one before, since the same devices
 in another order are the same choice. A prioritized list tries its alternatives in turn. What leads nowhere is undone.
 
+A device is not chosen where too few come after it for the rest of the request: that leads nowhere, and without this cut
+nine devices would be looked for in every subset of eight. The devices after it are looked at all the same, since an
+error of a selector ends the search wherever kube-scheduler would have met it.
+
 Claims of a pod can want thousands of devices, so a device does not get a frame of Python's stack: each step of the
 search is a generator, which yields the next step and is sent what became of it.
 """
@@ -17,7 +21,18 @@ from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.candidate import Candidate
 from fake_dra_driver.allocation.checks import CHECKS, CHECKS_OF_ALL, CHECKS_OF_KIND, Case, Check, Choice, Trial
 from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
-from fake_dra_driver.allocation.obstacles import ConstraintBroken, Obstacle, PoolIncomplete, PoolInvalid, SelectorFailed
+from fake_dra_driver.allocation.obstacles import (
+    ConstraintBroken,
+    FeatureOff,
+    InUse,
+    Obstacle,
+    OnOtherNode,
+    PoolIncomplete,
+    PoolInvalid,
+    SelectorFailed,
+    SelectorFalse,
+    Tainted,
+)
 from fake_dra_driver.allocation.pools import NodeView, Pool
 from fake_dra_driver.allocation.requests import Ask, Plan, Problem, Request
 from fake_dra_driver.api.resource.v1 import MAX_RESULTS
@@ -40,6 +55,9 @@ class _End(Enum):
     TOO_MANY = auto()
     """The claim would get more devices than it may have; other devices in the same place make no difference."""
 
+
+_LASTING: Final = (FeatureOff, InUse, OnOtherNode, SelectorFalse, Tainted)
+"""Obstacles that are there whatever else is chosen for the pod."""
 
 _Step = Generator["_Step", _End, _End]
 _Place = tuple[Pool, Candidate]
@@ -74,6 +92,10 @@ class Search:
         self._places = view.places
         self._all: dict[Request, tuple[_Place, ...]] = {}
         """What there is for each request that wants all."""
+        self._unfit: dict[Request, set[int]] = {}
+        """Places that a request cannot use, whatever else is chosen; as far as they were looked at."""
+        self._fit_from: dict[Request, list[int]] = {}
+        """How many places from each one on a request may use, once all were looked at."""
         self._max_steps = max_steps
         self._steps = 0
 
@@ -175,6 +197,10 @@ class Search:
             if obstacle is not None:
                 if request.wants_all:
                     self._refuse_broken_constraint(request, obstacle)
+                elif isinstance(obstacle, _LASTING):
+                    self._unfit.setdefault(request, set()).add(index)
+                continue
+            if not request.wants_all and self._left(request, index) < count - have:
                 continue
             choice = self._trial.choose(case)
             end = yield self._fill(slot, request, have + 1, index + 1)
@@ -183,7 +209,21 @@ class Search:
             self._trial.undo(choice)
             if end is _End.TOO_MANY:
                 return end
+        if not request.wants_all and request not in self._fit_from:
+            # Each place was looked at: here, or before the devices that the request has so far.
+            self._fit_from[request] = self._count_fit(request)
         return _End.DEAD_END
+
+    def _left(self, request: Request, index: int) -> int:
+        """How many devices a request can get from this place on, at most."""
+        fit_from = self._fit_from.get(request)
+        return len(self._places) - index if fit_from is None else fit_from[index]
+
+    def _count_fit(self, request: Request) -> list[int]:
+        unfit, fit = self._unfit.get(request, ()), [0]
+        for index in reversed(range(len(self._places))):
+            fit.append(fit[-1] + (index not in unfit))
+        return fit[:0:-1]
 
     def _find_obstacle(self, checks: tuple[Check, ...], case: Case) -> Obstacle | None:
         self._steps += 1

@@ -246,3 +246,19 @@ def test_devices_that_need_what_is_off_are_not_had() -> None:
     assert devices_of(found.allocate([claim()], node())) == ["b"]
     skipping = slice_of("a", skipNodeOperations=["*"])
     assert devices_of(allocator(skipping).allocate([claim()], node())) == []
+
+
+@pytest.mark.parametrize("in_use", [0, 6])
+def test_more_devices_than_there_are_is_not_looked_for_in_every_subset(in_use: int) -> None:
+    names = [f"gpu-{number:02}" for number in range(12)]
+    used = [allocated(claim(name="used"), *names[::2])] if in_use else []
+    wanted = claim(request(count=len(names) - in_use + 1))
+    # A few rounds over the devices; there are 4096 subsets.
+    refused = allocator(slice_of(*names), *used).allocate([wanted], node(), max_steps=200)
+    assert not isinstance(refused, Allocation)
+
+
+def test_an_error_is_met_even_where_too_few_devices_are_left() -> None:
+    found = allocator(slice_of(gpu("a", "large"), gpu("b", "large"), "without-model"))
+    with pytest.raises(AllocationError, match="no such key: model"):
+        found.allocate([claim(request("r", LARGE, count=9))], node())
