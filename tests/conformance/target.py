@@ -34,7 +34,7 @@ __all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target", "Tested", "conne
 
 T = TypeVar("T")
 
-_BETAS = {"resource.k8s.io/v1beta1": True, "resource.k8s.io/v1beta2": True}
+_BETAS = ("v1beta1", "v1beta2")
 """What the real server is told to serve as well."""
 _STOP_SECONDS = 20
 _KUBECTL_SECONDS = 60
@@ -163,7 +163,8 @@ class EmbeddedTarget(Target):
     ) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
-        served = _BETAS if find_release(kubernetes_version).structured_version else {}
+        known = {each.version for each in find_release(kubernetes_version).known_kinds}
+        served = {f"resource.k8s.io/{version}": True for version in _BETAS if version in known}
         self._server = EmbeddedServer(
             kubernetes_version=kubernetes_version,
             runtime_config=served,
