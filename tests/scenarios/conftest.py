@@ -1,35 +1,59 @@
-"""Three static nodes beside the cluster's own, and a world of its own for each scenario."""
+"""The cluster that a scenario runs on: of classic or of structured DRA, as its folder says."""
 
 import os
-import uuid
-from collections.abc import Generator, Iterator, Mapping
-from datetime import UTC, datetime
+import subprocess
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tests.e2e.client import Client
-from tests.e2e.driver import CONTROLLER, Driver
+from tests.e2e.driver import Driver
 from tests.e2e.fixtures import initial_specs
+from tests.e2e.kubectl import Kubectl, KubectlError
 from tests.e2e.local import LOCAL_CLUSTER_VARIABLE
-from tests.e2e.objects import Namespace
-from tests.scenarios.classic.static_nodes import StaticNode
-from tests.scenarios.classic.world import World
+from tests.e2e.protocol import find_protocol
 from tests.scenarios.target import Machine, Target, embedded_target, kubeconfig_target
+from tests.support.leftout import leave_out
 
 __all__ = ["initial_specs"]
 
-TARGET_VARIABLE = "FAKE_DRA_SCENARIOS_ON"
+TARGET_VARIABLE: Final = "FAKE_DRA_SCENARIOS_ON"
 """``kubeconfig`` or, by default, ``embedded``: the cluster that the scenarios run on."""
+_RELEASES: Final = {"classic": "1.30", "structured": "1.37"}
+"""Of the embedded cluster, by protocol."""
+_FOLDER: Final = Path(__file__).parent
 _TARGET = pytest.StashKey[Target]()
 
-LARGE = StaticNode("static-large", 8)
-MIXED = StaticNode("static-mixed", 4, ("MODEL-A", "MODEL-B"))
-SMALL = StaticNode("static-small", 2, ("MODEL-B",))
+
+def _protocol_of(path: Path) -> str:
+    """Which protocol a test is about: the name of its folder."""
+    return path.relative_to(_FOLDER).parts[0]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks each scenario: with ``--sample`` a third of them runs, some of each module."""
     item.add_marker(pytest.mark.sampled("scenarios", one_in=3))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives each scenario the cluster of its protocol. Pytest keeps a cluster until a test needs the other."""
+    if "target" in metafunc.fixturenames:
+        metafunc.parametrize("target", [_protocol_of(metafunc.definition.path)], indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the scenarios of the other protocol. Without a cluster all are collected, and fail."""
+    if os.environ.get(TARGET_VARIABLE) != "kubeconfig":
+        return
+    try:
+        protocol = find_protocol(Kubectl())
+    except (AssertionError, KubectlError, OSError, subprocess.TimeoutExpired):
+        return
+    other = "structured" if protocol.structured is None else "classic"
+    unwanted = [item for item in items if item.path.is_relative_to(_FOLDER) and _protocol_of(item.path) == other]
+    leave_out(config, items, unwanted, f"THE CLUSTER DOES NOT SPEAK {other.upper()} DRA.")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -42,11 +66,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def target(pytestconfig: pytest.Config) -> Iterator[Target]:
+def target(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Iterator[Target]:
     """The cluster that the scenarios run on."""
-    with {"embedded": embedded_target, "kubeconfig": kubeconfig_target}[
-        os.environ.get(TARGET_VARIABLE, "embedded")
-    ]() as target:
+    make = {"embedded": embedded_target, "kubeconfig": kubeconfig_target}[os.environ.get(TARGET_VARIABLE, "embedded")]
+    with make(_RELEASES[request.param]) as target:
         pytestconfig.stash[_TARGET] = target
         yield target
         del pytestconfig.stash[_TARGET]
@@ -71,53 +94,3 @@ def machine(target: Target) -> Machine:
     if target.machine is None:
         pytest.skip(f"needs a cluster whose node is this machine: {LOCAL_CLUSTER_VARIABLE}")
     return target.machine
-
-
-@pytest.fixture(scope="session")
-def nodes(
-    client: Client, driver: Driver, initial_specs: Mapping[str, Mapping[str, object]]
-) -> Iterator[Mapping[str, StaticNode]]:
-    """The static nodes ``large``, ``mixed`` and ``small``: 8, 4 and 2 devices. At the end, what was before is there."""
-    static = {"large": LARGE, "mixed": MIXED, "small": SMALL}
-    for node in static.values():
-        node.delete(client)
-        node.create(client)
-    yield static
-    for node in static.values():
-        node.delete(client)
-    driver.wait_initial(initial_specs)
-
-
-def make_world(title: str, target: Target, *, killed: bool) -> Iterator[World]:
-    """A fresh namespace, named after the scenario. Afterwards no claim may be in any ledger.
-
-    Args:
-        title: name of the test.
-        target: the cluster.
-        killed: whether the scenario kills something, so that the driver may log an error.
-    """
-    since = datetime.now(UTC)
-    name = title.removeprefix("test_").replace("_", "-")
-    world = World(target.client, target.driver, f"{name[:50].rstrip('-')}-{uuid.uuid4().hex[:5]}")
-    world.create({"apiVersion": "v1", "kind": Namespace.resource.kind, "metadata": {"name": world.namespace}})
-    yield world
-    world.tear_down()
-    target.driver.check_logs(since, killed=killed)
-    if not killed:
-        target.check_nothing_forbidden(since)
-
-
-@pytest.fixture
-def world(request: pytest.FixtureRequest, target: Target, nodes: Mapping[str, StaticNode]) -> Iterator[World]:
-    """The scenario's own namespace."""
-    yield from make_world(request.node.originalname, target, killed=False)
-
-
-@pytest.fixture
-def interrupted_world(
-    request: pytest.FixtureRequest, target: Target, driver: Driver, nodes: Mapping[str, StaticNode]
-) -> Iterator[World]:
-    """The own namespace of a scenario that kills something. A controller that was killed gets a new pod."""
-    yield from make_world(request.node.originalname, target, killed=True)
-    if driver.controller().restarts:
-        driver.replace(CONTROLLER)

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
+from typing import Protocol as TypingProtocol
 
 import pytest
 from typing_extensions import override
@@ -13,10 +14,12 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event, Node
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
 from fake_dra_driver.cluster import Cluster, Timing
+from fake_dra_driver.cluster.releases import find_release
 from fake_dra_driver.cluster.testing import BackgroundCluster
 from fake_dra_driver.demo.install import DRIVER_IMAGES, install_driver
+from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from tests.e2e.client import Client
 from tests.e2e.driver import CONTROLLER, DRIVER_NAMESPACE, Driver
@@ -24,6 +27,7 @@ from tests.e2e.fixtures import list_folder_of, show_cluster
 from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LocalCluster, Process
 from tests.e2e.objects import RunningPod
+from tests.e2e.protocol import CLASSIC, Protocol, find_protocol
 from tests.e2e.waiting import patience
 from tests.scenarios.http import HttpClient
 
@@ -40,7 +44,7 @@ _AWAY_SECONDS = 0.5
 _REPORT_CHARACTERS = 20_000
 
 
-class Machine(Protocol):
+class Machine(TypingProtocol):
     """The machine that a cluster runs on, on which processes can be killed."""
 
     def kill(self, pod: RunningPod, container: str) -> None:
@@ -67,22 +71,25 @@ class Target:
 
 
 @contextmanager
-def kubeconfig_target() -> Iterator[Target]:
+def kubeconfig_target(_: str) -> Iterator[Target]:
     """The cluster that the kubeconfig points to; its driver is installed."""
     kubectl, machine = Kubectl(), LocalCluster.from_environment()
     kubectl("get", "--raw", "/readyz")
+    protocol = find_protocol(kubectl)
 
     def check_nothing_forbidden(since: datetime) -> None:
         if machine is not None:
             machine.check_nothing_forbidden(DRIVER_NAMESPACE, since)
 
-    yield Target(kubectl, Driver(kubectl, list_folder_of(kubectl)), machine, check_nothing_forbidden, show_cluster)
+    driver = Driver(kubectl, list_folder_of(kubectl), protocol)
+    yield Target(kubectl, driver, machine, check_nothing_forbidden, show_cluster)
 
 
 @contextmanager
-def embedded_target() -> Iterator[Target]:
+def embedded_target(release: str) -> Iterator[Target]:
     """An embedded cluster, as ``cluster up --node --static-nodes`` makes a real one; the driver is installed in it."""
     options = {
+        "kubernetes_version": release,
         "images": DRIVER_IMAGES,
         "static_nodes": True,
         "namespace_grace_seconds": 0,
@@ -105,13 +112,18 @@ def embedded_target() -> Iterator[Target]:
         try:
             yield Target(
                 client,
-                Driver(client, list_folder),
+                Driver(client, list_folder, _protocol_of(release)),
                 _EmbeddedMachine(background, client),
                 check_nothing_forbidden,
-                lambda report: _show(client, report),
+                lambda report: _show(client, _protocol_of(release), report),
             )
         finally:
             client.close()
+
+
+def _protocol_of(release: str) -> Protocol:
+    version = find_release(release).structured_version
+    return Protocol(DraApi(version)) if version else CLASSIC
 
 
 class _EmbeddedMachine(Machine):
@@ -141,8 +153,9 @@ class _EmbeddedMachine(Machine):
                 self._background.call(lambda cluster: cluster.faults.restart_component(process))
 
 
-def _show(client: Client, report: pytest.TestReport) -> None:
-    kinds: Sequence[type[KubeObject]] = (RunningPod, ResourceClaim, PodSchedulingContext, NodeAllocationState, Event)
+def _show(client: Client, protocol: Protocol, report: pytest.TestReport) -> None:
+    special = protocol.structured.slices if protocol.structured else PodSchedulingContext
+    kinds: Sequence[type[KubeObject]] = (RunningPod, protocol.claims, special, NodeAllocationState, Event)
     for kind in kinds:
         objects = "\n".join(str(found.to_wire()) for found in client.list(kind))
         report.sections.append((kind.resource.plural, objects[-_REPORT_CHARACTERS:]))

@@ -1,9 +1,9 @@
-"""Each manifest of ``demo/`` by itself, on the cluster's own node: what it gets, what containers see, and its end."""
+"""A manifest of ``demo/`` by itself, on the cluster's own node: what it gets, what containers see, and its end."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
-import pytest
 import yaml
 
 from fake_dra_driver.demo.expectations import DemoError, devices_in
@@ -11,9 +11,10 @@ from tests.e2e.client import Client
 from tests.e2e.demo import Apps, Outputs
 from tests.e2e.driver import Driver
 from tests.e2e.objects import Namespace
-from tests.e2e.protocol import DEMO_FOLDER
 from tests.e2e.waiting import wait_until
 from tests.scenarios.target import Target
+
+__all__ = ["EXPECTED", "check_demo"]
 
 EXPECTED: Mapping[int, tuple[Sequence[int], int]] = {
     1: ((1, 1), 2),
@@ -40,11 +41,11 @@ def read_outputs(client: Client, apps: Apps, number: int) -> Outputs:
     return outputs
 
 
-@pytest.mark.parametrize("number", EXPECTED)
-def test_demo(target: Target, driver: Driver, number: int) -> None:
+def check_demo(target: Target, driver: Driver, folder: Path, number: int) -> None:
+    """Runs a manifest of this folder until nothing is left of it."""
     client, apps = target.client, Apps(target.client, driver)
     since, before = datetime.now(UTC), driver.specs()
-    client.create(*yaml.safe_load_all((DEMO_FOLDER / f"fake-test{number}.yaml").read_text()))
+    client.create(*yaml.safe_load_all((folder / f"fake-test{number}.yaml").read_text()))
     try:
         apps.wait_running([number])
         outputs = wait_until("all have printed", lambda: read_outputs(client, apps, number), 30)

@@ -1,0 +1,1 @@
+"""The scenarios of structured DRA, in which the scheduler allocates."""
