@@ -116,7 +116,7 @@ e2e-all: $(INSTALLED) ## Do e2e and scenarios on each Kubernetes of KUBE_DIR: ho
 soak: $(INSTALLED) ## Test stops, faults, random lives and hostile input for longer
 	@# Of the unit tests, those that have bounds to lift (tests/crash/bounds.py).
 	SOAK=1 HELM=$$(command -v $(HELM) || true) $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_FLAGS) \
-		tests/crash tests/hostile tests/integration/kubeconfig tests/integration/chart \
+		tests/crash tests/hostile tests/integration/kubeconfig tests/integration/chart tests/kubescheduler \
 		$$(grep -rl --include='test_*.py' 'tests\.crash\.bounds' tests/unit)
 	@if [[ -n "$${FAKE_DRA_E2E_LOCAL_CLUSTER_DIR:-}" ]]; then $(BIN)/python -m pytest -s $(PYTEST_FLAGS) tests/soak; \
 	else echo "LEFT OUT: the long run on a real node, which needs FAKE_DRA_E2E_LOCAL_CLUSTER_DIR"; fi
