@@ -23,6 +23,8 @@ from tests.bench.control_plane import ControlPlane
 from tests.bench.lab import Lab
 from tests.bench.pod import PodLauncher
 from tests.bench.report import Report, comparison_table, figure_table
+from tests.bench.scheduling.suite import PARTS as SCHEDULING_PARTS
+from tests.bench.scheduling.suite import SchedulingSuite
 from tests.bench.structured.suite import PARTS as STRUCTURED_PARTS
 from tests.bench.structured.suite import StructuredSuite
 from tests.bench.structured.world import StructuredWorld
@@ -30,8 +32,8 @@ from tests.bench.world import World
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
-_GROUPS: Final = {"classic": CLASSIC_PARTS, "structured": STRUCTURED_PARTS}
-_PARTS: Final = (*CLASSIC_PARTS, *STRUCTURED_PARTS)
+_GROUPS: Final = {"classic": CLASSIC_PARTS, "structured": STRUCTURED_PARTS, "scheduling": SCHEDULING_PARTS}
+_PARTS: Final = tuple(part for parts in _GROUPS.values() for part in parts)
 
 W = TypeVar("W", bound=World)
 
@@ -79,6 +81,10 @@ async def _run(arguments: argparse.Namespace) -> Report:
             await _run_classic(arguments, classic, folder / "classic", report)
         if structured := [part for part in STRUCTURED_PARTS if part in parts]:
             await _run_structured(arguments, structured, folder / "structured", report)
+        if scheduling := [part for part in SCHEDULING_PARTS if part in parts]:
+            suite = SchedulingSuite(scheduling, arguments.structured_version, folder, arguments.python)
+            await suite.run()
+            report.add(suite.figures, suite.details)
     report.about["load_after"] = os.getloadavg()
     return report
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from rich.table import Column, Table
 
-__all__ = ["Change", "Figure", "Report", "changes", "comparison_table", "figure_table"]
+__all__ = ["Better", "Change", "Figure", "Report", "changes", "comparison_table", "figure_table"]
 
 Better = Literal["more", "less", "neither"]
 
