@@ -176,15 +176,18 @@ dra_of() {
 
 # e2e_on VERSION [FLAG]... [VARIABLE=VALUE]...: `make e2e` with these variables, on a cluster of this release, which is
 # started with these flags.
-e2e_on() {
-  local version=$1 flags=()
-  shift
-  while [[ ${1:-} == --* ]]; do flags+=("$1"); shift; done
-  on_cluster "e2e on $version${flags[*]:+ ${flags[*]}}" "$version" "${flags[@]}" -- make e2e "$@"
-}
+e2e_on() { make_on e2e "$@"; }
 
-# scenarios_on VERSION [VARIABLE=VALUE]...: `make scenarios`, likewise.
-scenarios_on() { on_cluster "scenarios on $1" "$1" --static-nodes -- make scenarios "${@:2}"; }
+# scenarios_on VERSION [FLAG]... [VARIABLE=VALUE]...: `make scenarios`, likewise.
+scenarios_on() { make_on scenarios "$1" --static-nodes "${@:2}"; }
+
+# make_on TARGET VERSION [FLAG]... [VARIABLE=VALUE]...
+make_on() {
+  local target=$1 version=$2 flags=()
+  shift 2
+  while [[ ${1:-} == --* ]]; do flags+=("$1"); shift; done
+  on_cluster "$target on $version${flags[*]:+ ${flags[*]}}" "$version" "${flags[@]}" -- make "$target" "$@"
+}
 
 # on_cluster TITLE VERSION FLAG... -- COMMAND...: a tier on a cluster of its own, of one node, with the driver installed.
 on_cluster() {

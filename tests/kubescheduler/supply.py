@@ -95,6 +95,7 @@ def pools(draw: Draw, theme: frozenset[Theme], names: Sequence[str]) -> Sequence
     count = draw.randint(2, 5)
     slices: list[Wire] = []
     slice_names = draw.shuffled([f"{MARK}s{number}" for number in range(count * 4)])
+    slice_names += [f"{MARK}t{number}" for number in range(count)]  # for pools that have their counters twice
     for number in range(count):
         driver = DRIVERS[draw.sometimes(4)]
         sets = _COUNTER_SETS[: draw.randint(1, 2)] if Theme.COUNTERS in theme and draw.coin() else ()

@@ -67,10 +67,12 @@ def test_kubernetes_that_cannot_be_had(tmp_path: Path) -> None:
 def test_end_to_end_on_a_release_with_its_flags_and_variables(tmp_path: Path) -> None:
     printing = "on_cluster() { printf '%s,' \"$@\"; echo; }"
     script = f"{printing}\ne2e_on 1.30.14\ne2e_on 1.37.2 --default-gates SAMPLE=a\nscenarios_on 1.27.4 SAMPLE=b"
+    script += "\nscenarios_on 1.37.2 --default-gates"
     assert run(script, tmp_path).stdout.splitlines() == [
         "e2e on 1.30.14,1.30.14,--,make,e2e,",
         "e2e on 1.37.2 --default-gates,1.37.2,--default-gates,--,make,e2e,SAMPLE=a,",
-        "scenarios on 1.27.4,1.27.4,--static-nodes,--,make,scenarios,SAMPLE=b,",
+        "scenarios on 1.27.4 --static-nodes,1.27.4,--static-nodes,--,make,scenarios,SAMPLE=b,",
+        "scenarios on 1.37.2 --static-nodes --default-gates,1.37.2,--static-nodes,--default-gates,--,make,scenarios,",
     ]
 
 
