@@ -32,6 +32,9 @@ class FaultCommand:
             "start-node": self._start_node,
             "reboot-node": self._reboot_node,
             "restart-kubelet": self._restart_kubelet,
+            "wipe-slices": self._wipe_slices,
+            "cut-health-streams": self._cut_health_streams,
+            "refuse-registrations": self._refuse_registrations,
             "kill-container": self._kill_container,
         }
         """By name."""
@@ -75,7 +78,8 @@ class FaultCommand:
                 return f"the next {times} {which} {how}"
 
     async def _heal(self) -> str:
-        healed = "requests no longer fail" if self._faults.heal() else "no requests were failing"
+        failing = self._faults.heal()
+        healed = f"{' and '.join(failing)} no longer fail" if failing else "nothing was failing"
         off = [name for name, node in self._faults.nodes.items() if not node.is_on]
         return f"{healed}; still switched off: {listed(off)}" if off else healed
 
@@ -110,6 +114,36 @@ class FaultCommand:
         name = self._named(node)
         await self._faults.restart_kubelet(name)
         return f"the kubelet of {name} was restarted"
+
+    async def _wipe_slices(self, *, node: str = "", driver: str = "") -> str:
+        name = self._named(node)
+        count = await self._faults.wipe_slices(name, driver)
+        owner = f"{driver} on {name}" if driver else name
+        match count:
+            case 0:
+                return f"there are no slices of {owner}"
+            case 1:
+                return f"the only slice of {owner} was deleted"
+            case _:
+                return f"the {count} slices of {owner} were deleted"
+
+    async def _cut_health_streams(self, *, node: str = "", driver: str = "") -> str:
+        name = self._named(node)
+        cut = self._faults.cut_health_streams(name, driver)
+        return f"cut on {name}: the health stream of {listed(cut)}" if cut else f"no health stream is open on {name}"
+
+    async def _refuse_registrations(self, *, node: str = "", driver: str = "", times: int = 1) -> str:
+        name = self._named(node)
+        if not driver:
+            raise ClusterError("Name a driver with --driver, such as gpu.example.com")
+        self._faults.refuse_registrations(name, driver, times)
+        match times:
+            case 0:
+                return f"{name} will refuse {driver} whenever it registers, until 'fake-dra-driver cluster fault heal'"
+            case 1:
+                return f"{name} will refuse {driver} when it registers next"
+            case _:
+                return f"{name} will refuse {driver} the next {times} times it registers"
 
     def _named(self, node: str) -> str:
         return node or next(iter(self._faults.nodes), "")

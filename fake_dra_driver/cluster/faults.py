@@ -7,7 +7,7 @@ the control plane. Every fault is something that a real cluster does to its clie
 import asyncio
 import signal
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
@@ -40,6 +40,30 @@ class FaultyNode(Protocol):
 
     async def restart_kubelet(self) -> None:
         """The kubelet stops and starts again; containers keep running. Raises ClusterError when the machine is off."""
+        ...
+
+    async def drivers_with_slices(self) -> Sequence[str]:
+        """The drivers that have published slices of the node. Raises ClusterError when it is off, or has none ever."""
+        ...
+
+    async def wipe_slices(self, driver: str = "") -> int:
+        """Deletes slices of the node, of a driver or of all; returns how many. Raises ClusterError as the above."""
+        ...
+
+    def health_streams(self) -> Sequence[str]:
+        """The drivers with an open stream about the health of their devices. Raises ClusterError when it is off."""
+        ...
+
+    def cut_health_stream(self, driver: str) -> None:
+        """Breaks that stream. Raises ClusterError when the machine is off."""
+        ...
+
+    def refuse_registrations(self, driver: str, times: int) -> None:
+        """The kubelet refuses the next registrations of a driver; with 0, all until ``heal``."""
+        ...
+
+    def heal(self) -> bool:
+        """Refuses no registrations from now on. Returns whether some still were to be refused."""
         ...
 
     def running_containers(self) -> Sequence[tuple[NamespacedName, str]]:
@@ -136,13 +160,18 @@ class ClusterFaults:
             raise no_such(f"verb for {found[0].plural} called" if found else "verb", verb, verbs)
         return found[0].plural if found else ""
 
-    def heal(self) -> bool:
-        """Ends what ``fail_requests`` has started. Returns whether there were requests that still were to fail."""
-        were_failing = any(not fault.is_over for fault in self._request_faults)
+    def heal(self) -> Sequence[Literal["requests", "registrations"]]:
+        """Ends what ``fail_requests`` and ``refuse_registrations`` have started. Returns what still was to fail."""
+        healed: list[Literal["requests", "registrations"]] = []
+        if any(not fault.is_over for fault in self._request_faults):
+            healed.append("requests")
         for fault in self._request_faults:
             self._server.faults.remove(fault)
         self._request_faults.clear()
-        return were_failing
+        were_refused = [node.heal() for node in self._nodes.values()]
+        if any(were_refused):
+            healed.append("registrations")
+        return healed
 
     def drop_watches(self) -> None:
         """Breaks the connections of all watches."""
@@ -215,6 +244,62 @@ class ClusterFaults:
     async def restart_kubelet(self, name: str) -> None:
         """Restarts the kubelet of the node; containers keep running. Raises ClusterError."""
         await self._node(name).restart_kubelet()
+
+    # --- what kubelets do to drivers ---
+
+    async def wipe_slices(self, name: str, driver: str = "") -> int:
+        """Deletes the ResourceSlices of the node, as its kubelet does when it starts.
+
+        Args:
+            name: of the node.
+            driver: whose slices; empty: those of all.
+
+        Returns:
+            How many there were.
+
+        Raises:
+            ClusterError: there is no such node, or no such slice.
+            RuntimeLayerError: not all could be deleted.
+        """
+        node = self._node(name)
+        if driver and driver not in (drivers := await node.drivers_with_slices()):
+            raise no_such(f"driver with slices of {name} called", driver, drivers)
+        return await node.wipe_slices(driver)
+
+    def cut_health_streams(self, name: str, driver: str = "") -> Sequence[str]:
+        """Breaks streams about the health of devices, which the kubelet opens again after five seconds.
+
+        Args:
+            name: of the node.
+            driver: whose stream; empty: those of all.
+
+        Returns:
+            The drivers that had one.
+
+        Raises:
+            ClusterError: there is no such node, or no such stream.
+        """
+        node = self._node(name)
+        drivers = node.health_streams()
+        if driver and driver not in drivers:
+            raise no_such(f"driver with a health stream on {name} called", driver, drivers)
+        cut = [driver] if driver else drivers
+        for each in cut:
+            node.cut_health_stream(each)
+        return cut
+
+    def refuse_registrations(self, name: str, driver: str, times: int = 1) -> None:
+        """The kubelet refuses registrations of a driver; one that is registered stays so until it registers again.
+
+        Args:
+            name: of the node.
+            driver: whose registrations; it need not be there yet.
+            times: how many; 0: all, until ``heal``.
+
+        Raises:
+            ClusterError: there is no such node.
+        """
+        self._node(name).refuse_registrations(driver, times)
 
     def running_containers(self) -> Sequence[tuple[NamespacedName, str]]:
         """Pod and name of each container that runs, node by node."""

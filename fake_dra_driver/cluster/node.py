@@ -17,6 +17,7 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.kubelet.containerruntime.runtime import ProcessRuntime
+from fake_dra_driver.cluster.kubelet.dra.slicecleanup import SliceCleanup
 from fake_dra_driver.cluster.kubelet.kubelet import Kubelet, KubeletOptions
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.runtime.client import Client
@@ -126,6 +127,37 @@ class SimulatedNode:
             await self._stop_kubelet()
             await self._start_kubelet()
 
+    # --- faults ---
+
+    async def drivers_with_slices(self) -> Sequence[str]:
+        """The drivers that have published slices of this node. Raises ClusterError where there are none by nature."""
+        return await self._slice_cleanup().drivers()
+
+    async def wipe_slices(self, driver: str = "") -> int:
+        """Deletes the slices of the node, of a driver or of all, as at a kubelet's start. Returns how many there were.
+
+        Raises:
+            ClusterError: no kubelet runs, or the release has no slices.
+            RuntimeLayerError: not all could be deleted.
+        """
+        return await self._slice_cleanup().wipe(driver)
+
+    def health_streams(self) -> Sequence[str]:
+        """The drivers with an open stream about the health of their devices. Raises ClusterError: no kubelet runs."""
+        return self._running_kubelet().healths.followed
+
+    def cut_health_stream(self, driver: str) -> None:
+        """Breaks that stream; the kubelet opens it again after a while. Raises ClusterError: no kubelet runs."""
+        self._running_kubelet().healths.cut(driver)
+
+    def refuse_registrations(self, driver: str, times: int) -> None:
+        """The kubelet refuses the next registrations of a driver; with 0, all until ``heal``."""
+        self._options.refusals.add(driver, times)
+
+    def heal(self) -> bool:
+        """Refuses no registrations from now on. Returns whether some still were to be refused."""
+        return self._options.refusals.clear()
+
     def running_containers(self) -> Sequence[tuple[NamespacedName, str]]:
         """Pod and name of each container that runs here."""
         return [
@@ -153,6 +185,21 @@ class SimulatedNode:
             raise ClusterError(f"The node {self._options.node_name} is switched off: switch it on with start-node")
 
     # --- the kubelet ---
+
+    def _running_kubelet(self) -> Kubelet:
+        self._check_on()
+        if self._kubelet is None:
+            raise ClusterError(f"The kubelet of {self._options.node_name} is stopped")
+        kubelet, _ = self._kubelet
+        return kubelet
+
+    def _slice_cleanup(self) -> SliceCleanup:
+        found = self._running_kubelet().slices
+        if found is None:
+            raise ClusterError(
+                f"Kubernetes {self._options.kubernetes_version} has classic DRA, in which drivers publish no slices"
+            )
+        return found
 
     async def _start_kubelet(self) -> None:
         client = self._server.client("kubelet")

@@ -104,7 +104,7 @@ class FailRequestsSettings(FaultSettings):
 
 
 class HealSettings(FaultSettings):
-    """Ends fail-requests: requests succeed again. Nodes that are switched off stay off."""
+    """Ends fail-requests and refuse-registrations: all succeed again. Nodes that are switched off stay off."""
 
     fault = "heal"
 
@@ -158,6 +158,38 @@ class RestartKubeletSettings(_NodeFaultSettings):
     fault = "restart-kubelet"
 
 
+class _DriverFaultSettings(_NodeFaultSettings):
+    # Its variable is not FAKE_DRA_DRIVER: that one says of cluster up whether to install the driver.
+    driver: Annotated[
+        str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="all"), Allowed("name of a driver on the node")
+    ] = ""
+    """The driver."""
+
+
+class WipeSlicesSettings(_DriverFaultSettings):
+    """Deletes the ResourceSlices of a node (--node), as its kubelet does at its start; or only those of a --driver."""
+
+    fault = "wipe-slices"
+
+
+class CutHealthStreamsSettings(_DriverFaultSettings):
+    """Breaks streams about the health of devices on a node (--node). Its kubelet opens them again after 5 s."""
+
+    fault = "cut-health-streams"
+
+
+class RefuseRegistrationsSettings(_NodeFaultSettings):
+    """Lets the kubelet of a node (--node) refuse the next registrations of a --driver, until it has done so --times."""
+
+    fault = "refuse-registrations"
+    driver: Annotated[
+        str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="none"), Allowed("name of a driver")
+    ] = ""
+    """The driver, which has to be named. One that is registered stays so until its plugin or the kubelet restarts."""
+    times: Annotated[int, Flag(EMBEDDED, "N")] = Field(default=1, ge=0)
+    """How many registrations are refused. 0 is all of them, until heal."""
+
+
 class KillContainerSettings(FaultSettings):
     """Sends SIGKILL to a container: --container of --pod."""
 
@@ -182,6 +214,9 @@ FAULTS: Sequence[type[FaultSettings]] = (
     StartNodeSettings,
     RebootNodeSettings,
     RestartKubeletSettings,
+    WipeSlicesSettings,
+    CutHealthStreamsSettings,
+    RefuseRegistrationsSettings,
     KillContainerSettings,
 )
 """In the order of help and reference."""

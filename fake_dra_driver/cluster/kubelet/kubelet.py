@@ -28,6 +28,7 @@ from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths
 from fake_dra_driver.cluster.kubelet.dra.plugins import POLL_SECONDS, PluginRegistry
+from fake_dra_driver.cluster.kubelet.dra.refusals import Refusals
 from fake_dra_driver.cluster.kubelet.dra.slicecleanup import SliceCleanup
 from fake_dra_driver.cluster.kubelet.logs import PodLogs
 from fake_dra_driver.cluster.kubelet.node import RENEW_SECONDS, NodeAgent, NodeIdentity
@@ -80,6 +81,8 @@ class KubeletOptions:
     """Between two renewals of the node's lease."""
     poll_seconds: float = POLL_SECONDS
     """Between two looks for plugins."""
+    refusals: Refusals = field(default_factory=Refusals)
+    """Registrations to refuse; shared by all kubelets of the node."""
     now: WallClock = utc_now
 
 
@@ -111,14 +114,17 @@ class Kubelet:
             labels=options.labels,
         )
         self._node = NodeAgent(client, identity, self._events, now=options.now, renew_seconds=options.renew_seconds)
-        self._slices = _slice_cleanup(client, options.node_name, release)
-        self._healths = DeviceHealths()
+        self.slices = _slice_cleanup(client, options.node_name, release)
+        """Deletes the slices of the node; None: in classic DRA there are none."""
+        self.healths = DeviceHealths()
+        """What drivers say about the health of their devices."""
         self.plugins = PluginRegistry(
             kubelet_folder / "plugins_registry",
             release,
             poll_seconds=options.poll_seconds,
             on_change=self._follow_driver,
-            healths=self._healths,
+            healths=self.healths,
+            refusals=options.refusals,
         )
         """The plugins that have registered."""
         self._claims = ClaimManager(client, self.plugins, kubelet_folder, release)
@@ -139,7 +145,7 @@ class Kubelet:
             address=options.address,
             runtime=runtime,
             claims=self._claims,
-            healths=self._healths,
+            healths=self.healths,
             volumes=volumes,
             starter=starter,
             statuses=self._statuses,
@@ -149,7 +155,7 @@ class Kubelet:
             now=options.now,
         )
         self._workers = PodWorkers(services, self._pods)
-        self._healths.on_change = self._workers.wake_users_of
+        self.healths.on_change = self._workers.wake_users_of
         self._stopping = asyncio.Event()
         self.is_ready = asyncio.Event()
         """Set once the node is registered and its pods are synced."""
@@ -195,8 +201,8 @@ class Kubelet:
             group.create_task(self.plugins.run(), name="kubelet plugins")
             await self._node.register()
             await self._cache.wait_for_sync()
-            if self._slices is not None:
-                group.create_task(self._slices.run(), name="kubelet slices")
+            if self.slices is not None:
+                group.create_task(self.slices.run(), name="kubelet slices")
             group.create_task(self._node.run(), name="kubelet node")
             group.create_task(self._statuses.controller.run(), name="kubelet pod statuses")
             group.create_task(self._workers.run(), name="kubelet pods")
@@ -205,12 +211,12 @@ class Kubelet:
 
     def _follow_driver(self, driver: str) -> None:
         """Has the slices of a driver deleted that is gone."""
-        if self._slices is None:
+        if self.slices is None:
             return
         if self.plugins.client(driver) is not None:
-            self._slices.registered(driver)
+            self.slices.registered(driver)
         else:
-            self._slices.gone(driver)
+            self.slices.gone(driver)
 
     async def _flush(self) -> None:
         try:
@@ -221,7 +227,7 @@ class Kubelet:
 
 
 def _slice_cleanup(client: Client, node_name: str, release: Release) -> SliceCleanup | None:
-    """What deletes slices; None: in classic DRA there are none."""
+    """What deletes slices, if the release has any."""
     if not release.structured_version:
         return None
     kind = RESOURCE_APIS[release.structured_version].slices

@@ -60,11 +60,11 @@ async def test_until_it_is_healed(cluster: Cluster) -> None:
 
 
 async def test_nothing_to_heal(cluster: Cluster) -> None:
-    assert await _ask(cluster, "heal") == "no requests were failing"
+    assert await _ask(cluster, "heal") == "nothing was failing"
     await _ask(cluster, "fail-requests", verb="get", resource="namespaces")
     with pytest.raises(ApiError):
         await cluster.client.get(Namespace, KEY)
-    assert await _ask(cluster, "heal") == "no requests were failing"
+    assert await _ask(cluster, "heal") == "nothing was failing"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ async def test_a_component_is_restarted(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("fault", "options", "message"),
     [
-        ("explode", {}, "There is no fault explode. There are: compact, drop-watches, "),
+        ("explode", {}, "There is no fault explode. There are: compact, cut-health-streams, "),
         ("stop-nodes", {}, "There is no fault stop-nodes. Did you mean stop-node?"),
         ("heal", {"times": 3}, "The cluster is of another version, and its heal has other options: "),
         ("fail-requests", {"answer": "418"}, "The answer 418 is unknown"),

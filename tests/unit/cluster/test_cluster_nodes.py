@@ -109,7 +109,7 @@ async def test_a_node_that_is_off(cluster: Cluster) -> None:
             ClusterError, match=f"The node {DEFAULT_NODE} is switched off: switch it on with start-node"
         ):
             await _ask(cluster, fault)
-    assert await _ask(cluster, "heal") == f"no requests were failing; still switched off: {DEFAULT_NODE}"
+    assert await _ask(cluster, "heal") == f"nothing was failing; still switched off: {DEFAULT_NODE}"
     (node,) = cluster.simulated_nodes()
     assert all(
         container.state == "exited" for pod in node.runtime.pods() for container in node.runtime.containers(pod.uid)

@@ -8,6 +8,7 @@ of its devices is unknown. Unlike a real kubelet this one does not keep it on di
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol
 
@@ -72,6 +73,8 @@ class DeviceHealths:
         self.on_change = on_change
         self._clock = clock
         self._drivers: dict[str, dict[tuple[str, str], _Known]] = {}
+        self._streams: dict[asyncio.Timeout, str] = {}
+        # The drivers of the streams that are open, by what ends a stream: a deadline, which none has until it is cut.
 
     def of(self, driver: str, device: PluginDevice) -> tuple[Health, str]:
         """Health of a device, and what the driver has said about it."""
@@ -84,16 +87,38 @@ class DeviceHealths:
         """Listens to a plugin until cancelled, or until it says that it does not report health."""
         while True:
             try:
-                async for reports in plugin.watch_health():
-                    self._update(driver, reports)
+                async with self._stream(driver):
+                    async for reports in plugin.watch_health():
+                        self._update(driver, reports)
             except UnimplementedError:
                 log.info("Plugin does not report the health of its devices", driver=driver)
                 return
-            except PluginError as error:
+            except (PluginError, TimeoutError) as error:
                 log.warning("Stream of health has ended, opening it again", driver=driver, error=str(error))
             finally:
                 self._clear(driver)
             await asyncio.sleep(REOPEN_SECONDS)
+
+    @property
+    def followed(self) -> Sequence[str]:
+        """The drivers whose streams are open."""
+        return sorted(set(self._streams.values()))
+
+    def cut(self, driver: str) -> None:
+        """Ends the open streams of a driver as if their connections had broken."""
+        for deadline in [deadline for deadline, each in self._streams.items() if each == driver]:
+            del self._streams[deadline]
+            deadline.reschedule(0)
+
+    @asynccontextmanager
+    async def _stream(self, driver: str) -> AsyncIterator[None]:
+        """Within the block a stream is open. Raises TimeoutError when it is cut."""
+        async with asyncio.timeout(None) as deadline:
+            self._streams[deadline] = driver
+            try:
+                yield
+            finally:
+                self._streams.pop(deadline, None)
 
     def _update(self, driver: str, reports: Iterable[ReportedHealth]) -> None:
         known, now, has_changed, reported = self._drivers.setdefault(driver, {}), self._clock(), False, set()

@@ -28,6 +28,7 @@ from loguru import logger
 from fake_dra_driver.cluster.kubelet.dra.calls import CHANNEL_OPTIONS, describe
 from fake_dra_driver.cluster.kubelet.dra.devicehealth import DeviceHealths
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
+from fake_dra_driver.cluster.kubelet.dra.refusals import Refusals
 from fake_dra_driver.cluster.releases import HealthVersion, PluginVersion, Release
 from fake_dra_driver.pb import plugin_registration_v1_pb2 as registration_pb2
 from fake_dra_driver.pb import plugin_registration_v1_pb2_grpc as registration_grpc
@@ -91,6 +92,7 @@ class PluginRegistry:
         release: that of the kubelet.
         poll_seconds: between two listings of the folder.
         healths: told what plugins say about the health of their devices, where the release has that.
+        refusals: registrations that are refused whatever the plugin offers.
         on_change: called with the name of a driver when its first plugin has registered, and when its last is gone.
     """
 
@@ -102,6 +104,7 @@ class PluginRegistry:
         poll_seconds: float = POLL_SECONDS,
         on_change: Callable[[str], None] = lambda _: None,
         healths: DeviceHealths | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._folder = folder
         self._release = release
@@ -109,6 +112,7 @@ class PluginRegistry:
         self._sockets: dict[Path, _Socket] = {}
         self._on_change = on_change
         self._healths = healths if release.is_enabled("ResourceHealthStatus") else None
+        self._refusals = refusals or Refusals()
         self._plugins: dict[str, list[_Plugin]] = {}
         # By driver, the newest last; never empty.
 
@@ -225,6 +229,8 @@ class PluginRegistry:
             raise _RefusedError(f"no handler is registered for plugins of type {info.type!r} (socket {path})")
         if not info.name:
             raise _RefusedError(f"the DRA plugin on {path} has no name")
+        if self._refusals.take(info.name):
+            raise _RefusedError(f"the registration of DRA plugin {info.name} is refused on demand, as a fault")
         if self._release.structured_version:
             return (), self._check_structured(path, info)
         return self._check_classic(info), None

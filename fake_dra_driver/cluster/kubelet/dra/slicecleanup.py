@@ -5,6 +5,7 @@ Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin (1.31 and later): a driver t
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from loguru import logger
 
@@ -51,6 +52,25 @@ class SliceCleanup:
         self._due[driver] = loop_time() + self._grace_seconds
         self._changed.set()
 
+    async def drivers(self) -> Sequence[str]:
+        """The drivers that have slices of the node. Raises RuntimeLayerError."""
+        return sorted({each.spec.driver for each in await self._list(_EVERY_DRIVER)})
+
+    async def wipe(self, driver: str = _EVERY_DRIVER) -> int:
+        """Deletes slices of the node, of a driver or of all, as at the kubelet's start. Returns how many there were.
+
+        Raises:
+            RuntimeLayerError: not all could be deleted.
+        """
+        found = await self._list(driver)
+        for each in found:
+            try:
+                await self._client.delete(self._kind, each.key, uid=each.uid)
+            except (ConflictError, NotFoundError):
+                continue  # deleted by another writer; its successor is none of those that were listed
+            log.info("slice deleted", slice=each.metadata.name, driver=each.spec.driver)
+        return len(found)
+
     async def run(self) -> None:
         """Deletes what is due, until cancelled. What fails is tried again after a second, doubling to five minutes."""
         backoff = Backoff(_FIRST_BACKOFF_SECONDS, _MAX_BACKOFF_SECONDS, jitter=0.1)
@@ -58,11 +78,12 @@ class SliceCleanup:
             self._changed.clear()
             for driver in [driver for driver, due in self._due.items() if due <= loop_time()]:
                 try:
-                    await self._delete(driver)
+                    await self.wipe(driver)
                 except RuntimeLayerError as error:
                     self._due[driver] = loop_time() + backoff.next()
                     log.warning("Slices not deleted, trying again", driver=driver, error=str(error))
                 else:
+                    self._due.pop(driver, None)
                     backoff.reset()
             try:
                 async with asyncio.timeout_at(min(self._due.values(), default=None)):
@@ -70,12 +91,6 @@ class SliceCleanup:
             except TimeoutError:
                 continue
 
-    async def _delete(self, driver: str) -> None:
+    async def _list(self, driver: str) -> Sequence[v1.ResourceSlice]:
         selector = f"spec.nodeName={self._node_name}" + (f",spec.driver={driver}" if driver else "")
-        for each in (await self._client.list(self._kind, field_selector=selector)).items:
-            try:
-                await self._client.delete(self._kind, each.key, uid=each.uid)
-            except (ConflictError, NotFoundError):
-                continue  # deleted by another writer; its successor is none of those that were listed
-            log.info("slice deleted", slice=each.metadata.name, driver=each.spec.driver)
-        self._due.pop(driver, None)
+        return (await self._client.list(self._kind, field_selector=selector)).items

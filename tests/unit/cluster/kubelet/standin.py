@@ -62,6 +62,8 @@ class StandInPlugin:
         """The requests of each claim, in structured DRA; each has a device of its own."""
         self.health: asyncio.Queue[Any] = asyncio.Queue()
         """Messages for the streams of health, in v1; None ends one. Served with "health" among the services."""
+        self.health_streams = 0
+        """How many streams of health have been opened."""
         self._serves = serves
         self._cdi = root / "var/run/cdi"
         self._registration = root / "var/lib/kubelet/plugins_registry" / (socket or f"{name}.sock")
@@ -242,6 +244,7 @@ class _Health(health_grpc.DRAResourceHealthServicer):
         self._plugin = plugin
 
     async def NodeWatchResources(self, request: Any, context: Any) -> AsyncIterator[Any]:  # noqa: N802
+        self._plugin.health_streams += 1
         while (message := await self._plugin.health.get()) is not None:
             yield message
 
