@@ -4,6 +4,7 @@ Pure. Follows k8s.io/kubernetes/pkg/controller/job (job_controller.go, indexed_j
 that pauses after failures are computed from the pods that are there, and not from what was seen of them before.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -38,6 +39,7 @@ _FIRST_PAUSE_SECONDS: Final = 10.0
 """DefaultJobPodFailureBackOff."""
 _LONGEST_PAUSE_SECONDS: Final = 600.0
 """MaxJobPodFailureBackOff."""
+_INTERVAL: Final = re.compile(r"([0-9]{1,10})(?:-([0-9]{1,10}))?")
 _LONGEST_PREFIX: Final = 58
 """MaxGeneratedNameLength."""
 
@@ -139,12 +141,17 @@ def missing_indexes(job: Job, completed: set[int], pods: Iterable[Pod], count: i
     return [index for index, _ in zip(free, range(count), strict=False)]
 
 
-def read_indexes(text: str) -> set[int]:
-    """The numbers in ``status.completedIndexes``, such as ``0,2-4``."""
+def read_indexes(text: str, completions: int) -> set[int]:
+    """The indexes in ``status.completedIndexes``, such as ``0,2-4``, of a Job that has so many.
+
+    Anyone who may write the status may write anything there: what is no number, or no index of the Job, is passed over.
+    """
     found: set[int] = set()
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
+    for part in text.split(","):
+        interval = _INTERVAL.fullmatch(part.strip())
+        if interval is not None:
+            first, last = int(interval[1]), int(interval[2] or interval[1])
+            found.update(range(first, min(last, completions - 1) + 1))
     return found
 
 

@@ -159,7 +159,7 @@ class JobReconciler(Reconciler):
 
     def _completed_indexes(self, current: _Pass) -> set[int]:
         completions = current.job.spec.completions or 0
-        known = {index for index in read_indexes(current.status.completed_indexes) if index < completions}
+        known = read_indexes(current.status.completed_indexes, completions)
         pods = [pod for pod in self._of(current.job) if is_tracked(pod) and pod.status.phase == "Succeeded"]
         return known | {index for pod in pods if (index := completion_index(pod, current.job)) is not None}
 

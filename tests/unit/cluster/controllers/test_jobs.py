@@ -305,8 +305,23 @@ async def test_each_pod_of_an_indexed_job_has_a_number(plane: ControlPlane) -> N
     [("", set()), ("3", {3}), ("0,1", {0, 1}), ("0-2", {0, 1, 2}), ("0,1,3-5,9", {0, 1, 3, 4, 5, 9})],
 )
 def test_indexes_as_text(text: str, indexes: set[int]) -> None:
-    assert read_indexes(text) == indexes
+    assert read_indexes(text, 10) == indexes
     assert write_indexes(indexes) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "indexes"),
+    [
+        ("0-99999999999", set()),
+        ("0-9999999999", {0, 1, 2}),
+        ("2,3,4-5", {2}),
+        ("a,1,-3,2-1,1-b", {1}),
+        ("0, 1", {0, 1}),
+        ("²", set()),
+    ],
+)
+def test_what_is_no_index_of_the_job_is_passed_over(text: str, indexes: set[int]) -> None:
+    assert read_indexes(text, 3) == indexes
 
 
 # --- the end ---
