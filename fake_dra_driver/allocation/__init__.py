@@ -10,7 +10,7 @@ In the order in which a decision is made:
   devices as decisions look at them);
 - ``usage`` knows which claims have which devices;
 - ``requests`` reads what the claims ask for, with ``selectors`` in CEL;
-- ``search`` goes through the candidates, depth first, and takes the first that fits;
+- ``search`` goes through the candidates, depth first, and takes the first that fits (``pruning``: what it leaves out);
 - ``checks`` says whether a candidate fits, with ``capacity``, ``counters``, ``taints`` and ``constraints``;
   what does not is an obstacle, with all the figures (``obstacles``);
 - ``results`` writes down the choice as the API has it (``decision``);

@@ -7,14 +7,14 @@ What has been chosen for the same pod so far is in a ``Trial``; the checks read 
 change it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeVar
 
 from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.candidate import Candidate, CounterName
 from fake_dra_driver.allocation.capacity import CapacityError, Demand
-from fake_dra_driver.allocation.constraints import Constraint, constraint_of
+from fake_dra_driver.allocation.constraints import Constraint, LastDistinctAttribute, Values, constraint_of
 from fake_dra_driver.allocation.counters import Counters
 from fake_dra_driver.allocation.errors import AllocationError
 from fake_dra_driver.allocation.identity import DeviceId
@@ -86,6 +86,7 @@ class Trial:
         self._shares: dict[DeviceId, list[Demand]] = {}
         self._spending: dict[Counters, _Spending] = {}
         self._constraints: dict[Request, tuple[Constraint, ...]] = {}
+        self._of_claims: list[tuple[Constraint, ...]] = []
         for ask in plan.asks:
             self._add_constraints(ask)
 
@@ -207,6 +208,25 @@ class Trial:
             for name, amount in choice.candidate.consumes.items():
                 spending.amounts[name] -= amount.nanos
 
+    # --- Constraints ---------------------------------------------------------------------------------------------
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a constraint forgets more, when a device is given back, than what it learned with that device."""
+        return any(isinstance(each, LastDistinctAttribute) for found in self._of_claims for each in found)
+
+    def is_constrained(self, request: Request) -> bool:
+        """Whether constraints are about the request."""
+        return bool(self._constraints[request])
+
+    def constraint_state(self, claim: int) -> Hashable:
+        """Equal where the claim's constraints admit the same devices, now and later."""
+        return tuple(constraint.state for constraint in self._of_claims[claim])
+
+    def values_under_constraints(self, candidate: Candidate) -> tuple[Values | None, ...]:
+        """What each constraint, of whichever claim, compares of a device; None: it lacks the attribute."""
+        return tuple(each.values_on(candidate) for found in self._of_claims for each in found)
+
     # --- What both need ------------------------------------------------------------------------------------------
 
     def _add_constraints(self, ask: Ask) -> None:
@@ -214,6 +234,7 @@ class Trial:
             (spec, constraint_of(index, spec, self._behaviour))
             for index, spec in enumerate(() if isinstance(ask.constraints, Problem) else ask.constraints)
         ]
+        self._of_claims.append(tuple(constraint for _, constraint in found))
         for alternatives in ask.requests:
             for request in () if isinstance(alternatives, Problem) else alternatives:
                 self._constraints[request] = tuple(

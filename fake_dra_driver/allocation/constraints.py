@@ -5,7 +5,7 @@ broken whatever is added, so the search need not look further.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Literal, NamedTuple
 
 from typing_extensions import override
@@ -16,7 +16,7 @@ from fake_dra_driver.allocation.identity import DeviceId
 from fake_dra_driver.allocation.obstacles import ConstraintBroken
 from fake_dra_driver.api.resource.v1 import Device, DeviceAttribute, DeviceConstraint
 
-__all__ = ["Constraint", "attribute_of", "constraint_of"]
+__all__ = ["Constraint", "LastDistinctAttribute", "Values", "attribute_of", "constraint_of"]
 
 Values = frozenset[tuple[str, object]]
 """The values of an attribute, each with its type."""
@@ -80,6 +80,16 @@ class Constraint(ABC):
         """The device that was added last was not chosen after all."""
         self._chosen.pop()
 
+    def values_on(self, candidate: Candidate) -> Values | None:
+        """What is compared of a device; None: it lacks the attribute."""
+        attribute = attribute_of(candidate.id.driver, candidate.device, self._attribute)
+        return None if attribute is None else self._values_of(attribute)
+
+    @property
+    @abstractmethod
+    def state(self) -> Hashable:
+        """Equal where the same devices can be added, now and later."""
+
     @abstractmethod
     def _admits(self, values: Values) -> bool:
         """Whether a device with these values can be added."""
@@ -113,6 +123,11 @@ class MatchAttribute(Constraint):
 
     kind = "match"
 
+    @property
+    @override
+    def state(self) -> Hashable:
+        return self._chosen[-1].values if self._chosen else None
+
     @override
     def _admits(self, values: Values) -> bool:
         if not self._chosen:
@@ -129,6 +144,11 @@ class DistinctAttribute(Constraint):
     """No two devices have a value in common."""
 
     kind = "distinct"
+
+    @property
+    @override
+    def state(self) -> Hashable:
+        return frozenset[tuple[str, object]]().union(*(each.values for each in self._chosen)) if self._chosen else None
 
     @override
     def _admits(self, values: Values) -> bool:

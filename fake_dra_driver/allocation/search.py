@@ -4,36 +4,30 @@ Follows allocateOne of k8s.io/dynamic-resource-allocation. For each request the 
 pools, slices and their lists; the next device of the same request comes after the one before, since the same devices
 in another order are the same choice. A prioritized list tries its alternatives in turn. What leads nowhere is undone.
 
-A device is not chosen where too few come after it for the rest of the request: that leads nowhere, and without this cut
-nine devices would be looked for in every subset of eight. The devices after it are looked at all the same, since an
-error of a selector ends the search wherever kube-scheduler would have met it.
+A device is not chosen where too few come after it for the rest of the request. The devices after it are looked at all
+the same, since an error of a selector ends the search wherever kube-scheduler would have met it. After a few dead ends
+more is left out, see ``pruning``: without that, nine devices would be looked for in every order of eight.
 
 Claims of a pod can want thousands of devices, so a device does not get a frame of Python's stack: each step of the
 search is a generator, which yields the next step and is sent what became of it.
 """
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Hashable, Mapping, Sequence
 from enum import Enum, auto
 from typing import Final
 
 from fake_dra_driver.allocation.behaviour import Behaviour
-from fake_dra_driver.allocation.candidate import Candidate
 from fake_dra_driver.allocation.checks import CHECKS, CHECKS_OF_ALL, CHECKS_OF_KIND, Case, Check, Choice, Trial
 from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
 from fake_dra_driver.allocation.obstacles import (
     ConstraintBroken,
-    FeatureOff,
-    InUse,
     Obstacle,
-    OnOtherNode,
     PoolIncomplete,
     PoolInvalid,
     SelectorFailed,
-    SelectorFalse,
-    Tainted,
 )
-from fake_dra_driver.allocation.pools import NodeView, Pool
+from fake_dra_driver.allocation.pools import NodeView
+from fake_dra_driver.allocation.pruning import Place, Pruning, Slot, Verdict
 from fake_dra_driver.allocation.requests import Ask, Plan, Problem, Request
 from fake_dra_driver.api.resource.v1 import MAX_RESULTS
 
@@ -56,25 +50,25 @@ class _End(Enum):
     """The claim would get more devices than it may have; other devices in the same place make no difference."""
 
 
-_LASTING: Final = (FeatureOff, InUse, OnOtherNode, SelectorFalse, Tainted)
-"""Obstacles that are there whatever else is chosen for the pod."""
+_MAX_DEAD_ENDS: Final = 8
+"""Most searches end before; the others are worth what it costs to know how to prune them."""
 
 _Step = Generator["_Step", _End, _End]
-_Place = tuple[Pool, Candidate]
-
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """A place in the plan: a request of a claim."""
-
-    claim: int
-    request: int
 
 
 class Search:
     """Looks for devices for the claims of a pod on one node."""
 
-    def __init__(self, plan: Plan, view: NodeView, behaviour: Behaviour, *, node: str, max_steps: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        view: NodeView,
+        behaviour: Behaviour,
+        *,
+        node: str,
+        max_steps: int,
+        max_dead_ends: int = _MAX_DEAD_ENDS,
+    ) -> None:
         """Has looked at nothing yet.
 
         Args:
@@ -83,6 +77,7 @@ class Search:
             behaviour: that of the release.
             node: its name, for errors.
             max_steps: how many candidates may be looked at.
+            max_dead_ends: how many dead ends there may be before every device is looked at for every request.
         """
         self._plan = plan
         self._behaviour = behaviour
@@ -90,12 +85,12 @@ class Search:
         self._trial = Trial(plan, behaviour)
         self._pools = tuple(each for each in view.pools if not each.is_replaced)
         self._places = view.places
-        self._all: dict[Request, tuple[_Place, ...]] = {}
+        self._all: dict[Request, tuple[Place, ...]] = {}
         """What there is for each request that wants all."""
-        self._unfit: dict[Request, set[int]] = {}
-        """Places that a request cannot use, whatever else is chosen; as far as they were looked at."""
-        self._fit_from: dict[Request, list[int]] = {}
-        """How many places from each one on a request may use, once all were looked at."""
+        self._pruning: Pruning | None = None
+        """None: too few dead ends so far."""
+        self._max_dead_ends = max_dead_ends
+        self._dead_ends = 0
         self._max_steps = max_steps
         self._steps = 0
 
@@ -107,7 +102,7 @@ class Search:
         """
         for ask in self._plan.asks:
             self._prepare(ask)
-        return self._trial.chosen if _run(self._serve(_Slot(0, 0))) is _End.FOUND else None
+        return self._trial.chosen if _run(self._serve(Slot(0, 0))) is _End.FOUND else None
 
     # --- Before the search ---------------------------------------------------------------------------------------
 
@@ -134,7 +129,7 @@ class Search:
         if isinstance(ask.constraints, Problem):
             raise AllocationError(ask.constraints.text)
 
-    def _find_all(self, ask: Ask, request: Request) -> Generator[_Place, None, None]:
+    def _find_all(self, ask: Ask, request: Request) -> Generator[Place, None, None]:
         checks = (*CHECKS_OF_KIND, Trial.capacity if self._behaviour.all_skips_used_up else Trial.size)
         where = f"claim {ask.claim.key}, request {request.own_name}: asks for all devices, but resource pool"
         for pool in self._pools:
@@ -142,7 +137,7 @@ class Search:
                 state = "being updated" if isinstance(pool.obstacle, PoolIncomplete) else "invalid"
                 raise AllocationError(f"{where} {pool.id} is currently {state}")
             for candidate in pool.candidates:
-                if self._find_obstacle(checks, Case(request, pool, candidate)) is None:
+                if self._find_obstacle(self._trial, checks, Case(request, pool, candidate)) is None:
                     yield pool, candidate
 
     def _count_of(self, request: Request) -> int:
@@ -150,19 +145,28 @@ class Search:
 
     # --- The search ----------------------------------------------------------------------------------------------
 
-    def _serve(self, slot: _Slot) -> _Step:
+    def _serve(self, slot: Slot) -> _Step:
         """Serves a request of a claim, and all that comes after it."""
         if slot.claim >= len(self._plan.asks):
             return _End.FOUND
         ask = self._plan.asks[slot.claim]
         if slot.request >= len(ask.requests):
-            end = yield self._serve(_Slot(slot.claim + 1, 0))
+            end = yield self._serve(Slot(slot.claim + 1, 0))
             # Another choice for this claim may leave an alternative to the next one that needs fewer devices.
             return _End.DEAD_END if end is _End.TOO_MANY else end
         alternatives = ask.requests[slot.request]
         if isinstance(alternatives, Problem):
             raise AllocationError(alternatives.text)
-        if not ask.has_alternatives(slot.request):
+        if self._pruning is not None and self._pruning.is_dead_end(slot):
+            return _End.DEAD_END
+        end = yield self._try(slot, alternatives)
+        if end is _End.DEAD_END and self._pruning is not None:
+            self._pruning.note_dead_end(slot)
+        return end
+
+    def _try(self, slot: Slot, alternatives: Sequence[Request]) -> _Step:
+        """Serves a request with one of its alternatives."""
+        if not self._plan.asks[slot.claim].has_alternatives(slot.request):
             return (yield self._fill(slot, alternatives[0], 0, 0))
         last = _End.TOO_MANY
         for alternative in alternatives:
@@ -173,7 +177,7 @@ class Search:
                 last = end
         return last
 
-    def _fill(self, slot: _Slot, request: Request, have: int, start: int) -> _Step:
+    def _fill(self, slot: Slot, request: Request, have: int, start: int) -> _Step:
         """Chooses one more device for a request, and goes on from there.
 
         Args:
@@ -186,52 +190,98 @@ class Search:
         if request.wants_all and count == 0 and self._behaviour.all_needs_one:
             return _End.DEAD_END
         if have >= count:
-            return (yield self._serve(_Slot(slot.claim, slot.request + 1)))
+            return (yield self._serve(Slot(slot.claim, slot.request + 1)))
         if count - have > MAX_RESULTS - len(self._trial.chosen[slot.claim]):
             return _End.TOO_MANY
-        places = self._all[request][have : have + 1] if request.wants_all else self._places
-        checks = CHECKS_OF_ALL if request.wants_all else CHECKS
-        for index in range(0 if request.wants_all else start, len(places)):
-            case = Case(request, *places[index])
-            obstacle = self._find_obstacle(checks, case)
-            if obstacle is not None:
-                if request.wants_all:
-                    self._refuse_broken_constraint(request, obstacle)
-                elif isinstance(obstacle, _LASTING):
-                    self._unfit.setdefault(request, set()).add(index)
+        if request.wants_all:
+            return (yield self._take_next(slot, request, have))
+        if self._is_hopeless(slot, request, have):
+            return _End.DEAD_END
+        tried: set[Hashable] = set()
+        for index in range(start, len(self._places)):
+            case = Case(request, *self._places[index])
+            if self._find_obstacle(self._trial, CHECKS, case) is not None:
                 continue
-            if not request.wants_all and self._left(request, index) < count - have:
+            if self._left(request, index) < count - have:
                 continue
-            choice = self._trial.choose(case)
-            end = yield self._fill(slot, request, have + 1, index + 1)
-            if end is _End.FOUND:
+            if self._pruning is not None and self._pruning.likeness(index) in tried:
+                continue
+            end = yield self._choose(case, self._fill(slot, request, have + 1, index + 1))
+            if end is not _End.DEAD_END:
                 return end
-            self._trial.undo(choice)
-            if end is _End.TOO_MANY:
-                return end
-        if not request.wants_all and request not in self._fit_from:
-            # Each place was looked at: here, or before the devices that the request has so far.
-            self._fit_from[request] = self._count_fit(request)
+            if self._is_hopeless(slot, request, have):
+                return _End.DEAD_END
+            if self._pruning is not None:
+                tried.add(self._pruning.likeness(index))
         return _End.DEAD_END
+
+    def _take_next(self, slot: Slot, request: Request, have: int) -> _Step:
+        """Chooses the next device for a request that wants all, and goes on from there."""
+        if self._is_hopeless(slot, request, have):
+            return _End.DEAD_END
+        case = Case(request, *self._all[request][have])
+        obstacle = self._find_obstacle(self._trial, CHECKS_OF_ALL, case)
+        if obstacle is not None:
+            self._refuse_broken_constraint(request, obstacle)
+            return _End.DEAD_END
+        return (yield self._choose(case, self._fill(slot, request, have + 1, 0)))
+
+    def _choose(self, case: Case, then: _Step) -> _Step:
+        """Chooses a device, and undoes that if what comes then leads nowhere."""
+        choice = self._trial.choose(case)
+        end = yield then
+        if end is not _End.FOUND:
+            self._trial.undo(choice)
+            self._dead_ends += 1
+            if self._pruning is None and self._dead_ends > self._max_dead_ends:
+                self._pruning = self._look_at_everything()
+        return end
+
+    # --- What is left out ----------------------------------------------------------------------------------------
+
+    def _look_at_everything(self) -> Pruning:
+        blank = Trial(self._plan, self._behaviour)
+        whole = {request: frozenset(places) for request, places in self._all.items()}
+        return Pruning(
+            self._plan,
+            self._places,
+            self._trial,
+            self._behaviour,
+            whole=whole,
+            judge=lambda request, place: self._judge(blank, whole, request, place),
+        )
+
+    def _judge(
+        self, blank: Trial, whole: Mapping[Request, frozenset[Place]], request: Request, place: Place
+    ) -> Verdict:
+        """What becomes of a device that is looked at for a request while nothing is chosen."""
+        if request.wants_all and place not in whole[request]:
+            return Verdict.UNFIT
+        try:
+            checks = CHECKS_OF_ALL if request.wants_all else CHECKS
+            obstacle = self._find_obstacle(blank, checks, Case(request, *place))
+        except SearchTooLongError:
+            raise
+        except AllocationError:
+            return Verdict.FAILS
+        return Verdict.FITS if obstacle is None else Verdict.UNFIT
+
+    def _is_hopeless(self, slot: Slot, request: Request, have: int) -> bool:
+        return self._pruning is not None and self._pruning.is_hopeless(slot, request, have)
 
     def _left(self, request: Request, index: int) -> int:
         """How many devices a request can get from this place on, at most."""
-        fit_from = self._fit_from.get(request)
-        return len(self._places) - index if fit_from is None else fit_from[index]
+        return len(self._places) - index if self._pruning is None else self._pruning.left(request, index)
 
-    def _count_fit(self, request: Request) -> list[int]:
-        unfit, fit = self._unfit.get(request, ()), [0]
-        for index in reversed(range(len(self._places))):
-            fit.append(fit[-1] + (index not in unfit))
-        return fit[:0:-1]
+    # --- One device ----------------------------------------------------------------------------------------------
 
-    def _find_obstacle(self, checks: tuple[Check, ...], case: Case) -> Obstacle | None:
+    def _find_obstacle(self, trial: Trial, checks: tuple[Check, ...], case: Case) -> Obstacle | None:
         self._steps += 1
         if self._steps > self._max_steps:
             raise SearchTooLongError(self._node, self._max_steps)
         is_invalid = isinstance(case.pool.obstacle, PoolInvalid)
         for check in (Trial.use, *CHECKS_OF_KIND) if is_invalid else checks:
-            found = check(self._trial, case)
+            found = check(trial, case)
             if found is not None:
                 if isinstance(found, SelectorFailed):
                     raise self._selector_error(case.request, found)
