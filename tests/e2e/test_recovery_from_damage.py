@@ -17,7 +17,7 @@ from tests.e2e.kubectl import Kubectl
 from tests.e2e.local import LocalCluster
 from tests.e2e.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.sampled("kinds of damage", one_in=2)]
+pytestmark = [pytest.mark.e2e, pytest.mark.sampled("kinds of damage", one_in=3)]
 
 WORKLOAD: Final = (3, 5)
 """A shared whole device, and split ones."""
