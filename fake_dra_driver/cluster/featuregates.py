@@ -29,8 +29,8 @@ _HISTORY: Final[Mapping[str, Mapping[str, _Default]]] = {
     "DRADerivedAttributes": {"1.37": _OFF},
     "DRADeviceBindingConditions": {"1.34": _OFF, "1.36": _ON},
     "DRADeviceCompatibilityGroups": {"1.37": _OFF},
-    "DRADeviceTaintRules": {"1.35": _OFF, "1.37": _FIXED},
-    "DRADeviceTaints": {"1.33": _OFF, "1.36": _ON, "1.37": _FIXED},
+    "DRADeviceTaintRules": {"1.35": _OFF, "1.37": _ON},
+    "DRADeviceTaints": {"1.33": _OFF, "1.36": _ON},
     "DRAExtendedResource": {"1.34": _OFF, "1.36": _ON, "1.37": _FIXED},
     # On where all of a cluster is of 1.37, which no control plane assumes of itself (MinCompatibilityVersion).
     "DRAFractionalCapacityRange": {"1.37": _OFF},
@@ -41,8 +41,6 @@ _HISTORY: Final[Mapping[str, Mapping[str, _Default]]] = {
     "DRAPartitionableDevicesType": {"1.37": _OFF},
     "DRAPrioritizedList": {"1.33": _OFF, "1.34": _ON, "1.37": _FIXED},
     "DRAResourceClaimDeviceStatus": {"1.32": _OFF, "1.33": _ON, "1.37": _FIXED},
-    "DRAResourceClaimGranularStatusAuthorization": {"1.36": _ON},
-    "DRASchedulerFilterTimeout": {"1.34": _ON},
     # Off by default until 1.34; here always on, since DRA is what the cluster is for.
     "DynamicResourceAllocation": {"1.27": _FIXED},
     # Still what kubelets do, although the gate went with 1.32.
@@ -50,7 +48,7 @@ _HISTORY: Final[Mapping[str, Mapping[str, _Default]]] = {
     "PodReadyToStartContainersCondition": {"1.28": _OFF, "1.29": _ON, "1.37": _FIXED},
     "ResourceHealthStatus": {"1.31": _OFF, "1.36": _ON},
     "ResourceHealthStatusMessage": {"1.36": _ON},
-    "SchedulerPopFromBackoffQ": {"1.33": _ON, "1.37": _FIXED},
+    "SchedulerPopFromBackoffQ": {"1.33": _ON},
     "WatchList": {"1.27": _OFF, "1.32": _ON, "1.33": _OFF, "1.34": _ON},
 }
 """By gate: the releases in which its default changed, the first of which is the one that brought it."""

@@ -150,9 +150,9 @@ def test_an_unknown_gate_is_refused_with_those_that_are_known(release: str, gate
 
 
 def test_a_gate_that_is_there_for_good_cannot_be_switched_off() -> None:
-    assert RELEASES["1.37"].with_gates({"DRADeviceTaints": True}) == RELEASES["1.37"]
-    with pytest.raises(ClusterError, match=r"DRADeviceTaints cannot be switched off in Kubernetes 1\.37"):
-        RELEASES["1.37"].with_gates({"DRADeviceTaints": False})
+    assert RELEASES["1.37"].with_gates({"DRAAdminAccess": True}) == RELEASES["1.37"]
+    with pytest.raises(ClusterError, match=r"DRAAdminAccess cannot be switched off in Kubernetes 1\.37"):
+        RELEASES["1.37"].with_gates({"DRAAdminAccess": False})
 
 
 def test_gates_are_read_as_kubernetes_reads_them() -> None:

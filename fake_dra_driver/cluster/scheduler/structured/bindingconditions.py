@@ -9,10 +9,10 @@ from typing import Final
 
 from fake_dra_driver.api.resource.v1 import AllocatedDeviceStatus, DeviceRequestAllocationResult, ResourceClaim
 
-__all__ = ["BindingFailedError", "deadline", "has_conditions", "is_ready"]
+__all__ = ["BINDING_TIMEOUT", "BindingFailedError", "deadline", "has_conditions", "is_ready"]
 
-_TIMEOUT: Final = timedelta(seconds=600)
-"""BindingTimeout of DynamicResourcesArgs."""
+BINDING_TIMEOUT: Final = timedelta(seconds=600)
+"""How long a pod waits: BindingTimeout of DynamicResourcesArgs."""
 
 
 class BindingFailedError(Exception):
@@ -50,7 +50,7 @@ def deadline(claim: ResourceClaim) -> datetime | None:
     allocation = claim.status.allocation
     if allocation is None or allocation.allocation_timestamp is None or not has_conditions(claim):
         return None
-    return allocation.allocation_timestamp + _TIMEOUT
+    return allocation.allocation_timestamp + BINDING_TIMEOUT
 
 
 def _results(claim: ResourceClaim) -> Iterable[DeviceRequestAllocationResult]:

@@ -16,6 +16,7 @@ from fake_dra_driver.cluster.reservations import is_reserved_for
 from fake_dra_driver.cluster.scheduler.attempts import LEFTOVER_SECONDS, Attempts
 from fake_dra_driver.cluster.scheduler.podwriter import PodWriter
 from fake_dra_driver.cluster.scheduler.structured.bindingconditions import (
+    BINDING_TIMEOUT,
     BindingFailedError,
     deadline,
     has_conditions,
@@ -57,6 +58,9 @@ class _Binding:
     """The pod's claims that are reserved for it, as they were last seen."""
     made: ResourceClaim | None = None
     """The claim that was made for its extended resources."""
+    given_up_at: datetime | None = None
+    """Until when its devices may become ready; None: it does not wait for them. Whether it waits is decided once, since
+    a claim that loses its devices meanwhile has nothing left that says so."""
 
 
 class PodScheduler(Reconciler):
@@ -190,10 +194,11 @@ class PodScheduler(Reconciler):
     async def _bind_when_ready(self, binding: _Binding, *, is_first: bool = False) -> Result:
         """Binds the pod, or waits until its devices are ready. Raises BindingError."""
         pod = binding.pod
-        if self._features.binding_conditions and any(map(has_conditions, binding.claims)):
-            if is_first:
-                self._pods.report_waiting(pod, binding.node)
-            until = self._deadline(binding)
+        if is_first and self._features.binding_conditions and any(map(has_conditions, binding.claims)):
+            self._pods.report_waiting(pod, binding.node)
+            binding.given_up_at = self._now() + BINDING_TIMEOUT
+        if binding.given_up_at is not None:
+            until = self._deadline(binding, binding.given_up_at)
             if until is not None:
                 self._bindings[pod.uid] = binding
                 return Result(requeue_after=max((until - self._now()).total_seconds(), 0) + 1)
@@ -206,7 +211,7 @@ class PodScheduler(Reconciler):
         log.info("pod scheduled", pod=str(pod.key), node=binding.node)
         return Result()
 
-    def _deadline(self, binding: _Binding) -> datetime | None:
+    def _deadline(self, binding: _Binding, given_up_at: datetime) -> datetime | None:
         """Until when the pod has to wait at most; None: all devices are ready. Raises BindingError."""
         for at, claim in enumerate(binding.claims):
             found = self._caches.claims.get(claim.key)
@@ -218,10 +223,13 @@ class PodScheduler(Reconciler):
                     continue
             except BindingFailedError as failed:
                 raise BindingError(f"{_PRE_BIND}: {self._words(failed)}") from failed
-            until = deadline(found) or self._now()
-            if until < self._now():
+            until = deadline(found)
+            if until is not None and until < self._now():
                 raise BindingError(f"{_PRE_BIND}: {self._time_out_words(found)}")
-            return until
+            if given_up_at < self._now():
+                kind = "device binding timeout: " if self._features.tells_binding_errors_apart else ""
+                raise BindingError(f"{_PRE_BIND}: {kind}context deadline exceeded")
+            return given_up_at if until is None else min(until, given_up_at)
         return None
 
     def _words(self, failed: BindingFailedError) -> str:

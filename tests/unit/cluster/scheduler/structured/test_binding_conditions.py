@@ -57,6 +57,19 @@ async def test_devices_that_are_never_ready_are_waited_for_600_seconds(world: Wo
     assert said[0] == 'running PreBind plugin "DynamicResources": device binding timeout: claim=c'
 
 
+async def test_a_pod_whose_claim_loses_its_devices_meanwhile_is_not_bound_without_them(world: World) -> None:
+    await pod_that_waits(world)
+    await world.plane.patch(world.api.claims, ref("c"), {"status": {"reservedFor": None, "allocation": None}}, "status")
+    await world.plane.pass_time(590)
+    assert (world.node_of("p"), world.plane.attempts("p")) == ("", 0)
+    await world.plane.until(lambda: world.plane.attempts("p"), within=20)
+    said = [text for reason, text in world.plane.events("p") if reason == "FailedScheduling"]
+    assert said == ['running PreBind plugin "DynamicResources": device binding timeout: context deadline exceeded']
+    await world.plane.until(lambda: bool(world.devices_of("c")))
+    await world.report("c", "dev-0", Attached="True")
+    assert await world.until_bound("p") == "node-a"
+
+
 async def test_a_pod_that_goes_while_it_waits_takes_nothing_with_it(world: World) -> None:
     await pod_that_waits(world)
     await world.plane.delete(Pod, ref("p"))
