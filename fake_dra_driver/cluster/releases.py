@@ -161,6 +161,8 @@ class Release:
     """How its scheduler allocates devices, apart from what feature gates decide; see ``behaviour``."""
     says_nothing_to_deallocate: bool = True
     """Whether its scheduler tells a pod that no claim was deallocated for it."""
+    names_untolerated_taints: bool = True
+    """Whether its scheduler tells a pod which taint of a node it does not tolerate."""
     long_searches_are_errors: bool = False
     """Whether a search for devices that takes too long ends the attempt, and not only rules out the node."""
     tells_binding_errors_apart: bool = False
@@ -327,6 +329,7 @@ _ROWS: Final = (
         taint_rules_in="v1alpha3",
         taint_rule_gates=frozenset({"DRADeviceTaints"}),
         taint_rules_select_classes=True,
+        names_untolerated_taints=False,
         allocation_rules=_ALLOCATION_IN_1_34,
     ),
     Release(
@@ -345,6 +348,7 @@ _ROWS: Final = (
         structured_version="v1",
         taint_rules_in="v1alpha3",
         taint_rules_have_status=True,
+        names_untolerated_taints=False,
         allocation_rules=_ALLOCATION_IN_1_35,
     ),
     Release(
@@ -364,6 +368,7 @@ _ROWS: Final = (
         structured_version="v1",
         taint_rules_in="v1beta2",
         taint_rules_have_status=True,
+        names_untolerated_taints=False,
         allocation_rules=_ALLOCATION_IN_1_36,
         long_searches_are_errors=True,
         tells_binding_errors_apart=True,
@@ -386,6 +391,7 @@ _ROWS: Final = (
         jobs_end_in_two_steps=True,
         suspended_jobs_forget_start=True,
         structured_version="v1",
+        names_untolerated_taints=False,
         taint_rules_in="v1",
         taint_rules_have_status=True,
         says_nothing_to_deallocate=False,

@@ -9,13 +9,14 @@ from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, is_selected, un
 __all__ = ["reason_against"]
 
 
-def reason_against(node: Node, pod: Pod, names: frozenset[str] | None) -> str:
+def reason_against(node: Node, pod: Pod, names: frozenset[str] | None, *, names_taints: bool) -> str:
     """Why the node does not suit the pod; empty: it does.
 
     Args:
         node: the node.
         pod: the pod.
         names: the only nodes that the pod's affinity names (``named_nodes``), found once for all nodes.
+        names_taints: whether it says which taint the pod does not tolerate.
     """
     if names is not None and node.metadata.name not in names:
         return "node(s) didn't satisfy plugin(s) [NodeAffinity]"
@@ -25,7 +26,7 @@ def reason_against(node: Node, pod: Pod, names: frozenset[str] | None) -> str:
         return "node(s) were unschedulable"
     taint = untolerated(node.spec.taints, tolerations, ("NoSchedule", "NoExecute"))
     if taint is not None:
-        return f"node(s) had untolerated taint {{{taint.key}: {taint.value}}}"
+        return "node(s) had untolerated taint" + (f" {{{taint.key}: {taint.value}}}" if names_taints else "(s)")
     if not is_selected(pod.spec, node):
         return "node(s) didn't match Pod's node affinity/selector"
     return ""

@@ -113,7 +113,9 @@ class _Filtered:
         filtered = cls()
         names, ruled_out = named_nodes(pod.spec), answers(context)
         for node in nodes:
-            reason = reason_against(node, pod, names) or filtered._claims_reason(claims, ruled_out, node)
+            reason = reason_against(node, pod, names, names_taints=True) or filtered._claims_reason(
+                claims, ruled_out, node
+            )
             if reason:
                 filtered.reasons.append(reason)
             else:

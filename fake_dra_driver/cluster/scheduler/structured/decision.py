@@ -266,7 +266,8 @@ class _Search:
 
     def _look_at(self, node: Node, names: frozenset[str] | None) -> bool:
         """Whether the node takes the pod."""
-        reason = reason_against(node, self.pod, names) or self._shortage(node)
+        names_taints = self.features.names_untolerated_taints
+        reason = reason_against(node, self.pod, names, names_taints=names_taints) or self._shortage(node)
         if not reason:
             answer = self._with_devices(node)
             if isinstance(answer, _Candidate):

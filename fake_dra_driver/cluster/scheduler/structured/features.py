@@ -24,6 +24,8 @@ class Features:
     """Whether a search that takes too long ends the attempt, and not only rules out the node."""
     says_nothing_to_deallocate: bool = False
     """Whether a pod is told that no claim was deallocated for it."""
+    names_untolerated_taints: bool = False
+    """Whether a pod is told which taint of a node it does not tolerate."""
     tells_binding_errors_apart: bool = True
     """Whether the error of a binding condition begins with what sort of error it is."""
 
@@ -39,5 +41,6 @@ class Features:
             retries_when_idle=release.is_enabled("SchedulerPopFromBackoffQ"),
             long_search_is_error=release.long_searches_are_errors,
             says_nothing_to_deallocate=release.says_nothing_to_deallocate,
+            names_untolerated_taints=release.names_untolerated_taints,
             tells_binding_errors_apart=release.tells_binding_errors_apart,
         )

@@ -185,3 +185,14 @@ async def test_devices_of_a_claim_that_could_not_be_written_are_offered_again(wo
         await world.plane.delete(world.api.claims, ref("one"))
     await world.until_refused("one")
     assert await world.until_bound("two") == "node-a"
+
+
+@pytest.mark.parametrize(("version", "said"), [("1.32", " {team: ml}"), ("1.34", "(s)"), ("1.37", "(s)")])
+async def test_a_taint_is_told_in_the_words_of_the_release(version: str, said: str) -> None:
+    async with world_of(version) as world:
+        taint = {"key": "team", "value": "ml", "effect": "NoSchedule"}
+        await world.plane.patch(Node, ref("node-a", ""), {"spec": {"taints": [taint]}})
+        await world.pod("p")
+        await world.plane.until(lambda: world.plane.events("p"))
+        [(_, text)] = world.plane.events("p")
+        assert text.startswith(f"0/1 nodes are available: 1 node(s) had untolerated taint{said}. ")
