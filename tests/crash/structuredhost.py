@@ -156,7 +156,7 @@ class StructuredHost:
         answer = await self._call("prepare", claim)
         if answer is None:
             return False
-        names = [name.partition("=")[2] for device in answer for name in device.cdi_device_ids[1:]]
+        names = [name.partition("=")[2] for device in answer for name in device.cdi_device_ids[:-1]]
         if list(self.cdi_files().get(claim.uid, ())) != names:
             self.wrong.append(f"{claim} was prepared with {names}, and the CDI files are {self.cdi_files()}")
         if self._ready.get(claim.uid, answer) != answer:

@@ -93,7 +93,7 @@ async def _call(statuses: Sequence[v1.ResourceClaimStatus], request: pb.NodePrep
             assert devices
             assert all(device.pool_name == NODE and "/" not in device.request_names[0] for device in devices)
             defined = {f"k8s.fake.resource.3-shake.com/fake={name}" for name in world.environments()[uid]}
-            assert {name for device in devices for name in device.cdi_device_ids[1:]} == defined
+            assert {name for device in devices for name in device.cdi_device_ids[:-1]} == defined
         world.assert_sound(plugin, *(NodeClaim("", "", UID(uid)) for uid in plugin.checkpoint.claims))
         assert len((await (await world.start()).driver.prepare(bystander))[0].cdi_device_ids) == 2
         unprepared = await node.NodeUnprepareResources(

@@ -323,19 +323,20 @@ class Preparer:
 def _ready_devices(node: str, claim: PreparedClaim, cdi_names: Sequence[str]) -> list[ReadyDevice]:
     """One for each device that was allocated, with the CDI names of its children if it is split.
 
-    The variables about node and driver come first, and with each device: a container may use one of them alone.
+    The variables about node and driver come with each device: a container may use one of them alone.
     """
     common, *own = cdi_names
     names: dict[tuple[str, RequestResult | None], list[str]] = {}
     for device, name in zip(claim.devices, own, strict=True):
-        names.setdefault((device.whole_uuid, device.result), [common]).append(name)
-    return [_ready_device(node, uuid, result, tuple(found)) for (uuid, result), found in names.items()]
+        names.setdefault((device.whole_uuid, device.result), []).append(name)
+    return [_ready_device(node, uuid, result, common, found) for (uuid, result), found in names.items()]
 
 
-def _ready_device(node: str, uuid: str, result: RequestResult | None, cdi_names: tuple[str, ...]) -> ReadyDevice:
+def _ready_device(node: str, uuid: str, result: RequestResult | None, common: str, own: Sequence[str]) -> ReadyDevice:
     if result is None:
-        return ReadyDevice(node, uuid, cdi_names)
-    return ReadyDevice(result.pool, result.device, cdi_names, (result.request,), result.share_id)
+        return ReadyDevice(node, uuid, (common, *own))
+    # In the status of a pod the kubelet calls a device by its first name, and takes devices that share it for one.
+    return ReadyDevice(result.pool, result.device, (*own, common), (result.request,), result.share_id)
 
 
 def _with_metadata(devices: Sequence[ReadyDevice], names: Mapping[str, str]) -> Sequence[ReadyDevice]:

@@ -20,12 +20,12 @@ SHARES = ("29af2b1c-7d3e-4f5a-9b60-000000000001", "29af2b1c-7d3e-4f5a-9b60-00000
 
 
 def qualified(*names: str) -> tuple[str, ...]:
-    return tuple(f"k8s.fake.resource.3-shake.com/fake={name}" for name in ("common", *names))
+    return tuple(f"k8s.fake.resource.3-shake.com/fake={name}" for name in (*names, "common"))
 
 
 def ids_of(devices: Sequence[ReadyDevice]) -> list[str]:
     """The last part of the CDI names, without that of the common device."""
-    return [name.partition("=")[2] for device in devices for name in device.cdi_device_ids[1:]]
+    return [name.partition("=")[2] for device in devices for name in device.cdi_device_ids[:-1]]
 
 
 # --- Prepare ---
