@@ -12,9 +12,8 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.kubelet.dra.calls import ClaimRequest
 from fake_dra_driver.cluster.kubelet.dra.nodeclient import NodeClient
-from fake_dra_driver.cluster.releases import DEFAULT
 from fake_dra_driver.runtime.errors import InvalidError
-from tests.integration.cluster.world import PLUGIN, World, running_world
+from tests.integration.cluster.world import CLASSIC, PLUGIN, World, running_world
 
 NAMESPACE = "test9"
 API = "fake.resource.3-shake.com/v1alpha1"
@@ -62,6 +61,7 @@ def pod(name: str = "p") -> dict[str, Any]:
 CLAIM, POD = NamespacedName(NAMESPACE, "c"), NamespacedName(NAMESPACE, "p")
 
 
+@CLASSIC
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -80,6 +80,7 @@ async def test_parameters_out_of_bounds(world: World, spec: Mapping[str, Any], m
         await world.cluster.apply(parameters(**spec))
 
 
+@CLASSIC
 async def test_unknown_fields(world: World) -> None:
     await world.cluster.apply(namespace())
     key = NamespacedName(NAMESPACE, "wanted")
@@ -87,6 +88,7 @@ async def test_unknown_fields(world: World) -> None:
     assert "colour" not in (await world.client.get(FakeClaimParameters, key)).spec.to_wire()
 
 
+@CLASSIC
 async def test_parameters_that_come_late(world: World) -> None:
     await world.cluster.apply(namespace(), claim(), pod())
     await world.wait_event(CLAIM, "ParametersNotFound", "FakeClaimParameters.*wanted")
@@ -95,6 +97,7 @@ async def test_parameters_that_come_late(world: World) -> None:
     assert [len(devices) for devices in (await world.logs(NAMESPACE)).values()] == [2]
 
 
+@CLASSIC
 @pytest.mark.parametrize("reference", [{"kind": "Other"}, {"apiGroup": "example.com"}])
 async def test_parameters_of_another_kind(world: World, reference: Mapping[str, str]) -> None:
     await world.cluster.apply(namespace(), claim(**reference), pod())
@@ -102,6 +105,7 @@ async def test_parameters_of_another_kind(world: World, reference: Mapping[str, 
     assert "FakeClaimParameters" in message
 
 
+@CLASSIC
 @pytest.mark.parametrize("spec", [{"count": 9}, {"count": 1, "selector": {"model": "NO-SUCH-MODEL"}}])
 async def test_more_than_any_node_has(world: World, spec: Mapping[str, Any]) -> None:
     await world.cluster.apply(namespace(), parameters(**spec), claim(), pod())
@@ -120,8 +124,9 @@ async def test_nodes_without_a_plugin_are_passed_over() -> None:
 
 
 async def test_a_claim_that_holds_nothing_here(world: World) -> None:
-    socket = world.cluster.node_root() / f"var/lib/kubelet/plugins/{DRIVER_NAME}/plugin.sock"
-    kubelet = NodeClient(str(socket), DEFAULT)
+    folder = world.cluster.node_root() / f"var/lib/kubelet/plugins/{DRIVER_NAME}"
+    (socket,) = folder.glob("*.sock")
+    kubelet = NodeClient(str(socket), world.cluster.release)
     try:
         answers = await kubelet.prepare([ClaimRequest("nowhere", "c", UID("0-0"), "")])
     finally:

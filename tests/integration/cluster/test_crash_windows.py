@@ -8,7 +8,9 @@ import pytest
 
 from fake_dra_driver.api.fake import CLAIM_FINALIZER
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
-from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
+from tests.integration.cluster.world import CLASSIC, CONTROLLER, PLUGIN, World
+
+pytestmark = CLASSIC
 
 LEDGER, CLAIMS = "nodeallocationstates", "resourceclaims"
 

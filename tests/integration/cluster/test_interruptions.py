@@ -1,7 +1,7 @@
 """Whatever is killed, and whenever: the end is as if nothing had happened."""
 
 from contextlib import ExitStack
-from typing import Literal
+from typing import Literal, assert_never, get_args
 
 import pytest
 
@@ -9,23 +9,33 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.demo.expectations import check_logs
-from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
+from tests.integration.cluster.world import CONTROLLER_MANAGER, PLUGIN, SCHEDULER, World
 
-Victim = Literal["controller", "plugin", "kubelet"]
+Victim = Literal["controller", "plugin", "kubelet", "node", "control plane"]
+VICTIMS = pytest.mark.parametrize("victim", get_args(Victim))
 
 
 async def strike(world: World, victim: Victim) -> None:
     """The victim is gone at once, and is started again."""
-    if victim == "kubelet":
-        await world.cluster.faults.restart_kubelet(world.node)
-    else:
-        await world.kill(victim)
+    faults = world.cluster.faults
+    match victim:
+        case "controller" | "plugin":
+            await world.kill(victim)
+        case "kubelet":
+            await faults.restart_kubelet(world.node)
+        case "node":
+            await faults.reboot_node(world.node)
+            await world.end_lease()
+        case "control plane":
+            await faults.restart_component(SCHEDULER)
+            await faults.restart_component(CONTROLLER_MANAGER)
+        case _:
+            assert_never(victim)
 
 
-@pytest.mark.parametrize("victim", ["controller", "plugin", "kubelet"])
+@VICTIMS
 async def test_kill_in_each_phase(world: World, victim: Victim) -> None:
-    controller = await world.part(CONTROLLER)
-    with world.held(controller, CONTROLLER):
+    async with world.undecided():
         await world.apply(1, 2, 3, 4)
         await world.until_claims("all claims wait", lambda claims: len(claims) == 5)
         await strike(world, victim)
@@ -37,8 +47,7 @@ async def test_kill_in_each_phase(world: World, victim: Victim) -> None:
     before = await world.check_agreement(1, 2, 3, 4)
     check_logs(before, world.node)
 
-    controller = await world.part(CONTROLLER)
-    with world.held(controller, CONTROLLER):
+    async with world.unreleased():
         await world.delete(1, 2, 3, 4)
         await world.until_claims("all claims are being deleted", lambda claims: all(c.is_deleting for c in claims))
         await strike(world, victim)
@@ -47,7 +56,7 @@ async def test_kill_in_each_phase(world: World, victim: Victim) -> None:
     await world.wait_initial()
 
 
-@pytest.mark.parametrize("victim", ["controller", "plugin", "kubelet"])
+@VICTIMS
 async def test_kill_between_allocated_and_prepared(world: World, victim: Victim) -> None:
     with world.held(await world.part(PLUGIN), PLUGIN):
         await world.apply(5)
@@ -99,10 +108,18 @@ async def test_api_server_away(world: World) -> None:
 
 
 async def test_api_server_that_answers_with_errors(world: World) -> None:
+    writes = [("fake-dra-controller", "patch", resource) for resource in ("resourceclaims", "nodeallocationstates")]
+    if world.api is not None:
+        writes = [
+            (SCHEDULER, "update", "resourceclaims"),
+            ("fake-dra-controller", "patch", "nodeallocationstates"),
+            ("fake-dra-kubeletplugin", "patch", "nodeallocationstates"),
+            ("fake-dra-kubeletplugin", "patch", "resourceclaims"),
+        ]
     with ExitStack() as stack:
         for fault in (Fault.answer(409), Fault.answer(429), Fault.answer(500, after=True), Fault.reset(after=True)):
-            for resource in ("resourceclaims", "nodeallocationstates"):
-                stack.enter_context(world.failing(fault, "fake-dra-controller", resource, None, times=2))
+            for agent, verb, resource in writes:
+                stack.enter_context(world.failing(fault, agent, resource, None, verb=verb, times=2))
         await world.apply(1, 2, 3, 4)
         world.cluster.faults.drop_watches()
         world.cluster.faults.compact()

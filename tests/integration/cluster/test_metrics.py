@@ -9,7 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.driver.metricfamilies import CONTROLLER_FAMILIES, PLUGIN_FAMILIES, SHARED_FAMILIES
 from fake_dra_driver.runtime.metricfamily import FAMILIES, LIBRARY_FAMILIES, Family
-from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
+from tests.integration.cluster.world import CLASSIC, CONTROLLER, PLUGIN, World
+
+pytestmark = CLASSIC
 
 OWN = {CONTROLLER: CONTROLLER_FAMILIES, PLUGIN: PLUGIN_FAMILIES}
 SHARED = (*SHARED_FAMILIES, *FAMILIES, *LIBRARY_FAMILIES)

@@ -11,7 +11,7 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.demo.install import NAMESPACE
 from fake_dra_driver.packaging.permissions import CLASSIC, STRUCTURED, components
-from tests.integration.cluster.world import CONTROLLER, PLUGIN, World, running_world
+from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
 
 COMPONENTS = {
     "fake-dra-controller": "controller",
@@ -57,16 +57,8 @@ ONLY_IN_TROUBLE: Mapping[str, set[Permission]] = {
 
 
 async def test_the_driver_asks_for_what_its_roles_allow_and_for_all_of_it(world: World) -> None:
-    await check_permissions(world, CLASSIC)
-
-
-async def test_so_it_does_in_structured_dra() -> None:
-    async with running_world("1.37") as world:
-        await check_permissions(world, STRUCTURED)
-
-
-async def check_permissions(world: World, protocol: str) -> None:
     """Starts the driver and lets it serve pods, and compares what it asked for with its roles."""
+    protocol = CLASSIC if world.api is None else STRUCTURED
     asked: set[Permission] = set()
     namespaces: dict[Permission, set[str]] = {}
 

@@ -9,7 +9,9 @@ from typing import Any
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.demo.install import NAMESPACE
-from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
+from tests.integration.cluster.world import CLASSIC, CONTROLLER, PLUGIN, World
+
+pytestmark = CLASSIC
 
 Line = Mapping[str, Any]
 

@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, NodeAllocationState
 from fake_dra_driver.api.kube.coordination import Lease
 from fake_dra_driver.api.kube.core import Event
@@ -35,9 +37,27 @@ from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.runtime.errors import NotFoundError
 
-__all__ = ["CONTROLLER", "DEMO", "PLUGIN", "World", "running_world"]
+__all__ = [
+    "CLASSIC",
+    "CONTROLLER",
+    "CONTROLLER_MANAGER",
+    "DEMO",
+    "LATEST",
+    "PLUGIN",
+    "SCHEDULER",
+    "STRUCTURED",
+    "Caught",
+    "World",
+    "running_world",
+]
 
 DEMO = Path(__file__).resolve().parents[3] / "demo"
+CLASSIC, STRUCTURED = (
+    pytest.mark.parametrize("world", [protocol], indirect=True) for protocol in ("classic", "structured")
+)
+"""For tests that are about one kind of DRA; the others run in both."""
+LATEST = list(RELEASES.values())[-1]
+SCHEDULER, CONTROLLER_MANAGER = "kube-scheduler", "kube-controller-manager"
 CONTROLLER, PLUGIN = "controller", "plugin"
 """Names of the containers."""
 PODS = {1: 2, 2: 1, 3: 2, 4: 1, 5: 1, 6: 2}
@@ -55,6 +75,22 @@ COMMON_CDI_FILE = f"{CDI_VENDOR}-{CDI_CLASS}_common.yaml"
 
 
 Claim = v1alpha2.ResourceClaim | v1.ResourceClaim
+
+
+class Caught:
+    """Tells when a request of a kind has come in that was to go wrong."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.event = asyncio.Event()
+
+    async def wait(self) -> None:
+        """Waits for the first. Raises AssertionError when none comes."""
+        try:
+            async with asyncio.timeout(60):
+                await self.event.wait()
+        except TimeoutError as error:
+            raise AssertionError(f"there was no {self._what}") from error
 
 
 class World:
@@ -154,6 +190,12 @@ class World:
 
         await self.inspector.wait("everything is as it was in the beginning", clean)
 
+    async def offers(self) -> Mapping[str, Any]:
+        """What the ResourceSlices say, by name."""
+        if self.api is None:
+            return {}
+        return {each.key.name: each.spec.to_wire() for each in (await self.client.list(self.api.slices)).items}
+
     def cdi_files(self) -> Sequence[str]:
         """Names of the driver's CDI files on the first node."""
         folder = self.cluster.node_root() / "var/run/cdi"
@@ -215,23 +257,59 @@ class World:
 
     @contextmanager
     def failing(
-        self, fault: Fault, agent: str, resource: str, subresource: str | None = "", *, times: int = 0
-    ) -> Iterator[None]:
-        """Within the block, patches of a resource by one of the driver's programs go wrong.
+        self,
+        fault: Fault,
+        agent: str,
+        resource: str,
+        subresource: str | None = "",
+        *,
+        verb: str = "patch",
+        times: int = 0,
+    ) -> Iterator[Caught]:
+        """Within the block, requests about a resource by one program go wrong. Yields what tells of the first.
 
         Args:
             fault: how.
             agent: the program, as its User-Agent begins.
             resource: the plural.
             subresource: empty: the object itself; None: all.
+            verb: of the requests.
             times: how often; 0: always.
         """
-        hook = on(fault, verb="patch", resource=resource, subresource=subresource, times=times)
+        hook = on(fault, verb=verb, resource=resource, subresource=subresource, times=times)
+        caught = Caught(f"{verb} of {'/'.join(filter(None, (resource, subresource)))} by {agent}")
 
         def of_agent(target: Target, request: Request) -> Fault | None:
-            return hook(target, request) if request.header("user-agent").startswith(agent) else None
+            found = hook(target, request) if request.header("user-agent").startswith(agent) else None
+            if found is not None:
+                caught.event.set()
+            return found
 
         with self.cluster.server.faults.injected(of_agent):
+            yield caught
+
+    @asynccontextmanager
+    async def undecided(self) -> AsyncIterator[None]:
+        """No claim is allocated within the block."""
+        if self.api is None:
+            with self.held(await self.part(CONTROLLER), CONTROLLER):
+                yield
+            return
+        scheduler = self.cluster._components[SCHEDULER]
+        await scheduler.stop()
+        try:
+            yield
+        finally:
+            scheduler.start()
+
+    @asynccontextmanager
+    async def unreleased(self) -> AsyncIterator[None]:
+        """No claim is deallocated within the block."""
+        if self.api is None:
+            with self.held(await self.part(CONTROLLER), CONTROLLER):
+                yield
+            return
+        with self.failing(Fault.answer(409), CONTROLLER_MANAGER, "resourceclaims", "status", verb="update"):
             yield
 
     async def clean_up(self) -> None:
