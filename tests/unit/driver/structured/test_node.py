@@ -115,7 +115,7 @@ class World:
         return NodeClaim(KEY.namespace, KEY.name, claim.uid)
 
 
-@pytest.mark.parametrize(("release", "version"), [("1.32", "v1beta1"), ("1.34", "v1beta2"), ("1.37", "v1")])
+@pytest.mark.parametrize(("release", "version"), [("1.32", "v1beta1"), ("1.33", "v1beta2"), ("1.37", "v1")])
 async def test_a_claim_is_prepared_and_everything_says_so(release: str, version: str) -> None:
     world = World(release, version)
     await world.furnish()
