@@ -59,10 +59,10 @@ class PoolUsage:
         else:
             self.exclusive.setdefault(result.device, []).append(holder)
 
-    def release(self, device: str, identity: ClaimIdentity) -> None:
-        """A claim has none of the device any more."""
+    def release(self, device: str, identity: ClaimIdentity, *, is_freed: bool) -> None:
+        """A claim has none of the device any more; or what it has is about to be noted again."""
         self.changes += 1
-        self.releases += 1
+        self.releases += is_freed
         holders = [each for each in self.exclusive.pop(device, ()) if each.identity != identity]
         if holders:
             self.exclusive[device] = holders
@@ -141,8 +141,10 @@ class Usage:
             return
         if before is not None:
             del self._counted[identity]
+            # The answer to a write, and every update of an allocated claim, brings equal results in other objects.
+            is_freed = after is None or after.devices.results != before.devices.results
             for pool, device in {(PoolId(each.driver, each.pool), each.device) for each in before.devices.results}:
-                self.of(pool).release(device, identity)
+                self.of(pool).release(device, identity, is_freed=is_freed)
         if found is not None:
             self._counted[identity] = found[1]
             self._take(identity, *found, in_flight=identity in self._assumed)

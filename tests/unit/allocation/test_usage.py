@@ -100,5 +100,18 @@ def test_what_is_freed_is_counted() -> None:
     usage = Usage(shares=True)
     usage.observe(allocated(PENDING, "a"))
     assert (usage_of(usage).changes, usage_of(usage).releases) == (1, 0)
-    usage.observe(allocated(PENDING, "a"))
+    usage.observe(PENDING)
     assert usage_of(usage).releases == 1
+
+
+def test_nothing_is_freed_by_a_confirmation_or_an_update() -> None:
+    usage = Usage(shares=True)
+    decided = allocated(PENDING, "a").status.allocation
+    assert decided is not None
+    usage.assume(PENDING, decided)
+    usage.observe(allocated(PENDING, "a"))
+    usage.forget(PENDING)
+    usage.observe(allocated(PENDING, "a"))
+    assert (usage_of(usage).devices, usage_of(usage).releases) == ({"a"}, 0)
+    usage.observe(allocated(PENDING, "b"))
+    assert (usage_of(usage).devices, usage_of(usage).releases) == ({"b"}, 1)
