@@ -19,7 +19,7 @@ In the order in which a decision is made:
 What releases of Kubernetes do differently is a field of ``Behaviour``.
 """
 
-from fake_dra_driver.allocation.allocator import DEFAULT_MAX_STEPS, Allocator
+from fake_dra_driver.allocation.allocator import DEFAULT_MAX_STEPS, Allocator, Budget
 from fake_dra_driver.allocation.behaviour import Behaviour
 from fake_dra_driver.allocation.decision import CANNOT_ALLOCATE, INVALID_POOLS, Allocation, Refusal, score_of
 from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
@@ -34,6 +34,7 @@ __all__ = [
     "AllocationError",
     "Allocator",
     "Behaviour",
+    "Budget",
     "ClaimIdentity",
     "DeviceId",
     "Holder",

@@ -4,6 +4,7 @@ Follows k8s.io/dynamic-resource-allocation/structured. Knows no clock, and no ra
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import is_
 from typing import Final
 
@@ -20,10 +21,18 @@ from fake_dra_driver.allocation.usage import Usage
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource.v1 import AllocationResult, DeviceClass, DeviceTaintRule, ResourceClaim, ResourceSlice
 
-__all__ = ["DEFAULT_MAX_STEPS", "Allocator"]
+__all__ = ["DEFAULT_MAX_STEPS", "Allocator", "Budget"]
 
 DEFAULT_MAX_STEPS: Final = 200_000
 """Candidates that a search may look at: a second or so. A real scheduler's limit is 10 s (DynamicResourcesArgs)."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """What the searches of one cycle may cost together, whichever nodes they are about."""
+
+    steps: int
+    """Candidates that may still be looked at."""
 
 
 class Allocator:
@@ -137,7 +146,12 @@ class Allocator:
     # --- Decisions -----------------------------------------------------------------------------------------------
 
     def allocate(
-        self, claims: Sequence[ResourceClaim], node: Node, *, max_steps: int = DEFAULT_MAX_STEPS
+        self,
+        claims: Sequence[ResourceClaim],
+        node: Node,
+        *,
+        max_steps: int = DEFAULT_MAX_STEPS,
+        budget: Budget | None = None,
     ) -> Allocation | Refusal:
         """Chooses devices on the node for all these claims together, none of which is allocated.
 
@@ -146,14 +160,22 @@ class Allocator:
                 comes last.
             node: its labels count, and its name.
             max_steps: the most candidates to look at.
+            budget: what is left for this node and others; what is spent is taken from it.
 
         Raises:
+            SearchTooLongError: there was no decision within these limits.
             AllocationError: the claims cannot be handled; the cycle of the pod ends, whatever other nodes have.
         """
         plan, view, name = self._plan_of(claims), self._pools.view_of(node), node.metadata.name
         if view.was_refused(plan.key):
             return self._refusal(view, name)
-        chosen = Search(plan, view, self.behaviour, node=name, max_steps=max_steps).run()
+        limit = max_steps if budget is None else min(max_steps, budget.steps)
+        search = Search(plan, view, self.behaviour, node=name, max_steps=limit)
+        try:
+            chosen = search.run()
+        finally:
+            if budget is not None:
+                budget.steps = max(0, budget.steps - search.steps)
         if chosen is None:
             view.remember_refusal(plan.key)
             return self._refusal(view, name)

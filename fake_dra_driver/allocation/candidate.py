@@ -1,6 +1,6 @@
 """Devices in the form in which decisions look at them: read from a slice once, and kept as long as that stays."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 from weakref import WeakValueDictionary
 
@@ -15,6 +15,11 @@ __all__ = ["AppliedTaint", "Candidate", "CandidateReader", "CounterName", "Kind"
 
 _REPELLING: Final = frozenset({"NoSchedule", "NoExecute"})
 """Effects that keep claims away. ``None`` does not, and effects of the future are ignored."""
+
+
+_MAX_REMEMBERED: Final = 100
+"""Of expressions and amounts for each kind of devices. Most clusters have a few dozen; programs can write a number into
+each claim."""
 
 
 class CounterName(NamedTuple):
@@ -53,11 +58,13 @@ class Kind:
         self._verdicts: dict[str, bool | CelError | CelCostError] = {}
         self._demands: dict[CapacityRequest, Demand | CapacityError] = {}
 
-    def verdict_of(self, selector: Selector) -> bool | CelError | CelCostError:
-        """Whether the selector holds, or why it cannot be evaluated."""
+    def verdict_of(self, selector: Selector, spend: Callable[[int], None]) -> bool | CelError | CelCostError:
+        """Whether the selector holds, or why it cannot be evaluated; ``spend`` is told what it cost to find out."""
         verdict = self._verdicts.get(selector.expression)
         if verdict is None:
-            verdict = self._verdicts[selector.expression] = self._evaluate(selector)
+            if len(self._verdicts) >= _MAX_REMEMBERED:
+                self._verdicts.clear()
+            verdict = self._verdicts[selector.expression] = self._evaluate(selector, spend)
         return verdict
 
     def demand_of(self, asked: CapacityRequest, behaviour: Behaviour) -> Demand | CapacityError:
@@ -67,17 +74,20 @@ class Kind:
             try:
                 demand = demand_on(self._device.capacity, asked, behaviour)
             except CapacityError as error:
-                demand = error
+                demand = error.with_traceback(None)
+            if len(self._demands) >= _MAX_REMEMBERED:
+                self._demands.clear()
             self._demands[asked] = demand
         return demand
 
-    def _evaluate(self, selector: Selector) -> bool | CelError | CelCostError:
+    def _evaluate(self, selector: Selector, spend: Callable[[int], None]) -> bool | CelError | CelCostError:
         try:
             if self._view is None:
                 self._view = DeviceView(self._driver, self._device)
-            return selector.accepts(self._view)
+            return selector.accepts(self._view, spend)
         except (CelError, CelCostError) as error:
-            return error
+            # Kept for long: without the frames of the evaluation.
+            return error.with_traceback(None)
 
 
 class Candidate:

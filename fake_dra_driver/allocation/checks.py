@@ -79,6 +79,8 @@ class Trial:
         """Nothing has been chosen."""
         self.chosen: list[list[Choice]] = [[] for _ in plan.asks]
         """For each claim, in the order of choosing."""
+        self.evaluation_cost = 0
+        """What the evaluation of selectors has cost so far, in CEL's units; the plain ones are not counted."""
         self._plan = plan
         self._behaviour = behaviour
         self._exclusive: dict[DeviceId, list[int]] = {}
@@ -117,7 +119,7 @@ class Trial:
                 return SelectorFailed(
                     case.candidate.id, selector.origin, case.candidate.device, "compile", compiled.reason
                 )
-            verdict = case.candidate.kind.verdict_of(compiled)
+            verdict = case.candidate.kind.verdict_of(compiled, self._note_evaluation)
             if verdict is True:
                 continue
             if verdict is False:
@@ -242,6 +244,9 @@ class Trial:
                     for spec, constraint in found
                     if not spec.requests or request.base in spec.requests or request.name in spec.requests
                 )
+
+    def _note_evaluation(self, cost: int) -> None:
+        self.evaluation_cost += cost
 
     def _is_shareable(self, candidate: Candidate) -> bool:
         return self._behaviour.consumable_capacity and candidate.is_shareable

@@ -53,6 +53,9 @@ class _End(Enum):
 _MAX_DEAD_ENDS: Final = 8
 """Most searches end before; the others are worth what it costs to know how to prune them."""
 
+_COST_OF_STEP: Final = 2
+"""So much of CEL's cost takes as long as to look at a candidate."""
+
 _Step = Generator["_Step", _End, _End]
 
 
@@ -92,7 +95,8 @@ class Search:
         self._max_dead_ends = max_dead_ends
         self._dead_ends = 0
         self._max_steps = max_steps
-        self._steps = 0
+        self.steps = 0
+        """How many candidates were looked at; a costly expression counts as several."""
 
     def run(self) -> list[list[Choice]] | None:
         """The first choice, for each claim in the order of choosing; None: there is none.
@@ -276,9 +280,7 @@ class Search:
     # --- One device ----------------------------------------------------------------------------------------------
 
     def _find_obstacle(self, trial: Trial, checks: tuple[Check, ...], case: Case) -> Obstacle | None:
-        self._steps += 1
-        if self._steps > self._max_steps:
-            raise SearchTooLongError(self._node, self._max_steps)
+        self._count_step(trial)
         is_invalid = isinstance(case.pool.obstacle, PoolInvalid)
         for check in (Trial.use, *CHECKS_OF_KIND) if is_invalid else checks:
             found = check(trial, case)
@@ -289,6 +291,12 @@ class Search:
         if isinstance(case.pool.obstacle, PoolInvalid):
             raise AllocationError(f"pool {case.pool.id.pool} is invalid: {case.pool.obstacle.reason}")
         return None
+
+    def _count_step(self, trial: Trial) -> None:
+        self.steps += 1 + trial.evaluation_cost // _COST_OF_STEP
+        trial.evaluation_cost %= _COST_OF_STEP
+        if self.steps > self._max_steps:
+            raise SearchTooLongError(self._node, self._max_steps)
 
     def _refuse_broken_constraint(self, request: Request, obstacle: Obstacle) -> None:
         """Whoever wants all devices, and constraints that they do not satisfy, never gets them."""

@@ -224,15 +224,25 @@ class Selector:
         """Whether a device fits. Raises what ``accepts`` raises."""
         return self.accepts(DeviceView(driver, device))
 
-    def accepts(self, device: DeviceView) -> bool:
+    def accepts(self, device: DeviceView, report: Callable[[int], None] = free) -> bool:
         """Whether a device fits.
+
+        Args:
+            device: the device.
+            report: is told what the evaluation of an expression has cost that may cost much.
 
         Raises:
             CelError: the expression cannot be evaluated for this device.
             CelCostError: that costs more than it may.
         """
-        spend = Meter(MAX_COST).spend if self._program.is_metered else free
-        result = self._program.evaluate(device.values, spend)
+        if not self._program.is_metered:
+            result = self._program.evaluate(device.values, free)
+        else:
+            meter = Meter(MAX_COST)
+            try:
+                result = self._program.evaluate(device.values, meter.spend)
+            finally:
+                report(meter.spent)
         if result is True or result is False:
             return result
         raise CelError(_no_truth(result))

@@ -6,11 +6,12 @@ with the best score, and among equals one at random; here it is the one with the
 prioritized lists, else the one with the fewest pods, else the first by name.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
+from fake_dra_driver.allocation.allocator import DEFAULT_MAX_STEPS, Budget
 from fake_dra_driver.allocation.decision import Allocation, Refusal
 from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError
 from fake_dra_driver.api.kube.meta import UID, ObjectMeta
@@ -37,7 +38,7 @@ from fake_dra_driver.cluster.scheduler.structured.extendedresources import (
 )
 from fake_dra_driver.cluster.scheduler.structured.features import Features
 
-__all__ = ["Assignment", "Cluster", "Decision", "FailureReason", "NoFit", "Place", "decide"]
+__all__ = ["Assignment", "Cluster", "Decision", "FailureReason", "NoFit", "Place", "cycle"]
 
 REASON_ELSEWHERE: Final = "resourceclaim not available on the node"
 REASON_STALE: Final = "cannot schedule extended resource claim"
@@ -45,6 +46,9 @@ _ALL_NODES_BELOW: Final = 100
 """minFeasibleNodesToFind: in a cluster with fewer nodes a real scheduler looks at each of them."""
 _BEST_ALTERNATIVE: Final = 8
 """What the first alternative of a prioritized list adds to the score of a node."""
+
+_MAX_STEPS: Final = 10 * DEFAULT_MAX_STEPS
+"""For the searches on all nodes together. A real scheduler searches on 16 nodes at a time, for 10 s at most on each."""
 
 FailureReason = Literal["Unschedulable", "SchedulerError"]
 """Reason of the condition PodScheduled."""
@@ -117,16 +121,21 @@ class Cluster(Protocol):
         """Whether an allocation of the claim is being written."""
         ...
 
-    def allocate(self, claims: Sequence[ResourceClaim], node: Node) -> Allocation | Refusal:
+    def allocate(self, claims: Sequence[ResourceClaim], node: Node, budget: Budget) -> Allocation | Refusal:
         """Chooses devices. Raises AllocationError."""
+        ...
+
+    @property
+    def helpful_changes(self) -> int:
+        """Counts the changes after which there may be what was not there before."""
         ...
 
     def known_refusal(self, asked: str) -> str:
         """Why no node had what was asked for, if nothing has changed since that may help; empty: not known."""
         ...
 
-    def remember_refusal(self, asked: str, message: str) -> None:
-        """Notes why no node has what is asked for."""
+    def remember_refusal(self, asked: str, message: str, *, as_of: int) -> None:
+        """Notes why no node has what is asked for, or had when there had been so many helpful changes."""
         ...
 
 
@@ -134,8 +143,16 @@ class _Refused(Exception):  # noqa: N818 - the decision is NoFit
     """The pod's claims rule out all nodes at once."""
 
 
-def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features: Features, now: datetime) -> Decision:
-    """What to do about a pod.
+def cycle(
+    pod: Pod,
+    claims: Sequence[ResourceClaim],
+    cluster: Cluster,
+    features: Features,
+    now: datetime,
+    *,
+    max_steps: int = _MAX_STEPS,
+) -> Generator[None, None, Decision]:
+    """Finds out what to do about a pod. Yields between nodes, where the cluster may change.
 
     Args:
         pod: a pod without a node.
@@ -143,6 +160,7 @@ def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features
         cluster: everything else.
         features: what differs between releases.
         now: the time of day.
+        max_steps: the most candidates to look at on all nodes together.
     """
     if not cluster.nodes:
         return NoFit(NO_NODES)
@@ -155,15 +173,15 @@ def decide(pod: Pod, claims: Sequence[ResourceClaim], cluster: Cluster, features
     known = cluster.known_refusal(asked) if asked else ""
     if known:
         return NoFit(known)
-    search = _Search(pod, claims, cluster, features, now)
+    search, as_of = _Search(pod, claims, cluster, features, now, Budget(max_steps)), cluster.helpful_changes
     try:
-        search.run()
+        yield from search.run()
     except AllocationError as error:
         return NoFit(f'running "DynamicResources" filter plugin: {error}', reason="SchedulerError")
     if not search.found:
         refusal = _no_fit(search)
-        if asked:
-            cluster.remember_refusal(asked, refusal.message)
+        if asked and not search.was_cut:
+            cluster.remember_refusal(asked, refusal.message, as_of=as_of)
         return refusal
     best = min(search.found, key=lambda each: (-each.score, cluster.load(each.node), each.node))
     return Place(best.node, best.assignments)
@@ -223,12 +241,15 @@ class _Search:
     cluster: Cluster
     features: Features
     now: datetime
+    budget: Budget
     found: list[_Candidate] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     resolvable: int = 0
     """How many nodes are refused for reasons that the end of other pods would remove."""
     unavailable: set[int] = field(default_factory=set)
     """Indexes of allocated claims that are not available on some node."""
+    was_cut: bool = False
+    """Whether a search took too long: the next attempt may come further, since it knows more of the devices."""
     stale: ResourceClaim | None = None
     """A claim for the pod's extended resources that is there already."""
     _pending: list[ResourceClaim] = field(default_factory=list)
@@ -238,8 +259,8 @@ class _Search:
     _extended: dict[frozenset[str], tuple[ResourceClaim, ExtendedRequests]] = field(default_factory=dict)
     """By the resources that are to come from devices on a node: the same for nodes that are alike."""
 
-    def run(self) -> None:
-        """Looks at as many nodes as are needed for the decision. Raises AllocationError."""
+    def run(self) -> Iterator[None]:
+        """Looks at as many nodes as are needed for the decision; yields after each. Raises AllocationError."""
         self._pending = [claim for claim in self.claims if claim.status.allocation is None]
         self._resources = requested(self.pod)
         if self.features.extended_resources:
@@ -248,13 +269,14 @@ class _Search:
         if self._from_devices:
             self.stale = self.cluster.extended_claim(self.pod.uid)
         names = named_nodes(self.pod.spec)
-        for node in self._in_order():
-            if not self._look_at(node, names):
-                continue
-            if len(self.cluster.nodes) >= _ALL_NODES_BELOW and self.found[-1].score == self._best_score():
+        nodes = self._in_order()
+        for node in nodes:
+            takes_pod = self._look_at(node, names)
+            if takes_pod and len(nodes) >= _ALL_NODES_BELOW and self.found[-1].score == self._best_score():
                 return
+            yield
 
-    def _in_order(self) -> Iterable[Node]:
+    def _in_order(self) -> Sequence[Node]:
         """All nodes. Where not all need be looked at, those come first that would be chosen first."""
         if len(self.cluster.nodes) < _ALL_NODES_BELOW:
             return self.cluster.nodes
@@ -316,8 +338,9 @@ class _Search:
 
     def _allocate(self, claims: Sequence[ResourceClaim], node: Node) -> Allocation | Refusal:
         try:
-            return self.cluster.allocate(claims, node)
+            return self.cluster.allocate(claims, node, self.budget)
         except SearchTooLongError:
+            self.was_cut = True
             if self.features.long_search_is_error:
                 raise
             return Refusal(node.metadata.name, "timed out trying to allocate devices")

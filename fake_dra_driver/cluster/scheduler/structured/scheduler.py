@@ -1,8 +1,10 @@
 """The reconciler that finds a node for each pod that has none, and devices for its claims."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 
 from loguru import logger
 from typing_extensions import override
@@ -23,7 +25,7 @@ from fake_dra_driver.cluster.scheduler.structured.bindingconditions import (
     is_ready,
 )
 from fake_dra_driver.cluster.scheduler.structured.claimwriter import BindingError, ClaimWriter, said_by
-from fake_dra_driver.cluster.scheduler.structured.decision import Assignment, NoFit, Place, decide
+from fake_dra_driver.cluster.scheduler.structured.decision import Assignment, Decision, NoFit, Place, cycle
 from fake_dra_driver.cluster.scheduler.structured.features import Features
 from fake_dra_driver.cluster.scheduler.structured.view import ClusterView, SchedulerCaches
 from fake_dra_driver.cluster.scheduler.waiting import is_waiting
@@ -35,6 +37,9 @@ from fake_dra_driver.runtime.store import Change
 __all__ = ["PodScheduler", "Writers"]
 
 log = logger.bind(component="scheduler")
+
+_MAX_SECONDS_AT_A_TIME = 0.02
+"""API server, kubelets and controllers of the embedded cluster run on the same event loop."""
 
 _PRE_BIND = 'running PreBind plugin "DynamicResources"'
 _BIND = 'running Bind plugin "DefaultBinder"'
@@ -66,8 +71,9 @@ class _Binding:
 class PodScheduler(Reconciler):
     """Reconciles pods.
 
-    A cycle reads the caches and decides without an await, so no cycle sees half of another; the decisions are then
-    written concurrently. What was decided counts from then on: the pod on its node, the devices in use.
+    One cycle runs at a time, so that none sees half of another; the decisions are then written concurrently. What was
+    decided counts from then on: the pod on its node, the devices in use. What others change while a long cycle runs is
+    seen by the nodes that come later, and makes a write fail if it contradicts the decision.
     """
 
     def __init__(
@@ -87,6 +93,7 @@ class PodScheduler(Reconciler):
         self._features = features
         self._now = now
         self._attempts = Attempts()
+        self._cycles = asyncio.Lock()
         self._is_idle: Callable[[], bool] = lambda: False
         self._bindings: dict[UID, _Binding] = {}
         """Pods that wait until their devices are ready, with everything written but the binding itself."""
@@ -97,22 +104,17 @@ class PodScheduler(Reconciler):
 
     @override
     async def reconcile(self, request: Request) -> Result:
-        pod = self._caches.pods.get(request)
-        if pod is None or not is_waiting(pod, self._name) or self._cluster.is_bound(pod.uid):
+        pod = self._find_waiting(request)
+        if pod is None:
             return Result()
         binding = self._bindings.get(pod.uid)
         if binding is not None:
             return await self._go_on(pod, binding)
-        try:
-            claims = find_claims(pod, self._caches.claims.get)
-        except ClaimNotReady as reason:
-            # PreEnqueue: not worth an attempt, and not worth an event. The claim's change leads back here.
-            log.debug("pod waits for its claims", pod=str(pod.key), why=str(reason))
-            return Result()
-        pause = self._attempts.pause(pod.uid, is_idle=self._is_idle())
-        if pause > 0:
-            return Result(requeue_after=pause)
-        decision = decide(pod, claims, self._cluster, self._features, self._now())
+        async with self._cycles:
+            decided = await self._decide(request)
+        if isinstance(decided, Result):
+            return decided
+        pod, decision = decided
         if isinstance(decision, NoFit):
             return await self._fail(pod, decision)
         return await self._place(pod, decision)
@@ -124,6 +126,38 @@ class PodScheduler(Reconciler):
             self._attempts.forget(pod.uid)
             # What it has reserved is released by the claim controller.
             self._bindings.pop(pod.uid, None)
+
+    def _find_waiting(self, request: Request) -> Pod | None:
+        pod = self._caches.pods.get(request)
+        is_done = pod is None or not is_waiting(pod, self._name) or self._cluster.is_bound(pod.uid)
+        return None if is_done else pod
+
+    async def _decide(self, request: Request) -> tuple[Pod, Decision] | Result:
+        """One cycle. What is decided counts from then on."""
+        # Other cycles may have run since this one's turn was asked for.
+        pod = self._find_waiting(request)
+        if pod is None:
+            return Result()
+        try:
+            claims = find_claims(pod, self._caches.claims.get)
+        except ClaimNotReady as reason:
+            # PreEnqueue: not worth an attempt, and not worth an event. The claim's change leads back here.
+            log.debug("pod waits for its claims", pod=str(pod.key), why=str(reason))
+            return Result()
+        pause = self._attempts.pause(pod.uid, is_idle=self._is_idle())
+        if pause > 0:
+            return Result(requeue_after=pause)
+        decision = await _at_intervals(cycle(pod, claims, self._cluster, self._features, self._now()))
+        if isinstance(decision, Place):
+            self._assume(pod, decision)
+        return pod, decision
+
+    def _assume(self, pod: Pod, place: Place) -> None:
+        """What was decided counts from now on."""
+        self._cluster.assume_pod(pod, place.node)
+        for each in place.assignments:
+            if each.allocation is not None:
+                self._cluster.assume(each.claim, each.allocation)
 
     async def _fail(self, pod: Pod, reason: NoFit) -> Result:
         """PostFilter, and what follows a failed attempt in any case."""
@@ -143,10 +177,6 @@ class PodScheduler(Reconciler):
     async def _place(self, pod: Pod, place: Place) -> Result:
         """Allocates and reserves the claims, and binds the pod. What fails is undone."""
         binding = _Binding(pod, place.node)
-        self._cluster.assume_pod(pod, place.node)
-        for each in place.assignments:
-            if each.allocation is not None:
-                self._cluster.assume(each.claim, each.allocation)
         try:
             try:
                 for each in place.assignments:
@@ -260,3 +290,17 @@ class PodScheduler(Reconciler):
             await work
         except RuntimeLayerError as error:
             log.warning(failure, claim=str(claim.key), error=str(error))
+
+
+async def _at_intervals(steps: Generator[None, None, Decision]) -> Decision:
+    """Runs a cycle; lets others run between nodes if it takes long."""
+    since = perf_counter()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stopped:
+            decision: Decision = stopped.value
+            return decision
+        if perf_counter() - since > _MAX_SECONDS_AT_A_TIME:
+            await asyncio.sleep(0)
+            since = perf_counter()

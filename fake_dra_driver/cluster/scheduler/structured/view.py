@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fake_dra_driver.allocation.allocator import Allocator
+from fake_dra_driver.allocation.allocator import Allocator, Budget
 from fake_dra_driver.allocation.decision import Allocation, Refusal
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1 import (
@@ -30,6 +30,9 @@ __all__ = ["ClusterView", "SchedulerCaches", "frees_devices"]
 
 _EXTENDED_BY_POD: Final = "extended resources"
 """Index of the cache of claims: those for extended resources, by the UID of the pod that they were made for."""
+
+_MAX_REFUSALS: Final = 100
+"""A cluster has that many sorts of pods at most times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class ClusterView:
         """The extended resources of pods that run or are about to: on which node, and how much."""
         self._in_use: Counter[tuple[str, str]] = Counter()
         """Their sums, by node and resource."""
+        self.helpful_changes = 0
+        """Counts the changes after which there may be what was not there before."""
         self._refusals: dict[str, str] = {}
         """Why no node has what pods asked for, since something has changed that may help. What others get meanwhile
         cannot."""
@@ -109,17 +114,20 @@ class ClusterView:
         """Whether an allocation of the claim is being written."""
         return claim in self._in_flight
 
-    def allocate(self, claims: Sequence[ResourceClaim], node: Node) -> Allocation | Refusal:
+    def allocate(self, claims: Sequence[ResourceClaim], node: Node, budget: Budget) -> Allocation | Refusal:
         """Chooses devices. Raises AllocationError."""
-        return self._allocator.allocate(claims, node)
+        return self._allocator.allocate(claims, node, budget=budget)
 
     def known_refusal(self, asked: str) -> str:
         """Why no node had what was asked for, if nothing has changed since that may help; empty: not known."""
         return self._refusals.get(asked, "")
 
-    def remember_refusal(self, asked: str, message: str) -> None:
-        """Notes why no node has what is asked for."""
-        self._refusals[asked] = message
+    def remember_refusal(self, asked: str, message: str, *, as_of: int) -> None:
+        """Notes why no node has what is asked for, or had when there had been so many helpful changes."""
+        if as_of == self.helpful_changes:
+            if len(self._refusals) >= _MAX_REFUSALS:
+                self._refusals.clear()
+            self._refusals[asked] = message
 
     # --- what it is told ---
 
@@ -153,7 +161,11 @@ class ClusterView:
             self._allocator.forget(claim)
             found = self._caches.claims.get(claim.key)
             if found is None or found.status.allocation is None:
-                self._refusals.clear()
+                self._something_may_help()
+
+    def _something_may_help(self) -> None:
+        self.helpful_changes += 1
+        self._refusals.clear()
 
     def _on_pod(self, change: Change[Pod]) -> None:
         pod = change.new or change.old
@@ -178,18 +190,18 @@ class ClusterView:
     def _on_node(self, change: Change[Node]) -> None:
         self._nodes = None
         if change.new is None or changes_node_fit(change):
-            self._refusals.clear()
+            self._something_may_help()
 
     def _on_claim(self, change: Change[ResourceClaim]) -> None:
         if frees_devices(change):
-            self._refusals.clear()
+            self._something_may_help()
         if change.new is not None:
             self._allocator.put_claim(change.new)
         elif change.old is not None:
             self._allocator.drop_claim(change.old)
 
     def _on_class(self, change: Change[DeviceClass]) -> None:
-        self._refusals.clear()
+        self._something_may_help()
         self._classes = None
         if change.new is not None:
             self._allocator.put_class(change.new)
@@ -197,14 +209,14 @@ class ClusterView:
             self._allocator.drop_class(change.key.name)
 
     def _on_slice(self, change: Change[ResourceSlice]) -> None:
-        self._refusals.clear()
+        self._something_may_help()
         if change.new is not None:
             self._allocator.put_slice(change.new)
         else:
             self._allocator.drop_slice(change.key.name)
 
     def _on_taint_rule(self, change: Change[DeviceTaintRule]) -> None:
-        self._refusals.clear()
+        self._something_may_help()
         if change.new is not None:
             self._allocator.put_taint_rule(change.new)
         else:
