@@ -3,13 +3,17 @@
 Follows k8s.io/apimachinery/pkg/util/duration (HumanDuration).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from fake_dra_driver.cluster.apiserver.types.timestamp import since_1970
 
 __all__ = ["age", "human_duration"]
 
 _SECONDS_OF_CLOCKS_APART = 1
 """How far in the future a time may lie and still count as now."""
+_LONGEST_SECONDS = 2**63 / 10**9
+"""Go's longest duration, 292 years."""
 
 
 def human_duration(seconds: float) -> str:
@@ -44,4 +48,5 @@ def age(timestamp: Any, now: datetime) -> str:
     """How long ago a time of an object was, or ``<unknown>``."""
     if not isinstance(timestamp, str):
         return "<unknown>"
-    return human_duration((now - datetime.fromisoformat(timestamp)).total_seconds())
+    passed = timedelta(seconds=now.timestamp()) - since_1970(timestamp)
+    return human_duration(min(passed.total_seconds(), _LONGEST_SECONDS))

@@ -4,12 +4,13 @@ Follows k8s.io/kubernetes/pkg/printers/internalversion/printers.go.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.tables.humanduration import age, human_duration
 from fake_dra_driver.cluster.apiserver.types.selectors import label_selector_text
+from fake_dra_driver.cluster.apiserver.types.timestamp import since_1970
 
 __all__ = [
     "controller_revision_cells",
@@ -97,8 +98,8 @@ def _job_duration(status: Mapping[str, Any], now: datetime) -> str:
     start, end = status.get("startTime"), status.get("completionTime")
     if not start:
         return ""
-    until = datetime.fromisoformat(end) if end else now
-    return human_duration((until - datetime.fromisoformat(start)).total_seconds())
+    until = since_1970(end) if end else timedelta(seconds=now.timestamp())
+    return human_duration((until - since_1970(start)).total_seconds())
 
 
 def _age(obj: Object, now: datetime) -> str:

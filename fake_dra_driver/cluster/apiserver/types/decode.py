@@ -10,19 +10,21 @@ import base64
 import json
 import re
 from collections.abc import Callable, Sized
-from datetime import UTC, datetime
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request
 from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Shape, Type
+from fake_dra_driver.cluster.apiserver.types.timestamp import utc_text
 from fake_dra_driver.quantity import QuantityError, canonical
 
 __all__ = ["cannot_handle", "decode_builtin", "json_kind", "prune_custom", "whole_numbers", "zero_value"]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
+_NO_TIMES = ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z")
+"""Go's zero time, which it writes as null."""
 _NO_BASE64 = re.compile(r"[^A-Za-z0-9+/=\r\n]|=(?!=?$)")
 _JSON_KINDS = {bool: "bool", int: "number", float: "number", str: "string", dict: "object", list: "array"}
 _GO_TYPES = {"string": "string", "boolean": "bool", "integer": "int32", "number": "float64"}
@@ -232,12 +234,13 @@ def _base64(text: str) -> str:
         raise _Mismatch(f"illegal base64 data at input byte {at}") from error
 
 
-def _in_utc(value: str, reference: str) -> str:
-    """A time as Go writes it: in UTC, with whole seconds or six digits of them."""
-    if value.endswith("Z") and (reference == "MicroTime" or "." not in value):
-        return value
-    layout = "%Y-%m-%dT%H:%M:%S.%fZ" if reference == "MicroTime" else "%Y-%m-%dT%H:%M:%SZ"
-    return datetime.fromisoformat(value).astimezone(UTC).strftime(layout)
+def _in_utc(value: str, reference: str) -> str | None:
+    """A time as Go writes it: in UTC, with whole seconds or six digits of them; None: it is Go's zero time."""
+    try:
+        text = utc_text(value, "microseconds" if reference == "MicroTime" else "seconds")
+    except ValueError as error:
+        raise _Mismatch(str(error)) from error
+    return None if text in _NO_TIMES else text
 
 
 def _time_problem(value: str, reference: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
 from fake_dra_driver.cluster.apiserver.store.store import Object, encode
+from fake_dra_driver.cluster.apiserver.types.timestamp import since_1970
 
 __all__ = ["SPECIAL", "Special"]
 
@@ -50,7 +51,7 @@ def _time_text(seconds: int, microseconds: int, precision: str) -> str:
 
 
 def _write_time(value: str) -> Object:
-    passed = datetime.fromisoformat(value) - _EPOCH
+    passed = since_1970(value)
     seconds = passed // _SECOND
     return {"seconds": seconds, "nanos": (passed - seconds * _SECOND).microseconds * 1000}
 
