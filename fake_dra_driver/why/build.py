@@ -445,6 +445,8 @@ def _verified(suggestion: Suggestion, answers: Sequence[_NodeAnswer]) -> Suggest
 
 def _values_of(broken: BrokenConstraint) -> str:
     """What the devices have that a constraint compares."""
+    if all(value is None for _, value in broken.values):
+        return "no device has it"
     return listed(
         [
             f"{short_name(device.device)} has {'none' if value is None else short_name(value_text(value))}"

@@ -92,7 +92,10 @@ def asked_text(requested: Requested) -> str:
 
 def constraint_text(constraint: v1.DeviceConstraint) -> str:
     """A constraint in words."""
-    requests = f"the devices of requests {listed(constraint.requests)}" if constraint.requests else "all devices"
+    names = constraint.requests
+    requests = (
+        f"the devices of {'request' if len(names) == 1 else 'requests'} {listed(names)}" if names else "all devices"
+    )
     if constraint.match_attribute is not None:
         return f"{requests} must have the same {short_name(constraint.match_attribute)}"
     return f"{requests} must each have another {short_name(constraint.distinct_attribute or '')}"
@@ -286,8 +289,7 @@ def plain_problem(obstacle: Obstacle) -> report.DeviceProblem:
             return report.DeviceProblem(reason="Chosen", message="another request of the pod takes it")
         case ConstraintBroken():
             has = "it has none" if obstacle.value is None else f"it has {value_text(obstacle.value)}"
-            others = listed([f"{device.device} {value_text(value)}" for device, value in obstacle.others.items()])
-            return report.DeviceProblem(
-                reason="Constraint", message=f"{short_name(obstacle.attribute)}: {has}, and {others}"
-            )
+            others = [f"{device.device} {value_text(value)}" for device, value in obstacle.others.items()]
+            message = f"{short_name(obstacle.attribute)}: {', and '.join([has, *([listed(others)] if others else [])])}"
+            return report.DeviceProblem(reason="Constraint", message=message)
     raise TypeError(f"there are no words for {type(obstacle).__name__}")

@@ -19,7 +19,7 @@ from fake_dra_driver.allocation.explanation.finding import (
 )
 from fake_dra_driver.allocation.explanation.situation import Situation, requested_by, with_constraints, with_requests
 from fake_dra_driver.allocation.identity import DeviceId
-from fake_dra_driver.allocation.obstacles import PoolIncomplete, PoolObstacle
+from fake_dra_driver.allocation.obstacles import ConstraintBroken, PoolIncomplete, PoolObstacle
 from fake_dra_driver.allocation.survey import PoolReport, Survey
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.resource.v1 import (
@@ -106,7 +106,9 @@ def _values(
             continue
         for candidate in request.candidates:
             device = candidate.device
-            if not candidate.obstacles and device not in seen:
+            # What lacks the attribute is refused even alone.
+            is_in_question = all(isinstance(each, ConstraintBroken) for each in candidate.obstacles)
+            if is_in_question and device not in seen:
                 seen.add(device)
                 yield device, attribute_of(device.driver, survey.device(device), name)
 

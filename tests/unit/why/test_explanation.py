@@ -130,6 +130,19 @@ def test_requests_that_compete_are_met_alone_and_not_together() -> None:
     assert report.suggestions[0].message.startswith("none of the small changes that were tried is enough")
 
 
+def test_a_constraint_on_what_no_device_has_is_said_in_whole_sentences() -> None:
+    constraints = [{"requests": ["main"], "matchAttribute": f"{DRIVER}/numa"}]
+    wanted = claim(request_for("main", DRIVER, count=2), constraints=constraints)
+    report = explained([node_of("a"), gpus("a", 2), CLASS, wanted, pod_of("gpu")])
+    (group,) = report.nodes
+    assert [each.message for each in group.problems] == [
+        "no devices satisfy the constraint of claim gpu that the devices of request main must have the same "
+        f"{DRIVER}/numa: no device has it"
+    ]
+    assert group.requests[0].devices[0].problems[0].message == f"{DRIVER}/numa: it has none"
+    assert changes(report) == ["DropConstraint"]
+
+
 def test_several_claims_are_freed_together_where_one_is_not_enough() -> None:
     holders = [allocated(claim(name=f"c-{at}"), f"p-{at}", DRIVER, "a", f"gpu-{at}") for at in range(4)]
     wanted = claim(request_for("main", DRIVER, count=3))
