@@ -13,6 +13,7 @@ from fake_dra_driver.allocation.explanation import (
     Finding,
     FreeClaims,
     GuardSelector,
+    LeaveOut,
     LessCapacity,
     OtherClass,
     Tolerate,
@@ -105,6 +106,8 @@ def _said(
             where = _where(change.requested.name, change.requested.claim, claims)
             instead = "all that match" if change.requested.wanted is None else str(change.requested.wanted)
             return "AskForFewer", f"ask for {count_of(change.count, 'device')} in {where} instead of {instead}"
+        case LeaveOut():
+            return "AskForFewer", f"do without {_where(change.requested.name, change.requested.claim, claims)}"
         case LessCapacity():
             where = _where(change.requested.name, change.requested.claim, claims)
             return "AskForLess", f"ask for {change.amount} of {short_name(change.name)} at most in {where}"

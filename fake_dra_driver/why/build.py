@@ -12,6 +12,7 @@ from uuid import NAMESPACE_OID, uuid5
 from fake_dra_driver.allocation import AllocationError, Allocator, SearchTooLongError, SelectorFailedError
 from fake_dra_driver.allocation.explanation import (
     BrokenConstraint,
+    Combination,
     Finding,
     FreeClaims,
     OtherClass,
@@ -327,7 +328,9 @@ class _Explanation:
         combination = finding.combination
         if combination is None:
             return
-        if not combination.constraints:
+        if combination.shortage_among:
+            yield self._shortage(combination)
+        elif not combination.constraints:
             message = "each request could be met alone, but not all of them together: they compete for the same devices"
             yield NodeProblem(reason="Combination", message=message)
         for broken in combination.constraints:
@@ -337,6 +340,15 @@ class _Explanation:
                 message=f"no devices satisfy the constraint of claim {claim.metadata.name} that "
                 f"{constraint_text(claim.spec.devices.constraints[broken.index])}: {_values_of(broken)}",
             )
+
+    def _shortage(self, combination: Combination) -> NodeProblem:
+        among = combination.shortage_among
+        wanted, there = sum(each.wanted or 0 for each in among), combination.shortage_of
+        names = listed([f"{each.name} of claim {self._claims.pending[each.claim].metadata.name}" for each in among])
+        return NodeProblem(
+            reason="Combination",
+            message=f"requests {names} want {count_of(wanted, 'device')} together, and only {there} can be had",
+        )
 
     def _request(self, finding: RequestFinding) -> RequestOnNode:
         return RequestOnNode(

@@ -8,7 +8,8 @@
     └── RequestChange     a request, or one of its alternatives, asks for something else
         ├── FewerDevices, LessCapacity, Tolerate
         ├── DropSelector, GuardSelector
-        └── OtherClass
+        ├── OtherClass
+        └── LeaveOut
 """
 
 from collections.abc import Sequence
@@ -40,6 +41,7 @@ __all__ = [
     "FewerDevices",
     "FreeClaims",
     "GuardSelector",
+    "LeaveOut",
     "LessCapacity",
     "OtherClass",
     "RequestChange",
@@ -120,6 +122,11 @@ class OtherClass(RequestChange):
     class_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class LeaveOut(RequestChange):
+    """The claim does without the request."""
+
+
 def helps(situation: Situation, node: Node, change: Change) -> bool:
     """Whether the claims can be had on a node with this change and nothing else changed."""
     match change:
@@ -128,14 +135,20 @@ def helps(situation: Situation, node: Node, change: Change) -> bool:
                 return situation.fits(node)
         case DropConstraint():
             claim = situation.claims[change.claim]
-            kept = [each for each in claim.spec.devices.constraints if each is not change.constraint]
-            return situation.fits(node, situation.changed(change.claim, with_constraints(claim, kept)))
+            others = [each for each in claim.spec.devices.constraints if each is not change.constraint]
+            return situation.fits(node, situation.changed(change.claim, with_constraints(claim, others)))
         case GuardSelector() if change.origin.class_name is not None:
             device_class = situation.classes[change.origin.class_name]
             selectors = _guarded(device_class.spec.selectors, change)
             spec = device_class.spec.model_copy(update={"selectors": selectors})
             with situation.with_class(device_class.model_copy(update={"spec": spec})):
                 return situation.fits(node)
+        case LeaveOut():
+            claim = situation.claims[change.requested.claim]
+            devices = claim.spec.devices
+            kept = [each for each in devices.requests if each.name != change.requested.request]
+            left = situation.changed(change.requested.claim, with_requests(claim, kept, devices.constraints))
+            return situation.fits(node, left)
         case RequestChange():
             return situation.fits(node, _asking(situation, change.requested, **_fields(change)))
     raise TypeError(f"{type(change).__name__} is no change that can be tried")

@@ -5,6 +5,7 @@ few other claims to free where one is not enough.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from fake_dra_driver.allocation.explanation.change import (
@@ -14,6 +15,7 @@ from fake_dra_driver.allocation.explanation.change import (
     FewerDevices,
     FreeClaims,
     GuardSelector,
+    LeaveOut,
     LessCapacity,
     Tolerate,
     helps,
@@ -58,8 +60,15 @@ def changes_that_help(situation: Situation, finding: Finding) -> Iterator[Change
             largest = next((each for each in sort if helps(situation, node, each)), None)
             if largest is not None:
                 yield largest
-        yield from (each for each in _changed(request) if helps(situation, node, each))
-    if finding.combination is not None and not finding.combination.needs_all:
+        competes = finding.combination is not None
+        yield from (each for each in _changed(request, competes=competes) if helps(situation, node, each))
+    if finding.combination is None:
+        return
+    left_out = (LeaveOut(each) for each in reversed(finding.combination.shortage_among))
+    enough = next((each for each in islice(left_out, MAX_TRIES) if helps(situation, node, each)), None)
+    if enough is not None:
+        yield enough
+    if not finding.combination.needs_all:
         for broken in finding.combination.constraints:
             constraints = situation.claims[broken.claim].spec.devices.constraints
             yield DropConstraint(broken.claim, constraints[broken.index])
@@ -135,12 +144,17 @@ def _less(request: RequestFinding) -> Iterator[Iterator[Change]]:
         yield (LessCapacity(request.requested, name, amounts[nanos]) for nanos in most)
 
 
-def _changed(request: RequestFinding) -> Iterator[Change]:
-    """Other changes of the request, all of which may help."""
+def _changed(request: RequestFinding, *, competes: bool) -> Iterator[Change]:
+    """Other changes of the request, all of which may help.
+
+    Args:
+        request: what was found out about it.
+        competes: whether it could be met alone, and others want what it wants.
+    """
     requested = request.requested
     for taint in _distinct_taints(request):
         yield Tolerate(requested, taint)
-    if not request.is_met:
+    if competes or not request.is_met:
         for failed in _failed(request):
             expression = guarded_expression(failed)
             if expression is not None:

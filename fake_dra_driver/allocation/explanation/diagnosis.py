@@ -84,13 +84,36 @@ def _combination(situation: Situation, finding: Finding, survey: Survey) -> Comb
         (at, index) for at, claim in enumerate(situation.claims) for index in range(len(claim.spec.devices.constraints))
     ]
     if not places or not situation.fits(node, [with_constraints(claim, ()) for claim in situation.claims]):
-        return Combination()
+        return _shortage(finding, survey)
     guilty = [place for place in places if situation.fits(node, without_constraint(situation, *place))]
     broken = (
         BrokenConstraint(at, index, tuple(_values(situation, finding, survey, at, index)))
         for at, index in guilty or places
     )
     return Combination(tuple(broken), needs_all=not guilty)
+
+
+def _shortage(finding: Finding, survey: Survey) -> Combination:
+    """The requests, if there are some, that want more devices together than suit any of them."""
+    suits = {
+        request.requested: frozenset(each.device for each in request.candidates if not each.obstacles)
+        for request in finding.requests
+        if _takes_whole_devices(request, survey)
+    }
+    for devices in sorted(set(suits.values()), key=len):
+        among = tuple(requested for requested, own in suits.items() if own <= devices)
+        if sum(each.wanted or 0 for each in among) > len(devices):
+            return Combination(shortage_among=among, shortage_of=len(devices))
+    return Combination()
+
+
+def _takes_whole_devices(request: RequestFinding, survey: Survey) -> bool:
+    """Whether a device that it takes is lost for all other requests, whichever it is."""
+    asked = request.requested.spec
+    if not isinstance(asked, ExactDeviceRequest) or asked.admin_access or request.requested.wanted is None:
+        return False
+    devices = (survey.device(each.device) for each in request.candidates if not each.obstacles)
+    return not any(each.allow_multiple_allocations for each in devices)
 
 
 def _values(

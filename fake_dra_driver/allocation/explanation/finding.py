@@ -92,6 +92,10 @@ class Combination:
     """What is in the way: it is enough to drop any of them, or, where ``needs_all`` is set, all of them. None: the
     requests compete for the same devices."""
     needs_all: bool = False
+    shortage_among: tuple[Requested, ...] = ()
+    """Requests that want more devices together than there are that suit any of them."""
+    shortage_of: int = 0
+    """So many devices suit them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,35 @@ def test_requests_that_compete_are_met_alone_and_not_together() -> None:
     (group,) = report.nodes
     assert [each.reason for each in group.problems] == ["Combination"]
     assert all(each.is_met for each in group.requests)
-    assert report.suggestions[0].message.startswith("none of the small changes that were tried is enough")
+    assert group.problems[0].message == (
+        "requests one of claim gpu and two of claim gpu want 2 devices together, and only 1 can be had"
+    )
+    assert [(each.message, each.nodes) for each in report.suggestions] == [
+        ("do without request two of claim gpu", ("a",))
+    ]
+
+
+def test_requests_that_compete_for_a_device_may_ask_for_another() -> None:
+    index = f'device.attributes["{DRIVER}"].index == 0'
+    wanted = claim(request_for("one", DRIVER, index), request_for("two", DRIVER, index))
+    devices = [device(f"gpu-{at}", index=at) for at in range(3)]
+    report = explained([node_of("a"), slice_of(DRIVER, "a", *devices), CLASS, wanted, pod_of("gpu")])
+    assert changes(report) == ["AskForFewer", "ChangeSelector", "ChangeSelector"]
+    assert all(each.verified and each.nodes == ("a",) for each in report.suggestions)
+
+
+def test_more_requests_than_devices_are_counted() -> None:
+    wanted = claim(*(request_for(f"r-{at}", DRIVER) for at in range(10)))
+    nodes = [node_of("a"), gpus("a", 8), node_of("b"), gpus("b", 9)]
+    report = explained([*nodes, CLASS, wanted, pod_of("gpu")])
+    assert report.verdict == "Impossible"
+    assert [each.problems[0].message.partition(" want ")[2] for each in report.nodes] == [
+        "10 devices together, and only 8 can be had",
+        "10 devices together, and only 9 can be had",
+    ]
+    assert [(each.message, each.nodes) for each in report.suggestions] == [
+        ("do without request r-9 of claim gpu", ("b",))
+    ]
 
 
 def test_a_constraint_on_what_no_device_has_is_said_in_whole_sentences() -> None:
