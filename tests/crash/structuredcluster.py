@@ -31,7 +31,7 @@ class StructuredCluster:
         self.stage = Scenery("1.37")
         self.host = StructuredHost(self.stage, NODE, DEVICES, disk)
         self.pods: dict[str, NodeClaim] = {}
-        """By name: the claim that the pod uses, which has the same name."""
+        """By name: the claim that the pod uses, which has the same name but in ``replace_claim``."""
         self._lost: dict[str, Set[str]] = {}
         """By name: the devices of pods whose claim was taken away while they ran."""
 
@@ -51,7 +51,7 @@ class StructuredCluster:
         """
         numbers = list(range(DEVICES))[:count] if admin else self._free()[:count]
         there = self._find(name)
-        if name in self.pods or len(numbers) < count:
+        if name in self.pods or _successor(name) in self.pods or len(numbers) < count:
             return
         if there is not None and self.host.knows(node_claim(there)):
             return  # the kubelet holds a new pod up until it has ended what the one before used
@@ -60,15 +60,16 @@ class StructuredCluster:
 
     async def end_pod(self, name: str, *, deleted: bool, by_force: bool = False) -> None:
         """The claim is deallocated once it is unprepared; at once where the pod was removed by force."""
-        if self.pods.pop(name, None) is None:
+        claim = self.pods.pop(name, None)
+        if claim is None:
             return
         if self._lost.pop(name, None) is not None:
             return
         if not by_force:
             await self.turn()
-        await self._write_status(name, {"allocation": None, "reservedFor": None})
+        await self._write_status(claim.name, {"allocation": None, "reservedFor": None})
         if deleted:
-            await self.stage.delete(v1.ResourceClaim, name)
+            await self.stage.delete(v1.ResourceClaim, claim.name)
 
     async def lose_claim(self, name: str) -> None:
         """A user takes the claim of a pod that runs away; the scheduler gives its devices to the next one."""
@@ -77,6 +78,17 @@ class StructuredCluster:
             return
         self._lost[name] = _devices_of(wire)
         await self.stage.delete(v1.ResourceClaim, name)
+
+    async def replace_claim(self, name: str, split: int) -> None:
+        """The claim that was taken from a pod is made again under its name, and allocated for another pod.
+
+        Nothing happens where it was not taken, or where the node has too few devices.
+        """
+        lost = self._lost.get(name, ())
+        numbers = self._free()[: len(lost)]
+        if lost and len(numbers) == len(lost) and _successor(name) not in self.pods:
+            results = [result(number, pool=NODE) for number in numbers]
+            await self._allocate(name, results, split, pod=_successor(name))
 
     async def lose_slices(self) -> None:
         """A kubelet deletes them when it starts."""
@@ -91,7 +103,9 @@ class StructuredCluster:
         taken = set().union(*map(_devices_of, self.stage.all(v1.ResourceClaim)))
         return [number for number in range(DEVICES) if f"fake-{number}" not in taken]
 
-    async def _allocate(self, name: str, results: Sequence[v1.DeviceRequestAllocationResult], split: int) -> None:
+    async def _allocate(
+        self, name: str, results: Sequence[v1.DeviceRequestAllocationResult], split: int, *, pod: str = ""
+    ) -> None:
         request = {"name": "fakes", "exactly": {"deviceClassName": "fake.3-shake.com"}}
         await self.stage.create(v1.ResourceClaim, name, spec={"devices": {"requests": [request]}})
         wire = self._find(name)
@@ -102,7 +116,7 @@ class StructuredCluster:
             consumer = v1.ConsumerReference(resource="pods", name="p", uid=node_claim(wire).uid)
             status = v1.ResourceClaimStatus(allocation=v1.AllocationResult(devices=devices), reserved_for=(consumer,))
             await self._write_status(name, status.to_wire())
-        self.pods[name] = node_claim(wire)
+        self.pods[pod or name] = node_claim(wire)
 
     async def _write_status(self, name: str, status: Mapping[str, Any]) -> None:
         key = NamespacedName("default", name)
@@ -140,8 +154,8 @@ class StructuredCluster:
         held = set().union(*self._lost.values())
         waiting = {
             name
-            for name in self.pods
-            if name not in self._lost and (wire := self._find(name)) is not None and held & _devices_of(wire)
+            for name, claim in self.pods.items()
+            if name not in self._lost and (wire := self._find(claim.name)) is not None and held & _devices_of(wire)
         }
         return {claim.uid: claim for name, claim in self.pods.items() if name not in waiting}
 
@@ -158,6 +172,11 @@ class StructuredCluster:
                 raise AssertionError("\n".join(complaints) or "something is written again and again")
             await asyncio.sleep(0.5)
         assert not self.host.wrong, self.host.wrong
+
+
+def _successor(name: str) -> str:
+    """The pod that uses the claim which was made again under that name."""
+    return f"{name}-next"
 
 
 def _devices_of(claim: Mapping[str, Any]) -> Set[str]:

@@ -28,6 +28,8 @@ from tests.crash.structuredhost import PLUGIN
 T = TypeVar("T")
 
 NAMES = st.sampled_from(["0", "1", "2", "3"])
+SUCCESSORS = NAMES.map(lambda name: f"{name}-next")
+"""Pods whose claims ``replace_claim`` has made."""
 
 
 class Lives(RuleBasedStateMachine):
@@ -80,7 +82,7 @@ class Lives(RuleBasedStateMachine):
     def run_pod(self, name: str, count: int, split: int, admin: bool) -> None:
         self._run(self.cluster.run_pod(name, count, split, admin=admin))
 
-    @rule(name=NAMES, deleted=st.booleans(), by_force=st.booleans())
+    @rule(name=NAMES | SUCCESSORS, deleted=st.booleans(), by_force=st.booleans())
     def end_pod(self, name: str, deleted: bool, by_force: bool) -> None:
         self._run(self.cluster.end_pod(name, deleted=deleted, by_force=by_force))
 
@@ -105,6 +107,12 @@ class Lives(RuleBasedStateMachine):
     @rule(name=NAMES)
     def lose_claim(self, name: str) -> None:
         self._run(self.cluster.lose_claim(name))
+
+    @rule(name=NAMES, split=st.sampled_from([0, 2]))
+    def replace_claim(self, name: str, split: int) -> None:
+        """A claim is stripped of its finalizers while its pod runs, and made again under its name."""
+        self._run(self.cluster.lose_claim(name))
+        self._run(self.cluster.replace_claim(name, split))
 
     @rule()
     def kill_plugin(self) -> None:
