@@ -25,6 +25,7 @@ from fake_dra_driver.cluster.kinds import ResourceClaimTemplate, ResourceClass
 __all__ = [
     "DEFAULT",
     "RELEASES",
+    "ApiDetails",
     "HealthVersion",
     "PluginVersion",
     "Release",
@@ -99,6 +100,39 @@ class SliceLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiDetails:
+    """Words, paths and columns in which API servers differ, beyond DRA: by default those of 1.30."""
+
+    status_paths_are_whole: bool = False
+    """Whether what is wrong with the status of a custom object is found at ``status.x``, not at ``x``."""
+    ended_pods_stay_ended: bool = False
+    """Whether the table of Pods shows one that has ended, and is deleted, as what it was."""
+    values_are_json: bool = False
+    """Whether messages repeat values as JSON, not in Go's notation, and leave times out that are not set."""
+    rules_repeat_values: bool = False
+    """Whether the message of a rule that does not hold says what the value of a custom object is, not its type."""
+    shows_account_secrets: bool = True
+    """Whether the table of ServiceAccounts has a column for their Secrets."""
+    shows_node_architecture: bool = False
+    """Whether the table of Nodes has the architecture behind the kernel."""
+    owners_are_numbered: bool = False
+    """Whether what is wrong with an owner is found at its place in the list."""
+    reviews_are_unions: bool = False
+    """Whether a review that asks about both or nothing is wrong as a whole."""
+    patches_are_read_first: bool = False
+    """Whether the bytes of a patch are checked before anything else is."""
+
+
+_DETAILS_OF_1_32: Final = ApiDetails(status_paths_are_whole=True, ended_pods_stay_ended=True)
+_DETAILS_OF_1_34: Final = replace(_DETAILS_OF_1_32, values_are_json=True)
+_DETAILS_OF_1_35: Final = replace(_DETAILS_OF_1_34, shows_account_secrets=False, rules_repeat_values=True)
+_DETAILS_OF_1_36: Final = replace(_DETAILS_OF_1_35, shows_node_architecture=True)
+_DETAILS_OF_1_37: Final = replace(
+    _DETAILS_OF_1_36, owners_are_numbered=True, reviews_are_unions=True, patches_are_read_first=True
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A minor release of Kubernetes."""
 
@@ -110,6 +144,8 @@ class Release:
     is_compared: bool = False
     """Whether the embedded API server was compared with a running one of this release, by the conformance tests or by
     hand. The others follow from its sources, and from what was seen on their neighbours."""
+    details: ApiDetails = ApiDetails()
+    """Of its API server."""
     known_kinds: tuple[ResourceKind, ...] = _NEGOTIATED
     """What can be served in ``resource.k8s.io``."""
     served_versions: frozenset[str] = frozenset({"v1alpha2"})
@@ -148,6 +184,8 @@ class Release:
     """Whether slices can be selected by the name of their pool."""
     taint_rules_have_status: bool = False
     """Whether a DeviceTaintRule says in its status what has become of it, and counts from when its effect changed."""
+    scaling_events_begin_with_old_size: bool = False
+    """Whether the Events of Deployments say ``from 1 to 2``, and not ``to 2 from 1``, or only ``to 2`` of a new set."""
     structured_version: str = ""
     """Version of resource.k8s.io in which controllers, scheduler and kubelets speak of structured DRA; empty: it has
     classic DRA."""
@@ -290,6 +328,8 @@ _ROWS: Final = (
     Release(
         "1.32",
         api_server="v1.32.2",
+        scaling_events_begin_with_old_size=True,
+        details=_DETAILS_OF_1_32,
         is_compared=True,
         known_kinds=_structured("v1beta1"),
         served_versions=frozenset({"v1beta1"}),
@@ -303,6 +343,8 @@ _ROWS: Final = (
     Release(
         "1.33",
         api_server="v1.33.13",
+        scaling_events_begin_with_old_size=True,
+        details=_DETAILS_OF_1_32,
         known_kinds=_structured("v1beta2", "v1beta1", taint_rules=("v1alpha3",)),
         served_versions=frozenset({"v1beta1", "v1beta2"}),
         plugin_versions=("v1beta1",),
@@ -317,6 +359,8 @@ _ROWS: Final = (
     Release(
         "1.34",
         api_server="v1.34.4",
+        scaling_events_begin_with_old_size=True,
+        details=_DETAILS_OF_1_34,
         is_compared=True,
         known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1alpha3",)),
         served_versions=frozenset({"v1"}),
@@ -335,6 +379,8 @@ _ROWS: Final = (
     Release(
         "1.35",
         api_server="v1.35.4",
+        scaling_events_begin_with_old_size=True,
+        details=_DETAILS_OF_1_35,
         known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1alpha3",)),
         served_versions=frozenset({"v1"}),
         plugin_versions=_BY_KUBELET_OF_1_34,
@@ -354,6 +400,8 @@ _ROWS: Final = (
     Release(
         "1.36",
         api_server="v1.36.3",
+        scaling_events_begin_with_old_size=True,
+        details=_DETAILS_OF_1_36,
         known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1beta2", "v1alpha3")),
         served_versions=frozenset({"v1"}),
         plugin_versions=_BY_KUBELET_OF_1_34,
@@ -376,6 +424,8 @@ _ROWS: Final = (
     Release(
         "1.37",
         api_server="v1.37.2",
+        scaling_events_begin_with_old_size=True,
+        details=_DETAILS_OF_1_37,
         is_compared=True,
         known_kinds=_structured(*_ALL_VERSIONS, taint_rules=("v1", "v1beta2", "v1alpha3")),
         served_versions=frozenset({"v1"}),

@@ -16,24 +16,33 @@ from tests.support.leftout import leave_out
 
 _CONTROLLERS = ("controllers", "workload_controllers")
 """Fixtures that need a controller manager."""
+_CLASSIC_FOLDER = Path(__file__).parent / "classic"
 _STRUCTURED_FOLDER = Path(__file__).parent / "structured"
+_CLASSIC_MINOR = 30
+"""The last release with classic DRA, which is compared with any that has it."""
 _STRUCTURED_MINOR = 37
-"""The release that the tests of structured DRA compare with."""
-_LAST_CLASSIC_MINOR = 30
-"""The release that all other tests compare with: many details have changed since."""
+"""The release that tests of structured DRA compare with, and all others where the real server is of that release."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs each test against both servers, the embedded one of the release that its folder is about.
+    """Runs each test against both servers, the embedded one of the release that it is compared with.
 
     One fixture for all folders: pytest keeps what depends on it, such as the client, until its parameter changes.
     """
     if "target" in metafunc.fixturenames:
-        is_structured = metafunc.definition.path.is_relative_to(_STRUCTURED_FOLDER)
-        release = f"1.{_STRUCTURED_MINOR if is_structured else _LAST_CLASSIC_MINOR}"
+        release = f"1.{_compared_minor(metafunc.definition.path)}"
         embedded = pytest.param(Tested(is_real=False, release=release), id="embedded")
         real = pytest.param(Tested(is_real=True, release=release), id="real", marks=pytest.mark.apiserver)
         metafunc.parametrize("target", [embedded, real], indirect=True, scope="session")
+
+
+def _compared_minor(path: Path) -> int:
+    """The release that the tests of a file are about. Most are about every one, and take that of the real server."""
+    if path.is_relative_to(_STRUCTURED_FOLDER):
+        return _STRUCTURED_MINOR
+    assets = None if path.is_relative_to(_CLASSIC_FOLDER) else _assets()
+    is_later = assets is not None and minor_release(assets) > _CLASSIC_MINOR
+    return _STRUCTURED_MINOR if is_later else _CLASSIC_MINOR
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -54,14 +63,11 @@ def _reason_to_leave_out(item: pytest.Item) -> str:
     callspec, assets = getattr(item, "callspec", None), _assets()
     tested = callspec.params.get("target") if callspec is not None else None
     is_real = tested is not None and tested.is_real
-    if assets is None or not (is_real or "real_api" in item.fixturenames):
+    if assets is None or not (is_real or "real_api" in item.fixturenames or "kubectl" in item.fixturenames):
         return ""
-    minor = minor_release(assets)
-    if item.path.is_relative_to(_STRUCTURED_FOLDER):
-        if minor != _STRUCTURED_MINOR:
-            return f"{ASSETS_VARIABLE} HAS KUBERNETES 1.{minor}, AND THESE COMPARE WITH 1.{_STRUCTURED_MINOR}."
-    elif minor > _LAST_CLASSIC_MINOR:
-        return f"{ASSETS_VARIABLE} HAS KUBERNETES 1.{minor}, AND THESE COMPARE WITH 1.{_LAST_CLASSIC_MINOR}."
+    minor, compared = minor_release(assets), _compared_minor(item.path)
+    if minor > compared or (minor < compared and compared == _STRUCTURED_MINOR):
+        return f"{ASSETS_VARIABLE} HAS KUBERNETES 1.{minor}, AND THESE COMPARE WITH 1.{compared}."
     if any(name in item.fixturenames for name in _CONTROLLERS) and not (assets / "kube-controller-manager").exists():
         return f"{ASSETS_VARIABLE} HAS NO KUBE-CONTROLLER-MANAGER."
     return ""
@@ -101,9 +107,10 @@ def real_api(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
-def embedded_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """A client of an embedded server, for tests that ask both."""
-    with EmbeddedTarget(tmp_path_factory.mktemp("embedded")) as target, connected(target) as client:
+def embedded_api(apiserver: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A client of an embedded server of the real one's release, for tests that ask both."""
+    release = f"1.{_STRUCTURED_MINOR if apiserver.minor > _CLASSIC_MINOR else _CLASSIC_MINOR}"
+    with EmbeddedTarget(tmp_path_factory.mktemp("embedded"), release) as target, connected(target) as client:
         _add_service_account(client)
         yield client
 
@@ -112,6 +119,12 @@ def _add_service_account(api: Api) -> None:
     """Pods are refused without; a controller would make it."""
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
     assert api.call("POST", "/api/v1/namespaces/default/serviceaccounts", account).status_code in (201, 409)
+
+
+@pytest.fixture(scope="session")
+def minor(target: Target) -> int:
+    """The minor release of the server under test, 30 for 1.30: many details have changed since."""
+    return target.minor
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ the tests see nothing of it but its port; its controllers are those of the embed
 import asyncio
 import json
 import os
+import re
 import ssl
 import subprocess
 import threading
@@ -34,8 +35,11 @@ __all__ = ["EmbeddedTarget", "Kubectl", "RealTarget", "Target", "Tested", "conne
 
 T = TypeVar("T")
 
+_OLDEST_MINOR = 30
 _BETAS = ("v1beta1", "v1beta2")
 """What the real server is told to serve as well."""
+_DELETED_FROM = re.compile(r" deleted from \S+ namespace\b")
+"""What kubectl says of an object that it has deleted."""
 _STOP_SECONDS = 20
 _KUBECTL_SECONDS = 60
 """Longest run of kubectl, on a machine that is busy with other things."""
@@ -47,6 +51,8 @@ class Target(Protocol):
     url: str
     token: str
     kubeconfig: Path
+    minor: int
+    """The minor release of what is compared: 30 for anything until 1.30."""
 
     def compact(self) -> None:
         """Makes the server forget all that happened up to now, but not what there is."""
@@ -62,6 +68,7 @@ class RealTarget(Target):
 
     def __init__(self, server: ApiServer, folder: Path, assets: Path) -> None:
         self.url = server.url
+        self.minor = max(server.minor, _OLDEST_MINOR)
         self.token = server.token
         self.kubeconfig = server.kubeconfig
         self._etcd = f"http://127.0.0.1:{server._etcd_port}/v3/kv"
@@ -132,7 +139,8 @@ class Kubectl:
             env=environment,
         )
         assert ended.returncode == code, f"{arguments}: {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-        return ended.stdout + ended.stderr
+        # Later ones name the namespace.
+        return _DELETED_FROM.sub(" deleted", ended.stdout + ended.stderr)
 
     @contextmanager
     def follow(self, *arguments: str) -> Iterator[IO[str]]:
@@ -163,7 +171,9 @@ class EmbeddedTarget(Target):
     ) -> None:
         self.url = self.token = ""
         self.kubeconfig = folder / "kubeconfig"
-        known = {each.version for each in find_release(kubernetes_version).known_kinds}
+        self.minor = int(kubernetes_version.partition(".")[2])
+        self._release = find_release(kubernetes_version)
+        known = {each.version for each in self._release.known_kinds}
         served = {f"resource.k8s.io/{version}": True for version in _BETAS if version in known}
         self._server = EmbeddedServer(
             kubernetes_version=kubernetes_version,
@@ -210,7 +220,7 @@ class EmbeddedTarget(Target):
         client = self._server.client("kube-controller-manager")
         cache, events = Cache(client), EventRecorder(client, "kube-controller-manager")
         manager = Manager(client, cache, events=events, signals=())
-        for controller in make_controllers(client, cache, events):
+        for controller in make_controllers(client, cache, events, release=self._release):
             if controller.name in names:
                 manager.add_controller(controller)
         await manager.run()

@@ -1,7 +1,7 @@
 """Server-side apply: who owns which field."""
 
 from tests.conformance.api import APPLY, MERGE_PATCH, Api, Json, causes
-from tests.conformance.objects import claim, config_map, core, deployment, pod, resource, widget
+from tests.conformance.objects import config_map, core, deployment, pod, widget
 
 
 def managers(answer: Json) -> dict[tuple[str, str], Json]:
@@ -182,19 +182,6 @@ def test_status_of_a_custom_kind(api: Api, widgets: str) -> None:
     assert answer["status"] == {"phase": "Ready"}
     assert answer["spec"]["size"] == 3
     assert managers(answer)["one", "Applystatus"] == {"f:status": {"f:phase": {}}}
-
-
-def test_status_of_a_claim(api: Api, namespace: str) -> None:
-    """reservedFor is a list map by UID."""
-    api.post(resource(namespace, "resourceclaims"), claim("a"))
-    path = resource(namespace, "resourceclaims", "a") + "/status"
-    base = {"apiVersion": "resource.k8s.io/v1alpha2", "kind": "ResourceClaim", "metadata": {"name": "a"}}
-    allocated = {"driverName": "driver.example.com", "allocation": {"shareable": True}}
-    api.apply(path, {**base, "status": allocated}, "driver")
-    for name in ("x", "y"):
-        consumers = [{"resource": "pods", "name": name, "uid": f"uid-{name}"}]
-        answer = api.apply(path, {**base, "status": {"reservedFor": consumers}}, f"scheduler-{name}")
-    assert [each["name"] for each in answer["status"]["reservedFor"]] == ["x", "y"]
 
 
 def test_manager_is_required(api: Api, namespace: str) -> None:

@@ -235,7 +235,7 @@ def test_status_by_patch(api: Api, widgets: str) -> None:
     assert api.get(f"{path}/status")["status"] == {"phase": "Ready"}
 
 
-def test_status_by_put(api: Api, widgets: str) -> None:
+def test_status_by_put(api: Api, widgets: str, minor: int) -> None:
     """R08."""
     created = api.post(widgets, widget("a"))
     path = f"{widgets}/a"
@@ -245,8 +245,8 @@ def test_status_by_put(api: Api, widgets: str) -> None:
     api.refused(409, "Conflict", "PUT", f"{path}/status", created)
     answer["status"] = {"phase": 1}
     status = api.refused(422, "Invalid", "PUT", f"{path}/status", answer)
-    # Paths begin below the status, which has a validator of its own.
-    assert causes(status)["phase"] == "FieldValueTypeInvalid"
+    # Until 1.30 paths begin below the status, which has a validator of its own.
+    assert causes(status)["status.phase" if minor > 30 else "phase"] == "FieldValueTypeInvalid"
 
 
 def test_scale(api: Api, widgets: str) -> None:

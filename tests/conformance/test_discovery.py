@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 from tests.conformance.api import Api, Json
-from tests.conformance.objects import RESOURCE
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
@@ -23,15 +22,16 @@ def test_legacy_versions(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/apis", "/apis/"])
-def test_groups(api: Api, path: str) -> None:
+def test_groups(api: Api, minor: int, path: str) -> None:
     """D02."""
     found = api.get(path)
     assert (found["kind"], found["apiVersion"]) == ("APIGroupList", "v1")
     groups = {group["name"]: group for group in found["groups"]}
     assert {"resource.k8s.io", "apps", "coordination.k8s.io", "apiextensions.k8s.io", "events.k8s.io"} <= groups.keys()
     dra = groups["resource.k8s.io"]
-    assert dra["preferredVersion"] == {"groupVersion": "resource.k8s.io/v1alpha2", "version": "v1alpha2"}
-    assert dra["versions"] == [dra["preferredVersion"]]
+    served = ["v1", "v1beta2", "v1beta1"] if minor > 30 else ["v1alpha2"]
+    assert dra["versions"] == [{"groupVersion": f"resource.k8s.io/{each}", "version": each} for each in served]
+    assert dra["preferredVersion"] == dra["versions"][0]
 
 
 def test_one_group(api: Api) -> None:
@@ -40,7 +40,7 @@ def test_one_group(api: Api) -> None:
     assert api.call("GET", "/apis/nothing.example.com").status_code == 404
 
 
-def test_aggregated_discovery(api: Api) -> None:
+def test_aggregated_discovery(api: Api, minor: int) -> None:
     """D03: one answer for all groups, as kubectl asks since 1.26."""
     answer = api.call("GET", "/apis", accept=f"{AGGREGATED},application/json")
     assert answer.status_code == 200
@@ -48,8 +48,8 @@ def test_aggregated_discovery(api: Api) -> None:
     found = answer.json()
     assert (found["kind"], found["apiVersion"]) == ("APIGroupDiscoveryList", "apidiscovery.k8s.io/v2")
     groups = {group["metadata"]["name"]: group for group in found["items"]}
-    [version] = groups["resource.k8s.io"]["versions"]
-    assert version["version"] == "v1alpha2"
+    version = groups["resource.k8s.io"]["versions"][0]
+    assert version["version"] == ("v1" if minor > 30 else "v1alpha2")
     assert version["freshness"] == "Current"
     claims = next(each for each in version["resources"] if each["resource"] == "resourceclaims")
     # Group and version are empty where they are those of the path.
@@ -104,23 +104,6 @@ def test_core_resources(api: Api) -> None:
     assert listed["serviceaccounts/token"]["kind"] == "TokenRequest"
 
 
-def test_dra_resources(api: Api) -> None:
-    """The kinds of classic DRA, and no status where a kind has none."""
-    listed = resources(api.get(RESOURCE))
-    namespaced = {name: entry["namespaced"] for name, entry in listed.items()}
-    expected = {
-        "podschedulingcontexts": True,
-        "podschedulingcontexts/status": True,
-        "resourceclaims": True,
-        "resourceclaims/status": True,
-        "resourceclaimtemplates": True,
-        "resourceclasses": False,
-        "resourceslices": False,
-    }
-    assert expected.items() <= namespaced.items()
-    assert "resourceclasses/status" not in listed
-
-
 @pytest.mark.parametrize(
     ("group_version", "plural", "kind"),
     [
@@ -138,16 +121,18 @@ def test_other_groups(api: Api, group_version: str, plural: str, kind: str) -> N
     assert resources(api.get(f"/apis/{group_version}"))[plural]["kind"] == kind
 
 
-def test_openapi_v3(api: Api) -> None:
+def test_openapi_v3(api: Api, minor: int) -> None:
     """D06: an index by group, and schemas that name their kinds, as kubectl's explain and validation read them."""
     index = api.get("/openapi/v3")["paths"]
-    assert {"api/v1", "apis/apps/v1", "apis/resource.k8s.io/v1alpha2"} <= index.keys()
-    document = api.get(index["apis/resource.k8s.io/v1alpha2"]["serverRelativeURL"])
+    version = "v1" if minor > 30 else "v1alpha2"
+    group = f"apis/resource.k8s.io/{version}"
+    assert {"api/v1", "apis/apps/v1", group} <= index.keys()
+    document = api.get(index[group]["serverRelativeURL"])
     assert document["openapi"].startswith("3.0")
-    assert "/apis/resource.k8s.io/v1alpha2/namespaces/{namespace}/resourceclaims" in document["paths"]
-    schema = document["components"]["schemas"]["io.k8s.api.resource.v1alpha2.ResourceClaim"]
+    assert f"/{group}/namespaces/{{namespace}}/resourceclaims" in document["paths"]
+    schema = document["components"]["schemas"][f"io.k8s.api.resource.{version}.ResourceClaim"]
     kinds = [each for each in schema["x-kubernetes-group-version-kind"] if each["kind"] == "ResourceClaim"]
-    assert kinds == [{"group": "resource.k8s.io", "kind": "ResourceClaim", "version": "v1alpha2"}]
+    assert kinds == [{"group": "resource.k8s.io", "kind": "ResourceClaim", "version": version}]
     assert schema["properties"].keys() == {"apiVersion", "kind", "metadata", "spec", "status"}
 
 
@@ -166,12 +151,12 @@ def test_health(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/version", "/version/"])
-def test_version(api: Api, path: str) -> None:
+def test_version(api: Api, minor: int, path: str) -> None:
     """D08."""
     found = api.get(path)
     assert found["major"] == "1"
-    assert found["minor"].startswith("30")
-    assert found["gitVersion"].startswith("v1.30.")
+    assert found["minor"].startswith(str(minor))
+    assert found["gitVersion"].startswith(f"v1.{minor}.")
 
 
 def test_wrong_token(api: Api) -> None:

@@ -85,7 +85,7 @@ def test_restart_and_pause(api: Api, kubectl: Kubectl, deployed: str) -> None:
     assert kubectl.run("rollout", "resume", "deployment/d") == "deployment.apps/d resumed\n"
 
 
-def test_get_all_and_describe(kubectl: Kubectl, deployed: str) -> None:
+def test_get_all_and_describe(kubectl: Kubectl, deployed: str, minor: int) -> None:
     """What belongs to a Deployment, and what it has done."""
     found = re.sub(r"-[0-9a-z]{8,10}(-[0-9a-z]{5})?", "-X", kubectl.run("get", "all", "--no-headers"))
     names = [line.split()[0] for line in found.splitlines() if line]
@@ -93,7 +93,8 @@ def test_get_all_and_describe(kubectl: Kubectl, deployed: str) -> None:
     described = kubectl.run("describe", "deployment", "d")
     assert "Replicas:               2 desired | 2 updated | 2 total | 2 available | 0 unavailable" in described
     assert re.search(r"^NewReplicaSet: +d-\w+ \(2/2 replicas created\)$", described, re.MULTILINE)
-    assert re.search(r"ScalingReplicaSet .*Scaled up replica set d-\w+ to 2", described)
+    size = "from 0 to 2" if minor > 30 else "to 2"
+    assert re.search(rf"ScalingReplicaSet .*Scaled up replica set d-\w+ {size}$", described, re.MULTILINE)
 
 
 def test_deadline(kubectl: Kubectl, workload_controllers: None) -> None:

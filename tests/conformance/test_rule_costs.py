@@ -90,11 +90,31 @@ def test_rules_that_cannot_be_evaluated(api: Api, namespace: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("schema", "value", "rule", "shown"),
+    [
+        ({"type": "integer"}, 1, "self > 1", " 1:"),
+        ({"type": "string"}, "a", "self != 'a'", ' "a":'),
+        ({"type": "array", "items": {"type": "string"}}, ["a"], "size(self) < 1", ""),
+        ({"type": "object", "properties": {"a": {"type": "integer"}}}, {"a": 1}, "self.a != 1", ""),
+    ],
+)
+def test_what_is_said_of_a_value(
+    api: Api, namespace: str, minor: int, schema: Json, value: Any, rule: str, shown: str
+) -> None:
+    """Its type until 1.34; then itself, unless there are others in it."""
+    path = _widgets(api, namespace, "n", schema, {"rule": rule})
+    body = widget("a", f"{namespace}.example.com", size=1, n=value)
+    status = api.refused(422, "Invalid", "POST", path, body)
+    said = shown if minor > 30 else f' "{schema["type"]}":'
+    assert _messages(status) == [f"Invalid value:{said} failed rule: {rule}"]
+
+
+@pytest.mark.parametrize(
     ("default", "rule", "problem"),
     [
         ({}, "self > 1.5.5", 'Invalid value: "object":  in body must be of type integer: "object"'),
         (1, "self.a == 1", 'Invalid value: "integer": rule compile error: compilation failed: ERROR: <input>:1:5: '),
-        (1, "self > 1", 'Invalid value: "integer": failed rule: self > 1'),
+        (1, "self > 1", "failed rule: self > 1"),
     ],
 )
 def test_default_that_has_a_rule(api: Api, namespace: str, default: Any, rule: str, problem: str) -> None:
@@ -102,4 +122,4 @@ def test_default_that_has_a_rule(api: Api, namespace: str, default: Any, rule: s
     definition = _definition(f"{namespace}.example.com", "n", {**_NUMBER, "default": default}, {"rule": rule})
     status = api.refused(422, "Invalid", "POST", CRD_PATH, definition)
     assert len(_messages(status)) == 1
-    assert _messages(status)[0].startswith(problem)
+    assert problem in _messages(status)[0]

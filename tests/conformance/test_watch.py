@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.conformance.api import Api, Json, causes
+from tests.conformance.api import Api, Json
 from tests.conformance.objects import config_map, core, event, pod, widget
 from tests.conformance.target import Target
 
@@ -92,22 +92,6 @@ def test_bookmarks(api: Api, path: str) -> None:
     assert (bookmark["kind"], bookmark["apiVersion"]) == ("ConfigMap", "v1")
     assert int(bookmark["metadata"]["resourceVersion"]) > int(version)
     assert "name" not in bookmark["metadata"]
-
-
-def test_initial_events(api: Api, path: str) -> None:
-    """W07: the gate WatchList is off in 1.30."""
-    status = api.refused(
-        422,
-        "Invalid",
-        "GET",
-        path,
-        watch="true",
-        sendInitialEvents="true",
-        resourceVersionMatch="NotOlderThan",
-        allowWatchBookmarks="true",
-        says="sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
-    )
-    assert causes(status) == {"sendInitialEvents": "FieldValueForbidden"}
 
 
 def test_forgotten_version(api: Api, namespace: str, target: Target) -> None:

@@ -66,7 +66,7 @@ def assemble(
     for resource in builtin_resources(types, surroundings):
         registry.add(resource)
     reading = Reading(store, registry.has, zero_value(types.named(OBJECT_META)))
-    writing = Writing(store, types, stamps, admission, admits_accounts=admits_accounts)
+    writing = Writing(store, types, stamps, admission, release.details, admits_accounts=admits_accounts)
     deletion = Deletion(store, stamps)
     podverbs = PodVerbs(reading, writing, deletion, stamps)
     _follow_crds(registry, store, types, writing, deletion)
@@ -75,11 +75,11 @@ def assemble(
         registry=registry,
         reading=reading,
         writing=writing,
-        patching=Patching(store, writing),
+        patching=Patching(store, writing, release.details),
         deletion=deletion,
         scaling=Scaling(reading, writing),
         podverbs=podverbs,
-        identities=Identities(registry, reading, tokens, stamps),
+        identities=Identities(registry, reading, tokens, stamps, release.details),
         types=types,
         stamps=stamps,
         release=release,

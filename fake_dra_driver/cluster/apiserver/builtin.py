@@ -16,6 +16,7 @@ from fake_dra_driver.cluster.apiserver.rules.surroundings import Surroundings
 from fake_dra_driver.cluster.apiserver.tables.printers import printer_of
 from fake_dra_driver.cluster.apiserver.types.objecttype import TypeRegistry
 from fake_dra_driver.cluster.apiserver.types.resource import ALL_VERBS, Resource, Rules, ScalePaths, Subresource
+from fake_dra_driver.cluster.releases import ApiDetails
 
 __all__ = ["builtin_resources"]
 
@@ -131,7 +132,7 @@ _WITHOUT_STATUS_SUBRESOURCE = frozenset({"Event", "Endpoints"})
 def builtin_resources(types: TypeRegistry, surroundings: Surroundings) -> Iterator[Resource]:
     """Every built-in resource of a release, whose types are given."""
     for each in (*_KINDS, *_dra_kinds(surroundings)):
-        yield _resource(each, types)
+        yield _resource(each, types, surroundings.release.details)
 
 
 def _dra_kinds(surroundings: Surroundings) -> Iterator[_Kind]:
@@ -152,7 +153,7 @@ def _dra_rules(version: str, surroundings: Surroundings) -> Mapping[str, Rules]:
     return CLASSIC_RULES if version == "v1alpha2" else structured_rules(surroundings, version)
 
 
-def _resource(each: _Kind, types: TypeRegistry) -> Resource:
+def _resource(each: _Kind, types: TypeRegistry, details: ApiDetails) -> Resource:
     type_ = types.named(types.name_of(each.group, each.version, each.kind))
     has_status = "status" in type_.fields and not each.create_only and each.kind not in _WITHOUT_STATUS_SUBRESOURCE
     extra = list(each.extra)
@@ -161,7 +162,7 @@ def _resource(each: _Kind, types: TypeRegistry) -> Resource:
     if each.scale:
         extra.append(Subresource("scale", "Scale", _STATUS_VERBS, "autoscaling", "v1"))
     verbs = ("create",) if each.create_only else ALL_VERBS
-    columns, cells = printer_of(each.version, each.kind)
+    columns, cells = printer_of(each.version, each.kind, details)
     return Resource(
         group=each.group,
         version=each.version,

@@ -84,7 +84,7 @@ def make_controllers(
     return (
         claims_of_pod_controller(client, cache, named("resource_claim"), release),
         claim_reservation_controller(client, cache, release),
-        deployment_controller(client, cache, named("deployment-controller"), now),
+        deployment_controller(client, cache, named("deployment-controller"), now, release),
         replicaset_controller(client, cache, named("replicaset-controller"), now),
         daemonset_controller(client, cache, named("daemonset-controller"), now),
         job_controller(client, cache, named("job-controller"), release, now),

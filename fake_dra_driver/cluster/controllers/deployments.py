@@ -24,6 +24,7 @@ from fake_dra_driver.cluster.controllers.podcontrol import (
 from fake_dra_driver.cluster.controllers.rollout import max_surge, new_set_replicas, old_set_replicas
 from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.owners import controlled_by
+from fake_dra_driver.cluster.releases import DEFAULT, Release
 from fake_dra_driver.cluster.workloadkinds import Deployment, LabelSelector, PodTemplateSpec, ReplicaSet, ReplicaSetSpec
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
@@ -58,8 +59,10 @@ class DeploymentReconciler(Reconciler):
         pods: Informer[Pod],
         events: EventSink,
         now: WallClock,
+        release: Release,
     ) -> None:
         self._client = client
+        self._release = release
         self._deployments = deployments
         self._sets = sets
         self._pods = pods
@@ -163,7 +166,8 @@ class DeploymentReconciler(Reconciler):
         log.info("replica set created", deployment=str(deployment.key), replicaset=name)
         await self._set_revision(deployment, _revision(created))
         if replicas:
-            self._events.event(deployment, "Normal", "ScalingReplicaSet", f"Scaled up replica set {name} to {replicas}")
+            size = f"from 0 to {replicas}" if self._release.scaling_events_begin_with_old_size else f"to {replicas}"
+            self._events.event(deployment, "Normal", "ScalingReplicaSet", f"Scaled up replica set {name} {size}")
 
     async def _scale(self, deployment: Deployment, target: ReplicaSet, replicas: int) -> bool:
         """Scales a set. Returns whether it was scaled otherwise before."""
@@ -175,7 +179,9 @@ class DeploymentReconciler(Reconciler):
         if before == replicas:
             return False
         direction = "up" if replicas > before else "down"
-        message = f"Scaled {direction} replica set {target.metadata.name} to {replicas} from {before}"
+        is_newer = self._release.scaling_events_begin_with_old_size
+        size = f"from {before} to {replicas}" if is_newer else f"to {replicas} from {before}"
+        message = f"Scaled {direction} replica set {target.metadata.name} {size}"
         self._events.event(deployment, "Normal", "ScalingReplicaSet", message)
         return True
 
@@ -245,12 +251,14 @@ def _revision(owner: ReplicaSet) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def deployment_controller(client: Client, cache: Cache, events: EventSink, now: WallClock) -> Controller:
+def deployment_controller(
+    client: Client, cache: Cache, events: EventSink, now: WallClock, release: Release = DEFAULT
+) -> Controller:
     """The controller of Deployments."""
     deployments, sets, pods = cache.informer(Deployment), cache.informer(ReplicaSet), cache.informer(Pod)
     sets.add_index(BY_CONTROLLER, controller_uid)
     pods.add_index(BY_CONTROLLER, controller_uid)
-    reconciler = DeploymentReconciler(client, deployments, sets, pods, events, now)
+    reconciler = DeploymentReconciler(client, deployments, sets, pods, events, now, release)
     controller = Controller("deployment", reconciler, workers=_WORKERS)
     controller.watch(deployments, predicate=lambda change: change.new is not None)
     controller.watch(sets, to_controller(Deployment))

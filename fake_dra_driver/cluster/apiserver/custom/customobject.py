@@ -20,6 +20,7 @@ from fake_dra_driver.cluster.apiserver.errors import Problem, invalid_value, req
 from fake_dra_driver.cluster.apiserver.heavywork import spend
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.objecttype import Type
+from fake_dra_driver.cluster.releases import DEFAULT, ApiDetails
 
 __all__ = ["apply_defaults", "check_rules", "validate_custom"]
 
@@ -63,21 +64,26 @@ def apply_defaults(value: Any, type_: Type) -> None:
             apply_defaults(each, type_.element)
 
 
-def validate_custom(value: Object, type_: Type, old: Object | None = None, *, part: str = "") -> list[Problem]:
+def validate_custom(
+    value: Object, type_: Type, old: Object | None = None, *, part: str = "", details: ApiDetails = DEFAULT.details
+) -> list[Problem]:
     """What is wrong with a custom object, first by its types, then by its rules.
 
     Args:
         value: the object.
         type_: its type.
         old: the present object, in an update.
-        part: ``status`` if nothing else is written; paths then begin below it.
+        part: ``status`` if nothing else is written.
+        details: those of the release.
     """
     history: Any = NO_HISTORY if old is None else old
     problems: list[Problem] = []
     if part:
         field = type_.fields.get(part)
         if field is not None and part in value:
-            problems += check_value(value[part], field, "", counterpart(part, history))
+            problems += check_value(
+                value[part], field, part if details.status_paths_are_whole else "", counterpart(part, history)
+            )
     else:
         problems += [required(name) for name in type_.required if name not in value]
         for name, field in type_.fields.items():
@@ -85,12 +91,24 @@ def validate_custom(value: Object, type_: Type, old: Object | None = None, *, pa
                 problems += check_value(value[name], field, name, counterpart(name, history))
     if any(problem.reason in _BLOCKING for problem in problems):
         return [*problems, _RULES_SKIPPED] if type_.has_rules else problems
-    return problems + check_duplicates(value, type_, "") + check_rules(value, type_, history, "")
+    return (
+        problems
+        + check_duplicates(value, type_, "")
+        + check_rules(value, type_, history, "", repeats_values=details.rules_repeat_values)
+    )
 
 
-def check_rules(value: Any, type_: Type, old: Any, path: str) -> list[Problem]:
-    """The rules that do not hold, of this value and of all that is in it. Raises StatusError (504)."""
-    check = _RuleCheck()
+def check_rules(value: Any, type_: Type, old: Any, path: str, *, repeats_values: bool = False) -> list[Problem]:
+    """The rules that do not hold, of this value and of all that is in it. Raises StatusError (504).
+
+    Args:
+        value: the value.
+        type_: its type, with its rules.
+        old: what it was.
+        path: where it is.
+        repeats_values: whether messages say what the value is, and not of which type.
+    """
+    check = _RuleCheck(repeats_values=repeats_values)
     check.visit(value, type_, old, path)
     return check.problems
 
@@ -98,7 +116,8 @@ def check_rules(value: Any, type_: Type, old: Any, path: str) -> list[Problem]:
 class _RuleCheck:
     """Asks the rules of one object, until they have cost too much."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, repeats_values: bool) -> None:
+        self._repeats_values = repeats_values
         self.problems: list[Problem] = []
         self._budget = _COST_OF_ALL_RULES
         """Less than 0: no further rule is asked."""
@@ -145,7 +164,8 @@ class _RuleCheck:
             return
         field = path + rule["fieldPath"] if rule.get("fieldPath") else path
         detail = message or f"failed rule: {program.source.strip()}"
-        self._add(str(rule.get("reason", "FieldValueInvalid")), field, kind, detail)
+        shown = _shown(value) if self._repeats_values else f'"{kind}"'
+        self._add_shown(str(rule.get("reason", "FieldValueInvalid")), field, shown, detail)
 
     def _pay(self, meter: Meter, kind: str, path: str) -> bool:
         """Takes what an evaluation has cost out of the budget; whether that was enough."""
@@ -159,15 +179,27 @@ class _RuleCheck:
         self._add("FieldValueInvalid", path, kind, detail)
 
     def _add(self, reason: str, field: str, kind: str, detail: str) -> None:
+        self._add_shown(reason, field, f'"{kind}"', detail)
+
+    def _add_shown(self, reason: str, field: str, shown: str, detail: str) -> None:
+        """``shown``: the value as it stands in the message; empty: it does not."""
         match reason:
             case "FieldValueForbidden":
                 self.problems.append(Problem(reason, field, f"Forbidden: {detail}"))
             case "FieldValueRequired":
                 self.problems.append(Problem(reason, field, f"Required value: {detail}"))
             case "FieldValueDuplicate":
-                self.problems.append(Problem(reason, field, f'Duplicate value: "{kind}"'))
+                self.problems.append(
+                    Problem(reason, field, f"Duplicate value: {shown}" if shown else "Duplicate value")
+                )
             case _:
-                self.problems.append(Problem(reason, field or "<nil>", f'Invalid value: "{kind}": {detail}'))
+                self.problems.append(
+                    Problem(
+                        reason,
+                        field or "<nil>",
+                        f"Invalid value: {shown}: {detail}" if shown else f"Invalid value: {detail}",
+                    )
+                )
 
     def _message(self, rule: Mapping[str, Any], type_: Type, value: Any, old: Any) -> str:
         """The message of a rule that does not hold: its messageExpression, or if that fails its fixed message."""
@@ -182,6 +214,11 @@ class _RuleCheck:
             if isinstance(made, str) and made.strip() and "\n" not in made and len(made) <= _MAX_MESSAGE:
                 return made.strip()
         return str(rule.get("message") or "").strip()
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: those with others in them are left out."""
+    return "" if isinstance(value, dict | list) else json.dumps(value, ensure_ascii=False)
 
 
 def _evaluation_problem(error: str, rule: Mapping[str, Any]) -> str:

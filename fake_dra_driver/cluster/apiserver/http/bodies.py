@@ -15,6 +15,7 @@ from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JS
 from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Request
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import json_kind
+from fake_dra_driver.cluster.releases import ApiDetails
 
 __all__ = ["Body", "body_of", "body_weight", "is_protobuf", "optional_body_of", "patch_of"]
 
@@ -92,7 +93,7 @@ def is_protobuf(request: Request) -> bool:
     return _media(request) == PROTOBUF
 
 
-def patch_of(request: Request) -> tuple[str, Any]:
+def patch_of(request: Request, details: ApiDetails) -> tuple[str, Any]:
     """Type and content of a patch. Raises StatusError (400, 415)."""
     media = _media(request)
     if media not in PATCH_TYPES:
@@ -100,8 +101,12 @@ def patch_of(request: Request) -> tuple[str, Any]:
     try:
         return media, read_yaml(request.body)[0] if media == APPLY_PATCH else read_json(request.body)[0]
     except YamlError as error:
-        raise bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from error
+        is_first = details.patches_are_read_first
+        what = "error encoding patch" if is_first else "error decoding YAML: error converting YAML to JSON"
+        raise bad_request(f"{what}: {error}") from error
     except ValueError as error:
+        if details.patches_are_read_first:
+            raise bad_request("invalid JSON patch") from error
         prefix = "" if media == STRATEGIC_PATCH else "error decoding patch: "
         raise bad_request(f"{prefix}{error}") from error
 

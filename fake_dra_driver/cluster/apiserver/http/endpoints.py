@@ -237,7 +237,7 @@ class Endpoints:
             check_kind(self._layers.registry, resource, body)
             record, created = self._layers.writing.update(resource, key, sub, body, options)
         else:
-            content_type, patch = patch_of(request)
+            content_type, patch = patch_of(request, self._layers.release.details)
             options = self._options(request, user, "PatchOptions", is_apply=content_type == APPLY_PATCH)
             record, created = self._layers.patching.patch(resource, key, sub, content_type, patch, options)
         self._after_deletion(resource)
@@ -283,7 +283,9 @@ class Endpoints:
                 return json_answer(layers.scaling.write(resource, key, scale, options))
             case "scale", "patch":
                 options = self._options(request, user, "PatchOptions")
-                return json_answer(layers.scaling.patch(resource, key, *patch_of(request), options))
+                return json_answer(
+                    layers.scaling.patch(resource, key, *patch_of(request, self._layers.release.details), options)
+                )
             case "log", "get":
                 return layers.podverbs.log(resource, key, request.query)
             case "exec" | "attach" | "portforward", "get" | "create":

@@ -11,16 +11,16 @@ from typing import Any
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.tables.humanduration import age
 
-__all__ = ["node_cells", "pod_cells"]
+__all__ = ["node_cells", "node_with_architecture", "pod_cells"]
 
 _ROLE_PREFIX = "node-role.kubernetes.io/"
 _ROLE_LABEL = "kubernetes.io/role"
 
 
-def pod_cells(obj: Object, now: datetime) -> list[Any]:
-    """One row of pods."""
+def pod_cells(obj: Object, now: datetime, *, ended_stay_ended: bool = False) -> list[Any]:
+    """One row of pods; ``ended_stay_ended``: whether those that have ended are never shown as ending."""
     spec, status = obj["spec"], obj.get("status") or {}
-    state = _state(obj)
+    state = _state(obj, ended_stay_ended=ended_stay_ended)
     addresses = [each.get("ip", "") for each in status.get("podIPs") or ()]
     restarts = str(state.restarts)
     if state.restarts and state.last_restart:
@@ -55,7 +55,7 @@ class _State:
             self.last_restart = max(self.last_restart, ended.get("finishedAt") or "")
 
 
-def _state(obj: Object) -> _State:
+def _state(obj: Object, *, ended_stay_ended: bool) -> _State:
     """The columns READY, STATUS and RESTARTS: why a container does not run says more than the phase."""
     status = obj.get("status") or {}
     conditions = status.get("conditions") or []
@@ -65,8 +65,11 @@ def _state(obj: Object) -> _State:
     is_initializing = _init_state(state, obj["spec"], status)
     if not is_initializing or _holds(conditions, "Initialized"):
         _main_state(state, obj["spec"], status)
-    if obj["metadata"].get("deletionTimestamp"):
-        state.reason = "Unknown" if status.get("reason") == "NodeLost" else "Terminating"
+    has_ended = ended_stay_ended and status.get("phase") in ("Failed", "Succeeded")
+    if obj["metadata"].get("deletionTimestamp") and status.get("reason") == "NodeLost":
+        state.reason = "Unknown"
+    elif obj["metadata"].get("deletionTimestamp") and not has_ended:
+        state.reason = "Terminating"
     return state
 
 
@@ -157,6 +160,13 @@ def node_cells(obj: Object, now: datetime) -> list[Any]:
         info.get("kernelVersion") or "<unknown>",
         info.get("containerRuntimeVersion") or "<unknown>",
     ]
+
+
+def node_with_architecture(obj: Object, now: datetime) -> list[Any]:
+    """The same, with the architecture behind the kernel."""
+    cells = node_cells(obj, now)
+    architecture = ((obj.get("status") or {}).get("nodeInfo") or {}).get("architecture")
+    return [*cells[:-2], f"{cells[-2]} ({architecture})" if architecture else cells[-2], cells[-1]]
 
 
 def _address(addresses: Sequence[Mapping[str, Any]], type_: str) -> str:

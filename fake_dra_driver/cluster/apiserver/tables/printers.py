@@ -5,11 +5,12 @@ Follows k8s.io/kubernetes/pkg/printers/internalversion/printers.go. Pods, nodes 
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.tables.humanduration import age
-from fake_dra_driver.cluster.apiserver.tables.podcells import node_cells, pod_cells
+from fake_dra_driver.cluster.apiserver.tables.podcells import node_cells, node_with_architecture, pod_cells
 from fake_dra_driver.cluster.apiserver.tables.workloadcells import (
     controller_revision_cells,
     daemonset_cells,
@@ -20,6 +21,7 @@ from fake_dra_driver.cluster.apiserver.tables.workloadcells import (
     statefulset_cells,
 )
 from fake_dra_driver.cluster.apiserver.types.resource import Cells, Column
+from fake_dra_driver.cluster.releases import ApiDetails
 
 __all__ = ["printer_of"]
 
@@ -293,7 +295,13 @@ _STRUCTURED_DRA: Mapping[str, tuple[tuple[Column, ...], Cells]] = {
 _DEFAULT: tuple[tuple[Column, ...], Cells] = (_created(), lambda obj, now: [obj["metadata"]["name"], _age(obj, now)])
 
 
-def printer_of(version: str, kind: str) -> tuple[tuple[Column, ...], Cells]:
-    """The columns of a built-in kind in a version, and what stands in them."""
+def printer_of(version: str, kind: str, details: ApiDetails) -> tuple[tuple[Column, ...], Cells]:
+    """The columns of a built-in kind in a version of a release, and what stands in them."""
+    if kind == "ServiceAccount" and not details.shows_account_secrets:
+        return _DEFAULT
+    if kind == "Pod":
+        return _PRINTERS[kind][0], partial(pod_cells, ended_stay_ended=details.ended_pods_stay_ended)
+    if kind == "Node" and details.shows_node_architecture:
+        return _PRINTERS[kind][0], node_with_architecture
     dra = _CLASSIC_DRA if version == "v1alpha2" else _STRUCTURED_DRA
     return _PRINTERS.get(kind) or dra.get(kind, _DEFAULT)

@@ -133,8 +133,14 @@ def validate_labels(labels: Mapping[str, str], field: str) -> list[Problem]:
     return problems
 
 
-def validate_metadata(obj: Object, name_problems: Any) -> list[Problem]:
-    """What is wrong with the metadata of a new object; ``name_problems`` tells what is wrong with a name."""
+def validate_metadata(obj: Object, name_problems: Any, *, numbers_owners: bool) -> list[Problem]:
+    """What is wrong with the metadata of a new object.
+
+    Args:
+        obj: the object.
+        name_problems: tells what is wrong with a name.
+        numbers_owners: whether the paths of owners have their places in the list.
+    """
     metadata = obj["metadata"]
     problems = []
     if metadata.get("generateName"):
@@ -148,13 +154,13 @@ def validate_metadata(obj: Object, name_problems: Any) -> list[Problem]:
     else:
         name = metadata["name"]
         problems += [invalid_value("metadata.name", go_value(name), each) for each in name_problems(name)]
-    return problems + _validate_any(metadata)
+    return problems + _validate_any(metadata, numbers_owners=numbers_owners)
 
 
-def _validate_any(metadata: Mapping[str, Any]) -> list[Problem]:
+def _validate_any(metadata: Mapping[str, Any], *, numbers_owners: bool) -> list[Problem]:
     problems = validate_labels(metadata.get("labels") or {}, "metadata.labels")
     problems += _validate_annotations(metadata.get("annotations") or {}, "metadata.annotations")
-    problems += _validate_owners(metadata.get("ownerReferences") or ())
+    problems += _validate_owners(metadata.get("ownerReferences") or (), is_numbered=numbers_owners)
     return problems + _validate_finalizers(metadata.get("finalizers") or (), "metadata.finalizers")
 
 
@@ -190,16 +196,21 @@ def _validate_finalizers(finalizers: Sequence[str], path: str) -> list[Problem]:
     return problems
 
 
-def _validate_owners(owners: Sequence[Mapping[str, Any]]) -> list[Problem]:
+def _no_owner(path: str, name: str, is_required: bool) -> Problem:
+    if is_required and name in ("name", "uid"):
+        return required(path)
+    return invalid_value(path, '""', f"{name} must not be empty")
+
+
+def _validate_owners(owners: Sequence[Mapping[str, Any]], *, is_numbered: bool) -> list[Problem]:
     path, problems = "metadata.ownerReferences", []
-    for owner in owners:
+    for at, owner in enumerate(owners):
         version = owner.get("apiVersion", "")
+        place = f"{path}[{at}]" if is_numbered else path
         if not version or version.count("/") > 1:
-            problems.append(invalid_value(f"{path}.apiVersion", go_value(version), "version must not be empty"))
+            problems.append(invalid_value(f"{place}.apiVersion", go_value(version), "version must not be empty"))
         problems += [
-            invalid_value(f"{path}.{name}", '""', f"{name} must not be empty")
-            for name in ("kind", "name", "uid")
-            if not owner.get(name)
+            _no_owner(f"{place}.{name}", name, is_numbered) for name in ("kind", "name", "uid") if not owner.get(name)
         ]
         if (version, owner.get("kind")) in _NO_OWNERS:
             detail = f"/{version}, Kind={owner['kind']} is disallowed from being an owner"
@@ -214,7 +225,7 @@ def _validate_owners(owners: Sequence[Mapping[str, Any]]) -> list[Problem]:
     return problems
 
 
-def validate_metadata_update(obj: Object, old: Object) -> list[Problem]:
+def validate_metadata_update(obj: Object, old: Object, *, numbers_owners: bool) -> list[Problem]:
     """What an update must not do to the metadata, but does."""
     new_meta, old_meta = obj["metadata"], old["metadata"]
     immutable = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
@@ -232,4 +243,4 @@ def validate_metadata_update(obj: Object, old: Object) -> list[Problem]:
                 f"[]string{{{listed}}}"
             )
             problems.append(forbidden("metadata.finalizers", detail))
-    return problems + _validate_any(new_meta)
+    return problems + _validate_any(new_meta, numbers_owners=numbers_owners)

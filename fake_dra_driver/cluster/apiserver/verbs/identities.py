@@ -11,6 +11,7 @@ from fake_dra_driver.cluster.apiserver.types.resource import Registry, Resource
 from fake_dra_driver.cluster.apiserver.types.user import User
 from fake_dra_driver.cluster.apiserver.verbs.reading import Reading
 from fake_dra_driver.cluster.apiserver.verbs.tokens import API_AUDIENCE, InvalidTokenError, Tokens
+from fake_dra_driver.cluster.releases import ApiDetails
 
 __all__ = ["Identities"]
 
@@ -27,11 +28,14 @@ _AUTHENTICATION = "authentication.k8s.io"
 class Identities:
     """Token requests and reviews, on one store."""
 
-    def __init__(self, registry: Registry, reading: Reading, tokens: Tokens, stamps: Stamps) -> None:
+    def __init__(
+        self, registry: Registry, reading: Reading, tokens: Tokens, stamps: Stamps, details: ApiDetails
+    ) -> None:
         self._registry = registry
         self._reading = reading
         self._tokens = tokens
         self._stamps = stamps
+        self._details = details
 
     def issue_token(self, resource: Resource, key: Key, request: Object) -> Object:
         """A token for a service account. Raises StatusError."""
@@ -95,7 +99,7 @@ class Identities:
     def review(self, resource: Resource, namespace: str, user: User, body: Object) -> Object:
         """The answer of a review. Raises StatusError."""
         spec = body.get("spec") or {}
-        _check_review(resource, namespace, spec)
+        _check_review(resource, namespace, spec, self._details)
         answer = {
             "kind": resource.kind,
             "apiVersion": resource.api_version,
@@ -138,7 +142,7 @@ def _lifetime_problems(seconds: int) -> list[Problem]:
     return [invalid_value("spec.expirationSeconds", str(seconds), detail)] if detail else []
 
 
-def _check_review(resource: Resource, namespace: str, spec: Object) -> None:
+def _check_review(resource: Resource, namespace: str, spec: Object, details: ApiDetails) -> None:
     """A review must say what it asks about. Raises StatusError."""
     if resource.kind == "TokenReview" and not spec.get("token"):
         raise bad_request("token is required for TokenReview in authentication")
@@ -148,12 +152,18 @@ def _check_review(resource: Resource, namespace: str, spec: Object) -> None:
         return
     problems = []
     asked, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    one = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
     if asked is not None and path is not None:
-        detail = "cannot be specified in combination with resourceAttributes"
-        problems.append(invalid_value("spec.nonResourceAttributes", _go_attributes(path), detail))
+        value, detail = _go_attributes(path), "cannot be specified in combination with resourceAttributes"
+        problems.append(
+            invalid_value("spec", value, one)
+            if details.reviews_are_unions
+            else invalid_value("spec.nonResourceAttributes", value, detail)
+        )
     if asked is None and path is None:
-        detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
-        problems.append(invalid_value("spec.resourceAttributes", '"null"', detail))
+        problems.append(
+            invalid_value("spec" if details.reviews_are_unions else "spec.resourceAttributes", '"null"', one)
+        )
     if resource.kind != "SelfSubjectAccessReview" and not spec.get("user") and not spec.get("groups"):
         problems.append(invalid_value("spec.user", '""', "at least one of user or group must be specified"))
     if resource.kind == "LocalSubjectAccessReview":

@@ -29,6 +29,7 @@ from fake_dra_driver.cluster.apiserver.types.decode import decode_builtin, json_
 from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
 from fake_dra_driver.cluster.apiserver.verbs.writing import Writing
+from fake_dra_driver.cluster.releases import ApiDetails
 
 __all__ = ["Patching"]
 
@@ -39,8 +40,9 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 class Patching:
     """The patches of all resources on one store."""
 
-    def __init__(self, store: Store, writing: Writing) -> None:
+    def __init__(self, store: Store, writing: Writing, details: ApiDetails) -> None:
         self._store = store
+        self._details = details
         self._writing = writing
 
     def patch(
@@ -112,7 +114,8 @@ class Patching:
             applied = {}
         if not isinstance(applied, dict):
             problem = f"json: cannot unmarshal {json_kind(applied)} into Go value of type map[string]interface {{}}"
-            raise bad_request(f"error decoding YAML: error unmarshaling JSON: while decoding JSON: {problem}")
+            what = "patch" if self._details.patches_are_read_first else "YAML"
+            raise bad_request(f"error decoding {what}: error unmarshaling JSON: while decoding JSON: {problem}")
         if applied.get("apiVersion") != resource.api_version or applied.get("kind") != resource.kind:
             group, slash, version = str(applied.get("apiVersion", "")).rpartition("/")
             shown = f"{group}/{version}, Kind={applied.get('kind', '')}"

@@ -52,6 +52,7 @@ from fake_dra_driver.cluster.apiserver.verbs.objectstate import (
 )
 from fake_dra_driver.cluster.apiserver.verbs.options import WriteOptions
 from fake_dra_driver.cluster.apiserver.verbs.tracking import Tracking, kept_by_status
+from fake_dra_driver.cluster.releases import DEFAULT, ApiDetails
 
 __all__ = ["Transform", "Writing", "judge_unknown", "storage_error"]
 
@@ -80,6 +81,7 @@ class Writing:
         types: TypeRegistry,
         stamps: Stamps,
         admission: Admission,
+        details: ApiDetails = DEFAULT.details,
         *,
         admits_accounts: bool = False,
     ) -> None:
@@ -90,6 +92,7 @@ class Writing:
             types: the types of the built-in kinds.
             stamps: makes names, UIDs and times.
             admission: is asked whether valid writes are admitted.
+            details: those of the release.
             admits_accounts: whether admission gives pods their service accounts.
         """
         self._store = store
@@ -97,6 +100,7 @@ class Writing:
         self._types = types
         self._stamps = stamps
         self._admission = admission
+        self._details = details
         self.tracking = Tracking(stamps)
         self.on_crd: Callable[[Object], None] = lambda _: None
         """Called with each CRD after a write."""
@@ -141,7 +145,9 @@ class Writing:
                     admit_service_account(self._store, obj, self._stamps.name)
                 admit_priority(self._store, obj)
             resource.rules.admit(obj)
-        problems = validate_metadata(obj, resource.rules.name_problems)
+        problems = validate_metadata(
+            obj, resource.rules.name_problems, numbers_owners=self._details.owners_are_numbered
+        )
         self._raise(resource, key.name, [*problems, *self._problems(resource, obj, None, "")])
         self._review("CREATE", resource, "", key, obj, None, options)
         options.warnings.extend(resource.rules.warn(obj))
@@ -239,7 +245,8 @@ class Writing:
         obj = decoded()
         if not obj["metadata"].get("resourceVersion") and not resource.rules.update_without_version:
             self._existing(resource, key)
-            problem = invalid_value("metadata.resourceVersion", "0x0", "must be specified for an update")
+            none = "0" if self._details.values_are_json else "0x0"
+            problem = invalid_value("metadata.resourceVersion", none, "must be specified for an update")
             raise invalid(resource.group, resource.plural, key.name, [problem])
         # An attempt to write an object changes it.
         first = iter((obj,))
@@ -295,7 +302,7 @@ class Writing:
         self._check_versions(resource, key, obj, old)
         self._prepare_update(resource, obj, old, subresource)
         # A real server checks the metadata in two places, and reports its findings twice.
-        metadata_problems = validate_metadata_update(obj, old)
+        metadata_problems = validate_metadata_update(obj, old, numbers_owners=self._details.owners_are_numbered)
         problems = [*metadata_problems, *metadata_problems, *self._problems(resource, obj, old, subresource)]
         self._raise(resource, key.name, problems)
         self._review("UPDATE", resource, subresource, key, obj, old, options)
@@ -458,7 +465,7 @@ class Writing:
     def _problems(self, resource: Resource, obj: Object, old: Object | None, subresource: str) -> list[Problem]:
         if resource.custom:
             part = subresource if subresource == "status" else ""
-            return validate_custom(obj, resource.type, old, part=part)
+            return validate_custom(obj, resource.type, old, part=part, details=self._details)
         if resource.kind == "CustomResourceDefinition":
             return [*validate_crd(obj), *(validate_crd_update(obj, old) if old is not None else ())]
         rules = resource.rules

@@ -350,3 +350,23 @@ def test_claim_in_a_table(api: Api, claims: str, status_path: str, status: Json,
     ]
     [row] = table["rows"]
     assert row["cells"][:4] == ["a", "class.example.com", "WaitForFirstConsumer", state]
+
+
+def test_status_of_a_claim(api: Api, namespace: str) -> None:
+    """reservedFor is a list map by UID."""
+    api.post(resource(namespace, "resourceclaims"), claim("a"))
+    path = resource(namespace, "resourceclaims", "a") + "/status"
+    base = {"apiVersion": "resource.k8s.io/v1alpha2", "kind": "ResourceClaim", "metadata": {"name": "a"}}
+    allocated = {"driverName": "driver.example.com", "allocation": {"shareable": True}}
+    api.apply(path, {**base, "status": allocated}, "driver")
+    for name in ("x", "y"):
+        consumers = [{"resource": "pods", "name": name, "uid": f"uid-{name}"}]
+        answer = api.apply(path, {**base, "status": {"reservedFor": consumers}}, f"scheduler-{name}")
+    assert [each["name"] for each in answer["status"]["reservedFor"]] == ["x", "y"]
+
+
+def test_a_pod_has_to_say_where_its_claim_comes_from(api: Api, namespace: str) -> None:
+    """C14."""
+    body = pod("a", {"resourceClaims": [{"name": "c", "source": {}}]})
+    status = api.refused(422, "Invalid", "POST", core(namespace, "pods"), body)
+    assert causes(status) == {"spec.resourceClaims[0].source": "FieldValueInvalid"}
