@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.kubescheduler.cluster import ClusterUnderTest
 from tests.kubescheduler.example import UNTOLD, Example, Outcome, Run
-from tests.kubescheduler.judge import IN_FILTER, differences
+from tests.kubescheduler.judge import IN_FILTER, TIMED_OUT, differences
 from tests.kubescheduler.smaller import smallest
 
 __all__ = ["Disagreement", "cluster_differences", "compare", "disagreements", "shrunk"]
@@ -90,7 +90,7 @@ def _may_differ(theirs: Outcome, mine: Outcome) -> bool:
         return theirs.node != mine.node or (theirs.node == UNTOLD and theirs.allocations != mine.allocations)
     if theirs.refusal.startswith(IN_FILTER) and mine.refusal.startswith(IN_FILTER):
         return theirs.refusal != mine.refusal
-    return _LEFT_OUT in theirs.refusal or _NEVER_BOUND in theirs.refusal
+    return any(part in theirs.refusal for part in (_LEFT_OUT, _NEVER_BOUND, TIMED_OUT))
 
 
 def _parts(mine: object, theirs: object) -> Mapping[str, object]:

@@ -62,6 +62,14 @@ class _View:
             late = [self.pods.get(name, name) for name in names if not self.is_settled(name)]
             raise TimeoutError(f"the scheduler says nothing about {late}") from error
 
+    def held_claims(self) -> set[tuple[str, str]]:
+        """Name and version of the claims that have a finalizer."""
+        return {
+            (name, claim["metadata"]["resourceVersion"])
+            for name, claim in self.claims.items()
+            if claim["metadata"].get("finalizers")
+        }
+
     def claims_of(self, pod: Wire) -> Mapping[str, Wire]:
         """The claims of a pod: those that it names, and one that was made for its extended resources."""
         names = [entry["resourceClaimName"] for entry in pod["spec"].get("resourceClaims", ())]
@@ -163,7 +171,7 @@ class ClusterUnderTest:
             except RefusedError as error:
                 refused[index] = str(error)
 
-        for path, kind in ((_RULES, "rules"), (_CLASSES, "classes"), (_SLICES, "slices"), (_NODES, "nodes")):
+        for path, kind in ((_NODES, "nodes"), (_RULES, "rules"), (_CLASSES, "classes"), (_SLICES, "slices")):
             await all_of(
                 make(index, self._api.create(path, each))
                 for index, example in examples.items()
@@ -203,16 +211,22 @@ class ClusterUnderTest:
         )
 
     async def _clean_up(self) -> None:
-        """Deletes what was made, and waits until the claims are gone: their finalizer is for a controller to take."""
+        """Deletes what was made, and waits until pods and claims are gone."""
         await self._api.delete(_PODS, at_once=True)
-        await all_of(
-            self._drop_finalizers(name)
-            for name, claim in self._view.claims.items()
-            if claim["metadata"].get("finalizers")
-        )
         for path in (_CLAIMS, _RULES, _CLASSES, _SLICES, _NODES):
             await self._api.delete(path)
-        await self._view.until(lambda: not self._view.pods and not self._view.claims)
+        # The scheduler's finalizer is for a controller to take; a scheduler that is about to bind a pod adds it again.
+        dropped: set[tuple[str, str]] = set()
+
+        def goes_on() -> bool:
+            return not (self._view.pods or self._view.claims) or bool(self._view.held_claims() - dropped)
+
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while self._view.pods or self._view.claims:
+                left = self._view.held_claims() - dropped
+                await all_of(self._drop_finalizers(name) for name, _ in left)
+                dropped |= left
+                await self._view.until(goes_on)
 
     async def _drop_finalizers(self, claim: str) -> None:
         try:

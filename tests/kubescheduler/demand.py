@@ -100,8 +100,8 @@ def _ask(draw: Draw, theme: frozenset[Theme], *, is_alternative: bool = False) -
     if Theme.ALL in theme and draw.coin():
         ask["allocationMode"] = "All"
     elif draw.sometimes(3):
-        # A claim gets 32 devices at most.
-        ask["count"] = draw.choice((1, 2, 2, 3) if draw.randint(0, 30) else (30, 31, 33))
+        # A claim gets 32 devices at most. With that many and fewer devices kube-scheduler tries for 10 s, and gives up.
+        ask["count"] = draw.choice((1, 2, 2, 3) if draw.randint(0, 30) else (33, 33, 40))
     if Theme.ADMIN in theme and not is_alternative and draw.coin():
         ask["adminAccess"] = draw.coin()
     if Theme.TAINTS in theme and draw.coin():

@@ -52,6 +52,16 @@ class Example:
         return cls(**json.loads(text))
 
     @property
+    def is_whole(self) -> bool:
+        """Whether all claims of the pods are there; a pod without one of its claims is not looked at by a scheduler."""
+        names = {claim["metadata"]["name"] for claim in self.claims}
+        return bool(self.pods) and all(
+            entry.get("resourceClaimName") in names
+            for pod in self.pods
+            for entry in pod["spec"].get("resourceClaims", ())
+        )
+
+    @property
     def is_loud(self) -> bool:
         """Whether others would notice it: a pool that is for all nodes, and incomplete, invalid or without a class's
         bounds, stands in the way of each request for all devices, and an unbounded taint rule is for all devices."""

@@ -20,11 +20,14 @@ from fake_dra_driver.cluster.nodefit import is_selected, matches
 from tests.kubescheduler.example import EXTENDED_CLAIM_INFIX, UNTOLD, Example, Outcome, Wire, stable
 from tests.kubescheduler.refusal import OTHER_NODE, reasons
 
-__all__ = ["IN_FILTER", "differences"]
+__all__ = ["IN_FILTER", "TIMED_OUT", "differences"]
 
 _NOT_ON_NODE: Final = "resourceclaim not available on the node"
 IN_FILTER: Final = 'running "DynamicResources" filter plugin: '
 """How an error begins that ended a pod's cycle."""
+TIMED_OUT: Final = "timed out trying to allocate devices"
+"""Where kube-scheduler's search is too long for it: the allocator's may have ended, since it sees earlier that there is
+nothing to be found."""
 _OTHERS_REASONS: Final = (OTHER_NODE, "Insufficient ")
 """How the reasons begin that other parts of a scheduler have for a node."""
 
@@ -78,6 +81,8 @@ class _State:
         if _asks_for_extended_resources(pod):
             return ()
         claims = [self._claims[entry["resourceClaimName"]] for entry in pod["spec"]["resourceClaims"]]
+        if TIMED_OUT in outcome.refusal:
+            return ()
         if missing := self._missing_class(claims):
             return () if missing in outcome.refusal else [f"{outcome} although {missing}"]
         answers = self._ask(Pod.from_wire(pod), claims)

@@ -28,10 +28,11 @@ async def smallest(example: Example, holds: Callable[[Sequence[Example]], Awaita
     """
     start = 0
     while True:
-        paths = list(_paths(json.loads(example.to_json())))
+        smaller = [_without(example, path) for path in _paths(json.loads(example.to_json()))]
+        smaller = [each for each in smaller if each.is_whole]
         # What could not be left out before is not tried again until the end of the list.
-        for begin in range(start, len(paths), _AT_ONCE):
-            attempts = [_without(example, path) for path in paths[begin : begin + _AT_ONCE]]
+        for begin in range(start, len(smaller), _AT_ONCE):
+            attempts = smaller[begin : begin + _AT_ONCE]
             if (kept := next((i for i, it_holds in enumerate(await holds(attempts)) if it_holds), None)) is not None:
                 example, start = attempts[kept], begin + kept
                 break
