@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource.podclaims import extended_claim_key
 from fake_dra_driver.api.resource.v1 import DeviceClaim, DeviceClass, ResourceClaim, ResourceClaimSpec
-from fake_dra_driver.cluster.kinds import Node, Pod
-from fake_dra_driver.cluster.scheduler.structured.extendedresources import (
+from fake_dra_driver.cluster.extendedresources import (
     Classes,
     allocatable,
     plan_requests,
     requested,
 )
+from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.why.snapshot import Snapshot
 
 __all__ = ["extended_claim", "from_device_plugin"]

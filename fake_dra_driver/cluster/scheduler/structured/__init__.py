@@ -4,7 +4,8 @@ A pod goes through one cycle for each attempt (``decision``, a pure function):
 
 - its claims must exist and be usable (``cluster.podclaims``),
 - nodes are filtered: as for any pod (``nodefilter``), where claims that are allocated can be used, and by what the
-  allocator can find there for the others, and for extended resources that devices stand for (``extendedresources``),
+  allocator can find there for the others, and for extended resources that devices stand for
+  (``cluster.extendedresources``),
 - no node is left: a claim that is allocated elsewhere, and that no other pod uses, is deallocated,
 - else the claims are allocated and reserved for the pod (``claimwriter``), and once the devices are ready
   (``bindingconditions``), it is bound.

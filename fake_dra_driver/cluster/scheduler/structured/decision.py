@@ -22,13 +22,7 @@ from fake_dra_driver.api.resource.v1 import (
     ResourceClaim,
     ResourceClaimSpec,
 )
-from fake_dra_driver.cluster.kinds import Node, Pod
-from fake_dra_driver.cluster.nodefit import matches, named_nodes
-from fake_dra_driver.cluster.owners import controlled_by
-from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES, fit_error, preemption_note
-from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
-from fake_dra_driver.cluster.scheduler.structured.bindingconditions import BindingFailedError, deadline, is_ready
-from fake_dra_driver.cluster.scheduler.structured.extendedresources import (
+from fake_dra_driver.cluster.extendedresources import (
     ANNOTATION,
     ExtendedRequests,
     Mappings,
@@ -36,6 +30,12 @@ from fake_dra_driver.cluster.scheduler.structured.extendedresources import (
     plan_requests,
     requested,
 )
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.nodefit import matches, named_nodes
+from fake_dra_driver.cluster.owners import controlled_by
+from fake_dra_driver.cluster.scheduler.diagnosis import NO_NODES, fit_error, preemption_note
+from fake_dra_driver.cluster.scheduler.nodefilter import reason_against
+from fake_dra_driver.cluster.scheduler.structured.bindingconditions import BindingFailedError, deadline, is_ready
 from fake_dra_driver.cluster.scheduler.structured.features import Features
 
 __all__ = ["Assignment", "Cluster", "Decision", "FailureReason", "NoFit", "Place", "cycle"]

@@ -18,10 +18,10 @@ from fake_dra_driver.api.resource.v1 import (
     ResourceClaim,
     ResourceSlice,
 )
+from fake_dra_driver.cluster.extendedresources import ANNOTATION, Classes, requested
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.owners import controller_of
 from fake_dra_driver.cluster.scheduler.load import Load
-from fake_dra_driver.cluster.scheduler.structured.extendedresources import ANNOTATION, Classes, requested
 from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.store import Change

@@ -10,8 +10,8 @@ from typing import Any, Final
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.v1 import ResourceClaim
+from fake_dra_driver.cluster.extendedresources import requested
 from fake_dra_driver.cluster.kinds import Node, Pod
-from fake_dra_driver.cluster.scheduler.structured.extendedresources import requested
 from fake_dra_driver.cluster.scheduler.structured.view import SchedulerCaches, frees_devices
 from fake_dra_driver.cluster.scheduler.waiting import changes_node_fit, concerns_scheduling, is_waiting
 from fake_dra_driver.runtime.controller import Controller

@@ -7,8 +7,8 @@ import pytest
 
 from fake_dra_driver.api.resource.v1 import DeviceClass
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, on
+from fake_dra_driver.cluster.extendedresources import Classes, plan_requests, requested
 from fake_dra_driver.cluster.kinds import Node, Pod
-from fake_dra_driver.cluster.scheduler.structured.extendedresources import Classes, plan_requests, requested
 from tests.support.control_plane import ref
 from tests.unit.cluster.scheduler.structured.conftest import World
 
