@@ -1,18 +1,68 @@
-"""Whether a pod may be on a node: node selectors, affinity and taints, for the scheduler and the DaemonSet controller.
+"""Whether a pod may be on a node: node selectors, affinity and taints, for the schedulers, the DaemonSet controller
+and who explains what they do.
 
-Follows k8s.io/component-helpers/scheduling/corev1 (nodeaffinity, taints). Pure. Not here: resources such as CPU and
+Follows k8s.io/component-helpers/scheduling/corev1 (nodeaffinity, taints), and the plugins NodeUnschedulable,
+TaintToleration and NodeAffinity of kube-scheduler. Pure. Not here: resources such as CPU and
 memory, ports, volumes, affinity between pods. Nodes of the embedded cluster never run out of those.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from fake_dra_driver.api.kube.core import NodeSelector
 from fake_dra_driver.api.kube.nodeselection import NODE_NAME, matches
 from fake_dra_driver.cluster.kinds import Node, PodSpec, Taint, Toleration
 
-__all__ = ["TAINT_UNSCHEDULABLE", "is_selected", "matches", "named_nodes", "tolerates", "untolerated"]
+__all__ = [
+    "TAINT_UNSCHEDULABLE",
+    "Cordoned",
+    "Misfit",
+    "NotSelected",
+    "Repelled",
+    "find_misfits",
+    "is_selected",
+    "matches",
+    "named_nodes",
+    "tolerates",
+    "untolerated",
+]
 
 TAINT_UNSCHEDULABLE = "node.kubernetes.io/unschedulable"
+_KEEPING_AWAY = ("NoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why a pod cannot be on a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cordoned(Misfit):
+    """The node is unschedulable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repelled(Misfit):
+    """The node has a taint that the pod does not tolerate."""
+
+    taint: Taint
+
+
+@dataclass(frozen=True, slots=True)
+class NotSelected(Misfit):
+    """The pod's node selector or node affinity does not hold on the node."""
+
+
+def find_misfits(spec: PodSpec, node: Node) -> Iterator[Misfit]:
+    """What keeps a pod away from a node, whatever claims it has, in the order of kube-scheduler's plugins."""
+    cordoned = Taint(key=TAINT_UNSCHEDULABLE, effect="NoSchedule")
+    if node.spec.unschedulable and untolerated((cordoned,), spec.tolerations, ("NoSchedule",)) is not None:
+        yield Cordoned()
+    for taint in node.spec.taints:
+        if untolerated((taint,), spec.tolerations, _KEEPING_AWAY) is not None:
+            yield Repelled(taint)
+    if not is_selected(spec, node):
+        yield NotSelected()
 
 
 def is_selected(spec: PodSpec, node: Node) -> bool:

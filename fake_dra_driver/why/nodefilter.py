@@ -1,21 +1,19 @@
 """What keeps a pod away from a node, whatever devices that has: cordoned, taints, node selector and affinity.
 
-Those are the filters of kube-scheduler that come before the one for devices (``cluster.nodefit`` has what they
-compare). Its other filters, such as those for CPU, memory, ports and volumes, are not looked at.
+Those are the filters of kube-scheduler that come before the one for devices (``cluster.nodefit`` finds what is in the
+way; here are the words). Its other filters, such as those for CPU, memory, ports and volumes, are not looked at.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from fake_dra_driver.api.kube.core import NodeSelectorRequirement, NodeSelectorTerm
-from fake_dra_driver.cluster.kinds import Node, Pod, Taint
-from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, is_selected, untolerated
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, Cordoned, NotSelected, Repelled, find_misfits
 from fake_dra_driver.untrustedtext import short_name
 from fake_dra_driver.why.report import Change, NodeProblem, NodeReason
 
 __all__ = ["Away", "keeps_away"]
-
-_KEEPING_AWAY = ("NoSchedule", "NoExecute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,29 +34,28 @@ class Away:
 
 def keeps_away(node: Node, pod: Pod) -> Iterator[Away]:
     """Everything that keeps the pod away from the node, in the scheduler's order."""
-    name = node.metadata.name
-    tolerations = pod.spec.tolerations
-    cordoned = Taint(key=TAINT_UNSCHEDULABLE, effect="NoSchedule")
-    if node.spec.unschedulable and untolerated((cordoned,), tolerations, ("NoSchedule",)) is not None:
-        yield Away("Unschedulable", "it is cordoned (SchedulingDisabled)", "Uncordon", f"kubectl uncordon {name}")
-    for taint in node.spec.taints:
-        if node.spec.unschedulable and taint.key == TAINT_UNSCHEDULABLE:
-            continue  # Kubernetes adds it to a node that is cordoned
-        if untolerated((taint,), tolerations, _KEEPING_AWAY) is not None:
-            shown = taint_text(taint.key, taint.value, taint.effect)
-            yield Away(
-                "Taint",
-                f"it has the taint {shown}, which the pod does not tolerate",
-                "TolerateNodeTaint",
-                f"add a toleration of {shown} to the pod, or remove the taint from the node",
-            )
-    if not is_selected(pod.spec, node):
-        yield Away(
-            "NodeAffinity",
-            _unselected(pod, node),
-            "ChangeAffinity",
-            "change the pod's nodeSelector or node affinity, or the labels of the node",
-        )
+    for misfit in find_misfits(pod.spec, node):
+        match misfit:
+            case Cordoned():
+                remedy = f"kubectl uncordon {node.metadata.name}"
+                yield Away("Unschedulable", "it is cordoned (SchedulingDisabled)", "Uncordon", remedy)
+            case Repelled(taint=taint) if node.spec.unschedulable and taint.key == TAINT_UNSCHEDULABLE:
+                continue  # Kubernetes adds it to a node that is cordoned
+            case Repelled(taint=taint):
+                shown = taint_text(taint.key, taint.value, taint.effect)
+                yield Away(
+                    "Taint",
+                    f"it has the taint {shown}, which the pod does not tolerate",
+                    "TolerateNodeTaint",
+                    f"add a toleration of {shown} to the pod, or remove the taint from the node",
+                )
+            case NotSelected():
+                yield Away(
+                    "NodeAffinity",
+                    _unselected(pod, node),
+                    "ChangeAffinity",
+                    "change the pod's nodeSelector or node affinity, or the labels of the node",
+                )
 
 
 def taint_text(key: str, value: str, effect: str) -> str:

@@ -1,10 +1,10 @@
 """Which nodes a pod may be on, whatever claims it has: the filters of kube-scheduler, with the reasons that they give.
 
-Its plugins for unschedulable nodes, taints and node affinity, in their order (``nodefit`` has what they compare).
+``nodefit`` finds what is in the way; here are the words.
 """
 
-from fake_dra_driver.cluster.kinds import Node, Pod, Taint
-from fake_dra_driver.cluster.nodefit import TAINT_UNSCHEDULABLE, is_selected, untolerated
+from fake_dra_driver.cluster.kinds import Node, Pod
+from fake_dra_driver.cluster.nodefit import Cordoned, NotSelected, Repelled, find_misfits
 
 __all__ = ["reason_against"]
 
@@ -20,13 +20,11 @@ def reason_against(node: Node, pod: Pod, names: frozenset[str] | None, *, names_
     """
     if names is not None and node.metadata.name not in names:
         return "node(s) didn't satisfy plugin(s) [NodeAffinity]"
-    tolerations = pod.spec.tolerations
-    cordoned = Taint(key=TAINT_UNSCHEDULABLE, effect="NoSchedule")
-    if node.spec.unschedulable and untolerated((cordoned,), tolerations, ("NoSchedule",)) is not None:
-        return "node(s) were unschedulable"
-    taint = untolerated(node.spec.taints, tolerations, ("NoSchedule", "NoExecute"))
-    if taint is not None:
-        return "node(s) had untolerated taint" + (f" {{{taint.key}: {taint.value}}}" if names_taints else "(s)")
-    if not is_selected(pod.spec, node):
-        return "node(s) didn't match Pod's node affinity/selector"
+    match next(find_misfits(pod.spec, node), None):
+        case Cordoned():
+            return "node(s) were unschedulable"
+        case Repelled(taint=taint):
+            return "node(s) had untolerated taint" + (f" {{{taint.key}: {taint.value}}}" if names_taints else "(s)")
+        case NotSelected():
+            return "node(s) didn't match Pod's node affinity/selector"
     return ""
