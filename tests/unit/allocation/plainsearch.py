@@ -11,9 +11,9 @@ from fake_dra_driver.allocation.pruning import Place
 from fake_dra_driver.allocation.requests import Plan, Problem, Request
 from fake_dra_driver.api.resource.v1 import MAX_RESULTS
 
-__all__ = ["PlainSearch", "TooLong"]
+__all__ = ["MAX_STEPS", "PlainSearch", "TooLong"]
 
-MAX_STEPS: Final = 50_000
+MAX_STEPS: Final = 20_000
 
 
 class TooLong(Exception):  # noqa: N818 - nothing is wrong

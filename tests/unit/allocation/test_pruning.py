@@ -28,7 +28,7 @@ from tests.unit.allocation.gpus import (
     slice_of,
     taint,
 )
-from tests.unit.allocation.plainsearch import PlainSearch, TooLong
+from tests.unit.allocation.plainsearch import MAX_STEPS, PlainSearch, TooLong
 
 FEW_STEPS: Final = 2_000
 
@@ -208,7 +208,8 @@ def test_leaving_out_changes_neither_the_first_solution_nor_which_error_comes_fi
         plain = outcome(lambda: PlainSearch(plan, view, behaviour).run())
     except TooLong:
         assume(False)
-    found = outcome(Search(plan, view, behaviour, node="n1", max_steps=FEW_STEPS, max_dead_ends=patience).run)
+    # Where older releases compare distinct attributes, hardly anything is left out.
+    found = outcome(Search(plan, view, behaviour, node="n1", max_steps=2 * MAX_STEPS, max_dead_ends=patience).run)
     assume("exceeds the claim limit" not in str(found))
     assert found == plain
 
