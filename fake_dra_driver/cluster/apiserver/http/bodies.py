@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, unrecognized, unsupported_media_type
 from fake_dra_driver.cluster.apiserver.heavywork import HEAVY
 from fake_dra_driver.cluster.apiserver.http import protobuf
-from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
 from fake_dra_driver.cluster.apiserver.http.yamlbody import YamlError, read_yaml
 from fake_dra_driver.cluster.apiserver.merge.patchformats import APPLY_PATCH, JSON_PATCH, PATCH_TYPES, STRATEGIC_PATCH
 from fake_dra_driver.cluster.apiserver.message import JSON, PROTOBUF, YAML, Request
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import json_kind
+from fake_dra_driver.cluster.apiserver.types.jsonbody import read_json
 from fake_dra_driver.cluster.releases import ApiDetails
 
 __all__ = ["Body", "body_of", "body_weight", "is_protobuf", "optional_body_of", "patch_of"]

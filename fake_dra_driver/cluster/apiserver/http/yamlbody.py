@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from fake_dra_driver.cluster.apiserver.http.jsonbody import MAX_DEPTH, MAX_VALUES, read_json, too_many_values
+from fake_dra_driver.cluster.apiserver.types.jsonbody import MAX_DEPTH, MAX_VALUES, read_json, too_many_values
 
 __all__ = ["YamlError", "read_yaml"]
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
+from fake_dra_driver.cluster.apiserver.types.jsonbody import read_json
 
 
 @pytest.mark.parametrize("key", ["k" * 400_000, "\x01" * 100_000], ids=["long", "long, with signs to escape"])

@@ -12,11 +12,11 @@ from typing import Any
 from google.protobuf.message import DecodeError, Message
 
 from fake_dra_driver.cluster.apiserver.heavywork import spend
-from fake_dra_driver.cluster.apiserver.http.jsonbody import MAX_DEPTH, MAX_VALUES, too_many_values
 from fake_dra_driver.cluster.apiserver.http.protobuf.messages import Field, message_type
 from fake_dra_driver.cluster.apiserver.http.protobuf.special import SPECIAL
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.decode import whole_numbers
+from fake_dra_driver.cluster.apiserver.types.jsonbody import MAX_DEPTH, MAX_VALUES, too_many_values
 
 __all__ = ["read_message", "write_message"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fake_dra_driver.cluster.apiserver.http.jsonbody import read_json
 from fake_dra_driver.cluster.apiserver.store.store import Object, encode
+from fake_dra_driver.cluster.apiserver.types.jsonbody import read_json
 from fake_dra_driver.cluster.apiserver.types.timestamp import since_1970
 
 __all__ = ["SPECIAL", "Special"]
