@@ -19,7 +19,36 @@ from tests.support.certificate import write_certificate
 
 PATH = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 NAME = "check.example.com"
+UNREADABLE = "failed to call webhook: couldn't get version/kind; json parse error: "
+MISFIT = "failed to call webhook: json: cannot unmarshal"
 RULE: Json = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}
+
+ODD_ANSWERS: list[tuple[Any, str]] = [
+    (b"null", "received invalid webhook response: webhook response was absent"),
+    (b"", "failed to call webhook: 0-length response with status code: 200 and content type: application/json"),
+    (b"[]", f"{UNREADABLE}json: cannot unmarshal array into Go value of type struct {{"),
+    (b'{"kind":7}', f"{UNREADABLE}json: cannot unmarshal number into Go struct field .kind of type string"),
+    (b'{"a":' * 100_000, f"{UNREADABLE}invalid character '{{' exceeded max depth"),
+    (b"[" * 100_000, "failed to call webhook: "),
+    (b"\xff", "failed to call webhook: "),
+    (b'{"response":7}', f"{MISFIT} number into Go struct field AdmissionReview.response of type"),
+    ({"uid": 7}, f"{MISFIT} number into Go struct field AdmissionResponse.response.uid of type"),
+    ({"allowed": "yes"}, f"{MISFIT} string into Go struct field AdmissionResponse.response.allowed of type bool"),
+    ({"warnings": 7}, f"{MISFIT} number into Go struct field AdmissionResponse.response.warnings of type []string"),
+    ({"warnings": [7]}, f"{MISFIT} number into Go struct field AdmissionResponse.response.warnings of type string"),
+    ({"patch": "!"}, "failed to call webhook: illegal base64 data at input byte 0"),
+    ({"patchType": ""}, "received invalid webhook response: validating webhook may not return response.patchType"),
+    ({"status": "no"}, f"{MISFIT} string into Go struct field AdmissionResponse.response.status of type v1.Status"),
+    ({"status": []}, f"{MISFIT} array into Go struct field AdmissionResponse.response.status of type v1.Status"),
+    ({"status": {"code": "abc"}}, f"{MISFIT} string into Go struct field Status.response.status.code of type int32"),
+    ({"status": {"code": 2**40}}, f"{MISFIT} number {2**40} into Go struct field Status.response.status.code of type"),
+    ({"status": {"message": 7}}, f"{MISFIT} number into Go struct field Status.response.status.message of type"),
+    (
+        {"status": {"details": {"causes": 7}}},
+        f"{MISFIT} number into Go struct field StatusDetails.response.status.details.causes of type []v1.StatusCause",
+    ),
+]
+"""Answers, and what is said of them."""
 
 
 class Hook:
@@ -90,6 +119,10 @@ class Hook:
 
 def _review(response: Json) -> bytes:
     return json.dumps({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "response": response}).encode()
+
+
+def _always(answer: Json | bytes) -> Callable[[Json], Json | bytes]:
+    return lambda _: answer
 
 
 @pytest.fixture
@@ -178,14 +211,18 @@ def test_a_denial(api: Api, hook: Hook, install: Install, path: str) -> None:
         ({"reason": "Forbidden"}, 400, "denied the request: Forbidden"),
         ({"message": "m", "code": 403}, 403, "denied the request: m"),
         ({"message": "m", "code": 200}, 400, "denied the request: m"),
+        ({"message": "m", "code": -1}, 400, "denied the request: m"),
+        ({"message": "m", "code": 600}, 600, "denied the request: m"),
+        ({"message": None, "status": "Success"}, 400, "denied the request without explanation"),
+        (None, 400, "denied the request without explanation"),
     ],
 )
 def test_what_a_denial_lacks(
-    api: Api, hook: Hook, install: Install, path: str, status: Json, code: int, words: str
+    api: Api, hook: Hook, install: Install, path: str, status: Json | None, code: int, words: str
 ) -> None:
     install()
     hook.answer = lambda _: {"status": status}
-    api.refused(code, status.get("reason", ""), "POST", path, config_map("bad"), says=words)
+    api.refused(code, (status or {}).get("reason", ""), "POST", path, config_map("bad"), says=words)
 
 
 def test_a_warning(api: Api, hook: Hook, install: Install, path: str) -> None:
@@ -217,6 +254,18 @@ def test_an_answer_that_does_not_count(
         return
     says = f'failed calling webhook "{NAME}": {words}'
     api.refused(500, "InternalError", "POST", path, config_map("a"), says=says)
+
+
+@pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+def test_answers_that_cannot_be_read(api: Api, hook: Hook, install: Install, path: str, policy: str) -> None:
+    install(failurePolicy=policy)
+    for at, (answer, words) in enumerate(ODD_ANSWERS):
+        hook.answer = _always(answer)
+        if policy == "Ignore":
+            api.post(path, config_map(f"bad{at}"))
+            continue
+        says = f'failed calling webhook "{NAME}": {words}'
+        api.refused(500, "InternalError", "POST", path, config_map("bad"), says=says)
 
 
 def test_no_answer_in_time(api: Api, hook: Hook, install: Install, path: str) -> None:

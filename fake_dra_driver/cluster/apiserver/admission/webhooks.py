@@ -14,7 +14,7 @@ from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from loguru import logger
@@ -24,6 +24,7 @@ from fake_dra_driver.cel import CelCompileError, CelError
 from fake_dra_driver.cluster.apiserver.admission.attributes import Attributes
 from fake_dra_driver.cluster.apiserver.admission.matching import Matcher
 from fake_dra_driver.cluster.apiserver.admission.policies import Condition, compile_conditions, conditions_hold
+from fake_dra_driver.cluster.apiserver.admission.reviewanswer import REVIEW, AnswerError, read_answer
 from fake_dra_driver.cluster.apiserver.errors import StatusError, bad_request, go_quoted, not_admitted
 from fake_dra_driver.cluster.apiserver.heavywork import call_out
 from fake_dra_driver.cluster.apiserver.rules.policyexpressions import Expressions, Inputs, Scope
@@ -37,9 +38,10 @@ log = logger.bind(component="apiserver")
 FindService = Callable[[str, str, int], tuple[str, int] | None]
 """Where a port of a service is: gets namespace, name and port; None: nothing is there."""
 
-_REVIEW: Final = {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}
 _HTTPS: Final = 443
 _MAX_ANSWER_BYTES: Final = 3 * 1024 * 1024
+_LAST_CODE: Final = 999
+"""Of those that HTTP can express."""
 
 
 class _CallError(Exception):
@@ -131,15 +133,16 @@ class Webhooks:
                 log.warning("Webhook failed and is ignored", webhook=name, reason=str(error))
                 return
             raise _failure(f"failed calling webhook {go_quoted(name)}: {error}") from error
-        for each in response.get("warnings") or ():
-            warn(str(each))
-        if response.get("allowed") is not True:
-            raise _denial(name, response.get("status") or {})
+        for each in response.get("warnings", ()):
+            if each:
+                warn(each)
+        if not response.get("allowed"):
+            raise _denial(name, response.get("status", {}))
 
     def _call(self, webhook: Object, request: Object) -> Object:
         """The response. Blocks. Raises _CallError."""
         endpoint, seconds = self._endpoint(webhook), int(webhook["timeoutSeconds"])
-        body = json.dumps({**_REVIEW, "request": request}).encode()
+        body = json.dumps({**REVIEW, "request": request}).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json, */*"}
         connection = _Connection(endpoint, _trusting(webhook["clientConfig"].get("caBundle")), seconds)
         try:
@@ -153,7 +156,10 @@ class Webhooks:
             connection.close()
         if answer.status != HTTPStatus.OK:
             raise _CallError(f"failed to call webhook: {_refusal(answer.status, raw)}")
-        return _response(request["uid"], raw)
+        try:
+            return read_answer(request["uid"], raw)
+        except AnswerError as error:
+            raise _CallError(str(error)) from error
 
     def _endpoint(self, webhook: Object) -> _Endpoint:
         config, seconds = webhook["clientConfig"], webhook["timeoutSeconds"]
@@ -221,33 +227,6 @@ def _refusal(status: int, raw: bytes) -> str:
     return text or f"the server responded with the status code {status} but did not return more information"
 
 
-def _response(uid: str, raw: bytes) -> Object:
-    """The response in an answer. Raises _CallError."""
-    problem = "failed to call webhook: "
-    try:
-        review: Any = json.loads(raw)
-    except ValueError as error:
-        raise _CallError(f"{problem}{error}") from error
-    response = review.get("response") if isinstance(review, dict) else None
-    invalid = "received invalid webhook response: "
-    if not isinstance(response, dict):
-        raise _CallError(f"{invalid}webhook response was absent")
-    given = {name: review.get(name) for name in _REVIEW}
-    if given != _REVIEW:
-        shown = f"{given['apiVersion']}, Kind={given['kind']}"
-        raise _CallError(
-            f"{invalid}expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {shown}"
-        )
-    if response.get("uid") != uid:
-        raise _CallError(
-            f"{invalid}expected response.uid={go_quoted(uid)}, got {go_quoted(str(response.get('uid', '')))}"
-        )
-    if response.get("patch") or response.get("patchType"):
-        field = "patch" if response.get("patch") else "patchType"
-        raise _CallError(f"{invalid}validating webhook may not return response.{field}")
-    return response
-
-
 def _failure(message: str) -> StatusError:
     """500: as what goes wrong inside a real server."""
     return StatusError(
@@ -262,13 +241,10 @@ def _denial(name: str, status: Object) -> StatusError:
     denied = f"admission webhook {go_quoted(name)} denied the request"
     said = status.get("message") or status.get("reason")
     message = f"{denied}: {said}" if said else f"{denied} without explanation"
-    code = max(int(status.get("code") or 0), HTTPStatus.BAD_REQUEST)
-    return StatusError(
-        code,
-        str(status.get("reason") or ""),
-        message,
-        status.get("details"),
-    )
+    code = status.get("code", 0)
+    # A real server denies with any code up to 999, and ends the connection without an answer beyond.
+    code = code if HTTPStatus.BAD_REQUEST <= code <= _LAST_CODE else HTTPStatus.BAD_REQUEST
+    return StatusError(code, status.get("reason", ""), message, status.get("details"))
 
 
 def _compiled(revision: int, webhook: Object) -> _Conditions:

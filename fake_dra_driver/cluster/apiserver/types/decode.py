@@ -19,7 +19,15 @@ from fake_dra_driver.cluster.apiserver.types.objecttype import Shape, Type
 from fake_dra_driver.cluster.apiserver.types.timestamp import utc_text
 from fake_dra_driver.quantity import QuantityError, canonical
 
-__all__ = ["cannot_handle", "decode_builtin", "json_kind", "prune_custom", "whole_numbers", "zero_value"]
+__all__ = [
+    "cannot_handle",
+    "decode_builtin",
+    "decode_foreign",
+    "json_kind",
+    "prune_custom",
+    "whole_numbers",
+    "zero_value",
+]
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _MICRO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")
@@ -50,6 +58,20 @@ def decode_builtin(value: Object, type_: Type, kind: str, version: str) -> tuple
     except _Mismatch as error:
         raise cannot_handle(kind, version, str(error)) from error
     return decoded, unknown
+
+
+def decode_foreign(value: Object, type_: Type, kind: str) -> Object:
+    """An object that another server has sent, without the fields that its type does not know.
+
+    Raises:
+        ValueError: a value has the wrong type; the message is that of Go's decoder.
+        StatusError: 504, the paths of its fields are too long.
+    """
+    try:
+        decoded: Object = _decode(value, type_, "", kind, [])
+    except _Mismatch as error:
+        raise ValueError(str(error)) from error
+    return decoded
 
 
 def cannot_handle(kind: str, version: str, problem: str) -> StatusError:
