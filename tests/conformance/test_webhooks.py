@@ -332,3 +332,107 @@ def test_status_and_other_operations_are_not_asked_about(api: Api, hook: Hook, i
     api.patch(f"{path}/a", {"data": {"x": "2"}})
     api.delete(f"{path}/a")
     assert [each["operation"] for each in hook.requests] == ["CREATE"]
+
+
+FORM = "; desired format: https://host[/path]"
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "problems"),
+    [
+        ({}, "", ["Required value: exactly one of url or service is required"]),
+        (
+            {"url": "https://h", "service": {"name": "a", "namespace": "b"}},
+            "",
+            ["Required value: exactly one of url or service is required"],
+        ),
+        (
+            {"url": "//u:p@/?a=b#f"},
+            ".url",
+            [
+                f"Invalid value: \"\": 'https' is the only allowed URL scheme{FORM}",
+                f'Invalid value: "": host must be specified{FORM}',
+                'Invalid value: "u:p": user information is not permitted in the URL',
+                'Invalid value: "f": fragments are not permitted in the URL',
+                'Invalid value: "a=b": query parameters are not permitted in the URL',
+            ],
+        ),
+        *(
+            (
+                {"url": url},
+                ".url",
+                [f"Required value: url must be a valid URL: parse {json.dumps(url)}: {problem}{FORM}"],
+            )
+            for url, problem in [
+                ("https://[::1", "missing ']' in host"),
+                ("https://[x]/", 'invalid host: ParseAddr("x"): unable to parse IP'),
+                ("https://[::1]x/", 'invalid port "x" after host'),
+                ("https://h:x/", 'invalid port ":x" after host'),
+                ("https://h/\r\nX: y", "net/url: invalid control character in URL"),
+                ("https://h/%zz", 'invalid URL escape "%zz"'),
+                ("https://a%41/", 'invalid URL escape "%41"'),
+                ("https://a b/", 'invalid character " " in host name'),
+                ("https://u:p^@h/", "net/url: invalid userinfo"),
+                (":x", "missing protocol scheme"),
+                ("1x://h", "first path segment in URL cannot contain colon"),
+            ]
+        ),
+        (
+            {"service": {"name": "a", "namespace": "b", "port": 0}},
+            ".service.port",
+            ["Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive"],
+        ),
+        *(
+            (
+                {"service": {"name": "a", "namespace": "b", "path": path}},
+                ".service.path",
+                [f'Invalid value: "{path}": {each}' for each in problems],
+            )
+            for path, problems in [
+                ("x", ["must start with a '/'", "segment[0] may not be empty"]),
+                ("//", ["segment[0] may not be empty"]),
+                ("/a//b", ["segment[1] may not be empty"]),
+            ]
+        ),
+    ],
+)
+def test_where_no_webhook_is(api: Api, config: Json, field: str, problems: list[str]) -> None:
+    status = api.refused(422, "Invalid", "POST", PATH, _configuration(config), says="")
+    found = [(each["field"], each["message"]) for each in status["details"]["causes"]]
+    assert found == [(f"webhooks[0].clientConfig{field}", each) for each in problems]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h?",
+        "https://h:99999/x",
+        "https://h:/x",
+        "https://h/a b/\N{LATIN SMALL LETTER A WITH DIAERESIS}",
+        "HTTPS://h",
+        "https://[::1]:1/x",
+        "https://[fe80::1%25en0]/",
+        'https://h"/',
+    ],
+)
+def test_where_one_may_be(api: Api, url: str) -> None:
+    api.call("POST", PATH, _configuration({"url": url}), dryRun="All").raise_for_status()
+
+
+def _configuration(config: Json) -> Json:
+    webhook = {"name": NAME, "admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConfig": config}
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    return {**head, "metadata": {"name": "address"}, "webhooks": [webhook]}
+
+
+@pytest.mark.parametrize("policy", ["Fail", "Ignore"])
+@pytest.mark.parametrize(
+    "url", ["https://h:99999/x", "https://a..b/x", "https://h:99999/\N{BULLET} x", "https://a\N{ACCOUNT OF}/"]
+)
+def test_where_none_can_be_called(api: Api, install: Install, path: str, url: str, policy: str) -> None:
+    install(clientConfig={"url": url}, failurePolicy=policy, waits=policy == "Fail")
+    if policy == "Ignore":
+        api.post(path, config_map("a"))
+        return
+    says = f'failed calling webhook "{NAME}": failed to call webhook: Post "'
+    api.refused(500, "InternalError", "POST", path, config_map("a"), says=says)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from loguru import logger
 from typing_extensions import override
@@ -39,6 +39,8 @@ FindService = Callable[[str, str, int], tuple[str, int] | None]
 """Where a port of a service is: gets namespace, name and port; None: nothing is there."""
 
 _HTTPS: Final = 443
+_IN_PATH: Final = "%/:@!$&'()*+,;=~"
+"""What stands in a path as it is."""
 _MAX_ANSWER_BYTES: Final = 3 * 1024 * 1024
 _LAST_CODE: Final = 999
 """Of those that HTTP can express."""
@@ -149,7 +151,8 @@ class Webhooks:
             connection.request("POST", endpoint.target, body, headers)
             answer = connection.getresponse()
             raw = answer.read(_MAX_ANSWER_BYTES)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
+            # The last is of a host that can be no name.
             reason = "context deadline exceeded" if isinstance(error, TimeoutError) else _reason(error)
             raise _CallError(f'failed to call webhook: Post "{endpoint.url}": {reason}') from error
         finally:
@@ -165,11 +168,19 @@ class Webhooks:
         config, seconds = webhook["clientConfig"], webhook["timeoutSeconds"]
         service = config.get("service")
         if service is None:
-            parts = urlsplit(config["url"])
-            path = parts.path or "/"
-            target = f"{path}?timeout={seconds}s"
-            host = parts.hostname or ""
-            return _Endpoint(f"https://{parts.netloc}{target}", (host, parts.port or _HTTPS), host, target)
+            try:
+                parts = urlsplit(config["url"])
+            except ValueError as error:  # Python is stricter with hosts that are not ASCII
+                raise _CallError(f'failed to call webhook: Post "{config["url"]}": {error}') from error
+            target = f"{quote(parts.path or '/', safe=_IN_PATH)}?timeout={seconds}s"
+            host, url = parts.hostname or "", f"https://{parts.netloc}{target}"
+            try:
+                return _Endpoint(url, (host, parts.port or _HTTPS), host, target)
+            except ValueError as error:
+                port = parts.netloc.rpartition(":")[2]
+                raise _CallError(
+                    f'failed to call webhook: Post "{url}": dial tcp: address {port}: invalid port'
+                ) from error
         name, namespace, port = service["name"], service["namespace"], service.get("port", _HTTPS)
         host, path = f"{name}.{namespace}.svc", service.get("path") or "/"
         target = f"/{path.removeprefix('/')}?timeout={seconds}s"

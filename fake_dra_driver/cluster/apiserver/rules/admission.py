@@ -1,7 +1,7 @@
-"""Defaults of admission policies and webhooks, and what is wrong with their expressions.
+"""Defaults of admission policies and webhooks, and what is wrong with their expressions and addresses.
 
-Follows k8s.io/kubernetes/pkg/apis/admissionregistration: v1/defaults.go and, of validation, what is about CEL. Nothing
-else is checked but the schemas.
+Follows k8s.io/kubernetes/pkg/apis/admissionregistration: v1/defaults.go and, of validation, what is about CEL
+and about where a webhook is. Nothing else is checked but the schemas.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from fake_dra_driver.cel import BOOL, STRING, CelCompileError
 from fake_dra_driver.cel.types import Type
 from fake_dra_driver.cluster.apiserver.errors import Problem, forbidden, go_value, invalid_value, unsupported_value
 from fake_dra_driver.cluster.apiserver.rules.policyexpressions import Scope
+from fake_dra_driver.cluster.apiserver.rules.webhookaddress import validate_client_config
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.resource import Rules
 
@@ -68,7 +69,10 @@ def _validate_webhooks(obj: Object) -> list[Problem]:
     return [
         problem
         for at, webhook in enumerate(obj.get("webhooks") or ())
-        for problem in _conditions(webhook, f"webhooks[{at}]", Scope())
+        for problem in (
+            *validate_client_config(webhook["clientConfig"], f"webhooks[{at}].clientConfig"),
+            *_conditions(webhook, f"webhooks[{at}]", Scope()),
+        )
     ]
 
 
