@@ -37,7 +37,7 @@ from fake_dra_driver.untrustedtext import one_line, short_name
 from fake_dra_driver.why.advice import ValuesThere, merged, suggestion
 from fake_dra_driver.why.behaviour import behaviour_of
 from fake_dra_driver.why.claims import DEFAULT_SCHEDULER, Claims, claims_of
-from fake_dra_driver.why.extended import from_device_plugin
+from fake_dra_driver.why.extended import from_device_plugin, resources_without_class
 from fake_dra_driver.why.nodefilter import Away, keeps_away
 from fake_dra_driver.why.report import (
     DeviceOnNode,
@@ -163,17 +163,32 @@ class _Explanation:
                 return "Allocated", self._allocated_text(self._found.subject, allocation)
         if pod is None:
             return None
+        if not self._claims.parts:
+            return "NoDevices", self._no_devices_text(pod)
         if pod.spec.node_name:
             return "Scheduled", (
                 f"pod {pod.metadata.name} has its devices and a node, {pod.spec.node_name}: if its containers do not "
                 "start, that node's kubelet or the driver there says why, in an Event"
             )
-        if not self._claims.parts and not self._claims.obstructions:
-            return (
-                "NoDevices",
-                f"pod {pod.metadata.name} names no claims: look at its Events for what else it waits for",
-            )
         return None
+
+    def _no_devices_text(self, pod: Pod) -> str:
+        named = f"pod {pod.metadata.name}"
+        if pod.spec.node_name:
+            return (
+                f"{named} names no claims, and has a node, {pod.spec.node_name}: if its containers do not start, "
+                "look at its Events"
+            )
+        obstacles = [each.problem.message.replace(named, "it", 1) for each in self._claims.obstructions]
+        if obstacles:
+            return f"{named} names no claims; {obstacles[0]}"
+        unknown = resources_without_class(pod, self._snapshot)
+        if unknown and not self._is_hidden(v1.DeviceClass):
+            return (
+                f"{named} names no claims, and no DeviceClass has the extendedResourceName "
+                f"{listed([*map(short_name, unknown)])}: {_extended_text(self._snapshot.classes)}"
+            )
+        return f"{named} names no claims: look at its Events for what else it waits for"
 
     def _allocated_text(self, claim: v1.ResourceClaim, allocation: v1.AllocationResult) -> str:
         devices = [f"{each.device} of pool {each.pool}" for each in allocation.devices.results]
@@ -445,6 +460,12 @@ _NOTHING_SMALL: Final = Suggestion(
     message="none of the small changes that were tried is enough: it takes nodes with other devices, or with more",
     verified=False,
 )
+
+
+def _extended_text(classes: Iterable[v1.DeviceClass]) -> str:
+    """Which extended resources classes stand for."""
+    names = sorted({each.spec.extended_resource_name for each in classes if each.spec.extended_resource_name})
+    return f"there is {listed([*map(short_name, names)])}" if names else "no class has any"
 
 
 def _verified(suggestion: Suggestion, answers: Sequence[_NodeAnswer]) -> Suggestion:

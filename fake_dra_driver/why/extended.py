@@ -1,6 +1,6 @@
 """Extended resources of a pod that devices stand for (KEP-5004): the claim that the scheduler would make for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource.podclaims import extended_claim_key
@@ -14,7 +14,7 @@ from fake_dra_driver.cluster.extendedresources import (
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.why.snapshot import Snapshot
 
-__all__ = ["extended_claim", "from_device_plugin"]
+__all__ = ["extended_claim", "from_device_plugin", "resources_without_class"]
 
 
 def extended_claim(pod: Pod, snapshot: Snapshot) -> ResourceClaim | None:
@@ -35,6 +35,16 @@ def from_device_plugin(pod: Pod, node: Node, snapshot: Snapshot) -> Mapping[str,
     """How much the node has, without any claim, of the pod's resources that devices stand for elsewhere."""
     there = {name: allocatable(node, name) for name in _resources(pod, snapshot)}
     return {name: amount for name, amount in there.items() if amount}
+
+
+def resources_without_class(pod: Pod, snapshot: Snapshot) -> Sequence[str]:
+    """The extended resources of the pod that no class stands for, and no node has."""
+    known = _resources(pod, snapshot)
+    return [
+        name
+        for name in requested(pod)
+        if name not in known and not any(allocatable(node, name) for node in snapshot.nodes)
+    ]
 
 
 def _resources(pod: Pod, snapshot: Snapshot) -> Mapping[str, DeviceClass]:

@@ -436,8 +436,33 @@ def test_an_extended_resource_of_devices_is_explained_like_a_claim() -> None:
     assert [each.reason for each in group_of(report, "b").problems][:1] == ["DevicePlugin"]
 
 
-def test_a_pod_without_claims_asks_for_no_devices() -> None:
-    assert explained([node_of("a"), CLASS, gpus("a"), pod_of()]).verdict == "NoDevices"
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({}, ": look at its Events for what else it waits for"),
+        ({"nodeName": "a"}, ", and has a node, a: if its containers do not start, look at its Events"),
+        (
+            {"schedulingGates": [{"name": "example.com/quota"}]},
+            "; it has schedulingGates (example.com/quota), and the scheduler leaves it alone until they are removed",
+        ),
+    ],
+)
+def test_a_pod_without_claims_asks_for_no_devices(spec: Wire, said: str) -> None:
+    report = explained([node_of("a"), CLASS, gpus("a"), pod_of(**spec)])
+    assert (report.verdict, report.message) == ("NoDevices", f"pod train names no claims{said}")
+    assert report.nodes == ()
+
+
+def test_an_extended_resource_that_no_class_has_is_named() -> None:
+    named = class_of(DRIVER, f'device.driver == "{DRIVER}"')
+    named["spec"]["extendedResourceName"] = "example.com/gpu"
+    pod = pod_of()
+    pod["spec"]["containers"][0]["resources"] = {"limits": {"example.com/gpx": "2"}}
+    report = explained([node_of("a"), named, gpus("a"), pod])
+    assert report.message == (
+        "pod train names no claims, and no DeviceClass has the extendedResourceName example.com/gpx: there is "
+        "example.com/gpu"
+    )
 
 
 def test_too_many_combinations_are_not_taken_for_a_refusal() -> None:
