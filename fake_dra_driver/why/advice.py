@@ -7,6 +7,7 @@ from typing import Final
 
 from fake_dra_driver.allocation.explanation import (
     Change,
+    DeleteTaintRule,
     DropConstraint,
     DropSelector,
     FewerDevices,
@@ -102,6 +103,8 @@ def _said(
         case FreeClaims():
             holders = [holder_text(words.holder(claim.key)) for claim in change.claims]
             return "FreeClaim", f"free the devices of {listed(holders, 8)}"
+        case DeleteTaintRule():
+            return "DeleteTaintRule", f"kubectl delete devicetaintrule {change.name}"
         case FewerDevices():
             where = _where(change.requested.name, change.requested.claim, claims)
             instead = "all that match" if change.requested.wanted is None else str(change.requested.wanted)

@@ -296,7 +296,7 @@ class _Explanation:
         allocator.replace(
             slices=snapshot.slices, classes=snapshot.classes, claims=snapshot.claims, taint_rules=snapshot.taint_rules
         )
-        return Situation.of(allocator, self._claims.pending, snapshot.claims, snapshot.classes)
+        return Situation.of(allocator, self._claims.pending, snapshot.claims, snapshot.classes, snapshot.taint_rules)
 
     def _errors(self, answers: Sequence[_NodeAnswer]) -> Iterator[Problem]:
         """What ends an attempt of the scheduler, each once."""

@@ -14,6 +14,7 @@ It has no words for people.
 
 from fake_dra_driver.allocation.explanation.change import (
     Change,
+    DeleteTaintRule,
     DropConstraint,
     DropSelector,
     FewerDevices,
@@ -44,6 +45,7 @@ __all__ = [
     "Candidate",
     "Change",
     "Combination",
+    "DeleteTaintRule",
     "DropConstraint",
     "DropSelector",
     "FalsePart",

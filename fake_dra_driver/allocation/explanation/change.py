@@ -4,6 +4,7 @@
 
     Change
     ├── FreeClaims        other claims have no devices any more
+    ├── DeleteTaintRule   a DeviceTaintRule taints devices no more
     ├── DropConstraint    the claim does without a constraint
     └── RequestChange     a request, or one of its alternatives, asks for something else
         ├── FewerDevices, LessCapacity, Tolerate
@@ -36,6 +37,7 @@ from fake_dra_driver.quantity import Quantity
 
 __all__ = [
     "Change",
+    "DeleteTaintRule",
     "DropConstraint",
     "DropSelector",
     "FewerDevices",
@@ -60,6 +62,13 @@ class FreeClaims(Change):
     """Other claims have no devices any more."""
 
     claims: tuple[ResourceClaim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteTaintRule(Change):
+    """A DeviceTaintRule taints devices no more."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +141,9 @@ def helps(situation: Situation, node: Node, change: Change) -> bool:
     match change:
         case FreeClaims():
             with situation.without(change.claims):
+                return situation.fits(node)
+        case DeleteTaintRule():
+            with situation.without_rule(change.name):
                 return situation.fits(node)
         case DropConstraint():
             claim = situation.claims[change.claim]

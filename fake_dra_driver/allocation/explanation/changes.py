@@ -10,6 +10,7 @@ from typing import Final
 
 from fake_dra_driver.allocation.explanation.change import (
     Change,
+    DeleteTaintRule,
     DropConstraint,
     DropSelector,
     FewerDevices,
@@ -55,6 +56,7 @@ def changes_that_help(situation: Situation, finding: Finding) -> Iterator[Change
     """
     node = finding.node
     yield from _freed(situation, finding)
+    yield from (each for each in _untainted(finding) if helps(situation, node, each))
     for request in finding.requests:
         for sort in (_fewer(request), *_less(request)):
             largest = next((each for each in sort if helps(situation, node, each)), None)
@@ -120,6 +122,16 @@ def _users(situation: Situation, obstacle: Obstacle) -> Iterator[ClaimIdentity]:
             for shortage in obstacle.shortages:
                 for device, _ in shortage.consumers:
                     yield from map(identity_of, situation.holders_of(device))
+
+
+# --- Removing taints ---------------------------------------------------------------------------------------------
+
+
+def _untainted(finding: Finding) -> Iterable[DeleteTaintRule]:
+    """The rules that taint devices which are asked for otherwise."""
+    obstacles = (each for request in finding.requests for device in request.candidates for each in device.decisive)
+    rules = (each.rule for each in obstacles if isinstance(each, Tainted) and each.rule is not None)
+    return [DeleteTaintRule(name) for name in dict.fromkeys(rules)][:MAX_TRIES]
 
 
 # --- Asking for something else -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from fake_dra_driver.allocation.allocator import Allocator
 from fake_dra_driver.allocation.decision import Allocation, Refusal
@@ -11,16 +11,20 @@ from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongErro
 from fake_dra_driver.allocation.explanation.finding import Requested
 from fake_dra_driver.allocation.identity import ClaimIdentity, DeviceId, identity_of
 from fake_dra_driver.api.kube.core import Node
+from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1 import (
     DeviceClaim,
     DeviceClass,
     DeviceConstraint,
     DeviceRequest,
+    DeviceTaintRule,
     ResourceClaim,
     ResourceClaimSpec,
 )
 
 __all__ = ["Situation", "requested_by", "with_constraints", "with_requests"]
+
+K = TypeVar("K", bound=KubeObject)
 
 MAX_STEPS: Final = 50_000
 """Candidates that an attempt may look at: half a second or so, and there may be hundreds of nodes."""
@@ -41,6 +45,8 @@ class Situation:
     """Every claim that has devices, by what it is known by."""
     classes: Mapping[str, DeviceClass]
     """All classes, by name."""
+    taint_rules: Mapping[str, DeviceTaintRule]
+    """All rules, by name."""
     long_searches: list[str] = field(default_factory=list)
     """Nodes on which the search had to be ended."""
 
@@ -83,6 +89,15 @@ class Situation:
         finally:
             self.allocator.put_class(self.classes[device_class.metadata.name])
 
+    @contextmanager
+    def without_rule(self, name: str) -> Iterator[None]:
+        """While the block runs, there is no DeviceTaintRule of this name."""
+        self.allocator.drop_taint_rule(name)
+        try:
+            yield
+        finally:
+            self.allocator.put_taint_rule(self.taint_rules[name])
+
     def changed(self, index: int, claim: ResourceClaim) -> tuple[ResourceClaim, ...]:
         """The claims, with another one in this place."""
         return (*self.claims[:index], claim, *self.claims[index + 1 :])
@@ -103,10 +118,15 @@ class Situation:
         claims: Sequence[ResourceClaim],
         known: Iterable[ResourceClaim],
         classes: Iterable[DeviceClass],
+        taint_rules: Iterable[DeviceTaintRule],
     ) -> "Situation":
         """The situation of these claims, among all that are known."""
         holders = {identity_of(claim): claim for claim in known if claim.status.allocation is not None}
-        return cls(allocator, tuple(claims), holders, {each.metadata.name: each for each in classes})
+        return cls(allocator, tuple(claims), holders, _by_name(classes), _by_name(taint_rules))
+
+
+def _by_name(objects: Iterable[K]) -> Mapping[str, K]:
+    return {each.metadata.name: each for each in objects}
 
 
 def requested_by(claims: Sequence[ResourceClaim]) -> Iterator[Requested]:

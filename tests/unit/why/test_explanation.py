@@ -371,7 +371,10 @@ def test_a_taint_rule_is_named() -> None:
     report = explained([node_of("a"), CLASS, gpus("a"), rule, claim(), pod_of("gpu")])
     (problem,) = report.nodes[0].requests[0].devices[0].problems
     assert "taint example.com/out:NoExecute (DeviceTaintRule maintenance)" in problem.message
-    assert changes(report) == ["TolerateDeviceTaint"]
+    assert [(each.change, each.message) for each in report.suggestions] == [
+        ("DeleteTaintRule", "kubectl delete devicetaintrule maintenance"),
+        ("TolerateDeviceTaint", "add a toleration of taint example.com/out:NoExecute to request main of claim gpu"),
+    ]
 
 
 def test_each_alternative_is_looked_at() -> None:
