@@ -211,7 +211,13 @@ class _Explanation:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             return "Blocked", f"{what} waits: {said}{more}"
         if fitting:
-            return "Possible", f"{what} can have its devices now, on {self._nodes_text(fitting, len(answers))}"
+            where = self._nodes_text(fitting, len(answers))
+            if self._found.pod is None and not self._found.notes:  # a note: pods may not be read
+                return "Possible", (
+                    f"{what} waits for a pod: no pod uses it, and it gets its devices together with the first one "
+                    f"that does; it could have them now, on {where}"
+                )
+            return "Possible", f"{what} can have its devices now, on {where}"
         if not answers:
             return "Impossible", f"{what} waits: there are no nodes"
         return "Impossible", f"{what} waits: {_none_text(answers)}"
@@ -573,15 +579,14 @@ def _devices_text(claim: v1.ResourceClaim) -> str:
 
 
 def _told(events: Sequence[Event], pod: Pod | None) -> Told | None:
-    """The latest Event of the scheduler about the pod; once it has a node, the latest warning of anyone."""
+    """The latest Event of the scheduler about the pod; once it has a node, the latest of anyone."""
     if pod is None:
         return None
     about = [each for each in events if each.involved_object.uid in ("", pod.uid)]
-    if pod.spec.node_name:
-        wanted = [each for each in about if each.type == "Warning"]
-    else:
-        wanted = [each for each in about if each.reason == "FailedScheduling"]
-    latest = max(wanted or [], key=_last_seen, default=None)
+    if not pod.spec.node_name:
+        about = [each for each in about if each.reason == "FailedScheduling"]
+    # Times are in whole seconds, and Events of one second are listed in the order in which they were made.
+    latest = max(reversed(about), key=_last_seen, default=None)
     if latest is None:
         return None
     return Told(

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Namespace
+from fake_dra_driver.why.build import explain
 from fake_dra_driver.why.report import NodeGroup, Report
+from fake_dra_driver.why.subject import Found
 from tests.support.whycases import (
     NAMESPACE,
     POD,
@@ -19,7 +22,7 @@ from tests.support.whycases import (
     request_for,
     slice_of,
 )
-from tests.unit.why.world import explained, served
+from tests.unit.why.world import explained, served, snapshot_of
 
 DRIVER = "gpu.example.com"
 CLASS = class_of(DRIVER, f'device.driver == "{DRIVER}"')
@@ -297,6 +300,41 @@ def test_a_pod_that_does_not_wait_for_devices_is_told_so(spec: Wire, status: Wir
     pod = pod_of("gpu", **spec)
     pod["status"] = status
     assert explained([node_of("a"), CLASS, gpus("a"), claim(), pod]).verdict == verdict
+
+
+def event(reason: str, at: str, kind: str = "Warning") -> Wire:
+    return {
+        "kind": "Event",
+        "metadata": {"name": f"train.{reason.lower()}", "namespace": NAMESPACE},
+        "involvedObject": {"kind": "Pod", "name": POD},
+        "type": kind,
+        "reason": reason,
+        "message": f"it is {reason}",
+        "lastTimestamp": f"2026-01-01T00:00:{at}Z",
+    }
+
+
+@pytest.mark.parametrize(("spec", "reason"), [({}, "FailedScheduling"), ({"nodeName": "a"}, "Started")])
+def test_the_last_event_is_one_about_what_holds_now(spec: Wire, reason: str) -> None:
+    events = [
+        event("FailedScheduling", "01"),
+        event("Scheduled", "02", "Normal"),
+        event("Pulled", "03", "Normal"),
+        event("Started", "03", "Normal"),
+    ]
+    report = explained([node_of("a"), CLASS, gpus("a"), claim(), pod_of("gpu", **spec), *events])
+    assert report.told is not None
+    assert report.told.reason == reason
+
+
+def test_a_claim_that_no_pod_uses_is_told_that_it_waits_for_one() -> None:
+    found = v1.ResourceClaim.from_wire(claim())
+    report = explain(Found(found, None), snapshot_of([node_of("a"), CLASS, gpus("a"), claim()]))
+    assert (report.verdict, report.message) == (
+        "Possible",
+        "claim gpu waits for a pod: no pod uses it, and it gets its devices together with the first one that does; it "
+        "could have them now, on node a",
+    )
 
 
 # --- Devices -----------------------------------------------------------------------------------------------------
