@@ -93,7 +93,8 @@ def suggestion(
 ) -> Suggestion:
     """A change with which the allocator has found devices on these nodes, in words."""
     kind, message = _said(change, claims, words, there)
-    return Suggestion(change=kind, message=message, nodes=tuple(nodes), verified=True)
+    steps = len(change.claims) if isinstance(change, FreeClaims) else 1
+    return Suggestion(change=kind, message=message, nodes=tuple(nodes), verified=True, steps=steps)
 
 
 def _said(
@@ -155,4 +156,4 @@ def merged(suggestions: Iterable[Suggestion]) -> tuple[Suggestion, ...]:
                 "verified": each.verified or (known is not None and known.verified),
             }
         )
-    return tuple(sorted(found.values(), key=lambda each: (not each.verified, _ORDER.index(each.change))))
+    return tuple(sorted(found.values(), key=lambda each: (not each.verified, each.steps, _ORDER.index(each.change))))

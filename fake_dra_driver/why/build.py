@@ -13,6 +13,7 @@ from fake_dra_driver.allocation import AllocationError, Allocator, SearchTooLong
 from fake_dra_driver.allocation.explanation import (
     BrokenConstraint,
     Combination,
+    FewerDevices,
     Finding,
     FreeClaims,
     OtherClass,
@@ -109,9 +110,11 @@ class _NodeAnswer:
         return self.finding.fits and not self.away and not self.elsewhere
 
     @property
-    def distance(self) -> tuple[int, int]:
-        """How far it is from fitting."""
-        return len(self.away) + len(self.elsewhere), 0 if self.finding.fits else 1 + self.finding.unmet
+    def distance(self) -> tuple[bool, int, int]:
+        """How far it is from fitting: a node that the pod does not even want is the farthest."""
+        is_unwanted = any(each.reason == "NodeAffinity" for each in self.away)
+        obstacles = len(self.away) + len(self.elsewhere)
+        return is_unwanted, obstacles, 0 if self.finding.fits else 1 + self.finding.unmet
 
 
 class _Explanation:
@@ -391,22 +394,28 @@ class _Explanation:
     # --- What would help ---------------------------------------------------------------------------------------------
 
     def _advice(self, groups: Sequence[Sequence[_NodeAnswer]]) -> Iterator[Suggestion]:
-        """What would help on the nodes, the nearest first."""
+        """What would help on the nodes, the nearest first; of requests for fewer devices, the one for most of them."""
         claims, situation = self._claims.pending, self._situation
         read = ValuesThere.of(answer.finding for members in groups for answer in members)
+        fewer: list[tuple[int, Suggestion]] = []
         for members in groups[:MAX_SEARCHED]:
             answer = members[0]
             finding = answer.finding
             if answer.elsewhere:
                 continue
             if finding.fits:
-                yield _let_in(answer)
+                yield _let_in(members)
             elif not answer.away:
                 for change in changes_that_help(situation, finding):
                     alike = members[:1] if isinstance(change, FreeClaims) else members[:MAX_ALIKE]
                     nodes = [each.name for each in alike if helps(situation, each.finding.node, change)]
-                    yield suggestion(change, claims, nodes, self._words, read)
+                    made = suggestion(change, claims, nodes, self._words, read)
+                    if isinstance(change, FewerDevices):
+                        fewer.append((change.count, made))
+                    else:
+                        yield made
             yield from map(_completed, finding.pools)
+        yield from (made for _, made in sorted(fewer, key=lambda each: -each[0]))
         yield from self._nothing_of_class(groups)
 
     def _classes_instead(self) -> Iterator[Suggestion]:
@@ -499,12 +508,21 @@ def _none_text(answers: Sequence[_NodeAnswer]) -> str:
     """That no node has what is asked for, or that those which have it do not take the pod."""
     closed = [each for each in answers if each.finding.fits and not each.elsewhere]
     if closed:
-        first = closed[0]
-        more = f" and {len(closed) - 1} more have" if len(closed) > 1 else " has"
-        return f"node {first.name}{more} what it asks for, and cannot take it: {first.away[0].message}"
+        first = min(closed, key=lambda each: each.distance)
+        reasons = " and ".join(each.message for each in first.away)
+        alike = [each for each in closed if _is_closed_alike(each, first)]
+        have = f" and {len(alike) - 1} more have" if len(alike) > 1 else " has"
+        others = len(closed) - len(alike)
+        who = "1 other node has" if others == 1 else f"{others} other nodes have"
+        more = f"; {who} it too, and cannot take it for other reasons" if others else ""
+        return f"node {first.name}{have} what it asks for, and cannot take it: {reasons}{more}"
     if len(answers) == 1:
         return f"node {answers[0].name}, the only one, does not have what it asks for"
     return f"none of the {len(answers)} nodes has what it asks for"
+
+
+def _is_closed_alike(one: _NodeAnswer, other: _NodeAnswer) -> bool:
+    return [each.problem for each in one.away] == [each.problem for each in other.away]
 
 
 def _completed(obstacle: PoolObstacle) -> Suggestion:
@@ -514,11 +532,16 @@ def _completed(obstacle: PoolObstacle) -> Suggestion:
     return Suggestion(change="CompletePool", message=message, verified=False)
 
 
-def _let_in(answer: _NodeAnswer) -> Suggestion:
-    """What lets the pod on a node that has the devices."""
-    first, *others = answer.away
-    also = "".join(f", and {each.remedy}" for each in others)
-    return Suggestion(change=first.change, message=f"{first.remedy}{also}", nodes=(answer.name,), verified=True)
+def _let_in(members: Sequence[_NodeAnswer]) -> Suggestion:
+    """What lets the pod on nodes that have the devices."""
+    remedies = [each.remedy for each in members[0].away]
+    return Suggestion(
+        change=members[0].away[0].change,
+        message=", and ".join(remedies),
+        nodes=tuple(answer.name for answer in members if [each.remedy for each in answer.away] == remedies),
+        verified=True,
+        steps=len(remedies),
+    )
 
 
 def _error_problem(error: AllocationError) -> Problem:

@@ -78,7 +78,8 @@ def _unselected(pod: Pod, node: Node) -> str:
 
 
 def _has(labels: Mapping[str, str], key: str) -> str:
-    return f"it has {short_name(f'{key}={labels[key]}')}" if key in labels else f"it has no label {short_name(key)}"
+    has = short_name(f"{key}={labels[key]}") if key in labels else f"no label {short_name(key)}"
+    return f"the node has {has}"
 
 
 def _term(term: NodeSelectorTerm) -> str:

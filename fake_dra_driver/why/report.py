@@ -389,6 +389,8 @@ class Suggestion(_Model):
     """Nodes that have what is asked for after that; none where the change is not about nodes."""
     verified: bool
     """Whether the allocator has found devices with this change alone; otherwise it is one step of several."""
+    steps: int = 1
+    """How many things are to be done for it, such as claims to free."""
 
 
 class Told(_Model):

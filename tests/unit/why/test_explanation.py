@@ -88,8 +88,8 @@ def test_nodes_that_lack_least_come_first() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"nodeSelector": {"zone": "b"}}, "the pod's nodeSelector wants zone=b, and it has zone=a"),
-        ({"nodeSelector": {"rack": "1"}}, "the pod's nodeSelector wants rack=1, and it has no label rack"),
+        ({"nodeSelector": {"zone": "b"}}, "the pod's nodeSelector wants zone=b, and the node has zone=a"),
+        ({"nodeSelector": {"rack": "1"}}, "the pod's nodeSelector wants rack=1, and the node has no label rack"),
         (
             {"affinity": [[{"key": "zone", "operator": "In", "values": ["b", "c"]}]]},
             "the pod's node affinity wants zone In [b, c]",
@@ -113,6 +113,42 @@ def test_what_the_pod_wants_of_nodes_is_said_with_what_they_have(spec: dict[str,
     assert group.has_devices
     assert not group.fits
     assert changes(report) == ["ChangeAffinity"]
+
+
+def test_the_node_that_the_pod_wants_is_the_one_that_the_answer_is_about() -> None:
+    nodes = [node_of("a"), node_of("b"), node_of("c", unschedulable=True)]
+    for node in nodes:
+        node["metadata"]["labels"] = {"host": node["metadata"]["name"]}
+    slices = [gpus(each) for each in "abc"]
+    report = explained([*nodes, *slices, CLASS, claim(), pod_of("gpu", nodeSelector={"host": "c"})])
+    assert report.message == (
+        "pod train waits: node c has what it asks for, and cannot take it: it is cordoned (SchedulingDisabled); 2 "
+        "other nodes have it too, and cannot take it for other reasons"
+    )
+    assert [(each.change, each.nodes) for each in report.suggestions] == [
+        ("Uncordon", ("c",)),
+        ("ChangeAffinity", ("a", "b")),
+    ]
+
+
+def test_the_smallest_change_comes_first() -> None:
+    objects = [
+        node_of("a", unschedulable=True, taints=[{"key": "x", "effect": "NoSchedule"}]),
+        gpus("a", 8),
+        node_of("b"),
+        gpus("b", 2),
+        node_of("c"),
+        gpus("c", 7),
+        CLASS,
+        claim(request_for("main", DRIVER, count=8)),
+        pod_of("gpu"),
+    ]
+    assert [(each.message, each.nodes, each.steps) for each in explained(objects).suggestions] == [
+        ("ask for 7 devices in request main of claim gpu instead of 8", ("c",), 1),
+        ("ask for 2 devices in request main of claim gpu instead of 8", ("b",), 1),
+        ("kubectl uncordon a, and add a toleration of x:NoSchedule to the pod, or remove the taint from the node",
+         ("a",), 2),
+    ]  # fmt: skip
 
 
 def test_a_claim_that_is_allocated_elsewhere_keeps_its_pod_there() -> None:
