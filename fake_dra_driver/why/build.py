@@ -21,6 +21,7 @@ from fake_dra_driver.allocation.explanation import (
     Situation,
     changes_that_help,
     diagnose,
+    error_likeness,
     group,
     helps,
     likeness,
@@ -311,16 +312,14 @@ class _Explanation:
         """What ends an attempt of the scheduler, each once."""
         outcomes = [each.finding.outcome for each in answers if each.is_reached]
         errors = [each for each in outcomes if isinstance(each, AllocationError)]
-        # What a search that is too long says is different for each node, in nothing but the name of that.
-        different = {"" if isinstance(each, SearchTooLongError) else str(each): each for each in reversed(errors)}
-        return map(_error_problem, reversed(different.values()))
+        return (_error_problem(alike[0]) for alike in group(errors, error_likeness))
 
     @staticmethod
     def _likeness(answer: _NodeAnswer) -> Hashable:
         elsewhere = tuple(claim.metadata.name for claim in answer.elsewhere)
         finding = answer.finding
-        # On a node that the pod cannot be on in any case, what its devices lack is a detail.
-        of_devices = finding.fits if answer.away else likeness(finding)
+        # On a node that the pod cannot be on in any case, or can be on at once, what devices lack is a detail.
+        of_devices = finding.fits if answer.away or answer.fits else likeness(finding)
         return of_devices, tuple(each.problem for each in answer.away), elsewhere
 
     def _group(self, members: Sequence[_NodeAnswer]) -> NodeGroup:

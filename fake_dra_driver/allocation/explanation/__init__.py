@@ -36,7 +36,7 @@ from fake_dra_driver.allocation.explanation.finding import (
     Requested,
     RequestFinding,
 )
-from fake_dra_driver.allocation.explanation.grouping import group, likeness
+from fake_dra_driver.allocation.explanation.grouping import error_likeness, group, likeness
 from fake_dra_driver.allocation.explanation.reading import FalsePart, false_part, value_text, values_read
 from fake_dra_driver.allocation.explanation.situation import Situation, requested_by
 
@@ -62,6 +62,7 @@ __all__ = [
     "Tolerate",
     "changes_that_help",
     "diagnose",
+    "error_likeness",
     "false_part",
     "group",
     "helps",

@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
-from fake_dra_driver.allocation.decision import Allocation, Refusal
-from fake_dra_driver.allocation.errors import SearchTooLongError
+from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
 from fake_dra_driver.allocation.explanation.finding import Candidate, Combination, Finding, RequestFinding
 from fake_dra_driver.allocation.explanation.reading import false_part
 from fake_dra_driver.allocation.obstacles import (
@@ -26,7 +25,7 @@ from fake_dra_driver.allocation.obstacles import (
     Tainted,
 )
 
-__all__ = ["group", "likeness"]
+__all__ = ["error_likeness", "group", "likeness"]
 
 T = TypeVar("T")
 
@@ -50,13 +49,19 @@ def likeness(finding: Finding) -> Hashable:
     )
 
 
-def _outcome(finding: Finding) -> str:
-    match finding.outcome:
-        case Allocation() | Refusal():
-            return ""
+def error_likeness(error: AllocationError) -> Hashable:
+    """What equal errors have in common: which node or device it was may differ."""
+    match error:
         case SearchTooLongError():
-            return "too long"  # the text has the name of the node
-    return str(finding.outcome)
+            return "too long"
+        case SelectorFailedError():
+            return error.found.origin, error.found.message
+    return str(error)
+
+
+def _outcome(finding: Finding) -> Hashable:
+    outcome = finding.outcome
+    return error_likeness(outcome) if isinstance(outcome, AllocationError) else None
 
 
 def _combination(found: Combination | None) -> Hashable:

@@ -491,6 +491,21 @@ def test_a_selector_of_a_class_that_cannot_be_evaluated_is_repaired_there() -> N
     )
 
 
+def test_a_selector_that_fails_on_all_nodes_is_one_problem() -> None:
+    nodes = [*map(node_of, "abc"), *map(gpus, "abc")]
+    wanted = claim(request_for("main", DRIVER, f'{MODEL} == "H100"'))
+    report = explained([*nodes, CLASS, wanted, pod_of("gpu")])
+    assert (report.verdict, len(report.problems)) == ("Failing", 1)
+    assert [group.names for group in report.nodes] == [("a", "b", "c")]
+
+
+def test_nodes_that_fit_are_one_group_whatever_else_their_devices_lack() -> None:
+    wanted = claim(request_for("main", DRIVER, f'{MODEL} == "H100"'))
+    slices = [slice_of(DRIVER, each, device("gpu-0", model="H100"), device("gpu-1", model=f"A{each}")) for each in "ab"]
+    report = explained([*map(node_of, "ab"), *slices, CLASS, wanted, pod_of("gpu")])
+    assert [(group.names, group.fits) for group in report.nodes] == [(("a", "b"), True)]
+
+
 def test_an_older_release_takes_devices_of_a_pool_that_is_not_complete() -> None:
     objects = [node_of("a"), CLASS, slice_of(DRIVER, "a", device("gpu-0"), count=2), claim(), pod_of("gpu")]
     assert explained(objects).verdict == "Impossible"
