@@ -300,7 +300,7 @@ class World:
         try:
             yield
         finally:
-            scheduler.start()
+            await scheduler.restart()  # and not start: within the block a test may have started it already
 
     @asynccontextmanager
     async def unreleased(self) -> AsyncIterator[None]:
