@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conformance.api import Api, Json
+from tests.conformance.api import Api, Json, eventually
 
 AUDIENCE = "https://kubernetes.default.svc"
 REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
@@ -55,7 +55,9 @@ class Accounts:
 
     def is_refused(self, token: str, why: str) -> None:
         """Asserts that the token is good for nothing any more."""
-        assert self.review(token) == {"user": {}, "error": f"[invalid bearer token, {why}]"}
+        refusal = {"user": {}, "error": f"[invalid bearer token, {why}]"}
+        # Later servers look into a cache, which is a moment behind, and remember for 10 s what they have found there.
+        eventually(lambda: self.review(token) == refusal, f"it is refused since {why}")
         assert self.status_of(token) == 401
 
 
