@@ -80,6 +80,9 @@ def _decision_figures(found: Decisions) -> Sequence[Figure]:
         Figure("decision-placed", f"{title}: placed, p50", found.placed_ms.p50, "ms"),
         Figure("decision-placed-p99", f"{title}: placed, p99", found.placed_ms.p99, "ms"),
         Figure("decision-refused", f"{title}: refused, p50", found.refused_ms.p50, "ms"),
+        Figure(
+            "decision-compared", f"{title}: as many nodes as kube-scheduler compares, p50", found.compared_ms.p50, "ms"
+        ),
         Figure("decision-load", "before the first decision", found.load_seconds * 1000, "ms"),
     ]
 
