@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Final
 
 from fake_dra_driver.allocation.explanation import (
@@ -19,8 +20,10 @@ from fake_dra_driver.allocation.explanation import (
     OtherClass,
     Tolerate,
     false_part,
+    names_of,
+    names_read,
 )
-from fake_dra_driver.allocation.obstacles import SelectorFalse, SelectorOrigin
+from fake_dra_driver.allocation.obstacles import SelectorFailed, SelectorFalse, SelectorOrigin
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.untrustedtext import short_name
@@ -43,6 +46,8 @@ __all__ = ["ValuesThere", "merged", "suggestion"]
 _ORDER: Final[Sequence[report.Change]] = tuple(report.CHANGES)
 """The smallest change first."""
 MAX_VALUES: Final = 4
+MEANT: Final = 0.8
+"""How alike names have to be for one to be taken for the other (difflib's ratio)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,8 @@ class ValuesThere:
     """By claim and selector: how many devices have which values, in words."""
     satisfied: frozenset[tuple[int, SelectorOrigin]]
     """The selectors that some device satisfies."""
+    names: frozenset[str]
+    """The full names of all attributes and capacities of the devices of the classes that are asked for."""
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> "ValuesThere":
@@ -60,19 +67,22 @@ class ValuesThere:
         by_selector: dict[tuple[int, SelectorOrigin], Counter[str]] = {}
         false: Counter[tuple[int, SelectorOrigin]] = Counter()
         devices: Counter[tuple[int, str]] = Counter()
+        names: set[str] = set()
         for finding in findings:
             for request in finding.requests:
                 claim, name = request.requested.claim, request.requested.name
-                devices[claim, name] += len(request.candidates)
-                for candidate in request.candidates:
+                candidates = [each for each in request.candidates if not each.is_of_other_class]
+                devices[claim, name] += len(candidates)
+                for candidate in candidates:
                     for obstacle in candidate.obstacles:
-                        if isinstance(obstacle, SelectorFalse):
+                        if isinstance(obstacle, SelectorFalse | SelectorFailed):
                             key = (claim, obstacle.origin)
                             false[key] += 1
-                            if len(candidate.obstacles) == 1:
+                            names |= names_of(obstacle.device.driver, obstacle.spec)
+                            if isinstance(obstacle, SelectorFalse) and len(candidate.obstacles) == 1:
                                 by_selector.setdefault(key, Counter())[values_text(false_part(obstacle).values)] += 1
         satisfied = frozenset(key for key, number in false.items() if number < devices[key[0], key[1].request])
-        return cls(by_selector, satisfied)
+        return cls(by_selector, satisfied, frozenset(names))
 
     def text(self, claim: int, origin: SelectorOrigin) -> str:
         """What there is instead of what the selector wants, to go on with in a sentence."""
@@ -81,7 +91,25 @@ class ValuesThere:
         there = [f"{text} ({count_of(number, 'device')})" for text, number in values.most_common(MAX_VALUES) if text]
         more = f" and {len(values) - MAX_VALUES} others" if len(values) > MAX_VALUES else ""
         nothing = "" if key in self.satisfied else ", which no device satisfies"
-        return f"{nothing}; of those that could be had, {', '.join(there)}{more}" if there else nothing
+        instead = f"; of those that could be had, {', '.join(there)}{more}" if there else ""
+        return f"{nothing}{self._misnamed(origin)}{instead}"
+
+    def _misnamed(self, origin: SelectorOrigin) -> str:
+        """What the selector reads and no device has, with what was probably meant."""
+        unknown = [name for name in names_read(origin.expression) if name not in self.names]
+        if not unknown or not self.names:
+            return ""
+        wanted = unknown[0]
+        known = sorted(self.names)
+        namesakes = [name for name in known if name.partition("/")[2] == wanted.partition("/")[2]]
+        meant = namesakes or get_close_matches(wanted, known, n=1, cutoff=MEANT)
+        by_domain: dict[str, list[str]] = {}
+        for name in known:
+            domain, _, own = name.partition("/")
+            by_domain.setdefault(domain, []).append(short_name(own))
+        there = "; ".join(f"{listed(names, 8)} in {short_name(domain)}" for domain, names in by_domain.items())
+        hint = f"did you mean {short_name(meant[0])}? " if meant else ""
+        return f"; no device has {short_name(wanted)}: {hint}Devices have {there}"
 
 
 def suggestion(

@@ -37,7 +37,14 @@ from fake_dra_driver.allocation.explanation.finding import (
     RequestFinding,
 )
 from fake_dra_driver.allocation.explanation.grouping import error_likeness, group, likeness
-from fake_dra_driver.allocation.explanation.reading import FalsePart, false_part, value_text, values_read
+from fake_dra_driver.allocation.explanation.reading import (
+    FalsePart,
+    false_part,
+    names_of,
+    names_read,
+    value_text,
+    values_read,
+)
 from fake_dra_driver.allocation.explanation.situation import Situation, requested_by
 
 __all__ = [
@@ -67,6 +74,8 @@ __all__ = [
     "group",
     "helps",
     "likeness",
+    "names_of",
+    "names_read",
     "requested_by",
     "value_text",
     "values_read",

@@ -17,7 +17,7 @@ from fake_dra_driver.allocation.selectors import (
 )
 from fake_dra_driver.api.resource.v1 import Device, DeviceAttribute
 
-__all__ = ["FalsePart", "false_part", "guarded_expression", "value_text", "values_read"]
+__all__ = ["FalsePart", "false_part", "guarded_expression", "names_of", "names_read", "value_text", "values_read"]
 
 Values = Mapping[str, str | None]
 """By name, what a device has, as CEL writes it; None: it lacks it. What is in its driver's domain has no domain before
@@ -74,6 +74,17 @@ def guarded_expression(failed: SelectorFailed) -> str | None:
         return None
     questions = [f'"{each.name}" in device.attributes["{each.domain}"]' for each in lacking]
     return " && ".join([*questions, f"({failed.origin.expression})"])
+
+
+def names_of(driver: str, device: Device) -> frozenset[str]:
+    """The full names of the attributes and capacities of a device."""
+    return frozenset(name if "/" in name else f"{driver}/{name}" for name in (*device.attributes, *device.capacity))
+
+
+def names_read(expression: str) -> Sequence[str]:
+    """The full names of the attributes and capacities that an expression reads."""
+    found = (f"{each.domain}/{each.name}" for each in _references(expression) if each.name)
+    return list(dict.fromkeys(found))
 
 
 def value_text(attribute: DeviceAttribute) -> str:

@@ -491,6 +491,24 @@ def test_a_selector_of_a_class_that_cannot_be_evaluated_is_repaired_there() -> N
     )
 
 
+@pytest.mark.parametrize(
+    ("read", "wanted", "meant"),
+    [
+        ('["gpu.exmaple.com"].model', "gpu.exmaple.com/model", f"did you mean {DRIVER}/model? "),
+        (f'["{DRIVER}"].modle', f"{DRIVER}/modle", f"did you mean {DRIVER}/model? "),
+        (f'["{DRIVER}"].rack', f"{DRIVER}/rack", ""),
+    ],
+)
+def test_a_name_that_no_device_has_is_told_which_there_are(read: str, wanted: str, meant: str) -> None:
+    other = slice_of("nic.example.com", "a", device("nic-0", rack=1))
+    asked = claim(request_for("main", DRIVER, f'device.attributes{read} == "A100"'))
+    report = explained([node_of("a"), gpus("a", model="A100", index=1), other, CLASS, asked, pod_of("gpu")])
+    (dropped,) = [each for each in report.suggestions if each.change == "ChangeSelector"]
+    assert dropped.message.partition('== "A100"')[2] == (
+        f", which no device satisfies; no device has {wanted}: {meant}Devices have index and model in {DRIVER}"
+    )
+
+
 def test_a_selector_that_fails_on_all_nodes_is_one_problem() -> None:
     nodes = [*map(node_of, "abc"), *map(gpus, "abc")]
     wanted = claim(request_for("main", DRIVER, f'{MODEL} == "H100"'))
