@@ -436,6 +436,8 @@ class _Explanation:
         """That no driver publishes any device of a class."""
         drivers = sorted({each.spec.driver for each in self._snapshot.slices})
         answers = [answer for members in groups for answer in members]
+        if any(answer.finding.pools for answer in answers):
+            return  # the devices of a pool that cannot be used may well be of the class
         for at, finding in enumerate(answers[0].finding.requests if answers else ()):
             requests = [answer.finding.requests[at] for answer in answers if len(answer.finding.requests) > at]
             candidates = [each for request in requests for each in request.candidates]

@@ -154,8 +154,9 @@ class _Table:
 
     def _device_rows(self, request: RequestOnNode) -> list[Row]:
         groups: dict[object, list[DeviceOnNode]] = {}
-        pools = {(each.device.driver, each.device.pool) for each in request.devices}
-        for device in request.devices:
+        devices = request.devices if self._details else _of_class(request) or request.devices
+        pools = {(each.device.driver, each.device.pool) for each in devices}
+        for device in devices:
             key: object = device.device if self._details else _kind(device)
             groups.setdefault(key, []).append(device)
         rows = []
@@ -167,6 +168,9 @@ class _Table:
             else:
                 state = _STATES[_decisive(members[0])[0].reason]
                 rows.append(Row([Cell(shown), Cell(state)], _why(members, self._details)))
+        others = len(request.devices) - len(devices)
+        if others:
+            rows.append(Row([Cell(count_of(others, "device")), Cell("other class", Tone.FAINT)]))
         return rows
 
     # --- What others say
@@ -242,9 +246,18 @@ def _suggestion_text(suggestion: Suggestion) -> str:
 
 def _request_head(request: RequestOnNode) -> str:
     wanted = "all devices that match" if request.count is None else count_of(request.count, "device")
-    total = len(request.devices)
+    total = len(_of_class(request)) or len(request.devices)
     have = f"{request.suitable} of {total} can be had" if total else "there are none"
     return f"request {request.name} of claim {request.claim} wants {wanted}: {have}"
+
+
+def _of_class(request: RequestOnNode) -> Sequence[DeviceOnNode]:
+    """The devices that are of the class that is asked for."""
+    return [device for device in request.devices if not any(map(_is_about_class, _decisive(device)))]
+
+
+def _is_about_class(problem: DeviceProblem) -> bool:
+    return problem.reason == "Selector" and problem.selector is not None and bool(problem.selector.class_name)
 
 
 def _name(device: DeviceOnNode, *, with_pool: bool) -> str:

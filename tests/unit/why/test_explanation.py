@@ -323,6 +323,13 @@ def test_a_class_of_which_no_driver_publishes_anything_is_named() -> None:
     )
 
 
+def test_the_driver_of_a_pool_that_is_incomplete_runs() -> None:
+    other = slice_of("nic.example.com", "a", device("nic-0"))
+    incomplete = slice_of(DRIVER, "a", device("gpu-0"), count=2)
+    report = explained([node_of("a"), CLASS, other, incomplete, claim(), pod_of("gpu")])
+    assert changes(report) == ["CompletePool"]
+
+
 @pytest.mark.parametrize(
     ("spec", "status", "verdict"),
     [

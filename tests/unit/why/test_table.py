@@ -78,6 +78,24 @@ def test_details_have_each_device_on_a_line_with_all_that_is_in_its_way() -> Non
     assert all('"A100";' in row and "out:NoSchedule," in row for row in rows)
 
 
+def test_devices_of_other_classes_are_counted_after_the_others() -> None:
+    driver, other = "gpu.example.com", "cpu.example.com"
+    objects = [
+        node_of("a"),
+        class_of(driver, f'device.driver == "{driver}"'),
+        slice_of(other, "a", *(device(f"cpu-{at}") for at in range(8))),
+        slice_of(driver, "a", device("gpu-0", model="A100")),
+        pending_claim("gpu", request_for("main", driver, f'device.attributes["{driver}"].model == "H100"')),
+        pod_of("gpu"),
+    ]
+    text = table(explained(objects), NOW)
+    assert "request main of claim gpu wants 1 device: 0 of 1 can be had" in text
+    rows = [line.split()[:4] for line in text.splitlines() if line.startswith("    ")]
+    assert [row[:2] for row in rows[1:3]] == [["gpu-0", "no"], ["8", "devices"]]
+    assert rows[2][2:] == ["other", "class"]
+    assert "cpu-7" in table(explained(objects), NOW, details=True)
+
+
 def test_what_a_terminal_would_obey_is_escaped() -> None:
     evil = "\x1b[2J\u202egnp"
     told = Told(reason=evil, message=f"said {evil}", component=evil, last_seen=NOW)
