@@ -60,6 +60,8 @@ class Hook:
         self.paths: list[str] = []
         self.answer: Callable[[Json], Json | bytes | None] = lambda _: {}
         """What the response says beside its UID and whether it is allowed; bytes: the body; None: nothing for long."""
+        self.drips = False
+        """Whether it sends its answers byte by byte, within some minutes."""
         self.is_over = threading.Event()
         self.certificate = write_certificate(folder).certificate.read_bytes()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -95,7 +97,13 @@ class Hook:
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                try:
+                    for at in range(len(body)) if hook.drips else ():
+                        self.wfile.write(body[at : at + 1])
+                        hook.is_over.wait(0.2)
+                    self.wfile.write(b"" if hook.drips else body)
+                except OSError:
+                    assert hook.drips, "only what lasts too long is not waited for"
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the library
                 """Says nothing."""
@@ -268,11 +276,15 @@ def test_answers_that_cannot_be_read(api: Api, hook: Hook, install: Install, pat
         api.refused(500, "InternalError", "POST", path, config_map("bad"), says=says)
 
 
-def test_no_answer_in_time(api: Api, hook: Hook, install: Install, path: str) -> None:
+@pytest.mark.parametrize("drips", [False, True])
+def test_no_answer_in_time(api: Api, hook: Hook, install: Install, path: str, drips: bool) -> None:
     install(timeoutSeconds=1)
-    hook.answer = lambda _: None
+    hook.drips = drips
+    hook.answer = lambda _: {} if drips else None
     began = time.monotonic()
-    says = f'failed calling webhook "{NAME}": failed to call webhook: Post "https://127.0.0.1:{hook.port}/check?timeout=1s"'
+    read = "unexpected error when reading response body. Please retry. Original error: "
+    doing = read if drips else f'Post "https://127.0.0.1:{hook.port}/check?timeout=1s"'
+    says = f'failed calling webhook "{NAME}": failed to call webhook: {doing}'
     status = api.refused(500, "InternalError", "POST", path, config_map("a"), says=says)
     assert status["message"].endswith("context deadline exceeded")
     assert time.monotonic() - began < 15

@@ -12,14 +12,14 @@ thread, and ends with an error when it never seems to end.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 from fake_dra_driver.cluster.apiserver.errors import timed_out, too_many_requests
-from fake_dra_driver.inthread import in_thread
+from fake_dra_driver.inthread import ended, in_thread
 
 __all__ = ["HEAVY", "LIGHT_STEPS", "MAX_STEPS", "HeavyWork", "call_out", "on_loop", "spend"]
 
@@ -35,8 +35,9 @@ MAX_STEPS = 20_000_000
 """How much is evaluated for one request; a real API server ends it after a minute (--request-timeout)."""
 _AT_ONCE = 2
 """Each thread that computes makes the event loop wait up to 5 ms for each of its turns (sys.getswitchinterval)."""
-_WAITING_AT_ONCE = 4
-"""Threads that wait for other servers, which takes no time of the processor."""
+_WAITING_AT_ONCE = 32
+"""Threads that wait for other servers, which takes no time of the processor. Those may write here before they answer,
+and wait for others in turn."""
 _MOST_WAITING = 200
 """Beyond it clients are told to come back (--max-mutating-requests-inflight)."""
 
@@ -99,7 +100,15 @@ class HeavyWork:
         self._waiting += 1
         try:
             async with places:
-                return await in_thread(_away, asyncio.get_running_loop(), partial(work, *args, **kwargs))
+                loop, away = asyncio.get_running_loop(), partial(work, *args, **kwargs)
+                if places is self._places:
+                    return await in_thread(_away, loop, away)
+                # Not in a thread of the loop's: it has few, for all that is heavy.
+                threads = ThreadPoolExecutor(1, "waiting")
+                try:
+                    return await ended(loop.run_in_executor(threads, _away, loop, away))
+                finally:
+                    threads.shutdown(wait=False)
         finally:
             self._waiting -= 1
 

@@ -7,14 +7,16 @@ called one after the other, which a real server does at once. There is no DNS he
 
 import http.client
 import json
+import math
 import socket
 import ssl
+import time
 import uuid
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from loguru import logger
@@ -147,14 +149,17 @@ class Webhooks:
         body = json.dumps({**REVIEW, "request": request}).encode()
         headers = {"Content-Type": "application/json", "Accept": "application/json, */*"}
         connection = _Connection(endpoint, _trusting(webhook["clientConfig"].get("caBundle")), seconds)
+        doing = f'Post "{endpoint.url}"'
         try:
             connection.request("POST", endpoint.target, body, headers)
-            answer = connection.getresponse()
-            raw = answer.read(_MAX_ANSWER_BYTES)
+            # Closed by itself: a connection that ends with its answer leaves the socket to it.
+            with connection.getresponse() as answer:
+                doing = "unexpected error when reading response body. Please retry. Original error"
+                raw = answer.read(_MAX_ANSWER_BYTES)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             # The last is of a host that can be no name.
             reason = "context deadline exceeded" if isinstance(error, TimeoutError) else _reason(error)
-            raise _CallError(f'failed to call webhook: Post "{endpoint.url}": {reason}') from error
+            raise _CallError(f"failed to call webhook: {doing}: {reason}") from error
         finally:
             connection.close()
         if answer.status != HTTPStatus.OK:
@@ -196,22 +201,52 @@ class Webhooks:
         return _Endpoint(url, address, host, target)
 
 
+class _Socket(ssl.SSLSocket):
+    """A socket all whose calls together have one deadline: a server may send a byte now and then."""
+
+    deadline = math.inf
+    """By the monotonic clock."""
+
+    @override
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_left(self.deadline))
+        return super().recv_into(*args, **kwargs)
+
+    @override
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(_left(self.deadline))
+        return super().send(*args, **kwargs)
+
+
+def _left(deadline: float) -> float | None:
+    """The seconds until then; None: without end. Raises TimeoutError."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left if left < math.inf else None
+
+
 class _Connection(http.client.HTTPSConnection):
-    """A connection to an address whose certificate may have another name."""
+    """A connection to an address whose certificate may have another name, for as many seconds from now on."""
 
     def __init__(self, endpoint: _Endpoint, context: ssl.SSLContext, seconds: int) -> None:
         super().__init__(endpoint.host, endpoint.address[1], timeout=seconds, context=context)
         self._endpoint = endpoint
         self._trust = context
+        self._deadline = time.monotonic() + seconds
 
     @override
     def connect(self) -> None:
-        plain = socket.create_connection(self._endpoint.address, self.timeout)
+        plain = socket.create_connection(self._endpoint.address, _left(self._deadline))
+        self._trust.sslsocket_class = _Socket
         try:
-            self.sock = self._trust.wrap_socket(plain, server_hostname=self._endpoint.host)
+            plain.settimeout(_left(self._deadline))
+            secure = self._trust.wrap_socket(plain, server_hostname=self._endpoint.host)
         except BaseException:
             plain.close()
             raise
+        secure.deadline = self._deadline  # type: ignore[attr-defined] # it is a _Socket, as the context was told
+        self.sock = secure
 
 
 def _trusting(bundle: str | None) -> ssl.SSLContext:
