@@ -10,7 +10,7 @@ Two ways lead to it::
 
 What it does not do: authorization (every authenticated client may do everything), persistence (its state ends with it),
 conversion webhooks, mutating ones, priority and fairness. Controllers, scheduler and kubelets are clients of it, like
-any other. Bodies are bounded in more than their bytes: to 128 levels and 100,000 values (``http.jsonbody``), since one
+any other. Bodies are bounded in more than their bytes: to 128 levels and 100,000 values (``types.jsonbody``), since one
 event loop carries everything.
 """
 
