@@ -426,7 +426,7 @@ class _Explanation:
             wanted = requested.spec.device_class_name
             if wanted in known:
                 continue
-            for name in get_close_matches(wanted, known):
+            for name in known if len(known) == 1 else get_close_matches(wanted, known):
                 change = OtherClass(requested, name)
                 fitting = [node.metadata.name for node in nodes[:MAX_ALIKE] if helps(self._situation, node, change)]
                 if fitting:

@@ -231,12 +231,12 @@ def _classes(claim: v1.ResourceClaim, snapshot: Snapshot) -> Iterator[Obstructio
     for requested in requested_by([claim]):
         wanted = requested.spec.device_class_name
         if wanted not in known:
-            there = f"there are {listed(sorted(known), 8)}" if known else "there are none at all"
+            there = _there(wanted, known)
             yield Obstruction(
                 Problem(
                     reason="ClassNotFound",
                     message=f"request {requested.name} of claim {claim.metadata.name} names DeviceClass "
-                    f"{short_name(wanted)}, which does not exist; {there}{_close(wanted, known)}",
+                    f"{short_name(wanted)}, which does not exist{there}",
                     claim=claim.metadata.name,
                     request=requested.name,
                 ),
@@ -273,6 +273,14 @@ def _admin_access(spec: v1.ResourceClaimSpec, what: str, snapshot: Snapshot, cla
 
 def _of_requests(names: Sequence[str]) -> str:
     return f"request {names[0]}" if len(names) == 1 else f"each of the requests {listed(names)}"
+
+
+def _there(wanted: str, known: set[str]) -> str:
+    """Which classes there are, and which was probably meant."""
+    close = _close(wanted, known)
+    if len(known) == 1:
+        return close or f"; there is {listed(sorted(known))}"
+    return f"; there are {listed(sorted(known), 8)}{close}" if known else "; there are none at all"
 
 
 def _close(wanted: str, known: Sequence[str] | set[str]) -> str:

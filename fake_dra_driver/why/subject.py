@@ -8,7 +8,7 @@ from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import ResourceApi
-from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.kinds import Namespace, Pod
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import ForbiddenError, NotFoundError, RuntimeLayerError
 
@@ -16,6 +16,8 @@ __all__ = ["CannotExplainError", "Found", "Wanted", "find_subject", "parse_subje
 
 K = TypeVar("K", bound=KubeObject)
 
+MEANT: Final = 0.7
+"""How alike names have to be for one to be taken for the other (difflib's ratio)."""
 _POD: Final = frozenset({"pod", "pods", "po"})
 
 
@@ -114,16 +116,28 @@ async def _user_of(client: Client, claim: v1.ResourceClaim) -> tuple[Pod | None,
 async def _not_there(client: Client, api: ResourceApi, wanted: Wanted, namespace: str) -> str:
     """That there is no such object, and which was probably meant."""
     what = {"Pod": "pod", "ResourceClaim": "claim", None: "pod or claim"}[wanted.kind]
-    names: list[str] = []
+    names: list[tuple[str, str]] = []
     kinds: tuple[tuple[str, type[KubeObject]], ...] = (("pod", Pod), ("claim", api.claims))
     for prefix, kind in kinds:
         try:
             listed = await client.list(kind, namespace)
         except ForbiddenError:
             continue  # it is only for the hint
-        names += [f"{prefix}/{each.metadata.name}" for each in listed.items]
-    by_name = [name for name in names if name.partition("/")[2] == wanted.name]
-    prefix = "claim" if wanted.kind == "ResourceClaim" else "pod"
-    close = by_name or get_close_matches(f"{prefix}/{wanted.name}", names, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "; name another one with --namespace" if not names else ""
+        names += [(each.metadata.name, prefix) for each in listed.items]
+    if not names and await _is_missing(client, namespace):
+        return f"there is no namespace {namespace}; name another one with --namespace"
+    close = get_close_matches(wanted.name, [name for name, _ in names], n=1, cutoff=MEANT)
+    preferred = "claim" if wanted.kind == "ResourceClaim" else "pod"
+    meant = sorted((each for each in names if each[0] in close), key=lambda each: each[1] != preferred)
+    hint = f"; did you mean {meant[0][1]}/{meant[0][0]}?" if meant else "; name another one with --namespace"
     return f"there is no {what} {wanted.name} in namespace {namespace}{hint}"
+
+
+async def _is_missing(client: Client, namespace: str) -> bool:
+    try:
+        await client.get(Namespace, NamespacedName("", namespace))
+    except NotFoundError:
+        return True
+    except ForbiddenError:
+        return False  # it is only for the hint
+    return False

@@ -86,7 +86,8 @@ async def test_a_claim_that_no_pod_uses_is_looked_at_alone(cluster: Cluster) -> 
         ("trian", "there is no pod or claim trian in namespace NS; did you mean pod/train?"),
         ("claim/train", "there is no claim train in namespace NS; did you mean pod/train?"),
         ("pod/gpu", "there is no pod gpu in namespace NS; did you mean claim/gpu?"),
-        ("zzz", "there is no pod or claim zzz in namespace NS"),
+        ("zzz", "there is no pod or claim zzz in namespace NS; name another one with --namespace"),
+        ("claim/gunk", "there is no claim gunk in namespace NS; name another one with --namespace"),
     ],
 )
 async def test_what_does_not_exist_is_said_with_what_was_probably_meant(
@@ -97,13 +98,21 @@ async def test_what_does_not_exist_is_said_with_what_was_probably_meant(
     assert str(raised.value).replace(cluster.namespace, "NS") == problem
 
 
+async def test_a_namespace_that_does_not_exist_is_named(cluster: Cluster) -> None:
+    with pytest.raises(CannotExplainError, match=r"^there is no namespace nowhere; name another one with --namespace$"):
+        await ask(cluster.client, POD, "nowhere")
+
+
 async def test_a_sentence_says_what_is_wrong(
     cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert await run(tmp_path, cluster, "zzz") == 1
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err == f"fake-dra-driver why: there is no pod or claim zzz in namespace {cluster.namespace}\n"
+    assert told.err == (
+        f"fake-dra-driver why: there is no pod or claim zzz in namespace {cluster.namespace}; name another one with "
+        "--namespace\n"
+    )
 
 
 async def test_a_cluster_with_classic_dra_has_another_command() -> None:

@@ -221,6 +221,14 @@ def test_several_claims_are_freed_together_where_one_is_not_enough() -> None:
 # --- Before nodes ------------------------------------------------------------------------------------------------
 
 
+def test_the_only_class_is_proposed_instead_of_one_that_does_not_exist() -> None:
+    report = explained([node_of("a"), CLASS, gpus("a"), claim(request_for("main", "nope")), pod_of("gpu")])
+    assert report.problems[0].message == (
+        f"request main of claim gpu names DeviceClass nope, which does not exist; there is {DRIVER}"
+    )
+    assert [(each.change, each.nodes) for each in report.suggestions] == [("OtherClass", ("a",)), ("CreateClass", ())]
+
+
 def template(name: str = "gpus", **fields: Any) -> Wire:
     spec = claim(request_for("main", DRIVER, **fields))["spec"]
     return {
