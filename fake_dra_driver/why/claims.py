@@ -7,7 +7,7 @@ server and the claim controller refuse earlier still.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, Literal
 
 from fake_dra_driver.allocation.explanation import Requested, requested_by
 from fake_dra_driver.api.kube.core import PodResourceClaim
@@ -66,7 +66,7 @@ def claims_of(subject: Pod | v1.ResourceClaim, pod: Pod | None, snapshot: Snapsh
         obstructions += _of_claim(claim, pod, snapshot)
     is_hidden = v1.ResourceClaim.resource.plural in snapshot.hidden
     return Claims(
-        parts=tuple(_part(each, is_hidden=is_hidden) for each in found if each.is_needed),
+        parts=tuple(_part(each, pod, is_hidden=is_hidden) for each in found if each.is_needed),
         pending=tuple(claim for claim in claims if claim.status.allocation is None),
         allocated=tuple(claim for claim in claims if claim.status.allocation is not None),
         obstructions=tuple(obstructions),
@@ -95,10 +95,12 @@ def _entry(pod: Pod, entry: PodResourceClaim, snapshot: Snapshot) -> _Entry:
     return _Entry(entry.name, claim, entry.claim_name or "", is_needed=not needs_none)
 
 
-def _part(entry: _Entry, *, is_hidden: bool) -> ClaimPart:
+def _part(entry: _Entry, pod: Pod | None, *, is_hidden: bool) -> ClaimPart:
     claim = entry.claim
     if claim is None:
-        return ClaimPart(name=entry.wanted, entry=entry.name, state="unknown" if is_hidden else "missing")
+        is_over = pod is not None and pod.is_finished
+        state: Literal["unknown", "gone", "missing"] = "unknown" if is_hidden else "gone" if is_over else "missing"
+        return ClaimPart(name=entry.wanted, entry=entry.name, state=state)
     allocation = claim.status.allocation
     results = () if allocation is None else allocation.devices.results
     return ClaimPart(

@@ -232,8 +232,9 @@ class ClaimPart(_Model):
     """Name of the claim; empty while it has not been made from its template."""
     entry: str = ""
     """Name of the entry in the pod's ``spec.resourceClaims``; empty without a pod, and for extended resources."""
-    state: Literal["missing", "pending", "allocated", "deleting", "unknown"]
-    """Whether there is such a claim, and whether it has devices; unknown: claims may not be read."""
+    state: Literal["missing", "pending", "allocated", "deleting", "unknown", "gone"]
+    """Whether there is such a claim, and whether it has devices; unknown: claims may not be read; gone: the pod has
+    ended, and its claim was deleted."""
     requests: tuple[AskedFor, ...] = ()
     """What it asks for, alternatives one by one."""
     devices: tuple[str, ...] = ()

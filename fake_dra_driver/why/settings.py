@@ -28,7 +28,7 @@ class WhySettings(CommandSettings):
     subject: Annotated[
         str,
         Field(pattern=rf"^((?i:{_KINDS})/)?{_NAME}$"),
-        Allowed("NAME, pod/NAME or claim/NAME"),
+        Allowed("NAME, pod/NAME or claim/NAME; for a Deployment or a Job, one of its pods; for a namespace, -n"),
         Flag(INPUT, "POD|CLAIM", positional=True, joint="/"),
     ]
     """What to explain. A name alone is that of a pod, or of a claim where there is no such pod."""

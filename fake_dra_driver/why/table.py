@@ -228,7 +228,7 @@ _STATES: Final = {
 
 
 def _claim_rows(claim: ClaimPart) -> list[Row]:
-    name = claim.name or "(none yet)"
+    name = claim.name or ("(deleted)" if claim.state == "gone" else "(none yet)")
     if claim.state == "allocated" or not claim.requests:
         return [Row([Cell(name), Cell(claim.entry), Cell(claim.state), Cell("")], listed(claim.devices, 4))]
     rows = []

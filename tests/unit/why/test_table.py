@@ -78,6 +78,13 @@ def test_details_have_each_device_on_a_line_with_all_that_is_in_its_way() -> Non
     assert all('"A100";' in row and "out:NoSchedule," in row for row in rows)
 
 
+def test_the_claims_of_a_pod_that_has_ended_are_gone() -> None:
+    pod = pod_of()
+    pod["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimTemplateName": "gpus"}]
+    pod["status"] = {"phase": "Succeeded", "resourceClaimStatuses": [{"name": "gpu", "resourceClaimName": "train-gpu"}]}
+    assert "\n(deleted)  gpu    gone\n" in table(explained([pod]), NOW)
+
+
 def test_devices_of_other_classes_are_counted_after_the_others() -> None:
     driver, other = "gpu.example.com", "cpu.example.com"
     objects = [
