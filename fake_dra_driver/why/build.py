@@ -149,7 +149,8 @@ class _Explanation:
             suggestions = [_verified(each, answers) for each in suggestions]
         else:
             suggestions += self._advice(groups)
-            suggestions += [] if suggestions else [_NOTHING_SMALL]
+            # Where a search was ended, a change may be enough all the same.
+            suggestions += [] if suggestions or self._situation.long_searches else [_NOTHING_SMALL]
         verdict, message = self._verdict(problems, answers)
         shown = [[answer] for members in groups for answer in members] if self._each_node else groups
         return self._with(verdict, message, problems, map(self._group, shown), suggestions)

@@ -596,4 +596,5 @@ def test_too_many_combinations_are_not_taken_for_a_refusal() -> None:
     wanted = claim(request_for("main", DRIVER, count=12), constraints=distinct)
     report = explained([node_of("a"), CLASS, slice_of(DRIVER, "a", *devices), wanted, pod_of("gpu")])
     assert (report.verdict, [each.reason for each in report.problems]) == ("Unknown", ["SearchTooLong"])
+    assert not any("none of the small changes" in each.message for each in report.suggestions)
     assert "on node a that not all were tried here" in report.message
