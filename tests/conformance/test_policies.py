@@ -190,7 +190,7 @@ def test_a_parameter_that_is_missing(api: Api, guard: Guard, path: str) -> None:
 
 def test_objects_are_selected_by_their_labels(api: Api, guard: Guard, path: str) -> None:
     rule = {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["*/*"]}
-    # Of this test alone: a policy that was deleted is in force for a while, and objects without a namespace are selected.
+    # Of this test alone: once deleted it is in force for a while longer, also for objects without a namespace.
     labels = {"selected-by": path.split("/")[4]}
     guard(
         {"expression": "false", "message": "selected"},
