@@ -1,18 +1,14 @@
 """Protobuf, which programs in Go send and ask for: the same objects, and the same refusals, as in JSON."""
 
-from pathlib import Path
-
 import pytest
 
 from fake_dra_driver.cluster.apiserver.http.protobuf.envelope import decode_protobuf, encode_protobuf
 from tests.conformance.api import Api, Json
 from tests.conformance.objects import config_map, core, deployment, pod, widget
-from tests.conformance.protobufs import PROTOBUF, decoded, events, made_each_way, manifests
+from tests.conformance.protobufs import PROTOBUF, decoded, events
 from tests.support.protobufbody import enveloped, field
 
 _RELEASE = "1.30"
-_HERE = Path(__file__).parent
-_CASES = {**manifests((_HERE / "manifests.yaml").read_text()), **manifests((_HERE / "protobufs.yaml").read_text())}
 _META = "application/vnd.kubernetes.protobuf;as={form};g=meta.k8s.io;v=v1"
 
 
@@ -34,20 +30,6 @@ def maps(api: Api, namespace: str) -> str:
     for name in ("a", "b"):
         api.post(path, config_map(name, {"k": name}))
     return path
-
-
-@pytest.fixture(scope="session")
-def default_account(api: Api) -> None:
-    """The one of the manifests' pods; a controller would make it."""
-    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
-    assert api.call("POST", core("default", "serviceaccounts"), account).status_code in (201, 409)
-
-
-@pytest.mark.parametrize("kind", _CASES)
-def test_an_object_is_the_same_as_in_json(api: Api, default_account: None, kind: str) -> None:
-    (in_json, *others) = made_each_way(api, *_CASES[kind], release=_RELEASE).values()
-    for other in others:
-        assert other == in_json
 
 
 def test_an_object_that_was_read_is_replaced(api: Api, maps: str) -> None:
