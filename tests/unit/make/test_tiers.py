@@ -94,20 +94,20 @@ def kube(folder: Path, **programs: str) -> Path:
 
 def test_waits_for_what_is_built_in_the_background(tmp_path: Path) -> None:
     folder = kube(tmp_path, build="echo /bin/helm-of-ours", cluster='echo "/assets/$3"')
-    ended = run('start_build 1.30.14\nuse_helm\nuse_kubernetes 1.30.14\necho "$HELM $KUBEBUILDER_ASSETS"', folder)
+    ended = run('start_build helm 1.30.14\nuse_helm\nuse_kubernetes 1.30.14\necho "$HELM $KUBEBUILDER_ASSETS"', folder)
     assert (ended.returncode, ended.stdout) == (0, "/bin/helm-of-ours /assets/1.30.14\n"), ended.stderr
 
 
 def test_a_build_is_in_no_hurry_until_it_is_waited_for(tmp_path: Path) -> None:
     folder = kube(tmp_path, build="echo /bin/helm-of-ours", cluster="true", renice='echo "$2" >>"${0%/*}/calls"')
-    ended = run(f"PATH={tmp_path}:$PATH\nstart_build 1.30.14\nwait_for helm", folder)
+    ended = run(f"PATH={tmp_path}:$PATH\nstart_build helm 1.30.14\nwait_for helm", folder)
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / "calls").read_text().split() == ["19", "0", "19"]
 
 
 def test_a_build_that_fails_ends_the_waiting(tmp_path: Path) -> None:
     folder = kube(tmp_path, build="echo /bin/helm-of-ours", cluster="echo cannot be compiled >&2; exit 1")
-    ended = run('start_build 1.30.14\nuse_helm\nstep "waiting" use_kubernetes 1.30.14\nfinish', folder)
+    ended = run('start_build helm 1.30.14\nuse_helm\nstep "waiting" use_kubernetes 1.30.14\nfinish', folder)
     assert ended.returncode == 1
     assert "cannot be compiled" in ended.stdout
     assert ended.stdout.endswith("FAILED: waiting\n")
@@ -120,7 +120,7 @@ def test_a_build_is_stopped_on_the_way_out(tmp_path: Path) -> None:
     descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         folder = kube(tmp_path, build=f"exec 3>{pipe}; echo started >&3; exec sleep 600")
-        ended = run(f'start_build\nread -r line <{pipe}\necho "$line"', folder)
+        ended = run(f'start_build helm\nread -r line <{pipe}\necho "$line"', folder)
         assert (ended.returncode, ended.stdout) == (0, "started\n"), ended.stderr
         readable, _, _ = select.select([descriptor], [], [], STOP_SECONDS)
         assert readable, "the build still holds its end of the pipe"
