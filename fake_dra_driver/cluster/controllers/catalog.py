@@ -46,6 +46,7 @@ _METADATA_ALONE: Final = (
     *(
         ResourceKind("admissionregistration.k8s.io", "v1", kind, plural, namespaced=False)
         for kind, plural in (
+            ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations"),
             ("ValidatingAdmissionPolicy", "validatingadmissionpolicies"),
             ("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings"),
             ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations"),
