@@ -35,7 +35,7 @@ from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
-from fake_dra_driver.runtime.errors import NotFoundError
+from fake_dra_driver.runtime.errors import ForbiddenError, NotFoundError
 
 __all__ = [
     "CLASSIC",
@@ -107,8 +107,19 @@ class World:
     # --- the demo's apps ---
 
     async def apply(self, *numbers: int) -> None:
-        """Applies demo manifests, all at once."""
-        await self.cluster.apply(*await asyncio.to_thread(_manifests, self.api, numbers))
+        """Applies demo manifests, all at once; again where a namespace has no account yet, as people do."""
+        manifests = await asyncio.to_thread(_manifests, self.api, numbers)
+
+        async def applied() -> bool:
+            try:
+                await self.cluster.apply(*manifests)
+            except ForbiddenError as error:
+                if "error looking up service account" not in str(error):
+                    raise
+                return False
+            return True
+
+        await self.cluster.wait_until(f"the demo's manifests {numbers} are applied", applied)
 
     async def delete(self, *numbers: int) -> None:
         """Deletes them, without waiting."""

@@ -92,15 +92,25 @@ class World:
             return True
 
         wait_until(f"pods {list(names)} are bound", bound, seconds)
+        # A binding that took place, and of which the scheduler has heard nothing, costs the pod its reservation, until
+        # the claim controller makes it again.
+        wait_until(f"claims of {list(names)} are reserved", lambda: self._are_reserved(names), seconds)
         pods, claims = self.pods(), self.claims()
         self.check()
         for name in names:
             for claim_name in _claim_names(pods[name]).values():
                 claim = claims[claim_name]
                 assert nodes_of(claim) == [pods[name].spec.node_name], f"{name}: {claim_name} is on {nodes_of(claim)}"
-                assert pods[name].uid in {consumer.uid for consumer in claim.status.reserved_for}
                 assert v1.CLAIM_FINALIZER in claim.metadata.finalizers
         return {name: pods[name].spec.node_name for name in names}
+
+    def _are_reserved(self, names: Sequence[str]) -> bool:
+        pods, claims = self.pods(), self.claims()
+        return all(
+            pods[name].uid in {consumer.uid for consumer in claims[claim].status.reserved_for}
+            for name in names
+            for claim in _claim_names(pods[name]).values()
+        )
 
     def wait_refused(self, name: str, *parts: str, seconds: float = 30) -> str:
         """Waits until the scheduler says about a pod why it has no node, with every one of these parts."""
