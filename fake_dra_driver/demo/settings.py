@@ -160,9 +160,9 @@ class RestartKubeletSettings(_NodeFaultSettings):
 
 class _DriverFaultSettings(_NodeFaultSettings):
     # Its variable is not FAKE_DRA_DRIVER: that one says of cluster up whether to install the driver.
-    driver: Annotated[
-        str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="all"), Allowed("name of a driver")
-    ] = ""
+    driver: Annotated[str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="all"), Allowed("name of a driver")] = (
+        ""
+    )
     """The driver."""
 
 
