@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import count
@@ -29,7 +28,6 @@ from fake_dra_driver.allocation.explanation import (
     value_text,
 )
 from fake_dra_driver.allocation.obstacles import PoolObstacle
-from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Node, Pod
@@ -40,6 +38,7 @@ from fake_dra_driver.why.advice import ValuesThere, merged, suggestion
 from fake_dra_driver.why.behaviour import behaviour_of
 from fake_dra_driver.why.claims import DEFAULT_SCHEDULER, Claims, claims_of
 from fake_dra_driver.why.extended import from_device_plugin, resources_without_class
+from fake_dra_driver.why.lastevent import last_told
 from fake_dra_driver.why.nodefilter import Away, keeps_away
 from fake_dra_driver.why.report import (
     DeviceOnNode,
@@ -51,7 +50,6 @@ from fake_dra_driver.why.report import (
     RequestOnNode,
     Subject,
     Suggestion,
-    Told,
     Verdict,
 )
 from fake_dra_driver.why.snapshot import Snapshot
@@ -256,7 +254,7 @@ class _Explanation:
             problems=tuple(problems),
             nodes=tuple(nodes),
             suggestions=merged(suggestions),
-            told=_told(snapshot.events, pod),
+            told=last_told(snapshot.events, pod),
             kubernetes=snapshot.served.kubernetes,
             assumptions=self._all_assumptions(),
             notes=(*self._found.notes, *snapshot.notes),
@@ -601,35 +599,6 @@ def _devices_text(claim: v1.ResourceClaim) -> str:
     allocation = claim.status.allocation
     results = () if allocation is None else allocation.devices.results
     return listed([short_name(f"{each.device} of pool {each.pool}") for each in results])
-
-
-def _told(events: Sequence[Event], pod: Pod | None) -> Told | None:
-    """The latest Event of the scheduler about the pod; once it has a node, the latest of anyone."""
-    if pod is None:
-        return None
-    about = [each for each in events if each.involved_object.uid in ("", pod.uid)]
-    if not pod.spec.node_name:
-        about = [each for each in about if each.reason == "FailedScheduling"]
-    # Times are in whole seconds, and Events of one second are listed in the order in which they were made.
-    latest = max(reversed(about), key=_last_seen, default=None)
-    if latest is None:
-        return None
-    return Told(
-        reason=latest.reason,
-        message=latest.message,
-        component=latest.source.component or latest.reporting_component,
-        count=latest.count,
-        last_seen=_seen_at(latest),
-    )
-
-
-def _seen_at(event: Event) -> datetime | None:
-    return event.last_timestamp or event.first_timestamp or event.metadata.creation_timestamp
-
-
-def _last_seen(event: Event) -> float:
-    at = _seen_at(event)
-    return at.timestamp() if at is not None else 0.0
 
 
 def _share_ids() -> Callable[[], str]:
