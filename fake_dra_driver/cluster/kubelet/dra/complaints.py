@@ -52,7 +52,7 @@ EARLY: Final = Complaints(
     claim_failed=lambda call, namespace, name, why: f"{call} failed for claim {namespace}/{name}: {why}",
     left_out=lambda call, count: f"{call} left out {count} claims",
 )
-"""Until the rewrite."""
+"""Until 1.33."""
 
 LATER: Final = Complaints(
     preparing="prepare dynamic resources: ",
@@ -66,4 +66,4 @@ LATER: Final = Complaints(
     claim_failed=lambda call, _, name, why: f"{call} failed for ResourceClaim {name}: {why}",
     left_out=lambda call, count: f"{call} skipped {count} ResourceClaims",
 )
-"""Since the rewrite."""
+"""From 1.34 on, where the claims of a pod are checked before anything is noted (``Release.checks_claims_first``)."""

@@ -6,8 +6,8 @@ kubelet               service                                                   
 1.27                  ``v1alpha2.Node``: one claim a call, a failure is a gRPC error         10 s
 1.28, 1.29, 1.30      ``v1alpha3.Node``: all claims of a pod in one call, an error for each  45 s
 the same              ``v1alpha2.Node`` where the plugin answers UNIMPLEMENTED               45 s
-1.32                  ``v1beta1.DRAPlugin``: as v1alpha3, of structured DRA                  45 s
-1.34, 1.37            ``v1.DRAPlugin`` or that, which the plugin lists first                 45 s
+1.32, 1.33            ``v1beta1.DRAPlugin``: as v1alpha3, of structured DRA                  45 s
+1.34 and later        ``v1.DRAPlugin`` or that, which the plugin lists first                 45 s
 ====================  =====================================================================  =================
 
 Follows k8s.io/kubernetes/pkg/kubelet/cm/dra/plugin/client.go. ``claimmanager`` decides what to ask of which plugin, and
