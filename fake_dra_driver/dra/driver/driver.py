@@ -1,0 +1,68 @@
+"""The class that a driver derives from: all that has to be said about a device, for both protocols of DRA.
+
+An author writes ``name``, ``devices`` and ``prepare``; the rest has defaults. Every method but ``fits`` and ``demand``
+may be a coroutine function. One that is not runs in a thread, so that it may block.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import ClassVar, Generic
+
+from fake_dra_driver.dra.driver.allocated import AllocatedDevice, ConfigT
+from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
+from fake_dra_driver.dra.driver.device import Device
+from fake_dra_driver.dra.node.containeredits import ContainerEdits
+from fake_dra_driver.settings import Settings
+
+__all__ = ["Driver"]
+
+
+class Driver(ABC, Generic[ConfigT]):
+    """A driver of one device. ``run_driver`` makes a program of it."""
+
+    name: ClassVar[str]
+    """Name of the DRA driver, a DNS subdomain such as ``lamp.example.com``; also the API group of its kinds."""
+    config: ClassVar[type[DeviceConfig]] = NoConfig
+    """What claims may say: the class that ``ConfigT`` stands for."""
+    settings: ClassVar[type[Settings] | None] = None
+    """More flags of the kubelet plugin; ``configure`` is given their values."""
+
+    def configure(self, settings: Settings) -> None:
+        """Takes the values of ``settings``, before anything else is called."""
+
+    @abstractmethod
+    def devices(self, node: str) -> Iterable[Device] | Awaitable[Iterable[Device]]:
+        """The devices of the node this runs on, in the order in which they are to be taken.
+
+        Asked at the start, whenever ``watch`` has called ``changed``, and every minute.
+        """
+
+    async def watch(self, node: str, changed: Callable[[], None]) -> None:
+        """Runs for as long as the plugin does, and calls ``changed`` when ``devices`` has news. May return at once."""
+
+    @abstractmethod
+    def prepare(self, device: AllocatedDevice[ConfigT]) -> ContainerEdits | Awaitable[ContainerEdits]:
+        """Makes a device ready, and says what the containers of the claim get.
+
+        Idempotent: called again for what is prepared already, as after a crash. Never at once for the same device and
+        claim. Raises PrepareError, with a sentence for the owner of the claim.
+        """
+
+    def unprepare(self, device: AllocatedDevice[ConfigT]) -> Awaitable[None] | None:  # noqa: ARG002 - a default
+        """Undoes ``prepare``; also one that was begun and not ended. Idempotent. Raises PrepareError."""
+        return None
+
+    def fits(self, device: Device, config: ConfigT) -> bool:  # noqa: ARG002 - a default
+        """Whether a device is what a claim's configuration asks for. Pure, quick, and asked for many devices.
+
+        In classic DRA only devices that fit are allocated. In structured DRA the scheduler chooses by the claim's
+        selectors; a device that does not fit is refused when it is to be prepared.
+        """
+        return True
+
+    def demand(self, config: ConfigT) -> Mapping[str, str | int]:  # noqa: ARG002 - a default
+        """How much of a shared device's capacity a claim takes in classic DRA; what is left out: the default. Pure.
+
+        In structured DRA the claim's requests say it.
+        """
+        return {}
