@@ -1,8 +1,6 @@
 """Makes the report of what was read. Pure."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from itertools import count
 from typing import Final
@@ -12,34 +10,28 @@ from fake_dra_driver.allocation import AllocationError, Allocator, SearchTooLong
 from fake_dra_driver.allocation.explanation import (
     BrokenConstraint,
     Combination,
-    FewerDevices,
-    Finding,
-    FreeClaims,
-    OtherClass,
     RequestFinding,
     Situation,
-    changes_that_help,
     diagnose,
     error_likeness,
     group,
-    helps,
     likeness,
-    requested_by,
     value_text,
 )
-from fake_dra_driver.allocation.obstacles import PoolObstacle
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.cluster.kinds import Node, Pod
 from fake_dra_driver.cluster.nodefit import matches
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.untrustedtext import one_line, short_name
-from fake_dra_driver.why.advice import ValuesThere, merged, suggestion
+from fake_dra_driver.why.advice import merged
 from fake_dra_driver.why.behaviour import behaviour_of
 from fake_dra_driver.why.claims import DEFAULT_SCHEDULER, Claims, claims_of
 from fake_dra_driver.why.extended import from_device_plugin, resources_without_class
 from fake_dra_driver.why.lastevent import last_told
+from fake_dra_driver.why.nodeanswer import NodeAnswer
 from fake_dra_driver.why.nodefilter import Away, keeps_away
+from fake_dra_driver.why.remedies import NOTHING_SMALL, Remedies
 from fake_dra_driver.why.report import (
     DeviceOnNode,
     NodeGroup,
@@ -67,13 +59,6 @@ from fake_dra_driver.why.words import (
 
 __all__ = ["explain"]
 
-MAX_SEARCHED: Final = 12
-"""Changes are looked for on so many nodes, of different groups, at most: the first of each, the nearest first."""
-
-
-MAX_ALIKE: Final = 50
-"""A change is tried on so many nodes of a group: the answer is the same on nearly all of them, and yet no guess."""
-
 
 def explain(found: Found, snapshot: Snapshot, *, each_node: bool = False) -> Report:
     """Why the pod or the claim does not get its devices.
@@ -84,36 +69,6 @@ def explain(found: Found, snapshot: Snapshot, *, each_node: bool = False) -> Rep
         each_node: whether equal nodes are reported one by one too.
     """
     return _Explanation(found, snapshot, each_node=each_node).report()
-
-
-@dataclass(frozen=True, slots=True)
-class _NodeAnswer:
-    """What there is to say about a node."""
-
-    finding: Finding
-    away: tuple[Away, ...]
-    elsewhere: tuple[v1.ResourceClaim, ...]
-    """Claims that are allocated, and not there."""
-
-    @property
-    def name(self) -> str:
-        return self.finding.node.metadata.name
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether the scheduler gets as far as to look for devices on it."""
-        return not self.away
-
-    @property
-    def fits(self) -> bool:
-        return self.finding.fits and not self.away and not self.elsewhere
-
-    @property
-    def distance(self) -> tuple[bool, int, int]:
-        """How far it is from fitting: a node that the pod does not even want is the farthest."""
-        is_unwanted = any(each.reason == "NodeAffinity" for each in self.away)
-        obstacles = len(self.away) + len(self.elsewhere)
-        return is_unwanted, obstacles, 0 if self.finding.fits else 1 + self.finding.unmet
 
 
 class _Explanation:
@@ -138,7 +93,7 @@ class _Explanation:
         if self._claims.pending and not self._snapshot.slices:
             problems.append(_NOTHING_PUBLISHED)
         if any(each.reason in _HIDES_NODES for each in problems):
-            suggestions += self._classes_instead()
+            suggestions += self._remedies.classes_instead()
             return self._with(*self._verdict(problems, ()), problems, (), suggestions)
         answers = self._answers()
         problems += self._errors(answers)
@@ -146,9 +101,9 @@ class _Explanation:
         if any(each.fits for each in answers):
             suggestions = [_verified(each, answers) for each in suggestions]
         else:
-            suggestions += self._advice(groups)
+            suggestions += self._remedies.on_nodes(groups)
             # Where a search was ended, a change may be enough all the same.
-            suggestions += [] if suggestions or self._situation.long_searches else [_NOTHING_SMALL]
+            suggestions += [] if suggestions or self._situation.long_searches else [NOTHING_SMALL]
         verdict, message = self._verdict(problems, answers)
         shown = [[answer] for members in groups for answer in members] if self._each_node else groups
         return self._with(verdict, message, problems, map(self._group, shown), suggestions)
@@ -199,7 +154,7 @@ class _Explanation:
         used = f"used by pod {listed(users)}" if users else "used by no pod yet"
         return f"claim {claim.metadata.name} has {listed([short_name(each) for each in devices])}, and is {used}"
 
-    def _verdict(self, problems: Sequence[Problem], answers: Sequence[_NodeAnswer]) -> tuple[Verdict, str]:
+    def _verdict(self, problems: Sequence[Problem], answers: Sequence[NodeAnswer]) -> tuple[Verdict, str]:
         what = self._what()
         failing = next((each for each in problems if each.reason in ("SelectorFailed", "SelectorInvalid")), None)
         if failing is not None:
@@ -274,12 +229,12 @@ class _Explanation:
 
     # --- Nodes -------------------------------------------------------------------------------------------------------
 
-    def _answers(self) -> list[_NodeAnswer]:
+    def _answers(self) -> list[NodeAnswer]:
         """What there is to say about each node."""
         situation = self._situation
         pod = self._found.pod
         return [
-            _NodeAnswer(
+            NodeAnswer(
                 finding=diagnose(situation, node),
                 away=() if pod is None else (*keeps_away(node, pod), *self._device_plugin(node, pod)),
                 elsewhere=tuple(claim for claim in self._claims.allocated if not _is_usable(claim, node)),
@@ -307,21 +262,25 @@ class _Explanation:
         )
         return Situation.of(allocator, self._claims.pending, snapshot.claims, snapshot.classes, snapshot.taint_rules)
 
-    def _errors(self, answers: Sequence[_NodeAnswer]) -> Iterator[Problem]:
+    @cached_property
+    def _remedies(self) -> Remedies:
+        return Remedies(self._situation, self._snapshot, self._claims.pending, self._found.pod, self._words)
+
+    def _errors(self, answers: Sequence[NodeAnswer]) -> Iterator[Problem]:
         """What ends an attempt of the scheduler, each once."""
         outcomes = [each.finding.outcome for each in answers if each.is_reached]
         errors = [each for each in outcomes if isinstance(each, AllocationError)]
         return (_error_problem(alike[0]) for alike in group(errors, error_likeness))
 
     @staticmethod
-    def _likeness(answer: _NodeAnswer) -> Hashable:
+    def _likeness(answer: NodeAnswer) -> Hashable:
         elsewhere = tuple(claim.metadata.name for claim in answer.elsewhere)
         finding = answer.finding
         # On a node that the pod cannot be on in any case, or can be on at once, what devices lack is a detail.
         of_devices = finding.fits if answer.away or answer.fits else likeness(finding)
         return of_devices, tuple(each.problem for each in answer.away), elsewhere
 
-    def _group(self, members: Sequence[_NodeAnswer]) -> NodeGroup:
+    def _group(self, members: Sequence[NodeAnswer]) -> NodeGroup:
         answer = members[0]
         finding = answer.finding
         requests = tuple(self._request(each) for each in finding.requests)
@@ -335,7 +294,7 @@ class _Explanation:
             requests=requests,
         )
 
-    def _node_problems(self, answer: _NodeAnswer) -> Iterator[NodeProblem]:
+    def _node_problems(self, answer: NodeAnswer) -> Iterator[NodeProblem]:
         finding = answer.finding
         for claim in answer.elsewhere:
             name = claim.metadata.name
@@ -389,67 +348,6 @@ class _Explanation:
             ),
         )
 
-    # --- What would help ---------------------------------------------------------------------------------------------
-
-    def _advice(self, groups: Sequence[Sequence[_NodeAnswer]]) -> Iterator[Suggestion]:
-        """What would help on the nodes, the nearest first; of requests for fewer devices, the one for most of them."""
-        claims, situation = self._claims.pending, self._situation
-        read = ValuesThere.of(answer.finding for members in groups for answer in members)
-        fewer: list[tuple[int, Suggestion]] = []
-        for members in groups[:MAX_SEARCHED]:
-            answer = members[0]
-            finding = answer.finding
-            if answer.elsewhere:
-                continue
-            if finding.fits:
-                yield _let_in(members)
-            elif not answer.away:
-                for change in changes_that_help(situation, finding):
-                    alike = members[:1] if isinstance(change, FreeClaims) else members[:MAX_ALIKE]
-                    nodes = [each.name for each in alike if helps(situation, each.finding.node, change)]
-                    made = suggestion(change, claims, nodes, self._words, read)
-                    if isinstance(change, FewerDevices):
-                        fewer.append((change.count, made))
-                    else:
-                        yield made
-            yield from map(_completed, finding.pools)
-        yield from (made for _, made in sorted(fewer, key=lambda each: -each[0]))
-        yield from self._nothing_of_class(groups)
-
-    def _classes_instead(self) -> Iterator[Suggestion]:
-        """Which classes that exist could have been meant by those that do not."""
-        known = self._situation.classes
-        pod = self._found.pod
-        nodes = [node for node in self._snapshot.nodes if pod is None or not any(keeps_away(node, pod))]
-        for requested in requested_by(self._claims.pending):
-            wanted = requested.spec.device_class_name
-            if wanted in known:
-                continue
-            for name in known if len(known) == 1 else get_close_matches(wanted, known):
-                change = OtherClass(requested, name)
-                fitting = [node.metadata.name for node in nodes[:MAX_ALIKE] if helps(self._situation, node, change)]
-                if fitting:
-                    yield suggestion(change, self._claims.pending, fitting, self._words)
-
-    def _nothing_of_class(self, groups: Sequence[Sequence[_NodeAnswer]]) -> Iterator[Suggestion]:
-        """That no driver publishes any device of a class."""
-        drivers = sorted({each.spec.driver for each in self._snapshot.slices})
-        answers = [answer for members in groups for answer in members]
-        if any(answer.finding.pools for answer in answers):
-            return  # the devices of a pool that cannot be used may well be of the class
-        for at, finding in enumerate(answers[0].finding.requests if answers else ()):
-            requests = [answer.finding.requests[at] for answer in answers if len(answer.finding.requests) > at]
-            candidates = [each for request in requests for each in request.candidates]
-            if not candidates or not all(each.is_of_other_class for each in candidates):
-                continue
-            name = finding.requested.spec.device_class_name
-            yield Suggestion(
-                change="Other",
-                message=f"see that the driver of DeviceClass {short_name(name)} runs: no node has a device of this "
-                f"class; devices are published by {listed(drivers, 8)}",
-                verified=False,
-            )
-
 
 _HIDES_NODES: Final[frozenset[ProblemReason]] = frozenset(
     (
@@ -470,20 +368,13 @@ _NOTHING_PUBLISHED: Final = Problem(
 )
 
 
-_NOTHING_SMALL: Final = Suggestion(
-    change="Other",
-    message="none of the small changes that were tried is enough: it takes nodes with other devices, or with more",
-    verified=False,
-)
-
-
 def _extended_text(classes: Iterable[v1.DeviceClass]) -> str:
     """Which extended resources classes stand for."""
     names = sorted({each.spec.extended_resource_name for each in classes if each.spec.extended_resource_name})
     return f"there is {listed([*map(short_name, names)])}" if names else "no class has any"
 
 
-def _verified(suggestion: Suggestion, answers: Sequence[_NodeAnswer]) -> Suggestion:
+def _verified(suggestion: Suggestion, answers: Sequence[NodeAnswer]) -> Suggestion:
     """A suggestion about what stands in the way before nodes, now that some nodes have all that is asked for."""
     if suggestion.change != "LabelNamespace":
         return suggestion
@@ -504,7 +395,7 @@ def _values_of(broken: BrokenConstraint) -> str:
     )
 
 
-def _none_text(answers: Sequence[_NodeAnswer]) -> str:
+def _none_text(answers: Sequence[NodeAnswer]) -> str:
     """That no node has what is asked for, or that those which have it do not take the pod."""
     closed = [each for each in answers if each.finding.fits and not each.elsewhere]
     if closed:
@@ -521,27 +412,8 @@ def _none_text(answers: Sequence[_NodeAnswer]) -> str:
     return f"none of the {len(answers)} nodes has what it asks for"
 
 
-def _is_closed_alike(one: _NodeAnswer, other: _NodeAnswer) -> bool:
+def _is_closed_alike(one: NodeAnswer, other: NodeAnswer) -> bool:
     return [each.problem for each in one.away] == [each.problem for each in other.away]
-
-
-def _completed(obstacle: PoolObstacle) -> Suggestion:
-    """What to do about a pool that cannot be used."""
-    pool, driver = short_name(obstacle.pool.pool), short_name(obstacle.pool.driver)
-    message = f"let driver {driver} publish all slices of pool {pool}: where it does not, its pod's log says why"
-    return Suggestion(change="CompletePool", message=message, verified=False)
-
-
-def _let_in(members: Sequence[_NodeAnswer]) -> Suggestion:
-    """What lets the pod on nodes that have the devices."""
-    remedies = [each.remedy for each in members[0].away]
-    return Suggestion(
-        change=members[0].away[0].change,
-        message=", and ".join(remedies),
-        nodes=tuple(answer.name for answer in members if [each.remedy for each in answer.away] == remedies),
-        verified=True,
-        steps=len(remedies),
-    )
 
 
 def _error_problem(error: AllocationError) -> Problem:
@@ -570,7 +442,7 @@ def _error_problem(error: AllocationError) -> Problem:
     return Problem(reason=reason, message=f"the scheduler gives up for all nodes: {one_line(str(error))}")
 
 
-def _summary(answer: _NodeAnswer, requests: Sequence[RequestOnNode], problems: Sequence[NodeProblem]) -> str:
+def _summary(answer: NodeAnswer, requests: Sequence[RequestOnNode], problems: Sequence[NodeProblem]) -> str:
     """The answer for a node in a sentence."""
     if answer.fits:
         return "it has what is asked for"
