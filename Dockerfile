@@ -34,7 +34,7 @@ RUN python -m pip --python /opt/build/bin/python wheel --no-deps --no-build-isol
     && find /opt/fake-dra-driver -exec touch --no-dereference --date "@${SOURCE_DATE_EPOCH}" {} +
 
 FROM ${BASE_IMAGE}
-ARG VERSION=v0.1.0
+ARG VERSION=v0.2.0
 ARG REVISION=
 LABEL org.opencontainers.image.title="fake-dra-driver" \
       org.opencontainers.image.description="Dynamic Resource Allocation driver for Kubernetes that offers mock devices" \

@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 HELM ?= helm
-IMAGE ?= fake-dra-driver:v0.1.0
+IMAGE ?= fake-dra-driver:v0.2.0
 KIND_CLUSTER_NAME ?= fake-dra-driver-cluster
 NAMESPACE ?= fake-system
 PYTEST_FLAGS ?=

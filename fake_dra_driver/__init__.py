@@ -1,3 +1,3 @@
 """A Dynamic Resource Allocation driver for Kubernetes that offers mock devices, and a framework to write your own."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

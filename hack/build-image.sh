@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # build-image.sh [BUILD-OPTION...]: builds the driver's image with docker, or with buildah where no docker daemon runs.
 #
-# IMAGE              name and tag (default fake-dra-driver:v0.1.0)
+# IMAGE              name and tag (default fake-dra-driver:v0.2.0)
 # BASE_IMAGE         another base image than the Dockerfile's; Debian's or another with glibc, with Python 3.11 or later
 # CONTAINER_TOOL     docker or buildah (default: docker if its daemon answers)
 # SOURCE_DATE_EPOCH  time of the files in the image (default: of the last commit)
@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-image=${IMAGE:-fake-dra-driver:v0.1.0}
+image=${IMAGE:-fake-dra-driver:v0.2.0}
 tool=${CONTAINER_TOOL:-}
 if [ -z "${tool}" ]; then
   if docker info >/dev/null 2>&1; then

@@ -8,7 +8,7 @@ set -euo pipefail
 revision=$1 folder=$(realpath -m "$2")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-image=${IMAGE:-fake-dra-driver:v0.1.0}
+image=${IMAGE:-fake-dra-driver:v0.2.0}
 image=${image%:*}:upgrade-from
 tree=$(mktemp -d)
 trap 'rm -rf "${tree}"' EXIT

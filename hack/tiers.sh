@@ -17,7 +17,7 @@ readonly supported_versions=(1.27.4 1.30.14 1.32.2 1.34.4 1.37.2)
 
 readonly node=fake-dra-driver-cluster-worker # the quickstart's UUIDs are a function of this name
 readonly namespace=fake-system release=fake-dra-driver chart=deployments/helm/fake-dra-driver
-readonly image=fake-dra-driver:v0.1.0
+readonly image=fake-dra-driver:v0.2.0
 readonly packages=(buildah debootstrap shellcheck prometheus)
 
 work=$(mktemp -d) || exit

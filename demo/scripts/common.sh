@@ -8,7 +8,7 @@ PROJECT_DIR="$(cd -- "${SCRIPTS_DIR}/../.." && pwd)"
 # The driver's image. The tag is the chart's appVersion.
 : "${DRIVER_NAME:=fake-dra-driver}"
 : "${DRIVER_IMAGE_NAME:=${DRIVER_NAME}}"
-: "${DRIVER_IMAGE_TAG:=v0.1.0}"
+: "${DRIVER_IMAGE_TAG:=v0.2.0}"
 : "${DRIVER_IMAGE:=${DRIVER_IMAGE_NAME}:${DRIVER_IMAGE_TAG}}"
 # Platform to build for, as docker names it (linux/arm64); empty for this machine's.
 : "${DRIVER_IMAGE_PLATFORM:=}"

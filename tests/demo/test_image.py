@@ -51,7 +51,10 @@ def test_what_runs_is_not_root_and_carries_nothing_of_the_build() -> None:
         ("hack/build-image.sh", r"IMAGE:-fake-dra-driver:(.*?)\}"),
         ("demo/scripts/common.sh", r"DRIVER_IMAGE_TAG:=(.*?)\}"),
         ("hack/tiers.sh", r"^readonly image=fake-dra-driver:(.*)$"),
+        ("hack/build-revision.sh", r"IMAGE:-fake-dra-driver:(.*?)\}"),
         ("deployments/helm/fake-dra-driver/Chart.yaml", r'^appVersion: "(.*)"$'),
+        ("SECURITY.md", r"^gh attestation verify oci://ghcr\.io/OWNER/fake-dra-driver:(\S+) "),
+        ("SECURITY.md", r"inspect ghcr\.io/OWNER/fake-dra-driver:(\S+) "),
     ],
 )
 def test_images_have_the_version_of_the_package(file: str, pattern: str) -> None:
@@ -60,3 +63,11 @@ def test_images_have_the_version_of_the_package(file: str, pattern: str) -> None
 
 def test_the_package_has_the_version_of_the_program() -> None:
     assert tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"] == __version__
+
+
+def test_the_newest_release_of_the_changelog_is_this_version() -> None:
+    headings = re.findall(r"^## \[(.*)\]( - \d{4}-\d{2}-\d{2})?$", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert headings[0] == ("Unreleased", "")
+    version, day = headings[1]
+    assert version == __version__
+    assert day

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from fake_dra_driver import __version__
+
 PROJECT = Path(__file__).parents[2]
 SCRIPTS = sorted([*PROJECT.glob("demo/*.sh"), *PROJECT.glob("demo/scripts/*.sh"), *PROJECT.glob("hack/*.sh")])
 
@@ -98,7 +100,8 @@ CREATE = [
     "--image",
     "kindest/node:v1.36.1",
 ]
-LOAD = ["kind", "load", "docker-image", "--name", "fake-dra-driver-cluster", "fake-dra-driver:v0.1.0"]
+IMAGE = f"fake-dra-driver:v{__version__}"
+LOAD = ["kind", "load", "docker-image", "--name", "fake-dra-driver-cluster", IMAGE]
 
 
 CLUSTER = {"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4"}
@@ -123,11 +126,11 @@ def test_build_driver_builds_the_image(machine: Machine) -> None:
     assert done.returncode == 0, done.stderr
     (build,) = machine.calls("docker", "kind")
     assert build[:2] == ["docker", "build"]
-    assert build[build.index("--tag") + 1] == "fake-dra-driver:v0.1.0"
+    assert build[build.index("--tag") + 1] == IMAGE
     assert "SOURCE_DATE_EPOCH=1700000000" in build
     assert "--platform" not in build
     assert build[-1] == "."
-    assert done.stdout == green("Driver build complete: fake-dra-driver:v0.1.0")
+    assert done.stdout == green(f"Driver build complete: {IMAGE}")
 
 
 def test_build_driver_loads_the_image_into_the_cluster_that_exists(machine: Machine) -> None:
@@ -227,7 +230,7 @@ def test_create_cluster_takes_a_configuration_of_ones_own(machine: Machine, tmp_
 
 
 def test_create_cluster_loads_an_image_that_was_built_before(machine: Machine) -> None:
-    machine.answers["docker images --quiet -- fake-dra-driver:v0.1.0"] = (0, "0123456789ab\n")
+    machine.answers[f"docker images --quiet -- {IMAGE}"] = (0, "0123456789ab\n")
     assert machine.run("create-cluster.sh").returncode == 0
     create, load = machine.calls("kind")
     assert create[: len(CREATE)] == CREATE
@@ -293,7 +296,7 @@ def test_a_node_image_that_is_here_is_neither_built_nor_looked_for(machine: Mach
 
 def test_a_cluster_that_cannot_be_created_is_a_failure(machine: Machine) -> None:
     machine.answers["kind create cluster"] = (1, "")
-    machine.answers["docker images --quiet -- fake-dra-driver:v0.1.0"] = (0, "0123456789ab\n")
+    machine.answers[f"docker images --quiet -- {IMAGE}"] = (0, "0123456789ab\n")
     done = machine.run("create-cluster.sh")
     assert done.returncode == 1
     assert len(machine.calls("kind")) == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import parse
@@ -320,7 +321,7 @@ def test_values_that_kubernetes_checks_are_passed_on(helm: Helm) -> None:
 
 @pytest.mark.parametrize(
     ("values", "image"),
-    [([], "fake-dra-driver:v0.1.0"), (["image.repository=r/x", "image.tag=t"], "r/x:t")],
+    [([], f"fake-dra-driver:v{__version__}"), (["image.repository=r/x", "image.tag=t"], "r/x:t")],
 )
 def test_image(helm: Helm, values: list[str], image: str) -> None:
     manifests = helm.template(*(f"--set={value}" for value in values))

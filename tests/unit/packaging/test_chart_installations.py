@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fake_dra_driver import __version__
 from fake_dra_driver.packaging.manifests import chart_manifests
 from tests.unit.packaging.conftest import CLASSIC, STRUCTURED, Helm
 from tests.unit.packaging.test_chart import CONTROLLER, PLUGIN, container_of, pod_of
@@ -96,7 +97,7 @@ def test_an_alias_names_the_objects(parent: Callable[..., Helm]) -> None:
 def test_global_values_of_the_parent_are_taken(parent: Callable[..., Helm], shared: Any) -> None:
     image = container_of(parent({"global": shared}).template(), PLUGIN)["image"]
     mirrored = "mirror.example.com/" if shared and "imageRegistry" in shared else ""
-    assert image == f"{mirrored}fake-dra-driver:v0.1.0"
+    assert image == f"{mirrored}fake-dra-driver:v{__version__}"
 
 
 # --- Clusters of some kind

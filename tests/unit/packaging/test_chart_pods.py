@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME
 from tests.unit.packaging.conftest import CLASSIC, STRUCTURED, Helm, Manifests
 from tests.unit.packaging.test_chart import CONTROLLER, PLUGIN, container_of, pod_of
@@ -125,10 +126,10 @@ def test_disruption_budget(helm: Helm, component: str, flags: list[str], expecte
 @pytest.mark.parametrize(
     ("values", "image"),
     [
-        (["image.registry=r.example.com:5000"], "r.example.com:5000/fake-dra-driver:v0.1.0"),
+        (["image.registry=r.example.com:5000"], f"r.example.com:5000/fake-dra-driver:v{__version__}"),
         (
             ["image.registry=r.example.com", "global.imageRegistry=m.example.com/p/"],
-            "m.example.com/p/fake-dra-driver:v0.1.0",
+            f"m.example.com/p/fake-dra-driver:v{__version__}",
         ),
         ([f"image.digest=sha256:{'a' * 64}", "image.tag=t"], f"fake-dra-driver@sha256:{'a' * 64}"),
         (["image.registry=r", f"image.digest=sha256:{'1' * 64}"], f"r/fake-dra-driver@sha256:{'1' * 64}"),

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 
+from fake_dra_driver import __version__
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.health import DeviceHealth, Health
 from fake_dra_driver.driver.structured.inventory import devices_by_name, healthy_devices, slice_devices
@@ -15,7 +16,7 @@ def test_a_device_has_what_selectors_ask_for() -> None:
     assert first.to_wire() == {
         "name": "fake-0",
         "attributes": {
-            "driverVersion": {"version": "0.1.0"},
+            "driverVersion": {"version": __version__},
             "index": {"int": 0},
             "model": {"string": "ULTRA_10"},
             "type": {"string": "fake"},
