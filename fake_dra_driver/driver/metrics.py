@@ -13,8 +13,8 @@ from prometheus_client import Counter
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.reason import Reason
-from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
 from fake_dra_driver.runtime.cache import Change, Informer

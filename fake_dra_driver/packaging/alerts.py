@@ -1,7 +1,7 @@
 """When a person has to be alerted, and what that person can do: the chart's alert rules, and their documentation.
 
 Expressions are PromQL: ``tests/unit/packaging/test_monitoring.py`` parses them and looks up every metric and label in
-``driver.metricfamilies``, and ``alerts.test.yaml`` beside it says when each alert fires. Metrics that other programs
+``dra.metricfamilies``, and ``alerts.test.yaml`` beside it says when each alert fires. Metrics that other programs
 have too (those of controller-runtime and client-go) are restricted to targets that serve ``fake_dra_build_info``,
 whatever a cluster calls its jobs.
 """

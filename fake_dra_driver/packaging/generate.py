@@ -184,7 +184,7 @@ def _documentation(inputs: Inputs, commands: Mapping[str, type[Settings]]) -> It
         components(inputs.kinds),
     )
     yield "docs/reference.md", reference
-    lists = "fake_dra_driver/driver/metricfamilies.py, fake_dra_driver/driver/reasons.py and the lists that they extend"
+    lists = "fake_dra_driver/dra/metricfamilies.py, fake_dra_driver/driver/reasons.py and the lists that they extend"
     yield "docs/metrics.md", render_metrics(TREE.header(lists))
     yield "docs/status.md", render_status_page(TREE.header("fake_dra_driver/status/"), inputs.kinds)
     yield "docs/why.md", render_why_page(TREE.header("fake_dra_driver/why/"))

@@ -7,8 +7,8 @@ k8s.io/component-base/metrics/prometheus/{workqueue,restclient,clientgo/leaderel
 sigs.k8s.io/controller-runtime/pkg/{metrics,internal/controller/metrics}; those of events and mappers have no model.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 __all__ = [
     "EVENT_RESULTS",
@@ -48,6 +48,12 @@ class Family:
     """``seconds``, ``bytes``, or what is counted."""
     labels: tuple[tuple[str, str], ...] = ()
     """Each label with what its values are."""
+    of_program: bool = field(default=False, kw_only=True)
+    """Whether ``name`` gets the prefix of the program that shows it (``Metrics``): several have such a metric."""
+
+    def named(self, prefix: str) -> Self:
+        """As the program with this prefix shows it."""
+        return replace(self, name=prefix + self.name, of_program=False) if self.of_program else self
 
     @property
     def label_names(self) -> tuple[str, ...]:

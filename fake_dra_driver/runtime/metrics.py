@@ -71,9 +71,14 @@ class EventMetrics:
 
 
 class Metrics:
-    """All metrics of a program, and their registry."""
+    """All metrics of a program, and their registry.
 
-    def __init__(self) -> None:
+    Args:
+        prefix: what the names of the program's own metrics begin with, such as ``paint_`` (``Family.of_program``).
+    """
+
+    def __init__(self, prefix: str = "") -> None:
+        self._prefix = prefix
         self.registry = CollectorRegistry()
         self._refreshers: list[Callable[[], None]] = []
         ProcessCollector(registry=self.registry)
@@ -103,14 +108,17 @@ class Metrics:
 
     def counter(self, family: CounterFamily) -> Counter:
         """Adds a counter to the registry. Raises ValueError when there is one of that name, as all three do."""
+        family = family.named(self._prefix)
         return Counter(family.name, family.about, family.label_names, registry=self.registry)
 
     def gauge(self, family: GaugeFamily) -> Gauge:
         """Adds a gauge."""
+        family = family.named(self._prefix)
         return Gauge(family.name, family.about, family.label_names, registry=self.registry)
 
     def histogram(self, family: HistogramFamily) -> Histogram:
         """Adds a histogram."""
+        family = family.named(self._prefix)
         return Histogram(family.name, family.about, family.label_names, buckets=family.buckets, registry=self.registry)
 
     # --- Rendering -----------------------------------------------------------------------------------------------

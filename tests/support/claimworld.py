@@ -18,6 +18,7 @@ from fake_dra_driver.api.kube.core import (
 )
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, PodSchedulingContextSpec, ResourceClaim
+from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
@@ -44,7 +45,7 @@ class ControllerProcess:
     def __init__(self, api: MemoryApi, make: MakeControllers) -> None:
         self.client = MemoryClient(api)
         self.events = Recorder()
-        self.metrics = Metrics()
+        self.metrics = Metrics(METRICS_PREFIX)
         self._cache = Cache(cast("Client", self.client))
         made = make(cast("Client", self.client), self._cache, self.events, self.metrics)
         self.controllers = {controller.name: controller for controller in made}

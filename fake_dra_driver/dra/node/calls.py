@@ -14,7 +14,6 @@ The kubelet (pkg/kubelet/cm/dra) looks at nothing but the answer, so the rules a
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from types import TracebackType
 from typing import Generic, Literal, Protocol, Self, TypeVar
 
@@ -22,11 +21,12 @@ from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.failurereason import FailureReason
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
 from fake_dra_driver.untrustedtext import one_line
 
-__all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureHandler", "FailureReason", "Outcome", "Verb"]
+__all__ = ["SUCCESS", "CallObserver", "ClaimCalls", "Failure", "FailureHandler", "Outcome", "Verb"]
 
 log = logger.bind(component="calls")
 
@@ -54,21 +54,6 @@ of which gRPC takes 8 KiB: a character has up to four bytes, and each of them is
 
 MAX_LOGGED = 128
 """Characters of a claim's UID in a log line, where the UID is garbage."""
-
-
-class FailureReason(Enum):
-    """Why a claim was not prepared or unprepared."""
-
-    INVALID = "invalid"
-    """The request makes no sense; repeating it is of no use."""
-    REFUSED = "refused"
-    """The driver said no (PrepareError)."""
-    TOO_SLOW = "too_slow"
-    """It takes longer than the caller waits, and goes on."""
-    STOPPING = "stopping"
-    """The plugin is being stopped; its successor will answer."""
-    INTERNAL = "internal"
-    """A defect of ours; the log has the traceback."""
 
 
 @dataclass(frozen=True, slots=True)

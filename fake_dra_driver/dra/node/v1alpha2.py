@@ -7,7 +7,8 @@ import grpc
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.node.calls import ClaimCalls, Failure, FailureReason, Outcome, Verb
+from fake_dra_driver.dra.failurereason import FailureReason
+from fake_dra_driver.dra.node.calls import ClaimCalls, Failure, Outcome, Verb
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.pb import dra_v1alpha2_pb2 as pb
 from fake_dra_driver.pb import dra_v1alpha2_pb2_grpc as pb_grpc

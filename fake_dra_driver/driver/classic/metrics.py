@@ -9,10 +9,10 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
+from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.ledger import WriteResult
 from fake_dra_driver.dra.classic.observer import AllocationObserver
-from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.runtime.cache import Change
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics

@@ -7,12 +7,12 @@ from typing import Final
 from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
-from fake_dra_driver.driver import metricfamilies as families
 from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.entry import FakeLedgerLayout

@@ -7,8 +7,9 @@ from prometheus_client import Gauge
 from typing_extensions import override
 
 from fake_dra_driver.device.prepared import PreparedClaim
-from fake_dra_driver.dra.node.calls import SUCCESS, CallObserver, FailureReason, Verb
-from fake_dra_driver.driver import metricfamilies as families
+from fake_dra_driver.dra import metricfamilies as families
+from fake_dra_driver.dra.failurereason import FailureReason
+from fake_dra_driver.dra.node.calls import SUCCESS, CallObserver, Verb
 from fake_dra_driver.runtime.metrics import Metrics
 
 __all__ = ["PrepareMetrics"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import EVENT_COMPONENT
+from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.driver.metrics import EventCounts
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.driver.reasons import REASONS
@@ -79,7 +80,7 @@ async def make_parts(
         CredentialsError: no credentials were found, or they cannot be read.
     """
     spare_long_lived()
-    metrics = Metrics()
+    metrics = Metrics(METRICS_PREFIX)
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,
         user_agent=f"{program}/{__version__}",

@@ -5,6 +5,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.driver.metrics import show_release
 from fake_dra_driver.driver.programs.settings import WebhookSettings
 from fake_dra_driver.driver.structured.webhook import MAX_REVIEW_BYTES, REVIEW_PATH, ClaimWebhook
@@ -32,7 +33,7 @@ async def run_webhook(settings: WebhookSettings) -> int:
     """
     setup_logging(settings.logging_format, settings.verbosity)
     spare_long_lived()
-    metrics = Metrics()
+    metrics = Metrics(METRICS_PREFIX)
     show_release(metrics, "webhook")
     server = HttpsServer(
         str(settings.listen),

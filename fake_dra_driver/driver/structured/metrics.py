@@ -8,7 +8,7 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_keys
-from fake_dra_driver.driver import metricfamilies as families
+from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.driver.structured.caches import StructuredCaches
 from fake_dra_driver.driver.structured.projection import WriteResult
 from fake_dra_driver.driver.structured.waiting import asks_for_this_driver

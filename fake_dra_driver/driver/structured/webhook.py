@@ -5,7 +5,7 @@ from typing import Final
 
 from loguru import logger
 
-from fake_dra_driver.driver import metricfamilies as families
+from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.driver.structured.admission import Outcome, ReviewError, review
 from fake_dra_driver.runtime.clock import Clock, loop_time
 from fake_dra_driver.runtime.httpsserver import HttpAnswer

@@ -7,14 +7,21 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from fake_dra_driver.cluster.kinds import Pod
-from fake_dra_driver.driver.metricfamilies import CONTROLLER_FAMILIES, PLUGIN_FAMILIES, SHARED_FAMILIES
+from fake_dra_driver.dra.metricfamilies import CONTROLLER_FAMILIES, PLUGIN_FAMILIES, SHARED_FAMILIES
+from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.runtime.metricfamily import FAMILIES, LIBRARY_FAMILIES, Family
 from tests.integration.cluster.world import CLASSIC, CONTROLLER, PLUGIN, World
 
 pytestmark = CLASSIC
 
-OWN = {CONTROLLER: CONTROLLER_FAMILIES, PLUGIN: PLUGIN_FAMILIES}
-SHARED = (*SHARED_FAMILIES, *FAMILIES, *LIBRARY_FAMILIES)
+
+def named(families: Iterable[Family]) -> tuple[Family, ...]:
+    return tuple(family.named(METRICS_PREFIX) for family in families)
+
+
+OWN = {CONTROLLER: named(CONTROLLER_FAMILIES), PLUGIN: named(PLUGIN_FAMILIES)}
+OF_BOTH = named(SHARED_FAMILIES)
+SHARED = (*OF_BOTH, *FAMILIES, *LIBRARY_FAMILIES)
 PORT = 8080
 """The chart's."""
 
@@ -60,7 +67,7 @@ async def test_both_programs_serve_what_the_list_says_and_nothing_else(world: Wo
         for name, metric in metrics.items():
             assert (metric.type, metric.documentation) == (listed[name].type, listed[name].about), name
             assert not metric.samples or labels_of(metric) == set(listed[name].label_names), name
-    for family in (*CONTROLLER_FAMILIES, *PLUGIN_FAMILIES, *SHARED):
+    for family in (*OWN[CONTROLLER], *OWN[PLUGIN], *SHARED):
         has_series = [metrics[family.name].samples for metrics in found.values() if family.name in metrics]
         assert any(has_series), f"{family.name} has no series in any program, so its labels were not compared"
 
@@ -75,7 +82,7 @@ async def test_series_do_not_grow_with_claims_and_pods_and_never_name_them(world
     pods = [pod for pod in (await world.client.list(Pod)).items if pod.key.namespace.startswith("test")]
     for container, families in OWN.items():
         after = await scrape(world, container)
-        ours = (*families, *SHARED_FAMILIES)
+        ours = (*families, *OF_BOTH)
         assert series_of(after, ours) == series_of(before[container], ours)
         values = {value for metric in after.values() for sample in metric.samples for value in sample.labels.values()}
         for obj in (*claims, *pods):

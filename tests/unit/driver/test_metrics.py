@@ -10,12 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.device.prepared import WantedDevice
-from fake_dra_driver.driver.metricfamilies import (
-    CONTROLLER_FAMILIES,
-    PLUGIN_FAMILIES,
-    SECTIONS,
-    SHARED_FAMILIES,
-)
+from fake_dra_driver.dra.metricfamilies import CONTROLLER_FAMILIES, PLUGIN_FAMILIES, SHARED_FAMILIES
+from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX, SECTIONS
 from fake_dra_driver.driver.metrics import EventCounts
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.reasons import REASONS
@@ -56,7 +52,7 @@ def count_up(metrics: Metrics) -> None:
 
 
 def assert_listed(found: Mapping[str, Metric], wanted: Iterable[Family]) -> None:
-    listed = {family.name: family for family in wanted}
+    listed = {family.name: family for family in (each.named(METRICS_PREFIX) for each in wanted)}
     assert set(found) == set(listed)
     for name, metric in found.items():
         family = listed[name]
@@ -98,7 +94,7 @@ def test_names_follow_the_conventions_of_prometheus(family: Family) -> None:
     assert family.about[0].isupper()
     assert family.unit
     assert all(meaning for _, meaning in family.labels)
-    if family in (*CONTROLLER_FAMILIES, *PLUGIN_FAMILIES, *SHARED_FAMILIES):
+    if family in [each.named(METRICS_PREFIX) for each in (*CONTROLLER_FAMILIES, *PLUGIN_FAMILIES, *SHARED_FAMILIES)]:
         assert family.name.startswith("fake_dra_")
         assert family.about.endswith(".")
 
@@ -305,7 +301,7 @@ async def test_claims_in_dispute_until_the_dispute_is_over() -> None:
 
 
 def plugin_metrics(plugin: Plugin) -> Metrics:
-    metrics = Metrics()
+    metrics = Metrics(METRICS_PREFIX)
     counts = PrepareMetrics(metrics, NODE, lambda: plugin.checkpoint.claims, lambda: plugin.is_serving)
     counts.worked("prepare", "success", 0.003)
     counts.worked("unprepare", "refused", 0.5)
@@ -342,7 +338,7 @@ async def test_calls_of_the_kubelet_by_result() -> None:
 
 
 async def test_refusals_and_repairs_are_counted_by_their_events() -> None:
-    metrics = Metrics()
+    metrics = Metrics(METRICS_PREFIX)
     counts = EventCounts(metrics, "controller", REASONS)
     for reason in REASONS:
         counts.count(reason.name)

@@ -10,9 +10,11 @@ import pytest
 import yaml
 
 from fake_dra_driver.codegen.grafana import COLUMNS, Panel
-from fake_dra_driver.dra.node.calls import SUCCESS, FailureReason
+from fake_dra_driver.dra.failurereason import FailureReason
+from fake_dra_driver.dra.metricfamilies import CONTROLLER_FAMILIES
+from fake_dra_driver.dra.node.calls import SUCCESS
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES
-from fake_dra_driver.driver.metricfamilies import CONTROLLER_FAMILIES
+from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.packaging.alerts import ALERTS, Alert
@@ -83,7 +85,7 @@ def test_what_other_programs_serve_too_is_bound_to_this_driver(expression: str) 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_controllers_that_stand_by_are_not_counted_twice(expression: str) -> None:
-    of_each_controller = {family.name for family in CONTROLLER_FAMILIES if family.type == "gauge"}
+    of_each_controller = {family.named(METRICS_PREFIX).name for family in CONTROLLER_FAMILIES if family.type == "gauge"}
     for name, aggregation in promql.chosen_by(expression):
         assert name not in of_each_controller or aggregation == "max", f"{name} is shown by every controller"
 

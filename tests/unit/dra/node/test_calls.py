@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.failurereason import FailureReason
 from fake_dra_driver.dra.node.calls import (
     MAX_CLAIMS,
     ClaimCalls,
     Failure,
-    FailureReason,
     Outcome,
     Verb,
 )

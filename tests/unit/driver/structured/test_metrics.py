@@ -6,7 +6,8 @@ from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.driver.metricfamilies import SHARED_CONTROLLER_FAMILIES
+from fake_dra_driver.dra.metricfamilies import SHARED_CONTROLLER_FAMILIES
+from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from tests.support.structuredworld import CLASS, StructuredBrain, StructuredWorld, opaque, parameters, result
 from tests.unit.runtime.fakes import sample
 
@@ -33,7 +34,7 @@ async def test_the_controller_shows_what_both_modes_have(world: StructuredWorld)
     brain = await world.run()
     await brain.metrics.render()
     found = {family.name for family in brain.metrics.registry.collect() if family.name.startswith("fake_dra_")}
-    assert found == {family.name.removesuffix("_total") for family in SHARED_CONTROLLER_FAMILIES}
+    assert found == {each.named(METRICS_PREFIX).name.removesuffix("_total") for each in SHARED_CONTROLLER_FAMILIES}
 
 
 async def test_devices_and_writes(world: StructuredWorld) -> None:
