@@ -23,6 +23,7 @@ from fake_dra_driver.codegen import (
     values_of,
     values_schema,
 )
+from fake_dra_driver.codegen.chartvalues import REFUSED_VALUES, values_model
 from fake_dra_driver.driver.programs.settings import (
     RETRY_JITTER_FACTOR,
     ControllerSettings,
@@ -37,7 +38,6 @@ from fake_dra_driver.packaging.metrics import render_metrics
 from fake_dra_driver.packaging.permissions import components, status_reader
 from fake_dra_driver.packaging.reference import render_reference
 from fake_dra_driver.packaging.statuspage import render_status_page
-from fake_dra_driver.packaging.values import REFUSED_VALUES, values_model
 from fake_dra_driver.packaging.whypage import render_why_page
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import Settings
@@ -97,7 +97,7 @@ def _crds(inputs: Inputs) -> Iterator[tuple[str, str]]:
 
 def _chart(inputs: Inputs) -> Iterator[tuple[str, str]]:
     values = values_model(inputs.controller, inputs.kubelet_plugin, inputs.webhook)
-    header = TREE.header("fake_dra_driver/packaging/values.py")
+    header = TREE.header("fake_dra_driver/codegen/chartvalues.py")
     schema = values_schema(values, header, REFUSED_VALUES)
     yield f"{CHART}/values.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     yield f"{CHART}/values.yaml", render("helm/values.yaml.j2", header=header, values=values_of(values))

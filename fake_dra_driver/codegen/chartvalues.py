@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
 
-from fake_dra_driver.codegen import JsonObject, Values, setting_fields
+from fake_dra_driver.codegen.values import JsonObject, Values, setting_fields
 from fake_dra_driver.settings import Settings
 
 __all__ = ["REFUSED_VALUES", "values_model"]
