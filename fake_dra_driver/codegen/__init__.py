@@ -3,7 +3,8 @@
 A project writes its kinds with ``api.schema`` and its settings with ``settings``, and calls:
 
 - ``render_crd`` for the CustomResourceDefinition of a kind;
-- ``Rule`` and ``ComponentRules`` to write down permissions, for templates of RBAC to render;
+- ``Rule`` and ``ComponentRules`` to write down permissions, and ``Guard`` what is refused all the same, for templates of
+  RBAC and of admission policies to render;
 - ``Values``, ``setting_fields`` and ``chart_settings`` for the values of a chart, ``values_of`` and ``values_schema``
   for its values.yaml and values.schema.json, ``render_chart`` for its manifests without helm;
 - ``command_page`` and ``kind_page`` for reference documentation;
@@ -19,6 +20,7 @@ from fake_dra_driver.codegen.documentation import CommandPage, FieldRow, KindPag
 from fake_dra_driver.codegen.files import SourceTree
 from fake_dra_driver.codegen.gotemplate import GoTemplateError
 from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboard_json
+from fake_dra_driver.codegen.guard import Check, Guard
 from fake_dra_driver.codegen.rbac import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
 from fake_dra_driver.codegen.values import (
     Bounds,
@@ -38,11 +40,13 @@ __all__ = [
     "READ_VERBS",
     "Bounds",
     "ChartSetting",
+    "Check",
     "CommandPage",
     "ComponentRules",
     "DashboardRow",
     "FieldRow",
     "GoTemplateError",
+    "Guard",
     "JsonObject",
     "KindPage",
     "Manifest",

@@ -7,8 +7,6 @@ use for another.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from fake_dra_driver.api.fake import (
@@ -20,63 +18,11 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
 )
 from fake_dra_driver.api.kube.core import Event, Node
-from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1 import ResourceClaim, ResourceSlice
+from fake_dra_driver.codegen import Check, Guard
 from fake_dra_driver.packaging.permissions import CLASSIC, STRUCTURED
 
-__all__ = ["GUARDS", "Check", "Guard"]
-
-
-_VARIABLES: Final[Mapping[str, str]] = {
-    "versions": "[oldObject, object].filter(each, each != null)",
-    "node": 'request.userInfo.extra[?"authentication.kubernetes.io/node-name"][?0].orValue("")',
-}
-"""What expressions can use besides ``object`` and ``oldObject``. None is an optional value: Kubernetes 1.30 finds no
-fields in one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One condition, in CEL, and what is said when it does not hold."""
-
-    expression: str
-    message: str
-    """In CEL as well: text in double quotes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """One policy, on what one component writes to one resource."""
-
-    why: str
-    component: str
-    """As ``ComponentRules.name``."""
-    kind: type[KubeObject]
-    operations: tuple[str, ...]
-    checks: tuple[Check, ...]
-    subresource: str = ""
-    only: str = ""
-    """The mode in which it is needed, as in ``Rule``."""
-    needs_own_account: bool = True
-    """Whether another component writes the resource, too, and is not to be taken for this one."""
-
-    @property
-    def name(self) -> str:
-        """What its name ends in."""
-        parts = (self.component, self.kind.resource.plural, self.subresource)
-        return "-".join(part for part in parts if part)
-
-    @property
-    def variables(self) -> Mapping[str, str]:
-        """Those that the checks use."""
-        text = " ".join(part for check in self.checks for part in (check.expression, check.message))
-        return {name: expression for name, expression in _VARIABLES.items() if f"variables.{name}" in text}
-
-    @property
-    def resource(self) -> str:
-        """As a rule names it."""
-        return "/".join(part for part in (self.kind.resource.plural, self.subresource) if part)
-
+__all__ = ["GUARDS"]
 
 _ALL: Final = ("CREATE", "UPDATE", "DELETE")
 _PLUGIN: Final = '"The kubelet plugin on the node " + variables.node + " may '
