@@ -150,7 +150,7 @@ class Kubelet:
             starter=starter,
             statuses=self._statuses,
             events=PodEvents(self._events),
-            backoff=RestartBackoff(),
+            backoff=RestartBackoff(options.timing.restart_seconds),
             timing=options.timing,
             now=options.now,
         )

@@ -14,7 +14,7 @@ from fake_dra_driver.cluster.kubelet.containersetup.starter import ContainerStar
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
 from fake_dra_driver.cluster.kubelet.pods.plan import Observation
 from fake_dra_driver.cluster.kubelet.pods.podevents import PodEvents
-from fake_dra_driver.cluster.kubelet.pods.restarts import RestartBackoff
+from fake_dra_driver.cluster.kubelet.pods.restarts import INITIAL_SECONDS, RestartBackoff
 from fake_dra_driver.runtime.clock import WallClock, utc_now
 
 __all__ = ["Launcher", "Timing", "restarts"]
@@ -22,12 +22,14 @@ __all__ = ["Launcher", "Timing", "restarts"]
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a pod is synced again without a change."""
+    """When a pod is synced again without a change, and its containers are restarted."""
 
     resync_seconds: float = 60.0
     """After a pass that went well or could not prepare claims, plus half of that at most (syncFrequency)."""
     retry_seconds: float = 10.0
     """After any other failure, plus half of that at most (backOffPeriod)."""
+    restart_seconds: float = INITIAL_SECONDS
+    """Before a container is restarted for the second time; doubled each time after that."""
     rng: random.Random = field(default_factory=random.Random)
 
     def resync(self) -> float:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from fake_dra_driver.api.kube.meta import UID
 
-__all__ = ["RestartBackoff"]
+__all__ = ["INITIAL_SECONDS", "RestartBackoff"]
 
 INITIAL_SECONDS = 10.0
 """containerBackOffPeriod of the kubelet."""

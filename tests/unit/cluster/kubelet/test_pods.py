@@ -7,6 +7,7 @@ import os
 import pytest
 
 from fake_dra_driver.cluster.kubelet.pod import Pod
+from fake_dra_driver.cluster.kubelet.pods.launcher import Timing
 from tests.unit.cluster.kubelet.waiting import gone, until
 from tests.unit.cluster.kubelet.world import FOREVER, NODE, World, container, pod, status_of
 
@@ -203,6 +204,14 @@ async def test_a_container_that_fails_is_started_again_at_once_then_after_pauses
     await node.until_event("pod0", "BackOff", f"Back-off restarting failed container ctr0 in pod {name}")
     await node.delete("pod0")
     await node.until_gone("pod0")
+
+
+async def test_the_pauses_may_begin_with_less(world: World) -> None:
+    await world.start(timing=Timing(resync_seconds=0.05, retry_seconds=0.05, restart_seconds=0.01))
+    await world.create(pod("pod0", container("exit 1")))
+    await world.until("pod0", lambda pod: pod.status.container_statuses and status_of(pod).restart_count == 3)
+    await world.delete("pod0")
+    await world.until_gone("pod0")
 
 
 async def test_a_container_that_was_killed_from_outside_is_started_again(node: World) -> None:
