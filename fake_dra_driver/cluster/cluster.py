@@ -207,6 +207,7 @@ class Cluster:
         self.server.logs = logs = PodLogs()
         tokens = self.server.client("kubelet")
         parts.push_async_callback(tokens.close)
+        await asyncio.to_thread(self._images.unpack, self.folder / "images")
         for number, name in enumerate(self.nodes):
             options = KubeletOptions(
                 node_name=name,

@@ -9,9 +9,11 @@ other image runs its command with the programs of this machine, and cannot run w
 
 import itertools
 import random
+import shlex
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from fake_dra_driver.cluster.kubelet.pod import Container
 
@@ -36,6 +38,8 @@ class Image:
     env: Mapping[str, str] = field(default_factory=dict)
     path: Sequence[str] = ()
     """Folders in which programs are looked for before those of the system."""
+    programs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """More programs, which need no folder: by name, the command that runs in its place, before the arguments."""
     api_access: bool = False
     """Whether containers get KUBECONFIG with the credentials of their pod's service account. On a real node these are
     mounted at /var/run/secrets; other containers here get none."""
@@ -57,9 +61,29 @@ class Images:
         first = random.randrange(len(ports))  # noqa: S311 - no secret
         self._next_ports = itertools.cycle((*ports[first:], *ports[:first]))
 
+    def unpack(self, folder: Path) -> None:
+        """Makes the ``programs`` of each image a folder of scripts below this one, in their PATH. Blocks.
+
+        Not only the commands of containers find them there, but also those of hooks and probes.
+        """
+        for number, (reference, image) in enumerate(self._images.items()):
+            if image.programs:
+                scripts = folder / str(number)
+                scripts.mkdir(parents=True)
+                for name, command in image.programs.items():
+                    script = scripts / name
+                    script.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+                    script.chmod(0o755)
+                self._images[reference] = replace(image, path=(str(scripts), *image.path))
+
     def of(self, container: Container) -> Image:
         """The image of a container; an empty one if it is not registered."""
         return self._images.get(container.image, Image())
+
+    @property
+    def names(self) -> Collection[str]:
+        """The images that are registered."""
+        return self._images.keys()
 
     def is_known(self, container: Container) -> bool:
         """Whether the image is registered."""

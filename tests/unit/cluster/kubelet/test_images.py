@@ -112,6 +112,17 @@ async def test_a_registered_image_brings_programs_variables_ports_and_credential
     await world.until_event("pod0", "Pulled", f'Container image "{IMAGE}" already present on machine')
 
 
+async def test_programs_of_an_image_that_are_no_files(world: World) -> None:
+    images = Images({IMAGE: Image(programs={"say": (sys.executable, "-c", "import sys; print(sys.argv[1:])")})})
+    await asyncio.to_thread(images.unpack, world.root / "images")
+    await world.start(images=images)
+    hook = {"postStart": {"exec": {"command": ["sh", "-c", f"say 'from the hook' > {world.root}/said"]}}}
+    spec = container("say 'one word'; exec sleep 1000", image=IMAGE, lifecycle=hook)
+    await world.run(pod("pod0", spec))
+    assert await world.log_until("pod0", "\n") == "['one word']\n"
+    assert (world.root / "said").read_text() == "['from the hook']\n"
+
+
 async def test_an_image_that_needs_the_api_without_credentials_and_without_an_account(world: World) -> None:
     images = Images({IMAGE: Image(api_access=True)})
     await world.start(images=images)
