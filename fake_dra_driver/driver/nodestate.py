@@ -23,7 +23,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError

@@ -16,14 +16,14 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.checkpoint import Checkpoint
-from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
+from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles

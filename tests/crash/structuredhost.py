@@ -16,14 +16,14 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.checkpoint import Checkpoint
-from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
+from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.structured.inventory import device_name

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from fake_dra_driver.device.files import Files
+from fake_dra_driver.dra.node.files import Files
 
 __all__ = ["Crash", "ForgetfulDisk", "MemoryFiles"]
 

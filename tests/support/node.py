@@ -34,19 +34,19 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceClaimStatus,
     ResourceHandle,
 )
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device, make_inventory
-from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.latebinding import LateClaimLookup
 from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.node.recovery import Recovery

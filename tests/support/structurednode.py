@@ -10,8 +10,8 @@ from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
-from fake_dra_driver.device.prepared import RequestResult
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.driver.node.prepared import RequestResult
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports
 from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver

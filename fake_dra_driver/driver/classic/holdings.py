@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices
 from fake_dra_driver.api.fieldproblem import problems_of
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
-from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.dra.classic import allocationresult
 from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.driver.classic.handle import ClaimHandle
+from fake_dra_driver.driver.node.prepared import PreparedClaim, WantedDevice
 
 __all__ = ["handle_of", "node_of", "still_held", "wanted_by_entry", "wanted_by_handle"]
 

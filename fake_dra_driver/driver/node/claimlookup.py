@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fake_dra_driver.api.kube.meta import ResourceKind
-from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.driver.node.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = ["ClaimInUse", "ClaimLookup", "ModeUnknownError", "NodeLookup"]

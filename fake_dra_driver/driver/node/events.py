@@ -7,11 +7,11 @@ from typing import Final
 
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
-from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.node.calls import Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, Reason
+from fake_dra_driver.driver.node.prepared import PreparedClaim
 from fake_dra_driver.driver.node.reason import (
     CDI_FILES_REMOVED,
     CDI_FILES_RESTORED,

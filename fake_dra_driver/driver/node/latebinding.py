@@ -14,11 +14,11 @@ from typing_extensions import override
 
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
-from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError, NodeLookup
+from fake_dra_driver.driver.node.prepared import PreparedClaim
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.retry import RetryBudget, UnansweredError
 from fake_dra_driver.driver.nodestate import abandoned_of, prepared_of

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from prometheus_client import Gauge
 from typing_extensions import override
 
-from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.failurereason import FailureReason
 from fake_dra_driver.dra.node.calls import SUCCESS, CallObserver, Verb
+from fake_dra_driver.driver.node.prepared import PreparedClaim
 from fake_dra_driver.runtime.metrics import Metrics
 
 __all__ = ["PrepareMetrics"]

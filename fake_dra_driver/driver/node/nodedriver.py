@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
+from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.retry import RetryBudget
 

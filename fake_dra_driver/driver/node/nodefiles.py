@@ -4,8 +4,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from fake_dra_driver.device.cdi import CdiFolder
-from fake_dra_driver.device.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.cdi import CdiFolder
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
 
 __all__ = ["NodeFiles"]

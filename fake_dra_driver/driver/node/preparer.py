@@ -21,9 +21,15 @@ from typing import TypeVar
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.device.cdi import CdiSpecError
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import (
+from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
+from fake_dra_driver.driver.node.cdi import CdiSpecError
+from fake_dra_driver.driver.node.claimlookup import NodeLookup
+from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError, NotEndedError
+from fake_dra_driver.driver.node.events import NodeEvents
+from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.prepared import (
     PreparedClaim,
     RequestResult,
     UnknownDeviceError,
@@ -32,12 +38,6 @@ from fake_dra_driver.device.prepared import (
     find_holder,
     prepared_devices,
 )
-from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
-from fake_dra_driver.driver.node.claimlookup import NodeLookup
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError, NotEndedError
-from fake_dra_driver.driver.node.events import NodeEvents
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.retry import RetryBudget
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.keyedlock import KeyedLock

@@ -16,9 +16,9 @@ from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.device.checkpoint import DamagedCheckpointError
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.driver.node.checkpoint import DamagedCheckpointError
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
 from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents

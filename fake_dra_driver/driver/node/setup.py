@@ -7,12 +7,12 @@ from typing import Final
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.latebinding import LateClaimLookup, LateNodeDriver, NodeMode
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.node.recovery import Recovery

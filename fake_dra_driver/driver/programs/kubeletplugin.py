@@ -7,16 +7,16 @@ from loguru import logger
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.checkpoint import Checkpoint
-from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.folderlock import FolderLock
 from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.interface import KUBELETS
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver

@@ -16,11 +16,11 @@ from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import PreparedClaim
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
+from fake_dra_driver.driver.node.prepared import PreparedClaim
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports, statuses_of
 from fake_dra_driver.driver.structured.inventory import devices_by_name, slice_devices
 from fake_dra_driver.driver.structured.wanted import wanted_devices

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, RequestResult
 from fake_dra_driver.dra.structured.status import ready, status_of
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
 
 __all__ = ["DeviceReports", "statuses_of"]
 

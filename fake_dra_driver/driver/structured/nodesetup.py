@@ -6,12 +6,12 @@ from typing import Self
 
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.resource.structured import ResourceApi
-from fake_dra_driver.device.checkpoint import Checkpoint
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.health import DeviceHealth
 from fake_dra_driver.dra.structured.pool import Pool
 from fake_dra_driver.dra.structured.publisher import SlicePublisher
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup

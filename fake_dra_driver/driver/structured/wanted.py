@@ -12,11 +12,11 @@ from fake_dra_driver.api.fake import MAX_CHILDREN, FakeClaimConfig, FakeClaimCon
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import RequestResult, WantedDevice
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, covers, decode
 from fake_dra_driver.driver.node.deviceerror import DeviceMissingError
+from fake_dra_driver.driver.node.prepared import RequestResult, WantedDevice
 from fake_dra_driver.driver.structured.parameters import PARAMETER_KINDS
 
 __all__ = ["wanted_devices"]

@@ -8,10 +8,10 @@ import asyncio
 import sys
 from pathlib import Path
 
-from fake_dra_driver.device.checkpoint import Checkpoint
-from fake_dra_driver.device.files import DiskFiles
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.folderlock import FolderLock
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
 
 
 async def _work(lock: FolderLock, checkpoint: Checkpoint, verb: str, uid: str) -> None:

@@ -11,7 +11,7 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, RequestResult
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, difference, make_state, set_status, spec_of
 from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, Status
 from tests.support.memory_api import MemoryApi, no_fault, operate

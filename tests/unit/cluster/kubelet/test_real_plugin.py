@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
+from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
 from fake_dra_driver.dra.node.pluginsockets import PluginSockets
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, NODE, World, container, pod
 

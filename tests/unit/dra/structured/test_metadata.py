@@ -14,8 +14,8 @@ import pytest
 from typing_extensions import override
 
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata, MetadataDevice, MetadataFiles
 from tests.unit.dra.structured.lamps import DRIVER, POOL, claim
 

@@ -5,9 +5,9 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.device.prepared import WantedDevice
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.node import NODE, UUIDS, NodeWorld, Plugin
 

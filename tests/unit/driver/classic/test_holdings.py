@@ -7,7 +7,6 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, MAX_SPLIT, AllocatedDevices
 from fake_dra_driver.api.resource.v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
 from fake_dra_driver.device.inventory import make_uuids
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import (
     handle_of,
@@ -16,6 +15,7 @@ from fake_dra_driver.driver.classic.holdings import (
     wanted_by_entry,
     wanted_by_handle,
 )
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, WantedDevice
 
 PREPARED = PreparedClaim(
     "uid",

@@ -1,7 +1,7 @@
 """A stop before and after each file operation: afterwards files and records agree, and the next call ends right.
 
 Every scenario is run once to count its steps, and once more for each step at which it can stop. What survives is what
-``Files`` has promised; ``tests/unit/device/test_files.py`` holds it to that. A reboot empties the CDI folder as well.
+``Files`` has promised; ``tests/unit/dra/node/test_files.py`` holds it to that. A reboot empties the CDI folder as well.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.device.prepared import WantedDevice
+from fake_dra_driver.driver.node.prepared import WantedDevice
 from tests.support.interrupted import STOPS, Work, interrupted
 from tests.support.node import CDI_ROOT, CHECKPOINT, UUIDS, NodeWorld, Plugin
 

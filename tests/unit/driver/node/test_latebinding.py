@@ -8,11 +8,11 @@ import pytest
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
-from fake_dra_driver.device.prepared import PreparedClaim, RequestResult, WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
 from fake_dra_driver.driver.node.latebinding import LateClaimLookup, LateNodeDriver
+from fake_dra_driver.driver.node.prepared import PreparedClaim, RequestResult, WantedDevice
 from fake_dra_driver.driver.node.retry import BUDGET_SECONDS, RetryBudget
 from tests.support.node import NODE, UUIDS, NodeWorld, Plugin
 

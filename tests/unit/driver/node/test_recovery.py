@@ -9,13 +9,13 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ResourceKind
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.checkpoint import Checkpoint
-from fake_dra_driver.device.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, NodeLookup
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.prepared import PreparedClaim, WantedDevice
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.recovery import STILL_HELD_SECONDS, Recovery
 from fake_dra_driver.driver.node.retry import RetryBudget

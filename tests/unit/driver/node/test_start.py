@@ -10,10 +10,10 @@ from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, WantedDevice
 from fake_dra_driver.driver.node.recovery import REBUILD_PAUSE_SECONDS
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin

@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata, MetadataDevice
 from fake_dra_driver.driver.node.metadata import ClaimMetadata
 from fake_dra_driver.driver.node.retry import RetryBudget

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from fake_dra_driver.device.checkpoint import Checkpoint
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.driver.node.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
 from tests.support.disk import Crash, MemoryFiles
 
 T = TypeVar("T")

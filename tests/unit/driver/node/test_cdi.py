@@ -12,17 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_KIND, CDI_VENDOR, DRIVER_NAME
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames, CdiSpecError, unique_name
-from fake_dra_driver.device.files import DiskFiles
 from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.device.prepared import (
+from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames, CdiSpecError, unique_name
+from fake_dra_driver.driver.node.prepared import (
     PreparedClaim,
     PreparedDevice,
     RequestResult,
     WantedDevice,
     prepared_devices,
 )
-from fake_dra_driver.device.split import children
 from tests.support.disk import MemoryFiles
 
 NODE = "fake-dra-driver-cluster-worker"

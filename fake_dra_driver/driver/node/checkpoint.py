@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
-from fake_dra_driver.device.checkpointformat import Contents, OtherVersionError, decode, encode
-from fake_dra_driver.device.files import Files, set_aside
-from fake_dra_driver.device.prepared import PreparedClaim
+from fake_dra_driver.dra.node.files import Files, set_aside
+from fake_dra_driver.driver.node.checkpointformat import Contents, OtherVersionError, decode, encode
+from fake_dra_driver.driver.node.prepared import PreparedClaim
 from fake_dra_driver.groupcommit import GroupCommit, Pending
 from fake_dra_driver.inthread import ended, in_thread
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.device.files import DiskFiles, set_aside
+from fake_dra_driver.dra.node.files import DiskFiles, set_aside
 from fake_dra_driver.regularfile import target_of
 from tests.support.disk import Crash, ForgetfulDisk
 

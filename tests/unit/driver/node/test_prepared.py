@@ -3,7 +3,8 @@
 import pytest
 
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.prepared import (
+from fake_dra_driver.device.split import children
+from fake_dra_driver.driver.node.prepared import (
     PreparedClaim,
     PreparedDevice,
     RequestResult,
@@ -13,7 +14,6 @@ from fake_dra_driver.device.prepared import (
     find_holder,
     prepared_devices,
 )
-from fake_dra_driver.device.split import children
 
 RESULT = RequestResult("fakes", "worker", "fake-0")
 ADMIN = RequestResult("look", "worker", "fake-0", admin_access=True)

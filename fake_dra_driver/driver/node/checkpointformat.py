@@ -29,8 +29,8 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from fake_dra_driver.device.cdi import check_claim
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, RequestResult
+from fake_dra_driver.driver.node.cdi import check_claim
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
 
 __all__ = ["VERSION", "Contents", "OtherVersionError", "decode", "encode"]
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_KIND, CDI_VENDOR, DRIVER_NAME
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, UnresolvedDevicesError
-from fake_dra_driver.device.cdi import CdiFolder, CdiNames, unique_name
-from fake_dra_driver.device.files import DiskFiles
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames, unique_name
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
 from tests.support.disk import Crash, ForgetfulDisk, MemoryFiles
 
 ROOT = Path("/var/run/cdi")

@@ -25,8 +25,8 @@ from typing import Any, Final
 
 import yaml
 
-from fake_dra_driver.device.files import Files, set_aside
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.files import Files, set_aside
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.regularfile import target_of
 from fake_dra_driver.render import render

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
-from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError
-from fake_dra_driver.device.checkpointformat import Contents, decode, encode
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice, RequestResult
+from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.driver.node.checkpointformat import Contents, decode, encode
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
 from tests.support.disk import MemoryFiles
 
 PATH = Path("/plugin/checkpoint.json")

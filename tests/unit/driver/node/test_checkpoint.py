@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from fake_dra_driver.device.checkpoint import Checkpoint, DamagedCheckpointError, OtherReleaseError
-from fake_dra_driver.device.files import DiskFiles
-from fake_dra_driver.device.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError, OtherReleaseError
+from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
 from tests.support.disk import MemoryFiles
 
 PATH = Path("/plugin/checkpoint.json")
