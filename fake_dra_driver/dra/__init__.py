@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.classic.caches import ClassicCaches
     from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, ParametersError, Unsuitable
     from fake_dra_driver.dra.classic.ledger import Ledger
-    from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
     from fake_dra_driver.dra.classic.observer import AllocationObserver
     from fake_dra_driver.dra.classic.refusal import ParametersReconciler
     from fake_dra_driver.dra.classic.setup import ClassicControllers
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
+    from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
     from fake_dra_driver.dra.reason import Reason
     from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
     from fake_dra_driver.dra.structured.config import ConfigError
@@ -101,7 +101,6 @@ _MODULES: Final = {
     "ParametersError": "classic.driver",
     "Unsuitable": "classic.driver",
     "Ledger": "classic.ledger",
-    "LedgerLayout": "classic.ledgerlayout",
     "ParametersReconciler": "classic.refusal",
     "CallObserver": "node.calls",
     "NodeClaim": "node.claim",
@@ -119,6 +118,7 @@ _MODULES: Final = {
     "KubeletInterface": "node.interface",
     "KubeletPlugin": "node.kubeletplugin",
     "PluginSockets": "node.pluginsockets",
+    "LedgerLayout": "nodestate.ledgerlayout",
     "Reason": "reason",
     "AllocatedClaim": "structured.claims",
     "ClaimReader": "structured.claims",

@@ -8,7 +8,7 @@ finalizer and status, allocation and deallocation, and the record of who has wha
 - ``scheduling``: the PodSchedulingContext reconciler: unsuitable nodes, and allocation on the node that was selected.
 - ``classes``: the ResourceClass reconciler: tells people about parameters that cannot be used.
 - ``repair``: the reconciler of the ledgers: what is lost is restored, what is left over is taken out.
-- ``driver``, ``ledgerlayout``: the seam: what a driver says about its devices, and where its ledger is.
+- ``driver``: the seam: what a driver says about its devices; where its ledger is says ``nodestate.ledgerlayout``.
 - ``allocation``: which devices claims get. ``allocationresult``: what their status says of it.
 - ``protocol``: what is to be done about a claim, and in which order; pure. ``writer``: the writes that this takes.
 - ``ledger``: which claim holds which devices. ``ledgerchange``: what may be written into it when; pure.

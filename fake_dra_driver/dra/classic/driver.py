@@ -2,7 +2,7 @@
 
 In classic DRA a driver chooses the devices of a claim itself (KEP-3063). Which device is free, what is on record and
 who writes what when is the same for all drivers; behind ``ControllerDriver`` is the rest, all of it pure. How the
-record of a node is kept is ``ledgerlayout``; where devices are made ready is ``dra.node.driver.NodeDriver``.
+record of a node is kept is ``nodestate.ledgerlayout``; where devices are made ready is ``dra.node.driver.NodeDriver``.
 """
 
 from collections.abc import Hashable, Mapping, Sequence

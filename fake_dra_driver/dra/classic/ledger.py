@@ -22,8 +22,8 @@ from fake_dra_driver.dra.classic.ledgerchange import (
     LedgerState,
     plan,
 )
-from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
 from fake_dra_driver.dra.classic.protocol import Marks
+from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
 from fake_dra_driver.groupcommit import GroupCommit, Pending
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer

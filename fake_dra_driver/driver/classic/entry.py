@@ -11,7 +11,7 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
 )
 from fake_dra_driver.dra.classic.ledger import Ledger
-from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
+from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
 from fake_dra_driver.driver.nascolumns import allocated_of
 
 __all__ = ["FakeLedger", "FakeLedgerLayout"]

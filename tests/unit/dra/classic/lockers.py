@@ -15,8 +15,8 @@ from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim,
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, ParametersError, Unsuitable
 from fake_dra_driver.dra.classic.ledger import Ledger
-from fake_dra_driver.dra.classic.ledgerlayout import LedgerLayout
 from fake_dra_driver.dra.classic.setup import ClassicControllers
+from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
