@@ -1,4 +1,5 @@
 """A node in one object, its NodeAllocationState: its devices, who holds them, what is prepared. For any driver.
 
-- ``ledgerlayout``: the part of the seam that classic DRA needs: where the ledger of a node is.
+- ``layout``: the seam: how a kind of object carries all that. ``ledgerlayout`` is the part of it that the ledger of
+  classic DRA needs; ``kind`` is the kind of drivers that have none of their own.
 """
