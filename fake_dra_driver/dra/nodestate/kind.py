@@ -28,8 +28,8 @@ __all__ = [
     "DeviceTaint",
     "NodeState",
     "NodeStateSpec",
+    "PreparedDeviceEntry",
     "PreparedEntry",
-    "PreparedName",
     "abandoned_annotation",
     "allocated_annotation",
     "models_annotation",
@@ -136,8 +136,10 @@ class ClaimedDevice(SchemaModel):
     """Name of the device."""
     config: str = ""
     """What claim and class say about it, as JSON; left out where they say nothing."""
+    shared: bool = False
+    """Whether other claims may have it at the same time."""
     capacity: Mapping[str, str] = Field(default_factory=dict)
-    """How much of a shared device the claim has; left out: all of it."""
+    """How much of a shared device the claim has."""
 
 
 class ClaimEntry(SchemaModel):
@@ -147,17 +149,21 @@ class ClaimEntry(SchemaModel):
     """In the order in which containers see them."""
 
 
-class PreparedName(SchemaModel):
+class PreparedDeviceEntry(SchemaModel):
     """A device that is ready for containers."""
 
     name: str = ""
     """Name of the device."""
+    shared: bool = False
+    """Whether other claims may have it at the same time."""
+    capacity: Mapping[str, str] = Field(default_factory=dict)
+    """How much of a shared device the claim has."""
 
 
 class PreparedEntry(SchemaModel):
     """What is prepared for a claim."""
 
-    devices: tuple[PreparedName, ...] = ()
+    devices: tuple[PreparedDeviceEntry, ...] = ()
     """In the order in which containers see them."""
 
 

@@ -9,8 +9,8 @@ from fake_dra_driver.dra.nodestate.kind import (
     ClaimEntry,
     DeviceAttribute,
     NodeStateSpec,
+    PreparedDeviceEntry,
     PreparedEntry,
-    PreparedName,
     node_allocation_state,
 )
 
@@ -45,7 +45,7 @@ def test_an_object_is_read_as_it_was_written() -> None:
         spec=NodeStateSpec(
             allocatable_devices=(lamp,),
             allocated_claims={"uid-1": ClaimEntry(devices=(ClaimedDevice(name="lamp-0", config='{"watts":5}'),))},
-            prepared_devices={"uid-1": PreparedEntry(devices=(PreparedName(name="lamp-0"),))},
+            prepared_devices={"uid-1": PreparedEntry(devices=(PreparedDeviceEntry(name="lamp-0"),))},
         ),
         status="Ready",
     )
