@@ -8,6 +8,7 @@ from typing_extensions import override
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.driver.metrics import show_release
 from fake_dra_driver.driver.programs.settings import WebhookSettings
+from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
 from fake_dra_driver.driver.structured.webhook import MAX_REVIEW_BYTES, REVIEW_PATH, ClaimWebhook
 from fake_dra_driver.runtime.garbage import spare_long_lived
 from fake_dra_driver.runtime.healthz import HealthServer
@@ -38,7 +39,7 @@ async def run_webhook(settings: WebhookSettings) -> int:
     server = HttpsServer(
         str(settings.listen),
         ServerCertificate(settings.tls_cert_file, settings.tls_key_file),
-        {REVIEW_PATH: ClaimWebhook(metrics).answer},
+        {REVIEW_PATH: ClaimWebhook(CONFIG_CHECK, metrics).answer},
         max_body_bytes=MAX_REVIEW_BYTES,
         timeout_seconds=BODY_SECONDS,
         linger_seconds=LINGER_SECONDS,

@@ -1,6 +1,6 @@
 """What the admission webhook says about claims and templates of claims. Pure: an AdmissionReview in, another one out.
 
-Follows k8s.io/api/admission/v1. Refused is what the plugin of a node would refuse later: configuration for this driver
+Follows k8s.io/api/admission/v1. Refused is what the plugin of a node would refuse later: configuration for the driver
 that cannot be read or used. Everything else is allowed: what is for other drivers, what this release does not know, and
 objects that change in other ways. A claim that was let in before the webhook was there must be able to lose its
 finalizer.
@@ -13,14 +13,13 @@ from typing import Any, Final, Literal, NoReturn
 
 from pydantic import ValidationError
 
-from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.fieldproblem import FieldProblem, problems_of
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
-from fake_dra_driver.driver.structured.configcheck import spec_problems, template_problems
+from fake_dra_driver.driver.structured.configcheck import ConfigCheck
 from fake_dra_driver.untrustedtext import one_line
 
-__all__ = ["Outcome", "ReviewError", "Verdict", "review"]
+__all__ = ["ClaimReviewer", "Outcome", "ReviewError", "Verdict"]
 
 Outcome = Literal["allowed", "refused", "ignored", "invalid"]
 """``ignored``: nothing that is checked. ``invalid``: no review that can be read."""
@@ -58,27 +57,60 @@ class _Checked:
     problems: Callable[[Any], Sequence[FieldProblem]]
 
 
-_KINDS: Final[Mapping[tuple[str, str, str], _Checked]] = {
-    (checked.kind.resource.group, checked.kind.resource.version, checked.kind.resource.plural): checked
-    for api in RESOURCE_APIS.values()
-    for checked in (
-        _Checked(api.claims, lambda claim: spec_problems(claim.spec)),
-        _Checked(api.templates, template_problems),
-    )
-}
-"""By group, version and plural."""
+class ClaimReviewer:
+    """Reviews claims and their templates in every version in which a cluster may serve them.
 
-
-def review(body: bytes) -> Verdict:
-    """Reviews one request.
-
-    Raises:
-        ReviewError: the body holds none.
+    Args:
+        check: finds what is wrong with the driver's configuration in them.
     """
-    try:
-        return _review(_request(body))
-    except RecursionError as error:
-        raise ReviewError("the body is nested too deeply") from error
+
+    def __init__(self, check: ConfigCheck) -> None:
+        self._driver = check.driver
+        self._kinds: Mapping[tuple[str, str, str], _Checked] = {
+            (checked.kind.resource.group, checked.kind.resource.version, checked.kind.resource.plural): checked
+            for api in RESOURCE_APIS.values()
+            for checked in (
+                _Checked(api.claims, lambda claim: check.spec_problems(claim.spec)),
+                _Checked(api.templates, check.template_problems),
+            )
+        }
+        """By group, version and plural."""
+
+    def review(self, body: bytes) -> Verdict:
+        """Reviews one request.
+
+        Raises:
+            ReviewError: the body holds none.
+        """
+        try:
+            return self._review(_request(body))
+        except RecursionError as error:
+            raise ReviewError("the body is nested too deeply") from error
+
+    def _review(self, request: Mapping[str, Any]) -> Verdict:
+        resource = request["resource"]
+        name = (str(resource.get("group")), str(resource.get("version")), str(resource.get("resource")))
+        checked = self._kinds.get(name)
+        if checked is None or request["operation"] not in _CHECKED or request.get("subResource"):
+            return Verdict("ignored", _answer(request, allowed=True), "")
+        obj, old = request.get("object"), request.get("oldObject")
+        if not isinstance(obj, Mapping):
+            raise ReviewError("the request has no object")
+        about = _about(checked.kind, request)
+        if isinstance(old, Mapping) and old.get("spec") == obj.get("spec"):
+            return Verdict("allowed", _answer(request, allowed=True), about)
+        try:
+            found = checked.kind.from_wire(obj)
+        except ValidationError as error:  # the API server knows more of this kind than this release does
+            unread = "; ".join(map(str, problems_of(error, checked.kind)))
+            warning = one_line(f"not checked by driver {self._driver}: {unread}", _MAX_WARNING)
+            return Verdict("ignored", _answer(request, allowed=True, warnings=[warning]), about)
+        problems = checked.problems(found)
+        if not problems:
+            return Verdict("allowed", _answer(request, allowed=True), about)
+        named = tuple(problems[:_MAX_PROBLEMS])
+        status = _status(checked.kind, request, named, len(problems) - len(named))
+        return Verdict("refused", _answer(request, allowed=False, status=status), about, named)
 
 
 def _request(body: bytes) -> Mapping[str, Any]:
@@ -97,31 +129,6 @@ def _request(body: bytes) -> Mapping[str, Any]:
     if not isinstance(request.get("resource"), Mapping):
         raise ReviewError("the request does not say which resource it is about")
     return request
-
-
-def _review(request: Mapping[str, Any]) -> Verdict:
-    resource = request["resource"]
-    checked = _KINDS.get((str(resource.get("group")), str(resource.get("version")), str(resource.get("resource"))))
-    if checked is None or request["operation"] not in _CHECKED or request.get("subResource"):
-        return Verdict("ignored", _answer(request, allowed=True), "")
-    obj, old = request.get("object"), request.get("oldObject")
-    if not isinstance(obj, Mapping):
-        raise ReviewError("the request has no object")
-    about = _about(checked.kind, request)
-    if isinstance(old, Mapping) and old.get("spec") == obj.get("spec"):
-        return Verdict("allowed", _answer(request, allowed=True), about)
-    try:
-        found = checked.kind.from_wire(obj)
-    except ValidationError as error:  # the API server knows more of this kind than this release does
-        unread = "; ".join(map(str, problems_of(error, checked.kind)))
-        warning = one_line(f"not checked by driver {DRIVER_NAME}: {unread}", _MAX_WARNING)
-        return Verdict("ignored", _answer(request, allowed=True, warnings=[warning]), about)
-    problems = checked.problems(found)
-    if not problems:
-        return Verdict("allowed", _answer(request, allowed=True), about)
-    named = tuple(problems[:_MAX_PROBLEMS])
-    status = _status(checked.kind, request, named, len(problems) - len(named))
-    return Verdict("refused", _answer(request, allowed=False, status=status), about, named)
 
 
 def _answer(request: Mapping[str, Any], **response: object) -> Mapping[str, Any]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
-from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
@@ -16,7 +16,7 @@ __all__ = ["StructuredCaches", "pools_of"]
 UNSCHEDULED: Final = "spec.nodeName="
 """Pods without a node: only their claims can be waiting, and a cluster has few such pods."""
 CLAIMS_BY_POOL: Final = "pool"
-"""Index of the claim cache: the pools, which are nodes, of which a claim holds devices of this driver."""
+"""Index of the claim cache: the pools, which are nodes, of which a claim holds devices of the driver."""
 
 _IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp")
 
@@ -25,6 +25,8 @@ _IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "creationTime
 class StructuredCaches:
     """What the controller reads. Of claims and templates, what other drivers have to do with them is left out."""
 
+    driver: str
+    """Whose devices count."""
     claims: Informer[v1.ResourceClaim]
     templates: Informer[v1.ResourceClaimTemplate]
     classes: Informer[v1.DeviceClass]
@@ -32,28 +34,33 @@ class StructuredCaches:
     """Those without a node."""
 
     @classmethod
-    def of(cls, cache: Cache, api: ResourceApi) -> "StructuredCaches":
+    def of(cls, cache: Cache, api: ResourceApi, driver: str) -> "StructuredCaches":
         """Asks ``cache`` for the informers, and adds the indexes."""
         caches = cls(
-            cache.informer(api.claims, transform=_lean_claim),
+            driver,
+            cache.informer(api.claims, transform=partial(_lean_claim, driver)),
             cache.informer(api.templates, transform=_lean_template),
             cache.informer(api.classes),
             cache.informer(Pod, field_selector=UNSCHEDULED, transform=_lean_pod),
         )
-        caches.claims.add_index(CLAIMS_BY_POOL, pools_of)
+        caches.claims.add_index(CLAIMS_BY_POOL, caches.pools_of)
         return caches
 
     def claims_on_node(self, node: str) -> Sequence[v1.ResourceClaim]:
         """The claims that hold devices of the node."""
         return self.claims.by_index(CLAIMS_BY_POOL, node)
 
+    def pools_of(self, claim: v1.ResourceClaim) -> Iterable[str]:
+        """The pools of the driver, each of which is a node, that a claim holds devices of."""
+        return pools_of(claim, self.driver)
 
-def pools_of(claim: v1.ResourceClaim) -> Iterable[str]:
-    """The pools of this driver, each of which is a node, that a claim holds devices of."""
-    return {result.pool for result in results_of(claim, DRIVER_NAME)}
+
+def pools_of(claim: v1.ResourceClaim, driver: str) -> Iterable[str]:
+    """The pools of a driver, each of which is a node, that a claim holds devices of."""
+    return {result.pool for result in results_of(claim, driver)}
 
 
-def _lean_claim(raw: dict[str, Any]) -> dict[str, Any]:
+def _lean_claim(driver: str, raw: dict[str, Any]) -> dict[str, Any]:
     """Without what drivers report, who may use it, and devices of other drivers."""
     lean = {"metadata": _kept(raw.get("metadata"), *_IDENTITY), "spec": raw.get("spec", {})}
     status = raw.get("status")
@@ -61,7 +68,7 @@ def _lean_claim(raw: dict[str, Any]) -> dict[str, Any]:
     if isinstance(allocation, Mapping):
         devices = _kept(allocation.get("devices"), "results", "config")
         if isinstance(devices.get("results"), list):
-            devices["results"] = [result for result in devices["results"] if _is_ours(result)]
+            devices["results"] = [result for result in devices["results"] if _is_of(driver, result)]
         lean["status"] = {"allocation": {"devices": devices}}
     return lean
 
@@ -83,5 +90,5 @@ def _kept(part: Any, *fields: str) -> dict[str, Any]:
     return {field: part[field] for field in fields if field in part} if isinstance(part, Mapping) else {}
 
 
-def _is_ours(result: Any) -> bool:
-    return not isinstance(result, Mapping) or result.get("driver") == DRIVER_NAME
+def _is_of(driver: str, result: Any) -> bool:
+    return not isinstance(result, Mapping) or result.get("driver") == driver

@@ -1,4 +1,4 @@
-"""What the controller of structured DRA counts: its writes, and the claims that wait for devices of this driver."""
+"""What the controller of structured DRA counts: its writes, and the claims that wait for devices of its driver."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,7 +11,7 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.driver.structured.caches import StructuredCaches
 from fake_dra_driver.driver.structured.projection import WriteResult
-from fake_dra_driver.driver.structured.waiting import asks_for_this_driver
+from fake_dra_driver.driver.structured.waiting import DriverClaims
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics
 
@@ -37,11 +37,19 @@ class WaitingGauges:
     """Claims that a pod without a node waits for. They are looked for only at a scrape.
 
     Args:
+        ours: which claims are about devices of the driver.
         now: the wall clock.
     """
 
-    def __init__(self, metrics: Metrics, caches: StructuredCaches, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        caches: StructuredCaches,
+        ours: DriverClaims,
+        now: Callable[[], datetime],
+    ) -> None:
         self._caches = caches
+        self._ours = ours
         self._now = now
         self._count = metrics.gauge(families.WAITING_CLAIMS)
         self._oldest = metrics.gauge(families.OLDEST_WAITING_CLAIM)
@@ -63,7 +71,7 @@ class WaitingGauges:
                     claim = self._caches.claims.get(key)
                     if claim is None or claim.status.allocation is not None or claim.is_deleting:
                         continue
-                    if asks_for_this_driver(claim.spec, self._class_of):
+                    if self._ours.include(claim.spec, self._class_of):
                         yield pod, claim
 
     def _class_of(self, name: str) -> v1.DeviceClass | None:

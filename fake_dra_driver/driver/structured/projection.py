@@ -25,7 +25,7 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.driver.nascolumns import allocated_of
 from fake_dra_driver.driver.nodestate import devices_of
-from fake_dra_driver.driver.structured.caches import StructuredCaches, pools_of
+from fake_dra_driver.driver.structured.caches import StructuredCaches
 from fake_dra_driver.driver.structured.holdings import holdings
 from fake_dra_driver.driver.structured.reason import (
     ALLOCATED_CLAIMS_INCOMPLETE,
@@ -200,7 +200,7 @@ class AllocatedClaimsReconciler(Reconciler):
         old, new = change.old, change.new
         if old is not None and new is not None and old.status.allocation == new.status.allocation:
             return ()
-        return {node for claim in (old, new) if claim is not None for node in pools_of(claim)}
+        return {node for claim in (old, new) if claim is not None for node in self._caches.pools_of(claim)}
 
 
 def _matters(change: Change[NodeAllocationState]) -> bool:

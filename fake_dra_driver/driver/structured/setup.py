@@ -3,25 +3,23 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.driver.nodestate import devices_of
-from fake_dra_driver.driver.structured.caches import StructuredCaches, pools_of
-from fake_dra_driver.driver.structured.configcheck import (
-    ConfigReconciler,
-    claim_problems,
-    class_problems,
-    needs_look,
-    template_problems,
-)
+from fake_dra_driver.driver.structured.caches import StructuredCaches
+from fake_dra_driver.driver.structured.configcheck import ConfigReconciler, needs_look
+from fake_dra_driver.driver.structured.inventory import devices_by_name
 from fake_dra_driver.driver.structured.metrics import WaitingGauges, WriteCounts
+from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
 from fake_dra_driver.driver.structured.projection import AllocatedClaimsReconciler
+from fake_dra_driver.driver.structured.wanted import wanted_devices
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
@@ -54,8 +52,9 @@ def make_structured_controllers(
     """
     metrics = metrics or Metrics()
     states = cache.informer(NodeAllocationState, namespace=namespace)
-    caches = StructuredCaches.of(cache, api)
-    projection = AllocatedClaimsReconciler(client, states, caches, namespace, events, WriteCounts(metrics).written)
+    caches = StructuredCaches.of(cache, api, DRIVER_NAME)
+    counts = WriteCounts(metrics)
+    projection = AllocatedClaimsReconciler(client, states, caches, namespace, events, counts.written)
     states_controller = Controller(
         "nodeallocationstate", projection, workers=workers, log_context=lambda request: {"node": request.name}
     )
@@ -68,14 +67,19 @@ def make_structured_controllers(
             return ()
         return () if state is None else devices_of(state)
 
+    def check(allocated: AllocatedClaim, node: str) -> None:
+        wanted_devices(allocated, devices_by_name(inventory_of(node)))
+
     def problems_of(claim: v1.ResourceClaim) -> Sequence[FieldProblem]:
-        return claim_problems(claim, inventory_of)
+        return CONFIG_CHECK.claim_problems(claim, check)
 
     claims = Controller("resourceclaim", ConfigReconciler(caches.claims, events, problems_of))
     claims.watch(caches.claims, predicate=needs_look)
-    templates = Controller("resourceclaimtemplate", ConfigReconciler(caches.templates, events, template_problems))
+    templates = Controller(
+        "resourceclaimtemplate", ConfigReconciler(caches.templates, events, CONFIG_CHECK.template_problems)
+    )
     templates.watch(caches.templates)
-    classes = Controller("deviceclass", ConfigReconciler(caches.classes, events, class_problems))
+    classes = Controller("deviceclass", ConfigReconciler(caches.classes, events, CONFIG_CHECK.class_problems))
     classes.watch(caches.classes)
 
     def is_held(uid: UID, node: str) -> bool:
@@ -83,11 +87,11 @@ def make_structured_controllers(
             claim = caches.claims.by_uid(uid)
         except InvalidObjectError:
             return True  # it is there, whatever it looks like
-        return claim is not None and node in pools_of(claim)
+        return claim is not None and node in caches.pools_of(claim)
 
     abandoned = AbandonedClaimsReconciler(client, states, api.claims, is_held, events)
     abandoned_controller = Controller("abandonedclaims", abandoned)
     abandoned.watch(abandoned_controller, caches.claims)
     NodeGauges(metrics, states)
-    WaitingGauges(metrics, caches, now)
+    WaitingGauges(metrics, caches, OUR_CLAIMS, now)
     return (states_controller, claims, templates, classes, abandoned_controller)

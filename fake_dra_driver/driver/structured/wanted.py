@@ -8,16 +8,16 @@ classic DRA, are compared with what was allocated, so that parameters from there
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from fake_dra_driver.api.fake import MAX_CHILDREN, FakeClaimConfig, FakeClaimConfigSpec
+from fake_dra_driver.api.fake import MAX_CHILDREN, FakeClaimConfigSpec
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
-from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, covers, decode
+from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, decode
 from fake_dra_driver.driver.node.deviceerror import DeviceMissingError
 from fake_dra_driver.driver.node.prepared import RequestResult, WantedDevice
-from fake_dra_driver.driver.structured.parameters import PARAMETER_KINDS
+from fake_dra_driver.driver.structured.parameters import COUNT_CHECK, PARAMETER_KINDS, spec_of
 
 __all__ = ["wanted_devices"]
 
@@ -32,7 +32,7 @@ class _Choice:
 
     @property
     def split(self) -> int:
-        return _spec_of(self.config).split if self.config is not None else 0
+        return spec_of(self.config).split if self.config is not None else 0
 
 
 def wanted_devices(allocated: AllocatedClaim, devices: Mapping[str, Device]) -> Sequence[WantedDevice]:
@@ -80,21 +80,10 @@ def _device_of(
     return device
 
 
-def _spec_of(config: Config) -> FakeClaimConfigSpec:
-    if not isinstance(config.parameters, FakeClaimConfig):
-        raise TypeError(f"{config.path}: {type(config.parameters).__name__} are not parameters of this driver")
-    return config.parameters.spec
-
-
 def _problems(config: Config, choices: Sequence[_Choice]) -> Iterator[FieldProblem]:
     """What the parameters say that was not allocated, or that cannot be made of it."""
-    spec = _spec_of(config)
-    allocated = [choice for choice in choices if covers(config.requests, choice.result.request)]
-    if spec.count is not None and spec.count != len(allocated):
-        yield config.problem(
-            "spec.count",
-            f"must be {len(allocated)}, the number of devices that were allocated, or left out; is {spec.count}",
-        )
+    spec = spec_of(config)
+    yield from COUNT_CHECK.allocated(config, (choice.result for choice in choices))
     others = [choice for choice in choices if choice.config is config and not _has_model(choice.device, spec)]
     if spec.selector is not None and others:
         yield config.problem(

@@ -6,7 +6,8 @@ from typing import Final
 from loguru import logger
 
 from fake_dra_driver.dra import metricfamilies as families
-from fake_dra_driver.driver.structured.admission import Outcome, ReviewError, review
+from fake_dra_driver.driver.structured.admission import ClaimReviewer, Outcome, ReviewError
+from fake_dra_driver.driver.structured.configcheck import ConfigCheck
 from fake_dra_driver.runtime.clock import Clock, loop_time
 from fake_dra_driver.runtime.httpsserver import HttpAnswer
 from fake_dra_driver.runtime.metrics import Metrics
@@ -24,9 +25,14 @@ log = logger.bind(component="webhook")
 
 
 class ClaimWebhook:
-    """Answers reviews of claims and of their templates."""
+    """Answers reviews of claims and of their templates.
 
-    def __init__(self, metrics: Metrics, clock: Clock = loop_time) -> None:
+    Args:
+        check: finds what is wrong with the driver's configuration in them.
+    """
+
+    def __init__(self, check: ConfigCheck, metrics: Metrics, clock: Clock = loop_time) -> None:
+        self._reviewer = ClaimReviewer(check)
         durations = metrics.histogram(families.REVIEW_DURATION)
         self._durations = {outcome: durations.labels(outcome) for outcome in _OUTCOMES}
         self._clock = clock
@@ -36,7 +42,7 @@ class ClaimWebhook:
         begun = self._clock()
         outcome: Outcome = "invalid"
         try:
-            verdict = review(body)
+            verdict = self._reviewer.review(body)
             outcome = verdict.outcome
         except ReviewError as error:
             log.warning("No review", error=str(error), bytes=len(body))

@@ -17,9 +17,9 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.driver.nodestate import devices_of
 from fake_dra_driver.driver.structured.caches import CLAIMS_BY_POOL, UNSCHEDULED, pools_of
-from fake_dra_driver.driver.structured.configcheck import class_problems, spec_problems
 from fake_dra_driver.driver.structured.holdings import holdings
-from fake_dra_driver.driver.structured.waiting import asks_for_this_driver, class_names, is_about_this_driver
+from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
+from fake_dra_driver.driver.structured.waiting import class_names
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
@@ -66,7 +66,7 @@ class StructuredClaims(ClaimSource):
 
     def __init__(self, cache: Cache, api: ResourceApi) -> None:
         self._claims = cache.informer(api.claims)
-        self._claims.add_index(CLAIMS_BY_POOL, pools_of)
+        self._claims.add_index(CLAIMS_BY_POOL, lambda claim: pools_of(claim, DRIVER_NAME))
         self._templates = cache.informer(api.templates)
         self._slices = cache.informer(api.slices, field_selector=_OUR_SLICES, transform=_without_devices)
         self._slices.add_index(SLICES_BY_POOL, lambda found: (found.spec.pool.name,))
@@ -123,7 +123,7 @@ class StructuredClaims(ClaimSource):
 
     def _is_ours(self, spec: v1.ResourceClaimSpec) -> bool:
         """Whether the claim concerns this driver, or, as a class does not exist, any driver."""
-        return bool(self._missing(spec)) or asks_for_this_driver(spec, self._class_of)
+        return bool(self._missing(spec)) or OUR_CLAIMS.include(spec, self._class_of)
 
     def _missing(self, spec: v1.ResourceClaimSpec) -> Sequence[str]:
         return [name for name in class_names(spec) if self._class_of(name) is None]
@@ -152,13 +152,13 @@ class StructuredClaims(ClaimSource):
 
     def _mistake(self, spec: v1.ResourceClaimSpec) -> tuple[WaitReason, str] | None:
         """What a person can correct, whether or not a pod uses the claim."""
-        if problems := spec_problems(spec):
+        if problems := CONFIG_CHECK.spec_problems(spec):
             return "InvalidParameters", "; ".join(map(str, problems))
         for device_class in filter(None, map(self._class_of, class_names(spec))):
-            if problems := class_problems(device_class):
+            if problems := CONFIG_CHECK.class_problems(device_class):
                 return "InvalidParameters", f"DeviceClass {device_class.metadata.name}: {'; '.join(map(str, problems))}"
         if missing := self._missing(spec):
-            ours = [each.metadata.name for each in self._classes.list() if is_about_this_driver(each)]
+            ours = [each.metadata.name for each in self._classes.list() if OUR_CLAIMS.include_class(each)]
             return "ClassNotFound", class_not_found("DeviceClass", missing, ours)
         return None
 

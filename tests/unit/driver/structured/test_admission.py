@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
-from fake_dra_driver.driver.structured.admission import Outcome, ReviewError, Verdict, review
+from fake_dra_driver.driver.structured.admission import ClaimReviewer, Outcome, ReviewError, Verdict
+from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
 from tests.crash.bounds import examples
 from tests.support.structuredworld import opaque, parameters
 from tests.support.untrusted import assert_harmless, hostile_text
 
+REVIEWER = ClaimReviewer(CONFIG_CHECK)
 GOOD = opaque(parameters(split=2))
 BAD = opaque(parameters(split=65))
 MESSAGE = "must be at most 64, is 65"
@@ -61,7 +63,7 @@ def claim(version: str = "v1", *config: Mapping[str, Any], count: int = 1) -> di
 
 
 def decided(posted: object) -> Verdict:
-    verdict = review(json.dumps(posted).encode())
+    verdict = REVIEWER.review(json.dumps(posted).encode())
     assert verdict.answer["apiVersion"] == "admission.k8s.io/v1"
     assert verdict.answer["kind"] == "AdmissionReview"
     response = verdict.answer["response"]
@@ -193,7 +195,7 @@ def test_a_claim_that_gets_its_name_later() -> None:
 )
 def test_what_is_no_review_gets_a_sentence(body: bytes, sentence: str) -> None:
     with pytest.raises(ReviewError, match=sentence):
-        review(body)
+        REVIEWER.review(body)
 
 
 # --- Hostile input
@@ -207,7 +209,7 @@ JSON = st.recursive(
 
 def sentence_or_verdict(body: bytes) -> str:
     try:
-        return json.dumps(review(body).answer)
+        return json.dumps(REVIEWER.review(body).answer)
     except ReviewError as error:
         return str(error)
 
