@@ -2,9 +2,9 @@
 
 from fake_dra_driver.dra.classic.reason import LEDGER_REASONS
 from fake_dra_driver.dra.reason import PROTOCOL_REASONS, Reason
+from fake_dra_driver.dra.structured.reason import STRUCTURED_REASONS
+from fake_dra_driver.dra.structured.slicereason import SLICE_REASONS
 from fake_dra_driver.driver.node.reason import NODE_REASONS
-from fake_dra_driver.driver.structured.reason import STRUCTURED_REASONS
-from fake_dra_driver.driver.structured.slicereason import SLICE_REASONS
 
 __all__ = ["REASONS"]
 

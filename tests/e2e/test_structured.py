@@ -11,7 +11,7 @@ from fake_dra_driver.api.kube.core import Event, Node
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS, Reason
-from fake_dra_driver.driver.structured.slicereason import SLICES_CORRECTED, SLICES_REMOVED, SLICES_RESTORED
+from fake_dra_driver.dra.structured.slicereason import SLICES_CORRECTED, SLICES_REMOVED, SLICES_RESTORED
 from tests.e2e.app import App
 from tests.e2e.driver import DRIVER_NAMESPACE, PLUGIN, Driver
 from tests.e2e.kubectl import Kubectl

@@ -10,6 +10,7 @@ from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.health import DeviceHealth
 from fake_dra_driver.dra.structured.pool import Pool
 from fake_dra_driver.dra.structured.publisher import SlicePublisher
+from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.latebinding import NodeMode
@@ -17,7 +18,6 @@ from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.inventory import healthy_devices, slice_devices
 from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver
-from fake_dra_driver.driver.structured.sliceevents import SliceEvents
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.clock import utc_now

@@ -17,9 +17,9 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.config import Config, config_for
-from fake_dra_driver.driver.structured.configcheck import ConfigCheck, alternatives
-from fake_dra_driver.driver.structured.countcheck import CountCheck
-from fake_dra_driver.driver.structured.waiting import DriverClaims
+from fake_dra_driver.dra.structured.configcheck import ConfigCheck, alternatives
+from fake_dra_driver.dra.structured.countcheck import CountCheck
+from fake_dra_driver.dra.structured.waiting import DriverClaims
 
 __all__ = ["CONFIG_CHECK", "COUNT_CHECK", "OUR_CLAIMS", "PARAMETER_KINDS", "spec_of"]
 

@@ -23,15 +23,15 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.driver.nascolumns import allocated_of
-from fake_dra_driver.driver.nodestate import devices_of
-from fake_dra_driver.driver.structured.caches import StructuredCaches
-from fake_dra_driver.driver.structured.holdings import holdings
-from fake_dra_driver.driver.structured.reason import (
+from fake_dra_driver.dra.structured.caches import StructuredCaches
+from fake_dra_driver.dra.structured.reason import (
     ALLOCATED_CLAIMS_INCOMPLETE,
     ALLOCATED_CLAIMS_RESTORED,
     LEFTOVER_ENTRIES_REMOVED,
 )
+from fake_dra_driver.driver.nascolumns import allocated_of
+from fake_dra_driver.driver.nodestate import devices_of
+from fake_dra_driver.driver.structured.holdings import holdings
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.controller import Controller

@@ -6,8 +6,8 @@ from typing import Final
 from loguru import logger
 
 from fake_dra_driver.dra import metricfamilies as families
-from fake_dra_driver.driver.structured.admission import ClaimReviewer, Outcome, ReviewError
-from fake_dra_driver.driver.structured.configcheck import ConfigCheck
+from fake_dra_driver.dra.structured.admission import ClaimReviewer, Outcome, ReviewError
+from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from fake_dra_driver.runtime.clock import Clock, loop_time
 from fake_dra_driver.runtime.httpsserver import HttpAnswer
 from fake_dra_driver.runtime.metrics import Metrics

@@ -12,11 +12,11 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
+from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.driver.abandonedclaims import LOOK_SECONDS
 from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
 from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
 from fake_dra_driver.driver.reasons import REASONS
-from fake_dra_driver.driver.structured.sliceevents import SliceEvents
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from tests.support.events import Recorder
 from tests.support.half_states import (

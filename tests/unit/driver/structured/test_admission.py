@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
-from fake_dra_driver.driver.structured.admission import ClaimReviewer, Outcome, ReviewError, Verdict
+from fake_dra_driver.dra.structured.admission import ClaimReviewer, Outcome, ReviewError, Verdict
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
 from tests.crash.bounds import examples
 from tests.support.structuredworld import opaque, parameters

@@ -10,7 +10,7 @@ from typing import Final
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.config import Config, config_for, covers
-from fake_dra_driver.driver.structured.configcheck import alternatives
+from fake_dra_driver.dra.structured.configcheck import alternatives
 
 __all__ = ["CountCheck"]
 

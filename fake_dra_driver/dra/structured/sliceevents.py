@@ -9,7 +9,7 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.publishobserver import PublishObserver
-from fake_dra_driver.driver.structured.slicereason import (
+from fake_dra_driver.dra.structured.slicereason import (
     DEVICE_STATUS_NOT_WRITTEN,
     SLICE_FIELDS_DROPPED,
     SLICES_CORRECTED,

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from fake_dra_driver.api.fieldproblem import FieldProblem, problems_of
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
-from fake_dra_driver.driver.structured.configcheck import ConfigCheck
+from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["ClaimReviewer", "Outcome", "ReviewError", "Verdict"]

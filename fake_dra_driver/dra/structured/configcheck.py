@@ -16,6 +16,7 @@ from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.reason import INVALID_PARAMETERS
+from fake_dra_driver.dra.structured.caches import pools_of
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import (
     Config,
@@ -25,7 +26,6 @@ from fake_dra_driver.dra.structured.config import (
     decode,
     entries_in,
 )
-from fake_dra_driver.driver.structured.caches import pools_of
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result

@@ -1,7 +1,7 @@
 """What people are told about a node's slices: on the Node, where ``kubectl describe node`` shows it."""
 
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
-from fake_dra_driver.driver.structured.sliceevents import SliceEvents
+from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from tests.support.events import Recorder
 from tests.support.node import NODE
 
