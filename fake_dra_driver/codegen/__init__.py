@@ -3,8 +3,8 @@
 A project writes its kinds with ``api.schema`` and its settings with ``settings``, and calls:
 
 - ``render_crd`` for the CustomResourceDefinition of a kind;
-- ``Rule`` and ``ComponentRules`` to write down permissions, and ``Guard`` what is refused all the same, for templates of
-  RBAC and of admission policies to render;
+- ``Rule`` and ``ComponentRules`` to write down permissions, and ``Guard`` what is refused all the same, for templates
+  of RBAC and of admission policies to render;
 - ``Values``, ``setting_fields`` and ``chart_settings`` for the values of a chart, ``values_of`` and ``values_schema``
   for its values.yaml and values.schema.json, ``render_chart`` for its manifests without helm;
 - ``command_page`` and ``kind_page`` for reference documentation;
