@@ -16,13 +16,13 @@ def lazy_face(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str],
 
     Args:
         package: its ``__name__``.
-        modules: by name: the module that defines it, relative to the package.
+        modules: by name: the module that defines it, relative to the package; with a point in front, to the one above.
     """
 
     def get(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(f"{package}.{modules[name]}"), name)
+        return getattr(import_module(f".{modules[name]}", package), name)
 
     def names() -> list[str]:
         return sorted(modules)

@@ -1,7 +1,11 @@
 """The controller's side of classic DRA: ``resource.k8s.io/v1alpha2`` of Kubernetes 1.27 to 1.30 (KEP-3063).
 
 What k8s.io/dynamic-resource-allocation/controller is for Go drivers: the negotiation with the scheduler, the claim's
-finalizer and status, allocation and deallocation, and the record of who has what, for any ``driver.ControllerDriver``.
+finalizer and status, allocation and deallocation, and the record of who has what, for any device.
+
+A ``ControllerDriver`` says what a claim asks for, which devices a node has (``NodeDevices``), and which of the free
+ones the claim gets. ``ClassicControllers`` do the rest; which claim holds which devices is in a ``Ledger``, at the
+place that a ``LedgerLayout`` names. The modules inside, which may change:
 
 - ``claims``: the ResourceClaim reconciler: Immediate allocation, deallocation, claims whose node is gone, leftovers.
 - ``deletion``: how long a claim that has lost its pod may wait for its deletion.
@@ -21,3 +25,46 @@ finalizer and status, allocation and deallocation, and the record of who has wha
 The order of writes is finalizer, ledger, claim status; the undo goes claim first, ledger last (rules 2 and
 4, see ``protocol``). A claim's writes are serialised by a lock on its UID; several are taken in the order of the UIDs.
 """
+
+from typing import TYPE_CHECKING, Final
+
+from fake_dra_driver.lazyface import lazy_face
+
+if TYPE_CHECKING:
+    from fake_dra_driver.dra.classic.caches import ClassicCaches
+    from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, ParametersError, Unsuitable
+    from fake_dra_driver.dra.classic.ledger import Ledger
+    from fake_dra_driver.dra.classic.observer import AllocationObserver
+    from fake_dra_driver.dra.classic.refusal import ParametersReconciler
+    from fake_dra_driver.dra.classic.setup import ClassicControllers
+    from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
+
+__all__ = [
+    "AllocationObserver",
+    "ClassicCaches",
+    "ClassicControllers",
+    "ControllerDriver",
+    "Ledger",
+    "LedgerLayout",
+    "NodeDevices",
+    "ParametersError",
+    "ParametersReconciler",
+    "Unsuitable",
+]
+
+_MODULES: Final = {
+    "ClassicCaches": "caches",
+    "ControllerDriver": "driver",
+    "NodeDevices": "driver",
+    "ParametersError": "driver",
+    "Unsuitable": "driver",
+    "Ledger": "ledger",
+    "LedgerLayout": ".nodestate.ledgerlayout",
+    "AllocationObserver": "observer",
+    "ParametersReconciler": "refusal",
+    "ClassicControllers": "setup",
+}
+"""The module of each name."""
+
+if not TYPE_CHECKING:  # type checkers know the names from above, and no others
+    __getattr__, __dir__ = lazy_face(__name__, _MODULES)

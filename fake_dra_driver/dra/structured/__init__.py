@@ -2,6 +2,10 @@
 
 Follows k8s.io/dynamic-resource-allocation/kubeletplugin and k8s.io/dynamic-resource-allocation/resourceslice.
 
+``SlicePublisher`` offers the devices of a ``Pool`` to the scheduler, and keeps them on offer. ``ClaimReader`` says what
+a claim was allocated of them, with its opaque parameters; ``DeviceStatusWriter`` reports on them in the claim's status,
+``DeviceMetadata`` in files for containers. The modules inside, which may change:
+
 - ``pool``: what a driver offers, and the ResourceSlices that say so. ``poollimits``: what the API server would refuse.
 - ``slices``: which writes bring the slices that exist in line; ``slicespec``: when two of them say the same.
 - ``publisher``: decides when they are made, and repairs what others do to slices; ``publishobserver`` is told of it.
@@ -11,3 +15,47 @@ Follows k8s.io/dynamic-resource-allocation/kubeletplugin and k8s.io/dynamic-reso
 - ``claims``: what a claim holds of a driver on a node; ``config``: which opaque parameters apply to a device.
 - ``status``: reports on devices, in the status of their claims; ``metadata``: files that tell containers about them.
 """
+
+from typing import TYPE_CHECKING, Final
+
+from fake_dra_driver.lazyface import lazy_face
+
+if TYPE_CHECKING:
+    from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
+    from fake_dra_driver.dra.structured.config import ConfigError
+    from fake_dra_driver.dra.structured.metadata import DeviceMetadata
+    from fake_dra_driver.dra.structured.pool import Pool
+    from fake_dra_driver.dra.structured.poollimits import PoolError
+    from fake_dra_driver.dra.structured.publisher import SlicePublisher
+    from fake_dra_driver.dra.structured.publishobserver import PublishObserver
+    from fake_dra_driver.dra.structured.status import DeviceStatusWriter
+
+__all__ = [
+    "AllocatedClaim",
+    "ClaimReader",
+    "ConfigError",
+    "DeviceMetadata",
+    "DeviceStatusWriter",
+    "HoldsNothingError",
+    "Pool",
+    "PoolError",
+    "PublishObserver",
+    "SlicePublisher",
+]
+
+_MODULES: Final = {
+    "AllocatedClaim": "claims",
+    "ClaimReader": "claims",
+    "HoldsNothingError": "claims",
+    "ConfigError": "config",
+    "DeviceMetadata": "metadata",
+    "Pool": "pool",
+    "PoolError": "poollimits",
+    "SlicePublisher": "publisher",
+    "PublishObserver": "publishobserver",
+    "DeviceStatusWriter": "status",
+}
+"""The module of each name."""
+
+if not TYPE_CHECKING:  # type checkers know the names from above, and no others
+    __getattr__, __dir__ = lazy_face(__name__, _MODULES)

@@ -16,18 +16,14 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import KubeObject, ObjectMeta, ResourceKind
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
-from fake_dra_driver.dra import (
-    CLASSIC,
+from fake_dra_driver.dra import CLASSIC, ClassicClaim, KubeletPlugin, PluginSockets, ReadyDevice
+from fake_dra_driver.dra.classic import (
     ClassicCaches,
-    ClassicClaim,
     ClassicControllers,
     ControllerDriver,
-    KubeletPlugin,
     Ledger,
     LedgerLayout,
     NodeDevices,
-    PluginSockets,
-    ReadyDevice,
     Unsuitable,
 )
 from fake_dra_driver.runtime import Cache, Client, EventRecorder, Manager
