@@ -36,11 +36,20 @@ RUN python -m pip --python /opt/build/bin/python wheel --no-deps --no-build-isol
 FROM ${BASE_IMAGE}
 ARG VERSION=v0.2.0
 ARG REVISION=
+# The address of the repository; a release has it.
+ARG SOURCE=
+# The time of the commit, as in 2026-11-30T12:00:00Z, so that the same commit gives the same image.
+ARG CREATED=
 LABEL org.opencontainers.image.title="fake-dra-driver" \
       org.opencontainers.image.description="Dynamic Resource Allocation driver for Kubernetes that offers mock devices" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.authors="The authors of fake-dra-driver" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.url="${SOURCE}" \
+      org.opencontainers.image.documentation="${SOURCE:+${SOURCE}/blob/${VERSION}/README.md}"
 COPY --from=build /opt/fake-dra-driver /opt/fake-dra-driver
 ENV PATH=/opt/fake-dra-driver/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 # The kubelet plugin needs root for the kubelet's folders; the chart says so where it is needed.

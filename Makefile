@@ -80,6 +80,14 @@ test-kube: $(INSTALLED) ## Run only those that need KUBEBUILDER_ASSETS
 test-go: $(INSTALLED) ## Run programs in Go in the embedded cluster
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) tests/go
 
+.PHONY: docs
+docs: $(INSTALLED) ## Make the API reference in build/api, and check its links
+	$(BIN)/python hack/api-reference.py build/api
+
+.PHONY: package
+package: $(INSTALLED) ## Make wheel and source distribution in dist
+	PYTHON=$(CURDIR)/$(BIN)/python hack/build-package.sh dist
+
 .PHONY: image
 image: ## Build the image
 	IMAGE=$(IMAGE) hack/build-image.sh

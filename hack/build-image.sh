@@ -28,6 +28,7 @@ arguments=(
   --build-arg "SOURCE_DATE_EPOCH=${epoch}"
   --build-arg "VERSION=${image##*:}"
   --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || true)"
+  --build-arg "CREATED=$(date --utc --date="@${epoch}" +%Y-%m-%dT%H:%M:%SZ)"
 )
 for variable in BASE_IMAGE PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_FIND_LINKS PIP_TRUSTED_HOST PIP_CERT PIP_PROXY; do
   # Docker and buildah take the value of an argument without one from the environment.

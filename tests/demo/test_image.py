@@ -43,6 +43,21 @@ def test_what_runs_is_not_root_and_carries_nothing_of_the_build() -> None:
     ]
 
 
+def test_the_labels_say_what_the_image_is_and_where_it_comes_from() -> None:
+    [label] = [line for line in INSTRUCTIONS if line.startswith("LABEL ")]
+    labels = dict(re.findall(r'org\.opencontainers\.image\.(\w+)="([^"]*)"', label))
+    arguments = {"version": "${VERSION}", "revision": "${REVISION}", "created": "${CREATED}", "source": "${SOURCE}"}
+    assert labels.items() >= arguments.items()
+    assert labels["licenses"] == "Apache-2.0"
+    assert {"title", "description", "authors", "url", "documentation"} <= labels.keys()
+    workflow = (PROJECT / ".github/workflows/release.yaml").read_text()
+    script = (PROJECT / "hack/build-image.sh").read_text()
+    for argument in ("VERSION", "REVISION", "CREATED"):
+        assert f"            {argument}=" in workflow
+        assert f'--build-arg "{argument}=' in script
+    assert "            SOURCE=" in workflow
+
+
 @pytest.mark.parametrize(
     ("file", "pattern"),
     [
@@ -71,3 +86,9 @@ def test_the_newest_release_of_the_changelog_is_this_version() -> None:
     version, day = headings[1]
     assert version == __version__
     assert day
+
+
+def test_what_verifies_a_release_names_this_one() -> None:
+    page = (PROJECT / "SECURITY.md").read_text()
+    assert f"/charts/fake-dra-driver:{__version__} " in page
+    assert f"fake_dra_driver-{__version__}-py3-none-any.whl " in page

@@ -24,6 +24,8 @@ every_workflow = pytest.mark.parametrize("name", WORKFLOWS)
 WRITES = {
     ("release", "image"): {"packages", "id-token", "attestations"},
     ("release", "chart"): {"packages", "id-token", "attestations"},
+    ("release", "package"): {"id-token", "attestations"},
+    ("release", "notes"): {"contents"},
 }
 """The jobs that may write anything, by workflow and name."""
 
@@ -41,6 +43,8 @@ def test_ci_runs_every_tier() -> None:
     assert {line for line in commands(CI) if line.startswith("make ")} == {
         "make install",
         "make check",
+        "make docs",
+        "make package",
         "make test",
         "make deploy",
         "make e2e",
@@ -58,7 +62,7 @@ def test_a_job_may_only_do_what_is_said_there(name: str) -> None:
     assert workflow["permissions"] == {}
     for job_name, job in workflow["jobs"].items():
         writes = dict.fromkeys(WRITES.get((name, job_name), ()), "write")
-        assert job["permissions"] == {"contents": "read", **writes}
+        assert job["permissions"] == {"contents": "read"} | writes
 
 
 def test_who_can_open_a_pull_request_gets_no_secret() -> None:
@@ -98,14 +102,31 @@ def test_a_release_signs_all_that_it_pushes() -> None:
         *_, last = WORKFLOWS["release"]["jobs"][name]["steps"]
         assert last["uses"].startswith("actions/attest-build-provenance@")
         assert {"subject-name", "subject-digest"} <= set(last["with"])
+    *_, sign, publish = WORKFLOWS["release"]["jobs"]["package"]["steps"]
+    assert sign["uses"].startswith("actions/attest-build-provenance@")
+    assert sign["with"] == {"subject-path": "dist/*"}
+    assert publish["run"].endswith("twine upload --non-interactive dist/*")
     [build] = [step["with"] for step in steps(WORKFLOWS["release"]) if "build-push" in step.get("uses", "")]
     assert build["provenance"] == "mode=max"
     assert build["sbom"].startswith("generator=")
 
 
+def test_the_package_is_published_without_a_token() -> None:
+    """PyPI trusts the identity of this workflow in its environment; whoever reads a secret could not publish."""
+    job = WORKFLOWS["release"]["jobs"]["package"]
+    assert job["environment"] == "pypi"
+    assert "secrets." not in yaml.safe_dump(job)
+
+
 def test_a_release_is_checked_before_it_is_built() -> None:
     jobs = WORKFLOWS["release"]["jobs"]
-    assert (jobs["image"]["needs"], jobs["chart"]["needs"]) == ("check", "image")
+    assert {name: job.get("needs") for name, job in jobs.items()} == {
+        "check": None,
+        "image": "check",
+        "chart": "image",
+        "package": "check",
+        "notes": ["chart", "package"],
+    }
     assert {"make check", "make test"} <= {step.get("run") for step in jobs["check"]["steps"]}
 
 
