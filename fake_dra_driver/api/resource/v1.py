@@ -18,7 +18,6 @@ __all__ = [
     "ADMIN_ACCESS_LABEL",
     "CLAIM_FINALIZER",
     "GROUP",
-    "MAX_ATTRIBUTES_PER_DEVICE",
     "MAX_DATA_BYTES",
     "MAX_DEVICES_PER_SLICE",
     "MAX_DEVICES_PER_SLICE_WITH_EXTRAS",
@@ -85,8 +84,6 @@ MAX_DEVICES_PER_SLICE: Final = 128
 """ResourceSliceMaxDevices."""
 MAX_DEVICES_PER_SLICE_WITH_EXTRAS: Final = 64
 """ResourceSliceMaxDevicesWithTaintsOrConsumesCounters: from Kubernetes 1.35, where a device has taints or counters."""
-MAX_ATTRIBUTES_PER_DEVICE: Final = 32
-"""ResourceSliceMaxAttributesAndCapacitiesPerDevice: attributes and capacities together."""
 MAX_RESULTS: Final = 32
 """AllocationResultsMaxSize: most devices of one claim."""
 MAX_OPAQUE_BYTES: Final = 10 * 1024
