@@ -12,7 +12,7 @@ pytest-asyncio do, and so that the failure of a part never cancels the code that
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +22,7 @@ from loguru import logger
 
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ResourceKind
 from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.apiserver.types.resource import Resource
 from fake_dra_driver.cluster.component import Component, MakeControllers, Program
 from fake_dra_driver.cluster.control import serving
 from fake_dra_driver.cluster.controllers import make_controllers
@@ -29,7 +30,7 @@ from fake_dra_driver.cluster.controllers.namespaces import GRACE_SECONDS
 from fake_dra_driver.cluster.documents import Document, read_documents
 from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.cluster.faultcommand import FaultCommand
-from fake_dra_driver.cluster.faults import ClusterFaults
+from fake_dra_driver.cluster.faults import ClusterFaults, find_resource
 from fake_dra_driver.cluster.folder import KUBECONFIG, folder_of_cluster
 from fake_dra_driver.cluster.kubelet.containersetup.images import Image, Images
 from fake_dra_driver.cluster.kubelet.containersetup.serviceaccount import ServiceAccountKubeconfig
@@ -263,6 +264,11 @@ class Cluster:
         """
         return self._node(name).root
 
+    @property
+    def image_names(self) -> Collection[str]:
+        """The images that something stands for."""
+        return self._images.names
+
     def simulated_nodes(self) -> Sequence[SimulatedNode]:
         """The nodes, while it runs, in their order."""
         return list(self._simulated.values())
@@ -273,7 +279,9 @@ class Cluster:
             raise ClusterError(f"There is no node {name} in this cluster, or the cluster does not run")
         return found
 
-    async def wait_until(self, what: str, question: Callable[[], Awaitable[T]], timeout_seconds: float = 60) -> T:
+    async def wait_until(
+        self, what: str, question: Callable[[], Awaitable[T | None]], timeout_seconds: float = 60
+    ) -> T:
         """Asks again and again until the answer is true, and returns it.
 
         Raises:
@@ -319,7 +327,21 @@ class Cluster:
         if found is None:
             what = f"the kind {document.kind} in {document.api_version}"
             raise ClusterError(f"The cluster does not serve {what}, of {document.origin}: install its CRD first")
-        place = ResourceKind(found.group, found.version, found.kind, found.plural, namespaced=found.namespaced)
-        kind = type(found.kind, (KubeObject,), {"resource": place, "__module__": __name__})
         namespace = (document.namespace or "default") if found.namespaced else ""
-        return kind, NamespacedName(namespace, document.name)
+        return _class_of(found), NamespacedName(namespace, document.name)
+
+    def kind(self, name: str) -> type[KubeObject]:
+        """A kind that the cluster serves, for ``client``; its objects have all of their fields in ``to_wire()``.
+
+        Args:
+            name: as kubectl takes it: the plural, the singular or a short name, perhaps with its group.
+
+        Raises:
+            ClusterError: there is none of that name.
+        """
+        return _class_of(find_resource(self.server.registry, name))
+
+
+def _class_of(found: Resource) -> type[KubeObject]:
+    place = ResourceKind(found.group, found.version, found.kind, found.plural, namespaced=found.namespaced)
+    return type(found.kind, (KubeObject,), {"resource": place, "__module__": __name__})

@@ -4,7 +4,9 @@
 
     RuntimeLayerError
     └── ClusterError         cannot be started, or asked for something that it cannot do
-        └── DocumentError    a manifest is not YAML, or not a Kubernetes object (documents.py)
+        ├── DocumentError    a manifest is not YAML, or not a Kubernetes object (documents.py)
+        ├── PodFailedError   a test's pod has not ended well (testing)
+        └── UnmetError       what a test waits for has not come true in time (testing); also a TimeoutError
 """
 
 from collections.abc import Iterable

@@ -6,7 +6,7 @@ the control plane. Every fault is something that a real cluster does to its clie
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from fake_dra_driver.api.kube.meta import NamespacedName
@@ -15,7 +15,7 @@ from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault, Selectiv
 from fake_dra_driver.cluster.apiserver.types.resource import ALL_VERBS, Resource
 from fake_dra_driver.cluster.errors import ClusterError, no_such
 
-__all__ = ["ClusterFaults", "FaultyNode", "Restartable"]
+__all__ = ["ClusterFaults", "FaultyNode", "Restartable", "find_resource", "find_resources"]
 
 
 class FaultyNode(Protocol):
@@ -147,10 +147,7 @@ class ClusterFaults:
 
     def _checked(self, verb: str, resource: str, subresource: str | None) -> str:
         """The plural of a resource whose requests there are. Raises ClusterError."""
-        found = [each for each in self._server.registry if resource.lower() in _names(each)] if resource else []
-        if resource and not found:
-            served = {each.plural for each in self._server.registry}
-            raise no_such("resource", resource, served)
+        found = find_resources(self._server.registry, resource) if resource else []
         if subresource and found:
             parts = {each.name for one in found for each in one.subresources}
             if subresource not in parts:
@@ -323,6 +320,20 @@ class ClusterFaults:
         if found is None:
             raise no_such("node", name, self._nodes)
         return found
+
+
+def find_resource(served: Iterable[Resource], name: str) -> Resource:
+    """The first of ``find_resources``."""
+    return find_resources(served, name)[0]
+
+
+def find_resources(served: Iterable[Resource], name: str) -> Sequence[Resource]:
+    """What kubectl may mean by a name, in the order in which it is served; never empty. Raises ClusterError."""
+    resources = list(served)
+    found = [each for each in resources if name.lower() in _names(each)]
+    if not found:
+        raise no_such("resource", name, {each.plural for each in resources})
+    return found
 
 
 def _names(resource: Resource) -> set[str]:

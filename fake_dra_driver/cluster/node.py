@@ -142,6 +142,10 @@ class SimulatedNode:
         """
         return await self._slice_cleanup().wipe(driver)
 
+    def registered_drivers(self) -> Sequence[str]:
+        """The drivers whose plugins have registered with the kubelet; none while it does not run."""
+        return self._kubelet[0].plugins.drivers() if self._kubelet is not None else ()
+
     def health_streams(self) -> Sequence[str]:
         """The drivers with an open stream about the health of their devices. Raises ClusterError: no kubelet runs."""
         return self._running_kubelet().healths.followed
