@@ -7,7 +7,7 @@ From the watch event to the ledger, an allocation asks the driver four things, o
 devices the node has, which of the free ones it gets, and how the node is told.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -21,6 +21,7 @@ from fake_dra_driver.dra.classic.caches import is_to_be_released
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.protocol import is_outdated
+from fake_dra_driver.dra.nodestate.sharing import Holding, Occupancy, Room, contested_devices
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 
@@ -79,7 +80,7 @@ class Hold(Generic[EntryT]):
         choice: _Choice[EntryT],
         driver: ControllerDriver[RequestT, StateT, DeviceT, EntryT],
         ledger: Ledger[StateT, EntryT],
-        held: dict[str, dict[UID, Sequence[Hashable]]],
+        held: dict[str, dict[UID, Holding]],
     ) -> None:
         self.node = choice.node
         self._entries = choice.entries
@@ -88,8 +89,8 @@ class Hold(Generic[EntryT]):
         self._held = held
 
     def __enter__(self) -> "Hold[EntryT]":
-        devices_of = self._ledger.layout.devices_of
-        self._held.setdefault(self.node, {}).update({uid: devices_of(entry) for uid, entry in self._entries.items()})
+        holding_of = self._ledger.layout.holding_of
+        self._held.setdefault(self.node, {}).update({uid: holding_of(entry) for uid, entry in self._entries.items()})
         return self
 
     def __exit__(
@@ -134,9 +135,9 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         self._ledger = ledger
         self._claims = claims
         self._unusable_reason = unusable_reason
-        self._held: dict[str, dict[UID, Sequence[Hashable]]] = {}
+        self._held: dict[str, dict[UID, Holding]] = {}
         """By node: devices set aside for claims that are being written down at this moment."""
-        self._claimed: dict[str, dict[UID, Collection[Hashable]]] = {}
+        self._claimed: dict[str, dict[UID, Holding]] = {}
         """By node: devices that claims have by their own word. On record as well, unless the record is to be
         corrected; until it is, they must not go to another claim."""
         self._claim_nodes: dict[UID, str] = {}
@@ -217,14 +218,15 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         able = [node for node in others if self._could_serve(nodes[node], requests)]
         if considered:
             in_use = [node for node in considered if not unsuitable[node].is_closed]
-            holdings = {node: self._holdings_on(node) for node in in_use}
+            states = [state for state in self._ledger.states() if state.metadata.name in in_use]
             hopes = shortage.Hopes(
                 namespace=pending[0].claim.metadata.namespace,
                 closed=[node for node in considered if unsuitable[node].is_closed],
                 in_use=in_use,
-                holders=self._keys_of(uid for held in holdings.values() for uid in held),
+                holders=self._keys_of(uid for state in states for uid, _ in self._holdings(state)),
                 fewer_are_free=any(
-                    nodes[node].devices.keys() - set().union(*holdings[node].values()) for node in in_use
+                    not self._occupancy(state, self._holdings(state)).room(nodes[state.metadata.name].devices).is_empty
+                    for state in states
                 ),
             )
             advice = shortage.advise_to_wait(hopes)
@@ -237,18 +239,6 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
             f"asked for {asked} on one node, which no node can give now: {advice} ({shortage.list_nodes(unsuitable)})"
         )
 
-    def _holdings_on(self, node: str) -> Mapping[UID, Collection[Hashable]]:
-        """The devices of a node that each claim has, or is about to have."""
-        state, devices_of = self._ledger.state(node), self._ledger.layout.devices_of
-        recorded = {} if state is None else self._ledger.layout.entries_of(state)
-        prepared = {} if state is None else self._ledger.layout.prepared_of(state)
-        return {
-            **{UID(uid): devices for uid, devices in prepared.items()},
-            **self._claimed.get(node, {}),
-            **{UID(uid): devices_of(entry) for uid, entry in recorded.items()},
-            **self._held.get(node, {}),
-        }
-
     def _keys_of(self, uids: Iterable[UID]) -> Sequence[NamespacedName]:
         """The claims of these UIDs, as far as they are here and can be read."""
         found = []
@@ -258,17 +248,15 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
                     found.append(claim.key)
         return found
 
-    def free_devices(self, state: StateT) -> Set[Hashable]:
-        """The devices of a node that are neither on record for a claim nor prepared; none where it takes no claims."""
+    def room_on(self, state: StateT) -> Room:
+        """What no claim has on record on a node, nor prepared; none where it takes no claims."""
         node = self._driver.devices_of(state)
         if node.closed is not None:
-            return frozenset()
-        layout = self._ledger.layout
-        recorded = {device for entry in layout.entries_of(state).values() for device in layout.devices_of(entry)}
-        return node.devices.keys() - recorded - set().union(*layout.prepared_of(state).values())
+            return Room()
+        return self._occupancy(state, self._listed(state)).room(node.devices)
 
-    def claimed_devices(self, claim: ResourceClaim) -> tuple[str, Set[Hashable]] | None:
-        """The node of an allocated claim, and the devices that it has by its own word, until it is to be released."""
+    def claimed_devices(self, claim: ResourceClaim) -> tuple[str, Holding] | None:
+        """The node of an allocated claim, and what it has there by its own word, until it is to be released."""
         allocation = claim.status.allocation
         if allocation is None or claim.status.driver_name != self._driver.name or is_to_be_released(claim):
             return None
@@ -279,7 +267,7 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
             entry = self._driver.entry_of(handle_of(allocation, self._driver.name))
         except ValueError:
             return None  # another implementation's, without a handle, or nonsense
-        return node, frozenset(self._ledger.layout.devices_of(entry))
+        return node, self._ledger.layout.holding_of(entry)
 
     def _note(self, change: Change[ResourceClaim]) -> None:
         before = None if change.old is None else self._claim_nodes.pop(change.old.uid, None)
@@ -289,9 +277,9 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
                 del self._claimed[before]
         now = None if change.new is None else self.claimed_devices(change.new)
         if change.new is not None and now is not None:
-            node, devices = now
+            node, holding = now
             self._claim_nodes[change.new.uid] = node
-            self._claimed.setdefault(node, {})[change.new.uid] = devices
+            self._claimed.setdefault(node, {})[change.new.uid] = holding
 
     def _hold(self, choice: _Choice[EntryT]) -> Hold[EntryT]:
         return Hold(choice, self._driver, self._ledger, self._held)
@@ -325,30 +313,60 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         kept = {
             waiting.claim.uid: recorded[waiting.claim.uid]
             for waiting in pending
-            if waiting.claim.uid in recorded and self._fits(recorded[waiting.claim.uid], waiting.request, node)
+            if waiting.claim.uid in recorded
+            and self._fits(recorded[waiting.claim.uid], waiting.request, node)
+            and self._is_sound(waiting.claim.uid, state)
         }
         fresh = [waiting for waiting in pending if waiting.claim.uid not in kept]
         uids = {waiting.claim.uid for waiting in fresh}
-        taken = self._taken(state.metadata.name, recorded, uids)
-        for uid, devices in self._ledger.layout.prepared_of(state).items():
-            # Whatever has become of that claim: its containers may still run, until the node says that it is ended.
-            if uid not in uids:
-                taken.update(devices)
-        free = [device for key, device in node.devices.items() if key not in taken]
+        # Records of the claims themselves go before anything else is done.
+        listed = [(uid, holding) for uid, holding in self._listed(state) if uid not in uids]
+        free = list(self._with_room(node, self._occupancy(state, [*listed, *self._said(state)])))
         chosen = self._driver.choose(node, free, [waiting.request for waiting in fresh]) if fresh else ()
         if isinstance(chosen, Unsuitable):
             return chosen
         new = {waiting.claim.uid: entry for waiting, entry in zip(fresh, chosen, strict=True)}
         return _Choice(state.metadata.name, {**kept, **new}, uids & recorded.keys(), len(free))
 
-    def _taken(self, node: str, recorded: Mapping[str, EntryT], outdated: Collection[UID]) -> set[Hashable]:
-        """What other claims have of a node. Records of ``outdated`` claims go before anything else is done."""
-        devices_of = self._ledger.layout.devices_of
-        taken = {device for uid, entry in recorded.items() if uid not in outdated for device in devices_of(entry)}
-        for others in (self._held, self._claimed):
-            for devices in others.get(node, {}).values():
-                taken.update(devices)
-        return taken
+    def _holdings(self, state: StateT) -> Iterator[tuple[UID, Holding]]:
+        """What claims have of a node, or are about to have, by all that says so. A claim may come several times."""
+        yield from self._listed(state)
+        yield from self._said(state)
+
+    def _listed(self, state: StateT) -> Iterator[tuple[UID, Holding]]:
+        """What claims have by the object of the node."""
+        layout = self._ledger.layout
+        # Whatever has become of that claim: its containers may still run, until the node says that it is ended.
+        yield from ((UID(uid), holding) for uid, holding in layout.prepared_holdings_of(state).items())
+        yield from ((UID(uid), layout.holding_of(entry)) for uid, entry in layout.entries_of(state).items())
+
+    def _said(self, state: StateT) -> Iterator[tuple[UID, Holding]]:
+        """What claims have by their own word, and what is being written down."""
+        for holdings in (self._claimed, self._held):
+            yield from holdings.get(state.metadata.name, {}).items()
+
+    def _occupancy(self, state: StateT, holdings: Iterable[tuple[UID, Holding]]) -> Occupancy:
+        occupancy = Occupancy(self._ledger.layout.capacities_of(state))
+        for uid, holding in holdings:
+            occupancy.add(uid, holding)
+        return occupancy
+
+    def _with_room(self, node: NodeDevices[DeviceT], occupancy: Occupancy) -> Iterator[DeviceT]:
+        """The devices that claims can have, or have a share of."""
+        for key, device in node.devices.items():
+            if occupancy.has_room(key):
+                left = occupancy.left_of(key)
+                yield device if left is None else self._driver.rest_of(device, left)
+
+    def _is_sound(self, uid: UID, state: StateT) -> bool:
+        """Whether a record can stay beside the others: a device may have been given less capacity since."""
+        layout = self._ledger.layout
+        capacities = layout.capacities_of(state)
+        if not capacities:
+            return True
+        entries = layout.entries_of(state)
+        others = [layout.holding_of(entry) for other, entry in entries.items() if other != uid]
+        return not contested_devices(layout.holding_of(entries[uid]), others, capacities)
 
     def _fits(self, entry: EntryT, request: RequestT, node: NodeDevices[DeviceT]) -> bool:
         """Whether an entry is what a claim asks for now: it would get the same if there were nothing else."""

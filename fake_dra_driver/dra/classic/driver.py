@@ -11,6 +11,7 @@ from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
+from fake_dra_driver.dra.nodestate.sharing import Share
 
 __all__ = ["AnyControllerDriver", "ControllerDriver", "NodeDevices", "ParametersError", "Unsuitable"]
 
@@ -78,15 +79,23 @@ class ControllerDriver(Protocol[RequestT, StateT_contra, DeviceT, EntryT]):
         ...
 
     def devices_of(self, state: StateT_contra) -> NodeDevices[DeviceT]:
-        """The devices of a node, held or free."""
+        """The devices of a node, held or free, that claims may have."""
         ...
+
+    def rest_of(self, device: DeviceT, left: Share) -> DeviceT:  # noqa: ARG002 - a default
+        """A shared device as ``choose`` is to see it, when claims have left this of its capacity.
+
+        Only a driver whose ledger knows of shared devices (``LedgerLayout.capacities_of``) is asked.
+        """
+        return device
 
     def choose(
         self, node: NodeDevices[DeviceT], free: Sequence[DeviceT], requests: Sequence[RequestT]
     ) -> Sequence[EntryT] | Unsuitable:
         """Which of the free devices each request gets, as an entry of the ledger; or what there is too little of.
 
-        The same input gives the same answer, and all requests are served or none.
+        The same input gives the same answer, and all requests are served or none. What requests get of a device
+        together is no more than its capacity has room for, and all of it for one of them where it is not shared.
         """
         ...
 

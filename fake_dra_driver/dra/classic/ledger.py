@@ -209,7 +209,14 @@ class Ledger(Generic[StateT, EntryT]):
             return True
         seen = self._seen(state)
         memory.see(seen)
-        wanted = plan(key.name, seen.entries, _unsettled(batch), memory.foreign_changes, self.layout.devices_of)
+        wanted = plan(
+            key.name,
+            seen.entries,
+            _unsettled(batch),
+            memory.foreign_changes,
+            self.layout.holding_of,
+            self.layout.capacities_of(state),
+        )
         if wanted is None:
             return True
         changes = _unsettled(batch)

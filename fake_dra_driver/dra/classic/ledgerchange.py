@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.nodestate.sharing import Holding, Share, contested_devices
 from fake_dra_driver.groupcommit import Pending
 from fake_dra_driver.runtime.errors import RetryError
 
@@ -66,12 +67,21 @@ def plan(
     entries: Mapping[str, EntryT],
     changes: Sequence[Pending[LedgerChange[EntryT]]],
     foreign_changes: int,
-    devices_of: Callable[[EntryT], Sequence[Hashable]],
+    holding_of: Callable[[EntryT], Holding],
+    capacities: Mapping[Hashable, Share],
 ) -> Mapping[str, EntryT] | None:
     """The entries with the changes made; a change that cannot be made is settled with its error.
 
     None: nothing has to be written. Not so where all entries are there already: their revision has to be raised before
     a claim's status relies on them (rule 3).
+
+    Args:
+        node: the name of the node, for messages.
+        entries: what is there.
+        changes: in the order in which they are to be made.
+        foreign_changes: as the process remembers them; what a mark is compared with.
+        holding_of: what an entry gives of the node's devices.
+        capacities: of the devices that claims share.
     """
     wanted = dict(entries)
     dirty = False
@@ -84,7 +94,7 @@ def plan(
                     if there is not None and change.mark not in (None, foreign_changes):
                         raise LedgerChangedError(f"the ledger of node {node} was changed by another writer")
                 if entry is not None:
-                    _put(node, trial, uid, entry, devices_of)
+                    _put(node, trial, uid, entry, holding_of, capacities)
         except LedgerChangedError as error:
             pending.settle(error)
             continue
@@ -96,12 +106,17 @@ def plan(
 
 
 def _put(
-    node: str, entries: dict[str, EntryT], uid: UID, entry: EntryT, devices_of: Callable[[EntryT], Sequence[Hashable]]
+    node: str,
+    entries: dict[str, EntryT],
+    uid: UID,
+    entry: EntryT,
+    holding_of: Callable[[EntryT], Holding],
+    capacities: Mapping[Hashable, Share],
 ) -> None:
-    wanted = devices_of(entry)
-    if uid in entries and devices_of(entries[uid]) != wanted:
+    wanted = holding_of(entry)
+    if uid in entries and list(holding_of(entries[uid]).items()) != list(wanted.items()):
         raise LedgerChangedError(f"claim {uid} holds other devices on node {node} by now")
-    taken = {device for other, held in entries.items() if other != uid for device in devices_of(held)}
-    if taken.intersection(wanted):
+    others = [holding_of(held) for other, held in entries.items() if other != uid]
+    if contested_devices(wanted, others, capacities):
         raise LedgerChangedError(f"devices on node {node} were given to another claim in between")
     entries[uid] = entry

@@ -8,7 +8,7 @@ What becomes of each half-state (the rest of the table is in ``claims``, which l
   free. When another claim holds them: an event on both, and nothing is changed under a running pod.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from loguru import logger
@@ -30,6 +30,7 @@ from fake_dra_driver.dra.classic.reason import (
 )
 from fake_dra_driver.dra.classic.refusal import reference_of
 from fake_dra_driver.dra.classic.writer import ClaimWriter
+from fake_dra_driver.dra.nodestate.sharing import Share, contested_devices
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import InvalidObjectError
@@ -126,7 +127,7 @@ class LedgerReconciler(Reconciler, Generic[StateT, EntryT]):
 
     async def _restore_lost(self, state: StateT) -> None:
         node = state.metadata.name
-        records = dict(self._layout.entries_of(state))
+        records, capacities = dict(self._layout.entries_of(state)), self._layout.capacities_of(state)
         disputed: set[UID] = set()
         for claim in self._caches.claims_on_node(node):
             if is_to_be_released(claim):
@@ -144,7 +145,7 @@ class LedgerReconciler(Reconciler, Generic[StateT, EntryT]):
                     f"is allocated on node {node}, and nothing says which devices it has there: delete its pods, so "
                     "that it is allocated again",
                 )
-            elif others := self._others_with(claim.uid, entry, records):
+            elif others := self._others_with(claim.uid, entry, records, capacities):
                 disputed.add(claim.uid)
                 self._report_double(claim, others[0], node)
             else:
@@ -189,14 +190,13 @@ class LedgerReconciler(Reconciler, Generic[StateT, EntryT]):
         recorded = self._layout.entries_of(state).get(claim.uid)
         return self._driver.entry_without_handle(claim.uid, state) if recorded is None else recorded
 
-    def _others_with(self, uid: UID, entry: EntryT, records: Mapping[str, EntryT]) -> Sequence[UID]:
-        """The other claims that are on record for devices of an entry."""
-        devices = set(self._layout.devices_of(entry))
-        return [
-            UID(other)
-            for other, held in records.items()
-            if other != uid and devices.intersection(self._layout.devices_of(held))
-        ]
+    def _others_with(
+        self, uid: UID, entry: EntryT, records: Mapping[str, EntryT], capacities: Mapping[Hashable, Share]
+    ) -> Sequence[UID]:
+        """The other claims that are on record for devices of an entry, of which they leave too little for it."""
+        others = {other: self._layout.holding_of(held) for other, held in records.items() if other != uid}
+        contested = contested_devices(self._layout.holding_of(entry), others.values(), capacities)
+        return [UID(other) for other, holding in others.items() if contested & holding.keys()]
 
     def _report_double(self, claim: ResourceClaim, other: UID, node: str) -> None:
         holder = self._caches.claim_of(other)

@@ -4,7 +4,7 @@ The scheduler comes back to a pod that was refused only after its back-off, so i
 and which have none any more.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Generic, TypeVar
 
 from fake_dra_driver.api.kube.core import Node
@@ -14,6 +14,7 @@ from fake_dra_driver.dra.classic.allocation import Allocator
 from fake_dra_driver.dra.classic.caches import ClassicCaches, refused_nodes
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.repair import LedgerReconciler
+from fake_dra_driver.dra.nodestate.sharing import Room
 from fake_dra_driver.dra.nodeusable import unusable_reason
 from fake_dra_driver.runtime.cache import Change
 
@@ -36,26 +37,26 @@ class Routes(Generic[StateT]):
         self._ledger = ledger
         self._caches = caches
         self._repair = repair
-        self._last_free: tuple[Change[StateT], Set[Hashable], Set[Hashable]] | None = None
-        """The answer of ``_free`` for the latest change."""
+        self._last_rooms: tuple[Change[StateT], Room, Room] | None = None
+        """The answer of ``_rooms`` for the latest change."""
 
     def claims_of_ledger(self, change: Change[StateT]) -> Iterable[NamespacedName]:
         """Claims whose entry came or went, and those that waited for room."""
         before, after = self._entries(change.old), self._entries(change.new)
         claims = [self._caches.claim_of(UID(uid)) for uid in before.keys() ^ after.keys()]
         keys = [claim.key for claim in claims if claim is not None]
-        had, has = self._free(change)
-        if has - had:
+        had, has = self._rooms(change)
+        if has.has_gained(had):
             keys += self._caches.waiting_immediate_claims()
         return keys
 
     def contexts_of_ledger(self, change: Change[StateT]) -> Iterable[NamespacedName]:
         """Pods that wait for room on the node when it has some now, and pods that may pick it when it has none."""
         node = change.key.name
-        had, has = self._free(change)
-        if has - had:
+        had, has = self._rooms(change)
+        if has.has_gained(had):
             return [context.key for context in self._caches.contexts_on_node(node)]
-        if had and not has:
+        if has.is_empty and not had.is_empty:
             contexts = self._caches.contexts_on_node(node)
             return [context.key for context in contexts if node not in refused_nodes(context)]
         return []
@@ -112,23 +113,24 @@ class Routes(Generic[StateT]):
         before = None if change.old is None else self._allocator.claimed_devices(change.old)
         if change.old is None or before is None:
             return None
-        node, devices = before
+        node, had = before
         after = None if change.new is None else self._allocator.claimed_devices(change.new)
-        left = devices - after[1] if after is not None and after[0] == node else devices
+        has = after[1] if after is not None and after[0] == node else {}
+        left = {key: share for key, share in had.items() if key not in has or has[key] != share}
         if not left:
             return None
-        recorded = self._ledger.entries_of(change.old.uid)
-        return node if node not in recorded or left - set(self._ledger.layout.devices_of(recorded[node])) else None
+        entry = self._ledger.entries_of(change.old.uid).get(node)
+        recorded = {} if entry is None else self._ledger.layout.holding_of(entry)
+        return node if any(key not in recorded or recorded[key] != left[key] for key in left) else None
 
     def _entries(self, state: StateT | None) -> Mapping[str, object]:
         return {} if state is None else self._ledger.layout.entries_of(state)
 
-    def _free(self, change: Change[StateT]) -> tuple[Set[Hashable], Set[Hashable]]:
-        """The devices that were free before the change, and after it."""
-        if self._last_free is None or self._last_free[0] is not change:  # each change is asked about more than once
+    def _rooms(self, change: Change[StateT]) -> tuple[Room, Room]:
+        """What was free before the change, and what is after it."""
+        if self._last_rooms is None or self._last_rooms[0] is not change:  # each change is asked about more than once
             had, has = (
-                frozenset() if state is None else self._allocator.free_devices(state)
-                for state in (change.old, change.new)
+                Room() if state is None else self._allocator.room_on(state) for state in (change.old, change.new)
             )
-            self._last_free = change, had, has
-        return self._last_free[1:]
+            self._last_rooms = change, had, has
+        return self._last_rooms[1:]

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from fake_dra_driver.api.kube.meta import ApiModel, KubeObject
+from fake_dra_driver.dra.nodestate.sharing import Holding, Share
 
 __all__ = ["LedgerLayout"]
 
@@ -33,8 +34,19 @@ class LedgerLayout(Protocol[StateT, EntryT]):
         return entry.to_wire() if isinstance(entry, ApiModel) else entry
 
     def devices_of(self, entry: EntryT) -> Sequence[Hashable]:
-        """Keys of the devices that an entry names, unique on their node. No device is ever in two entries."""
+        """Keys of the devices that an entry names, unique on their node.
+
+        No device is ever in two entries, but for shares of one, which its capacity has room for.
+        """
         ...
+
+    def holding_of(self, entry: EntryT) -> Holding:
+        """What an entry gives of each of these devices. By default all of it."""
+        return dict.fromkeys(self.devices_of(entry))
+
+    def capacities_of(self, state: StateT) -> Mapping[Hashable, Share]:  # noqa: ARG002 - a default
+        """The capacity of each device of the node that claims share. By default they share none."""
+        return {}
 
     def prepared_of(self, state: StateT) -> Mapping[str, Sequence[Hashable]]:  # noqa: ARG002 - a default
         """By the UID of a claim: keys of the devices that the node has ready for its containers. By default none.
@@ -43,6 +55,10 @@ class LedgerLayout(Protocol[StateT, EntryT]):
         until the node has ended it.
         """
         return {}
+
+    def prepared_holdings_of(self, state: StateT) -> Mapping[str, Holding]:
+        """What of these devices is ready for each of the claims. By default all of each."""
+        return {uid: dict.fromkeys(devices) for uid, devices in self.prepared_of(state).items()}
 
     def annotations_of(self, state: StateT, entries: Mapping[str, EntryT]) -> Mapping[str, str]:  # noqa: ARG002
         """Annotations to be written with the entries, for people: nothing is decided on them. By default none."""

@@ -4,10 +4,12 @@ The protocol itself is the driver's own (``protocol_pass``). The model is what i
 caches that show any version from the newest that their controller has written or acted on, and users, scheduler and
 controller manager who act at any moment. A state is a tuple.
 
-Kept small: each node has one device, each claim one pod, a controller one pass at a time, and histories are as long as
-``Scenario`` says. What a rule forbids can be allowed by ``without``, to see that the search finds what comes of it.
+Kept small: each node has one device, which may be shared, each claim one pod, a controller one pass at a time, and
+histories are as long as ``Scenario`` says. What a rule forbids can be allowed by ``without``, to see that the search
+finds what comes of it.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -63,6 +65,8 @@ class Scenario:
     crashes: int = 1
     lag: int = 2
     """How many versions a cache may be behind."""
+    seats: int = 0
+    """How many claims can share a device; 0: none is shared."""
     without: Rule | None = None
     from_half_state: bool = False
     """Begins with what a stop before the status write leaves of claim 0, whose pod has turned to another node."""
@@ -171,12 +175,12 @@ class Model:
                     yield work("forget elsewhere", elsewhere)
                 if (
                     seen.node not in records
-                    and not books[seen.node - 1][1]
+                    and self._has_room(books[seen.node - 1][1], claim)
                     and (seen.reserved or not seen.deallocation_requested)
                 ):
                     yield work("restore", (seen.node,), seen.node)
             case Duty.ALLOCATE:
-                if 0 < selected <= self.scenario.nodes and books[selected - 1][1] in (0, 1 << claim):
+                if 0 < selected <= self.scenario.nodes and self._has_room(books[selected - 1][1], claim):
                     if protocol.is_outdated(names, str(selected)):
                         yield work("release", records)
                     else:
@@ -234,7 +238,7 @@ class Model:
             known = work.marks[work.done] if effect[1] else None
             if known is not None and self.scenario.without == "mark":
                 known = book
-            result = plan(work.claim, is_put, known, book)
+            result = plan(work.claim, is_put, known, book, self.scenario.seats)
             if is_put and self.scenario.without == "rewrite" and book[1] >> work.claim & 1:
                 result = "done"
             bounds = (*controller.bounds[:index], at, *controller.bounds[index + 1 :])
@@ -339,9 +343,10 @@ class Model:
     # --- What must hold ---
 
     def given_twice(self, state: State) -> bool:
-        """Whether two claims say that they have the same device."""
-        nodes = [seen.node for seen in (history[-1] for history in state.objects[: self._claims]) if seen and seen.node]
-        return len(nodes) != len(set(nodes))
+        """Whether more claims say that they have a device than can have it: two, where it is not shared."""
+        nodes = Counter(history[-1].node for history in state.objects[: self._claims] if history[-1])
+        del nodes[0]
+        return any(claims > max(1, self.scenario.seats) for claims in nodes.values())
 
     def heads(self, state: State) -> tuple[Any, ...]:
         """What one finds who starts now: the newest version of each object; revisions make no difference to him."""
@@ -370,9 +375,13 @@ class Model:
                 return f"claim {claim} is deleted and does not go"
             wanted = pods[claim]
             waits = seen is not None and not (seen.node or seen.deleting) and 0 < wanted <= len(books)
-            if waits and not books[wanted - 1]:
+            if waits and self._has_room(books[wanted - 1], claim):
                 return f"claim {claim} waits for node {wanted}, whose device is free"
         return None
+
+    def _has_room(self, bits: int, claim: int) -> bool:
+        """Whether a device is free for a claim, by the entries of its ledger."""
+        return (bits & ~(1 << claim)).bit_count() < max(1, self.scenario.seats)
 
 
 def _newest(state: State) -> State:

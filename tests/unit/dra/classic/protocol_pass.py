@@ -4,7 +4,7 @@
 has got so far, from which its coroutine is run up to its next effect (once: the answer is remembered).
 """
 
-from collections.abc import Awaitable, Collection, Generator, Sequence
+from collections.abc import Awaitable, Collection, Generator, Hashable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -12,11 +12,14 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.classic import ledgerchange, protocol
 from fake_dra_driver.dra.classic.ledgerchange import LedgerChange, LedgerMemory, LedgerState
 from fake_dra_driver.dra.classic.protocol import Claim
+from fake_dra_driver.dra.nodestate.sharing import Share
 from fake_dra_driver.groupcommit import Pending
 
 Entry = tuple[str, ...]
 """An entry of the ledger: the devices that it names."""
 ENTRY: Entry = ("device",)
+SHARE = {"seats": 1}
+"""What a claim has of a device that is shared."""
 
 
 class Seen(NamedTuple):
@@ -126,8 +129,13 @@ def next_effect(
 
 
 @cache
-def plan(claim: int, is_put: bool, known: Book | None, book: Book) -> int | Literal["void", "done"]:
-    """The value that the ledger's write leads to, by the driver's own code. ``known``: as it was at the mark."""
+def plan(claim: int, is_put: bool, known: Book | None, book: Book, seats: int) -> int | Literal["void", "done"]:
+    """The value that the ledger's write leads to, by the driver's own code.
+
+    Args:
+        known: the ledger as it was at the mark.
+        seats: how many claims can share the device; 0: it is not shared.
+    """
     memory: LedgerMemory[Entry] = LedgerMemory()
     mark = None
     if known is not None:
@@ -137,7 +145,15 @@ def plan(claim: int, is_put: bool, known: Book | None, book: Book) -> int | Lite
     memory.see(state)
     wish: LedgerChange[Entry] = LedgerChange({UID(str(claim)): ENTRY if is_put else None}, mark)
     change = Pending(wish)
-    wanted = ledgerchange.plan("n", state.entries, [change], memory.foreign_changes, lambda entry: entry)
+    capacities: Mapping[Hashable, Share] = {"device": {"seats": seats}} if seats else {}
+    wanted = ledgerchange.plan(
+        "n",
+        state.entries,
+        [change],
+        memory.foreign_changes,
+        lambda entry: dict.fromkeys(entry, SHARE if seats else None),
+        capacities,
+    )
     if wanted is None:
         return "done" if change.error is None else "void"
     return sum(1 << int(uid) for uid in wanted)

@@ -124,7 +124,7 @@ def allocator() -> Allocator[int, Rack, str, tuple[str, ...]]:
     return Allocator(LockerDriver(), Ledger(LockerLayout(), client, racks, NAMESPACE), claims)
 
 
-BOTH = ("n", {"n-0", "n-1"})
+BOTH = ("n", {"n-0": None, "n-1": None})
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ BOTH = ("n", {"n-0", "n-1"})
 def test_devices_that_a_claims_status_names(
     allocator: Allocator[int, Rack, str, tuple[str, ...]],
     claim: ResourceClaim,
-    devices: tuple[str, set[str]] | None,
+    devices: tuple[str, dict[str, None]] | None,
 ) -> None:
     assert allocator.claimed_devices(claim) == devices
 

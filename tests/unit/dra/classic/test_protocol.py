@@ -1,9 +1,10 @@
 """The protocol against everything that two controllers can do to each other: ``protocol_model`` says how.
 
-Each search goes through all states within its bounds. In every one no device is in two claims; and from every one a
-controller that starts with empty hands comes to an end at which the ledger says what the claims say, nothing is left
-over, and no pod waits for what is free. ``python -m tests.unit.dra.classic.protocol_search 2 1 1`` searches further. By
-hand, with nothing found: one event, one stop and two versions of lag (654,236 states); two events, no stop (459,256).
+Each search goes through all states within its bounds. In every one no device is in two claims, or in more than can
+share it; and from every one a controller that starts with empty hands comes to an end at which the ledger says what the
+claims say, nothing is left over, and no pod waits for what is free. ``python -m tests.unit.dra.classic.protocol_search
+2 1 1`` searches further. By hand, with nothing found: one event, one stop and two versions of lag (654,236 states); two
+events, no stop (459,256).
 """
 
 import pytest
@@ -24,6 +25,9 @@ from tests.unit.dra.classic.protocol_search import search
         pytest.param(
             Scenario(events=1, crashes=1, lag=1, from_half_state=True), 60_000, id="a stop, from a half-state"
         ),
+        pytest.param(Scenario(claims=3, seats=2, events=0, crashes=0, lag=1), 3_000, id="three claims, shared by two"),
+        pytest.param(Scenario(claims=3, seats=2, events=0, crashes=1, lag=0), 3_000, id="shared by two, a stop"),
+        pytest.param(Scenario(claims=3, seats=2, events=1, crashes=0, lag=0), 20_000, id="shared by two, one ends"),
     ],
 )
 def test_nothing_goes_wrong_in_any_order_of_events(scenario: Scenario, least: int) -> None:
