@@ -14,8 +14,8 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
-from fake_dra_driver.device.allocator import DeviceRequest, allocate
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.request import DeviceRequest, allocate
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
 from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice

@@ -20,7 +20,7 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceClaim,
     ResourceClass,
 )
-from fake_dra_driver.device.allocator import DeviceRequest, Selector
+from fake_dra_driver.device.request import DeviceRequest, Selector
 from fake_dra_driver.dra.classic.driver import ParametersError
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError

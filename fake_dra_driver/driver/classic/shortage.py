@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from fake_dra_driver.device.allocator import DeviceRequest
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.request import DeviceRequest
 from fake_dra_driver.dra.classic.driver import NodeDevices
 from fake_dra_driver.dra.classic.shortage import list_names
 from fake_dra_driver.untrustedtext import short_name

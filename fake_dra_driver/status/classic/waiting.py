@@ -11,8 +11,8 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.podclaims import claim_key, is_made_for
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClaimSpec, ResourceClass
-from fake_dra_driver.device.allocator import DeviceRequest
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.request import DeviceRequest
 from fake_dra_driver.dra.classic.allocation import Allocator, PendingClaim
 from fake_dra_driver.dra.classic.driver import ParametersError, Unsuitable
 from fake_dra_driver.driver.classic.entry import FakeLedger

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from fake_dra_driver.api.fake import DeviceSelector
 from fake_dra_driver.cel import compile_rule
 from fake_dra_driver.convert.selector import class_selectors, model_selector
-from fake_dra_driver.device.allocator import Selector
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.request import Selector
 
 DRIVER = 'device.driver == "fake.resource.3-shake.com"'
 MODEL = 'device.attributes["fake.resource.3-shake.com"].model'

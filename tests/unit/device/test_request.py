@@ -6,8 +6,8 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_dra_driver.device.allocator import DeviceRequest, Selector, allocate
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.request import DeviceRequest, Selector, allocate
 
 
 def devices(*models: str) -> tuple[Device, ...]:
