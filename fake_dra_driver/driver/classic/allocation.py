@@ -15,8 +15,9 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.request import DeviceRequest, allocate
+from fake_dra_driver.device.request import DeviceRequest
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
+from fake_dra_driver.dra.classic.matching import Wish, assign
 from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
@@ -55,12 +56,12 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
     def choose(
         self, node: NodeDevices[Device], free: Sequence[Device], requests: Sequence[DeviceRequest]
     ) -> Sequence[AllocatedDevices] | Unsuitable:
-        chosen = allocate(free, requests)
+        chosen = assign([_wish(request, free) for request in requests], {})
         if chosen is None:
             return Unsuitable(shortage.describe_rest(node, free, requests))
         return [
-            _entry_of([_device(device.uuid, request.split) for device in devices])
-            for request, devices in zip(requests, chosen, strict=True)
+            _entry_of([_device(free[place].uuid, request.split) for place in places])
+            for request, places in zip(requests, chosen, strict=True)
         ]
 
     @override
@@ -92,6 +93,10 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
         devices = wanted_by_entry(entry)
         texts = [f"{device.uuid} split into {device.split}" if device.split else device.uuid for device in devices]
         return ", ".join(texts) or "no devices"
+
+
+def _wish(request: DeviceRequest, free: Sequence[Device]) -> Wish:
+    return Wish(request.count, {place: None for place, device in enumerate(free) if request.matches(device)})
 
 
 def _entry_of(devices: Sequence[AllocatedFake]) -> AllocatedDevices:

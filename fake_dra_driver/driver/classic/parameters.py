@@ -1,4 +1,4 @@
-"""What a claim asks for: FakeClaimParameters and DeviceClassParameters, turned into a request to the allocator.
+"""What a claim asks for: FakeClaimParameters and DeviceClassParameters, turned into a DeviceRequest.
 
 The API server refuses bad parameters through the CRDs; objects that are older than a bound, or that came in through
 other doors, are checked here once more, with the same words.
