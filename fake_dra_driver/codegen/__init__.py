@@ -1,10 +1,10 @@
 """From a project's schema and settings to what it ships: CRDs, permissions, a chart's values, reference, dashboard.
 
-A project writes its kinds with ``api.schema`` and its settings with ``settings``, and calls:
+A project writes its kinds with ``api.schema`` and its settings with ``settings``. ``Project`` makes all that a DRA
+driver ships from them. It is made of these parts, for projects of another kind:
 
 - ``render_crd`` for the CustomResourceDefinition of a kind;
-- ``Rule`` and ``ComponentRules`` to write down permissions, and ``Guard`` what is refused all the same, for templates
-  of RBAC and of admission policies to render;
+- ``Rule`` and ``ComponentRules`` to write down permissions, and ``Guard`` what is refused all the same;
 - ``Values``, ``setting_fields`` and ``chart_settings`` for the values of a chart, ``values_of`` and ``values_schema``
   for its values.yaml and values.schema.json, ``render_chart`` for its manifests without helm;
 - ``command_page`` and ``kind_page`` for reference documentation;
@@ -21,7 +21,8 @@ from fake_dra_driver.codegen.files import SourceTree
 from fake_dra_driver.codegen.gotemplate import GoTemplateError
 from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboard_json
 from fake_dra_driver.codegen.guard import Check, Guard
-from fake_dra_driver.codegen.rbac import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
+from fake_dra_driver.codegen.project import Project, ProjectError, StatusReader
+from fake_dra_driver.codegen.rbac import CACHE_VERBS, CLASSIC, READ_VERBS, STRUCTURED, ComponentRules, Rule
 from fake_dra_driver.codegen.values import (
     Bounds,
     ChartSetting,
@@ -37,7 +38,9 @@ from fake_dra_driver.codegen.values import (
 
 __all__ = [
     "CACHE_VERBS",
+    "CLASSIC",
     "READ_VERBS",
+    "STRUCTURED",
     "Bounds",
     "ChartSetting",
     "Check",
@@ -51,11 +54,14 @@ __all__ = [
     "KindPage",
     "Manifest",
     "Panel",
+    "Project",
+    "ProjectError",
     "Query",
     "Rule",
     "RuleRow",
     "SchemaError",
     "SourceTree",
+    "StatusReader",
     "Value",
     "Values",
     "bounds_of",

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from fake_dra_driver.codegen.gotemplate import GoTemplates
+from fake_dra_driver.codegen.values import merged
 
 __all__ = ["Manifest", "render_chart"]
 
@@ -67,7 +68,7 @@ def render_chart(
     """
     chart = yaml.safe_load(files["Chart.yaml"])
     dot = {
-        "Values": _merged(yaml.safe_load(files["values.yaml"]), values or {}),
+        "Values": merged(yaml.safe_load(files["values.yaml"]), values or {}),
         "Chart": {"Name": chart["name"], "Version": chart["version"], "AppVersion": chart["appVersion"]},
         "Release": {"Name": release, "Namespace": namespace, "Service": "Helm", "IsUpgrade": False},
         "Files": _Files(files),
@@ -84,11 +85,3 @@ def render_chart(
 
 def _place(kind: str) -> int:
     return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
-
-
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Mapping[str, Any]:
-    merged = dict(base)
-    for key, value in changes.items():
-        inner = merged.get(key)
-        merged[key] = _merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
-    return merged

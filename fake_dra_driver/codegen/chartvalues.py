@@ -1,15 +1,21 @@
-"""The values of this driver's chart, with the keys and defaults of the Go driver's chart where that has them."""
+"""The values of the chart of a DRA driver: what ``driverchart`` makes its templates and their checks for.
+
+The keys are those that charts of DRA drivers have in common. What a project decides itself, such as the name of its
+image and the settings of its components, comes with ``ValuesOptions``.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
 
 from fake_dra_driver.codegen.values import JsonObject, Values, setting_fields
 from fake_dra_driver.settings import Settings
 
-__all__ = ["REFUSED_VALUES", "values_model"]
+__all__ = ["REFUSED_VALUES", "ValuesOptions", "values_model"]
 
 REFUSED_VALUES: JsonObject = {
     "namespace": {"description": "Refused by the chart, in words that say what to use instead."},
@@ -44,6 +50,26 @@ WhereItFits = Literal["auto"] | bool
 """Whether to install something: `auto` leaves that to what the cluster is."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesOptions:
+    """What a project decides about the values of its chart."""
+
+    image: str
+    """The image's name."""
+    example_resource: str
+    """An extended resource of such a device, for an example."""
+    controller: type[Settings]
+    kubelet_plugin: type[Settings]
+    webhook: type[Settings] | None = None
+    """None: the driver has none."""
+    status_command: str = ""
+    """The command of people whom the chart gives a role to read with; empty: there is none."""
+    monitoring_page: str = ""
+    """Where documentation says more about metrics."""
+    has_alerts: bool = False
+    has_dashboard: bool = False
+
+
 class _Global(BaseModel):
     # What else is global belongs to other charts.
     model_config = ConfigDict(
@@ -59,7 +85,7 @@ class _Global(BaseModel):
 class _Image(Values):
     registry: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]+)?)?$")
     """Registry of the image, such as `registry.example.com`; empty for what `repository` says."""
-    repository: str = Field(default="fake-dra-driver", min_length=1)
+    repository: str = Field(default="", min_length=1)
     """Name of the image, without tag."""
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
     """When the kubelet pulls it."""
@@ -80,9 +106,9 @@ class _DeviceClass(Values):
     """Whether to install it. `auto` does so where structured DRA is used, unless the cluster is known not to serve the
     kind and `resourceApiVersion` is empty; with true the chart is refused where classic DRA is used."""
     extended_resource_name: str = Field(default="", pattern=f"^({_DNS_SUBDOMAIN}/{_LABEL_NAME})?$")
-    """Name under which containers can ask for devices of the class in `resources.limits`, such as `example.com/fake`;
-    empty for none. Kubernetes 1.34 and 1.35 drop it unless the feature gate DRAExtendedResource is on, and earlier ones
-    have no such thing."""
+    """Name under which containers can ask for devices of the class in `resources.limits`, such as `{resource}`; empty
+    for none. Kubernetes 1.34 and 1.35 drop it unless the feature gate DRAExtendedResource is on, and earlier ones have
+    no such thing."""
 
 
 class _AdmissionPolicy(Values):
@@ -332,18 +358,9 @@ class _ServiceMonitor(Values):
     """Relabelings of the targets."""
 
 
-class _Monitoring(Values):
-    dashboard: _Dashboard = _Dashboard()
-    """The Grafana dashboard."""
-    prometheus_rule: _PrometheusRule = _PrometheusRule()
-    """The alert rules."""
-    service_monitor: _ServiceMonitor = _ServiceMonitor()
-    """Tells Prometheus to scrape the driver."""
-
-
 class _StatusClusterRole(Values):
     create: bool = False
-    """Whether to make a ClusterRole with everything that `fake-dra-driver status` reads, to be bound to people."""
+    """Whether to make a ClusterRole with everything that `{command}` reads, to be bound to people."""
     labels: Labels = Field(default_factory=dict)
     """Labels of the ClusterRole, such as `rbac.authorization.k8s.io/aggregate-to-view`."""
 
@@ -390,7 +407,7 @@ class _Root(Values):
     resource_quota: _ResourceQuota = _ResourceQuota()
     """A ResourceQuota that admits pods of the PriorityClasses system-node-critical and system-cluster-critical."""
     network_policy: _NetworkPolicy = _NetworkPolicy()
-    """NetworkPolicies for controller, kubelet plugin and webhook."""
+    """NetworkPolicies for {components}."""
     openshift: _Openshift = _Openshift()
     """What OpenShift needs in addition."""
     service_account: _ServiceAccount = _ServiceAccount()
@@ -400,34 +417,90 @@ class _Root(Values):
     (structured DRA)."""
     kubelet_plugin: _KubeletPlugin = _KubeletPlugin()
     """The kubelet plugin, one on every node: serves its devices."""
+
+
+class _Parts(Values):
+    """What some charts have alone."""
+
     webhook: _Webhook = _Webhook()
     """The admission webhook of structured DRA: refuses claims and templates whose parameters for this driver cannot be
     used, with the path and what is allowed. Without it, an Event on the claim says so."""
-    monitoring: _Monitoring = _Monitoring()
-    """What Prometheus and Grafana need; see docs/metrics.md."""
+    monitoring: Values = Values()
+    """What {tools}."""
     status: _Status = _Status()
-    """For people who run `fake-dra-driver status`."""
+    """For people who run `{command}`."""
 
 
-def values_model(
-    controller: type[Settings], kubelet_plugin: type[Settings], webhook: type[Settings]
-) -> type[BaseModel]:
+class _Monitors(Values):
+    """The parts of ``monitoring``."""
+
+    dashboard: _Dashboard = _Dashboard()
+    """The Grafana dashboard."""
+    prometheus_rule: _PrometheusRule = _PrometheusRule()
+    """The alert rules."""
+    service_monitor: _ServiceMonitor = _ServiceMonitor()
+    """Tells Prometheus to scrape the driver."""
+
+
+def values_model(options: ValuesOptions) -> type[BaseModel]:
     """The model of all values, with the settings of the components in their places."""
-    members: dict[str, Any] = {}
-    components: Mapping[str, tuple[type[_Component], type[Settings]]] = {
-        "controller": (_Controller, controller),
-        "kubelet_plugin": (_KubeletPlugin, kubelet_plugin),
-        "webhook": (_Webhook, webhook),
+    words = {
+        "resource": options.example_resource,
+        "components": "controller, kubelet plugin and webhook" if options.webhook else "controller and kubelet plugin",
+        "command": options.status_command,
+        "tools": "Prometheus and Grafana need" if options.has_dashboard else "Prometheus needs",
     }
-    for name, (base, settings) in components.items():
-        values = create_model(f"{base.__name__}Settings", __base__=Values, **setting_fields(settings))
-        about = base.model_fields["settings"].description
-        component = create_model(
-            f"{base.__name__}Values", __base__=base, settings=(values, Field(default=values(), description=about))
-        )
-        members[name] = _with_default(component, name)
+    if options.monitoring_page:
+        words["tools"] += f"; see {options.monitoring_page}"
+    image = _with(_Image, "repository", default=options.image)
+    device_class = _with(_DeviceClass, "extended_resource_name", words=words)
+    members: dict[str, Any] = {
+        "image": _member(_Root, "image", image),
+        "device_class": _member(_Root, "device_class", device_class),
+        "network_policy": _member(_Root, "network_policy", _NetworkPolicy, words),
+        "controller": _member(_Root, "controller", _component(_Controller, options.controller)),
+        "kubelet_plugin": _member(_Root, "kubelet_plugin", _component(_KubeletPlugin, options.kubelet_plugin)),
+    }
+    if options.webhook:
+        members["webhook"] = _member(_Parts, "webhook", _component(_Webhook, options.webhook))
+    has_monitor = {"dashboard": options.has_dashboard, "prometheus_rule": options.has_alerts, "service_monitor": True}
+    monitors = {name: _member(_Monitors, name) for name, is_there in has_monitor.items() if is_there}
+    monitoring = create_model("Monitoring", __base__=Values, **monitors)
+    members["monitoring"] = _member(_Parts, "monitoring", monitoring, words)
+    if options.status_command:
+        cluster_role = _with(_StatusClusterRole, "create", words=words)
+        status = create_model("Status", __base__=_Status, cluster_role=_member(_Status, "cluster_role", cluster_role))
+        members["status"] = _member(_Parts, "status", status, words)
     return create_model("Values", __base__=_Root, **members)
 
 
-def _with_default(component: type[BaseModel], name: str) -> Any:
-    return component, Field(default=component(), description=_Root.model_fields[name].description)
+def _component(base: type[_Component], settings: type[Settings]) -> type[BaseModel]:
+    """The values of a component, its settings among them."""
+    values = create_model(f"{base.__name__}Settings", __base__=Values, **setting_fields(settings))
+    return create_model(f"{base.__name__}Values", __base__=base, settings=_member(base, "settings", values))
+
+
+def _member(
+    parent: type[BaseModel], name: str, model: type[BaseModel] | None = None, words: Mapping[str, str] | None = None
+) -> Any:
+    """A field of a parent, for ``create_model``, with another model, and with words in its description."""
+    field = parent.model_fields[name]
+    model = model or type(field.default)
+    return model, Field(default=model(), description=_worded(field, words))
+
+
+def _with(
+    base: type[BaseModel], name: str, *, default: object = None, words: Mapping[str, str] | None = None
+) -> type[BaseModel]:
+    """A model with another default of a field, or with words in its description."""
+    field = base.model_fields[name]
+    about = Field(description=_worded(field, words))
+    member: dict[str, Any] = {
+        name: (Annotated[field.annotation, *field.metadata, about], field.default if default is None else default)
+    }
+    return create_model(base.__name__, __base__=base, **member)
+
+
+def _worded(field: FieldInfo, words: Mapping[str, str] | None) -> str:
+    description = field.description or ""
+    return description.format_map(words) if words else description

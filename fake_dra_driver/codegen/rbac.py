@@ -4,15 +4,21 @@ A chart makes a ClusterRole of a component's rules for every namespace, and a Ro
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from fake_dra_driver.api.kube.meta import KubeObject
 
-__all__ = ["CACHE_VERBS", "READ_VERBS", "ComponentRules", "Rule"]
+__all__ = ["CACHE_VERBS", "CLASSIC", "READ_VERBS", "STRUCTURED", "ComponentRules", "Rule"]
 
 CACHE_VERBS = ("list", "watch")
 """To hold all objects of a kind."""
 READ_VERBS = ("get", *CACHE_VERBS)
 """To ask for one of them as well."""
+
+CLASSIC: Final = "classic"
+"""The mode of a DRA driver in Kubernetes 1.27 to 1.30, where its controller allocates."""
+STRUCTURED: Final = "structured"
+"""The mode in Kubernetes 1.32 and later, where the scheduler allocates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Rule:
     names: tuple[str, ...] = ()
     """The objects that it is for; empty: all."""
     only: str = ""
-    """The mode of the project that needs it, for a chart to grant it in that mode alone; empty: every mode."""
+    """CLASSIC or STRUCTURED: the mode that needs it, for a chart to grant it in that mode alone; empty: every mode."""
 
     @property
     def group(self) -> str:

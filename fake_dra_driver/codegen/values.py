@@ -75,9 +75,27 @@ class Value:
             yield from member.leaves(f"{path}{self.key}.")
 
 
-def values_of(model: type[BaseModel]) -> tuple[Value, ...]:
-    """The keys of values.yaml with what they are for, in their order."""
-    return _values(model())
+def values_of(model: type[BaseModel], changes: Mapping[str, Any] | None = None) -> tuple[Value, ...]:
+    """The keys of values.yaml with what they are for, in their order.
+
+    Args:
+        model: of the values.
+        changes: defaults that differ from the model's, as in a file of values.
+
+    Raises:
+        pydantic.ValidationError: the model does not allow a change.
+    """
+    defaults = model()
+    return _values(model.model_validate(merged(defaults.model_dump(by_alias=True), changes)) if changes else defaults)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Values, with changes in their places: what is not an object replaces what was there, as Helm has it."""
+    found = dict(base)
+    for key, value in changes.items():
+        inner = found.get(key)
+        found[key] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return found
 
 
 def _values(instance: BaseModel) -> tuple[Value, ...]:

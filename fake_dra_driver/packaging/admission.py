@@ -19,8 +19,7 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.kube.core import Event, Node
 from fake_dra_driver.api.resource.v1 import ResourceClaim, ResourceSlice
-from fake_dra_driver.codegen import Check, Guard
-from fake_dra_driver.packaging.permissions import CLASSIC, STRUCTURED
+from fake_dra_driver.codegen import CLASSIC, STRUCTURED, Check, Guard
 
 __all__ = ["GUARDS"]
 

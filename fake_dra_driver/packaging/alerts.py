@@ -9,10 +9,11 @@ whatever a cluster calls its jobs.
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from fake_dra_driver.codegen import CLASSIC
 from fake_dra_driver.driver.reasons import REASONS
-from fake_dra_driver.packaging.permissions import CLASSIC
+from fake_dra_driver.render import render
 
-__all__ = ["ALERTS", "OURS", "Alert"]
+__all__ = ["ALERTS", "OURS", "Alert", "render_alerts"]
 
 OURS: Final = "and on (job, instance) fake_dra_build_info"
 """Restricts a metric to this driver's programs."""
@@ -186,3 +187,8 @@ ALERTS: tuple[Alert, ...] = (
     ),
 )
 """Every alert, the most urgent of each subject first."""
+
+
+def render_alerts(header: str) -> str:
+    """The alerts as a rule file of Prometheus."""
+    return render("helm/files/alerts.yaml.j2", header=header, alerts=ALERTS)

@@ -14,15 +14,10 @@ from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1 import DeviceClass, DeviceTaintRule, ResourceClaimTemplate, ResourceSlice
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim, ResourceClass
 from fake_dra_driver.cluster.kinds import Namespace
-from fake_dra_driver.codegen import CACHE_VERBS, READ_VERBS, ComponentRules, Rule
+from fake_dra_driver.codegen import CACHE_VERBS, CLASSIC, READ_VERBS, STRUCTURED, ComponentRules, Rule
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 
-__all__ = ["CLASSIC", "STRUCTURED", "components", "status_reader", "why_reader"]
-
-CLASSIC: Final = "classic"
-"""DRA of Kubernetes 1.27 to 1.30, where the driver's controller allocates."""
-STRUCTURED: Final = "structured"
-"""DRA of Kubernetes 1.32 and later, where the scheduler allocates."""
+__all__ = ["components", "status_reader", "why_reader"]
 
 _DEVICES: Final = (DeviceClass, DeviceTaintRule, ResourceSlice)
 _EVENTS = Rule(

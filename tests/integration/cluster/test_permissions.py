@@ -9,8 +9,9 @@ from fake_dra_driver.api.fake import KINDS
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
+from fake_dra_driver.codegen import CLASSIC, STRUCTURED
 from fake_dra_driver.demo.install import NAMESPACE
-from fake_dra_driver.packaging.permissions import CLASSIC, STRUCTURED, components
+from fake_dra_driver.packaging.permissions import components
 from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
 
 COMPONENTS = {

@@ -24,7 +24,7 @@ from fake_dra_driver.api.schema import CelRule, Crd, CustomResource, PrinterColu
 from fake_dra_driver.cli import REFERENCE
 from fake_dra_driver.driver.commandline import COMPONENT
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
-from fake_dra_driver.packaging.generate import CHART, Inputs, generate, outputs
+from fake_dra_driver.packaging.generate import CHART, generate, outputs
 from fake_dra_driver.settings import Flag, Settings
 from tests.unit.packaging.conftest import Helm
 
@@ -119,7 +119,7 @@ def files() -> Mapping[str, str]:
     """All generated files of a schema with one more field and kind, and of components with one more setting each."""
     kinds = (NodeAllocationState, DeviceClassParameters, _Colored, _Paint)
     commands: dict[str, type[Settings]] = {**REFERENCE, "controller": _Controller, "kubelet-plugin": _KubeletPlugin}
-    return outputs(commands, Inputs(kinds=kinds, controller=_Controller, kubelet_plugin=_KubeletPlugin))
+    return outputs(commands, kinds)
 
 
 def test_field_added_in_one_place_shows_up_everywhere(files: Mapping[str, str]) -> None:

@@ -1,0 +1,141 @@
+"""The chart of a DRA driver: what its templates are given of a project.
+
+The templates are the same for every driver: a Deployment for the controller, a DaemonSet for the kubelet plugin, the
+webhook, accounts, permissions, policies, classes for classic and structured DRA, and what clusters may need beyond
+that. Names, settings and permissions are the project's.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from pydantic import BaseModel
+
+from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
+from fake_dra_driver.codegen.chartvalues import REFUSED_VALUES, ValuesOptions, values_model
+from fake_dra_driver.codegen.values import bounds_of, chart_settings, values_of, values_schema
+from fake_dra_driver.render import render
+from fake_dra_driver.settings import settings_of
+
+if TYPE_CHECKING:
+    from fake_dra_driver.codegen.project import Project
+
+__all__ = ["driver_chart", "driver_values"]
+
+RETRY_JITTER_FACTOR: Final = 1.2
+"""``JITTER_FACTOR`` of the elector: a candidate waits for its retry period and up to so many times longer."""
+_TEMPLATES: Final = "fake_dra_driver/templates"
+_COMMON: Final = (
+    "_helpers.tpl",
+    "admissionpolicy.yaml",
+    "deviceclass.yaml",
+    "networkpolicy.yaml",
+    "openshift.yaml",
+    "resourceclass.yaml",
+    "resourcequota.yaml",
+    "serviceaccount.yaml",
+    "servicemonitor.yaml",
+    "validation.yaml",
+    "NOTES.txt",
+)
+"""Templates that need nothing but what all are given."""
+
+
+def driver_values(project: "Project") -> type[BaseModel]:
+    """The model of the chart's values."""
+    return values_model(
+        ValuesOptions(
+            image=project.image or project.name,
+            example_resource=f"example.com/{project.driver_name.partition('.')[0]}",
+            controller=project.commands["controller"],
+            kubelet_plugin=project.commands["kubelet-plugin"],
+            webhook=project.commands.get("webhook"),
+            status_command=project.status.command if project.status else "",
+            monitoring_page=project.monitoring_page,
+            has_alerts=bool(project.alerts),
+            has_dashboard=bool(project.dashboard),
+        )
+    )
+
+
+def driver_chart(project: "Project") -> Iterator[tuple[str, str]]:
+    """The files of the chart but its CRDs: path below its folder, and text."""
+    values = project.values_model
+    header = project.tree.header("fake_dra_driver/codegen/chartvalues.py")
+    schema = values_schema(values, header, REFUSED_VALUES)
+    yield "values.schema.json", json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    yield "values.yaml", render("helm/values.yaml.j2", header=header, values=values_of(values, project.values))
+    # They are files and no templates: Grafana and Prometheus have ``{{ }}`` of their own.
+    if project.alerts:
+        yield "files/alerts.yaml", project.alerts
+    if project.dashboard:
+        yield "files/dashboard.json", project.dashboard
+    common = _common(project, schema)
+    for path, template, own in _templates(project):
+        file = f"{template}.j2"
+        yield path, render(file, helm=True, header=project.tree.header(f"{_TEMPLATES}/{file}"), **common, **own)
+
+
+def _templates(project: "Project") -> Iterator[tuple[str, str, Mapping[str, object]]]:
+    """The path in the chart, the template, and what it is given beside what all are given."""
+    yield "Chart.yaml", "helm/Chart.yaml", {}
+    yield "templates/rbac.yaml", "rbac/rbac.yaml", {}
+    for name in _COMMON:
+        yield f"templates/{name}", f"helm/templates/{name}", {}
+    for name, key, command in (
+        ("controller.yaml", "controller", "controller"),
+        ("kubeletplugin.yaml", "kubeletPlugin", "kubelet-plugin"),
+        ("webhook.yaml", "webhook", "webhook"),
+    ):
+        if command in project.commands:
+            settings = chart_settings(key, project.commands[command])
+            yield f"templates/{name}", f"helm/templates/{name}", {"settings": settings}
+    if project.status:
+        yield "templates/statusreader.yaml", "helm/templates/statusreader.yaml", {"rules": project.status.rules}
+    if project.alerts:
+        yield "templates/prometheusrule.yaml", "helm/templates/prometheusrule.yaml", {}
+    if project.dashboard:
+        yield "templates/dashboard.yaml", "helm/templates/dashboard.yaml", {}
+
+
+def _common(project: "Project", schema: Mapping[str, Any]) -> Mapping[str, object]:
+    """What every template is given."""
+    return {
+        "name": project.name,
+        "description": _plain(project.description),
+        "version": project.version,
+        "namespace": project.namespace or project.name,
+        "driver": project.driver_name,
+        "class_name": project.class_name or project.driver_name,
+        "group": ResourceClass.resource.group,
+        "api_versions": (*RESOURCE_APIS, ResourceClass.resource.version),
+        "structured_versions": list(RESOURCE_APIS),
+        "argv": lambda command, *arguments: _plain([*project.argv(command), *arguments]),
+        "variables": {
+            command: {setting.name: setting.variables for setting in settings_of(settings)}
+            for command, settings in project.commands.items()
+        },
+        "components": project.rbac,
+        "values_keys": {component.name: component.values_key for component in project.rbac},
+        "guards": project.guards,
+        "records": project.records,
+        "parameters": project.parameters,
+        "has_webhook": "webhook" in project.commands,
+        "jitter": RETRY_JITTER_FACTOR,
+        "bounds": list(bounds_of(schema)),
+    }
+
+
+def _plain(value: str | Sequence[str]) -> str:
+    """A text, or a list of them, in YAML: without quotes where it is the same without."""
+    text = value if isinstance(value, str) else f"[{', '.join(value)}]"
+    return text if _reads_as(text, value) else json.dumps(value, ensure_ascii=False)
+
+
+def _reads_as(text: str, value: str | Sequence[str]) -> bool:
+    try:
+        return bool(yaml.safe_load(text) == value)
+    except yaml.YAMLError:
+        return False

@@ -1,0 +1,71 @@
+"""This driver as a project of ``codegen``: its names, and what its chart has beyond that of any driver."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from fake_dra_driver import __version__
+from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.schema import CustomResource
+from fake_dra_driver.codegen import Project, SourceTree, StatusReader
+from fake_dra_driver.driver.programs.settings import (
+    ControllerSettings,
+    KubeletPluginSettings,
+    SetNasStatusSettings,
+    WebhookSettings,
+)
+from fake_dra_driver.packaging.admission import GUARDS
+from fake_dra_driver.packaging.alerts import render_alerts
+from fake_dra_driver.packaging.dashboard import render_dashboard
+from fake_dra_driver.packaging.permissions import components, status_reader
+from fake_dra_driver.settings import Settings
+
+__all__ = ["CHART", "TREE", "driver_project"]
+
+NAME: Final = "fake-dra-driver"
+CHART: Final = f"deployments/helm/{NAME}"
+"""Folder of the chart, in the source tree."""
+TREE: Final = SourceTree(f"{NAME} generate", ("crds", CHART, "demo", "docs"), remedy="make generate")
+"""What is generated beside the project's files is in it, too."""
+_COMMANDS: Final[Mapping[str, type[Settings]]] = {
+    "controller": ControllerSettings,
+    "kubelet-plugin": KubeletPluginSettings,
+    "webhook": WebhookSettings,
+    "set-nas-status": SetNasStatusSettings,
+}
+
+
+def driver_project(
+    commands: Mapping[str, type[Settings]] = _COMMANDS, kinds: tuple[type[CustomResource], ...] = KINDS
+) -> Project:
+    """The project.
+
+    Args:
+        commands: the settings of each command that the reference describes, in its order.
+        kinds: the driver's own kinds.
+    """
+    by_resource = {kind.resource: kind for kind in kinds}
+    return Project(
+        name=NAME,
+        driver_name=DRIVER_NAME,
+        description="A Dynamic Resource Allocation driver for Kubernetes that offers mock devices",
+        version=__version__,
+        commands=commands,
+        kinds=kinds,
+        records=by_resource[NodeAllocationState.resource],
+        parameters=by_resource[FakeClaimParameters.resource],
+        rbac=components(kinds),
+        guards=GUARDS,
+        class_name=RESOURCE_CLASS_NAME,
+        namespace="fake-system",
+        # The names of the Go driver's programs.
+        entry_points={
+            "controller": ("fake-dra-controller",),
+            "kubelet-plugin": ("fake-dra-kubeletplugin",),
+            "set-nas-status": ("set-nas-status",),
+        },
+        status=StatusReader(f"{NAME} status", status_reader(kinds)),
+        alerts=render_alerts(TREE.header("fake_dra_driver/packaging/alerts.py")),
+        dashboard=render_dashboard(TREE.header("fake_dra_driver/packaging/dashboard.py")),
+        monitoring_page="docs/metrics.md",
+        remedy=TREE.remedy,
+    )
