@@ -80,7 +80,7 @@ def test_the_metadata_say_what_an_index_shows(metadata: email.message.Message) -
 
 
 def test_the_page_of_the_index_links_to_what_exists(metadata: email.message.Message) -> None:
-    targets = re.findall(r"\]\(([^)#]+)", metadata.get_payload())
+    targets = re.findall(r"\]\(([^)#]+)", str(metadata.get_payload()))
     assert all("://" in target for target in targets)
     ours = {target.removeprefix(f"{FILES}/") for target in targets if target.startswith(URL)}
     assert "docs/architecture.md" in ours
