@@ -23,7 +23,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta, OwnerReference
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, WantedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, WantedDevice
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
@@ -169,7 +169,7 @@ async def set_status(client: StateClient, key: NamespacedName, status: str) -> N
     await client.merge_patch(NodeAllocationState, key, {"status": status})
 
 
-def spec_of(inventory: Iterable[Device], prepared: Mapping[str, PreparedClaim]) -> Mapping[str, Any]:
+def spec_of(inventory: Iterable[Device], prepared: Mapping[str, FakePreparedClaim]) -> Mapping[str, Any]:
     """What the plugin has to say in ``spec``: the devices of the node, and what is prepared.
 
     A device that a claim only looks at (adminAccess) is not in use by it.
@@ -207,7 +207,7 @@ def difference(state: NodeAllocationState, spec: Mapping[str, Any], status: str)
     return operations
 
 
-def _prepared(prepared: Iterable[PreparedDevice]) -> PreparedDevices:
+def _prepared(prepared: Iterable[FakePreparedDevice]) -> PreparedDevices:
     devices = [
         PreparedFake(uuid=device.uuid, parent_uuid=device.parent_uuid)
         if device.parent_uuid is not None

@@ -13,7 +13,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.inventory import make_inventory
@@ -22,12 +22,15 @@ from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.latebinding import NodeMode
-from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
+from fake_dra_driver.driver.node.nodedriver import PreparerDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.setup import NodeParts
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
@@ -53,7 +56,7 @@ class _Plugin:
 
     life: Life
     calls: ClaimCalls[ClassicClaim]
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint[FakePreparedDevice]
 
 
 async def _has_no_successor() -> bool:
@@ -90,22 +93,26 @@ class Host(Kubelet):
         cache, key = Cache(client), NamespacedName(NAMESPACE, self.name)
         events = EventRecorder(client, EVENT_COMPONENT, host=self.name, now=stage.now, rng=random.Random(1))
         files = DiskFiles()
-        checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json")
-        cdi = CdiFolder(files, self.disk.run, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), self.name)
+        model = FakePreparedModel(self.name)
+        checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json", model)
+        planner = FakePlanner(self._inventory, lambda: checkpoint.claims)
+        cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
-        lookup = ClassicClaimLookup(key, states, client)
-        parts = NodeParts(
+        lookup = ClassicClaimLookup(key, states, client, planner)
+        parts = FakeNodeParts(
             state_key=key,
             inventory=self._inventory,
+            model=model,
+            planner=planner,
             files=NodeFiles(checkpoint, cdi),
-            classic=lookup.wanted,
+            classic=lookup.devices,
             states=states,
             client=client,
             events=events,
             is_serving=lambda: self._plugin is not None and self._plugin.life is life,
             has_successor=_has_no_successor,
         )
-        parts.bind(NodeMode(lookup, FakeNodeDriver(parts.preparer, lookup.wanted)))
+        parts.bind(NodeMode(lookup, PreparerDriver(parts.preparer, lookup.devices)))
 
         async def serve() -> None:
             async with AsyncExitStack() as stack:
@@ -122,7 +129,7 @@ class Host(Kubelet):
             manager.add_controller(controller)
         await manager.run()
 
-    def _look_for_forgotten(self, checkpoint: Checkpoint) -> None:
+    def _look_for_forgotten(self, checkpoint: Checkpoint[FakePreparedDevice]) -> None:
         known = checkpoint.claims.keys()
         self.forgotten += [f"claim {uid} was prepared, which the next process forgot" for uid in self._must_be - known]
         self.forgotten += [f"claim {uid} was ended, which the next process forgot" for uid in self._must_not_be & known]

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
@@ -22,10 +22,13 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.setup import NodeParts
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.structured.inventory import device_name
 from fake_dra_driver.driver.structured.nodesetup import StructuredNode
 from fake_dra_driver.runtime.cache import Cache
@@ -51,7 +54,7 @@ class _Plugin:
 
     life: Life
     calls: ClaimCalls[NodeClaim]
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint[FakePreparedDevice]
 
 
 async def _never() -> bool:
@@ -85,14 +88,18 @@ class StructuredHost:
         cache, key = Cache(client), NamespacedName(NAMESPACE, self.name)
         events = EventRecorder(client, EVENT_COMPONENT, host=self.name, now=stage.now, rng=random.Random(1))
         files = DiskFiles()
-        checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json")
-        cdi = CdiFolder(files, self.disk.run, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), self.name)
+        model = FakePreparedModel(self.name)
+        checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json", model)
+        planner = FakePlanner(self._inventory, lambda: checkpoint.claims)
+        cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
-        parts = NodeParts(
+        parts = FakeNodeParts(
             state_key=key,
             inventory=self._inventory,
+            model=model,
+            planner=planner,
             files=NodeFiles(checkpoint, cdi),
-            classic=ClassicClaimLookup(key, states, client).wanted,
+            classic=ClassicClaimLookup(key, states, client, planner).devices,
             states=states,
             client=client,
             events=events,

@@ -67,8 +67,8 @@ async def _call(request: v1alpha3.NodePrepareResourcesRequest) -> None:
         assert all(prepared.claims[uid].cdi_devices for uid in done)
         assert set(world.recorded()) == {bystander.uid, *done}
         assert world.cdi_files() == world.recorded()
-        whole = [device.whole_uuid for claim in plugin.checkpoint.claims.values() for device in set(claim.devices)]
-        holders = {uuid: {c.uid for c in plugin.checkpoint.claims.values() if uuid in c.whole_uuids} for uuid in whole}
+        whole = [device.key for claim in plugin.checkpoint.claims.values() for device in set(claim.devices)]
+        holders = {uuid: {c.uid for c in plugin.checkpoint.claims.values() if uuid in c.keys} for uuid in whole}
         assert all(len(uids) == 1 for uids in holders.values()), f"two claims have one device: {holders}"
         again = await (await world.start()).prepare(bystander)
         assert len(again) == 2

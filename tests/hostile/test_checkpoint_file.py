@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic_core import to_json
 
 from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.crash.bounds import examples
 from tests.support.disk import MemoryFiles
 from tests.support.node import CHECKPOINT, UUIDS, NodeWorld
@@ -63,7 +64,7 @@ def file_of(contents: Any) -> bytes:
 @example(file_of({"complete": True, "claims": {}, "a": 10**5000}))
 async def test_a_file_is_read_or_set_aside(data: bytes) -> None:
     files = MemoryFiles({PATH: data})
-    checkpoint = Checkpoint(files, PATH)
+    checkpoint = Checkpoint(files, PATH, FakePreparedModel("worker"))
     try:
         await checkpoint.load()
     except DamagedCheckpointError:

@@ -39,15 +39,18 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.latebinding import LateClaimLookup
 from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
-from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
+from fake_dra_driver.driver.node.nodedriver import PreparerDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import WantedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.preparer import Preparer
+from fake_dra_driver.driver.node.published import FakePublishedClaims
 from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.node.recovery import Recovery
 from fake_dra_driver.driver.nodestate import reference_of
@@ -141,18 +144,20 @@ class NodeProcess:
         """Called whenever work on the files begins, which another process may have used."""
         self.changes = 0
         """How often the driver said that something has changed."""
-        self.checkpoint = Checkpoint(self.files, CHECKPOINT)
-        cdi = CdiFolder(self.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
+        model = FakePreparedModel(NODE)
+        self.checkpoint = Checkpoint(self.files, CHECKPOINT, model)
+        self.planner = FakePlanner(world.inventory, lambda: self.checkpoint.claims)
+        cdi = CdiFolder(self.files, CDI_ROOT, model)
         self.events = Recorder()
         self._api = world.api
         self._delivered = 0
         cache = Cache(cast("Client", self.client))
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
         self.node_events = NodeEvents(self.events, reference_of(STATE))
-        self._late = LateClaimLookup(world.seen_state)
+        self._late = LateClaimLookup(FakePublishedClaims(world.seen_state, self.planner))
         self.claim_events = ClaimEvents(self.events, NODE, lambda: self._late.claim_kind)
         files = NodeFiles(self.checkpoint, cdi, self._hold, world.metadata)
-        self.preparer = Preparer(NODE, world.inventory, files, self._late, self.node_events, self._changed)
+        self.preparer = Preparer(NODE, model, files, self._late, self.node_events, self._changed)
         self.recovery = Recovery(self.preparer, files, self._late, self.node_events, self.claim_events, self._changed)
         self.publisher = StatePublisher(
             STATE,
@@ -203,9 +208,9 @@ class Plugin(NodeProcess):
 
     def __init__(self, world: "NodeMachine") -> None:
         super().__init__(world)
-        self.lookup = ClassicClaimLookup(STATE, self.states, self.client)
+        self.lookup = ClassicClaimLookup(STATE, self.states, self.client, self.planner)
         self._late.bind(self.lookup)
-        self.driver = FakeNodeDriver(self.preparer, self.lookup.wanted)
+        self.driver = PreparerDriver(self.preparer, self.lookup.devices)
 
     async def prepare(self, claim: ClassicClaim) -> list[str]:
         """What the kubelet calls; returns the CDI names that it is told."""

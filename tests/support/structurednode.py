@@ -11,7 +11,7 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.driver.node.prepared import RequestResult
+from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports
 from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver
@@ -59,7 +59,13 @@ class StructuredPlugin(NodeProcess):
         super().__init__(world)
         self.reports = Reports({})
         self.lookup = StructuredClaimLookup(
-            NODE, world.inventory, lambda: self.checkpoint.claims, self.client, RESOURCE_APIS["v1"], self.reports
+            NODE,
+            world.inventory,
+            self.planner,
+            lambda: self.checkpoint.claims,
+            self.client,
+            RESOURCE_APIS["v1"],
+            self.reports,
         )
         self._late.bind(self.lookup)
         self.driver = StructuredNodeDriver(self.preparer, self.lookup, self.reports, metadata)
@@ -127,7 +133,7 @@ class StructuredWorld(NodeMachine):
         exclusive = [
             uuid
             for claim in prepared.values()
-            for uuid in {device.whole_uuid for device in claim.devices if is_exclusive(device.result)}
+            for uuid in {device.key for device in claim.devices if is_exclusive(device.result)}
         ]
         assert len(exclusive) == len(set(exclusive)), f"two claims hold one device: {exclusive}"
 

@@ -7,7 +7,7 @@ has to be done to a device before a container can use it.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, Self
+from typing import Final, Generic, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -16,9 +16,19 @@ from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT, RequestResult
 
-__all__ = ["CdiNames", "PreparedModel", "StoredDevice", "StoredPart", "StoredResult", "unique_name"]
+__all__ = [
+    "COMMON_DEVICE",
+    "CdiNames",
+    "PreparedModel",
+    "StoredDevice",
+    "StoredPart",
+    "StoredResult",
+    "unique_name",
+]
 
-_SEPARATOR = ":"
+COMMON_DEVICE: Final = "common"
+"""Name of the CDI device with what every claim's containers get."""
+_SEPARATOR: Final = ":"
 """Stands between the parts of a unique name: neither names of devices nor UIDs have one."""
 
 
@@ -116,8 +126,11 @@ class PreparedModel(Protocol[PreparedT]):
     in between. A record that is not complete has no CDI file.
     """
 
-    def cdi_devices(self, claim: PreparedClaim[PreparedT]) -> Mapping[str, ContainerEdits]:
-        """What the file of a complete claim defines: by the name of each CDI device, what a container gets for it."""
+    def cdi_devices(self, claim: PreparedClaim[PreparedT]) -> Mapping[str, ContainerEdits] | None:
+        """What the file of a complete claim defines: by the name of each CDI device, what a container gets for it.
+
+        None: there is to be no file. CDI takes none without devices, nor a device for which a container gets nothing.
+        """
         ...
 
     def earlier(self, claim: PreparedClaim[PreparedT]) -> Mapping[str, ContainerEdits] | None:  # noqa: ARG002 - a default
@@ -158,7 +171,7 @@ class PreparedModel(Protocol[PreparedT]):
         """
         return claim
 
-    async def end(self, claim: PreparedClaim[PreparedT]) -> None:
+    async def end(self, claim: PreparedClaim[PreparedT]) -> None:  # noqa: ARG002 - a default
         """Undoes ``complete``, also one that was begun and not ended. Idempotent.
 
         Args:
@@ -167,3 +180,4 @@ class PreparedModel(Protocol[PreparedT]):
         Raises:
             PrepareError: a device cannot be released; the claim stays on record.
         """
+        return

@@ -18,7 +18,9 @@ from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.classic.holdings import handle_of, node_of, still_held, wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
-from fake_dra_driver.driver.node.prepared import PreparedClaim, WantedDevice
+from fake_dra_driver.driver.node.deviceerror import DeviceMissingError
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, WantedDevice
 from fake_dra_driver.driver.node.retry import READ_TIMEOUT_SECONDS
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.client import ListResult
@@ -41,29 +43,40 @@ class LookupClient(Protocol):
         ...
 
 
-class ClassicClaimLookup(ClaimLookup):
+class ClassicClaimLookup(ClaimLookup[FakePreparedDevice]):
     """Tells what claims hold on one node.
 
     Args:
         state_key: of the node's NodeAllocationState; its name is the node's.
         states: a cache that has that object.
         client: for what is not asked of a cache.
+        planner: makes of it what containers get.
     """
 
     claim_kind = ResourceClaim.resource
 
-    def __init__(self, state_key: NamespacedName, states: Informer[NodeAllocationState], client: LookupClient) -> None:
+    def __init__(
+        self,
+        state_key: NamespacedName,
+        states: Informer[NodeAllocationState],
+        client: LookupClient,
+        planner: FakePlanner,
+    ) -> None:
         self._state_key = state_key
         self._states = states
         self._client = client
+        self._planner = planner
 
-    async def wanted(self, claim: NodeClaim) -> Sequence[WantedDevice]:
+    async def devices(self, claim: NodeClaim) -> Sequence[FakePreparedDevice]:
         """The devices that a claim of the kubelet's is to get: by its handle, or else by the ledger.
 
         Raises:
-            PrepareError: it holds none here, or its handle cannot be read.
+            PrepareError: it holds none here, its handle cannot be read, or the node does not have one of them.
             RuntimeLayerError: the API server cannot be asked.
         """
+        return self._planner.devices(claim, await self._wanted(claim))
+
+    async def _wanted(self, claim: NodeClaim) -> Sequence[WantedDevice]:
         if isinstance(claim, ClassicClaim) and claim.resource_handle:
             try:
                 return wanted_by_handle(claim.resource_handle)
@@ -86,12 +99,12 @@ class ClassicClaimLookup(ClaimLookup):
         return frozenset() if state is None else prepared & state.spec.allocated_claims.keys()
 
     @override
-    async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
+    async def still_held(self, prepared: FakePreparedClaim) -> Collection[str]:
         live = await self._get(ResourceClaim, NamespacedName(prepared.namespace, prepared.name))
         return still_held(prepared, live, self._state_key.name)
 
     @override
-    async def in_use(self) -> Sequence[ClaimInUse]:
+    async def in_use(self) -> Sequence[ClaimInUse[FakePreparedDevice]]:
         # Claims that are allocated here and reserved; and claims whose pod is being ended, which the kubelet has not
         # unprepared yet: the node's object still lists those as prepared.
         state = self._states.get(self._state_key)
@@ -102,9 +115,9 @@ class ClassicClaimLookup(ClaimLookup):
             if allocation is None or claim.status.driver_name != DRIVER_NAME:
                 continue
             if node_of(allocation) == self._state_key.name and (claim.status.reserved_for or claim.uid in listed):
-                found.append(_in_use(claim, allocation, state))
+                found.append(self._in_use(claim, allocation, state))
         # Of some allocations of the Go driver nothing says what they hold any more: there is nothing to prepare.
-        return [entry for entry in found if entry.wanted or entry.problem]
+        return [entry for entry in found if entry.devices or entry.problem]
 
     async def _get(self, kind: type[K], key: NamespacedName) -> K | None:
         """The object as the API server has it now, or None when it is certain that there is none."""
@@ -115,14 +128,14 @@ class ClassicClaimLookup(ClaimLookup):
                 raise
             return None
 
-
-def _in_use(claim: ResourceClaim, allocation: AllocationResult, state: NodeAllocationState | None) -> ClaimInUse:
-    identity = NodeClaim(claim.metadata.namespace, claim.metadata.name, claim.uid)
-    handle = handle_of(allocation)
-    if not handle:
+    def _in_use(
+        self, claim: ResourceClaim, allocation: AllocationResult, state: NodeAllocationState | None
+    ) -> ClaimInUse[FakePreparedDevice]:
+        identity = NodeClaim(claim.metadata.namespace, claim.metadata.name, claim.uid)
+        handle = handle_of(allocation)
         entry = None if state is None else state.spec.allocated_claims.get(claim.uid)
-        return ClaimInUse(identity, wanted_by_entry(entry))
-    try:
-        return ClaimInUse(identity, wanted_by_handle(handle))
-    except ValueError as error:
-        return ClaimInUse(identity, (), str(error))
+        try:
+            wanted = wanted_by_handle(handle) if handle else wanted_by_entry(entry)
+            return ClaimInUse(identity, self._planner.devices(identity, wanted))
+        except (ValueError, DeviceMissingError) as error:
+            return ClaimInUse(identity, (), str(error))

@@ -10,7 +10,7 @@ from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClai
 from fake_dra_driver.dra.classic import allocationresult
 from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.driver.classic.handle import ClaimHandle
-from fake_dra_driver.driver.node.prepared import PreparedClaim, WantedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, WantedDevice
 
 __all__ = ["handle_of", "node_of", "still_held", "wanted_by_entry", "wanted_by_handle"]
 
@@ -39,7 +39,7 @@ def wanted_by_entry(entry: AllocatedDevices | None) -> Sequence[WantedDevice]:
     return [WantedDevice(device.uuid, device.split or 0) for device in devices]
 
 
-def still_held(prepared: PreparedClaim, live: ResourceClaim | None, node: str) -> frozenset[str]:
+def still_held(prepared: FakePreparedClaim, live: ResourceClaim | None, node: str) -> frozenset[str]:
     """Those of the devices prepared for a claim that it still holds; none: it is stale, and can be unprepared.
 
     A UID survives a deallocation: the claim may be allocated once more, on another node or with other devices, without
@@ -56,6 +56,6 @@ def still_held(prepared: PreparedClaim, live: ResourceClaim | None, node: str) -
     if allocation is None or (node_of(allocation) or node) != node:
         return frozenset()
     try:
-        return prepared.whole_uuids & {device.uuid for device in wanted_by_handle(handle_of(allocation))}
+        return prepared.keys & {device.uuid for device in wanted_by_handle(handle_of(allocation))}
     except ValueError:
-        return prepared.whole_uuids
+        return prepared.keys

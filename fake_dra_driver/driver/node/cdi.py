@@ -1,51 +1,39 @@
-"""CDI specifications: what a container runtime adds to a container that uses a device (cdi.cncf.io, version 0.3.0).
+"""CDI specifications: what a container runtime adds to a container that uses a device (cdi.cncf.io).
 
-File names, kinds and the compatible variables are the Go driver's. Only our own files, which their names tell apart,
-are ever looked at: another vendor's broken file is no concern of ours. A specification is rendered from a template,
-read back and checked before it is written.
-
-The file of a claim of structured DRA defines each device by a name that is unique to claim, device and share, see
-``unique_name``: several claims may have a device at a time, and runtimes use none of two definitions of one name. That
-of a classic claim defines each device twice, with the same variables:
-
-- By its UUID, as the Go driver and the first releases do. These are the names that the kubelet is given. It remembers
-  them, and starts the containers of a running pod again without asking for them: an earlier release, which writes the
-  file its own way as soon as it starts after a rollback, must define the names too. No two files define one UUID, for
-  a device is prepared for one classic claim at a time.
-- By its unique name. A later release may give it to the kubelet for every device, and be rolled back to this one.
-
-Both names start with a letter, as version 0.3.0 demands; neither CDI nor the kubelet limits their length.
+What is in them a ``PreparedModel`` says. Only our own files, which their names tell apart, are ever looked at: another
+vendor's broken file is no concern of ours. A specification has the least version that can say what is in it, since
+older runtimes read no later one. It is rendered from a template, read back and checked before it is written.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, Generic
 
 import yaml
 
+from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.files import Files, set_aside
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.dra.node.preparedmodel import COMMON_DEVICE, PreparedModel
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.regularfile import target_of
 from fake_dra_driver.render import render
 
-__all__ = ["CdiFolder", "CdiNames", "CdiSpecError", "check_claim", "unique_name"]
+__all__ = ["CdiFolder", "CdiSpecError", "check_claim"]
 
-_COMMON: Final = "common"
-"""Name of the device that every claim gets, with the variables about node and driver."""
 _EXTENSION: Final = ".yaml"
 _MODE: Final = 0o600
 _FOLDER_MODE: Final = 0o750
 _UID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_DEVICE_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*[A-Za-z0-9]|[A-Za-z]")
-"""What CDI 0.3.0 allows as a device's name."""
-_SEPARATOR: Final = ":"
-"""Stands between the parts of a unique name: neither UUIDs nor UIDs have one."""
-_ADMIN_ACCESS: Final = "DRA_ADMIN_ACCESS=true"
-"""For the containers that may use a device which another claim has, to look after it (KEP-5018)."""
-_VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*=[^\x00-\x1f\x7f]*")
+_DEVICE_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]*[A-Za-z0-9])?")
+"""What CDI allows as a device's name; neither it nor the kubelet limits the length."""
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^\x00-\x1f\x7f]*")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_PERMISSIONS: Final = frozenset("rwm")
+_FIRST_VERSION: Final = "0.3.0"
+_VERSION_OF_DIGITS: Final = "0.5.0"
+"""The first in which the name of a device may begin with a digit, and a device node have another path on the node."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -54,58 +42,28 @@ class CdiSpecError(ValueError):
     """A specification that no container runtime would accept; nothing was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class CdiNames:
-    """The names of the driver in CDI."""
-
-    vendor: str
-    device_class: str
-    driver: str
-    """Value of DRA_RESOURCE_DRIVER_NAME."""
-
-    @property
-    def kind(self) -> str:
-        """``<vendor>/<class>``."""
-        return f"{self.vendor}/{self.device_class}"
-
-    @property
-    def prefix(self) -> str:
-        """How the names of all our files begin."""
-        return f"{self.vendor}-{self.device_class}_"
-
-    def qualified(self, device: str) -> str:
-        """The fully qualified name of a device, as the kubelet passes it on to the runtime."""
-        return f"{self.kind}={device}"
-
-
-class CdiFolder:
+class CdiFolder(Generic[PreparedT]):
     """Our files in the folder that container runtimes read. A claim's methods must not run concurrently.
 
     Args:
         files: where to read and write.
         root: the folder.
-        names: of the driver.
-        node_name: value of FAKE_NODE_NAME.
+        model: what is in the files.
     """
 
-    def __init__(self, files: Files, root: Path, names: CdiNames, node_name: str) -> None:
+    def __init__(self, files: Files, root: Path, model: PreparedModel[PreparedT]) -> None:
         self._files = files
         self._root = root
-        self._names = names
-        self._node_name = node_name
-
-    def device_names(self, claim: PreparedClaim) -> Sequence[str]:
-        """The fully qualified names of the claim's devices: the common one first."""
-        own = (_names_of(device, claim.uid)[0] for device in claim.devices)
-        return [self._names.qualified(name) for name in (_COMMON, *own)]
+        self._model = model
+        self._names = model.cdi
 
     async def write_common(self) -> None:
-        """Creates the folder, and the file that all claims share. Raises OSError."""
+        """Creates the folder, and the file that all claims share, if there is to be one. Raises OSError."""
         await in_thread(self._files.make_folder, self._root, _FOLDER_MODE)
-        variables = [f"FAKE_NODE_NAME={self._node_name}", f"DRA_RESOURCE_DRIVER_NAME={self._names.driver}"]
-        await in_thread(self._write, self._path(_COMMON), {_COMMON: variables})
+        if self._model.common is not None:
+            await in_thread(self._write, self._path(COMMON_DEVICE), {COMMON_DEVICE: self._model.common})
 
-    async def write(self, claim: PreparedClaim) -> bool:
+    async def write(self, claim: PreparedClaim[PreparedT]) -> bool:
         """Makes sure that the claim's file is there, and durable. A file with the right contents is left alone.
 
         One that is no CDI file any more is set aside under another name first.
@@ -117,7 +75,11 @@ class CdiFolder:
             CdiSpecError: the claim cannot be written as a CDI specification.
             OSError: the folder cannot be written to.
         """
-        return await in_thread(self._write, self._path_of_claim(claim.uid), _devices_of(claim), _by_uuid_alone(claim))
+        path, devices = self._path_of_claim(claim.uid), self._model.cdi_devices(claim)
+        if devices is None:
+            await in_thread(self._files.remove, path)
+            return False
+        return await in_thread(self._write, path, devices, self._model.earlier(claim))
 
     async def remove(self, uid: str) -> None:
         """Removes the claim's file; no file is fine. Raises OSError, and CdiSpecError for what cannot be a UID."""
@@ -131,7 +93,7 @@ class CdiFolder:
             for name in map(target_of, entries)
             if name.startswith(self._names.prefix) and name.endswith(_EXTENSION)
         }
-        return sorted(uid for uid in ours if uid != _COMMON and _UID.fullmatch(uid))
+        return sorted(uid for uid in ours if uid != COMMON_DEVICE and _UID.fullmatch(uid))
 
     def _path_of_claim(self, uid: str) -> Path:
         _check_uid(uid)
@@ -143,17 +105,19 @@ class CdiFolder:
     def _write(
         self,
         path: Path,
-        devices: Mapping[str, Sequence[str]],
-        earlier: Mapping[str, Sequence[str]] | None = None,
+        devices: Mapping[str, ContainerEdits],
+        earlier: Mapping[str, ContainerEdits] | None = None,
     ) -> bool:
         """See ``write``.
 
         Args:
-            devices: the variables of each device, by its name.
+            devices: what a container gets for each device, by its name.
             earlier: the devices that the release before this one has in the file; None for the same.
         """
+        _check_devices(devices)
         text = self._render(devices)
-        _check(text, self._names.kind, devices)
+        if yaml.load(text, Loader=_Loader) != _specification(self._names.kind, devices):  # noqa: S506 - a safe loader
+            raise CdiSpecError("the template rendered something other than what was meant")
         there = self._files.read(path)
         if there == text:
             return False
@@ -163,9 +127,47 @@ class CdiFolder:
         self._files.write(path, text, _MODE)
         return is_fault
 
-    def _render(self, devices: Mapping[str, Sequence[str]]) -> bytes:
-        listed = [{"name": name, "env": variables} for name, variables in devices.items()]
-        return render("cdi/spec.yaml.j2", kind=self._names.kind, devices=listed).encode()
+    def _render(self, devices: Mapping[str, ContainerEdits]) -> bytes:
+        return render("cdi/spec.yaml.j2", **_specification(self._names.kind, devices)).encode()
+
+
+def check_claim(model: PreparedModel[PreparedT], claim: PreparedClaim[PreparedT]) -> None:
+    """Raises CdiSpecError when the claim cannot be written as a CDI specification."""
+    _check_uid(claim.uid)
+    if model.is_complete(claim):
+        _check_devices(model.cdi_devices(claim) or {})
+
+
+def _specification(kind: str, devices: Mapping[str, ContainerEdits]) -> Mapping[str, Any]:
+    return {
+        "cdiVersion": _version_of(devices),
+        "containerEdits": {},
+        "devices": [{"containerEdits": _edits(edits), "name": name} for name, edits in devices.items()],
+        "kind": kind,
+    }
+
+
+def _version_of(devices: Mapping[str, ContainerEdits]) -> str:
+    needs_later = any(
+        name[0].isdigit() or any(node.host_path is not None for node in edits.device_nodes)
+        for name, edits in devices.items()
+    )
+    return _VERSION_OF_DIGITS if needs_later else _FIRST_VERSION
+
+
+def _edits(edits: ContainerEdits) -> Mapping[str, Sequence[Any]]:
+    """The fields of CDI, sorted, without those that are empty."""
+    fields = {
+        "deviceNodes": [node.model_dump(mode="json", by_alias=True, exclude_none=True) for node in edits.device_nodes],
+        "env": _variables_of(edits),
+        "hooks": [hook.model_dump(mode="json", by_alias=True, exclude_defaults=True) for hook in edits.hooks],
+        "mounts": [mount.model_dump(mode="json", by_alias=True) for mount in edits.mounts],
+    }
+    return {name: entries for name, entries in fields.items() if entries}
+
+
+def _variables_of(edits: ContainerEdits) -> Sequence[str]:
+    return [f"{name}={value}" for name, value in edits.env.items()]
 
 
 def _is_specification(data: bytes) -> bool:
@@ -177,82 +179,30 @@ def _is_specification(data: bytes) -> bool:
     return isinstance(found, dict) and "cdiVersion" in found and "kind" in found
 
 
-def check_claim(claim: PreparedClaim) -> None:
-    """Raises CdiSpecError when the claim cannot be written as a CDI specification."""
-    _check_uid(claim.uid)
-    _check_devices(_devices_of(claim))
-
-
-def unique_name(uuid: str, claim_uid: str, share: str | None = None) -> str:
-    """The CDI name of a claim's device that no other claim, and no other share, can have for it.
-
-    The device comes first because a name that starts with a digit, as UIDs do, needs CDI 0.5.0.
-
-    Args:
-        uuid: of the device.
-        claim_uid: of the claim that it is prepared for.
-        share: ID of the share that the claim has of the device; None for the whole device.
-    """
-    return _SEPARATOR.join(part for part in (uuid, claim_uid, share) if part is not None)
-
-
-def _names_of(device: PreparedDevice, claim_uid: str) -> Sequence[str]:
-    """The names that the file of a claim defines for a device; the first is the one that the kubelet is given."""
-    if device.result is not None:
-        return [unique_name(device.uuid, claim_uid, device.result.share_id)]
-    return [device.uuid, unique_name(device.uuid, claim_uid)]
-
-
-def _devices_of(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
-    """The variables of each of the claim's devices, by each of the names that its file defines."""
-    return {
-        name: variables
-        for device, variables in zip(claim.devices, _variables_of(claim), strict=True)
-        for name in _names_of(device, claim.uid)
-    }
-
-
-def _by_uuid_alone(claim: PreparedClaim) -> Mapping[str, Sequence[str]]:
-    """What the first releases have in the file."""
-    return {device.uuid: variables for device, variables in zip(claim.devices, _variables_of(claim), strict=True)}
-
-
-def _variables_of(claim: PreparedClaim) -> Sequence[Sequence[str]]:
-    """The variables of each of the claim's devices, in their order."""
-    variable = f"FAKE_CLAIM_{re.sub('[^A-Za-z0-9]', '_', claim.uid).upper()}"
-    return [
-        [
-            f"FAKE_DEVICE_{index}={device.uuid}",
-            f"{variable}_DEVICE_{index}={device.uuid}",
-            f"{variable}_MODEL_{index}={device.model}",
-            *([_ADMIN_ACCESS] if device.result is not None and device.result.admin_access else []),
-        ]
-        for index, device in enumerate(claim.devices)
-    ]
-
-
 def _check_uid(uid: str) -> None:
-    if uid == _COMMON or not _UID.fullmatch(uid):
+    if uid == COMMON_DEVICE or not _UID.fullmatch(uid):
         raise CdiSpecError(f"{uid!r} cannot be the UID of a claim")
 
 
-def _check_devices(devices: Mapping[str, Sequence[str]]) -> None:
-    for name, variables in devices.items():
+def _check_devices(devices: Mapping[str, ContainerEdits]) -> None:
+    for name, edits in devices.items():
         if not _DEVICE_NAME.fullmatch(name):
             raise CdiSpecError(f"{name!r} is not a device name that CDI allows")
-        for variable in variables:
-            if not _VARIABLE.fullmatch(variable):
-                raise CdiSpecError(f"{variable!r} is not an environment variable that a container can have")
+        for problem in _problems(edits):
+            raise CdiSpecError(problem)
 
 
-def _check(text: bytes, kind: str, devices: Mapping[str, Sequence[str]]) -> None:
-    """Raises CdiSpecError unless CDI allows the devices, and the text reads back as them."""
-    _check_devices(devices)
-    meant = {
-        "cdiVersion": "0.3.0",
-        "containerEdits": {},
-        "devices": [{"containerEdits": {"env": list(env)}, "name": name} for name, env in devices.items()],
-        "kind": kind,
-    }
-    if yaml.load(text, Loader=_Loader) != meant:  # noqa: S506 - a safe loader
-        raise CdiSpecError("the template rendered something other than what was meant")
+def _problems(edits: ContainerEdits) -> Iterator[str]:
+    """What a container runtime would not accept, or would stop each container with."""
+    for variable in _variables_of(edits):
+        if not _VARIABLE.fullmatch(variable):
+            yield f"{variable!r} is not an environment variable that a container can have"
+    paths = [path for node in edits.device_nodes for path in (node.path, node.host_path) if path is not None]
+    paths += [path for mount in edits.mounts for path in (mount.host_path, mount.container_path)]
+    paths += [hook.path for hook in edits.hooks]
+    for path in paths:
+        if not PurePosixPath(path).is_absolute() or _CONTROL.search(path):
+            yield f"{path!r} is not an absolute path"
+    for node in edits.device_nodes:
+        if node.permissions is not None and not (node.permissions and set(node.permissions) <= _PERMISSIONS):
+            yield f"{node.permissions!r} is not what may be done with a device node: some of 'rwm'"

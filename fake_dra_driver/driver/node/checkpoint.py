@@ -12,11 +12,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, Generic, assert_never
 
 from fake_dra_driver.dra.node.files import Files, set_aside
-from fake_dra_driver.driver.node.checkpointformat import Contents, OtherVersionError, decode, encode
-from fake_dra_driver.driver.node.prepared import PreparedClaim
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.dra.node.preparedmodel import PreparedModel, StoredDevice
+from fake_dra_driver.driver.node.checkpointformat import CheckpointFormat, Contents, OtherVersionError
 from fake_dra_driver.groupcommit import GroupCommit, Pending
 from fake_dra_driver.inthread import ended, in_thread
 
@@ -36,8 +37,8 @@ class OtherReleaseError(OSError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Put:
-    claim: PreparedClaim
+class _Put(Generic[PreparedT]):
+    claim: PreparedClaim[PreparedT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +51,29 @@ class _Complete:
     """Every prepared claim is in here."""
 
 
-_Change = _Put | _Remove | _Complete
+_Change = _Put[PreparedT] | _Remove | _Complete
 
 
-class Checkpoint:
+class Checkpoint(Generic[PreparedT]):
     """The prepared claims of a node. Safe to use concurrently in one event loop; one instance for a file.
 
     Args:
         files: where to read and write.
         path: of the file; ``load`` makes its folder if there is none.
+        model: how devices are kept in it.
     """
 
-    def __init__(self, files: Files, path: Path) -> None:
+    def __init__(self, files: Files, path: Path, model: PreparedModel[PreparedT]) -> None:
         self._files = files
         self._path = path
-        self._contents = Contents(complete=False, claims={})
+        self._format = CheckpointFormat(model)
+        self._contents = self._format.empty
         """As they are on disk."""
-        self._claims = self._contents.prepared()
+        self._claims = self._format.prepared(self._contents)
         self._is_loaded = False
         self._data: bytes | None = None
         """The file as it was last read or written here; None: there was none."""
-        self._commits: GroupCommit[_Change] = GroupCommit(self._write)
+        self._commits: GroupCommit[_Change[PreparedT]] = GroupCommit(self._write)
         self._is_unsure = False
         """Whether the disk may differ from what is known here, so that the next write must not be skipped.
 
@@ -78,7 +81,7 @@ class Checkpoint:
         """
 
     @property
-    def claims(self) -> Mapping[str, PreparedClaim]:
+    def claims(self) -> Mapping[str, PreparedClaim[PreparedT]]:
         """What is prepared, by UID, as it is on disk. A snapshot: later changes do not show in it."""
         return self._claims
 
@@ -100,11 +103,11 @@ class Checkpoint:
         if data is None:
             return
         try:
-            contents = decode(data)
+            contents = self._format.decode(data)
         except ValueError as error:
             aside = await in_thread(set_aside, self._files, self._path)
             raise DamagedCheckpointError(f"checkpoint {self._path} was set aside as {aside.name}: {error}") from error
-        self._contents, self._claims, self._data = contents, contents.prepared(), data
+        self._contents, self._claims, self._data = contents, self._format.prepared(contents), data
 
     async def refresh(self) -> None:
         """Takes over what another process has written. To be called before work begins, with no change under way.
@@ -123,7 +126,7 @@ class Checkpoint:
         if data == self._data:
             return
         try:
-            contents = decode(data) if data is not None else None
+            contents = self._format.decode(data) if data is not None else None
         except OtherVersionError as error:
             raise OtherReleaseError(f"checkpoint {self._path} cannot be used: {error}") from error
         except ValueError:
@@ -131,12 +134,12 @@ class Checkpoint:
         if contents is None:
             # Another process may have written the file after it was last read here: what it has prepared is in no
             # process' memory then, and its files must not be taken for those of claims that are not prepared.
-            self._contents = self._contents.changed(self._claims, complete=False)
+            self._contents = self._format.changed(self._contents, self._claims, complete=False)
             self._is_unsure = True
         else:
-            self._contents, self._claims, self._data = contents, contents.prepared(), data
+            self._contents, self._claims, self._data = contents, self._format.prepared(contents), data
 
-    async def put(self, claim: PreparedClaim) -> None:
+    async def put(self, claim: PreparedClaim[PreparedT]) -> None:
         """Adds the claim, or replaces it. Returns when that is durable. Raises OSError."""
         await self._commits.commit(_Put(claim))
 
@@ -150,7 +153,7 @@ class Checkpoint:
         if not self.is_complete:
             await self._commits.commit(_Complete())
 
-    async def _write(self, batch: Sequence[Pending[_Change]]) -> None:
+    async def _write(self, batch: Sequence[Pending[_Change[PreparedT]]]) -> None:
         claims, complete = dict(self._claims), self.is_complete
         for pending in batch:
             match pending.change:
@@ -175,11 +178,13 @@ class Checkpoint:
                 for pending in batch:
                     pending.settle()
 
-    def _store(self, claims: Mapping[str, PreparedClaim], complete: bool) -> tuple[Contents, bytes | None]:
+    def _store(
+        self, claims: Mapping[str, PreparedClaim[PreparedT]], complete: bool
+    ) -> tuple[Contents[StoredDevice[PreparedT]], bytes | None]:
         """What is on disk then."""
         if not self._is_unsure and (claims, complete) == (self._claims, self.is_complete):
             return self._contents, self._data
-        contents = self._contents.changed(claims, complete=complete)
-        data = encode(contents)
+        contents = self._format.changed(self._contents, claims, complete=complete)
+        data = self._format.encode(contents)
         self._files.write(self._path, data, _MODE)
         return contents, data

@@ -24,82 +24,39 @@ CDI device names are not in the file: they follow from a claim's UID and its dev
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
 
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.dra.node.preparedmodel import PreparedModel, StoredDevice, StoredPart
 from fake_dra_driver.driver.node.cdi import check_claim
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
 
-__all__ = ["VERSION", "Contents", "OtherVersionError", "decode", "encode"]
+__all__ = ["VERSION", "CheckpointFormat", "Contents", "OtherVersionError"]
 
 VERSION: Final = 1
 
 M = TypeVar("M", bound=BaseModel)
+StoredT = TypeVar("StoredT", bound=StoredDevice[Any])
 
 
 class OtherVersionError(ValueError):
     """The file has a version that this program does not read: it is not damaged, another release uses it."""
 
 
-class _Stored(BaseModel):
-    """A part of the contents, together with the fields that only a later release knows."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, extra="allow")
-
-
-class _Result(_Stored):
-    request: str
-    pool: str
-    device: str
-    share_id: str | None = None
-    admin_access: bool = False
-
-    def prepared(self) -> RequestResult:
-        return RequestResult(self.request, self.pool, self.device, self.share_id, self.admin_access)
-
-
-class _Device(_Stored):
-    uuid: str
-    model: str
-    parent_uuid: str | None = None
-    result: _Result | None = None
-    """Only of structured DRA, so that the file of a node with classic claims is what it always was."""
-
-    def prepared(self) -> PreparedDevice:
-        result = self.result.prepared() if self.result is not None else None
-        return PreparedDevice(self.uuid, self.model, self.parent_uuid, result)
-
-
-class _Claim(_Stored):
+class _Claim(StoredPart, Generic[StoredT]):
     namespace: str
     name: str
-    devices: tuple[_Device, ...]
-
-    def prepared(self, uid: str) -> PreparedClaim:
-        return PreparedClaim(uid, self.namespace, self.name, tuple(device.prepared() for device in self.devices))
+    devices: tuple[StoredT, ...]
 
 
-class Contents(_Stored):
+class Contents(StoredPart, Generic[StoredT]):
     """What the file says."""
 
     complete: bool
     """Whether every prepared claim is in ``claims``."""
-    claims: dict[str, _Claim]
+    claims: dict[str, _Claim[StoredT]]
     """By UID."""
-
-    def prepared(self) -> Mapping[str, PreparedClaim]:
-        """The prepared claims by UID."""
-        return {uid: claim.prepared(uid) for uid, claim in self.claims.items()}
-
-    def changed(self, claims: Mapping[str, PreparedClaim], *, complete: bool) -> "Contents":
-        """Contents with exactly these claims. Unknown fields of claims that are in both and equal are kept."""
-        known = self.prepared()
-        entries = {
-            uid: self.claims[uid] if known.get(uid) == claim else _entry(claim) for uid, claim in sorted(claims.items())
-        }
-        return self.model_copy(update={"complete": complete, "claims": entries})
 
 
 class _Header(BaseModel):
@@ -115,45 +72,74 @@ class _Envelope(_Header):
     contents: Any
 
 
-def encode(contents: Contents) -> bytes:
-    """The file with these contents."""
-    text = contents.model_dump_json(by_alias=True, exclude_defaults=True).encode()
-    return b'{"version":%d,"checksum":"%s","contents":%s}\n' % (VERSION, _checksum(text).encode(), text)
+class CheckpointFormat(Generic[PreparedT]):
+    """The file with the devices of one driver.
 
+    Args:
+        model: how a device is kept.
+    """
 
-def decode(data: bytes) -> Contents:
-    """What a file says. Raises ValueError, with what is wrong with it, or OtherVersionError."""
-    text = data.decode()
-    version = _parse(_Header, text).version
-    if version != VERSION:
-        raise OtherVersionError(
-            f"it has version {version}, this program reads version {VERSION}: another release wrote it"
-        )
-    envelope = _parse(_Envelope, text)
-    stored = _fields(text)["contents"]
-    if envelope.checksum != _checksum(stored.encode()):
-        raise ValueError("its checksum is wrong")
-    contents = _parse(Contents, stored)
-    _check(contents.prepared())
-    return contents
+    def __init__(self, model: PreparedModel[PreparedT]) -> None:
+        self._model = model
+        # The type is known when the program runs, not to a type checker.
+        self._contents = cast("type[Contents[StoredDevice[PreparedT]]]", Contents.__class_getitem__(model.stored))
+        self._claim = cast("type[_Claim[StoredDevice[PreparedT]]]", _Claim.__class_getitem__(model.stored))
 
+    @property
+    def empty(self) -> Contents[StoredDevice[PreparedT]]:
+        """What there is without a file."""
+        return self._contents(complete=False, claims={})
 
-def _entry(claim: PreparedClaim) -> _Claim:
-    return _Claim(namespace=claim.namespace, name=claim.name, devices=tuple(map(_device, claim.devices)))
+    def prepared(self, contents: Contents[StoredDevice[PreparedT]]) -> Mapping[str, PreparedClaim[PreparedT]]:
+        """The prepared claims by UID. Raises ValueError for devices that no release has written."""
+        return {
+            uid: PreparedClaim(uid, claim.namespace, claim.name, tuple(device.prepared() for device in claim.devices))
+            for uid, claim in contents.claims.items()
+        }
 
+    def changed(
+        self,
+        contents: Contents[StoredDevice[PreparedT]],
+        claims: Mapping[str, PreparedClaim[PreparedT]],
+        *,
+        complete: bool,
+    ) -> Contents[StoredDevice[PreparedT]]:
+        """Contents with exactly these claims. Unknown fields of claims that are in both and equal are kept."""
+        known = self.prepared(contents)
+        entries = {
+            uid: contents.claims[uid] if known.get(uid) == claim else self._entry(claim)
+            for uid, claim in sorted(claims.items())
+        }
+        return contents.model_copy(update={"complete": complete, "claims": entries})
 
-def _device(device: PreparedDevice) -> _Device:
-    result = device.result
-    stored = None
-    if result is not None:
-        stored = _Result(
-            request=result.request,
-            pool=result.pool,
-            device=result.device,
-            share_id=result.share_id,
-            admin_access=result.admin_access,
-        )
-    return _Device(uuid=device.uuid, model=device.model, parent_uuid=device.parent_uuid, result=stored)
+    def encode(self, contents: Contents[StoredDevice[PreparedT]]) -> bytes:
+        """The file with these contents."""
+        text = contents.model_dump_json(by_alias=True, exclude_defaults=True).encode()
+        return b'{"version":%d,"checksum":"%s","contents":%s}\n' % (VERSION, _checksum(text).encode(), text)
+
+    def decode(self, data: bytes) -> Contents[StoredDevice[PreparedT]]:
+        """What a file says. Raises ValueError, with what is wrong with it, or OtherVersionError."""
+        text = data.decode()
+        version = _parse(_Header, text).version
+        if version != VERSION:
+            raise OtherVersionError(
+                f"it has version {version}, this program reads version {VERSION}: another release wrote it"
+            )
+        envelope = _parse(_Envelope, text)
+        stored = _fields(text)["contents"]
+        if envelope.checksum != _checksum(stored.encode()):
+            raise ValueError("its checksum is wrong")
+        contents = _parse(self._contents, stored)
+        for claim in self.prepared(contents).values():
+            # What no release has written, whatever the checksum says.
+            check_claim(self._model, claim)
+            if not claim.namespace or not claim.name:
+                raise ValueError(f"claim {claim.uid} has no name")
+        return contents
+
+    def _entry(self, claim: PreparedClaim[PreparedT]) -> _Claim[StoredDevice[PreparedT]]:
+        devices = tuple(map(self._model.stored.of, claim.devices))
+        return self._claim(namespace=claim.namespace, name=claim.name, devices=devices)
 
 
 def _parse(model: type[M], text: str) -> M:
@@ -184,14 +170,6 @@ def _after_gap(text: str, at: int) -> int:
     while text[at] in " \t\r\n:,":
         at += 1
     return at
-
-
-def _check(claims: Mapping[str, PreparedClaim]) -> None:
-    """Raises ValueError for what no release has written, whatever the checksum says."""
-    for claim in claims.values():
-        check_claim(claim)
-        if not claim.namespace or not claim.name:
-            raise ValueError(f"claim {claim.uid} has no name")
 
 
 def _checksum(contents: bytes) -> str:

@@ -1,20 +1,20 @@
 """What is asked about claims on a node: the one thing about preparing that classic and structured DRA do not share.
 
-Classic DRA finds the answers in a claim's resource handle, the ledger and ``status.driverName``
-(``driver.classic.claimlookup``), structured DRA in the results of its allocation.
+Classic DRA finds the answers in a claim's resource handle, the ledger and ``status.driverName``, structured DRA in the
+results of its allocation. What the node's own object says of claims, ``PublishedClaims``, is the same in both.
 """
 
 from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.driver.node.prepared import PreparedClaim, WantedDevice
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
-__all__ = ["ClaimInUse", "ClaimLookup", "ModeUnknownError", "NodeLookup"]
+__all__ = ["ClaimInUse", "ClaimLookup", "ModeUnknownError", "NodeLookup", "PublishedClaims"]
 
 
 class ModeUnknownError(RuntimeLayerError):
@@ -22,19 +22,19 @@ class ModeUnknownError(RuntimeLayerError):
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimInUse:
+class ClaimInUse(Generic[PreparedT]):
     """A claim that pods on this node use, or are about to use."""
 
     claim: NodeClaim
-    wanted: Sequence[WantedDevice]
+    devices: Sequence[PreparedT]
     """What it holds here, in the order in which containers see it."""
     problem: str = ""
-    """Why it cannot be told what the claim holds; ``wanted`` is empty then."""
+    """Why it cannot be told what the claim holds, or why it cannot have that here; ``devices`` is empty then."""
     is_gone: bool = False
     """Whether only the UID of ``claim`` is known: there is no such object any more, or it has let go of its devices."""
 
 
-class ClaimLookup(Protocol):
+class ClaimLookup(Protocol[PreparedT]):
     """Tells what claims hold on one node."""
 
     @property
@@ -49,8 +49,8 @@ class ClaimLookup(Protocol):
         """
         ...
 
-    async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
-        """Those of the whole devices prepared for a claim that it holds at this moment; none: the claim is stale.
+    async def still_held(self, prepared: PreparedClaim[PreparedT]) -> Collection[str]:
+        """Those of the devices prepared for a claim, by key, that it holds at this moment; none: the claim is stale.
 
         Asks the API server, since a claim that is ended by mistake costs a container its devices. For the same reason a
         device counts as held where the answer leaves that open.
@@ -61,7 +61,7 @@ class ClaimLookup(Protocol):
         """
         ...
 
-    async def in_use(self) -> Sequence[ClaimInUse]:
+    async def in_use(self) -> Sequence[ClaimInUse[PreparedT]]:
         """Every claim whose devices may be in use here. One too many does no harm, one too few does.
 
         Raises:
@@ -71,7 +71,7 @@ class ClaimLookup(Protocol):
         ...
 
 
-class NodeLookup(ClaimLookup, Protocol):
+class NodeLookup(ClaimLookup[PreparedT], Protocol[PreparedT]):
     """What a node asks about its claims: the mode's answers, and the word of the controller, which knows the pods."""
 
     def is_abandoned(self, uid: str) -> bool:
@@ -79,4 +79,16 @@ class NodeLookup(ClaimLookup, Protocol):
 
         One that merely is gone may be that of a pod that runs: those who may edit a claim can take it away from it.
         """
+        ...
+
+
+class PublishedClaims(Protocol[PreparedT]):
+    """What the node's own object, its NodeAllocationState, says about claims, as far as it is known."""
+
+    def listed(self) -> Sequence[ClaimInUse[PreparedT]]:
+        """The claims that it lists as prepared. Nothing is known of them but their UID: ``is_gone``."""
+        ...
+
+    def abandoned(self) -> AbstractSet[str]:
+        """The claims, by UID, that no pod on the node can use, as the controller has said there."""
         ...

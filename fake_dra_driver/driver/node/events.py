@@ -9,9 +9,9 @@ from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
 from fake_dra_driver.dra.node.calls import Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, Reason
-from fake_dra_driver.driver.node.prepared import PreparedClaim
 from fake_dra_driver.driver.node.reason import (
     CDI_FILES_REMOVED,
     CDI_FILES_RESTORED,
@@ -76,12 +76,12 @@ class NodeEvents:
         message = f"removed {_counted(len(uids), 'CDI file')} of claims that are not prepared here: {_listed(uids)}"
         self._report(CDI_FILES_REMOVED, message)
 
-    def stale_claim_unprepared(self, claim: PreparedClaim) -> None:
+    def stale_claim_unprepared(self, claim: PreparedClaim[PreparedT]) -> None:
         """A claim that holds nothing here any more was unprepared without the kubelet."""
         self._report(
             STALE_CLAIM_UNPREPARED,
             f"claim {claim.namespace}/{claim.name} ({claim.uid}) holds nothing here any more and had never been "
-            f"unprepared; its devices are free again: {_listed(sorted(claim.whole_uuids))}",
+            f"unprepared; its devices are free again: {_listed(sorted(claim.keys))}",
         )
 
     def checkpoint_rebuilt(self, damage: str, claims: int) -> None:

@@ -5,53 +5,54 @@ for those that are prepared, for which local data is enough. The classes here st
 known. A claim of a classic kubelet needs no mode: its resource handle says what it holds.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.api.kube.meta import UID, ResourceKind
+from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError, NodeLookup
-from fake_dra_driver.driver.node.prepared import PreparedClaim
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.driver.node.claimlookup import (
+    ClaimInUse,
+    ClaimLookup,
+    ModeUnknownError,
+    NodeLookup,
+    PublishedClaims,
+)
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.retry import RetryBudget, UnansweredError
-from fake_dra_driver.driver.nodestate import abandoned_of, prepared_of
 
 __all__ = ["LateClaimLookup", "LateNodeDriver", "NodeMode"]
 
 _ANY_CLAIM: Final = ResourceKind("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims")
 """For Events about claims from before the version is known: what an Event is about, its UID says."""
 
-_UNKNOWN: Final = "unknown"
-"""Namespace and name of a claim of which nothing but the UID is left."""
-
 
 @dataclass(frozen=True, slots=True)
-class NodeMode:
+class NodeMode(Generic[PreparedT]):
     """What a node does in one mode of DRA."""
 
-    lookup: ClaimLookup
+    lookup: ClaimLookup[PreparedT]
     driver: NodeDriver[NodeClaim]
 
 
-class LateClaimLookup(NodeLookup):
-    """The lookup of the mode, once that is known, with what the node's NodeAllocationState says in any mode.
+class LateClaimLookup(NodeLookup[PreparedT]):
+    """The lookup of the mode, once that is known, with what the node's own object says in any mode.
 
     Args:
-        state: the object, as far as it is known.
+        published: that object.
     """
 
-    def __init__(self, state: Callable[[], NodeAllocationState | None]) -> None:
-        self._state = state
-        self._lookup: ClaimLookup | None = None
+    def __init__(self, published: PublishedClaims[PreparedT]) -> None:
+        self._published = published
+        self._lookup: ClaimLookup[PreparedT] | None = None
 
-    def bind(self, lookup: ClaimLookup) -> None:
+    def bind(self, lookup: ClaimLookup[PreparedT]) -> None:
         """From now on this one answers."""
         self._lookup = lookup
 
@@ -62,38 +63,32 @@ class LateClaimLookup(NodeLookup):
 
     @override
     def known_holders(self, prepared: AbstractSet[str]) -> AbstractSet[str]:
-        return prepared if self._lookup is None else self._lookup.known_holders(prepared) - self._abandoned()
+        if self._lookup is None:
+            return prepared
+        return self._lookup.known_holders(prepared) - self._published.abandoned()
 
     @override
-    async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
+    async def still_held(self, prepared: PreparedClaim[PreparedT]) -> Collection[str]:
         return await self._bound().still_held(prepared)
 
     @override
-    async def in_use(self) -> Sequence[ClaimInUse]:
+    async def in_use(self) -> Sequence[ClaimInUse[PreparedT]]:
         # What is listed as prepared may be in use, also by a pod whose claim is gone.
-        found = list(await self._bound().in_use())
-        state, known = self._state(), {each.claim.uid for each in found}
-        for uid, devices in sorted(() if state is None else state.spec.prepared_devices.items()):
-            claim = NodeClaim(_UNKNOWN, _UNKNOWN, UID(uid))
-            if claim.uid not in known and claim.problem() is None:
-                found.append(ClaimInUse(claim, prepared_of(devices), is_gone=True))
-        return found
+        found = await self._bound().in_use()
+        known = {each.claim.uid for each in found}
+        return [*found, *(each for each in self._published.listed() if each.claim.uid not in known)]
 
     @override
     def is_abandoned(self, uid: str) -> bool:
-        return uid in self._abandoned()
+        return uid in self._published.abandoned()
 
-    def _abandoned(self) -> AbstractSet[str]:
-        state = self._state()
-        return frozenset() if state is None else abandoned_of(state)
-
-    def _bound(self) -> ClaimLookup:
+    def _bound(self) -> ClaimLookup[PreparedT]:
         if self._lookup is None:
             raise _mode_unknown()
         return self._lookup
 
 
-class LateNodeDriver(NodeDriver[NodeClaim]):
+class LateNodeDriver(NodeDriver[NodeClaim], Generic[PreparedT]):
     """The driver of the mode, once that is known; before that, what local data is enough for.
 
     Args:
@@ -101,7 +96,7 @@ class LateNodeDriver(NodeDriver[NodeClaim]):
         classic: takes the claims of classic kubelets, at any time.
     """
 
-    def __init__(self, preparer: Preparer, classic: NodeDriver[ClassicClaim]) -> None:
+    def __init__(self, preparer: Preparer[PreparedT], classic: NodeDriver[ClassicClaim]) -> None:
         self._preparer = preparer
         self._classic = classic
         self._driver: NodeDriver[NodeClaim] | None = None

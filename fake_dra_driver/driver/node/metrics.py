@@ -2,6 +2,7 @@
 
 from collections import Counter as Tally
 from collections.abc import Callable, Mapping
+from typing import Generic
 
 from prometheus_client import Gauge
 from typing_extensions import override
@@ -9,17 +10,19 @@ from typing_extensions import override
 from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.failurereason import FailureReason
 from fake_dra_driver.dra.node.calls import SUCCESS, CallObserver, Verb
-from fake_dra_driver.driver.node.prepared import PreparedClaim
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.dra.node.preparedmodel import PreparedModel
 from fake_dra_driver.runtime.metrics import Metrics
 
 __all__ = ["PrepareMetrics"]
 
 
-class PrepareMetrics(CallObserver):
+class PrepareMetrics(CallObserver, Generic[PreparedT]):
     """What the kubelet plugin counts, and shows of what is prepared.
 
     Args:
         node: the plugin's own.
+        model: what tells kinds of devices apart.
         prepared: what is prepared at this moment, by UID.
         is_ready: whether the kubelet can use the plugin.
     """
@@ -28,7 +31,8 @@ class PrepareMetrics(CallObserver):
         self,
         metrics: Metrics,
         node: str,
-        prepared: Callable[[], Mapping[str, PreparedClaim]],
+        model: PreparedModel[PreparedT],
+        prepared: Callable[[], Mapping[str, PreparedClaim[PreparedT]]],
         is_ready: Callable[[], bool],
     ) -> None:
         durations = {
@@ -46,7 +50,8 @@ class PrepareMetrics(CallObserver):
         self._claims = metrics.gauge(families.PREPARED_CLAIMS).labels(node)
         self._devices = metrics.gauge(families.PREPARED_DEVICES)
         self._node = node
-        self._models: dict[str, Gauge] = {}
+        self._model = model
+        self._labels: dict[str, Gauge] = {}
         metrics.add_refresher(self._refresh)
 
     @override
@@ -59,9 +64,11 @@ class PrepareMetrics(CallObserver):
 
     def _refresh(self) -> None:
         claims = self._prepared()
-        models = {device.whole_uuid: device.model for claim in claims.values() for device in claim.devices_in_use}
-        tally = Tally(models.values())
-        for model in self._models.keys() | tally.keys():
-            self._models.setdefault(model, self._devices.labels(self._node, model)).set(tally[model])
+        labels = {
+            device.key: self._model.label_of(device) for claim in claims.values() for device in claim.devices_in_use
+        }
+        tally = Tally(labels.values())
+        for label in self._labels.keys() | tally.keys():
+            self._labels.setdefault(label, self._devices.labels(self._node, label)).set(tally[label])
         self._claims.set(len(claims))
         self._ready.set(self._is_ready())

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from typing import Generic
 
+from fake_dra_driver.dra.node.prepared import PreparedT
 from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
@@ -12,11 +14,11 @@ __all__ = ["NodeFiles"]
 
 
 @dataclass(frozen=True, slots=True)
-class NodeFiles:
+class NodeFiles(Generic[PreparedT]):
     """The truth, which outlives a reboot, and what container runtimes read."""
 
-    checkpoint: Checkpoint
-    cdi: CdiFolder
+    checkpoint: Checkpoint[PreparedT]
+    cdi: CdiFolder[PreparedT]
     hold: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     """Keeps other processes from both while a block runs (``FolderLock.hold``), and has the checkpoint read again first
     if one of them has used it. Without it, this is the only process. To be held before the lock of a claim is."""

@@ -16,28 +16,20 @@ the processes of a rolling update have on the node's files (``NodeFiles.hold``).
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT, disputed_devices, find_holder
+from fake_dra_driver.dra.node.preparedmodel import PreparedModel
 from fake_dra_driver.driver.node.cdi import CdiSpecError
 from fake_dra_driver.driver.node.claimlookup import NodeLookup
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError, NotEndedError
+from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, NotEndedError
 from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.prepared import (
-    PreparedClaim,
-    RequestResult,
-    UnknownDeviceError,
-    WantedDevice,
-    disputed_devices,
-    find_holder,
-    prepared_devices,
-)
 from fake_dra_driver.driver.node.retry import RetryBudget
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.keyedlock import KeyedLock
@@ -49,12 +41,12 @@ log = logger.bind(component="preparer")
 T = TypeVar("T")
 
 
-class Preparer:
+class Preparer(Generic[PreparedT]):
     """Prepares and unprepares. Every method may run at any time, also twice at once for one claim.
 
     Args:
         node: the name of the node.
-        inventory: the devices of the node.
+        model: what its devices are.
         files: where claims are prepared; the checkpoint has been loaded before the first call.
         lookup: whether another claim still holds its devices, or a pod may use them.
         events: tells people about repairs.
@@ -64,14 +56,14 @@ class Preparer:
     def __init__(
         self,
         node: str,
-        inventory: Sequence[Device],
-        files: NodeFiles,
-        lookup: NodeLookup,
+        model: PreparedModel[PreparedT],
+        files: NodeFiles[PreparedT],
+        lookup: NodeLookup[PreparedT],
         events: NodeEvents,
         changed: Callable[[], None],
     ) -> None:
         self._node = node
-        self._inventory = {device.uuid: device for device in inventory}
+        self._model = model
         self._files = files
         self._checkpoint, self._cdi = files.checkpoint, files.cdi
         self._lookup = lookup
@@ -79,7 +71,7 @@ class Preparer:
         self._changed = changed
         self._locks: KeyedLock[str] = KeyedLock()
         """By claim; held for every change of its file and its record."""
-        self._in_work: dict[str, PreparedClaim] = {}
+        self._in_work: dict[str, PreparedClaim[PreparedT]] = {}
         """By claim: what is being written for it at this moment, so that no other claim gets its devices."""
         self._ended: set[str] = set()
         """Claims that the kubelet has ended since the start, as long as the checkpoint is not complete."""
@@ -87,7 +79,7 @@ class Preparer:
     async def prepare(
         self,
         claim: NodeClaim,
-        wanted: Sequence[WantedDevice],
+        devices: Sequence[PreparedT],
         budget: RetryBudget,
         make_metadata: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
     ) -> Sequence[ReadyDevice]:
@@ -95,19 +87,18 @@ class Preparer:
 
         Args:
             claim: as the kubelet names it.
-            wanted: its devices.
+            devices: what containers are to get for it, in their order.
             budget: for all that is tried again.
             make_metadata: makes files about the devices, and returns by request the CDI name that brings one into a
                 container; None: there are to be none. Raises OSError.
 
         Raises:
-            DeviceMissingError: the node does not have one of them.
             DeviceInUseError: another claim holds one of them, or has not been ended.
             PrepareError: nothing can be written, or it is unknown whether another claim still holds one of them.
         """
+        prepared = _planned(claim, devices)
 
         async def attempt() -> Sequence[ReadyDevice]:
-            prepared = self._prepared(claim, wanted)
             await self._prepare(prepared, budget)
             if make_metadata is None:
                 return self._ready(prepared)
@@ -136,14 +127,14 @@ class Preparer:
 
         return await self._in_turns(attempt, budget)
 
-    async def adopt(self, claim: NodeClaim, wanted: Sequence[WantedDevice]) -> None:
+    async def adopt(self, claim: NodeClaim, devices: Sequence[PreparedT]) -> None:
         """Prepares a claim that the kubelet has not asked for in this process, nor ended.
 
         For a checkpoint that is not complete: what the caller has read may be older than the kubelet's last call.
         Raises as ``prepare``.
         """
         async with self._turn():
-            await self._prepare(self._prepared(claim, wanted), RetryBudget(), unless_in=self._ended)
+            await self._prepare(_planned(claim, devices), RetryBudget(), unless_in=self._ended)
 
     async def complete(self) -> None:
         """Notes that every prepared claim is on record. Raises OSError; PrepareError: the files cannot be locked."""
@@ -212,23 +203,12 @@ class Preparer:
                 if not await budget.wait():
                     raise
 
-    def _ready(self, claim: PreparedClaim) -> Sequence[ReadyDevice]:
-        return _ready_devices(self._node, claim, self._cdi.device_names(claim))
+    def _ready(self, claim: PreparedClaim[PreparedT]) -> Sequence[ReadyDevice]:
+        return self._model.ready_devices(self._node, claim)
 
-    def _prepared(self, claim: NodeClaim, wanted: Sequence[WantedDevice]) -> PreparedClaim:
-        """What the claim will be once it is prepared."""
-        record = self._checkpoint.claims.get(claim.uid)
-        # What a claim has stays its own, also when the node was given fewer devices since.
-        own = {d.whole_uuid: Device(d.whole_uuid, d.model) for d in record.devices} if record is not None else {}
-        try:
-            devices = prepared_devices({**own, **self._inventory}, wanted)
-        except UnknownDeviceError as error:
-            raise DeviceMissingError(
-                f"claim {claim}: {error}; were the node's name or its number of devices changed?"
-            ) from error
-        return PreparedClaim(claim.uid, claim.namespace, claim.name, devices)
-
-    async def _prepare(self, claim: PreparedClaim, budget: RetryBudget, unless_in: Collection[str] = ()) -> None:
+    async def _prepare(
+        self, claim: PreparedClaim[PreparedT], budget: RetryBudget, unless_in: Collection[str] = ()
+    ) -> None:
         """CDI file, then checkpoint, once no other claim has the devices. Does nothing that is done already."""
         while True:
             async with self._locks.hold(claim.uid):
@@ -240,11 +220,11 @@ class Preparer:
                     return
             await self._clear_rival(rival.uid, claim, budget)
 
-    def _rival(self, claim: PreparedClaim) -> PreparedClaim | None:
+    def _rival(self, claim: PreparedClaim[PreparedT]) -> PreparedClaim[PreparedT] | None:
         """Another claim that has one of the devices on record, or is just getting it."""
         return find_holder(self._checkpoint.claims, claim) or find_holder(self._in_work, claim)
 
-    async def _clear_rival(self, rival_uid: str, claim: PreparedClaim, budget: RetryBudget) -> None:
+    async def _clear_rival(self, rival_uid: str, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
         """Ends the rival if it is stale.
 
         Raises:
@@ -273,12 +253,12 @@ class Preparer:
                 )
             await self._end_stale(rival, budget)
 
-    def _may_end(self, claim: PreparedClaim) -> bool:
+    def _may_end(self, claim: PreparedClaim[PreparedT]) -> bool:
         """Whether a claim that holds nothing here may be ended without the kubelet."""
         only_looks = bool(claim.devices) and not claim.devices_in_use
         return only_looks or self._lookup.is_abandoned(claim.uid)
 
-    async def _write(self, claim: PreparedClaim, budget: RetryBudget) -> None:
+    async def _write(self, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
         """The caller has the lock. Raises PrepareError."""
         before = self._checkpoint.claims.get(claim.uid)
         self._in_work[claim.uid] = claim
@@ -299,7 +279,7 @@ class Preparer:
         finally:
             del self._in_work[claim.uid]
 
-    async def _end_stale(self, claim: PreparedClaim, budget: RetryBudget) -> None:
+    async def _end_stale(self, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
         """The caller has the lock. Raises PrepareError."""
         log.info(
             "Claim holds nothing here any more and was never unprepared",
@@ -320,23 +300,9 @@ class Preparer:
             self._changed()
 
 
-def _ready_devices(node: str, claim: PreparedClaim, cdi_names: Sequence[str]) -> list[ReadyDevice]:
-    """One for each device that was allocated, with the CDI names of its children if it is split.
-
-    The variables about node and driver come with each device: a container may use one of them alone.
-    """
-    common, *own = cdi_names
-    names: dict[tuple[str, RequestResult | None], list[str]] = {}
-    for device, name in zip(claim.devices, own, strict=True):
-        names.setdefault((device.whole_uuid, device.result), []).append(name)
-    return [_ready_device(node, uuid, result, common, found) for (uuid, result), found in names.items()]
-
-
-def _ready_device(node: str, uuid: str, result: RequestResult | None, common: str, own: Sequence[str]) -> ReadyDevice:
-    if result is None:
-        return ReadyDevice(node, uuid, (common, *own))
-    # In the status of a pod the kubelet calls a device by its first name, and takes devices that share it for one.
-    return ReadyDevice(result.pool, result.device, (*own, common), (result.request,), result.share_id)
+def _planned(claim: NodeClaim, devices: Sequence[PreparedT]) -> PreparedClaim[PreparedT]:
+    """What the claim will be once it is prepared."""
+    return PreparedClaim(claim.uid, claim.namespace, claim.name, tuple(devices))
 
 
 def _with_metadata(devices: Sequence[ReadyDevice], names: Mapping[str, str]) -> Sequence[ReadyDevice]:

@@ -19,7 +19,7 @@ from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.driver.nascolumns import recount
 from fake_dra_driver.driver.node.events import NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.prepared import PreparedClaim
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
@@ -53,7 +53,7 @@ class StatePublisher(Reconciler):
         self,
         state_key: NamespacedName,
         inventory: Sequence[Device],
-        files: NodeFiles,
+        files: NodeFiles[FakePreparedDevice],
         states: Informer[NodeAllocationState],
         client: StateClient,
         is_serving: Callable[[], bool],
@@ -122,7 +122,7 @@ class StatePublisher(Reconciler):
         return max(0, self._expected_until - now)
 
     async def _publish(
-        self, state: NodeAllocationState, prepared: Mapping[str, PreparedClaim], *, is_expected: bool
+        self, state: NodeAllocationState, prepared: Mapping[str, FakePreparedClaim], *, is_expected: bool
     ) -> None:
         serving = self._is_serving()
         is_news = serving != self._announced and (serving or not (is_expected or await self._has_successor()))

@@ -10,7 +10,7 @@ Works without a NodeAllocationState; which claims are in use is the mode's to sa
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Generic
 
 from loguru import logger
 from typing_extensions import override
@@ -18,6 +18,7 @@ from typing_extensions import override
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.node.prepared import PreparedT
 from fake_dra_driver.driver.node.checkpoint import DamagedCheckpointError
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
 from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError
@@ -36,7 +37,7 @@ REBUILD_PAUSE_SECONDS: Final = 10.0
 log = logger.bind(component="recovery")
 
 
-class Recovery(Reconciler):
+class Recovery(Reconciler, Generic[PreparedT]):
     """Looks at all claims of the node in each pass, whatever the request. Does nothing before ``start`` has returned.
 
     Args:
@@ -50,9 +51,9 @@ class Recovery(Reconciler):
 
     def __init__(
         self,
-        preparer: Preparer,
-        files: NodeFiles,
-        lookup: ClaimLookup,
+        preparer: Preparer[PreparedT],
+        files: NodeFiles[PreparedT],
+        lookup: ClaimLookup[PreparedT],
         node_events: NodeEvents,
         claim_events: ClaimEvents,
         changed: Callable[[], None],
@@ -152,7 +153,7 @@ class Recovery(Reconciler):
                     self._leave_out(found, found.problem)
                     continue
                 try:
-                    await self._preparer.adopt(found.claim, found.wanted)
+                    await self._preparer.adopt(found.claim, found.devices)
                 except (DeviceMissingError, DeviceInUseError) as error:
                     self._leave_out(found, str(error))
             await self._preparer.complete()
@@ -161,7 +162,7 @@ class Recovery(Reconciler):
             if self._damage or self._checkpoint.claims:
                 self._node_events.checkpoint_rebuilt(self._damage, len(self._checkpoint.claims))
 
-    def _leave_out(self, found: ClaimInUse, problem: str) -> None:
+    def _leave_out(self, found: ClaimInUse[PreparedT], problem: str) -> None:
         claim = found.claim
         log.warning("Claim left out of the rebuilt checkpoint", claim=str(claim), claim_uid=claim.uid, error=problem)
         if not found.is_gone:

@@ -5,7 +5,7 @@ from typing import Final
 
 from loguru import logger
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
+from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.files import DiskFiles
@@ -15,13 +15,15 @@ from fake_dra_driver.dra.node.interface import KUBELETS
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
-from fake_dra_driver.driver.node.nodedriver import FakeNodeDriver
+from fake_dra_driver.driver.node.nodedriver import PreparerDriver
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.setup import NodeParts
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.programs.mode import ModeSetup
 from fake_dra_driver.driver.programs.parts import make_parts
 from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
@@ -59,14 +61,16 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     key = NamespacedName(settings.namespace, settings.node_name)
     inventory = make_inventory(settings.node_name, settings.device_count, settings.device_models)
     files = DiskFiles()
-    checkpoint = Checkpoint(files, settings.checkpoint)
-    cdi = CdiFolder(files, settings.cdi_root, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), settings.node_name)
+    model = FakePreparedModel(settings.node_name)
+    checkpoint = Checkpoint(files, settings.checkpoint, model)
+    planner = FakePlanner(inventory, lambda: checkpoint.claims)
+    cdi = CdiFolder(files, settings.cdi_root, model)
     lock = FolderLock(settings.plugin_dir, lambda: node.refresh())
     metadata = DeviceMetadata(files, settings.plugin_dir, settings.cdi_root, DRIVER_NAME)
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
     )
-    classic = ClassicClaimLookup(key, states, parts.client)
+    classic = ClassicClaimLookup(key, states, parts.client, planner)
 
     def is_serving() -> bool:
         return plugin.not_ready_reason() is None
@@ -74,11 +78,13 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     async def has_successor() -> bool:
         return await plugin.has_successor()
 
-    node = NodeParts(
+    node = FakeNodeParts(
         state_key=key,
         inventory=inventory,
+        model=model,
+        planner=planner,
         files=NodeFiles(checkpoint, cdi, lock.hold, metadata),
-        classic=classic.wanted,
+        classic=classic.devices,
         states=states,
         client=parts.client,
         events=parts.events,
@@ -97,7 +103,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         KUBELETS,
         node.driver,
         grace_seconds=settings.grace_period_seconds / 2,
-        call_observer=PrepareMetrics(parts.metrics, settings.node_name, lambda: checkpoint.claims, is_serving),
+        call_observer=PrepareMetrics(parts.metrics, settings.node_name, model, lambda: checkpoint.claims, is_serving),
         on_failure=node.claim_events.call_failed,
         on_registration=registered,
         on_socket_restored=node.node_events.socket_restored,
@@ -110,7 +116,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     async def set_up() -> None:
         api = (await mode.find(manager)).structured
         if api is None:
-            node.bind(NodeMode(classic, FakeNodeDriver(node.preparer, classic.wanted)))
+            node.bind(NodeMode(classic, PreparerDriver(node.preparer, classic.devices)))
             return
         from fake_dra_driver.driver.structured.nodesetup import StructuredNode
 

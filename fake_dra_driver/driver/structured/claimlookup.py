@@ -20,7 +20,8 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
-from fake_dra_driver.driver.node.prepared import PreparedClaim
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports, statuses_of
 from fake_dra_driver.driver.structured.inventory import devices_by_name, slice_devices
 from fake_dra_driver.driver.structured.wanted import wanted_devices
@@ -43,12 +44,13 @@ class LookupClient(Protocol):
         ...
 
 
-class StructuredClaimLookup(ClaimLookup):
+class StructuredClaimLookup(ClaimLookup[FakePreparedDevice]):
     """Tells what claims hold on one node.
 
     Args:
         node: the name of the node, which is that of its pool.
         inventory: the devices of the node.
+        planner: of the node.
         prepared: what is prepared there at this moment, by UID.
         client: reads claims.
         api: in the version that the cluster serves.
@@ -59,7 +61,8 @@ class StructuredClaimLookup(ClaimLookup):
         self,
         node: str,
         inventory: Sequence[Device],
-        prepared: Callable[[], Mapping[str, PreparedClaim]],
+        planner: FakePlanner,
+        prepared: Callable[[], Mapping[str, FakePreparedClaim]],
         client: LookupClient,
         api: ResourceApi,
         reports: DeviceReports,
@@ -68,6 +71,7 @@ class StructuredClaimLookup(ClaimLookup):
         self._devices = devices_by_name(inventory)
         self.attributes = {device.name: device.attributes for device in slice_devices(inventory)}
         """By the name of a device, as in its ResourceSlice."""
+        self._planner = planner
         self._prepared = prepared
         self._client = client
         self._api = api
@@ -111,13 +115,17 @@ class StructuredClaimLookup(ClaimLookup):
         own = {} if prepared is None else _devices_of(prepared)
         return {**own, **self._devices}
 
+    def planned(self, claim: NodeClaim, allocated: AllocatedClaim) -> Sequence[FakePreparedDevice]:
+        """What containers get for what a claim was allocated. Raises PrepareError: it cannot have that here."""
+        return self._planner.devices(claim, wanted_devices(allocated, self.devices_for(claim.uid)))
+
     @override
     def known_holders(self, prepared: AbstractSet[str]) -> AbstractSet[str]:
         # Those that are not prepared are kept as well: they may be on their way into the checkpoint.
         return self._held & prepared
 
     @override
-    async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
+    async def still_held(self, prepared: FakePreparedClaim) -> Collection[str]:
         # What classic DRA has prepared before an upgrade of the cluster is not allocated by what structured DRA knows.
         try:
             allocated = await self.read(NodeClaim(prepared.namespace, prepared.name, UID(prepared.uid)))
@@ -126,14 +134,14 @@ class StructuredClaimLookup(ClaimLookup):
             return frozenset()
         names = {result.device for result in allocated.results}
         devices = {**self._devices, **_devices_of(prepared)}
-        held = prepared.whole_uuids & {device.uuid for name, device in devices.items() if name in names}
-        if held == prepared.whole_uuids:
+        held = prepared.keys & {device.uuid for name, device in devices.items() if name in names}
+        if held == prepared.keys:
             # A report that was to be written when the plugin was stopped is made up for.
             self.report(allocated)
         return held
 
     @override
-    async def in_use(self) -> Sequence[ClaimInUse]:
+    async def in_use(self) -> Sequence[ClaimInUse[FakePreparedDevice]]:
         # Allocated is enough: reservedFor loses a pod that is removed by force, whose containers may still run.
         found = []
         for claim in (await self._client.list(self._api.claims)).items:
@@ -143,19 +151,19 @@ class StructuredClaimLookup(ClaimLookup):
                 continue
         return found
 
-    def _in_use(self, allocated: AllocatedClaim) -> ClaimInUse:
+    def _in_use(self, allocated: AllocatedClaim) -> ClaimInUse[FakePreparedDevice]:
         claim = allocated.claim
         identity = NodeClaim(claim.metadata.namespace, claim.metadata.name, claim.uid)
         try:
-            return ClaimInUse(identity, wanted_devices(allocated, self.devices_for(claim.uid)))
+            return ClaimInUse(identity, self.planned(identity, allocated))
         except PrepareError as error:
             return ClaimInUse(identity, (), str(error))
 
 
-def _devices_of(prepared: PreparedClaim) -> Mapping[str, Device]:
+def _devices_of(prepared: FakePreparedClaim) -> Mapping[str, Device]:
     """The whole devices of a prepared claim, by the names that its allocation has for them."""
     return {
-        device.result.device: Device(device.whole_uuid, device.model)
+        device.result.device: Device(device.key, device.model)
         for device in prepared.devices
         if device.result is not None
     }

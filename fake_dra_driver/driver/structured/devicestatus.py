@@ -6,8 +6,9 @@ from typing import Any, Protocol
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.dra.structured.status import ready, status_of
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 
 __all__ = ["DeviceReports", "statuses_of"]
 
@@ -24,9 +25,9 @@ class DeviceReports(Protocol):
         ...
 
 
-def statuses_of(prepared: PreparedClaim) -> Sequence[v1.AllocatedDeviceStatus]:
+def statuses_of(prepared: FakePreparedClaim) -> Sequence[v1.AllocatedDeviceStatus]:
     """An entry for each device that the claim was allocated."""
-    parts: dict[RequestResult, list[PreparedDevice]] = {}
+    parts: dict[RequestResult, list[FakePreparedDevice]] = {}
     for device in prepared.devices:
         if device.result is not None:
             parts.setdefault(device.result, []).append(device)
@@ -46,8 +47,8 @@ def statuses_of(prepared: PreparedClaim) -> Sequence[v1.AllocatedDeviceStatus]:
     ]
 
 
-def _data(devices: Sequence[PreparedDevice]) -> Mapping[str, Any]:
+def _data(devices: Sequence[FakePreparedDevice]) -> Mapping[str, Any]:
     """What a person wants to know about a device, in the words of the node's NodeAllocationState and of the CRDs."""
     first = devices[0]
-    data = {"uuid": first.whole_uuid, "model": first.model}
+    data = {"uuid": first.key, "model": first.model}
     return data if first.parent_uuid is None else {**data, "children": [device.uuid for device in devices]}

@@ -12,11 +12,11 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.metadata import MetadataDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.retry import RetryBudget, UnansweredError
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports
-from fake_dra_driver.driver.structured.wanted import wanted_devices
 
 __all__ = ["MetadataMaker", "StructuredNodeDriver"]
 
@@ -41,7 +41,7 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
 
     def __init__(
         self,
-        preparer: Preparer,
+        preparer: Preparer[FakePreparedDevice],
         lookup: StructuredClaimLookup,
         reports: DeviceReports,
         metadata: MetadataMaker | None = None,
@@ -65,9 +65,9 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
             if (ready_before := await self._preparer.prepare_as_before(claim, budget)) is not None:
                 return ready_before
             raise
-        wanted = wanted_devices(allocated, self._lookup.devices_for(claim.uid))
+        devices = self._lookup.planned(claim, allocated)
         make_metadata = None if self._metadata is None else partial(self._make_metadata, self._metadata, allocated)
-        answer = await self._preparer.prepare(claim, wanted, budget, make_metadata)
+        answer = await self._preparer.prepare(claim, devices, budget, make_metadata)
         self._lookup.report(allocated)
         return answer
 

@@ -14,6 +14,8 @@ from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.latebinding import NodeMode
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.inventory import healthy_devices, slice_devices
@@ -30,7 +32,7 @@ __all__ = ["StructuredNode"]
 class StructuredNode:
     """What a node does in a cluster of structured DRA, beside what it does in any."""
 
-    mode: NodeMode
+    mode: NodeMode[FakePreparedDevice]
     """For ``NodeParts.bind``."""
     publisher: SlicePublisher
     """Its ``run`` publishes the node's devices."""
@@ -42,10 +44,10 @@ class StructuredNode:
     @classmethod
     def of(
         cls,
-        parts: NodeParts,
+        parts: NodeParts[FakePreparedDevice],
         node: str,
         inventory: Sequence[Device],
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint[FakePreparedDevice],
         *,
         api: ResourceApi,
         cache: Cache,
@@ -71,9 +73,10 @@ class StructuredNode:
         Raises:
             PoolError: the API server would not take the devices.
         """
+        planner = FakePlanner(inventory, lambda: checkpoint.claims)
         told = SliceEvents(events, node)
         reports = DeviceStatusWriter(client, api, DRIVER_NAME, node, told.status_not_written)
-        lookup = StructuredClaimLookup(node, inventory, lambda: checkpoint.claims, client, api, reports)
+        lookup = StructuredClaimLookup(node, inventory, planner, lambda: checkpoint.claims, client, api, reports)
         publisher = SlicePublisher(api, DRIVER_NAME, node, cache, client, told, is_superseded=is_superseded)
         publisher.publish([Pool(node, slice_devices(inventory), node_name=node)])
         return cls(

@@ -10,14 +10,18 @@ from pathlib import Path
 
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.folderlock import FolderLock
+from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 
 
-async def _work(lock: FolderLock, checkpoint: Checkpoint, verb: str, uid: str) -> None:
+async def _work(lock: FolderLock, checkpoint: Checkpoint[FakePreparedDevice], verb: str, uid: str) -> None:
     async with lock.hold():
         if verb == "put":
-            await checkpoint.put(PreparedClaim(uid, "default", f"claim-{uid}", (PreparedDevice(f"FAKE-{uid}", "M"),)))
+            await checkpoint.put(
+                PreparedClaim(uid, "default", f"claim-{uid}", (FakePreparedDevice(f"FAKE-{uid}", "M"),))
+            )
         else:
             await checkpoint.remove(uid)
     _answer(uid)
@@ -29,7 +33,7 @@ def _answer(line: str) -> None:
 
 
 async def _main(folder: Path) -> None:
-    checkpoint = Checkpoint(DiskFiles(), folder / "checkpoint.json")
+    checkpoint = Checkpoint(DiskFiles(), folder / "checkpoint.json", FakePreparedModel("worker"))
     lock = FolderLock(folder, checkpoint.refresh)
     async with lock.hold():
         await checkpoint.load()

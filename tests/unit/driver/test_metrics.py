@@ -14,6 +14,7 @@ from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX, SECTIONS
 from fake_dra_driver.driver.metrics import EventCounts
 from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.prepared import WantedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.metricfamily import FAMILIES, LIBRARY_FAMILIES, Family
@@ -302,7 +303,9 @@ async def test_claims_in_dispute_until_the_dispute_is_over() -> None:
 
 def plugin_metrics(plugin: Plugin) -> Metrics:
     metrics = Metrics(METRICS_PREFIX)
-    counts = PrepareMetrics(metrics, NODE, lambda: plugin.checkpoint.claims, lambda: plugin.is_serving)
+    counts = PrepareMetrics(
+        metrics, NODE, FakePreparedModel(NODE), lambda: plugin.checkpoint.claims, lambda: plugin.is_serving
+    )
     counts.worked("prepare", "success", 0.003)
     counts.worked("unprepare", "refused", 0.5)
     counts.answered("prepare", "too_slow")

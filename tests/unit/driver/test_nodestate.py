@@ -11,7 +11,8 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
+from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, difference, make_state, set_status, spec_of
 from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, Status
 from tests.support.memory_api import MemoryApi, no_fault, operate
@@ -20,7 +21,7 @@ from tests.support.node import NODE, STATE, NodeClient
 pytestmark = pytest.mark.looptime
 
 INVENTORY = (Device("A", "M"), Device("B", "N"))
-PREPARED = {"uid": PreparedClaim("uid", "d", "c", (PreparedDevice("A", "M"), PreparedDevice("B-0", "N", "B")))}
+PREPARED = {"uid": PreparedClaim("uid", "d", "c", (FakePreparedDevice("A", "M"), FakePreparedDevice("B-0", "N", "B")))}
 SPEC: dict[str, Any] = {
     "allocatableDevice": [{"fake": {"uuid": "A", "name": "M"}}, {"fake": {"uuid": "B", "name": "N"}}],
     "preparedDevices": {"uid": {"fake": {"devices": [{"uuid": "A"}, {"uuid": "B-0", "parentUUID": "B"}]}}},
@@ -52,7 +53,7 @@ def wire(api: MemoryApi) -> dict[str, Any]:
 def test_devices_that_a_claim_only_looks_at_are_not_listed_as_prepared() -> None:
     result = RequestResult("fakes", NODE, "fake-0")
     admin = RequestResult("look", NODE, "fake-1", admin_access=True)
-    own, watched = PreparedDevice("A", "M", result=result), PreparedDevice("B", "N", result=admin)
+    own, watched = FakePreparedDevice("A", "M", result=result), FakePreparedDevice("B", "N", result=admin)
     claims = {
         "both": PreparedClaim("both", "d", "both", (watched, own)),
         "monitor": PreparedClaim("monitor", "d", "monitor", (watched,)),

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.fake import FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.dra.node.calls import ClaimCalls
+from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.driver.abandonedclaims import LOOK_SECONDS
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.driver.node.cdi import CdiFolder
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from tests.support.events import Recorder
@@ -243,8 +245,8 @@ async def reboot() -> Recorder:
 async def orphaned_file() -> Recorder:
     world = NodeWorld()
     await prepared(world)
-    cdi = CdiFolder(world.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
-    await cdi.write(PreparedClaim("orphan", "default", "o", (PreparedDevice(UUIDS[5], "MODEL"),)))
+    cdi = CdiFolder(world.files, CDI_ROOT, FakePreparedModel(NODE))
+    await cdi.write(PreparedClaim("orphan", "default", "o", (FakePreparedDevice(UUIDS[5], "MODEL"),)))
     plugin = await world.start()
     await plugin.settle()
     return plugin.events

@@ -14,8 +14,10 @@ from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
 from fake_dra_driver.dra.node.pluginsockets import PluginSockets
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.prepared import PreparedClaim
+from fake_dra_driver.driver.node.cdi import CdiFolder
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.unit.cluster.kubelet.waiting import until
 from tests.unit.cluster.kubelet.world import DRIVER, FOREVER, NODE, World, container, pod
 
@@ -26,8 +28,8 @@ class _Driver:
     """Gives a claim the devices whose numbers its handle names, and writes their CDI file."""
 
     def __init__(self, root: Path) -> None:
-        names = CdiNames(f"k8s.{DRIVER}", "fake", DRIVER)
-        self._cdi = CdiFolder(DiskFiles(), root / "var/run/cdi", names, NODE)
+        self._model = FakePreparedModel(NODE)
+        self._cdi = CdiFolder(DiskFiles(), root / "var/run/cdi", self._model)
         self.prepared: set[str] = set()
 
     async def start(self) -> None:
@@ -35,11 +37,11 @@ class _Driver:
 
     async def prepare(self, claim: ClassicClaim) -> Sequence[ReadyDevice]:
         chosen = [DEVICES[int(number)] for number in claim.resource_handle.split(",")]
-        devices = tuple(PreparedDevice(device.uuid, device.model) for device in chosen)
+        devices = tuple(FakePreparedDevice(device.uuid, device.model) for device in chosen)
         prepared = PreparedClaim(claim.uid, claim.namespace, claim.name, devices)
         await self._cdi.write(prepared)
         self.prepared.add(claim.name)
-        return [ReadyDevice(NODE, "all", tuple(self._cdi.device_names(prepared)))]
+        return [ReadyDevice(NODE, "all", tuple(self._model.device_names(prepared)))]
 
     async def unprepare(self, claim: ClassicClaim) -> None:
         await self._cdi.remove(claim.uid)

@@ -5,6 +5,7 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
+from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.driver.node.prepared import WantedDevice
@@ -30,26 +31,27 @@ async def plugin(world: NodeWorld) -> Plugin:
 
 async def test_a_handle_is_enough(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 3, WantedDevice(UUIDS[1], 2))
-    assert await plugin.lookup.wanted(claim) == [WantedDevice(UUIDS[3]), WantedDevice(UUIDS[1], 2)]
+    uuids = [device.uuid for device in await plugin.lookup.devices(claim)]
+    assert uuids == [UUIDS[3], *children(UUIDS[1], 2)]
     assert plugin.client.requests() == []
 
 
 async def test_without_a_handle_the_ledger_is_read_as_it_is_now(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 3, with_handle=False)
-    assert await plugin.lookup.wanted(claim) == [WantedDevice(UUIDS[3])]
+    assert [device.uuid for device in await plugin.lookup.devices(claim)] == [UUIDS[3]]
     assert plugin.client.requests() == [("get", "NodeAllocationState")]
 
 
 async def test_a_claim_in_neither_handle_nor_ledger_holds_nothing(plugin: Plugin) -> None:
     with pytest.raises(PrepareError, match=rf"claim default/c \(uid\) holds no devices.*{NODE} does not list it"):
-        await plugin.lookup.wanted(ClassicClaim("default", "c", UID("uid")))
+        await plugin.lookup.devices(ClassicClaim("default", "c", UID("uid")))
 
 
 async def test_an_unavailable_api_server_is_an_error(world: NodeWorld, plugin: Plugin) -> None:
     claim = world.claim("c", 3, with_handle=False)
     plugin.client.is_away = True
     with pytest.raises(TransportError):
-        await plugin.lookup.wanted(claim)
+        await plugin.lookup.devices(claim)
     with pytest.raises(TransportError):
         await plugin.lookup.in_use()
 
@@ -77,10 +79,13 @@ async def test_claims_in_use_are_reserved_or_still_listed_as_prepared(world: Nod
     world.api.update(ResourceClaim, foreign.name, "default", {"status": {"driverName": "gpu.example.com"}})
     world.update_state({"spec": {"preparedDevices": {ending.uid: {"fake": {"devices": [{"uuid": UUIDS[1]}]}}}}})
     plugin.deliver()
-    found = {entry.claim.uid: (list(entry.wanted), bool(entry.problem)) for entry in await plugin.lookup.in_use()}
+    found = {
+        entry.claim.uid: ([device.uuid for device in entry.devices], bool(entry.problem))
+        for entry in await plugin.lookup.in_use()
+    }
     assert found == {
-        reserved.uid: ([WantedDevice(UUIDS[0])], False),
-        ending.uid: ([WantedDevice(UUIDS[1])], False),
+        reserved.uid: ([UUIDS[0]], False),
+        ending.uid: ([UUIDS[1]], False),
         garbage.uid: ([], True),
     }
 

@@ -7,6 +7,7 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, MAX_SPLIT, AllocatedDevices
 from fake_dra_driver.api.resource.v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
 from fake_dra_driver.device.inventory import make_uuids
+from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import (
     handle_of,
@@ -15,13 +16,13 @@ from fake_dra_driver.driver.classic.holdings import (
     wanted_by_entry,
     wanted_by_handle,
 )
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, WantedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice, WantedDevice
 
 PREPARED = PreparedClaim(
     "uid",
     "default",
     "claim",
-    (PreparedDevice("A", "M"), PreparedDevice("B-0", "M", "B"), PreparedDevice("B-1", "M", "B")),
+    (FakePreparedDevice("A", "M"), FakePreparedDevice("B-0", "M", "B"), FakePreparedDevice("B-1", "M", "B")),
 )
 
 

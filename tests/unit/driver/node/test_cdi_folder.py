@@ -8,13 +8,17 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_KIND, CDI_VENDOR, DRIVER_NAME
+from fake_dra_driver.api.fake import CDI_KIND
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, UnresolvedDevicesError
 from fake_dra_driver.dra.node.files import DiskFiles
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames, unique_name
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.dra.node.prepared import PreparedClaim
+from fake_dra_driver.dra.node.preparedmodel import unique_name
+from fake_dra_driver.driver.node.cdi import CdiFolder
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import Crash, ForgetfulDisk, MemoryFiles
 
+Folder = CdiFolder[FakePreparedDevice]
 ROOT = Path("/var/run/cdi")
 PREFIX = "k8s.fake.resource.3-shake.com-fake_"
 COMMON_FILE = ROOT / f"{PREFIX}common.yaml"
@@ -42,17 +46,19 @@ kind: "k8s.fake.resource.3-shake.com/fake"
 """The file of ``claim("a")`` as the first release has written it."""
 
 
-def claim(uid: str, *uuids: str) -> PreparedClaim:
-    return PreparedClaim(uid, "default", "claim", tuple(PreparedDevice(uuid, "MODEL") for uuid in uuids or ["FAKE-0"]))
+def claim(uid: str, *uuids: str) -> FakePreparedClaim:
+    return PreparedClaim(
+        uid, "default", "claim", tuple(FakePreparedDevice(uuid, "MODEL") for uuid in uuids or ["FAKE-0"])
+    )
 
 
 def claim_file(uid: str) -> Path:
     return ROOT / f"{PREFIX}{uid}.yaml"
 
 
-def make_cdi(files: MemoryFiles) -> CdiFolder:
+def make_cdi(files: MemoryFiles) -> Folder:
     files.folders.add(ROOT)
-    return CdiFolder(files, ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
+    return CdiFolder(files, ROOT, FakePreparedModel("worker"))
 
 
 @pytest.fixture
@@ -61,11 +67,11 @@ def files() -> MemoryFiles:
 
 
 @pytest.fixture
-def cdi(files: MemoryFiles) -> CdiFolder:
+def cdi(files: MemoryFiles) -> Folder:
     return make_cdi(files)
 
 
-async def test_a_file_with_the_right_contents_is_not_written_again(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_a_file_with_the_right_contents_is_not_written_again(cdi: Folder, files: MemoryFiles) -> None:
     for _ in range(2):
         await cdi.write_common()
         await cdi.write(claim("a"))
@@ -76,7 +82,7 @@ async def test_a_file_with_the_right_contents_is_not_written_again(cdi: CdiFolde
     assert sorted(files.contents) == [claim_file("a"), COMMON_FILE]
 
 
-async def test_a_missing_file_is_written_again(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_a_missing_file_is_written_again(cdi: Folder, files: MemoryFiles) -> None:
     await cdi.write(claim("a"))
     written = dict(files.contents)
     files.contents.clear()
@@ -109,7 +115,7 @@ async def test_a_damaged_file_of_ours_is_set_aside_and_written_again(damaged: by
 
 
 async def test_a_file_of_the_first_release_is_replaced_and_not_reported_as_damaged(
-    cdi: CdiFolder, files: MemoryFiles
+    cdi: Folder, files: MemoryFiles
 ) -> None:
     files.contents[claim_file("a")] = RELEASED
     assert not await cdi.write(claim("a"))
@@ -123,15 +129,15 @@ async def test_a_file_of_the_first_release_is_replaced_and_not_reported_as_damag
     assert files.contents == upgraded
 
 
-async def test_the_kubelet_gets_names_that_the_first_release_defines_too(cdi: CdiFolder) -> None:
+def test_the_kubelet_gets_names_that_the_first_release_defines_too() -> None:
     """After a rollback the kubelet starts containers again without asking for their devices."""
-    common, *names = cdi.device_names(claim("a"))
+    common, *names = FakePreparedModel("worker").device_names(claim("a"))
     assert common.endswith("=common")
     assert names == [f"{CDI_KIND}={device['name']}" for device in yaml.safe_load(RELEASED)["devices"]]
 
 
 async def test_a_runtime_finds_a_device_that_is_in_two_files_by_its_unique_names(tmp_path: Path) -> None:
-    cdi = CdiFolder(DiskFiles(), tmp_path, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
+    cdi = CdiFolder(DiskFiles(), tmp_path, FakePreparedModel("worker"))
     runtime = CdiRegistry([tmp_path])
     await cdi.write(claim("a"))
     both = [f"{CDI_KIND}=FAKE-0", f"{CDI_KIND}={unique_name('FAKE-0', 'a')}"]
@@ -144,7 +150,7 @@ async def test_a_runtime_finds_a_device_that_is_in_two_files_by_its_unique_names
         await runtime.environment([f"{CDI_KIND}=FAKE-0"])
 
 
-async def test_an_older_file_of_ours_is_replaced_and_not_set_aside(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_an_older_file_of_ours_is_replaced_and_not_set_aside(cdi: Folder, files: MemoryFiles) -> None:
     """As the Go driver left them: the same UUIDs, without the variables that are ours alone."""
     files.contents[claim_file("a")] = (
         b"cdiVersion: 0.3.0\ncontainerEdits: {}\ndevices:\n- containerEdits:\n    env:\n    - FAKE_DEVICE_0=FAKE-0\n"
@@ -168,7 +174,7 @@ async def test_foreign_files_are_never_touched_and_never_matter(files: MemoryFil
     assert not {path for _, path in files.operations} & FOREIGN.keys(), "a foreign file was looked at"
 
 
-async def test_claims_that_have_files_are_listed(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_claims_that_have_files_are_listed(cdi: Folder, files: MemoryFiles) -> None:
     files.contents |= FOREIGN
     await cdi.write_common()
     for uid in ("c", "a", "b"):
@@ -179,7 +185,7 @@ async def test_claims_that_have_files_are_listed(cdi: CdiFolder, files: MemoryFi
 
 
 async def test_a_half_written_file_is_removed_with_its_claim(tmp_path: Path) -> None:
-    cdi = CdiFolder(DiskFiles(), tmp_path, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), "worker")
+    cdi = CdiFolder(DiskFiles(), tmp_path, FakePreparedModel("worker"))
 
     def stop_half_way() -> None:
         with pytest.raises(Crash), ForgetfulDisk(tmp_path).watching(stop_at=2):
@@ -192,7 +198,7 @@ async def test_a_half_written_file_is_removed_with_its_claim(tmp_path: Path) -> 
     assert await asyncio.to_thread(DiskFiles().names, tmp_path) == []
 
 
-async def test_removing_a_missing_file_is_no_error(cdi: CdiFolder, files: MemoryFiles) -> None:
+async def test_removing_a_missing_file_is_no_error(cdi: Folder, files: MemoryFiles) -> None:
     await cdi.remove("a")
     assert await cdi.uids() == []
     assert files.contents == {}

@@ -11,17 +11,20 @@ import pytest
 from typing_extensions import override
 
 from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError, OtherReleaseError
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import MemoryFiles
 
 PATH = Path("/plugin/checkpoint.json")
-WHOLE = PreparedDevice("FAKE-0", "MODEL")
-CHILDREN = (PreparedDevice("FAKE-1-0", "ULTRA", "FAKE-1"), PreparedDevice("FAKE-1-1", "ULTRA", "FAKE-1"))
+MODEL = FakePreparedModel("worker")
+WHOLE = FakePreparedDevice("FAKE-0", "MODEL")
+CHILDREN = (FakePreparedDevice("FAKE-1-0", "ULTRA", "FAKE-1"), FakePreparedDevice("FAKE-1-1", "ULTRA", "FAKE-1"))
 
 
-def claim(uid: str, *devices: PreparedDevice) -> PreparedClaim:
-    return PreparedClaim(uid, "default", f"claim-{uid}", devices or (PreparedDevice(f"FAKE-of-{uid}", "MODEL"),))
+def claim(uid: str, *devices: FakePreparedDevice) -> FakePreparedClaim:
+    return PreparedClaim(uid, "default", f"claim-{uid}", devices or (FakePreparedDevice(f"FAKE-of-{uid}", "MODEL"),))
 
 
 def full_disk() -> OSError:
@@ -36,18 +39,20 @@ def files() -> MemoryFiles:
 
 
 @pytest.fixture
-def checkpoint(files: MemoryFiles) -> Checkpoint:
-    return Checkpoint(files, PATH)
+def checkpoint(files: MemoryFiles) -> Checkpoint[FakePreparedDevice]:
+    return Checkpoint(files, PATH, MODEL)
 
 
-async def on_disk(files: MemoryFiles) -> Checkpoint:
+async def on_disk(files: MemoryFiles) -> Checkpoint[FakePreparedDevice]:
     """What a process finds that starts now."""
-    found = Checkpoint(files.after_stop(), PATH)
+    found = Checkpoint(files.after_stop(), PATH, MODEL)
     await found.load()
     return found
 
 
-async def test_claims_that_were_put_are_there_after_a_restart(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_claims_that_were_put_are_there_after_a_restart(
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
+) -> None:
     claims = {uid: claim(uid, *devices) for uid, devices in (("b", (WHOLE,)), ("a", CHILDREN), ("c", ()))}
     for each in claims.values():
         await checkpoint.put(each)
@@ -62,14 +67,16 @@ async def test_claims_that_were_put_are_there_after_a_restart(checkpoint: Checkp
 
 async def test_the_file_is_created_with_its_folder_and_only_root_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "of" / "its" / "own" / "checkpoint.json"
-    checkpoint = Checkpoint(DiskFiles(), path)
+    checkpoint = Checkpoint(DiskFiles(), path, MODEL)
     await checkpoint.load()
     await checkpoint.put(claim("a"))
     assert path.stat().st_mode & 0o777 == 0o600
     assert [found.name for found in path.parent.iterdir()] == ["checkpoint.json"]
 
 
-async def test_the_file_has_a_version_and_a_checksum(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_the_file_has_a_version_and_a_checksum(
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
+) -> None:
     await checkpoint.put(claim("a", WHOLE, *CHILDREN))
     found = json.loads(files.contents[PATH])
     assert found["version"] == 1
@@ -91,7 +98,7 @@ async def test_the_file_has_a_version_and_a_checksum(checkpoint: Checkpoint, fil
 
 
 async def test_without_a_file_the_checkpoint_is_empty_and_incomplete(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     await checkpoint.load()
     assert (checkpoint.claims, checkpoint.is_complete) == ({}, False)
@@ -129,11 +136,11 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("name", DAMAGES)
 async def test_an_unusable_file_is_set_aside_and_the_start_goes_on(files: MemoryFiles, name: str) -> None:
-    before = Checkpoint(files, PATH)
+    before = Checkpoint(files, PATH, MODEL)
     await before.put(claim("a"))
     await before.complete()
     damaged = files.contents[PATH] = DAMAGES[name](files.contents[PATH])
-    checkpoint = Checkpoint(files, PATH)
+    checkpoint = Checkpoint(files, PATH, MODEL)
     with pytest.raises(DamagedCheckpointError, match=r"/plugin/checkpoint\.json was set aside as .*damaged-0"):
         await checkpoint.load()
     assert (checkpoint.claims, checkpoint.is_complete) == ({}, False)
@@ -143,17 +150,17 @@ async def test_an_unusable_file_is_set_aside_and_the_start_goes_on(files: Memory
 
 
 async def test_a_newer_file_is_reported_as_newer(files: MemoryFiles) -> None:
-    await Checkpoint(files, PATH).put(claim("a"))
+    await Checkpoint(files, PATH, MODEL).put(claim("a"))
     files.contents[PATH] = DAMAGES["newer, with a field more"](files.contents[PATH])
     with pytest.raises(DamagedCheckpointError, match="it has version 2, this program reads version 1"):
-        await Checkpoint(files, PATH).load()
+        await Checkpoint(files, PATH, MODEL).load()
 
 
 async def test_an_unreadable_file_is_left_in_place(files: MemoryFiles) -> None:
-    await Checkpoint(files, PATH).put(claim("a"))
+    await Checkpoint(files, PATH, MODEL).put(claim("a"))
     files.errors["read"] = [OSError(errno.EIO, "Input/output error")]
     with pytest.raises(OSError, match="Input/output error"):
-        await Checkpoint(files, PATH).load()
+        await Checkpoint(files, PATH, MODEL).load()
     assert (await on_disk(files)).claims == {"a": claim("a")}
 
 
@@ -161,18 +168,18 @@ async def test_an_unreadable_file_is_left_in_place(files: MemoryFiles) -> None:
 
 
 @pytest.fixture
-async def other(checkpoint: Checkpoint, files: MemoryFiles) -> Checkpoint:
+async def other(checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles) -> Checkpoint[FakePreparedDevice]:
     """Of another process, which has read the file that the first one has written."""
     await checkpoint.load()
     await checkpoint.put(claim("a"))
     await checkpoint.complete()
-    other = Checkpoint(files, PATH)
+    other = Checkpoint(files, PATH, MODEL)
     await other.load()
     return other
 
 
 async def test_each_process_takes_over_what_the_other_has_written(
-    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], other: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     await other.put(claim("b"))
     assert list(checkpoint.claims) == ["a"]
@@ -185,22 +192,26 @@ async def test_each_process_takes_over_what_the_other_has_written(
 
 
 async def test_a_process_learns_that_the_other_has_completed_the_checkpoint(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     await checkpoint.load()
-    await Checkpoint(files, PATH).complete()
+    await Checkpoint(files, PATH, MODEL).complete()
     await checkpoint.refresh()
     assert checkpoint.is_complete
 
 
-async def test_a_file_without_a_change_is_not_decoded_again(checkpoint: Checkpoint, other: Checkpoint) -> None:
+async def test_a_file_without_a_change_is_not_decoded_again(
+    checkpoint: Checkpoint[FakePreparedDevice], other: Checkpoint[FakePreparedDevice]
+) -> None:
     for each in (checkpoint, other):
         before = each.claims
         await each.refresh()
         assert each.claims is before
 
 
-async def test_without_a_file_there_is_nothing_to_take_over(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_without_a_file_there_is_nothing_to_take_over(
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
+) -> None:
     await checkpoint.load()
     await checkpoint.refresh()
     await checkpoint.remove("unknown")
@@ -209,7 +220,7 @@ async def test_without_a_file_there_is_nothing_to_take_over(checkpoint: Checkpoi
 
 @pytest.mark.parametrize("name", ["gone", *(name for name in DAMAGES if not name.startswith("newer"))])
 async def test_what_is_known_survives_the_damage_of_a_file_in_use(
-    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles, name: str
+    checkpoint: Checkpoint[FakePreparedDevice], other: Checkpoint[FakePreparedDevice], files: MemoryFiles, name: str
 ) -> None:
     if name == "gone":
         del files.contents[PATH]
@@ -227,7 +238,7 @@ async def test_what_is_known_survives_the_damage_of_a_file_in_use(
 
 
 async def test_a_file_that_a_newer_release_uses_is_left_alone(
-    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], other: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     newer = files.contents[PATH] = DAMAGES["newer"](files.contents[PATH])
     with pytest.raises(OtherReleaseError, match=r"checkpoint\.json cannot be used: it has version 2"):
@@ -238,9 +249,9 @@ async def test_a_file_that_a_newer_release_uses_is_left_alone(
 
 async def test_a_file_is_left_to_the_start_until_that_has_read_it(files: MemoryFiles) -> None:
     """A rollback finds the file of a newer release: no process uses it any more, so the start may set it aside."""
-    await Checkpoint(files, PATH).put(claim("a"))
+    await Checkpoint(files, PATH, MODEL).put(claim("a"))
     files.contents[PATH] = DAMAGES["newer"](files.contents[PATH])
-    checkpoint = Checkpoint(files, PATH)
+    checkpoint = Checkpoint(files, PATH, MODEL)
     await checkpoint.refresh()
     with pytest.raises(DamagedCheckpointError, match="it has version 2"):
         await checkpoint.load()
@@ -249,7 +260,7 @@ async def test_a_file_is_left_to_the_start_until_that_has_read_it(files: MemoryF
 
 
 async def test_an_unreadable_file_changes_nothing(
-    checkpoint: Checkpoint, other: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], other: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     files.errors["read"] = [OSError(errno.EIO, "Input/output error")]
     with pytest.raises(OSError, match="Input/output error"):
@@ -260,7 +271,9 @@ async def test_an_unreadable_file_changes_nothing(
 # --- Group commit ---
 
 
-async def test_simultaneous_callers_share_a_write(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_simultaneous_callers_share_a_write(
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
+) -> None:
     await asyncio.gather(*(checkpoint.put(claim(f"{n:03}")) for n in range(100)))
     assert files.count("write") == 1
     assert len((await on_disk(files)).claims) == 100
@@ -270,7 +283,7 @@ async def test_simultaneous_callers_share_a_write(checkpoint: Checkpoint, files:
 
 
 async def test_a_caller_that_arrives_during_a_write_returns_only_after_the_next_one(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     gate = files.gates["write"] = threading.Event()
     async with asyncio.TaskGroup() as group:
@@ -293,7 +306,9 @@ async def test_a_caller_that_arrives_during_a_write_returns_only_after_the_next_
     assert sorted(checkpoint.claims) == sorted((await on_disk(files)).claims) == sorted(f"later-{n}" for n in range(50))
 
 
-async def test_a_put_that_changes_nothing_writes_nothing(checkpoint: Checkpoint, files: MemoryFiles) -> None:
+async def test_a_put_that_changes_nothing_writes_nothing(
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
+) -> None:
     await checkpoint.put(claim("a"))
     await checkpoint.complete()
     writes = files.count("write")
@@ -303,7 +318,7 @@ async def test_a_put_that_changes_nothing_writes_nothing(checkpoint: Checkpoint,
     assert files.count("write") == writes
 
 
-async def test_a_snapshot_does_not_change(checkpoint: Checkpoint) -> None:
+async def test_a_snapshot_does_not_change(checkpoint: Checkpoint[FakePreparedDevice]) -> None:
     await checkpoint.put(claim("a"))
     before = checkpoint.claims
     await checkpoint.put(claim("b"))
@@ -314,7 +329,7 @@ async def test_a_snapshot_does_not_change(checkpoint: Checkpoint) -> None:
 
 
 async def test_a_failed_write_fails_only_the_callers_that_waited_for_it(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     await checkpoint.put(claim("old"))
     files.errors["write"] = [None, full_disk(), None]
@@ -351,7 +366,7 @@ async def test_a_write_that_failed_too_late_is_undone_by_the_next_one() -> None:
     """Its caller was told that the claim is not prepared; were it left there, a restart would think that it is."""
     files = LateErrorFiles()
     files.folders.add(PATH.parent)
-    checkpoint = Checkpoint(files, PATH)
+    checkpoint = Checkpoint(files, PATH, MODEL)
     files.fails = True
     with pytest.raises(OSError, match="Input/output error"):
         await checkpoint.put(claim("a"))
@@ -374,7 +389,7 @@ async def _fails(work: object) -> None:
 
 
 async def test_a_claim_whose_caller_is_cancelled_before_its_turn_is_not_written(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     gate = files.gates["write"] = threading.Event()
     async with asyncio.TaskGroup() as group:
@@ -389,7 +404,7 @@ async def test_a_claim_whose_caller_is_cancelled_before_its_turn_is_not_written(
 
 
 async def test_a_write_is_completed_for_the_others_when_the_writer_is_cancelled(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     """A thread cannot be stopped: its write happens, so memory has to follow, and no other write may overtake it."""
     gate = files.gates["write"] = threading.Event()
@@ -411,7 +426,7 @@ async def test_a_write_is_completed_for_the_others_when_the_writer_is_cancelled(
 
 
 async def test_a_write_that_fails_while_its_caller_is_cancelled_is_repeated_for_the_others(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     gate = files.gates["write"] = threading.Event()
     files.errors["write"] = [full_disk()]
@@ -426,7 +441,7 @@ async def test_a_write_that_fails_while_its_caller_is_cancelled_is_repeated_for_
 
 
 async def test_other_claims_are_written_when_the_first_caller_is_cancelled_at_once(
-    checkpoint: Checkpoint, files: MemoryFiles
+    checkpoint: Checkpoint[FakePreparedDevice], files: MemoryFiles
 ) -> None:
     async with asyncio.TaskGroup() as group:
         first = group.create_task(checkpoint.put(claim("first")))

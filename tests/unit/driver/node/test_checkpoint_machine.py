@@ -11,16 +11,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import Crash, MemoryFiles
 
 T = TypeVar("T")
 
 PATH = Path("/plugin/checkpoint.json")
+MODEL = FakePreparedModel("worker")
 UIDS = st.sampled_from("abcd")
 DEVICES = st.lists(
-    st.builds(PreparedDevice, st.sampled_from(["FAKE-0", "FAKE-1"]), st.just("M"), st.sampled_from([None, "FAKE-2"])),
+    st.builds(
+        FakePreparedDevice, st.sampled_from(["FAKE-0", "FAKE-1"]), st.just("M"), st.sampled_from([None, "FAKE-2"])
+    ),
     max_size=3,
 ).map(tuple)
 CLAIMS = st.builds(PreparedClaim, UIDS, st.just("default"), st.sampled_from(["x", "ノード", 'quo"te']), DEVICES)
@@ -48,9 +53,9 @@ class CheckpointMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(_Inline())
         self.files = MemoryFiles()
-        self.checkpoint = Checkpoint(self.files, PATH)
+        self.checkpoint = Checkpoint(self.files, PATH, MODEL)
         self.call(self.checkpoint.load())
-        self.claims: dict[str, PreparedClaim] = {}
+        self.claims: dict[str, FakePreparedClaim] = {}
         self.is_complete = False
 
     def teardown(self) -> None:
@@ -59,13 +64,13 @@ class CheckpointMachine(RuleBasedStateMachine):
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
-    async def together(self, changes: Sequence[PreparedClaim | str]) -> list[BaseException | None]:
-        async def one(change: PreparedClaim | str) -> None:
+    async def together(self, changes: Sequence[FakePreparedClaim | str]) -> list[BaseException | None]:
+        async def one(change: FakePreparedClaim | str) -> None:
             await (self.checkpoint.remove(change) if isinstance(change, str) else self.checkpoint.put(change))
 
         return await asyncio.gather(*map(one, changes), return_exceptions=True)
 
-    def model(self, changes: Sequence[PreparedClaim | str]) -> None:
+    def model(self, changes: Sequence[FakePreparedClaim | str]) -> None:
         for change in changes:
             if isinstance(change, str):
                 self.claims.pop(change, None)
@@ -73,12 +78,12 @@ class CheckpointMachine(RuleBasedStateMachine):
                 self.claims[change.uid] = change
 
     @rule(changes=CHANGES)
-    def change(self, changes: Sequence[PreparedClaim | str]) -> None:
+    def change(self, changes: Sequence[FakePreparedClaim | str]) -> None:
         assert set(self.call(self.together(changes))) <= {None}
         self.model(changes)
 
     @rule(changes=CHANGES)
-    def change_on_a_full_disk(self, changes: Sequence[PreparedClaim | str]) -> None:
+    def change_on_a_full_disk(self, changes: Sequence[FakePreparedClaim | str]) -> None:
         before = dict(self.claims)
         self.files.errors["write"] = [OSError(errno.ENOSPC, "full")]
         outcomes = self.call(self.together(changes))
@@ -97,12 +102,12 @@ class CheckpointMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.files = self.files.after_stop()
-        self.checkpoint = Checkpoint(self.files, PATH)
+        self.checkpoint = Checkpoint(self.files, PATH, MODEL)
         self.call(self.checkpoint.load())
 
     @precondition(lambda self: self.claims or self.is_complete)
     @rule(changes=CHANGES, step=st.integers(0, 1))
-    def stop_during_a_write(self, changes: Sequence[PreparedClaim | str], step: int) -> None:
+    def stop_during_a_write(self, changes: Sequence[FakePreparedClaim | str], step: int) -> None:
         """Before its change everything is as it was, after it as it was asked for."""
         before, was = dict(self.claims), self.files.contents[PATH]
         self.files.steps.stop_at = self.files.steps.taken + step
@@ -119,7 +124,7 @@ class CheckpointMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_disk_is_as_memory(self) -> None:
-        found = Checkpoint(self.files.after_stop(), PATH)
+        found = Checkpoint(self.files.after_stop(), PATH, MODEL)
         self.call(found.load())
         assert (found.claims, found.is_complete) == (self.claims, self.is_complete)
 

@@ -13,16 +13,25 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
+from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError
-from fake_dra_driver.driver.node.checkpointformat import Contents, decode, encode
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, RequestResult
+from fake_dra_driver.driver.node.checkpointformat import CheckpointFormat
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import MemoryFiles
 
 PATH = Path("/plugin/checkpoint.json")
 FILES = Path(__file__).parent / "checkpoints"
 """Files of other releases. Those named ``released-*`` were written by the first release, and by every revision before
 it that wrote any. ``later.json`` is what a later release could write: laid out its own way, with fields of its own."""
-NOTHING = Contents(complete=False, claims={})
+MODEL = FakePreparedModel("worker")
+FORMAT = CheckpointFormat(MODEL)
+
+
+def file_of(claims: Mapping[str, FakePreparedClaim], *, complete: bool) -> bytes:
+    """The file with these claims."""
+    return FORMAT.encode(FORMAT.changed(FORMAT.empty, claims, complete=complete))
+
 
 PARENT = "FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
 SPLIT = PreparedClaim(
@@ -30,19 +39,19 @@ SPLIT = PreparedClaim(
     "test3",
     "fake",
     (
-        PreparedDevice("FAKE-bcca8f6c-bacb-4aa3-dcfd-4398db24f464", "LATEST-FAKE-MODEL", PARENT),
-        PreparedDevice("FAKE-83fde35b-4eca-d530-17b0-390d716f4fdd", "LATEST-FAKE-MODEL", PARENT),
-        PreparedDevice("FAKE-5d25fe96-37be-6082-ae92-d398d7d7038d", 'Größe "10"/ノ'),
+        FakePreparedDevice("FAKE-bcca8f6c-bacb-4aa3-dcfd-4398db24f464", "LATEST-FAKE-MODEL", PARENT),
+        FakePreparedDevice("FAKE-83fde35b-4eca-d530-17b0-390d716f4fdd", "LATEST-FAKE-MODEL", PARENT),
+        FakePreparedDevice("FAKE-5d25fe96-37be-6082-ae92-d398d7d7038d", 'Größe "10"/ノ'),
     ),
 )
 WHOLE = PreparedClaim(
     "5a3c8f2e-6d70-4d0b-9d5f-0a6b8f4c1e77",
     "default",
     "pod0-fake",
-    (PreparedDevice("FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5", "LATEST-FAKE-MODEL"),),
+    (FakePreparedDevice("FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5", "LATEST-FAKE-MODEL"),),
 )
 BOTH = {SPLIT.uid: SPLIT, WHOLE.uid: WHOLE}
-OTHER = PreparedClaim("a", "default", "other", (PreparedDevice("FAKE-a1e41d9f-5b3a-d8f8-1b08-177352484a68", "M"),))
+OTHER = PreparedClaim("a", "default", "other", (FakePreparedDevice("FAKE-a1e41d9f-5b3a-d8f8-1b08-177352484a68", "M"),))
 
 
 class _Strict(BaseModel):
@@ -80,9 +89,9 @@ def released_reader(data: bytes) -> Mapping[str, Any]:
     return contents
 
 
-async def load(data: bytes) -> tuple[Checkpoint, MemoryFiles]:
+async def load(data: bytes) -> tuple[Checkpoint[FakePreparedDevice], MemoryFiles]:
     files = MemoryFiles({PATH: data})
-    checkpoint = Checkpoint(files, PATH)
+    checkpoint = Checkpoint(files, PATH, MODEL)
     await checkpoint.load()
     return checkpoint, files
 
@@ -92,12 +101,12 @@ async def load(data: bytes) -> tuple[Checkpoint, MemoryFiles]:
     [("complete", BOTH, True), ("incomplete", BOTH, False), ("empty", {}, True)],
 )
 async def test_a_file_of_the_first_release_is_read_and_written_as_it_was(
-    name: str, claims: Mapping[str, PreparedClaim], complete: bool
+    name: str, claims: Mapping[str, FakePreparedClaim], complete: bool
 ) -> None:
     data = (FILES / f"released-{name}.json").read_bytes()
     checkpoint, _ = await load(data)
     assert (checkpoint.claims, checkpoint.is_complete) == (claims, complete)
-    assert encode(NOTHING.changed(claims, complete=complete)) == data
+    assert file_of(claims, complete=complete) == data
 
 
 async def test_a_file_of_a_later_release_is_read() -> None:
@@ -150,7 +159,7 @@ async def test_a_damaged_file_is_set_aside_with_the_reason(damage: tuple[bytes, 
     files = MemoryFiles({PATH: (FILES / "released-complete.json").read_bytes().replace(*damage)})
     before = files.contents[PATH]
     with pytest.raises(DamagedCheckpointError, match=message):
-        await Checkpoint(files, PATH).load()
+        await Checkpoint(files, PATH, MODEL).load()
     assert files.contents == {PATH.with_name("checkpoint.json.damaged-0"): before}
 
 
@@ -168,9 +177,9 @@ SHARES = st.one_of(st.none(), st.from_regex(r"[0-9a-f]{4}", fullmatch=True))
 RESULTS = st.builds(RequestResult, TEXT, TEXT, TEXT, SHARES, st.booleans())
 
 
-def claims_with(results: st.SearchStrategy[RequestResult | None]) -> st.SearchStrategy[Mapping[str, PreparedClaim]]:
+def claims_with(results: st.SearchStrategy[RequestResult | None]) -> st.SearchStrategy[Mapping[str, FakePreparedClaim]]:
     devices = st.builds(
-        PreparedDevice,
+        FakePreparedDevice,
         DEVICE_NAMES,
         st.text(st.characters(min_codepoint=32, exclude_categories=["Cs"], exclude_characters="\x7f")),
         st.one_of(st.none(), DEVICE_NAMES),
@@ -192,28 +201,28 @@ CLAIMS = claims_with(st.one_of(st.none(), RESULTS))
 
 @given(claims=CLASSIC_CLAIMS, complete=st.booleans())
 def test_a_written_file_is_read_by_this_release_and_by_the_first(
-    claims: Mapping[str, PreparedClaim], complete: bool
+    claims: Mapping[str, FakePreparedClaim], complete: bool
 ) -> None:
-    data = encode(NOTHING.changed(claims, complete=complete))
-    contents = decode(data)
-    assert (contents.prepared(), contents.complete) == (claims, complete)
+    data = file_of(claims, complete=complete)
+    contents = FORMAT.decode(data)
+    assert (FORMAT.prepared(contents), contents.complete) == (claims, complete)
     assert released_reader(data) == json.loads(data)["contents"]
 
 
 @given(claims=CLAIMS, complete=st.booleans())
 def test_claims_of_structured_dra_are_read_as_they_were_written(
-    claims: Mapping[str, PreparedClaim], complete: bool
+    claims: Mapping[str, FakePreparedClaim], complete: bool
 ) -> None:
-    contents = decode(encode(NOTHING.changed(claims, complete=complete)))
-    assert (contents.prepared(), contents.complete) == (claims, complete)
+    contents = FORMAT.decode(file_of(claims, complete=complete))
+    assert (FORMAT.prepared(contents), contents.complete) == (claims, complete)
 
 
 def test_what_structured_dra_adds_stands_in_a_field_of_its_own() -> None:
     """A release that knows only classic claims keeps it there, as ``test_fields_of_a_later_release`` has it."""
     result = RequestResult("fakes", "worker", "fake-3", "29af2b1c-0000-4000-8000-000000000000", admin_access=True)
     plain = RequestResult("fakes", "worker", "fake-3")
-    devices = tuple(PreparedDevice("FAKE-a", "M", result=each) for each in (result, plain, None))
-    data = encode(NOTHING.changed({"a": PreparedClaim("a", "default", "c", devices)}, complete=True))
+    devices = tuple(FakePreparedDevice("FAKE-a", "M", result=each) for each in (result, plain, None))
+    data = file_of({"a": PreparedClaim("a", "default", "c", devices)}, complete=True)
     device = {"uuid": "FAKE-a", "model": "M"}
     names = {"request": "fakes", "pool": "worker", "device": "fake-3"}
     assert json.loads(data)["contents"]["claims"]["a"]["devices"] == [
@@ -224,10 +233,10 @@ def test_what_structured_dra_adds_stands_in_a_field_of_its_own() -> None:
 
 
 def test_a_share_that_cannot_be_in_a_cdi_name_is_damage() -> None:
-    device = PreparedDevice("FAKE-a", "M", result=RequestResult("r", "p", "d", share_id="../x"))
-    data = encode(NOTHING.changed({"a": PreparedClaim("a", "default", "c", (device,))}, complete=True))
+    device = FakePreparedDevice("FAKE-a", "M", result=RequestResult("r", "p", "d", share_id="../x"))
+    data = file_of({"a": PreparedClaim("a", "default", "c", (device,))}, complete=True)
     with pytest.raises(ValueError, match="is not a device name that CDI allows"):
-        decode(data)
+        FORMAT.decode(data)
 
 
 UNKNOWN = st.dictionaries(
@@ -243,9 +252,9 @@ UNKNOWN = st.dictionaries(
 
 @given(claims=CLAIMS, data=st.data(), indent=st.sampled_from([None, 1]))
 def test_unknown_fields_are_kept_at_any_depth(
-    claims: Mapping[str, PreparedClaim], data: st.DataObject, indent: int | None
+    claims: Mapping[str, FakePreparedClaim], data: st.DataObject, indent: int | None
 ) -> None:
-    written = json.loads(encode(NOTHING.changed(claims, complete=True)))["contents"]
+    written = json.loads(file_of(claims, complete=True))["contents"]
     written |= data.draw(UNKNOWN)
     for claim in written["claims"].values():
         claim |= data.draw(UNKNOWN)
@@ -253,6 +262,6 @@ def test_unknown_fields_are_kept_at_any_depth(
             device |= data.draw(UNKNOWN)
     text = json.dumps(written, indent=indent)
     checksum = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-    contents = decode(f'{{"contents": {text}, "checksum": "{checksum}", "version": 1}}'.encode())
-    assert contents.prepared() == claims
-    assert json.loads(encode(contents.changed(claims, complete=True)))["contents"] == written
+    contents = FORMAT.decode(f'{{"contents": {text}, "checksum": "{checksum}", "version": 1}}'.encode())
+    assert FORMAT.prepared(contents) == claims
+    assert json.loads(FORMAT.encode(FORMAT.changed(contents, claims, complete=True)))["contents"] == written

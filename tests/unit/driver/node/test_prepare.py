@@ -63,7 +63,7 @@ async def test_a_split_device_becomes_its_children(world: NodeWorld, plugin: Plu
     expected = [*children(UUIDS[0], 2), UUIDS[1], *children(UUIDS[2], 1)]
     assert await plugin.prepare(claim) == names(expected)
     assert world.cdi_files() == {claim.uid: expected}
-    assert plugin.checkpoint.claims[claim.uid].whole_uuids == set(UUIDS[:3])
+    assert plugin.checkpoint.claims[claim.uid].keys == set(UUIDS[:3])
 
 
 async def test_an_allocation_of_the_go_driver_is_looked_up_in_the_ledger(world: NodeWorld, plugin: Plugin) -> None:

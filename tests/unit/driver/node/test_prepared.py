@@ -1,50 +1,25 @@
-"""Which claims can have a device at the same time, and what containers get for what a claim holds."""
+"""Which claims can have a device at the same time, and which claim is in the way of another."""
 
 import pytest
 
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.device.split import children
-from fake_dra_driver.driver.node.prepared import (
-    PreparedClaim,
-    PreparedDevice,
-    RequestResult,
-    UnknownDeviceError,
-    WantedDevice,
-    disputed_devices,
-    find_holder,
-    prepared_devices,
-)
+from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult, disputed_devices, find_holder
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 
 RESULT = RequestResult("fakes", "worker", "fake-0")
 ADMIN = RequestResult("look", "worker", "fake-0", admin_access=True)
 SHARE = RequestResult("part", "worker", "fake-0", share_id="1")
 OTHER_SHARE = RequestResult("part", "worker", "fake-0", share_id="2")
 A, B = Device("FAKE-a", "ULTRA_10"), Device("FAKE-b", "ULTRA_100")
-INVENTORY = {device.uuid: device for device in (A, B)}
 
 
-def claim(uid: str, *devices: PreparedDevice) -> PreparedClaim:
+def claim(uid: str, *devices: FakePreparedDevice) -> FakePreparedClaim:
     return PreparedClaim(uid, "default", f"claim-{uid}", devices)
 
 
-def with_result(uid: str, *results: RequestResult | None) -> PreparedClaim:
+def with_result(uid: str, *results: RequestResult | None) -> FakePreparedClaim:
     """A claim that has device A as each of the results."""
-    return claim(uid, *(PreparedDevice(A.uuid, A.model, result=result) for result in results))
-
-
-def test_a_device_comes_with_its_result_and_so_does_each_of_its_children() -> None:
-    wanted = [WantedDevice(B.uuid, 2, RESULT), WantedDevice(A.uuid, result=ADMIN)]
-    first, second = children(B.uuid, 2)
-    assert prepared_devices(INVENTORY, wanted) == (
-        PreparedDevice(first, "ULTRA_100", B.uuid, RESULT),
-        PreparedDevice(second, "ULTRA_100", B.uuid, RESULT),
-        PreparedDevice(A.uuid, "ULTRA_10", None, ADMIN),
-    )
-
-
-def test_a_device_of_another_node_is_refused() -> None:
-    with pytest.raises(UnknownDeviceError, match="this node has no device FAKE-c"):
-        prepared_devices(INVENTORY, [WantedDevice("FAKE-c")])
+    return claim(uid, *(FakePreparedDevice(A.uuid, A.model, result=result) for result in results))
 
 
 @pytest.mark.parametrize(
@@ -73,11 +48,13 @@ def test_a_device_can_be_in_two_claims_by_admin_access_or_as_different_shares(
 
 
 def test_different_devices_are_not_disputed() -> None:
-    assert not disputed_devices(with_result("1", RESULT), claim("2", PreparedDevice(B.uuid, B.model, result=RESULT)))
+    assert not disputed_devices(
+        with_result("1", RESULT), claim("2", FakePreparedDevice(B.uuid, B.model, result=RESULT))
+    )
 
 
 def test_children_stand_for_their_device() -> None:
-    split = claim("1", *prepared_devices(INVENTORY, [WantedDevice(A.uuid, 2, RESULT)]))
+    split = claim("1", *(FakePreparedDevice(f"{A.uuid}-{part}", A.model, A.uuid, RESULT) for part in range(2)))
     assert disputed_devices(split, with_result("2", RESULT)) == {A.uuid}
 
 

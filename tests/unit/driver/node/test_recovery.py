@@ -6,40 +6,52 @@ from collections.abc import Set as AbstractSet
 import pytest
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ResourceKind
+from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.claimlookup import ClaimInUse, NodeLookup
 from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.prepared import PreparedClaim, WantedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.recovery import STILL_HELD_SECONDS, Recovery
 from fake_dra_driver.driver.node.retry import RetryBudget
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder
-from tests.support.node import CDI_ROOT, CHECKPOINT, INVENTORY, NODE, UUIDS
+from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS
 
 pytestmark = pytest.mark.looptime
 
 REQUEST = NamespacedName("", NODE)
 
 
+MODEL = FakePreparedModel(NODE)
+
+
+def device(number: int) -> FakePreparedDevice:
+    """A whole device of the node."""
+    return FakePreparedDevice(UUIDS[number], "LATEST-FAKE-MODEL")
+
+
+SPLIT = [FakePreparedDevice(uuid, "LATEST-FAKE-MODEL", UUIDS[1]) for uuid in children(UUIDS[1], 2)]
+
+
 def claim(name: str) -> NodeClaim:
     return NodeClaim("default", name, UID(f"uid-{name}"))
 
 
-class Lookup(NodeLookup):
+class Lookup(NodeLookup[FakePreparedDevice]):
     """Claims in memory."""
 
     claim_kind = ResourceKind("resource.k8s.io", "v1", "ResourceClaim", "resourceclaims")
 
     def __init__(self) -> None:
-        self.claims: list[ClaimInUse] = []
+        self.claims: list[ClaimInUse[FakePreparedDevice]] = []
         self.known: set[str] = set()
         self.abandoned = {"uid-stale"}
         self.asked: list[str] = []
@@ -50,16 +62,16 @@ class Lookup(NodeLookup):
         return prepared & self.known
 
     @override
-    async def still_held(self, prepared: PreparedClaim) -> Collection[str]:
+    async def still_held(self, prepared: FakePreparedClaim) -> Collection[str]:
         self.asked.append(prepared.uid)
-        return [device.uuid for found in self.claims if found.claim.uid == prepared.uid for device in found.wanted]
+        return [device.uuid for found in self.claims if found.claim.uid == prepared.uid for device in found.devices]
 
     @override
     def is_abandoned(self, uid: str) -> bool:
         return uid in self.abandoned
 
     @override
-    async def in_use(self) -> Sequence[ClaimInUse]:
+    async def in_use(self) -> Sequence[ClaimInUse[FakePreparedDevice]]:
         return self.claims
 
 
@@ -68,12 +80,12 @@ class Plugin:
 
     def __init__(self, files: MemoryFiles, lookup: Lookup) -> None:
         self.events = Recorder()
-        self.checkpoint = Checkpoint(files, CHECKPOINT)
+        self.checkpoint = Checkpoint(files, CHECKPOINT, MODEL)
         self.changes = 0
         node = ObjectReference(api_version="v1", kind=Node.resource.kind, name=NODE, uid=UID(NODE))
-        cdi = CdiFolder(files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
+        cdi = CdiFolder(files, CDI_ROOT, MODEL)
         on_disk, node_events = NodeFiles(self.checkpoint, cdi), NodeEvents(self.events, node)
-        self.preparer = Preparer(NODE, INVENTORY, on_disk, lookup, node_events, self._changed)
+        self.preparer = Preparer(NODE, MODEL, on_disk, lookup, node_events, self._changed)
         claim_events = ClaimEvents(self.events, NODE, lambda: lookup.claim_kind)
         self.recovery = Recovery(self.preparer, on_disk, lookup, node_events, claim_events, self._changed)
 
@@ -82,7 +94,7 @@ class Plugin:
 
     async def prepare(self, prepared: NodeClaim, *devices: int) -> None:
         """The kubelet asks for it."""
-        await self.preparer.prepare(prepared, [WantedDevice(UUIDS[number]) for number in devices], RetryBudget())
+        await self.preparer.prepare(prepared, [device(number) for number in devices], RetryBudget())
 
     def prepared(self) -> set[str]:
         return {found.name for found in self.checkpoint.claims.values()}
@@ -105,7 +117,7 @@ async def started(files: MemoryFiles, lookup: Lookup) -> Plugin:
 
 
 async def test_nothing_is_done_before_the_checkpoint_is_read(files: MemoryFiles, lookup: Lookup) -> None:
-    lookup.claims = [ClaimInUse(claim("c"), [WantedDevice(UUIDS[0])])]
+    lookup.claims = [ClaimInUse(claim("c"), [device(0)])]
     plugin = Plugin(files, lookup)
     assert await plugin.recovery.reconcile(REQUEST) == Result()
     assert files.operations == []
@@ -113,12 +125,11 @@ async def test_nothing_is_done_before_the_checkpoint_is_read(files: MemoryFiles,
 
 async def test_a_lost_checkpoint_is_filled_with_the_claims_in_use(files: MemoryFiles, lookup: Lookup) -> None:
     lookup.claims = [
-        ClaimInUse(claim("whole"), [WantedDevice(UUIDS[0])]),
-        ClaimInUse(claim("split"), [WantedDevice(UUIDS[1], 2)]),
-        ClaimInUse(claim("disputed"), [WantedDevice(UUIDS[0])]),
-        ClaimInUse(claim("unknown"), [WantedDevice("FAKE-of-another-node")]),
+        ClaimInUse(claim("whole"), [device(0)]),
+        ClaimInUse(claim("split"), SPLIT),
+        ClaimInUse(claim("disputed"), [device(0)]),
         ClaimInUse(claim("garbage"), (), "its configuration cannot be read"),
-        ClaimInUse(claim("new"), [WantedDevice(UUIDS[2])]),
+        ClaimInUse(claim("new"), [device(2)]),
     ]
     plugin = await started(files, lookup)
     await plugin.prepare(claim("new"), 2)
@@ -127,7 +138,6 @@ async def test_a_lost_checkpoint_is_filled_with_the_claims_in_use(files: MemoryF
     assert plugin.checkpoint.is_complete
     assert {name for name, reason, _ in plugin.events.events if reason == "ClaimNotRestored"} == {
         "disputed",
-        "unknown",
         "garbage",
     }
     (message,) = plugin.events.messages("CheckpointRebuilt")
@@ -149,7 +159,7 @@ async def test_a_checkpoint_that_becomes_complete_is_news_though_nothing_is_in_i
 
 
 async def test_a_stale_claim_is_unprepared_and_its_devices_are_free(files: MemoryFiles, lookup: Lookup) -> None:
-    held = ClaimInUse(claim("held"), [WantedDevice(UUIDS[0])])
+    held = ClaimInUse(claim("held"), [device(0)])
     lookup.claims = [held]
     plugin = await started(files, lookup)
     await plugin.recovery.reconcile(REQUEST)

@@ -12,8 +12,10 @@ from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
-from fake_dra_driver.driver.node.prepared import PreparedClaim, PreparedDevice, WantedDevice
+from fake_dra_driver.dra.node.prepared import PreparedClaim
+from fake_dra_driver.driver.node.cdi import CdiFolder
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice, WantedDevice
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.recovery import REBUILD_PAUSE_SECONDS
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
@@ -55,9 +57,9 @@ FAULTS = pytest.mark.parametrize("fault", [lose, damage])
 
 async def leave_file(world: NodeWorld, uid: str, device: str) -> None:
     """A CDI file of a claim, as an earlier driver has left it."""
-    cdi = CdiFolder(world.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
+    cdi = CdiFolder(world.files, CDI_ROOT, FakePreparedModel(NODE))
     await cdi.write_common()
-    await cdi.write(PreparedClaim(uid, "default", uid, (PreparedDevice(device, "MODEL"),)))
+    await cdi.write(PreparedClaim(uid, "default", uid, (FakePreparedDevice(device, "MODEL"),)))
 
 
 def complete(plugin: Plugin) -> bool:

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.looptime
 
 
 async def test_the_kind_of_claims_is_that_of_the_served_version(plugin: StructuredPlugin) -> None:
-    lookup = StructuredClaimLookup(NODE, INVENTORY, dict, plugin.client, RESOURCE_APIS["v1beta1"], plugin.reports)
+    lookup = StructuredClaimLookup(
+        NODE, INVENTORY, plugin.planner, dict, plugin.client, RESOURCE_APIS["v1beta1"], plugin.reports
+    )
     assert lookup.claim_kind.api_version == "resource.k8s.io/v1beta1"
 
 
@@ -86,7 +88,7 @@ async def test_what_classic_dra_has_prepared_ends_once_its_claim_is_gone(
 ) -> None:
     """After an upgrade of the cluster: the claims of classic DRA do not survive it."""
     classic = NodeClaim("default", "classic", UID("uid-classic"))
-    await plugin.preparer.prepare(classic, [WantedDevice(UUIDS[0], 2)], RetryBudget())
+    await plugin.preparer.prepare(classic, plugin.planner.devices(classic, [WantedDevice(UUIDS[0], 2)]), RetryBudget())
     world.abandon(classic)
     again = await world.start()
     again.client.is_away = True
@@ -103,7 +105,7 @@ async def test_what_classic_dra_has_prepared_makes_room_for_a_claim(
     world: StructuredWorld, plugin: StructuredPlugin
 ) -> None:
     classic = NodeClaim("default", "classic", UID("uid-classic"))
-    await plugin.preparer.prepare(classic, [WantedDevice(UUIDS[0])], RetryBudget())
+    await plugin.preparer.prepare(classic, plugin.planner.devices(classic, [WantedDevice(UUIDS[0])]), RetryBudget())
     world.abandon(classic)
     claim = world.claim("c", 0)
     await plugin.driver.prepare(claim)
@@ -133,7 +135,7 @@ async def test_a_lost_checkpoint_is_rebuilt_from_what_is_allocated(
     world.api.apply(v1.ResourceClaim(metadata=ObjectMeta(name="pending", namespace="default")))
     found = {each.claim: each for each in await plugin.lookup.in_use()}
     assert found.keys() == {split, admin, unusable}
-    assert (found[unusable].wanted, bool(found[unusable].problem)) == ((), True)
+    assert (found[unusable].devices, bool(found[unusable].problem)) == ((), True)
     del world.files.contents[CHECKPOINT]
     again = await world.start()
     await again.settle()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, NodeAllocationState
+from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource import v1
@@ -18,10 +18,12 @@ from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiNames
+from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.checkpoint import Checkpoint
+from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.setup import NodeParts
+from fake_dra_driver.driver.node.planning import FakePlanner
+from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.structured.nodesetup import StructuredNode
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.manager import Manager
@@ -59,18 +61,22 @@ class World:
             await self.admin.create(obj)
 
     @asynccontextmanager
-    async def plugin(self) -> AsyncIterator[NodeParts]:
+    async def plugin(self) -> AsyncIterator[FakeNodeParts]:
         """One process, which has had the time to publish what there is."""
         client = self.server.client("plugin")
         cache = Cache(client)
-        checkpoint = Checkpoint(self.files, CHECKPOINT)
-        cdi = CdiFolder(self.files, CDI_ROOT, CdiNames(CDI_VENDOR, CDI_CLASS, DRIVER_NAME), NODE)
+        model = FakePreparedModel(NODE)
+        checkpoint = Checkpoint(self.files, CHECKPOINT, model)
+        planner = FakePlanner(INVENTORY, lambda: checkpoint.claims)
+        cdi = CdiFolder(self.files, CDI_ROOT, model)
         states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
-        parts = NodeParts(
+        parts = FakeNodeParts(
             state_key=STATE,
             inventory=INVENTORY,
+            model=model,
+            planner=planner,
             files=NodeFiles(checkpoint, cdi),
-            classic=ClassicClaimLookup(STATE, states, client).wanted,
+            classic=ClassicClaimLookup(STATE, states, client, planner).devices,
             states=states,
             client=client,
             events=self.events,
@@ -165,6 +171,6 @@ async def test_a_checkpoint_that_is_lost_while_a_plugin_runs_is_rebuilt_at_its_n
         await parts.refresh()
         await asyncio.sleep(AWHILE_SECONDS)
         assert world.events.messages("CheckpointRebuilt")
-    checkpoint = Checkpoint(world.files, CHECKPOINT)
+    checkpoint = Checkpoint(world.files, CHECKPOINT, FakePreparedModel(NODE))
     await checkpoint.load()
     assert (checkpoint.is_complete, list(checkpoint.claims)) == (True, [claim.uid])

@@ -11,9 +11,10 @@ from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import ConfigError
-from fake_dra_driver.driver.node.prepared import RequestResult, WantedDevice
+from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.structured.inventory import devices_by_name
 from fake_dra_driver.driver.structured.wanted import wanted_devices
 from tests.support.node import NODE, UUIDS
