@@ -1,10 +1,10 @@
 """Every reason of this driver's Events: those of the protocols, of each mode's controller, and of its nodes."""
 
 from fake_dra_driver.dra.classic.reason import LEDGER_REASONS
+from fake_dra_driver.dra.node.reason import NODE_REASONS
 from fake_dra_driver.dra.reason import PROTOCOL_REASONS, Reason
 from fake_dra_driver.dra.structured.reason import STRUCTURED_REASONS
 from fake_dra_driver.dra.structured.slicereason import SLICE_REASONS
-from fake_dra_driver.driver.node.reason import NODE_REASONS
 
 __all__ = ["REASONS"]
 

@@ -19,15 +19,15 @@ from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
+from fake_dra_driver.dra.node.cdi import CdiFolder
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
 from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.dra.node.latebinding import NodeMode
+from fake_dra_driver.dra.node.nodedriver import PreparerDriver
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
-from fake_dra_driver.driver.node.cdi import CdiFolder
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
-from fake_dra_driver.driver.node.latebinding import NodeMode
-from fake_dra_driver.driver.node.nodedriver import PreparerDriver
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel

@@ -18,14 +18,14 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.dra.node.calls import ClaimCalls, Verb
+from fake_dra_driver.dra.node.cdi import CdiFolder
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
-from fake_dra_driver.driver.node.cdi import CdiFolder
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.dra.node.checkpoint import Checkpoint, DamagedCheckpointError
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.crash.bounds import examples
 from tests.support.disk import MemoryFiles

@@ -35,24 +35,24 @@ from fake_dra_driver.api.resource.v1alpha2 import (
     ResourceHandle,
 )
 from fake_dra_driver.device.inventory import Device, make_inventory
+from fake_dra_driver.dra.node.cdi import CdiFolder
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.classic import ClassicClaim, cdi_device_ids
+from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.latebinding import LateClaimLookup
+from fake_dra_driver.dra.node.metadata import ClaimMetadata, NoClaimMetadata
+from fake_dra_driver.dra.node.nodedriver import PreparerDriver
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.node.preparer import Preparer
+from fake_dra_driver.dra.node.recovery import Recovery
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.node.cdi import CdiFolder
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
-from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
-from fake_dra_driver.driver.node.latebinding import LateClaimLookup
-from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
-from fake_dra_driver.driver.node.nodedriver import PreparerDriver
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.node.preparer import Preparer
 from fake_dra_driver.driver.node.published import FakePublishedClaims
 from fake_dra_driver.driver.node.publisher import StatePublisher
-from fake_dra_driver.driver.node.recovery import Recovery
 from fake_dra_driver.driver.nodestate import reference_of
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult

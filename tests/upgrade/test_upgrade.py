@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_dra_driver.driver.node.reason import CHECKPOINT_REBUILT
+from fake_dra_driver.dra.node.reason import CHECKPOINT_REBUILT
 from tests.e2e.demo import Demo
 from tests.e2e.driver import DRIVER_NAMESPACE, Driver
 from tests.e2e.kubectl import Kubectl

@@ -10,4 +10,15 @@
 - ``registration``: how the kubelet gets to know the plugin; ``sockets``: unix sockets whose names matter.
 - ``pluginsockets``: the names of an instance's sockets; ``siblings``: the other instances during a rolling update;
   ``folderlock``: whose turn it is to work on the plugin's folder.
+
+What makes devices ready for claims, whichever they are, once it is known what a claim is to get:
+
+- ``prepared``: what is prepared; ``preparedmodel``: the seam that says what a driver's devices are.
+- ``preparer``: makes claims ready, and ends them; ``retry``: how often it tries, and for how long; ``deviceerror``: why
+  a claim cannot have a device; ``nodedriver``: the kubelet's calls of it.
+- ``checkpoint``, ``checkpointformat``: which claims are prepared; ``cdi``, ``containeredits``: what container runtimes
+  read; ``metadata``: what containers can read; ``files``, ``nodefiles``: the disk.
+- ``recovery``: start, lost files, stale claims; ``claimlookup``: what it asks about claims, which each mode answers;
+  ``latebinding``: while the mode is not known.
+- ``events``, ``reason``: what people are told; ``setup``: the parts put together.
 """

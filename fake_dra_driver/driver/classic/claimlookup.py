@@ -14,14 +14,14 @@ from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationResult, ResourceClaim
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimlookup import ClaimInUse, ClaimLookup
 from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.node.retry import READ_TIMEOUT_SECONDS
 from fake_dra_driver.driver.classic.holdings import handle_of, node_of, still_held, wanted_by_entry, wanted_by_handle
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
-from fake_dra_driver.driver.node.deviceerror import DeviceMissingError
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, WantedDevice
-from fake_dra_driver.driver.node.retry import READ_TIMEOUT_SECONDS
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.client import ListResult
 from fake_dra_driver.runtime.errors import NotFoundError

@@ -1,7 +1,7 @@
-"""The Fake devices on a node, in either mode of DRA: preparing claims, recovery, and what the node's object says of it.
+"""The Fake devices on a node, in either mode of DRA: what ``dra.node`` and ``dra.nodestate`` have to know of them.
 
-- ``nodedriver``: the kubelet's calls; ``preparer``: what is done for them; ``retry``: how often, and for how long.
-- ``recovery``: start, lost files, stale claims; ``claimlookup``: what it asks about claims, which each mode answers.
-- ``publisher``: the node's NodeAllocationState; ``events``: what people are told; ``metrics``: what is counted.
-- ``setup``: the parts put together.
+- ``preparedmodel``: what a device is to containers, and in the checkpoint; ``planning``: what becomes of what a claim
+  holds; ``prepared``: the values.
+- ``published``, ``publisher``: what the node's NodeAllocationState says, and how it comes to.
+- ``fakenode``: the parts put together; ``metrics``: what is counted.
 """

@@ -10,13 +10,13 @@ from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.node.setup import NodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import FakePublishedClaims
 from fake_dra_driver.driver.node.publisher import StatePublisher
-from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.nodestate import StateClient, reference_of
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller

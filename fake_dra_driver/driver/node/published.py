@@ -8,8 +8,8 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import NodeAllocationState, PreparedDevices
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, PublishedClaims
-from fake_dra_driver.driver.node.deviceerror import DeviceMissingError
+from fake_dra_driver.dra.node.claimlookup import ClaimInUse, PublishedClaims
+from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.nodestate import abandoned_of, prepared_of

@@ -16,9 +16,9 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.node.events import NodeEvents
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.nascolumns import recount
-from fake_dra_driver.driver.node.events import NodeEvents
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
 from fake_dra_driver.runtime import patch

@@ -17,9 +17,9 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName, Resou
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimlookup import ClaimInUse, ClaimLookup
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports, statuses_of

@@ -10,11 +10,11 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.preparer import Preparer
+from fake_dra_driver.dra.node.retry import RetryBudget, UnansweredError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.metadata import MetadataDevice
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
-from fake_dra_driver.driver.node.preparer import Preparer
-from fake_dra_driver.driver.node.retry import RetryBudget, UnansweredError
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports
 

@@ -7,16 +7,16 @@ from typing import Self
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.health import DeviceHealth
+from fake_dra_driver.dra.node.latebinding import NodeMode
+from fake_dra_driver.dra.node.setup import NodeParts
 from fake_dra_driver.dra.structured.pool import Pool
 from fake_dra_driver.dra.structured.publisher import SlicePublisher
 from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
-from fake_dra_driver.driver.node.latebinding import NodeMode
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
-from fake_dra_driver.driver.node.setup import NodeParts
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.inventory import healthy_devices, slice_devices
 from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver

@@ -12,11 +12,11 @@ from fake_dra_driver.api.fake import MAX_CHILDREN, FakeClaimConfigSpec
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, decode
-from fake_dra_driver.driver.node.deviceerror import DeviceMissingError
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.structured.parameters import COUNT_CHECK, PARAMETER_KINDS, spec_of
 

@@ -8,10 +8,10 @@ import asyncio
 import sys
 from pathlib import Path
 
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.folderlock import FolderLock
 from fake_dra_driver.dra.node.prepared import PreparedClaim
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 

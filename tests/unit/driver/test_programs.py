@@ -8,7 +8,7 @@ import pytest
 KR8S = {"kr8s", "httpx", "cryptography", "rich"}
 """kr8s, and what comes with it. The controller loads it when it connects, the others only for a kubeconfig."""
 
-CONTROLLERS = {*KR8S, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.driver.node.preparer"}
+CONTROLLERS = {*KR8S, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.dra.node.preparer"}
 """What no controller needs."""
 
 

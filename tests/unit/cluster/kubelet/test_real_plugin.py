@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.device.inventory import make_inventory
+from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.files import DiskFiles
@@ -15,7 +16,6 @@ from fake_dra_driver.dra.node.interface import CLASSIC
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
 from fake_dra_driver.dra.node.pluginsockets import PluginSockets
 from fake_dra_driver.dra.node.prepared import PreparedClaim
-from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.unit.cluster.kubelet.waiting import until

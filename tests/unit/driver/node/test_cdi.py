@@ -15,11 +15,11 @@ from fake_dra_driver.api.fake import CDI_KIND
 from fake_dra_driver.api.kube import meta
 from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.node.cdi import CdiFolder, CdiSpecError
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.dra.node.preparedmodel import unique_name
-from fake_dra_driver.driver.node.cdi import CdiFolder, CdiSpecError
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from fake_dra_driver.api.fake import CDI_KIND
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import CdiRegistry, UnresolvedDevicesError
+from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.dra.node.preparedmodel import unique_name
-from fake_dra_driver.driver.node.cdi import CdiFolder
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import Crash, ForgetfulDisk, MemoryFiles

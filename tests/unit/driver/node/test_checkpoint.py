@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
+from fake_dra_driver.dra.node.checkpoint import Checkpoint, DamagedCheckpointError, OtherReleaseError
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.prepared import PreparedClaim
-from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError, OtherReleaseError
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import MemoryFiles

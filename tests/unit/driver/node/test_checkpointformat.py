@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
+from fake_dra_driver.dra.node.checkpoint import Checkpoint, DamagedCheckpointError
+from fake_dra_driver.dra.node.checkpointformat import CheckpointFormat
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
-from fake_dra_driver.driver.node.checkpoint import Checkpoint, DamagedCheckpointError
-from fake_dra_driver.driver.node.checkpointformat import CheckpointFormat
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import MemoryFiles

@@ -9,14 +9,14 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.latebinding import LateClaimLookup, LateNodeDriver
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
-from fake_dra_driver.driver.node.latebinding import LateClaimLookup, LateNodeDriver
+from fake_dra_driver.dra.node.retry import BUDGET_SECONDS, RetryBudget
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.node.published import FakePublishedClaims
-from fake_dra_driver.driver.node.retry import BUDGET_SECONDS, RetryBudget
 from tests.support.node import INVENTORY, NODE, UUIDS, NodeWorld, Plugin
 
 pytestmark = pytest.mark.looptime

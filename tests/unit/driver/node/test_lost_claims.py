@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.dra.node.deviceerror import DeviceInUseError
 from fake_dra_driver.dra.node.folderlock import FolderLock
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError
-from fake_dra_driver.driver.node.retry import BUDGET_SECONDS
+from fake_dra_driver.dra.node.retry import BUDGET_SECONDS
 from tests.support.node import CHECKPOINT, STATE, NodeWorld, Plugin, settle
 
 pytestmark = pytest.mark.looptime

@@ -6,8 +6,8 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
-from fake_dra_driver.driver.node.deviceerror import DeviceMissingError
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, WantedDevice
 

@@ -15,8 +15,8 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.deviceerror import DeviceInUseError
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin, settle
 

@@ -9,17 +9,17 @@ from typing_extensions import override
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ResourceKind
 from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.node.cdi import CdiFolder
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.driver.node.cdi import CdiFolder
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
-from fake_dra_driver.driver.node.claimlookup import ClaimInUse, NodeLookup
-from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.node.claimlookup import ClaimInUse, NodeLookup
+from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.node.preparer import Preparer
+from fake_dra_driver.dra.node.recovery import STILL_HELD_SECONDS, Recovery
+from fake_dra_driver.dra.node.retry import RetryBudget
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.node.preparer import Preparer
-from fake_dra_driver.driver.node.recovery import STILL_HELD_SECONDS, Recovery
-from fake_dra_driver.driver.node.retry import RetryBudget
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder

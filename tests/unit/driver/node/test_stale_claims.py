@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.driver.node.recovery import STILL_HELD_SECONDS
+from fake_dra_driver.dra.node.recovery import STILL_HELD_SECONDS
 from fake_dra_driver.runtime.errors import TransportError
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.node import CHECKPOINT, NodeWorld, Plugin

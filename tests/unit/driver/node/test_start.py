@@ -11,12 +11,12 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.prepared import PreparedClaim
-from fake_dra_driver.driver.node.cdi import CdiFolder
+from fake_dra_driver.dra.node.recovery import REBUILD_PAUSE_SECONDS
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice, WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.node.recovery import REBUILD_PAUSE_SECONDS
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.node import CDI_ROOT, CHECKPOINT, NODE, UUIDS, NodeWorld, Plugin
 

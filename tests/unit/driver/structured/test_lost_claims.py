@@ -2,7 +2,7 @@
 
 import pytest
 
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError
+from fake_dra_driver.dra.node.deviceerror import DeviceInUseError
 from tests.support.structurednode import StructuredPlugin, StructuredWorld, result
 
 pytestmark = pytest.mark.looptime

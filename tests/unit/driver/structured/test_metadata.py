@@ -12,9 +12,9 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.dra.node.metadata import ClaimMetadata
+from fake_dra_driver.dra.node.retry import RetryBudget
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata, MetadataDevice
-from fake_dra_driver.driver.node.metadata import ClaimMetadata
-from fake_dra_driver.driver.node.retry import RetryBudget
 from fake_dra_driver.driver.structured.nodedriver import MetadataMaker
 from tests.support.node import NODE, UUIDS
 from tests.support.structurednode import StructuredPlugin, StructuredWorld, result

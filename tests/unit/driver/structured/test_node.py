@@ -16,12 +16,12 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.apiserver import ApiServer
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
+from fake_dra_driver.dra.node.cdi import CdiFolder
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
-from fake_dra_driver.driver.node.cdi import CdiFolder
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.structured.nodesetup import StructuredNode

@@ -9,8 +9,8 @@ import pytest
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.node.deviceerror import DeviceInUseError, DeviceMissingError
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, DeviceMissingError
 from tests.support.node import NODE, UUIDS
 from tests.support.structurednode import OTHER_DRIVER, StructuredPlugin, StructuredWorld, parameters, result
 

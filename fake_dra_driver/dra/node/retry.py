@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 from loguru import logger
 
+from fake_dra_driver.dra.node.cdi import CdiSpecError
 from fake_dra_driver.dra.node.driver import PrepareError
-from fake_dra_driver.driver.node.cdi import CdiSpecError
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = ["BUDGET_SECONDS", "READ_TIMEOUT_SECONDS", "RetryBudget", "UnansweredError"]

@@ -14,18 +14,18 @@ from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.node.classic import ClassicClaim
-from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
-from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
-from fake_dra_driver.driver.node.claimlookup import (
+from fake_dra_driver.dra.node.claimlookup import (
     ClaimInUse,
     ClaimLookup,
     ModeUnknownError,
     NodeLookup,
     PublishedClaims,
 )
-from fake_dra_driver.driver.node.preparer import Preparer
-from fake_dra_driver.driver.node.retry import RetryBudget, UnansweredError
+from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.dra.node.preparer import Preparer
+from fake_dra_driver.dra.node.retry import RetryBudget, UnansweredError
 
 __all__ = ["LateClaimLookup", "LateNodeDriver", "NodeMode"]
 

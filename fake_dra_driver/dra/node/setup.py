@@ -5,16 +5,16 @@ from typing import Any, Generic
 
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.dra.node.claimlookup import PublishedClaims
 from fake_dra_driver.dra.node.classic import ClassicClaim
+from fake_dra_driver.dra.node.events import ClaimEvents, NodeEvents
+from fake_dra_driver.dra.node.latebinding import LateClaimLookup, LateNodeDriver, NodeMode
+from fake_dra_driver.dra.node.nodedriver import PreparerDriver
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.prepared import PreparedT
 from fake_dra_driver.dra.node.preparedmodel import PreparedModel
-from fake_dra_driver.driver.node.claimlookup import PublishedClaims
-from fake_dra_driver.driver.node.events import ClaimEvents, NodeEvents
-from fake_dra_driver.driver.node.latebinding import LateClaimLookup, LateNodeDriver, NodeMode
-from fake_dra_driver.driver.node.nodedriver import PreparerDriver
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.preparer import Preparer
-from fake_dra_driver.driver.node.recovery import Recovery
+from fake_dra_driver.dra.node.preparer import Preparer
+from fake_dra_driver.dra.node.recovery import Recovery
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventSink

@@ -10,9 +10,7 @@ from fake_dra_driver.api.kube.meta import UID, ResourceKind
 from fake_dra_driver.dra.node.calls import Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
-from fake_dra_driver.dra.node.registration import Registration
-from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, Reason
-from fake_dra_driver.driver.node.reason import (
+from fake_dra_driver.dra.node.reason import (
     CDI_FILES_REMOVED,
     CDI_FILES_RESTORED,
     CHECKPOINT_REBUILT,
@@ -24,6 +22,8 @@ from fake_dra_driver.driver.node.reason import (
     STALE_CLAIM_UNPREPARED,
     STATE_RECREATED,
 )
+from fake_dra_driver.dra.node.registration import Registration
+from fake_dra_driver.dra.reason import PREPARE_FAILED, UNPREPARE_FAILED, Reason
 from fake_dra_driver.runtime.events import EventSink
 
 __all__ = ["ClaimEvents", "NodeEvents"]

@@ -21,16 +21,16 @@ from typing import Generic, TypeVar
 from loguru import logger
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.node.cdi import CdiSpecError
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.claimlookup import NodeLookup
+from fake_dra_driver.dra.node.deviceerror import DeviceInUseError, NotEndedError
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.events import NodeEvents
+from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT, disputed_devices, find_holder
 from fake_dra_driver.dra.node.preparedmodel import PreparedModel
-from fake_dra_driver.driver.node.cdi import CdiSpecError
-from fake_dra_driver.driver.node.claimlookup import NodeLookup
-from fake_dra_driver.driver.node.deviceerror import DeviceInUseError, NotEndedError
-from fake_dra_driver.driver.node.events import NodeEvents
-from fake_dra_driver.driver.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.node.retry import RetryBudget
+from fake_dra_driver.dra.node.retry import RetryBudget
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.keyedlock import KeyedLock
 

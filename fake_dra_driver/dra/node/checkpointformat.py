@@ -28,9 +28,9 @@ from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fake_dra_driver.dra.node.cdi import check_claim
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.node.preparedmodel import PreparedModel, StoredDevice, StoredPart
-from fake_dra_driver.driver.node.cdi import check_claim
 
 __all__ = ["VERSION", "CheckpointFormat", "Contents", "OtherVersionError"]
 

@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Generic
 
+from fake_dra_driver.dra.node.cdi import CdiFolder
+from fake_dra_driver.dra.node.checkpoint import Checkpoint
+from fake_dra_driver.dra.node.metadata import ClaimMetadata, NoClaimMetadata
 from fake_dra_driver.dra.node.prepared import PreparedT
-from fake_dra_driver.driver.node.cdi import CdiFolder
-from fake_dra_driver.driver.node.checkpoint import Checkpoint
-from fake_dra_driver.driver.node.metadata import ClaimMetadata, NoClaimMetadata
 
 __all__ = ["NodeFiles"]
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, assert_never
 
+from fake_dra_driver.dra.node.checkpointformat import CheckpointFormat, Contents, OtherVersionError
 from fake_dra_driver.dra.node.files import Files, set_aside
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.node.preparedmodel import PreparedModel, StoredDevice
-from fake_dra_driver.driver.node.checkpointformat import CheckpointFormat, Contents, OtherVersionError
 from fake_dra_driver.groupcommit import GroupCommit, Pending
 from fake_dra_driver.inthread import ended, in_thread
 

@@ -8,8 +8,8 @@ from typing_extensions import override
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
 from fake_dra_driver.dra.node.prepared import PreparedT
-from fake_dra_driver.driver.node.preparer import Preparer
-from fake_dra_driver.driver.node.retry import RetryBudget
+from fake_dra_driver.dra.node.preparer import Preparer
+from fake_dra_driver.dra.node.retry import RetryBudget
 
 __all__ = ["PreparerDriver"]
 
