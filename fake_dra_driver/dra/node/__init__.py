@@ -20,5 +20,5 @@ What makes devices ready for claims, whichever they are, once it is known what a
   read; ``metadata``: what containers can read; ``files``, ``nodefiles``: the disk.
 - ``recovery``: start, lost files, stale claims; ``claimlookup``: what it asks about claims, which each mode answers;
   ``latebinding``: while the mode is not known.
-- ``events``, ``reason``: what people are told; ``setup``: the parts put together.
+- ``events``, ``reason``: what people are told; ``metrics``: what is counted; ``setup``: the parts put together.
 """

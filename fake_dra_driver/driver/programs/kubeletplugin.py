@@ -16,12 +16,12 @@ from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.interface import KUBELETS
 from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
 from fake_dra_driver.dra.node.latebinding import NodeMode
+from fake_dra_driver.dra.node.metrics import PrepareMetrics
 from fake_dra_driver.dra.node.nodedriver import PreparerDriver
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
-from fake_dra_driver.driver.node.metrics import PrepareMetrics
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.programs.mode import ModeSetup
