@@ -287,28 +287,39 @@ SUBDOMAIN_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-
 """DNS subdomain, RFC 1123: what a node may be called."""
 
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
+"""A number of seconds, with no bounds of its own."""
 WholeDuration = Annotated[int, BeforeValidator(_duration), Allowed("whole seconds from 1 to 3600")]
+"""For what Kubernetes counts in whole seconds; ``15`` or ``15s``."""
 Duration = Annotated[Seconds, BeforeValidator(_duration), Allowed("seconds from 0.1 to 3600")]
+"""Seconds with or without a fraction; ``1.5`` or ``1.5s``."""
 KubeconfigPath = Annotated[str, AfterValidator(_kubeconfig), Allowed("path of a file that exists")]
+"""One kubeconfig, as in kubectl's flag; nothing stands for the usual places."""
 NamespaceName = Annotated[str, Field(pattern=LABEL_PATTERN), Allowed("name of a namespace (RFC 1123 label)")]
+"""The name of a namespace."""
 NodeName = Annotated[
     str, Field(pattern=SUBDOMAIN_PATTERN, max_length=253), Allowed("name of a node (RFC 1123 subdomain)")
 ]
+"""The name of a node."""
 _ENDPOINT = Allowed("host:port, [IPv6]:port or :port, with a port from 0 (any that is free) to 65535")
 Listen = Annotated[Endpoint | None, BeforeValidator(_endpoint), _ENDPOINT]
+"""Where a server listens; an empty value turns it off."""
 ListenRequired = Annotated[Endpoint, BeforeValidator(_endpoint), _ENDPOINT]
+"""Where a server listens that cannot be turned off."""
 UrlPath = Annotated[
     str,
     Field(pattern=r"^(/[A-Za-z0-9._~/-]+)?$"),
     Allowed("a path that starts with a slash, or nothing to turn it off"),
 ]
+"""A path of a URL."""
 AbsolutePath = Annotated[
     Path,
     AfterValidator(_absolute),
     WithJsonSchema({"type": "string", "pattern": "^/"}),
     Allowed("an absolute path"),
 ]
+"""A path from the root; nothing needs to be there."""
 Folder = Annotated[Path, AfterValidator(_folder), Allowed("a folder that exists")]
+"""A folder that is there when the program starts."""
 
 
 def colors_wanted(*, is_terminal: bool) -> bool:

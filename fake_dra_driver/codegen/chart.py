@@ -15,6 +15,7 @@ from fake_dra_driver.codegen.values import merged
 __all__ = ["Manifest", "render_chart"]
 
 Manifest = dict[str, Any]
+"""An object of Kubernetes as YAML has it."""
 
 _ORDER = (
     "ServiceAccount",

@@ -71,6 +71,7 @@ __all__ = [
 ]
 
 GROUP: Final = "resource.k8s.io"
+"""API group of DRA, in all of its versions."""
 VERSION: Final = "v1"
 
 CLAIM_FINALIZER: Final = "resource.kubernetes.io/delete-protection"

@@ -41,6 +41,7 @@ MAX_RESOURCE_HANDLE_BYTES = 16 * 1024
 """ResourceHandleDataMaxSize: longest ``resourceHandles[].data``, in bytes."""
 
 AllocationMode = Literal["WaitForFirstConsumer", "Immediate"]
+"""Whether a claim waits for a pod that uses it before it is allocated."""
 
 
 class ClassParametersReference(ApiModel):

@@ -16,6 +16,7 @@ class Version(str):
 
 
 AttributeValue = bool | int | str | Version
+"""What an attribute of a device may be."""
 
 
 @dataclass(frozen=True, slots=True)
