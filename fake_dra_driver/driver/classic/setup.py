@@ -11,12 +11,12 @@ from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.ledger import Ledger
+from fake_dra_driver.dra.classic.metrics import AllocationMetrics, WaitingGauges
 from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
-from fake_dra_driver.driver.classic.metrics import AllocationMetrics, WaitingGauges
 from fake_dra_driver.driver.classic.parameters import ParametersResolver, check_claim_parameters
 from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.runtime.cache import Cache, Change

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim
 from fake_dra_driver.dra import metricfamilies as families
@@ -83,7 +82,7 @@ class WaitingGauges:
         if claim is None:
             return None
         resource_class = self._caches.classes.get(NamespacedName("", claim.spec.resource_class_name))
-        if resource_class is None or resource_class.driver_name != DRIVER_NAME:
+        if resource_class is None or resource_class.driver_name != self._caches.driver:
             return None
         if claim.spec.allocation_mode == "Immediate":
             return claim.metadata.creation_timestamp
