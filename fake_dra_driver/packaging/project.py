@@ -4,24 +4,33 @@ from collections.abc import Mapping
 from typing import Final
 
 from fake_dra_driver import __version__
-from fake_dra_driver.api.fake import DRIVER_NAME, KINDS, RESOURCE_CLASS_NAME, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.fake import (
+    CDI_CLASS,
+    DRIVER_NAME,
+    KINDS,
+    RESOURCE_CLASS_NAME,
+    FakeClaimParameters,
+    NodeAllocationState,
+)
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import Project, SourceTree, StatusReader
+from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra.program.admission import guards
+from fake_dra_driver.dra.program.permissions import components, status_reader
 from fake_dra_driver.driver.programs.settings import (
     ControllerSettings,
     KubeletPluginSettings,
     SetNasStatusSettings,
     WebhookSettings,
 )
-from fake_dra_driver.packaging.admission import GUARDS
 from fake_dra_driver.packaging.alerts import render_alerts
 from fake_dra_driver.packaging.dashboard import render_dashboard
-from fake_dra_driver.packaging.permissions import components, status_reader
 from fake_dra_driver.settings import Settings
 
-__all__ = ["CHART", "TREE", "driver_project"]
+__all__ = ["CHART", "NAMES", "TREE", "driver_project"]
 
 NAME: Final = "fake-dra-driver"
+NAMES: Final = DriverNames(DRIVER_NAME, short="fake-dra", cdi_class=CDI_CLASS)
 CHART: Final = f"deployments/helm/{NAME}"
 """Folder of the chart, in the source tree."""
 TREE: Final = SourceTree(f"{NAME} generate", ("crds", CHART, "demo", "docs"), remedy="make generate")
@@ -44,6 +53,7 @@ def driver_project(
         kinds: the driver's own kinds.
     """
     by_resource = {kind.resource: kind for kind in kinds}
+    records = by_resource[NodeAllocationState.resource]
     return Project(
         name=NAME,
         driver_name=DRIVER_NAME,
@@ -51,10 +61,10 @@ def driver_project(
         version=__version__,
         commands=commands,
         kinds=kinds,
-        records=by_resource[NodeAllocationState.resource],
+        records=records,
         parameters=by_resource[FakeClaimParameters.resource],
-        rbac=components(kinds),
-        guards=GUARDS,
+        rbac=components(NAMES, kinds),
+        guards=guards(NAMES, records),
         class_name=RESOURCE_CLASS_NAME,
         namespace="fake-system",
         # The names of the Go driver's programs.
@@ -63,7 +73,7 @@ def driver_project(
             "kubelet-plugin": ("fake-dra-kubeletplugin",),
             "set-nas-status": ("set-nas-status",),
         },
-        status=StatusReader(f"{NAME} status", status_reader(kinds)),
+        status=StatusReader(f"{NAME} status", status_reader(NAMES, kinds)),
         alerts=render_alerts(TREE.header("fake_dra_driver/packaging/alerts.py")),
         dashboard=render_dashboard(TREE.header("fake_dra_driver/packaging/dashboard.py")),
         monitoring_page="docs/metrics.md",

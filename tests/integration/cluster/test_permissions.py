@@ -11,7 +11,8 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.codegen import CLASSIC, STRUCTURED
 from fake_dra_driver.demo.install import NAMESPACE
-from fake_dra_driver.packaging.permissions import components
+from fake_dra_driver.dra.program.permissions import components
+from fake_dra_driver.packaging.project import NAMES
 from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
 
 COMPONENTS = {
@@ -84,7 +85,7 @@ async def test_the_driver_asks_for_what_its_roles_allow_and_for_all_of_it(world:
         await world.wait_initial()
 
     allowed: set[Permission] = set()
-    for component in components(KINDS):
+    for component in components(NAMES, KINDS):
         rules = [rule for rule in (*component.cluster, *component.namespaced) if rule.only in {"", protocol}]
         for rule in rules:
             allowed |= {(component.name, rule.group, name, verb) for name in rule.resources for verb in rule.verbs}

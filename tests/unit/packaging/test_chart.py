@@ -10,7 +10,7 @@ from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import parse
-from fake_dra_driver.packaging.admission import GUARDS
+from fake_dra_driver.packaging.project import driver_project
 from tests.unit.packaging.conftest import CLASSIC, STRUCTURED, Helm, Manifests
 
 CONTROLLER = "fake-dra-driver-controller"
@@ -62,7 +62,7 @@ def test_objects_and_their_names(helm: Helm) -> None:
         *(
             (kind, f"fake-dra-driver-{guard.name}")
             for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
-            for guard in GUARDS
+            for guard in driver_project().guards
             if guard.only in {"", "classic"}
         ),
     }

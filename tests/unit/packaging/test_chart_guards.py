@@ -19,8 +19,8 @@ from fake_dra_driver.api.fake import (
     LEDGER_REVISION_ANNOTATION,
     NodeAllocationState,
 )
-from fake_dra_driver.packaging.admission import GUARDS
 from fake_dra_driver.packaging.manifests import crd_manifests
+from fake_dra_driver.packaging.project import driver_project
 from tests.support.apiserver import ApiServer
 from tests.unit.packaging.conftest import NAMESPACE, Manifests, version_of
 
@@ -214,7 +214,7 @@ def controller(installed: Manifests, apiserver: ApiServer) -> Iterator[Account]:
 
 
 def test_every_policy_of_the_chart_is_one_of_the_guards(installed: Manifests) -> None:
-    named = {f"fake-dra-driver-{guard.name}" for guard in GUARDS}
+    named = {f"fake-dra-driver-{guard.name}" for guard in driver_project().guards}
     assert {name for kind, name in installed if kind in POLICIES} <= named
 
 
