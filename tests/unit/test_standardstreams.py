@@ -12,6 +12,7 @@ import pytest
 
 import fake_dra_driver
 from fake_dra_driver import cli
+from fake_dra_driver.dra.program.commandline import EXIT_READER_GONE, Command
 from fake_dra_driver.settings import Settings
 from fake_dra_driver.standardstreams import ReaderGoneError, standard_streams, until_reader_gone
 
@@ -84,9 +85,9 @@ def test_a_command_that_writes_in_a_task_ends_the_same_way(
     def run(_: Settings) -> int:
         raise BaseExceptionGroup("", [ExceptionGroup("", [ReaderGoneError(32, "Broken pipe")])])
 
-    command = cli._COMMANDS["generate"]
-    monkeypatch.setitem(cli._COMMANDS, "generate", cli._Command("generate", command.settings, run))
-    assert cli.main(["generate"]) == cli.EXIT_READER_GONE
+    command = cli.COMMAND_LINE.commands["generate"]
+    monkeypatch.setitem(cli.COMMAND_LINE.commands, "generate", Command("generate", command.settings, run))
+    assert cli.main(["generate"]) == EXIT_READER_GONE
     assert capsys.readouterr().err == ""
 
 

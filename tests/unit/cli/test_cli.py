@@ -12,6 +12,7 @@ import pytest
 from fake_dra_driver import __version__, cli
 from fake_dra_driver.cluster import RELEASES
 from fake_dra_driver.demo.settings import FAULTS, ClusterUpSettings
+from fake_dra_driver.dra.program.commandline import Command
 from fake_dra_driver.driver.commandline import GO_ONLY_FLAGS
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.flags import UsageError, parse
@@ -233,16 +234,16 @@ current-context: x
 """Of a cluster that is away."""
 
 
-def _command(error: BaseException) -> "cli._Command[GenerateSettings]":
+def _command(error: BaseException) -> Command[GenerateSettings]:
     def run(settings: GenerateSettings) -> int:
         raise error
 
-    return cli._Command("generate", GenerateSettings, run)
+    return Command("generate", GenerateSettings, run)
 
 
 def test_expected_failure_is_one_sentence_each(capsys: pytest.CaptureFixture[str]) -> None:
     group = ExceptionGroup("tasks", [OSError("no space left"), ExceptionGroup("more", [OSError("no socket")])])
-    assert cli._run(_command(group), "program", []) == 1
+    assert cli.COMMAND_LINE.run(_command(group), "program", []) == 1
     assert capsys.readouterr().err == "program: no space left\nprogram: no socket\n"
 
 
@@ -250,7 +251,7 @@ def test_expected_failure_is_one_sentence_each(capsys: pytest.CaptureFixture[str
 def test_what_others_wrote_is_escaped_on_a_persons_terminal(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Such as the message of an API server, or what kubectl has said in several lines."""
     error = OSError(f"the server says {name}\nand more: {name}")
-    assert cli._run(_command(error), "program", []) == 1
+    assert cli.COMMAND_LINE.run(_command(error), "program", []) == 1
     said = capsys.readouterr().err
     assert_harmless(said, longest=10_000, keeps_newlines=True)
     first, *others = said.removesuffix("\n").split("\n")
@@ -271,7 +272,7 @@ def test_a_fault_of_ours_shows_no_escapes_of_others(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom fake_dra_driver import cli\n"
         "def fail(_): raise ValueError('bug \\x1b[2J\\u202e' + 'x' * 900_000)\n"
-        "cli._COMMANDS['generate'].__class__.run = property(lambda self: fail)\n"
+        "cli.COMMAND_LINE.commands['generate'].__class__.run = property(lambda self: fail)\n"
         "sys.exit(cli.main(['generate']))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
@@ -332,11 +333,11 @@ def test_missing_credentials_are_told_with_the_setting_that_names_them(tmp_path:
 )
 def test_fault_of_ours_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error)):
-        cli._run(_command(error), "program", [])
+        cli.COMMAND_LINE.run(_command(error), "program", [])
 
 
 def test_interrupt_before_signals_are_handled() -> None:
-    assert cli._run(_command(KeyboardInterrupt()), "program", []) == 130
+    assert cli.COMMAND_LINE.run(_command(KeyboardInterrupt()), "program", []) == 130
 
 
 def test_what_is_on_by_default_can_be_turned_off() -> None:

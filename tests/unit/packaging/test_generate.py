@@ -75,7 +75,7 @@ def test_reference_has_every_command_of_the_program() -> None:
     found = {
         line.removeprefix("### fake-dra-driver ") for line in reference.splitlines() if line.startswith("### fake")
     }
-    assert found == set(cli._COMMANDS)
+    assert found == set(cli.COMMAND_LINE.commands)
 
 
 class _ColoredSpec(FakeClaimParametersSpec):
