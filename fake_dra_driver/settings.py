@@ -11,7 +11,7 @@ which checks them and hands on values: no other module knows a model.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
@@ -51,8 +51,8 @@ __all__ = [
 class Flag:
     """What help and chart say about a setting, beside its field's name, type, default, bounds and docstring."""
 
-    group: str
-    """Its heading, one of the model's ``groups``."""
+    group: str = ""
+    """Its heading, one of the model's ``groups``; empty: the model's ``group``."""
     metavar: str = ""
     """What stands for the value in help, unit included."""
     alias: str = ""
@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     """What the names of all environment variables begin with."""
     groups: ClassVar[tuple[str, ...]]
     """Headings of help and documentation, in their order."""
+    group: ClassVar[str] = ""
+    """Heading of a setting that names none. A field without a Flag is such a setting."""
     foreign_flags: ClassVar[ForeignFlags] = ForeignFlags()
 
     @classmethod
@@ -179,7 +181,11 @@ def settings_of(model: type[Settings]) -> tuple[Setting, ...]:
 
 def _setting(model: type[Settings], name: str) -> Setting:
     about = model.model_fields[name]
-    info = next(item for item in about.metadata if isinstance(item, Flag))
+    info = next((item for item in about.metadata if isinstance(item, Flag)), None)
+    if info is None:
+        info = Flag(metavar=_METAVARS.get(about.annotation, ""))
+    if not info.group:
+        info = replace(info, group=model.group)
     flag = info.name or name.replace("_", "-")
     prefixed = model.prefix + (info.variable or flag.replace("-", "_").upper())
     required = about.is_required()
@@ -204,10 +210,20 @@ def _allowed(about: FieldInfo) -> str:
         return " or ".join(get_args(about.annotation))
     if about.annotation is bool:
         return "true or false"
+    if about.annotation in _KINDS:
+        return _KINDS[about.annotation]
     kind = "a whole number" if about.annotation is int else "a number"
     low = next((item.ge for item in about.metadata if isinstance(item, Ge)), None)
     high = next((item.le for item in about.metadata if isinstance(item, Le)), None)
+    if low is None:
+        return kind if high is None else f"{kind}, at most {high}"
     return f"{kind}, at least {low}" if high is None else f"{kind} from {low} to {high}"
+
+
+_KINDS: Mapping[Any, str] = {str: "any text", Path: "a path"}
+"""What values may be, by their type."""
+_METAVARS: Mapping[Any, str] = {int: "N", float: "N", str: "TEXT", Path: "PATH"}
+"""What stands for a value, by its type, where no Flag says it."""
 
 
 class _Environment(PydanticBaseSettingsSource):

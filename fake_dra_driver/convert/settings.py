@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
-from fake_dra_driver.driver.commandline import INPUT, OUTPUT, CommandSettings
+from fake_dra_driver.dra.program.settings import INPUT, OUTPUT
+from fake_dra_driver.driver.commandline import CommandSettings
 from fake_dra_driver.settings import Allowed, Flag
 
 __all__ = ["STANDARD_INPUT", "ConvertSettings", "files_of"]

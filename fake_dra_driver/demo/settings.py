@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from fake_dra_driver.driver.commandline import EMBEDDED, CommandSettings, LoggingSettings
+from fake_dra_driver.dra.program.settings import EMBEDDED
+from fake_dra_driver.driver.commandline import CommandSettings, LoggingSettings
 from fake_dra_driver.settings import Allowed, Flag, Folder, Seconds
 
 __all__ = ["FAULTS", "ClusterUpSettings", "DemoSettings", "FaultSettings"]

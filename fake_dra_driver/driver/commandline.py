@@ -1,28 +1,13 @@
-"""What all commands of this driver have in common: prefix of the variables, headings of help, settings of the log."""
+"""What all commands of this driver have in common: prefix of the variables, and flags of the Go driver."""
 
-from typing import Annotated, Literal
+from typing import ClassVar, Final
 
-from pydantic import Field
+from fake_dra_driver.dra.program import settings as of_any_driver
+from fake_dra_driver.settings import ForeignFlags
 
-from fake_dra_driver.settings import Flag, ForeignFlags, Settings
+__all__ = ["GO_ONLY_FLAGS", "CommandSettings", "LoggingSettings", "OfThisDriver"]
 
-__all__ = [
-    "CLUSTER",
-    "COMPONENT",
-    "DEVICES",
-    "ELECTION",
-    "EMBEDDED",
-    "GO_ONLY_FLAGS",
-    "HTTP",
-    "INPUT",
-    "LOGGING",
-    "OUTPUT",
-    "PATHS",
-    "CommandSettings",
-    "LoggingSettings",
-]
-
-GO_ONLY_FLAGS = {
+GO_ONLY_FLAGS: Final = {
     "--feature-gates": "it switches the logging of Kubernetes' Go libraries only",
     "--log-flush-frequency": "log lines are written at once",
     "--log-json-info-buffer-size": "log lines are written at once",
@@ -34,35 +19,17 @@ GO_ONLY_FLAGS = {
 }
 """Flags of the Go driver that make no sense here, each with the reason."""
 
-CLUSTER, EMBEDDED, COMPONENT, ELECTION, DEVICES, PATHS, HTTP, LOGGING, INPUT, OUTPUT = GROUPS = (
-    "Kubernetes API",
-    "Embedded cluster",
-    "This component",
-    "Leader election",
-    "Devices of the node",
-    "Paths on the node",
-    "HTTP server",
-    "Logging",
-    "Input",
-    "Output",
-)
-"""Headings of help and documentation, in their order."""
+
+class OfThisDriver:
+    """What is the same for the settings of each command."""
+
+    prefix: ClassVar[str] = "FAKE_DRA_"
+    foreign_flags: ClassVar[ForeignFlags] = ForeignFlags("the Go driver", GO_ONLY_FLAGS)
 
 
-class CommandSettings(Settings):
+class CommandSettings(OfThisDriver, of_any_driver.CommandSettings):
     """Base of the settings of every command."""
 
-    prefix = "FAKE_DRA_"
-    groups = GROUPS
-    foreign_flags = ForeignFlags("the Go driver", GO_ONLY_FLAGS)
 
-
-class LoggingSettings(CommandSettings):
+class LoggingSettings(OfThisDriver, of_any_driver.LoggingSettings):
     """Base of the settings of commands that write a log."""
-
-    logging_format: Annotated[Literal["text", "json"], Flag(LOGGING, alias="LOGGING_FORMAT", in_chart=False)] = "text"
-    """Format of the log, which goes to stderr: text for people, or one JSON object a line."""
-    verbosity: Annotated[int, Flag(LOGGING, "LEVEL", alias="V", name="v", short="v", in_chart=False)] = Field(
-        default=0, ge=0
-    )
-    """How much is logged: up to 3 changes of state and problems, from 4 each step, from 6 each request, from 8 all."""

@@ -1,18 +1,10 @@
 """Settings of ``generate``."""
 
-from pathlib import Path
-from typing import Annotated
-
-from fake_dra_driver.driver.commandline import OUTPUT, CommandSettings
-from fake_dra_driver.settings import Flag, Folder
+from fake_dra_driver.dra.program import settings as of_any_driver
+from fake_dra_driver.driver.commandline import OfThisDriver
 
 __all__ = ["GenerateSettings"]
 
 
-class GenerateSettings(CommandSettings):
+class GenerateSettings(OfThisDriver, of_any_driver.GenerateSettings):
     """Writes everything that is rendered from the schema and the settings: CRDs, chart, documentation."""
-
-    check: Annotated[bool, Flag(OUTPUT)] = False
-    """Write nothing, and fail when a file is not up to date."""
-    output: Annotated[Folder, Flag(OUTPUT, "DIR", variable="OUTPUT_DIR", unset="the current folder")] = Path()
-    """Folder to write to: the root of the source tree."""

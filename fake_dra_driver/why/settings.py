@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from fake_dra_driver.driver.commandline import CLUSTER, INPUT, LOGGING, OUTPUT, CommandSettings
+from fake_dra_driver.dra.program.settings import CLUSTER, INPUT, LOGGING, OUTPUT
+from fake_dra_driver.driver.commandline import CommandSettings
 from fake_dra_driver.settings import LABEL_PATTERN, Allowed, Flag, KubeconfigPath, Seconds
 
 __all__ = ["WhySettings"]

@@ -1,48 +1,20 @@
-"""Settings of the programs that run in a cluster: controller, kubelet plugin, webhook and set-nas-status."""
+"""Settings of this driver's programs that run in a cluster: those of any driver's, and what a node has."""
 
-import math
-import os
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE, MODEL_PATTERN
-from fake_dra_driver.dra.node.pluginsockets import MAX_PATH_SIZE_BYTES, PluginSockets
-from fake_dra_driver.driver.commandline import CLUSTER, COMPONENT, DEVICES, ELECTION, HTTP, PATHS, LoggingSettings
-from fake_dra_driver.settings import (
-    AbsolutePath,
-    Allowed,
-    Duration,
-    Endpoint,
-    Flag,
-    KubeconfigPath,
-    Listen,
-    ListenRequired,
-    NamespaceName,
-    NodeName,
-    Seconds,
-    UrlPath,
-    WholeDuration,
-)
+from fake_dra_driver.dra.program import settings as of_any_driver
+from fake_dra_driver.dra.program.settings import COMPONENT, DEVICES
+from fake_dra_driver.driver.commandline import OfThisDriver
+from fake_dra_driver.settings import Allowed, Flag, NodeName, Settings
 
 __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings", "WebhookSettings"]
-
-RETRY_JITTER_FACTOR = 1.2
-"""A candidate waits for its retry period and up to so many times longer: ``JITTER_FACTOR`` of the elector, which is not
-imported here since it brings the client along and would make ``--help`` slow."""
-
-
-PodUid = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9-]{0,63})?$"), Allowed("a pod's UID, or nothing")]
 
 
 def _models(value: object) -> object:
     return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-
-def _nas_status(value: object) -> object:
-    spelled = {name.lower(): name for name in ("Ready", "NotReady")}
-    return spelled.get(value.lower(), value) if isinstance(value, str) else value
 
 
 Models = Annotated[
@@ -54,184 +26,36 @@ Models = Annotated[
         "underscores, a letter or digit first and last"
     ),
 ]
-ResourceApiVersion = Annotated[
-    Literal["", "v1", "v1beta2", "v1beta1", "v1alpha2"], Allowed("v1, v1beta2, v1beta1, v1alpha2, or nothing")
-]
-NasStatus = Annotated[Literal["Ready", "NotReady"], BeforeValidator(_nas_status)]
 
 
-class _Cluster(LoggingSettings):
-    kubeconfig: Annotated[
-        KubeconfigPath,
-        Flag(CLUSTER, "PATH", unset="where kubectl looks, or the pod's own service account", in_chart=False),
-    ] = ""
-    """Kubeconfig file to reach the API server with, in place of those that KUBECONFIG names. Not needed in a pod."""
-    namespace: Annotated[NamespaceName, Flag(CLUSTER, "NAME", alias="POD_NAMESPACE", in_chart=False)]
-    """Namespace of the driver, which holds the NodeAllocationState objects."""
-    api_timeout_seconds: Annotated[Seconds, Flag(CLUSTER, "SECONDS")] = Field(default=10, ge=0.1, le=600)
-    """How long one call to the API server may take, in seconds."""
-
-
-class _Observed(LoggingSettings):
-    http_endpoint: Annotated[
-        Listen, Flag(HTTP, "HOST:PORT", alias="HTTP_ENDPOINT", unset="no HTTP server", in_chart=False)
-    ] = None
-    """Address on which /healthz, /readyz and the metrics are served, without TLS."""
-    metrics_path: Annotated[UrlPath, Flag(HTTP, "PATH", alias="METRICS_PATH")] = "/metrics"
-    """Path of the Prometheus metrics on --http-endpoint."""
-    grace_period_seconds: Annotated[Seconds, Flag(COMPONENT, "SECONDS")] = Field(default=20, ge=0, le=3600)
-    """How long a stop may take, in seconds, after SIGTERM or SIGINT: work that has begun is finished in that time. It
-    must be less than the pod's terminationGracePeriodSeconds."""
-
-    @field_validator("metrics_path")
-    @classmethod
-    def _metrics_path_is_free(cls, value: str) -> str:
-        if value in {"/healthz", "/readyz"}:
-            raise ValueError("/healthz and /readyz are taken")
-        return value
-
-
-class _Server(_Observed, _Cluster):
-    kube_api_qps: Annotated[float, Flag(CLUSTER, "N", alias="KUBE_API_QPS")] = Field(
-        default=0, ge=0, le=1_000_000, allow_inf_nan=False
-    )
-    """Most calls to the API server per second, on average. 0 sets no limit on our side: the API server's priority and
-    fairness limits every client."""
-    kube_api_burst: Annotated[int, Flag(CLUSTER, "N", alias="KUBE_API_BURST")] = Field(default=0, ge=0, le=1_000_000)
-    """Most calls at once before --kube-api-qps applies. 0 counts as 1."""
-    resource_api_version: Annotated[
-        ResourceApiVersion, Flag(CLUSTER, "VERSION", unset="the newest that is served", in_chart=False)
-    ] = ""
-    """Version of resource.k8s.io to work with: v1, v1beta2 or v1beta1 for structured DRA (Kubernetes 1.32 and later),
-    v1alpha2 for classic DRA (1.27 to 1.30). Found by discovery when it is left out."""
-
-
-class ControllerSettings(_Server):
+class ControllerSettings(OfThisDriver, of_any_driver.ControllerSettings):
     """Allocates devices to claims (classic DRA), or records what the scheduler has allocated (structured DRA): one
     works for the whole cluster, others stand by."""
 
-    workers: Annotated[int, Flag(COMPONENT, "N", alias="WORKERS")] = Field(default=10, ge=1, le=1000)
-    """How many claims and pods (classic DRA) or nodes (structured DRA) are worked on at once."""
-    leader_elect: Annotated[bool, Flag(ELECTION)] = True
-    """Whether only the controller that holds the Lease works. Without it, several at once still never give a device to
-    two claims, but get in each other's way."""
-    leader_elect_lease_duration_seconds: Annotated[
-        WholeDuration, Flag(ELECTION, "SECONDS", name="leader-elect-lease-duration")
-    ] = Field(default=15, ge=1, le=3600)
-    """How long the others wait after the last renewal they have seen, in seconds, before one of them takes over."""
-    leader_elect_renew_deadline_seconds: Annotated[
-        Duration, Flag(ELECTION, "SECONDS", name="leader-elect-renew-deadline")
-    ] = Field(default=10, ge=0.1, le=3600)
-    """How long the leader tries to renew its Lease, in seconds, before it stops leading and ends: less than
-    --leader-elect-lease-duration."""
-    leader_elect_retry_period_seconds: Annotated[
-        Duration, Flag(ELECTION, "SECONDS", name="leader-elect-retry-period")
-    ] = Field(default=2, ge=0.1, le=3600)
-    """How long to wait between two renewals or two attempts, in seconds: 1.2 times this is less than
-    --leader-elect-renew-deadline."""
 
-    @field_validator("leader_elect_renew_deadline_seconds")
-    @classmethod
-    def _ends_before_others_take_over(cls, value: float, info: ValidationInfo) -> float:
-        if value >= info.data.get("leader_elect_lease_duration_seconds", math.inf):
-            raise ValueError("it must be less than --leader-elect-lease-duration")
-        return value
-
-    @field_validator("leader_elect_retry_period_seconds")
-    @classmethod
-    def _tries_more_than_once(cls, value: float, info: ValidationInfo) -> float:
-        if value * RETRY_JITTER_FACTOR >= info.data.get("leader_elect_renew_deadline_seconds", math.inf):
-            raise ValueError(f"{RETRY_JITTER_FACTOR} times it must be less than --leader-elect-renew-deadline")
-        return value
-
-
-class _OfNode(_Cluster):
-    node_name: Annotated[NodeName, Flag(COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
-    """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
-
-
-class KubeletPluginSettings(_Server, _OfNode):
-    """Serves the devices of one node to its kubelet: one on every node."""
-
+class _Devices(Settings):
     device_count: Annotated[int, Flag(DEVICES, "N")] = Field(default=8, ge=0, le=MAX_DEVICES_PER_NODE)
     """Number of devices that the node has."""
     device_models: Annotated[Models, Flag(DEVICES, "MODEL[,MODEL...]")] = ("LATEST-FAKE-MODEL",)
     """Models of the devices: the first device has the first model, and so on; after the last comes the first again."""
-    device_metadata: Annotated[bool, Flag(DEVICES)] = False
-    """Whether containers get a file with the attributes of their devices (KEP-5304), below
-    /var/run/kubernetes.io/dra-device-attributes. In structured DRA only."""
-    pod_uid: Annotated[PodUid, Flag(COMPONENT, "UID", alias="POD_UID", unset="sockets without it", in_chart=False)] = ""
-    """UID of the pod that this runs in. It goes into the names of the sockets, so that the plugin of the next release
-    serves before this one stops; kubelets take that from Kubernetes 1.33 on."""
-    kubelet_registry_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins_registry")
-    """Folder that the kubelet watches for the registration sockets of plugins."""
-    kubelet_plugins_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins")
-    """Folder of the kubelet's plugins. This plugin has a folder of its own in it, for its socket and its checkpoint."""
-    cdi_root: Annotated[AbsolutePath, Flag(PATHS, "DIR", alias="CDI_ROOT", chart_default="/var/run/cdi")] = Path(
-        "/etc/cdi"
-    )
-    """Folder in which the container runtime looks for CDI specifications."""
-    checkpoint_path: Annotated[
-        AbsolutePath | None,
-        Allowed("an absolute path outside of --cdi-root"),
-        Flag(PATHS, "PATH", unset="checkpoint.json in the plugin's own folder", in_chart=False),
-    ] = None
-    """File that says which claims are prepared. It must outlive a reboot."""
-
-    @field_validator("kubelet_registry_dir", "kubelet_plugins_dir")
-    @classmethod
-    def _socket_path_is_short(cls, value: Path, info: ValidationInfo) -> Path:
-        sockets = PluginSockets.of(
-            DRIVER_NAME, registry_folder=value, plugins_folder=value, pod_uid=info.data.get("pod_uid", "")
-        )
-        path = sockets.registration if info.field_name == "kubelet_registry_dir" else sockets.plugin
-        if len(os.fsencode(path)) > MAX_PATH_SIZE_BYTES:
-            below = path.relative_to(value)
-            raise ValueError(f"/{below} in it exceeds the {MAX_PATH_SIZE_BYTES} bytes of a socket's path")
-        return value
-
-    @field_validator("checkpoint_path")
-    @classmethod
-    def _checkpoint_is_not_in_cdi_root(cls, value: Path | None, info: ValidationInfo) -> Path | None:
-        cdi_root = info.data.get("cdi_root")
-        if value is not None and cdi_root is not None and value.is_relative_to(cdi_root):
-            raise ValueError("it is in the folder of --cdi-root, which a reboot may empty and container runtimes read")
-        return value
-
-    @property
-    def plugin_dir(self) -> Path:
-        """This plugin's own folder."""
-        return self.sockets.plugin.parent
-
-    @property
-    def sockets(self) -> PluginSockets:
-        """Where the kubelet finds this plugin."""
-        return PluginSockets.of(
-            DRIVER_NAME,
-            registry_folder=self.kubelet_registry_dir,
-            plugins_folder=self.kubelet_plugins_dir,
-            pod_uid=self.pod_uid,
-        )
-
-    @property
-    def checkpoint(self) -> Path:
-        """``checkpoint_path``, or the file that it stands for."""
-        return self.checkpoint_path or self.plugin_dir / "checkpoint.json"
 
 
-class SetNasStatusSettings(_OfNode):
+# Settings of a base that stands further back come first in help.
+class KubeletPluginSettings(OfThisDriver, of_any_driver.KubeletPluginSettings, _Devices):
+    """Serves the devices of one node to its kubelet: one on every node."""
+
+    driver_name: ClassVar[str] = DRIVER_NAME
+
+    node_name: Annotated[NodeName, Flag(COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
+    """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
+
+
+class SetNasStatusSettings(OfThisDriver, of_any_driver.SetNasStatusSettings):
     """Sets the status of a node's NodeAllocationState, and makes the object when there is none."""
 
-    status: Annotated[NasStatus, Flag(COMPONENT, alias="STATUS")]
-    """The status to set, in upper or lower case."""
+    node_name: Annotated[NodeName, Flag(COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
+    """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
 
 
-class WebhookSettings(_Observed):
+class WebhookSettings(OfThisDriver, of_any_driver.WebhookSettings):
     """Refuses claims with parameters that this driver cannot use, when they are created: an admission webhook."""
-
-    listen: Annotated[ListenRequired, Flag(HTTP, "HOST:PORT", in_chart=False)] = Endpoint("", 8443)
-    """Address on which reviews are answered, with TLS, on the path /validate-resource-claim-parameters."""
-    tls_cert_file: Annotated[AbsolutePath, Flag(HTTP, "PATH", in_chart=False)]
-    """File with the certificate to present, and those that signed it, in PEM. It may be replaced at any moment."""
-    tls_key_file: Annotated[AbsolutePath, Flag(HTTP, "PATH", in_chart=False)]
-    """File with the private key of --tls-cert-file, in PEM."""

@@ -22,7 +22,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.schema import CelRule, Crd, CustomResource, PrinterColumn, ServerDefault
 from fake_dra_driver.cli import REFERENCE
-from fake_dra_driver.driver.commandline import COMPONENT
+from fake_dra_driver.dra.program.settings import COMPONENT
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.packaging.generate import CHART, generate, outputs
 from fake_dra_driver.settings import Flag, Settings

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from fake_dra_driver.dra.program.settings import RETRY_JITTER_FACTOR
 from fake_dra_driver.driver.programs.settings import (
-    RETRY_JITTER_FACTOR,
     ControllerSettings,
     KubeletPluginSettings,
     SetNasStatusSettings,
