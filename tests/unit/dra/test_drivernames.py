@@ -2,6 +2,7 @@
 
 from fake_dra_driver.api import fake
 from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.driver.names import NAMES
 
 
 def test_of_a_driver_with_a_name_alone() -> None:
@@ -18,7 +19,7 @@ def test_no_variable_begins_with_a_digit() -> None:
 
 
 def test_those_of_fakes_are_what_released_versions_use() -> None:
-    names = DriverNames(fake.DRIVER_NAME, "fake-dra", "fake")
+    names = NAMES
     assert names.finalizer == fake.CLAIM_FINALIZER
     assert names.event_component == fake.EVENT_COMPONENT
     assert (names.cdi_vendor, names.cdi_kind) == (fake.CDI_VENDOR, fake.CDI_KIND)
