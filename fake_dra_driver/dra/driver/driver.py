@@ -6,7 +6,9 @@ may be a coroutine function. One that is not runs in a thread, so that it may bl
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import ClassVar, Generic
+from typing import Any, ClassVar, Generic, get_args, get_origin
+
+from typing_extensions import get_original_bases
 
 from fake_dra_driver.dra.driver.allocated import AllocatedDevice, ConfigT
 from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
@@ -18,14 +20,28 @@ __all__ = ["Driver"]
 
 
 class Driver(ABC, Generic[ConfigT]):
-    """A driver of one device. ``run_driver`` makes a program of it."""
+    """A driver of one device. ``run_driver`` makes a program of it.
+
+    The first sentence of a subclass's docstring says what its chart and its command line are for.
+    """
 
     name: ClassVar[str]
     """Name of the DRA driver, a DNS subdomain such as ``lamp.example.com``; also the API group of its kinds."""
+    version: ClassVar[str] = "0.1.0"
+    """Of the driver, as semantic versioning has it: the chart's, and what ``--version`` prints."""
     config: ClassVar[type[DeviceConfig]] = NoConfig
-    """What claims may say: the class that ``ConfigT`` stands for."""
+    """What claims may say. Set by ``class LampDriver(Driver[LampConfig])``."""
     settings: ClassVar[type[Settings] | None] = None
     """More flags of the kubelet plugin; ``configure`` is given their values."""
+    chart: ClassVar[Mapping[str, Any]] = {}
+    """Values of the chart whose defaults are others than usual, such as volumes of the plugin's pods."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in get_original_bases(cls):
+            stated = get_args(base) if get_origin(base) is Driver else ()
+            if stated and isinstance(stated[0], type) and "config" not in cls.__dict__:
+                cls.config = stated[0]
 
     def configure(self, settings: Settings) -> None:
         """Takes the values of ``settings``, before anything else is called."""

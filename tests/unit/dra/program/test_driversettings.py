@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field
 
 from fake_dra_driver.dra.drivernames import DriverNames
-from fake_dra_driver.dra.program.driversettings import DriverSettings
+from fake_dra_driver.dra.program.driversettings import DriverSettings, added_problems
 from fake_dra_driver.flags import UsageError, help_text, parse
 from fake_dra_driver.settings import Flag, Settings, settings_of
 
@@ -73,3 +73,25 @@ def test_drivers_do_not_get_in_each_others_way() -> None:
     assert other.kubelet_plugin.driver_name == "fpga.example.com"
     assert "lamps" not in other.kubelet_plugin.model_fields
     assert MODELS.kubelet_plugin.driver_name == "lamp.example.com"
+
+
+class Taken(Settings):
+    """Settings with names that are taken, without defaults, and of types that no flag has."""
+
+    namespace: str = "lamps"
+    """Taken."""
+    color: str
+    """Without a default."""
+    colors: tuple[str, ...] = ()
+    """No flag."""
+
+
+def test_what_is_wrong_with_what_an_author_adds() -> None:
+    assert list(added_problems(None)) == []
+    assert list(added_problems(LampSettings)) == []
+    assert list(added_problems(dict)) == ["must be a class derived from Settings, is <class 'dict'>"]
+    assert list(added_problems(Taken)) == [
+        "Taken.namespace: the kubelet plugin has a setting of that name already",
+        "Taken.color has no default, and the chart could not set it",
+        "Taken.colors: must be a bool, an int, a float, a str, a Path or a Literal, is tuple[str, ...]",
+    ]

@@ -1,0 +1,166 @@
+"""Mistakes in a driver's class, told before anything is connected to."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from fake_dra_driver.dra.driver.checks import DriverClassError, check_driver
+from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
+from fake_dra_driver.dra.driver.driver import Driver
+from tests.unit.dra.driver.lamp import LampConfig, LampDriver
+
+
+def problems(driver: object) -> tuple[str, ...]:
+    with pytest.raises(DriverClassError) as found:
+        check_driver(driver)
+    return found.value.problems
+
+
+def driver_with(**attributes: Any) -> Driver[Any]:
+    """A lamp's driver in which these are others."""
+    made: Driver[Any] = type("BadDriver", (LampDriver,), attributes)()
+    return made
+
+
+def test_nothing_is_wrong_with_a_driver_of_a_few_lines() -> None:
+    check_driver(LampDriver())
+
+
+def test_what_claims_may_say_is_known_from_the_base() -> None:
+    class Plain(Driver[NoConfig]):
+        pass
+
+    class Configured(Driver[LampConfig]):
+        pass
+
+    class Derived(Configured):
+        config = NoConfig
+
+    assert (Plain.config, Configured.config, Derived.config) == (NoConfig, LampConfig, NoConfig)
+    assert Driver.config is NoConfig
+
+
+def test_what_is_no_driver() -> None:
+    assert problems(LampDriver) == ("LampDriver is a class, an object of it is needed: LampDriver()",)
+    assert problems("lamp") == ("str must be derived from Driver",)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        (None, "BadDriver.name: must be set, to a DNS subdomain such as 'lamp.example.com'"),
+        (3, "BadDriver.name: must be a text such as 'lamp.example.com', is 3"),
+        ("lamp", "BadDriver.name: must be a domain in lower case, such as 'lamp.example.com', is 'lamp'"),
+        ("Lamp.example.com", "BadDriver.name: must be a domain in lower case, such as 'lamp.example.com', is 'Lamp."),
+        ("lamp_1.example.com", "BadDriver.name: must be a DNS subdomain, is lamp_1.example.com"),
+        (f"{'a' * 60}.com", "BadDriver.name: at most 63 characters, has 64"),
+    ],
+)
+def test_names(name: object, problem: str) -> None:
+    found = problems(driver_with(name=name))
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+
+
+async def _async(self: object, *_: object) -> None: ...
+
+
+async def _async_generator(self: object, _: object) -> AsyncIterator[object]:
+    yield None
+
+
+def _generator(self: object, _: object) -> Iterator[object]:
+    yield None
+
+
+@pytest.mark.parametrize(
+    ("method", "function", "problem"),
+    [
+        (
+            "prepare",
+            lambda self: None,
+            "BadDriver.prepare is called as prepare(self, device), which its arguments do not allow: too many "
+            "positional arguments",
+        ),
+        (
+            "fits",
+            lambda self, device, config, more: True,
+            "BadDriver.fits is called as fits(self, device, config), which its arguments do not allow: missing a "
+            "required argument: 'more'",
+        ),
+        ("prepare", _generator, "BadDriver.prepare must not yield: it is called once, and what it returns counts"),
+        (
+            "devices",
+            _async_generator,
+            "BadDriver.devices must not yield: it is called once, and what it returns counts",
+        ),
+        (
+            "fits",
+            _async,
+            "BadDriver.fits must not be a coroutine function (async def): it is asked for many devices, and has to be "
+            "quick and pure",
+        ),
+        ("unprepare", 3, "BadDriver.unprepare must be a method, is int"),
+    ],
+)
+def test_methods(method: str, function: object, problem: str) -> None:
+    assert problems(driver_with(**{method: function})) == (problem,)
+
+
+@pytest.mark.parametrize(
+    ("method", "function"),
+    [("devices", _generator), ("prepare", _async), ("unprepare", staticmethod(lambda device: None))],
+)
+def test_methods_that_may_be(method: str, function: object) -> None:
+    check_driver(driver_with(**{method: function}))
+
+
+class Unset(DeviceConfig):
+    """A model whose field claims would have to set."""
+
+    color: str
+    """Its color."""
+
+
+class Counted(DeviceConfig):
+    """A model that says how many."""
+
+    count: int = 1
+    """How many."""
+
+
+class Odd(DeviceConfig):
+    """A model that no schema has words for."""
+
+    color: complex = 1j
+    """Its color."""
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        (dict, "BadDriver.config: must be a class derived from DeviceConfig, is dict"),
+        (LampConfig(), "BadDriver.config: must be a class derived from DeviceConfig, is LampConfig(color='white')"),
+        (DeviceConfig, "BadDriver.config: must be a class derived from DeviceConfig, or NoConfig, is DeviceConfig its"),
+        (Unset, "BadDriver.config: Unset.color has no default, and a claim need not say anything"),
+        (Counted, "BadDriver.config: Counted, the config of BadDriver, has a field count: that name is taken by the "),
+        (Odd, "BadDriver.config: no CRD can be made of Odd: "),
+    ],
+)
+def test_what_claims_may_say(config: object, problem: str) -> None:
+    found = problems(driver_with(config=config))
+    assert len(found) == 1
+    assert found[0].startswith(problem)
+
+
+def test_version_and_chart() -> None:
+    assert problems(driver_with(version="1.0", chart=[])) == (
+        "BadDriver.version: must be a semantic version such as 1.2.3, is 1.0",
+        "BadDriver.chart: must be a mapping of values, is []",
+    )
+    assert problems(driver_with(version=1)) == ("BadDriver.version: must be a text such as '0.1.0', is 1",)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    assert len(problems(driver_with(name="lamp", fits=_async, config=Unset, version="1"))) == 4
