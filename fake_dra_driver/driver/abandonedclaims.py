@@ -11,18 +11,18 @@ In ordinary operation a pass reads caches, and finds nothing. Otherwise what dec
 
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from loguru import logger
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import ABANDONED_ANNOTATION, NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1, v1alpha2
 from fake_dra_driver.api.resource.podclaims import claim_key
+from fake_dra_driver.dra.nodestate.layout import StateT
 from fake_dra_driver.dra.reason import CLAIM_LOST_IN_USE
-from fake_dra_driver.driver.nodestate import abandoned_of, prepared_of
+from fake_dra_driver.driver.nodestate import AnyLayout, abandoned_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.client import ListResult
@@ -81,11 +81,12 @@ class _Node:
         self.told.intersection_update(unheld)
 
 
-class AbandonedClaimsReconciler(Reconciler):
+class AbandonedClaimsReconciler(Reconciler, Generic[StateT]):
     """Reconciles that annotation of one NodeAllocationState.
 
     Args:
         client: asks about pods and claims, and writes the annotation.
+        layout: of the objects.
         states: the cache of the objects.
         claim_kind: the kind of claims, in the version that the cluster serves.
         is_held: whether a claim is allocated on a node, as far as a cache knows.
@@ -95,7 +96,8 @@ class AbandonedClaimsReconciler(Reconciler):
     def __init__(
         self,
         client: ApiReader,
-        states: Informer[NodeAllocationState],
+        layout: AnyLayout[StateT],
+        states: Informer[StateT],
         claim_kind: type[AnyClaim],
         is_held: Callable[[UID, str], bool],
         events: EventSink,
@@ -103,17 +105,18 @@ class AbandonedClaimsReconciler(Reconciler):
         clock: Clock = loop_time,
     ) -> None:
         self._client = client
+        self._layout = layout
         self._states = states
         self._claim_kind = claim_kind
         self._is_held = is_held
         self._events = events
         self._clock = clock
         self._nodes: dict[NamespacedName, _Node] = {}
-        states.add_index(STATES_BY_PREPARED, lambda state: state.spec.prepared_devices)
+        states.add_index(STATES_BY_PREPARED, layout.prepared_of)
 
     def watch(self, controller: Controller, claims: Informer[Any]) -> None:
         """Asks ``controller`` for a pass whenever something changes that the annotation depends on, but for pods."""
-        controller.watch(self._states, predicate=_matters)
+        controller.watch(self._states, predicate=self._matters)
         controller.watch(claims, self._nodes_of_claim)
 
     @override
@@ -125,7 +128,7 @@ class AbandonedClaimsReconciler(Reconciler):
         if state is None:
             self._nodes.pop(request, None)
             return Result()
-        unheld = [uid for uid in sorted(state.spec.prepared_devices) if not self._is_held(UID(uid), request.name)]
+        unheld = [uid for uid in sorted(self._layout.prepared_of(state)) if not self._is_held(UID(uid), request.name)]
         if not unheld:
             self._nodes.pop(request, None)
             await self._write(state, ())
@@ -147,18 +150,18 @@ class AbandonedClaimsReconciler(Reconciler):
             return Result()
         return Result(requeue_after=ABANDONED_SECONDS - max(now - node.since[uid] for uid in waiting))
 
-    async def _possible_users(self, state: NodeAllocationState) -> Sequence[Pod]:
+    async def _possible_users(self, state: StateT) -> Sequence[Pod]:
         """The pods on the node that may use a claim that is gone: those with a claim that may not be the first."""
         pods = await self._client.list(Pod, field_selector=f"spec.nodeName={state.metadata.name}")
         if pods.invalid:
             raise pods.invalid[0]  # it may be one of them
-        found = []
+        found, prepared = [], self._layout.prepared_of(state)
         for pod in pods.items:
             if pod.status.phase in _ENDED:
                 continue
             for key in _claims_of(pod):
                 claim = None if key is None else await self._claim(key)
-                if claim is None or not _is_first(claim, pod, state.spec.prepared_devices):
+                if claim is None or not _is_first(claim, pod, prepared):
                     found.append(pod)
                     break
         return found
@@ -168,32 +171,31 @@ class AbandonedClaimsReconciler(Reconciler):
         listed = await self._client.list(self._claim_kind, key.namespace, field_selector=f"metadata.name={key.name}")
         return listed.items[0] if listed.items else None
 
-    async def _write(self, state: NodeAllocationState, abandoned: Sequence[str]) -> None:
-        if abandoned_of(state) == frozenset(abandoned):
+    async def _write(self, state: StateT, abandoned: Sequence[str]) -> None:
+        if abandoned_of(self._layout, state) == frozenset(abandoned):
             return
-        annotations = state.metadata.annotations
+        annotation, annotations = self._layout.abandoned_annotation, state.metadata.annotations
         if abandoned:
-            operations = patch.annotate(
-                annotations, {ABANDONED_ANNOTATION: ",".join(abandoned)}, tested=[ABANDONED_ANNOTATION]
-            )
+            operations = patch.annotate(annotations, {annotation: ",".join(abandoned)}, tested=[annotation])
         else:
-            path = pointer("metadata", "annotations", ABANDONED_ANNOTATION)
-            operations = [patch.test(path, annotations[ABANDONED_ANNOTATION]), patch.remove(path)]
+            path = pointer("metadata", "annotations", annotation)
+            operations = [patch.test(path, annotations[annotation]), patch.remove(path)]
         try:
             await self._client.json_patch(
-                NodeAllocationState, state.key, [patch.test(pointer("metadata", "uid"), state.uid), *operations]
+                self._layout.kind, state.key, [patch.test(pointer("metadata", "uid"), state.uid), *operations]
             )
         except NotFoundError:
             return
         if abandoned:
             log.info("Prepared claims that no pod can use", node=state.metadata.name, claim_uids=list(abandoned))
 
-    def _tell(self, state: NodeAllocationState, uids: Sequence[str], users: Sequence[Pod]) -> None:
+    def _tell(self, state: StateT, uids: Sequence[str], users: Sequence[Pod]) -> None:
         if not uids:
             return
         node, pods = state.metadata.name, _listed([str(pod.key) for pod in users])
+        prepared = self._layout.prepared_of(state)
         for uid in uids:
-            devices = _listed([device.uuid for device in prepared_of(state.spec.prepared_devices[uid])])
+            devices = _listed(prepared[uid])
             log.warning("Claim holds nothing any more and may be in use", node=node, claim_uid=uid, pods=pods)
             message = (
                 f"the claim with UID {uid} holds nothing here any more, and its devices may be in use by pod {pods}: "
@@ -206,6 +208,15 @@ class AbandonedClaimsReconciler(Reconciler):
                 f"pod is on node {node}, what is prepared there may be in use, and goes to no other claim"
             )
             CLAIM_LOST_IN_USE.tell(self._events, pod, message)
+
+    def _matters(self, change: Change[StateT]) -> bool:
+        old, new = change.old, change.new
+        if old is None or new is None:
+            return True
+        layout = self._layout
+        return layout.prepared_of(old) != layout.prepared_of(new) or (
+            abandoned_of(layout, old) != abandoned_of(layout, new)
+        )
 
     def _nodes_of_claim(self, change: Change[Any]) -> Iterable[NamespacedName]:
         uids = {claim.uid for claim in (change.old, change.new) if claim is not None}
@@ -245,13 +256,6 @@ def _claims_of(pod: Pod) -> Iterator[NamespacedName | None]:
     extended = pod.status.extended_resource_claim_status
     if extended is not None:
         yield NamespacedName(pod.metadata.namespace, extended.resource_claim_name)
-
-
-def _matters(change: Change[NodeAllocationState]) -> bool:
-    old, new = change.old, change.new
-    if old is None or new is None:
-        return True
-    return old.spec.prepared_devices != new.spec.prepared_devices or abandoned_of(old) != abandoned_of(new)
 
 
 def _listed(names: Sequence[str]) -> str:

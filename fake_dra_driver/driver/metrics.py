@@ -6,14 +6,14 @@ looks at the marked nodes. When a node is gone, its series go with it.
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final, Generic
 
 from prometheus_client import Counter
 
 from fake_dra_driver import __version__
-from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.dra import metricfamilies as families
+from fake_dra_driver.dra.nodestate.layout import EntryT, NodeStateLayout, StateT
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.deviceuse import DEVICE_STATES, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
@@ -57,21 +57,13 @@ class EventCounts:
             counter.inc()
 
 
-def _tally(nas: NodeAllocationState) -> Tally[tuple[str, str]]:
-    """Devices by model and state. What the object calls models may be anything, so few of them become labels."""
-    names: dict[str, str] = {}
-    tally: Tally[tuple[str, str]] = Tally()
-    for use in device_uses(nas):
-        if (model := use.device.model) not in names:
-            names[model] = cut(model, MAX_MODEL) if len(names) < MAX_MODELS else OTHER_MODELS
-        tally[names[model], use.state] += 1
-    return tally
-
-
-class NodeGauges:
+class NodeGauges(Generic[StateT, EntryT]):
     """Devices, readiness and claims of each node that has a NodeAllocationState."""
 
-    def __init__(self, metrics: Metrics, states: Informer[NodeAllocationState]) -> None:
+    def __init__(
+        self, metrics: Metrics, layout: NodeStateLayout[StateT, Any, EntryT, Any], states: Informer[StateT]
+    ) -> None:
+        self._layout = layout
         self._states = states
         self._devices = metrics.gauge(families.DEVICES)
         self._ready = metrics.gauge(families.NODE_READY)
@@ -83,32 +75,42 @@ class NodeGauges:
         states.subscribe(self._mark)
         metrics.add_refresher(self._refresh)
 
-    def _mark(self, change: Change[NodeAllocationState]) -> None:
+    def _mark(self, change: Change[StateT]) -> None:
         self._changed.add(change.key)
 
     def _refresh(self) -> None:
         while self._changed:
             key = self._changed.pop()
             try:
-                nas = self._states.get(key)
+                state = self._states.get(key)
             except InvalidObjectError:
-                nas = None
-            if nas is None:
+                state = None
+            if state is None:
                 self._remove(key)
             else:
-                self._show(key, nas)
+                self._show(key, state)
 
-    def _show(self, key: NamespacedName, nas: NodeAllocationState) -> None:
+    def _show(self, key: NamespacedName, state: StateT) -> None:
         node = key.name
-        tally = _tally(nas)
+        tally = self._tally(state)
         models = {model for model, _ in tally}
         self._remove_models(node, self._models.get(key, set()) - models)
         self._models[key] = models
         for model in models:
-            for state in DEVICE_STATES:
-                self._devices.labels(node, model, state).set(tally[model, state])
-        self._ready.labels(node).set(closed_reason(nas) is None)
-        self._claims.labels(node).set(len(nas.spec.allocated_claims))
+            for use in DEVICE_STATES:
+                self._devices.labels(node, model, use).set(tally[model, use])
+        self._ready.labels(node).set(closed_reason(self._layout, state) is None)
+        self._claims.labels(node).set(len(self._layout.entries_of(state)))
+
+    def _tally(self, state: StateT) -> Tally[tuple[str, str]]:
+        """Devices by model and state. What the object calls models may be anything, so few of them become labels."""
+        names: dict[str, str] = {}
+        tally: Tally[tuple[str, str]] = Tally()
+        for use in device_uses(self._layout, state):
+            if use.model not in names:
+                names[use.model] = cut(use.model, MAX_MODEL) if len(names) < MAX_MODELS else OTHER_MODELS
+            tally[names[use.model], use.state] += 1
+        return tally
 
     def _remove(self, key: NamespacedName) -> None:
         if key in self._models:

@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from fake_dra_driver.api.fake import DRIVER_NAME, MAX_SPLIT, AllocatedDevices, NodeAllocationState
+from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.device.split import children
 from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.driver.nodestate import closed_reason
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.nodes import NODES_HIDDEN
@@ -27,6 +27,7 @@ from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["Reporter"]
 
+_LAYOUT: Final = FakeStateLayout()
 NAMED_IN_A_PROBLEM: Final = 3
 """How many claims a problem names; the rest are counted."""
 
@@ -74,9 +75,13 @@ class Reporter:
         entries = source.entries_of(state)
         claims = {uid: source.claim(UID(uid)) for uid in (*entries, *state.spec.prepared_devices)}
         name = state.metadata.name
-        reasons = (closed_reason(state), self._view.nodes.unusable_reason(name), source.unpublished_reason(state))
+        reasons = (
+            closed_reason(_LAYOUT, state),
+            self._view.nodes.unusable_reason(name),
+            source.unpublished_reason(state),
+        )
         closed = [reason for reason in reasons if reason is not None]
-        uses = device_uses(state, entries, is_usable=not closed)
+        uses = device_uses(_LAYOUT, state, entries, is_usable=not closed)
         return NodeReport(
             name=name,
             status=state.status or "NotReady",
@@ -103,12 +108,11 @@ def _unreadable(error: InvalidObjectError) -> NodeReport:
 
 
 def _device(use: DeviceUse, claims: Mapping[str, ClaimReport]) -> DeviceReport:
-    prepared = set(use.prepared_children)
-    # The API server does not bound the record, so an edit by hand can say anything.
-    parts = children(use.device.uuid, min(use.split, MAX_SPLIT)) if use.split else ()
+    prepared = set(use.prepared_parts)
+    parts = _LAYOUT.part_keys(use.key, use.parts)
     return DeviceReport(
-        uuid=use.device.uuid,
-        model=use.device.model,
+        uuid=use.key,
+        model=use.model,
         state=use.state,
         claim=claims[use.claim] if use.claim is not None else None,
         children=tuple(ChildReport(uuid=uuid, prepared=uuid in prepared) for uuid in parts),
@@ -124,7 +128,7 @@ def _models(uses: Sequence[DeviceUse]) -> tuple[ModelReport, ...]:
     by_model: dict[str, list[DeviceUse]] = {}
     for use in uses:
         if use.state != "missing":
-            by_model.setdefault(use.device.model, []).append(use)
+            by_model.setdefault(use.model, []).append(use)
     return tuple(ModelReport(model=model, counts=_counts(members)) for model, members in by_model.items())
 
 
@@ -151,7 +155,7 @@ def _problems(
     claims: Mapping[str, ClaimReport],
     unrecorded: Sequence[str],
 ) -> Iterator[str]:
-    if missing := [use.device.uuid for use in uses if use.state == "missing"]:
+    if missing := [use.key for use in uses if use.state == "missing"]:
         yield f"claims hold devices that the node does not have: {_listed(missing)}"
     if gone := [uid for uid in entries if not claims[uid].exists]:
         yield f"devices are on record for claims that do not exist: {_listed(gone)}"

@@ -54,6 +54,7 @@ from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import FakePublishedClaims
 from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.nodestate import reference_of
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
 from fake_dra_driver.runtime.errors import TransportError
@@ -153,15 +154,16 @@ class NodeProcess:
         self._delivered = 0
         cache = Cache(cast("Client", self.client))
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
-        self.node_events = NodeEvents(self.events, reference_of(STATE))
+        self.node_events = NodeEvents(self.events, reference_of(NodeAllocationState, STATE))
         self._late = LateClaimLookup(FakePublishedClaims(world.seen_state, self.planner))
         self.claim_events = ClaimEvents(self.events, NODE, lambda: self._late.claim_kind)
         files = NodeFiles(self.checkpoint, cdi, self._hold, world.metadata)
         self.preparer = Preparer(NODE, model, files, self._late, self.node_events, self._changed)
         self.recovery = Recovery(self.preparer, files, self._late, self.node_events, self.claim_events, self._changed)
         self.publisher = StatePublisher(
+            FakeStateLayout(),
             STATE,
-            world.inventory,
+            lambda: world.inventory,
             files,
             self.states,
             self.client,

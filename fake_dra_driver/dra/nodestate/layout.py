@@ -13,7 +13,7 @@ from fake_dra_driver.api.kube.meta import ApiModel, KubeObject, ObjectMeta
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
 
-__all__ = ["NodeStateLayout"]
+__all__ = ["DeviceT", "EntryT", "NodeStateLayout", "StateT"]
 
 StateT = TypeVar("StateT", bound=KubeObject)
 DeviceT = TypeVar("DeviceT")

@@ -1,6 +1,7 @@
 """The Fake device behind classic DRA: what a node has, which devices a claim gets, and what its allocation says."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from typing_extensions import override
 
@@ -22,9 +23,12 @@ from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
-from fake_dra_driver.driver.nodestate import closed_reason, devices_of, prepared_of
+from fake_dra_driver.driver.nodestate import closed_reason
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 
 __all__ = ["FakeControllerDriver"]
+
+_LAYOUT: Final = FakeStateLayout()
 
 
 class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, Device, AllocatedDevices]):
@@ -50,7 +54,8 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
 
     @override
     def devices_of(self, state: NodeAllocationState) -> NodeDevices[Device]:
-        return NodeDevices({device.uuid: device for device in devices_of(state)}, closed_reason(state))
+        inventory = _LAYOUT.inventory_of(state)
+        return NodeDevices({device.uuid: device for device in inventory}, closed_reason(_LAYOUT, state))
 
     @override
     def choose(
@@ -80,9 +85,8 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
     @override
     def entry_without_handle(self, uid: UID, state: NodeAllocationState) -> AllocatedDevices | None:
         # The Go driver writes no handles; what the plugin has prepared tells what was on record.
-        prepared = state.spec.prepared_devices.get(uid)
-        devices = () if prepared is None else prepared_of(prepared)
-        return _entry_of([_device(device.uuid, device.split) for device in devices]) if devices else None
+        devices = _LAYOUT.prepared_parts_of(state).get(uid, {})
+        return _entry_of([_device(uuid, len(children)) for uuid, children in devices.items()]) if devices else None
 
     @override
     def describe_request(self, request: DeviceRequest) -> str:

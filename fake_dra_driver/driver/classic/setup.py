@@ -16,9 +16,9 @@ from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
-from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
 from fake_dra_driver.driver.classic.parameters import ParametersResolver, check_claim_parameters
 from fake_dra_driver.driver.metrics import NodeGauges
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Cache, Change
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
@@ -57,7 +57,8 @@ def make_controllers(
     claim_parameters = cache.informer(FakeClaimParameters)
     class_parameters = cache.informer(DeviceClassParameters)
     caches = ClassicCaches.of(cache, DRIVER_NAME)
-    ledger = Ledger(FakeLedgerLayout(), client, states, namespace, counts.ledger_written)
+    layout = FakeStateLayout()
+    ledger = Ledger(layout, client, states, namespace, counts.ledger_written)
     driver = FakeControllerDriver(ParametersResolver(claim_parameters, class_parameters))
     classic = ClassicControllers(driver, ledger, caches, client, events, now=now, workers=workers, observer=counts)
 
@@ -85,10 +86,10 @@ def make_controllers(
             return False
         return node_of(claim.status.allocation) in (None, node)
 
-    abandoned = AbandonedClaimsReconciler(client, states, ResourceClaim, is_held, events)
+    abandoned = AbandonedClaimsReconciler(client, layout, states, ResourceClaim, is_held, events)
     abandoned_controller = Controller("abandonedclaims", abandoned)
     abandoned.watch(abandoned_controller, caches.claims)
-    NodeGauges(metrics, states)
+    NodeGauges(metrics, layout, states)
     WaitingGauges(metrics, caches, now)
     disputed = metrics.gauge(families.DISPUTED_CLAIMS)
     metrics.add_refresher(lambda: disputed.set(classic.repair.disputed_claims))

@@ -18,6 +18,7 @@ from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import FakePublishedClaims
 from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.nodestate import StateClient, reference_of
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.errors import InvalidObjectError
@@ -68,12 +69,20 @@ class FakeNodeParts(NodeParts[FakePreparedDevice]):
             classic=classic,
             published=FakePublishedClaims(partial(_readable, states, state_key), planner),
             states=states,
-            about=reference_of(state_key),
+            about=reference_of(NodeAllocationState, state_key),
             events=events,
             publish=self.publish,
         )
         self.publisher = StatePublisher(
-            state_key, inventory, files, states, client, is_serving, has_successor, self.node_events
+            FakeStateLayout(),
+            state_key,
+            lambda: inventory,
+            files,
+            states,
+            client,
+            is_serving,
+            has_successor,
+            self.node_events,
         )
         self._publications = Controller("nodeallocationstate", self.publisher)
         self._publications.watch(states)

@@ -8,19 +8,18 @@ is not NotReady then, and neither is it while a plugin that was killed and start
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, Generic
 
 from loguru import logger
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
-from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.dra.nodestate.layout import DeviceT, NodeStateLayout, StateT
 from fake_dra_driver.driver.nascolumns import recount
-from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
-from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of, spec_of
+from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.clock import Clock, loop_time
@@ -35,12 +34,13 @@ REGISTRATION_SECONDS: Final = 5.0
 """For the kubelet, which looks for plugins every second, to register one that was started again."""
 
 
-class StatePublisher(Reconciler):
+class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
     """Reconciles the node's own NodeAllocationState.
 
     Args:
+        layout: of that object.
         state_key: of that object; its name is the node's.
-        inventory: the devices of the node.
+        inventory: says which devices the node has at this moment.
         files: which claims are prepared.
         states: a cache that has that object.
         client: writes it.
@@ -51,10 +51,11 @@ class StatePublisher(Reconciler):
 
     def __init__(
         self,
+        layout: NodeStateLayout[StateT, DeviceT, Any, PreparedT],
         state_key: NamespacedName,
-        inventory: Sequence[Device],
-        files: NodeFiles[FakePreparedDevice],
-        states: Informer[NodeAllocationState],
+        inventory: Callable[[], Sequence[DeviceT]],
+        files: NodeFiles[PreparedT],
+        states: Informer[StateT],
         client: StateClient,
         is_serving: Callable[[], bool],
         has_successor: Callable[[], Awaitable[bool]],
@@ -62,6 +63,7 @@ class StatePublisher(Reconciler):
         *,
         clock: Clock = loop_time,
     ) -> None:
+        self._layout = layout
         self._key = state_key
         self._inventory = inventory
         self._files = files
@@ -91,7 +93,7 @@ class StatePublisher(Reconciler):
             return Result()
         state = self._states.get(self._key)
         if state is None:
-            state = await make_state(self._client, self._key, NOT_READY)
+            state = await make_state(self._client, self._layout, self._key, NOT_READY)
         self._events.object_found(state.uid)
         if self._announced is not None and state.uid != self._announced_on:
             # Also when the answer to that write was lost, or another client has created the object.
@@ -109,43 +111,44 @@ class StatePublisher(Reconciler):
         if await self._has_successor():
             log.info("Node stays as it is: another process of the plugin serves it")
             return
-        await self._client.merge_patch(NodeAllocationState, self._key, {"status": NOT_READY})
+        await self._client.merge_patch(self._layout.kind, self._key, {"status": NOT_READY})
         self._events.plugin_stopped()
 
-    def _waits_for_kubelet_seconds(self, state: NodeAllocationState) -> float:
+    def _waits_for_kubelet_seconds(self, state: StateT) -> float:
         """How much longer a node stays Ready that an earlier process has left so; 0: the status is this process's."""
         now = self._clock()
         if self._expected_until is None:
             self._expected_until = now + REGISTRATION_SECONDS
-        if self._is_serving() or self._announced is not None or state.status != READY:
+        if self._is_serving() or self._announced is not None or self._layout.status_of(state) != READY:
             return 0
         return max(0, self._expected_until - now)
 
     async def _publish(
-        self, state: NodeAllocationState, prepared: Mapping[str, FakePreparedClaim], *, is_expected: bool
+        self, state: StateT, prepared: Mapping[str, PreparedClaim[PreparedT]], *, is_expected: bool
     ) -> None:
         serving = self._is_serving()
+        layout, inventory = self._layout, self._inventory()
         is_news = serving != self._announced and (serving or not (is_expected or await self._has_successor()))
-        status = {True: READY, False: NOT_READY}[serving] if is_news else state.status
+        status = {True: READY, False: NOT_READY}[serving] if is_news else layout.status_of(state)
         operations = [
             *await self._missing_owner(state),
-            *difference(state, spec_of(self._inventory, prepared), status),
-            *recount(state, self._inventory),
+            *difference(layout, state, layout.spec_for(inventory, prepared), status),
+            *recount(layout, state, inventory),
         ]
         if operations:
             log.debug("Publishing", operations=len(operations))
             await self._client.json_patch(
-                NodeAllocationState,
+                self._layout.kind,
                 self._key,
                 [patch.test(pointer("metadata", "uid"), state.uid), *operations],
             )
         if is_news:
-            log.info("Node status published", status=status, devices=len(self._inventory))
+            log.info("Node status published", status=status, devices=len(inventory))
             if self._announced:
                 self._events.not_ready()
             self._announced, self._announced_on = serving, state.uid
 
-    async def _missing_owner(self, state: NodeAllocationState) -> Sequence[Operation]:
+    async def _missing_owner(self, state: StateT) -> Sequence[Operation]:
         """For an object that was made by hand: without an owner it would outlive its node."""
         owners = state.metadata.owner_references
         if any(owner.kind == "Node" for owner in owners):

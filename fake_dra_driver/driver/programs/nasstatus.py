@@ -6,6 +6,7 @@ from fake_dra_driver import __version__
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.driver.nodestate import set_status
 from fake_dra_driver.driver.programs.settings import SetNasStatusSettings
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.log import setup_logging
 
@@ -27,7 +28,9 @@ async def run_set_nas_status(settings: SetNasStatusSettings) -> int:
         default_timeout_seconds=settings.api_timeout_seconds,
     )
     try:
-        await set_status(client, NamespacedName(settings.namespace, settings.node_name), settings.status)
+        await set_status(
+            client, FakeStateLayout(), NamespacedName(settings.namespace, settings.node_name), settings.status
+        )
     finally:
         await client.close()
     log.info("Status set", node=settings.node_name, status=settings.status)

@@ -16,7 +16,6 @@ from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import (
-    ALLOCATED_ANNOTATION,
     LEDGER_REVISION_ANNOTATION,
     AllocatedDevices,
     NodeAllocationState,
@@ -29,8 +28,7 @@ from fake_dra_driver.dra.structured.reason import (
     ALLOCATED_CLAIMS_RESTORED,
     LEFTOVER_ENTRIES_REMOVED,
 )
-from fake_dra_driver.driver.nascolumns import allocated_of
-from fake_dra_driver.driver.nodestate import devices_of
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.driver.structured.holdings import holdings
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer
@@ -124,10 +122,11 @@ class AllocatedClaimsReconciler(Reconciler):
             self._written.pop(request, None)
             self._incomplete.discard(request)
             return Result()
-        inventory = devices_of(state)
+        layout = FakeStateLayout()
+        inventory = layout.inventory_of(state)
         held = holdings(self._caches.claims_on_node(request.name), request.name, inventory)
         wanted, there = held.entries, state.spec.allocated_claims
-        annotations = {ALLOCATED_ANNOTATION: allocated_of(wanted, len(inventory))}
+        annotations = layout.annotations_of(state, wanted)
         if wanted != there or annotations.items() - state.metadata.annotations.items():
             is_foreign = self._is_foreign(state)
             self._begin_write(state, wanted)

@@ -14,7 +14,7 @@ from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.configcheck import ConfigReconciler, needs_look
 from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.metrics import NodeGauges
-from fake_dra_driver.driver.nodestate import devices_of
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.driver.structured.inventory import devices_by_name
 from fake_dra_driver.driver.structured.metrics import WaitingGauges, WriteCounts
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
@@ -51,6 +51,7 @@ def make_structured_controllers(
         metrics: counts what they do.
     """
     metrics = metrics or Metrics()
+    layout = FakeStateLayout()
     states = cache.informer(NodeAllocationState, namespace=namespace)
     caches = StructuredCaches.of(cache, api, DRIVER_NAME)
     counts = WriteCounts(metrics)
@@ -65,7 +66,7 @@ def make_structured_controllers(
             state = states.get(NamespacedName(namespace, node))
         except InvalidObjectError:
             return ()
-        return () if state is None else devices_of(state)
+        return () if state is None else layout.inventory_of(state)
 
     def check(allocated: AllocatedClaim, node: str) -> None:
         wanted_devices(allocated, devices_by_name(inventory_of(node)))
@@ -89,9 +90,9 @@ def make_structured_controllers(
             return True  # it is there, whatever it looks like
         return claim is not None and node in caches.pools_of(claim)
 
-    abandoned = AbandonedClaimsReconciler(client, states, api.claims, is_held, events)
+    abandoned = AbandonedClaimsReconciler(client, layout, states, api.claims, is_held, events)
     abandoned_controller = Controller("abandonedclaims", abandoned)
     abandoned.watch(abandoned_controller, caches.claims)
-    NodeGauges(metrics, states)
+    NodeGauges(metrics, layout, states)
     WaitingGauges(metrics, caches, OUR_CLAIMS, now)
     return (states_controller, claims, templates, classes, abandoned_controller)

@@ -10,8 +10,8 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.classic.allocation import Allocator
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
-from fake_dra_driver.driver.classic.entry import FakeLedgerLayout
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.claimsource import ClaimSource, claim_report
@@ -38,7 +38,7 @@ class ClassicClaims(ClaimSource):
         self, cache: Cache, states: Informer[NodeAllocationState], client: Client, namespace: str, nodes: Nodes
     ) -> None:
         self._view = view = ClassicView.of(cache)
-        ledger = Ledger(FakeLedgerLayout(), client, states, namespace)
+        ledger = Ledger(FakeStateLayout(), client, states, namespace)
         parameters = ParametersResolver(view.claim_parameters, view.class_parameters)
         driver = FakeControllerDriver(parameters)
         allocator = Allocator(driver, ledger, view.claims, unusable_reason=nodes.unusable_reason)

@@ -17,7 +17,7 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.caches import CLAIMS_BY_POOL, UNSCHEDULED, pools_of
 from fake_dra_driver.dra.structured.waiting import class_names
-from fake_dra_driver.driver.nodestate import devices_of
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.driver.structured.holdings import holdings
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
 from fake_dra_driver.naturalorder import natural_order
@@ -86,7 +86,9 @@ class StructuredClaims(ClaimSource):
     @override
     def entries_of(self, state: NodeAllocationState) -> Mapping[str, AllocatedDevices]:
         node = state.metadata.name
-        return holdings(self._claims.by_index(CLAIMS_BY_POOL, node), node, devices_of(state)).entries
+        return holdings(
+            self._claims.by_index(CLAIMS_BY_POOL, node), node, FakeStateLayout().inventory_of(state)
+        ).entries
 
     @override
     def unpublished_reason(self, state: NodeAllocationState) -> str | None:

@@ -12,6 +12,7 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.driver.nascolumns import models_of, recount
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from tests.support.half_states import run
 from tests.support.node import NODE, NodeWorld
 from tests.support.world import NAMESPACE, World
@@ -66,13 +67,13 @@ async def test_a_plugin_counts_again_when_the_number_is_from_another_inventory(t
     [([], ""), (["A"], "A"), (["A", "A"], "A"), (["B", "A", "B"], "2 B, 1 A")],
 )
 def test_models_are_counted_where_there_are_several(models: list[str], shown: str) -> None:
-    assert models_of([Device(f"d{at}", model) for at, model in enumerate(models)]) == shown
+    assert models_of(FakeStateLayout(), [Device(f"d{at}", model) for at, model in enumerate(models)]) == shown
 
 
 def test_nothing_is_written_where_all_is_said() -> None:
     inventory = [Device("a", "A"), Device("b", "B")]
     annotations = {ALLOCATED_ANNOTATION: "1/2", MODELS_ANNOTATION: "1 A, 1 B"}
     state = NodeAllocationState.from_wire({"metadata": {"name": NODE, "annotations": annotations}})
-    assert recount(state, inventory) == ()
-    (change,) = recount(state, [Device("a", "A"), Device("b", "A")])
+    assert recount(FakeStateLayout(), state, inventory) == ()
+    (change,) = recount(FakeStateLayout(), state, [Device("a", "A"), Device("b", "A")])
     assert change["value"] == "A", "and only what has changed"

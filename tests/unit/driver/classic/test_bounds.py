@@ -12,7 +12,8 @@ from fake_dra_driver.api.fake import AllocatedDevices, AllocatedFake, AllocatedF
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
 from fake_dra_driver.dra.classic.ledger import Ledger, LedgerChangedError
-from fake_dra_driver.driver.classic.entry import FakeLedger, FakeLedgerLayout
+from fake_dra_driver.driver.classic.entry import FakeLedger
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.listwatch import Selection
@@ -118,7 +119,7 @@ async def test_callers_that_time_out_leave_nothing_in_the_ledgers_queue() -> Non
 def follow(world: World, client: MemoryClient) -> tuple[FakeLedger, Informer[NodeAllocationState]]:
     """A ledger whose cache has seen everything so far."""
     states = Informer(NodeAllocationState, Selection(NodeAllocationState.resource, None, "", ""))
-    ledger = Ledger(FakeLedgerLayout(), client, states, NAMESPACE)
+    ledger = Ledger(FakeStateLayout(), client, states, NAMESPACE)
     deliver(world, states)
     client.add_write_observer(lambda kind, raw: states.observe(raw))
     return ledger, states

@@ -11,6 +11,7 @@ from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.driver.abandonedclaims import ABANDONED_SECONDS, LOOK_SECONDS
 from fake_dra_driver.driver.nodestate import abandoned_of
+from fake_dra_driver.driver.statelayout import FakeStateLayout
 from tests.support.half_states import allocate, entries, prepare, run_pod, strip
 from tests.support.soundness import devices_of_claims
 from tests.support.world import NAMESPACE, Brain, World
@@ -35,7 +36,7 @@ class Node:
 
     @property
     def abandoned(self) -> set[str]:
-        return set(abandoned_of(self.world.api.read(NodeAllocationState, "n", NAMESPACE)))
+        return set(abandoned_of(FakeStateLayout(), self.world.api.read(NodeAllocationState, "n", NAMESPACE)))
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node, ObjectReference
 from fake_dra_driver.api.kube.meta import UID, ResourceKind
 from fake_dra_driver.dra.node.claim import NodeClaim
@@ -17,7 +18,7 @@ def events() -> Recorder:
 
 
 def test_only_the_latest_events_wait_for_the_objects_uid(events: Recorder) -> None:
-    node = NodeEvents(events, reference_of(STATE))
+    node = NodeEvents(events, reference_of(NodeAllocationState, STATE))
     for number in range(MAX_WAITING + 5):
         node.cdi_files_restored([str(number)])
     assert events.events == []
@@ -30,11 +31,11 @@ def test_only_the_latest_events_wait_for_the_objects_uid(events: Recorder) -> No
 
 
 def test_events_after_a_replacement_are_about_the_new_object(events: Recorder) -> None:
-    node = NodeEvents(events, reference_of(STATE))
+    node = NodeEvents(events, reference_of(NodeAllocationState, STATE))
     for uid in ("first", "second"):
         node.object_found(UID(uid))
         node.plugin_stopped()
-        assert events.abouts[-1] == reference_of(STATE).model_copy(update={"uid": uid})
+        assert events.abouts[-1] == reference_of(NodeAllocationState, STATE).model_copy(update={"uid": uid})
 
 
 def test_an_event_about_a_node_is_sent_at_once(events: Recorder) -> None:

@@ -1,0 +1,136 @@
+"""How the NodeAllocationState of the Fake devices carries what is known of a node: as the Go driver has it as well.
+
+Each device, entry and prepared device is a member of a union over device types, of which ``fake`` is the only one.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from typing_extensions import override
+
+from fake_dra_driver.api.fake import (
+    ABANDONED_ANNOTATION,
+    ALLOCATED_ANNOTATION,
+    LEDGER_REVISION_ANNOTATION,
+    MAX_SPLIT,
+    MODELS_ANNOTATION,
+    AllocatableDevice,
+    AllocatedDevices,
+    FakeDevice,
+    NodeAllocationState,
+    NodeAllocationStateSpec,
+    PreparedDevices,
+    PreparedFake,
+    PreparedFakes,
+)
+from fake_dra_driver.api.kube.meta import ObjectMeta
+from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.node.prepared import PreparedClaim
+from fake_dra_driver.dra.nodestate.layout import NodeStateLayout
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+
+__all__ = ["FakeStateLayout"]
+
+
+class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevices, FakePreparedDevice]):
+    """A device's key is its UUID. Its parts are its children."""
+
+    kind = NodeAllocationState
+    path = ("spec", "allocatedClaims")
+    plugin_fields = ("allocatableDevice", "preparedDevices")
+    revision_annotation = LEDGER_REVISION_ANNOTATION
+    allocated_annotation = ALLOCATED_ANNOTATION
+    models_annotation = MODELS_ANNOTATION
+    abandoned_annotation = ABANDONED_ANNOTATION
+
+    @override
+    def make(self, metadata: ObjectMeta, status: str) -> NodeAllocationState:
+        return NodeAllocationState(metadata=metadata, spec=NodeAllocationStateSpec(), status=status)
+
+    @override
+    def spec_of(self, state: NodeAllocationState) -> NodeAllocationStateSpec:
+        return state.spec
+
+    @override
+    def status_of(self, state: NodeAllocationState) -> str:
+        return state.status
+
+    @override
+    def inventory_of(self, state: NodeAllocationState) -> Sequence[Device]:
+        return tuple(
+            Device(uuid=device.fake.uuid, model=device.fake.name)
+            for device in state.spec.allocatable_device
+            if device.fake is not None
+        )
+
+    @override
+    def key_of(self, device: Device) -> str:
+        return device.uuid
+
+    @override
+    def model_of(self, device: Device) -> str:
+        return device.model
+
+    @override
+    def entries_of(self, state: NodeAllocationState) -> Mapping[str, AllocatedDevices]:
+        return state.spec.allocated_claims
+
+    @override
+    def devices_of(self, entry: AllocatedDevices) -> Sequence[str]:
+        return [device.uuid for device in entry.fake.devices] if entry.fake is not None else []
+
+    @override
+    def parts_of(self, entry: AllocatedDevices) -> Mapping[str, int]:
+        if entry.fake is None:
+            return {}
+        # Of a device that an edit by hand has put there twice, the first counts, as for who holds it.
+        return {device.uuid: device.split for device in reversed(entry.fake.devices) if device.split}
+
+    @override
+    def prepared_of(self, state: NodeAllocationState) -> Mapping[str, Sequence[str]]:
+        return {uid: list(_children(entry)) for uid, entry in state.spec.prepared_devices.items()}
+
+    @override
+    def prepared_parts_of(self, state: NodeAllocationState) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        return {uid: _children(entry) for uid, entry in state.spec.prepared_devices.items()}
+
+    @override
+    def part_keys(self, key: str, parts: int) -> Sequence[str]:
+        # The API server does not bound the record, so an edit by hand can say anything.
+        return children(key, min(parts, MAX_SPLIT)) if parts else ()
+
+    @override
+    def spec_for(
+        self, inventory: Sequence[Device], prepared: Mapping[str, PreparedClaim[FakePreparedDevice]]
+    ) -> NodeAllocationStateSpec:
+        return NodeAllocationStateSpec(
+            allocatable_device=tuple(
+                AllocatableDevice(fake=FakeDevice(uuid=device.uuid, name=device.model)) for device in inventory
+            ),
+            prepared_devices={
+                uid: _listed(devices)
+                for uid, claim in sorted(prepared.items())
+                if (devices := claim.devices_in_use) or not claim.devices
+            },
+        )
+
+
+def _listed(devices: Sequence[FakePreparedDevice]) -> PreparedDevices:
+    fakes = [
+        PreparedFake(uuid=device.uuid, parent_uuid=device.parent_uuid)
+        if device.parent_uuid is not None
+        else PreparedFake(uuid=device.uuid)
+        for device in devices
+    ]
+    return PreparedDevices(fake=PreparedFakes(devices=tuple(fakes)))
+
+
+def _children(entry: PreparedDevices) -> Mapping[str, Sequence[str]]:
+    """By the UUID of each device that is prepared: its children that are, none where all of it is."""
+    found: dict[str, list[str]] = {}
+    for device in () if entry.fake is None else entry.fake.devices:
+        if device.parent_uuid is None:
+            found.setdefault(device.uuid, [])
+        else:
+            found.setdefault(device.parent_uuid, []).append(device.uuid)
+    return found
