@@ -13,10 +13,10 @@ from prometheus_client import Counter
 from fake_dra_driver import __version__
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.dra import metricfamilies as families
+from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES, device_uses
 from fake_dra_driver.dra.nodestate.layout import EntryT, NodeStateLayout, StateT
+from fake_dra_driver.dra.nodestate.state import closed_reason
 from fake_dra_driver.dra.reason import Reason
-from fake_dra_driver.driver.deviceuse import DEVICE_STATES, device_uses
-from fake_dra_driver.driver.nodestate import closed_reason
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics

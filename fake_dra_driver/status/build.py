@@ -6,8 +6,8 @@ from typing import Final
 
 from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.driver.deviceuse import DeviceUse, device_uses
-from fake_dra_driver.driver.nodestate import closed_reason
+from fake_dra_driver.dra.nodestate.deviceuse import DeviceUse, device_uses
+from fake_dra_driver.dra.nodestate.state import closed_reason
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError

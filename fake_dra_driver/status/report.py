@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from fake_dra_driver.driver.deviceuse import DeviceState
+from fake_dra_driver.dra.nodestate.deviceuse import DeviceState
 
 __all__ = [
     "REASONS_TO_WAIT",

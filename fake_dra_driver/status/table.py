@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Final
 
-from fake_dra_driver.driver.deviceuse import DeviceState
+from fake_dra_driver.dra.nodestate.deviceuse import DeviceState
 from fake_dra_driver.status.nodes import MISSING
 from fake_dra_driver.status.report import (
     ClaimReport,

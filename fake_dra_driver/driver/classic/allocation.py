@@ -19,11 +19,11 @@ from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.request import DeviceRequest
 from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
 from fake_dra_driver.dra.classic.matching import Wish, assign
+from fake_dra_driver.dra.nodestate.state import closed_reason
 from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
-from fake_dra_driver.driver.nodestate import closed_reason
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 
 __all__ = ["FakeControllerDriver"]

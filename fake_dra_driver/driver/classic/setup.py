@@ -14,7 +14,7 @@ from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.metrics import AllocationMetrics, WaitingGauges
 from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
-from fake_dra_driver.driver.abandonedclaims import AbandonedClaimsReconciler
+from fake_dra_driver.dra.nodestate.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.parameters import ParametersResolver, check_claim_parameters
 from fake_dra_driver.driver.metrics import NodeGauges

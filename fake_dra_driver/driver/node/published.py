@@ -10,9 +10,9 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.claimlookup import ClaimInUse, PublishedClaims
 from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
+from fake_dra_driver.dra.nodestate.state import abandoned_of
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice, WantedDevice
-from fake_dra_driver.driver.nodestate import abandoned_of
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 
 __all__ = ["FakePublishedClaims"]

@@ -17,9 +17,9 @@ from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
+from fake_dra_driver.dra.nodestate.columns import recount
 from fake_dra_driver.dra.nodestate.layout import DeviceT, NodeStateLayout, StateT
-from fake_dra_driver.driver.nascolumns import recount
-from fake_dra_driver.driver.nodestate import NOT_READY, READY, StateClient, difference, make_state, owner_of
+from fake_dra_driver.dra.nodestate.state import NOT_READY, READY, StateClient, difference, make_state, owner_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.clock import Clock, loop_time

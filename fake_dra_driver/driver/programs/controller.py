@@ -26,7 +26,7 @@ async def run_controller(settings: ControllerSettings) -> int:
     """Works until SIGTERM or SIGINT, while no other controller does. Returns the exit status.
 
     In classic DRA it allocates devices; in structured DRA the scheduler does, and it shows who holds which. In both it
-    says which prepared claims no pod can use any more (``driver.abandonedclaims``).
+    says which prepared claims no pod can use any more (``dra.nodestate.abandonedclaims``).
 
     Raises:
         RuntimeLayerError: no credentials, an address in use, the lease is lost.

@@ -4,7 +4,7 @@ from loguru import logger
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.driver.nodestate import set_status
+from fake_dra_driver.dra.nodestate.state import set_status
 from fake_dra_driver.driver.programs.settings import SetNasStatusSettings
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.client import Client

@@ -11,7 +11,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.driver.nascolumns import models_of, recount
+from fake_dra_driver.dra.nodestate.columns import models_of, recount
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from tests.support.half_states import run
 from tests.support.node import NODE, NodeWorld

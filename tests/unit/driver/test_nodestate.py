@@ -12,8 +12,8 @@ from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
+from fake_dra_driver.dra.nodestate.state import NOT_READY, READY, difference, make_state, set_status
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
-from fake_dra_driver.driver.nodestate import NOT_READY, READY, difference, make_state, set_status
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.errors import ConflictError, NotFoundError, Status
 from tests.support.memory_api import MemoryApi, no_fault, operate

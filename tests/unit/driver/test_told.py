@@ -13,9 +13,9 @@ from fake_dra_driver.dra.node.calls import ClaimCalls
 from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.dra.node.registration import Registration
+from fake_dra_driver.dra.nodestate.abandonedclaims import LOOK_SECONDS
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.sliceevents import SliceEvents
-from fake_dra_driver.driver.abandonedclaims import LOOK_SECONDS
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.reasons import REASONS

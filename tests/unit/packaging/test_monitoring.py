@@ -13,7 +13,7 @@ from fake_dra_driver.codegen.grafana import COLUMNS, Panel
 from fake_dra_driver.dra.failurereason import FailureReason
 from fake_dra_driver.dra.metricfamilies import CONTROLLER_FAMILIES
 from fake_dra_driver.dra.node.calls import SUCCESS
-from fake_dra_driver.driver.deviceuse import DEVICE_STATES
+from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
 from fake_dra_driver.driver.reasons import REASONS

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fake_dra_driver.cli import REFERENCE
-from fake_dra_driver.driver.deviceuse import DEVICE_STATES
+from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES
 from fake_dra_driver.packaging.generate import outputs
 from fake_dra_driver.packaging.manifests import chart_manifests
 from fake_dra_driver.packaging.statuspage import EXAMPLE

@@ -9,8 +9,8 @@ import pytest
 from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Pod
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
-from fake_dra_driver.driver.abandonedclaims import ABANDONED_SECONDS, LOOK_SECONDS
-from fake_dra_driver.driver.nodestate import abandoned_of
+from fake_dra_driver.dra.nodestate.abandonedclaims import ABANDONED_SECONDS, LOOK_SECONDS
+from fake_dra_driver.dra.nodestate.state import abandoned_of
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from tests.support.half_states import allocate, entries, prepare, run_pod, strip
 from tests.support.soundness import devices_of_claims

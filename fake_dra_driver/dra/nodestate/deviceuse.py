@@ -6,7 +6,7 @@ from typing import Any, Final, Literal, get_args
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.nodestate.layout import EntryT, NodeStateLayout, StateT
-from fake_dra_driver.driver.nodestate import closed_reason
+from fake_dra_driver.dra.nodestate.state import closed_reason
 
 __all__ = ["DEVICE_STATES", "DeviceState", "DeviceUse", "device_uses"]
 

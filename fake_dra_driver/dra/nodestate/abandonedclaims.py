@@ -21,8 +21,8 @@ from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1, v1alpha2
 from fake_dra_driver.api.resource.podclaims import claim_key
 from fake_dra_driver.dra.nodestate.layout import StateT
+from fake_dra_driver.dra.nodestate.state import AnyLayout, abandoned_of
 from fake_dra_driver.dra.reason import CLAIM_LOST_IN_USE
-from fake_dra_driver.driver.nodestate import AnyLayout, abandoned_of
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.client import ListResult
