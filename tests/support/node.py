@@ -46,6 +46,7 @@ from fake_dra_driver.dra.node.nodedriver import PreparerDriver
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.preparer import Preparer
 from fake_dra_driver.dra.node.recovery import Recovery
+from fake_dra_driver.dra.nodestate.publisher import StatePublisher
 from fake_dra_driver.dra.nodestate.state import reference_of
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
@@ -53,7 +54,6 @@ from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import FakePublishedClaims
-from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult

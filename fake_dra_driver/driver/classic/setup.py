@@ -15,9 +15,9 @@ from fake_dra_driver.dra.classic.metrics import AllocationMetrics, WaitingGauges
 from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.setup import ClassicControllers
 from fake_dra_driver.dra.nodestate.abandonedclaims import AbandonedClaimsReconciler
+from fake_dra_driver.dra.nodestate.gauges import NodeGauges
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.parameters import ParametersResolver, check_claim_parameters
-from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Cache, Change
 from fake_dra_driver.runtime.client import Client

@@ -12,12 +12,12 @@ from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.classic import ClassicClaim
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.node.setup import NodeParts
+from fake_dra_driver.dra.nodestate.publisher import StatePublisher
 from fake_dra_driver.dra.nodestate.state import StateClient, reference_of
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import FakePublishedClaims
-from fake_dra_driver.driver.node.publisher import StatePublisher
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import EVENT_COMPONENT
+from fake_dra_driver.dra.programmetrics import EventCounts
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
-from fake_dra_driver.driver.metrics import EventCounts
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.cache import Cache

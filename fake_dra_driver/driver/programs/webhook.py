@@ -5,8 +5,8 @@ from typing import Final
 
 from typing_extensions import override
 
+from fake_dra_driver.dra.programmetrics import show_release
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
-from fake_dra_driver.driver.metrics import show_release
 from fake_dra_driver.driver.programs.settings import WebhookSettings
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
 from fake_dra_driver.driver.structured.webhook import MAX_REVIEW_BYTES, REVIEW_PATH, ClaimWebhook

@@ -10,10 +10,10 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.nodestate.abandonedclaims import AbandonedClaimsReconciler
+from fake_dra_driver.dra.nodestate.gauges import NodeGauges
 from fake_dra_driver.dra.structured.caches import StructuredCaches
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.configcheck import ConfigReconciler, needs_look
-from fake_dra_driver.driver.metrics import NodeGauges
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.driver.structured.inventory import devices_by_name
 from fake_dra_driver.driver.structured.metrics import WaitingGauges, WriteCounts

@@ -8,8 +8,8 @@ from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationS
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.device.split import children
+from fake_dra_driver.dra.nodestate.publisher import REGISTRATION_SECONDS
 from fake_dra_driver.driver.node.prepared import WantedDevice
-from fake_dra_driver.driver.node.publisher import REGISTRATION_SECONDS
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.memory_api import no_fault

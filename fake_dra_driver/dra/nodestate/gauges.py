@@ -1,60 +1,28 @@
-"""The metrics of either mode: counted in constant time where things happen, and completed when they are scraped.
+"""What metrics show of each node, by its object: not counted as it changes, but when metrics are scraped.
 
-What depends on the state of a node is not counted as it changes: a change only marks the node, and the next scrape
-looks at the marked nodes. When a node is gone, its series go with it.
+A change only marks the node, and the next scrape looks at the marked nodes. When a node is gone, its series go with it.
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic
 
-from prometheus_client import Counter
-
-from fake_dra_driver import __version__
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES, device_uses
 from fake_dra_driver.dra.nodestate.layout import EntryT, NodeStateLayout, StateT
 from fake_dra_driver.dra.nodestate.state import closed_reason
-from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.untrustedtext import cut
 
-__all__ = ["EventCounts", "NodeGauges", "show_release"]
+__all__ = ["NodeGauges"]
 
 MAX_MODELS: Final = 32
 """Models of a node that have series of their own."""
 MAX_MODEL: Final = 63
 """Characters of a model in a label; a claim cannot ask for a longer one."""
 OTHER_MODELS: Final = "other models"
-
-
-def show_release(metrics: Metrics, component: str) -> None:
-    """Says which release a program is of."""
-    metrics.gauge(families.BUILD_INFO).labels(__version__, component).set(1)
-
-
-class EventCounts:
-    """Refusals and repairs, by the reason of the Event that tells of them.
-
-    Args:
-        component: value of that label.
-        reasons: every reason that an Event of the program may have; each has a series from the start.
-    """
-
-    def __init__(self, metrics: Metrics, component: str, reasons: Iterable[Reason]) -> None:
-        show_release(metrics, component)
-        counters = {"refusal": metrics.counter(families.REFUSALS), "repair": metrics.counter(families.REPAIRS)}
-        self._by_reason: Mapping[str, Counter] = {
-            reason.name: counters[reason.kind].labels(reason.name) for reason in reasons if reason.kind in counters
-        }
-
-    def count(self, reason: str) -> None:
-        """An Event was reported; reasons that are neither a refusal nor a repair do not count."""
-        if (counter := self._by_reason.get(reason)) is not None:
-            counter.inc()
 
 
 class NodeGauges(Generic[StateT, EntryT]):
