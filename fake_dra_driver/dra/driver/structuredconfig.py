@@ -1,0 +1,111 @@
+"""What claims and classes of structured DRA say about a driver's devices, as the model of the driver's author. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Generic, cast
+
+from fake_dra_driver.api.fieldproblem import FieldProblem
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra.driver.allocated import ConfigT
+from fake_dra_driver.dra.driver.calls import AuthorCalls
+from fake_dra_driver.dra.driver.device import Device
+from fake_dra_driver.dra.driver.parameters import MAX_COUNT, ConfigDocument, config_document, config_of, parameters_kind
+from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.structured.claims import AllocatedClaim
+from fake_dra_driver.dra.structured.config import Config, ConfigError, ParameterKinds, config_for, decode
+from fake_dra_driver.dra.structured.configcheck import ConfigCheck
+from fake_dra_driver.dra.structured.countcheck import CountCheck
+from fake_dra_driver.untrustedtext import one_line
+
+__all__ = ["Choice", "DriverConfigs"]
+
+MAX_SHOWN: Final = 200
+"""Characters of a configuration that a message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[ConfigT]):
+    """A device that was allocated, and what applies to it."""
+
+    result: v1.DeviceRequestAllocationResult
+    config: ConfigT
+    """What claim and class say; where they say nothing, the defaults."""
+    source: Config | None
+    """Where they say it."""
+
+
+class DriverConfigs(Generic[ConfigT]):
+    """Reads opaque configuration, and compares it with what was allocated.
+
+    Args:
+        calls: of the driver.
+    """
+
+    def __init__(self, calls: AuthorCalls[ConfigT]) -> None:
+        self._calls = calls
+        # A class attribute cannot be typed by the parameter of the class; ``programs`` see to it that the two agree.
+        self._model = cast("type[ConfigT]", calls.driver.config)
+        kind = parameters_kind(type(calls.driver)).resource
+        self.kinds: ParameterKinds = {(kind.api_version, kind.kind): config_document(type(calls.driver))}
+        self._count = CountCheck(_count_of, MAX_COUNT)
+        self.check = ConfigCheck(calls.driver.name, self.kinds, (self._count.requested,))
+        """Finds what is wrong before anything is allocated."""
+
+    def choices(self, allocated: AllocatedClaim) -> Sequence[Choice[ConfigT]]:
+        """What a claim holds on a node, in the order of its allocation.
+
+        Raises:
+            ConfigError: the configuration cannot be read, or asks for another number of devices.
+        """
+        configs = decode(allocated.config, self.kinds)
+        choices = [self._choice(result, config_for(result.request, configs)) for result in allocated.results]
+        used = [config for config in configs if any(choice.source is config for choice in choices)]
+        results = allocated.results
+        if problems := [problem for config in used for problem in self._count.allocated(config, results)]:
+            raise ConfigError(problems)
+        return choices
+
+    def check_fit(
+        self, allocated: AllocatedClaim, choices: Sequence[Choice[ConfigT]], device_of: Callable[[str], Device | None]
+    ) -> None:
+        """Compares devices with what their configuration asks for.
+
+        Args:
+            allocated: the claim that holds them.
+            choices: those that are to be compared.
+            device_of: a device of the node, by name; None: it is not compared.
+
+        Raises:
+            ConfigError: a device is not what a configuration asks for.
+            PrepareError: it is not what the defaults ask for, or the driver's code has failed.
+        """
+        problems: list[FieldProblem] = []
+        for choice in choices:
+            device = device_of(choice.result.device)
+            if device is None or self._calls.fits(device, choice.config):
+                continue
+            said = one_line(choice.config.model_dump_json(by_alias=True, exclude_defaults=True), MAX_SHOWN)
+            refusal = (
+                f"device {device.name}, which was allocated for request {choice.result.request}, does not fit "
+                f"{type(choice.config).__name__} {said}: let selectors of the request choose among devices that do"
+            )
+            if choice.source is None:
+                raise PrepareError(f"claim {allocated.claim.key}: {refusal}")
+            problems.append(choice.source.problem("spec", refusal))
+        if problems:
+            raise ConfigError(problems)
+
+    def _choice(self, result: v1.DeviceRequestAllocationResult, config: Config | None) -> Choice[ConfigT]:
+        if config is None:
+            return Choice(result, self._model(), None)
+        return Choice(result, config_of(_document(config).spec, self._model), config)
+
+
+def _document(config: Config) -> ConfigDocument:
+    if not isinstance(config.parameters, ConfigDocument):
+        raise TypeError(f"{config.path}: {type(config.parameters).__name__} is no configuration of a driver")
+    return config.parameters
+
+
+def _count_of(config: Config) -> int | None:
+    return _document(config).spec.count

@@ -1,0 +1,186 @@
+"""What claims of structured DRA say about a driver's devices: what applies, and what suits no device that they have."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from pydantic import Field
+from typing_extensions import override
+
+from fake_dra_driver.api.kube.meta import UID, ObjectMeta
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra.driver.allocated import AllocatedDevice
+from fake_dra_driver.dra.driver.calls import AuthorCalls, DriverFaultError
+from fake_dra_driver.dra.driver.config import DeviceConfig
+from fake_dra_driver.dra.driver.device import Device
+from fake_dra_driver.dra.driver.driver import Driver
+from fake_dra_driver.dra.driver.structuredconfig import DriverConfigs
+from fake_dra_driver.dra.node.containeredits import ContainerEdits
+from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.structured.claims import AllocatedClaim
+from fake_dra_driver.dra.structured.config import ConfigError
+from tests.unit.dra.driver.lamp import NODE
+
+DRIVER = "lamp.example.com"
+LAMPS = {"lamp-0": Device("lamp-0", {"color": "red"}), "lamp-1": Device("lamp-1")}
+
+
+class BulbConfig(DeviceConfig):
+    """How a bulb shines."""
+
+    color: str = "white"
+    """Its color."""
+    watts: int = Field(default=5, ge=1, le=60)
+    """Its power."""
+
+
+class BulbDriver(Driver[BulbConfig]):
+    """Bulbs of several colors."""
+
+    name = "lamp.example.com"
+    config = BulbConfig
+
+    @override
+    def devices(self, node: str) -> Iterable[Device]:
+        return LAMPS.values()
+
+    @override
+    def prepare(self, device: AllocatedDevice[BulbConfig]) -> ContainerEdits:
+        return ContainerEdits()
+
+    @override
+    def fits(self, device: Device, config: BulbConfig) -> bool:
+        return device.attributes.get("color") in (None, config.color)
+
+
+CONFIGS = DriverConfigs(AuthorCalls(BulbDriver()))
+
+
+def config(*requests: str, source: str = "FromClaim", kind: str = "BulbConfig", **spec: Any) -> dict[str, Any]:
+    """An entry of an allocation's config."""
+    parameters = {"apiVersion": f"{DRIVER}/v1alpha1", "kind": kind, "spec": spec}
+    return {
+        "source": source,
+        "requests": list(requests),
+        "opaque": {"driver": DRIVER, "parameters": parameters},
+    }
+
+
+def claim(*entries: dict[str, Any], **requests: str) -> AllocatedClaim:
+    """A claim that has these devices, by the request that each is for."""
+    results = [
+        {"request": request.replace("_", "/"), "driver": DRIVER, "pool": NODE, "device": device}
+        for request, device in requests.items()
+    ]
+    written = [{key: entry[key] for key in ("requests", "opaque")} for entry in entries if "Claim" in entry["source"]]
+    wire = {
+        "spec": {"devices": {"config": written}},
+        "status": {"allocation": {"devices": {"results": results, "config": list(entries)}}},
+    }
+    metadata = ObjectMeta(name="bulbs", namespace="home", uid=UID("11"))
+    found = v1.ResourceClaim.from_wire(wire).model_copy(update={"metadata": metadata})
+    return AllocatedClaim.of(found, DRIVER, NODE)
+
+
+def chosen(allocated: AllocatedClaim) -> list[tuple[str, str, int]]:
+    return [(choice.result.device, choice.config.color, choice.config.watts) for choice in CONFIGS.choices(allocated)]
+
+
+def test_without_a_word_the_defaults_apply() -> None:
+    (choice,) = CONFIGS.choices(claim(a="lamp-0"))
+    assert choice.config == BulbConfig()
+    assert choice.source is None
+
+
+def test_the_authors_own_class_is_what_applies() -> None:
+    (choice,) = CONFIGS.choices(claim(config(color="red"), a="lamp-0"))
+    assert type(choice.config) is BulbConfig
+    assert choice.config == BulbConfig(color="red")
+    assert choice.config.model_fields_set == {"color"}
+
+
+def test_the_claim_wins_over_the_class_and_a_later_entry_over_an_earlier_one() -> None:
+    entries = [
+        config(source="FromClass", color="blue", watts=7),
+        config(watts=8),
+        config("b", watts=9),
+    ]
+    # Whole entries win, not their fields: that is how Kubernetes has it.
+    assert chosen(claim(*entries, a="lamp-0", b_small="lamp-1")) == [
+        ("lamp-0", "white", 8),
+        ("lamp-1", "white", 9),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (config(watts=61), "spec.watts: must be at most 60, is 61"),
+        (config(colour="red"), "spec.colour: there is no such field, only color, count and watts"),
+        (config(watts="5"), 'spec.watts: must be a whole number, is "5"'),
+        (
+            config(kind="LampConfig"),
+            f'must be kind BulbConfig with apiVersion {DRIVER}/v1alpha1, has kind "LampConfig", apiVersion '
+            f'"{DRIVER}/v1alpha1"',
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_path(entry: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        CONFIGS.choices(claim(entry, a="lamp-0"))
+    separator = "." if problem.startswith("spec") else ": "
+    assert str(raised.value) == f"spec.devices.config[0].opaque.parameters{separator}{problem}"
+
+
+def test_a_count_is_the_number_of_devices_or_left_out() -> None:
+    assert len(CONFIGS.choices(claim(config(count=2), a="lamp-0", b="lamp-1"))) == 2
+    with pytest.raises(ConfigError, match=r"spec\.count: must be 2, the number of devices .*; is 3"):
+        CONFIGS.choices(claim(config(count=3), a="lamp-0", b="lamp-1"))
+
+
+def test_a_device_that_does_not_fit_is_named_with_what_it_does_not_fit() -> None:
+    allocated = claim(config(color="green"), a="lamp-0", b="lamp-1")
+    with pytest.raises(ConfigError) as raised:
+        CONFIGS.check_fit(allocated, CONFIGS.choices(allocated), LAMPS.get)
+    assert str(raised.value) == (
+        "spec.devices.config[0].opaque.parameters.spec: device lamp-0, which was allocated for request a, does not fit "
+        'BulbConfig {"color":"green"}: let selectors of the request choose among devices that do'
+    )
+
+
+def test_a_device_that_does_not_fit_the_defaults_is_an_error_of_the_claim() -> None:
+    allocated = claim(a="lamp-0")
+    with pytest.raises(PrepareError, match=r"claim home/bulbs: device lamp-0.*does not fit BulbConfig \{\}") as raised:
+        CONFIGS.check_fit(allocated, CONFIGS.choices(allocated), LAMPS.get)
+    assert not isinstance(raised.value, ConfigError)
+
+
+def test_a_device_that_is_not_known_is_not_compared() -> None:
+    allocated = claim(config(color="green"), a="lamp-7", b="lamp-1")
+    CONFIGS.check_fit(allocated, CONFIGS.choices(allocated), LAMPS.get)
+
+
+def test_a_driver_that_cannot_say_it_is_at_fault_and_not_the_claim() -> None:
+    class Broken(BulbDriver):
+        @override
+        def fits(self, device: Device, config: BulbConfig) -> bool:
+            raise LookupError("color")
+
+    configs = DriverConfigs(AuthorCalls(Broken()))
+    allocated = claim(a="lamp-0")
+    with pytest.raises(DriverFaultError, match=r"Broken\.fits\(lamp-0\) raised LookupError"):
+        configs.check_fit(allocated, configs.choices(allocated), LAMPS.get)
+
+
+def test_a_claim_is_checked_before_it_is_allocated() -> None:
+    parameters = {"apiVersion": f"{DRIVER}/v1alpha1", "kind": "BulbConfig", "spec": {"count": 3, "watts": 7}}
+    spec = v1.ResourceClaimSpec.model_validate(
+        {
+            "devices": {
+                "requests": [{"name": "a", "exactly": {"deviceClassName": DRIVER, "count": 2}}],
+                "config": [{"opaque": {"driver": DRIVER, "parameters": parameters}}],
+            }
+        }
+    )
+    (problem,) = CONFIGS.check.spec_problems(spec)
+    assert str(problem).startswith("spec.devices.config[0].opaque.parameters.spec.count: must be 2, the number of")
