@@ -13,10 +13,11 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.dra.structured.config import ConfigEntry, entries_of
 from fake_dra_driver.runtime.errors import NotFoundError
 
-__all__ = ["AllocatedClaim", "ClaimClient", "ClaimReader", "HoldsNothingError", "results_of"]
+__all__ = ["AllocatedClaim", "ClaimClient", "ClaimReader", "HoldsNothingError", "request_result", "results_of"]
 
 K = TypeVar("K", bound=KubeObject)
 
@@ -50,6 +51,19 @@ class AllocatedClaim:
         if not results:
             raise HoldsNothingError(f"{_named(claim)} {_why_nothing(claim, driver, pool)}")
         return cls(claim, results, entries_of(claim, driver))
+
+    @property
+    def identity(self) -> NodeClaim:
+        """The claim, as the kubelet names it."""
+        return NodeClaim(self.claim.metadata.namespace, self.claim.metadata.name, self.claim.uid)
+
+    def check_for_repeats(self) -> None:
+        """Raises PrepareError where the allocation names a device, or a share of one, twice."""
+        seen: set[tuple[str, str | None]] = set()
+        for result in self.results:
+            if (result.device, result.share_id) in seen:
+                raise PrepareError(f"claim {self.claim.key}: its allocation has device {result.device} twice")
+            seen.add((result.device, result.share_id))
 
 
 class ClaimClient(Protocol):
@@ -105,6 +119,17 @@ class ClaimReader:
                 f"claim {claim} ({claim.uid}) was deleted, and another claim has its name now ({found.uid})"
             )
         return AllocatedClaim.of(found, self._driver, self._pool)
+
+
+def request_result(result: v1.DeviceRequestAllocationResult) -> RequestResult:
+    """What is kept on the node of a device that was allocated."""
+    return RequestResult(
+        request=result.base_request,
+        pool=result.pool,
+        device=result.device,
+        share_id=result.share_id,
+        admin_access=bool(result.admin_access),
+    )
 
 
 def results_of(

@@ -13,9 +13,7 @@ from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
-from fake_dra_driver.dra.node.driver import PrepareError
-from fake_dra_driver.dra.node.prepared import RequestResult
-from fake_dra_driver.dra.structured.claims import AllocatedClaim
+from fake_dra_driver.dra.structured.claims import AllocatedClaim, request_result
 from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, decode
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.structured.parameters import COUNT_CHECK, PARAMETER_KINDS, spec_of
@@ -50,7 +48,7 @@ def wanted_devices(allocated: AllocatedClaim, devices: Mapping[str, Device]) -> 
     """
     configs = decode(allocated.config, PARAMETER_KINDS)
     results = allocated.results
-    _check_for_repeats(allocated)
+    allocated.check_for_repeats()
     choices = [
         _Choice(result, _device_of(allocated, result, devices), config_for(result.request, configs))
         for result in results
@@ -58,15 +56,7 @@ def wanted_devices(allocated: AllocatedClaim, devices: Mapping[str, Device]) -> 
     used = [config for config in configs if any(choice.config is config for choice in choices)]
     if problems := [problem for config in used for problem in _problems(config, choices)]:
         raise ConfigError(problems)
-    return [WantedDevice(choice.device.uuid, choice.split, _result_of(choice.result)) for choice in choices]
-
-
-def _check_for_repeats(allocated: AllocatedClaim) -> None:
-    seen: set[tuple[str, str | None]] = set()
-    for result in allocated.results:
-        if (result.device, result.share_id) in seen:
-            raise PrepareError(f"claim {allocated.claim.key}: its allocation has device {result.device} twice")
-        seen.add((result.device, result.share_id))
+    return [WantedDevice(choice.device.uuid, choice.split, request_result(choice.result)) for choice in choices]
 
 
 def _device_of(
@@ -103,13 +93,3 @@ def _problems(config: Config, choices: Sequence[_Choice]) -> Iterator[FieldProbl
 
 def _has_model(device: Device, spec: FakeClaimConfigSpec) -> bool:
     return spec.selector is None or device.model == spec.selector.model
-
-
-def _result_of(result: v1.DeviceRequestAllocationResult) -> RequestResult:
-    return RequestResult(
-        request=result.base_request,
-        pool=result.pool,
-        device=result.device,
-        share_id=result.share_id,
-        admin_access=bool(result.admin_access),
-    )
