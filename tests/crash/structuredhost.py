@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, EVENT_COMPONENT, NodeAllocationState
+from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME, EVENT_COMPONENT, NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
@@ -23,6 +23,7 @@ from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.files import DiskFiles
+from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
@@ -31,6 +32,7 @@ from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.structured.inventory import device_name
 from fake_dra_driver.driver.structured.nodesetup import StructuredNode
+from fake_dra_driver.driver.structured.pool import FakePool
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.events import EventRecorder
@@ -127,12 +129,14 @@ class StructuredHost:
             structured = StructuredNode.of(
                 parts,
                 self.name,
-                self._inventory,
-                checkpoint,
+                DRIVER_NAME,
+                FakePool(self.name, self._inventory, planner),
+                lambda: checkpoint.claims,
                 api=RESOURCE_APIS["v1"],
                 cache=cache,
                 client=client,
                 events=events,
+                health=HealthReports(),
                 is_superseded=_never,
             )
             manager.add_runnable("slices", structured.publisher.run)

@@ -15,6 +15,7 @@ from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports
 from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver
+from fake_dra_driver.driver.structured.pool import FakePool
 from tests.support.cdi import environment_in
 from tests.support.node import NODE, NodeMachine, NodeProcess
 
@@ -58,17 +59,18 @@ class StructuredPlugin(NodeProcess):
     def __init__(self, world: NodeMachine, metadata: MetadataMaker | None = None) -> None:
         super().__init__(world)
         self.reports = Reports({})
+        self.pool = FakePool(NODE, world.inventory, self.planner)
         self.lookup = StructuredClaimLookup(
+            DRIVER_NAME,
             NODE,
-            world.inventory,
-            self.planner,
+            self.pool,
             lambda: self.checkpoint.claims,
             self.client,
             RESOURCE_APIS["v1"],
             self.reports,
         )
         self._late.bind(self.lookup)
-        self.driver = StructuredNodeDriver(self.preparer, self.lookup, self.reports, metadata)
+        self.driver = StructuredNodeDriver(self.preparer, self.lookup, self.pool, self.reports, metadata)
 
 
 class StructuredWorld(NodeMachine):

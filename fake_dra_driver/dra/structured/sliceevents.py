@@ -1,6 +1,6 @@
 """What a node's plugin tells people about what it publishes in structured DRA, as Events about the Node."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from typing_extensions import override
 
@@ -27,10 +27,14 @@ class SliceEvents(PublishObserver):
     Args:
         sink: writes them.
         node: the name of the node.
+        dropped: is told of fields that the API server does not keep, too.
     """
 
-    def __init__(self, sink: EventSink, node: str) -> None:
+    def __init__(
+        self, sink: EventSink, node: str, dropped: Callable[[DroppedFields], None] = lambda _dropped: None
+    ) -> None:
         self._sink = sink
+        self._dropped = dropped
         # The kubelet's Events about its Node have the name in place of the UID, and kubectl describe looks for that.
         self._about = ObjectReference(
             api_version=Node.resource.api_version, kind=Node.resource.kind, name=node, uid=UID(node)
@@ -51,6 +55,7 @@ class SliceEvents(PublishObserver):
     @override
     def fields_dropped(self, pool: str, dropped: DroppedFields) -> None:
         SLICE_FIELDS_DROPPED.tell(self._sink, self._about, f"pool {pool}: {dropped}")
+        self._dropped(dropped)
 
     def status_not_written(self, problem: str) -> None:
         """Devices cannot be reported in the status of claims."""

@@ -119,21 +119,23 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
             node.bind(NodeMode(classic, PreparerDriver(node.preparer, classic.devices)))
             return
         from fake_dra_driver.driver.structured.nodesetup import StructuredNode
+        from fake_dra_driver.driver.structured.pool import FakePool
 
         structured = StructuredNode.of(
             node,
             settings.node_name,
-            inventory,
-            checkpoint,
+            DRIVER_NAME,
+            FakePool(settings.node_name, inventory, planner),
+            lambda: checkpoint.claims,
             api=api,
             cache=parts.cache,
             client=parts.client,
             events=parts.events,
+            health=health,
             is_superseded=plugin.is_superseded,
             metadata=metadata if settings.device_metadata else None,
         )
         node.bind(structured.mode)
-        health.report(structured.health)
         if parts.healthz is not None:
             parts.healthz.add_readyz("resourceslices", structured.publisher.not_published_reason)
         manager.add_runnable("resourceslices", structured.publisher.run)

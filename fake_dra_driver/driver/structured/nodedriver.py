@@ -1,8 +1,8 @@
-"""The Fake device behind the kubelet's calls in structured DRA: one read of the claim, then local work alone."""
+"""A driver's devices behind the kubelet's calls in structured DRA: one read of the claim, then local work alone."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Generic, Protocol
 
 from typing_extensions import override
 
@@ -10,11 +10,12 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
+from fake_dra_driver.dra.node.prepared import PreparedT
 from fake_dra_driver.dra.node.preparer import Preparer
 from fake_dra_driver.dra.node.retry import RetryBudget, UnansweredError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.metadata import MetadataDevice
-from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+from fake_dra_driver.dra.structured.pooldevices import PoolDevices
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.structured.devicestatus import DeviceReports
 
@@ -29,25 +30,28 @@ class MetadataMaker(Protocol):
         ...
 
 
-class StructuredNodeDriver(NodeDriver[NodeClaim]):
+class StructuredNodeDriver(NodeDriver[NodeClaim], Generic[PreparedT]):
     """Reads what a claim was allocated, and has it prepared.
 
     Args:
         preparer: does the work.
         lookup: reads claims.
+        devices: those of the node.
         reports: tells people that devices are not prepared any more.
         metadata: makes files about devices for their containers; None: there are to be none.
     """
 
     def __init__(
         self,
-        preparer: Preparer[FakePreparedDevice],
-        lookup: StructuredClaimLookup,
+        preparer: Preparer[PreparedT],
+        lookup: StructuredClaimLookup[PreparedT],
+        devices: PoolDevices[PreparedT],
         reports: DeviceReports,
         metadata: MetadataMaker | None = None,
     ) -> None:
         self._preparer = preparer
         self._lookup = lookup
+        self._devices = devices
         self._reports = reports
         self._metadata = metadata
 
@@ -65,7 +69,7 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
             if (ready_before := await self._preparer.prepare_as_before(claim, budget)) is not None:
                 return ready_before
             raise
-        devices = self._lookup.planned(claim, allocated)
+        devices = self._lookup.devices(allocated)
         make_metadata = None if self._metadata is None else partial(self._make_metadata, self._metadata, allocated)
         answer = await self._preparer.prepare(claim, devices, budget, make_metadata)
         self._lookup.report(allocated)
@@ -79,9 +83,8 @@ class StructuredNodeDriver(NodeDriver[NodeClaim]):
         self._reports.withdraw(NamespacedName(claim.namespace, claim.name), claim.uid)
 
     async def _make_metadata(self, metadata: MetadataMaker, allocated: AllocatedClaim) -> Mapping[str, str]:
-        attributes = self._lookup.attributes
         devices = [
-            MetadataDevice(result.request, result.pool, result.device, attributes.get(result.device, {}))
+            MetadataDevice(result.request, result.pool, result.device, self._devices.attributes(result.device))
             for result in allocated.results
         ]
         try:

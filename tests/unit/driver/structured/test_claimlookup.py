@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
@@ -12,7 +13,7 @@ from fake_dra_driver.dra.node.retry import RetryBudget
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.runtime.errors import TransportError
-from tests.support.node import CHECKPOINT, INVENTORY, NODE, STATE, UUIDS
+from tests.support.node import CHECKPOINT, NODE, STATE, UUIDS
 from tests.support.structurednode import StructuredPlugin, StructuredWorld, parameters, result
 
 pytestmark = pytest.mark.looptime
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.looptime
 
 async def test_the_kind_of_claims_is_that_of_the_served_version(plugin: StructuredPlugin) -> None:
     lookup = StructuredClaimLookup(
-        NODE, INVENTORY, plugin.planner, dict, plugin.client, RESOURCE_APIS["v1beta1"], plugin.reports
+        DRIVER_NAME, NODE, plugin.pool, dict, plugin.client, RESOURCE_APIS["v1beta1"], plugin.reports
     )
     assert lookup.claim_kind.api_version == "resource.k8s.io/v1beta1"
 

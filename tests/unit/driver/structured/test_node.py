@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import UID, NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource import v1
@@ -19,12 +19,14 @@ from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
 from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.structured.nodesetup import StructuredNode
+from fake_dra_driver.driver.structured.pool import FakePool
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.manager import Manager
 from tests.support.disk import MemoryFiles
@@ -86,12 +88,14 @@ class World:
         structured = StructuredNode.of(
             parts,
             NODE,
-            INVENTORY,
-            checkpoint,
+            DRIVER_NAME,
+            FakePool(NODE, INVENTORY, planner),
+            lambda: checkpoint.claims,
             api=self.api,
             cache=cache,
             client=client,
             events=self.events,
+            health=HealthReports(),
             is_superseded=_no_successor,
         )
         manager = Manager(client, cache, grace_period_seconds=0, signals=())
