@@ -25,13 +25,13 @@ from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.structured.inventory import device_name
-from fake_dra_driver.driver.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.structured.pool import FakePool
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.errors import RuntimeLayerError

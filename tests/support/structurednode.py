@@ -12,9 +12,9 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.prepared import RequestResult
-from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
-from fake_dra_driver.driver.structured.devicestatus import DeviceReports
-from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver
+from fake_dra_driver.dra.structured.claimlookup import StructuredClaimLookup
+from fake_dra_driver.dra.structured.devicestatus import DeviceReports
+from fake_dra_driver.dra.structured.nodedriver import MetadataMaker, StructuredNodeDriver
 from fake_dra_driver.driver.structured.pool import FakePool
 from tests.support.cdi import environment_in
 from tests.support.node import NODE, NodeMachine, NodeProcess

@@ -118,7 +118,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         if api is None:
             node.bind(NodeMode(classic, PreparerDriver(node.preparer, classic.devices)))
             return
-        from fake_dra_driver.driver.structured.nodesetup import StructuredNode
+        from fake_dra_driver.dra.structured.nodesetup import StructuredNode
         from fake_dra_driver.driver.structured.pool import FakePool
 
         structured = StructuredNode.of(

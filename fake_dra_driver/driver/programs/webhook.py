@@ -6,10 +6,10 @@ from typing import Final
 from typing_extensions import override
 
 from fake_dra_driver.dra.programmetrics import show_release
+from fake_dra_driver.dra.structured.webhook import MAX_REVIEW_BYTES, REVIEW_PATH, ClaimWebhook
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.driver.programs.settings import WebhookSettings
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
-from fake_dra_driver.driver.structured.webhook import MAX_REVIEW_BYTES, REVIEW_PATH, ClaimWebhook
 from fake_dra_driver.runtime.garbage import spare_long_lived
 from fake_dra_driver.runtime.healthz import HealthServer
 from fake_dra_driver.runtime.httpsserver import HttpsServer

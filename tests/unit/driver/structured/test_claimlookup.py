@@ -10,8 +10,8 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.retry import RetryBudget
+from fake_dra_driver.dra.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.driver.node.prepared import WantedDevice
-from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.runtime.errors import TransportError
 from tests.support.node import CHECKPOINT, NODE, STATE, UUIDS
 from tests.support.structurednode import StructuredPlugin, StructuredWorld, parameters, result

@@ -15,7 +15,7 @@ from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.metadata import ClaimMetadata
 from fake_dra_driver.dra.node.retry import RetryBudget
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata, MetadataDevice
-from fake_dra_driver.driver.structured.nodedriver import MetadataMaker
+from fake_dra_driver.dra.structured.nodedriver import MetadataMaker
 from tests.support.node import NODE, UUIDS
 from tests.support.structurednode import StructuredPlugin, StructuredWorld, result
 

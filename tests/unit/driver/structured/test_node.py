@@ -21,11 +21,11 @@ from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
+from fake_dra_driver.dra.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.structured.pool import FakePool
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.manager import Manager

@@ -19,8 +19,8 @@ from fake_dra_driver.dra.node.claimlookup import ClaimInUse, ClaimLookup
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
+from fake_dra_driver.dra.structured.devicestatus import DeviceReports, statuses_of
 from fake_dra_driver.dra.structured.pooldevices import PoolDevices
-from fake_dra_driver.driver.structured.devicestatus import DeviceReports, statuses_of
 from fake_dra_driver.runtime.client import ListResult
 
 __all__ = ["LookupClient", "StructuredClaimLookup"]

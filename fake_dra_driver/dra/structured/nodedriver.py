@@ -13,11 +13,11 @@ from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevic
 from fake_dra_driver.dra.node.prepared import PreparedT
 from fake_dra_driver.dra.node.preparer import Preparer
 from fake_dra_driver.dra.node.retry import RetryBudget, UnansweredError
+from fake_dra_driver.dra.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
+from fake_dra_driver.dra.structured.devicestatus import DeviceReports
 from fake_dra_driver.dra.structured.metadata import MetadataDevice
 from fake_dra_driver.dra.structured.pooldevices import PoolDevices
-from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
-from fake_dra_driver.driver.structured.devicestatus import DeviceReports
 
 __all__ = ["MetadataMaker", "StructuredNodeDriver"]
 

@@ -11,15 +11,15 @@ from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.latebinding import NodeMode
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.node.setup import NodeParts
+from fake_dra_driver.dra.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
+from fake_dra_driver.dra.structured.nodedriver import MetadataMaker, StructuredNodeDriver
 from fake_dra_driver.dra.structured.pool import Pool
 from fake_dra_driver.dra.structured.pooldevices import PoolDevices
 from fake_dra_driver.dra.structured.poollimits import PoolError
 from fake_dra_driver.dra.structured.publisher import SlicePublisher
 from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter
-from fake_dra_driver.driver.structured.claimlookup import StructuredClaimLookup
-from fake_dra_driver.driver.structured.nodedriver import MetadataMaker, StructuredNodeDriver
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.events import EventSink
