@@ -8,6 +8,7 @@ from fake_dra_driver.api.kube.core import Condition, Node, NodeStatus, Pod
 from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 from fake_dra_driver.driver.structured.setup import make_structured_controllers
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -33,7 +34,15 @@ class StructuredBrain(ControllerProcess):
 
 def _controllers(client: Client, cache: Cache, events: Recorder, metrics: Metrics) -> Iterable[Controller]:
     return make_structured_controllers(
-        client, cache, events, API, namespace=NAMESPACE, workers=4, now=lambda: NOW, metrics=metrics
+        FakeStructuredDriver(),
+        client,
+        cache,
+        events,
+        API,
+        namespace=NAMESPACE,
+        workers=4,
+        now=lambda: NOW,
+        metrics=metrics,
     )
 
 

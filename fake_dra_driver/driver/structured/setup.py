@@ -2,24 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from fake_dra_driver.api.fake import DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.fieldproblem import FieldProblem
-from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
-from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.nodestate.abandonedclaims import AbandonedClaimsReconciler
 from fake_dra_driver.dra.nodestate.gauges import NodeGauges
 from fake_dra_driver.dra.structured.caches import StructuredCaches
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.configcheck import ConfigReconciler, needs_look
-from fake_dra_driver.driver.statelayout import FakeStateLayout
-from fake_dra_driver.driver.structured.inventory import devices_by_name
+from fake_dra_driver.driver.structured.controllerdriver import StructuredDriver
 from fake_dra_driver.driver.structured.metrics import WaitingGauges, WriteCounts
-from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
 from fake_dra_driver.driver.structured.projection import AllocatedClaimsReconciler
-from fake_dra_driver.driver.structured.wanted import wanted_devices
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
@@ -29,8 +25,13 @@ from fake_dra_driver.runtime.metrics import Metrics
 
 __all__ = ["make_structured_controllers"]
 
+StateT = TypeVar("StateT", bound=KubeObject)
+DeviceT = TypeVar("DeviceT")
+EntryT = TypeVar("EntryT")
+
 
 def make_structured_controllers(
+    driver: StructuredDriver[StateT, DeviceT, EntryT],
     client: Client,
     cache: Cache,
     events: EventSink,
@@ -41,9 +42,10 @@ def make_structured_controllers(
     now: Callable[[], datetime],
     metrics: Metrics | None = None,
 ) -> tuple[Controller, ...]:
-    """Every controller of the driver where the scheduler allocates, wired to its sources.
+    """Every controller of a driver where the scheduler allocates, wired to its sources.
 
     Args:
+        driver: whose devices are allocated.
         api: the kinds of claims and classes, in the version that the cluster serves.
         namespace: of the NodeAllocationState objects.
         workers: how many nodes are worked on at once.
@@ -51,36 +53,32 @@ def make_structured_controllers(
         metrics: counts what they do.
     """
     metrics = metrics or Metrics()
-    layout = FakeStateLayout()
-    states = cache.informer(NodeAllocationState, namespace=namespace)
-    caches = StructuredCaches.of(cache, api, DRIVER_NAME)
+    states = cache.informer(driver.layout.kind, namespace=namespace)
+    caches = StructuredCaches.of(cache, api, driver.check.driver)
     counts = WriteCounts(metrics)
-    projection = AllocatedClaimsReconciler(client, states, caches, namespace, events, counts.written)
+    projection = AllocatedClaimsReconciler(driver, client, states, caches, namespace, events, counts.written)
     states_controller = Controller(
         "nodeallocationstate", projection, workers=workers, log_context=lambda request: {"node": request.name}
     )
     projection.watch(states_controller)
 
-    def inventory_of(node: str) -> Sequence[Device]:
+    def check_allocation(allocated: AllocatedClaim, node: str) -> None:
         try:
             state = states.get(NamespacedName(namespace, node))
         except InvalidObjectError:
-            return ()
-        return () if state is None else layout.inventory_of(state)
-
-    def check(allocated: AllocatedClaim, node: str) -> None:
-        wanted_devices(allocated, devices_by_name(inventory_of(node)))
+            state = None
+        driver.check_allocation(allocated, () if state is None else driver.layout.inventory_of(state))
 
     def problems_of(claim: v1.ResourceClaim) -> Sequence[FieldProblem]:
-        return CONFIG_CHECK.claim_problems(claim, check)
+        return driver.check.claim_problems(claim, check_allocation)
 
     claims = Controller("resourceclaim", ConfigReconciler(caches.claims, events, problems_of))
     claims.watch(caches.claims, predicate=needs_look)
     templates = Controller(
-        "resourceclaimtemplate", ConfigReconciler(caches.templates, events, CONFIG_CHECK.template_problems)
+        "resourceclaimtemplate", ConfigReconciler(caches.templates, events, driver.check.template_problems)
     )
     templates.watch(caches.templates)
-    classes = Controller("deviceclass", ConfigReconciler(caches.classes, events, CONFIG_CHECK.class_problems))
+    classes = Controller("deviceclass", ConfigReconciler(caches.classes, events, driver.check.class_problems))
     classes.watch(caches.classes)
 
     def is_held(uid: UID, node: str) -> bool:
@@ -90,9 +88,9 @@ def make_structured_controllers(
             return True  # it is there, whatever it looks like
         return claim is not None and node in caches.pools_of(claim)
 
-    abandoned = AbandonedClaimsReconciler(client, layout, states, api.claims, is_held, events)
+    abandoned = AbandonedClaimsReconciler(client, driver.layout, states, api.claims, is_held, events)
     abandoned_controller = Controller("abandonedclaims", abandoned)
     abandoned.watch(abandoned_controller, caches.claims)
-    NodeGauges(metrics, layout, states)
-    WaitingGauges(metrics, caches, OUR_CLAIMS, now)
+    NodeGauges(metrics, driver.layout, states)
+    WaitingGauges(metrics, caches, driver.claims, now)
     return (states_controller, claims, templates, classes, abandoned_controller)

@@ -17,7 +17,7 @@ from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.caches import CLAIMS_BY_POOL, UNSCHEDULED, pools_of
 from fake_dra_driver.dra.structured.waiting import class_names
-from fake_dra_driver.driver.statelayout import FakeStateLayout
+from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 from fake_dra_driver.driver.structured.holdings import holdings
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
 from fake_dra_driver.naturalorder import natural_order
@@ -51,6 +51,7 @@ STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
 
 PODS_BY_CLAIM: Final = "claim"
 SLICES_BY_POOL: Final = "pool"
+_DRIVER: Final = FakeStructuredDriver()
 _OUR_SLICES: Final = f"spec.driver={DRIVER_NAME}"
 _NO_DEVICES: Final = "cannot allocate all claims"
 """What the scheduler says of nodes that do not have what claims ask for (plugin dynamicresources)."""
@@ -86,9 +87,8 @@ class StructuredClaims(ClaimSource):
     @override
     def entries_of(self, state: NodeAllocationState) -> Mapping[str, AllocatedDevices]:
         node = state.metadata.name
-        return holdings(
-            self._claims.by_index(CLAIMS_BY_POOL, node), node, FakeStateLayout().inventory_of(state)
-        ).entries
+        entry_of = _DRIVER.entry_maker(_DRIVER.layout.inventory_of(state))
+        return holdings(self._claims.by_index(CLAIMS_BY_POOL, node), DRIVER_NAME, node, entry_of).entries
 
     @override
     def unpublished_reason(self, state: NodeAllocationState) -> str | None:

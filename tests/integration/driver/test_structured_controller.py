@@ -14,6 +14,7 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
 from fake_dra_driver.codegen.crd import render_crd
+from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 from fake_dra_driver.driver.structured.setup import make_structured_controllers
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
@@ -51,6 +52,7 @@ class Lab:
         """Runs the controllers, and writes their Events."""
         events = EventRecorder(self.client, EVENT_COMPONENT)
         controllers = make_structured_controllers(
+            FakeStructuredDriver(),
             self.client,
             self.cache,
             events,
