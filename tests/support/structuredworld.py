@@ -8,8 +8,8 @@ from fake_dra_driver.api.kube.core import Condition, Node, NodeStatus, Pod
 from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
+from fake_dra_driver.dra.structured.setup import make_structured_controllers
 from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
-from fake_dra_driver.driver.structured.setup import make_structured_controllers
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller

@@ -50,8 +50,8 @@ async def run_controller(settings: ControllerSettings) -> int:
 def _controllers(settings: ControllerSettings, parts: ProgramParts, api: DraApi) -> Sequence[Controller]:
     """The controllers of the mode. Only its modules are loaded."""
     if (structured := api.structured) is not None:
+        from fake_dra_driver.dra.structured.setup import make_structured_controllers
         from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
-        from fake_dra_driver.driver.structured.setup import make_structured_controllers
 
         return make_structured_controllers(
             FakeStructuredDriver(),

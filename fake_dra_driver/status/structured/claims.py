@@ -16,9 +16,9 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.caches import CLAIMS_BY_POOL, UNSCHEDULED, pools_of
+from fake_dra_driver.dra.structured.holdings import holdings
 from fake_dra_driver.dra.structured.waiting import class_names
 from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
-from fake_dra_driver.driver.structured.holdings import holdings
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.cache import Cache, Informer

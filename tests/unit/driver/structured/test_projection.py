@@ -6,7 +6,7 @@ import pytest
 
 from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, LEDGER_REVISION_ANNOTATION, NodeAllocationState
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.driver.structured import holdings
+from fake_dra_driver.dra.structured import holdings
 from fake_dra_driver.runtime.errors import DeadlineError
 from tests.support.structuredworld import (
     NAMESPACE,

@@ -10,8 +10,8 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.structured.caches import StructuredCaches
+from fake_dra_driver.dra.structured.projection import WriteResult
 from fake_dra_driver.dra.structured.waiting import DriverClaims
-from fake_dra_driver.driver.structured.projection import WriteResult
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.metrics import Metrics
 

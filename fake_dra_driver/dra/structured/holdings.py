@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.claims import results_of
-from fake_dra_driver.driver.structured.controllerdriver import EntryMaker
+from fake_dra_driver.dra.structured.controllerdriver import EntryMaker
 
 __all__ = ["Holdings", "holdings"]
 

@@ -18,13 +18,13 @@ from typing_extensions import override
 from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.caches import StructuredCaches
+from fake_dra_driver.dra.structured.controllerdriver import StructuredDriver
+from fake_dra_driver.dra.structured.holdings import Holdings, holdings
 from fake_dra_driver.dra.structured.reason import (
     ALLOCATED_CLAIMS_INCOMPLETE,
     ALLOCATED_CLAIMS_RESTORED,
     LEFTOVER_ENTRIES_REMOVED,
 )
-from fake_dra_driver.driver.structured.controllerdriver import StructuredDriver
-from fake_dra_driver.driver.structured.holdings import Holdings, holdings
 from fake_dra_driver.runtime import patch
 from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.controller import Controller

@@ -13,9 +13,9 @@ from fake_dra_driver.dra.nodestate.gauges import NodeGauges
 from fake_dra_driver.dra.structured.caches import StructuredCaches
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.configcheck import ConfigReconciler, needs_look
-from fake_dra_driver.driver.structured.controllerdriver import StructuredDriver
-from fake_dra_driver.driver.structured.metrics import WaitingGauges, WriteCounts
-from fake_dra_driver.driver.structured.projection import AllocatedClaimsReconciler
+from fake_dra_driver.dra.structured.controllerdriver import StructuredDriver
+from fake_dra_driver.dra.structured.metrics import WaitingGauges, WriteCounts
+from fake_dra_driver.dra.structured.projection import AllocatedClaimsReconciler
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
