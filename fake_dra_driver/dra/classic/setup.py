@@ -6,29 +6,40 @@ pass that reads caches and writes nothing. What a pass waits for must be named h
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from fake_dra_driver.api.kube.core import Pod
-from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
-from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext
+from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.resource.v1alpha2 import PodSchedulingContext, ResourceClaim
+from fake_dra_driver.dra import metricfamilies as families
 from fake_dra_driver.dra.classic.allocation import Allocator
+from fake_dra_driver.dra.classic.allocationresult import node_of
 from fake_dra_driver.dra.classic.caches import ClassicCaches
 from fake_dra_driver.dra.classic.claims import ResourceClaimReconciler
 from fake_dra_driver.dra.classic.classes import ResourceClassReconciler
 from fake_dra_driver.dra.classic.driver import AnyControllerDriver
 from fake_dra_driver.dra.classic.ledger import Ledger
 from fake_dra_driver.dra.classic.logcontext import LogContext
+from fake_dra_driver.dra.classic.metrics import AllocationMetrics, WaitingGauges
 from fake_dra_driver.dra.classic.observer import AllocationObserver, SilentObserver
+from fake_dra_driver.dra.classic.parameters import ClaimParameters, ClassParameters
+from fake_dra_driver.dra.classic.refusal import ParametersReconciler
 from fake_dra_driver.dra.classic.repair import LedgerReconciler
 from fake_dra_driver.dra.classic.routes import Routes
 from fake_dra_driver.dra.classic.scheduling import PodSchedulingContextReconciler
 from fake_dra_driver.dra.classic.writer import ClaimWriter
-from fake_dra_driver.runtime.cache import Change, Informer
+from fake_dra_driver.dra.nodestate.abandonedclaims import AbandonedClaimsReconciler
+from fake_dra_driver.dra.nodestate.gauges import NodeGauges
+from fake_dra_driver.dra.nodestate.layout import NodeStateLayout
+from fake_dra_driver.runtime.cache import Cache, Change, Informer
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.runtime.events import EventSink
+from fake_dra_driver.runtime.metrics import Metrics
 
-__all__ = ["ClassicControllers"]
+__all__ = ["ClassicControllers", "make_classic_controllers"]
 
 ObjectT = TypeVar("ObjectT", bound=KubeObject)
 
@@ -143,3 +154,77 @@ class ClassicControllers:
     def _claims_of_gone_pod(self, change: Change[Pod]) -> Iterable[NamespacedName]:
         gone = change.new is None or change.new.is_deleting
         return self._caches.unallocated_claims_of_pod(change.old) if gone and change.old is not None else []
+
+
+def make_classic_controllers(
+    client: Client,
+    cache: Cache,
+    events: EventSink,
+    driver: AnyControllerDriver,
+    layout: NodeStateLayout[Any, Any, Any, Any],
+    *,
+    namespace: str,
+    workers: int,
+    now: Callable[[], datetime],
+    metrics: Metrics,
+    claim_parameters: ClaimParameters[Any] | None = None,
+    class_parameters: ClassParameters[Any] | None = None,
+) -> tuple[Controller, ...]:
+    """Every controller of a driver whose parameters are kinds of its own, wired to its sources, with its metrics.
+
+    Args:
+        client: for all requests.
+        cache: for all that is read.
+        events: what people are told.
+        driver: what it says about its devices.
+        layout: what the objects of its nodes say, of which the ledger is a part.
+        namespace: of these objects.
+        workers: how many claims, and how many pods, are worked on at once.
+        now: the wall clock.
+        metrics: counts what they do.
+        claim_parameters: what claims name as their parameters; None: nothing.
+        class_parameters: what classes name.
+    """
+    counts = AllocationMetrics(metrics)
+    caches = ClassicCaches.of(cache, driver.name)
+    states = cache.informer(layout.kind, namespace=namespace)
+    ledger = Ledger(layout, client, states, namespace, counts.ledger_written)
+    classic = ClassicControllers(driver, ledger, caches, client, events, now=now, workers=workers, observer=counts)
+    parameters = []
+    if claim_parameters is not None:
+        classic.watch_for_claims(claim_parameters.informer, claim_parameters.route(caches))
+        parameters.append(_reporter(claim_parameters.informer, events, claim_parameters.check))
+    if class_parameters is not None:
+        classes_of = class_parameters.route(caches)
+        classic.watch_for_claims(
+            class_parameters.informer,
+            lambda change: [claim for key in classes_of(change) for claim in caches.claims_of_class(key.name)],
+        )
+        classic.classes.watch(class_parameters.informer, classes_of)
+        parameters.append(_reporter(class_parameters.informer, events, lambda _: None))
+    abandoned = AbandonedClaimsReconciler(client, layout, states, ResourceClaim, partial(_is_held, caches), events)
+    abandoned_controller = Controller("abandonedclaims", abandoned)
+    abandoned.watch(abandoned_controller, caches.claims)
+    NodeGauges(metrics, layout, states)
+    WaitingGauges(metrics, caches, now)
+    disputed = metrics.gauge(families.DISPUTED_CLAIMS)
+    metrics.add_refresher(lambda: disputed.set(classic.repair.disputed_claims))
+    return (*classic.controllers, *parameters, abandoned_controller)
+
+
+def _is_held(caches: ClassicCaches, uid: UID, node: str) -> bool:
+    """Whether a claim has devices of a node, by its own word."""
+    try:
+        claim = caches.claims.by_uid(uid)
+    except InvalidObjectError:
+        return True  # it is there, whatever it looks like
+    if claim is None or claim.status.allocation is None or claim.status.driver_name != caches.driver:
+        return False
+    return node_of(claim.status.allocation) in (None, node)
+
+
+def _reporter(informer: Informer[ObjectT], events: EventSink, check: Callable[[ObjectT], str | None]) -> Controller:
+    """Tells people of parameters that cannot be used, also where no claim names them."""
+    controller = Controller(informer.kind.resource.kind.lower(), ParametersReconciler(informer, events, check))
+    controller.watch(informer)
+    return controller
