@@ -26,7 +26,7 @@ from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.latebinding import NodeMode
 from fake_dra_driver.dra.node.nodedriver import PreparerDriver
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
-from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
@@ -98,7 +98,7 @@ class Host(Kubelet):
         planner = FakePlanner(self._inventory, lambda: checkpoint.claims)
         cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
-        lookup = ClassicClaimLookup(key, states, client, planner)
+        lookup = make_claim_lookup(key, states, client, planner)
         parts = FakeNodeParts(
             state_key=key,
             inventory=self._inventory,

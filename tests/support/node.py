@@ -48,8 +48,8 @@ from fake_dra_driver.dra.node.preparer import Preparer
 from fake_dra_driver.dra.node.recovery import Recovery
 from fake_dra_driver.dra.nodestate.publisher import StatePublisher
 from fake_dra_driver.dra.nodestate.state import reference_of
-from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
+from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
@@ -210,7 +210,7 @@ class Plugin(NodeProcess):
 
     def __init__(self, world: "NodeMachine") -> None:
         super().__init__(world)
-        self.lookup = ClassicClaimLookup(STATE, self.states, self.client, self.planner)
+        self.lookup = make_claim_lookup(STATE, self.states, self.client, self.planner)
         self._late.bind(self.lookup)
         self.driver = PreparerDriver(self.preparer, self.lookup.devices)
 

@@ -13,14 +13,16 @@ place that a ``LedgerLayout`` names. The modules inside, which may change:
 - ``classes``: the ResourceClass reconciler: tells people about parameters that cannot be used.
 - ``repair``: the reconciler of the ledgers: what is lost is restored, what is left over is taken out.
 - ``driver``: the seam: what a driver says about its devices; where its ledger is says ``nodestate.ledgerlayout``.
-- ``allocation``: which devices claims get. ``allocationresult``: what their status says of it.
+- ``allocation``, ``matching``: which devices claims get. ``allocationresult``: what their status says of it.
+- ``parameters``: what claims and classes name as their parameters.
 - ``protocol``: what is to be done about a claim, and in which order; pure. ``writer``: the writes that this takes.
 - ``ledger``: which claim holds which devices. ``ledgerchange``: what may be written into it when; pure.
 - ``reason``, ``refusal``: what people are told about the ledger, and about parameters that cannot be used.
 - ``shortage``, ``waitingevents``: what they are told of a claim that waits, in which words, and where.
-- ``logcontext``: what log lines say about claims and pods.
+- ``logcontext``: what log lines say about claims and pods. ``observer``, ``metrics``: what is counted.
 - ``caches``: what all of them read, and how they find it.
 - ``setup``, ``routes``: which change of which object leads to which reconcile.
+- ``claimlookup``: what a node asks about its claims, the only module here for the kubelet plugin.
 
 The order of writes is finalizer, ledger, claim status; the undo goes claim first, ledger last (rules 2 and
 4, see ``protocol``). A claim's writes are serialised by a lock on its UID; several are taken in the order of the UIDs.

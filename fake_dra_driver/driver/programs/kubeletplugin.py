@@ -20,7 +20,7 @@ from fake_dra_driver.dra.node.metrics import PrepareMetrics
 from fake_dra_driver.dra.node.nodedriver import PreparerDriver
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata
-from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
@@ -70,7 +70,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
     states = parts.cache.informer(
         NodeAllocationState, namespace=settings.namespace, field_selector=f"metadata.name={settings.node_name}"
     )
-    classic = ClassicClaimLookup(key, states, parts.client, planner)
+    classic = make_claim_lookup(key, states, parts.client, planner)
 
     def is_serving() -> bool:
         return plugin.not_ready_reason() is None

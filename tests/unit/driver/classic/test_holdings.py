@@ -7,15 +7,11 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_COUNT, MAX_SPLIT, AllocatedDevices
 from fake_dra_driver.api.resource.v1alpha2 import MAX_RESOURCE_HANDLE_BYTES, AllocationResult, ResourceClaim
 from fake_dra_driver.device.inventory import make_uuids
+from fake_dra_driver.dra.classic.allocationresult import handle_of, node_of
+from fake_dra_driver.dra.classic.claimlookup import still_held
 from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
-from fake_dra_driver.driver.classic.holdings import (
-    handle_of,
-    node_of,
-    still_held,
-    wanted_by_entry,
-    wanted_by_handle,
-)
+from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice, WantedDevice
 
 PREPARED = PreparedClaim(
@@ -74,7 +70,10 @@ def live(**changes: Any) -> ResourceClaim:
     ],
 )
 def test_devices_that_are_still_held(claim: ResourceClaim | None, held: set[str]) -> None:
-    assert still_held(PREPARED, claim, "n") == held
+    def keys_of(handle: str) -> set[str]:
+        return {device.uuid for device in wanted_by_handle(handle)}
+
+    assert still_held(PREPARED, claim, "n", DRIVER_NAME, keys_of) == held
 
 
 def test_only_the_handle_of_this_driver_counts() -> None:
@@ -83,10 +82,10 @@ def test_only_the_handle_of_this_driver_counts() -> None:
             {"resourceHandles": [{"driverName": driver, "data": data} for driver, data in handles]}
         )
 
-    assert handle_of(allocation(("other.example.com", "theirs"), (DRIVER_NAME, "ours"))) == "ours"
-    assert handle_of(allocation(("", "of the driver of the status"))) == "of the driver of the status"
-    assert handle_of(allocation(("other.example.com", "theirs"))) == ""
-    assert handle_of(allocation((DRIVER_NAME, ""))) == ""
+    assert handle_of(allocation(("other.example.com", "theirs"), (DRIVER_NAME, "ours")), DRIVER_NAME) == "ours"
+    assert handle_of(allocation(("", "of the driver of the status")), DRIVER_NAME) == "of the driver of the status"
+    assert handle_of(allocation(("other.example.com", "theirs")), DRIVER_NAME) == ""
+    assert handle_of(allocation((DRIVER_NAME, "")), DRIVER_NAME) == ""
 
 
 def test_devices_of_a_handle_keep_their_order() -> None:

@@ -22,7 +22,7 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.structured.nodesetup import StructuredNode
-from fake_dra_driver.driver.classic.claimlookup import ClassicClaimLookup
+from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
 from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
@@ -78,7 +78,7 @@ class World:
             model=model,
             planner=planner,
             files=NodeFiles(checkpoint, cdi),
-            classic=ClassicClaimLookup(STATE, states, client, planner).devices,
+            classic=make_claim_lookup(STATE, states, client, planner).devices,
             states=states,
             client=client,
             events=self.events,
