@@ -204,10 +204,13 @@ def test_faults_return_when_they_are_done(embedded_cluster: BackgroundCluster) -
         embedded_cluster.faults.restart_kubelet("x")
 
 
-def test_a_module_that_does_not_exist_is_no_image() -> None:
+def test_a_program_that_does_not_exist_is_no_image() -> None:
     for module in ("no_such_module", "no_such.module"):
         with pytest.raises(ClusterError, match=f"There is no module {module} that could be run"):
             python_image({"say": module})
+    with pytest.raises(ClusterError, match=r"There is no file missing\.py"):
+        python_image({"say": Path("missing.py")})
+    assert python_image({"say": Path(__file__)}).programs == {"say": (sys.executable, "-P", __file__)}
     assert python_image({"say": "tests.unit"}).programs == {"say": (sys.executable, "-P", "-m", "tests.unit")}
     assert str(Path(__file__).parents[3]) in python_image({"say": "tests.unit"}).env["PYTHONPATH"].split(":")
 
