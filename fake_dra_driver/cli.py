@@ -19,6 +19,7 @@ from fake_dra_driver.driver.programs.settings import (
     SetNasStatusSettings,
     WebhookSettings,
 )
+from fake_dra_driver.newproject.settings import NewSettings
 from fake_dra_driver.packaging.settings import GenerateSettings
 from fake_dra_driver.settings import Settings
 from fake_dra_driver.status.settings import StatusSettings
@@ -73,6 +74,12 @@ def _run_convert(settings: ConvertSettings) -> int:
     return run_convert(settings)
 
 
+def _run_new(settings: NewSettings) -> int:
+    from fake_dra_driver.newproject.program import run_new
+
+    return run_new(settings)
+
+
 def _run_generate(settings: GenerateSettings) -> int:
     from fake_dra_driver.packaging.generate import generate
 
@@ -122,6 +129,7 @@ _SET_NAS_STATUS = Command("set-nas-status", SetNasStatusSettings, _run_set_nas_s
 _STATUS = Command("status", StatusSettings, _run_status)
 _WHY = Command("why", WhySettings, _run_why)
 _CONVERT = Command("convert", ConvertSettings, _run_convert)
+_NEW = Command("new", NewSettings, _run_new)
 _GENERATE = Command("generate", GenerateSettings, _run_generate)
 _DEMO = Command("demo", DemoSettings, _run_demo)
 _CLUSTER_UP = Command("cluster up", ClusterUpSettings, _run_cluster_up)
@@ -145,6 +153,7 @@ COMMAND_LINE = CommandLine(
         _STATUS,
         _WHY,
         _CONVERT,
+        _NEW,
         _GENERATE,
     ),
     {
@@ -162,6 +171,7 @@ _IN_REFERENCE: Sequence[Command[Any]] = (
     _STATUS,
     _WHY,
     _CONVERT,
+    _NEW,
     _GENERATE,
     _CLUSTER_UP,
     *_CLUSTER_FAULTS,

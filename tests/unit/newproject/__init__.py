@@ -1,0 +1,1 @@
+"""The project that ``new`` writes, without running it."""
