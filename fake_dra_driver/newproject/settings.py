@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from fake_dra_driver.driver.commandline import OUTPUT, CommandSettings
+from fake_dra_driver.dra.program.settings import OUTPUT
+from fake_dra_driver.driver.commandline import CommandSettings
 from fake_dra_driver.newproject.names import DRIVER_NAME_WORDS, NAME_WORDS, checked_driver_name, checked_name
 from fake_dra_driver.settings import Allowed, Flag
 

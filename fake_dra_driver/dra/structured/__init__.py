@@ -23,3 +23,47 @@ a claim was allocated of them, with its opaque parameters; ``DeviceStatusWriter`
   ``caches``.
 - ``admission``, ``webhook``: what is refused when a claim is created.
 """
+
+from typing import TYPE_CHECKING, Final
+
+from fake_dra_driver.lazyface import lazy_face
+
+if TYPE_CHECKING:
+    from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
+    from fake_dra_driver.dra.structured.config import ConfigError
+    from fake_dra_driver.dra.structured.metadata import DeviceMetadata
+    from fake_dra_driver.dra.structured.pool import Pool
+    from fake_dra_driver.dra.structured.poollimits import PoolError
+    from fake_dra_driver.dra.structured.publisher import SlicePublisher
+    from fake_dra_driver.dra.structured.publishobserver import PublishObserver
+    from fake_dra_driver.dra.structured.status import DeviceStatusWriter
+
+__all__ = [
+    "AllocatedClaim",
+    "ClaimReader",
+    "ConfigError",
+    "DeviceMetadata",
+    "DeviceStatusWriter",
+    "HoldsNothingError",
+    "Pool",
+    "PoolError",
+    "PublishObserver",
+    "SlicePublisher",
+]
+
+_MODULES: Final = {
+    "AllocatedClaim": "claims",
+    "ClaimReader": "claims",
+    "HoldsNothingError": "claims",
+    "ConfigError": "config",
+    "DeviceMetadata": "metadata",
+    "Pool": "pool",
+    "PoolError": "poollimits",
+    "SlicePublisher": "publisher",
+    "PublishObserver": "publishobserver",
+    "DeviceStatusWriter": "status",
+}
+"""The module of each name."""
+
+if not TYPE_CHECKING:  # type checkers know the names from above, and no others
+    __getattr__, __dir__ = lazy_face(__name__, _MODULES)
