@@ -1,7 +1,7 @@
 """What each device of a node is doing, as its NodeAllocationState has it: for metrics and for ``status``. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, get_args
 
 from fake_dra_driver.api.kube.meta import UID
@@ -15,7 +15,7 @@ DeviceState = Literal["free", "allocated", "prepared", "unavailable", "missing"]
 - free: the next claim can get it.
 - allocated: a claim holds it, and the node has not prepared it (yet).
 - prepared: ready for the containers of the claim that holds it.
-- unavailable: no claim holds it, and the node takes no claims.
+- unavailable: no claim holds it, and none can get it: the node takes no claims, or something is wrong with the device.
 - missing: a claim holds it, and the node does not have it (any more).
 """
 DEVICE_STATES: Final[tuple[DeviceState, ...]] = get_args(DeviceState)
@@ -31,10 +31,14 @@ class DeviceUse:
     state: DeviceState
     claim: UID | None = None
     """The claim that holds it by what is on record, else the one for which it is still prepared."""
+    others: tuple[UID, ...] = ()
+    """Further claims that hold it, because they share it or after an edit by hand."""
     parts: int = 0
     """Into how many parts it is divided; 0 for the whole device."""
     prepared_parts: tuple[str, ...] = ()
     """The parts that are ready for containers."""
+    problem: str = ""
+    """Why no claim can get it although it is there."""
 
 
 @dataclass(slots=True)
@@ -52,8 +56,7 @@ def device_uses(
 ) -> Sequence[DeviceUse]:
     """Every device of the node in the order of its inventory, then those that claims hold and the node does not have.
 
-    A device that two claims hold, because they share it or after an edit by hand, is shown with the first of them by
-    UID that has it prepared, else with the first.
+    Of several claims that hold a device, the first by UID that has it prepared stands for all, else the first.
 
     Args:
         state: the node.
@@ -70,23 +73,29 @@ def device_uses(
     for uid, keys in sorted(layout.prepared_of(state).items()):
         for key in keys:
             prepared.setdefault(key, {})[UID(uid)] = ready_parts.get(uid, {}).get(key, ())
-    unheld: DeviceState = "free" if is_usable and closed_reason(layout, state) is None else "unavailable"
-    models = {layout.key_of(device): layout.model_of(device) for device in layout.inventory_of(state)}
-    found = [_use(key, model, holders.get(key, ()), prepared.get(key, {}), unheld) for key, model in models.items()]
+    is_closed = not is_usable or closed_reason(layout, state) is not None
+    inventory = {layout.key_of(device): device for device in layout.inventory_of(state)}
+    found = []
+    for key, device in inventory.items():
+        problem = layout.problem_of(device)
+        unheld: DeviceState = "unavailable" if is_closed or problem else "free"
+        use = DeviceUse(key, layout.model_of(device), unheld, problem=problem)
+        found.append(_held(use, holders.get(key, ()), prepared.get(key, {})))
     for key, (first, *_) in holders.items():
-        if key not in models:
-            found.append(DeviceUse(key, "", "missing", first.claim, first.parts))
+        if key not in inventory:
+            found.append(DeviceUse(key, "", "missing", first.claim, parts=first.parts))
     return found
 
 
-def _use(
-    key: str, model: str, holders: Sequence[_Holder], ready: Mapping[UID, Sequence[str]], unheld: DeviceState
-) -> DeviceUse:
-    for holder in holders:
-        if holder.claim in ready:
-            return DeviceUse(key, model, "prepared", holder.claim, holder.parts, tuple(ready[holder.claim]))
-    if holders:
-        return DeviceUse(key, model, "allocated", holders[0].claim, holders[0].parts)
-    for claim, parts in ready.items():
-        return DeviceUse(key, model, "prepared", claim, len(parts), tuple(parts))
-    return DeviceUse(key, model, unheld)
+def _held(device: DeviceUse, holders: Sequence[_Holder], ready: Mapping[UID, Sequence[str]]) -> DeviceUse:
+    """The device with the claim that has it; as it is where none has."""
+    first = next((holder for holder in holders if holder.claim in ready), holders[0] if holders else None)
+    if first is None:
+        for claim, parts in ready.items():
+            return replace(device, state="prepared", claim=claim, parts=len(parts), prepared_parts=tuple(parts))
+        return device
+    others = tuple(dict.fromkeys(holder.claim for holder in holders if holder.claim != first.claim))
+    held = replace(device, claim=first.claim, parts=first.parts, others=others)
+    if first.claim in ready:
+        return replace(held, state="prepared", prepared_parts=tuple(ready[first.claim]))
+    return replace(held, state="allocated")

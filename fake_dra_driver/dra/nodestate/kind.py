@@ -18,6 +18,7 @@ from fake_dra_driver.api.schema import (
     ServerText,
     annotation_json_path,
 )
+from fake_dra_driver.dra.drivernames import DriverNames
 
 __all__ = [
     "AllocatableDevice",
@@ -30,43 +31,13 @@ __all__ = [
     "NodeStateSpec",
     "PreparedDeviceEntry",
     "PreparedEntry",
-    "abandoned_annotation",
-    "allocated_annotation",
-    "models_annotation",
     "node_allocation_state",
-    "revision_annotation",
-    "state_group",
 ]
 
 VERSION = "v1alpha1"
 NAME = ServerText(r"^[!-~]*$", 253)
 """Of devices, which people look at with kubectl: ASCII without blanks forges no row."""
 TEXT = ServerText(r"^[ -~]*$", 253)
-
-
-def state_group(driver: str) -> str:
-    """API group of a driver's NodeAllocationState, and domain of its annotations."""
-    return f"nas.{driver}"
-
-
-def revision_annotation(driver: str) -> str:
-    """Decimal number, raised by each write to ``spec.allocatedClaims``."""
-    return f"{state_group(driver)}/ledger-revision"
-
-
-def allocated_annotation(driver: str) -> str:
-    """Such as ``5/8``: devices that claims hold, of those that the node has. For ``kubectl get`` alone."""
-    return f"{state_group(driver)}/allocated-devices"
-
-
-def models_annotation(driver: str) -> str:
-    """Such as ``4 A100, 4 H100``: how many devices of which model the node has. For ``kubectl get`` alone."""
-    return f"{state_group(driver)}/models"
-
-
-def abandoned_annotation(driver: str) -> str:
-    """UIDs with commas between them: claims that are prepared on the node, and that no pod there can use."""
-    return f"{state_group(driver)}/abandoned-claims"
 
 
 class DeviceAttribute(SchemaModel):
@@ -190,10 +161,11 @@ class NodeState(CustomResource):
 @lru_cache(maxsize=16)
 def node_allocation_state(driver: str) -> type[NodeState]:
     """The kind NodeAllocationState of a driver; always the same class for the same name."""
+    names = DriverNames.of(driver)
     namespace: dict[str, Any] = {
         "__module__": __name__,
         "__doc__": NodeState.__doc__,
-        "resource": ResourceKind(state_group(driver), VERSION, "NodeAllocationState", "nodeallocationstates"),
+        "resource": ResourceKind(names.state_group, VERSION, "NodeAllocationState", "nodeallocationstates"),
         "crd": Crd(
             singular="nas",
             printer_columns=(
@@ -201,19 +173,19 @@ def node_allocation_state(driver: str) -> type[NodeState]:
                 PrinterColumn(
                     "Models",
                     "string",
-                    annotation_json_path(models_annotation(driver)),
+                    annotation_json_path(names.models_annotation),
                     "Models of the node's devices, with their numbers where there are several.",
                 ),
                 PrinterColumn(
                     "Allocated",
                     "string",
-                    annotation_json_path(allocated_annotation(driver)),
+                    annotation_json_path(names.allocated_annotation),
                     "Devices that claims hold, of those that the node has.",
                 ),
                 PrinterColumn(
                     "Revision",
                     "string",
-                    annotation_json_path(revision_annotation(driver)),
+                    annotation_json_path(names.revision_annotation),
                     "How often the record of which claim holds which devices was written.",
                     priority=1,
                 ),

@@ -61,6 +61,10 @@ class NodeStateLayout(LedgerLayout[StateT, EntryT], Protocol[StateT, DeviceT, En
         """The model of a device, for people; empty where it has none."""
         ...
 
+    def problem_of(self, device: DeviceT) -> str:  # noqa: ARG002 - a default
+        """Why no claim can get a device although it is there, for people. By default nothing: empty."""
+        return ""
+
     def spec_for(self, inventory: Sequence[DeviceT], prepared: Mapping[str, PreparedClaim[PreparedT]]) -> ApiModel:
         """A ``spec`` in which the ``plugin_fields`` say which devices the node has, and by UID what is prepared there.
 
