@@ -36,6 +36,10 @@ class KeyedLock(Generic[K]):
         """How many keys are held or waited for."""
         return len(self._entries)
 
+    def is_held(self, key: K) -> bool:
+        """Whether a task holds the key, or waits for it."""
+        return key in self._entries
+
     @asynccontextmanager
     async def hold(self, *keys: K) -> AsyncIterator[None]:
         """Holds all the keys while the block runs. Read what they guard inside the block, not before it."""

@@ -2,16 +2,27 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pytest
 
-from tests.support.disk import Crash
-from tests.support.node import CDI_ROOT, NodeMachine
+from tests.support.disk import Crash, MemoryFiles
+from tests.support.node import CDI_ROOT
 
-__all__ = ["STOPS", "Work", "interrupted"]
+__all__ = ["STOPS", "Machine", "Work", "interrupted"]
 
-M = TypeVar("M", bound=NodeMachine)
+
+class Machine(Protocol):
+    """What outlives a process."""
+
+    files: MemoryFiles
+
+    def stop(self, *emptied: Path) -> None:
+        """The process dies, or the machine: what was on its disk is there, but for what is in the folders given."""
+        ...
+
+
+M = TypeVar("M", bound=Machine)
 
 Work = Callable[[], Awaitable[object]]
 

@@ -2,4 +2,5 @@
 
 - ``driver``: ``Driver``, the class to derive from; ``device``: what a node has; ``config``: what claims may say;
   ``allocated``: a device that a claim has.
+- ``node``: what is done for claims on a node, and kept of it.
 """

@@ -20,7 +20,7 @@ from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.regularfile import target_of
 from fake_dra_driver.render import render
 
-__all__ = ["CdiFolder", "CdiSpecError", "check_claim"]
+__all__ = ["CdiFolder", "CdiSpecError", "check_claim", "problems_of"]
 
 _EXTENSION: Final = ".yaml"
 _MODE: Final = 0o600
@@ -66,7 +66,8 @@ class CdiFolder(Generic[PreparedT]):
     async def write(self, claim: PreparedClaim[PreparedT]) -> bool:
         """Makes sure that the claim's file is there, and durable. A file with the right contents is left alone.
 
-        One that is no CDI file any more is set aside under another name first.
+        One that is no CDI file any more is set aside under another name first. For a claim that is not complete nothing
+        is done: its file may still be there, and in use, where its record was lost.
 
         Returns:
             Whether the file was missing or wrong. One that the release before this one wrote is neither.
@@ -75,7 +76,10 @@ class CdiFolder(Generic[PreparedT]):
             CdiSpecError: the claim cannot be written as a CDI specification.
             OSError: the folder cannot be written to.
         """
-        path, devices = self._path_of_claim(claim.uid), self._model.cdi_devices(claim)
+        path = self._path_of_claim(claim.uid)
+        if not self._model.is_complete(claim):
+            return False
+        devices = self._model.cdi_devices(claim)
         if devices is None:
             await in_thread(self._files.remove, path)
             return False
@@ -188,11 +192,11 @@ def _check_devices(devices: Mapping[str, ContainerEdits]) -> None:
     for name, edits in devices.items():
         if not _DEVICE_NAME.fullmatch(name):
             raise CdiSpecError(f"{name!r} is not a device name that CDI allows")
-        for problem in _problems(edits):
+        for problem in problems_of(edits):
             raise CdiSpecError(problem)
 
 
-def _problems(edits: ContainerEdits) -> Iterator[str]:
+def problems_of(edits: ContainerEdits) -> Iterator[str]:
     """What a container runtime would not accept, or would stop each container with."""
     for variable in _variables_of(edits):
         if not _VARIABLE.fullmatch(variable):

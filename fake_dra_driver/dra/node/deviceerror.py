@@ -2,7 +2,7 @@
 
 from fake_dra_driver.dra.node.driver import PrepareError
 
-__all__ = ["DeviceFailedError", "DeviceInUseError", "DeviceMissingError", "NotEndedError"]
+__all__ = ["DeviceInUseError", "DeviceMissingError", "NotEndedError"]
 
 
 class DeviceInUseError(PrepareError):
@@ -18,7 +18,3 @@ class NotEndedError(DeviceInUseError):
 
 class DeviceMissingError(PrepareError):
     """The node does not have a device of the claim."""
-
-
-class DeviceFailedError(PrepareError):
-    """What has to be done to a device of the claim was tried, and has failed."""

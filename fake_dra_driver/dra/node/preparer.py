@@ -8,14 +8,21 @@ What is prepared stays so until the kubelet ends it, which knows what runs. That
 may still use what was prepared for it. Where the kubelet has missed the end of a pod, the controller says that no pod
 on the node can use the claim; if it then holds nothing by what the API server says, it is stale.
 
+Where a driver has to do something to its devices (``PreparedModel.has_effects``), a record that is not complete goes
+before that, so that the end of a claim undoes also what was only begun; that comes between the file and the record.
+Such work may take long, or hang. It is therefore done outside of the turns in which the files are used, and keeps
+nothing from other claims.
+
 Each claim has a lock, since not only the kubelet works on it: ``recovery`` ends stale claims, and adopts those that a
 lost checkpoint does not list. No task waits for a second claim's lock while it holds one. Around it is the lock that
-the processes of a rolling update have on the node's files (``NodeFiles.hold``).
+the processes of a rolling update have on the node's files (``NodeFiles.hold``), and around that, where there is work on
+devices, one more lock for each claim.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Generic, TypeVar
 
 from loguru import logger
@@ -39,6 +46,14 @@ __all__ = ["Preparer"]
 log = logger.bind(component="preparer")
 
 T = TypeVar("T")
+
+
+class _StaleRivalError(NotEndedError):
+    """The other claim can be ended, outside of a turn, since it takes more than files."""
+
+    def __init__(self, message: str, uid: str) -> None:
+        super().__init__(message)
+        self.uid = uid
 
 
 class Preparer(Generic[PreparedT]):
@@ -71,6 +86,8 @@ class Preparer(Generic[PreparedT]):
         self._changed = changed
         self._locks: KeyedLock[str] = KeyedLock()
         """By claim; held for every change of its file and its record."""
+        self._work: KeyedLock[str] = KeyedLock()
+        """By claim; held outside of ``_locks`` and of any turn, while something is done to its devices."""
         self._in_work: dict[str, PreparedClaim[PreparedT]] = {}
         """By claim: what is being written for it at this moment, so that no other claim gets its devices."""
         self._ended: set[str] = set()
@@ -94,47 +111,64 @@ class Preparer(Generic[PreparedT]):
 
         Raises:
             DeviceInUseError: another claim holds one of them, or has not been ended.
-            PrepareError: nothing can be written, or it is unknown whether another claim still holds one of them.
+            PrepareError: nothing can be written, it is unknown whether another claim still holds one of them, or one
+                of them cannot be made ready.
         """
-        prepared = _planned(claim, devices)
+        async with self._alone_with(claim.uid):
+            prepared = await self._complete(_planned(claim, devices), budget)
 
-        async def attempt() -> Sequence[ReadyDevice]:
-            await self._prepare(prepared, budget)
-            if make_metadata is None:
-                return self._ready(prepared)
-            async with self._locks.hold(claim.uid):
-                names = await budget.run(make_metadata, f"write the metadata of claim {claim.uid}")
-            return _with_metadata(self._ready(prepared), names)
+            async def attempt() -> Sequence[ReadyDevice]:
+                await self._prepare(prepared, budget)
+                if make_metadata is None:
+                    return self._ready(prepared)
+                async with self._locks.hold(claim.uid):
+                    names = await budget.run(make_metadata, f"write the metadata of claim {claim.uid}")
+                return _with_metadata(self._ready(prepared), names)
 
-        return await self._in_turns(attempt, budget)
+            return await self._in_turns(attempt, budget)
 
     async def prepare_as_before(self, claim: NodeClaim, budget: RetryBudget) -> Sequence[ReadyDevice] | None:
         """Prepares a claim with the devices that it is prepared with already; None when it is not.
 
         Raises:
-            PrepareError: nothing can be written.
+            PrepareError: nothing can be written, or a device cannot be made ready.
         """
+        async with self._alone_with(claim.uid):
+            complete: PreparedClaim[PreparedT] | None = None
+            if self._model.has_effects:
+                if (record := self._checkpoint.claims.get(claim.uid)) is None:
+                    return None
+                complete = await self._complete(self._model.planned(record), budget)
 
-        async def attempt() -> Sequence[ReadyDevice] | None:
-            prepared = self._checkpoint.claims.get(claim.uid)
-            if prepared is None:
-                return None
-            await self._prepare(prepared, budget)
-            names = await budget.run(
-                lambda: self._files.metadata.prepared(claim), f"read the metadata of claim {claim.uid}"
-            )
-            return _with_metadata(self._ready(prepared), names)
+            async def attempt() -> Sequence[ReadyDevice] | None:
+                prepared = complete or self._checkpoint.claims.get(claim.uid)
+                if prepared is None:
+                    return None
+                await self._prepare(prepared, budget)
+                names = await budget.run(
+                    lambda: self._files.metadata.prepared(claim), f"read the metadata of claim {claim.uid}"
+                )
+                return _with_metadata(self._ready(prepared), names)
 
-        return await self._in_turns(attempt, budget)
+            return await self._in_turns(attempt, budget)
 
     async def adopt(self, claim: NodeClaim, devices: Sequence[PreparedT]) -> None:
         """Prepares a claim that the kubelet has not asked for in this process, nor ended.
 
         For a checkpoint that is not complete: what the caller has read may be older than the kubelet's last call.
-        Raises as ``prepare``.
+        What has to be done to devices is left to ``make_ready``. Raises as ``prepare``.
         """
+
+        def is_known() -> bool:
+            return claim.uid in self._ended or claim.uid in self._checkpoint.claims
+
         async with self._turn():
-            await self._prepare(_planned(claim, devices), RetryBudget(), unless_in=self._ended)
+            await self._prepare(_planned(claim, devices), RetryBudget(), unless=is_known)
+
+    async def make_ready(self, claim: NodeClaim) -> None:
+        """Does to the devices of a claim that was adopted what has to be done. Raises PrepareError: it cannot be."""
+        if self._model.has_effects:
+            await self.prepare_as_before(claim, RetryBudget())
 
     async def complete(self) -> None:
         """Notes that every prepared claim is on record. Raises OSError; PrepareError: the files cannot be locked."""
@@ -143,11 +177,13 @@ class Preparer(Generic[PreparedT]):
             self._ended.clear()
 
     async def unprepare(self, claim: NodeClaim) -> None:
-        """Ends a claim, as ``NodeDriver.unprepare`` does. Raises PrepareError: its file or record cannot be removed."""
-        async with self._turn(), self._locks.hold(claim.uid):
-            await self._remove(claim, RetryBudget())
-            if not self._checkpoint.is_complete:
-                self._ended.add(claim.uid)
+        """Ends a claim, as ``NodeDriver.unprepare`` does.
+
+        Raises:
+            PrepareError: its file or record cannot be removed, or a device cannot be released.
+        """
+        async with self._alone_with(claim.uid):
+            await self._end(claim)
 
     async def unprepare_if_stale(self, uid: str) -> bool:
         """Ends a claim that no pod can use, and that holds nothing here by what the API server says now.
@@ -157,16 +193,22 @@ class Preparer(Generic[PreparedT]):
 
         Raises:
             RuntimeLayerError: the API server cannot be asked.
-            PrepareError: the claim is stale, and its file or record cannot be removed.
+            PrepareError: the claim is stale, and its file or record cannot be removed, or a device not be released.
         """
-        async with self._turn(), self._locks.hold(uid):
-            claim = self._checkpoint.claims.get(uid)
-            if claim is None:
-                return True
-            # The lock is held during the read: an earlier prepare shows in the answer, a later one starts from nothing.
-            if await self._lookup.still_held(claim) or not self._may_end(claim):
-                return False
-            await self._end_stale(claim, RetryBudget())
+        budget = RetryBudget()
+        async with self._alone_with(uid):
+            async with self._turn(), self._locks.hold(uid):
+                claim = self._checkpoint.claims.get(uid)
+                if claim is None:
+                    return True
+                # The lock is held during the read: an earlier prepare shows in the answer, a later one starts from
+                # nothing.
+                if await self._lookup.still_held(claim) or not self._may_end(claim):
+                    return False
+                rest = await self._remove_stale(claim, budget)
+            if rest is not None:
+                await self._undo(rest, budget)
+                self._events.stale_claim_unprepared(claim)
             return True
 
     async def remove_orphan(self, uid: str) -> bool:
@@ -181,6 +223,15 @@ class Preparer(Generic[PreparedT]):
                 return False
             await self._cdi.remove(uid)
             return True
+
+    @asynccontextmanager
+    async def _alone_with(self, uid: str) -> AsyncIterator[None]:
+        """Nothing else is done to the devices of the claim while the block runs. To be entered outside of a turn."""
+        if self._model.has_effects:
+            async with self._work.hold(uid):
+                yield
+        else:
+            yield
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -198,6 +249,11 @@ class Preparer(Generic[PreparedT]):
             try:
                 async with self._turn():
                     return await attempt()
+            except _StaleRivalError as error:
+                end = partial(self.unprepare_if_stale, error.uid)
+                is_ended = await budget.run(end, f"end claim {error.uid}, which holds nothing any more")
+                if not is_ended and not await budget.wait():
+                    raise
             except NotEndedError:
                 # Between turns: a call that ends the claim in the way may have to wait for the end of this one.
                 if not await budget.wait():
@@ -207,12 +263,12 @@ class Preparer(Generic[PreparedT]):
         return self._model.ready_devices(self._node, claim)
 
     async def _prepare(
-        self, claim: PreparedClaim[PreparedT], budget: RetryBudget, unless_in: Collection[str] = ()
+        self, claim: PreparedClaim[PreparedT], budget: RetryBudget, unless: Callable[[], bool] = lambda: False
     ) -> None:
         """CDI file, then checkpoint, once no other claim has the devices. Does nothing that is done already."""
         while True:
             async with self._locks.hold(claim.uid):
-                if claim.uid in unless_in:
+                if unless():
                     return
                 rival = self._rival(claim)
                 if rival is None:
@@ -251,7 +307,15 @@ class Preparer(Generic[PreparedT]):
                     "which does not hold it any more, but whose pod may still run; it is free as soon as the kubelet "
                     "has unprepared that claim, or no pod on the node can use it; nothing was prepared"
                 )
-            await self._end_stale(rival, budget)
+            if self._model.has_effects:
+                message = (
+                    f"device {min(disputed_devices(claim, rival))} is still prepared for claim {name} ({rival.uid}), "
+                    "which does not hold it any more, and is being ended; nothing was prepared"
+                )
+                # To wait for the work on it would be a deadlock if that waited for this claim.
+                is_in_work = self._work.is_held(rival.uid)
+                raise NotEndedError(message) if is_in_work else _StaleRivalError(message, rival.uid)
+            await self._remove_stale(rival, budget)
 
     def _may_end(self, claim: PreparedClaim[PreparedT]) -> bool:
         """Whether a claim that holds nothing here may be ended without the kubelet."""
@@ -279,25 +343,98 @@ class Preparer(Generic[PreparedT]):
         finally:
             del self._in_work[claim.uid]
 
-    async def _end_stale(self, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
-        """The caller has the lock. Raises PrepareError."""
+    # --- what is done to devices
+
+    async def _complete(self, planned: PreparedClaim[PreparedT], budget: RetryBudget) -> PreparedClaim[PreparedT]:
+        """The claim once its devices are ready but for files. The caller is alone with it, outside of a turn."""
+        if not self._model.has_effects:
+            return planned
+        was_complete = await self._begin(planned, budget)
+        try:
+            return await self._model.complete(planned)
+        except PrepareError:
+            # What runs keeps what it has. Else the kubelet may never name the claim again, since it was not prepared.
+            if not was_complete:
+                await self._undo_if_possible(planned)
+            raise
+
+    async def _begin(self, planned: PreparedClaim[PreparedT], budget: RetryBudget) -> bool:
+        """Puts the claim on record, without other devices that it had before; whether it was there and complete."""
+
+        async def attempt() -> PreparedClaim[PreparedT] | None:
+            record = self._checkpoint.claims.get(planned.uid)
+            if record is None:
+                await self._prepare(planned, budget)
+            return record
+
+        while True:
+            record = await self._in_turns(attempt, budget)
+            if record is None or self._model.planned(record) == planned:
+                return record is not None and self._model.is_complete(record)
+            await self._end(_identity(record))
+
+    async def _undo(self, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
+        """Undoes what was done to the devices, then removes the record. The caller is alone with the claim."""
+        await self._model.end(claim)
+        async with self._turn(), self._locks.hold(claim.uid):
+            await self._forget(claim.uid, budget)
+
+    async def _undo_if_possible(self, claim: PreparedClaim[PreparedT]) -> None:
+        try:
+            await self._undo(claim, RetryBudget())
+        except PrepareError as error:
+            log.warning("What was begun cannot be undone, and stays on record", claim_uid=claim.uid, error=str(error))
+
+    # --- the end of a claim
+
+    async def _end(self, claim: NodeClaim) -> None:
+        """Files, devices, record. The caller is alone with the claim. Raises PrepareError."""
+        budget = RetryBudget()
+        async with self._turn(), self._locks.hold(claim.uid):
+            rest = await self._remove(claim, budget)
+        if rest is not None:
+            await self._undo(rest, budget)
+
+    async def _remove_stale(
+        self, claim: PreparedClaim[PreparedT], budget: RetryBudget
+    ) -> PreparedClaim[PreparedT] | None:
+        """As ``_remove``; people are told unless something is left to do."""
         log.info(
             "Claim holds nothing here any more and was never unprepared",
             stale_claim=f"{claim.namespace}/{claim.name}",
             stale_claim_uid=claim.uid,
         )
-        await self._remove(NodeClaim(claim.namespace, claim.name, UID(claim.uid)), budget)
-        self._events.stale_claim_unprepared(claim)
+        rest = await self._remove(_identity(claim), budget)
+        if rest is None:
+            self._events.stale_claim_unprepared(claim)
+        return rest
 
-    async def _remove(self, claim: NodeClaim, budget: RetryBudget) -> None:
-        """CDI file and metadata, then checkpoint. The caller has the lock. Raises PrepareError."""
+    async def _remove(self, claim: NodeClaim, budget: RetryBudget) -> PreparedClaim[PreparedT] | None:
+        """CDI file and metadata, then checkpoint. The caller has the lock. Raises PrepareError.
+
+        Returns:
+            The record, which is left where something has been done to devices: ``_undo`` is to follow.
+        """
         uid = claim.uid
         await budget.run(lambda: self._cdi.remove(uid), f"remove the CDI file of claim {uid}")
         await budget.run(lambda: self._files.metadata.unprepare(claim), f"remove the metadata of claim {uid}")
+        if self._model.has_effects and (record := self._checkpoint.claims.get(uid)) is not None:
+            return record
+        await self._forget(uid, budget)
+        return None
+
+    async def _forget(self, uid: str, budget: RetryBudget) -> None:
+        """Removes the record. The caller has the lock. Raises PrepareError."""
         is_known = uid in self._checkpoint.claims
         await budget.run(lambda: self._checkpoint.remove(uid), "write the checkpoint")
+        if not self._checkpoint.is_complete:
+            self._ended.add(uid)
         if is_known:
             self._changed()
+
+
+def _identity(claim: PreparedClaim[PreparedT]) -> NodeClaim:
+    return NodeClaim(claim.namespace, claim.name, UID(claim.uid))
 
 
 def _planned(claim: NodeClaim, devices: Sequence[PreparedT]) -> PreparedClaim[PreparedT]:

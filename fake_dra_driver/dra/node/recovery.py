@@ -9,7 +9,7 @@
 Works without a NodeAllocationState; which claims are in use is the mode's to say (``claimlookup``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Generic
 
 from loguru import logger
@@ -88,7 +88,7 @@ class Recovery(Reconciler, Generic[PreparedT]):
             return Result()
         if not self._checkpoint.is_complete:
             try:
-                await self._rebuild()
+                adopted = await self._rebuild()
             except ModeUnknownError as error:
                 log.info("Checkpoint cannot be rebuilt yet", error=str(error))
                 return Result()
@@ -96,6 +96,7 @@ class Recovery(Reconciler, Generic[PreparedT]):
                 log.error("Checkpoint cannot be rebuilt, trying again", error=str(error))
                 return Result(requeue_after=REBUILD_PAUSE_SECONDS)
             self._changed()
+            await self._finish(adopted)
         return await self._end_stale()
 
     async def remove_orphans(self) -> None:
@@ -134,18 +135,22 @@ class Recovery(Reconciler, Generic[PreparedT]):
         # Nothing tells when that changes.
         return Result(requeue_after=STILL_HELD_SECONDS) if is_held else Result()
 
-    async def _rebuild(self) -> None:
+    async def _rebuild(self) -> Sequence[NodeClaim]:
         """Fills a checkpoint that was missing or damaged with the claims that are in use on this node.
 
         A claim that is in use may or may not have been prepared. Preparing one too many costs a file, which goes when
         the claim does; one too few would cost a container its devices.
+
+        Returns:
+            The claims that this has added.
 
         Raises:
             OSError, PrepareError: files of ours cannot be written, so the checkpoint cannot be taken for complete.
         """
         async with self._files.hold():
             if self._checkpoint.is_complete:
-                return  # another process of ours was first
+                return ()  # another process of ours was first
+            adopted = []
             for found in await self._lookup.in_use():
                 if found.claim.uid in self._checkpoint.claims:
                     continue
@@ -156,11 +161,23 @@ class Recovery(Reconciler, Generic[PreparedT]):
                     await self._preparer.adopt(found.claim, found.devices)
                 except (DeviceMissingError, DeviceInUseError) as error:
                     self._leave_out(found, str(error))
+                else:
+                    adopted.append(found.claim)
             await self._preparer.complete()
             await self.remove_orphans()
             log.info("Checkpoint rebuilt", claims=len(self._checkpoint.claims))
             if self._damage or self._checkpoint.claims:
                 self._node_events.checkpoint_rebuilt(self._damage, len(self._checkpoint.claims))
+            return adopted
+
+    async def _finish(self, adopted: Sequence[NodeClaim]) -> None:
+        """Makes the devices of claims ready that a rebuilt checkpoint lists, where that takes more than files."""
+        for claim in adopted:
+            try:
+                await self._preparer.make_ready(claim)
+            except PrepareError as error:
+                log.warning("Claim of the rebuilt checkpoint is not ready", claim=str(claim), error=str(error))
+                self._claim_events.not_restored(claim, str(error))
 
     def _leave_out(self, found: ClaimInUse[PreparedT], problem: str) -> None:
         claim = found.claim
