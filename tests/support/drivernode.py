@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.dra.node.preparer import Preparer
 from fake_dra_driver.dra.node.recovery import Recovery
 from fake_dra_driver.dra.node.retry import RetryBudget
+from fake_dra_driver.runtime.keyedlock import KeyedLock
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder
@@ -45,6 +47,8 @@ CDI_ROOT = Path("/var/run/cdi")
 CHECKPOINT = Path("/plugin/checkpoint.json")
 NAMES = DriverNames.of("card.example.com")
 REQUEST = NamespacedName("", NODE)
+_in_turn: ContextVar[bool] = ContextVar("in_turn", default=False)
+"""Whether the running task uses the files of the node."""
 _PREFIX = "k8s.card.example.com-card_"
 
 
@@ -135,13 +139,15 @@ class CardMachine:
         self.gates: dict[str, asyncio.Event] = {}
         """By claim: the author's code waits for this."""
         self.edits: Callable[[AllocatedDevice[CardConfig]], ContainerEdits] = card_edits
-        self.turns = 0
-        """How many tasks use the files of the node."""
+        self.locks: KeyedLock[str] = KeyedLock()
+        """By claim: held by the process that works on its devices."""
+        self.lock_error: OSError | None = None
+        """What keeps a process from taking such a lock."""
 
     async def called(self, method: str, device: AllocatedDevice[CardConfig]) -> None:
         """The author's code was called."""
         uid = device.claim.uid
-        assert self.turns == 0, f"{method} keeps the files from other claims"
+        assert not _in_turn.get(), f"{method} keeps the files from other claims"
         assert device.name in [entry["name"] for entry in self.recorded(uid)], f"{method} without a record"
         self.calls.append((method, uid, device.name))
         self.seen.append(device)
@@ -224,7 +230,7 @@ class CardPlugin:
         self.checkpoint = Checkpoint(machine.files, CHECKPOINT, self.model)
         self.events = Recorder()
         about = ObjectReference(api_version="v1", kind="Node", name=NODE, uid=UID(NODE))
-        files = NodeFiles(self.checkpoint, CdiFolder(machine.files, CDI_ROOT, self.model), self._hold)
+        files = NodeFiles(self.checkpoint, CdiFolder(machine.files, CDI_ROOT, self.model), self._hold, self._hold_claim)
         node_events = NodeEvents(self.events, about)
         claim_events = ClaimEvents(self.events, NODE, lambda: machine.lookup.claim_kind)
         lookup = machine.lookup
@@ -233,11 +239,20 @@ class CardPlugin:
 
     @asynccontextmanager
     async def _hold(self) -> AsyncIterator[None]:
-        self._machine.turns += 1
+        token = _in_turn.set(True)
         try:
+            await self.checkpoint.refresh()
             yield
         finally:
-            self._machine.turns -= 1
+            _in_turn.reset(token)
+
+    @asynccontextmanager
+    async def _hold_claim(self, uid: str) -> AsyncIterator[None]:
+        assert not _in_turn.get(), "a process waits for another one while it keeps the files from it"
+        if self._machine.lock_error is not None:
+            raise self._machine.lock_error
+        async with self._machine.locks.hold(uid):
+            yield
 
     def _changed(self) -> None:
         pass

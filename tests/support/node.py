@@ -157,7 +157,7 @@ class NodeProcess:
         self.node_events = NodeEvents(self.events, reference_of(NodeAllocationState, STATE))
         self._late = LateClaimLookup(FakePublishedClaims(world.seen_state, self.planner))
         self.claim_events = ClaimEvents(self.events, NODE, lambda: self._late.claim_kind)
-        files = NodeFiles(self.checkpoint, cdi, self._hold, world.metadata)
+        files = NodeFiles(self.checkpoint, cdi, self._hold, metadata=world.metadata)
         self.preparer = Preparer(NODE, model, files, self._late, self.node_events, self._changed)
         self.recovery = Recovery(self.preparer, files, self._late, self.node_events, self.claim_events, self._changed)
         self.publisher = StatePublisher(

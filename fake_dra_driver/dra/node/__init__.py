@@ -9,7 +9,7 @@
 - ``health``: what the kubelet is told about the health of devices; ``health_v1``, ``health_v1alpha1``: its adapters.
 - ``registration``: how the kubelet gets to know the plugin; ``sockets``: unix sockets whose names matter.
 - ``pluginsockets``: the names of an instance's sockets; ``siblings``: the other instances during a rolling update;
-  ``folderlock``: whose turn it is to work on the plugin's folder.
+  ``folderlock``, ``claimlock``: whose turn it is to work on the plugin's folder, and on the devices of a claim.
 
 What makes devices ready for claims, whichever they are, once it is known what a claim is to get:
 

@@ -13,6 +13,10 @@ from fake_dra_driver.dra.node.prepared import PreparedT
 __all__ = ["NodeFiles"]
 
 
+def _nothing(_uid: str) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class NodeFiles(Generic[PreparedT]):
     """The truth, which outlives a reboot, and what container runtimes read."""
@@ -22,4 +26,7 @@ class NodeFiles(Generic[PreparedT]):
     hold: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     """Keeps other processes from both while a block runs (``FolderLock.hold``), and has the checkpoint read again first
     if one of them has used it. Without it, this is the only process. To be held before the lock of a claim is."""
+    hold_claim: Callable[[str], AbstractAsyncContextManager[None]] = _nothing
+    """Keeps other processes from the devices of a claim, by its UID, while a block runs (``ClaimLock.hold``). To be
+    held outside of ``hold``, and only where a driver does something to its devices."""
     metadata: ClaimMetadata = field(default_factory=NoClaimMetadata)

@@ -16,14 +16,13 @@ nothing from other claims.
 Each claim has a lock, since not only the kubelet works on it: ``recovery`` ends stale claims, and adopts those that a
 lost checkpoint does not list. No task waits for a second claim's lock while it holds one. Around it is the lock that
 the processes of a rolling update have on the node's files (``NodeFiles.hold``), and around that, where there is work on
-devices, one more lock for each claim.
+devices, one more lock for each claim, which keeps off other processes, too (``NodeFiles.hold_claim``).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from functools import partial
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from loguru import logger
 
@@ -49,11 +48,15 @@ T = TypeVar("T")
 
 
 class _StaleRivalError(NotEndedError):
-    """The other claim can be ended, outside of a turn, since it takes more than files."""
+    """The other claim can be ended, which takes more than files, and has to be done outside of a turn."""
 
-    def __init__(self, message: str, uid: str) -> None:
-        super().__init__(message)
-        self.uid = uid
+    def __init__(self, claim: PreparedClaim[Any], rival: PreparedClaim[Any]) -> None:
+        super().__init__(
+            f"device {min(disputed_devices(claim, rival))} is still prepared for claim {rival.namespace}/{rival.name} "
+            f"({rival.uid}), which does not hold it any more, and is yet to be ended; nothing was prepared"
+        )
+        self.claim = claim
+        self.rival_uid = rival.uid
 
 
 class Preparer(Generic[PreparedT]):
@@ -207,8 +210,7 @@ class Preparer(Generic[PreparedT]):
                     return False
                 rest = await self._remove_stale(claim, budget)
             if rest is not None:
-                await self._undo(rest, budget)
-                self._events.stale_claim_unprepared(claim)
+                await self._undo_stale(rest, budget)
             return True
 
     async def remove_orphan(self, uid: str) -> bool:
@@ -226,11 +228,20 @@ class Preparer(Generic[PreparedT]):
 
     @asynccontextmanager
     async def _alone_with(self, uid: str) -> AsyncIterator[None]:
-        """Nothing else is done to the devices of the claim while the block runs. To be entered outside of a turn."""
-        if self._model.has_effects:
-            async with self._work.hold(uid):
-                yield
-        else:
+        """Nothing else is done to the devices of the claim while the block runs. To be entered outside of a turn.
+
+        Raises:
+            PrepareError: other processes cannot be kept from them.
+        """
+        async with AsyncExitStack() as stack:
+            if self._model.has_effects:
+                await stack.enter_async_context(self._work.hold(uid))
+                try:
+                    await stack.enter_async_context(self._files.hold_claim(uid))
+                except OSError as error:
+                    raise PrepareError(
+                        f"cannot keep other processes from the devices of claim {uid}: {error}"
+                    ) from error
             yield
 
     @asynccontextmanager
@@ -247,13 +258,11 @@ class Preparer(Generic[PreparedT]):
         """The result of an attempt that is made again for as long as the kubelet may end the claim in its way."""
         while True:
             try:
-                async with self._turn():
-                    return await attempt()
-            except _StaleRivalError as error:
-                end = partial(self.unprepare_if_stale, error.uid)
-                is_ended = await budget.run(end, f"end claim {error.uid}, which holds nothing any more")
-                if not is_ended and not await budget.wait():
-                    raise
+                try:
+                    async with self._turn():
+                        return await attempt()
+                except _StaleRivalError as error:
+                    await self._end_rival(error.rival_uid, error.claim, budget)
             except NotEndedError:
                 # Between turns: a call that ends the claim in the way may have to wait for the end of this one.
                 if not await budget.wait():
@@ -281,41 +290,58 @@ class Preparer(Generic[PreparedT]):
         return find_holder(self._checkpoint.claims, claim) or find_holder(self._in_work, claim)
 
     async def _clear_rival(self, rival_uid: str, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
-        """Ends the rival if it is stale.
+        """Ends the rival if it is stale. Raises as ``_stale_rival``."""
+        async with self._locks.hold(rival_uid):
+            rival = await self._stale_rival(rival_uid, claim, budget)
+            if rival is None:
+                return
+            if self._model.has_effects:
+                raise _StaleRivalError(claim, rival)
+            await self._remove_stale(rival, budget)
+
+    async def _end_rival(self, rival_uid: str, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
+        """Does so outside of a turn, since it takes more than files."""
+        if self._work.is_held(rival_uid):
+            # To wait for it would be a deadlock if that waited for this claim.
+            raise NotEndedError(
+                f"claim {rival_uid}, which has a device of claim {claim.namespace}/{claim.name}, is busy"
+            )
+        async with self._alone_with(rival_uid):
+            async with self._turn(), self._locks.hold(rival_uid):
+                rival = await self._stale_rival(rival_uid, claim, budget)
+                rest = None if rival is None else await self._remove_stale(rival, budget)
+            if rest is not None:
+                await self._undo_stale(rest, budget)
+
+    async def _stale_rival(
+        self, rival_uid: str, claim: PreparedClaim[PreparedT], budget: RetryBudget
+    ) -> PreparedClaim[PreparedT] | None:
+        """The rival if it is to be ended; None: it is not in the way any more. The caller has its lock.
 
         Raises:
             DeviceInUseError: it still holds one of the devices.
             NotEndedError: it does not, and a pod may still use them.
             PrepareError: it cannot be found out whether it does, or it cannot be ended.
         """
-        async with self._locks.hold(rival_uid):
-            rival = self._checkpoint.claims.get(rival_uid)
-            if rival is None or not (disputed := disputed_devices(claim, rival)):
-                return
-            name = f"{rival.namespace}/{rival.name}"
-            held = await budget.run(
-                lambda: self._lookup.still_held(rival), f"find out whether claim {name} still holds its devices"
+        rival = self._checkpoint.claims.get(rival_uid)
+        if rival is None or not (disputed := disputed_devices(claim, rival)):
+            return None
+        name = f"{rival.namespace}/{rival.name}"
+        held = await budget.run(
+            lambda: self._lookup.still_held(rival), f"find out whether claim {name} still holds its devices"
+        )
+        if disputed := disputed.intersection(held):
+            raise DeviceInUseError(
+                f"device {min(disputed)} is prepared for claim {name} ({rival.uid}), which still holds it; "
+                "nothing was prepared"
             )
-            if disputed := disputed.intersection(held):
-                raise DeviceInUseError(
-                    f"device {min(disputed)} is prepared for claim {name} ({rival.uid}), which still holds it; "
-                    "nothing was prepared"
-                )
-            if not self._may_end(rival):
-                raise NotEndedError(
-                    f"device {min(disputed_devices(claim, rival))} is still prepared for claim {name} ({rival.uid}), "
-                    "which does not hold it any more, but whose pod may still run; it is free as soon as the kubelet "
-                    "has unprepared that claim, or no pod on the node can use it; nothing was prepared"
-                )
-            if self._model.has_effects:
-                message = (
-                    f"device {min(disputed_devices(claim, rival))} is still prepared for claim {name} ({rival.uid}), "
-                    "which does not hold it any more, and is being ended; nothing was prepared"
-                )
-                # To wait for the work on it would be a deadlock if that waited for this claim.
-                is_in_work = self._work.is_held(rival.uid)
-                raise NotEndedError(message) if is_in_work else _StaleRivalError(message, rival.uid)
-            await self._remove_stale(rival, budget)
+        if not self._may_end(rival):
+            raise NotEndedError(
+                f"device {min(disputed_devices(claim, rival))} is still prepared for claim {name} ({rival.uid}), "
+                "which does not hold it any more, but whose pod may still run; it is free as soon as the kubelet "
+                "has unprepared that claim, or no pod on the node can use it; nothing was prepared"
+            )
+        return rival
 
     def _may_end(self, claim: PreparedClaim[PreparedT]) -> bool:
         """Whether a claim that holds nothing here may be ended without the kubelet."""
@@ -378,6 +404,10 @@ class Preparer(Generic[PreparedT]):
         await self._model.end(claim)
         async with self._turn(), self._locks.hold(claim.uid):
             await self._forget(claim.uid, budget)
+
+    async def _undo_stale(self, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
+        await self._undo(claim, budget)
+        self._events.stale_claim_unprepared(claim)
 
     async def _undo_if_possible(self, claim: PreparedClaim[PreparedT]) -> None:
         try:

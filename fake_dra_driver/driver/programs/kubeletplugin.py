@@ -83,7 +83,7 @@ async def run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
         inventory=inventory,
         model=model,
         planner=planner,
-        files=NodeFiles(checkpoint, cdi, lock.hold, metadata),
+        files=NodeFiles(checkpoint, cdi, lock.hold, metadata=metadata),
         classic=classic.devices,
         states=states,
         client=parts.client,

@@ -286,6 +286,30 @@ async def test_a_claim_whose_device_hangs_keeps_nothing_from_the_others(
     machine.assert_sound(stuck)
 
 
+async def test_another_process_waits_for_what_is_done_to_a_device(machine: CardMachine, plugin: CardPlugin) -> None:
+    """During a rolling update the kubelet asks the new one, while the old one still works."""
+    claim, other = machine.claim("c", 0), machine.claim("other", 1)
+    successor = await machine.start()
+    gate = machine.gates[claim.uid] = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(plugin.prepare(claim))
+        await settle()
+        group.create_task(successor.unprepare(claim))
+        await successor.prepare(other)
+        assert [method for method, uid, _ in machine.calls if uid == claim.uid] == ["prepare"]
+        gate.set()
+    machine.assert_sound(other)
+
+
+async def test_a_claim_is_left_alone_where_other_processes_cannot_be_kept_off(
+    machine: CardMachine, plugin: CardPlugin
+) -> None:
+    machine.lock_error = OSError("no such folder")
+    with pytest.raises(PrepareError, match="cannot keep other processes from the devices of claim uid-c: no such"):
+        await plugin.prepare(machine.claim("c", 0))
+    assert machine.calls == []
+
+
 @pytest.mark.parametrize(
     ("edits", "problem"),
     [
