@@ -119,20 +119,18 @@ class CdiFolder(Generic[PreparedT]):
             earlier: the devices that the release before this one has in the file; None for the same.
         """
         _check_devices(devices)
-        text = self._render(devices)
-        if yaml.load(text, Loader=_Loader) != _specification(self._names.kind, devices):  # noqa: S506 - a safe loader
+        meant = _specification(self._names.kind, devices)
+        text = _render(meant)
+        if yaml.load(text, Loader=_Loader) != meant:  # noqa: S506 - a safe loader
             raise CdiSpecError("the template rendered something other than what was meant")
         there = self._files.read(path)
         if there == text:
             return False
-        is_fault = there is None or earlier is None or there != self._render(earlier)
+        is_fault = there is None or earlier is None or there != _render(_specification(self._names.kind, earlier))
         if there is not None and not _is_specification(there):
             set_aside(self._files, path)
         self._files.write(path, text, _MODE)
         return is_fault
-
-    def _render(self, devices: Mapping[str, ContainerEdits]) -> bytes:
-        return render("cdi/spec.yaml.j2", **_specification(self._names.kind, devices)).encode()
 
 
 def check_claim(model: PreparedModel[PreparedT], claim: PreparedClaim[PreparedT]) -> None:
@@ -149,6 +147,10 @@ def _specification(kind: str, devices: Mapping[str, ContainerEdits]) -> Mapping[
         "devices": [{"containerEdits": _edits(edits), "name": name} for name, edits in devices.items()],
         "kind": kind,
     }
+
+
+def _render(specification: Mapping[str, Any]) -> bytes:
+    return render("cdi/spec.yaml.j2", **specification).encode()
 
 
 def _version_of(devices: Mapping[str, ContainerEdits]) -> str:
