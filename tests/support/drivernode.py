@@ -138,6 +138,8 @@ class CardMachine:
         """Method and card: what cannot be done at present."""
         self.gates: dict[str, asyncio.Event] = {}
         """By claim: the author's code waits for this."""
+        self.waits = asyncio.Event()
+        """Set once it does."""
         self.edits: Callable[[AllocatedDevice[CardConfig]], ContainerEdits] = card_edits
         self.locks: KeyedLock[str] = KeyedLock()
         """By claim: held by the process that works on its devices."""
@@ -153,6 +155,7 @@ class CardMachine:
         self.seen.append(device)
         self.files.steps.step()
         if uid in self.gates:
+            self.waits.set()
             await self.gates[uid].wait()
         if (method, device.name) in self.broken:
             raise PrepareError(f"{method} is out of order")

@@ -19,7 +19,6 @@ from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.dra.node.retry import RetryBudget
 from tests.support.drivernode import CDI_ROOT, CHECKPOINT, NODE, CardClaim, CardConfig, CardMachine, CardPlugin
-from tests.support.node import settle
 from tests.unit.dra.driver.lamp import logged
 
 pytestmark = pytest.mark.looptime
@@ -276,7 +275,7 @@ async def test_a_claim_whose_device_hangs_keeps_nothing_from_the_others(
     gate = machine.gates[stuck.uid] = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(plugin.prepare(stuck))
-        await settle()
+        await machine.waits.wait()
         assert machine.calls == [("prepare", "uid-stuck", "card-0")]
         await plugin.prepare(other)
         await plugin.unprepare(other)
@@ -293,7 +292,7 @@ async def test_another_process_waits_for_what_is_done_to_a_device(machine: CardM
     gate = machine.gates[claim.uid] = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(plugin.prepare(claim))
-        await settle()
+        await machine.waits.wait()
         group.create_task(successor.unprepare(claim))
         await successor.prepare(other)
         assert [method for method, uid, _ in machine.calls if uid == claim.uid] == ["prepare"]
