@@ -2,55 +2,18 @@
 
 import asyncio
 import json
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-import tests.integration.driver.turntaker as program
+from tests.support.lineprocess import LineProcess
 
+PROGRAM = "tests.integration.driver.turntaker"
 IN_TIME = 60.0
 """Seconds after which a test that hangs fails."""
 
 
-class TurnTaker:
-    """One of the processes."""
-
-    def __init__(self, process: Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._process, self._stdin, self._stdout = process, process.stdin, process.stdout
-
-    @classmethod
-    @asynccontextmanager
-    async def started(cls, folder: Path) -> AsyncIterator["TurnTaker"]:
-        """A process that has read the checkpoint, and is ended at the end."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", program.__name__, str(folder), stdin=PIPE, stdout=PIPE
-        )
-        taker = cls(process)
-        try:
-            assert await taker._stdout.readline() == b"ready\n"
-            yield taker
-        finally:
-            await taker.kill()
-
-    def ask(self, verb: str, uids: Iterable[str]) -> None:
-        """Asks for this for each of the claims, all at once."""
-        self._stdin.write("".join(f"{verb} {uid}\n" for uid in uids).encode())
-
-    async def answers(self, count: int) -> set[str]:
-        """The claims for which that is durable."""
-        return {(await self._stdout.readline()).decode().strip() for _ in range(count)}
-
-    async def kill(self) -> set[str]:
-        """SIGKILL, if it has not ended. Returns the claims that were answered before."""
-        if self._process.returncode is None:
-            self._process.kill()
-        left = (await self._stdout.read()).decode()
-        await self._process.wait()
-        return set(left.split())
+def started(folder: Path) -> AbstractAsyncContextManager[LineProcess]:
+    return LineProcess.started(PROGRAM, folder)
 
 
 def recorded(folder: Path) -> set[str]:
@@ -58,7 +21,11 @@ def recorded(folder: Path) -> set[str]:
 
 
 async def test_what_two_processes_do_at_the_same_time_adds_up(tmp_path: Path) -> None:
-    async with asyncio.timeout(IN_TIME), TurnTaker.started(tmp_path) as old, TurnTaker.started(tmp_path) as new:
+    async with (
+        asyncio.timeout(IN_TIME),
+        started(tmp_path) as old,
+        started(tmp_path) as new,
+    ):
         for turn in range(10):
             for taker, name in ((old, "old"), (new, "new")):
                 taker.ask("put", [f"{name}-{turn}-{n}" for n in range(5)])
@@ -73,7 +40,11 @@ async def test_what_two_processes_do_at_the_same_time_adds_up(tmp_path: Path) ->
 
 
 async def test_a_claim_is_removed_by_another_process_than_prepared_it(tmp_path: Path) -> None:
-    async with asyncio.timeout(IN_TIME), TurnTaker.started(tmp_path) as old, TurnTaker.started(tmp_path) as new:
+    async with (
+        asyncio.timeout(IN_TIME),
+        started(tmp_path) as old,
+        started(tmp_path) as new,
+    ):
         for turn in range(10):
             putting, removing = (old, new) if turn % 2 else (new, old)
             putting.ask("put", [f"a-{turn}", f"b-{turn}"])
@@ -87,9 +58,9 @@ async def test_the_death_of_one_process_costs_no_claim_of_the_other(tmp_path: Pa
     """Killed while both work: what was answered is there, and of the rest all or nothing of each claim."""
     expected: set[str] = set()
     unsure: set[str] = set()
-    async with asyncio.timeout(IN_TIME), TurnTaker.started(tmp_path) as survivor:
+    async with asyncio.timeout(IN_TIME), started(tmp_path) as survivor:
         for turn in range(6):
-            async with TurnTaker.started(tmp_path) as victim:
+            async with started(tmp_path) as victim:
                 asked = {f"victim-{turn}-{n}" for n in range(5)}
                 victim.ask("put", sorted(asked))
                 survivor.ask("put", [f"survivor-{turn}-{n}" for n in range(5)])
