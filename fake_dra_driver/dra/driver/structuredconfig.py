@@ -1,6 +1,6 @@
 """What claims and classes of structured DRA say about a driver's devices, as the model of the driver's author. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, cast
 
@@ -12,7 +12,7 @@ from fake_dra_driver.dra.driver.device import Device
 from fake_dra_driver.dra.driver.parameters import MAX_COUNT, ConfigDocument, config_document, config_of, parameters_kind
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
-from fake_dra_driver.dra.structured.config import Config, ConfigError, ParameterKinds, config_for, decode
+from fake_dra_driver.dra.structured.config import Config, ConfigError, ParameterKinds, config_for, decode, entries_of
 from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from fake_dra_driver.dra.structured.countcheck import CountCheck
 from fake_dra_driver.untrustedtext import one_line
@@ -58,12 +58,22 @@ class DriverConfigs(Generic[ConfigT]):
             ConfigError: the configuration cannot be read, or asks for another number of devices.
         """
         configs = decode(allocated.config, self.kinds)
-        choices = [self._choice(result, config_for(result.request, configs)) for result in allocated.results]
+        choices = [self._choice(result, configs) for result in allocated.results]
         used = [config for config in configs if any(choice.source is config for choice in choices)]
         results = allocated.results
         if problems := [problem for config in used for problem in self._count.allocated(config, results)]:
             raise ConfigError(problems)
         return choices
+
+    def shown(
+        self, claim: v1.ResourceClaim, results: Iterable[v1.DeviceRequestAllocationResult]
+    ) -> Sequence[Choice[ConfigT]]:
+        """What is to be shown of these devices of a claim: the defaults where its configuration cannot be read."""
+        try:
+            configs = decode(entries_of(claim, self.check.driver), self.kinds)
+        except ConfigError:  # the claim's owner is told by ``configcheck``
+            configs = ()
+        return [self._choice(result, configs) for result in results]
 
     def check_fit(
         self, allocated: AllocatedClaim, choices: Sequence[Choice[ConfigT]], device_of: Callable[[str], Device | None]
@@ -95,7 +105,8 @@ class DriverConfigs(Generic[ConfigT]):
         if problems:
             raise ConfigError(problems)
 
-    def _choice(self, result: v1.DeviceRequestAllocationResult, config: Config | None) -> Choice[ConfigT]:
+    def _choice(self, result: v1.DeviceRequestAllocationResult, configs: Sequence[Config]) -> Choice[ConfigT]:
+        config = config_for(result.request, configs)
         if config is None:
             return Choice(result, self._model(), None)
         return Choice(result, config_of(_document(config).spec, self._model), config)

@@ -1,85 +1,21 @@
 """What claims of structured DRA say about a driver's devices: what applies, and what suits no device that they have."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from pydantic import Field
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.dra.driver.allocated import AllocatedDevice
 from fake_dra_driver.dra.driver.calls import AuthorCalls, DriverFaultError
-from fake_dra_driver.dra.driver.config import DeviceConfig
 from fake_dra_driver.dra.driver.device import Device
-from fake_dra_driver.dra.driver.driver import Driver
 from fake_dra_driver.dra.driver.structuredconfig import DriverConfigs
-from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import ConfigError
-from tests.unit.dra.driver.lamp import NODE
+from tests.unit.dra.driver.bulbs import DRIVER, BulbConfig, BulbDriver, claim, config
 
-DRIVER = "lamp.example.com"
-LAMPS = {"lamp-0": Device("lamp-0", {"color": "red"}), "lamp-1": Device("lamp-1")}
-
-
-class BulbConfig(DeviceConfig):
-    """How a bulb shines."""
-
-    color: str = "white"
-    """Its color."""
-    watts: int = Field(default=5, ge=1, le=60)
-    """Its power."""
-
-
-class BulbDriver(Driver[BulbConfig]):
-    """Bulbs of several colors."""
-
-    name = "lamp.example.com"
-    config = BulbConfig
-
-    @override
-    def devices(self, node: str) -> Iterable[Device]:
-        return LAMPS.values()
-
-    @override
-    def prepare(self, device: AllocatedDevice[BulbConfig]) -> ContainerEdits:
-        return ContainerEdits()
-
-    @override
-    def fits(self, device: Device, config: BulbConfig) -> bool:
-        return device.attributes.get("color") in (None, config.color)
-
-
+LAMPS = {device.name: device for device in BulbDriver().devices("node-a")}
 CONFIGS = DriverConfigs(AuthorCalls(BulbDriver()))
-
-
-def config(*requests: str, source: str = "FromClaim", kind: str = "BulbConfig", **spec: Any) -> dict[str, Any]:
-    """An entry of an allocation's config."""
-    parameters = {"apiVersion": f"{DRIVER}/v1alpha1", "kind": kind, "spec": spec}
-    return {
-        "source": source,
-        "requests": list(requests),
-        "opaque": {"driver": DRIVER, "parameters": parameters},
-    }
-
-
-def claim(*entries: dict[str, Any], **requests: str) -> AllocatedClaim:
-    """A claim that has these devices, by the request that each is for."""
-    results = [
-        {"request": request.replace("_", "/"), "driver": DRIVER, "pool": NODE, "device": device}
-        for request, device in requests.items()
-    ]
-    written = [{key: entry[key] for key in ("requests", "opaque")} for entry in entries if "Claim" in entry["source"]]
-    wire = {
-        "spec": {"devices": {"config": written}},
-        "status": {"allocation": {"devices": {"results": results, "config": list(entries)}}},
-    }
-    metadata = ObjectMeta(name="bulbs", namespace="home", uid=UID("11"))
-    found = v1.ResourceClaim.from_wire(wire).model_copy(update={"metadata": metadata})
-    return AllocatedClaim.of(found, DRIVER, NODE)
 
 
 def chosen(allocated: AllocatedClaim) -> list[tuple[str, str, int]]:
