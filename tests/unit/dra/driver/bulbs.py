@@ -1,6 +1,6 @@
 """A driver of bulbs of several colors, and claims of structured DRA that hold some of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 from pydantic import Field
@@ -28,18 +28,23 @@ class BulbConfig(DeviceConfig):
     """Its power."""
 
 
+RED = Device("lamp-0", {"color": "red"})
+PLAIN = Device("lamp-1")
+"""It takes any color."""
+
+
 class BulbDriver(Driver[BulbConfig]):
-    """A red bulb, and one that takes any color."""
+    """What its methods return is typed so widely that a subclass may be asynchronous."""
 
     name = DRIVER
     config = BulbConfig
 
     @override
-    def devices(self, node: str) -> Iterable[Device]:
-        return [Device("lamp-0", {"color": "red"}), Device("lamp-1")]
+    def devices(self, node: str) -> Iterable[Device] | Awaitable[Iterable[Device]]:
+        return [RED, PLAIN]
 
     @override
-    def prepare(self, device: AllocatedDevice[BulbConfig]) -> ContainerEdits:
+    def prepare(self, device: AllocatedDevice[BulbConfig]) -> ContainerEdits | Awaitable[ContainerEdits]:
         return ContainerEdits(env={f"BULB_{device.index}": f"{device.name} {device.config.color}"})
 
     @override

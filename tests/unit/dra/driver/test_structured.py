@@ -19,11 +19,10 @@ from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import ConfigError
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
-from tests.unit.dra.driver.bulbs import DRIVER, BulbConfig, BulbDriver, Bulbs, claim, config
+from tests.unit.dra.driver.bulbs import DRIVER, PLAIN, RED, BulbConfig, BulbDriver, Bulbs, claim, config
 from tests.unit.dra.driver.lamp import NODE
 
 CONFIGS = DriverConfigs(AuthorCalls(BulbDriver()))
-RED, PLAIN = BulbDriver().devices(NODE)
 BEGUN = datetime(2026, 1, 2, tzinfo=UTC)
 
 

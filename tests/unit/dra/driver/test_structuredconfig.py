@@ -12,9 +12,9 @@ from fake_dra_driver.dra.driver.structuredconfig import DriverConfigs
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import ConfigError
-from tests.unit.dra.driver.bulbs import DRIVER, BulbConfig, BulbDriver, claim, config
+from tests.unit.dra.driver.bulbs import DRIVER, PLAIN, RED, BulbConfig, BulbDriver, claim, config
 
-LAMPS = {device.name: device for device in BulbDriver().devices("node-a")}
+LAMPS = {device.name: device for device in (RED, PLAIN)}
 CONFIGS = DriverConfigs(AuthorCalls(BulbDriver()))
 
 
