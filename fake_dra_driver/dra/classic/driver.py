@@ -6,7 +6,7 @@ record of a node is kept is ``nodestate.ledgerlayout``; where devices are made r
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID, KubeObject
@@ -52,6 +52,8 @@ class NodeDevices(Generic[DeviceT]):
     """By the keys that ``LedgerLayout.devices_of`` gives; in the order in which they are to be taken."""
     closed: str | None = None
     """Why the node takes no claims at all, in words for an event; None when it does."""
+    withheld: Mapping[Hashable, str] = field(default_factory=dict)
+    """More devices, which no new claim gets at present, each with why: such as "unhealthy". For the driver's words."""
 
 
 class ControllerDriver(Protocol[RequestT, StateT_contra, DeviceT, EntryT]):

@@ -8,7 +8,17 @@ from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.dra.classic.driver import Unsuitable
 from fake_dra_driver.naturalorder import natural_order
 
-__all__ = ["Hopes", "advise_to_open", "advise_to_wait", "list_names", "list_nodes"]
+__all__ = [
+    "Hopes",
+    "Supply",
+    "advise_on_numbers",
+    "advise_to_open",
+    "advise_to_wait",
+    "count_devices",
+    "describe_supplies",
+    "list_names",
+    "list_nodes",
+]
 
 MAX_REASONS: Final = 4
 """How many reasons an Event lists; the nodes with another one are counted."""
@@ -30,6 +40,53 @@ class Hopes:
     """Those claims."""
     fewer_are_free: bool
     """Whether a node of ``in_use`` has any device left."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supply:
+    """What a node has of what one request asks for."""
+
+    wanted: int
+    free: int
+    """Devices that could serve the request, and that no claim has."""
+    matching: int
+    """Devices that could serve it, if no claim had them."""
+    is_selective: bool
+    """Whether the request asks for some devices only."""
+
+
+def describe_supplies(supplies: Sequence[Supply], free: int, devices: int) -> str:
+    """What a node has of what the claims of a pod ask for, where that is too little.
+
+    Args:
+        supplies: for each of the requests.
+        free: how many devices no claim has.
+        devices: how many there are.
+    """
+    if not devices:
+        return "no devices"
+    parts = [_free_of(supply) for supply in supplies if supply.free < supply.wanted]
+    if parts:
+        return ", ".join(dict.fromkeys(parts))
+    return f"{free} of {count_devices(devices)} free, too few for all claims of the pod together"
+
+
+def count_devices(count: int, name: str = "device") -> str:
+    """Such as ``2 devices``."""
+    return f"{count} {name}{'' if count == 1 else 's'}"
+
+
+def advise_on_numbers(wanted: Sequence[int], most: Sequence[int]) -> str:
+    """What to do where there are devices of each sort that is asked for, and too few of them on each node.
+
+    Args:
+        wanted: by request: how many.
+        most: by request: how many that could serve it the best node has.
+    """
+    for asked, there in zip(wanted, most, strict=True):
+        if there < asked:
+            return f"no node has more than {there}: ask for {there} at most, or add nodes that have more"
+    return "nodes have enough for each claim of the pod, but none for all of them: ask for fewer, or add nodes"
 
 
 def list_nodes(unsuitable: Mapping[str, Unsuitable]) -> str:
@@ -78,6 +135,14 @@ def list_names(names: Sequence[str], conjunction: str = "and") -> str:
     if len(ordered) > MAX_NAMES:
         shown.append(f"{len(ordered) - MAX_NAMES} more")
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} {conjunction} {shown[-1]}"
+
+
+def _free_of(supply: Supply) -> str:
+    if not supply.is_selective:
+        return f"{supply.free} of {count_devices(supply.matching)} free"
+    if not supply.matching:
+        return "no matching device"
+    return f"{supply.free} of {count_devices(supply.matching, 'matching device')} free"
 
 
 def _held_by(holders: Sequence[NamespacedName], namespace: str) -> str:

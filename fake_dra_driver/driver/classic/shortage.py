@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.request import DeviceRequest
 from fake_dra_driver.dra.classic.driver import NodeDevices
-from fake_dra_driver.dra.classic.shortage import list_names
+from fake_dra_driver.dra.classic.shortage import Supply, advise_on_numbers, count_devices, describe_supplies, list_names
 from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["advise", "describe_request", "describe_rest"]
@@ -13,7 +13,7 @@ __all__ = ["advise", "describe_request", "describe_rest"]
 
 def describe_request(request: DeviceRequest) -> str:
     """What a claim asks for, after "asked for"."""
-    text = _devices(request.count)
+    text = count_devices(request.count)
     if request.model is not None:
         text += f" of model {request.model}"
     if request.selectors:
@@ -23,16 +23,16 @@ def describe_request(request: DeviceRequest) -> str:
 
 def describe_rest(node: NodeDevices[Device], free: Sequence[Device], requests: Sequence[DeviceRequest]) -> str:
     """What a node has of what is asked for, where that is too little."""
-    if not node.devices:
-        return "no devices"
-    parts = [
-        _free_of(sum(map(request.matches, free)), sum(map(request.matches, node.devices.values())), request)
+    supplies = [
+        Supply(
+            wanted=request.count,
+            free=sum(map(request.matches, free)),
+            matching=sum(map(request.matches, node.devices.values())),
+            is_selective=request.model is not None or bool(request.selectors),
+        )
         for request in requests
-        if sum(map(request.matches, free)) < request.count
     ]
-    if parts:
-        return ", ".join(dict.fromkeys(parts))
-    return f"{len(free)} of {_devices(len(node.devices))} free, too few for all claims of the pod together"
+    return describe_supplies(supplies, len(free), len(node.devices))
 
 
 def advise(requests: Sequence[DeviceRequest], nodes: Sequence[NodeDevices[Device]]) -> str:
@@ -43,11 +43,8 @@ def advise(requests: Sequence[DeviceRequest], nodes: Sequence[NodeDevices[Device
     for request in requests:
         if not any(map(request.matches, devices)):
             return _advise_on_absence(request, devices)
-    for request in requests:
-        most = max(sum(map(request.matches, node.devices.values())) for node in nodes)
-        if most < request.count:
-            return f"no node has more than {most}: ask for {most} at most, or add nodes that have more"
-    return "nodes have enough for each claim of the pod, but none for all of them: ask for fewer, or add nodes"
+    most = [max(sum(map(request.matches, node.devices.values())) for node in nodes) for request in requests]
+    return advise_on_numbers([request.count for request in requests], most)
 
 
 def _advise_on_absence(request: DeviceRequest, devices: Iterable[Device]) -> str:
@@ -71,16 +68,6 @@ def _advise_on_absence(request: DeviceRequest, devices: Iterable[Device]) -> str
         f"no node has model {request.model}, {there_are}: correct selector.model in the claim's FakeClaimParameters, "
         "or add nodes that have it"
     )
-
-
-def _free_of(free: int, matching: int, request: DeviceRequest) -> str:
-    if request.model is None and not request.selectors:
-        return f"{free} of {_devices(matching)} free"
-    return f"{free} of {_devices(matching, 'matching device')} free" if matching else "no matching device"
-
-
-def _devices(count: int, name: str = "device") -> str:
-    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def _globs(request: DeviceRequest) -> str:
