@@ -5,10 +5,11 @@ author's model and the number of devices. In structured DRA the same document is
 request says how many devices: ``count`` may be left out there (``config_document``).
 """
 
+import types
 from functools import cache
 from typing import Annotated, Any, Final, TypeVar, cast
 
-from pydantic import Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.schema import Crd, CustomResource, PrinterColumn, SchemaModel, ServerDefault
@@ -72,23 +73,24 @@ def parameters_kind(driver: type[Driver[Any]]) -> type[DriverParameters]:
     """
     config = _config_of(driver)
     kind = _WITHOUT_CONFIG if config is NoConfig else config.__name__
-    spec = create_model(f"{kind}Spec", __base__=(RequestedCount, config), __doc__=_words(config))
-    field = Field(default_factory=spec, description="What the devices of a claim are to be like, and how many.")
-    made = create_model(
+    spec = _model(f"{kind}Spec", (RequestedCount, config), _words(config))
+    about = f"Parameters of a ResourceClaim: {_lowered(_words(config))}"
+    made = _model(
         kind,
-        __base__=DriverParameters,
-        __doc__=f"Parameters of a ResourceClaim: {_lowered(_words(config))}",
-        spec=(Annotated[spec, ServerDefault()], field),
-    )
-    made.resource = ResourceKind(driver.name, PARAMETERS_VERSION, kind, _plural(kind.lower()))
-    made.crd = Crd(
-        singular=kind.lower(),
-        printer_columns=(
-            PrinterColumn("Count", "integer", ".spec.count", "Number of devices."),
-            PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Time since the object was created."),
+        (DriverParameters,),
+        about,
+        __annotations__={"spec": Annotated[spec, ServerDefault()]},
+        spec=Field(default_factory=spec, description="What the devices of a claim are to be like, and how many."),
+        resource=ResourceKind(driver.name, PARAMETERS_VERSION, kind, _plural(kind.lower())),
+        crd=Crd(
+            singular=kind.lower(),
+            printer_columns=(
+                PrinterColumn("Count", "integer", ".spec.count", "Number of devices."),
+                PrinterColumn("Age", "date", ".metadata.creationTimestamp", "Time since the object was created."),
+            ),
         ),
     )
-    return made
+    return cast("type[DriverParameters]", made)
 
 
 @cache
@@ -98,13 +100,15 @@ def config_document(driver: type[Driver[Any]]) -> type[ConfigDocument]:
     Raises ValueError as ``parameters_kind``, whose ``resource`` says what those two are.
     """
     kind, config = parameters_kind(driver).resource.kind, _config_of(driver)
-    spec = create_model(f"{kind}Spec", __base__=(OptionalCount, config), __doc__=_words(config))
-    return create_model(
+    spec = _model(f"{kind}Spec", (OptionalCount, config), _words(config))
+    made = _model(
         kind,
-        __base__=ConfigDocument,
-        __doc__=_words(config),
-        spec=(spec, Field(default_factory=spec, description="What the devices are to be like.")),
+        (ConfigDocument,),
+        _words(config),
+        __annotations__={"spec": spec},
+        spec=Field(default_factory=spec, description="What the devices are to be like."),
     )
+    return cast("type[ConfigDocument]", made)
 
 
 def config_of(spec: SchemaModel, model: type[ConfigT]) -> ConfigT:
@@ -113,6 +117,13 @@ def config_of(spec: SchemaModel, model: type[ConfigT]) -> ConfigT:
     values = {name: getattr(spec, name) for name in model.model_fields}
     # The cast is for mypy, to which the plugin of pydantic says that this gives an object of the bound.
     return cast("ConfigT", model.model_construct(_fields_set=spec.model_fields_set & values.keys(), **values))
+
+
+def _model(name: str, bases: tuple[type[BaseModel], ...], about: str, **members: Any) -> type[BaseModel]:
+    """A class that is written by no one; so no file is read for docstrings of its fields, which may block."""
+    config = ConfigDict(use_attribute_docstrings=False)
+    namespace = {"__module__": __name__, "__doc__": about, "model_config": config, **members}
+    return types.new_class(name, bases, exec_body=lambda body: body.update(namespace))
 
 
 def _config_of(driver: type[Driver[Any]]) -> type[DeviceConfig]:
