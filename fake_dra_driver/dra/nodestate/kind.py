@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.schema import (
@@ -165,6 +165,8 @@ def node_allocation_state(driver: str) -> type[NodeState]:
     namespace: dict[str, Any] = {
         "__module__": __name__,
         "__doc__": NodeState.__doc__,
+        # No file is read for docstrings of its fields, which it has none of: that may block.
+        "model_config": ConfigDict(use_attribute_docstrings=False),
         "resource": ResourceKind(names.state_group, VERSION, "NodeAllocationState", "nodeallocationstates"),
         "crd": Crd(
             singular="nas",
