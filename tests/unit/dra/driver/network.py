@@ -103,6 +103,21 @@ class NetworkWorld(ClaimWorld):
         wire = self.layout.spec_for(devices, {}).to_wire()
         self.api.update(self.layout.kind, node, NAMESPACE, {"spec": {"allocatableDevices": wire["allocatableDevices"]}})
 
+    def prepare(self, node: str, uid: str, **bandwidth: str) -> None:
+        """The plugin of a node says what of its cards it has ready for a claim; nothing: it has ended the claim."""
+        self._write(node, "preparedDevices", uid, bandwidth)
+
+    def record(self, node: str, uid: str, **bandwidth: str) -> None:
+        """A controller writes into the ledger what of its cards a claim has, and stops."""
+        self._write(node, "allocatedClaims", uid, bandwidth)
+
+    def _write(self, node: str, field: str, uid: str, bandwidth: Mapping[str, str]) -> None:
+        devices = [
+            {"name": name, "shared": True, "capacity": {"bandwidth": amount}} for name, amount in bandwidth.items()
+        ]
+        entry = {"devices": devices} if devices else None
+        self.api.update(self.layout.kind, node, NAMESPACE, {"spec": {field: {uid: entry}}})
+
     def claim(self, name: str, mode: AllocationMode = "WaitForFirstConsumer", /, **spec: Any) -> ResourceClaim:
         """A claim with these parameters, which have its name; without any: with none."""
         reference = None

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClass
+from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim, ResourceClass
 from fake_dra_driver.dra.driver.device import Device, Taint
 from fake_dra_driver.dra.node.health import Health
 from tests.unit.dra.driver.network import DRIVER, NAMESPACE, NetworkProcess, NetworkWorld, card, modem
@@ -114,6 +114,61 @@ async def test_devices_that_are_not_healthy_get_no_new_claims(
     world.run("b")
     await settled(world)
     assert world.held() == {"a": {"modem-0": ""}, "b": {"modem-2": ""}}
+
+
+async def test_what_is_prepared_stays_taken_until_the_node_has_ended_it(world: NetworkWorld) -> None:
+    """Also when its claim has gone; what the node says of a claim that is on record counts once."""
+    world.publish("n", card("card-0"))
+    lost = world.claim("lost", bandwidth="4G")
+    world.run("lost")
+    await settled(world)
+    world.prepare("n", lost.uid, **{"card-0": "4G"})
+    world.claim("a", bandwidth="5G")
+    world.run("a")
+    await settled(world)
+    assert world.held()["a"] == {"card-0": "5G"}
+    world.api.update(ResourceClaim, "lost", "default", {"metadata": {"finalizers": []}})
+    world.api.delete(ResourceClaim, "lost", "default")
+    world.claim("b", bandwidth="2G")
+    world.run("b")
+    process = NetworkProcess(world)
+    async with process.running():
+        await process.settle()
+        assert "b" not in world.held()
+        world.prepare("n", lost.uid)
+        await process.settle()
+        assert world.held()["b"] == {"card-0": "2G"}
+
+
+async def test_a_record_that_others_leave_no_room_for_is_not_used(world: NetworkWorld) -> None:
+    """What a stop before the status write leaves, when the card has less capacity afterwards."""
+    world.publish("n", card("card-0"), card("card-1", "4G"))
+    world.claim("a", bandwidth="6G")
+    world.run("a")
+    await settled(world)
+    claim = world.claim("b", bandwidth="4G")
+    world.api.update(ResourceClaim, "b", "default", {"metadata": {"finalizers": [f"{DRIVER}/deletion-protection"]}})
+    world.record("n", claim.uid, **{"card-0": "4G"})
+    world.publish("n", card("card-0", "8G"), card("card-1", "4G"))
+    world.run("b")
+    process = NetworkProcess(world)
+    async with process.running():
+        await process.settle()
+    assert world.held() == {"a": {"card-0": "6G"}, "b": {"card-1": "4G"}}
+
+
+async def test_an_entry_that_was_edited_away_is_restored_beside_other_shares(world: NetworkWorld) -> None:
+    for name in "ab":
+        world.claim(name, bandwidth="4G")
+        world.run(name)
+        await settled(world)
+    uid = world.read_claim("a").uid
+    world.api.update(world.layout.kind, "n", NAMESPACE, {"spec": {"allocatedClaims": {uid: None}}})
+    process = await settled(world)
+    assert process.events.messages("LedgerEntryRestored") == [
+        "claim default/a is allocated on node n and was missing from the node's record; its devices are reserved "
+        "again: card-0 (bandwidth 4G)"
+    ]
 
 
 # --- Claims that wait
