@@ -29,27 +29,27 @@ __all__ = ["COMMAND_LINE", "REFERENCE", "controller", "kubelet_plugin", "main", 
 
 
 def _run_controller(settings: ControllerSettings) -> int:
-    from fake_dra_driver.driver.programs.controller import run_controller
+    from fake_dra_driver.driver.programs.controller import run
 
-    return asyncio.run(run_controller(settings))
+    return asyncio.run(run(settings))
 
 
 def _run_kubelet_plugin(settings: KubeletPluginSettings) -> int:
-    from fake_dra_driver.driver.programs.kubeletplugin import run_kubelet_plugin
+    from fake_dra_driver.driver.programs.kubeletplugin import run
 
-    return asyncio.run(run_kubelet_plugin(settings))
+    return asyncio.run(run(settings))
 
 
 def _run_webhook(settings: WebhookSettings) -> int:
-    from fake_dra_driver.driver.programs.webhook import run_webhook
+    from fake_dra_driver.driver.programs.webhook import run
 
-    return asyncio.run(run_webhook(settings))
+    return asyncio.run(run(settings))
 
 
 def _run_set_nas_status(settings: SetNasStatusSettings) -> int:
-    from fake_dra_driver.driver.programs.nasstatus import run_set_nas_status
+    from fake_dra_driver.driver.programs.nasstatus import run
 
-    return asyncio.run(run_set_nas_status(settings))
+    return asyncio.run(run(settings))
 
 
 def _run_status(settings: StatusSettings) -> int:

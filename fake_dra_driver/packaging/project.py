@@ -5,7 +5,6 @@ from typing import Final
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.fake import (
-    CDI_CLASS,
     DRIVER_NAME,
     KINDS,
     RESOURCE_CLASS_NAME,
@@ -14,9 +13,9 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import Project, SourceTree, StatusReader
-from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.program.admission import guards
 from fake_dra_driver.dra.program.permissions import components, status_reader
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.programs.settings import (
     ControllerSettings,
     KubeletPluginSettings,
@@ -27,10 +26,9 @@ from fake_dra_driver.packaging.alerts import render_alerts
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.settings import Settings
 
-__all__ = ["CHART", "NAMES", "TREE", "driver_project"]
+__all__ = ["CHART", "TREE", "driver_project"]
 
 NAME: Final = "fake-dra-driver"
-NAMES: Final = DriverNames(DRIVER_NAME, short="fake-dra", cdi_class=CDI_CLASS)
 CHART: Final = f"deployments/helm/{NAME}"
 """Folder of the chart, in the source tree."""
 TREE: Final = SourceTree(f"{NAME} generate", ("crds", CHART, "demo", "docs"), remedy="make generate")

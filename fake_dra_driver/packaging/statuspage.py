@@ -10,8 +10,8 @@ from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.nodestate.deviceuse import DeviceState
 from fake_dra_driver.dra.program.permissions import status_reader
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.packaging.fieldtable import fields_of
-from fake_dra_driver.packaging.project import NAMES
 from fake_dra_driver.render import render
 from fake_dra_driver.status.report import (
     REASONS_TO_WAIT,

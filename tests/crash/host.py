@@ -27,7 +27,6 @@ from fake_dra_driver.dra.node.latebinding import NodeMode
 from fake_dra_driver.dra.node.nodedriver import PreparerDriver
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
-from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
@@ -39,6 +38,7 @@ from tests.crash.kubernetes import Kubelet
 from tests.crash.process import Life, connect
 from tests.crash.stage import MODEL, NAMESPACE, Stage, Wire
 from tests.support.cdi import devices_in
+from tests.support.fakenode import fake_node_parts
 
 __all__ = ["PLUGIN", "Host"]
 
@@ -99,7 +99,7 @@ class Host(Kubelet):
         cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
         lookup = make_claim_lookup(key, states, client, planner)
-        parts = FakeNodeParts(
+        parts = fake_node_parts(
             state_key=key,
             inventory=self._inventory,
             model=model,

@@ -27,7 +27,6 @@ from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
-from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
@@ -41,6 +40,7 @@ from tests.crash.disk import Disk, PowerCut
 from tests.crash.process import Life, connect
 from tests.crash.scenery import NAMESPACE, Scenery
 from tests.support.cdi import environment_in
+from tests.support.fakenode import fake_node_parts
 
 __all__ = ["PLUGIN", "StructuredHost"]
 
@@ -95,7 +95,7 @@ class StructuredHost:
         planner = FakePlanner(self._inventory, lambda: checkpoint.claims)
         cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
-        parts = FakeNodeParts(
+        parts = fake_node_parts(
             state_key=key,
             inventory=self._inventory,
             model=model,

@@ -20,7 +20,7 @@ from fake_dra_driver.cluster.releases import find_release
 from fake_dra_driver.cluster.testing import BackgroundCluster
 from fake_dra_driver.demo.install import DRIVER_IMAGES, install_driver
 from fake_dra_driver.dra.servedapi import DraApi
-from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
+from fake_dra_driver.driver.names import NAMES
 from tests.e2e.client import Client
 from tests.e2e.driver import CONTROLLER, DRIVER_NAMESPACE, Driver
 from tests.e2e.fixtures import list_folder_of, show_cluster
@@ -139,7 +139,7 @@ class _EmbeddedMachine(Machine):
         self._background.call(kill)
         if container == CONTROLLER:
             # Else the next one would wait until the lease of the dead one has run out.
-            self._client.delete(Lease, CONTROLLER_LEASE, DRIVER_NAMESPACE)
+            self._client.delete(Lease, NAMES.controller, DRIVER_NAMESPACE)
 
     @override
     def restart(self, process: Process) -> None:

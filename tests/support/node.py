@@ -53,7 +53,6 @@ from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.node.published import FakePublishedClaims
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
@@ -62,6 +61,7 @@ from fake_dra_driver.runtime.reconcile import Result
 from tests.support.cdi import devices_in
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder
+from tests.support.fakenode import published_claims
 from tests.support.memory_api import Hook, MemoryApi, MemoryClient, no_fault
 
 K = TypeVar("K", bound=KubeObject)
@@ -155,7 +155,7 @@ class NodeProcess:
         cache = Cache(cast("Client", self.client))
         self.states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
         self.node_events = NodeEvents(self.events, reference_of(NodeAllocationState, STATE))
-        self._late = LateClaimLookup(FakePublishedClaims(world.seen_state, self.planner))
+        self._late = LateClaimLookup(published_claims(world.seen_state, self.planner))
         self.claim_events = ClaimEvents(self.events, NODE, lambda: self._late.claim_kind)
         files = NodeFiles(self.checkpoint, cdi, self._hold, metadata=world.metadata)
         self.preparer = Preparer(NODE, model, files, self._late, self.node_events, self._changed)

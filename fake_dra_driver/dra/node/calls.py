@@ -114,11 +114,13 @@ class ClaimCalls(Generic[ClaimT_contra]):
         answer_limit_seconds: float = DEFAULT_ANSWER_LIMIT_SECONDS,
         observer: CallObserver | None = None,
         on_failure: FailureHandler = lambda _verb, _claim, _message: None,
+        doing: Callable[[UID], str] = lambda _uid: "",
     ) -> None:
         self._driver = driver
         self._answer_limit_seconds = answer_limit_seconds
         self._observer = observer or _SilentObserver()
         self._on_failure = on_failure
+        self._doing = doing
         self._tasks = asyncio.TaskGroup()
         self._running: set[asyncio.Task[Outcome]] = set()
         self._latest: dict[UID, _Work[ClaimT_contra]] = {}
@@ -162,7 +164,7 @@ class ClaimCalls(Generic[ClaimT_contra]):
             # Not gather or wait_for: those would cancel the work when this call is cancelled or late.
             await asyncio.wait(works.values(), timeout=limit)
         for uid, task in works.items():
-            outcomes[uid] = _outcome_of(task, verb, wanted[uid], limit)
+            outcomes[uid] = _outcome_of(task, verb, wanted[uid], limit, self._doing)
         for outcome in outcomes.values():
             self._observer.answered(verb, _result_of(outcome))
         return outcomes
@@ -240,18 +242,23 @@ def _result_of(outcome: Outcome) -> str:
     return outcome.reason.value if isinstance(outcome, Failure) else SUCCESS
 
 
-def _outcome_of(task: asyncio.Task[Outcome], verb: Verb, claim: NodeClaim, limit_seconds: float) -> Outcome:
+def _outcome_of(
+    task: asyncio.Task[Outcome], verb: Verb, claim: NodeClaim, limit_seconds: float, doing: Callable[[UID], str]
+) -> Outcome:
     if not task.done():
+        slow = doing(claim.uid)
+        goes_on = f"goes on: {slow}" if slow else "goes on"
         log.warning(
             "Claim takes long",
             verb=verb,
             claim=str(claim),
             claim_uid=claim.uid,
             seconds=round(limit_seconds, 1),
+            doing=slow,
         )
         return Failure(
             FailureReason.TOO_SLOW,
-            f"{verb} takes longer than {limit_seconds:.1f} s and goes on; the kubelet's next attempt gets its result",
+            f"{verb} takes longer than {limit_seconds:.1f} s and {goes_on}; the kubelet's next attempt gets its result",
         )
     if task.cancelled():
         return Failure(FailureReason.STOPPING, "the kubelet plugin is being stopped; try again when it is back")

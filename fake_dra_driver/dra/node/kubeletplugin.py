@@ -22,6 +22,7 @@ import grpc
 from loguru import logger
 from typing_extensions import override
 
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.node.calls import CallObserver, ClaimCalls, FailureHandler
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.driver import NodeDriver, ReadyDevice
@@ -71,6 +72,7 @@ class KubeletPlugin(Generic[ClaimT]):
         start: Callable[[], Awaitable[None]] | None = None,
         lock: FolderLock | None = None,
         health: HealthReports | None = None,
+        doing: Callable[[UID], str] = lambda _uid: "",
     ) -> None:
         """Args:
         driver_name: As in ``driverName`` of classes and claims.
@@ -87,6 +89,7 @@ class KubeletPlugin(Generic[ClaimT]):
         lock: Of the plugin socket's folder, for a driver whose sockets other instances share: it has to hold the folder
             for all work that touches what is in it. Without shared sockets it is held here as long as ``run`` runs.
         health: What the driver says about the health of its devices; None: nothing.
+        doing: What takes long for the claim of a UID, for an answer to a kubelet that waits no longer; empty: unknown.
         """
         self._sockets = sockets
         self._interface = interface
@@ -99,6 +102,7 @@ class KubeletPlugin(Generic[ClaimT]):
         self._start = start or _nothing
         self._lock = lock or FolderLock(sockets.plugin.parent)
         self._health = health
+        self._doing = doing
         self._streams: HealthStreams | None = None
         """Those of the gRPC server that takes the calls now."""
         self._siblings = Siblings(sockets)
@@ -176,7 +180,8 @@ class KubeletPlugin(Generic[ClaimT]):
             raise errors.exceptions[0] from errors
 
     async def _serve(self, driver: NodeDriver[ClaimT]) -> None:
-        async with ClaimCalls(driver, observer=self._call_observer, on_failure=self._on_failure) as calls:
+        observer, on_failure, doing = self._call_observer, self._on_failure, self._doing
+        async with ClaimCalls(driver, observer=observer, on_failure=on_failure, doing=doing) as calls:
             node = SocketServer(self._sockets.plugin, lambda server: self._add_services(server, calls))
             try:
                 await node.start()

@@ -2,6 +2,5 @@
 
 - ``preparedmodel``: what a device is to containers, and in the checkpoint; ``planning``: what becomes of what a claim
   holds; ``prepared``: the values.
-- ``published``, ``publisher``: what the node's NodeAllocationState says, and how it comes to.
-- ``fakenode``: the parts put together.
+- ``published``: what the NodeAllocationState of a node lists as prepared.
 """

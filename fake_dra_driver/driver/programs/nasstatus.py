@@ -1,37 +1,12 @@
-"""The program that sets the status of one node's object: what ``fake-dra-driver set-nas-status`` runs."""
+"""Sets the status of a node's NodeAllocationState."""
 
-from loguru import logger
-
-from fake_dra_driver import __version__
-from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.dra.nodestate.state import set_status
+from fake_dra_driver.dra.program.nasstatus import run_set_nas_status
 from fake_dra_driver.driver.programs.settings import SetNasStatusSettings
 from fake_dra_driver.driver.statelayout import FakeStateLayout
-from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.log import setup_logging
 
-__all__ = ["run_set_nas_status"]
-
-log = logger.bind(component="program")
+__all__ = ["run"]
 
 
-async def run_set_nas_status(settings: SetNasStatusSettings) -> int:
-    """Sets the status of a node's object once. Returns the exit status.
-
-    Raises:
-        RuntimeLayerError: there are no credentials, or the API server refused.
-    """
-    setup_logging(settings.logging_format, settings.verbosity)
-    client = await Client.connect(
-        kubeconfig=settings.kubeconfig or None,
-        user_agent=f"set-nas-status/{__version__}",
-        default_timeout_seconds=settings.api_timeout_seconds,
-    )
-    try:
-        await set_status(
-            client, FakeStateLayout(), NamespacedName(settings.namespace, settings.node_name), settings.status
-        )
-    finally:
-        await client.close()
-    log.info("Status set", node=settings.node_name, status=settings.status)
-    return 0
+async def run(settings: SetNasStatusSettings) -> int:
+    """Sets it once. Returns the exit status."""
+    return await run_set_nas_status(settings, FakeStateLayout())

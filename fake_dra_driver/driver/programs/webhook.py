@@ -1,81 +1,13 @@
-"""The admission webhook as a program: what ``fake-dra-driver webhook`` runs. It asks the API server for nothing."""
+"""The admission webhook for parameters of this driver."""
 
-from collections.abc import Sequence
-from typing import Final
-
-from typing_extensions import override
-
-from fake_dra_driver.dra.programmetrics import show_release
-from fake_dra_driver.dra.structured.webhook import MAX_REVIEW_BYTES, REVIEW_PATH, ClaimWebhook
-from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
+from fake_dra_driver.dra.program.webhook import run_webhook
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.programs.settings import WebhookSettings
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
-from fake_dra_driver.runtime.garbage import spare_long_lived
-from fake_dra_driver.runtime.healthz import HealthServer
-from fake_dra_driver.runtime.httpsserver import HttpsServer
-from fake_dra_driver.runtime.log import setup_logging
-from fake_dra_driver.runtime.manager import CloseableClient, Manager, SyncingCache
-from fake_dra_driver.runtime.metrics import Metrics
-from fake_dra_driver.runtime.servercertificate import ServerCertificate
 
-__all__ = ["run_webhook"]
-
-BODY_SECONDS: Final = 5.0
-"""How long an API server may take to post a review; by default it waits for the answer for 10 s."""
-LINGER_SECONDS: Final = 3.0
-"""How long it goes on answering after a signal: until API servers know that its address is gone."""
+__all__ = ["run"]
 
 
-async def run_webhook(settings: WebhookSettings) -> int:
-    """Reviews claims and templates until SIGTERM or SIGINT. Returns the exit status.
-
-    Raises:
-        RuntimeLayerError: a certificate or an address that cannot be used.
-    """
-    setup_logging(settings.logging_format, settings.verbosity)
-    spare_long_lived()
-    metrics = Metrics(METRICS_PREFIX)
-    show_release(metrics, "webhook")
-    server = HttpsServer(
-        str(settings.listen),
-        ServerCertificate(settings.tls_cert_file, settings.tls_key_file),
-        {REVIEW_PATH: ClaimWebhook(CONFIG_CHECK, metrics).answer},
-        max_body_bytes=MAX_REVIEW_BYTES,
-        timeout_seconds=BODY_SECONDS,
-        linger_seconds=LINGER_SECONDS,
-    )
-    await server.listen()
-    healthz = None
-    if settings.http_endpoint is not None:
-        healthz = HealthServer(str(settings.http_endpoint), metrics=metrics, metrics_path=settings.metrics_path)
-        healthz.add_readyz("https", server.not_ready_reason)
-    nothing = _Nothing()
-    manager = Manager[_Nothing, _Nothing](
-        nothing, nothing, healthz=healthz, metrics=metrics, grace_period_seconds=settings.grace_period_seconds
-    )
-    manager.add_runnable("https", server.run, needs_caches=False)
-    try:
-        await manager.run()
-    finally:
-        await server.close()
-    return 0
-
-
-class _Nothing(CloseableClient, SyncingCache):
-    """Stands for the client and the cache of a program that has neither."""
-
-    @override
-    async def close(self) -> None:
-        return None
-
-    @override
-    async def run(self) -> None:
-        return None
-
-    @override
-    async def wait_for_sync(self) -> None:
-        return None
-
-    @override
-    def unsynced(self) -> Sequence[str]:
-        return ()
+async def run(settings: WebhookSettings) -> int:
+    """Reviews claims and templates until a signal. Returns the exit status."""
+    return await run_webhook(settings, NAMES, CONFIG_CHECK)

@@ -12,7 +12,7 @@ from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.codegen import CLASSIC, STRUCTURED
 from fake_dra_driver.demo.install import NAMESPACE
 from fake_dra_driver.dra.program.permissions import components
-from fake_dra_driver.packaging.project import NAMES
+from fake_dra_driver.driver.names import NAMES
 from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
 
 COMPONENTS = {

@@ -34,7 +34,7 @@ from fake_dra_driver.demo.expectations import DemoError, Logs, check_initial, ch
 from fake_dra_driver.demo.inspector import Inspector
 from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, driver_manifests
 from fake_dra_driver.demo.kubectl import Kubectl, open_kubectl
-from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.runtime.errors import ForbiddenError, NotFoundError
 
 __all__ = [
@@ -254,7 +254,7 @@ class World:
     async def end_lease(self) -> None:
         """Takes the lease of a dead controller away, so that the next one need not wait until it has run out."""
         with suppress(NotFoundError):  # it was killed before it led
-            await self.client.delete(Lease, NamespacedName(NAMESPACE, CONTROLLER_LEASE))
+            await self.client.delete(Lease, NamespacedName(NAMESPACE, NAMES.controller))
 
     @contextmanager
     def held(self, pod: Pod, container: str) -> Iterator[None]:

@@ -15,19 +15,22 @@ CONTROLLERS = {*KR8S, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.dra.
 @pytest.mark.parametrize(
     ("modules", "needless"),
     [
-        ("programs.controller", CONTROLLERS),
-        ("programs.controller, classic.setup", {*CONTROLLERS, "fake_dra_driver.dra.structured.claims"}),
-        ("programs.controller, structured.setup", {*CONTROLLERS, "fake_dra_driver.dra.classic.ledger"}),
+        ("driver.programs.controller", CONTROLLERS),
+        ("driver.programs.controller, driver.classic.setup", {*CONTROLLERS, "fake_dra_driver.dra.structured.claims"}),
         (
-            "programs.kubeletplugin",
+            "driver.programs.controller, dra.structured.setup, driver.structured.driver",
+            {*CONTROLLERS, "fake_dra_driver.dra.classic.ledger"},
+        ),
+        (
+            "driver.programs.kubeletplugin",
             {*KR8S, "fake_dra_driver.dra.classic.claims", "fake_dra_driver.driver.classic.setup"},
         ),
-        ("programs.webhook", {*CONTROLLERS, "fake_dra_driver.dra.classic"}),
-        ("programs.nasstatus", {*KR8S, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
+        ("driver.programs.webhook", {*CONTROLLERS, "fake_dra_driver.dra.classic"}),
+        ("driver.programs.nasstatus", {*KR8S, "grpc", "google.protobuf", "jinja2", "prometheus_client"}),
     ],
 )
 def test_program_loads_only_what_it_uses(modules: str, needless: set[str]) -> None:
-    names = ", ".join(f"fake_dra_driver.driver.{module}" for module in modules.split(", "))
+    names = ", ".join(f"fake_dra_driver.{module}" for module in modules.split(", "))
     code = f"import sys, fake_dra_driver.cli, {names}\nprint(sorted({needless!r} & sys.modules.keys()))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

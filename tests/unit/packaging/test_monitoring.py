@@ -15,7 +15,7 @@ from fake_dra_driver.dra.metricfamilies import CONTROLLER_FAMILIES
 from fake_dra_driver.dra.node.calls import SUCCESS
 from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
-from fake_dra_driver.driver.programs.controller import CONTROLLER_LEASE
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.packaging.alerts import ALERTS, Alert
 from fake_dra_driver.packaging.dashboard import ROWS
@@ -34,7 +34,7 @@ VALUES: dict[tuple[str, str], set[str]] = {
     ("fake_dra_ledger_writes_total", "result"): {"written", "conflict", "failed"},
     ("fake_dra_kubelet_answers_total", "result"): {SUCCESS, *(reason.value for reason in FailureReason)},
     ("fake_dra_repairs_total", "reason"): {reason.name for reason in REASONS if reason.kind == "repair"},
-    ("leader_election_master_status", "name"): {CONTROLLER_LEASE},
+    ("leader_election_master_status", "name"): {NAMES.controller},
     ("rest_client_requests_total", "code"): {"5..", "<error>"},
 }
 """What labels with a fixed set of values can be matched with."""

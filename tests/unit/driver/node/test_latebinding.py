@@ -16,7 +16,7 @@ from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.dra.node.retry import BUDGET_SECONDS, RetryBudget
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
-from fake_dra_driver.driver.node.published import FakePublishedClaims
+from tests.support.fakenode import published_claims
 from tests.support.node import INVENTORY, NODE, UUIDS, NodeWorld, Plugin
 
 pytestmark = pytest.mark.looptime
@@ -44,7 +44,7 @@ class Lookup(ClaimLookup[FakePreparedDevice]):
         return [ClaimInUse(CLAIM, ())]
 
 
-NOTHING = FakePublishedClaims(lambda: None, FakePlanner(INVENTORY, dict))
+NOTHING = published_claims(lambda: None, FakePlanner(INVENTORY, dict))
 
 
 class Driver(NodeDriver[NodeClaim]):

@@ -23,7 +23,6 @@ from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
-from fake_dra_driver.driver.node.fakenode import FakeNodeParts
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.structured.pool import FakePool
@@ -31,6 +30,7 @@ from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.manager import Manager
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder
+from tests.support.fakenode import FakeNodeParts, fake_node_parts
 from tests.support.node import CDI_ROOT, CHECKPOINT, INVENTORY, NODE, STATE, UUIDS
 from tests.support.structurednode import parameters, result
 
@@ -72,7 +72,7 @@ class World:
         planner = FakePlanner(INVENTORY, lambda: checkpoint.claims)
         cdi = CdiFolder(self.files, CDI_ROOT, model)
         states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
-        parts = FakeNodeParts(
+        parts = fake_node_parts(
             state_key=STATE,
             inventory=INVENTORY,
             model=model,

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from fake_dra_driver.dra.program.parts import ProgramParts
 from fake_dra_driver.dra.servedapi import ApiFinder, DraApi
-from fake_dra_driver.driver.programs.parts import ProgramParts
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = ["ApiChangedError", "ModeSetup"]

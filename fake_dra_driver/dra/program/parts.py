@@ -1,17 +1,17 @@
-"""What the driver's programs have in common, built from their settings, which go no further.
+"""What the long-running programs of a driver have in common, built from their settings, which go no further.
 
 Each program is a module of its own and loads only what it needs: the controller no gRPC, the kubelet plugin none of the
 controllers.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fake_dra_driver import __version__
-from fake_dra_driver.api.fake import EVENT_COMPONENT
+from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra.program.settings import ControllerSettings, KubeletPluginSettings
 from fake_dra_driver.dra.programmetrics import EventCounts
-from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
-from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings
-from fake_dra_driver.driver.reasons import REASONS
+from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.events import EventRecorder
@@ -59,6 +59,8 @@ async def _spare_caches() -> None:
 
 async def make_parts(
     settings: LongRunning,
+    names: DriverNames,
+    reasons: Iterable[Reason],
     program: str,
     component: str,
     host: str = "",
@@ -70,6 +72,8 @@ async def make_parts(
 
     Args:
         settings: of the program.
+        names: of the driver.
+        reasons: of all its Events.
         program: its name, for the API server's logs.
         component: its name in metrics.
         host: the node that it serves, for Events.
@@ -80,7 +84,7 @@ async def make_parts(
         CredentialsError: no credentials were found, or they cannot be read.
     """
     spare_long_lived()
-    metrics = Metrics(METRICS_PREFIX)
+    metrics = Metrics(names.metrics)
     client = await Client.connect(
         kubeconfig=settings.kubeconfig or None,
         user_agent=f"{program}/{__version__}",
@@ -91,8 +95,8 @@ async def make_parts(
         max_connections=max_connections,
     )
     cache = Cache(client)
-    reasons = EventCounts(metrics, component, REASONS)
-    events = EventRecorder(client, EVENT_COMPONENT, host=host, metrics=metrics, observer=reasons.count)
+    counts = EventCounts(metrics, component, reasons)
+    events = EventRecorder(client, names.event_component, host=host, metrics=metrics, observer=counts.count)
     healthz = None
     if settings.http_endpoint is not None:
         healthz = HealthServer(str(settings.http_endpoint), metrics=metrics, metrics_path=settings.metrics_path)
