@@ -15,7 +15,7 @@ Nothing here knows a driver: ``packaging`` is what this one makes with it.
 """
 
 from fake_dra_driver.codegen.chart import Manifest, render_chart
-from fake_dra_driver.codegen.crd import SchemaError, definition, description_of, file_name, render_crd
+from fake_dra_driver.codegen.crd import definition, file_name, render_crd
 from fake_dra_driver.codegen.documentation import CommandPage, FieldRow, KindPage, RuleRow, command_page, kind_page
 from fake_dra_driver.codegen.files import SourceTree
 from fake_dra_driver.codegen.gotemplate import GoTemplateError
@@ -23,6 +23,8 @@ from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboar
 from fake_dra_driver.codegen.guard import Check, Guard
 from fake_dra_driver.codegen.project import Project, ProjectError, StatusReader
 from fake_dra_driver.codegen.rbac import CACHE_VERBS, CLASSIC, READ_VERBS, STRUCTURED, ComponentRules, Rule
+from fake_dra_driver.codegen.schemaerror import SchemaError
+from fake_dra_driver.codegen.structuralschema import description_of
 from fake_dra_driver.codegen.values import (
     Bounds,
     ChartSetting,

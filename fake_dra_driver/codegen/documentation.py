@@ -1,11 +1,13 @@
 """What a page of documentation says of commands and kinds, out of their models, for a template to lay out."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fake_dra_driver.api.schema import CustomResource
-from fake_dra_driver.codegen.crd import definition, description_of
+from fake_dra_driver.codegen.crd import definition
+from fake_dra_driver.codegen.structuralschema import description_of
 from fake_dra_driver.settings import Setting, Settings, settings_of
 
 __all__ = ["CommandPage", "FieldRow", "KindPage", "RuleRow", "command_page", "kind_page"]
@@ -17,6 +19,16 @@ _BOUNDS = (
     ("minProperties", "maxProperties", " entries"),
 )
 """Keywords of the least and the most, and what they count."""
+_FORMATS = {
+    "date": "a date",
+    "date-time": "a time (RFC 3339)",
+    "double": "64 bits",
+    "int32": "32 bits",
+    "int64": "64 bits",
+    "ipv4": "an IPv4 address",
+    "ipv6": "an IPv6 address",
+    "uuid": "a UUID",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +116,8 @@ def _fields(schema: Mapping[str, Any], path: str) -> Iterator[FieldRow]:
             default="**required**"
             if required
             else ""
-            if default is None or member["type"] == "object"
-            else str(default),
+            if default is None or member.get("type") == "object"
+            else _shown(default),
             allowed=", ".join(_allowed(member)),
             description=member.get("description", ""),
         )
@@ -113,24 +125,42 @@ def _fields(schema: Mapping[str, Any], path: str) -> Iterator[FieldRow]:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
+    if schema.get("nullable"):
+        return f"{_type({**schema, 'nullable': False})} or null"
     if "items" in schema:
         return f"list of {_type(schema['items'])}"
     if "additionalProperties" in schema:
         return f"map of {_type(schema['additionalProperties'])}"
+    if "x-kubernetes-int-or-string" in schema:
+        return "integer or string"
     return str(schema["type"])
 
 
+def _shown(default: object) -> str:
+    return default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
+
+
 def _allowed(schema: Mapping[str, Any]) -> Iterator[str]:
+    if "enum" in schema:
+        yield f"one of {', '.join(f'`{choice}`' for choice in schema['enum'])}"
+    if "format" in schema:
+        yield _FORMATS.get(schema["format"], schema["format"])
+    if schema.get("x-kubernetes-list-type") == "set":
+        yield "no entry twice"
+    if keys := schema.get("x-kubernetes-list-map-keys"):
+        yield f"no two entries with the same {' and '.join(keys)}"
     for least, most, unit in _BOUNDS:
-        match schema.get(least), schema.get(most):
-            case None, None:
-                pass
-            case low, None:
-                yield f"at least {low}{unit}"
-            case None, high:
-                yield f"at most {high}{unit}"
-            case low, high:
-                yield f"{low} to {high}{unit}"
+        low, high = schema.get(least), schema.get(most)
+        is_open = schema.get("exclusiveMinimum") or schema.get("exclusiveMaximum")
+        if low is not None and high is not None and not is_open:
+            yield f"{low} to {high}{unit}"
+            continue
+        if low is not None:
+            yield f"{'more than' if schema.get('exclusiveMinimum') else 'at least'} {low}{unit}"
+        if high is not None:
+            yield f"{'less than' if schema.get('exclusiveMaximum') else 'at most'} {high}{unit}"
+    if "multipleOf" in schema:
+        yield f"a multiple of {schema['multipleOf']}"
     if "pattern" in schema:
         yield f"matches `{schema['pattern']}`"
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_origin
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from fake_dra_driver.codegen.crd import description_of
+from fake_dra_driver.codegen.structuralschema import description_of
 from fake_dra_driver.settings import Flag, Setting, Settings, settings_of
 
 __all__ = [

@@ -6,9 +6,12 @@ update leaves unchanged is not checked again (CRDValidationRatcheting, on since 
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from functools import partial
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Final
 
 from fake_dra_driver.cluster.apiserver.errors import (
     Problem,
@@ -48,8 +51,11 @@ def check_value(value: Any, type_: Type, path: str, old: Any = NO_HISTORY) -> li
     schema = type_.schema
     # Keys of a client's may make the path as long as the body, and each member below them repeats it.
     spend(1 if len(path) < _LONG_PATH else len(path))
-    if (value is None and schema.get("nullable")) or (old is not NO_HISTORY and old == value):
+    if old is not NO_HISTORY and old == value:
         return []
+    if value is None and schema.get("nullable"):
+        # An enumeration allows no null, not even one that is in it.
+        return [unsupported_value(path, value, schema["enum"])] if "enum" in schema else []
     if problem := _wrong_type(value, schema, path):
         return [problem]
     problems = [*_bounds(value, schema, path)]
@@ -170,8 +176,9 @@ def _text_bounds(value: str, schema: Mapping[str, Any], path: str) -> Iterator[P
         yield Problem("FieldValueTooLong", path, f"Too long: may not be longer than {schema['maxLength']}")
     if "pattern" in schema and not compile_pattern(schema["pattern"]).search(value, spend):
         yield _wrong(value, path, f"should match '{schema['pattern']}'")
-    if schema.get("format") == "date-time" and not _is_time(value):
-        yield _wrong(value, path, f"must be of type date-time: {go_value(value)}")
+    check = _FORMATS.get(schema.get("format", ""))
+    if check is not None and not check(value):
+        yield _wrong(value, path, f"must be of type {schema['format']}: {go_value(value)}")
 
 
 def _is_time(value: str) -> bool:
@@ -179,6 +186,31 @@ def _is_time(value: str) -> bool:
         return datetime.fromisoformat(value).tzinfo is not None
     except ValueError:
         return False
+
+
+def _is_date(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
+
+
+def _is_address(kind: type[IPv4Address | IPv6Address], value: str) -> bool:
+    try:
+        kind(value)
+    except ValueError:
+        return False
+    return True
+
+
+_FORMATS: Final[Mapping[str, Callable[[str], object]]] = {
+    "date": _is_date,
+    "date-time": _is_time,
+    "ipv4": partial(_is_address, IPv4Address),
+    "ipv6": partial(_is_address, IPv6Address),
+    "uuid": re.compile("[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE).fullmatch,
+}
+"""Those of the formats that API servers check (kube-openapi, pkg/validation/strfmt) which kinds can have here."""
 
 
 def _junctors(value: Any, type_: Type, path: str) -> list[Problem]:
