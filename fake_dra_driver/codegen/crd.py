@@ -1,20 +1,18 @@
-"""CustomResourceDefinitions from kinds that are written with ``api.schema``.
+"""CustomResourceDefinitions from kinds that are written with ``api.schema``, as objects.
 
-``structuralschema`` makes the schema. The text is parsed back and compared before it is returned.
+``structuralschema`` makes the schema, ``crdtext`` the file. Programs use this to check their author's models when they
+start, so that it imports little.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen.schemaerror import SchemaError
 from fake_dra_driver.codegen.structuralschema import object_schema
-from fake_dra_driver.render import render
 
-__all__ = ["definition", "file_name", "render_crd"]
+__all__ = ["definition", "file_name"]
 
 _KEYWORDS = frozenset(
     {
@@ -36,15 +34,6 @@ _TYPE_META = {
 def file_name(kind: type[CustomResource]) -> str:
     """``<group>_<plural>.yaml``, as controller-gen names it."""
     return f"{kind.resource.group}_{kind.resource.plural}.yaml"
-
-
-def render_crd(kind: type[CustomResource], header: str) -> str:
-    """The CRD of a kind as YAML. Raises SchemaError when the text would not say what the model says."""
-    wanted = definition(kind)
-    text = render("crds/crd.yaml.j2", header=header, definition=wanted)
-    if yaml.safe_load(text) != wanted:
-        raise SchemaError(f"the CRD of {kind.__name__} does not survive being written as YAML")
-    return text
 
 
 def definition(kind: type[CustomResource]) -> dict[str, Any]:

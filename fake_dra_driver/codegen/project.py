@@ -18,7 +18,8 @@ from pydantic import BaseModel, ValidationError
 
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen.chart import Manifest, render_chart
-from fake_dra_driver.codegen.crd import file_name, render_crd
+from fake_dra_driver.codegen.crd import file_name
+from fake_dra_driver.codegen.crdtext import render_crd
 from fake_dra_driver.codegen.documentation import command_page, kind_page
 from fake_dra_driver.codegen.driverchart import driver_chart, driver_values
 from fake_dra_driver.codegen.files import SourceTree

@@ -237,9 +237,7 @@ def _null(field: FieldInfo, schema: Mapping[str, Any], place: _Place) -> dict[st
     if types.NoneType not in get_args(field.annotation):
         raise SchemaError(f"{place.path}: Nullable is for X | None: without None, Python cannot read a null")
     if "enum" in schema:
-        raise SchemaError(
-            f"{place.path}: an API server refuses null where there are choices: add another choice"
-        )
+        raise SchemaError(f"{place.path}: an API server refuses null where there are choices: add another choice")
     return {"nullable": True}
 
 

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fake_dra_driver.codegen.crd import SchemaError, definition
+from fake_dra_driver.codegen import SchemaError, definition
 from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
 from fake_dra_driver.dra.driver.driver import Driver
 from fake_dra_driver.dra.driver.parameters import parameters_kind

@@ -13,7 +13,7 @@ from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS, ResourceApi
-from fake_dra_driver.codegen.crd import render_crd
+from fake_dra_driver.codegen import render_crd
 from fake_dra_driver.dra.structured.setup import make_structured_controllers
 from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 from fake_dra_driver.runtime.cache import Cache, Informer

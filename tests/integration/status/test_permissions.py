@@ -10,7 +10,7 @@ import yaml
 
 from fake_dra_driver.api.fake import KINDS, NodeAllocationState
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.codegen.crd import render_crd
+from fake_dra_driver.codegen import render_crd
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.classic.view import CLASSIC_KINDS

@@ -35,7 +35,7 @@ from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
-from fake_dra_driver.codegen.crd import definition
+from fake_dra_driver.codegen import definition
 from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client

@@ -15,7 +15,7 @@ from fake_dra_driver.api.fake import (
     MODELS_ANNOTATION,
     FakeClaimParameters,
 )
-from fake_dra_driver.codegen.crd import definition, render_crd
+from fake_dra_driver.codegen import definition, render_crd
 from tests.support.apiserver import ApiServer
 
 pytestmark = pytest.mark.apiserver

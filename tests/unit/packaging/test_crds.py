@@ -8,7 +8,7 @@ import yaml
 
 from fake_dra_driver.api.fake import KINDS, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.schema import CustomResource
-from fake_dra_driver.codegen.crd import definition, file_name, render_crd
+from fake_dra_driver.codegen import definition, file_name, render_crd
 
 
 def _schema(kind: type[CustomResource]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field, ValidationError
 
 from fake_dra_driver.api.schema import SchemaModel, ServerDefault
-from fake_dra_driver.codegen.crd import definition
+from fake_dra_driver.codegen import definition
 from fake_dra_driver.dra.driver.allocated import AllocatedDevice
 from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
 from fake_dra_driver.dra.driver.device import Device

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fake_dra_driver.codegen.crd import definition
+from fake_dra_driver.codegen import definition
 from fake_dra_driver.dra.nodestate.kind import (
     AllocatableDevice,
     ClaimedDevice,
