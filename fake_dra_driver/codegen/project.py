@@ -278,15 +278,10 @@ class Project:
                 return
         prefixes = {model.prefix for model in self.commands.values()}
         if len(prefixes) > 1:
-            yield f"commands: their variables have to begin with the same prefix, not with {sorted(prefixes)}"
+            found = ", ".join(sorted(prefixes))
+            yield f"commands: their variables have to begin with the same prefix, not with {found}"
         for command, model in self.commands.items():
-            found = {setting.name: setting.info.in_chart for setting in settings_of(model)}
-            for name in _IN_CHART.get(command, ()):
-                if not found.get(name):
-                    yield f"commands: {model.__name__} of {command} lacks the setting {name}, with in_chart"
-            for name in _BY_CHART.get(command, ()):
-                if name not in found:
-                    yield f"commands: {model.__name__} of {command} lacks the setting {name}"
+            yield from (f"commands: {problem}" for problem in _problems_of_command(command, model))
 
     def _problems_of_permissions(self) -> Iterator[str]:
         found = {component.name: component.values_key for component in self.rbac}
@@ -295,6 +290,21 @@ class Project:
         for guard in self.guards:
             if guard.component not in found:
                 yield f"guards: {guard.name} is about {guard.component}, which is no component of rbac"
+
+
+def _problems_of_command(command: str, model: type[Settings]) -> Iterator[str]:
+    settings = {setting.name: setting for setting in settings_of(model)}
+    about = f"{model.__name__} of {command}"
+    for name in _IN_CHART.get(command, ()):
+        if name not in settings or not settings[name].info.in_chart:
+            yield f"{about} lacks the setting {name}, with in_chart"
+    for name in _BY_CHART.get(command, ()):
+        if name not in settings:
+            yield f"{about} lacks the setting {name}"
+    if command in _IN_CHART:
+        for name, setting in settings.items():
+            if setting.info.in_chart and setting.default is None:
+                yield f"{about}: {name} has no default, and the chart could not set it: write one, or in_chart=False"
 
 
 def _source(kind: type[CustomResource]) -> str:
