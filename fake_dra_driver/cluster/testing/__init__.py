@@ -34,6 +34,7 @@ import pytest
 from loguru import logger
 
 import fake_dra_driver
+from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.testing.background import QUICK, BackgroundCluster
 from fake_dra_driver.cluster.testing.claims import Claim
 from fake_dra_driver.cluster.testing.errors import PodFailedError, UnmetError
@@ -45,6 +46,7 @@ __all__ = [
     "BackgroundCluster",
     "Claim",
     "ContainerRun",
+    "DeviceEdits",
     "PodFailedError",
     "PodRun",
     "UnmetError",

@@ -11,6 +11,7 @@ from fake_dra_driver.api.resource import v1alpha2
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.kinds import Pod
+from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.testing.claims import Claim, claim_manifests, class_manifest, pod_manifest
 from fake_dra_driver.cluster.testing.errors import PodFailedError
 from fake_dra_driver.cluster.testing.report import container_of, describe_everything, log_of, state_of
@@ -38,6 +39,8 @@ class ContainerRun:
     """What it has printed so far."""
     exit_code: int | None
     """None: it runs."""
+    edits: DeviceEdits
+    """What its devices add: variables, and the device nodes, mounts and hooks that only a real node would give it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class PodRun:
     def env(self) -> Mapping[str, str]:
         """The environment of its first container."""
         return next(iter(self.containers.values())).env
+
+    @property
+    def edits(self) -> DeviceEdits:
+        """What the devices of its first container add to it."""
+        return next(iter(self.containers.values())).edits
 
     @property
     def logs(self) -> str:
@@ -203,5 +211,7 @@ async def _read(cluster: Cluster, pod: Pod) -> PodRun:
         container = container_of(cluster, pod, spec.name)
         if container is not None:
             exit_code = container.exit_code if container.state == "exited" else None
-            containers[spec.name] = ContainerRun(container.config.env, await log_of(container), exit_code)
+            containers[spec.name] = ContainerRun(
+                container.config.env, await log_of(container), exit_code, container.config.edits
+            )
     return PodRun(pod.metadata.name, pod.metadata.namespace, pod.spec.node_name, pod.status.phase, containers)

@@ -8,7 +8,7 @@ Follows tags.cncf.io/container-device-interface (SPEC.md, pkg/cdi/cache.go) as c
 - a name that no file defines fails the container.
 
 Only ``containerEdits.env`` can be given to a process of this machine. Device nodes, mounts and hooks are valid in a
-file, and have no effect.
+file, and have no effect: they are only noted, for tests to look at.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from pydantic.alias_generators import to_camel
 
 from fake_dra_driver import regularfile
 
-__all__ = ["CdiRegistry", "UnresolvedDevicesError"]
+__all__ = ["CdiRegistry", "DeviceEdits", "UnresolvedDevicesError"]
 
 log = logger.bind(component="cdi")
 
@@ -77,6 +77,17 @@ class _Spec(_Model):
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceEdits:
+    """What all devices of a container add to it; but for the variables as the files have it."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Of two with one name the later wins."""
+    device_nodes: tuple[Mapping[str, Any], ...] = ()
+    mounts: tuple[Mapping[str, Any], ...] = ()
+    hooks: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class _Stamp:
     """What tells whether a file has changed."""
 
@@ -106,8 +117,8 @@ class CdiRegistry:
         # Files as they were when last read; None: broken.
         self._lock = asyncio.Lock()
 
-    async def environment(self, names: Sequence[str]) -> Mapping[str, str]:
-        """The variables that a container with these devices gets; of two with one name the later wins.
+    async def edits(self, names: Sequence[str]) -> DeviceEdits:
+        """What a container with these devices gets.
 
         A specification's own edits come once, before those of its first device.
 
@@ -115,20 +126,25 @@ class CdiRegistry:
             UnresolvedDevicesError: there is no device of a name.
         """
         if not names:
-            return {}
+            return DeviceEdits()
         async with self._lock:
             devices = await asyncio.to_thread(self._load)
         if missing := [name for name in names if name not in devices.found]:
             raise UnresolvedDevicesError(self._explain(missing, devices))
-        environment: dict[str, str] = {}
+        edits: list[_Edits] = []
         seen: list[_Spec] = []
         for name in names:
             spec, device = devices.found[name]
             if not any(spec is each for each in seen):
                 seen.append(spec)
-                environment.update(_variables(spec.container_edits))
-            environment.update(_variables(device.container_edits))
-        return environment
+                edits.append(spec.container_edits)
+            edits.append(device.container_edits)
+        return DeviceEdits(
+            env={name: value for each in edits for name, value in _variables(each).items()},
+            device_nodes=tuple(node for each in edits for node in each.device_nodes),
+            mounts=tuple(mount for each in edits for mount in each.mounts),
+            hooks=tuple(hook for each in edits for hook in each.hooks),
+        )
 
     def _explain(self, missing: Sequence[str], devices: _Devices) -> str:
         folders = " or ".join(str(folder) for folder in self._folders)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
 
@@ -38,6 +39,8 @@ class ContainerConfig:
     """Its working directory; made if it is missing."""
     ports: Mapping[int, int] = field(default_factory=dict)
     """Port of this machine by container port, where they differ."""
+    edits: DeviceEdits = field(default_factory=DeviceEdits)
+    """What its devices add; of it only the variables, which are in ``env``, have an effect here."""
     digest: str = ""
     """Of the part of the pod's spec that it was made from."""
 

@@ -75,7 +75,7 @@ class ContainerStarter:
             command = self.images.command(spec)
             wanted = await variables(pod, spec, image, self.node, self.client)
             await asyncio.to_thread(_check_mounts, spec, folders, wanted)
-            devices = await self.cdi.environment(self.claims.devices(pod, spec))
+            edits = await self.cdi.edits(self.claims.devices(pod, spec))
             ports: Mapping[int, int] = {}
             if image.own_ports:
                 ports = {port.container_port: await asyncio.to_thread(self.images.free_port) for port in spec.ports}
@@ -94,7 +94,8 @@ class ContainerStarter:
             name=spec.name,
             attempt=attempt,
             argv=tuple(expand(here.text(argument), environment) for argument in command),
-            env={**environment, **devices},
+            env={**environment, **edits.env},
+            edits=edits,
             folder=await self._folder(pod, spec, here),
             ports=ports,
             digest=spec.digest(),

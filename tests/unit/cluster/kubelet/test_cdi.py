@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -54,7 +55,7 @@ def write(
 
 
 async def test_nothing_is_read_for_a_container_without_devices(registry: CdiRegistry) -> None:
-    assert await registry.environment([]) == {}
+    assert (await registry.edits([])).env == {}
 
 
 async def test_variables_come_in_order_and_a_specification_gives_its_own_once(
@@ -62,8 +63,8 @@ async def test_variables_come_in_order_and_a_specification_gives_its_own_once(
 ) -> None:
     write(dynamic, "a.yaml", {"a0": ["X=a0", "A=1"], "a1": ["X=a1"]}, env=["X=spec", "SPEC=a=b"])
     write(dynamic, "b.yaml", {"b0": ["X=b0", "B="]})
-    assert await registry.environment([f"{KIND}=a0", f"{KIND}=a1"]) == {"X": "a1", "SPEC": "a=b", "A": "1"}
-    environment = await registry.environment([f"{KIND}=b0", f"{KIND}=a1"])
+    assert (await registry.edits([f"{KIND}=a0", f"{KIND}=a1"])).env == {"X": "a1", "SPEC": "a=b", "A": "1"}
+    environment = (await registry.edits([f"{KIND}=b0", f"{KIND}=a1"])).env
     assert list(environment.items()) == [("X", "a1"), ("B", ""), ("SPEC", "a=b")]
 
 
@@ -71,7 +72,7 @@ async def test_json_files_are_read_too(registry: CdiRegistry, static: Path) -> N
     spec = write(static, "a.yaml", {"a0": ["A=1"]})
     spec.with_suffix(".json").write_text(json.dumps(yaml.safe_load(spec.read_text())))
     spec.unlink()
-    assert await registry.environment([f"{KIND}=a0"]) == {"A": "1"}
+    assert (await registry.edits([f"{KIND}=a0"])).env == {"A": "1"}
 
 
 async def test_a_name_that_no_file_defines_is_named_with_the_folders(
@@ -79,7 +80,7 @@ async def test_a_name_that_no_file_defines_is_named_with_the_folders(
 ) -> None:
     write(dynamic, "a.yaml", {"a": ["A=1"]})
     with pytest.raises(UnresolvedDevicesError) as raised:
-        await registry.environment([f"{KIND}=a", f"{KIND}=b", "other/x=a"])
+        await registry.edits([f"{KIND}=a", f"{KIND}=b", "other/x=a"])
     assert str(raised.value) == (
         f"unresolvable CDI devices {KIND}=b, other/x=a: no valid file in {static} or {dynamic} defines them"
     )
@@ -91,26 +92,26 @@ async def test_two_files_of_one_folder_that_define_one_device_are_in_conflict(
     one = write(dynamic, "a.yaml", {"a": ["A=1"], "only": ["ONLY=1"]})
     two = write(dynamic, "b.yaml", {"a": ["A=2"]})
     with pytest.raises(UnresolvedDevicesError) as raised:
-        await registry.environment([f"{KIND}=a"])
+        await registry.edits([f"{KIND}=a"])
     assert str(raised.value) == f"unresolvable CDI devices {KIND}=a: {KIND}=a is in conflict: {one} and {two} define it"
-    assert await registry.environment([f"{KIND}=only"]) == {"ONLY": "1"}
+    assert (await registry.edits([f"{KIND}=only"])).env == {"ONLY": "1"}
 
 
 async def test_a_later_folder_wins(registry: CdiRegistry, static: Path, dynamic: Path) -> None:
     write(static, "a.yaml", {"a": ["A=static"]})
     write(static, "b.yaml", {"a": ["A=static"]})
     write(dynamic, "a.yaml", {"a": ["A=dynamic"]})
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "dynamic"}
+    assert (await registry.edits([f"{KIND}=a"])).env == {"A": "dynamic"}
 
 
 async def test_files_are_read_again_each_time(registry: CdiRegistry, dynamic: Path) -> None:
     path = write(dynamic, "a.yaml", {"a": ["A=1"]})
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
+    assert (await registry.edits([f"{KIND}=a"])).env == {"A": "1"}
     write(dynamic, "a.yaml", {"a": ["A=changed"]})
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "changed"}
+    assert (await registry.edits([f"{KIND}=a"])).env == {"A": "changed"}
     path.unlink()
     with pytest.raises(UnresolvedDevicesError):
-        await registry.environment([f"{KIND}=a"])
+        await registry.edits([f"{KIND}=a"])
 
 
 BROKEN = {
@@ -139,8 +140,8 @@ async def test_a_broken_file_of_another_vendor_is_ignored_with_a_line_in_the_log
     write(dynamic, "good.yaml", {"a": ["A=1"]})
     broken = dynamic / "broken.yaml"
     broken.write_bytes(content if isinstance(content, bytes) else content.encode())
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
+    assert (await registry.edits([f"{KIND}=a"])).env == {"A": "1"}
+    assert (await registry.edits([f"{KIND}=a"])).env == {"A": "1"}
     (line,) = logged
     assert "Broken CDI file ignored" in line
     assert str(broken) in line
@@ -161,7 +162,7 @@ async def test_a_file_that_would_be_read_for_ever_is_ignored_with_a_line_in_the_
     write(dynamic, "good.yaml", {"a": ["A=1"]})
     make(dynamic / "endless.json")
     (dynamic / "circle.yaml").symlink_to(dynamic / "circle.yaml")
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
+    assert (await registry.edits([f"{KIND}=a"])).env == {"A": "1"}
     (line,) = logged
     assert problem in line
 
@@ -172,12 +173,12 @@ async def test_what_is_no_specification_by_its_name_is_not_read(
     write(dynamic, "good.yaml", {"a": ["A=1"]})
     (dynamic / "half-written.yaml.tmp").write_text("{")
     (dynamic / "folder.d").mkdir()
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
+    assert (await registry.edits([f"{KIND}=a"])).env == {"A": "1"}
     assert logged == []
 
 
-async def test_edits_that_a_process_cannot_have_make_no_file_invalid(registry: CdiRegistry, dynamic: Path) -> None:
-    edits = {
+async def test_edits_that_a_process_cannot_have_are_noted(registry: CdiRegistry, dynamic: Path) -> None:
+    edits: dict[str, list[Any]] = {
         "env": ["A=1"],
         "deviceNodes": [{"path": "/dev/x", "hostPath": "/dev/y"}],
         "mounts": [{"hostPath": "/a", "containerPath": "/b", "type": "bind"}],
@@ -188,4 +189,10 @@ async def test_edits_that_a_process_cannot_have_make_no_file_invalid(registry: C
     spec = yaml.safe_load(path.read_text())
     spec["devices"][0]["containerEdits"] = edits
     path.write_text(yaml.safe_dump(spec))
-    assert await registry.environment([f"{KIND}=a"]) == {"A": "1"}
+    found = await registry.edits([f"{KIND}=a"])
+    assert found.env == {"A": "1"}
+    assert [*found.device_nodes, *found.mounts, *found.hooks] == [
+        *edits["deviceNodes"],
+        *edits["mounts"],
+        *edits["hooks"],
+    ]
