@@ -28,7 +28,8 @@ class Claim:
     the whole document, with ``apiVersion``, ``kind`` and ``spec``. In classic DRA the parameters of the claim, else its
     opaque configuration."""
     count: int = 1
-    """How many devices. In classic DRA more than one needs a ``config``, since the parameters say it."""
+    """How many devices. In classic DRA the parameters say it, so that more than one need a ``config`` where the driver
+    has several kinds of parameters."""
     selectors: Sequence[str] = ()
     """Expressions in CEL about ``device``, all of which must hold. Structured DRA only."""
     capacity: Mapping[str, str] = field(default_factory=dict)

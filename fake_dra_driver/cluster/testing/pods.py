@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
@@ -83,7 +83,15 @@ async def make_claim(cluster: Cluster, claim: Claim, name: str, namespace: str, 
         await cluster.client.get(kind, NamespacedName("", claim.class_name))
     except NotFoundError:
         await cluster.apply(class_manifest(cluster.release, claim.class_name, claim.driver))
+    if claim.config is None and claim.count != 1 and api is None:
+        claim = replace(claim, config=_empty_parameters(cluster, claim.driver))
     await cluster.apply(*claim_manifests(cluster.release, claim, name, namespace, is_template=is_template))
+
+
+def _empty_parameters(cluster: Cluster, driver: str) -> Mapping[str, Any] | None:
+    """Parameters of classic DRA that only say how many devices; None where it is not clear of which kind."""
+    kinds = [each for each in cluster.server.registry if each.group == driver and each.namespaced]
+    return {"apiVersion": kinds[0].api_version, "kind": kinds[0].kind, "spec": {}} if len(kinds) == 1 else None
 
 
 async def make_pod(
