@@ -15,11 +15,17 @@ __all__ = ["DRIVER_IMAGES", "NAMESPACE", "driver_manifests", "install_driver"]
 NAMESPACE = "fake-system"
 """The quickstart's."""
 _PACKAGE = Path(__file__).resolve().parent.parent
+_PROGRAMS: Mapping[str, str] = {
+    "fake-dra-controller": "controller",
+    "fake-dra-kubeletplugin": "kubelet-plugin",
+    "set-nas-status": "set-nas-status",
+}
+"""Of the image: by name, the command that each is."""
 
 DRIVER_IMAGES: Mapping[str, Image] = {
     f"fake-dra-driver:v{__version__}": Image(
-        path=(str(_PACKAGE / "demo/bin"),),
-        env={"PYTHON": sys.executable, "PYTHONPATH": str(_PACKAGE.parent), "PYTHONUNBUFFERED": "1"},
+        programs={name: (sys.executable, "-P", "-m", _PACKAGE.name, command) for name, command in _PROGRAMS.items()},
+        env={"PYTHONPATH": str(_PACKAGE.parent), "PYTHONUNBUFFERED": "1"},
         api_access=True,
         own_ports=True,
     )
