@@ -17,6 +17,7 @@ from blockbuster import BlockBuster
 
 import fake_dra_driver
 from tests.support.apiserver import ASSETS_VARIABLE, apiserver, client, minor_release, namespace
+from tests.support.kubectl import NO_KUBECTL, find_kubectl
 from tests.support.leftout import leave_out, pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.support.logsink import log_into_what_is_captured
 
@@ -71,7 +72,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves out the tests that need a real API server when no binaries of one are named, or of one that is too old.
 
     Those that need more of it carry ``@pytest.mark.apiserver(structured=True)``, or another key of ``_RELEASES``.
+    Also those that need kubectl where there is none.
     """
+    if find_kubectl() is None:
+        leave_out(config, items, [item for item in items if item.get_closest_marker("kubectl")], NO_KUBECTL)
     marked = {item: marker for item in items if (marker := item.get_closest_marker("apiserver"))}
     assets = os.environ.get(ASSETS_VARIABLE)
     if not assets:

@@ -18,9 +18,9 @@ PARAMETERS = {kind.resource.kind: kind for kind in (FakeClaimParameters, DeviceC
 
 def blocks(page: Path) -> Iterator[str]:
     """The objects that a page shows as YAML."""
-    for text in re.findall(r"^```yaml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+    for text in re.findall(r"^```yaml[^\n]*\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
         if text.startswith("apiVersion:"):
-            yield text
+            yield from text.split("---\n")
 
 
 def anchors(page: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""The lab of all tests of this folder, which are left out where there is no kubectl to compare with."""
+"""The lab of all tests of this folder."""
 
 import contextlib
 import socket
@@ -9,7 +9,6 @@ from typing import Final
 import pytest
 
 from tests.integration.kubeconfig.lab import Lab
-from tests.integration.kubeconfig.programs import NO_KUBECTL, find_kubectl
 from tests.integration.kubeconfig.shapes import DEFAULT_ADDRESS
 from tests.support.leftout import leave_out
 
@@ -17,15 +16,8 @@ _DEFAULT_PORT_TAKEN: Final = f"{DEFAULT_ADDRESS.upper()} IS TAKEN. TO RUN THEM, 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what needs kubectl where there is none.
-
-    Those at the default address, which nothing may listen to, carry ``@pytest.mark.kubectl(default_address=True)``.
-    """
-    compared = [item for item in items if item.get_closest_marker("kubectl")]
-    if find_kubectl() is None:
-        leave_out(config, items, compared, NO_KUBECTL)
-        return
-    wanting = [item for item in compared if any(marker.kwargs for marker in item.iter_markers("kubectl"))]
+    """Leaves out those at the default address, ``@pytest.mark.kubectl(default_address=True)``, where it is taken."""
+    wanting = [item for item in items if any(marker.kwargs for marker in item.iter_markers("kubectl"))]
     if wanting and _is_default_port_taken():
         leave_out(config, items, wanting, _DEFAULT_PORT_TAKEN)
 

@@ -4,13 +4,11 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Final
 from unittest.mock import patch
@@ -18,13 +16,11 @@ from unittest.mock import patch
 from fake_dra_driver import cli
 from tests.integration.kubeconfig.lab import FOLDER, HOME, NOTES, Lab, Scene
 from tests.integration.kubeconfig.records import Outcome
-from tests.support.apiserver import ASSETS_VARIABLE
+from tests.support.kubectl import NO_KUBECTL, find_kubectl
 
 __all__ = [
-    "NO_KUBECTL",
     "PluginStart",
     "Ran",
-    "find_kubectl",
     "kubectl_command",
     "our_command",
     "run_kubectl",
@@ -33,7 +29,6 @@ __all__ = [
     "started",
 ]
 
-NO_KUBECTL: Final = f"NO KUBECTL. TO RUN THEM, PUT ONE INTO THE FOLDER THAT {ASSETS_VARIABLE} NAMES, OR ON PATH."
 _DEADLINE_SECONDS: Final = 60
 
 
@@ -56,20 +51,6 @@ class Ran:
     stderr: str
     plugin: "PluginStart | None"
     """The first start of a plugin; None when none was started."""
-
-
-@cache
-def find_kubectl() -> Path | None:
-    """The kubectl beside the API server under test, else the one on PATH; None when there is none."""
-    folder = os.environ.get(ASSETS_VARIABLE)
-    named = shutil.which("kubectl", path=folder) if folder else None
-    found = named or shutil.which("kubectl")
-    if found is None:
-        return None
-    kubectl = Path(found).resolve()
-    # That of Google Cloud's SDK asks the server for its version, and then starts the one of those beside it that fits.
-    versions = kubectl.parent.glob("kubectl.1.*")
-    return max(versions, key=lambda path: int(path.name.rpartition(".")[2]), default=kubectl)
 
 
 def our_command(name: str) -> list[str]:
