@@ -11,6 +11,7 @@ from fake_dra_driver.dra.classic.claimlookup import ClassicClaimLookup, HeldDevi
 from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.checkpoint import Checkpoint
+from fake_dra_driver.dra.node.claimlock import ClaimLock
 from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.folderlock import FolderLock
@@ -158,7 +159,7 @@ async def run_kubelet_plugin(
         inventory=devices.inventory,
         model=model,
         restore=devices.restore(prepared),
-        files=NodeFiles(checkpoint, cdi, lock.hold, metadata),
+        files=NodeFiles(checkpoint, cdi, lock.hold, ClaimLock(settings.plugin_dir).hold, metadata),
         classic=classic.devices,
         states=states,
         client=parts.client,

@@ -141,13 +141,13 @@ async def test_a_runtime_finds_a_device_that_is_in_two_files_by_its_unique_names
     runtime = CdiRegistry([tmp_path])
     await cdi.write(claim("a"))
     both = [f"{CDI_KIND}=FAKE-0", f"{CDI_KIND}={unique_name('FAKE-0', 'a')}"]
-    assert [await runtime.environment([name]) for name in both] == [await runtime.environment(both)] * 2
+    assert [await runtime.edits([name]) for name in both] == [await runtime.edits(both)] * 2
     await cdi.write(claim("b"))
     for uid in "ab":
-        found = await runtime.environment([f"{CDI_KIND}={unique_name('FAKE-0', uid)}"])
-        assert found[f"FAKE_CLAIM_{uid.upper()}_DEVICE_0"] == "FAKE-0"
+        found = await runtime.edits([f"{CDI_KIND}={unique_name('FAKE-0', uid)}"])
+        assert found.env[f"FAKE_CLAIM_{uid.upper()}_DEVICE_0"] == "FAKE-0"
     with pytest.raises(UnresolvedDevicesError, match="in conflict"):
-        await runtime.environment([f"{CDI_KIND}=FAKE-0"])
+        await runtime.edits([f"{CDI_KIND}=FAKE-0"])
 
 
 async def test_an_older_file_of_ours_is_replaced_and_not_set_aside(cdi: Folder, files: MemoryFiles) -> None:
