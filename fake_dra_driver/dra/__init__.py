@@ -23,6 +23,7 @@ from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.dra.driver.allocated import AllocatedDevice
+    from fake_dra_driver.dra.driver.checks import DriverClassError
     from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
     from fake_dra_driver.dra.driver.device import AttributeValue, Capacity, Device, Taint, Version
     from fake_dra_driver.dra.driver.driver import Driver
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
+    from fake_dra_driver.dra.program.project import project_of
+    from fake_dra_driver.dra.program.run import command_line_of, run_driver
     from fake_dra_driver.dra.reason import Reason
+    from fake_dra_driver.settings import Flag, Settings
 
 __all__ = [
     "CLASSIC",
@@ -53,6 +57,8 @@ __all__ = [
     "DeviceHealth",
     "DeviceNode",
     "Driver",
+    "DriverClassError",
+    "Flag",
     "FolderLock",
     "Health",
     "HealthReports",
@@ -67,12 +73,17 @@ __all__ = [
     "PrepareError",
     "ReadyDevice",
     "Reason",
+    "Settings",
     "Taint",
     "Version",
+    "command_line_of",
+    "project_of",
+    "run_driver",
 ]
 
 _MODULES: Final = {
     "AllocatedDevice": "driver.allocated",
+    "DriverClassError": "driver.checks",
     "DeviceConfig": "driver.config",
     "NoConfig": "driver.config",
     "AttributeValue": "driver.device",
@@ -101,7 +112,12 @@ _MODULES: Final = {
     "STRUCTURED": "node.interface",
     "KubeletPlugin": "node.kubeletplugin",
     "PluginSockets": "node.pluginsockets",
+    "project_of": "program.project",
+    "command_line_of": "program.run",
+    "run_driver": "program.run",
     "Reason": "reason",
+    "Flag": ".settings",
+    "Settings": ".settings",
 }
 """The module of each name."""
 

@@ -38,6 +38,11 @@ class DriverNames:
         return f"{self.short.replace('-', '_')}_"
 
     @property
+    def program(self) -> str:
+        """The program with all commands; also its image and its chart."""
+        return f"{self.short}-driver"
+
+    @property
     def controller(self) -> str:
         """The controller, in logs of the API server; also the name of the Lease whose holder allocates."""
         return f"{self.short}-controller"

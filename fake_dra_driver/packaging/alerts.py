@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from fake_dra_driver.codegen import CLASSIC
-from fake_dra_driver.driver.reasons import REASONS
+from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.render import render
 
 __all__ = ["ALERTS", "OURS", "Alert", "render_alerts"]

@@ -48,7 +48,7 @@ def generate(folder: Path, commands: Mapping[str, type[Settings]], *, check: boo
 
 
 def _documentation(kinds: tuple[type[CustomResource], ...]) -> Iterator[tuple[str, str]]:
-    lists = "fake_dra_driver/driver/metricfamilies.py, fake_dra_driver/driver/reasons.py and the lists that they extend"
+    lists = "fake_dra_driver/dra/{metricfamilies,program/reasons}.py and the lists that they extend"
     yield "docs/metrics.md", render_metrics(TREE.header(lists))
     yield "docs/status.md", render_status_page(TREE.header("fake_dra_driver/status/"), kinds)
     yield "docs/why.md", render_why_page(TREE.header("fake_dra_driver/why/"))

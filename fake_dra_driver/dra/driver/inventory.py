@@ -18,7 +18,7 @@ from fake_dra_driver.dra.driver.devicechecks import device_problems
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
-__all__ = ["DevicesError", "Inventory"]
+__all__ = ["DriverStartError", "Inventory"]
 
 log = logger.bind(component="inventory")
 
@@ -32,8 +32,8 @@ MAX_LISTED: Final = 5
 """How many problems a message lists; the rest are counted."""
 
 
-class DevicesError(RuntimeLayerError):
-    """A driver has said of its node what cannot be: the message names class, method and devices."""
+class DriverStartError(RuntimeLayerError):
+    """The code of a driver keeps its plugin from starting: the message names class, method and what is wrong."""
 
 
 class Inventory:
@@ -42,7 +42,6 @@ class Inventory:
     Args:
         calls: of the driver.
         node: its name.
-        tell: tells people of a bad answer, once for each that is wrong in another way; must not raise.
         period_seconds: between two questions.
     """
 
@@ -50,13 +49,12 @@ class Inventory:
         self,
         calls: AuthorCalls[Any],
         node: str,
-        tell: Callable[[str], None] = lambda _problem: None,
         *,
         period_seconds: float = PERIOD_SECONDS,
     ) -> None:
         self._calls = calls
         self._node = node
-        self._tell = tell
+        self._tell: Callable[[str], None] = lambda _problem: None
         self._period_seconds = period_seconds
         self._by_name: dict[str, Device] = {}
         self._subscribers: list[Callable[[], None]] = []
@@ -80,6 +78,10 @@ class Inventory:
         """``changed`` is called, in the event loop, after each change. It must not raise."""
         self._subscribers.append(changed)
 
+    def report_to(self, tell: Callable[[str], None]) -> None:
+        """``tell`` tells people of a bad answer, once for each that is wrong in another way. It must not raise."""
+        self._tell = tell
+
     def problem(self) -> str | None:
         """What is wrong, for the readiness of the program; None when nothing is."""
         if self._problems:
@@ -94,12 +96,12 @@ class Inventory:
         """Asks for the first time.
 
         Raises:
-            DevicesError: the answer cannot be used.
+            DriverStartError: the answer cannot be used.
         """
         try:
             devices = await self._ask()
         except PrepareError as error:
-            raise DevicesError(str(error)) from error
+            raise DriverStartError(str(error)) from error
         self._by_name = {device.name: device for device in devices}
         log.info("Devices found", devices=len(devices))
 

@@ -11,6 +11,7 @@ from fake_dra_driver.dra.node.calls import Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.node.reason import (
+    BAD_DEVICES,
     CDI_FILES_REMOVED,
     CDI_FILES_RESTORED,
     CHECKPOINT_REBUILT,
@@ -98,6 +99,10 @@ class NodeEvents:
     def state_recreated(self) -> None:
         """The node's NodeAllocationState was deleted, and exists again."""
         self._report(STATE_RECREATED, "the object was deleted while the kubelet plugin ran, and was created again")
+
+    def devices_refused(self, problem: str) -> None:
+        """What the driver says about its devices cannot be; the ones that were known stay."""
+        self._report(BAD_DEVICES, problem)
 
     def not_ready(self) -> None:
         """The node's status was set to NotReady although the plugin runs."""

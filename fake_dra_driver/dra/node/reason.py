@@ -3,6 +3,7 @@
 from fake_dra_driver.dra.reason import Reason
 
 __all__ = [
+    "BAD_DEVICES",
     "CDI_FILES_REMOVED",
     "CDI_FILES_RESTORED",
     "CHECKPOINT_REBUILT",
@@ -16,6 +17,15 @@ __all__ = [
     "STATE_RECREATED",
 ]
 
+BAD_DEVICES = Reason(
+    "BadDevices",
+    "refusal",
+    "Warning",
+    "NodeAllocationState",
+    "The driver's code failed to say which devices the node has, or said what no node can have.",
+    "Mend the driver, whose class and method the message names. The node keeps the devices that it had.",
+)
+"""Of drivers whose devices may change; not one of NODE_REASONS."""
 REGISTRATION_REFUSED = Reason(
     "RegistrationRefused",
     "refusal",

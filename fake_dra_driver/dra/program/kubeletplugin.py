@@ -12,7 +12,6 @@ from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.checkpoint import Checkpoint
 from fake_dra_driver.dra.node.claimlock import ClaimLock
-from fake_dra_driver.dra.node.events import NodeEvents
 from fake_dra_driver.dra.node.files import DiskFiles
 from fake_dra_driver.dra.node.folderlock import FolderLock
 from fake_dra_driver.dra.node.health import HealthReports
@@ -63,8 +62,8 @@ class LiveDevices(Protocol):
         """``changed`` is called after each change."""
         ...
 
-    def report_to(self, events: NodeEvents) -> None:
-        """People are told there what is wrong with the devices."""
+    def report_to(self, tell: Callable[[str], None]) -> None:
+        """``tell`` tells people what is wrong with the devices."""
         ...
 
     def problem(self) -> str | None:
@@ -84,6 +83,10 @@ class NodeDevices(Protocol[StateT, DeviceT, EntryT, PreparedT]):
     """What they are to containers, and in the checkpoint."""
     live: LiveDevices | None = None
     """Tells of their changes; None where there are none."""
+
+    async def start(self) -> None:
+        """Called once, before anything is connected to. Raises RuntimeLayerError: the plugin cannot start."""
+        return
 
     def inventory(self) -> Sequence[DeviceT]:
         """Those that the node has at this moment."""
@@ -122,6 +125,7 @@ async def run_kubelet_plugin(
         OSError: a folder of ours cannot be used.
     """
     setup_logging(settings.logging_format, settings.verbosity, context={"node": settings.node_name})
+    await devices.start()
     names, model, layout = devices.names, devices.model, devices.layout
     parts = await make_parts(
         settings,
@@ -241,7 +245,7 @@ async def run_kubelet_plugin(
     if not settings.sockets.is_shared:
         manager.add_runnable("retire", retire_at_the_end)
     if devices.live is not None:
-        devices.live.report_to(node.node_events)
+        devices.live.report_to(node.node_events.devices_refused)
         devices.live.subscribe(node.publish)
         if parts.healthz is not None:
             parts.healthz.add_readyz("devices", devices.live.problem)

@@ -6,9 +6,9 @@ from typing_extensions import override
 
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.program.controller import ControllerWiring, DriverControllers, run_controller
+from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.programs.settings import ControllerSettings
-from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.controller import Controller
 
 __all__ = ["run"]

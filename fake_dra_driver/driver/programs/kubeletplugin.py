@@ -8,6 +8,7 @@ from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
 from fake_dra_driver.device.inventory import Device, make_inventory
 from fake_dra_driver.dra.nodestate.published import Restore
 from fake_dra_driver.dra.program.kubeletplugin import NodeDevices, run_kubelet_plugin
+from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.dra.structured.pooldevices import PoolDevices
 from fake_dra_driver.driver.classic.helddevices import FakeHeldDevices
 from fake_dra_driver.driver.names import NAMES
@@ -16,7 +17,6 @@ from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePrepared
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import restored_by
 from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
-from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 
 __all__ = ["run"]

@@ -11,11 +11,11 @@ from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.dra.metricfamilies import CONTROLLER_FAMILIES, PLUGIN_FAMILIES, SHARED_FAMILIES
 from fake_dra_driver.dra.node.metrics import PrepareMetrics
+from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.dra.programmetrics import EventCounts
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX, SECTIONS
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.metricfamily import FAMILIES, LIBRARY_FAMILIES, Family
 from fake_dra_driver.runtime.metrics import Metrics

@@ -14,11 +14,11 @@ from fake_dra_driver.dra.node.cdi import CdiFolder
 from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.dra.node.registration import Registration
 from fake_dra_driver.dra.nodestate.abandonedclaims import LOOK_SECONDS
+from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.reasons import REASONS
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from tests.support.events import Recorder
 from tests.support.half_states import (

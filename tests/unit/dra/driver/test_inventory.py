@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from fake_dra_driver.dra.driver.calls import AuthorCalls
 from fake_dra_driver.dra.driver.device import Device
-from fake_dra_driver.dra.driver.inventory import DevicesError, Inventory
+from fake_dra_driver.dra.driver.inventory import DriverStartError, Inventory
 from tests.unit.dra.driver.lamp import NODE, LampDriver, logged
 
 pytestmark = pytest.mark.looptime
@@ -45,7 +45,8 @@ class Story:
         self.driver = driver
         self.told: list[str] = []
         self.changes = 0
-        self.inventory = Inventory(AuthorCalls(driver, block_seconds=3600), NODE, self.told.append)
+        self.inventory = Inventory(AuthorCalls(driver, block_seconds=3600), NODE)
+        self.inventory.report_to(self.told.append)
         self.inventory.subscribe(self.note)
 
     def note(self) -> None:
@@ -78,7 +79,7 @@ async def test_the_first_answer_is_there_after_the_start() -> None:
 async def test_a_bad_answer_at_the_start_ends_the_program() -> None:
     driver = SteeredDriver()
     driver.answer = lambda: [Device("Lamp"), Device("Lamp")]
-    with pytest.raises(DevicesError) as found:
+    with pytest.raises(DriverStartError) as found:
         await Story(driver).inventory.start()
     assert str(found.value) == (
         "SteeredDriver.devices(node-a) returned what no node can have: device Lamp: is there twice; device Lamp: name: "

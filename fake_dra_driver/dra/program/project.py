@@ -1,0 +1,56 @@
+"""What the project of an author's driver ships, made of the driver alone: CRDs, a chart, a page of reference."""
+
+from typing import Any
+
+from fake_dra_driver.codegen import Project, StatusReader
+from fake_dra_driver.dra.driver.checks import check_driver
+from fake_dra_driver.dra.driver.driver import Driver
+from fake_dra_driver.dra.driver.parameters import parameters_kind
+from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra.nodestate.kind import node_allocation_state
+from fake_dra_driver.dra.program.admission import guards
+from fake_dra_driver.dra.program.driversettings import DriverSettings
+from fake_dra_driver.dra.program.permissions import components, status_reader
+
+__all__ = ["description_of", "project_of"]
+
+
+def project_of(driver: Driver[Any]) -> Project:
+    """The project of a driver.
+
+    Raises:
+        DriverClassError: no driver can be made of its class.
+        ProjectError: ``Driver.chart`` has values that the chart does not take.
+    """
+    check_driver(driver)
+    names = DriverNames.of(driver.name)
+    parameters, records = parameters_kind(type(driver)), node_allocation_state(driver.name)
+    kinds = (records, parameters)
+    settings = DriverSettings.of(names, driver.settings)
+    return Project(
+        name=names.program,
+        driver_name=driver.name,
+        description=description_of(driver),
+        version=driver.version,
+        commands={
+            "controller": settings.controller,
+            "kubelet-plugin": settings.kubelet_plugin,
+            "webhook": settings.webhook,
+            "set-nas-status": settings.set_nas_status,
+        },
+        kinds=kinds,
+        records=records,
+        parameters=parameters,
+        rbac=components(names, kinds),
+        guards=guards(names, records),
+        values=driver.chart,
+        status=StatusReader(f"fake-dra-driver status --driver-name {driver.name}", status_reader(names, kinds)),
+    )
+
+
+def description_of(driver: Driver[Any]) -> str:
+    """What a driver is for, in a sentence: the first one of its class's docstring."""
+    # That of Driver itself is inherited by none.
+    words = " ".join((type(driver).__doc__ or "").split())
+    sentence = words.partition(". ")[0].rstrip(".")
+    return f"{sentence}." if sentence else f"The DRA driver {driver.name}."
