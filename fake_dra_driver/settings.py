@@ -151,9 +151,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, defer_build=True, use_attribute_docstrings=True)
 
-    prefix: ClassVar[str]
-    """What the names of all environment variables begin with."""
-    groups: ClassVar[tuple[str, ...]]
+    prefix: ClassVar[str] = ""
+    """What the names of all environment variables begin with; empty: none is read but those of ``Flag.alias``."""
+    groups: ClassVar[tuple[str, ...]] = ("",)
     """Headings of help and documentation, in their order."""
     group: ClassVar[str] = ""
     """Heading of a setting that names none. A field without a Flag is such a setting."""
@@ -187,13 +187,13 @@ def _setting(model: type[Settings], name: str) -> Setting:
     if not info.group:
         info = replace(info, group=model.group)
     flag = info.name or name.replace("_", "-")
-    prefixed = model.prefix + (info.variable or flag.replace("-", "_").upper())
+    prefixed = model.prefix + (info.variable or flag.replace("-", "_").upper()) if model.prefix else ""
     required = about.is_required()
     return Setting(
         name=name,
         flag=info.metavar if info.positional else f"--{flag}",
         short=f"-{info.short}" if info.short else "",
-        variables=(prefixed, info.alias) if info.alias else (prefixed,),
+        variables=tuple(filter(None, (prefixed, info.alias))),
         description=" ".join((about.description or "").split()),
         required=required,
         default=None if required or about.default is PydanticUndefined else about.default,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.driver.config import DeviceConfig
 from fake_dra_driver.dra.driver.device import Device
 from fake_dra_driver.dra.node.claim import NodeClaim
@@ -21,8 +22,9 @@ class AllocatedDevice(Generic[ConfigT]):
     """As the node has it now; with its name alone where the node does not have it any more."""
     config: ConfigT
     """What claim and class say; where they say nothing, the defaults."""
-    claim: NodeClaim
-    index: int
+    claim: NodeClaim = NodeClaim("default", "claim", UID("00000000-0000-0000-0000-000000000000"))
+    """The default is for an author's unit tests."""
+    index: int = 0
     """Its place among the devices that the claim has on the node, from 0, for names of variables."""
     request: str = ""
     """The request of the claim that it is for; empty in classic DRA, which knows none."""

@@ -95,3 +95,8 @@ def test_what_is_wrong_with_what_an_author_adds() -> None:
         "Taken.color has no default, and the chart could not set it",
         "Taken.colors: must be a bool, an int, a float, a str, a Path or a Literal, is tuple[str, ...]",
     ]
+
+
+def test_what_an_author_adds_can_be_made_in_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAMPS", "7")
+    assert LampSettings(color="red") == LampSettings(lamps=2, color="red")
