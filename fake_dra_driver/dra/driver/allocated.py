@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.driver.config import DeviceConfig
@@ -13,6 +13,8 @@ __all__ = ["AllocatedDevice"]
 
 ConfigT = TypeVar("ConfigT", bound=DeviceConfig)
 
+_ANY_CLAIM: Final = NodeClaim("default", "claim", UID("00000000-0000-0000-0000-000000000000"))
+
 
 @dataclass(frozen=True, slots=True)
 class AllocatedDevice(Generic[ConfigT]):
@@ -22,7 +24,7 @@ class AllocatedDevice(Generic[ConfigT]):
     """As the node has it now; with its name alone where the node does not have it any more."""
     config: ConfigT
     """What claim and class say; where they say nothing, the defaults."""
-    claim: NodeClaim = NodeClaim("default", "claim", UID("00000000-0000-0000-0000-000000000000"))
+    claim: NodeClaim = _ANY_CLAIM
     """The default is for an author's unit tests."""
     index: int = 0
     """Its place among the devices that the claim has on the node, from 0, for names of variables."""
