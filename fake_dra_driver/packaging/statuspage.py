@@ -34,7 +34,7 @@ _STATES: Final[dict[DeviceState, str]] = {
     "free": "the next claim can get it",
     "allocated": "a claim holds it, and the node has not prepared it (yet)",
     "prepared": "ready for the containers of the claim that holds it",
-    "unavailable": "no claim holds it, and the node takes no claims",
+    "unavailable": "no claim holds it, and none can get it: the node takes no claims, or the device is not healthy",
     "missing": "a claim holds it, and the node does not have it (any more)",
 }
 _COLUMNS: Final = 120

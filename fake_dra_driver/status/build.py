@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, Generic
 
-from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.nodestate.deviceuse import DeviceUse, device_uses
-from fake_dra_driver.dra.nodestate.state import closed_reason
-from fake_dra_driver.driver.statelayout import FakeStateLayout
+from fake_dra_driver.dra.nodestate.layout import EntryT, StateT
+from fake_dra_driver.dra.nodestate.state import NOT_READY, closed_reason
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.nodes import NODES_HIDDEN
@@ -23,16 +22,17 @@ from fake_dra_driver.status.report import (
     Summary,
 )
 from fake_dra_driver.status.view import ClusterView
-from fake_dra_driver.untrustedtext import short_name
+from fake_dra_driver.untrustedtext import MAX_NAME, one_line, short_name
 
 __all__ = ["Reporter"]
 
-_LAYOUT: Final = FakeStateLayout()
 NAMED_IN_A_PROBLEM: Final = 3
 """How many claims a problem names; the rest are counted."""
+MAX_PROBLEM: Final = 200
+"""Characters of what is said of one device."""
 
 
-class Reporter:
+class Reporter(Generic[StateT, EntryT]):
     """Makes reports of a view, as often as one is wanted.
 
     Args:
@@ -41,8 +41,9 @@ class Reporter:
         nodes: the nodes to report, of those that there are; none: all.
     """
 
-    def __init__(self, view: ClusterView, namespace: str, nodes: Collection[str] = ()) -> None:
+    def __init__(self, view: ClusterView[StateT, EntryT], namespace: str, nodes: Collection[str] = ()) -> None:
         self._view = view
+        self._layout = view.driver.layout
         self._namespace = namespace
         self._nodes = nodes
 
@@ -54,7 +55,7 @@ class Reporter:
         )
         waiting, unused = self._view.claims.waiting()
         return Report(
-            driver=DRIVER_NAME,
+            driver=self._view.driver.names.driver,
             namespace=self._namespace,
             summary=Summary(
                 nodes=len(every),
@@ -70,28 +71,41 @@ class Reporter:
             notes=() if self._view.nodes.informer is not None else (NODES_HIDDEN,),
         )
 
-    def _node(self, state: NodeAllocationState) -> NodeReport:
-        source = self._view.claims
-        entries = source.entries_of(state)
-        claims = {uid: source.claim(UID(uid)) for uid in (*entries, *state.spec.prepared_devices)}
+    def _node(self, state: StateT) -> NodeReport:
+        source, layout = self._view.claims, self._layout
+        entries, prepared = source.entries_of(state), layout.prepared_of(state)
+        claims = {uid: source.claim(UID(uid)) for uid in (*entries, *prepared)}
         name = state.metadata.name
         reasons = (
-            closed_reason(_LAYOUT, state),
+            closed_reason(layout, state),
             self._view.nodes.unusable_reason(name),
             source.unpublished_reason(state),
         )
         closed = [reason for reason in reasons if reason is not None]
-        uses = device_uses(_LAYOUT, state, entries, is_usable=not closed)
+        uses = device_uses(layout, state, entries, is_usable=not closed)
         return NodeReport(
             name=name,
-            status=state.status or "NotReady",
+            status=layout.status_of(state) or NOT_READY,
             ready=not closed,
             node_status=self._view.nodes.status(name),
             counts=_counts(uses),
             models=_models(uses),
             claims=len(entries),
-            devices=tuple(_device(use, claims) for use in uses),
-            problems=(*closed, *_problems(state, uses, entries, claims, source.unrecorded(state))),
+            devices=tuple(self._device(use, claims) for use in uses),
+            problems=(*closed, *_problems(prepared, uses, entries, claims, source.unrecorded(state))),
+        )
+
+    def _device(self, use: DeviceUse, claims: Mapping[str, ClaimReport]) -> DeviceReport:
+        prepared = set(use.prepared_parts)
+        parts = self._layout.part_keys(use.key, use.parts)
+        return DeviceReport(
+            uuid=use.key,
+            model=use.model,
+            state=use.state,
+            claim=claims[use.claim] if use.claim is not None else None,
+            shared_with=tuple(claims[uid] for uid in use.others),
+            children=tuple(ChildReport(uuid=uuid, prepared=uuid in prepared) for uuid in parts),
+            problem=use.problem,
         )
 
 
@@ -104,18 +118,6 @@ def _unreadable(error: InvalidObjectError) -> NodeReport:
         claims=0,
         devices=(),
         problems=(f"its NodeAllocationState cannot be read: {'; '.join(error.problems)}",),
-    )
-
-
-def _device(use: DeviceUse, claims: Mapping[str, ClaimReport]) -> DeviceReport:
-    prepared = set(use.prepared_parts)
-    parts = _LAYOUT.part_keys(use.key, use.parts)
-    return DeviceReport(
-        uuid=use.key,
-        model=use.model,
-        state=use.state,
-        claim=claims[use.claim] if use.claim is not None else None,
-        children=tuple(ChildReport(uuid=uuid, prepared=uuid in prepared) for uuid in parts),
     )
 
 
@@ -149,23 +151,25 @@ def _sum(counts: Iterable[Counts]) -> Counts:
 
 
 def _problems(
-    state: NodeAllocationState,
+    prepared: Collection[str],
     uses: Sequence[DeviceUse],
-    entries: Mapping[str, AllocatedDevices],
+    entries: Collection[str],
     claims: Mapping[str, ClaimReport],
     unrecorded: Sequence[str],
 ) -> Iterator[str]:
+    if broken := [f"{short_name(use.key)} ({use.problem})" for use in uses if use.problem]:
+        yield f"no claim can get devices that are not healthy: {_listed(broken, MAX_PROBLEM)}"
     if missing := [use.key for use in uses if use.state == "missing"]:
         yield f"claims hold devices that the node does not have: {_listed(missing)}"
     if gone := [uid for uid in entries if not claims[uid].exists]:
         yield f"devices are on record for claims that do not exist: {_listed(gone)}"
-    if stale := [uid for uid in state.spec.prepared_devices if uid not in entries]:
+    if stale := [uid for uid in prepared if uid not in entries]:
         yield f"prepared for claims that hold nothing here: {_listed([claims[uid].name or uid for uid in stale])}"
     if unrecorded:
         yield f"claims are allocated here but not on record: {_listed(unrecorded)}"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], most: int = MAX_NAME) -> str:
     more = len(names) - NAMED_IN_A_PROBLEM
-    shown = [short_name(name) for name in sorted(names, key=natural_order)[:NAMED_IN_A_PROBLEM]]
+    shown = [one_line(name, most) for name in sorted(names, key=natural_order)[:NAMED_IN_A_PROBLEM]]
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
-from fake_dra_driver.api.fake import EVENT_COMPONENT, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.runtime.cache import Cache, Informer
@@ -18,7 +17,11 @@ WARNINGS_ABOUT_CLAIMS: Final = "involvedObject.kind=ResourceClaim,type=Warning"
 EVENTS_BY_CLAIM: Final = "claim"
 
 
-class ClaimSource(Protocol):
+StateT_contra = TypeVar("StateT_contra", bound=KubeObject, contravariant=True)
+EntryT_co = TypeVar("EntryT_co", covariant=True)
+
+
+class ClaimSource(Protocol[StateT_contra, EntryT_co]):
     """Claims, and what they hold and wait for."""
 
     @property
@@ -26,15 +29,15 @@ class ClaimSource(Protocol):
         """Everything that is read for it."""
         ...
 
-    def entries_of(self, state: NodeAllocationState) -> Mapping[str, AllocatedDevices]:
+    def entries_of(self, state: StateT_contra) -> Mapping[str, EntryT_co]:
         """By UID: what claims hold of a node."""
         ...
 
-    def unpublished_reason(self, state: NodeAllocationState) -> str | None:
+    def unpublished_reason(self, state: StateT_contra) -> str | None:
         """Why no claim can get the devices of a node, though its plugin said that it serves; None where claims can."""
         ...
 
-    def unrecorded(self, state: NodeAllocationState) -> Sequence[str]:
+    def unrecorded(self, state: StateT_contra) -> Sequence[str]:
         """The claims that are allocated on a node and should be on its record, and are not."""
         ...
 
@@ -87,9 +90,9 @@ def warnings_about_claims(cache: Cache) -> Informer[Event]:
     return events
 
 
-def told_about(events: Informer[Event], uid: UID) -> Told | None:
-    """The latest warning of this driver about a claim."""
-    found = [event for event in events.by_index(EVENTS_BY_CLAIM, uid) if event.source.component == EVENT_COMPONENT]
+def told_about(events: Informer[Event], component: str, uid: UID) -> Told | None:
+    """The latest warning about a claim that has this source: a driver's ``event_component``."""
+    found = [event for event in events.by_index(EVENTS_BY_CLAIM, uid) if event.source.component == component]
     if not found:
         return None
     latest = max(found, key=_last_seen)

@@ -6,14 +6,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from fake_dra_driver import __version__
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.settings import colors_wanted
 from fake_dra_driver.standardstreams import until_reader_gone
 from fake_dra_driver.status.build import Reporter
+from fake_dra_driver.status.reporteddriver import ReportedDriver
 from fake_dra_driver.status.screen import ReportScreen, Style
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.status.table import Detail
@@ -58,13 +60,15 @@ async def run_status(settings: StatusSettings) -> int:
     )
     try:
         api = await find_api(client)
-        namespace = settings.namespace or await find_namespace(client)
+        driver = _driver(settings.driver_name)
+        kind = driver.layout.kind
+        namespace = settings.namespace or await find_namespace(client, kind)
         cache = Cache(client)
         hidden = await nodes_are_hidden(client, timeout_seconds)
-        view = ClusterView.of(cache, client, api, namespace, nodes_hidden=hidden)
+        view = ClusterView.of(driver, cache, client, api, namespace, nodes_hidden=hidden)
         await view.load(client, timeout_seconds)
         if settings.namespace and not view.states.list() and not view.states.invalid():
-            await check_namespace(client, settings.namespace)
+            await check_namespace(client, kind, settings.namespace)
         _check_nodes(settings.nodes, view)
         reporter = Reporter(view, namespace or "", settings.nodes)
         if settings.watch:
@@ -77,7 +81,18 @@ async def run_status(settings: StatusSettings) -> int:
     return 0
 
 
-def _check_nodes(nodes: Sequence[str], view: ClusterView) -> None:
+def _driver(name: str) -> ReportedDriver[Any, Any]:
+    """What is known of a driver; of those that are not here, as much as they say themselves."""
+    if name == NAMES.driver:
+        from fake_dra_driver.status.ourdriver import OurDriver
+
+        return OurDriver()
+    from fake_dra_driver.status.anydriver import AnyDriver
+
+    return AnyDriver(name)
+
+
+def _check_nodes(nodes: Sequence[str], view: ClusterView[Any, Any]) -> None:
     known = [state.metadata.name for state in view.states.list()] + [error.key.name for error in view.states.invalid()]
     for node in nodes:
         if node not in known:
@@ -104,7 +119,11 @@ def _interruptible() -> Iterator[asyncio.Event]:
 
 
 async def watch(
-    cache: Cache, view: ClusterView, reporter: Reporter, screen: ReportScreen, stopped: asyncio.Event
+    cache: Cache,
+    view: ClusterView[Any, Any],
+    reporter: Reporter[Any, Any],
+    screen: ReportScreen,
+    stopped: asyncio.Event,
 ) -> None:
     """Shows a report at once and after each change, until ``stopped``.
 

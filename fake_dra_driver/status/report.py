@@ -78,7 +78,7 @@ class Counts(_Model):
     prepared: int = 0
     """Ready for the containers of the claim that holds them."""
     unavailable: int = 0
-    """Free, on a node that takes no claims."""
+    """No claim holds them, and none can get them: the node takes no claims, or they are not healthy."""
     missing: int = 0
     """A claim holds them, and the node does not have them."""
 
@@ -127,8 +127,12 @@ class DeviceReport(_Model):
     """free, allocated, prepared, unavailable or missing."""
     claim: ClaimReport | None = None
     """The claim that holds it, or for which it is prepared."""
+    shared_with: tuple[ClaimReport, ...] = ()
+    """Further claims that hold it, where claims share it."""
     children: tuple[ChildReport, ...] = ()
     """Its parts, if the claim has it split."""
+    problem: str = ""
+    """What is wrong with it, so that no further claim can get it; empty when nothing is."""
 
 
 class NodeReport(_Model):

@@ -35,6 +35,7 @@ FREE_BY_LINE: Final = 8
 EXAMPLES: Final = 3
 MAX_MODEL: Final = 63
 """Characters of a model in a sentence; a claim cannot ask for a longer one."""
+WITHOUT_MODEL: Final = "without a model"
 LEAST_OF_WAITING: Final = 8
 """Where a terminal is too low for everything, so many lines about waiting claims are left, and the nodes follow."""
 
@@ -177,11 +178,12 @@ class _Table:
     def _node_head(self, node: NodeReport) -> list[str]:
         """A node's name, status, and how many of its devices are free; and what is wrong with it."""
         counts, layout = node.counts, self._layout
-        if len(node.models) == 1:
+        models = [found for found in node.models if found.model or len(node.models) > 1]
+        if len(models) == 1:
             free = f"{_free_of(counts, node.models[0].model)} free"
         else:
-            models = f": {_by_model(node.models)}" if node.models else ""
-            free = f"{counts.free} of {counts.devices} devices free{models}"
+            by_model = f": {_by_model(models)}" if models else ""
+            free = f"{counts.free} of {counts.devices} devices free{by_model}"
         status, name = _status_cell(node), printable(node.name)
         if layout.columns is not None:
             name = shorten(name, layout.columns - len(f"NODE   {status.text}"))
@@ -207,7 +209,7 @@ class _Table:
                 model = device.model if several else ""
                 parts = _parts(device) if is_short else ""
                 cells = [Cell(device.uuid), Cell(model), _state_cell(device.state), Cell(parts)]
-                rows.append(Row([*cells, *_claim_cells(device.claim)]))
+                rows.append(Row([*cells, *_claim_cells(device)]))
                 rows += [] if is_short else _children(device)
             if folded and device is idle[0]:
                 rows.append(_row(f"and {len(folded)} more like this", "", device.state))
@@ -216,12 +218,13 @@ class _Table:
         return [*self._node_head(node), *lines]
 
     def _node_by_claim(self, node: NodeReport) -> list[str]:
-        """A line for the devices that one claim has, or that are free."""
-        groups: dict[tuple[DeviceState, str], list[DeviceReport]] = {}
+        """A line for the devices that one claim has, or the same claims share, or that are free."""
+        groups: dict[tuple[DeviceState, Sequence[str]], list[DeviceReport]] = {}
         for device in node.devices:
-            groups.setdefault((device.state, device.claim.uid if device.claim else ""), []).append(device)
+            uids = tuple(claim.uid for claim in _claims_of(device))
+            groups.setdefault((device.state, uids), []).append(device)
         rows = [
-            Row([Cell(str(len(members))), _state_cell(state), *_claim_cells(members[0].claim)])
+            Row([Cell(str(len(members))), _state_cell(state), *_claim_cells(members[0])])
             for (state, _), members in groups.items()
         ]
         columns = [Column("DEVICES"), Column("STATE"), *_CLAIM_COLUMNS]
@@ -306,7 +309,7 @@ def _by_model(models: Sequence[ModelReport], most: int = EXAMPLES) -> str:
 
 
 def _free_of(counts: Counts, model: str) -> str:
-    return f"{counts.free} of {counts.devices} {shorten(printable(model), MAX_MODEL)}"
+    return f"{counts.free} of {counts.devices} {shorten(printable(model), MAX_MODEL) or WITHOUT_MODEL}"
 
 
 def cut(lines: Sequence[str], room: int) -> Sequence[str]:
@@ -365,9 +368,14 @@ def _row(device: str, model: str, state: DeviceState) -> Row:
     return Row([Cell(device), Cell(model), _state_cell(state), Cell(""), Cell(""), Cell("")])
 
 
-def _claim_cells(claim: ClaimReport | None) -> Sequence[Cell]:
-    if claim is None:
-        return [Cell(""), Cell("")]
-    if not claim.name:
-        return [Cell(f"(gone) {claim.uid}", Tone.BAD), Cell("")]
-    return [Cell(f"{claim.namespace}/{claim.name}"), Cell(", ".join(claim.pods))]
+def _claims_of(device: DeviceReport) -> Sequence[ClaimReport]:
+    return () if device.claim is None else (device.claim, *device.shared_with)
+
+
+def _claim_cells(device: DeviceReport) -> Sequence[Cell]:
+    """The claims that have the device, as a rule one, and the pods that use it."""
+    claims = _claims_of(device)
+    gone = bool(claims) and not claims[0].name
+    names = [f"{claim.namespace}/{claim.name}" if claim.name else f"(gone) {claim.uid}" for claim in claims]
+    pods = dict.fromkeys(pod for claim in claims for pod in claim.pods)
+    return [Cell(_examples(names), Tone.BAD if gone else Tone.PLAIN), Cell(", ".join(pods))]

@@ -7,12 +7,12 @@ cache would keep trying. Nodes alone may be hidden: many people may read what is
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Generic, Self
 
-from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra.nodestate.layout import EntryT, StateT
 from fake_dra_driver.dra.servedapi import API_VERSIONS, DraApi, advice
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.client import Client
@@ -26,9 +26,8 @@ from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
 from fake_dra_driver.runtime.objectidentity import version_number
 from fake_dra_driver.runtime.store import Entry
 from fake_dra_driver.status.claimsource import ClaimSource
-from fake_dra_driver.status.classic.claims import ClassicClaims
 from fake_dra_driver.status.nodes import Nodes
-from fake_dra_driver.status.structured.claims import StructuredClaims
+from fake_dra_driver.status.reporteddriver import ReportedDriver
 
 __all__ = ["CannotReportError", "ClusterView", "check_namespace", "find_api", "find_namespace", "nodes_are_hidden"]
 
@@ -51,22 +50,22 @@ async def find_api(client: Client) -> DraApi:
     return DraApi(version)
 
 
-async def find_namespace(client: Client) -> str | None:
-    """The namespace that the driver's NodeAllocationState objects are in; None when there are none.
+async def find_namespace(client: Client, kind: type[KubeObject]) -> str | None:
+    """The namespace that the driver's NodeAllocationState objects, of that kind, are in; None when there are none.
 
     Raises:
         CannotReportError: there are several, or they cannot be listed.
     """
     try:
-        found = await _namespaces(client)
+        found = await _namespaces(client, kind)
     except RuntimeLayerError as error:
-        raise _explained(NodeAllocationState, error) from error
+        raise _explained(kind, error) from error
     if len(found) > 1:
         raise CannotReportError(f"the driver is in several namespaces ({', '.join(found)}): name one with --namespace")
     return found[0] if found else None
 
 
-async def check_namespace(client: Client, namespace: str) -> None:
+async def check_namespace(client: Client, kind: type[KubeObject], namespace: str) -> None:
     """To be called where the namespace that was asked for has no NodeAllocationState objects.
 
     Raises:
@@ -74,7 +73,7 @@ async def check_namespace(client: Client, namespace: str) -> None:
         RuntimeLayerError: the API server cannot be asked.
     """
     try:
-        found = await _namespaces(client)
+        found = await _namespaces(client, kind)
     except ForbiddenError:  # a person who may read that namespace alone is told what is there
         return
     if found:
@@ -83,8 +82,8 @@ async def check_namespace(client: Client, namespace: str) -> None:
         )
 
 
-async def _namespaces(client: Client) -> Sequence[str]:
-    listed = await client.list(NodeAllocationState)
+async def _namespaces(client: Client, kind: type[KubeObject]) -> Sequence[str]:
+    listed = await client.list(kind)
     found = {state.metadata.namespace for state in listed.items}
     return sorted(found | {refused.key.namespace for refused in listed.invalid})
 
@@ -100,37 +99,54 @@ async def nodes_are_hidden(client: Client, timeout_seconds: float) -> bool:
     return False
 
 
-class ClusterView:
+class ClusterView(Generic[StateT, EntryT]):
     """Everything that is read.
 
     Args:
+        driver: whose devices are reported.
         states: the NodeAllocationState objects.
         nodes: the Node objects.
         claims: what the mode of DRA wants to know of claims.
     """
 
-    def __init__(self, states: Informer[NodeAllocationState], nodes: Nodes, claims: ClaimSource) -> None:
+    def __init__(
+        self,
+        driver: ReportedDriver[StateT, EntryT],
+        states: Informer[StateT],
+        nodes: Nodes,
+        claims: ClaimSource[StateT, EntryT],
+    ) -> None:
+        self.driver = driver
         self.states = states
         self.nodes = nodes
         self.claims = claims
 
     @classmethod
     def of(
-        cls, cache: Cache, client: Client, api: DraApi, namespace: str | None, *, nodes_hidden: bool = False
-    ) -> "ClusterView":
+        cls,
+        driver: ReportedDriver[StateT, EntryT],
+        cache: Cache,
+        client: Client,
+        api: DraApi,
+        namespace: str | None,
+        *,
+        nodes_hidden: bool = False,
+    ) -> Self:
         """Asks ``cache`` for what the mode of DRA that the cluster speaks needs.
 
         Args:
+            driver: whose devices are reported.
+            cache: gives informers.
             client: not used to read; the driver's own code wants one.
             api: how the cluster speaks DRA.
             namespace: of the NodeAllocationState objects; None when there are none.
             nodes_hidden: whether Nodes may not be read.
         """
         nodes = Nodes.of(cache, hidden=nodes_hidden)
-        states = cache.informer(NodeAllocationState, namespace=namespace)
+        states = cache.informer(driver.layout.kind, namespace=namespace)
         if api.structured is not None:
-            return cls(states, nodes, StructuredClaims(cache, api.structured))
-        return cls(states, nodes, ClassicClaims(cache, states, client, namespace or "", nodes))
+            return cls(driver, states, nodes, driver.structured_claims(cache, api.structured))
+        return cls(driver, states, nodes, driver.classic_claims(cache, states, client, namespace or "", nodes))
 
     @property
     def read(self) -> tuple[Informer[Any], ...]:
@@ -188,7 +204,8 @@ def _explained(kind: type[KubeObject], error: RuntimeLayerError) -> RuntimeLayer
         return CannotReportError(f"the cluster does not serve {kind.resource.plural} of {kind.resource.api_version}")
     if isinstance(error, NotFoundError):
         return CannotReportError(
-            f"the cluster does not know the kind {name}: the driver is not installed, or its CRDs are missing"
+            f"the cluster does not know the kind {name}: the driver is not installed, or its CRDs are missing "
+            f"({kind.resource.plural}.{kind.resource.group})"
         )
     if isinstance(error, ForbiddenError):
         return CannotReportError(

@@ -5,21 +5,20 @@ while no controller runs.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Generic
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
-from fake_dra_driver.api.kube.core import Event, Node, Pod
-from fake_dra_driver.api.kube.meta import UID, KubeObject, NamespacedName
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra.nodestate.layout import EntryT, StateT
 from fake_dra_driver.dra.structured.caches import CLAIMS_BY_POOL, UNSCHEDULED, pools_of
+from fake_dra_driver.dra.structured.controllerdriver import StructuredDriver
 from fake_dra_driver.dra.structured.holdings import holdings
 from fake_dra_driver.dra.structured.waiting import class_names
-from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
-from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, OUR_CLAIMS
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
@@ -35,41 +34,34 @@ from fake_dra_driver.status.report import ClaimReport, WaitingClaim, WaitReason
 from fake_dra_driver.status.structured.pod import WaitingPod
 from fake_dra_driver.status.unmade import UnmadeClaims
 
-__all__ = ["STRUCTURED_KINDS", "StructuredClaims"]
-
-STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
-    NodeAllocationState,
-    Node,
-    v1.ResourceClaim,
-    v1.ResourceClaimTemplate,
-    v1.ResourceSlice,
-    v1.DeviceClass,
-    Pod,
-    Event,
-)
-"""Every kind that is read, with get, list and watch; those of ``resource.k8s.io`` in the version that is served."""
+__all__ = ["StructuredClaims"]
 
 PODS_BY_CLAIM: Final = "claim"
 SLICES_BY_POOL: Final = "pool"
-_DRIVER: Final = FakeStructuredDriver()
-_OUR_SLICES: Final = f"spec.driver={DRIVER_NAME}"
 _NO_DEVICES: Final = "cannot allocate all claims"
 """What the scheduler says of nodes that do not have what claims ask for (plugin dynamicresources)."""
 
 
-class StructuredClaims(ClaimSource):
+class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
     """Answers from caches.
 
     Args:
         cache: gives them.
         api: the version of the claims that the cluster serves.
+        driver: shows what claims hold, and finds what is wrong with their parameters.
+        names: of the driver.
     """
 
-    def __init__(self, cache: Cache, api: ResourceApi) -> None:
+    def __init__(
+        self, cache: Cache, api: ResourceApi, driver: StructuredDriver[StateT, Any, EntryT], names: DriverNames
+    ) -> None:
+        self._driver = driver
+        self._names = names
         self._claims = cache.informer(api.claims)
-        self._claims.add_index(CLAIMS_BY_POOL, lambda claim: pools_of(claim, DRIVER_NAME))
+        self._claims.add_index(CLAIMS_BY_POOL, lambda claim: pools_of(claim, names.driver))
         self._templates = cache.informer(api.templates)
-        self._slices = cache.informer(api.slices, field_selector=_OUR_SLICES, transform=_without_devices)
+        selector = f"spec.driver={names.driver}"
+        self._slices = cache.informer(api.slices, field_selector=selector, transform=_without_devices)
         self._slices.add_index(SLICES_BY_POOL, lambda found: (found.spec.pool.name,))
         self._classes = cache.informer(api.classes)
         self._pods = cache.informer(WaitingPod, field_selector=UNSCHEDULED)
@@ -85,14 +77,15 @@ class StructuredClaims(ClaimSource):
         return (self._claims, self._templates, self._slices, self._classes, self._pods, self._events)
 
     @override
-    def entries_of(self, state: NodeAllocationState) -> Mapping[str, AllocatedDevices]:
+    def entries_of(self, state: StateT) -> Mapping[str, EntryT]:
         node = state.metadata.name
-        entry_of = _DRIVER.entry_maker(_DRIVER.layout.inventory_of(state))
-        return holdings(self._claims.by_index(CLAIMS_BY_POOL, node), DRIVER_NAME, node, entry_of).entries
+        entry_of = self._driver.entry_maker(self._driver.layout.inventory_of(state))
+        return holdings(self._claims.by_index(CLAIMS_BY_POOL, node), self._names.driver, node, entry_of).entries
 
     @override
-    def unpublished_reason(self, state: NodeAllocationState) -> str | None:
-        if not state.spec.allocatable_device or self._slices.by_index(SLICES_BY_POOL, state.metadata.name):
+    def unpublished_reason(self, state: StateT) -> str | None:
+        devices = self._driver.layout.inventory_of(state)
+        if not devices or self._slices.by_index(SLICES_BY_POOL, state.metadata.name):
             return None
         # The kubelet deletes a driver's slices half a minute after the plugin has gone, in whichever way it went.
         return (
@@ -100,7 +93,7 @@ class StructuredClaims(ClaimSource):
         )
 
     @override
-    def unrecorded(self, state: NodeAllocationState) -> Sequence[str]:
+    def unrecorded(self, state: StateT) -> Sequence[str]:
         return ()  # the object is a copy, a moment behind
 
     @override
@@ -125,7 +118,7 @@ class StructuredClaims(ClaimSource):
 
     def _is_ours(self, spec: v1.ResourceClaimSpec) -> bool:
         """Whether the claim concerns this driver, or, as a class does not exist, any driver."""
-        return bool(self._missing(spec)) or OUR_CLAIMS.include(spec, self._class_of)
+        return bool(self._missing(spec)) or self._driver.claims.include(spec, self._class_of)
 
     def _missing(self, spec: v1.ResourceClaimSpec) -> Sequence[str]:
         return [name for name in class_names(spec) if self._class_of(name) is None]
@@ -149,18 +142,18 @@ class StructuredClaims(ClaimSource):
             pods=tuple(pod.metadata.name for pod in pods),
             reason=reason,
             message=message,
-            told=told_about(self._events, claim.uid),
+            told=told_about(self._events, self._names.event_component, claim.uid),
         )
 
     def _mistake(self, spec: v1.ResourceClaimSpec) -> tuple[WaitReason, str] | None:
         """What a person can correct, whether or not a pod uses the claim."""
-        if problems := CONFIG_CHECK.spec_problems(spec):
+        if problems := self._driver.check.spec_problems(spec):
             return "InvalidParameters", "; ".join(map(str, problems))
         for device_class in filter(None, map(self._class_of, class_names(spec))):
-            if problems := CONFIG_CHECK.class_problems(device_class):
+            if problems := self._driver.check.class_problems(device_class):
                 return "InvalidParameters", f"DeviceClass {device_class.metadata.name}: {'; '.join(map(str, problems))}"
         if missing := self._missing(spec):
-            ours = [each.metadata.name for each in self._classes.list() if OUR_CLAIMS.include_class(each)]
+            ours = [each.metadata.name for each in self._classes.list() if self._driver.claims.include_class(each)]
             return "ClassNotFound", class_not_found("DeviceClass", missing, ours)
         return None
 

@@ -13,11 +13,10 @@ from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen import render_crd
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.status.classic.view import CLASSIC_KINDS
 from fake_dra_driver.status.nodes import NODES_HIDDEN
+from fake_dra_driver.status.ourdriver import CLASSIC_KINDS, STRUCTURED_KINDS, OurDriver
 from fake_dra_driver.status.program import run_status
 from fake_dra_driver.status.settings import StatusSettings
-from fake_dra_driver.status.structured.claims import STRUCTURED_KINDS
 from fake_dra_driver.status.view import CannotReportError, ClusterView, find_api
 from tests.support.apiserver import ApiServer
 
@@ -78,7 +77,7 @@ async def test_reading_is_enough(reader: Path, capsys: pytest.CaptureFixture[str
 async def test_watching_is_allowed_too(reader: Path) -> None:
     client = await Client.connect(kubeconfig=str(reader), user_agent="tests")
     cache = Cache(client)
-    ClusterView.of(cache, client, await find_api(client), None)
+    ClusterView.of(OurDriver(), cache, client, await find_api(client), None)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(cache.run())
         async with asyncio.timeout(30):

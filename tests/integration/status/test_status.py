@@ -41,7 +41,7 @@ from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.status.build import Reporter
-from fake_dra_driver.status.classic.view import CLASSIC_KINDS
+from fake_dra_driver.status.ourdriver import CLASSIC_KINDS, OurDriver
 from fake_dra_driver.status.program import run_status, watch
 from fake_dra_driver.status.report import Report
 from fake_dra_driver.status.screen import ReportScreen, Style
@@ -257,7 +257,7 @@ class Reader(io.StringIO):
 
 async def test_each_change_is_shown_until_the_end(cluster: Cluster) -> None:
     cache = Cache(cluster.client)
-    view = ClusterView.of(cache, cluster.client, DraApi("v1alpha2"), NAMESPACE)
+    view = ClusterView.of(OurDriver(), cache, cluster.client, DraApi("v1alpha2"), NAMESPACE)
     await view.load(cluster.client, 10)
     reader, stopped = Reader(), asyncio.Event()
     reporter = Reporter(view, NAMESPACE)
@@ -298,7 +298,7 @@ async def test_a_person_is_told_when_what_is_shown_may_be_out_of_date(
         return Fault.answer(500) if target.resource.plural == "nodeallocationstates" else None
 
     cache = Cache(cluster.client)
-    view = ClusterView.of(cache, cluster.client, DraApi("v1alpha2"), NAMESPACE)
+    view = ClusterView.of(OurDriver(), cache, cluster.client, DraApi("v1alpha2"), NAMESPACE)
     await view.load(cluster.client, 10)
     terminal, stopped = Terminal(), asyncio.Event()
     reporter = Reporter(view, NAMESPACE)

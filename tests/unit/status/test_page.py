@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic.alias_generators import to_camel
 
 from fake_dra_driver.cli import REFERENCE
 from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES
 from fake_dra_driver.packaging.generate import outputs
 from fake_dra_driver.packaging.manifests import chart_manifests
 from fake_dra_driver.packaging.statuspage import EXAMPLE
-from fake_dra_driver.status.classic.view import CLASSIC_KINDS
-from fake_dra_driver.status.report import REASONS_TO_WAIT, Report
+from fake_dra_driver.status.ourdriver import CLASSIC_KINDS, STRUCTURED_KINDS
+from fake_dra_driver.status.report import REASONS_TO_WAIT, ClaimReport, Report
 from fake_dra_driver.status.screen import Style
-from fake_dra_driver.status.structured.claims import STRUCTURED_KINDS
 from fake_dra_driver.status.table import NODE_STATES
 from tests.support.half_states import put_entry
 from tests.support.world import NOW, World
@@ -52,8 +52,9 @@ def test_states_and_reasons_are_explained() -> None:
 
 def test_fields_are_those_of_a_report() -> None:
     document = yaml.safe_load(Style("yaml").text(EXAMPLE, NOW))
+    sharers = {f"nodes[].devices[].sharedWith[].{to_camel(name)}" for name in ClaimReport.model_fields}
     told = {"waiting[].told.reason", "waiting[].told.message", "waiting[].told.count", "waiting[].told.lastSeen"}
-    assert {*paths(document)} | told == rows().keys() - {*NODE_STATES, *DEVICE_STATES, *REASONS_TO_WAIT}
+    assert {*paths(document)} | sharers | told == rows().keys() - {*NODE_STATES, *DEVICE_STATES, *REASONS_TO_WAIT}
     assert rows()["nodes[].devices[].claim"][0] == "object or null"
     assert rows()["nodes[].problems"][0] == "list of strings"
     assert rows()["waiting[].since"][0] == "time (RFC 3339) or null"

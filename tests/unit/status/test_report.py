@@ -121,7 +121,9 @@ async def test_field_names_are_stable() -> None:
         *("name", "status", "ready", "nodeStatus", "counts", "models", "claims", "devices", "problems"),
     }
     assert node["models"][0].keys() == {"model", "counts"}
-    assert node["devices"][0].keys() == {"uuid", "model", "state", "claim", "children"}
+    assert node["devices"][0].keys() == {
+        *("uuid", "model", "state", "claim", "sharedWith", "children", "problem"),
+    }
     held = [device for device in node["devices"] if device["claim"]]
     assert held[0]["claim"].keys() == {"namespace", "name", "uid", "pods", "exists"}
     assert next(device for device in held if device["children"])["children"][0].keys() == {"uuid", "prepared"}

@@ -1,0 +1,84 @@
+"""The Fake devices in ``status``: claims are judged by the driver's own code."""
+
+from typing import Final
+
+from typing_extensions import override
+
+from fake_dra_driver.api.fake import AllocatedDevices, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.kube.core import Event, Node, Pod
+from fake_dra_driver.api.kube.meta import KubeObject
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.api.resource.v1alpha2 import (
+    PodSchedulingContext,
+    ResourceClaim,
+    ResourceClaimTemplate,
+    ResourceClass,
+)
+from fake_dra_driver.dra.classic.allocation import Allocator
+from fake_dra_driver.dra.classic.ledger import Ledger
+from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
+from fake_dra_driver.driver.classic.parameters import ParametersResolver
+from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.driver.statelayout import FakeStateLayout
+from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
+from fake_dra_driver.runtime.cache import Cache, Informer
+from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.status.claimsource import ClaimSource
+from fake_dra_driver.status.classic.allocatorjudge import AllocatorJudge
+from fake_dra_driver.status.classic.claims import ClassicClaims
+from fake_dra_driver.status.classic.view import ClassicView
+from fake_dra_driver.status.nodes import Nodes
+from fake_dra_driver.status.reporteddriver import ReportedDriver
+from fake_dra_driver.status.structured.claims import StructuredClaims
+
+__all__ = ["CLASSIC_KINDS", "STRUCTURED_KINDS", "OurDriver"]
+
+CLASSIC_KINDS: Final[tuple[type[KubeObject], ...]] = (
+    NodeAllocationState,
+    Node,
+    ResourceClaim,
+    ResourceClaimTemplate,
+    ResourceClass,
+    PodSchedulingContext,
+    FakeClaimParameters,
+    DeviceClassParameters,
+    Pod,
+    Event,
+)
+"""Every kind that is read in classic DRA, with get, list and watch."""
+STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
+    NodeAllocationState,
+    Node,
+    v1.ResourceClaim,
+    v1.ResourceClaimTemplate,
+    v1.ResourceSlice,
+    v1.DeviceClass,
+    Pod,
+    Event,
+)
+"""Every kind that is read in structured DRA; those of ``resource.k8s.io`` in the version that is served."""
+
+
+class OurDriver(ReportedDriver[NodeAllocationState, AllocatedDevices]):
+    """The driver of the Fake devices."""
+
+    names = NAMES
+    layout = FakeStateLayout()
+
+    @override
+    def classic_claims(
+        self, cache: Cache, states: Informer[NodeAllocationState], client: Client, namespace: str, nodes: Nodes
+    ) -> ClaimSource[NodeAllocationState, AllocatedDevices]:
+        view = ClassicView.of(cache, self.names.driver)
+        claim_parameters, class_parameters = cache.informer(FakeClaimParameters), cache.informer(DeviceClassParameters)
+        ledger = Ledger(self.layout, client, states, namespace)
+        driver = FakeControllerDriver(ParametersResolver(claim_parameters, class_parameters))
+        allocator = Allocator(driver, ledger, view.claims, unusable_reason=nodes.unusable_reason)
+        judge = AllocatorJudge(view, allocator, ledger)
+        parameters = (claim_parameters, class_parameters)
+        return ClassicClaims(view, self.layout, judge, self.names.event_component, parameters)
+
+    @override
+    def structured_claims(self, cache: Cache, api: ResourceApi) -> ClaimSource[NodeAllocationState, AllocatedDevices]:
+        return StructuredClaims(cache, api, FakeStructuredDriver(), self.names)
