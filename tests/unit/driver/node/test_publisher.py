@@ -4,16 +4,22 @@ import asyncio
 
 import pytest
 
-from fake_dra_driver.api.fake import LEDGER_REVISION_ANNOTATION, NodeAllocationState
+from fake_dra_driver.api.fake import (
+    ALLOCATED_ANNOTATION,
+    LEDGER_REVISION_ANNOTATION,
+    MODELS_ANNOTATION,
+    NodeAllocationState,
+)
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.nodestate.publisher import REGISTRATION_SECONDS
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.runtime.errors import NotFoundError, PatchTestFailedError, TransportError
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.memory_api import no_fault
-from tests.support.node import NODE, STATE, UUIDS, NodeWorld, Plugin
+from tests.support.node import INVENTORY, NODE, STATE, UUIDS, NodeWorld, Plugin
 
 pytestmark = pytest.mark.looptime
 
@@ -70,6 +76,23 @@ async def test_a_node_that_was_left_ready_is_not_for_long_without_a_registration
     await asyncio.sleep(REGISTRATION_SECONDS)
     await again.settle()
     assert world.state()["status"] == "NotReady"
+
+
+async def test_devices_that_come_and_go_are_followed(world: NodeWorld, plugin: Plugin) -> None:
+    claim = world.claim("c", 0)
+    await plugin.prepare(claim)
+    world.inventory = (*INVENTORY[1:], Device("FAKE-new", "NEW"))
+    await plugin.settle()
+    new = {"fake": {"uuid": "FAKE-new", "name": "NEW"}}
+    state = world.state()
+    assert state["spec"]["allocatableDevice"] == [*ALLOCATABLE[1:], new]
+    assert world.published() == {claim.uid: [UUIDS[0]]}, "what is prepared stays so"
+    annotations = state["metadata"]["annotations"]
+    assert annotations[MODELS_ANNOTATION] == "7 LATEST-FAKE-MODEL, 1 NEW"
+    assert annotations[ALLOCATED_ANNOTATION].endswith("/8")
+    plugin.client.requests()
+    await plugin.settle()
+    assert writes(plugin) == []
 
 
 async def test_prepared_devices_are_listed_with_their_parents(world: NodeWorld, plugin: Plugin) -> None:
