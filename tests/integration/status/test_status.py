@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -36,6 +37,8 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
 from fake_dra_driver.codegen import definition
+from fake_dra_driver.dra.driver.device import Device
+from fake_dra_driver.dra.driver.state import DriverStateLayout
 from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -152,6 +155,24 @@ async def test_a_node_that_is_cordoned(cluster: Cluster, capsys: pytest.CaptureF
     assert "NODES    2: 1 ready, 1 not ready\nDEVICES  4: 2 free, 0 allocated, 0 prepared, 2 unavailable\n" in printed
     assert "NODE worker-2  Cordoned, 0 of 2 MODEL free" in printed
     assert "  ! its node is cordoned (SchedulingDisabled)\n" in printed
+
+
+async def test_another_driver_by_its_name(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(
+        CannotReportError,
+        match=re.escape("its CRDs are missing (nodeallocationstates.nas.lamp.example.com)"),
+    ):
+        await status(cluster, driver_name="lamp.example.com")
+    layout = DriverStateLayout("lamp.example.com")
+    await cluster.client.create(CustomResourceDefinition.from_wire(definition(layout.kind)))
+    await cluster.client.create(Namespace(metadata=ObjectMeta(name="lamps")))
+    state = layout.make(ObjectMeta(name="worker-1", namespace="lamps"), "Ready")
+    spec = layout.spec_for([Device("lamp-0", {"model": "LED", "watts": 5})], {})
+    await cluster.client.create(state.model_copy(update={"spec": spec}))
+    assert await status(cluster, driver_name="lamp.example.com") == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("lamp.example.com in lamps\nNODES    1: 1 ready, 0 not ready\n")
+    assert "NODE worker-1  Ready, 1 of 1 LED free" in printed
 
 
 # --- What it asks for
