@@ -219,15 +219,17 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         if considered:
             in_use = [node for node in considered if not unsuitable[node].is_closed]
             states = [state for state in self._ledger.states() if state.metadata.name in in_use]
+            rooms = [
+                self._occupancy(state, self._holdings(state)).room(nodes[state.metadata.name].devices)
+                for state in states
+            ]
             hopes = shortage.Hopes(
                 namespace=pending[0].claim.metadata.namespace,
                 closed=[node for node in considered if unsuitable[node].is_closed],
                 in_use=in_use,
                 holders=self._keys_of(uid for state in states for uid, _ in self._holdings(state)),
-                fewer_are_free=any(
-                    not self._occupancy(state, self._holdings(state)).room(nodes[state.metadata.name].devices).is_empty
-                    for state in states
-                ),
+                fewer_are_free=any(room.free for room in rooms),
+                less_is_left=any(room.left for room in rooms),
             )
             advice = shortage.advise_to_wait(hopes)
         elif able:

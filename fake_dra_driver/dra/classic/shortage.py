@@ -40,6 +40,8 @@ class Hopes:
     """Those claims."""
     fewer_are_free: bool
     """Whether a node of ``in_use`` has any device left."""
+    less_is_left: bool = False
+    """Whether one has something left of a device that claims share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ def advise_to_wait(hopes: Hopes) -> str:
     remedies.append(f"wait until {' or '.join(events)}")
     if hopes.fewer_are_free:
         remedies.append("ask for fewer")
+    elif hopes.less_is_left:
+        remedies.append("ask for less")
     return f"{', '.join(remedies)}, or add nodes"
 
 

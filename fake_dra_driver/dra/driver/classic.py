@@ -168,13 +168,16 @@ class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice,
         self, node: NodeDevices[OfferedDevice], free: Sequence[OfferedDevice], request: DeviceRequest
     ) -> RequestSupply:
         devices = list(node.devices.values())
-        matching, faults = self._fitting(request, devices)
+        fitting, faults = self._fitting(request, devices)
+        possible = self._shares(request, free)
+        too_small = [free[place] for place in self._fitting(request, free)[0] if place not in possible]
         return RequestSupply(
             wanted=request.count,
-            free=len(self._shares(request, free)),
+            free=len(possible),
             matching=len(self._shares(request, devices)),
-            fitting=len(matching),
+            fitting=len(fitting),
             is_selective=self._is_selective or bool(request.demand),
+            remains=[_describe_left(offered) for offered in too_small if offered.left],
             faults=faults,
         )
 
@@ -284,6 +287,11 @@ def _withheld_reason(device: Device) -> str:
         state = "unhealthy" if device.health is Health.UNHEALTHY else "of unknown health"
         return f"{state} ({device.message})" if device.message else state
     return f"tainted {device.taints[0].key}" if device.taints else ""
+
+
+def _describe_left(offered: OfferedDevice) -> str:
+    amounts = (f"{Quantity(nanos)} of {name}" for name, nanos in sorted((offered.left or {}).items()))
+    return f"{offered.device.name} has {', '.join(amounts)} left"
 
 
 def _left(offered: OfferedDevice) -> Share:

@@ -20,6 +20,8 @@ __all__ = ["RequestSupply", "advise", "describe_request", "describe_supply"]
 
 MAX_FIELDS: Final = 4
 """How many fields of a claim's configuration a message repeats."""
+MAX_REMAINS: Final = 3
+"""Of how many devices a message says what is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class RequestSupply(Supply):
 
     fitting: int
     """Devices that fit its configuration, whether or not their capacity is large enough."""
+    remains: Sequence[str] = ()
+    """What is left of those devices that claims share, where it is too little."""
     faults: Sequence[str] = ()
     """What the driver's own code did wrong, with the name of the method."""
 
@@ -46,8 +50,11 @@ def describe_request(count: int, config: DeviceConfig) -> str:
 def describe_supply(node: NodeDevices[Any], supplies: Sequence[RequestSupply], free: Sequence[object]) -> str:
     """What a node has of what the claims of a pod ask for, where that is too little."""
     there = describe_supplies(supplies, len(free), len(node.devices)) if node.devices or not node.withheld else ""
-    faults = dict.fromkeys(chain.from_iterable(supply.faults for supply in supplies))
-    return "; ".join(filter(None, [there, _describe_withheld(node.withheld), *list(faults)[:1]]))
+    remains = list(dict.fromkeys(chain.from_iterable(supply.remains for supply in supplies)))
+    if len(remains) > MAX_REMAINS:
+        remains = [*remains[: MAX_REMAINS - 1], f"{len(remains) - MAX_REMAINS + 1} more have too little left as well"]
+    faults = list(dict.fromkeys(chain.from_iterable(supply.faults for supply in supplies)))
+    return "; ".join(filter(None, [there, *remains, _describe_withheld(node.withheld), *faults[:1]]))
 
 
 def advise(supplies: Sequence[Sequence[RequestSupply]], nodes: Sequence[NodeDevices[Any]], kind: str) -> str:

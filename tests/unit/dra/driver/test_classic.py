@@ -261,6 +261,18 @@ async def test_a_shortage_says_what_there_is(world: NetworkWorld, spec: dict[str
     assert process.events.messages("InsufficientDevices") == [told] * 2
 
 
+async def test_a_shortage_says_what_is_left_of_shared_devices(world: NetworkWorld) -> None:
+    world.publish("n", card("card-0"))
+    for name, bandwidth in (("a", "8G"), ("b", "5G")):
+        world.claim(name, bandwidth=bandwidth)
+        world.run(name)
+        process = await settled(world)
+    assert process.events.messages("InsufficientDevices")[0] == (
+        'asked for 1 device with bandwidth "5G" on one node, which no node can give now: wait until devices become '
+        "free (held by a), ask for less, or add nodes (n: 0 of 1 matching device free; card-0 has 2G of bandwidth left)"
+    )
+
+
 async def test_a_shortage_says_which_devices_are_not_healthy(world: NetworkWorld) -> None:
     world.publish("n", modem("modem-0", Health.UNHEALTHY, "no carrier"))
     world.claim("c", kind="modem")
