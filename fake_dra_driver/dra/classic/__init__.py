@@ -34,37 +34,76 @@ from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.dra.classic.caches import ClassicCaches
+    from fake_dra_driver.dra.classic.claimlookup import ClassicClaimLookup, HeldDevices
     from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, ParametersError, Unsuitable
     from fake_dra_driver.dra.classic.ledger import Ledger
+    from fake_dra_driver.dra.classic.matching import Wish, assign
     from fake_dra_driver.dra.classic.observer import AllocationObserver
+    from fake_dra_driver.dra.classic.parameters import ClaimParameters, ClassParameters
     from fake_dra_driver.dra.classic.refusal import ParametersReconciler
-    from fake_dra_driver.dra.classic.setup import ClassicControllers
+    from fake_dra_driver.dra.classic.setup import ClassicControllers, make_classic_controllers
+    from fake_dra_driver.dra.classic.shortage import (
+        Supply,
+        advise_on_numbers,
+        count_devices,
+        describe_supplies,
+        list_names,
+    )
     from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
+    from fake_dra_driver.dra.nodestate.sharing import Holding, Share
 
 __all__ = [
     "AllocationObserver",
+    "ClaimParameters",
+    "ClassParameters",
     "ClassicCaches",
+    "ClassicClaimLookup",
     "ClassicControllers",
     "ControllerDriver",
+    "HeldDevices",
+    "Holding",
     "Ledger",
     "LedgerLayout",
     "NodeDevices",
     "ParametersError",
     "ParametersReconciler",
+    "Share",
+    "Supply",
     "Unsuitable",
+    "Wish",
+    "advise_on_numbers",
+    "assign",
+    "count_devices",
+    "describe_supplies",
+    "list_names",
+    "make_classic_controllers",
 ]
 
 _MODULES: Final = {
     "ClassicCaches": "caches",
+    "ClassicClaimLookup": "claimlookup",
+    "HeldDevices": "claimlookup",
     "ControllerDriver": "driver",
     "NodeDevices": "driver",
     "ParametersError": "driver",
     "Unsuitable": "driver",
     "Ledger": "ledger",
-    "LedgerLayout": ".nodestate.ledgerlayout",
+    "Wish": "matching",
+    "assign": "matching",
     "AllocationObserver": "observer",
+    "ClaimParameters": "parameters",
+    "ClassParameters": "parameters",
     "ParametersReconciler": "refusal",
     "ClassicControllers": "setup",
+    "make_classic_controllers": "setup",
+    "Supply": "shortage",
+    "advise_on_numbers": "shortage",
+    "count_devices": "shortage",
+    "describe_supplies": "shortage",
+    "list_names": "shortage",
+    "LedgerLayout": ".nodestate.ledgerlayout",
+    "Holding": ".nodestate.sharing",
+    "Share": ".nodestate.sharing",
 }
 """The module of each name."""
 
