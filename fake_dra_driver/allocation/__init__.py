@@ -17,14 +17,20 @@ In the order in which a decision is made:
 - ``survey`` says for every device what is in its way, taken alone.
 
 What releases of Kubernetes do differently is a field of ``Behaviour``.
+Names are imported when they are first used: what reckons with capacities alone loads no CEL.
 """
 
-from fake_dra_driver.allocation.allocator import DEFAULT_MAX_STEPS, Allocator, Budget
-from fake_dra_driver.allocation.behaviour import Behaviour
-from fake_dra_driver.allocation.decision import CANNOT_ALLOCATE, INVALID_POOLS, Allocation, Refusal, score_of
-from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
-from fake_dra_driver.allocation.identity import ClaimIdentity, DeviceId, Holder, PoolId, identity_of
-from fake_dra_driver.allocation.survey import PoolReport, Survey
+from typing import TYPE_CHECKING, Final
+
+from fake_dra_driver.lazyface import lazy_face
+
+if TYPE_CHECKING:
+    from fake_dra_driver.allocation.allocator import DEFAULT_MAX_STEPS, Allocator, Budget
+    from fake_dra_driver.allocation.behaviour import Behaviour
+    from fake_dra_driver.allocation.decision import CANNOT_ALLOCATE, INVALID_POOLS, Allocation, Refusal, score_of
+    from fake_dra_driver.allocation.errors import AllocationError, SearchTooLongError, SelectorFailedError
+    from fake_dra_driver.allocation.identity import ClaimIdentity, DeviceId, Holder, PoolId, identity_of
+    from fake_dra_driver.allocation.survey import PoolReport, Survey
 
 __all__ = [
     "CANNOT_ALLOCATE",
@@ -47,3 +53,29 @@ __all__ = [
     "identity_of",
     "score_of",
 ]
+
+_MODULES: Final = {
+    "DEFAULT_MAX_STEPS": "allocator",
+    "Allocator": "allocator",
+    "Budget": "allocator",
+    "Behaviour": "behaviour",
+    "CANNOT_ALLOCATE": "decision",
+    "INVALID_POOLS": "decision",
+    "Allocation": "decision",
+    "Refusal": "decision",
+    "score_of": "decision",
+    "AllocationError": "errors",
+    "SearchTooLongError": "errors",
+    "SelectorFailedError": "errors",
+    "ClaimIdentity": "identity",
+    "DeviceId": "identity",
+    "Holder": "identity",
+    "PoolId": "identity",
+    "identity_of": "identity",
+    "PoolReport": "survey",
+    "Survey": "survey",
+}
+"""The module of each name."""
+
+if not TYPE_CHECKING:  # type checkers know the names from above, and no others
+    __getattr__, __dir__ = lazy_face(__name__, _MODULES)
