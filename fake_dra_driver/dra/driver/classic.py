@@ -62,7 +62,7 @@ class OfferedDevice:
 
     device: Device
     left: Share | None = None
-    """What is left of the capacity of a device that claims have shares of; None: no claim has any of it."""
+    """What is left of the capacity of a device that claims share; None: it is for one claim."""
 
 
 class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice, ClaimEntry]):
@@ -115,10 +115,14 @@ class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice,
 
     @override
     def devices_of(self, state: NodeState) -> NodeDevices[OfferedDevice]:
-        devices = self._layout.inventory_of(state)
+        devices, capacities = self._layout.inventory_of(state), self._layout.capacities_of(state)
         withheld: dict[Hashable, str] = {device.name: why for device in devices if (why := _withheld_reason(device))}
         return NodeDevices(
-            {device.name: OfferedDevice(device) for device in devices if device.name not in withheld},
+            {
+                device.name: OfferedDevice(device, capacities.get(device.name))
+                for device in devices
+                if device.name not in withheld
+            },
             closed_reason(self._layout, state),
             withheld,
         )
@@ -135,11 +139,10 @@ class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice,
     ) -> Sequence[ClaimEntry] | Unsuitable:
         shares = [self._shares(request, free) for request in requests]
         wishes = [
-            Wish(request.count, {place: _amounts(share) for place, share in possible.items()})
+            Wish(request.count, {place: None if share is None else _nanos(share) for place, share in possible.items()})
             for request, possible in zip(requests, shares, strict=True)
         ]
-        capacities = {place: _left(offered) for place, offered in enumerate(free) if offered.device.shared}
-        chosen = assign(wishes, capacities)
+        chosen = assign(wishes, {place: each.left for place, each in enumerate(free) if each.left is not None})
         if chosen is None:
             return Unsuitable(describe_supply(node, [self._supply(node, free, request) for request in requests], free))
         entries = [
@@ -188,11 +191,11 @@ class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice,
         found: dict[int, Mapping[str, Quantity] | None] = {}
         for place in self._fitting(request, devices)[0]:
             offered = devices[place]
-            if not offered.device.shared:
+            if offered.left is None:
                 found[place] = None
                 continue
-            share = share_of(self.name, offered.device, request.demand)
-            if share is not None and is_within(_left(offered), [_amounts(share) or {}]):
+            share = share_of(offered.device, request.demand)
+            if share is not None and is_within(offered.left, [_nanos(share)]):
                 found[place] = share
         return found
 
@@ -294,16 +297,8 @@ def _describe_left(offered: OfferedDevice) -> str:
     return f"{offered.device.name} has {', '.join(amounts)} left"
 
 
-def _left(offered: OfferedDevice) -> Share:
-    """What is left of a shared device."""
-    if offered.left is not None:
-        return offered.left
-    values = {name: getattr(capacity, "value", capacity) for name, capacity in offered.device.capacity.items()}
-    return {name: Quantity.parse(str(value)).nanos for name, value in values.items()}
-
-
-def _amounts(share: Mapping[str, Quantity] | None) -> Share | None:
-    return None if share is None else {name: quantity.nanos for name, quantity in share.items()}
+def _nanos(share: Mapping[str, Quantity]) -> Share:
+    return {name: quantity.nanos for name, quantity in share.items()}
 
 
 def _written(share: Mapping[str, Quantity] | None) -> Mapping[str, str] | None:

@@ -249,7 +249,8 @@ def refused(world: NetworkWorld, pod: str) -> list[str]:
         pytest.param(
             {"bandwidth": "11G"},
             'asked for 1 device with bandwidth "11G" on one node, which no node can give now: no device has as much '
-            "capacity: ask for less in the claim's LinkConfig, or add nodes (n: no matching device)",
+            "capacity: ask for less in the claim's LinkConfig, or add nodes (n: no matching device; card-0 has 10G of "
+            "bandwidth left; card-1 has 10G of bandwidth left)",
             id="too much",
         ),
     ],
