@@ -73,10 +73,11 @@ def parameters_kind(driver: type[Driver[Any]]) -> type[DriverParameters]:
     """
     config = _config_of(driver)
     kind = _WITHOUT_CONFIG if config is NoConfig else config.__name__
-    spec = _model(f"{kind}Spec", (RequestedCount, config), _words(config))
+    spec = _model(f"{kind}Spec", driver, (RequestedCount, config), _words(config))
     about = f"Parameters of a ResourceClaim: {_lowered(_words(config))}"
     made = _model(
         kind,
+        driver,
         (DriverParameters,),
         about,
         __annotations__={"spec": Annotated[spec, ServerDefault()]},
@@ -100,9 +101,10 @@ def config_document(driver: type[Driver[Any]]) -> type[ConfigDocument]:
     Raises ValueError as ``parameters_kind``, whose ``resource`` says what those two are.
     """
     kind, config = parameters_kind(driver).resource.kind, _config_of(driver)
-    spec = _model(f"{kind}Spec", (OptionalCount, config), _words(config))
+    spec = _model(f"{kind}Spec", driver, (OptionalCount, config), _words(config))
     made = _model(
         kind,
+        driver,
         (ConfigDocument,),
         _words(config),
         __annotations__={"spec": spec},
@@ -119,10 +121,12 @@ def config_of(spec: SchemaModel, model: type[ConfigT]) -> ConfigT:
     return cast("ConfigT", model.model_construct(_fields_set=spec.model_fields_set & values.keys(), **values))
 
 
-def _model(name: str, bases: tuple[type[BaseModel], ...], about: str, **members: Any) -> type[BaseModel]:
-    """A class that is written by no one; so no file is read for docstrings of its fields, which may block."""
+def _model(
+    name: str, driver: type[Driver[Any]], bases: tuple[type[BaseModel], ...], about: str, **members: Any
+) -> type[BaseModel]:
+    """A class that counts as the author's own. No file is read for docstrings of its fields, which may block."""
     config = ConfigDict(use_attribute_docstrings=False)
-    namespace = {"__module__": __name__, "__doc__": about, "model_config": config, **members}
+    namespace = {"__module__": driver.__module__, "__doc__": about, "model_config": config, **members}
     return types.new_class(name, bases, exec_body=lambda body: body.update(namespace))
 
 

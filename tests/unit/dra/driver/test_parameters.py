@@ -63,6 +63,7 @@ def test_the_kind_has_the_name_of_the_model_and_the_group_of_the_driver() -> Non
     kind = parameters_kind(LampDriver)
     assert (kind.resource.api_version, kind.resource.kind) == ("lamp.example.com/v1alpha1", "LampConfig")
     assert (kind.resource.plural, kind.resource.namespaced) == ("lampconfigs", True)
+    assert kind.__module__ == __name__
     assert parameters_kind(LampDriver) is kind
 
 
