@@ -28,8 +28,6 @@ __all__ = [
     "ConfigEntry",
     "ConfigError",
     "ParameterKinds",
-    "check_claim_spec",
-    "check_class_spec",
     "config_for",
     "covers",
     "decode",
@@ -125,33 +123,12 @@ def decode(entries: Iterable[ConfigEntry], kinds: ParameterKinds) -> tuple[Confi
     return tuple(configs)
 
 
-def check_claim_spec(
-    spec: v1.ResourceClaimSpec, driver: str, kinds: ParameterKinds, path: str = "spec"
-) -> Sequence[FieldProblem]:
-    """What is wrong with the driver's parameters in a claim, or in a template, whose ``path`` is ``spec.spec``."""
-    entries = entries_in(spec.devices.config, driver, join_path(path, "devices", "config"))
-    return _problems(entries, kinds)
-
-
-def check_class_spec(spec: v1.DeviceClassSpec, driver: str, kinds: ParameterKinds) -> Sequence[FieldProblem]:
-    """What is wrong with the driver's parameters in a DeviceClass."""
-    return _problems(entries_in(spec.config, driver, "spec.config"), kinds)
-
-
 def entries_in(configs: Sequence[v1.DeviceClassConfiguration], driver: str, path: str) -> Iterator[ConfigEntry]:
     """The driver's parameters as a person has written them, in the list of that path."""
     for index, config in enumerate(configs):
         if config.opaque is not None and config.opaque.driver == driver:
             requests = config.requests if isinstance(config, v1.DeviceClaimConfiguration) else ()
             yield ConfigEntry(join_path(path, index, *_PARAMETERS), requests, config.opaque.parameters)
-
-
-def _problems(entries: Iterable[ConfigEntry], kinds: ParameterKinds) -> Sequence[FieldProblem]:
-    try:
-        decode(entries, kinds)
-    except ConfigError as error:
-        return error.problems
-    return ()
 
 
 def _decoded(entry: ConfigEntry, kinds: ParameterKinds) -> Config | Sequence[FieldProblem]:

@@ -20,9 +20,9 @@ from fake_dra_driver.dra.structured.caches import pools_of
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import (
     Config,
+    ConfigEntry,
     ConfigError,
     ParameterKinds,
-    check_class_spec,
     decode,
     entries_in,
 )
@@ -57,13 +57,32 @@ class ConfigCheck:
     Args:
         driver: its name.
         kinds: the parameters that it takes.
-        finders: what else it asks of them, once they are decoded.
+        finders: what else it asks of them, compared with what the claim asks for.
+        value_problems: what is wrong with parameters by themselves that their model does not say.
     """
 
-    def __init__(self, driver: str, kinds: ParameterKinds, finders: Sequence[SpecProblems] = ()) -> None:
+    def __init__(
+        self,
+        driver: str,
+        kinds: ParameterKinds,
+        finders: Sequence[SpecProblems] = (),
+        value_problems: Callable[[Config], Iterable[FieldProblem]] = lambda _config: (),
+    ) -> None:
         self.driver = driver
         self._kinds = kinds
         self._finders = finders
+        self._value_problems = value_problems
+
+    def decode(self, entries: Iterable[ConfigEntry]) -> tuple[Config, ...]:
+        """Reads parameters, as ``config.decode``, and looks at their values.
+
+        Raises:
+            ConfigError: with every problem.
+        """
+        configs = decode(entries, self._kinds)
+        if problems := [problem for config in configs for problem in self._value_problems(config)]:
+            raise ConfigError(problems)
+        return configs
 
     def spec_problems(self, spec: v1.ResourceClaimSpec, path: str = "spec") -> Sequence[FieldProblem]:
         """What is wrong with the configuration in a claim as it was written, wherever it will be allocated.
@@ -74,9 +93,8 @@ class ConfigCheck:
         """
         if max(len(spec.devices.config), len(spec.devices.requests)) > MAX_ENTRIES:
             return ()  # the API server refuses it, a moment after a webhook was asked
-        entries = tuple(entries_in(spec.devices.config, self.driver, f"{path}.devices.config"))
         try:
-            configs = decode(entries, self._kinds)
+            configs = self.decode(entries_in(spec.devices.config, self.driver, f"{path}.devices.config"))
         except ConfigError as error:
             return error.problems
         return [
@@ -111,7 +129,11 @@ class ConfigCheck:
 
     def class_problems(self, device_class: v1.DeviceClass) -> Sequence[FieldProblem]:
         """What is wrong with the configuration in a DeviceClass."""
-        return check_class_spec(device_class.spec, self.driver, self._kinds)
+        try:
+            self.decode(entries_in(device_class.spec.config, self.driver, "spec.config"))
+        except ConfigError as error:
+            return error.problems
+        return ()
 
 
 def needs_look(change: Change[v1.ResourceClaim]) -> bool:

@@ -15,12 +15,11 @@ from fake_dra_driver.dra.structured.claims import AllocatedClaim, HoldsNothingEr
 from fake_dra_driver.dra.structured.config import (
     Config,
     ConfigError,
-    check_claim_spec,
-    check_class_spec,
     config_for,
     decode,
     entries_of,
 )
+from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter, status_of
 from fake_dra_driver.runtime.client import decode as decode_object
 from fake_dra_driver.runtime.errors import InvalidObjectError
@@ -44,6 +43,7 @@ Scheduler = Literal["1.32", "1.33 to 1.36", "1.37"]
 
 # --- As schedulers leave them --------------------------------------------------------------------------------------
 
+CHECK = ConfigCheck(DRIVER, KINDS)
 NAMES = ("a", "b", "c")
 ALTERNATIVES = ("big", "small")
 CLASSES = ("bright", "dim")
@@ -217,7 +217,7 @@ def test_any_claim_is_read_or_refused(version: str) -> None:
             found = decode_object(kinds.claims, raw)
         except InvalidObjectError:
             return
-        check(check_claim_spec(found.spec, DRIVER, KINDS))
+        check(CHECK.spec_problems(found.spec))
         try:
             held = AllocatedClaim.of(found, DRIVER, POOL)
         except HoldsNothingError as error:
@@ -242,7 +242,7 @@ def test_any_class_is_checked_or_refused(configs: Sequence[Wire]) -> None:
         spec = v1.DeviceClassSpec.model_validate({"config": configs})
     except ValidationError:
         return
-    check(check_class_spec(spec, DRIVER, KINDS))
+    check(CHECK.class_problems(v1.DeviceClass(spec=spec)))
 
 
 @examples(60, 20_000)

@@ -8,12 +8,11 @@ import pytest
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.config import (
     ConfigError,
-    check_claim_spec,
-    check_class_spec,
     config_for,
     decode,
     entries_of,
 )
+from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from tests.unit.dra.structured.lamps import (
     DRIVER,
     KINDS,
@@ -28,6 +27,7 @@ from tests.unit.dra.structured.lamps import (
     result,
 )
 
+CHECK = ConfigCheck(DRIVER, KINDS)
 WHERE = "spec.devices.config[0].opaque.parameters"
 
 
@@ -43,7 +43,7 @@ def brightness_of(found: v1.ResourceClaim, request: str) -> int | None:
 def problems(parameters: Any) -> Sequence[str]:
     opaque = {"opaque": {"driver": DRIVER, "parameters": parameters}}
     spec = v1.ResourceClaimSpec.model_validate({"devices": {"config": [opaque]}})
-    return [str(problem) for problem in check_claim_spec(spec, DRIVER, KINDS)]
+    return [str(problem) for problem in CHECK.spec_problems(spec)]
 
 
 # --- Precedence ----------------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_parameters_of_other_drivers_are_not_looked_at() -> None:
     written = [config(driver="fans.example.com", speed="high"), config(brightness=1)]
     found = claim(result("lamp-0"), written=written)
     assert brightness_of(found, "lamp") == 1
-    assert check_claim_spec(found.spec, DRIVER, KINDS) == ()
+    assert not CHECK.spec_problems(found.spec)
 
 
 def test_a_claim_that_is_not_allocated_has_no_entries() -> None:
@@ -273,8 +273,8 @@ def test_a_driver_adds_problems_of_its_own_under_the_same_path() -> None:
 
 def test_a_template_and_a_class_are_checked_too() -> None:
     spec = claim(written=[config(brightness=11)]).spec
-    [in_template] = check_claim_spec(spec, DRIVER, KINDS, path="spec.spec")
+    [in_template] = CHECK.spec_problems(spec, "spec.spec")
     assert in_template.path == "spec.spec.devices.config[0].opaque.parameters.spec.brightness"
     spec_of_class = v1.DeviceClassSpec.model_validate({"config": [config(brightness=1), config(brightness=11)]})
-    [in_class] = check_class_spec(spec_of_class, DRIVER, KINDS)
+    [in_class] = CHECK.class_problems(v1.DeviceClass(spec=spec_of_class))
     assert in_class.path == "spec.config[1].opaque.parameters.spec.brightness"
