@@ -1,20 +1,29 @@
 """What claims and classes of structured DRA say about a driver's devices, as the model of the driver's author. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, cast
+from typing import Any, Final, Generic, cast
 
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.codegen import definition
 from fake_dra_driver.dra.driver.allocated import ConfigT
 from fake_dra_driver.dra.driver.calls import AuthorCalls
 from fake_dra_driver.dra.driver.device import Device
-from fake_dra_driver.dra.driver.parameters import MAX_COUNT, ConfigDocument, config_document, config_of, parameters_kind
+from fake_dra_driver.dra.driver.parameters import (
+    MAX_COUNT,
+    ConfigDocument,
+    DriverParameters,
+    config_document,
+    config_of,
+    parameters_kind,
+)
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
-from fake_dra_driver.dra.structured.config import Config, ConfigError, ParameterKinds, config_for, decode, entries_of
+from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, entries_of
 from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from fake_dra_driver.dra.structured.countcheck import CountCheck
+from fake_dra_driver.dra.structured.schemacheck import SchemaCheck
 from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["Choice", "DriverConfigs"]
@@ -45,10 +54,11 @@ class DriverConfigs(Generic[ConfigT]):
         self._calls = calls
         # A class attribute cannot be typed by the parameter of the class; ``programs`` see to it that the two agree.
         self._model = cast("type[ConfigT]", calls.driver.config)
-        kind = parameters_kind(type(calls.driver)).resource
-        self.kinds: ParameterKinds = {(kind.api_version, kind.kind): config_document(type(calls.driver))}
+        kind = parameters_kind(type(calls.driver))
+        kinds = {(kind.resource.api_version, kind.resource.kind): config_document(type(calls.driver))}
+        self._schema = SchemaCheck(_schema_of(kind))
         self._count = CountCheck(_count_of, MAX_COUNT)
-        self.check = ConfigCheck(calls.driver.name, self.kinds, (self._count.requested,))
+        self.check = ConfigCheck(calls.driver.name, kinds, (self._count.requested,), self._value_problems)
         """Finds what is wrong before anything is allocated."""
 
     def choices(self, allocated: AllocatedClaim) -> Sequence[Choice[ConfigT]]:
@@ -57,7 +67,7 @@ class DriverConfigs(Generic[ConfigT]):
         Raises:
             ConfigError: the configuration cannot be read, or asks for another number of devices.
         """
-        configs = decode(allocated.config, self.kinds)
+        configs = self.check.decode(allocated.config)
         choices = [self._choice(result, configs) for result in allocated.results]
         used = [config for config in configs if any(choice.source is config for choice in choices)]
         results = allocated.results
@@ -70,7 +80,7 @@ class DriverConfigs(Generic[ConfigT]):
     ) -> Sequence[Choice[ConfigT]]:
         """What is to be shown of these devices of a claim: the defaults where its configuration cannot be read."""
         try:
-            configs = decode(entries_of(claim, self.check.driver), self.kinds)
+            configs = self.check.decode(entries_of(claim, self.check.driver))
         except ConfigError:  # the claim's owner is told by ``configcheck``
             configs = ()
         return [self._choice(result, configs) for result in results]
@@ -105,11 +115,22 @@ class DriverConfigs(Generic[ConfigT]):
         if problems:
             raise ConfigError(problems)
 
+    def _value_problems(self, config: Config) -> Iterable[FieldProblem]:
+        spec = _document(config).spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return [problem.inside(f"{config.path}.spec") for problem in self._schema.problems(spec)]
+
     def _choice(self, result: v1.DeviceRequestAllocationResult, configs: Sequence[Config]) -> Choice[ConfigT]:
         config = config_for(result.request, configs)
         if config is None:
             return Choice(result, self._model(), None)
         return Choice(result, config_of(_document(config).spec, self._model), config)
+
+
+def _schema_of(kind: type[DriverParameters]) -> Mapping[str, Any]:
+    """The schema of ``spec``, as it is in the CRD."""
+    (version,) = definition(kind)["spec"]["versions"]
+    schema: Mapping[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    return schema
 
 
 def _document(config: Config) -> ConfigDocument:

@@ -1,13 +1,14 @@
 """A driver of bulbs of several colors, and claims of structured DRA that hold some of them."""
 
 from collections.abc import Awaitable, Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.api.schema import CelRule, ServerDefault
 from fake_dra_driver.dra.driver.allocated import AllocatedDevice
 from fake_dra_driver.dra.driver.config import DeviceConfig
 from fake_dra_driver.dra.driver.device import Device
@@ -22,7 +23,9 @@ DRIVER = "lamp.example.com"
 class BulbConfig(DeviceConfig):
     """How a bulb shines."""
 
-    color: str = "white"
+    cel_rules = (CelRule("self.color != 'black'", "there is no black light"),)
+
+    color: Annotated[str, ServerDefault()] = "white"
     """Its color."""
     watts: int = Field(default=5, ge=1, le=60)
     """Its power."""

@@ -52,6 +52,7 @@ def test_the_claim_wins_over_the_class_and_a_later_entry_over_an_earlier_one() -
     ("entry", "problem"),
     [
         (config(watts=61), "spec.watts: must be at most 60, is 61"),
+        (config(color="black"), "spec: there is no black light"),
         (config(colour="red"), "spec.colour: there is no such field, only color, count and watts"),
         (config(watts="5"), 'spec.watts: must be a whole number, is "5"'),
         (
