@@ -155,7 +155,7 @@ class DriverStructured(StructuredDriver[NodeState, Device, ClaimEntry], Generic[
 
     @override
     def entry_maker(self, inventory: Sequence[Device]) -> EntryMaker[ClaimEntry]:
-        return lambda claim, results: claim_entry(_prepared(self._configs.shown(claim, results)))
+        return lambda allocated: claim_entry(_prepared(self._configs.shown(allocated)))
 
     @override
     def check_allocation(self, allocated: AllocatedClaim, inventory: Sequence[Device]) -> None:

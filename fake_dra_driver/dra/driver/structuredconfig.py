@@ -20,7 +20,7 @@ from fake_dra_driver.dra.driver.parameters import (
 )
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
-from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, entries_of
+from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for
 from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from fake_dra_driver.dra.structured.countcheck import CountCheck
 from fake_dra_driver.dra.structured.schemacheck import SchemaCheck
@@ -75,15 +75,10 @@ class DriverConfigs(Generic[ConfigT]):
             raise ConfigError(problems)
         return choices
 
-    def shown(
-        self, claim: v1.ResourceClaim, results: Iterable[v1.DeviceRequestAllocationResult]
-    ) -> Sequence[Choice[ConfigT]]:
-        """What is to be shown of these devices of a claim: the defaults where its configuration cannot be read."""
-        try:
-            configs = self.check.decode(entries_of(claim, self.check.driver))
-        except ConfigError:  # the claim's owner is told by ``configcheck``
-            configs = ()
-        return [self._choice(result, configs) for result in results]
+    def shown(self, allocated: AllocatedClaim) -> Sequence[Choice[ConfigT]]:
+        """What is to be shown of a claim: with the defaults where its configuration cannot be used."""
+        configs = self.check.readable(allocated)
+        return [self._choice(result, configs) for result in allocated.results]
 
     def check_fit(
         self, allocated: AllocatedClaim, choices: Sequence[Choice[ConfigT]], device_of: Callable[[str], Device | None]

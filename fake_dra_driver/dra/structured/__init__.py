@@ -2,9 +2,12 @@
 
 Follows k8s.io/dynamic-resource-allocation/kubeletplugin and k8s.io/dynamic-resource-allocation/resourceslice.
 
-``SlicePublisher`` offers the devices of a ``Pool`` to the scheduler, and keeps them on offer. ``ClaimReader`` says what
-a claim was allocated of them, with its opaque parameters; ``DeviceStatusWriter`` reports on them in the claim's status,
-``DeviceMetadata`` in files for containers. The modules inside, which may change:
+A driver says what its devices are: on their node by ``PoolDevices``, to the controller by a ``StructuredDriver``, and
+what claims may say about them by a ``ConfigCheck``. ``StructuredNode``, ``make_structured_controllers`` and
+``ClaimWebhook`` do the rest. Some of it can be used alone: ``SlicePublisher`` offers the devices of a ``Pool`` to the
+scheduler, and keeps them on offer. ``ClaimReader`` says what a claim was allocated of them, with its opaque parameters;
+``DeviceStatusWriter`` reports on them in the claim's status, ``DeviceMetadata`` in files for containers. The modules
+inside, which may change:
 
 - ``pool``: what a driver offers, and the ResourceSlices that say so. ``poollimits``: what the API server would refuse.
 - ``slices``: which writes bring the slices that exist in line; ``slicespec``: when two of them say the same.
@@ -18,8 +21,8 @@ a claim was allocated of them, with its opaque parameters; ``DeviceStatusWriter`
   ``nodedriver``: the kubelet's calls; ``devicestatus``, ``sliceevents`` and ``slicereason``: what people are told;
   ``nodesetup``: a node's parts put together.
 - ``controllerdriver``: what the controller asks of a driver. ``holdings``, ``projection``: what claims hold, as the
-  NodeAllocationState of a node shows it; ``configcheck``, ``countcheck``: configuration that cannot be used;
-  ``waiting``, ``metrics``: claims that ask for the driver; ``setup``: the controller's parts put together, on
+  NodeAllocationState of a node shows it; ``configcheck``, ``countcheck``, ``schemacheck``: configuration that cannot be
+  used; ``waiting``, ``metrics``: claims that ask for the driver; ``setup``: the controller's parts put together, on
   ``caches``.
 - ``admission``, ``webhook``: what is refused when a claim is created.
 """
@@ -29,39 +32,84 @@ from typing import TYPE_CHECKING, Final
 from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
-    from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError
-    from fake_dra_driver.dra.structured.config import ConfigError
+    from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError, request_result
+    from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for
+    from fake_dra_driver.dra.structured.configcheck import ConfigCheck, SpecProblems, alternatives_of
+    from fake_dra_driver.dra.structured.controllerdriver import EntryMaker, StructuredDriver
+    from fake_dra_driver.dra.structured.countcheck import CountCheck
+    from fake_dra_driver.dra.structured.featuregates import DroppedFields
     from fake_dra_driver.dra.structured.metadata import DeviceMetadata
+    from fake_dra_driver.dra.structured.nodesetup import StructuredNode
     from fake_dra_driver.dra.structured.pool import Pool
+    from fake_dra_driver.dra.structured.pooldevices import PoolDevices
     from fake_dra_driver.dra.structured.poollimits import PoolError
     from fake_dra_driver.dra.structured.publisher import SlicePublisher
     from fake_dra_driver.dra.structured.publishobserver import PublishObserver
+    from fake_dra_driver.dra.structured.reason import STRUCTURED_REASONS
+    from fake_dra_driver.dra.structured.setup import make_structured_controllers
+    from fake_dra_driver.dra.structured.slicereason import SLICE_REASONS
     from fake_dra_driver.dra.structured.status import DeviceStatusWriter
+    from fake_dra_driver.dra.structured.waiting import DriverClaims
+    from fake_dra_driver.dra.structured.webhook import ClaimWebhook
 
 __all__ = [
+    "SLICE_REASONS",
+    "STRUCTURED_REASONS",
     "AllocatedClaim",
     "ClaimReader",
+    "ClaimWebhook",
+    "Config",
+    "ConfigCheck",
     "ConfigError",
+    "CountCheck",
     "DeviceMetadata",
     "DeviceStatusWriter",
+    "DriverClaims",
+    "DroppedFields",
+    "EntryMaker",
     "HoldsNothingError",
     "Pool",
+    "PoolDevices",
     "PoolError",
     "PublishObserver",
     "SlicePublisher",
+    "SpecProblems",
+    "StructuredDriver",
+    "StructuredNode",
+    "alternatives_of",
+    "config_for",
+    "make_structured_controllers",
+    "request_result",
 ]
 
 _MODULES: Final = {
     "AllocatedClaim": "claims",
     "ClaimReader": "claims",
     "HoldsNothingError": "claims",
+    "request_result": "claims",
+    "Config": "config",
     "ConfigError": "config",
+    "config_for": "config",
+    "ConfigCheck": "configcheck",
+    "SpecProblems": "configcheck",
+    "alternatives_of": "configcheck",
+    "EntryMaker": "controllerdriver",
+    "StructuredDriver": "controllerdriver",
+    "CountCheck": "countcheck",
+    "DroppedFields": "featuregates",
     "DeviceMetadata": "metadata",
+    "StructuredNode": "nodesetup",
     "Pool": "pool",
+    "PoolDevices": "pooldevices",
     "PoolError": "poollimits",
     "SlicePublisher": "publisher",
     "PublishObserver": "publishobserver",
+    "STRUCTURED_REASONS": "reason",
+    "make_structured_controllers": "setup",
+    "SLICE_REASONS": "slicereason",
     "DeviceStatusWriter": "status",
+    "DriverClaims": "waiting",
+    "ClaimWebhook": "webhook",
 }
 """The module of each name."""
 

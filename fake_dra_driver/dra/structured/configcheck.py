@@ -30,7 +30,7 @@ from fake_dra_driver.runtime.cache import Change, Informer
 from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
-__all__ = ["ConfigCheck", "ConfigReconciler", "SpecProblems", "alternatives", "needs_look"]
+__all__ = ["ConfigCheck", "ConfigReconciler", "SpecProblems", "alternatives_of", "needs_look"]
 
 MAX_ENTRIES: Final = 32
 """Most requests, and most entries of config, of a claim (DeviceRequestsMaxSize, DeviceConfigMaxSize)."""
@@ -83,6 +83,13 @@ class ConfigCheck:
         if problems := [problem for config in configs for problem in self._value_problems(config)]:
             raise ConfigError(problems)
         return configs
+
+    def readable(self, allocated: AllocatedClaim) -> Sequence[Config]:
+        """The parameters of a claim, to show what it holds; none where they cannot be used, as its owner is told."""
+        try:
+            return self.decode(allocated.config)
+        except ConfigError:
+            return ()
 
     def spec_problems(self, spec: v1.ResourceClaimSpec, path: str = "spec") -> Sequence[FieldProblem]:
         """What is wrong with the configuration in a claim as it was written, wherever it will be allocated.
@@ -168,7 +175,7 @@ class ConfigReconciler(Reconciler, Generic[ObjectT]):
         return Result()
 
 
-def alternatives(request: v1.DeviceRequest) -> Iterator[tuple[str, v1.ExactDeviceRequest | v1.DeviceSubRequest]]:
+def alternatives_of(request: v1.DeviceRequest) -> Iterator[tuple[str, v1.ExactDeviceRequest | v1.DeviceSubRequest]]:
     """What may be chosen for a request, under the names that allocations have for it."""
     if request.exactly is not None:
         yield request.name, request.exactly

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from fake_dra_driver.api.kube.meta import KubeObject
-from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.nodestate.layout import NodeStateLayout
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.configcheck import ConfigCheck
@@ -16,8 +15,8 @@ StateT = TypeVar("StateT", bound=KubeObject)
 DeviceT = TypeVar("DeviceT")
 EntryT = TypeVar("EntryT")
 
-EntryMaker = Callable[[v1.ResourceClaim, Sequence[v1.DeviceRequestAllocationResult]], EntryT]
-"""Shows what a claim holds of a node: these results of its allocation, at least one, none of them with adminAccess."""
+EntryMaker = Callable[[AllocatedClaim], EntryT]
+"""Shows what a claim holds of a node; devices that it has with adminAccess are left out."""
 
 
 class StructuredDriver(Protocol[StateT, DeviceT, EntryT]):

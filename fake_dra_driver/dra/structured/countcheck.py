@@ -10,7 +10,7 @@ from typing import Final
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.config import Config, config_for, covers
-from fake_dra_driver.dra.structured.configcheck import alternatives
+from fake_dra_driver.dra.structured.configcheck import alternatives_of
 
 __all__ = ["CountCheck"]
 
@@ -44,7 +44,7 @@ class CountCheck:
             return
         possible = {0}
         for request in requests:
-            covered = {name: asked for name, asked in alternatives(request) if covers(config.requests, name)}
+            covered = {name: asked for name, asked in alternatives_of(request) if covers(config.requests, name)}
             if any(
                 asked.allocation_mode == "All" or config_for(name, configs) is not config
                 for name, asked in covered.items()

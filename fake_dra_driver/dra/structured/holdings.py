@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.dra.structured.claims import results_of
+from fake_dra_driver.dra.structured.claims import AllocatedClaim, results_of
+from fake_dra_driver.dra.structured.config import entries_of
 from fake_dra_driver.dra.structured.controllerdriver import EntryMaker
 
 __all__ = ["Holdings", "holdings"]
@@ -45,10 +46,10 @@ def holdings(
     entries: dict[str, EntryT] = {}
     room, left_out = MAX_DEVICES, 0
     for claim in sorted(claims, key=lambda claim: claim.uid):  # where there is too little room, always for the same
-        held = [result for result in results_of(claim, driver, node) if not result.admin_access]
+        held = tuple(result for result in results_of(claim, driver, node) if not result.admin_access)
         if len(held) > room:
             left_out += 1
         elif held:
             room -= len(held)
-            entries[claim.uid] = entry_of(claim, held)
+            entries[claim.uid] = entry_of(AllocatedClaim(claim, held, entries_of(claim, driver)))
     return Holdings(entries, left_out)

@@ -7,8 +7,7 @@ from typing_extensions import override
 
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.dra.structured.claims import AllocatedClaim
-from fake_dra_driver.dra.structured.controllerdriver import EntryMaker, StructuredDriver
+from fake_dra_driver.dra.structured import AllocatedClaim, EntryMaker, StructuredDriver
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.driver.structured.entry import entry_of
 from fake_dra_driver.driver.structured.inventory import devices_by_name

@@ -16,10 +16,7 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.dra.structured.config import Config, config_for
-from fake_dra_driver.dra.structured.configcheck import ConfigCheck, alternatives
-from fake_dra_driver.dra.structured.countcheck import CountCheck
-from fake_dra_driver.dra.structured.waiting import DriverClaims
+from fake_dra_driver.dra.structured import Config, ConfigCheck, CountCheck, DriverClaims, alternatives_of, config_for
 
 __all__ = ["CONFIG_CHECK", "COUNT_CHECK", "OUR_CLAIMS", "PARAMETER_KINDS", "spec_of"]
 
@@ -50,7 +47,7 @@ def _split_problems(
     """
     counts = []
     for request in requests:
-        chosen = dict(alternatives(request))
+        chosen = dict(alternatives_of(request))
         split = [config_for(name, configs) is config for name in chosen]
         if any(split):
             counts.append(min(map(_least_count, chosen.values())) if all(split) else 0)

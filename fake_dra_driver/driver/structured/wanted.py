@@ -13,10 +13,9 @@ from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
-from fake_dra_driver.dra.structured.claims import AllocatedClaim, request_result
-from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for, decode
+from fake_dra_driver.dra.structured import AllocatedClaim, Config, ConfigError, config_for, request_result
 from fake_dra_driver.driver.node.prepared import WantedDevice
-from fake_dra_driver.driver.structured.parameters import COUNT_CHECK, PARAMETER_KINDS, spec_of
+from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, COUNT_CHECK, spec_of
 
 __all__ = ["wanted_devices"]
 
@@ -46,7 +45,7 @@ def wanted_devices(allocated: AllocatedClaim, devices: Mapping[str, Device]) -> 
         DeviceMissingError: the node does not have a device of the allocation.
         PrepareError: the allocation makes no sense.
     """
-    configs = decode(allocated.config, PARAMETER_KINDS)
+    configs = CONFIG_CHECK.decode(allocated.config)
     results = allocated.results
     allocated.check_for_repeats()
     choices = [

@@ -205,7 +205,7 @@ def controlled() -> DriverStructured[BulbConfig]:
 def test_an_entry_shows_what_a_claim_holds_and_how_it_is_configured() -> None:
     share = {"device": "lamp-1", "shareID": "1", "consumedCapacity": {"watts": "5"}}
     allocated = claim(config(source="FromClass", color="blue"), config("b", watts=9), a="lamp-7", b=share)
-    entry = controlled().entry_maker([])(allocated.claim, allocated.results)
+    entry = controlled().entry_maker([])(allocated)
     assert entry.to_wire() == {
         "devices": [
             {"name": "lamp-7", "config": '{"color":"blue"}'},
@@ -216,7 +216,7 @@ def test_an_entry_shows_what_a_claim_holds_and_how_it_is_configured() -> None:
 
 def test_an_entry_is_shown_also_where_the_configuration_cannot_be_read() -> None:
     allocated = claim(config(watts=900), a="lamp-1")
-    entry = controlled().entry_maker([])(allocated.claim, allocated.results)
+    entry = controlled().entry_maker([])(allocated)
     assert entry.to_wire() == {"devices": [{"name": "lamp-1"}]}
 
 
