@@ -287,6 +287,20 @@ async def test_claims_share_a_device_and_one_that_wants_all_of_it_is_refused() -
         assert [(each.share_id, each.data) for each in status.devices] == [(ids[1], {"capacity": {"watts": "10"}})]
 
 
+async def test_an_api_server_without_shares_has_devices_for_one_claim_each_and_that_is_said_once() -> None:
+    street = Street("1.34")
+    await street.furnish()
+    street.driver.bulbs = [STRIP]
+    claim = await street.claim("c", "strip")
+    async with street.plugin() as plugin:
+        (ready,) = await plugin.prepare(claim)
+        assert ready.share_id is None
+        await street.driver.has(STRIP, PLAIN)
+        assert list(await street.offered()) == ["strip", "lamp-1"]
+    (message,) = street.events.messages("ResourceSliceFieldsDropped")
+    assert "DRAConsumableCapacity" in message
+
+
 async def test_what_cannot_be_used_is_refused_for_that_claim_alone() -> None:
     street = Street()
     await street.furnish()
