@@ -302,9 +302,9 @@ class Preparer(Generic[PreparedT]):
     async def _end_rival(self, rival_uid: str, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
         """Does so outside of a turn, since it takes more than files."""
         if self._work.is_held(rival_uid):
-            # To wait for it would be a deadlock if that waited for this claim.
+            # That may take for ever, and until this claim gives up waiting, the kubelet cannot end it.
             raise NotEndedError(
-                f"claim {rival_uid}, which has a device of claim {claim.namespace}/{claim.name}, is busy"
+                f"claim {rival_uid}, which has a device of claim {claim.uid}, is being worked on; nothing was prepared"
             )
         async with self._alone_with(rival_uid):
             async with self._turn(), self._locks.hold(rival_uid):

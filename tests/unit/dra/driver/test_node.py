@@ -344,6 +344,22 @@ async def test_a_stale_claim_is_undone_before_its_device_is_prepared_for_another
     assert len(plugin.events.messages("StaleClaimUnprepared")) == 1
 
 
+async def test_a_claim_whose_device_hangs_is_not_waited_for_for_ever(machine: CardMachine, plugin: CardPlugin) -> None:
+    stuck, claim = machine.claim("stuck", 0), machine.claim("c", 0)
+    await plugin.prepare(stuck)
+    machine.delete(stuck)
+    gate = machine.gates[stuck.uid] = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(plugin.unprepare(stuck))
+        await machine.waits.wait()
+        with pytest.raises(NotEndedError, match="claim uid-stuck, which has a device of claim uid-c, is being worked"):
+            await plugin.prepare(claim)
+        await plugin.unprepare(claim)
+        gate.set()
+    await plugin.prepare(claim)
+    machine.assert_sound(claim)
+
+
 async def test_claims_that_swap_their_devices_do_not_wait_for_each_other_for_ever(
     machine: CardMachine, plugin: CardPlugin
 ) -> None:
@@ -387,6 +403,15 @@ async def test_the_claims_of_a_lost_checkpoint_are_prepared_again(machine: CardM
     machine.broken.clear()
     await again.prepare(bad)
     machine.assert_sound(good, bad)
+
+
+async def test_what_the_api_server_has_said_does_not_replace_what_the_kubelet_has_asked_for(
+    machine: CardMachine, plugin: CardPlugin
+) -> None:
+    claim = machine.claim("c", 0)
+    await plugin.prepare(claim)
+    await plugin.preparer.adopt(claim.identity, claim.devices)
+    machine.assert_sound(claim)
 
 
 async def test_a_claim_ends_whose_configuration_this_release_does_not_take(
