@@ -133,16 +133,48 @@ class Bounds:
     """Bounds of a number in the values that may be a string, for which a schema's bounds do not count."""
 
     path: str
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    is_above: bool = False
+    """Whether the number has to be more than ``low``."""
+    is_below: bool = False
+    """Whether it has to be less than ``high``."""
+
+    @property
+    def is_exceeded(self) -> str:
+        """Expression of Helm."""
+        number, found = f"(float64 .Values.{self.path})", []
+        if self.low is not None:
+            found.append(f"{'le' if self.is_above else 'lt'} {number} {float(self.low)}")
+        if self.high is not None:
+            found.append(f"{'ge' if self.is_below else 'gt'} {number} {float(self.high)}")
+        return found[0] if len(found) == 1 else f"or {' '.join(f'({each})' for each in found)}"
+
+    @property
+    def words(self) -> str:
+        """What is allowed."""
+        if self.low is not None and self.high is not None and not (self.is_above or self.is_below):
+            return f"from {_number(self.low)} to {_number(self.high)}"
+        found = []
+        if self.low is not None:
+            found.append(f"{'more than' if self.is_above else 'at least'} {_number(self.low)}")
+        if self.high is not None:
+            found.append(f"{'less than' if self.is_below else 'at most'} {_number(self.high)}")
+        return " and ".join(found)
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:g}"
 
 
 def bounds_of(schema: Mapping[str, Any], path: str = "") -> Iterator[Bounds]:
     """The numbers below a schema that Helm's templates have to bound."""
     for key, member in schema.get("properties", {}).items():
         where = f"{path}.{key}".lstrip(".")
-        if member.get("type") == ["number", "string"]:
-            yield Bounds(where, member["minimum"], member["maximum"])
+        low = member.get("minimum", member.get("exclusiveMinimum"))
+        high = member.get("maximum", member.get("exclusiveMaximum"))
+        if member.get("type") == ["number", "string"] and (low is not None or high is not None):
+            yield Bounds(where, low, high, "exclusiveMinimum" in member, "exclusiveMaximum" in member)
         yield from bounds_of(member, where)
 
 
@@ -160,7 +192,8 @@ def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
     if "description" in found:
         found["description"] = description_of(found["description"])
     if found.get("type") == "number":  # `helm --set` makes a string of a number with a fraction.
-        found |= {"type": ["number", "string"], "pattern": r"^[0-9]+(\.[0-9]+)?$"}
+        sign = "" if found.get("minimum", found.get("exclusiveMinimum", -1)) >= 0 else "-?"
+        found |= {"type": ["number", "string"], "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$"}
     if found.get("type") == "array":  # Of a tuple, pydantic bounds the number of items as if it were a text's length.
         names = {"minLength": "minItems", "maxLength": "maxItems"}
         found = {names.get(key, key): value for key, value in found.items()}

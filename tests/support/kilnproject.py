@@ -1,6 +1,6 @@
 """A project that is not this driver: kilns, which claims get with a Firing."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,18 @@ class KilnSettings(CommandSettings):
 
     kilns_dir: Annotated[AbsolutePath, Flag(DEVICES, "DIR")] = Field(default="/dev/kilns", validate_default=True)
     """Folder of the kilns."""
+    offset: float = -1.5
+    """What is added to a temperature."""
+    slope: Annotated[float, Field(gt=0)] = 1
+    """What a temperature is multiplied with."""
+    draught: float = Field(default=0.5, ge=0.25, lt=1)
+    """How much air gets in."""
+    bricks: int = 3
+    """How many bricks there are."""
+    is_hot: bool = True
+    """Whether it is hot."""
+    glaze: Literal["matt", "glossy"] = "matt"
+    """What pots are covered with."""
     hottest: Annotated[int, Flag(DEVICES, "DEGREES")] = Field(default=1300, ge=100, le=1400)
     """How hot a kiln may get, in degrees Celsius."""
 

@@ -128,7 +128,15 @@ def test_what_runs_in_a_cluster_of_structured_dra(project: Project) -> None:
     plugin = found["DaemonSet", "kiln-driver-kubeletplugin"]["spec"]["template"]["spec"]
     (container,) = plugin["containers"]
     assert container["command"] == ["kiln-driver", "kubelet-plugin"]
-    assert {"--kilns-dir=/dev/kilns", "--hottest=900"} <= set(container["args"])
+    expected = {
+        "--kilns-dir=/dev/kilns",
+        "--hottest=900",
+        "--offset=-1.5",
+        "--slope=1",
+        "--is-hot=true",
+        "--glaze=matt",
+    }
+    assert expected <= set(container["args"])
     assert [variable["name"] for variable in container["env"]] == ["NODE_NAME", "POD_NAMESPACE", "KILN_POD_UID"]
     assert {"name": "kilns", "hostPath": {"path": "/dev/kilns"}} in plugin["volumes"]
     (container,) = found["Deployment", "kiln-driver-webhook"]["spec"]["template"]["spec"]["containers"]
@@ -145,8 +153,20 @@ def test_what_runs_in_a_cluster_of_structured_dra(project: Project) -> None:
 
 def test_the_schema_of_the_values_has_the_settings_of_the_project(helm: Helm) -> None:
     assert "maximum: got 2,000, want 1,400" in helm.refuses("--set=kubeletPlugin.settings.hottest=2000")
+    assert "slope has to be a number more than 0." in helm.refuses("--set-string=kubeletPlugin.settings.slope=0")
+    assert "draught has to be a number at least 0.25 and less than 1." in helm.refuses(
+        "--set=kubeletPlugin.settings.draught=0.2"
+    )
+    assert "does not match pattern" in helm.refuses("--set-string=kubeletPlugin.settings.slope=-1")
     assert "'hotest' not allowed" in helm.refuses("--set=kubeletPlugin.settings.hotest=20")
     assert "install it with --namespace kiln-driver" in helm.refuses("--namespace=default")
+
+
+def test_settings_of_every_sort_are_given_as_helm_has_them(helm: Helm) -> None:
+    flags = [f"--set=kubeletPlugin.settings.{value}" for value in ("offset=-2.25", "bricks=2000000", "isHot=false")]
+    found = helm.template(*flags, kubernetes=STRUCTURED)
+    plugin = found["DaemonSet", "fake-dra-driver-kiln-driver-kubeletplugin"]["spec"]["template"]["spec"]
+    assert {"--offset=-2.25", "--bricks=2000000", "--is-hot=false"} <= set(plugin["containers"][0]["args"])
 
 
 def test_the_reference_describes_commands_values_kinds_and_permissions(project: Project) -> None:
