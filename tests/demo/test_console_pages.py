@@ -1,4 +1,4 @@
-"""docs/how-dra-works.md: its commands print what it says."""
+"""Pages whose commands print what they say."""
 
 import sys
 from pathlib import Path
@@ -11,18 +11,20 @@ from tests.support.kubectl import find_kubectl
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.kubectl
-def test_the_commands_print_what_the_page_says(tmp_path: Path) -> None:
-    kubectl = find_kubectl()
-    assert kubectl is not None
-    bin_folder = tmp_path / "bin"
-    bin_folder.mkdir()
-    (bin_folder / "kubectl").symlink_to(kubectl)
-    program = bin_folder / "fake-dra-driver"
+@pytest.mark.parametrize(
+    "page", [pytest.param("how-dra-works", marks=pytest.mark.kubectl), pytest.param("migrate-from-classic")]
+)
+def test_the_commands_print_what_the_page_says(page: str, tmp_path: Path) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if kubectl := find_kubectl():
+        (programs / "kubectl").symlink_to(kubectl)
+    program = programs / "fake-dra-driver"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m fake_dra_driver "$@"\n')
     program.chmod(0o755)
-    with Console(tmp_path, str(bin_folder), {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}) as console:
-        for each in read_page(ROOT / "docs/how-dra-works.md"):
+    (tmp_path / "demo").symlink_to(ROOT / "demo")
+    with Console(tmp_path, str(programs), {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}) as console:
+        for each in read_page(ROOT / f"docs/{page}.md"):
             if isinstance(each, Listing):
                 console.write(each)
             else:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimConfig, FakeClaimParameters
+from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeClaimConfig, FakeClaimParameters
 from tests.support.apiserver import ApiServer
 
 ROOT = Path(__file__).parents[2]
@@ -57,9 +57,9 @@ def test_parameters_have_no_field_that_does_not_exist(page: Path) -> None:
 
 
 def opaque_parameters(value: Any) -> Iterator[Any]:
-    """The parameters of each ``opaque`` below a value, without apiVersion and kind."""
+    """This driver's parameters in each ``opaque`` below a value, without apiVersion and kind."""
     if isinstance(value, dict):
-        if "opaque" in value:
+        if "opaque" in value and value["opaque"]["driver"] == DRIVER_NAME:
             yield {"spec": value["opaque"]["parameters"]["spec"]}
         value = list(value.values())
     if isinstance(value, list):
