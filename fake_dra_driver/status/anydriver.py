@@ -63,7 +63,7 @@ class _StructuredDriver(StructuredDriver[NodeState, Device, ClaimEntry]):
 
     @override
     def entry_maker(self, inventory: Sequence[Device]) -> EntryMaker[ClaimEntry]:
-        return lambda _claim, held: ClaimEntry(devices=tuple(map(_held, held)))
+        return lambda held: ClaimEntry(devices=tuple(map(_held, held.results)))
 
     @override
     def check_allocation(self, allocated: AllocatedClaim, inventory: Sequence[Device]) -> None:
