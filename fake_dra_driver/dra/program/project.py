@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from fake_dra_driver.codegen import Project, StatusReader
-from fake_dra_driver.dra.driver.checks import check_driver
+from fake_dra_driver.codegen import Project, ProjectError, StatusReader
+from fake_dra_driver.dra.driver.checks import DriverClassError, check_driver
 from fake_dra_driver.dra.driver.driver import Driver
 from fake_dra_driver.dra.driver.parameters import parameters_kind
 from fake_dra_driver.dra.drivernames import DriverNames
@@ -19,10 +19,16 @@ def project_of(driver: Driver[Any]) -> Project:
     """The project of a driver.
 
     Raises:
-        DriverClassError: no driver can be made of its class.
-        ProjectError: ``Driver.chart`` has values that the chart does not take.
+        DriverClassError: no driver can be made of its class, or its chart does not take the values of ``Driver.chart``.
     """
     check_driver(driver)
+    try:
+        return _project(driver)
+    except ProjectError as error:
+        raise DriverClassError([f"{type(driver).__name__}: {error}"]) from error
+
+
+def _project(driver: Driver[Any]) -> Project:
     names = DriverNames.of(driver.name)
     parameters, records = parameters_kind(type(driver)), node_allocation_state(driver.name)
     kinds = (records, parameters)

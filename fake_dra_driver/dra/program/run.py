@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from fake_dra_driver.dra.driver.checks import DriverClassError, check_driver
@@ -30,9 +31,7 @@ def run_driver(driver: Driver[Any]) -> NoReturn:
     try:
         command_line = command_line_of(driver)
     except DriverClassError as error:
-        lines = "".join(f"  {one_line(problem)}\n" for problem in error.problems)
-        sys.stderr.write(f"{sys.argv[0]}: no driver can be made of this class:\n{lines}")
-        sys.exit(EXIT_FAILURE)
+        sys.exit(_refused(error))
     sys.exit(command_line.main())
 
 
@@ -100,4 +99,15 @@ class _Commands:
     def generate(self, settings: GenerateSettings) -> int:
         from fake_dra_driver.dra.program.project import project_of
 
-        return project_of(self._driver).generate(settings.output, check=settings.check)
+        try:
+            project = project_of(self._driver)
+        except DriverClassError as error:
+            return _refused(error)
+        return project.generate(settings.output, check=settings.check)
+
+
+def _refused(error: DriverClassError) -> int:
+    """Says what is wrong with the class. Returns the exit status."""
+    lines = "".join(f"  {one_line(problem)}\n" for problem in error.problems)
+    sys.stderr.write(f"{Path(sys.argv[0]).name}: no driver can be made of this class:\n{lines}")
+    return EXIT_FAILURE

@@ -36,7 +36,10 @@ def test_a_pod_gets_a_lamp(cluster: BackgroundCluster) -> None:
 
 def test_a_claim_says_how_it_shines(cluster: BackgroundCluster) -> None:
     pod = cluster.run_pod(Claim(DRIVER, LampConfig(color="red"), count=2))
-    assert [pod.env[f"LAMP_{number}"] for number in range(2)] == ["lamp-0 shines red", "lamp-1 shines red"]
+    # Which of them is up to when the pod before has let go of its own.
+    lamps = [pod.env[f"LAMP_{number}"] for number in range(2)]
+    assert len(set(lamps)) == 2
+    assert all(lamp.endswith(" shines red") for lamp in lamps)
 
 
 def test_a_prepare_that_raises_stops_no_other_claim(cluster: BackgroundCluster) -> None:

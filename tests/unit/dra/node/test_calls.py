@@ -163,6 +163,18 @@ async def test_the_caller_is_answered_before_its_deadline_while_the_work_goes_on
     assert driver.log.count(("prepare", UID("slow"))) == 1, "the second call gets what the first one began"
 
 
+@pytest.mark.looptime
+async def test_the_answer_says_what_takes_so_long(driver: SteeredDriver) -> None:
+    gate = driver.hold_up("slow")
+    async with ClaimCalls[NodeClaim](driver, doing=lambda uid: f"LampDriver.prepare({uid}-0) has taken 9 s") as calls:
+        outcomes = await calls.run("prepare", [claim("slow")], 10)
+        assert failure(outcomes["slow"]).message == (
+            "prepare takes longer than 9.0 s and goes on: LampDriver.prepare(slow-0) has taken 9 s; the kubelet's next "
+            "attempt gets its result"
+        )
+        gate.set()
+
+
 async def test_work_survives_a_caller_that_goes_away(calls: ClaimCalls[NodeClaim], driver: SteeredDriver) -> None:
     gate = driver.hold_up("a")
     call = asyncio.ensure_future(calls.run("prepare", [claim("a")], None))
