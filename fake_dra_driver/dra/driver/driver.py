@@ -53,8 +53,9 @@ class Driver(ABC, Generic[ConfigT]):
         Asked at the start, whenever ``watch`` has called ``changed``, and every minute.
         """
 
-    async def watch(self, node: str, changed: Callable[[], None]) -> None:
+    def watch(self, node: str, changed: Callable[[], None]) -> Awaitable[None] | None:  # noqa: ARG002 - a default
         """Runs for as long as the plugin does, and calls ``changed`` when ``devices`` has news. May return at once."""
+        return None
 
     @abstractmethod
     def prepare(self, device: AllocatedDevice[ConfigT]) -> ContainerEdits | Awaitable[ContainerEdits]:
