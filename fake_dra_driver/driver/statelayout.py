@@ -81,10 +81,10 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
 
     @override
     def parts_of(self, entry: AllocatedDevices) -> Mapping[str, int]:
-        if entry.fake is None:
-            return {}
-        # Of a device that an edit by hand has put there twice, the first counts, as for who holds it.
-        return {device.uuid: device.split for device in reversed(entry.fake.devices) if device.split}
+        found: dict[str, int] = {}
+        for device in () if entry.fake is None else entry.fake.devices:
+            found.setdefault(device.uuid, device.split or 0)  # after an edit by hand it may be there twice
+        return found
 
     @override
     def prepared_of(self, state: NodeAllocationState) -> Mapping[str, Sequence[str]]:

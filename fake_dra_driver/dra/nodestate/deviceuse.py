@@ -1,7 +1,7 @@
 """What each device of a node is doing, as its NodeAllocationState has it: for metrics and for ``status``. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 from fake_dra_driver.api.kube.meta import UID
@@ -65,37 +65,41 @@ def device_uses(
     """
     holders: dict[str, list[_Holder]] = {}
     for uid, entry in sorted((layout.entries_of(state) if entries is None else entries).items()):
-        parts = layout.parts_of(entry)
-        for key in layout.devices_of(entry):
-            holders.setdefault(key, []).append(_Holder(UID(uid), parts.get(key, 0)))
+        for key, parts in layout.parts_of(entry).items():
+            holders.setdefault(key, []).append(_Holder(UID(uid), parts))
     prepared: dict[str, dict[UID, Sequence[str]]] = {}
-    ready_parts = layout.prepared_parts_of(state)
-    for uid, keys in sorted(layout.prepared_of(state).items()):
-        for key in keys:
-            prepared.setdefault(key, {})[UID(uid)] = ready_parts.get(uid, {}).get(key, ())
+    for uid, devices in sorted(layout.prepared_parts_of(state).items()):
+        for key, ready in devices.items():
+            prepared.setdefault(key, {})[UID(uid)] = ready
     is_closed = not is_usable or closed_reason(layout, state) is not None
     inventory = {layout.key_of(device): device for device in layout.inventory_of(state)}
     found = []
     for key, device in inventory.items():
         problem = layout.problem_of(device)
         unheld: DeviceState = "unavailable" if is_closed or problem else "free"
-        use = DeviceUse(key, layout.model_of(device), unheld, problem=problem)
-        found.append(_held(use, holders.get(key, ()), prepared.get(key, {})))
+        model = layout.model_of(device)
+        found.append(_use(key, model, holders.get(key, ()), prepared.get(key, {}), unheld, problem))
     for key, (first, *_) in holders.items():
         if key not in inventory:
             found.append(DeviceUse(key, "", "missing", first.claim, parts=first.parts))
     return found
 
 
-def _held(device: DeviceUse, holders: Sequence[_Holder], ready: Mapping[UID, Sequence[str]]) -> DeviceUse:
-    """The device with the claim that has it; as it is where none has."""
-    first = next((holder for holder in holders if holder.claim in ready), holders[0] if holders else None)
-    if first is None:
-        for claim, parts in ready.items():
-            return replace(device, state="prepared", claim=claim, parts=len(parts), prepared_parts=tuple(parts))
-        return device
-    others = tuple(dict.fromkeys(holder.claim for holder in holders if holder.claim != first.claim))
-    held = replace(device, claim=first.claim, parts=first.parts, others=others)
-    if first.claim in ready:
-        return replace(held, state="prepared", prepared_parts=tuple(ready[first.claim]))
-    return replace(held, state="allocated")
+def _use(
+    key: str,
+    model: str,
+    holders: Sequence[_Holder],
+    ready: Mapping[UID, Sequence[str]],
+    unheld: DeviceState,
+    problem: str,
+) -> DeviceUse:
+    if holders:
+        first = next((holder for holder in holders if holder.claim in ready), holders[0])
+        others = tuple(holder.claim for holder in holders if holder is not first) if len(holders) > 1 else ()
+        state: DeviceState = "prepared" if first.claim in ready else "allocated"
+        return DeviceUse(
+            key, model, state, first.claim, others, first.parts, tuple(ready.get(first.claim, ())), problem
+        )
+    for claim, parts in ready.items():
+        return DeviceUse(key, model, "prepared", claim, (), len(parts), tuple(parts), problem)
+    return DeviceUse(key, model, unheld, problem=problem)

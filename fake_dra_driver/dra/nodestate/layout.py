@@ -78,13 +78,16 @@ class NodeStateLayout(LedgerLayout[StateT, EntryT], Protocol[StateT, DeviceT, En
     @override
     def prepared_of(self, state: StateT) -> Mapping[str, Sequence[str]]: ...
 
-    def parts_of(self, entry: EntryT) -> Mapping[str, int]:  # noqa: ARG002 - a default
-        """By key of a device: into how many parts a claim has it divided. By default devices are held as a whole."""
-        return {}
+    def parts_of(self, entry: EntryT) -> Mapping[str, int]:
+        """By key of each device of an entry: into how many parts a claim has it divided. By default it is whole: 0."""
+        return dict.fromkeys(self.devices_of(entry), 0)
 
-    def prepared_parts_of(self, state: StateT) -> Mapping[str, Mapping[str, Sequence[str]]]:  # noqa: ARG002 - a default
-        """By the UID of a claim, and by key of a device: keys of the parts that are ready. By default none."""
-        return {}
+    def prepared_parts_of(self, state: StateT) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """By the UID of a claim, and by key of each device that is ready for it: keys of the parts that are.
+
+        Where all of the device is ready, as by default, none.
+        """
+        return {uid: dict.fromkeys(keys, ()) for uid, keys in self.prepared_of(state).items()}
 
     def part_keys(self, key: str, parts: int) -> Sequence[str]:  # noqa: ARG002 - a default
         """Keys of the parts of a device that is divided, as far as there can be so many. By default none."""

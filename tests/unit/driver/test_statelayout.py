@@ -26,7 +26,7 @@ def test_devices_of_an_unknown_type_are_not_in_the_inventory() -> None:
 def test_an_entry_names_whole_devices_and_says_how_they_are_split() -> None:
     held = entry({"uuid": "a", "split": 3}, {"uuid": "b"})
     assert LAYOUT.devices_of(held) == ["a", "b"]
-    assert LAYOUT.parts_of(held) == {"a": 3}
+    assert LAYOUT.parts_of(held) == {"a": 3, "b": 0}
     assert LAYOUT.allocated_text({"x": held, "y": entry({"uuid": "b"})}, 8) == "2/8", "what claims share counts once"
     assert (LAYOUT.devices_of(AllocatedDevices()), LAYOUT.parts_of(AllocatedDevices())) == ([], {})
 
