@@ -219,15 +219,12 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         if considered:
             in_use = [node for node in considered if not unsuitable[node].is_closed]
             states = [state for state in self._ledger.states() if state.metadata.name in in_use]
-            rooms = [
-                self._occupancy(state, self._holdings(state)).room(nodes[state.metadata.name].devices)
-                for state in states
-            ]
+            rooms = [self._occupancy(state).room(nodes[state.metadata.name].devices) for state in states]
             hopes = shortage.Hopes(
                 namespace=pending[0].claim.metadata.namespace,
                 closed=[node for node in considered if unsuitable[node].is_closed],
                 in_use=in_use,
-                holders=self._keys_of(uid for state in states for uid, _ in self._holdings(state)),
+                holders=self._keys_of(uid for state in states for uid in self._holders(state)),
                 fewer_are_free=any(room.free for room in rooms),
                 less_is_left=any(room.left for room in rooms),
             )
@@ -255,7 +252,7 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         node = self._driver.devices_of(state)
         if node.closed is not None:
             return Room()
-        return self._occupancy(state, self._listed(state)).room(node.devices)
+        return self._occupancy(state, is_as_listed=True).room(node.devices)
 
     def claimed_devices(self, claim: ResourceClaim) -> tuple[str, Holding] | None:
         """The node of an allocated claim, and what it has there by its own word, until it is to be released."""
@@ -322,43 +319,53 @@ class Allocator(Generic[RequestT, StateT, DeviceT, EntryT]):
         fresh = [waiting for waiting in pending if waiting.claim.uid not in kept]
         uids = {waiting.claim.uid for waiting in fresh}
         # Records of the claims themselves go before anything else is done.
-        listed = [(uid, holding) for uid, holding in self._listed(state) if uid not in uids]
-        free = list(self._with_room(node, self._occupancy(state, [*listed, *self._said(state)])))
+        free = self._occupancy(state, without=uids).rest(node.devices, self._driver.rest_of)
         chosen = self._driver.choose(node, free, [waiting.request for waiting in fresh]) if fresh else ()
         if isinstance(chosen, Unsuitable):
             return chosen
         new = {waiting.claim.uid: entry for waiting, entry in zip(fresh, chosen, strict=True)}
         return _Choice(state.metadata.name, {**kept, **new}, uids & recorded.keys(), len(free))
 
-    def _holdings(self, state: StateT) -> Iterator[tuple[UID, Holding]]:
-        """What claims have of a node, or are about to have, by all that says so. A claim may come several times."""
-        yield from self._listed(state)
-        yield from self._said(state)
+    def _occupancy(self, state: StateT, *, without: Collection[str] = (), is_as_listed: bool = False) -> Occupancy:
+        """What claims have of a node, or are about to have, by all that says so.
 
-    def _listed(self, state: StateT) -> Iterator[tuple[UID, Holding]]:
-        """What claims have by the object of the node."""
-        layout = self._ledger.layout
-        # Whatever has become of that claim: its containers may still run, until the node says that it is ended.
-        yield from ((UID(uid), holding) for uid, holding in layout.prepared_holdings_of(state).items())
-        yield from ((UID(uid), layout.holding_of(entry)) for uid, entry in layout.entries_of(state).items())
-
-    def _said(self, state: StateT) -> Iterator[tuple[UID, Holding]]:
-        """What claims have by their own word, and what is being written down."""
-        for holdings in (self._claimed, self._held):
-            yield from holdings.get(state.metadata.name, {}).items()
-
-    def _occupancy(self, state: StateT, holdings: Iterable[tuple[UID, Holding]]) -> Occupancy:
-        occupancy = Occupancy(self._ledger.layout.capacities_of(state))
-        for uid, holding in holdings:
-            occupancy.add(uid, holding)
+        Args:
+            state: the object of the node.
+            without: claims of which it does not count what the object lists.
+            is_as_listed: whether nothing counts but what the object lists.
+        """
+        layout, node = self._ledger.layout, state.metadata.name
+        entries = layout.entries_of(state)
+        said = () if is_as_listed else (self._claimed.get(node, {}), self._held.get(node, {}))
+        capacities = layout.capacities_of(state)
+        # Whatever has become of a claim that is prepared: its containers may still run, until the node says that it is
+        # ended.
+        if not capacities:  # as with most drivers: it does not matter how much of a device a claim has
+            devices_of = layout.devices_of
+            taken = {device for uid, entry in entries.items() if uid not in without for device in devices_of(entry)}
+            taken.update(*(devices for uid, devices in layout.prepared_of(state).items() if uid not in without))
+            for holdings in said:
+                taken.update(*holdings.values())
+            return Occupancy(capacities, taken)
+        occupancy = Occupancy(capacities)
+        for uid, holding in layout.prepared_holdings_of(state).items():
+            if uid not in without:
+                occupancy.add(uid, holding)
+        for uid, entry in entries.items():
+            if uid not in without:
+                occupancy.add(uid, layout.holding_of(entry))
+        for holdings in said:
+            for uid, holding in holdings.items():
+                occupancy.add(uid, holding)
         return occupancy
 
-    def _with_room(self, node: NodeDevices[DeviceT], occupancy: Occupancy) -> Iterator[DeviceT]:
-        """The devices that claims can have, or have a share of."""
-        for key, device in node.devices.items():
-            if occupancy.has_room(key):
-                left = occupancy.left_of(key)
-                yield device if left is None else self._driver.rest_of(device, left)
+    def _holders(self, state: StateT) -> Iterator[UID]:
+        """The claims that have anything of a node. One may come several times."""
+        layout, node = self._ledger.layout, state.metadata.name
+        yield from map(UID, layout.prepared_of(state))
+        yield from map(UID, layout.entries_of(state))
+        for holdings in (self._claimed, self._held):
+            yield from holdings.get(node, {})
 
     def _is_sound(self, uid: UID, state: StateT) -> bool:
         """Whether a record can stay beside the others: a device may have been given less capacity since."""

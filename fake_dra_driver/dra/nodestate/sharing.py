@@ -5,10 +5,13 @@ are within its capacity. Of any other device a claim has all or nothing, whateve
 longer shared, those who have shares of it keep it from all others.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 __all__ = ["Holding", "Occupancy", "Room", "Share", "contested_devices", "is_within"]
+
+DeviceT = TypeVar("DeviceT")
 
 Share = Mapping[str, int]
 """An amount of each capacity of a device, by the name of the capacity, in billionths. Empty for a share of a device
@@ -75,19 +78,17 @@ class Occupancy:
 
     Args:
         capacities: of the devices that claims share, by their keys.
+        taken: devices of which claims have all.
     """
 
-    def __init__(self, capacities: Mapping[Hashable, Share]) -> None:
+    def __init__(self, capacities: Mapping[Hashable, Share], taken: Iterable[Hashable] = ()) -> None:
         self._capacities = capacities
-        self._taken = set[Hashable]()
+        self._taken = set(taken)
         self._shares: dict[Hashable, dict[str, Share]] = {}
         """By device and claim."""
 
     def add(self, uid: str, holding: Holding) -> None:
         """A claim has this, as one of the sources says."""
-        if not self._capacities:
-            self._taken.update(holding)  # which is most of what a controller of devices that are not shared does
-            return
         for key, share in holding.items():
             if share is None or key not in self._capacities:
                 self._taken.add(key)
@@ -109,8 +110,27 @@ class Occupancy:
             return key not in self._taken
         return not left or any(left.values())
 
+    def rest(
+        self, devices: Mapping[Hashable, DeviceT], rest_of: Callable[[DeviceT, Share], DeviceT]
+    ) -> Sequence[DeviceT]:
+        """Those of the devices of which anything is left.
+
+        Args:
+            devices: by their keys.
+            rest_of: a device of which only so much is left.
+        """
+        if not self._shares:
+            return [device for key, device in devices.items() if key not in self._taken]
+        return [
+            device if (left := self.left_of(key)) is None else rest_of(device, left)
+            for key, device in devices.items()
+            if self.has_room(key)
+        ]
+
     def room(self, devices: Collection[Hashable]) -> Room:
         """What is left of all of these devices."""
+        if not self._shares:
+            return Room(frozenset(devices) - self._taken)
         with_room = [key for key in devices if self.has_room(key)]
         parts = {key: left for key in with_room if (left := self.left_of(key)) is not None}
         return Room(frozenset(with_room) - parts.keys(), parts)
