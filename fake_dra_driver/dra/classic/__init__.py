@@ -34,7 +34,7 @@ from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.dra.classic.caches import ClassicCaches
-    from fake_dra_driver.dra.classic.claimlookup import ClassicClaimLookup, HeldDevices
+    from fake_dra_driver.dra.classic.claimlookup import ClassicClaimLookup, HeldDevices, LookupClient
     from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, ParametersError, Unsuitable
     from fake_dra_driver.dra.classic.ledger import Ledger
     from fake_dra_driver.dra.classic.matching import Wish, assign
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
     from fake_dra_driver.dra.nodestate.sharing import Holding, Share
+    from fake_dra_driver.dra.nodestate.state import closed_reason
 
 __all__ = [
     "AllocationObserver",
@@ -64,6 +65,7 @@ __all__ = [
     "Holding",
     "Ledger",
     "LedgerLayout",
+    "LookupClient",
     "NodeDevices",
     "ParametersError",
     "ParametersReconciler",
@@ -73,6 +75,7 @@ __all__ = [
     "Wish",
     "advise_on_numbers",
     "assign",
+    "closed_reason",
     "count_devices",
     "describe_supplies",
     "list_names",
@@ -83,6 +86,7 @@ _MODULES: Final = {
     "ClassicCaches": "caches",
     "ClassicClaimLookup": "claimlookup",
     "HeldDevices": "claimlookup",
+    "LookupClient": "claimlookup",
     "ControllerDriver": "driver",
     "NodeDevices": "driver",
     "ParametersError": "driver",
@@ -104,6 +108,7 @@ _MODULES: Final = {
     "LedgerLayout": ".nodestate.ledgerlayout",
     "Holding": ".nodestate.sharing",
     "Share": ".nodestate.sharing",
+    "closed_reason": ".nodestate.state",
 }
 """The module of each name."""
 

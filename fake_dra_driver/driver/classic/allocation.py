@@ -17,9 +17,7 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.request import DeviceRequest
-from fake_dra_driver.dra.classic.driver import ControllerDriver, NodeDevices, Unsuitable
-from fake_dra_driver.dra.classic.matching import Wish, assign
-from fake_dra_driver.dra.nodestate.state import closed_reason
+from fake_dra_driver.dra.classic import ControllerDriver, NodeDevices, Unsuitable, Wish, assign, closed_reason
 from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle

@@ -6,8 +6,8 @@ from typing_extensions import override
 
 from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.dra.classic.claimlookup import ClassicClaimLookup, HeldDevices, LookupClient
-from fake_dra_driver.dra.node.claim import NodeClaim
+from fake_dra_driver.dra import NodeClaim
+from fake_dra_driver.dra.classic import ClassicClaimLookup, HeldDevices, LookupClient
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters
-from fake_dra_driver.dra.classic.setup import make_classic_controllers
+from fake_dra_driver.dra.classic import make_classic_controllers
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
 from fake_dra_driver.driver.statelayout import FakeStateLayout

@@ -4,8 +4,14 @@ from collections.abc import Iterable, Sequence
 
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.request import DeviceRequest
-from fake_dra_driver.dra.classic.driver import NodeDevices
-from fake_dra_driver.dra.classic.shortage import Supply, advise_on_numbers, count_devices, describe_supplies, list_names
+from fake_dra_driver.dra.classic import (
+    NodeDevices,
+    Supply,
+    advise_on_numbers,
+    count_devices,
+    describe_supplies,
+    list_names,
+)
 from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["advise", "describe_request", "describe_rest"]
