@@ -79,8 +79,8 @@ class DriverPool(PoolDevices[DriverPreparedDevice], Generic[ConfigT]):
     def slice_devices(self) -> Sequence[v1.Device]:
         devices = self._inventory.devices
         if not self._has_taints:
-            # Nothing else keeps new claims from it. Those that have it keep it: what is not in a slice any more stays
-            # allocated.
+            # Nothing else keeps new claims from a device that is not healthy. Those that have it keep it: an allocation
+            # stays when the device is in no slice any more.
             devices = tuple(device for device in devices if device.health is Health.HEALTHY)
         return [slice_device(self._driver, device) for device in devices]
 
