@@ -8,7 +8,7 @@ driver ships from them. It is made of these parts, for projects of another kind:
 - ``Values``, ``setting_fields`` and ``chart_settings`` for the values of a chart, ``values_of`` and ``values_schema``
   for its values.yaml and values.schema.json, ``render_chart`` for its manifests without helm;
 - ``command_page`` and ``kind_page`` for reference documentation;
-- ``dashboard_json`` for a Grafana dashboard;
+- ``dashboard_json`` for a Grafana dashboard, ``alert_rules`` for alerts of Prometheus;
 - ``SourceTree`` to write all of it into the tree, and to check that it is up to date.
 
 Nothing here knows a driver: ``packaging`` is what this one makes with it. Names are imported when they are first used:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboard_json
     from fake_dra_driver.codegen.guard import Check, Guard
     from fake_dra_driver.codegen.project import Project, ProjectError, StatusReader
+    from fake_dra_driver.codegen.prometheus import Alert, alert_rules
     from fake_dra_driver.codegen.rbac import CACHE_VERBS, CLASSIC, READ_VERBS, STRUCTURED, ComponentRules, Rule
     from fake_dra_driver.codegen.schemaerror import SchemaError
     from fake_dra_driver.codegen.structuralschema import description_of
@@ -50,6 +51,7 @@ __all__ = [
     "CLASSIC",
     "READ_VERBS",
     "STRUCTURED",
+    "Alert",
     "Bounds",
     "ChartSetting",
     "Check",
@@ -73,6 +75,7 @@ __all__ = [
     "StatusReader",
     "Value",
     "Values",
+    "alert_rules",
     "bounds_of",
     "chart_settings",
     "command_page",
@@ -111,6 +114,8 @@ _MODULES: Final = {
     "Project": "project",
     "ProjectError": "project",
     "StatusReader": "project",
+    "Alert": "prometheus",
+    "alert_rules": "prometheus",
     "CACHE_VERBS": "rbac",
     "CLASSIC": "rbac",
     "ComponentRules": "rbac",

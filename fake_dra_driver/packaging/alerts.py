@@ -6,38 +6,17 @@ have too (those of controller-runtime and client-go) are restricted to targets t
 whatever a cluster calls its jobs.
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from fake_dra_driver.codegen import CLASSIC
+from fake_dra_driver.codegen import CLASSIC, Alert
 from fake_dra_driver.dra.program.reasons import REASONS
-from fake_dra_driver.render import render
 
-__all__ = ["ALERTS", "OURS", "Alert", "render_alerts"]
+__all__ = ["ALERTS", "OURS"]
 
 OURS: Final = "and on (job, instance) fake_dra_build_info"
 """Restricts a metric to this driver's programs."""
 _DAMAGE: Final = "|".join(reason.name for reason in REASONS if reason.kind == "repair" and reason.type == "Warning")
 """Repairs of damage from outside the driver."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One alerting rule."""
-
-    name: str
-    expression: str
-    lasts: str
-    """How long the expression has to hold, as Prometheus writes it."""
-    severity: Literal["critical", "warning", "info"]
-    """critical: claims are not served; warning: some are not, or will not be; info: worth a look."""
-    summary: str
-    """What has happened. Both texts are templates of Prometheus."""
-    description: str
-    """What follows from it, and what to do."""
-    only: str = ""
-    """The DRA in which alone it can fire, classic or structured; empty: both."""
-
 
 ALERTS: tuple[Alert, ...] = (
     Alert(
@@ -187,8 +166,3 @@ ALERTS: tuple[Alert, ...] = (
     ),
 )
 """Every alert, the most urgent of each subject first."""
-
-
-def render_alerts(header: str) -> str:
-    """The alerts as a rule file of Prometheus."""
-    return render("helm/files/alerts.yaml.j2", header=header, alerts=ALERTS)

@@ -12,7 +12,7 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
 )
 from fake_dra_driver.api.schema import CustomResource
-from fake_dra_driver.codegen import Project, SourceTree, StatusReader
+from fake_dra_driver.codegen import Project, SourceTree, StatusReader, alert_rules
 from fake_dra_driver.dra.program.admission import guards
 from fake_dra_driver.dra.program.permissions import components, status_reader
 from fake_dra_driver.driver.names import NAMES
@@ -22,7 +22,7 @@ from fake_dra_driver.driver.programs.settings import (
     SetNasStatusSettings,
     WebhookSettings,
 )
-from fake_dra_driver.packaging.alerts import render_alerts
+from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.settings import Settings
 
@@ -72,7 +72,7 @@ def driver_project(
             "set-nas-status": ("set-nas-status",),
         },
         status=StatusReader(f"{NAME} status", status_reader(NAMES, kinds)),
-        alerts=render_alerts(TREE.header("fake_dra_driver/packaging/alerts.py")),
+        alerts=alert_rules(NAME, ALERTS, TREE.header("fake_dra_driver/packaging/alerts.py")),
         dashboard=render_dashboard(TREE.header("fake_dra_driver/packaging/dashboard.py")),
         monitoring_page="docs/metrics.md",
         remedy=TREE.remedy,

@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import pytest
 import yaml
 
-from fake_dra_driver.codegen import GoTemplateError, Project, ProjectError
+from fake_dra_driver.codegen import (
+    Alert,
+    DashboardRow,
+    GoTemplateError,
+    Panel,
+    Project,
+    ProjectError,
+    Query,
+    alert_rules,
+    dashboard_json,
+)
 from fake_dra_driver.codegen.driverchart import RETRY_JITTER_FACTOR
 from fake_dra_driver.render import RenderError
 from fake_dra_driver.runtime.leaderelection import JITTER_FACTOR
@@ -192,6 +202,28 @@ def test_a_project_without_webhook_parameters_policies_and_readers(project: Proj
     rolling = {"kubeletPlugin": {"updateStrategy": {"rollingUpdate": {"maxSurge": 1}}}}
     with pytest.raises(GoTemplateError, match="needs structured DRA"):
         by_name(small, kube_version=CLASSIC, values=rolling)
+
+
+def test_alerts_and_dashboard_come_with_the_chart_on_request() -> None:
+    cold = Alert("KilnCold", "kiln_degrees < 100", "5m", "info", "{{ $labels.kiln }} is cold.", "Light it.", "classic")
+    panel = Panel("Degrees", "How hot it is.", (Query("kiln_degrees", "{{kiln}}"),))
+    observed = kiln_project(
+        alerts=alert_rules("kilns", [cold], "a header"),
+        dashboard=dashboard_json("Kilns", "Of all nodes.", [DashboardRow("Heat", (panel,))], {}),
+        monitoring_page="docs/metrics.md",
+    )
+    monitoring = {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True, "labels": {"find": "me"}}}
+    found = by_name(observed, kube_version=STRUCTURED, values={"monitoring": monitoring})
+    (group,) = found["PrometheusRule", "kiln-driver"]["spec"]["groups"]
+    (rule,) = group["rules"]
+    assert (group["name"], rule["alert"], rule["expr"]) == ("kilns", "KilnCold", "kiln_degrees < 100")
+    assert rule["annotations"]["summary"] == "{{ $labels.kiln }} is cold."
+    assert rule["labels"] == {"severity": "info", "dra": "classic"}
+    dashboard = found["ConfigMap", "kiln-driver-dashboard"]
+    assert dashboard["metadata"]["labels"]["find"] == "me"
+    assert json.loads(dashboard["data"]["kiln-driver.json"])["title"] == "Kilns"
+    assert "# What Prometheus and Grafana need; see docs/metrics.md." in observed.files[f"{CHART}/values.yaml"]
+    assert "# What Prometheus needs." in kiln_project().files[f"{CHART}/values.yaml"]
 
 
 def test_how_pods_call_the_program_can_be_said(project: Project) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from fake_dra_driver.cli import REFERENCE
+from fake_dra_driver.codegen import Alert
 from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.driver.metricfamilies import SECTIONS

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from fake_dra_driver.codegen import Alert
 from fake_dra_driver.codegen.grafana import COLUMNS, Panel
 from fake_dra_driver.dra.failurereason import FailureReason
 from fake_dra_driver.dra.metricfamilies import CONTROLLER_FAMILIES
