@@ -15,7 +15,7 @@ export SOURCE_DATE_EPOCH
 
 copy=$(mktemp -d)
 trap 'rm -rf "${copy}"' EXIT
-cp -R pyproject.toml README.md LICENSE fake_dra_driver "${copy}/"
+cp -R --dereference pyproject.toml README.md LICENSE fake_dra_driver "${copy}/" # the demo's apps are links
 if [ -n "${PROJECT_URL:-}" ]; then
   version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
   files=${PROJECT_URL}/blob/v${version}

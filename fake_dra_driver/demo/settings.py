@@ -13,7 +13,10 @@ from fake_dra_driver.settings import Allowed, Flag, Folder, Seconds
 
 __all__ = ["FAULTS", "ClusterUpSettings", "DemoSettings", "FaultSettings"]
 
-_SOURCE_TREE = Path(__file__).resolve().parent.parent.parent
+_INSTALLED: Final = Path(__file__).resolve().parent / "apps"
+"""In the source tree links to the folder demo, in an installed package what they lead to."""
+_SOURCE_TREE: Final = _INSTALLED.parents[2] / "demo"
+"""The same files in the source tree, under the names by which its README speaks of them."""
 
 _RELEASE: Final = re.compile(r"v?(\d+\.\d+)(\.\d+)?")
 
@@ -230,8 +233,7 @@ class DemoSettings(_Embedded):
     """Leave the cluster up after the walk, until Ctrl-C, with apps to look at."""
     full: Annotated[bool, Flag(EMBEDDED)] = False
     """Show all that the commands print, and not only what is new in it."""
-    # The default is not looked for here: an installed package has no such folder, and the demo says what to do then.
-    manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the folder demo of the source tree")] = Field(
-        default=_SOURCE_TREE / "demo", validate_default=False
+    manifests: Annotated[Folder, Flag(EMBEDDED, "DIR", unset="the example apps of this program")] = Field(
+        default=_SOURCE_TREE if (_SOURCE_TREE / "fake-test1.yaml").is_file() else _INSTALLED, validate_default=False
     )
     """Folder with fake-test1.yaml and the other example apps, and in v1 the same for structured DRA."""

@@ -44,14 +44,17 @@ def metadata(wheel: zipfile.ZipFile) -> email.message.Message:
 
 def package_files() -> set[str]:
     """Of the source tree, without what Python leaves there."""
-    paths = (path for path in (PROJECT / "fake_dra_driver").rglob("*") if path.is_file())
-    return {str(path.relative_to(PROJECT)) for path in paths if "__pycache__" not in path.parts}
+    package = PROJECT / "fake_dra_driver"
+    paths = [*package.rglob("*"), *package.glob("demo/apps/v1/*")]  # rglob follows no links to folders
+    found = (path for path in paths if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(PROJECT)) for path in found}
 
 
 def test_the_wheel_has_the_whole_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert names == package_files()
     assert {"fake_dra_driver/py.typed", "fake_dra_driver/templates/crds/crd.yaml.j2"} <= names
+    assert {"fake_dra_driver/demo/apps/fake-test1.yaml", "fake_dra_driver/demo/apps/v1/fake-test1.yaml"} <= names
 
 
 def test_the_source_distribution_builds_without_git(built: Path) -> None:
