@@ -23,6 +23,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from pdoc import doc, render, render_helpers
+from pydantic_core import PydanticUndefined
 
 PROJECT = Path(__file__).resolve().parents[1]
 PACKAGE = "fake_dra_driver"
@@ -61,6 +62,11 @@ def read_face(name: str) -> doc.Module:
     for member in module.classes:
         if getattr(member.obj, "_is_protocol", False):
             member.members.pop("__init__", None)  # typing's, which says that there is none
+        public = [base for base in member.bases if not base[1].startswith("_")]
+        member.bases = [(home, base, re.sub(r"(?:\w+\.)+|~", "", text)) for home, base, text in public]
+        for field in member.members.values():
+            if isinstance(field, doc.Variable) and field.default_value is PydanticUndefined:
+                field.default_value = doc.empty
     return module
 
 
@@ -140,7 +146,12 @@ def build(folder: Path) -> list[str]:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     render.env.filters["linkify"] = short
-    render.configure(docformat="google", footer_text=FOOTER, show_source=False)
+    render.configure(
+        docformat="google",
+        footer_text=FOOTER,
+        show_source=False,
+        template_directory=PROJECT / "hack/api-reference",
+    )
     for name, module in modules.items():
         path = folder / f"{name.replace('.', '/')}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
