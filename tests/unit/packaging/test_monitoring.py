@@ -18,7 +18,7 @@ from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES
 from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.driver.metricfamilies import METRICS_PREFIX
 from fake_dra_driver.driver.names import NAMES
-from fake_dra_driver.packaging.alerts import ALERTS, Alert
+from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import ROWS
 from fake_dra_driver.packaging.generate import CHART, chart_files
 from fake_dra_driver.packaging.manifests import chart_manifests
