@@ -24,7 +24,8 @@ driver's logs, which are in the report of every other failed test as well. Async
 cluster of their own, write ``async with Cluster() as cluster`` or ``with BackgroundCluster() as cluster`` instead.
 
 It is no entry point of pytest: that would be loaded by every run of pytest in an environment with this package, also by
-those that need no cluster, and where the libraries of one are not installed.
+those that need no cluster, and where the libraries of one are not installed. (PYTEST_DONT_REWRITE: nothing is
+asserted here, and a conftest.py may import names from here before it names the plugin.)
 """
 
 from collections.abc import Generator, Iterator, Mapping

@@ -248,8 +248,17 @@ def test_the_wait(embedded_cluster):
 def test_failures_show_the_drivers_logs_and_the_line_of_the_test(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_lamp.py").write_text(FAILING)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "ignore", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error",
+        str(tmp_path),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     _, something_else, the_wait = re.split(r"^_+ test_\w+ _+$", done.stdout, flags=re.MULTILINE)
     assert "The pods of the driver" in something_else

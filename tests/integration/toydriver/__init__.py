@@ -1,1 +1,0 @@
-"""The example of docs/embedded-cluster.md: a driver of one's own, and its test."""
