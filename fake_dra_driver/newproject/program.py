@@ -47,14 +47,10 @@ def run_new(settings: NewSettings) -> int:
     """Writes the project, and says what to do with it. Returns the exit status.
 
     Raises:
-        NewProjectError: the folder is in use, or no project can have these names.
+        NewProjectError: the folder is in use, or the driver cannot be run.
         OSError: the folder cannot be written.
     """
-    try:
-        names = ProjectNames.of(settings.driver_name, settings.name)
-    except ValueError as error:
-        raise NewProjectError(str(error)) from error
-    source = library_source()
+    names, source = ProjectNames.of(settings.driver_name), library_source()
     write_project(settings.folder, names, source)
     sys.stdout.write(
         f"{settings.folder} has a driver of its own now: {names.driver}. It uses fake-dra-driver from\n"

@@ -7,7 +7,7 @@ from pydantic import AfterValidator
 
 from fake_dra_driver.dra.program.settings import OUTPUT
 from fake_dra_driver.driver.commandline import CommandSettings
-from fake_dra_driver.newproject.names import DRIVER_NAME_WORDS, NAME_WORDS, checked_driver_name, checked_name
+from fake_dra_driver.newproject.names import DRIVER_NAME_WORDS, checked_driver_name
 from fake_dra_driver.settings import Allowed, Flag
 
 __all__ = ["NewSettings"]
@@ -29,11 +29,5 @@ class NewSettings(CommandSettings):
         # The name of a driver that other commands mean is there already.
         Flag(OUTPUT, "NAME", variable="NEW_DRIVER_NAME"),
     ]
-    """Name of the DRA driver, which is also the API group of its kinds. A domain of your own keeps it unique."""
-    name: Annotated[
-        str,
-        AfterValidator(lambda name: name and checked_name(name)),
-        Allowed(NAME_WORDS),
-        Flag(OUTPUT, "NAME", variable="PROJECT_NAME", unset="after the first label of the driver's name"),
-    ] = ""
-    """Name of project, program, chart and image."""
+    """Name of the DRA driver, which is also the API group of its kinds. A domain of your own keeps it unique; the first
+    part becomes the name of devices, program, chart and image."""

@@ -1,0 +1,1 @@
+"""The project that `new` writes: its own tests and its demo."""
