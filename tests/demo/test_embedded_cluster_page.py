@@ -5,15 +5,19 @@ from pathlib import Path
 
 from fake_dra_driver.demo.settings import FAULTS
 from fake_dra_driver.flags import parse
+from fake_dra_driver.newproject.names import ProjectNames
+from fake_dra_driver.newproject.program import project_files
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/embedded-cluster.md").read_text()
 
 
-def test_the_example_is_the_test_that_runs() -> None:
-    example = re.findall(r"```python\n(import asyncio.*?)\n```", PAGE, re.DOTALL)
-    test = (ROOT / "tests/integration/toydriver/test_toydriver.py").read_text()
-    assert [text in test for text in example] == [True]
+def test_the_example_is_what_new_projects_have() -> None:
+    """Whose tests are run by tests/integration/newproject."""
+    project = project_files(ProjectNames.of("lamp.example.com"), "")
+    blocks = re.findall(r"```python\n(.*?)\n```", PAGE, re.DOTALL)
+    in_files = [any(block in text for text in project.values()) for block in blocks]
+    assert in_files == [True, True]
 
 
 def test_every_fault_is_shown_with_flags_that_exist() -> None:
