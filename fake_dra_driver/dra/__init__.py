@@ -22,21 +22,34 @@ from typing import TYPE_CHECKING, Final
 from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
+    from fake_dra_driver.api.fieldproblem import FieldProblem, problems_of
     from fake_dra_driver.dra.driver.allocated import AllocatedDevice
     from fake_dra_driver.dra.driver.checks import DriverClassError
     from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
     from fake_dra_driver.dra.driver.device import AttributeValue, Capacity, Device, Taint, Version
     from fake_dra_driver.dra.driver.driver import Driver
+    from fake_dra_driver.dra.drivernames import DriverNames
     from fake_dra_driver.dra.node.calls import CallObserver
     from fake_dra_driver.dra.node.claim import NodeClaim
     from fake_dra_driver.dra.node.classic import ClassicClaim
     from fake_dra_driver.dra.node.containeredits import ContainerEdits, DeviceNode, Hook, Mount
+    from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
     from fake_dra_driver.dra.node.folderlock import FolderLock
     from fake_dra_driver.dra.node.health import DeviceHealth, Health, HealthReports
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
     from fake_dra_driver.dra.node.kubeletplugin import KubeletPlugin
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
+    from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedDevice, RequestResult
+    from fake_dra_driver.dra.node.preparedmodel import (
+        COMMON_DEVICE,
+        CdiNames,
+        PreparedModel,
+        StoredDevice,
+        StoredPart,
+        StoredResult,
+        unique_name,
+    )
     from fake_dra_driver.dra.program.project import project_of
     from fake_dra_driver.dra.program.run import command_line_of, run_driver
     from fake_dra_driver.dra.reason import Reason
@@ -44,20 +57,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLASSIC",
+    "COMMON_DEVICE",
     "KUBELETS",
     "STRUCTURED",
     "AllocatedDevice",
     "AttributeValue",
     "CallObserver",
     "Capacity",
+    "CdiNames",
     "ClassicClaim",
     "ContainerEdits",
     "Device",
     "DeviceConfig",
     "DeviceHealth",
+    "DeviceMissingError",
     "DeviceNode",
     "Driver",
     "DriverClassError",
+    "DriverNames",
+    "FieldProblem",
     "Flag",
     "FolderLock",
     "Health",
@@ -71,17 +89,28 @@ __all__ = [
     "NodeDriver",
     "PluginSockets",
     "PrepareError",
+    "PreparedClaim",
+    "PreparedDevice",
+    "PreparedModel",
     "ReadyDevice",
     "Reason",
+    "RequestResult",
     "Settings",
+    "StoredDevice",
+    "StoredPart",
+    "StoredResult",
     "Taint",
     "Version",
     "command_line_of",
+    "problems_of",
     "project_of",
     "run_driver",
+    "unique_name",
 ]
 
 _MODULES: Final = {
+    "FieldProblem": ".api.fieldproblem",
+    "problems_of": ".api.fieldproblem",
     "AllocatedDevice": "driver.allocated",
     "DriverClassError": "driver.checks",
     "DeviceConfig": "driver.config",
@@ -92,6 +121,7 @@ _MODULES: Final = {
     "Taint": "driver.device",
     "Version": "driver.device",
     "Driver": "driver.driver",
+    "DriverNames": "drivernames",
     "CallObserver": "node.calls",
     "NodeClaim": "node.claim",
     "ClassicClaim": "node.classic",
@@ -99,6 +129,7 @@ _MODULES: Final = {
     "DeviceNode": "node.containeredits",
     "Hook": "node.containeredits",
     "Mount": "node.containeredits",
+    "DeviceMissingError": "node.deviceerror",
     "NodeDriver": "node.driver",
     "PrepareError": "node.driver",
     "ReadyDevice": "node.driver",
@@ -112,6 +143,16 @@ _MODULES: Final = {
     "STRUCTURED": "node.interface",
     "KubeletPlugin": "node.kubeletplugin",
     "PluginSockets": "node.pluginsockets",
+    "PreparedClaim": "node.prepared",
+    "PreparedDevice": "node.prepared",
+    "RequestResult": "node.prepared",
+    "COMMON_DEVICE": "node.preparedmodel",
+    "CdiNames": "node.preparedmodel",
+    "PreparedModel": "node.preparedmodel",
+    "StoredDevice": "node.preparedmodel",
+    "StoredPart": "node.preparedmodel",
+    "StoredResult": "node.preparedmodel",
+    "unique_name": "node.preparedmodel",
     "project_of": "program.project",
     "command_line_of": "program.run",
     "run_driver": "program.run",

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Final
 
-from fake_dra_driver.dra.program import settings as of_any_driver
+from fake_dra_driver.dra import program as of_any_driver
 from fake_dra_driver.settings import ForeignFlags
 
 __all__ = ["GO_ONLY_FLAGS", "CommandSettings", "LoggingSettings", "OfThisDriver"]

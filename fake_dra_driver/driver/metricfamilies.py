@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fake_dra_driver.dra.metricfamilies import Section, sections
+from fake_dra_driver.dra.program import Section, sections
 from fake_dra_driver.driver.names import NAMES
 
 __all__ = ["METRICS_PREFIX", "SECTIONS"]

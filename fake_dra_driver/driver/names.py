@@ -3,7 +3,7 @@
 from typing import Final
 
 from fake_dra_driver.api.fake import CDI_CLASS, DRIVER_NAME
-from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra import DriverNames
 
 __all__ = ["NAMES"]
 

@@ -25,8 +25,8 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.node.prepared import PreparedClaim
-from fake_dra_driver.dra.nodestate.layout import NodeStateLayout
+from fake_dra_driver.dra import PreparedClaim
+from fake_dra_driver.dra.nodestate import NodeStateLayout
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 
 __all__ = ["FakeStateLayout"]

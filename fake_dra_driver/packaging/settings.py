@@ -1,6 +1,6 @@
 """Settings of ``generate``."""
 
-from fake_dra_driver.dra.program import settings as of_any_driver
+from fake_dra_driver.dra import program as of_any_driver
 from fake_dra_driver.driver.commandline import OfThisDriver
 
 __all__ = ["GenerateSettings"]

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.nodestate.ledgerlayout import LedgerLayout
     from fake_dra_driver.dra.nodestate.sharing import Holding, Share
     from fake_dra_driver.dra.nodestate.state import closed_reason
+    from fake_dra_driver.untrustedtext import short_name
 
 __all__ = [
     "AllocationObserver",
@@ -80,6 +81,7 @@ __all__ = [
     "describe_supplies",
     "list_names",
     "make_classic_controllers",
+    "short_name",
 ]
 
 _MODULES: Final = {
@@ -109,6 +111,7 @@ _MODULES: Final = {
     "Holding": ".nodestate.sharing",
     "Share": ".nodestate.sharing",
     "closed_reason": ".nodestate.state",
+    "short_name": "..untrustedtext",
 }
 """The module of each name."""
 

@@ -20,7 +20,7 @@ from fake_dra_driver.dra.node.prepared import PreparedClaim
 from fake_dra_driver.dra.node.reason import BAD_DEVICES
 from fake_dra_driver.dra.nodestate.kind import ClaimEntry, NodeState
 from fake_dra_driver.dra.nodestate.published import Restore
-from fake_dra_driver.dra.program.kubeletplugin import NodeDevices
+from fake_dra_driver.dra.program.kubeletplugin import PluginDevices
 from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.dra.program.settings import KubeletPluginSettings
 from fake_dra_driver.dra.structured.pooldevices import PoolDevices
@@ -30,7 +30,7 @@ __all__ = ["DriverDevices"]
 Prepared = Callable[[], Mapping[str, PreparedClaim[DriverPreparedDevice]]]
 
 
-class DriverDevices(NodeDevices[NodeState, Device, ClaimEntry, DriverPreparedDevice]):
+class DriverDevices(PluginDevices[NodeState, Device, ClaimEntry, DriverPreparedDevice]):
     """They may change at any time.
 
     Args:

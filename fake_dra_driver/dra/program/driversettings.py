@@ -8,7 +8,6 @@ from typing import Any, Final, Literal, Self, TypeVar, cast, get_origin
 
 from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.program.settings import (
-    DEVICES,
     ControllerSettings,
     GenerateSettings,
     KubeletPluginSettings,
@@ -43,11 +42,12 @@ class DriverSettings:
             names: of the driver.
             added: more settings of its kubelet plugin; ``added_problems`` has found nothing wrong with them.
         """
-        plugin: dict[str, Any] = {"driver_name": names.driver, "group": DEVICES}
         return cls(
             controller=_derived(names, ControllerSettings),
             # Settings of a base that stands further back come first in help.
-            kubelet_plugin=_derived(names, KubeletPluginSettings, *(() if added is None else (added,)), **plugin),
+            kubelet_plugin=_derived(
+                names, KubeletPluginSettings, *(() if added is None else (added,)), driver_name=names.driver
+            ),
             webhook=_derived(names, WebhookSettings),
             set_nas_status=_derived(names, SetNasStatusSettings),
             generate=_derived(names, GenerateSettings),

@@ -37,7 +37,7 @@ from fake_dra_driver.runtime.log import setup_logging
 if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.pooldevices import PoolDevices
 
-__all__ = ["LiveDevices", "NodeDevices", "run_kubelet_plugin"]
+__all__ = ["LiveDevices", "PluginDevices", "run_kubelet_plugin"]
 
 RETIRE_SECONDS: Final = 3.0
 """For the write of NotReady when the plugin stops: an API server that is away must not hold up the stop."""
@@ -71,7 +71,7 @@ class LiveDevices(Protocol):
         ...
 
 
-class NodeDevices(Protocol[StateT, DeviceT, EntryT, PreparedT]):
+class PluginDevices(Protocol[StateT, DeviceT, EntryT, PreparedT]):
     """The seam: the devices of one node, for either mode of DRA."""
 
     names: DriverNames
@@ -110,7 +110,7 @@ class NodeDevices(Protocol[StateT, DeviceT, EntryT, PreparedT]):
 
 
 async def run_kubelet_plugin(
-    settings: KubeletPluginSettings, devices: NodeDevices[StateT, DeviceT, EntryT, PreparedT]
+    settings: KubeletPluginSettings, devices: PluginDevices[StateT, DeviceT, EntryT, PreparedT]
 ) -> int:
     """Serves the devices of one node until SIGTERM or SIGINT. Returns the exit status.
 

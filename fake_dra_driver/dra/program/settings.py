@@ -195,6 +195,8 @@ class _OfNode(_Cluster):
 class KubeletPluginSettings(_Server, _OfNode):
     """Serves the devices of one node to its kubelet: one on every node."""
 
+    # What a driver adds is about its devices.
+    group = DEVICES
     driver_name: ClassVar[str]
     """Of the DRA driver: the plugin's folders and sockets have its name."""
 

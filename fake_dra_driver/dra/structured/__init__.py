@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Final
 from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
+    from fake_dra_driver.api.resource.structured import ResourceApi
     from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError, request_result
     from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for
     from fake_dra_driver.dra.structured.configcheck import ConfigCheck, SpecProblems, alternatives_of
@@ -72,6 +73,7 @@ __all__ = [
     "PoolDevices",
     "PoolError",
     "PublishObserver",
+    "ResourceApi",
     "SlicePublisher",
     "SpecProblems",
     "StructuredDriver",
@@ -83,6 +85,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "ResourceApi": "..api.resource.structured",
     "AllocatedClaim": "claims",
     "ClaimReader": "claims",
     "HoldsNothingError": "claims",

@@ -12,7 +12,7 @@ from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_h
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.statelayout import FakeStateLayout
-from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime import Informer
 
 __all__ = ["FakeClaimLookup", "make_claim_lookup"]
 

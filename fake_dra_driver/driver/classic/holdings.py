@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from fake_dra_driver.api.fake import AllocatedDevices
-from fake_dra_driver.api.fieldproblem import problems_of
+from fake_dra_driver.dra import problems_of
 from fake_dra_driver.driver.classic.handle import ClaimHandle
 from fake_dra_driver.driver.node.prepared import WantedDevice
 

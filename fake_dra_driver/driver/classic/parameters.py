@@ -12,7 +12,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.device.request import DeviceRequest, Selector
 from fake_dra_driver.dra.classic import ClaimParameters, ClassParameters
-from fake_dra_driver.runtime.cache import Informer
+from fake_dra_driver.runtime import Informer
 
 __all__ = ["ParametersResolver"]
 

@@ -8,11 +8,7 @@ from fake_dra_driver.dra.classic import make_classic_controllers
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
 from fake_dra_driver.driver.statelayout import FakeStateLayout
-from fake_dra_driver.runtime.cache import Cache
-from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.controller import Controller
-from fake_dra_driver.runtime.events import EventSink
-from fake_dra_driver.runtime.metrics import Metrics
+from fake_dra_driver.runtime import Cache, Client, Controller, EventSink, Metrics
 
 __all__ = ["make_controllers"]
 

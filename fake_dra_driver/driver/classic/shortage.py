@@ -11,8 +11,8 @@ from fake_dra_driver.dra.classic import (
     count_devices,
     describe_supplies,
     list_names,
+    short_name,
 )
-from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["advise", "describe_request", "describe_rest"]
 

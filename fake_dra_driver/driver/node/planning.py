@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.device.split import children
-from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
+from fake_dra_driver.dra import DeviceMissingError, NodeClaim
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, WantedDevice
 
 __all__ = ["FakePlanner"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
+from fake_dra_driver.dra import PreparedClaim, RequestResult
 
 __all__ = ["FakePreparedClaim", "FakePreparedDevice", "WantedDevice"]
 

@@ -18,13 +18,13 @@ from typing import Final, Self
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
-from fake_dra_driver.dra.node.containeredits import ContainerEdits
-from fake_dra_driver.dra.node.driver import ReadyDevice
-from fake_dra_driver.dra.node.prepared import RequestResult
-from fake_dra_driver.dra.node.preparedmodel import (
+from fake_dra_driver.dra import (
     COMMON_DEVICE,
     CdiNames,
+    ContainerEdits,
     PreparedModel,
+    ReadyDevice,
+    RequestResult,
     StoredDevice,
     StoredResult,
     unique_name,

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from fake_dra_driver.api.fake import NodeAllocationState
-from fake_dra_driver.dra.node.claim import NodeClaim
-from fake_dra_driver.dra.nodestate.published import Restore
+from fake_dra_driver.dra import NodeClaim
+from fake_dra_driver.dra.nodestate import Restore
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice, WantedDevice
 from fake_dra_driver.driver.statelayout import FakeStateLayout

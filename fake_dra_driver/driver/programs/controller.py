@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
-from fake_dra_driver.api.resource.structured import ResourceApi
-from fake_dra_driver.dra.program.controller import ControllerWiring, DriverControllers, run_controller
-from fake_dra_driver.dra.program.reasons import REASONS
+from fake_dra_driver.dra.program import REASONS, ControllerWiring, DriverControllers, run_controller
+from fake_dra_driver.dra.structured import ResourceApi
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.programs.settings import ControllerSettings
-from fake_dra_driver.runtime.controller import Controller
+from fake_dra_driver.runtime import Controller
 
 __all__ = ["run"]
 
@@ -36,7 +35,7 @@ class FakeControllers(DriverControllers):
 
     @override
     def structured(self, wiring: ControllerWiring, api: ResourceApi) -> Sequence[Controller]:
-        from fake_dra_driver.dra.structured.setup import make_structured_controllers
+        from fake_dra_driver.dra.structured import make_structured_controllers
         from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 
         return make_structured_controllers(

@@ -6,10 +6,9 @@ from typing_extensions import override
 
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
 from fake_dra_driver.device.inventory import Device, make_inventory
-from fake_dra_driver.dra.nodestate.published import Restore
-from fake_dra_driver.dra.program.kubeletplugin import NodeDevices, run_kubelet_plugin
-from fake_dra_driver.dra.program.reasons import REASONS
-from fake_dra_driver.dra.structured.pooldevices import PoolDevices
+from fake_dra_driver.dra.nodestate import Restore
+from fake_dra_driver.dra.program import REASONS, PluginDevices, run_kubelet_plugin
+from fake_dra_driver.dra.structured import PoolDevices
 from fake_dra_driver.driver.classic.helddevices import FakeHeldDevices
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.node.planning import FakePlanner
@@ -24,7 +23,7 @@ __all__ = ["run"]
 Prepared = Callable[[], Mapping[str, FakePreparedClaim]]
 
 
-class FakeNodeDevices(NodeDevices[NodeAllocationState, Device, AllocatedDevices, FakePreparedDevice]):
+class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, FakePreparedDevice]):
     """They are what they are for as long as the plugin runs.
 
     Args:
@@ -63,4 +62,4 @@ class FakeNodeDevices(NodeDevices[NodeAllocationState, Device, AllocatedDevices,
 async def run(settings: KubeletPluginSettings) -> int:
     """Serves the Fake devices of a node. Returns the exit status."""
     devices = make_inventory(settings.node_name, settings.device_count, settings.device_models)
-    return await run_kubelet_plugin(settings, FakeNodeDevices(settings.node_name, devices))
+    return await run_kubelet_plugin(settings, FakeDevices(settings.node_name, devices))

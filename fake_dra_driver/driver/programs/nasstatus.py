@@ -1,6 +1,6 @@
 """Sets the status of a node's NodeAllocationState."""
 
-from fake_dra_driver.dra.program.nasstatus import run_set_nas_status
+from fake_dra_driver.dra.program import run_set_nas_status
 from fake_dra_driver.driver.programs.settings import SetNasStatusSettings
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 

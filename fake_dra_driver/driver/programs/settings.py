@@ -1,16 +1,17 @@
 """Settings of this driver's programs that run in a cluster: those of any driver's, and what a node has."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from pydantic import BeforeValidator, Field
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE, MODEL_PATTERN
-from fake_dra_driver.dra.program import settings as of_any_driver
-from fake_dra_driver.dra.program.settings import COMPONENT, DEVICES
+from fake_dra_driver.dra import program as of_any_driver
 from fake_dra_driver.driver.commandline import OfThisDriver
 from fake_dra_driver.settings import Allowed, Flag, NodeName, Settings
 
 __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings", "WebhookSettings"]
+
+_COMPONENT: Final = of_any_driver.CommandSettings.group
 
 
 def _models(value: object) -> object:
@@ -34,9 +35,9 @@ class ControllerSettings(OfThisDriver, of_any_driver.ControllerSettings):
 
 
 class _Devices(Settings):
-    device_count: Annotated[int, Flag(DEVICES, "N")] = Field(default=8, ge=0, le=MAX_DEVICES_PER_NODE)
+    device_count: Annotated[int, Flag(metavar="N")] = Field(default=8, ge=0, le=MAX_DEVICES_PER_NODE)
     """Number of devices that the node has."""
-    device_models: Annotated[Models, Flag(DEVICES, "MODEL[,MODEL...]")] = ("LATEST-FAKE-MODEL",)
+    device_models: Annotated[Models, Flag(metavar="MODEL[,MODEL...]")] = ("LATEST-FAKE-MODEL",)
     """Models of the devices: the first device has the first model, and so on; after the last comes the first again."""
 
 
@@ -46,14 +47,14 @@ class KubeletPluginSettings(OfThisDriver, of_any_driver.KubeletPluginSettings, _
 
     driver_name: ClassVar[str] = DRIVER_NAME
 
-    node_name: Annotated[NodeName, Flag(COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
+    node_name: Annotated[NodeName, Flag(_COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
     """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
 
 
 class SetNasStatusSettings(OfThisDriver, of_any_driver.SetNasStatusSettings):
     """Sets the status of a node's NodeAllocationState, and makes the object when there is none."""
 
-    node_name: Annotated[NodeName, Flag(COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
+    node_name: Annotated[NodeName, Flag(_COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
     """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
 
 

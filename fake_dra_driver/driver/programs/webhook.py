@@ -1,6 +1,6 @@
 """The admission webhook for parameters of this driver."""
 
-from fake_dra_driver.dra.program.webhook import run_webhook
+from fake_dra_driver.dra.program import run_webhook
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.programs.settings import WebhookSettings
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK

@@ -11,7 +11,7 @@ from typing import Final
 from fake_dra_driver import __version__
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.dra.node.health import DeviceHealth, Health
+from fake_dra_driver.dra import DeviceHealth, Health
 
 __all__ = ["device_name", "devices_by_name", "healthy_devices", "slice_devices"]
 

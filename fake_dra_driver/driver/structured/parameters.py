@@ -14,8 +14,8 @@ from fake_dra_driver.api.fake import (
     FakeClaimConfigSpec,
     FakeClaimParameters,
 )
-from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra import FieldProblem
 from fake_dra_driver.dra.structured import Config, ConfigCheck, CountCheck, DriverClaims, alternatives_of, config_for
 
 __all__ = ["CONFIG_CHECK", "COUNT_CHECK", "OUR_CLAIMS", "PARAMETER_KINDS", "spec_of"]

@@ -7,13 +7,13 @@ from typing_extensions import override
 
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.dra.node.health import DeviceHealth
+from fake_dra_driver.dra import DeviceHealth
 from fake_dra_driver.dra.structured import AllocatedClaim, PoolDevices
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.structured.inventory import devices_by_name, healthy_devices, slice_devices
 from fake_dra_driver.driver.structured.wanted import wanted_devices
-from fake_dra_driver.runtime.clock import utc_now
+from fake_dra_driver.runtime import utc_now
 
 __all__ = ["FakePool"]
 

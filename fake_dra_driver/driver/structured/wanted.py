@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fake_dra_driver.api.fake import MAX_CHILDREN, FakeClaimConfigSpec
-from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
+from fake_dra_driver.dra import DeviceMissingError, FieldProblem
 from fake_dra_driver.dra.structured import AllocatedClaim, Config, ConfigError, config_for, request_result
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, COUNT_CHECK, spec_of
