@@ -64,9 +64,11 @@ def read_face(name: str) -> doc.Module:
             member.members.pop("__init__", None)  # typing's, which says that there is none
         public = [base for base in member.bases if not base[1].startswith("_")]
         member.bases = [(home, base, re.sub(r"(?:\w+\.)+|~", "", text)) for home, base, text in public]
-        for field in member.members.values():
-            if isinstance(field, doc.Variable) and field.default_value is PydanticUndefined:
-                field.default_value = doc.empty
+        for name, each in member.members.items():
+            if isinstance(each, doc.Variable) and each.default_value is PydanticUndefined:
+                each.default_value = doc.empty
+            if each.taken_from[1].startswith("_"):  # from a base that is private: as if it were the class's own
+                each.taken_from = (member.taken_from[0], f"{member.taken_from[1]}.{name}")
     return module
 
 

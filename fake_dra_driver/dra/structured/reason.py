@@ -34,3 +34,4 @@ STRUCTURED_REASONS: tuple[Reason, ...] = (
     LEFTOVER_ENTRIES_REMOVED,
     ALLOCATED_CLAIMS_INCOMPLETE,
 )
+"""About NodeAllocationState objects."""

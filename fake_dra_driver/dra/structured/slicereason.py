@@ -55,3 +55,4 @@ DEVICE_STATUS_NOT_WRITTEN = Reason(
 SLICE_REASONS: tuple[Reason, ...] = (
     *(SLICES_RESTORED, SLICES_CORRECTED, SLICES_REMOVED, SLICE_FIELDS_DROPPED, DEVICE_STATUS_NOT_WRITTEN),
 )
+"""Of the publisher of slices, and of what it writes into claims."""
