@@ -53,11 +53,12 @@ def run_new(settings: NewSettings) -> int:
     names, source = ProjectNames.of(settings.driver_name), library_source()
     write_project(settings.folder, names, source)
     sys.stdout.write(
-        f"{settings.folder} has a driver of its own now: {names.driver}. It uses fake-dra-driver from\n"
-        f"{source}.\n\n"
+        f"{settings.folder} has the driver {names.driver} now.\n"
+        f"fake-dra-driver will come from {source}\n\n"
         f"  cd {settings.folder}\n"
-        "  make test    # the driver in an embedded cluster, with classic and with structured DRA\n"
+        "  make test    # the driver in embedded clusters, with either protocol of DRA\n"
         "  make demo    # a pod, and what it gets\n\n"
+        "The first of them installs the libraries into .venv, for a minute or more.\n"
         f"Begin with {names.package}/driver.py; README.md says what else is there.\n"
     )
     return 0

@@ -103,6 +103,27 @@ class BackgroundCluster:
         """For kubectl and other clients."""
         return self.cluster.kubeconfig
 
+    @property
+    def kubernetes_version(self) -> str:
+        """The release that it behaves like, such as ``1.30``, for tests in which the protocols of DRA differ."""
+        return self.cluster.kubernetes_version
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """The names of its nodes."""
+        return self.cluster.nodes
+
+    def node_root(self, node: str = "") -> Path:
+        """The folder that is the root file system of a node; empty: of the first.
+
+        What a pod mounts from the node (``hostPath``) is below it: files that stand for devices can be put there,
+        before the driver is installed or while it runs.
+
+        Raises:
+            ClusterError: there is no such node.
+        """
+        return self.cluster.node_root(node or None)
+
     def call(self, work: Callable[[Cluster], Awaitable[T]], timeout_seconds: float = 60) -> T:
         """Runs ``work`` in the cluster's thread, and returns what it returns.
 

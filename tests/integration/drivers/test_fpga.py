@@ -17,7 +17,7 @@ FOLDER = "var/lib/fpga"
 
 def furnish(cluster: BackgroundCluster) -> None:
     for node, card in CARDS.items():
-        folder = cluster.cluster.node_root(node) / FOLDER
+        folder = cluster.node_root(node) / FOLDER
         folder.mkdir(parents=True)
         (folder / "card0.json").write_text(json.dumps(card))
 
@@ -32,7 +32,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[BackgroundCluster]:
 
 def some(cluster: BackgroundCluster, family: str, luts: int, design: str = "blank") -> Claim:
     """A claim for LUTs of a card of that family."""
-    if cluster.cluster.kubernetes_version == "1.30":
+    if cluster.kubernetes_version == "1.30":
         return Claim(DRIVER, FpgaConfig.model_validate({"family": family, "luts": luts, "design": design}))
     selector = f'device.attributes["{DRIVER}"].family == "{family}"'
     return Claim(DRIVER, FpgaConfig(design=design), selectors=[selector], capacity={"luts": str(luts)})
@@ -40,12 +40,12 @@ def some(cluster: BackgroundCluster, family: str, luts: int, design: str = "blan
 
 def regions(cluster: BackgroundCluster, node: str) -> list[dict[str, str]]:
     """What is loaded into the card of a node."""
-    folder: Path = cluster.cluster.node_root(node) / FOLDER / "regions/card0"
+    folder: Path = cluster.node_root(node) / FOLDER / "regions/card0"
     return [json.loads(path.read_text()) for path in sorted(folder.iterdir())] if folder.is_dir() else []
 
 
 def test_its_manifests(cluster: BackgroundCluster) -> None:
-    manifests = manifests_of("fpga", cluster.cluster.kubernetes_version)
+    manifests = manifests_of("fpga", cluster.kubernetes_version)
     cluster.apply(manifests)
     pods = [cluster.wait_for_pod(name, until="ready") for name in ("filter", "codec")]
     assert [(pod.node, pod.env["FPGA_0"], pod.env["FPGA_0_DESIGN"]) for pod in pods] == [
@@ -83,7 +83,7 @@ def test_a_card_that_is_plugged_in_can_be_had(cluster: BackgroundCluster) -> Non
     claim = some(cluster, "versal", 4_000_000)
     with pytest.raises(UnmetError):
         cluster.run_pod(claim, name="big", timeout_seconds=1)
-    card = cluster.cluster.node_root("node-a") / FOLDER / "card1.json"
+    card = cluster.node_root("node-a") / FOLDER / "card1.json"
     card.write_text(json.dumps({"family": "versal", "luts": 4_000_000}))
     pod = cluster.wait_for_pod("big")
     assert (pod.node, pod.env["FPGA_0"]) == ("node-a", "card1")

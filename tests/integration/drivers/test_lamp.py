@@ -18,7 +18,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[BackgroundCluster]:
 
 
 def test_its_manifests(cluster: BackgroundCluster) -> None:
-    release = cluster.cluster.kubernetes_version
+    release = cluster.kubernetes_version
     cluster.apply(manifests_of("lamp", release))
     env = cluster.wait_for_pod("reader", until="ready").env
     assert {env["LAMP_0_BRIGHTNESS"], env["LAMP_1_BRIGHTNESS"]} == {"20"}

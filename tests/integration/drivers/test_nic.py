@@ -16,7 +16,7 @@ FOLDER = "sys/class/net"
 
 def nics(cluster: BackgroundCluster) -> Path:
     """The folder of the node's cards."""
-    return cluster.cluster.node_root() / FOLDER
+    return cluster.node_root() / FOLDER
 
 
 def furnish(cluster: BackgroundCluster) -> None:
@@ -41,13 +41,13 @@ async def is_recorded(cluster: Cluster) -> bool:
 
 def some(cluster: BackgroundCluster, bandwidth: str) -> Claim:
     """A claim for bandwidth of any card."""
-    if cluster.cluster.kubernetes_version == "1.30":
+    if cluster.kubernetes_version == "1.30":
         return Claim(DRIVER, NicConfig(bandwidth=bandwidth))
     return Claim(DRIVER, capacity={"bandwidth": bandwidth})
 
 
 def test_its_manifests(cluster: BackgroundCluster) -> None:
-    cluster.apply(manifests_of("nic", cluster.cluster.kubernetes_version))
+    cluster.apply(manifests_of("nic", cluster.kubernetes_version))
     web, backup = (cluster.wait_for_pod(name, until="ready") for name in ("web", "backup"))
     assert (web.env["NIC_0"], web.env["NIC_0_BANDWIDTH"], web.env["NIC_0_VLAN"]) == ("eth1", "4G", "12")
     assert [mount["containerPath"] for mount in web.edits.mounts] == ["/run/nics/eth1"]

@@ -36,7 +36,7 @@ def run(folder: Path, *command: str, status: int = 0) -> str:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("projects")
     said = run(folder, "-m", "fake_dra_driver", "new", "lamp", "--driver-name=desk-lamp.example.com")
-    assert f"lamp has a driver of its own now: desk-lamp.example.com. It uses fake-dra-driver from\n{ROOT}." in said
+    assert f"lamp has the driver desk-lamp.example.com now.\nfake-dra-driver will come from {ROOT}\n" in said
     return folder / "lamp"
 
 

@@ -46,6 +46,12 @@ def test_a_fixture_with_options(embedded_cluster: BackgroundCluster) -> None:
     nodes = embedded_cluster.call(lambda cluster: cluster.client.list(Node))
     assert [node.key for node in nodes.items] == [NamespacedName("", "node-a"), NamespacedName("", "node-b")]
     assert embedded_cluster.kubeconfig.is_file()
+    assert embedded_cluster.nodes == ("node-a", "node-b")
+    assert embedded_cluster.kubernetes_version == "1.30"
+    assert (embedded_cluster.node_root("node-b") / "var/lib/kubelet").is_dir()
+    assert embedded_cluster.node_root() == embedded_cluster.node_root("node-a")
+    with pytest.raises(ClusterError, match="There is no node node-c"):
+        embedded_cluster.node_root("node-c")
 
 
 def test_manifests_and_waiting(embedded_cluster: BackgroundCluster) -> None:
