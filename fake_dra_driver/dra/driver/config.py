@@ -5,13 +5,43 @@ opaque configuration of claims and classes in structured DRA. The kind has the n
 driver.
 """
 
+from typing import Any, Final
+
+from loguru import logger
+from pydantic import GetCoreSchemaHandler, ValidationError
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import override
+
 from fake_dra_driver.api.schema import SchemaModel
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["DeviceConfig", "NoConfig"]
+
+log = logger.bind(component="driver")
+
+MAX_SHOWN: Final = 200
+"""Characters of what a validator has raised, in a message."""
 
 
 class DeviceConfig(SchemaModel):
     """Base of such a model. Each field has a default: a claim need not say anything. Docstrings of fields are help."""
+
+    @classmethod
+    @override
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        # Objects of any user are checked in the middle of informers and reconcilers, which a defect of the author's
+        # validators would end. Around all of them: a validator of this class would be within those of a subclass.
+        def check(value: object, validate: core_schema.ValidatorFunctionWrapHandler) -> object:
+            try:
+                return validate(value)
+            except (ValidationError, RecursionError):
+                raise
+            except Exception as error:
+                log.opt(exception=error).error("Validator of a driver's config has failed", config=cls.__name__)
+                said = one_line(f"{type(error).__name__}: {error}", MAX_SHOWN)
+                raise ValueError(f"{cls.__name__} cannot be checked, a validator raised {said}") from error
+
+        return core_schema.no_info_wrap_validator_function(check, handler(source))
 
 
 class NoConfig(DeviceConfig):

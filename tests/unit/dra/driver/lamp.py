@@ -28,7 +28,6 @@ class LampDriver(Driver[LampConfig]):
     """Two lamps on every node. What its methods return is typed so widely that a subclass may be asynchronous."""
 
     name = "lamp.example.com"
-    config = LampConfig
 
     def devices(self, node: str) -> Iterable[Device] | Awaitable[Iterable[Device]]:
         return [Device(f"lamp-{number}") for number in range(2)]

@@ -1,0 +1,85 @@
+"""An author's model of configuration: whatever its validators raise, what is checked is refused, and nothing else."""
+
+from typing import Annotated, Self
+
+import pytest
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+
+from fake_dra_driver.api.schema import SchemaModel
+from fake_dra_driver.dra.driver.config import DeviceConfig
+from fake_dra_driver.dra.driver.driver import Driver
+from fake_dra_driver.dra.driver.parameters import config_document, parameters_kind
+from tests.unit.dra.driver.lamp import LampDriver, logged
+
+
+class Shade(SchemaModel):
+    """Part of a lamp."""
+
+    name: Annotated[str, AfterValidator(lambda name: name.split(":")[1])] = Field(default="a:b", validate_default=False)
+    """With a colon."""
+
+
+class Lamp(DeviceConfig):
+    """A lamp with validators that have defects."""
+
+    color: str = "red"
+    """Its color."""
+    hours: int = 1
+    """How long it shines."""
+    shade: Shade = Shade()
+    """Around it."""
+
+    @field_validator("color")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        return {"red": "red", "blue": "blue"}[value]
+
+    @model_validator(mode="after")
+    def _shines(self) -> Self:
+        if self.hours > 100:
+            raise ValueError("at most 100 hours")
+        assert 1 / self.hours
+        return self
+
+
+class LampsDriver(LampDriver):
+    """Of such lamps."""
+
+    config = Lamp
+
+
+DEFECTS = [
+    ({"color": "green"}, "a validator raised KeyError: 'green'"),
+    ({"hours": 0}, "a validator raised ZeroDivisionError: division by zero"),
+    ({"shade": {"name": "plain"}}, "a validator raised IndexError: list index out of range"),
+]
+
+
+@pytest.mark.parametrize(("spec", "problem"), DEFECTS)
+def test_a_defect_of_a_validator_refuses_what_is_checked(spec: dict[str, object], problem: str) -> None:
+    kind, document = parameters_kind(LampsDriver), config_document(LampsDriver)
+    with logged() as lines:
+        for check in (
+            lambda: Lamp.model_validate(spec),
+            lambda: Lamp(**spec),
+            lambda: kind.model_validate({"metadata": {"name": "a"}, "spec": spec}),
+            lambda: document.model_validate({"spec": spec}),
+        ):
+            with pytest.raises(ValidationError, match=problem):
+                check()
+    assert "Validator of a driver's config has failed" in lines[0]
+
+
+def test_a_refusal_is_that_of_the_field() -> None:
+    with pytest.raises(ValidationError) as found:
+        Lamp.model_validate({"hours": "many"})
+    assert [problem["loc"] for problem in found.value.errors()] == [("hours",)]
+    with pytest.raises(ValidationError, match="at most 100 hours"):
+        Lamp.model_validate({"hours": 101})
+
+
+def test_what_is_right_is_taken() -> None:
+    assert Lamp.model_validate_json('{"color": "blue"}').color == "blue"
+    assert Lamp.model_validate(Lamp(color="blue")).hours == 1
+    assert Lamp().model_dump() == {"color": "red", "hours": 1, "shade": {"name": "a:b"}}
+    assert Driver.config.model_validate({}) == Driver.config()
