@@ -34,6 +34,7 @@ from fake_dra_driver.dra.driver.driver import Driver
 from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.quantity import QuantityError, canonical
+from fake_dra_driver.runtime.task import is_being_cancelled
 from fake_dra_driver.settings import Settings
 from fake_dra_driver.untrustedtext import one_line
 
@@ -211,7 +212,7 @@ class AuthorCalls(Generic[ConfigT]):
         try:
             with self._blocks.step(name):
                 return method()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             raise self._fault(name, error) from error
 
     async def _run(
@@ -242,6 +243,11 @@ class AuthorCalls(Generic[ConfigT]):
             return answer
         except PrepareError:
             raise
+        except asyncio.CancelledError as error:
+            if is_being_cancelled():
+                raise
+            # Of something that the author's code has cancelled by itself, and waited for.
+            raise self._fault(call.name, error) from error
         except (Exception, SystemExit) as error:
             raise self._fault(call.name, error) from error
         finally:

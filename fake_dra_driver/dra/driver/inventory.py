@@ -60,8 +60,8 @@ class Inventory:
         self._subscribers: list[Callable[[], None]] = []
         self._asked = asyncio.Event()
         """Set when ``devices`` has news."""
-        self._problems: dict[str, str] = {}
-        """By method: what is wrong with its last answer."""
+        self._problem = ""
+        """What is wrong with the last answer."""
         self._asked_at: float | None = None
         """Since when an answer has been waited for."""
 
@@ -84,8 +84,8 @@ class Inventory:
 
     def problem(self) -> str | None:
         """What is wrong, for the readiness of the program; None when nothing is."""
-        if self._problems:
-            return "; ".join(self._problems.values())
+        if self._problem:
+            return self._problem
         if self._asked_at is not None:
             waited_seconds = asyncio.get_running_loop().time() - self._asked_at
             if waited_seconds > SLOW_SECONDS:
@@ -118,16 +118,26 @@ class Inventory:
                 await self._refresh()
 
     async def _watch(self) -> None:
-        """The driver's watch, begun again when it fails."""
-        pause_seconds = MIN_BACKOFF_SECONDS
+        """The driver's watch, begun again when it fails.
+
+        It is no matter of readiness: devices are asked for every minute without it.
+        """
+        loop = asyncio.get_running_loop()
+        pause_seconds, told = MIN_BACKOFF_SECONDS, ""
         while True:
+            begun = loop.time()
             try:
                 await self._calls.watch(self._node, self._asked.set)
             except PrepareError as error:
-                self._note("watch", str(error))
+                problem = str(error)
             else:
-                self._note("watch", "")
                 return
+            if loop.time() - begun >= PERIOD_SECONDS:
+                pause_seconds, told = MIN_BACKOFF_SECONDS, ""
+            if problem != told:
+                log.error("Driver's watch has failed, and begins again", error=problem)
+                self._tell(problem)
+                told = problem
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, PERIOD_SECONDS)
             # What has changed meanwhile, the driver may never say.
@@ -157,9 +167,9 @@ class Inventory:
         try:
             devices = await self._ask()
         except PrepareError as error:
-            self._note("devices", f"{error}; the node keeps the devices that it had")
+            self._note(f"{error}; the node keeps the devices that it had")
             return
-        self._note("devices", "")
+        self._note("")
         found = {device.name: device for device in devices}
         # As lists: also the order counts, in which they are to be taken.
         if list(found.items()) == list(self._by_name.items()):
@@ -170,13 +180,11 @@ class Inventory:
         for changed in self._subscribers:
             changed()
 
-    def _note(self, method: str, problem: str) -> None:
-        """Keeps what is wrong, and tells of it when it is news."""
-        before = self._problems.pop(method, "")
-        if problem:
-            self._problems[method] = problem
-            if problem != before:
-                log.error("Driver cannot be used as it is", error=problem)
-                self._tell(problem)
-        elif before:
-            log.info("Driver can be used again", method=method)
+    def _note(self, problem: str) -> None:
+        """Keeps what is wrong with the last answer, and tells of it when it is news."""
+        before, self._problem = self._problem, problem
+        if problem and problem != before:
+            log.error("Driver cannot be used as it is", error=problem)
+            self._tell(problem)
+        elif before and not problem:
+            log.info("Driver can be used again")

@@ -189,6 +189,33 @@ async def test_an_exception_of_a_coroutine() -> None:
         await AuthorCalls(Driver()).prepare(allocated())
 
 
+async def cancels_itself(_: object) -> ContainerEdits:
+    """As one that waits for a task that it has cancelled."""
+    task = asyncio.create_task(asyncio.Event().wait())
+    task.cancel()
+    await task
+    return EDITS
+
+
+def raises_cancelled(_: object) -> ContainerEdits:
+    """As one that runs a loop of its own in its thread."""
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("prepare", [cancels_itself, raises_cancelled])
+async def test_a_cancellation_that_is_not_ours_is_a_fault(prepare: Callable[[object], Any]) -> None:
+    with pytest.raises(DriverFaultError, match=r"^LampDriver.prepare\(lamp-0\) raised CancelledError$"):
+        await calls_of(prepare).prepare(allocated())
+
+
+def test_a_computation_may_not_cancel_either() -> None:
+    def fits() -> bool:
+        raise asyncio.CancelledError
+
+    with pytest.raises(DriverFaultError, match=r"^LampDriver.fits\(lamp-0\) raised CancelledError$"):
+        allocating(fits).fits(Device("lamp-0"), LampConfig())
+
+
 @pytest.mark.parametrize(
     ("answer", "words"),
     [

@@ -22,7 +22,7 @@ class SteeredDriver(LampDriver):
         self.answer: Callable[[], Iterable[Device]] = lambda: [Device("lamp-0")]
         self.changed: Callable[[], None] = lambda: None
         self.watches = 0
-        self.watch_error: Exception | None = None
+        self.watch_error: BaseException | None = None
         self.asked = 0
 
     @override
@@ -161,8 +161,47 @@ async def test_a_watch_that_fails_begins_again_and_is_told_of_once() -> None:
     async with running(driver) as story:
         await asyncio.sleep(10)
         assert driver.watches == 4
-        assert story.inventory.problem() == "SteeredDriver.watch(node-a) raised OSError: no udev"
-        assert len(story.told) == 1
+        assert story.told == ["SteeredDriver.watch(node-a) raised OSError: no udev"]
+        # Devices are asked for every minute all the same.
+        assert story.inventory.problem() is None
         driver.watch_error = None
         await asyncio.sleep(10)
-        assert (driver.watches, story.inventory.problem()) == (5, None)
+        assert driver.watches == 5
+
+
+class FlakyDriver(SteeredDriver):
+    """Watches for an hour, then fails."""
+
+    @override
+    async def watch(self, node: str, changed: Callable[[], None]) -> None:
+        self.watches += 1
+        await asyncio.sleep(3600)
+        raise OSError("udev is gone")
+
+
+async def test_a_watch_that_has_run_for_long_begins_again_at_once_and_is_told_of_each_time() -> None:
+    async with running(FlakyDriver()) as story:
+        await asyncio.sleep(3 * 3600 + 10)
+        assert (story.driver.watches, len(story.told)) == (4, 3)
+
+
+async def test_a_watch_that_cancels_itself_begins_again() -> None:
+    driver = SteeredDriver()
+    driver.watch_error = asyncio.CancelledError()
+    async with running(driver) as story:
+        await asyncio.sleep(2)
+        assert driver.watches == 2
+        assert story.told == ["SteeredDriver.watch(node-a) raised CancelledError"]
+
+
+async def test_devices_that_cancel_themselves_are_a_bad_answer() -> None:
+    def cancel() -> Iterable[Device]:
+        raise asyncio.CancelledError
+
+    async with running(SteeredDriver()) as story:
+        story.driver.answer = cancel
+        await asyncio.sleep(61)
+        assert story.names == ["lamp-0"]
+        assert story.told == [
+            "SteeredDriver.devices(node-a) raised CancelledError; the node keeps the devices that it had"
+        ]
