@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from fake_dra_driver.codegen import SchemaError, definition
 from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
 from fake_dra_driver.dra.driver.driver import Driver
@@ -28,6 +30,9 @@ _METHODS: Final[Mapping[str, Sequence[str]]] = {
 """Every method that the library calls, with its arguments."""
 _COMPUTED: Final = ("fits", "demand")
 """Those that are asked while devices are chosen, in between two steps of the controller."""
+
+
+_PROTECTED: Final = (".k8s.io", ".kubernetes.io")
 
 
 class DriverClassError(Exception):
@@ -62,6 +67,8 @@ def _problems(driver: type[Driver[Any]]) -> Iterator[str]:
     version: object = driver.version
     if isinstance(version, str):
         yield from version_problems(f"{name}.version", version)
+        if "+" in version:
+            yield f"{name}.version: must have no +build, which no label and no tag of an image can have"
     else:
         yield f"{name}.version: must be a text such as '0.1.0', is {version!r}"
     chart: object = driver.chart
@@ -82,6 +89,9 @@ def _name_problems(driver: type[Driver[Any]]) -> Iterator[str]:
     elif "." not in given or given != given.lower():
         # A CRD's group has to have a dot, and has no capitals.
         yield f"{driver.__name__}.name: must be a domain in lower case, such as 'lamp.example.com', is {given!r}"
+    elif given.endswith(_PROTECTED):
+        # A CRD there needs the approval of Kubernetes (KEP-1111).
+        yield f"{driver.__name__}.name: must not be in a domain of Kubernetes, k8s.io and kubernetes.io, is {given}"
     else:
         yield from domain_problems(f"{driver.__name__}.name", given)
 
@@ -115,6 +125,13 @@ def _config_problems(driver: type[Driver[Any]]) -> Iterator[str]:
     for name, field in config.model_fields.items():
         if field.is_required():
             yield f"{config.__name__}.{name} has no default, and a claim need not say anything"
+            return
+    try:
+        config()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"{part}: " for part in first["loc"])
+        yield f"{config.__name__}() refuses its own defaults: {place}{first['msg'].removeprefix('Value error, ')}"
 
 
 def _schema_problems(driver: type[Driver[Any]]) -> Iterator[str]:

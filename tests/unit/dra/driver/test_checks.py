@@ -1,9 +1,10 @@
 """Mistakes in a driver's class, told before anything is connected to."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Annotated, Any, Self
 
 import pytest
+from pydantic import AfterValidator, Field, model_validator
 
 from fake_dra_driver.dra.driver.checks import DriverClassError, check_driver
 from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
@@ -55,6 +56,14 @@ def test_what_is_no_driver() -> None:
         ("Lamp.example.com", "BadDriver.name: must be a domain in lower case, such as 'lamp.example.com', is 'Lamp."),
         ("lamp_1.example.com", "BadDriver.name: must be a DNS subdomain, is lamp_1.example.com"),
         (f"{'a' * 60}.com", "BadDriver.name: at most 63 characters, has 64"),
+        (
+            "lamp.k8s.io",
+            "BadDriver.name: must not be in a domain of Kubernetes, k8s.io and kubernetes.io, is lamp.k8s.io",
+        ),
+        (
+            "gpu.kubernetes.io",
+            "BadDriver.name: must not be in a domain of Kubernetes, k8s.io and kubernetes.io, is gpu.",
+        ),
     ],
 )
 def test_names(name: object, problem: str) -> None:
@@ -130,6 +139,26 @@ class Counted(DeviceConfig):
     """How many."""
 
 
+class Contradictory(DeviceConfig):
+    """A model that refuses its own defaults."""
+
+    dim: int = -1
+    """How dark."""
+
+    @model_validator(mode="after")
+    def _is_not_negative(self) -> Self:
+        if self.dim < 0:
+            raise ValueError("dim must not be negative")
+        return self
+
+
+class Broken(DeviceConfig):
+    """A model whose validator has a defect."""
+
+    color: Annotated[str, AfterValidator({"red": "r"}.__getitem__)] = Field(default="green", validate_default=True)
+    """Its color."""
+
+
 class Odd(DeviceConfig):
     """A model that no schema has words for."""
 
@@ -145,6 +174,8 @@ class Odd(DeviceConfig):
         (DeviceConfig, "BadDriver.config: must be a class derived from DeviceConfig, or NoConfig, is DeviceConfig its"),
         (Unset, "BadDriver.config: Unset.color has no default, and a claim need not say anything"),
         (Counted, "BadDriver.config: Counted, the config of BadDriver, has a field count: that name is taken by the "),
+        (Contradictory, "BadDriver.config: Contradictory() refuses its own defaults: dim must not be negative"),
+        (Broken, "BadDriver.config: Broken() refuses its own defaults: Broken cannot be checked, a validator raised K"),
         (Odd, "BadDriver.config: no CRD can be made of Odd: "),
     ],
 )
@@ -158,6 +189,9 @@ def test_version_and_chart() -> None:
     assert problems(driver_with(version="1.0", chart=[])) == (
         "BadDriver.version: must be a semantic version such as 1.2.3, is 1.0",
         "BadDriver.chart: must be a mapping of values, is []",
+    )
+    assert problems(driver_with(version="1.0.0+build")) == (
+        "BadDriver.version: must have no +build, which no label and no tag of an image can have",
     )
     assert problems(driver_with(version=1)) == ("BadDriver.version: must be a text such as '0.1.0', is 1",)
 
