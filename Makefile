@@ -61,6 +61,7 @@ demo: $(DEMO_INSTALLED) ## Walk through the quickstart; with KUBERNETES=1.37, KE
 .PHONY: generate
 generate: $(INSTALLED) ## Write all generated files: CRDs, chart, docs, gRPC stubs
 	$(BIN)/python -m fake_dra_driver generate
+	for folder in demo/drivers/*/; do (cd "$$folder"; $(CURDIR)/$(BIN)/python ./*.py generate); done
 	hack/generate-pb.sh
 
 .PHONY: check
