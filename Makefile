@@ -115,7 +115,7 @@ undeploy: ## Uninstall the driver there; CRDs and their objects stay
 
 .PHONY: e2e
 e2e: $(INSTALLED) ## Test the quickstart, and kills, on the kubeconfig's cluster
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) $(DRAW) tests/e2e
+	HELM=$(HELM) $(BIN)/python -m pytest $(PYTEST_FLAGS) $(DRAW) tests/e2e
 
 .PHONY: e2e-all
 e2e-all: $(INSTALLED) ## Do e2e and scenarios on each Kubernetes of KUBE_DIR: hours

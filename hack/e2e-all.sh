@@ -12,7 +12,7 @@ versions=("$@")
 step "Debian packages" install_packages || finish
 start_build helm "${versions[@]}"
 step "make install" make install || finish
-step "image" build_image || finish
+step "images" build_images || finish
 step "waiting for helm" use_helm || finish
 for version in "${versions[@]}"; do
   step "waiting for Kubernetes $version" wait_for "kubernetes-$version" || continue

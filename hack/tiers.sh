@@ -21,7 +21,9 @@ readonly image=fake-dra-driver:v0.2.0
 readonly packages=(buildah debootstrap shellcheck prometheus)
 
 work=$(mktemp -d) || exit
-archive=$work/image.tar
+archives=$work/images
+# The drivers of demo/drivers that are tested on real nodes, too.
+readonly demo_drivers=(lamp fpga)
 cluster='' builder='' failures=() closing=() minutes=()
 
 # Runs on every way out: nothing that was started here may go on.
@@ -154,15 +156,23 @@ use_kubernetes() {
   export KUBEBUILDER_ASSETS
 }
 
-# build_image: from the Dockerfile, as an archive that `cluster image` takes. On a stand-in for its base image, which is
-# made here under the tag of the real one, but cannot have its digest.
-build_image() {
+# build_images: from the Dockerfile, and from those of the demo's drivers, which are built on that image; as archives that
+# `cluster image` takes. On a stand-in for its base image, which is made here under the tag of the real one, but cannot have
+# its digest.
+build_images() {
   export CONTAINER_TOOL=buildah STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-  local base
+  local base driver
   base=$(sed -n 's/^ARG BASE_IMAGE=\(.*\)@.*/\1/p' Dockerfile)
-  mkdir -p "$KUBE_CACHE" || return # on a new machine base-image may come before the build that makes it
-  "$KUBE_DIR/base-image" "$base" && BASE_IMAGE=$base make image IMAGE="$image" &&
-    buildah push "$image" "docker-archive:$archive:docker.io/library/$image"
+  mkdir -p "$KUBE_CACHE" "$archives" || return # on a new machine base-image may come before the build that makes it
+  "$KUBE_DIR/base-image" "$base" && BASE_IMAGE=$base build_image . "$image" || return
+  for driver in "${demo_drivers[@]}"; do
+    BASE_IMAGE=localhost/$image build_image "demo/drivers/$driver" "$driver-driver:v0.1.0" || return
+  done
+}
+
+# build_image FOLDER IMAGE
+build_image() {
+  FOLDER=$1 make image IMAGE="$2" && buildah push "$2" "docker-archive:$archives/${2%:*}.tar:docker.io/library/$2"
 }
 
 # --- Tiers on a cluster
@@ -206,12 +216,13 @@ on_cluster() {
   stop_cluster
 }
 
-# start_cluster VERSION FLAG...: with the image in it and the chart installed.
+# start_cluster VERSION FLAG...: with the images in it and the chart installed.
 start_cluster() {
-  [ -e "$archive" ] || { echo "there is no image"; return 1; }
+  [ -e "$archives/${image%:*}.tar" ] || { echo "there is no image"; return 1; }
   [ -n "${HELM:-}" ] || { echo "there is no helm"; return 1; }
   "$KUBE_DIR/cluster" up --version "$1" --node --system-paths --node-name "$node" --dir "$cluster" "${@:2}" || return
-  "$KUBE_DIR/cluster" image "$archive" --dir "$cluster" || return
+  local archive
+  for archive in "$archives"/*; do "$KUBE_DIR/cluster" image "$archive" --dir "$cluster" || return; done
   # A new node has a not-ready taint; with --static-nodes the controller that would take it away is off.
   kubectl patch node "$node" --type=merge --patch='{"spec":{"taints":null}}' || return
   "$HELM" upgrade -i --create-namespace --namespace "$namespace" "$release" "$chart" || return
