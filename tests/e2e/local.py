@@ -78,6 +78,10 @@ class LocalCluster:
         finally:
             _signal(processes, signal.SIGCONT)
 
+    def has_ended(self, pod: RunningPod) -> bool:
+        """Whether no process of the pod's containers is there any more, which the kubelet says only later."""
+        return not any(self._find_processes(status.container_id) for status in pod.status.container_statuses)
+
     def audit_events(self) -> Iterator[AuditEvent]:
         """Every request that the API server has answered, oldest log file first."""
         for path in sorted((self.directory / "logs").glob("audit*.log")):
@@ -110,17 +114,20 @@ class LocalCluster:
         assert not refused, f"refused: {sorted(refused)}"
 
     def _processes(self, pod: RunningPod, container: str) -> Sequence[int]:
-        identity = next(
-            status.container_id for status in pod.status.container_statuses if status.name == container
-        ).rpartition("/")[2]
-        assert identity, f"{pod.key}: container {container} is not running"
+        identity = next(status.container_id for status in pod.status.container_statuses if status.name == container)
+        found = self._find_processes(identity)
+        assert found, f"{pod.key}: no process of container {container} ({identity}) on this machine"
+        return found
+
+    def _find_processes(self, container_id: str) -> Sequence[int]:
+        identity = container_id.rpartition("/")[2]
+        assert identity, "a container is not running"
         found = []
         for process in Path("/proc").iterdir():
             if process.name.isdecimal():
                 with contextlib.suppress(OSError):  # it ended while we looked
                     if identity in (process / "cgroup").read_text():
                         found.append(int(process.name))
-        assert found, f"{pod.key}: no process of container {container} ({identity}) on this machine"
         return sorted(found)
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from fake_dra_driver.api.fake import CLAIM_FINALIZER
 from fake_dra_driver.api.resource import v1, v1alpha2
 from fake_dra_driver.api.resource.structured import ResourceApi
+from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.servedapi import API_VERSIONS, CLASSIC_VERSION, DraApi
 from tests.e2e.kubectl import Kubectl, KubectlError
 
@@ -22,6 +22,8 @@ __all__ = ["CLASSIC", "DEMO_FOLDER", "Claim", "Protocol", "find_protocol", "find
 DEMO_FOLDER: Final = Path(__file__).resolve().parents[2] / "demo"
 
 _ENABLED_GATE: Final = re.compile(r'^kubernetes_feature_enabled\{name="(\w+)",.*\} 1$', re.MULTILINE)
+
+LAST_CLASSIC_MINOR: Final = 30
 
 Claim = v1alpha2.ResourceClaim | v1.ResourceClaim
 
@@ -42,10 +44,9 @@ class Protocol:
         """The kind of claims."""
         return v1alpha2.ResourceClaim if self.structured is None else self.structured.claims
 
-    @property
-    def claim_finalizer(self) -> str:
+    def claim_finalizer(self, names: DriverNames) -> str:
         """What every allocated claim has: from the driver in classic DRA, from the scheduler in structured DRA."""
-        return CLAIM_FINALIZER if self.structured is None else v1.CLAIM_FINALIZER
+        return names.finalizer if self.structured is None else v1.CLAIM_FINALIZER
 
 
 CLASSIC: Final = Protocol(DraApi(CLASSIC_VERSION))
@@ -71,8 +72,10 @@ class Release:
     gates: frozenset[str]
     """The feature gates that are on."""
 
-    def lacks(self, *, gate: str = "", minor: int = 0) -> str:
-        """What of these it has not, or an empty text."""
+    def lacks(self, *, gate: str = "", minor: int = 0, only: str = "") -> str:
+        """What of these it has not, or an empty text; ``only="structured"``: with classic DRA nothing is needed."""
+        if only == "structured" and self.minor <= LAST_CLASSIC_MINOR:
+            return ""
         if minor > self.minor:
             return f"KUBERNETES 1.{minor}"
         return "" if not gate or gate in self.gates else f"THE FEATURE GATE {gate}"

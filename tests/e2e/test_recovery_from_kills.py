@@ -7,22 +7,20 @@ out as the quickstart says and leave nothing behind.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import pytest
 
 from tests.e2e.demo import Demo, Outputs
 from tests.e2e.driver import CONTROLLER, PLUGIN, Driver
-from tests.e2e.killer import RECOVERY_SECONDS, Killer, Victim
+from tests.e2e.killer import RECOVERY_SECONDS, Killer, Phase, Victim, nothing_allocated
 from tests.e2e.local import LocalCluster, Process
 from tests.e2e.waiting import let_pass, wait_until
 
 # One share has each victim, each phase and each workload at least once: tests/unit/support/test_sample.py.
 pytestmark = [pytest.mark.e2e, pytest.mark.sampled("kills", one_in=9)]
 
-Phase = Literal["pending", "allocated", "prepared", "deleting"]
 Workload = tuple[int, ...]
 Specs = Mapping[str, Mapping[str, object]]
 
@@ -65,13 +63,6 @@ def leave_nothing(request: pytest.FixtureRequest, demo: Demo, driver: Driver) ->
     for part in (CONTROLLER, PLUGIN):
         if driver.part(part).restarts:
             driver.replace(part)
-
-
-def nothing_allocated(local_cluster: LocalCluster, driver: Driver) -> AbstractContextManager[None]:
-    """Stops who allocates."""
-    if driver.protocol.structured is None:
-        return local_cluster.stopped(driver.controller(), CONTROLLER)
-    return local_cluster.paused("kube-scheduler")
 
 
 @pytest.mark.parametrize("phase", get_args(Phase))
