@@ -44,6 +44,7 @@ def test_a_file_that_nothing_generates_any_more_is_removed_and_others_are_left(
 ) -> None:
     TREE.update(tmp_path, WANTED)
     (tmp_path / "docs/guide.md").write_text("# Guide\n")
+    (tmp_path / "docs/logo.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     elsewhere = tmp_path / "old.md"
     elsewhere.write_text(TREE.header("x"))
     capsys.readouterr()
@@ -56,4 +57,5 @@ def test_a_file_that_nothing_generates_any_more_is_removed_and_others_are_left(
     )
     assert not (tmp_path / "chart/templates/pot.yaml").exists()
     assert (tmp_path / "docs/guide.md").exists()
+    assert (tmp_path / "docs/logo.png").exists()
     assert elsewhere.exists(), "it is in none of the folders"
