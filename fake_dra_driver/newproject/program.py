@@ -80,7 +80,8 @@ def write_project(folder: Path, names: ProjectNames, source: str) -> None:
         what = "is not empty" if folder.is_dir() else "is no folder"
         raise NewProjectError(f"{folder} {what}, and nothing in it is overwritten: name a folder that is not there yet")
     with TemporaryDirectory() as name:  # so that a failure leaves no half of a project behind
-        draft = Path(name)
+        # Below that folder, which only its owner may read: a copy gets the permissions of what it is a copy of.
+        draft = Path(name) / names.project
         for path, text in project_files(names, source).items():
             target = draft / path
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -45,3 +45,10 @@ def test_what_is_there_already_is_not_touched(tmp_path: Path, content: str) -> N
     with pytest.raises(NewProjectError, match=f"{what}, and nothing in it is overwritten"):
         write_project(folder, NAMES, "source")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("mine", "mine")]
+
+
+def test_a_project_is_a_folder_as_any_other(tmp_path: Path) -> None:
+    folder, other = tmp_path / "project", tmp_path / "other"
+    other.mkdir()
+    write_project(folder, NAMES, "source")
+    assert folder.stat().st_mode == other.stat().st_mode
