@@ -30,19 +30,34 @@ class DeviceConfig(SchemaModel):
     @override
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         # Objects of any user are checked in the middle of informers and reconcilers, which a defect of the author's
-        # validators would end. Around all of them: a validator of this class would be within those of a subclass.
+        # code would end. Around all of it: a validator of this class would be within those of a subclass.
         def check(value: object, validate: core_schema.ValidatorFunctionWrapHandler) -> object:
             try:
-                return validate(value)
+                checked = validate(value)
             except (ValidationError, RecursionError):
                 raise
+            except (Exception, SystemExit) as error:
+                raise _refusal(cls, "checked", error) from error
+            try:
+                # What is taken is going to be written, into records and objects of nodes.
+                if isinstance(checked, DeviceConfig):
+                    checked.model_dump_json()
             except Exception as error:
-                log.opt(exception=error).error("Validator of a driver's config has failed", config=cls.__name__)
-                said = one_line(f"{type(error).__name__}: {error}", MAX_SHOWN)
-                raise ValueError(f"{cls.__name__} cannot be checked, a validator raised {said}") from error
+                raise _refusal(cls, "written as JSON", error) from error
+            return checked
 
         return core_schema.no_info_wrap_validator_function(check, handler(source))
 
 
 class NoConfig(DeviceConfig):
     """For devices that cannot be configured."""
+
+
+def _refusal(model: type[DeviceConfig], done: str, error: BaseException) -> ValueError:
+    """What the author's code has raised, for the one whose object was to be checked; the log has the traceback."""
+    log.opt(exception=error).error("Model of a driver's config has a defect", config=model.__name__)
+    said = one_line(f"{type(error).__name__}: {error}".removesuffix(": "), MAX_SHOWN)
+    # The first frame is that of the check, the next one the author's, unless a function without frames has raised.
+    author = error.__traceback__.tb_next if error.__traceback__ is not None else None
+    name = f"{author.tb_frame.f_code.co_qualname} raised " if author is not None else ""
+    return ValueError(f"{model.__name__} cannot be {done}: {name}{said}")

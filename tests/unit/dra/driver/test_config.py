@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 
 import pytest
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, field_validator, model_validator
 
 from fake_dra_driver.api.schema import SchemaModel
 from fake_dra_driver.dra.driver.config import DeviceConfig
@@ -12,10 +12,18 @@ from fake_dra_driver.dra.driver.parameters import config_document, parameters_ki
 from tests.unit.dra.driver.lamp import LampDriver, logged
 
 
+def _after_colon(name: str) -> str:
+    return name.split(":")[1]
+
+
+def _inverse(volts: int) -> float:
+    return 1 / volts
+
+
 class Shade(SchemaModel):
     """Part of a lamp."""
 
-    name: Annotated[str, AfterValidator(lambda name: name.split(":")[1])] = Field(default="a:b", validate_default=False)
+    name: Annotated[str, AfterValidator(_after_colon)] = Field(default="a:b", validate_default=False)
     """With a colon."""
 
 
@@ -26,6 +34,8 @@ class Lamp(DeviceConfig):
     """Its color."""
     hours: int = 1
     """How long it shines."""
+    volts: Annotated[int, PlainSerializer(_inverse, when_used="json")] = 1
+    """How strong it is."""
     shade: Shade = Shade()
     """Around it."""
 
@@ -38,6 +48,8 @@ class Lamp(DeviceConfig):
     def _shines(self) -> Self:
         if self.hours > 100:
             raise ValueError("at most 100 hours")
+        if self.hours == 13:
+            raise SystemExit("unlucky")
         assert 1 / self.hours
         return self
 
@@ -49,9 +61,11 @@ class LampsDriver(LampDriver):
 
 
 DEFECTS = [
-    ({"color": "green"}, "a validator raised KeyError: 'green'"),
-    ({"hours": 0}, "a validator raised ZeroDivisionError: division by zero"),
-    ({"shade": {"name": "plain"}}, "a validator raised IndexError: list index out of range"),
+    ({"color": "green"}, "cannot be checked: Lamp._is_known raised KeyError: 'green'"),
+    ({"hours": 0}, "cannot be checked: Lamp._shines raised ZeroDivisionError: division by zero"),
+    ({"hours": 13}, "cannot be checked: Lamp._shines raised SystemExit: unlucky"),
+    ({"shade": {"name": "plain"}}, "cannot be checked: _after_colon raised IndexError: list index out of range"),
+    ({"volts": 0}, "cannot be written as JSON: .*_inverse.*ZeroDivisionError: division by zero"),
 ]
 
 
@@ -67,7 +81,7 @@ def test_a_defect_of_a_validator_refuses_what_is_checked(spec: dict[str, object]
         ):
             with pytest.raises(ValidationError, match=problem):
                 check()
-    assert "Validator of a driver's config has failed" in lines[0]
+    assert "Model of a driver's config has a defect" in lines[0]
 
 
 def test_a_refusal_is_that_of_the_field() -> None:
@@ -81,5 +95,5 @@ def test_a_refusal_is_that_of_the_field() -> None:
 def test_what_is_right_is_taken() -> None:
     assert Lamp.model_validate_json('{"color": "blue"}').color == "blue"
     assert Lamp.model_validate(Lamp(color="blue")).hours == 1
-    assert Lamp().model_dump() == {"color": "red", "hours": 1, "shade": {"name": "a:b"}}
+    assert Lamp().model_dump() == {"color": "red", "hours": 1, "volts": 1, "shade": {"name": "a:b"}}
     assert Driver.config.model_validate({}) == Driver.config()
