@@ -127,7 +127,7 @@ def _config_problems(driver: type[Driver[Any]]) -> Iterator[str]:
             yield f"{config.__name__}.{name} has no default, and a claim need not say anything"
             return
     try:
-        config()
+        config.model_validate({})
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"{part}: " for part in first["loc"])

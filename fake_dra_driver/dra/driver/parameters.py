@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fake_dra_driver.api.kube.meta import ResourceKind
 from fake_dra_driver.api.schema import Crd, CustomResource, PrinterColumn, SchemaModel, ServerDefault
-from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
+from fake_dra_driver.dra.driver.config import CheckedModel, DeviceConfig, NoConfig
 from fake_dra_driver.dra.driver.driver import Driver
 
 __all__ = [
@@ -51,14 +51,18 @@ class OptionalCount(SchemaModel):
     """How many devices the requests that this is for get together: the claim is refused if they get another number."""
 
 
-class DriverParameters(CustomResource):
+class DriverParameters(CheckedModel, CustomResource):
     """Base of the kinds that ``parameters_kind`` makes. Their ``spec`` is of the author's model as well."""
+
+    authored = "spec"
 
     spec: RequestedCount
 
 
-class ConfigDocument(SchemaModel):
+class ConfigDocument(CheckedModel, SchemaModel):
     """Base of the models that ``config_document`` makes. Their ``spec`` is of the author's model as well."""
+
+    authored = "spec"
 
     spec: OptionalCount
 

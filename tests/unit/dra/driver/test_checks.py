@@ -175,7 +175,7 @@ class Odd(DeviceConfig):
         (Unset, "BadDriver.config: Unset.color has no default, and a claim need not say anything"),
         (Counted, "BadDriver.config: Counted, the config of BadDriver, has a field count: that name is taken by the "),
         (Contradictory, "BadDriver.config: Contradictory() refuses its own defaults: dim must not be negative"),
-        (Broken, "BadDriver.config: Broken() refuses its own defaults: Broken cannot be checked: KeyError: 'green'"),
+        (Broken, "BadDriver.config: Broken() refuses its own defaults: cannot be checked: KeyError: 'green'"),
         (Odd, "BadDriver.config: no CRD can be made of Odd: "),
     ],
 )

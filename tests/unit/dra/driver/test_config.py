@@ -1,5 +1,7 @@
 """An author's model of configuration: whatever its validators raise, what is checked is refused, and nothing else."""
 
+import json
+from datetime import datetime
 from typing import Annotated, Self
 
 import pytest
@@ -75,7 +77,7 @@ def test_a_defect_of_a_validator_refuses_what_is_checked(spec: dict[str, object]
     with logged() as lines:
         for check in (
             lambda: Lamp.model_validate(spec),
-            lambda: Lamp(**spec),
+            lambda: Lamp.model_validate_json(json.dumps(spec)),
             lambda: kind.model_validate({"metadata": {"name": "a"}, "spec": spec}),
             lambda: document.model_validate({"spec": spec}),
         ):
@@ -97,3 +99,25 @@ def test_what_is_right_is_taken() -> None:
     assert Lamp.model_validate(Lamp(color="blue")).hours == 1
     assert Lamp().model_dump() == {"color": "red", "hours": 1, "volts": 1, "shade": {"name": "a:b"}}
     assert Driver.config.model_validate({}) == Driver.config()
+
+
+class Strict(DeviceConfig):
+    """Fields that strict JSON spells in other types than Python."""
+
+    names: tuple[str, ...] = ()
+    """A list."""
+    when: datetime | None = None
+    """A text."""
+
+
+def test_strict_json_stays_json() -> None:
+    text = '{"names": ["a"], "when": "2026-01-01T00:00:00Z"}'
+    assert Strict.model_validate_json(text, strict=True).names == ("a",)
+
+    class Driver(LampDriver):
+        config = Strict
+
+    document = config_document(Driver).model_validate_json(f'{{"spec": {text}}}', strict=True)
+    assert document.spec.model_dump(exclude_unset=True)["names"] == ("a",)
+    with pytest.raises(ValidationError, match="names"):
+        Strict.model_validate_json('{"names": [1]}', strict=True)
