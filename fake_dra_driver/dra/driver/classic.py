@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 from typing_extensions import override
@@ -22,7 +22,7 @@ from fake_dra_driver.dra.classic.matching import Wish, assign
 from fake_dra_driver.dra.classic.parameters import ClaimParameters
 from fake_dra_driver.dra.classic.setup import make_classic_controllers
 from fake_dra_driver.dra.driver.calls import AuthorCalls, DriverFaultError
-from fake_dra_driver.dra.driver.classichandle import claimed_device, entry_of_handle, handle_of_entry
+from fake_dra_driver.dra.driver.classichandle import claimed_device, classic_entry, entry_of_handle, handle_of_entry
 from fake_dra_driver.dra.driver.classicshortage import RequestSupply, advise, describe_request, describe_supply
 from fake_dra_driver.dra.driver.config import DeviceConfig
 from fake_dra_driver.dra.driver.demand import share_of
@@ -43,6 +43,10 @@ from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["DeviceRequest", "DriverController", "OfferedDevice", "make_driver_controllers"]
+
+MAX_LEDGER_BYTES: Final = 512 * 1024
+"""For the entries of one node; beyond, it takes no more claims. A third of what etcd takes for an object: what the
+plugin of the node writes has to fit in as well, and a few claims at a time, of up to 16 KiB each, may come on top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +127,18 @@ class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice,
                 for device in devices
                 if device.name not in withheld
             },
-            closed_reason(self._layout, state),
+            closed_reason(self._layout, state) or self._full_reason(state),
             withheld,
+        )
+
+    def _full_reason(self, state: NodeState) -> str | None:
+        # Kept from being too large for the API server: then no claim of the node could be ended either.
+        size = self._layout.ledger_bytes(state)
+        if size <= MAX_LEDGER_BYTES:
+            return None
+        return (
+            f"its NodeAllocationState is full: what claims hold and say takes {size} bytes, and there is room for "
+            f"{MAX_LEDGER_BYTES}"
         )
 
     @override
@@ -146,11 +160,9 @@ class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice,
         if chosen is None:
             return Unsuitable(describe_supply(node, [self._supply(node, free, request) for request in requests], free))
         entries = [
-            ClaimEntry(
-                devices=tuple(
-                    claimed_device(free[place].device.name, config_text(request.config), _written(possible[place]))
-                    for place in places
-                )
+            classic_entry(
+                config_text(request.config),
+                (claimed_device(free[place].device.name, _written(possible[place])) for place in places),
             )
             for request, possible, places in zip(requests, shares, chosen, strict=True)
         ]

@@ -4,7 +4,7 @@ It carries all that preparing takes, so that no read from the API server is need
 entry: one can be made of the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,7 +13,7 @@ from fake_dra_driver.api.fieldproblem import problems_of
 from fake_dra_driver.dra.driver.parameters import MAX_COUNT
 from fake_dra_driver.dra.nodestate.kind import ClaimedDevice, ClaimEntry
 
-__all__ = ["claimed_device", "entry_of_handle", "handle_of_entry"]
+__all__ = ["claimed_device", "classic_entry", "entry_of_handle", "handle_of_entry"]
 
 
 class _Model(BaseModel):
@@ -36,15 +36,14 @@ class _Handle(_Model):
 
 def handle_of_entry(entry: ClaimEntry) -> str:
     """The handle of a claim with this entry. Raises ValueError for an entry that no controller has written."""
-    configs = {device.config for device in entry.devices}
     names = {device.name for device in entry.devices}
-    if len(configs) != 1 or len(names) < len(entry.devices):
+    if not names or len(names) < len(entry.devices) or any(device.config for device in entry.devices):
         raise ValueError("the entry names no devices, one of them twice, or configures them differently")
     devices = tuple(
         _HandleDevice(name=device.name, shared=device.shared, capacity=dict(sorted(device.capacity.items())))
         for device in entry.devices
     )
-    handle = _Handle(version="v1", config=configs.pop(), devices=devices)
+    handle = _Handle(version="v1", config=entry.config, devices=devices)
     return handle.model_dump_json(exclude_defaults=True)
 
 
@@ -56,16 +55,19 @@ def entry_of_handle(data: str) -> ClaimEntry:
         raise ValueError("; ".join(map(str, problems_of(error, _Handle)))) from error
     if len({device.name for device in handle.devices}) < len(handle.devices):
         raise ValueError("it names a device twice")
-    return ClaimEntry(
-        devices=tuple(
-            claimed_device(device.name, handle.config, device.capacity if device.shared else None)
-            for device in handle.devices
-        )
+    return classic_entry(
+        handle.config,
+        (claimed_device(device.name, device.capacity if device.shared else None) for device in handle.devices),
     )
 
 
-def claimed_device(name: str, config: str, share: Mapping[str, str] | None) -> ClaimedDevice:
+def classic_entry(config: str, devices: Iterable[ClaimedDevice]) -> ClaimEntry:
+    """The entry of a claim that says this about all of its devices."""
+    return ClaimEntry(devices=tuple(devices), **({"config": config} if config else {}))
+
+
+def claimed_device(name: str, share: Mapping[str, str] | None) -> ClaimedDevice:
     """A device as an entry names it; ``share`` is what the claim has of it, None: all."""
     # What is as it mostly is, is left out: it is compared with what the API server has.
-    fields: dict[str, Any] = {"config": config, "shared": share is not None, "capacity": dict(share or {})}
+    fields: dict[str, Any] = {"shared": share is not None, "capacity": dict(share or {})}
     return ClaimedDevice(name=name, **{field: value for field, value in fields.items() if value})

@@ -51,7 +51,7 @@ class DriverHeldDevices(HeldDevices[ClaimEntry, DriverPreparedDevice]):
             DriverPreparedDevice(
                 device.name,
                 index,
-                device.config,
+                entry.config,
                 tuple(sorted(device.capacity.items())),
                 # A share is told from those of other claims by the claim. That there is no request means: for all.
                 RequestResult("", self._node, device.name, share_id=claim.uid) if device.shared else None,

@@ -35,6 +35,9 @@ MODEL: Final = "model"
 """The attribute that people are shown as the model of a device."""
 MAX_REMEMBERED: Final = 10_000
 """Nodes whose inventories are remembered; more than a cluster has (Kubernetes: up to 5,000)."""
+MAX_SHOWN_CONFIG: Final = 1024
+"""Characters of what a claim says about a device that are shown where nothing is decided by it. In a claim there may be
+32 times 10 KiB, and the object has room for 1.5 MiB, for all claims of its node."""
 
 _HEALTH: Final = {Health.UNHEALTHY: "Unhealthy", Health.UNKNOWN: "Unknown"}
 
@@ -69,6 +72,8 @@ class DriverStateLayout(NodeStateLayout[NodeState, Device, ClaimEntry, DriverPre
         self._qualified_model = f"{driver}/{MODEL}"
         self._inventories: dict[str, _Inventory] = {}
         """By node. Which devices it has is asked several times for each decision."""
+        self._sizes: dict[str, tuple[Mapping[str, ClaimEntry], int]] = {}
+        """By node: its entries, and how long they are."""
 
     @override
     def make(self, metadata: ObjectMeta, status: str) -> NodeState:
@@ -119,6 +124,17 @@ class DriverStateLayout(NodeStateLayout[NodeState, Device, ClaimEntry, DriverPre
     def entries_of(self, state: NodeState) -> Mapping[str, ClaimEntry]:
         return state.spec.allocated_claims
 
+    def ledger_bytes(self, state: NodeState) -> int:
+        """How much of the object tells what claims hold."""
+        entries, node = state.spec.allocated_claims, state.metadata.name
+        known = self._sizes.get(node)
+        if known is None or known[0] is not entries:
+            if len(self._sizes) >= MAX_REMEMBERED:
+                self._sizes.clear()
+            text = NodeStateSpec(allocated_claims=entries).model_dump_json(by_alias=True, exclude_unset=True)
+            known = self._sizes[node] = (entries, len(text.encode()))
+        return known[1]
+
     @override
     def devices_of(self, entry: ClaimEntry) -> Sequence[str]:
         return [device.name for device in entry.devices]
@@ -166,15 +182,18 @@ class DriverStateLayout(NodeStateLayout[NodeState, Device, ClaimEntry, DriverPre
         return known
 
 
-def claim_entry(devices: Iterable[DriverPreparedDevice]) -> ClaimEntry:
-    """The entry of a claim that holds these devices."""
+def claim_entry(devices: Sequence[DriverPreparedDevice]) -> ClaimEntry:
+    """The entry of a claim that holds these devices, for people: a long configuration is not repeated in it."""
+    configs = [device.config if len(device.config) <= MAX_SHOWN_CONFIG else "" for device in devices]
+    common = configs[0] if len(set(configs)) == 1 else ""
     return ClaimEntry(
+        **({"config": common} if common else {}),
         devices=tuple(
             ClaimedDevice(
-                **{"name": device.name, **({"config": device.config} if device.config else {}), **_shares(device)}
+                **{"name": device.name, **({"config": config} if config != common else {}), **_shares(device)}
             )
-            for device in devices
-        )
+            for device, config in zip(devices, configs, strict=True)
+        ),
     )
 
 

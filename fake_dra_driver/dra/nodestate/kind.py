@@ -106,7 +106,7 @@ class ClaimedDevice(SchemaModel):
     name: str = ""
     """Name of the device."""
     config: str = ""
-    """What claim and class say about it, as JSON; left out where they say nothing."""
+    """What claim and class say about it, as JSON, where they do not say the same about all devices of the claim."""
     shared: bool = False
     """Whether other claims may have it at the same time."""
     capacity: Mapping[str, str] = Field(default_factory=dict)
@@ -116,6 +116,9 @@ class ClaimedDevice(SchemaModel):
 class ClaimEntry(SchemaModel):
     """What a claim holds."""
 
+    # Once, and not for each of up to 128 devices: an object of the API server has room for 1.5 MiB.
+    config: str = ""
+    """What claim and class say about all of its devices, as JSON; left out where they say nothing."""
     devices: tuple[ClaimedDevice, ...] = ()
     """In the order in which containers see them."""
 

@@ -4,7 +4,8 @@ With adminAccess a claim holds nothing: the scheduler gives the devices to other
 the scheduler has written; whether a claim's parameters can be used is for the plugin of the node to say.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -17,9 +18,9 @@ __all__ = ["Holdings", "holdings"]
 
 EntryT = TypeVar("EntryT")
 
-MAX_DEVICES: Final = 4096
-"""Most devices that are shown of one node: less than 512 KiB, a third of what etcd takes for an object. A node has far
-fewer; only devices that several claims share can come near."""
+MAX_BYTES: Final = 512 * 1024
+"""For the entries of one node, a third of what etcd takes for an object. Few nodes come near: those with devices that
+very many claims share, or with claims that say much about them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ class Holdings(Generic[EntryT]):
 
 
 def holdings(
-    claims: Iterable[v1.ResourceClaim], driver: str, node: str, entry_of: EntryMaker[EntryT]
+    claims: Iterable[v1.ResourceClaim],
+    driver: str,
+    node: str,
+    entry_of: EntryMaker[EntryT],
+    to_wire: Callable[[EntryT], object],
 ) -> Holdings[EntryT]:
     """What these claims hold of the driver's devices on a node.
 
@@ -42,14 +47,19 @@ def holdings(
         driver: its name.
         node: its name, which is also that of its pool.
         entry_of: shows what one of them holds.
+        to_wire: makes JSON of that.
     """
     entries: dict[str, EntryT] = {}
-    room, left_out = MAX_DEVICES, 0
+    room, left_out = MAX_BYTES, 0
     for claim in sorted(claims, key=lambda claim: claim.uid):  # where there is too little room, always for the same
         held = tuple(result for result in results_of(claim, driver, node) if not result.admin_access)
-        if len(held) > room:
+        if not held:
+            continue
+        entry = entry_of(AllocatedClaim(claim, held, entries_of(claim, driver)))
+        size = len(json.dumps({claim.uid: to_wire(entry)}))
+        if size > room:
             left_out += 1
-        elif held:
-            room -= len(held)
-            entries[claim.uid] = entry_of(AllocatedClaim(claim, held, entries_of(claim, driver)))
+        else:
+            room -= size
+            entries[claim.uid] = entry
     return Holdings(entries, left_out)

@@ -140,7 +140,7 @@ class AllocatedClaimsReconciler(Reconciler, Generic[StateT, DeviceT, EntryT]):
     def _held(self, state: StateT) -> Holdings[EntryT]:
         node = state.metadata.name
         entry_of = self._driver.entry_maker(self._layout.inventory_of(state))
-        return holdings(self._caches.claims_on_node(node), self._caches.driver, node, entry_of)
+        return holdings(self._caches.claims_on_node(node), self._caches.driver, node, entry_of, self._layout.to_wire)
 
     async def _write(self, state: StateT, wanted: Mapping[str, EntryT], annotations: Mapping[str, str]) -> bool:
         """False: the object is gone. Raises PatchTestFailedError when another controller has written it."""

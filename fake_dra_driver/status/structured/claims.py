@@ -79,8 +79,10 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
     @override
     def entries_of(self, state: StateT) -> Mapping[str, EntryT]:
         node = state.metadata.name
-        entry_of = self._driver.entry_maker(self._driver.layout.inventory_of(state))
-        return holdings(self._claims.by_index(CLAIMS_BY_POOL, node), self._names.driver, node, entry_of).entries
+        layout = self._driver.layout
+        entry_of = self._driver.entry_maker(layout.inventory_of(state))
+        claims = self._claims.by_index(CLAIMS_BY_POOL, node)
+        return holdings(claims, self._names.driver, node, entry_of, layout.to_wire).entries
 
     @override
     def unpublished_reason(self, state: StateT) -> str | None:

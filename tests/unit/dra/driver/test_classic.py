@@ -8,6 +8,7 @@ import pytest
 
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource.v1alpha2 import AllocationMode, ResourceClaim, ResourceClass
+from fake_dra_driver.dra.driver import classic
 from fake_dra_driver.dra.driver.device import Device, Taint
 from fake_dra_driver.dra.node.health import Health
 from tests.unit.dra.driver.network import DRIVER, NAMESPACE, NetworkProcess, NetworkWorld, card, modem
@@ -33,6 +34,30 @@ async def settled(world: NetworkWorld) -> NetworkProcess:
 
 
 # --- What claims get
+
+
+async def test_what_a_claim_says_about_its_devices_is_on_record_once(world: NetworkWorld) -> None:
+    claim = world.claim("c", kind="modem", count=2)
+    world.run("c")
+    await settled(world)
+    assert world.ledger("n")[claim.uid].to_wire() == {
+        "config": '{"kind":"modem"}',
+        "devices": [{"name": "modem-0"}, {"name": "modem-1"}],
+    }
+
+
+async def test_a_node_whose_object_is_full_gets_no_more_claims(
+    world: NetworkWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classic, "MAX_LEDGER_BYTES", 50)
+    for name in ("a", "b"):
+        world.claim(name, kind="modem")
+        world.run(name)
+        process = await settled(world)
+    assert world.held() == {"a": {"modem-0": ""}}
+    told = "(n: its NodeAllocationState is full: what claims hold and say takes 94 bytes, and there is room for 50)"
+    assert all(message.endswith(told) for message in process.events.messages("InsufficientDevices"))
+    assert len(process.events.messages("InsufficientDevices")) == 2
 
 
 async def test_a_claim_without_parameters_gets_a_device_that_fits_the_defaults(world: NetworkWorld) -> None:
@@ -86,12 +111,9 @@ async def test_the_ledger_says_what_the_node_needs(world: NetworkWorld) -> None:
     claim = world.claim("c", bandwidth="2G", count=1)
     world.run("c")
     await settled(world)
-    [device] = world.ledger("n")[claim.uid].devices
-    assert device.to_wire() == {
-        "name": "card-0",
+    assert world.ledger("n")[claim.uid].to_wire() == {
         "config": '{"bandwidth":"2G"}',
-        "shared": True,
-        "capacity": {"bandwidth": "2G"},
+        "devices": [{"name": "card-0", "shared": True, "capacity": {"bandwidth": "2G"}}],
     }
 
 

@@ -3,21 +3,21 @@
 import pytest
 
 from fake_dra_driver.api.kube.meta import UID
-from fake_dra_driver.dra.driver.classichandle import claimed_device, entry_of_handle, handle_of_entry
+from fake_dra_driver.dra.driver.classichandle import claimed_device, classic_entry, entry_of_handle, handle_of_entry
 from fake_dra_driver.dra.driver.device import Device
 from fake_dra_driver.dra.driver.helddevices import DriverHeldDevices
 from fake_dra_driver.dra.driver.prepared import DriverPreparedDevice
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
-from fake_dra_driver.dra.nodestate.kind import ClaimEntry
+from fake_dra_driver.dra.nodestate.kind import ClaimedDevice, ClaimEntry
 
 CLAIM = NodeClaim("default", "claim", UID("uid"))
 CONFIG = '{"bandwidth":"2G"}'
 
 
 def entry(*devices: tuple[str, dict[str, str] | None], config: str = CONFIG) -> ClaimEntry:
-    return ClaimEntry(devices=tuple(claimed_device(name, config, share) for name, share in devices))
+    return classic_entry(config, [claimed_device(name, share) for name, share in devices])
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_handle_says_what_the_entry_says(held: ClaimEntry, handle: str) -> Non
         pytest.param(ClaimEntry(), id="no devices"),
         pytest.param(entry(("a", None), ("a", None)), id="one twice"),
         pytest.param(
-            ClaimEntry(devices=(claimed_device("a", "", None), claimed_device("b", CONFIG, None))), id="two configs"
+            ClaimEntry(devices=(ClaimedDevice(name="a"), ClaimedDevice(name="b", config=CONFIG))), id="two configs"
         ),
     ],
 )

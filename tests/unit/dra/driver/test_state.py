@@ -118,6 +118,18 @@ def test_an_entry_says_what_a_claim_holds() -> None:
     assert LAYOUT.holding_of(entry) == {"lamp-0": None, "lamp-1": {"power": 10**10}}
 
 
+def test_an_entry_says_once_what_is_the_same_for_all_devices() -> None:
+    entry = claim_entry([DriverPreparedDevice(f"lamp-{number}", number, '{"watts":5}') for number in range(2)])
+    assert LAYOUT.to_wire(entry) == {"config": '{"watts":5}', "devices": [{"name": "lamp-0"}, {"name": "lamp-1"}]}
+
+
+def test_an_entry_leaves_out_what_is_too_long_to_be_shown() -> None:
+    long, short = f'{{"note":"{"x" * 9000}"}}', '{"watts":5}'
+    assert LAYOUT.to_wire(claim_entry([DriverPreparedDevice("lamp-0", 0, long)])) == {"devices": [{"name": "lamp-0"}]}
+    both = claim_entry([DriverPreparedDevice("lamp-0", 0, long), DriverPreparedDevice("lamp-1", 1, short)])
+    assert LAYOUT.to_wire(both) == {"devices": [{"name": "lamp-0"}, {"name": "lamp-1", "config": short}]}
+
+
 def test_a_share_that_cannot_be_read_is_all_of_the_device() -> None:
     entry = ClaimEntry(devices=(ClaimedDevice(name="lamp-1", shared=True, capacity={"power": "much"}),))
     assert LAYOUT.holding_of(entry) == {"lamp-1": None}

@@ -232,7 +232,7 @@ async def test_a_revision_that_was_edited_into_nonsense(world: StructuredWorld) 
 async def test_more_than_an_object_has_room_for_is_left_out_and_said_once(
     world: StructuredWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holdings, "MAX_DEVICES", 2)
+    monkeypatch.setattr(holdings, "MAX_BYTES", 150)  # two of these entries
     for name in ("a", "b", "c", "d"):
         world.claim(name, result("n", 0, shareID=f"share-of-{name}"))
     brain = StructuredBrain(world)
