@@ -1,16 +1,23 @@
 """An author's model of configuration: whatever its validators raise, what is checked is refused, and nothing else."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Self
+from enum import Enum
+from typing import Annotated, Any, Self
+from uuid import UUID
 
 import pytest
 from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, field_validator, model_validator
 
-from fake_dra_driver.api.schema import SchemaModel
+from fake_dra_driver.api.schema import ListSet, SchemaModel
+from fake_dra_driver.dra.driver.calls import AuthorCalls
+from fake_dra_driver.dra.driver.classic import parameters_problem
 from fake_dra_driver.dra.driver.config import DeviceConfig
 from fake_dra_driver.dra.driver.driver import Driver
-from fake_dra_driver.dra.driver.parameters import config_document, parameters_kind
+from fake_dra_driver.dra.driver.parameters import config_document, config_of, parameters_kind
+from fake_dra_driver.dra.driver.structuredconfig import DriverConfigs
+from fake_dra_driver.dra.structured.config import ConfigEntry
 from tests.unit.dra.driver.lamp import LampDriver, logged
 
 
@@ -121,3 +128,63 @@ def test_strict_json_stays_json() -> None:
     assert document.spec.model_dump(exclude_unset=True)["names"] == ("a",)
     with pytest.raises(ValidationError, match="names"):
         Strict.model_validate_json('{"names": [1]}', strict=True)
+
+
+class Mood(Enum):
+    """Of a lamp."""
+
+    CALM = "calm"
+    WILD = "wild"
+
+
+class Lantern(SchemaModel):
+    """In the garden."""
+
+    candles: tuple[int, ...] = ()
+    """How long each of them is."""
+
+
+class Evening(DeviceConfig):
+    """What JSON has no types of its own for."""
+
+    guests: tuple[str, ...] = ()
+    """In the order in which they come."""
+    colors: Annotated[tuple[str, ...], ListSet()] = ()
+    """Each once."""
+    lanterns: tuple[Lantern, ...] = ()
+    """From the door on."""
+    begins: datetime | None = None
+    """When."""
+    id: UUID | None = None
+    """Which."""
+    mood: Mood = Mood.CALM
+    """How."""
+    chairs: Mapping[str, int] = Field(default_factory=dict)
+    """By room."""
+
+
+class EveningDriver(LampDriver):
+    """For such evenings."""
+
+    config = Evening
+
+
+def test_json_of_every_type_is_taken_as_strictly_as_by_an_api_server() -> None:
+    spec: dict[str, Any] = {
+        "guests": ["b", "a"],
+        "colors": ["red"],
+        "lanterns": [{"candles": [7, 8]}],
+        "begins": "2026-01-01T18:00:00Z",
+        "id": "12345678-1234-5678-1234-567812345678",
+        "mood": "wild",
+        "chairs": {"hall": 3},
+    }
+    kind = parameters_kind(EveningDriver)
+    parameters = kind.from_wire({"metadata": {"name": "a"}, "spec": spec})
+    assert parameters_problem(parameters) is None
+    document = {"apiVersion": kind.resource.api_version, "kind": kind.resource.kind, "spec": spec}
+    (config,) = DriverConfigs(AuthorCalls(EveningDriver())).check.decode([ConfigEntry("p", (), document)])
+    assert isinstance(config.parameters, config_document(EveningDriver))
+    taken = config_of(config.parameters.spec, Evening)
+    assert (taken.guests, taken.mood) == (("b", "a"), Mood.WILD)
+    assert taken == config_of(parameters.spec, Evening)
