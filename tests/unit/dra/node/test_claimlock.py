@@ -35,20 +35,23 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-async def is_free(folder: Path, uid: str) -> bool:
-    """Whether a process could work on the claim now."""
-    try:
-        async with asyncio.timeout(A_MOMENT), ClaimLock(folder).hold(uid):
-            return True
-    except TimeoutError:
-        return False
+async def work(folder: Path, uid: str, within_seconds: float = IN_TIME) -> None:
+    """Another process works on the claim for no time at all. Raises TimeoutError when it has to wait for too long."""
+    async with asyncio.timeout(within_seconds), ClaimLock(folder).hold(uid):
+        pass
+
+
+async def assert_held(folder: Path, uid: str) -> None:
+    """No process can work on the claim."""
+    with pytest.raises(TimeoutError):
+        await work(folder, uid, A_MOMENT)
 
 
 async def test_another_process_waits_for_the_claim_alone(folder: Path) -> None:
     async with await holding(folder, "a"):
-        assert not await is_free(folder, "a")
-        assert await is_free(folder, "b")
-    assert await is_free(folder, "a")
+        await assert_held(folder, "a")
+        await work(folder, "b")
+    await work(folder, "a")
 
 
 async def test_a_claim_is_had_as_soon_as_the_other_process_has_done_with_it(folder: Path) -> None:
@@ -59,13 +62,13 @@ async def test_a_claim_is_had_as_soon_as_the_other_process_has_done_with_it(fold
         assert not waiting.done()
         await stack.aclose()
         async with await waiting:
-            assert not await is_free(folder, "a")
+            await assert_held(folder, "a")
 
 
 async def test_a_process_that_no_longer_waits_leaves_nothing_behind(folder: Path) -> None:
     async with await holding(folder, "a"):
         before = open_files()
-        assert not await is_free(folder, "a")
+        await assert_held(folder, "a")
         assert open_files() == before
     assert contents(folder) == {"claims.lock": b""}
 
@@ -74,5 +77,5 @@ def test_a_link_in_the_place_of_the_file_is_an_error(folder: Path, tmp_path: Pat
     folder.mkdir()
     (folder / "claims.lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OSError, match="symbolic link"):
-        asyncio.run(is_free(folder, "a"))
+        asyncio.run(work(folder, "a"))
     assert not (tmp_path / "elsewhere").exists()
