@@ -1,9 +1,36 @@
 """The names that a driver has in a cluster and on a node, all made of its own: the only place that knows how."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
-__all__ = ["DriverNames"]
+from fake_dra_driver.dra.fieldlimits import domain_problems
+
+__all__ = ["DriverNames", "driver_name_problems"]
+
+_PROTECTED: Final = (".k8s.io", ".kubernetes.io")
+_MAX_LABEL: Final = 40
+"""Of the first label: names of objects begin with it, and have 63 characters at most."""
+
+
+def driver_name_problems(path: str, name: str) -> Iterator[str]:
+    """What keeps a driver from having this name.
+
+    Args:
+        path: what to call it in the message.
+        name: of the DRA driver.
+    """
+    label = name.partition(".")[0]
+    if "." not in name or name != name.lower():
+        # A CRD's group has to have a dot, and has no capitals.
+        yield f"{path}: must be a domain in lower case, such as 'lamp.example.com', is {name!r}"
+    elif name.endswith(_PROTECTED):
+        # A CRD there needs the approval of Kubernetes (KEP-1111).
+        yield f"{path}: must not be in a domain of Kubernetes, k8s.io and kubernetes.io, is {name}"
+    elif len(label) > _MAX_LABEL:
+        yield f"{path}: at most {_MAX_LABEL} characters before the first dot, has {len(label)}"
+    else:
+        yield from domain_problems(path, name)
 
 
 @dataclass(frozen=True, slots=True)

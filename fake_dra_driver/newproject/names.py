@@ -1,24 +1,15 @@
 """What the parts of a project are called, all after its driver, as the driver's programs and its chart are."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
-from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra.drivernames import DriverNames, driver_name_problems
 
 __all__ = ["DRIVER_NAME_WORDS", "ProjectNames", "checked_driver_name"]
 
-DRIVER_NAME_WORDS: Final = (
-    "DNS subdomain of at most 63 characters with a dot in it, such as lamp.example.com, whose first part has at most 40"
-)
-
-_DRIVER_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
-_MAX_DRIVER_NAME: Final = 63
-"""As the API server has it (DriverNameMaxLength of resource.k8s.io)."""
-_MAX_LABEL: Final = 40
-"""Names of objects begin with it, and have 63 characters at most."""
-_PROTECTED: Final = ("k8s.io", "kubernetes.io")
-"""Groups of Kubernetes' own: the API server accepts CRDs in them only with an approval."""
+DRIVER_NAME_WORDS: Final = "domain in lower case, such as lamp.example.com"
+_TAKEN: Final = ("device",)
+"""A class ``DeviceConfig`` is the library's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +51,10 @@ class ProjectNames:
 
 
 def checked_driver_name(name: str) -> str:
-    """The name, if a DRA driver and the group of its kinds can have it. Raises ValueError."""
+    """The name, if a driver and the classes of its project can have it. Raises ValueError."""
+    for problem in driver_name_problems("name", name):
+        raise ValueError(problem.removeprefix("name: "))
     label = name.partition(".")[0]
-    if not _DRIVER_NAME.fullmatch(name) or len(name) > _MAX_DRIVER_NAME or len(label) > _MAX_LABEL:
-        raise ValueError("it is no domain name in lower-case letters, or too long")
-    for group in _PROTECTED:
-        if name.endswith(f".{group}"):
-            raise ValueError(f"the names that end in .{group} are for Kubernetes itself; take a domain of your own")
+    if label in _TAKEN:
+        raise ValueError(f"must begin with what the devices are, and not with {label}")
     return name

@@ -17,6 +17,11 @@ from fake_dra_driver.runtime.errors import RuntimeLayerError
 __all__ = ["NewProjectError", "project_files", "run_new", "write_project"]
 
 _GENERATE_SECONDS = 120
+_RUN = (
+    "import runpy, sys; sys.path.insert(1, sys.argv.pop(1)); "
+    "runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)"
+)
+"""``python -m``, with the library of this process, wherever that is, behind the folder of the project."""
 _FILES: Mapping[str, str] = {
     ".github/workflows/ci.yaml": "ci.yaml",
     ".dockerignore": "dockerignore",
@@ -30,7 +35,7 @@ _FILES: Mapping[str, str] = {
     "pyproject.toml": "pyproject.toml",
     "tests/conftest.py": "conftest.py",
     "tests/test_cluster.py": "test_cluster.py",
-    "tests/test_driver.py": "test_driver.py",
+    "tests/test_class.py": "test_class.py",
     "{package}/__init__.py": "init.py",
     "{package}/__main__.py": "main.py",
     "{package}/driver.py": "driver.py",
@@ -102,11 +107,9 @@ def project_files(names: ProjectNames, source: str) -> Mapping[str, str]:
 def _generate(folder: Path, names: ProjectNames) -> None:
     """Runs the driver's ``generate``, as people will. With this Python, since the project has none yet."""
     library = str(Path(__file__).parents[2])
-    command = [sys.executable, "-m", names.package, "generate"]
     done = subprocess.run(  # noqa: S603 - the command is ours
-        command,
+        [sys.executable, "-B", "-c", _RUN, library, names.package, "generate"],
         cwd=folder,
-        env={"PYTHONPATH": library, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         timeout=_GENERATE_SECONDS,

@@ -14,7 +14,8 @@ from fake_dra_driver.codegen import SchemaError, definition
 from fake_dra_driver.dra.driver.config import DeviceConfig, NoConfig
 from fake_dra_driver.dra.driver.driver import Driver
 from fake_dra_driver.dra.driver.parameters import parameters_kind
-from fake_dra_driver.dra.fieldlimits import domain_problems, version_problems
+from fake_dra_driver.dra.drivernames import driver_name_problems
+from fake_dra_driver.dra.fieldlimits import version_problems
 
 __all__ = ["DriverClassError", "check_driver"]
 
@@ -30,9 +31,6 @@ _METHODS: Final[Mapping[str, Sequence[str]]] = {
 """Every method that the library calls, with its arguments."""
 _COMPUTED: Final = ("fits", "demand")
 """Those that are asked while devices are chosen, in between two steps of the controller."""
-
-
-_PROTECTED: Final = (".k8s.io", ".kubernetes.io")
 
 
 class DriverClassError(Exception):
@@ -86,14 +84,8 @@ def _name_problems(driver: type[Driver[Any]]) -> Iterator[str]:
         yield f"{driver.__name__}.name: must be set, to a DNS subdomain such as 'lamp.example.com'"
     elif not isinstance(given, str):
         yield f"{driver.__name__}.name: must be a text such as 'lamp.example.com', is {given!r}"
-    elif "." not in given or given != given.lower():
-        # A CRD's group has to have a dot, and has no capitals.
-        yield f"{driver.__name__}.name: must be a domain in lower case, such as 'lamp.example.com', is {given!r}"
-    elif given.endswith(_PROTECTED):
-        # A CRD there needs the approval of Kubernetes (KEP-1111).
-        yield f"{driver.__name__}.name: must not be in a domain of Kubernetes, k8s.io and kubernetes.io, is {given}"
     else:
-        yield from domain_problems(f"{driver.__name__}.name", given)
+        yield from driver_name_problems(f"{driver.__name__}.name", given)
 
 
 def _method_problems(driver: type[Driver[Any]], method: str, arguments: Sequence[str]) -> Iterator[str]:

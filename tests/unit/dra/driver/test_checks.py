@@ -55,7 +55,8 @@ def test_what_is_no_driver() -> None:
         ("lamp", "BadDriver.name: must be a domain in lower case, such as 'lamp.example.com', is 'lamp'"),
         ("Lamp.example.com", "BadDriver.name: must be a domain in lower case, such as 'lamp.example.com', is 'Lamp."),
         ("lamp_1.example.com", "BadDriver.name: must be a DNS subdomain, is lamp_1.example.com"),
-        (f"{'a' * 60}.com", "BadDriver.name: at most 63 characters, has 64"),
+        (f"lamp.{'a' * 60}.com", "BadDriver.name: at most 63 characters, has 69"),
+        (f"{'a' * 41}.com", "BadDriver.name: at most 40 characters before the first dot, has 41"),
         (
             "lamp.k8s.io",
             "BadDriver.name: must not be in a domain of Kubernetes, k8s.io and kubernetes.io, is lamp.k8s.io",
