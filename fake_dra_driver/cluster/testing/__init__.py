@@ -32,9 +32,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import pytest
-from loguru import logger
 
-import fake_dra_driver
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.testing.background import QUICK, BackgroundCluster
 from fake_dra_driver.cluster.testing.claims import Claim
@@ -66,13 +64,9 @@ def embedded_cluster_options() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="session")
 def embedded_cluster(embedded_cluster_options: Mapping[str, Any]) -> Iterator[BackgroundCluster]:
-    """One cluster for all tests of the session. Its own logs, which are no driver's, are left out meanwhile."""
-    logger.disable(fake_dra_driver.__name__)
-    try:
-        with BackgroundCluster(**embedded_cluster_options) as cluster:
-            yield cluster
-    finally:
-        logger.enable(fake_dra_driver.__name__)
+    """One cluster for all tests of the session."""
+    with BackgroundCluster(**embedded_cluster_options) as cluster:
+        yield cluster
 
 
 @pytest.hookimpl(wrapper=True)

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -19,6 +20,7 @@ from fake_dra_driver.cluster.testing.claims import Claim
 from fake_dra_driver.cluster.testing.faults import BlockingFaults
 from fake_dra_driver.cluster.testing.plugins import wait_for_plugin
 from fake_dra_driver.cluster.testing.pods import PodRun, Until
+from fake_dra_driver.cluster.testing.quiet import without_logs
 from fake_dra_driver.cluster.testing.report import container_of, describe_drivers, log_of
 
 __all__ = ["QUICK", "BackgroundCluster"]
@@ -43,11 +45,15 @@ class BackgroundCluster:
     Objects are named as kubectl names them: ``pods``, ``pod``, ``lampconfigs``, ``nodes``, ``resourceclaims``.
 
     Args:
+        logs: whether this library's logs are to be seen while it runs: those of the cluster, and of whatever else of it
+            runs in this process. Programs in pods have logs of their own.
         options: those of ``Cluster``; what is not given of ``QUICK`` is as there.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, logs: bool = False, **options: Any) -> None:
         self._options = {**QUICK, **options}
+        self._logs = logs
+        self._stack = ExitStack()
         self._numbers = itertools.count(1)
         self.faults = BlockingFaults(self)
         """What can go wrong, on demand."""
@@ -60,10 +66,13 @@ class BackgroundCluster:
 
     def __enter__(self) -> Self:
         """Starts it. Raises what ``Cluster`` raises."""
+        if not self._logs:
+            self._stack.enter_context(without_logs())
         self._thread.start()
         self._entered.wait()
         if self._error is not None:
             self._thread.join()
+            self._stack.close()
             raise self._error
         return self
 
@@ -74,6 +83,7 @@ class BackgroundCluster:
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._leave.set)
         self._thread.join()
+        self._stack.close()
         if self._error is not None:
             raise self._error
 

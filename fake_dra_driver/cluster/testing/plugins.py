@@ -59,7 +59,7 @@ async def _missing(cluster: Cluster, driver: str, nodes: Sequence[str], *, has_d
     slices = [each for each in (await cluster.client.list(api.slices)).items if each.spec.driver == driver]
     if has_devices:
         missing += [
-            f"no complete pool of ResourceSlices of {driver} names the node {node}"
+            f"{driver} has published no devices of {node}; where there are none to be, say has_devices=False"
             for node in nodes
             if not _is_published([each for each in slices if each.spec.node_name == node])
         ]

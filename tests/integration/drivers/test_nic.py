@@ -79,3 +79,22 @@ def test_a_card_without_a_link_gets_no_claims_until_it_is_back(cluster: Backgrou
     assert cluster.wait_for_pod("after", until="ready").env["NIC_0"] == "eth1"
     for name in ("before", "after"):
         cluster.delete_pod(name)
+
+
+def test_a_node_without_cards_is_told_from_one_whose_plugin_is_missing(cluster: BackgroundCluster) -> None:
+    if cluster.kubernetes_version == "1.30":
+        pytest.skip("classic DRA publishes a node without devices as any other")
+    for name in ("eth0", "eth1"):
+        (nics(cluster) / name / "speed").write_text("0\n")
+    cluster.wait_until("the cards are gone", has_no_slices)
+    cluster.wait_for_plugin(DRIVER, has_devices=False)
+    with pytest.raises(UnmetError) as raised:
+        cluster.wait_for_plugin(DRIVER, timeout_seconds=0.2)
+    _, missing, *_ = str(raised.value).splitlines()
+    assert (
+        missing == f"  {DRIVER} has published no devices of node-a; where there are none to be, say has_devices=False"
+    )
+
+
+async def has_no_slices(cluster: Cluster) -> bool:
+    return not (await cluster.client.list(cluster.kind("resourceslices"))).items

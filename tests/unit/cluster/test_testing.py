@@ -27,6 +27,8 @@ from tests.unit.cluster.manifest import NAMESPACE
 __all__ = ["embedded_cluster"]
 
 DRIVER_IMAGE = "driver:v1"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""Of other processes of Python, with the plugins of pytest that are named alone."""
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +75,29 @@ def test_nothing_is_left_and_errors_come_out() -> None:
     assert not folder.exists()
     with pytest.raises(ClusterError, match="does not run"):
         BackgroundCluster().apply("a: b")
+
+
+SCRIPT = """\
+import sys
+
+from fake_dra_driver.cluster.testing import BackgroundCluster
+
+with BackgroundCluster():
+    with BackgroundCluster():
+        pass
+    sys.stderr.write("now\\n")
+with BackgroundCluster(logs=True):
+    pass
+"""
+
+
+def test_its_logs_are_left_out_unless_they_are_asked_for() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=True
+    )
+    before, after = done.stderr.split("now\n")
+    assert before == ""
+    assert after.count("Cluster is ready") == 1
 
 
 # --- pods ---
@@ -264,8 +289,7 @@ def test_failures_show_the_drivers_logs_and_the_line_of_the_test(tmp_path: Path)
         "error",
         str(tmp_path),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=ENVIRONMENT, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     _, something_else, the_wait = re.split(r"^_+ test_\w+ _+$", done.stdout, flags=re.MULTILINE)
     assert "The pods of the driver" in something_else
     assert "  pod default/lamp of the driver:" in something_else
