@@ -21,6 +21,7 @@ def driver_cluster(
     *,
     nodes: Sequence[str] = ("node-a",),
     values: Mapping[str, Any] | None = None,
+    program: str = "",
     furnish: Callable[[BackgroundCluster], None] = lambda _: None,
 ) -> Iterator[BackgroundCluster]:
     """The cluster, once the driver is ready on all nodes.
@@ -30,10 +31,11 @@ def driver_cluster(
         release: of Kubernetes.
         nodes: of the cluster.
         values: of the driver's chart.
+        program: the module that runs instead of the driver's own; empty: that.
         furnish: gives the nodes their devices.
     """
     name, folder = f"{driver}-driver", DRIVERS / driver
-    images = {f"{name}:v0.1.0": python_image({name: folder / f"{driver}.py"})}
+    images = {f"{name}:v0.1.0": python_image({name: program or folder / f"{driver}.py"})}
     with BackgroundCluster(kubernetes_version=release, nodes=nodes, images=images) as cluster:
         furnish(cluster)
         cluster.install_chart(folder / "deployments/helm" / name, name, values=values, crds=folder / "crds")
