@@ -23,7 +23,8 @@ __all__ = ["demo", "driver", "initial_specs", "kubectl", "local_cluster", "pytes
 def pytest_configure(config: pytest.Config) -> None:
     """Declares a mark."""
     config.addinivalue_line(
-        "markers", "needs(gate, minor): needs this feature gate, or this minor release of Kubernetes"
+        "markers",
+        "needs(gate, minor, only): needs this feature gate, or this minor release of Kubernetes, only with this DRA",
     )
 
 

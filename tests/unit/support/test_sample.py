@@ -56,6 +56,13 @@ def test_each_share_has_each_victim_phase_and_workload(part: str, other: str) ->
     assert [covered(share) for share in deal(kills, SHARES)] == [covered(kills)] * SHARES
 
 
+@pytest.mark.parametrize(("other", "least"), [("classic", 13), ("structured", 12)])
+def test_shares_have_both_drivers_of_other_devices(other: str, least: int) -> None:
+    tests = [test for test in node_ids(collect("tests/e2e", "-m", f"not {other}")) if "test_other_drivers" in test]
+    drivers = [{"lamp" in test for test in share} for share in deal(tests, 13)]
+    assert sum(len(found) == 2 for found in drivers) == least
+
+
 def test_a_run_takes_the_share_that_its_seed_chooses(all_tests: Sequence[str]) -> None:
     printed = collect("tests/e2e", "--sample=one seed")
     drawn = [test for test in node_ids(printed) if "test_recovery_from_kills" in test]
