@@ -88,7 +88,7 @@ def kubeconfig_target(_: str) -> Iterator[Target]:
 @contextmanager
 def embedded_target(release: str) -> Iterator[Target]:
     """An embedded cluster, as ``cluster up --node --static-nodes`` makes a real one; the driver is installed in it."""
-    options = {
+    options: dict[str, Any] = {
         "kubernetes_version": release,
         "images": DRIVER_IMAGES,
         "static_nodes": True,
