@@ -25,6 +25,9 @@ _KEYWORDS = frozenset(
     }
 )
 """What a node of a schema may say here; all of it is allowed in a structural schema."""
+_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+"""DNS label of RFC 1035: what a kind, in lower case, and the names of its resource may be."""
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+")
 _TYPE_META = {
     "apiVersion": "Version of the schema of this object.",
     "kind": "Kind of this object.",
@@ -40,6 +43,7 @@ def definition(kind: type[CustomResource]) -> dict[str, Any]:
     """The CustomResourceDefinition of a kind. Raises SchemaError."""
     resource = kind.resource
     crd = kind.crd
+    _check_names(kind)
     names: dict[str, Any] = {
         "kind": resource.kind,
         "listKind": f"{resource.kind}List",
@@ -84,6 +88,19 @@ def definition(kind: type[CustomResource]) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _check_names(kind: type[CustomResource]) -> None:
+    """Refuses names that the API server would refuse. Raises SchemaError."""
+    resource, crd = kind.resource, kind.crd
+    for what, name in (("kind", resource.kind.lower()), ("plural", resource.plural), ("singular", crd.singular)):
+        if not _LABEL.fullmatch(name):
+            raise SchemaError(
+                f"{kind.__name__}: {name!r} cannot be the {what} of a CRD: it must begin with a letter, and have "
+                "letters of English and digits alone, at most 63"
+            )
+    if not _SUBDOMAIN.fullmatch(resource.group):
+        raise SchemaError(f"{kind.__name__}: {resource.group!r} cannot be the group of a CRD: it must be a domain")
 
 
 def _nodes(schema: Mapping[str, Any], where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

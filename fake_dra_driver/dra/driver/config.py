@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 from loguru import logger
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError
 from typing_extensions import override
 
@@ -52,6 +52,9 @@ class CheckedModel(BaseModel):
 
 class DeviceConfig(CheckedModel, SchemaModel):
     """Base of such a model. Each field has a default: a claim need not say anything. Docstrings of fields are help."""
+
+    # A default that the field's own bounds refuse is found when the program starts, and not in a container.
+    model_config = ConfigDict(validate_default=True)
 
 
 class NoConfig(DeviceConfig):

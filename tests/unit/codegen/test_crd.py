@@ -23,9 +23,19 @@ class _OddName(_Odd):
     field: int = Field(default=0, alias="not-a-name")
 
 
+def _named(name: str, plural: str, group: str = "example.com") -> type[CustomResource]:
+    resource = ResourceKind(group, "v1", name, plural)
+    return type(name, (_Odd,), {"resource": resource, "__doc__": "Odd.", "__module__": __name__})
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
+        (_named("Lamp_Config", "lampconfigs"), "Lamp_Config: 'lamp_config' cannot be the kind of a CRD"),
+        (_named("Lämpchen", "lampchens"), "'lämpchen' cannot be the kind"),
+        (_named("L" * 64, "lamps"), "cannot be the kind"),
+        (_named("Lamp", "lamp_s"), "'lamp_s' cannot be the plural"),
+        (_named("Lamp", "lamps", "example"), "'example' cannot be the group of a CRD: it must be a domain"),
         (_OddDefault, r"Odd\.field: the default 0 is out of bounds"),
         (_OddName, r"'not-a-name' is no name of a field"),
     ],

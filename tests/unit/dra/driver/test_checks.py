@@ -140,6 +140,13 @@ class Counted(DeviceConfig):
     """How many."""
 
 
+class OutOfBounds(DeviceConfig):
+    """A model whose default its own bounds refuse."""
+
+    rate: int = Field(default=24, ge=250_000)
+    """Its rate."""
+
+
 class Contradictory(DeviceConfig):
     """A model that refuses its own defaults."""
 
@@ -175,6 +182,10 @@ class Odd(DeviceConfig):
         (DeviceConfig, "BadDriver.config: must be a class derived from DeviceConfig, or NoConfig, is DeviceConfig its"),
         (Unset, "BadDriver.config: Unset.color has no default, and a claim need not say anything"),
         (Counted, "BadDriver.config: Counted, the config of BadDriver, has a field count: that name is taken by the "),
+        (
+            OutOfBounds,
+            "BadDriver.config: OutOfBounds() refuses its own defaults: rate: Input should be ",
+        ),
         (Contradictory, "BadDriver.config: Contradictory() refuses its own defaults: dim must not be negative"),
         (Broken, "BadDriver.config: Broken() refuses its own defaults: cannot be checked: KeyError: 'green'"),
         (Odd, "BadDriver.config: no CRD can be made of Odd: "),
