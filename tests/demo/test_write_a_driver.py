@@ -17,7 +17,7 @@ PAGE = ROOT / "docs/write-a-driver.md"
 SECTIONS = dict(read_sections(PAGE))
 RUNS = {
     "Claims that choose": ("tests",),
-    "Real lamps: find them, prepare them, watch them": ("tests/test_real_lamps.py",),
+    "Real lamps: find them, prepare them, watch them": ("tests/test_real_lamps.py", "tests/test_cluster.py"),
     "Lamps that are shared": ("tests/test_cluster.py",),
 }
 """Behind which sections the tests of the page are run, and which: a cluster takes a while."""

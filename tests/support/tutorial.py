@@ -1,7 +1,8 @@
 """A tutorial's blocks of Python as files of a project, changed step by step.
 
 The title of a block says what it is: ``driver.py`` is a whole file; ``driver.py, above Lamp`` stands before that class,
-``driver.py, in Lamp`` at its end, in place of the methods of the same names. A block without a title is an excerpt.
+``driver.py, in Lamp`` at its end, in place of the methods of the same names; ``conftest.py, instead of cluster`` is for
+that function. A block without a title is an excerpt.
 """
 
 import ast
@@ -9,11 +10,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent, indent
 from typing import Final
 
 __all__ = ["Block", "apply_block", "read_blocks", "read_sections"]
 
-_BLOCK: Final = re.compile(r'^```python title="([^",]+)(?:, (above|in) (\w+))?"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(
+    r'^```python title="([^",]+)(?:, (above|in|instead of) (\w+))?"\n(.*?)^```$', re.MULTILINE | re.DOTALL
+)
+_NAMED: Final = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +28,8 @@ class Block:
     path: str
     """In the project."""
     place: str
-    """``above`` or ``in`` the class; empty: all of the file."""
-    class_name: str
+    """``above``, ``in`` or ``instead of`` what ``name`` says; empty: all of the file."""
+    name: str
     text: str
 
 
@@ -36,43 +41,39 @@ def read_sections(page: Path) -> Iterator[tuple[str, str]]:
 
 def read_blocks(text: str) -> Iterator[Block]:
     """The blocks of a text that belong to a file, in their order."""
-    return (Block(*match) for match in _BLOCK.findall(text))
+    return (Block(path, place, name, dedent(code)) for path, place, name, code in _BLOCK.findall(text))
 
 
 def apply_block(project: Path, block: Block) -> None:
-    """Writes a block where its title says. Raises ValueError when there is no such class."""
+    """Writes a block where its title says. Raises ValueError when there is no such class or function."""
     file = project / block.path
     if not block.place:
         file.write_text(block.text)
         return
     lines = file.read_text().splitlines(keepends=True)
-    found = [each for each in ast.parse("".join(lines)).body if isinstance(each, ast.ClassDef)]
-    classes = [each for each in found if each.name == block.class_name]
-    if not classes:
-        raise ValueError(f"{block.path} has no class {block.class_name}, only {[each.name for each in found]}")
-    [node] = classes
+    found = {_name(each): each for each in ast.parse("".join(lines)).body if _name(each)}
+    if block.name not in found:
+        raise ValueError(f"{block.path} has no {block.name}, only {list(found)}")
+    node = found[block.name]
     if block.place == "above":
-        lines.insert(node.lineno - 1, f"{block.text}\n\n")
+        lines.insert(_first_line(node) - 1, f"{block.text}\n\n")
+    elif block.place == "instead of":
+        lines[_first_line(node) - 1 : _end(node)] = [block.text]
     else:
-        end = _end(node)
-        lines.insert(end, f"\n{block.text}")
-        for old in reversed([each for each in node.body if _name(each) in set(_new_names(block.text))]):
+        assert isinstance(node, ast.ClassDef)
+        lines.insert(_end(node), f"\n{indent(block.text, '    ')}")
+        new = {_name(each) for each in ast.parse(block.text).body} - {""}
+        for old in reversed([each for each in node.body if _name(each) in new]):
             del lines[_first_line(old) - 1 : _end(old)]
     file.write_text("".join(lines))
 
 
-def _new_names(text: str) -> Iterator[str]:
-    [body] = ast.parse(f"class Block:\n{text}").body
-    assert isinstance(body, ast.ClassDef)
-    return (_name(each) for each in body.body if _name(each))
-
-
 def _name(statement: ast.stmt) -> str:
-    return statement.name if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef) else ""
+    return statement.name if isinstance(statement, _NAMED) else ""
 
 
 def _first_line(function: ast.stmt) -> int:
-    decorators = function.decorator_list if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) else []
+    decorators = function.decorator_list if isinstance(function, _NAMED) else []
     return min([function.lineno, *(each.lineno for each in decorators)])
 
 
