@@ -92,7 +92,7 @@ class OtherDriver(InstalledDriver[NodeState], ABC):
         self._kubectl("apply", "--server-side", "--filename", str(self._folder / "crds"))
         chart = str(self._folder / "deployments/helm" / self.names.program)
         values = [f"--set={setting}" for setting in settings]
-        self._helm("upgrade", "--install", self.names.program, chart, "--create-namespace", *values)
+        self._helm("upgrade", "--install", self.names.program, chart, "--create-namespace", "--reset-values", *values)
         self._kubectl("rollout", "status", f"deployment/{self.names.program}-controller", f"-n={self.namespace}")
         self.wait_ready()
 
