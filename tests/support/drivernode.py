@@ -38,7 +38,7 @@ from fake_dra_driver.dra.node.preparer import Preparer
 from fake_dra_driver.dra.node.recovery import Recovery
 from fake_dra_driver.dra.node.retry import RetryBudget
 from fake_dra_driver.runtime.keyedlock import KeyedLock
-from fake_dra_driver.runtime.reconcile import Result
+from fake_dra_driver.runtime.reconcile import Request, Result
 from tests.support.disk import MemoryFiles
 from tests.support.events import Recorder
 
@@ -238,7 +238,11 @@ class CardPlugin:
         claim_events = ClaimEvents(self.events, NODE, lambda: machine.lookup.claim_kind)
         lookup = machine.lookup
         self.preparer = Preparer(NODE, self.model, files, lookup, node_events, self._changed)
-        self.recovery = Recovery(self.preparer, files, lookup, node_events, claim_events, self._changed)
+        self._asked_for: list[Request] = []
+        """Passes of the recovery about one claim each."""
+        self.recovery = Recovery(
+            self.preparer, files, lookup, node_events, claim_events, self._changed, self._asked_for.append
+        )
 
     @asynccontextmanager
     async def _hold(self) -> AsyncIterator[None]:
@@ -269,5 +273,17 @@ class CardPlugin:
         await self.preparer.unprepare(claim.identity)
 
     async def reconcile(self) -> Result:
-        """A pass of the recovery."""
-        return await self.recovery.reconcile(REQUEST)
+        """A pass of the recovery, and those that this asks for, each in a task of its own, as its controller has them.
+
+        Returns:
+            The first result that says to come back.
+        """
+        first = await self.recovery.reconcile(REQUEST)
+        asked_for, self._asked_for[:] = tuple(self._asked_for), ()
+        async with asyncio.TaskGroup() as group:
+            passes = [
+                group.create_task(self.recovery.reconcile(request), name=f"recovery of {request}")
+                for request in asked_for
+            ]
+        results = [first, *(each.result() for each in passes)]
+        return next((result for result in results if result.requeue_after), first)

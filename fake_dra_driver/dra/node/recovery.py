@@ -6,6 +6,9 @@
   kubelet 1.27 cannot do it once the claim object is gone, and up to 1.30 none does it for a pod that was removed by
   force while the kubelet was away.
 
+Where a driver does something to its devices, its code may hang. Each claim is then worked on in a pass of its own, so
+that one of them keeps nothing from the others.
+
 Works without a NodeAllocationState; which claims are in use is the mode's to say (``claimlookup``).
 """
 
@@ -15,7 +18,7 @@ from typing import Final, Generic
 from loguru import logger
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra.node.checkpoint import DamagedCheckpointError
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.claimlookup import ClaimInUse, ClaimLookup, ModeUnknownError
@@ -34,11 +37,14 @@ STILL_HELD_SECONDS: Final = 60.0
 REBUILD_PAUSE_SECONDS: Final = 10.0
 """Pause before a checkpoint is rebuilt again after files of ours could not be written."""
 
+OF_CLAIM: Final = "uid:"
+"""In the place of the namespace in requests about one claim, where its UID is the name. No namespace is called that."""
+
 log = logger.bind(component="recovery")
 
 
 class Recovery(Reconciler, Generic[PreparedT]):
-    """Looks at all claims of the node in each pass, whatever the request. Does nothing before ``start`` has returned.
+    """Looks at all claims of the node in each pass, unless the request is about one. Nothing is done before ``start``.
 
     Args:
         preparer: does the work on one claim.
@@ -47,6 +53,7 @@ class Recovery(Reconciler, Generic[PreparedT]):
         node_events: tells people about repairs.
         claim_events: tells the owners of claims that could not be restored.
         changed: called when the checkpoint has become complete.
+        ask_for: asks for a pass, in which one claim is worked on (``has_effects``); None: all of them are in one pass.
     """
 
     def __init__(
@@ -57,6 +64,7 @@ class Recovery(Reconciler, Generic[PreparedT]):
         node_events: NodeEvents,
         claim_events: ClaimEvents,
         changed: Callable[[], None],
+        ask_for: Callable[[Request], None] | None = None,
     ) -> None:
         self._preparer = preparer
         self._files = files
@@ -65,6 +73,9 @@ class Recovery(Reconciler, Generic[PreparedT]):
         self._node_events = node_events
         self._claim_events = claim_events
         self._changed = changed
+        self._ask_for = ask_for
+        self._unfinished: dict[UID, NodeClaim] = {}
+        """Claims of a rebuilt checkpoint whose devices are yet to be made ready."""
         self._is_started = False
         self._damage = ""
         """Why the checkpoint could not be used at the start; empty when it could, or when there was none."""
@@ -86,6 +97,8 @@ class Recovery(Reconciler, Generic[PreparedT]):
     async def reconcile(self, request: Request) -> Result:
         if not self._is_started:
             return Result()
+        if request.namespace == OF_CLAIM:
+            return await self._look_at(UID(request.name))
         if not self._checkpoint.is_complete:
             try:
                 adopted = await self._rebuild()
@@ -96,8 +109,15 @@ class Recovery(Reconciler, Generic[PreparedT]):
                 log.error("Checkpoint cannot be rebuilt, trying again", error=str(error))
                 return Result(requeue_after=REBUILD_PAUSE_SECONDS)
             self._changed()
-            await self._finish(adopted)
-        return await self._end_stale()
+            self._unfinished.update({claim.uid: claim for claim in adopted})
+        prepared = self._checkpoint.claims.keys()
+        claims = sorted(self._unfinished.keys() | (prepared - self._lookup.known_holders(prepared)))
+        if self._ask_for is not None:
+            for uid in claims:
+                self._ask_for(NamespacedName(OF_CLAIM, uid))
+            return Result()
+        are_done = [await self._is_done_with(UID(uid)) for uid in claims]
+        return _result(all(are_done))
 
     async def remove_orphans(self) -> None:
         """Removes files of claims that are not prepared. The checkpoint has to be complete. Raises OSError."""
@@ -122,18 +142,24 @@ class Recovery(Reconciler, Generic[PreparedT]):
         if self._checkpoint.is_complete:
             await self.remove_orphans()
 
-    async def _end_stale(self) -> Result:
-        """Unprepares stale claims. Only those that are not known to hold devices here are asked about."""
-        is_held = False
-        prepared = self._checkpoint.claims.keys()
-        for uid in sorted(prepared - self._lookup.known_holders(prepared)):
-            try:
-                is_held |= not await self._preparer.unprepare_if_stale(uid)
-            except PrepareError as error:
-                log.warning("Stale claim could not be unprepared", claim_uid=uid, error=str(error))
-                is_held = True
-        # Nothing tells when that changes.
-        return Result(requeue_after=STILL_HELD_SECONDS) if is_held else Result()
+    async def _look_at(self, uid: UID) -> Result:
+        """A pass about one claim."""
+        if not self._checkpoint.is_complete:
+            return Result()  # a pass about all of them comes first
+        return _result(await self._is_done_with(uid))
+
+    async def _is_done_with(self, uid: UID) -> bool:
+        """Makes a claim ready that a rebuilt checkpoint lists, and ends it if it is stale; whether nothing is left."""
+        if (claim := self._unfinished.pop(uid, None)) is not None:
+            await self._finish(claim)
+        # Only a claim that is not known to hold devices here is asked about.
+        if uid not in self._checkpoint.claims or uid in self._lookup.known_holders({uid}):
+            return True
+        try:
+            return await self._preparer.unprepare_if_stale(uid)
+        except PrepareError as error:
+            log.warning("Stale claim could not be unprepared", claim_uid=uid, error=str(error))
+            return False
 
     async def _rebuild(self) -> Sequence[NodeClaim]:
         """Fills a checkpoint that was missing or damaged with the claims that are in use on this node.
@@ -170,17 +196,21 @@ class Recovery(Reconciler, Generic[PreparedT]):
                 self._node_events.checkpoint_rebuilt(self._damage, len(self._checkpoint.claims))
             return adopted
 
-    async def _finish(self, adopted: Sequence[NodeClaim]) -> None:
-        """Makes the devices of claims ready that a rebuilt checkpoint lists, where that takes more than files."""
-        for claim in adopted:
-            try:
-                await self._preparer.make_ready(claim)
-            except PrepareError as error:
-                log.warning("Claim of the rebuilt checkpoint is not ready", claim=str(claim), error=str(error))
-                self._claim_events.not_restored(claim, str(error))
+    async def _finish(self, claim: NodeClaim) -> None:
+        """Makes the devices of a claim ready, where that takes more than files."""
+        try:
+            await self._preparer.make_ready(claim)
+        except PrepareError as error:
+            log.warning("Claim of the rebuilt checkpoint is not ready", claim=str(claim), error=str(error))
+            self._claim_events.not_restored(claim, str(error))
 
     def _leave_out(self, found: ClaimInUse[PreparedT], problem: str) -> None:
         claim = found.claim
         log.warning("Claim left out of the rebuilt checkpoint", claim=str(claim), claim_uid=claim.uid, error=problem)
         if not found.is_gone:
             self._claim_events.not_restored(claim, problem)
+
+
+def _result(is_done: bool) -> Result:
+    # Nothing tells when that changes.
+    return Result() if is_done else Result(requeue_after=STILL_HELD_SECONDS)

@@ -1,7 +1,7 @@
 """The kubelet plugin's parts put together, but for what depends on the mode of DRA, which is known only later."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Generic
+from typing import Any, Final, Generic
 
 from fake_dra_driver.api.kube.core import ObjectReference
 from fake_dra_driver.api.kube.meta import NamespacedName
@@ -18,8 +18,13 @@ from fake_dra_driver.dra.node.recovery import Recovery
 from fake_dra_driver.runtime.cache import Informer
 from fake_dra_driver.runtime.controller import Controller
 from fake_dra_driver.runtime.events import EventSink
+from fake_dra_driver.runtime.reconcile import Request
 
 __all__ = ["NodeParts"]
+
+CLAIMS_AT_ONCE: Final = 64
+"""Claims that the recovery works on at once where a driver does something to its devices. Each for which its code hangs
+keeps one of these places; a node with so many is not to be helped. A place that is free takes next to no memory."""
 
 
 class NodeParts(Generic[PreparedT]):
@@ -60,9 +65,20 @@ class NodeParts(Generic[PreparedT]):
         self.claim_events = ClaimEvents(events, node, lambda: self._lookup.claim_kind)
         self.preparer = Preparer(node, model, files, self._lookup, self.node_events, publish)
         self.driver = LateNodeDriver(self.preparer, PreparerDriver(self.preparer, classic))
-        self._recovery = Recovery(self.preparer, files, self._lookup, self.node_events, self.claim_events, publish)
-        self._recoveries = Controller("recovery", self._recovery)
+        self._recovery = Recovery(
+            self.preparer,
+            files,
+            self._lookup,
+            self.node_events,
+            self.claim_events,
+            publish,
+            self._ask_for if model.has_effects else None,
+        )
+        self._recoveries = Controller("recovery", self._recovery, workers=CLAIMS_AT_ONCE if model.has_effects else 1)
         self._recoveries.watch(states)
+
+    def _ask_for(self, request: Request) -> None:
+        self._recoveries.enqueue(request)
 
     @property
     def controllers(self) -> tuple[Controller, ...]:
