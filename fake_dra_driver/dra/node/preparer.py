@@ -375,17 +375,23 @@ class Preparer(Generic[PreparedT]):
         """The claim once its devices are ready but for files. The caller is alone with it, outside of a turn."""
         if not self._model.has_effects:
             return planned
-        was_complete = await self._begin(planned, budget)
+        begun, was_complete = await self._begin(planned, budget)
         try:
-            return await self._model.complete(planned)
+            return await self._model.complete(begun)
         except PrepareError:
             # What runs keeps what it has. Else the kubelet may never name the claim again, since it was not prepared.
             if not was_complete:
-                await self._undo_if_possible(planned)
+                await self._undo_if_possible(begun)
             raise
 
-    async def _begin(self, planned: PreparedClaim[PreparedT], budget: RetryBudget) -> bool:
-        """Puts the claim on record, without other devices that it had before; whether it was there and complete."""
+    async def _begin(
+        self, planned: PreparedClaim[PreparedT], budget: RetryBudget
+    ) -> tuple[PreparedClaim[PreparedT], bool]:
+        """Puts the claim on record, without other devices that it had before.
+
+        Returns:
+            What is to be made ready, and whether it was on record and complete.
+        """
 
         async def attempt() -> PreparedClaim[PreparedT] | None:
             record = self._checkpoint.claims.get(planned.uid)
@@ -395,8 +401,13 @@ class Preparer(Generic[PreparedT]):
 
         while True:
             record = await self._in_turns(attempt, budget)
-            if record is None or self._model.planned(record) == planned:
-                return record is not None and self._model.is_complete(record)
+            if record is None:
+                return planned, False
+            if self._model.is_complete(record) and _are_same_devices(record, planned):
+                # What is said about them may read differently since an upgrade. It is what a container runs with.
+                return self._model.planned(record), True
+            if self._model.planned(record) == planned:
+                return planned, False
             await self._end(_identity(record))
 
     async def _undo(self, claim: PreparedClaim[PreparedT], budget: RetryBudget) -> None:
@@ -461,6 +472,12 @@ class Preparer(Generic[PreparedT]):
             self._ended.add(uid)
         if is_known:
             self._changed()
+
+
+def _are_same_devices(one: PreparedClaim[PreparedT], other: PreparedClaim[PreparedT]) -> bool:
+    """Whether two claims have the same devices in the same order, each for the same request."""
+    first, second = ([(device.key, device.result) for device in claim.devices] for claim in (one, other))
+    return first == second
 
 
 def _identity(claim: PreparedClaim[PreparedT]) -> NodeClaim:

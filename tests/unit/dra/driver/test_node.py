@@ -190,6 +190,18 @@ async def test_a_claim_with_other_devices_than_before_is_ended_first(machine: Ca
     ]
 
 
+async def test_what_runs_is_not_ended_where_what_is_said_about_it_reads_differently(
+    machine: CardMachine, plugin: CardPlugin
+) -> None:
+    """As after an upgrade to a release whose model writes a value in another way."""
+    await plugin.prepare(machine.claim("a", 0, image="RED"))
+    claim = machine.claim("a", 0, image="red")
+    await plugin.prepare(claim)
+    assert machine.calls == [("prepare", claim.uid, "card-0")] * 2
+    assert [device.config.image for device in machine.seen] == ["RED", "RED"]
+    machine.assert_sound(claim)
+
+
 async def test_without_the_api_server_a_claim_is_prepared_as_the_record_has_it(
     machine: CardMachine, plugin: CardPlugin
 ) -> None:
