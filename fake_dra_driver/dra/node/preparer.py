@@ -19,10 +19,11 @@ the processes of a rolling update have on the node's files (``NodeFiles.hold``),
 devices, one more lock for each claim, which keeps off other processes, too (``NodeFiles.hold_claim``).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from loguru import logger
 
@@ -41,6 +42,9 @@ from fake_dra_driver.runtime.errors import RuntimeLayerError
 from fake_dra_driver.runtime.keyedlock import KeyedLock
 
 __all__ = ["Preparer"]
+
+RIVAL_SECONDS: Final = 1.0
+"""How long an attempt waits for another process that works on a claim in the way; there may be more attempts."""
 
 log = logger.bind(component="preparer")
 
@@ -139,7 +143,10 @@ class Preparer(Generic[PreparedT]):
         async with self._alone_with(claim.uid):
             complete: PreparedClaim[PreparedT] | None = None
             if self._model.has_effects:
-                if (record := self._checkpoint.claims.get(claim.uid)) is None:
+                # In a turn: another process may have ended the claim just before.
+                async with self._turn():
+                    record = self._checkpoint.claims.get(claim.uid)
+                if record is None:
                     return None
                 complete = await self._complete(self._model.planned(record), budget)
 
@@ -227,17 +234,27 @@ class Preparer(Generic[PreparedT]):
             return True
 
     @asynccontextmanager
-    async def _alone_with(self, uid: str) -> AsyncIterator[None]:
+    async def _alone_with(self, uid: str, patience_seconds: float | None = None) -> AsyncIterator[None]:
         """Nothing else is done to the devices of the claim while the block runs. To be entered outside of a turn.
 
+        Args:
+            uid: of the claim.
+            patience_seconds: how long another process may take; None: for ever.
+
         Raises:
+            NotEndedError: another process works on them for longer than that.
             PrepareError: other processes cannot be kept from them.
         """
         async with AsyncExitStack() as stack:
             if self._model.has_effects:
                 await stack.enter_async_context(self._work.hold(uid))
                 try:
-                    await stack.enter_async_context(self._files.hold_claim(uid))
+                    async with asyncio.timeout(patience_seconds):
+                        await stack.enter_async_context(self._files.hold_claim(uid))
+                except TimeoutError as error:
+                    raise NotEndedError(
+                        f"another process of the plugin works on claim {uid}, which is in the way; nothing was prepared"
+                    ) from error
                 except OSError as error:
                     raise PrepareError(
                         f"cannot keep other processes from the devices of claim {uid}: {error}"
@@ -306,7 +323,8 @@ class Preparer(Generic[PreparedT]):
             raise NotEndedError(
                 f"claim {rival_uid}, which has a device of claim {claim.uid}, is being worked on; nothing was prepared"
             )
-        async with self._alone_with(rival_uid):
+        # The same holds for what another process does to it.
+        async with self._alone_with(rival_uid, RIVAL_SECONDS):
             async with self._turn(), self._locks.hold(rival_uid):
                 rival = await self._stale_rival(rival_uid, claim, budget)
                 rest = None if rival is None else await self._remove_stale(rival, budget)

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from fake_dra_driver.dra.node.deviceerror import NotEndedError
+from fake_dra_driver.dra.node.retry import RetryBudget
 from tests.support.drivernode import CardMachine
 
 pytestmark = pytest.mark.looptime
@@ -60,3 +62,38 @@ async def test_a_claim_of_a_rebuilt_checkpoint_that_hangs_keeps_none_of_the_othe
     machine.gates[hangs.uid].set()
     await recovery
     machine.assert_sound(hangs, goes)
+
+
+async def test_a_claim_that_another_process_works_on_is_not_waited_for_for_ever() -> None:
+    """During a rolling update the old process may hang in the end of a claim whose device the new one is to prepare."""
+    machine = CardMachine()
+    old = await machine.start()
+    await old.reconcile()
+    ended, next_one = machine.claim("a", 0), machine.claim("b", 0)
+    await old.prepare(ended)
+    new = await machine.start()
+    machine.delete(ended)
+    machine.gates[ended.uid] = asyncio.Event()
+    end = asyncio.create_task(old.unprepare(ended), name="unprepare")
+    await machine.waits.wait()
+    async with asyncio.timeout(LONG):
+        with pytest.raises(
+            NotEndedError, match="another process of the plugin works on claim uid-a, which"
+        ):
+            await new.prepare(next_one)
+    machine.gates[ended.uid].set()
+    await end
+    await new.prepare(next_one)
+    machine.assert_sound(next_one)
+
+
+async def test_what_another_process_has_ended_is_not_prepared_as_before() -> None:
+    machine = CardMachine()
+    old = await machine.start()
+    await old.reconcile()
+    claim = machine.claim("a", 0)
+    await old.prepare(claim)
+    new = await machine.start()
+    await old.unprepare(claim)
+    assert await new.preparer.prepare_as_before(claim.identity, RetryBudget()) is None
+    machine.assert_sound()
