@@ -157,6 +157,8 @@ class Settings(BaseSettings):
     """Headings of help and documentation, in their order."""
     group: ClassVar[str] = ""
     """Heading of a setting that names none. A field without a Flag is such a setting."""
+    aliases: ClassVar[Mapping[str, str]] = {}
+    """By field: a variable that is read too, as with ``Flag.alias``, by this project alone."""
     foreign_flags: ClassVar[ForeignFlags] = ForeignFlags()
 
     @classmethod
@@ -193,7 +195,7 @@ def _setting(model: type[Settings], name: str) -> Setting:
         name=name,
         flag=info.metavar if info.positional else f"--{flag}",
         short=f"-{info.short}" if info.short else "",
-        variables=tuple(filter(None, (prefixed, info.alias))),
+        variables=tuple(filter(None, (prefixed, info.alias or model.aliases.get(name, "")))),
         description=" ".join((about.description or "").split()),
         required=required,
         default=None if required or about.default is PydanticUndefined else about.default,

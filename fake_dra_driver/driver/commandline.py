@@ -1,5 +1,6 @@
 """What all commands of this driver have in common: prefix of the variables, and flags of the Go driver."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Final
 
 from fake_dra_driver.dra import program as of_any_driver
@@ -20,10 +21,25 @@ GO_ONLY_FLAGS: Final = {
 """Flags of the Go driver that make no sense here, each with the reason."""
 
 
+GO_VARIABLES: Final = {
+    "cdi_root": "CDI_ROOT",
+    "http_endpoint": "HTTP_ENDPOINT",
+    "kube_api_burst": "KUBE_API_BURST",
+    "kube_api_qps": "KUBE_API_QPS",
+    "logging_format": "LOGGING_FORMAT",
+    "metrics_path": "METRICS_PATH",
+    "status": "STATUS",
+    "verbosity": "V",
+    "workers": "WORKERS",
+}
+"""By setting: the Go driver's variable, beside those of any driver's pods."""
+
+
 class OfThisDriver:
     """What is the same for the settings of each command."""
 
     prefix: ClassVar[str] = "FAKE_DRA_"
+    aliases: ClassVar[Mapping[str, str]] = GO_VARIABLES
     foreign_flags: ClassVar[ForeignFlags] = ForeignFlags("the Go driver", GO_ONLY_FLAGS)
 
 

@@ -94,11 +94,9 @@ class CommandSettings(Settings):
 class LoggingSettings(CommandSettings):
     """Base of the settings of commands that write a log."""
 
-    logging_format: Annotated[Literal["text", "json"], Flag(LOGGING, alias="LOGGING_FORMAT", in_chart=False)] = "text"
+    logging_format: Annotated[Literal["text", "json"], Flag(LOGGING, in_chart=False)] = "text"
     """Format of the log, which goes to stderr: text for people, or one JSON object a line."""
-    verbosity: Annotated[int, Flag(LOGGING, "LEVEL", alias="V", name="v", short="v", in_chart=False)] = Field(
-        default=0, ge=0
-    )
+    verbosity: Annotated[int, Flag(LOGGING, "LEVEL", name="v", short="v", in_chart=False)] = Field(default=0, ge=0)
     """How much is logged: up to 3 changes of state and problems, from 4 each step, from 6 each request, from 8 all."""
 
 
@@ -115,11 +113,9 @@ class _Cluster(LoggingSettings):
 
 
 class _Observed(LoggingSettings):
-    http_endpoint: Annotated[
-        Listen, Flag(HTTP, "HOST:PORT", alias="HTTP_ENDPOINT", unset="no HTTP server", in_chart=False)
-    ] = None
+    http_endpoint: Annotated[Listen, Flag(HTTP, "HOST:PORT", unset="no HTTP server", in_chart=False)] = None
     """Address on which /healthz, /readyz and the metrics are served, without TLS."""
-    metrics_path: Annotated[UrlPath, Flag(HTTP, "PATH", alias="METRICS_PATH")] = "/metrics"
+    metrics_path: Annotated[UrlPath, Flag(HTTP, "PATH")] = "/metrics"
     """Path of the Prometheus metrics on --http-endpoint."""
     grace_period_seconds: Annotated[Seconds, Flag(COMPONENT, "SECONDS")] = Field(default=20, ge=0, le=3600)
     """How long a stop may take, in seconds, after SIGTERM or SIGINT: work that has begun is finished in that time. It
@@ -134,12 +130,10 @@ class _Observed(LoggingSettings):
 
 
 class _Server(_Observed, _Cluster):
-    kube_api_qps: Annotated[float, Flag(CLUSTER, "N", alias="KUBE_API_QPS")] = Field(
-        default=0, ge=0, le=1_000_000, allow_inf_nan=False
-    )
+    kube_api_qps: Annotated[float, Flag(CLUSTER, "N")] = Field(default=0, ge=0, le=1_000_000, allow_inf_nan=False)
     """Most calls to the API server per second, on average. 0 sets no limit on our side: the API server's priority and
     fairness limits every client."""
-    kube_api_burst: Annotated[int, Flag(CLUSTER, "N", alias="KUBE_API_BURST")] = Field(default=0, ge=0, le=1_000_000)
+    kube_api_burst: Annotated[int, Flag(CLUSTER, "N")] = Field(default=0, ge=0, le=1_000_000)
     """Most calls at once before --kube-api-qps applies. 0 counts as 1."""
     resource_api_version: Annotated[
         ResourceApiVersion, Flag(CLUSTER, "VERSION", unset="the newest that is served", in_chart=False)
@@ -152,7 +146,7 @@ class ControllerSettings(_Server):
     """Allocates devices to claims (classic DRA), or records what the scheduler has allocated (structured DRA): one
     works for the whole cluster, others stand by."""
 
-    workers: Annotated[int, Flag(COMPONENT, "N", alias="WORKERS")] = Field(default=10, ge=1, le=1000)
+    workers: Annotated[int, Flag(COMPONENT, "N")] = Field(default=10, ge=1, le=1000)
     """How many claims and pods (classic DRA) or nodes (structured DRA) are worked on at once."""
     leader_elect: Annotated[bool, Flag(ELECTION)] = True
     """Whether only the controller that holds the Lease works. Without it, several at once still never give a device to
@@ -210,9 +204,7 @@ class KubeletPluginSettings(_Server, _OfNode):
     """Folder that the kubelet watches for the registration sockets of plugins."""
     kubelet_plugins_dir: Annotated[AbsolutePath, Flag(PATHS, "DIR")] = Path("/var/lib/kubelet/plugins")
     """Folder of the kubelet's plugins. This plugin has a folder of its own in it, for its socket and its checkpoint."""
-    cdi_root: Annotated[AbsolutePath, Flag(PATHS, "DIR", alias="CDI_ROOT", chart_default="/var/run/cdi")] = Path(
-        "/etc/cdi"
-    )
+    cdi_root: Annotated[AbsolutePath, Flag(PATHS, "DIR", chart_default="/var/run/cdi")] = Path("/etc/cdi")
     """Folder in which the container runtime looks for CDI specifications."""
     checkpoint_path: Annotated[
         AbsolutePath | None,
@@ -265,7 +257,7 @@ class KubeletPluginSettings(_Server, _OfNode):
 class SetNasStatusSettings(_OfNode):
     """Sets the status of a node's NodeAllocationState, and makes the object when there is none."""
 
-    status: Annotated[NasStatus, Flag(COMPONENT, alias="STATUS")]
+    status: Annotated[NasStatus, Flag(COMPONENT)]
     """The status to set, in upper or lower case."""
 
 
