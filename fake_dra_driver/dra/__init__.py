@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.pluginsockets import PluginSockets
     from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedDevice, RequestResult
     from fake_dra_driver.dra.node.preparedmodel import (
+        ADMIN_ACCESS,
         COMMON_DEVICE,
         CdiNames,
         PreparedModel,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.settings import Flag, Settings
 
 __all__ = [
+    "ADMIN_ACCESS",
     "CLASSIC",
     "COMMON_DEVICE",
     "KUBELETS",
@@ -146,6 +148,7 @@ _MODULES: Final = {
     "PreparedClaim": "node.prepared",
     "PreparedDevice": "node.prepared",
     "RequestResult": "node.prepared",
+    "ADMIN_ACCESS": "node.preparedmodel",
     "COMMON_DEVICE": "node.preparedmodel",
     "CdiNames": "node.preparedmodel",
     "PreparedModel": "node.preparedmodel",

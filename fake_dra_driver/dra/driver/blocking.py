@@ -85,11 +85,12 @@ class BlockWatch:
         # Before the look at the step: one that begins after that look finds no timer, and starts another.
         self._timer = None
         step = self._step
-        if step is None:
+        if step is None or step.is_reported:
             return
         left_seconds = step.started + self._limit_seconds - time.monotonic()
         if left_seconds > 0:
-            self._arm(left_seconds)
+            if self._timer is None:
+                self._arm(left_seconds)
             return
         step.is_reported = True
         log.error(

@@ -121,7 +121,7 @@ class AuthorCalls(Generic[ConfigT]):
             raise _returned(call, found, "a list of Device")
         for number, device in enumerate(found):
             if not isinstance(device, Device):
-                raise _returned(call, device, "Device objects alone", f" as number {number}")
+                raise _returned(call, device, "a Device", f" at index {number}")
         return found
 
     async def watch(self, node: str, changed: Callable[[], None]) -> None:
@@ -151,8 +151,6 @@ class AuthorCalls(Generic[ConfigT]):
             edits = await self._run(call, partial(self.driver.prepare, device))
         if not isinstance(edits, ContainerEdits):
             raise _returned(call, edits, "ContainerEdits")
-        if wrong := [name for name in edits.env if not name or "=" in name or "\0" in name]:
-            raise DriverFaultError(f"{call} sets a variable that no container can have: {one_line(repr(wrong[0]))}")
         return edits
 
     async def unprepare(self, device: AllocatedDevice[ConfigT]) -> None:
@@ -273,7 +271,7 @@ def _report_slow(call: _Call) -> None:
 def _returned(call: object, answer: object, wanted: str, where: str = "") -> DriverFaultError:
     shown = one_line(f"{type(answer).__name__} {answer!r}", MAX_SHOWN) if answer is not None else "None"
     hint = "; is there a return statement?" if answer is None else ""
-    return DriverFaultError(f"{call} returned {shown}{where}, where {wanted} must be{hint}")
+    return DriverFaultError(f"{call} returned {shown}{where}; it must be {wanted}{hint}")
 
 
 def _function(method: Callable[[], Any]) -> Callable[..., Any]:

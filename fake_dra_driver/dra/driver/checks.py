@@ -112,6 +112,9 @@ def _config_problems(driver: type[Driver[Any]]) -> Iterator[str]:
         shown = config.__name__ if isinstance(config, type) else repr(config)
         yield f"must be a class derived from DeviceConfig, is {shown}"
         return
+    stated = driver.stated_config()
+    if stated is not None and stated is not config:
+        yield f"must be {stated.__name__}, as the class is derived from Driver[{stated.__name__}], is {config.__name__}"
     if config is DeviceConfig:
         yield "must be a class derived from DeviceConfig, or NoConfig, is DeviceConfig itself"
     for name, field in config.model_fields.items():

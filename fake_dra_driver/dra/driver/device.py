@@ -53,10 +53,12 @@ class Device:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     """By C identifier, in the domain of the driver, or by ``domain/name``: what claims choose devices by."""
     capacity: Mapping[str, str | int | Capacity] = field(default_factory=dict)
+    """By name, as attributes have them. A device that ``prepare``, ``unprepare`` and ``fits`` are given has texts for
+    whole numbers: what ``fits`` compares is better an attribute."""
     shared: bool = False
     """Whether several claims may have it at a time, each with a part of its capacity."""
     health: Health = Health.HEALTHY
     """The kubelet is told; a device that is not healthy gets no new claims."""
     message: str = ""
-    """What is wrong with it, for people."""
+    """What is wrong with it, for people: at most 1,024 characters, as much as a kubelet shows."""
     taints: Sequence[Taint] = ()

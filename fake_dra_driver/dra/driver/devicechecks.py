@@ -5,6 +5,7 @@ The same limits hold in classic DRA, where no API server would check them: a dri
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from typing import Final
 
 from fake_dra_driver.dra.driver.device import Capacity, Device, Taint, Version
 from fake_dra_driver.dra.fieldlimits import (
@@ -25,10 +26,22 @@ from fake_dra_driver.quantity import QuantityError, number_of
 
 __all__ = ["device_problems"]
 
+MAX_MESSAGE: Final = 1024
+"""Characters of a device's message; kubelets show no more."""
+MAX_SIZE_BYTES: Final = 768 * 1024
+"""Of all devices of a node, as Python writes them, which is about what JSON needs. The API server takes an object of
+1.5 MiB, which also has what claims hold of them."""
+
 
 def device_problems(devices: Sequence[Device]) -> Iterator[str]:
     """A sentence for each thing that is wrong: device, field, what is allowed, what it is."""
     yield from (f"device {name}: is there twice" for name in repeated(str(device.name) for device in devices))
+    size_bytes = sum(len(repr(device).encode()) for device in devices)
+    if size_bytes > MAX_SIZE_BYTES:
+        yield (
+            f"{len(devices)} devices, {size_bytes} bytes together: the object of the node has room for "
+            f"{MAX_SIZE_BYTES}, so have fewer of them, or shorter attributes"
+        )
     for device in devices:
         yield from (f"device {device.name}: {problem}" for problem in _problems(device))
 
@@ -52,6 +65,8 @@ def _problems(device: Device) -> Iterator[str]:
         yield from wrong
         return
     yield from label_problems("name", device.name)
+    if len(device.message) > MAX_MESSAGE:
+        yield f"message: at most {MAX_MESSAGE} characters, has {len(device.message)}"
     total = len(device.attributes) + len(device.capacity)
     if total > MAX_ATTRIBUTES_AND_CAPACITIES:
         yield f"attributes and capacity: at most {MAX_ATTRIBUTES_AND_CAPACITIES} together, are {total}"
@@ -120,9 +135,9 @@ def _bound_problems(path: str, capacity: Capacity) -> Iterator[str]:
     else:
         if (default - least) % step:
             shown = f"all of it, {capacity.value}" if capacity.default is None else capacity.default
-            yield f"{path}.default: must be least and a multiple of step, {capacity.step}, is {shown}"
+            yield f"{path}.default: must be least plus a multiple of step ({capacity.step}); it is {shown}"
         if capacity.most is not None and (most - least) % step:
-            yield f"{path}.most: must be least and a multiple of step, {capacity.step}, is {capacity.most}"
+            yield f"{path}.most: must be least plus a multiple of step ({capacity.step}); it is {capacity.most}"
 
 
 def _number(amount: str | int) -> Decimal:

@@ -38,13 +38,30 @@ class Driver(ABC, Generic[ConfigT]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        stated = cls.stated_config()
+        if stated is not None and "config" not in cls.__dict__:
+            cls.config = stated
+
+    @classmethod
+    def stated_config(cls) -> type[DeviceConfig] | None:
+        """The ``LampConfig`` of ``class LampDriver(Driver[LampConfig])``; None where the class itself states none."""
         for base in get_original_bases(cls):
-            stated = get_args(base) if get_origin(base) is Driver else ()
-            if stated and isinstance(stated[0], type) and "config" not in cls.__dict__:
-                cls.config = stated[0]
+            if get_origin(base) is Driver and isinstance(stated := get_args(base)[0], type):
+                return stated
+        return None
+
+    @classmethod
+    def description(cls) -> str:
+        """What the driver is for: the first sentence of its docstring."""
+        sentence = " ".join((cls.__doc__ or "").split()).partition(". ")[0].rstrip(".")
+        return f"{sentence}." if sentence else f"The DRA driver {cls.name}."
 
     def configure(self, settings: Settings) -> None:
-        """Takes the values of ``settings``, before anything else is called."""
+        """Takes the values of ``settings``, in the kubelet plugin, before any other method is called.
+
+        The controller and the webhook have no such settings: ``fits`` and ``demand``, which run there too, cannot use
+        what is kept here.
+        """
 
     @abstractmethod
     def devices(self, node: str) -> Iterable[Device] | Awaitable[Iterable[Device]]:
@@ -66,7 +83,10 @@ class Driver(ABC, Generic[ConfigT]):
         """
 
     def unprepare(self, device: AllocatedDevice[ConfigT]) -> Awaitable[None] | None:  # noqa: ARG002 - a default
-        """Undoes ``prepare``; also one that was begun and not ended. Idempotent. Raises PrepareError."""
+        """Undoes ``prepare``. Idempotent. Raises PrepareError.
+
+        Also called where ``prepare`` was begun and not ended, or not begun, since another device of the claim failed.
+        """
         return None
 
     def fits(self, device: Device, config: ConfigT) -> bool:  # noqa: ARG002 - a default

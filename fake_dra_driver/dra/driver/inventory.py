@@ -13,7 +13,7 @@ from typing import Any, Final
 from loguru import logger
 
 from fake_dra_driver.dra.driver.calls import SLOW_SECONDS, AuthorCalls, DriverFaultError
-from fake_dra_driver.dra.driver.device import Device
+from fake_dra_driver.dra.driver.device import Capacity, Device
 from fake_dra_driver.dra.driver.devicechecks import device_problems
 from fake_dra_driver.dra.node.driver import PrepareError
 from fake_dra_driver.runtime.errors import RuntimeLayerError
@@ -155,13 +155,7 @@ class Inventory:
             listed = "; ".join(problems[:MAX_LISTED]) + (f"; and {more} more" if more > 0 else "")
             name = type(self._calls.driver).__name__
             raise DriverFaultError(f"{name}.devices({self._node}) returned what no node can have: {listed}")
-        # Copies: a driver may change what its devices hold, and a change has to be noticed.
-        return tuple(
-            replace(
-                device, attributes=dict(device.attributes), capacity=dict(device.capacity), taints=(*device.taints,)
-            )
-            for device in devices
-        )
+        return tuple(map(_kept, devices))
 
     async def _refresh(self) -> None:
         try:
@@ -188,3 +182,19 @@ class Inventory:
             self._tell(problem)
         elif before and not problem:
             log.info("Driver can be used again")
+
+
+def _kept(device: Device) -> Device:
+    """A copy: a driver may change what its devices hold, and a change has to be noticed."""
+    capacity = {name: _as_read(amount) for name, amount in device.capacity.items()}
+    return replace(device, attributes=dict(device.attributes), capacity=capacity, taints=tuple(device.taints))
+
+
+def _as_read(capacity: str | int | Capacity) -> str | Capacity:
+    """A capacity in the shape in which a controller has it, which reads the devices from the node's object."""
+    if not isinstance(capacity, Capacity):
+        return str(capacity)
+    bounds = (capacity.default, capacity.least, capacity.most, capacity.step)
+    if all(bound is None for bound in bounds):
+        return str(capacity.value)
+    return Capacity(str(capacity.value), *(None if bound is None else str(bound) for bound in bounds))

@@ -25,12 +25,17 @@ from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.driver import PrepareError, ReadyDevice
 from fake_dra_driver.dra.node.prepared import PreparedClaim
-from fake_dra_driver.dra.node.preparedmodel import CdiNames, PreparedModel, StoredDevice, StoredResult, unique_name
+from fake_dra_driver.dra.node.preparedmodel import (
+    ADMIN_ACCESS,
+    CdiNames,
+    PreparedModel,
+    StoredDevice,
+    StoredResult,
+    unique_name,
+)
 
 __all__ = ["DriverPreparedModel", "StoredDriverDevice"]
 
-_ADMIN_ACCESS: Final = {"DRA_ADMIN_ACCESS": "true"}
-"""For the containers that may use a device which another claim has, to look after it (KEP-5018)."""
 _MODEL: Final = "model"
 """The attribute by which metrics count devices, if they have it."""
 
@@ -173,7 +178,7 @@ def _named(claim: DriverPreparedClaim) -> Iterator[tuple[DriverPreparedDevice, s
         taken.add(name)
         edits = device.edits or ContainerEdits()
         if result is not None and result.admin_access:
-            edits = edits.model_copy(update={"env": {**edits.env, **_ADMIN_ACCESS}})
+            edits = edits.model_copy(update={"env": {**edits.env, **ADMIN_ACCESS}})
         yield device, name, edits
 
 

@@ -10,7 +10,7 @@ __all__ = ["attribute_values", "slice_device", "unhealthy_taint"]
 def slice_device(driver: str, device: Device) -> v1.Device:
     """A device as the scheduler is to see it.
 
-    One that is not healthy gets a taint, unless it has one already: whoever tolerates that knows what it is about.
+    One that is not healthy gets a taint, unless it has one already: claims that tolerate that know what it is about.
     """
     taints = [v1.DeviceTaint(key=taint.key, value=taint.value, effect=taint.effect) for taint in device.taints]
     if device.health is not Health.HEALTHY and not taints:

@@ -200,6 +200,9 @@ def _check_devices(devices: Mapping[str, ContainerEdits]) -> None:
 
 def problems_of(edits: ContainerEdits) -> Iterator[str]:
     """What a container runtime would not accept, or would stop each container with."""
+    for name in edits.env:
+        if "=" in name:
+            yield f"{name!r} is not the name of an environment variable"
     for variable in _variables_of(edits):
         if not _VARIABLE.fullmatch(variable):
             yield f"{variable!r} is not an environment variable that a container can have"

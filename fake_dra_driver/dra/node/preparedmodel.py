@@ -17,6 +17,7 @@ from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT, RequestResult
 
 __all__ = [
+    "ADMIN_ACCESS",
     "COMMON_DEVICE",
     "CdiNames",
     "PreparedModel",
@@ -26,6 +27,8 @@ __all__ = [
     "unique_name",
 ]
 
+ADMIN_ACCESS: Final = {"DRA_ADMIN_ACCESS": "true"}
+"""For the containers that may use a device which another claim has, to look after it (KEP-5018)."""
 COMMON_DEVICE: Final = "common"
 """Name of the CDI device with what every claim's containers get."""
 _SEPARATOR: Final = ":"

@@ -1,7 +1,7 @@
 """How a kind of object carries all that is known of a node: the seam between ``nodestate`` and a driver.
 
 One object of such a layout serves the ledger of classic DRA, which needs the ``LedgerLayout`` in it, the publisher of
-the plugin, the projection of structured DRA, whoever looks for abandoned claims, the metrics, and ``status``.
+the plugin, the projection of structured DRA, the search for abandoned claims, the metrics, and ``status``.
 """
 
 from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from fake_dra_driver.dra.program.admission import guards
 from fake_dra_driver.dra.program.driversettings import DriverSettings
 from fake_dra_driver.dra.program.permissions import components, status_reader
 
-__all__ = ["description_of", "project_of"]
+__all__ = ["project_of"]
 
 
 def project_of(driver: Driver[Any]) -> Project:
@@ -36,7 +36,7 @@ def _project(driver: Driver[Any]) -> Project:
     return Project(
         name=names.program,
         driver_name=driver.name,
-        description=description_of(driver),
+        description=driver.description(),
         version=driver.version,
         commands={
             "controller": settings.controller,
@@ -52,11 +52,3 @@ def _project(driver: Driver[Any]) -> Project:
         values=driver.chart,
         status=StatusReader(f"fake-dra-driver status --driver-name {driver.name}", status_reader(names, kinds)),
     )
-
-
-def description_of(driver: Driver[Any]) -> str:
-    """What a driver is for, in a sentence: the first one of its class's docstring."""
-    # That of Driver itself is inherited by none.
-    words = " ".join((type(driver).__doc__ or "").split())
-    sentence = words.partition(". ")[0].rstrip(".")
-    return f"{sentence}." if sentence else f"The DRA driver {driver.name}."

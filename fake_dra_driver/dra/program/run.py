@@ -46,7 +46,6 @@ def command_line_of(driver: Driver[Any]) -> CommandLine:
         raise DriverClassError(problems)
     names, commands = DriverNames.of(driver.name), _Commands(driver)
     settings = DriverSettings.of(names, driver.settings)
-    description = " ".join((type(driver).__doc__ or f"The DRA driver {driver.name}.").split())
     return CommandLine(
         names.program,
         driver.version,
@@ -57,7 +56,7 @@ def command_line_of(driver: Driver[Any]) -> CommandLine:
             Command("set-nas-status", settings.set_nas_status, commands.set_nas_status),
             Command("generate", settings.generate, commands.generate),
         ),
-        {"": description},
+        {"": driver.description()},
     )
 
 

@@ -13,12 +13,13 @@ none of two definitions of one name. That of a classic claim defines each device
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Self
+from typing import Self
 
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
 from fake_dra_driver.dra import (
+    ADMIN_ACCESS,
     COMMON_DEVICE,
     CdiNames,
     ContainerEdits,
@@ -32,9 +33,6 @@ from fake_dra_driver.dra import (
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 
 __all__ = ["FakePreparedModel", "StoredFakeDevice"]
-
-_ADMIN_ACCESS: Final = {"DRA_ADMIN_ACCESS": "true"}
-"""For the containers that may use a device which another claim has, to look after it (KEP-5018)."""
 
 
 class StoredFakeDevice(StoredDevice[FakePreparedDevice]):
@@ -124,7 +122,7 @@ def _edits_of(claim: FakePreparedClaim) -> Sequence[ContainerEdits]:
                 f"FAKE_DEVICE_{index}": device.uuid,
                 f"{variable}_DEVICE_{index}": device.uuid,
                 f"{variable}_MODEL_{index}": device.model,
-                **(_ADMIN_ACCESS if device.result is not None and device.result.admin_access else {}),
+                **(ADMIN_ACCESS if device.result is not None and device.result.admin_access else {}),
             }
         )
         for index, device in enumerate(claim.devices)

@@ -197,6 +197,21 @@ def test_what_claims_may_say(config: object, problem: str) -> None:
     assert found[0].startswith(problem)
 
 
+def test_the_config_is_that_of_the_base() -> None:
+    class OtherConfig(DeviceConfig):
+        """Another."""
+
+    class Driver_(Driver[LampConfig]):  # noqa: N801 - the name Driver is taken
+        name = "lamp.example.com"
+        config = OtherConfig
+        devices = LampDriver.devices
+        prepare = LampDriver.prepare
+
+    assert problems(Driver_()) == (
+        "Driver_.config: must be LampConfig, as the class is derived from Driver[LampConfig], is OtherConfig",
+    )
+
+
 def test_version_and_chart() -> None:
     assert problems(driver_with(version="1.0", chart=[])) == (
         "BadDriver.version: must be a semantic version such as 1.2.3, is 1.0",

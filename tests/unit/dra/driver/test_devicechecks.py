@@ -87,8 +87,11 @@ def test_bounds_need_claims_that_share() -> None:
         (Capacity("10G", step=0), ".step: must be more than 0, is 0"),
         (Capacity("10G", step="11G"), ".step: least and one step are more than the value 10G"),
         (Capacity("10G", step="3G", default="3G", most="9G"), ""),
-        (Capacity("10G", step="3G", default="3G", most="8G"), ".most: must be least and a multiple of step, 3G, is 8G"),
-        (Capacity("10G", step="3G"), ".default: must be least and a multiple of step, 3G, is all of it, 10G"),
+        (
+            Capacity("10G", step="3G", default="3G", most="8G"),
+            ".most: must be least plus a multiple of step (3G); it is 8G",
+        ),
+        (Capacity("10G", step="3G"), ".default: must be least plus a multiple of step (3G); it is all of it, 10G"),
         (Capacity("10G", default="x"), ".default: must be a quantity such as 80Gi, is x"),
     ],
 )
@@ -115,3 +118,12 @@ def test_taints_and_health() -> None:
         "device c: taints: at most 16, are 17",
         "device d: shared: must be True or False, is 'yes'",
     ]
+
+
+def test_there_is_room_for_them_in_the_object_of_the_node() -> None:
+    long = "x" * 1025
+    assert problems(Device("lamp-0", message=long)) == ["device lamp-0: message: at most 1024 characters, has 1025"]
+    attributes = {f"attribute_{number}": "x" * 60 for number in range(20)}
+    (problem,) = problems(*(Device(f"lamp-{number}", attributes=attributes) for number in range(1000)))
+    assert problem.startswith("1000 devices, ")
+    assert "the object of the node has room for 786432" in problem

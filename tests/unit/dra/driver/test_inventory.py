@@ -8,7 +8,7 @@ import pytest
 from typing_extensions import override
 
 from fake_dra_driver.dra.driver.calls import AuthorCalls
-from fake_dra_driver.dra.driver.device import Device
+from fake_dra_driver.dra.driver.device import Capacity, Device
 from fake_dra_driver.dra.driver.inventory import DriverStartError, Inventory
 from tests.unit.dra.driver.lamp import NODE, LampDriver, logged
 
@@ -205,3 +205,15 @@ async def test_devices_that_cancel_themselves_are_a_bad_answer() -> None:
         assert story.told == [
             "SteeredDriver.devices(node-a) raised CancelledError; the node keeps the devices that it had"
         ]
+
+
+async def test_capacity_has_the_shape_that_controllers_read() -> None:
+    driver = SteeredDriver()
+    bounded = Capacity(10, default=2, most=4)
+    driver.answer = lambda: [
+        Device("nic", capacity={"luts": 4000, "ports": Capacity(2), "speed": bounded}, shared=True)
+    ]
+    story = Story(driver)
+    await story.inventory.start()
+    (device,) = story.inventory.devices
+    assert device.capacity == {"luts": "4000", "ports": "2", "speed": Capacity("10", default="2", most="4")}

@@ -58,7 +58,7 @@ def run(*arguments: str, driver: LampDriver | None = None) -> int:
 def test_the_overview_says_what_the_driver_is_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("Usage: lamp-driver <command> [flags]\n\nLamps of one's own number. They shine.\n")
+    assert printed.startswith("Usage: lamp-driver <command> [flags]\n\nLamps of one's own number.\n")
     commands = ("kubelet-plugin", "controller", "webhook", "set-nas-status", "generate")
     assert all(f"\n  {command} " in printed for command in commands)
 
