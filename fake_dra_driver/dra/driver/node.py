@@ -123,7 +123,7 @@ class DriverPreparedModel(PreparedModel[DriverPreparedDevice]):
 
     @override
     def is_complete(self, claim: DriverPreparedClaim) -> bool:
-        return all(device.edits is not None for device in claim.devices)
+        return all(device.is_ready for device in claim.devices)
 
     @override
     def planned(self, claim: DriverPreparedClaim) -> DriverPreparedClaim:

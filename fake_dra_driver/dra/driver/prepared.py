@@ -31,6 +31,11 @@ class DriverPreparedDevice:
         """The device in use."""
         return self.name
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the author's code has made it ready for containers."""
+        return self.edits is not None
+
 
 def prepared_device(
     name: str, index: int, config: DeviceConfig, capacity: Mapping[str, str], result: RequestResult | None

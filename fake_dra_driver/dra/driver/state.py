@@ -1,6 +1,6 @@
 """What the NodeAllocationState of any driver says, in the words of its author: ``Device``, and who has it."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -112,7 +112,7 @@ class DriverStateLayout(NodeStateLayout[NodeState, Device, ClaimEntry, DriverPre
         return NodeStateSpec(
             allocatable_devices=tuple(_published(device, self.model_of(device)) for device in inventory),
             prepared_devices={
-                uid: PreparedEntry(devices=tuple(map(_prepared, devices)))
+                uid: PreparedEntry(devices=tuple(map(_prepared, devices)), **_progress(claim))
                 for uid, claim in sorted(prepared.items())
                 if (devices := claim.devices_in_use) or not claim.devices
             },
@@ -154,6 +154,10 @@ class DriverStateLayout(NodeStateLayout[NodeState, Device, ClaimEntry, DriverPre
     @override
     def prepared_holdings_of(self, state: NodeState) -> Mapping[str, Holding]:
         return {uid: _holding(entry.devices) for uid, entry in state.spec.prepared_devices.items()}
+
+    @override
+    def being_prepared_of(self, state: NodeState) -> Collection[str]:
+        return {uid for uid, entry in state.spec.prepared_devices.items() if entry.being_prepared}
 
     def restored(self, uid: UID, state: NodeState) -> Sequence[DriverPreparedDevice]:
         """What is prepared for a claim, as far as the object says it: not for which request, nor how configured."""
@@ -242,6 +246,11 @@ def _published_capacity(capacity: str | int | Capacity) -> DeviceCapacity:
 
 def _prepared(device: DriverPreparedDevice) -> PreparedDeviceEntry:
     return PreparedDeviceEntry(**{"name": device.name, **_shares(device)})
+
+
+def _progress(claim: PreparedClaim[DriverPreparedDevice]) -> Mapping[str, Any]:
+    """What says that devices of the claim are not ready yet: nothing where they are."""
+    return {} if all(device.is_ready for device in claim.devices) else {"being_prepared": True}
 
 
 def _shares(device: DriverPreparedDevice) -> Mapping[str, Any]:

@@ -47,6 +47,12 @@ class _Holder:
     parts: int
 
 
+@dataclass(slots=True)
+class _Preparation:
+    parts: Sequence[str]
+    is_ready: bool
+
+
 def device_uses(
     layout: NodeStateLayout[StateT, Any, EntryT, Any],
     state: StateT,
@@ -67,10 +73,11 @@ def device_uses(
     for uid, entry in sorted((layout.entries_of(state) if entries is None else entries).items()):
         for key, parts in layout.parts_of(entry).items():
             holders.setdefault(key, []).append(_Holder(UID(uid), parts))
-    prepared: dict[str, dict[UID, Sequence[str]]] = {}
+    prepared: dict[str, dict[UID, _Preparation]] = {}
+    unready = layout.being_prepared_of(state)
     for uid, devices in sorted(layout.prepared_parts_of(state).items()):
         for key, ready in devices.items():
-            prepared.setdefault(key, {})[UID(uid)] = ready
+            prepared.setdefault(key, {})[UID(uid)] = _Preparation(ready, uid not in unready)
     is_closed = not is_usable or closed_reason(layout, state) is not None
     inventory = {layout.key_of(device): device for device in layout.inventory_of(state)}
     found = []
@@ -89,10 +96,11 @@ def _use(
     key: str,
     model: str,
     holders: Sequence[_Holder],
-    ready: Mapping[UID, Sequence[str]],
+    prepared: Mapping[UID, _Preparation],
     unheld: DeviceState,
     problem: str,
 ) -> DeviceUse:
+    ready = {claim: preparation.parts for claim, preparation in prepared.items() if preparation.is_ready}
     if holders:
         first = next((holder for holder in holders if holder.claim in ready), holders[0])
         others = tuple(holder.claim for holder in holders if holder is not first) if len(holders) > 1 else ()
@@ -102,4 +110,6 @@ def _use(
         )
     for claim, parts in ready.items():
         return DeviceUse(key, model, "prepared", claim, (), len(parts), tuple(parts), problem)
+    for claim in prepared:
+        return DeviceUse(key, model, "allocated", claim, problem=problem)
     return DeviceUse(key, model, unheld, problem=problem)

@@ -124,7 +124,7 @@ class ClaimEntry(SchemaModel):
 
 
 class PreparedDeviceEntry(SchemaModel):
-    """A device that is ready for containers."""
+    """A device that is ready for containers, or being made so."""
 
     name: str = ""
     """Name of the device."""
@@ -139,6 +139,8 @@ class PreparedEntry(SchemaModel):
 
     devices: tuple[PreparedDeviceEntry, ...] = ()
     """In the order in which containers see them."""
+    being_prepared: bool = False
+    """Whether the driver is still making them ready; left out once containers can use them."""
 
 
 class NodeStateSpec(SchemaModel):

@@ -4,7 +4,7 @@ One object of such a layout serves the ledger of classic DRA, which needs the ``
 the plugin, the projection of structured DRA, the search for abandoned claims, the metrics, and ``status``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from typing_extensions import override
@@ -88,6 +88,10 @@ class NodeStateLayout(LedgerLayout[StateT, EntryT], Protocol[StateT, DeviceT, En
         Where all of the device is ready, as by default, none.
         """
         return {uid: dict.fromkeys(keys, ()) for uid, keys in self.prepared_of(state).items()}
+
+    def being_prepared_of(self, state: StateT) -> Collection[str]:  # noqa: ARG002 - a default
+        """UIDs of those claims of ``prepared_of`` whose devices are taken, but not ready yet. By default none."""
+        return ()
 
     def part_keys(self, key: str, parts: int) -> Sequence[str]:  # noqa: ARG002 - a default
         """Keys of the parts of a device that is divided, as far as there can be so many. By default none."""

@@ -6,6 +6,7 @@ from fake_dra_driver.api.kube.meta import UID, ObjectMeta
 from fake_dra_driver.dra.driver.device import Capacity, Device, Taint, Version
 from fake_dra_driver.dra.driver.prepared import DriverPreparedDevice
 from fake_dra_driver.dra.driver.state import DriverStateLayout, claim_entry
+from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.health import Health
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.dra.nodestate.deviceuse import DeviceUse, device_uses
@@ -41,7 +42,7 @@ def claim(uid: str, *devices: DriverPreparedDevice) -> PreparedClaim[DriverPrepa
 def shared(device: str, **capacity: str) -> DriverPreparedDevice:
     """A share of a device."""
     result = RequestResult("lamps", "n", device, share_id="share")
-    return DriverPreparedDevice(device, 0, "", tuple(sorted(capacity.items())), result)
+    return DriverPreparedDevice(device, 0, "", tuple(sorted(capacity.items())), result, ContainerEdits())
 
 
 def test_devices_are_read_as_they_were_published() -> None:
@@ -106,6 +107,27 @@ def test_what_is_prepared_can_be_restored_from_the_object() -> None:
     assert LAYOUT.restored(UID("unknown"), state) == []
 
 
+def test_a_device_that_is_still_being_prepared_is_taken_and_not_ready() -> None:
+    ready = DriverPreparedDevice("lamp-0", 0, "", edits=ContainerEdits())
+    state = written(
+        PLAIN, Device("lamp-1"), prepared={"uid": claim("uid", ready, DriverPreparedDevice("lamp-1", 1, ""))}
+    )
+    assert LAYOUT.prepared_of(state) == {"uid": ["lamp-0", "lamp-1"]}
+    assert LAYOUT.prepared_holdings_of(state) == {"uid": {"lamp-0": None, "lamp-1": None}}
+    assert LAYOUT.being_prepared_of(state) == {"uid"}
+    for entries in ({}, {"uid": claim_entry([ready, DriverPreparedDevice("lamp-1", 1, "")])}):
+        assert device_uses(LAYOUT, state, entries) == [
+            DeviceUse("lamp-0", "LED", "allocated", UID("uid")),
+            DeviceUse("lamp-1", "", "allocated", UID("uid")),
+        ]
+
+
+def test_what_is_ready_is_written_without_a_word() -> None:
+    ready = DriverPreparedDevice("lamp-0", 0, "", edits=ContainerEdits())
+    wire = written(PLAIN, prepared={"uid": claim("uid", ready)}).spec.to_wire()
+    assert wire["preparedDevices"] == {"uid": {"devices": [{"name": "lamp-0"}]}}
+
+
 def test_an_entry_says_what_a_claim_holds() -> None:
     entry = claim_entry([DriverPreparedDevice("lamp-0", 0, '{"watts":5}'), shared("lamp-1", power="10")])
     assert LAYOUT.to_wire(entry) == {
@@ -145,7 +167,8 @@ def test_capacities_are_those_of_devices_that_claims_share() -> None:
 
 
 def test_metrics_and_status_see_what_devices_are_doing() -> None:
-    state = written(PLAIN, EVERYTHING, prepared={"uid": claim("uid", DriverPreparedDevice("lamp-0", 0, ""))})
+    ready = DriverPreparedDevice("lamp-0", 0, "", edits=ContainerEdits())
+    state = written(PLAIN, EVERYTHING, prepared={"uid": claim("uid", ready)})
     entries = {"uid": claim_entry([DriverPreparedDevice("lamp-0", 0, ""), DriverPreparedDevice("gone", 1, "")])}
     assert device_uses(LAYOUT, state, entries) == [
         DeviceUse("lamp-0", "LED", "prepared", UID("uid")),
