@@ -50,7 +50,8 @@ class AnyDriver(ReportedDriver[NodeState, ClaimEntry]):
 
     @override
     def structured_claims(self, cache: Cache, api: ResourceApi) -> ClaimSource[NodeState, ClaimEntry]:
-        return StructuredClaims(cache, api, _StructuredDriver(self.names.driver, self.layout), self.names)
+        driver = _StructuredDriver(self.names.driver, self.layout)
+        return StructuredClaims(cache, api, driver, self.names, is_observed=True)
 
 
 class _StructuredDriver(StructuredDriver[NodeState, Device, ClaimEntry]):

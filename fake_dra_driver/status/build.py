@@ -8,6 +8,7 @@ from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.nodestate.deviceuse import DeviceUse, device_uses
 from fake_dra_driver.dra.nodestate.layout import EntryT, StateT
 from fake_dra_driver.dra.nodestate.state import NOT_READY, closed_reason
+from fake_dra_driver.dra.reason import PREPARE_FAILED
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.nodes import NODES_HIDDEN
@@ -30,6 +31,8 @@ NAMED_IN_A_PROBLEM: Final = 3
 """How many claims a problem names; the rest are counted."""
 MAX_PROBLEM: Final = 200
 """Characters of what is said of one device."""
+MAX_SAID: Final = 400
+"""Characters of what the node says of one claim."""
 
 
 class Reporter(Generic[StateT, EntryT]):
@@ -92,8 +95,24 @@ class Reporter(Generic[StateT, EntryT]):
             models=_models(uses),
             claims=len(entries),
             devices=tuple(self._device(use, claims) for use in uses),
-            problems=(*closed, *_problems(prepared, uses, entries, claims, source.unrecorded(state))),
+            problems=(
+                *closed,
+                *_problems(prepared, uses, entries, claims, source.unrecorded(state)),
+                *self._failed(uses, claims),
+            ),
         )
+
+    def _failed(self, uses: Sequence[DeviceUse], claims: Mapping[str, ClaimReport]) -> Iterator[str]:
+        """What the node has said of claims whose devices it cannot make ready, and which pods wait for."""
+        # In the order of the devices: each claim once.
+        held = dict.fromkeys(uid for use in uses if use.state == "allocated" for uid in (use.claim, *use.others))
+        waited_for = [claims[uid] for uid in held if uid is not None and claims[uid].pods]
+        said = [(claim, self._view.claims.told(UID(claim.uid))) for claim in waited_for]
+        failed = [(claim, told) for claim, told in said if told is not None and told.reason == PREPARE_FAILED.name]
+        for claim, told in failed[:NAMED_IN_A_PROBLEM]:
+            yield f"claim {claim.namespace}/{claim.name} cannot be prepared: {one_line(told.message, MAX_SAID)}"
+        if (more := len(failed) - NAMED_IN_A_PROBLEM) > 0:
+            yield f"{more} more claims cannot be prepared"
 
     def _device(self, use: DeviceUse, claims: Mapping[str, ClaimReport]) -> DeviceReport:
         prepared = set(use.prepared_parts)

@@ -45,6 +45,10 @@ class ClaimSource(Protocol[StateT_contra, EntryT_co]):
         """Who a claim is."""
         ...
 
+    def told(self, uid: UID) -> Told | None:
+        """The latest warning that the driver has reported about a claim, as an Event."""
+        ...
+
     def waiting(self) -> tuple[Sequence[WaitingClaim], int]:
         """The claims that wait, by namespace and name, and how many have no devices and no pod that wants them."""
         ...

@@ -8,11 +8,11 @@ from typing_extensions import override
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.dra.nodestate.layout import EntryT, NodeStateLayout, StateT
 from fake_dra_driver.runtime.cache import Informer
-from fake_dra_driver.status.claimsource import ClaimSource, claim_report
+from fake_dra_driver.status.claimsource import ClaimSource, claim_report, told_about
 from fake_dra_driver.status.classic.judge import Judge
 from fake_dra_driver.status.classic.view import CLAIMS_BY_NODE, ClassicView
 from fake_dra_driver.status.classic.waiting import Waiting
-from fake_dra_driver.status.report import ClaimReport, WaitingClaim
+from fake_dra_driver.status.report import ClaimReport, Told, WaitingClaim
 
 __all__ = ["ClassicClaims"]
 
@@ -38,6 +38,7 @@ class ClassicClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
     ) -> None:
         self._view = view
         self._layout = layout
+        self._component = component
         self._judged_by = judged_by
         self._waiting = Waiting(view, judge, component)
 
@@ -63,6 +64,10 @@ class ClassicClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
     @override
     def claim(self, uid: UID) -> ClaimReport:
         return claim_report(self._view.claims, uid)
+
+    @override
+    def told(self, uid: UID) -> Told | None:
+        return told_about(self._view.events, self._component, uid)
 
     @override
     def waiting(self) -> tuple[Sequence[WaitingClaim], int]:

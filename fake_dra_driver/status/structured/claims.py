@@ -30,7 +30,7 @@ from fake_dra_driver.status.claimsource import (
     told_about,
     warnings_about_claims,
 )
-from fake_dra_driver.status.report import ClaimReport, WaitingClaim, WaitReason
+from fake_dra_driver.status.report import ClaimReport, Told, WaitingClaim, WaitReason
 from fake_dra_driver.status.structured.pod import WaitingPod
 from fake_dra_driver.status.unmade import UnmadeClaims
 
@@ -50,13 +50,21 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
         api: the version of the claims that the cluster serves.
         driver: shows what claims hold, and finds what is wrong with their parameters.
         names: of the driver.
+        is_observed: whether the driver's own code is not here, so that its controller's word about parameters counts.
     """
 
     def __init__(
-        self, cache: Cache, api: ResourceApi, driver: StructuredDriver[StateT, Any, EntryT], names: DriverNames
+        self,
+        cache: Cache,
+        api: ResourceApi,
+        driver: StructuredDriver[StateT, Any, EntryT],
+        names: DriverNames,
+        *,
+        is_observed: bool = False,
     ) -> None:
         self._driver = driver
         self._names = names
+        self._is_observed = is_observed
         self._claims = cache.informer(api.claims)
         self._claims.add_index(CLAIMS_BY_POOL, lambda claim: pools_of(claim, names.driver))
         self._templates = cache.informer(api.templates)
@@ -103,6 +111,10 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
         return claim_report(self._claims, uid)
 
     @override
+    def told(self, uid: UID) -> Told | None:
+        return told_about(self._events, self._names.event_component, uid)
+
+    @override
     def waiting(self) -> tuple[Sequence[WaitingClaim], int]:
         found, unused = list(self._unmade.find()), 0
         for claim in self._claims.list():
@@ -111,7 +123,7 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
             if not self._is_ours(claim.spec):
                 continue
             pods = self._pods.by_index(PODS_BY_CLAIM, str(claim.key))
-            judgement = self._mistake(claim.spec) or (_waits_with(pods[0]) if pods else None)
+            judgement = self._mistake(claim) or (_waits_with(pods[0]) if pods else None)
             if judgement is None:
                 unused += 1
             else:
@@ -144,11 +156,15 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
             pods=tuple(pod.metadata.name for pod in pods),
             reason=reason,
             message=message,
-            told=told_about(self._events, self._names.event_component, claim.uid),
+            told=self.told(claim.uid),
         )
 
-    def _mistake(self, spec: v1.ResourceClaimSpec) -> tuple[WaitReason, str] | None:
+    def _mistake(self, claim: v1.ResourceClaim) -> tuple[WaitReason, str] | None:
         """What a person can correct, whether or not a pod uses the claim."""
+        spec = claim.spec
+        told = self.told(claim.uid) if self._is_observed else None
+        if told is not None and told.reason == "InvalidParameters":
+            return "InvalidParameters", told.message
         if problems := self._driver.check.spec_problems(spec):
             return "InvalidParameters", "; ".join(map(str, problems))
         for device_class in filter(None, map(self._class_of, class_names(spec))):

@@ -266,6 +266,26 @@ def test_in_structured_dra_the_scheduler_says_why_a_claim_waits() -> None:
     assert (claim.reason, claim.class_name) == ("InsufficientDevices", "lit")
 
 
+def test_in_structured_dra_the_controller_says_what_is_wrong_with_parameters() -> None:
+    world = StructuredLampWorld()
+    world.claim("c")
+    uid = world.api.read(v1.ResourceClaim, "c", "default").uid
+    warn(world.api, uid, "InvalidParameters", "spec.watts: must be at most 60")
+    (claim,) = world.report().waiting
+    assert (claim.reason, claim.message) == ("InvalidParameters", "spec.watts: must be at most 60")
+
+
+def test_a_claim_that_cannot_be_prepared_is_a_problem_of_its_node() -> None:
+    world = StructuredLampWorld()
+    for name, device in (("bad", "lamp-0"), ("unused", "lamp-1")):
+        world.claim(name, device)
+        warn(world.api, world.api.read(v1.ResourceClaim, name, "default").uid, "PrepareFailed", "on node n: no watts")
+    reserved = {"status": {"reservedFor": [{"resource": "pods", "name": "p", "uid": "p"}]}}
+    world.api.update(v1.ResourceClaim, "bad", "default", reserved)
+    said = "claim default/bad cannot be prepared: on node n: no watts"
+    assert node_of(world.report(), "n").problems[1:] == (said,)
+
+
 def test_a_node_whose_slices_are_gone_takes_no_claims() -> None:
     world = StructuredLampWorld()
     world.api.delete(v1.ResourceSlice, "n-slice")
