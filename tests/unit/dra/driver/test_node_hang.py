@@ -77,9 +77,7 @@ async def test_a_claim_that_another_process_works_on_is_not_waited_for_for_ever(
     end = asyncio.create_task(old.unprepare(ended), name="unprepare")
     await machine.waits.wait()
     async with asyncio.timeout(LONG):
-        with pytest.raises(
-            NotEndedError, match="another process of the plugin works on claim uid-a, which"
-        ):
+        with pytest.raises(NotEndedError, match="another process of the plugin works on claim uid-a, which"):
             await new.prepare(next_one)
     machine.gates[ended.uid].set()
     await end
