@@ -133,8 +133,10 @@ class Traffic:
             return not (claims.items or any(held) or self.regions())
 
         self.cluster.wait_until("all devices are free", are_all_gone, DEADLINE_SECONDS)
-        assert self.breaches() == []
-        assert [found for ledger in self._ledgers for found in overfull(ledger)] == []
+        breaches = self.breaches()
+        assert not breaches, breaches
+        full = [found for ledger in self._ledgers for found in overfull(ledger)]
+        assert not full, full
 
     # --- hardware ---
 
