@@ -44,6 +44,8 @@ from fake_dra_driver.untrustedtext import short_name
 
 __all__ = ["DeviceRequest", "DriverController", "OfferedDevice", "make_driver_controllers"]
 
+MAX_CONFIG_BYTES: Final = 4096
+"""What a claim may say about its devices, as it is on record: then 128 claims of one node are below the next bound."""
 MAX_LEDGER_BYTES: Final = 512 * 1024
 """For the entries of one node; beyond, it takes no more claims. A third of what etcd takes for an object: what the
 plugin of the node writes has to fit in as well, and a few claims at a time, of up to 16 KiB each, may come on top."""
@@ -105,6 +107,14 @@ class DriverController(ControllerDriver[DeviceRequest, NodeState, OfferedDevice,
         self.check_class(resource_class)
         parameters = self._parameters.of_claim(claim)
         config = self._model() if parameters is None else config_of(parameters.spec, self._model)
+        size = len(json.dumps(config_text(config)))
+        if size > MAX_CONFIG_BYTES and claim.spec.parameters_ref is not None:
+            reference = claim.spec.parameters_ref
+            raise ParametersError(
+                f"{reference.kind} {claim.metadata.namespace}/{short_name(reference.name)} says too much: what it says "
+                f"about devices takes {size} bytes, at most {MAX_CONFIG_BYTES} are allowed",
+                at_fault="claim",
+            )
         try:
             demand = self._calls.demand(config)
         except DriverFaultError as error:

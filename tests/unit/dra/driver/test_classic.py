@@ -348,6 +348,11 @@ async def test_where_fits_raises_for_every_device_the_driver_is_to_be_corrected(
             id="an unknown field",
         ),
         pytest.param({"kind": 7}, "spec.kind: Input should be a valid string", id="a wrong type"),
+        pytest.param(
+            {"kind": "x" * 5000},
+            "LinkConfig default/bad says too much: what it says about devices takes 5017 bytes, at most 4096 are",
+            id="too long",
+        ),
         pytest.param({"count": 129}, "spec.count: Input should be less than or equal to 128", id="out of bounds"),
     ],
 )
