@@ -1,4 +1,4 @@
-"""Which versions of an API group the API server serves: one GET of ``/apis/<group>``, asked again each time.
+"""Which API groups the API server serves, and which versions of one: a GET of ``/apis/<group>``, asked again each time.
 
 Follows k8s.io/client-go/discovery (ServerGroups, for one group, ServerResources and ServerVersion). What it refuses to
 do: keep what was found, since a group comes with a CRD, an API server's restart or an upgrade.
@@ -64,6 +64,15 @@ class Discovery:
             return ServedGroup(name)
         return ServedGroup(name, _versions(call, raw))
 
+    async def group_names(self, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> frozenset[str]:
+        """The names of all groups that are served.
+
+        Raises:
+            ApiError, DeadlineError, TransportError, CredentialsError: as ``RestClient.call``.
+        """
+        call = Call("list", "GET", _GROUP, NamespacedName("", ""), "/apis")
+        return _names((await self._rest.call(call, timeout_seconds)).get("groups"))
+
     async def resources(self, group: str, version: str, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> frozenset[str]:
         """The plural names of the kinds that are served in a version of a group; none where it is not served.
 
@@ -76,9 +85,7 @@ class Discovery:
             raw = await self._rest.call(call, timeout_seconds)
         except NotFoundError:
             return frozenset()
-        entries = raw.get("resources")
-        names = [entry.get("name") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-        return frozenset(name for name in names if isinstance(name, str))
+        return _names(raw.get("resources"))
 
     async def server_version(self, *, timeout_seconds: float = _TIMEOUT_SECONDS) -> str:
         """The release of the API server, such as ``v1.37.2``, which distributions write more behind.
@@ -123,6 +130,12 @@ class Discovery:
             pause = backoff.next()
             log.debug("Not served yet", group=name, found=str(found), pause_seconds=pause)
             await asyncio.sleep(pause)
+
+
+def _names(entries: object) -> frozenset[str]:
+    """The names of what an answer lists."""
+    names = [entry.get("name") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return frozenset(name for name in names if isinstance(name, str))
 
 
 def _versions(call: Call, raw: Mapping[str, Any]) -> tuple[str, ...]:

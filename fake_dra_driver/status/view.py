@@ -12,6 +12,7 @@ from typing import Any, Generic, Self
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.dra.installeddrivers import options_of_drivers
 from fake_dra_driver.dra.nodestate.layout import EntryT, StateT
 from fake_dra_driver.dra.servedapi import API_VERSIONS, DraApi, advice
 from fake_dra_driver.runtime.cache import Cache, Informer
@@ -59,7 +60,7 @@ async def find_namespace(client: Client, kind: type[KubeObject]) -> str | None:
     try:
         found = await _namespaces(client, kind)
     except RuntimeLayerError as error:
-        raise _explained(kind, error) from error
+        raise await _explained(client, kind, error) from error
     if len(found) > 1:
         raise CannotReportError(f"the driver is in several namespaces ({', '.join(found)}): name one with --namespace")
     return found[0] if found else None
@@ -183,7 +184,7 @@ async def _load(client: Client, informer: Informer[Any], timeout_seconds: float)
                 if not page_size:
                     raise
     except RuntimeLayerError as error:
-        raise _explained(informer.kind, error) from error
+        raise await _explained(client, informer.kind, error) from error
 
 
 async def _list(client: Client, informer: Informer[Any], page_size: int, timeout_seconds: float) -> None:
@@ -197,15 +198,16 @@ async def _list(client: Client, informer: Informer[Any], page_size: int, timeout
     informer.replace(entries, version_number(version) if version else 0)
 
 
-def _explained(kind: type[KubeObject], error: RuntimeLayerError) -> RuntimeLayerError:
+async def _explained(client: Client, kind: type[KubeObject], error: RuntimeLayerError) -> RuntimeLayerError:
     """The error in words that say what to do, where that is known."""
     name = kind.resource.kind
     if isinstance(error, NotFoundError) and kind.resource.group == v1.GROUP:
         return CannotReportError(f"the cluster does not serve {kind.resource.plural} of {kind.resource.api_version}")
     if isinstance(error, NotFoundError):
+        hint = " or ".join(await options_of_drivers(client))
         return CannotReportError(
             f"the cluster does not know the kind {name}: the driver is not installed, or its CRDs are missing "
-            f"({kind.resource.plural}.{kind.resource.group})"
+            f"({kind.resource.plural}.{kind.resource.group})" + (f"; for one that is, use {hint}" if hint else "")
         )
     if isinstance(error, ForbiddenError):
         return CannotReportError(

@@ -13,6 +13,7 @@ from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS, TAINT_RULES, ResourceApi
 from fake_dra_driver.cluster.kinds import Namespace, Node, Pod
+from fake_dra_driver.dra.installeddrivers import options_of_drivers
 from fake_dra_driver.dra.servedapi import CLASSIC_VERSION, advice
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.discovery import ServedGroup
@@ -87,17 +88,17 @@ async def find_served(client: Client) -> Served:
     group = await client.discovery.group(v1.GROUP)
     version = group.first_of(*RESOURCE_APIS)
     if version is None:
-        raise CannotExplainError(_nothing_to_explain(group))
+        raise CannotExplainError(_nothing_to_explain(group, await options_of_drivers(client)))
     kubernetes = await client.discovery.server_version()
     return Served(kubernetes, RESOURCE_APIS[version], await _taint_rules(client, group))
 
 
-def _nothing_to_explain(group: ServedGroup) -> str:
+def _nothing_to_explain(group: ServedGroup, options: Sequence[str]) -> str:
     if CLASSIC_VERSION in group.versions:
+        commands = " or ".join(f"`fake-dra-driver status {option}`" for option in options)
         return (
             f"this cluster has classic DRA ({v1.GROUP}/{CLASSIC_VERSION}, Kubernetes 1.27 to 1.30), where each driver "
-            "allocates by itself and knows alone why it does not: for claims of this driver `fake-dra-driver status` "
-            "says it"
+            f"allocates by itself and knows alone why it does not: {commands or '`fake-dra-driver status`'} says it"
         )
     return advice(group, tuple(RESOURCE_APIS))
 

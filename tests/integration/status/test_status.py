@@ -215,6 +215,13 @@ async def test_a_cluster_without_the_driver(bare: Cluster) -> None:
         await status(bare)
 
 
+async def test_another_driver_than_the_one_that_is_installed(cluster: Cluster) -> None:
+    expected = rf"\(nodeallocationstates.nas.typo.example.com\); for one that is, use --driver-name {DRIVER_NAME}$"
+    for settings in ({}, {"namespace": NAMESPACE}):
+        with pytest.raises(CannotReportError, match=expected):
+            await status(cluster, driver_name="typo.example.com", **settings)
+
+
 async def test_a_node_that_is_not_there(cluster: Cluster) -> None:
     expected = "there is no node worker-3; did you mean worker-"
     with pytest.raises(CannotReportError, match=expected):

@@ -11,6 +11,9 @@ import yaml
 
 from fake_dra_driver.cli import main
 from fake_dra_driver.cluster.apiserver import ApiServer
+from fake_dra_driver.cluster.kinds import CustomResourceDefinition
+from fake_dra_driver.codegen import definition
+from fake_dra_driver.dra.nodestate.kind import node_allocation_state
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.why.program import ask
 from fake_dra_driver.why.report import Report
@@ -118,6 +121,15 @@ async def test_a_sentence_says_what_is_wrong(
 async def test_a_cluster_with_classic_dra_has_another_command() -> None:
     client = ApiServer(kubernetes_version="1.30").client("tests")
     with pytest.raises(CannotExplainError, match=r"classic DRA .*`fake-dra-driver status` says it"):
+        await ask(client, POD, "default")
+
+
+async def test_drivers_of_a_cluster_with_classic_dra_are_named() -> None:
+    client = ApiServer(kubernetes_version="1.30").client("tests")
+    kind = node_allocation_state("lamp.example.com")
+    await client.create(CustomResourceDefinition.from_wire(definition(kind)))
+    said = "does not: `fake-dra-driver status --driver-name lamp.example.com` says it$"
+    with pytest.raises(CannotExplainError, match=said):
         await ask(client, POD, "default")
 
 
