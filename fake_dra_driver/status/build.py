@@ -97,10 +97,16 @@ class Reporter(Generic[StateT, EntryT]):
             devices=tuple(self._device(use, claims) for use in uses),
             problems=(
                 *closed,
+                *self._outdated(state),
                 *_problems(prepared, uses, entries, claims, source.unrecorded(state)),
                 *self._failed(uses, claims),
             ),
         )
+
+    def _outdated(self, state: StateT) -> Iterator[str]:
+        """What keeps the node from saying which devices it has now."""
+        if problem := self._layout.inventory_problem_of(state):
+            yield f"its devices may have changed since: {one_line(problem, MAX_SAID)}"
 
     def _failed(self, uses: Sequence[DeviceUse], claims: Mapping[str, ClaimReport]) -> Iterator[str]:
         """What the node has said of claims whose devices it cannot make ready, and which pods wait for."""

@@ -271,7 +271,7 @@ _STATE_TONES: Final[dict[DeviceState, Tone]] = {
 
 NODE_STATES: Final[dict[str, str]] = {
     "Ready": "its next pod can get its free devices",
-    "NotReady": "it is stopped or not reachable, or its kubelet plugin is not ready",
+    "NotReady": "it is stopped or not reachable, or the kubelet cannot use its plugin",
     "Cordoned": "`kubectl cordon` or `kubectl drain` keeps pods away; `kubectl uncordon` lets them come again",
     "Closed": "Kubernetes keeps pods away with a taint, such as `node.kubernetes.io/disk-pressure`; in structured DRA "
     "also: its devices are in no ResourceSlice, as half a minute after its kubelet plugin was killed",

@@ -75,12 +75,16 @@ class Inventory:
         return self._by_name.get(name)
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """``changed`` is called, in the event loop, after each change. It must not raise."""
+        """``changed`` is called, in the event loop, after each change, also of ``refusal``. It must not raise."""
         self._subscribers.append(changed)
 
     def report_to(self, tell: Callable[[str], None]) -> None:
         """``tell`` tells people of a bad answer, once for each that is wrong in another way. It must not raise."""
         self._tell = tell
+
+    def refusal(self) -> str:
+        """What is wrong with the last answer, so that the one before it still counts; empty when nothing is."""
+        return self._problem
 
     def problem(self) -> str | None:
         """What is wrong, for the readiness of the program; None when nothing is."""
@@ -182,6 +186,9 @@ class Inventory:
             self._tell(problem)
         elif before and not problem:
             log.info("Driver can be used again")
+        if problem != before:
+            for changed in self._subscribers:
+                changed()
 
 
 def _kept(device: Device) -> Device:

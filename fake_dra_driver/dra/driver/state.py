@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import UID, ObjectMeta
+from fake_dra_driver.api.kube.meta import UID, ApiModel, ObjectMeta
 from fake_dra_driver.dra.driver.device import AttributeValue, Capacity, Device, Taint, Version
 from fake_dra_driver.dra.driver.prepared import DriverPreparedDevice
 from fake_dra_driver.dra.drivernames import DriverNames
@@ -28,6 +28,7 @@ from fake_dra_driver.dra.nodestate.kind import (
 from fake_dra_driver.dra.nodestate.layout import NodeStateLayout
 from fake_dra_driver.dra.nodestate.sharing import Holding, Share
 from fake_dra_driver.quantity import Quantity, QuantityError
+from fake_dra_driver.untrustedtext import one_line
 
 __all__ = ["DriverStateLayout", "claim_entry"]
 
@@ -38,6 +39,8 @@ MAX_REMEMBERED: Final = 10_000
 MAX_SHOWN_CONFIG: Final = 1024
 """Characters of what a claim says about a device that are shown where nothing is decided by it. In a claim there may be
 32 times 10 KiB, and the object has room for 1.5 MiB, for all claims of its node."""
+MAX_PROBLEM: Final = 1_000
+"""Characters of what is wrong with the answers of an author's code, which may have put anything into them."""
 
 _HEALTH: Final = {Health.UNHEALTHY: "Unhealthy", Health.UNKNOWN: "Unknown"}
 
@@ -60,7 +63,7 @@ class DriverStateLayout(NodeStateLayout[NodeState, Device, ClaimEntry, DriverPre
     """
 
     path = ("spec", "allocatedClaims")
-    plugin_fields = ("allocatableDevices", "preparedDevices")
+    plugin_fields = ("allocatableDevices", "devicesProblem", "preparedDevices")
 
     def __init__(self, driver: str) -> None:
         names = DriverNames.of(driver)
@@ -117,6 +120,14 @@ class DriverStateLayout(NodeStateLayout[NodeState, Device, ClaimEntry, DriverPre
                 if (devices := claim.devices_in_use) or not claim.devices
             },
         )
+
+    @override
+    def with_problem(self, spec: ApiModel, problem: str) -> ApiModel:
+        return spec.model_copy(update={"devices_problem": one_line(problem, MAX_PROBLEM)})
+
+    @override
+    def inventory_problem_of(self, state: NodeState) -> str:
+        return state.spec.devices_problem
 
     # --- What claims have
 

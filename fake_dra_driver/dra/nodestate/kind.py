@@ -148,6 +148,8 @@ class NodeStateSpec(SchemaModel):
 
     allocatable_devices: tuple[AllocatableDevice, ...] = ()
     """The devices of the node, written by its kubelet plugin."""
+    devices_problem: str = ""
+    """Why these may not be the devices of the node any more: the driver fails to say which it has."""
     allocated_claims: Mapping[str, ClaimEntry] = Field(default_factory=dict)
     """By the UID of the claim: the devices that it holds, written by the controller."""
     prepared_devices: Mapping[str, PreparedEntry] = Field(default_factory=dict)

@@ -72,6 +72,19 @@ class NodeStateLayout(LedgerLayout[StateT, EntryT], Protocol[StateT, DeviceT, En
         """
         ...
 
+    def with_problem(self, spec: ApiModel, problem: str) -> ApiModel:  # noqa: ARG002 - a default
+        """The ``spec``, which also says why its inventory may be out of date. By default it does not say it.
+
+        Args:
+            spec: as ``spec_for`` makes it.
+            problem: for people; not empty.
+        """
+        return spec
+
+    def inventory_problem_of(self, state: StateT) -> str:  # noqa: ARG002 - a default
+        """Why the inventory may be out of date, for people. By default nothing: empty."""
+        return ""
+
     @override
     def devices_of(self, entry: EntryT) -> Sequence[str]: ...
 

@@ -43,6 +43,7 @@ class StateNodeParts(NodeParts[PreparedT], Generic[StateT, DeviceT, PreparedT]):
         events: writes Events.
         is_serving: whether the kubelet can use the plugin at this moment.
         has_successor: whether another process of the plugin serves the node.
+        problem: why the inventory may be out of date; empty where it is not.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class StateNodeParts(NodeParts[PreparedT], Generic[StateT, DeviceT, PreparedT]):
         events: EventSink,
         is_serving: Callable[[], bool],
         has_successor: Callable[[], Awaitable[bool]],
+        problem: Callable[[], str] = str,
     ) -> None:
         super().__init__(
             node=state_key.name,
@@ -73,7 +75,16 @@ class StateNodeParts(NodeParts[PreparedT], Generic[StateT, DeviceT, PreparedT]):
             publish=self.publish,
         )
         self.publisher = StatePublisher(
-            layout, state_key, inventory, files, states, client, is_serving, has_successor, self.node_events
+            layout,
+            state_key,
+            inventory,
+            files,
+            states,
+            client,
+            is_serving,
+            has_successor,
+            self.node_events,
+            problem=problem,
         )
         self._publications = Controller("nodeallocationstate", self.publisher)
         self._publications.watch(states)

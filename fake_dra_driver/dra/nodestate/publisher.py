@@ -47,6 +47,7 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         is_serving: whether the kubelet can use the plugin at this moment.
         has_successor: whether another process of the plugin serves the node.
         events: tells people about changes of the status.
+        problem: why the inventory may be out of date; empty where it is not.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         has_successor: Callable[[], Awaitable[bool]],
         events: NodeEvents,
         *,
+        problem: Callable[[], str] = str,
         clock: Clock = loop_time,
     ) -> None:
         self._layout = layout
@@ -72,6 +74,7 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         self._is_serving = is_serving
         self._has_successor = has_successor
         self._events = events
+        self._problem = problem
         self._clock = clock
         self._expected_until: float | None = None
         """When the node counts as not usable without a registration by the kubelet; None before the first pass."""
@@ -130,9 +133,12 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         layout, inventory = self._layout, self._inventory()
         is_news = serving != self._announced and (serving or not (is_expected or await self._has_successor()))
         status = {True: READY, False: NOT_READY}[serving] if is_news else layout.status_of(state)
+        spec = layout.spec_for(inventory, prepared)
+        if problem := self._problem():
+            spec = layout.with_problem(spec, problem)
         operations = [
             *await self._missing_owner(state),
-            *difference(layout, state, layout.spec_for(inventory, prepared), status),
+            *difference(layout, state, spec, status),
             *recount(layout, state, inventory),
         ]
         if operations:

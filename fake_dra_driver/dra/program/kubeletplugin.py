@@ -59,11 +59,15 @@ class LiveDevices(Protocol):
         ...
 
     def subscribe(self, changed: Callable[[], None]) -> None:
-        """``changed`` is called after each change."""
+        """``changed`` is called after each change, also of ``refusal``."""
         ...
 
     def report_to(self, tell: Callable[[str], None]) -> None:
         """``tell`` tells people what is wrong with the devices."""
+        ...
+
+    def refusal(self) -> str:
+        """What is wrong with the devices, so that those that were known before are kept; empty when nothing is."""
         ...
 
     def problem(self) -> str | None:
@@ -161,6 +165,7 @@ async def run_kubelet_plugin(
         layout=layout,
         state_key=key,
         inventory=devices.inventory,
+        problem=str if devices.live is None else devices.live.refusal,
         model=model,
         restore=devices.restore(prepared),
         files=NodeFiles(checkpoint, cdi, lock.hold, ClaimLock(settings.plugin_dir).hold, metadata),

@@ -10,6 +10,7 @@ from fake_dra_driver.cluster.cluster import Cluster
 from fake_dra_driver.cluster.testing import BackgroundCluster, Claim, python_image
 from fake_dra_driver.cluster.testing.claims import pod_manifest
 from fake_dra_driver.dra import project_of
+from fake_dra_driver.dra.nodestate.kind import node_allocation_state
 from tests.integration.author.moodydriver import MoodyDriver, MoodyLamp
 
 DRIVER = MoodyDriver.name
@@ -85,16 +86,25 @@ def test_devices_that_cannot_be_change_nothing_and_are_told(cluster: BackgroundC
 
         cluster.wait_until(f"the plugin's pod is ready: {status}", it_is)
 
+    def node_says(problem: str) -> None:
+        async def it_does(each: Cluster) -> bool:
+            (state,) = (await each.client.list(node_allocation_state(MoodyDriver.name), "lamps")).items
+            return state.spec.devices_problem == problem
+
+        cluster.wait_until(f"the node's object says: {problem or 'nothing is wrong'}", it_does)
+
     with moods.be("twice"):
         told = cluster.wait_for_event("BadDevices", namespace="lamps")
         assert told == (
             "MoodyDriver.devices(node-a) returned what no node can have: device lamp-0: is there twice; "
             "device lamp-1: is there twice; the node keeps the devices that it had"
         )
+        node_says(told)
         plugin_is("False")
         assert offered(cluster) == ["lamp-0", "lamp-1"]
         assert cluster.run_pod(Claim(DRIVER)).env["LAMP"].startswith("lamp-")
     plugin_is("True")
+    node_says("")
 
 
 def test_a_claim_whose_device_hangs_keeps_no_other_waiting(cluster: BackgroundCluster, moods: Moods) -> None:

@@ -119,6 +119,14 @@ def test_devices_are_shown_by_what_the_object_says(world: LampWorld) -> None:
     assert (report.driver, report.summary.claims, found.ready) == ("lamp.example.com", 2, True)
 
 
+def test_a_node_that_keeps_old_devices_says_why(world: LampWorld) -> None:
+    spec = LAYOUT.with_problem(LAYOUT.spec_for((), {}), "LampDriver.devices(n) failed: no lamps\n").to_wire()
+    publish(world.api, *INVENTORY[:2], **spec)
+    found = node_of(world.report(), "n")
+    said = "its devices may have changed since: LampDriver.devices(n) failed: no lamps\\n"
+    assert (found.ready, found.problems) == (True, (said,))
+
+
 @pytest.mark.parametrize("detail", [Detail.SHORT, Detail.DEVICES])
 def test_a_device_that_claims_share_has_a_row_with_all_of_them(world: LampWorld, detail: Detail) -> None:
     share = {"devices": [{"name": "lamp-1", "shared": True}]}

@@ -127,7 +127,7 @@ async def test_a_bad_answer_keeps_the_last_good_one() -> None:
             story.driver.answer = fail
             await asyncio.sleep(180)
         words = "SteeredDriver.devices(node-a) raised OSError: the bus is gone; the node keeps the devices that it had"
-        assert (story.names, story.changes) == (["lamp-0"], 0)
+        assert (story.names, story.changes, story.inventory.refusal()) == (["lamp-0"], 1, words)
         assert (story.told, story.inventory.problem()) == ([words], words)
         assert len([line for line in lines if "Driver cannot be used as it is" in line]) == 1
         story.driver.answer = lambda: [Device("lamp-0"), Device("lamp-0")]
@@ -138,6 +138,7 @@ async def test_a_bad_answer_keeps_the_last_good_one() -> None:
         story.driver.answer = good
         await asyncio.sleep(60)
         assert (story.inventory.problem(), len(story.told)) == (None, 2)
+        assert (story.changes, story.inventory.refusal()) == (3, "")
 
 
 async def test_an_answer_that_does_not_come_is_a_problem() -> None:

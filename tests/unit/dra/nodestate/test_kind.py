@@ -34,7 +34,7 @@ def test_its_definition_can_be_written() -> None:
         *("Status", "Models", "Allocated", "Revision", "Age")
     ]
     spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    assert list(spec["properties"]) == ["allocatableDevices", "allocatedClaims", "preparedDevices"]
+    assert list(spec["properties"]) == ["allocatableDevices", "devicesProblem", "allocatedClaims", "preparedDevices"]
     assert version["schema"]["openAPIV3Schema"]["properties"]["status"]["type"] == "string"
 
 
