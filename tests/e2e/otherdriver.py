@@ -93,8 +93,9 @@ class OtherDriver(InstalledDriver[NodeState], ABC):
         chart = str(self._folder / "deployments/helm" / self.names.program)
         values = [f"--set={setting}" for setting in settings]
         self._helm("upgrade", "--install", self.names.program, chart, "--create-namespace", "--reset-values", *values)
-        self._kubectl("rollout", "status", f"deployment/{self.names.program}-controller", f"-n={self.namespace}")
-        self.wait_ready()
+        deployment = f"deployment/{self.names.program}-controller"
+        self._kubectl("rollout", "status", deployment, f"--namespace={self.namespace}", timeout_seconds=120)
+        self.wait_ready(120)
 
     def uninstall(self) -> None:
         """Everything of it but the devices."""

@@ -182,10 +182,12 @@ def luts_of(entry: ClaimEntry) -> int:
 
 
 @pytest.fixture
-def controllers(request: pytest.FixtureRequest, other: OtherDriver) -> Iterator[Sequence[RunningPod]]:
-    """Two of them; with ``leader_elect`` false, both allocate."""
+def controllers(request: pytest.FixtureRequest, kubectl: Kubectl, other: OtherDriver) -> Iterator[Sequence[RunningPod]]:
+    """Two of them; without election both allocate, which the chart refuses to install."""
+    other.install(f"controller.settings.leaderElect={request.param}")
+    kubectl("scale", f"deployment/{other.names.program}-controller", "--replicas=2", f"--namespace={other.namespace}")
     other.replicas = 2
-    other.install("controller.replicas=2", f"controller.settings.leaderElect={request.param}")
+    other.wait_ready(RECOVERY_SECONDS)
     yield other.controllers()
     other.replicas = 1
     other.install()
