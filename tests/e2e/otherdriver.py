@@ -229,8 +229,10 @@ class OtherDriver(InstalledDriver[NodeState], ABC):
             claim, expected = claims[name], self.devices_of(pods[pod.key.name])
             assert pod.uid in {consumer.uid for consumer in claim.status.reserved_for}
             assert self.protocol.claim_finalizer(self.names) in claim.metadata.finalizers
-            assert [device.name for device in state.spec.allocated_claims[claim.uid].devices] == expected
-            assert [device.name for device in state.spec.prepared_devices[claim.uid].devices] == expected
+            for entries in (state.spec.allocated_claims, state.spec.prepared_devices):
+                entry = entries.get(claim.uid)  # what is prepared is written behind
+                assert entry is not None
+                assert [device.name for device in entry.devices] == expected
             if isinstance(claim, v1.ResourceClaim) and self.protocol.api.version == "v1":
                 ready = {device.device: device.conditions or () for device in claim.status.devices}
                 assert sorted(ready) == sorted(set(expected)), f"devices in the status of {claim.key}: {ready}"
