@@ -236,7 +236,7 @@ class BackgroundCluster:
 
         Args:
             claims: what is made for it, or names of claims that exist (``make_claim``).
-            name: of the pod; empty: one of its own.
+            name: of the pod; empty: one of its own, and the pod is deleted if it does not do what it is to do.
             namespace: of pod and claims.
             command: what its container runs; None: it prints its environment, and goes on if it is to be ready.
             node: where it is to run; empty: wherever its claims can be met.
@@ -251,10 +251,18 @@ class BackgroundCluster:
             ApiError: the API server refuses an object.
         """
         key = NamespacedName(namespace, name or f"pod-{next(self._numbers)}")
+        drivers = sorted({claim.driver for claim in claims if isinstance(claim, Claim)})
 
         async def run(cluster: Cluster) -> PodRun:
             await pods.make_pod(cluster, key.name, claims, namespace=namespace, command=command, until=until, node=node)
-            return await pods.wait_for_pod(cluster, key, until=until, check=check, timeout_seconds=timeout_seconds)
+            try:
+                return await pods.wait_for_pod(
+                    cluster, key, until=until, check=check, timeout_seconds=timeout_seconds, drivers=drivers
+                )
+            except ClusterError:
+                if not name:  # else it would keep its devices from all tests that follow
+                    await cluster.client.delete(Pod, key)
+                raise
 
         return self.call(run, timeout_seconds + _REPORT_SECONDS)
 

@@ -25,7 +25,8 @@ class Claim:
     """Name of the driver."""
     config: BaseModel | Mapping[str, Any] | None = None
     """What it says about the devices: the model of a driver that uses ``dra.Driver``, of which what was set is sent, or
-    the whole document, with ``apiVersion``, ``kind`` and ``spec``. In classic DRA the parameters of the claim, else its
+    the whole document, with ``apiVersion``, ``kind`` and ``spec``. A model with a wrong value is
+    ``LampConfig().model_copy(update={"level": 900})``. In classic DRA it is the parameters of the claim, else its
     opaque configuration."""
     count: int = 1
     """How many devices. In classic DRA the parameters say it, so that more than one need a ``config`` where the driver
@@ -43,10 +44,21 @@ class Claim:
         return self.device_class or self.driver
 
     def document(self) -> Mapping[str, Any] | None:
-        """The configuration as an object with ``apiVersion``, ``kind`` and ``spec``."""
+        """The configuration as an object with ``apiVersion``, ``kind`` and ``spec``.
+
+        Raises:
+            ClusterError: it is a mapping that is no such object.
+        """
+        if self.config is None:
+            return None
         if not isinstance(self.config, BaseModel):
+            if missing := [name for name in ("apiVersion", "kind", "spec") if name not in self.config]:
+                raise ClusterError(
+                    f"The config of a claim is a model, or a whole document: {', '.join(missing)} must be set in "
+                    f"{dict(self.config)}"
+                )
             return self.config
-        spec = self.config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        spec = self.config.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
         return {"apiVersion": f"{self.driver}/v1alpha1", "kind": type(self.config).__name__, "spec": spec}
 
 

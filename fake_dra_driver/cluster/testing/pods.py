@@ -1,7 +1,7 @@
 """Pods of tests: made with their claims, waited for, and read."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.testing.claims import Claim, claim_manifests, class_manifest, pod_manifest
 from fake_dra_driver.cluster.testing.errors import PodFailedError
-from fake_dra_driver.cluster.testing.report import container_of, describe_everything, log_of, state_of
+from fake_dra_driver.cluster.testing.report import container_of, describe_everything, log_of, missing_driver, state_of
 from fake_dra_driver.cluster.testing.waiting import wait
 from fake_dra_driver.runtime.errors import NotFoundError
 
@@ -131,9 +131,23 @@ async def make_pod(
 
 
 async def wait_for_pod(
-    cluster: Cluster, key: NamespacedName, *, until: Until, check: bool, timeout_seconds: float
+    cluster: Cluster,
+    key: NamespacedName,
+    *,
+    until: Until,
+    check: bool,
+    timeout_seconds: float,
+    drivers: Collection[str] = (),
 ) -> PodRun:
     """Waits for a pod's end, or until it is Ready.
+
+    Args:
+        cluster: where.
+        key: of the pod.
+        until: what to wait for.
+        check: whether a pod that fails is an error.
+        timeout_seconds: how long to wait.
+        drivers: those of its claims, if they are known.
 
     Raises:
         UnmetError: it has not come to that in time.
@@ -147,7 +161,8 @@ async def wait_for_pod(
         return pod if is_ready or pod.is_finished else None
 
     async def explain() -> str:
-        return await describe_everything(cluster, await cluster.client.get(Pod, key))
+        missing = [f"  {line}\n" for driver in drivers if (line := missing_driver(cluster, driver))]
+        return "".join(missing) + await describe_everything(cluster, await cluster.client.get(Pod, key))
 
     what = f"the pod {key} {'has ended' if until == 'ended' else 'is Ready'}"
     pod = await wait(cluster, what, has_come, explain, timeout_seconds)

@@ -13,6 +13,7 @@ from fake_dra_driver.api.resource import v1, v1alpha2
 from fake_dra_driver.api.resource.podclaims import claim_keys
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.cluster.cluster import Cluster
+from fake_dra_driver.cluster.errors import no_such
 from fake_dra_driver.cluster.kinds import ContainerStatus, Pod
 from fake_dra_driver.cluster.kubelet.containerruntime.container import Container
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import LogOptions
@@ -20,7 +21,15 @@ from fake_dra_driver.cluster.testing.printed import last_lines
 from fake_dra_driver.runtime.errors import NotFoundError
 from fake_dra_driver.untrustedtext import one_line
 
-__all__ = ["container_of", "describe_drivers", "describe_everything", "describe_pod", "log_of", "state_of"]
+__all__ = [
+    "container_of",
+    "describe_drivers",
+    "describe_everything",
+    "describe_pod",
+    "log_of",
+    "missing_driver",
+    "state_of",
+]
 
 _LINES_READ, _LINES_SHOWN = 2000, 15
 _EVENTS = 20
@@ -38,6 +47,12 @@ def container_of(cluster: Cluster, pod: Pod, name: str) -> Container | None:
 async def log_of(container: Container, lines: int | None = None) -> str:
     """What a container has printed; the last so many lines of it."""
     return b"".join([data async for data in container.log.read(LogOptions(tail_lines=lines))]).decode(errors="replace")
+
+
+def missing_driver(cluster: Cluster, driver: str) -> str:
+    """That no kubelet knows a plugin of this driver, and which there are; empty when one does."""
+    registered = {each for node in cluster.simulated_nodes() for each in node.registered_drivers()}
+    return "" if driver in registered else str(no_such("registered plugin of a driver called", driver, registered))
 
 
 async def describe_pod(cluster: Cluster, pod: Pod) -> str:

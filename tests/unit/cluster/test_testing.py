@@ -142,10 +142,18 @@ def test_a_pod_that_waits_for_its_claim_says_so(embedded_cluster: BackgroundClus
         embedded_cluster.run_pod(Claim("lamp.example.com"), "missing", name="waits", timeout_seconds=1)
     first, *rest = str(raised.value).splitlines()
     assert first == "after 1 s it is still not true that the pod default/waits has ended:"
-    assert rest[0] == "  it is Pending, on no node"
+    assert rest[0].startswith("  There is no registered plugin of a driver called lamp.example.com.")
+    assert rest[1] == "  it is Pending, on no node"
     assert "  claim missing does not exist" in rest
     assert next(line for line in rest if line.startswith("  claim waits-claim-0-")).endswith(" is not allocated")
+    assert embedded_cluster.get("pod", "waits")["status"]["phase"] == "Pending"
     embedded_cluster.delete_pod("waits")
+
+
+def test_a_pod_without_a_name_is_not_left_to_other_tests(embedded_cluster: BackgroundCluster) -> None:
+    with pytest.raises(UnmetError):
+        embedded_cluster.run_pod("missing", timeout_seconds=0.1)
+    assert all(pod["metadata"].get("deletionTimestamp") for pod in embedded_cluster.list("pods", "default"))
 
 
 def test_an_event_that_is_not_there_lists_those_that_are(embedded_cluster: BackgroundCluster) -> None:

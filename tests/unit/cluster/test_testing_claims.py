@@ -29,7 +29,15 @@ def manifests(release: Any, claim: Claim) -> Any:
 def test_a_config_is_sent_as_far_as_it_was_set() -> None:
     assert Claim(DRIVER, LampConfig(brightness=3)).document() == DOCUMENT
     assert Claim(DRIVER, DOCUMENT).document() == DOCUMENT
+    assert Claim(DRIVER, LampConfig().model_copy(update={"brightness": "dim"})).document() == {
+        **DOCUMENT,
+        "spec": {"brightness": "dim"},
+    }
     assert Claim(DRIVER).document() is None
+    with pytest.raises(
+        ClusterError, match=r"a whole document: apiVersion, kind, spec must be set in \{'brightness': 3\}"
+    ):
+        Claim(DRIVER, {"brightness": 3}).document()
 
 
 def test_in_classic_dra_it_is_the_claims_parameters() -> None:
