@@ -260,7 +260,8 @@ class Project:
             values_of(self.values_model, self.values)
         except ValidationError as error:
             found = error.errors()[0]
-            yield f"values: {'.'.join(map(str, found['loc']))}: {found['msg']}"
+            words = "there is no such value" if found["type"] == "extra_forbidden" else found["msg"]
+            yield f"values: {'.'.join(map(str, found['loc']))}: {words}"
 
     def _problems_of_kinds(self) -> Iterator[str]:
         names = [file_name(kind) for kind in self.kinds]

@@ -26,6 +26,7 @@ from functools import partial
 from typing import Any, Final, Generic
 
 from loguru import logger
+from pydantic import ValidationError
 
 from fake_dra_driver.dra.driver.allocated import AllocatedDevice, ConfigT
 from fake_dra_driver.dra.driver.blocking import BlockWatch
@@ -258,8 +259,16 @@ class AuthorCalls(Generic[ConfigT]):
         if place not in self._told:
             self._told.add(place)
             log.opt(exception=error).error("Driver raised an exception", call=name)
+        if isinstance(error, ValidationError):
+            return DriverFaultError(f"{name} made {error.title} of what it cannot be: {_sentences(error)}")
         said = one_line(f"{type(error).__name__}: {error}".removesuffix(": "), MAX_SHOWN)
         return DriverFaultError(f"{name} raised {said}")
+
+
+def _sentences(error: ValidationError) -> str:
+    """What is wrong with values of a model, such as ContainerEdits, each in one line."""
+    problems = [(".".join(map(str, problem["loc"])), problem["msg"], problem["input"]) for problem in error.errors()]
+    return one_line("; ".join(f"{place}: {words}, is {given!r}" for place, words, given in problems), MAX_SHOWN)
 
 
 def _report_slow(call: _Call) -> None:

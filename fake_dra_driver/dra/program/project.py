@@ -25,7 +25,9 @@ def project_of(driver: Driver[Any]) -> Project:
     try:
         return _project(driver)
     except ProjectError as error:
-        raise DriverClassError([f"{type(driver).__name__}: {error}"]) from error
+        # Nothing else of a project is the author's.
+        problem = str(error).partition("values: ")[2] or str(error)
+        raise DriverClassError([f"{type(driver).__name__}.chart: {problem}"]) from error
 
 
 def _project(driver: Driver[Any]) -> Project:

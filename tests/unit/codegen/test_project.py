@@ -284,7 +284,7 @@ class _Twin(Firing):
         ({"rbac": ()}, "rbac has to have these components, with these keys in the values"),
         (
             {"values": {"kubeletPlugin": {"extraVolume": []}}},
-            r"values: kubeletPlugin\.extraVolume: Extra inputs are not permitted",
+            r"values: kubeletPlugin\.extraVolume: there is no such value",
         ),
     ],
 )

@@ -178,6 +178,18 @@ async def test_any_other_exception_is_a_fault_with_its_traceback_in_the_log_once
     assert "in prepare" in lines[0]
 
 
+async def test_edits_that_cannot_be_made_are_told_in_a_line() -> None:
+    def prepare(_: object) -> ContainerEdits:
+        return ContainerEdits.model_validate({"env": {"LAMP_0": 5}})
+
+    with pytest.raises(DriverFaultError) as found:
+        await calls_of(prepare).prepare(allocated())
+    assert str(found.value) == (
+        "LampDriver.prepare(lamp-0) made ContainerEdits of what it cannot be: env.LAMP_0: Input should be a valid "
+        "string, is 5"
+    )
+
+
 async def test_an_exception_of_a_coroutine() -> None:
     class Driver(LampDriver):
         @override

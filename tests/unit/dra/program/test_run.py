@@ -141,7 +141,7 @@ def test_values_that_the_chart_does_not_take() -> None:
     class Driver(SteeredDriver):
         chart = {"kubeletPlugin": {"lamps": 5}}  # noqa: RUF012 - as an author would write it
 
-    with pytest.raises(DriverClassError, match=r"^Driver: Project 'lamp-driver': values: kubeletPlugin.lamps"):
+    with pytest.raises(DriverClassError, match=r"^Driver.chart: kubeletPlugin.lamps: there is no such value$"):
         project_of(Driver())
 
 
