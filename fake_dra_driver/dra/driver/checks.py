@@ -122,11 +122,16 @@ def _config_problems(driver: type[Driver[Any]]) -> Iterator[str]:
             yield f"{config.__name__}.{name} has no default, and a claim need not say anything"
             return
     try:
-        config.model_validate({})
+        default = config.model_validate({})
+        text = default.model_dump_json(by_alias=True)
+        again = config.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"{part}: " for part in first["loc"])
         yield f"{config.__name__}() refuses its own defaults: {place}{first['msg'].removeprefix('Value error, ')}"
+        return
+    if again != default:
+        yield f"{config.__name__}: its validators do not take what they return: {text} is read as {again!r}"
 
 
 def _schema_problems(driver: type[Driver[Any]]) -> Iterator[str]:

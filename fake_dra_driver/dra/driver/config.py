@@ -51,7 +51,10 @@ class CheckedModel(BaseModel):
 
 
 class DeviceConfig(CheckedModel, SchemaModel):
-    """Base of such a model. Each field has a default: a claim need not say anything. Docstrings of fields are help."""
+    """Base of such a model. Each field has a default: a claim need not say anything. Docstrings of fields are help.
+
+    Validators have to take what they return: what a claim says is written down, and read again.
+    """
 
     # A default that the field's own bounds refuse is found when the program starts, and not in a container.
     model_config = ConfigDict(validate_default=True)

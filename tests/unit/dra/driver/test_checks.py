@@ -160,6 +160,17 @@ class Contradictory(DeviceConfig):
         return self
 
 
+def _doubled(watts: int) -> int:
+    return 2 * watts
+
+
+class Doubling(DeviceConfig):
+    """A model that makes something else of what it has made."""
+
+    watts: Annotated[int, AfterValidator(_doubled)] = Field(default=5, validate_default=True)
+    """How bright it is."""
+
+
 class Broken(DeviceConfig):
     """A model whose validator has a defect."""
 
@@ -188,6 +199,10 @@ class Odd(DeviceConfig):
         ),
         (Contradictory, "BadDriver.config: Contradictory() refuses its own defaults: dim must not be negative"),
         (Broken, "BadDriver.config: Broken() refuses its own defaults: cannot be checked: KeyError: 'green'"),
+        (
+            Doubling,
+            'BadDriver.config: Doubling: its validators do not take what they return: {"watts":10} is read as D',
+        ),
         (Odd, "BadDriver.config: no CRD can be made of Odd: "),
     ],
 )
