@@ -34,7 +34,7 @@ def _protocol_of(path: Path) -> str:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks each scenario: with ``--sample`` a fifth of them runs, some of each module."""
-    item.add_marker(pytest.mark.sampled("scenarios", one_in=5))
+    item.add_marker(pytest.mark.sampled("scenarios", one_in=7))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
