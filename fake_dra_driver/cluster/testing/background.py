@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -45,15 +45,14 @@ class BackgroundCluster:
     Objects are named as kubectl names them: ``pods``, ``pod``, ``lampconfigs``, ``nodes``, ``resourceclaims``.
 
     Args:
-        logs: whether this library's logs are to be seen while it runs: those of the cluster, and of whatever else of it
-            runs in this process. Programs in pods have logs of their own.
+        logs: whether loguru's own sink, which prints to standard error, gets what the cluster logs. Programs in pods
+            have logs of their own.
         options: those of ``Cluster``; what is not given of ``QUICK`` is as there.
     """
 
     def __init__(self, *, logs: bool = False, **options: Any) -> None:
         self._options = {**QUICK, **options}
         self._logs = logs
-        self._stack = ExitStack()
         self._numbers = itertools.count(1)
         self.faults = BlockingFaults(self)
         """What can go wrong, on demand."""
@@ -66,13 +65,10 @@ class BackgroundCluster:
 
     def __enter__(self) -> Self:
         """Starts it. Raises what ``Cluster`` raises."""
-        if not self._logs:
-            self._stack.enter_context(without_logs())
         self._thread.start()
         self._entered.wait()
         if self._error is not None:
             self._thread.join()
-            self._stack.close()
             raise self._error
         return self
 
@@ -83,13 +79,13 @@ class BackgroundCluster:
         if self._loop is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._leave.set)
         self._thread.join()
-        self._stack.close()
         if self._error is not None:
             raise self._error
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            with nullcontext() if self._logs else without_logs():
+                asyncio.run(self._serve())
         except BaseException as problem:  # noqa: BLE001 - raised in the thread that waits
             self._error = problem
         finally:

@@ -1,35 +1,44 @@
 """Keeps what clusters log out of the output of tests: it is about the cluster, and a failure says what matters.
 
-loguru prints everything until it is told otherwise, hundreds of lines for each test.
+loguru prints everything until it is told otherwise, hundreds of lines for each test. What is left out is what a cluster
+logs by itself, and from loguru's own sink alone: a driver's class that is tested in the same process logs as ever, and
+who has added sinks gets all there is.
 """
 
-import threading
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
-import fake_dra_driver
+if TYPE_CHECKING:
+    from loguru import Record
 
 __all__ = ["without_logs"]
 
-_LOCK: Final = threading.Lock()
-_running: list[object] = []
-"""One for each block that is entered. Loguru has a switch for all of the process."""
+_MARK: Final = "embedded_cluster"
+"""In the extras of what a quiet cluster logs."""
+_DEFAULT_SINK: Final = 0
+"""Loguru's own, which prints to standard error."""
 
 
 @contextmanager
 def without_logs() -> Iterator[None]:
-    """Leaves the logs of this library out, in this process, until the last of such blocks is left."""
-    mine = object()
-    with _LOCK:
-        _running.append(mine)
-        logger.disable(fake_dra_driver.__name__)
+    """Leaves out what is logged in this context, and in the tasks and threads that begin in it."""
     try:
+        logger.remove(_DEFAULT_SINK)
+    except ValueError:
+        pass  # replaced already, here or by the program
+    else:
+        logger.add(_print, filter=_is_shown)
+    with logger.contextualize(**{_MARK: True}):
         yield
-    finally:
-        with _LOCK:
-            _running.remove(mine)
-            if not _running:
-                logger.enable(fake_dra_driver.__name__)
+
+
+def _print(message: str) -> None:
+    sys.stderr.write(message)
+
+
+def _is_shown(record: "Record") -> bool:
+    return _MARK not in record["extra"]
