@@ -3,7 +3,7 @@
 #
 # IMAGE              name and tag (default fake-dra-driver:v0.2.0)
 # BASE_IMAGE         another base image than the Dockerfile's; Debian's or another with glibc, with Python 3.11 or later
-# FOLDER             with another Dockerfile (default: of the repository), such as demo/drivers/lamp; IMAGE then names the image of that
+# FOLDER             with the Dockerfile (default: of the repository), such as demo/drivers/lamp, whose image IMAGE then is
 # CONTAINER_TOOL     docker or buildah (default: docker if its daemon answers)
 # SOURCE_DATE_EPOCH  time of the files in the image (default: of the last commit)
 #
