@@ -345,8 +345,8 @@ async def entries_of_before_an_upgrade() -> Recorder:
 async def more_than_there_is_room_for() -> Recorder:
     world = StructuredWorld()
     world.node("n")
-    for number in range(129):
-        shares = [result("n", 0, shareID=f"{number}-{share}") for share in range(32)]
+    for number in range(210):  # each shows 32 devices of 63 characters, 2.5 KB
+        shares = [result("n", 0, device="d" * 63, shareID=f"{number}-{share}") for share in range(32)]
         world.claim(f"c{number}", *shares)
     return (await world.run()).events
 
