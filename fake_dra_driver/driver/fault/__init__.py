@@ -1,0 +1,1 @@
+"""What DeviceFaults do to the devices of a node. Pure."""
