@@ -197,22 +197,28 @@ class Observer(PublishObserver):
 
     told: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     """What, pool, and names or fields."""
+    on_told: Callable[[], None] = lambda: None
+    """Called whenever there is more."""
 
     @override
     def slices_restored(self, pool: str, names: Sequence[str]) -> None:
-        self.told.append(("restored", pool, tuple(names)))
+        self._tell("restored", pool, tuple(names))
 
     @override
     def slices_corrected(self, pool: str, names: Sequence[str]) -> None:
-        self.told.append(("corrected", pool, tuple(names)))
+        self._tell("corrected", pool, tuple(names))
 
     @override
     def slices_removed(self, pool: str, names: Sequence[str]) -> None:
-        self.told.append(("removed", pool, tuple(names)))
+        self._tell("removed", pool, tuple(names))
 
     @override
     def fields_dropped(self, pool: str, dropped: DroppedFields) -> None:
-        self.told.append(("dropped", pool, dropped.fields))
+        self._tell("dropped", pool, dropped.fields)
+
+    def _tell(self, what: str, pool: str, names: tuple[str, ...]) -> None:
+        self.told.append((what, pool, names))
+        self.on_told()
 
     def news(self) -> list[tuple[str, str, tuple[str, ...]]]:
         """What was told since the last time."""

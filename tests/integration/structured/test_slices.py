@@ -89,6 +89,7 @@ class Running:
         )
         self._changed = asyncio.Event()
         self._slices.subscribe(lambda _: self._changed.set())
+        lab.observer.on_told = self._changed.set
 
     async def publish(self, *pools: Pool) -> None:
         """Publishes in one pass."""
@@ -97,7 +98,7 @@ class Running:
         assert self.publisher.not_published_reason() is None
 
     async def until(self, is_so: Callable[[Sequence[v1.ResourceSlice]], bool]) -> None:
-        """Waits until the slices, as the process sees them, are so."""
+        """Waits until the slices, as the process sees them, are so, or what was told of them."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             while not is_so(self._slices.list()):
                 self._changed.clear()
@@ -122,6 +123,9 @@ async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
         lab = Lab(client, RESOURCE_APIS[served.first_of(*RESOURCE_APIS) or "none"], minor)
         await client.create(Node(metadata=ObjectMeta(name=lab.node)))
         yield lab
+        for one in await lab.slices():
+            await client.delete(lab.api.slices, one.key)
+        await client.delete(Node, NamespacedName("", lab.node))
 
 
 async def test_devices_are_stored_as_they_were_meant_and_a_restart_writes_nothing(lab: Lab) -> None:
@@ -185,7 +189,8 @@ async def test_what_others_do_to_slices_is_repaired_at_once(lab: Lab) -> None:
             begun = loop.time()
             metadata = ObjectMeta(name=f"by-hand-{lab.node}")
             await lab.client.create(lab.api.slices(metadata=metadata, spec=spec))
-            await process.until(lambda slices: len(slices) == 1)
+            # Until it is told: the process may not have seen yet what has been created.
+            await process.until(lambda slices: len(slices) == 1 and lab.observer.told[-1][0] == "removed")
             assert loop.time() - begun < REPAIR_SECONDS
             task.cancel()
     assert await lab.names() == [device.name for device in pool.devices]

@@ -74,6 +74,13 @@ class Cluster:
             if isinstance(obj, v1.ResourceClaim) and obj.status.allocation is not None:
                 await self.client.update_status(created.model_copy(update={"status": obj.status}))
 
+    async def empty(self) -> None:
+        """Deletes what is in no namespace: an answer is about the whole cluster, and other tests leave things there."""
+        for kind in self.kinds.values():
+            if kind is not None and kind is not Namespace and not kind.resource.namespaced:
+                for obj in (await self.client.list(kind)).items:
+                    await self.client.delete(kind, obj.key)
+
     async def label(self, value: str | None) -> None:
         """Sets the namespace's label for admin access, or removes it."""
         patch = {"metadata": {"labels": {v1.ADMIN_ACCESS_LABEL: value}}}
@@ -108,7 +115,9 @@ async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
     if request.param == REAL:
         server: ApiServer = request.getfixturevalue("apiserver")
         client = await Client.connect(kubeconfig=str(server.kubeconfig), user_agent="fake-dra-driver-tests")
-        yield await Cluster.of(client)
+        cluster = await Cluster.of(client)
+        await cluster.empty()
+        yield cluster
         await client.close()
     else:
         yield await Cluster.of(EmbeddedServer(kubernetes_version=request.param).client("tests"))
