@@ -185,6 +185,8 @@ class Crd:
     singular: str
     short_names: tuple[str, ...] = ()
     printer_columns: tuple[PrinterColumn, ...] = ()
+    status_subresource: bool = False
+    """Whether ``status`` is written on its own: a write of the object leaves it as it is, and counts no generation."""
 
 
 class SchemaModel(ApiModel):

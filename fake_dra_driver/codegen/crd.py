@@ -82,6 +82,7 @@ def definition(kind: type[CustomResource]) -> dict[str, Any]:
                     "name": resource.version,
                     "served": True,
                     "storage": True,
+                    **({"subresources": {"status": {}}} if crd.status_subresource else {}),
                     "additionalPrinterColumns": columns,
                     "schema": {"openAPIV3Schema": schema},
                 }
