@@ -29,7 +29,6 @@ __all__ = [
     "CLAIM_FINALIZER",
     "DRIVER_NAME",
     "EVENT_COMPONENT",
-    "KINDS",
     "LEDGER_REVISION_ANNOTATION",
     "MAX_CHILDREN",
     "MAX_COUNT",
@@ -38,6 +37,7 @@ __all__ = [
     "MODELS_ANNOTATION",
     "MODEL_PATTERN",
     "RESOURCE_CLASS_NAME",
+    "VERSION",
     "AllocatableDevice",
     "AllocatedDevices",
     "AllocatedFake",
@@ -324,7 +324,3 @@ class FakeClaimConfig(SchemaModel):
 
     spec: FakeClaimConfigSpec = Field(default_factory=FakeClaimConfigSpec)
     """What the devices are to be like."""
-
-
-KINDS: tuple[type[CustomResource], ...] = (NodeAllocationState, DeviceClassParameters, FakeClaimParameters)
-"""Every kind of this driver: the CRDs that are rendered."""

@@ -7,11 +7,11 @@ DRA, which are made of those for classic DRA in the source tree (``demos``).
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from fake_dra_driver.api.fake import KINDS
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.packaging.demos import converted_demos
 from fake_dra_driver.packaging.metrics import render_metrics
-from fake_dra_driver.packaging.project import CHART, TREE, driver_project
+from fake_dra_driver.packaging.project import CHART, TREE, claim_kinds, driver_project
 from fake_dra_driver.packaging.statuspage import render_status_page
 from fake_dra_driver.packaging.whypage import render_why_page
 from fake_dra_driver.settings import Settings
@@ -50,5 +50,5 @@ def generate(folder: Path, commands: Mapping[str, type[Settings]], *, check: boo
 def _documentation(kinds: tuple[type[CustomResource], ...]) -> Iterator[tuple[str, str]]:
     lists = "fake_dra_driver/dra/{metricfamilies,program/reasons}.py and the lists that they extend"
     yield "docs/metrics.md", render_metrics(TREE.header(lists))
-    yield "docs/status.md", render_status_page(TREE.header("fake_dra_driver/status/"), kinds)
+    yield "docs/status.md", render_status_page(TREE.header("fake_dra_driver/status/"), claim_kinds(kinds))
     yield "docs/why.md", render_why_page(TREE.header("fake_dra_driver/why/"))

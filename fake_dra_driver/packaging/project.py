@@ -1,16 +1,17 @@
 """This driver as a project of ``codegen``: its names, and what its chart has beyond that of any driver."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from fake_dra_driver import __version__
+from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
-    KINDS,
     RESOURCE_CLASS_NAME,
     FakeClaimParameters,
     NodeAllocationState,
 )
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import Project, SourceTree, StatusReader, alert_rules
 from fake_dra_driver.dra.program.admission import guards
@@ -26,7 +27,7 @@ from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
 from fake_dra_driver.settings import Settings
 
-__all__ = ["CHART", "TREE", "driver_project"]
+__all__ = ["CHART", "TREE", "claim_kinds", "driver_project"]
 
 NAME: Final = "fake-dra-driver"
 CHART: Final = f"deployments/helm/{NAME}"
@@ -61,7 +62,7 @@ def driver_project(
         kinds=kinds,
         records=records,
         parameters=by_resource[FakeClaimParameters.resource],
-        rbac=components(NAMES, kinds),
+        rbac=components(NAMES, claim_kinds(kinds)),
         guards=guards(NAMES, records),
         class_name=RESOURCE_CLASS_NAME,
         namespace="fake-system",
@@ -71,9 +72,14 @@ def driver_project(
             "kubelet-plugin": ("fake-dra-kubeletplugin",),
             "set-nas-status": ("set-nas-status",),
         },
-        status=StatusReader(f"{NAME} status", status_reader(NAMES, kinds)),
+        status=StatusReader(f"{NAME} status", status_reader(NAMES, claim_kinds(kinds))),
         alerts=alert_rules(NAME, ALERTS, TREE.header("fake_dra_driver/packaging/alerts.py")),
         dashboard=render_dashboard(TREE.header("fake_dra_driver/packaging/dashboard.py")),
         monitoring_page="docs/metrics.md",
         remedy=TREE.remedy,
     )
+
+
+def claim_kinds(kinds: Sequence[type[CustomResource]]) -> tuple[type[CustomResource], ...]:
+    """Without those that are about nodes."""
+    return tuple(kind for kind in kinds if kind.resource != DeviceFault.resource)

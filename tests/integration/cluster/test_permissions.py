@@ -5,7 +5,7 @@ The embedded API server checks no permissions, so the requests are written down 
 
 from collections.abc import Mapping
 
-from fake_dra_driver.api.fake import KINDS
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.cluster.apiserver.http.requestfaults import Fault
 from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request

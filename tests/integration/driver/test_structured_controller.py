@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, EVENT_COMPONENT, KINDS, NodeAllocationState
+from fake_dra_driver.api.fake import ALLOCATED_ANNOTATION, EVENT_COMPONENT, NodeAllocationState
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fake_dra_driver.api.fake import KINDS, NodeAllocationState
+from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.codegen import render_crd
 from fake_dra_driver.runtime.cache import Cache

@@ -18,7 +18,6 @@ import pytest
 import fake_dra_driver
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
-    KINDS,
     RESOURCE_CLASS_NAME,
     AllocatableDevice,
     AllocatedDevices,
@@ -28,6 +27,7 @@ from fake_dra_driver.api.fake import (
     NodeAllocationState,
     NodeAllocationStateSpec,
 )
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.kube.core import Condition, Node, NodeStatus
 from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClaimSpec, ResourceClass

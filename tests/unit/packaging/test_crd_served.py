@@ -10,11 +10,11 @@ import pytest
 from fake_dra_driver.api.fake import (
     ALLOCATED_ANNOTATION,
     DRIVER_NAME,
-    KINDS,
     LEDGER_REVISION_ANNOTATION,
     MODELS_ANNOTATION,
     FakeClaimParameters,
 )
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.codegen import definition, render_crd
 from tests.support.apiserver import ApiServer
 

@@ -1,12 +1,14 @@
 """The CRDs: identifiers and shapes of the Go driver's, with bounds, defaults and rules on top."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 import yaml
 
-from fake_dra_driver.api.fake import KINDS, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters, NodeAllocationState
+from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import definition, file_name, render_crd
 
@@ -139,7 +141,7 @@ def test_everything_is_described(kind: type[CustomResource]) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_columns_name_fields_that_exist(kind: type[CustomResource]) -> None:
     for column in definition(kind)["spec"]["versions"][0]["additionalPrinterColumns"]:
-        path = column["jsonPath"].removeprefix(".").replace("[0]", ".[]")
+        path = re.sub(r"\[(0|\?\(.*?\))\]", ".[]", column["jsonPath"].removeprefix("."))
         if not path.startswith("metadata."):
             # kubectl shows a list as JSON, which is a string.
             assert _at(_schema(kind), path)["type"].replace("array", "string") == column["type"]

@@ -149,6 +149,7 @@ def test_notes_say_that_classic_dra_has_no_webhook() -> None:
 def test_all_crds() -> None:
     assert [crd["spec"]["names"]["kind"] for crd in crd_manifests()] == [
         "DeviceClassParameters",
+        "DeviceFault",
         "FakeClaimParameters",
         "NodeAllocationState",
     ]
