@@ -50,6 +50,11 @@ def _faulty(name: str, pool: Pool, message: str, *, is_seen_by_server: bool = Tr
     return PoolFault(name, pool, message, is_seen_by_server)
 
 
+def _node_resource(name: str, resource: dict[str, Any], message: str, resource_name: str = "cpu") -> PoolFault:
+    device = _device(capacity={"cores": {"value": "8"}}, nodeAllocatableResources={resource_name: resource})
+    return _faulty(name, _pool(device), f"nodeAllocatableResources[{resource_name}]{message}")
+
+
 FAULTS: Sequence[PoolFault] = (
     _faulty("pool name", _pool(*devices(1), name="Not_A_Domain"), "pool Not_A_Domain: name: must be DNS subdomains"),
     _faulty("no nodes", _pool(*devices(1), node_name=None), "exactly one of node_name, node_selector, all_nodes"),
@@ -84,6 +89,15 @@ FAULTS: Sequence[PoolFault] = (
     _faulty("long attribute name", _attribute("a" * 33, int=1), "at most 32 characters, has 33"),
     _faulty("no value", _attribute(), "attributes[a]: exactly one value must be set, are 0"),
     _faulty("two values", _attribute(int=1, bool=True), "attributes[a]: exactly one value must be set, are 2"),
+    _faulty("empty list", _attribute(strings=[]), "attributes[a].strings: must not be empty"),
+    _faulty("long value in a list", _attribute(strings=["a", "ä" * 33]), "attributes[a].strings[1]: at most 64 bytes"),
+    _faulty("version in a list", _attribute(versions=["1.2"]), "attributes[a].versions[0]: must be a semantic version"),
+    _faulty("big number in a list", _attribute(ints=[2**63]), "attributes[a].ints[0]: must fit into 64 bits"),
+    _faulty(
+        "many values",
+        _pool(_device(attributes={"a": {"ints": list(range(48))}, "b": {"int": 1}})),
+        "attributes: at most 48 values, those of lists counted one by one, are 49",
+    ),
     _faulty("long value", _attribute(string="ä" * 33), "attributes[a].string: at most 64 bytes, has 66"),
     _faulty("version", _attribute(version="1.2"), "attributes[a].version: must be a semantic version"),
     _faulty("version with zero", _attribute(version="1.02.3"), "must be a semantic version such as 1.2.3, is 1.02.3"),
@@ -174,6 +188,29 @@ FAULTS: Sequence[PoolFault] = (
         "nodes of a device",
         _pool(_device(allNodes=True)),
         "device dev-0: nodeName, nodeSelector, allNodes: only where the pool selects nodes by device",
+    ),
+    _node_resource("node resource", {"overhead": {"perPod": "1"}}, ": must be one of cpu, memory, hugepages-", "disk"),
+    _node_resource("nothing of a node resource", {}, ": mapping, overhead or both must be set"),
+    _node_resource("no mapping", {"mapping": {}}, ".mapping: either capacityKey and capacityMultiplier or device"),
+    _node_resource(
+        "two mappings",
+        {"mapping": {"capacityKey": "cores", "capacityMultiplier": "1", "deviceMultiplier": "1"}},
+        ".mapping: either capacityKey and capacityMultiplier or deviceMultiplier must be set",
+    ),
+    _node_resource(
+        "mapping of no capacity",
+        {"mapping": {"capacityKey": "memory", "capacityMultiplier": "1"}},
+        ".mapping.capacityKey: the device has no capacity memory; it has cores",
+    ),
+    _node_resource(
+        "mapping of nothing", {"mapping": {"deviceMultiplier": "0"}}, ".mapping.deviceMultiplier: must be more than 0"
+    ),
+    _node_resource(
+        "amount of a mapping", {"mapping": {"deviceMultiplier": "x"}}, ".mapping.deviceMultiplier: must be a quantity"
+    ),
+    _node_resource("no overhead", {"overhead": {}}, ".overhead: perPod, perContainer or both must be set"),
+    _node_resource(
+        "negative overhead", {"overhead": {"perContainer": "-1"}}, ".overhead.perContainer: must be 0 or more, is -1"
     ),
 )
 

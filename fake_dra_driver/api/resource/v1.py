@@ -58,6 +58,9 @@ __all__ = [
     "DeviceToleration",
     "ExactDeviceRequest",
     "NetworkDeviceData",
+    "NodeAllocatableMapping",
+    "NodeAllocatableOverhead",
+    "NodeAllocatableResource",
     "OpaqueDeviceConfiguration",
     "ResourceClaim",
     "ResourceClaimSpec",
@@ -185,6 +188,34 @@ class DeviceTaint(ApiModel):
     """Set by the API server at every write that leaves it out, so a writer repeats what it has read."""
 
 
+class NodeAllocatableMapping(ApiModel):
+    """A device that is a resource of its node; either the number of devices counts, or how much of a capacity."""
+
+    capacity_key: str | None = None
+    """The capacity of which a claim consumes some; only with ``capacity_multiplier``."""
+    capacity_multiplier: str | None = None
+    """How much of the resource goes with each unit of the capacity."""
+    device_multiplier: str | None = None
+    """How much of the resource goes with each device."""
+
+
+class NodeAllocatableOverhead(ApiModel):
+    """What a device needs of its node beside itself; at least one is set."""
+
+    per_pod: str | None = None
+    """For each pod that uses its claim."""
+    per_container: str | None = None
+    """For each container that names its claim."""
+
+
+class NodeAllocatableResource(ApiModel):
+    """What a device takes of a resource of its node; at least one is set."""
+
+    mapping: NodeAllocatableMapping | None = None
+    """Counts once for each claim, which pods then cannot share."""
+    overhead: NodeAllocatableOverhead | None = None
+
+
 class Device(ApiModel):
     """One device of a slice."""
 
@@ -202,6 +233,9 @@ class Device(ApiModel):
     binding_conditions: tuple[str, ...] = ()
     binding_failure_conditions: tuple[str, ...] = ()
     allow_multiple_allocations: bool | None = None
+    node_allocatable_resources: Mapping[str, NodeAllocatableResource] = Field(default_factory=dict)
+    """By name of the node's resource: ``cpu``, ``memory``, or one of huge pages (from 1.37 on, alpha). What 1.36 has in
+    its place, ``nodeAllocatableResourceMappings``, has other fields."""
 
 
 class ResourcePool(ApiModel):
@@ -225,6 +259,8 @@ class ResourceSliceSpec(ApiModel):
     per_device_node_selection: bool | None = None
     devices: Annotated[tuple[Device, ...], NONE_IS_EMPTY] = ()
     shared_counters: tuple[CounterSet, ...] = ()
+    partition_type_attribute: str | None = None
+    """The attribute, by its full name, that tells which sort of partition a device is (from 1.37 on, alpha)."""
     skip_node_operations: tuple[str, ...] = ()
     """What need not be called on the node for these devices (from 1.37 on, alpha)."""
 

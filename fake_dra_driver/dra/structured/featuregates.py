@@ -65,12 +65,9 @@ FEATURE_GATES: Final = (
         "1.36",
         None,
     ),
-    FeatureGate(
-        "DRANodeAllocatableResources",
-        ("devices[].nodeAllocatableResources", "devices[].nodeAllocatableResourceMappings"),
-        "1.36",
-        None,
-    ),
+    FeatureGate("DRANodeAllocatableResources", ("devices[].nodeAllocatableResourceMappings",), "1.36", None),
+    # The same gate in other words: the field of 1.36 was replaced.
+    FeatureGate("DRANodeAllocatableResources", ("devices[].nodeAllocatableResources",), "1.37", None),
     FeatureGate("DRAPartitionableDevicesType", ("partitionTypeAttribute",), "1.37", None),
     FeatureGate("DRAOptionalNodeOperations", ("skipNodeOperations",), "1.37", None),
     FeatureGate("DRADeviceCompatibilityGroups", ("devices[].consumesCounters[].compatibilityGroups",), "1.37", None),
@@ -78,8 +75,8 @@ FEATURE_GATES: Final = (
 """From pkg/features/kube_features.go of 1.32 to 1.37."""
 
 _BY_FIELD: Final = {field: gate for gate in FEATURE_GATES for field in gate.fields}
-_MAPS: Final = frozenset({"attributes", "capacity", "counters"})
-"""Fields whose keys are names that the driver has chosen."""
+_MAPS: Final = frozenset({"attributes", "capacity", "counters", "nodeAllocatableResources"})
+"""Fields whose keys are names, of the driver's choice or of resources."""
 
 
 @dataclass(frozen=True, slots=True)

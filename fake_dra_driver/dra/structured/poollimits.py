@@ -25,6 +25,7 @@ from fake_dra_driver.dra.fieldlimits import (
     version_problems,
 )
 from fake_dra_driver.dra.structured.pool import Pool
+from fake_dra_driver.quantity import Quantity
 from fake_dra_driver.runtime.errors import TerminalError
 
 __all__ = ["PoolError", "check_pools"]
@@ -35,6 +36,10 @@ _MAX_CONSUMPTIONS: Final = 2
 """ResourceSliceMaxDeviceCounterConsumptionsPerDevice."""
 _MAX_CONDITIONS: Final = 4
 """BindingConditionsMaxSize, BindingFailureConditionsMaxSize."""
+_MAX_ATTRIBUTE_VALUES: Final = 48
+"""ResourceSliceMaxAttributeValuesPerDevice."""
+_NODE_RESOURCES: Final = ("cpu", "memory")
+_HUGE_PAGES: Final = "hugepages-"
 _EFFECTS: Final = ("NoSchedule", "NoExecute", "None")
 _MAX_LISTED: Final = 5
 """How many problems a message lists; the rest are counted."""
@@ -88,6 +93,9 @@ def _device_problems(device: v1.Device, pool: Pool, counters: Mapping[str, Mappi
     total = len(device.attributes) + len(device.capacity)
     if total > MAX_ATTRIBUTES_AND_CAPACITIES:
         yield f"attributes and capacity: at most {MAX_ATTRIBUTES_AND_CAPACITIES} together, are {total}"
+    values = sum(max(1, sum(map(len, _lists(value).values()))) for value in device.attributes.values())
+    if values > _MAX_ATTRIBUTE_VALUES:
+        yield f"attributes: at most {_MAX_ATTRIBUTE_VALUES} values, those of lists counted one by one, are {values}"
     for name, value in sorted(device.attributes.items()):
         yield from qualified_name_problems(f"attributes[{name}]", name)
         yield from _attribute_problems(f"attributes[{name}]", value)
@@ -99,6 +107,8 @@ def _device_problems(device: v1.Device, pool: Pool, counters: Mapping[str, Mappi
     yield from _consumption_problems(device.consumes_counters, counters)
     yield from _taint_problems(device.taints)
     yield from _condition_problems(device)
+    for name, resource in sorted(device.node_allocatable_resources.items()):
+        yield from _node_resource_problems(f"nodeAllocatableResources[{name}]", name, resource, device)
     chosen = (device.node_name is not None, device.node_selector is not None, bool(device.all_nodes))
     if pool.per_device_node_selection and sum(chosen) != 1:
         yield "exactly one of nodeName, nodeSelector and allNodes must be set, as the pool selects nodes by device"
@@ -112,11 +122,25 @@ def _attribute_problems(path: str, value: v1.DeviceAttribute) -> Iterator[str]:
         yield f"{path}: exactly one value must be set, are {len(set(given))}"
     if value.int_value is not None:
         yield from int_problems(f"{path}.int", value.int_value)
+    for number, each in enumerate(value.ints):
+        yield from int_problems(f"{path}.ints[{number}]", each)
     for kind, text in (("string", value.string), ("version", value.version)):
         if text is not None:
             yield from text_problems(f"{path}.{kind}", text)
+    for kind, texts in (("strings", value.strings), ("versions", value.versions)):
+        for number, text in enumerate(texts):
+            yield from text_problems(f"{path}.{kind}[{number}]", text)
     if value.version is not None:
         yield from version_problems(f"{path}.version", value.version)
+    for number, text in enumerate(value.versions):
+        yield from version_problems(f"{path}.versions[{number}]", text)
+    for kind, values in _lists(value).items():
+        if kind in value.model_fields_set and not values:
+            yield f"{path}.{kind}: must not be empty"
+
+
+def _lists(value: v1.DeviceAttribute) -> Mapping[str, Sequence[object]]:
+    return {"ints": value.ints, "bools": value.bools, "strings": value.strings, "versions": value.versions}
 
 
 def _consumption_problems(
@@ -175,3 +199,41 @@ def _condition_problems(device: v1.Device) -> Iterator[str]:
             yield from label_name_problems(f"{field}[{number}]", condition)
     for name in repeated((*device.binding_conditions, *device.binding_failure_conditions)):
         yield f"bindingConditions, bindingFailureConditions: {name} is there twice"
+
+
+def _node_resource_problems(
+    path: str, name: str, resource: v1.NodeAllocatableResource, device: v1.Device
+) -> Iterator[str]:
+    if name not in _NODE_RESOURCES and not name.startswith(_HUGE_PAGES):
+        yield f"{path}: must be one of {', '.join(_NODE_RESOURCES)}, {_HUGE_PAGES}<size>"
+    if resource.mapping is None and resource.overhead is None:
+        yield f"{path}: mapping, overhead or both must be set"
+    if resource.mapping is not None:
+        yield from _mapping_problems(f"{path}.mapping", resource.mapping, device)
+    if resource.overhead is not None:
+        amounts = {"perPod": resource.overhead.per_pod, "perContainer": resource.overhead.per_container}
+        if all(amount is None for amount in amounts.values()):
+            yield f"{path}.overhead: perPod, perContainer or both must be set"
+        yield from _amount_problems(f"{path}.overhead", amounts, least=0)
+
+
+def _mapping_problems(path: str, mapping: v1.NodeAllocatableMapping, device: v1.Device) -> Iterator[str]:
+    key = mapping.capacity_key
+    if (key is None) == (mapping.device_multiplier is None) or (key is None) != (mapping.capacity_multiplier is None):
+        yield f"{path}: either capacityKey and capacityMultiplier or deviceMultiplier must be set"
+    if key is not None and key not in device.capacity:
+        capacities = ", ".join(sorted(device.capacity)) or "none"
+        yield f"{path}.capacityKey: the device has no capacity {key or 'without a name'}; it has {capacities}"
+    amounts = {"capacityMultiplier": mapping.capacity_multiplier, "deviceMultiplier": mapping.device_multiplier}
+    yield from _amount_problems(path, amounts, least=1)
+
+
+def _amount_problems(path: str, amounts: Mapping[str, str | None], least: int) -> Iterator[str]:
+    """``least`` is in billionths, the smallest part of a quantity."""
+    for field, amount in amounts.items():
+        if amount is None:
+            continue
+        wrong = list(quantity_problems(f"{path}.{field}", amount))
+        yield from wrong
+        if not wrong and Quantity.parse(amount).nanos < least:
+            yield f"{path}.{field}: must be {'more than 0' if least else '0 or more'}, is {amount}"

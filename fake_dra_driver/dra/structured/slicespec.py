@@ -58,6 +58,10 @@ def _device(wanted: v1.Device, there: v1.Device) -> v1.Device:
             for one in wanted.consumes_counters
         ),
         "taints": tuple(_taint(taint, there.taints) for taint in wanted.taints),
+        "node_allocatable_resources": {
+            name: _node_resource(value, there.node_allocatable_resources.get(name))
+            for name, value in wanted.node_allocatable_resources.items()
+        },
     }
     return wanted.model_copy(update={name: part for name, part in parts.items() if part})
 
@@ -65,17 +69,25 @@ def _device(wanted: v1.Device, there: v1.Device) -> v1.Device:
 def _capacity(wanted: v1.DeviceCapacity, there: v1.DeviceCapacity) -> v1.DeviceCapacity:
     policy = wanted.request_policy
     if policy is not None and there.request_policy is not None:
-        policy = v1.CapacityRequestPolicy.model_validate(_policy(policy.to_wire(), there.request_policy.to_wire()))
+        policy = v1.CapacityRequestPolicy.model_validate(_in_amounts(policy.to_wire(), there.request_policy.to_wire()))
     value = _amount(wanted.value, there.value)
     return wanted.model_copy(update={"value": value, **({} if policy is None else {"request_policy": policy})})
 
 
-def _policy(wanted: Any, there: Any) -> Any:
-    """A request policy, in which every text is a quantity."""
+def _node_resource(
+    wanted: v1.NodeAllocatableResource, there: v1.NodeAllocatableResource | None
+) -> v1.NodeAllocatableResource:
+    if there is None or wanted == there:
+        return wanted
+    return v1.NodeAllocatableResource.model_validate(_in_amounts(wanted.to_wire(), there.to_wire()))
+
+
+def _in_amounts(wanted: Any, there: Any) -> Any:
+    """A value in which every text is a quantity, or a name that cannot be taken for one."""
     if isinstance(wanted, Mapping) and isinstance(there, Mapping):
-        return {name: _policy(value, there.get(name)) for name, value in wanted.items()}
+        return {name: _in_amounts(value, there.get(name)) for name, value in wanted.items()}
     if _is_list(wanted) and _is_list(there) and len(wanted) == len(there):
-        return [_policy(one, other) for one, other in zip(wanted, there, strict=True)]
+        return [_in_amounts(one, other) for one, other in zip(wanted, there, strict=True)]
     return _amount(wanted, there) if isinstance(wanted, str) and isinstance(there, str) else wanted
 
 

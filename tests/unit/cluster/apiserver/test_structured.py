@@ -214,3 +214,77 @@ async def test_slices_cannot_be_selected_by_pool_before_1_37(version: str) -> No
     words = rf"field label not supported for resource\.k8s\.io/{api.version}, Kind=ResourceSlice: spec\.pool\.name"
     with pytest.raises(BadRequestError, match=words):
         await client.list(api.slices, field_selector="spec.pool.name=n1")
+
+
+# --- resources of nodes that devices stand for ---
+
+_CPU = "spec.devices[0].nodeAllocatableResources[cpu]"
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta2", "v1beta1"])
+async def test_what_a_device_takes_of_its_node_is_kept_in_each_version(version: str) -> None:
+    resources = {
+        "cpu": {"mapping": {"capacityKey": "cores", "capacityMultiplier": "2"}, "overhead": {"perPod": "100m"}},
+        "hugepages-2Mi": {"overhead": {"perContainer": "2Mi"}},
+    }
+    device = {"name": "dev-0", "capacity": {"cores": {"value": "8"}}, "nodeAllocatableResources": resources}
+    server = ApiServer(
+        kubernetes_version="1.37",
+        feature_gates={"DRANodeAllocatableResources": True},
+        runtime_config={f"resource.k8s.io/{version}": True},
+    )
+    assert await stored(server.client("tests"), RESOURCE_APIS[version], slice_of(device)) == device
+
+
+@pytest.mark.parametrize(
+    ("resources", "words"),
+    [
+        ({"cpu": {}}, f"{_CPU}: Required value: at least one of mapping or overhead must be set"),
+        (
+            {"ephemeral-storage": {"overhead": {"perPod": "1"}}},
+            'nodeAllocatableResources[ephemeral-storage]: Invalid value: "ephemeral-storage": must be a node '
+            "allocatable resource name",
+        ),
+        (
+            {"cpu": {"mapping": {}}},
+            f'{_CPU}.mapping: Invalid value: "": must specify one of: `capacityKey`, `deviceMultiplier`',
+        ),
+        (
+            {"cpu": {"mapping": {"capacityKey": ""}}},
+            f'[{_CPU}.mapping.capacityKey: Invalid value: "": capacityKey must not be an empty string, '
+            f"{_CPU}.mapping.capacityMultiplier: Required value: capacityMultiplier is required when capacityKey is "
+            "set]",
+        ),
+        (
+            {"cpu": {"mapping": {"capacityKey": "nope", "capacityMultiplier": "0"}}},
+            f'[{_CPU}.mapping.capacityKey: Not found: "nope", {_CPU}.mapping.capacityMultiplier: Invalid value: "0": '
+            "must be positive]",
+        ),
+        (
+            {"cpu": {"mapping": {"capacityMultiplier": "0"}}},
+            f"[{_CPU}.mapping.capacityKey: Required value: capacityKey is required when capacityMultiplier is set, "
+            f'{_CPU}.mapping: Invalid value: "": must specify one of: `capacityKey`, `deviceMultiplier`]',
+        ),
+        (
+            {"cpu": {"mapping": {"capacityKey": "cores", "capacityMultiplier": "1", "deviceMultiplier": "-1"}}},
+            f'[{_CPU}.mapping.deviceMultiplier: Invalid value: "-1": must be positive, {_CPU}.mapping: Invalid value: '
+            '"{capacityKey, deviceMultiplier}": must specify exactly one of: `capacityKey`, `deviceMultiplier`]',
+        ),
+        (
+            {"cpu": {"overhead": {}}},
+            f'{_CPU}.overhead: Invalid value: "": at least one of perPod or perContainer must be set',
+        ),
+        (
+            {"cpu": {"overhead": {"perPod": "-1", "perContainer": "-2"}}},
+            f'[{_CPU}.overhead.perPod: Invalid value: "-1": must be non-negative, {_CPU}.overhead.perContainer: '
+            'Invalid value: "-2": must be non-negative]',
+        ),
+    ],
+)
+async def test_what_is_wrong_with_resources_of_nodes_is_said_in_the_words_of_1_37(resources: Json, words: str) -> None:
+    """The gate is off by default, so these were compared by hand with a 1.37.2 in which it was on."""
+    device = {"name": "dev-0", "capacity": {"cores": {"value": "8"}}, "nodeAllocatableResources": resources}
+    client = client_of("1.37", DRANodeAllocatableResources=True)
+    with pytest.raises(InvalidError) as refused:
+        await stored(client, api_of("1.37"), slice_of(device))
+    assert words in str(refused.value)

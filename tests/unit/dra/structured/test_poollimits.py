@@ -2,6 +2,7 @@
 
 import pytest
 
+from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra.structured.pool import Pool
 from fake_dra_driver.dra.structured.poollimits import PoolError, check_pools
 from tests.support.pool_faults import FAULTS, GOOD, PoolFault
@@ -19,6 +20,22 @@ def test_each_fault_is_found(fault: PoolFault) -> None:
 @pytest.mark.parametrize("pool", GOOD)
 def test_what_can_be_published_is_not_refused(pool: Pool) -> None:
     check_pools(DRIVER, NODE, [pool])
+
+
+def test_what_needs_a_gate_that_is_off_by_default_is_not_refused_either() -> None:
+    resources = {
+        "memory": {"mapping": {"capacityKey": "m", "capacityMultiplier": "1"}},
+        "cpu": {"mapping": {"deviceMultiplier": "0.5"}, "overhead": {"perPod": "0", "perContainer": "100m"}},
+        "hugepages-2Mi": {"overhead": {"perPod": "2Mi"}},
+    }
+    attributes = {"a": {"ints": list(range(45))}, "b": {"bools": [False]}, "c": {"strings": ["x" * 64]}}
+    wire = {
+        "name": "dev-0",
+        "attributes": {**attributes, "d": {"versions": ["1.2.3"]}},
+        "capacity": {"m": {"value": "1Gi"}},
+        "nodeAllocatableResources": resources,
+    }
+    check_pools(DRIVER, NODE, [pool_of([v1.Device.model_validate(wire)])])
 
 
 def test_devices_may_select_nodes_where_the_pool_leaves_it_to_them() -> None:

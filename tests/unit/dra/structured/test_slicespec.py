@@ -59,6 +59,10 @@ def test_the_generation_is_not_what_a_slice_says() -> None:
             device(consumesCounters=[{"counterSet": "s", "counters": {"c": {"value": "1000m"}}}]),
             device(consumesCounters=[{"counterSet": "s", "counters": {"c": {"value": "1"}}}]),
         ),
+        (
+            device(nodeAllocatableResources={"cpu": {"mapping": {"capacityKey": "c", "capacityMultiplier": "0.5"}}}),
+            device(nodeAllocatableResources={"cpu": {"mapping": {"capacityKey": "c", "capacityMultiplier": "500m"}}}),
+        ),
         (device(taints=[taint()]), device(taints=[taint(time_added=AT)])),
         (
             device(taints=[taint(time_added=AT + timedelta(seconds=0.9))]),
@@ -85,6 +89,7 @@ def test_what_means_the_same_is_not_written_and_where_it_is_written_keeps_its_wo
         (device(capacity={"m": {"value": "1Gi"}}), device(capacity={"m": {"value": "no quantity"}})),
         (device(attributes={"a": {"string": "1024Mi"}}), device(attributes={"a": {"string": "1Gi"}})),
         (device(attributes={"a": {"int": 1}}), device(attributes={"a": {"bool": True}})),
+        (device(nodeAllocatableResources={"cpu": {"overhead": {"perPod": "1"}}}), device()),
         (device(taints=[taint()]), device()),
         (device(), device(taints=[taint(time_added=AT)])),
         (device(taints=[taint()]), device(taints=[taint(effect="NoExecute", time_added=AT)])),

@@ -15,6 +15,7 @@ from fake_dra_driver.cluster.apiserver.rules.structured.fields import (
     pool_name,
     taint,
 )
+from fake_dra_driver.cluster.apiserver.rules.structured.noderesources import node_resources
 from fake_dra_driver.cluster.apiserver.store.store import Object
 from fake_dra_driver.cluster.apiserver.types.metadata import dns_subdomain
 from fake_dra_driver.cluster.apiserver.types.semver import is_semver
@@ -163,7 +164,10 @@ def _device(device: Any, path: str, limits: SliceLimits, *, chooses_nodes: bool)
         lambda each: each.get("counterSet", ""),
         f"{path}.consumesCounters",
     )
-    return problems + _device_nodes(device, path, chooses_nodes=chooses_nodes) + binding_conditions(device, path)
+    problems += _device_nodes(device, path, chooses_nodes=chooses_nodes) + binding_conditions(device, path)
+    return problems + node_resources(
+        device.get("nodeAllocatableResources") or {}, capacity, f"{path}.nodeAllocatableResources"
+    )
 
 
 def _has_lists(device: Mapping[str, Any]) -> bool:
