@@ -6,6 +6,7 @@ from typing import Any
 
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.driver.profile.containers import ConfigKind, EnvironmentVariable, MountedFile
 
 __all__ = ["MockDevice", "MockNode", "ProfileName"]
 
@@ -26,6 +27,8 @@ class MockDevice:
     """Name of the device that it is a partition of; empty for a whole device."""
     variables: Mapping[str, Any] = field(default_factory=dict)
     """What templates about it can use."""
+    environment: tuple[EnvironmentVariable, ...] | None = None
+    """What containers get for it; None: the variables of the quickstart."""
 
     @property
     def name(self) -> str:
@@ -54,3 +57,9 @@ class MockNode:
     """In the order in which they are to be allocated."""
     counter_sets: tuple[v1.CounterSet, ...] = ()
     """What devices use up in common."""
+    environment: tuple[EnvironmentVariable, ...] = ()
+    """What containers get whichever device they use."""
+    files: tuple[MountedFile, ...] = ()
+    """What containers find, whichever device they use."""
+    configs: tuple[ConfigKind, ...] = ()
+    """What claims and classes may configure."""

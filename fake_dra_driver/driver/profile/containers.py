@@ -1,0 +1,48 @@
+"""What a profile says about the containers that get its devices: variables, files, and what claims may configure.
+
+Texts that are templates stand here as they were written. They are rendered when a claim is prepared, since only then
+its configuration is known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["ConfigKind", "EnvironmentVariable", "MountedFile"]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentVariable:
+    """A variable that containers get."""
+
+    name: str
+    """A template."""
+    value: str
+    """A template."""
+    when: str = ""
+    """An expression: containers get the variable where it is true. Empty: always."""
+
+
+@dataclass(frozen=True, slots=True)
+class MountedFile:
+    """A small file that containers find."""
+
+    path: str
+    """In the container."""
+    content: str
+    """A template over the devices of the claim."""
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigKind:
+    """A kind of opaque configuration that claims and classes may have."""
+
+    api_version: str
+    kind: str
+    schema: Mapping[str, Any] | None = None
+    """Of the fields beside ``apiVersion`` and ``kind``, as in a CRD; None: they may be any."""
+    default: Mapping[str, Any] | None = None
+    """What applies where neither claim nor class says anything; None: nothing."""
+    types: tuple[str, ...] = ()
+    """Of the devices that it is for; none: all."""
