@@ -106,9 +106,14 @@ class FakeDevice(SchemaModel):
     """A mock device of a node."""
 
     uuid: Annotated[str, NAME]
-    """``FAKE-`` and a UUID that is a function of the node's name and the device's index."""
+    """``FAKE-`` and a UUID that is a function of the node's name and the device's index, where no DeviceProfile says
+    otherwise."""
     name: Annotated[str, NAME]
     """The device's model, such as LATEST-FAKE-MODEL."""
+    type: Annotated[str, NAME] = ""
+    """The device's type, where it is not fake."""
+    device: Annotated[str, NAME] = ""
+    """The device's name in ResourceSlices, where it is not named after its place in the list."""
 
 
 class AllocatableDevice(SchemaModel):

@@ -23,9 +23,12 @@ class Device:
     """A device that claims can get as a whole, or split into children."""
 
     uuid: str
-    """``FAKE-`` and 32 hexadecimal digits in the groups of a UUID, without its version and variant bits."""
+    """``FAKE-`` and 32 hexadecimal digits in the groups of a UUID, without its version and variant bits, where no
+    profile says otherwise."""
     model: str
     type: str = DEVICE_TYPE
+    name: str = ""
+    """In structured DRA; empty where it is named after its place."""
 
 
 @lru_cache(maxsize=1024)

@@ -23,7 +23,7 @@ from fake_dra_driver.api.fake import (
     PreparedFakes,
 )
 from fake_dra_driver.api.kube.meta import ObjectMeta
-from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.device.inventory import DEVICE_TYPE, Device
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra import PreparedClaim
 from fake_dra_driver.dra.nodestate import NodeStateLayout
@@ -58,7 +58,7 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
     @override
     def inventory_of(self, state: NodeAllocationState) -> Sequence[Device]:
         return tuple(
-            Device(uuid=device.fake.uuid, model=device.fake.name)
+            Device(device.fake.uuid, device.fake.name, device.fake.type or DEVICE_TYPE, device.fake.device)
             for device in state.spec.allocatable_device
             if device.fake is not None
         )
@@ -104,15 +104,19 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
         self, inventory: Sequence[Device], prepared: Mapping[str, PreparedClaim[FakePreparedDevice]]
     ) -> NodeAllocationStateSpec:
         return NodeAllocationStateSpec(
-            allocatable_device=tuple(
-                AllocatableDevice(fake=FakeDevice(uuid=device.uuid, name=device.model)) for device in inventory
-            ),
+            allocatable_device=tuple(AllocatableDevice(fake=_fake_device(device)) for device in inventory),
             prepared_devices={
                 uid: _listed(devices)
                 for uid, claim in sorted(prepared.items())
                 if (devices := claim.devices_in_use) or not claim.devices
             },
         )
+
+
+def _fake_device(device: Device) -> FakeDevice:
+    """With what only profiles say of devices left out of others, as every release writes them."""
+    fields = {"type": device.type if device.type != DEVICE_TYPE else "", "device": device.name}
+    return FakeDevice(uuid=device.uuid, name=device.model, **{name: text for name, text in fields.items() if text})
 
 
 def _listed(devices: Sequence[FakePreparedDevice]) -> PreparedDevices:

@@ -95,7 +95,7 @@ class Host(Kubelet):
         files = DiskFiles()
         model = FakePreparedModel(self.name)
         checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json", model)
-        planner = FakePlanner(self._inventory, lambda: checkpoint.claims)
+        planner = FakePlanner(lambda: self._inventory, lambda: checkpoint.claims)
         cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
         lookup = make_claim_lookup(key, states, client, planner)

@@ -27,10 +27,11 @@ from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
+from fake_dra_driver.driver.live.source import SteadyNode
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
-from fake_dra_driver.driver.structured.inventory import device_name
+from fake_dra_driver.driver.profile.fakes import device_name, fake_node
 from fake_dra_driver.driver.structured.pool import FakePool
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.errors import RuntimeLayerError
@@ -92,7 +93,7 @@ class StructuredHost:
         files = DiskFiles()
         model = FakePreparedModel(self.name)
         checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json", model)
-        planner = FakePlanner(self._inventory, lambda: checkpoint.claims)
+        planner = FakePlanner(lambda: self._inventory, lambda: checkpoint.claims)
         cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
         parts = fake_node_parts(
@@ -130,7 +131,7 @@ class StructuredHost:
                 parts,
                 self.name,
                 DRIVER_NAME,
-                FakePool(self.name, self._inventory, planner),
+                FakePool(SteadyNode(fake_node(self.name, self._inventory)), planner),
                 lambda: checkpoint.claims,
                 api=RESOURCE_APIS["v1"],
                 cache=cache,

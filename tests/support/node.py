@@ -147,7 +147,7 @@ class NodeProcess:
         """How often the driver said that something has changed."""
         model = FakePreparedModel(NODE)
         self.checkpoint = Checkpoint(self.files, CHECKPOINT, model)
-        self.planner = FakePlanner(world.inventory, lambda: self.checkpoint.claims)
+        self.planner = FakePlanner(lambda: world.inventory, lambda: self.checkpoint.claims)
         cdi = CdiFolder(self.files, CDI_ROOT, model)
         self.events = Recorder()
         self._api = world.api

@@ -15,6 +15,8 @@ from fake_dra_driver.dra.node.prepared import RequestResult
 from fake_dra_driver.dra.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.dra.structured.devicestatus import DeviceReports
 from fake_dra_driver.dra.structured.nodedriver import MetadataMaker, StructuredNodeDriver
+from fake_dra_driver.driver.live.source import SteadyNode
+from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.structured.pool import FakePool
 from tests.support.cdi import environment_in
 from tests.support.node import NODE, NodeMachine, NodeProcess
@@ -49,6 +51,11 @@ class Reports(DeviceReports):
         self.devices[claim.metadata.name] = devices
 
     @override
+    def update(self, key: NamespacedName, uid: UID, devices: Sequence[v1.AllocatedDeviceStatus]) -> None:
+        if key.name in self.devices:
+            self.devices[key.name] = devices
+
+    @override
     def withdraw(self, key: NamespacedName, uid: UID) -> None:
         self.devices.pop(key.name, None)
 
@@ -59,7 +66,7 @@ class StructuredPlugin(NodeProcess):
     def __init__(self, world: NodeMachine, metadata: MetadataMaker | None = None) -> None:
         super().__init__(world)
         self.reports = Reports({})
-        self.pool = FakePool(NODE, world.inventory, self.planner)
+        self.pool = FakePool(SteadyNode(fake_node(NODE, world.inventory)), self.planner)
         self.lookup = StructuredClaimLookup(
             DRIVER_NAME,
             NODE,

@@ -16,6 +16,8 @@ from fake_dra_driver.dra.driver.calls import SLOW_SECONDS, AuthorCalls, DriverFa
 from fake_dra_driver.dra.driver.device import Capacity, Device
 from fake_dra_driver.dra.driver.devicechecks import device_problems
 from fake_dra_driver.dra.node.driver import PrepareError
+from fake_dra_driver.dra.node.reason import BAD_DEVICES
+from fake_dra_driver.dra.reason import Reason
 from fake_dra_driver.runtime.errors import RuntimeLayerError
 
 __all__ = ["DriverStartError", "Inventory"]
@@ -54,7 +56,7 @@ class Inventory:
     ) -> None:
         self._calls = calls
         self._node = node
-        self._tell: Callable[[str], None] = lambda _problem: None
+        self._report: Callable[[Reason, str], None] = lambda _reason, _problem: None
         self._period_seconds = period_seconds
         self._by_name: dict[str, Device] = {}
         self._subscribers: list[Callable[[], None]] = []
@@ -78,9 +80,9 @@ class Inventory:
         """``changed`` is called, in the event loop, after each change, also of ``refusal``. It must not raise."""
         self._subscribers.append(changed)
 
-    def report_to(self, tell: Callable[[str], None]) -> None:
+    def report_to(self, tell: Callable[[Reason, str], None]) -> None:
         """``tell`` tells people of a bad answer, once for each that is wrong in another way. It must not raise."""
-        self._tell = tell
+        self._report = tell
 
     def refusal(self) -> str:
         """What is wrong with the last answer, so that the one before it still counts; empty when nothing is."""
@@ -140,7 +142,7 @@ class Inventory:
                 pause_seconds, told = MIN_BACKOFF_SECONDS, ""
             if problem != told:
                 log.error("Driver's watch has failed, and begins again", error=problem)
-                self._tell(problem)
+                self._report(BAD_DEVICES, problem)
                 told = problem
             await asyncio.sleep(pause_seconds)
             pause_seconds = min(2 * pause_seconds, PERIOD_SECONDS)
@@ -183,7 +185,7 @@ class Inventory:
         before, self._problem = self._problem, problem
         if problem and problem != before:
             log.error("Driver cannot be used as it is", error=problem)
-            self._tell(problem)
+            self._report(BAD_DEVICES, problem)
         elif before and not problem:
             log.info("Driver can be used again")
         if problem != before:

@@ -11,7 +11,6 @@ from fake_dra_driver.dra.node.calls import Verb
 from fake_dra_driver.dra.node.claim import NodeClaim
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
 from fake_dra_driver.dra.node.reason import (
-    BAD_DEVICES,
     CDI_FILES_REMOVED,
     CDI_FILES_RESTORED,
     CHECKPOINT_REBUILT,
@@ -100,9 +99,9 @@ class NodeEvents:
         """The node's NodeAllocationState was deleted, and exists again."""
         self._report(STATE_RECREATED, "the object was deleted while the kubelet plugin ran, and was created again")
 
-    def devices_refused(self, problem: str) -> None:
-        """What the driver says about its devices cannot be; the ones that were known stay."""
-        self._report(BAD_DEVICES, problem)
+    def tell(self, reason: Reason, message: str) -> None:
+        """What a driver itself has to say about the node."""
+        self._report(reason, message)
 
     def not_ready(self) -> None:
         """The node's status was set to NotReady although the plugin runs."""

@@ -15,6 +15,7 @@ Does not know which gRPC version the kubelet speaks (``interface``), nor how cla
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -109,6 +110,9 @@ class KubeletPlugin(Generic[ClaimT]):
         versions = interface.versions(with_health=health is not None)
         self._registrar = Registrar(driver_name, sockets.registration, sockets.plugin, versions, on_registration)
         self._serving = False
+        self._is_withheld = False
+        self._asked = asyncio.Event()
+        """Set when the sockets are to be looked after at once."""
 
     @property
     def registration(self) -> Registration:
@@ -119,7 +123,18 @@ class KubeletPlugin(Generic[ClaimT]):
         """For a readiness probe: why the kubelet cannot use the plugin, or None when it can."""
         if not self._serving:
             return "the sockets are not served"
+        if self._is_withheld:
+            return "the plugin is deregistered from the kubelet on purpose"
         return self._registrar.not_ready_reason()
+
+    def withhold(self, *, is_withheld: bool) -> None:
+        """From now on the plugin is to be unknown to the kubelet, or known again. Returns at once.
+
+        Calls that come in all the same are served.
+        """
+        if is_withheld != self._is_withheld:
+            self._is_withheld = is_withheld
+            self._asked.set()
 
     async def has_successor(self) -> bool:
         """Whether another instance of the driver serves on this node, as the new pod of a rolling update does.
@@ -193,9 +208,16 @@ class KubeletPlugin(Generic[ClaimT]):
                     plugin_socket=str(self._sockets.plugin),
                 )
                 while True:
-                    await asyncio.sleep(self._check_interval_seconds)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._check_interval_seconds):
+                            await self._asked.wait()
+                    is_asked = self._asked.is_set()
+                    self._asked.clear()
                     await self._restore(node)
-                    await self._restore(self._registrar.server)
+                    if is_asked:
+                        await self._register_or_not()
+                    elif not self._is_withheld:
+                        await self._restore(self._registrar.server)
                     await self._remove_dead_sockets()
             finally:
                 self._serving = False
@@ -213,6 +235,14 @@ class KubeletPlugin(Generic[ClaimT]):
         """A server that is stopped would wait for them."""
         if self._streams is not None:
             self._streams.close()
+
+    async def _register_or_not(self) -> None:
+        if self._is_withheld:
+            await self._registrar.withdraw()
+            log.warning("Deregistered from the kubelet until further notice")
+        elif not await self._registrar.server.is_in_place():
+            await self._registrar.server.restart(self._grace_seconds)
+            log.info("Offered to the kubelet again")
 
     async def _restore(self, server: SocketServer) -> None:
         if await server.is_in_place():

@@ -115,7 +115,7 @@ class StoredDevice(StoredPart, ABC, Generic[PreparedT]):
 
 
 class PreparedModel(Protocol[PreparedT]):
-    """What the devices of a driver are, once a claim has them. All but the two coroutines is pure."""
+    """What the devices of a driver are, once a claim has them. All but the coroutines is pure."""
 
     cdi: CdiNames
     common: ContainerEdits | None
@@ -152,6 +152,27 @@ class PreparedModel(Protocol[PreparedT]):
     def label_of(self, device: PreparedT) -> str:
         """By what metrics count the device: its model, or what tells the few kinds of devices apart."""
         ...
+
+    async def before_prepare(self, claim: PreparedClaim[PreparedT]) -> None:  # noqa: ARG002 - a default
+        """Called at each call of the kubelet to prepare a claim, before anything of it is written. May take a while.
+
+        Args:
+            claim: with the devices that it is to get.
+
+        Raises:
+            PrepareError: it cannot be prepared.
+        """
+        return
+
+    async def before_unprepare(self, claim: PreparedClaim[PreparedT]) -> None:  # noqa: ARG002 - a default
+        """Called at each call of the kubelet to unprepare a claim that is on record, before anything of it is removed.
+
+        May take a while.
+
+        Raises:
+            PrepareError: it cannot be unprepared; it stays on record.
+        """
+        return
 
     def is_complete(self, claim: PreparedClaim[PreparedT]) -> bool:  # noqa: ARG002 - a default
         """Whether ``complete`` has returned it."""

@@ -121,8 +121,10 @@ class Preparer(Generic[PreparedT]):
             PrepareError: nothing can be written, it is unknown whether another claim still holds one of them, or one
                 of them cannot be made ready.
         """
+        planned = _planned(claim, devices)
+        await self._model.before_prepare(planned)
         async with self._alone_with(claim.uid):
-            prepared = await self._complete(_planned(claim, devices), budget)
+            prepared = await self._complete(planned, budget)
 
             async def attempt() -> Sequence[ReadyDevice]:
                 await self._prepare(prepared, budget)
@@ -140,6 +142,8 @@ class Preparer(Generic[PreparedT]):
         Raises:
             PrepareError: nothing can be written, or a device cannot be made ready.
         """
+        if (before := self._checkpoint.claims.get(claim.uid)) is not None:
+            await self._model.before_prepare(before)
         async with self._alone_with(claim.uid):
             complete: PreparedClaim[PreparedT] | None = None
             if self._model.has_effects:
@@ -192,6 +196,8 @@ class Preparer(Generic[PreparedT]):
         Raises:
             PrepareError: its file or record cannot be removed, or a device cannot be released.
         """
+        if (record := self._checkpoint.claims.get(claim.uid)) is not None:
+            await self._model.before_unprepare(record)
         async with self._alone_with(claim.uid):
             await self._end(claim)
 

@@ -70,6 +70,12 @@ class Registrar:
             return f"the kubelet has not registered the plugin; it should have seen {self.server.path}"
         return None
 
+    async def withdraw(self) -> None:
+        """Removes the socket, which deregisters the plugin. ``server.restart`` offers it again."""
+        await self.server.withdraw()
+        self.registration = Registration()
+        self._on_change()
+
     def _note(self, registration: Registration) -> None:
         self.registration = registration
         if registration.registered:

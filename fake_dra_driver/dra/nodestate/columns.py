@@ -5,11 +5,11 @@ Each writer of what a text depends on writes the text in the same request: the c
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fake_dra_driver.dra.nodestate.layout import DeviceT, NodeStateLayout, StateT
-from fake_dra_driver.runtime.patch import Operation, annotate
+from fake_dra_driver.runtime.patch import Operation, annotate, pointer, remove
 
 __all__ = ["models_of", "recount"]
 
@@ -25,9 +25,19 @@ def models_of(layout: NodeStateLayout[Any, DeviceT, Any, Any], inventory: Sequen
 
 
 def recount(
-    layout: NodeStateLayout[StateT, DeviceT, Any, Any], state: StateT, inventory: Sequence[DeviceT]
+    layout: NodeStateLayout[StateT, DeviceT, Any, Any],
+    state: StateT,
+    inventory: Sequence[DeviceT],
+    others: Mapping[str, str] | None = None,
 ) -> Sequence[Operation]:
-    """What a JSON patch has to do so that the texts are about an inventory; fails where the ledger is faster."""
+    """What a JSON patch has to do so that the texts are about an inventory; fails where the ledger is faster.
+
+    Args:
+        layout: of the object.
+        state: the object.
+        inventory: the devices of the node.
+        others: what else annotations are to say; an empty text removes one.
+    """
     annotations, devices = state.metadata.annotations, len(inventory)
     number, models = {}, {layout.models_annotation: models_of(layout, inventory)}
     if not annotations.get(layout.allocated_annotation, "").endswith(
@@ -36,4 +46,7 @@ def recount(
         number = {layout.allocated_annotation: layout.allocated_text(layout.entries_of(state), devices)}
     if annotations.get(layout.models_annotation) == models[layout.models_annotation]:
         models = {}
-    return annotate(annotations, {**number, **models}, tested=number) if number or models else ()
+    texts = {name: text for name, text in (others or {}).items() if annotations.get(name, "") != text}
+    wanted = {**number, **models, **{name: text for name, text in texts.items() if text}}
+    removals = [remove(pointer("metadata", "annotations", name)) for name, text in texts.items() if not text]
+    return [*(annotate(annotations, wanted, tested=number) if wanted else ()), *removals]

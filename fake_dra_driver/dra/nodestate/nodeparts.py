@@ -1,6 +1,6 @@
 """What a kubelet plugin does on its node, and says of it in its object, but for what depends on the mode of DRA."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Generic
 
@@ -44,6 +44,7 @@ class StateNodeParts(NodeParts[PreparedT], Generic[StateT, DeviceT, PreparedT]):
         is_serving: whether the kubelet can use the plugin at this moment.
         has_successor: whether another process of the plugin serves the node.
         problem: why the inventory may be out of date; empty where it is not.
+        annotations: what else is said of the node, see ``StatePublisher``.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class StateNodeParts(NodeParts[PreparedT], Generic[StateT, DeviceT, PreparedT]):
         is_serving: Callable[[], bool],
         has_successor: Callable[[], Awaitable[bool]],
         problem: Callable[[], str] = str,
+        annotations: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         super().__init__(
             node=state_key.name,
@@ -85,6 +87,7 @@ class StateNodeParts(NodeParts[PreparedT], Generic[StateT, DeviceT, PreparedT]):
             has_successor,
             self.node_events,
             problem=problem,
+            annotations=annotations,
         )
         self._publications = Controller("nodeallocationstate", self.publisher)
         self._publications.watch(states)

@@ -48,6 +48,7 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         has_successor: whether another process of the plugin serves the node.
         events: tells people about changes of the status.
         problem: why the inventory may be out of date; empty where it is not.
+        annotations: what else is said of the node, by annotation; an empty text removes one.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         events: NodeEvents,
         *,
         problem: Callable[[], str] = str,
+        annotations: Callable[[], Mapping[str, str]] = dict,
         clock: Clock = loop_time,
     ) -> None:
         self._layout = layout
@@ -75,6 +77,7 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         self._has_successor = has_successor
         self._events = events
         self._problem = problem
+        self._annotations = annotations
         self._clock = clock
         self._expected_until: float | None = None
         """When the node counts as not usable without a registration by the kubelet; None before the first pass."""
@@ -139,7 +142,7 @@ class StatePublisher(Reconciler, Generic[StateT, DeviceT, PreparedT]):
         operations = [
             *await self._missing_owner(state),
             *difference(layout, state, spec, status),
-            *recount(layout, state, inventory),
+            *recount(layout, state, inventory, self._annotations()),
         ]
         if operations:
             log.debug("Publishing", operations=len(operations))

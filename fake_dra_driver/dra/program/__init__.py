@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.metricfamilies import Section, sections
     from fake_dra_driver.dra.program.commandline import Command, CommandLine
     from fake_dra_driver.dra.program.controller import ControllerWiring, DriverControllers, run_controller
-    from fake_dra_driver.dra.program.kubeletplugin import LiveDevices, PluginDevices, run_kubelet_plugin
+    from fake_dra_driver.dra.program.kubeletplugin import (
+        LiveDevices,
+        NodeAccess,
+        PluginDevices,
+        run_kubelet_plugin,
+    )
     from fake_dra_driver.dra.program.nasstatus import run_set_nas_status
     from fake_dra_driver.dra.program.reasons import REASONS
     from fake_dra_driver.dra.program.settings import (
@@ -40,6 +45,7 @@ __all__ = [
     "KubeletPluginSettings",
     "LiveDevices",
     "LoggingSettings",
+    "NodeAccess",
     "PluginDevices",
     "Section",
     "SetNasStatusSettings",
@@ -60,6 +66,7 @@ _MODULES: Final = {
     "DriverControllers": "controller",
     "run_controller": "controller",
     "LiveDevices": "kubeletplugin",
+    "NodeAccess": "kubeletplugin",
     "PluginDevices": "kubeletplugin",
     "run_kubelet_plugin": "kubeletplugin",
     "run_set_nas_status": "nasstatus",

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, Protocol
 
 from loguru import logger
 
@@ -30,14 +31,19 @@ from fake_dra_driver.dra.program.mode import ModeSetup
 from fake_dra_driver.dra.program.parts import make_parts
 from fake_dra_driver.dra.program.settings import KubeletPluginSettings
 from fake_dra_driver.dra.reason import Reason
+from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.dra.structured.metadata import DeviceMetadata
+from fake_dra_driver.runtime.cache import Cache
+from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.runtime.errors import RuntimeLayerError
+from fake_dra_driver.runtime.events import EventSink
 from fake_dra_driver.runtime.log import setup_logging
+from fake_dra_driver.runtime.metrics import Metrics
 
 if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.pooldevices import PoolDevices
 
-__all__ = ["LiveDevices", "PluginDevices", "run_kubelet_plugin"]
+__all__ = ["LiveDevices", "NodeAccess", "PluginDevices", "run_kubelet_plugin"]
 
 RETIRE_SECONDS: Final = 3.0
 """For the write of NotReady when the plugin stops: an API server that is away must not hold up the stop."""
@@ -62,8 +68,8 @@ class LiveDevices(Protocol):
         """``changed`` is called after each change, also of ``refusal``."""
         ...
 
-    def report_to(self, tell: Callable[[str], None]) -> None:
-        """``tell`` tells people what is wrong with the devices."""
+    def report_to(self, tell: Callable[[Reason, str], None]) -> None:
+        """``tell`` tells people about the devices, with Events about the object of the node."""
         ...
 
     def refusal(self) -> str:
@@ -73,6 +79,24 @@ class LiveDevices(Protocol):
     def problem(self) -> str | None:
         """Why the node is not ready; None when it is."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAccess(Generic[PreparedT]):
+    """What the devices of a node can use of the program that serves them."""
+
+    node: str
+    """Its name."""
+    namespace: str
+    """Of the node's object."""
+    api: DraApi
+    """The mode of DRA."""
+    client: Client
+    cache: Cache
+    """It runs: an informer that is made here is filled at once."""
+    events: EventSink
+    metrics: Metrics
+    prepared: Prepared[PreparedT]
 
 
 class PluginDevices(Protocol[StateT, DeviceT, EntryT, PreparedT]):
@@ -92,6 +116,14 @@ class PluginDevices(Protocol[StateT, DeviceT, EntryT, PreparedT]):
         """Called once, before anything is connected to. Raises RuntimeLayerError: the plugin cannot start."""
         return
 
+    async def connect(self, access: NodeAccess[PreparedT]) -> None:  # noqa: ARG002 - a default
+        """Called once, when the API server has answered, and before anything about the devices is published.
+
+        Returns once it is known which devices there are; that may take as long as it needs. What takes longer than
+        that, ``LiveDevices.run`` does, which begins earlier.
+        """
+        return
+
     def inventory(self) -> Sequence[DeviceT]:
         """Those that the node has at this moment."""
         ...
@@ -107,6 +139,14 @@ class PluginDevices(Protocol[StateT, DeviceT, EntryT, PreparedT]):
     def pool(self, prepared: Prepared[PreparedT]) -> "PoolDevices[PreparedT]":
         """Offers the devices in structured DRA, and makes devices of what claims were allocated of them."""
         ...
+
+    def annotations(self) -> Mapping[str, str]:
+        """What else is to be said of the devices, in annotations of the node's object. Empty texts remove one."""
+        return {}
+
+    def is_withheld(self) -> bool:
+        """Whether the plugin is to be unknown to the kubelet at this moment. ``live`` tells of changes."""
+        return False
 
     def doing(self, claim_uid: str) -> str:  # noqa: ARG002 - a default
         """What takes long for a claim, in words for the kubelet; empty where that is not known."""
@@ -166,6 +206,7 @@ async def run_kubelet_plugin(
         state_key=key,
         inventory=devices.inventory,
         problem=str if devices.live is None else devices.live.refusal,
+        annotations=devices.annotations,
         model=model,
         restore=devices.restore(prepared),
         files=NodeFiles(checkpoint, cdi, lock.hold, ClaimLock(settings.plugin_dir).hold, metadata),
@@ -200,7 +241,20 @@ async def run_kubelet_plugin(
     mode = ModeSetup(parts, settings.resource_api_version)
 
     async def set_up() -> None:
-        api = (await mode.find(manager)).structured
+        found = await mode.find(manager)
+        await devices.connect(
+            NodeAccess(
+                node=settings.node_name,
+                namespace=settings.namespace,
+                api=found,
+                client=parts.client,
+                cache=parts.cache,
+                events=parts.events,
+                metrics=parts.metrics,
+                prepared=prepared,
+            )
+        )
+        api = found.structured
         if api is None:
             node.bind(NodeMode(classic, PreparerDriver(node.preparer, classic.devices)))
             return
@@ -250,8 +304,9 @@ async def run_kubelet_plugin(
     if not settings.sockets.is_shared:
         manager.add_runnable("retire", retire_at_the_end)
     if devices.live is not None:
-        devices.live.report_to(node.node_events.devices_refused)
+        devices.live.report_to(node.node_events.tell)
         devices.live.subscribe(node.publish)
+        devices.live.subscribe(lambda: plugin.withhold(is_withheld=devices.is_withheld()))
         if parts.healthz is not None:
             parts.healthz.add_readyz("devices", devices.live.problem)
         manager.add_runnable("devices", devices.live.run, needs_caches=False)

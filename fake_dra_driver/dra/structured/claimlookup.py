@@ -98,8 +98,13 @@ class StructuredClaimLookup(ClaimLookup[PreparedT], Generic[PreparedT]):
         """Has people told about the devices of a claim that is prepared here. Returns at once."""
         prepared = self._prepared().get(allocated.claim.uid)
         if prepared is not None:
-            statuses = statuses_of(self._driver, prepared, self._devices.status_data)
-            self._reports.report(allocated.claim, statuses)
+            self._reports.report(allocated.claim, statuses_of(self._driver, prepared, self._devices))
+
+    def report_changes(self) -> None:
+        """Has people told, on the claims that are prepared here, what has become of their devices. Returns at once."""
+        for uid, prepared in self._prepared().items():
+            key = NamespacedName(prepared.namespace, prepared.name)
+            self._reports.update(key, UID(uid), statuses_of(self._driver, prepared, self._devices))
 
     def devices(self, allocated: AllocatedClaim) -> Sequence[PreparedT]:
         """What a claim gets here. Raises as ``PoolDevices.prepared``."""

@@ -41,6 +41,7 @@ class StructuredNode(Generic[PreparedT]):
     """Its controller writes what is prepared to the status of claims."""
     node: str
     devices: PoolDevices[PreparedT]
+    lookup: StructuredClaimLookup[PreparedT]
     health: HealthReports
     """Is told how healthy the devices are."""
 
@@ -89,6 +90,7 @@ class StructuredNode(Generic[PreparedT]):
             reports=reports,
             node=node,
             devices=devices,
+            lookup=lookup,
             health=health,
         )
         found.publisher.publish([found.pool()])
@@ -96,13 +98,14 @@ class StructuredNode(Generic[PreparedT]):
         return found
 
     def refresh(self) -> None:
-        """Takes over what has changed about the devices: slices and health follow at once. Does not raise."""
+        """Takes over what has changed about the devices: slices, health and claims follow. Does not raise."""
         try:
             self.publisher.publish([self.pool()])
         except PoolError as error:
             # What was published stays. Those who describe devices check them first, and say more about it.
             log.error("The devices cannot be published as they are now", error=str(error))
         self.health.report(self.devices.health())
+        self.lookup.report_changes()
 
     def dropped(self, dropped: DroppedFields) -> None:
         """The API server does not keep some fields of the slices."""
@@ -111,4 +114,9 @@ class StructuredNode(Generic[PreparedT]):
 
     def pool(self) -> Pool:
         """The devices, as they are to be offered now."""
-        return Pool(self.node, tuple(self.devices.slice_devices()), node_name=self.node)
+        return Pool(
+            self.node,
+            tuple(self.devices.slice_devices()),
+            node_name=self.node,
+            shared_counters=tuple(self.devices.counter_sets()),
+        )

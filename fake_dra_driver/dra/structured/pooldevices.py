@@ -22,6 +22,10 @@ class PoolDevices(Protocol[PreparedT]):
         """The devices as ResourceSlices have them, in the order in which they are to be allocated."""
         ...
 
+    def counter_sets(self) -> Sequence[v1.CounterSet]:
+        """What devices use up in common. By default nothing."""
+        return ()
+
     def fields_dropped(self, dropped: DroppedFields) -> bool:  # noqa: ARG002 - a default
         """Is told of fields that the API server does not keep of the devices. Whether others are to be offered then."""
         return False
@@ -29,6 +33,13 @@ class PoolDevices(Protocol[PreparedT]):
     def health(self) -> Sequence[DeviceHealth]:
         """What the kubelet is to know about each of them."""
         ...
+
+    def trouble(self, name: str) -> v1.StatusCondition | None:  # noqa: ARG002 - a default
+        """Why a device that is prepared for a claim is not ready, also one that the node does not have any more.
+
+        None: nothing is wrong with it, which is the default.
+        """
+        return None
 
     def attributes(self, name: str) -> Mapping[str, v1.DeviceAttribute]:
         """What containers can find out about a device; nothing where the node does not have it."""

@@ -179,6 +179,19 @@ class DeviceStatusWriter(Reconciler):
         if not _is_written(report):
             self.controller.enqueue(claim.key, after=WRITE_DELAY_SECONDS)
 
+    def update(self, key: NamespacedName, uid: UID, devices: Sequence[v1.AllocatedDeviceStatus]) -> None:
+        """Has a claim that was reported on say this about its devices now. Returns at once.
+
+        Does nothing for one that was not, since nothing is known of it, nor for one whose devices are withdrawn.
+        """
+        before = self._reports.get(key)
+        if before is None or before.uid != uid or not before.devices:
+            return
+        timed = tuple(self._timed(self._short(device), before.known) for device in devices)
+        self._reports[key] = replace(before, devices=timed)
+        if not _is_written(self._reports[key]):
+            self.controller.enqueue(key, after=WRITE_DELAY_SECONDS)
+
     def withdraw(self, key: NamespacedName, uid: UID) -> None:
         """The claim is not prepared here any more. Returns at once."""
         before = self._reports.get(key)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from fake_dra_driver.driver.fault.effects import FaultEffects
+from typing_extensions import override
+
+from fake_dra_driver.driver.fault.effects import NO_FAULTS, FaultEffects
 from fake_dra_driver.driver.profile.mocknode import MockNode
 
-__all__ = ["MockNodeSource"]
+__all__ = ["MockNodeSource", "SteadyNode"]
 
 
 class MockNodeSource(Protocol):
@@ -25,3 +27,28 @@ class MockNodeSource(Protocol):
     def subscribe(self, changed: Callable[[], None]) -> None:
         """``changed`` is called, in the event loop, after each change of either. It must not raise."""
         ...
+
+
+class SteadyNode(MockNodeSource):
+    """A node whose devices never change.
+
+    Args:
+        node: what it has.
+    """
+
+    def __init__(self, node: MockNode) -> None:
+        self._node = node
+
+    @property
+    @override
+    def current(self) -> MockNode:
+        return self._node
+
+    @property
+    @override
+    def effects(self) -> FaultEffects:
+        return NO_FAULTS
+
+    @override
+    def subscribe(self, changed: Callable[[], None]) -> None:
+        return

@@ -14,12 +14,14 @@ class FakePlanner:
     """Plans for the claims of one node.
 
     Args:
-        inventory: the devices of the node.
+        inventory: says which devices the node has at this moment.
         prepared: what is prepared there at this moment, by UID.
     """
 
-    def __init__(self, inventory: Sequence[Device], prepared: Callable[[], Mapping[str, FakePreparedClaim]]) -> None:
-        self._inventory = {device.uuid: device for device in inventory}
+    def __init__(
+        self, inventory: Callable[[], Iterable[Device]], prepared: Callable[[], Mapping[str, FakePreparedClaim]]
+    ) -> None:
+        self._inventory = inventory
         self._prepared = prepared
 
     def devices(self, claim: NodeClaim, wanted: Iterable[WantedDevice]) -> Sequence[FakePreparedDevice]:
@@ -31,7 +33,7 @@ class FakePlanner:
         record = self._prepared().get(claim.uid)
         # What a claim has stays its own, also when the node was given fewer devices since.
         own = {} if record is None else {device.key: Device(device.key, device.model) for device in record.devices}
-        known = {**own, **self._inventory}
+        known = {**own, **{device.uuid: device for device in self._inventory()}}
         found: list[FakePreparedDevice] = []
         for entry in wanted:
             device = known.get(entry.uuid)

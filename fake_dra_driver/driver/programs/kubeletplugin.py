@@ -1,4 +1,4 @@
-"""The Fake devices of a node, for the kubelet plugin."""
+"""The mock devices of a node, for the kubelet plugin."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,14 +7,17 @@ from typing_extensions import override
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
 from fake_dra_driver.device.inventory import Device, make_inventory
 from fake_dra_driver.dra.nodestate import Restore
-from fake_dra_driver.dra.program import REASONS, PluginDevices, run_kubelet_plugin
+from fake_dra_driver.dra.program import REASONS, NodeAccess, PluginDevices, run_kubelet_plugin
 from fake_dra_driver.dra.structured import PoolDevices
 from fake_dra_driver.driver.classic.helddevices import FakeHeldDevices
+from fake_dra_driver.driver.live.devices import MockDevices
+from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import restored_by
+from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 
@@ -24,11 +27,11 @@ Prepared = Callable[[], Mapping[str, FakePreparedClaim]]
 
 
 class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, FakePreparedDevice]):
-    """They are what they are for as long as the plugin runs.
+    """They are what a DeviceProfile says, or what the settings say where none is for the node.
 
     Args:
         node: its name.
-        devices: those that it has.
+        devices: those that it has by the settings.
     """
 
     names = NAMES
@@ -37,29 +40,44 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
     def __init__(self, node: str, devices: Sequence[Device]) -> None:
         self.layout = FakeStateLayout()
         self.model = FakePreparedModel(node)
-        self._node = node
-        self._devices = devices
+        self._node = LiveNode(fake_node(node, devices))
+        self.live = self._devices = MockDevices(self._node)
+
+    @override
+    async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
+        await self._devices.connect(access)
 
     @override
     def inventory(self) -> Sequence[Device]:
-        return self._devices
+        return self._node.devices
 
     @override
     def restore(self, prepared: Prepared) -> Restore[NodeAllocationState, FakePreparedDevice]:
-        return restored_by(FakePlanner(self._devices, prepared))
+        return restored_by(self._planner(prepared))
 
     @override
     def held(self, prepared: Prepared) -> FakeHeldDevices:
-        return FakeHeldDevices(FakePlanner(self._devices, prepared))
+        return FakeHeldDevices(self._planner(prepared))
 
     @override
     def pool(self, prepared: Prepared) -> PoolDevices[FakePreparedDevice]:
         from fake_dra_driver.driver.structured.pool import FakePool
 
-        return FakePool(self._node, self._devices, FakePlanner(self._devices, prepared))
+        return FakePool(self._node, self._planner(prepared))
+
+    @override
+    def annotations(self) -> Mapping[str, str]:
+        return self._devices.annotations()
+
+    @override
+    def is_withheld(self) -> bool:
+        return self._node.effects.deregistered
+
+    def _planner(self, prepared: Prepared) -> FakePlanner:
+        return FakePlanner(self.inventory, prepared)
 
 
 async def run(settings: KubeletPluginSettings) -> int:
-    """Serves the Fake devices of a node. Returns the exit status."""
+    """Serves the mock devices of a node. Returns the exit status."""
     devices = make_inventory(settings.node_name, settings.device_count, settings.device_models)
     return await run_kubelet_plugin(settings, FakeDevices(settings.node_name, devices))

@@ -1,60 +1,107 @@
-"""The Fake devices of a node behind the node's seam of structured DRA."""
+"""The mock devices of a node behind the node's seam of structured DRA: as its profile has them, with their faults."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 
 from typing_extensions import override
 
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
-from fake_dra_driver.dra import DeviceHealth
-from fake_dra_driver.dra.structured import AllocatedClaim, PoolDevices
+from fake_dra_driver.dra import DeviceHealth, Health
+from fake_dra_driver.dra.structured import AllocatedClaim, DroppedFields, PoolDevices
+from fake_dra_driver.driver.fault.effects import HealthFault
+from fake_dra_driver.driver.live.source import MockNodeSource
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
-from fake_dra_driver.driver.structured.inventory import devices_by_name, healthy_devices, slice_devices
+from fake_dra_driver.driver.profile.mocknode import MockDevice, MockNode
 from fake_dra_driver.driver.structured.wanted import wanted_devices
 from fake_dra_driver.runtime import utc_now
 
 __all__ = ["FakePool"]
 
+_HEALTHY: Final = HealthFault(Health.HEALTHY)
+_CONSUMPTION: Final = "devices[].consumesCounters"
+
 
 class FakePool(PoolDevices[FakePreparedDevice]):
-    """The devices are what they are for as long as the plugin runs.
+    """What is asked at one time is answered for that time.
 
     Args:
-        node: its name.
-        inventory: its devices.
+        source: the devices, and what is wrong with them.
         planner: of the same node.
+        now: the wall clock.
     """
 
-    def __init__(self, node: str, inventory: Sequence[Device], planner: FakePlanner) -> None:
-        self._devices = devices_by_name(inventory)
-        self._slice_devices = slice_devices(inventory)
-        self._attributes = {device.name: device.attributes for device in self._slice_devices}
-        self._health = healthy_devices(node, inventory, utc_now())
+    def __init__(self, source: MockNodeSource, planner: FakePlanner, now: Callable[[], datetime] = utc_now) -> None:
+        self._source = source
         self._planner = planner
+        self._now = now
+        self._is_counted = True
+        """Whether the API server keeps what devices use up in common."""
+        self._health: dict[str, tuple[HealthFault, datetime]] = {}
+        """By device: how it was when it was last asked, and since when."""
+        self._read: MockNode | None = None
+        self._by_name: Mapping[str, MockDevice] = {}
+        """The devices of ``_read``, by name."""
 
     @override
     def slice_devices(self) -> Sequence[v1.Device]:
-        return self._slice_devices
+        if self._source.effects.slices_lost:
+            return ()
+        return [self._tainted(device) for device in self._present() if self._is_counted or not device.parent]
+
+    @override
+    def counter_sets(self) -> Sequence[v1.CounterSet]:
+        return self._source.current.counter_sets
+
+    @override
+    def fields_dropped(self, dropped: DroppedFields) -> bool:
+        # Without them the scheduler would give away a device together with its parts.
+        if _CONSUMPTION not in dropped.fields or not self._is_counted:
+            return False
+        self._is_counted = False
+        return any(device.parent for device in self._source.current.devices)
 
     @override
     def health(self) -> Sequence[DeviceHealth]:
-        return self._health
+        node, now, before = self._source.current.node, self._now(), self._health
+        self._health = {}
+        for device in self._present():
+            state, since = before.get(device.name, (None, now))
+            current = self._source.effects.health.get(device.name, _HEALTHY)
+            self._health[device.name] = (current, since if state == current else now)
+        return [
+            DeviceHealth(node, name, fault.health, since=since, message=fault.message)
+            for name, (fault, since) in self._health.items()
+        ]
+
+    @override
+    def trouble(self, name: str) -> v1.StatusCondition | None:
+        if name in self._source.effects.vanished:
+            return _not_ready("Vanished", "the device has vanished from its node")
+        if name not in self._devices():
+            return _not_ready("Removed", "the node's profile does not have the device any more")
+        fault = self._source.effects.health.get(name, _HEALTHY)
+        if fault.health is Health.UNHEALTHY:
+            return _not_ready("Unhealthy", fault.message or "the device is unhealthy")
+        return None
 
     @override
     def attributes(self, name: str) -> Mapping[str, v1.DeviceAttribute]:
-        return self._attributes.get(name, {})
+        device = self._devices().get(name)
+        return {} if device is None else device.published.attributes
 
     @override
     def key_of(self, name: str) -> str | None:
-        device = self._devices.get(name)
-        return None if device is None else device.uuid
+        device = self._devices().get(name)
+        return None if device is None or name in self._source.effects.vanished else device.device.uuid
 
     @override
     def prepared(self, allocated: AllocatedClaim, before: FakePreparedClaim | None) -> Sequence[FakePreparedDevice]:
         own = {} if before is None else _devices_of(before)
-        return self._planner.devices(allocated.identity, wanted_devices(allocated, {**own, **self._devices}))
+        there = {device.name: device.device for device in self._present()}
+        return self._planner.devices(allocated.identity, wanted_devices(allocated, {**own, **there}))
 
     @override
     def status_data(self, devices: Sequence[FakePreparedDevice]) -> Mapping[str, Any]:
@@ -62,6 +109,27 @@ class FakePool(PoolDevices[FakePreparedDevice]):
         first = devices[0]
         data = {"uuid": first.key, "model": first.model}
         return data if first.parent_uuid is None else {**data, "children": [device.uuid for device in devices]}
+
+    def _devices(self) -> Mapping[str, MockDevice]:
+        """By name, those that have vanished included."""
+        if self._read is not self._source.current:
+            self._read = self._source.current
+            self._by_name = {device.name: device for device in self._read.devices}
+        return self._by_name
+
+    def _present(self) -> Sequence[MockDevice]:
+        vanished = self._source.effects.vanished
+        return [device for name, device in self._devices().items() if name not in vanished]
+
+    def _tainted(self, device: MockDevice) -> v1.Device:
+        taints = self._source.effects.taints.get(device.name, ())
+        if not taints:
+            return device.published
+        return device.published.model_copy(update={"taints": (*device.published.taints, *taints)})
+
+
+def _not_ready(reason: str, message: str) -> v1.StatusCondition:
+    return v1.StatusCondition(type="Ready", status="False", reason=reason, message=message)
 
 
 def _devices_of(prepared: FakePreparedClaim) -> Mapping[str, Device]:

@@ -23,6 +23,16 @@ def test_devices_of_an_unknown_type_are_not_in_the_inventory() -> None:
     assert found == (Device("a", "M"),)
 
 
+def test_what_a_profile_says_of_a_device_is_listed_and_left_out_of_others() -> None:
+    gpu, fake = Device("GPU-1", "A100", "gpu", "gpu-0"), Device("FAKE-1", "M")
+    spec = LAYOUT.spec_for([gpu, fake], {})
+    assert spec.to_wire()["allocatableDevice"] == [
+        {"fake": {"uuid": "GPU-1", "name": "A100", "type": "gpu", "device": "gpu-0"}},
+        {"fake": {"uuid": "FAKE-1", "name": "M"}},
+    ]
+    assert LAYOUT.inventory_of(state(**spec.to_wire())) == (gpu, fake)
+
+
 def test_an_entry_names_whole_devices_and_says_how_they_are_split() -> None:
     held = entry({"uuid": "a", "split": 3}, {"uuid": "b"})
     assert LAYOUT.devices_of(held) == ["a", "b"]

@@ -46,7 +46,7 @@ class Story:
         self.told: list[str] = []
         self.changes = 0
         self.inventory = Inventory(AuthorCalls(driver, block_seconds=3600), NODE)
-        self.inventory.report_to(self.told.append)
+        self.inventory.report_to(lambda _reason, problem: self.told.append(problem))
         self.inventory.subscribe(self.note)
 
     def note(self) -> None:

@@ -113,7 +113,7 @@ kind: "k8s.fake.resource.3-shake.com/fake"
 
 
 def claim(*wanted: WantedDevice, uid: str = UID) -> FakePreparedClaim:
-    planner = FakePlanner(make_inventory(NODE, 128, ["LATEST-FAKE-MODEL"]), dict)
+    planner = FakePlanner(lambda: make_inventory(NODE, 128, ["LATEST-FAKE-MODEL"]), dict)
     devices = planner.devices(NodeClaim("default", "claim", meta.UID(uid)), wanted)
     return PreparedClaim(uid, "default", "claim", tuple(devices))
 

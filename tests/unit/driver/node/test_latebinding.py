@@ -44,7 +44,7 @@ class Lookup(ClaimLookup[FakePreparedDevice]):
         return [ClaimInUse(CLAIM, ())]
 
 
-NOTHING = published_claims(lambda: None, FakePlanner(INVENTORY, dict))
+NOTHING = published_claims(lambda: None, FakePlanner(lambda: INVENTORY, dict))
 
 
 class Driver(NodeDriver[NodeClaim]):

@@ -15,7 +15,7 @@ CLAIM = NodeClaim("default", "c", UID("uid-c"))
 RESULT = RequestResult("fakes", "worker", "fake-0")
 ADMIN = RequestResult("look", "worker", "fake-0", admin_access=True)
 A, B = Device("FAKE-a", "ULTRA_10"), Device("FAKE-b", "ULTRA_100")
-PLANNER = FakePlanner([A, B], dict)
+PLANNER = FakePlanner(lambda: [A, B], dict)
 
 
 def test_a_device_comes_with_its_result_and_so_does_each_of_its_children() -> None:
@@ -38,7 +38,7 @@ def test_what_a_claim_is_prepared_with_stays_its_own() -> None:
     part = FakePreparedDevice("FAKE-c-0", "ULTRA_10", "FAKE-c")
     record = PreparedClaim(CLAIM.uid, CLAIM.namespace, CLAIM.name, (part,))
     prepared: dict[str, FakePreparedClaim] = {CLAIM.uid: record}
-    planner = FakePlanner([A], lambda: prepared)
+    planner = FakePlanner(lambda: [A], lambda: prepared)
     assert planner.devices(CLAIM, [WantedDevice("FAKE-c")]) == [FakePreparedDevice("FAKE-c", "ULTRA_10")]
     with pytest.raises(DeviceMissingError):
         planner.devices(NodeClaim("default", "other", UID("uid-other")), [WantedDevice("FAKE-c")])

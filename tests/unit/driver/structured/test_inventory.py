@@ -1,54 +1,15 @@
-"""A node's devices in its ResourceSlices: names, order and attributes, with the UUIDs of every earlier release."""
+"""A node's devices under the names that allocations have for them."""
 
-import re
-from datetime import UTC, datetime
-
-from fake_dra_driver import __version__
-from fake_dra_driver.device.inventory import make_inventory
-from fake_dra_driver.dra.node.health import DeviceHealth, Health
-from fake_dra_driver.driver.structured.inventory import devices_by_name, healthy_devices, slice_devices
-
-NODE = "fake-dra-driver-cluster-worker"
+from fake_dra_driver.device.inventory import Device, make_inventory
+from fake_dra_driver.driver.structured.inventory import devices_by_name
 
 
-def test_a_device_has_what_selectors_ask_for() -> None:
-    first, second = slice_devices(make_inventory(NODE, 2, ["ULTRA_10", "ULTRA_100"]))
-    assert first.to_wire() == {
-        "name": "fake-0",
-        "attributes": {
-            "driverVersion": {"version": __version__},
-            "index": {"int": 0},
-            "model": {"string": "ULTRA_10"},
-            "type": {"string": "fake"},
-            "uuid": {"string": "FAKE-4d6cc6e5-e22d-3807-f026-783d55841ea5"},
-        },
-    }
-    assert second.name == "fake-1"
-    assert second.attributes["uuid"].string == "FAKE-0fc445e2-800c-177d-95e6-7fdad6b2427a"
-    assert second.attributes["model"].string == "ULTRA_100"
-
-
-def test_the_api_server_takes_what_is_published() -> None:
-    """Names are DNS labels and C identifiers, strings have at most 64 characters, versions are semantic ones."""
-    devices = slice_devices(make_inventory("n" * 253, 1000, ["M" * 63]))
-    assert len({device.name for device in devices}) == 1000
-    for device in devices:
-        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", device.name)
-        for name, value in device.attributes.items():
-            assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,31}", name)
-            assert value.string is None or 0 < len(value.string) <= 64
-            assert value.version is None or re.fullmatch(r"\d+\.\d+\.\d+", value.version)
-
-
-def test_a_device_is_found_by_its_name() -> None:
-    inventory = make_inventory(NODE, 12, ["M"])
+def test_a_device_is_found_by_its_place() -> None:
+    inventory = make_inventory("worker", 12, ["M"])
     assert devices_by_name(inventory)["fake-11"] == inventory[11]
     assert list(devices_by_name(inventory).values()) == list(inventory)
 
 
-def test_every_device_is_healthy() -> None:
-    now = datetime(2026, 1, 2, tzinfo=UTC)
-    assert healthy_devices(NODE, make_inventory(NODE, 2, ["M"]), now) == (
-        DeviceHealth(NODE, "fake-0", Health.HEALTHY, since=now),
-        DeviceHealth(NODE, "fake-1", Health.HEALTHY, since=now),
-    )
+def test_a_device_that_has_a_name_is_found_by_it() -> None:
+    gpu = Device("GPU-1", "A100", "gpu", "gpu-0")
+    assert devices_by_name([gpu]) == {"gpu-0": gpu}

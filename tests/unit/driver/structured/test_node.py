@@ -23,8 +23,10 @@ from fake_dra_driver.dra.node.health import HealthReports
 from fake_dra_driver.dra.node.nodefiles import NodeFiles
 from fake_dra_driver.dra.structured.nodesetup import StructuredNode
 from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
+from fake_dra_driver.driver.live.source import SteadyNode
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
+from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.structured.pool import FakePool
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.manager import Manager
@@ -69,7 +71,7 @@ class World:
         cache = Cache(client)
         model = FakePreparedModel(NODE)
         checkpoint = Checkpoint(self.files, CHECKPOINT, model)
-        planner = FakePlanner(INVENTORY, lambda: checkpoint.claims)
+        planner = FakePlanner(lambda: INVENTORY, lambda: checkpoint.claims)
         cdi = CdiFolder(self.files, CDI_ROOT, model)
         states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
         parts = fake_node_parts(
@@ -89,7 +91,7 @@ class World:
             parts,
             NODE,
             DRIVER_NAME,
-            FakePool(NODE, INVENTORY, planner),
+            FakePool(SteadyNode(fake_node(NODE, INVENTORY)), planner),
             lambda: checkpoint.claims,
             api=self.api,
             cache=cache,
