@@ -5,6 +5,7 @@ from typing import Final
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
     RESOURCE_CLASS_NAME,
@@ -82,4 +83,5 @@ def driver_project(
 
 def claim_kinds(kinds: Sequence[type[CustomResource]]) -> tuple[type[CustomResource], ...]:
     """Without those that are about nodes."""
-    return tuple(kind for kind in kinds if kind.resource != DeviceFault.resource)
+    about_nodes = (DeviceFault.resource, DeviceProfile.resource)
+    return tuple(kind for kind in kinds if kind.resource not in about_nodes)

@@ -150,6 +150,7 @@ def test_all_crds() -> None:
     assert [crd["spec"]["names"]["kind"] for crd in crd_manifests()] == [
         "DeviceClassParameters",
         "DeviceFault",
+        "DeviceProfile",
         "FakeClaimParameters",
         "NodeAllocationState",
     ]
