@@ -27,6 +27,7 @@ __all__ = [
     "SUBDOMAIN_PATTERN",
     "AbsolutePath",
     "Allowed",
+    "DriverName",
     "Duration",
     "Endpoint",
     "Flag",
@@ -318,6 +319,12 @@ NodeName = Annotated[
     str, Field(pattern=SUBDOMAIN_PATTERN, max_length=253), Allowed("name of a node (RFC 1123 subdomain)")
 ]
 """The name of a node."""
+DriverName = Annotated[
+    str,
+    Field(pattern=SUBDOMAIN_PATTERN, max_length=63),
+    Allowed("a DNS subdomain of at most 63 characters (RFC 1123), such as gpu.example.com"),
+]
+"""The name of a DRA driver."""
 _ENDPOINT = Allowed("host:port, [IPv6]:port or :port, with a port from 0 (any that is free) to 65535")
 Listen = Annotated[Endpoint | None, BeforeValidator(_endpoint), _ENDPOINT]
 """Where a server listens; an empty value turns it off."""

@@ -38,11 +38,13 @@ class DriverNames:
     """Of one driver."""
 
     driver: str
-    """Name of the DRA driver, a DNS subdomain such as ``lamp.example.com``; also the API group of its kinds."""
+    """Name of the DRA driver, a DNS subdomain such as ``lamp.example.com``."""
     short: str
     """What its programs, variables and metrics begin with, such as ``lamp``: a DNS label that begins with a letter."""
     cdi_class: str
     """Class of its CDI devices, such as ``lamp``."""
+    kinds_of: str = ""
+    """The driver whose kinds it uses, for one that runs under several names; empty: it has kinds of its own."""
 
     @classmethod
     def of(cls, driver: str) -> Self:
@@ -103,12 +105,17 @@ class DriverNames:
         """Vendor and class of its CDI devices."""
         return f"{self.cdi_vendor}/{self.cdi_class}"
 
-    # --- NodeAllocationState
+    # --- Kinds
+
+    @property
+    def group(self) -> str:
+        """API group of its kinds."""
+        return self.kinds_of or self.driver
 
     @property
     def state_group(self) -> str:
         """API group of its NodeAllocationState."""
-        return f"nas.{self.driver}"
+        return f"nas.{self.group}"
 
     @property
     def revision_annotation(self) -> str:

@@ -1,18 +1,23 @@
 """Settings of ``status``."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.dra.program.settings import CLUSTER, LOGGING, OUTPUT
 from fake_dra_driver.driver.commandline import CommandSettings
-from fake_dra_driver.settings import LABEL_PATTERN, SUBDOMAIN_PATTERN, Allowed, Flag, KubeconfigPath, Seconds
+from fake_dra_driver.settings import (
+    LABEL_PATTERN,
+    SUBDOMAIN_PATTERN,
+    Allowed,
+    DriverName,
+    Flag,
+    KubeconfigPath,
+    Seconds,
+)
 
 __all__ = ["StatusSettings"]
-
-MAX_DRIVER_NAME: Final = 63
-"""Of a DRA driver (DriverNameMaxLength)."""
 
 
 def _node_names(value: object) -> object:
@@ -49,12 +54,7 @@ class StatusSettings(CommandSettings):
         Flag(CLUSTER, "PATH", unset="where kubectl looks, or the pod's own service account"),
     ] = ""
     """Kubeconfig file to reach the API server with, in place of those that KUBECONFIG names."""
-    driver_name: Annotated[
-        str,
-        Field(pattern=SUBDOMAIN_PATTERN, max_length=MAX_DRIVER_NAME),
-        Allowed("name of a driver"),
-        Flag(CLUSTER, "NAME"),
-    ] = DRIVER_NAME
+    driver_name: Annotated[DriverName, Flag(CLUSTER, "NAME")] = DRIVER_NAME
     """Driver whose devices are shown: this one, or any driver that is made with this project's library."""
     namespace: Annotated[
         str,

@@ -156,5 +156,5 @@ def _in_group(group: str, kinds: Sequence[type[KubeObject]]) -> tuple[type[KubeO
 
 def _parameters(names: DriverNames, kinds: Sequence[type[KubeObject]], verbs: tuple[str, ...]) -> tuple[Rule, ...]:
     """In structured DRA they are part of the claims."""
-    found = _in_group(names.driver, kinds)
+    found = _in_group(names.group, kinds)
     return (Rule("What claims and classes ask for.", found, verbs, only=CLASSIC),) if found else ()

@@ -192,7 +192,7 @@ class KubeletPluginSettings(_Server, _OfNode):
     # What a driver adds is about its devices.
     group = DEVICES
     driver_name: ClassVar[str]
-    """Of the DRA driver: the plugin's folders and sockets have its name."""
+    """Of the DRA driver: the plugin's folders and sockets have its name. A field, for one that runs under several."""
 
     device_metadata: Annotated[bool, Flag(DEVICES)] = False
     """Whether containers get a file with the attributes of their devices (KEP-5304), below
@@ -217,7 +217,11 @@ class KubeletPluginSettings(_Server, _OfNode):
     @classmethod
     def _socket_path_is_short(cls, value: Path, info: ValidationInfo) -> Path:
         sockets = PluginSockets.of(
-            cls.driver_name, registry_folder=value, plugins_folder=value, pod_uid=info.data.get("pod_uid", "")
+            # A field that is not allowed is not there; what is wrong with it is said by itself.
+            info.data.get("driver_name", "") or getattr(cls, "driver_name", ""),
+            registry_folder=value,
+            plugins_folder=value,
+            pod_uid=info.data.get("pod_uid", ""),
         )
         path = sockets.registration if info.field_name == "kubelet_registry_dir" else sockets.plugin
         if len(os.fsencode(path)) > MAX_PATH_SIZE_BYTES:

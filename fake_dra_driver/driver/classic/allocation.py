@@ -6,8 +6,6 @@ from typing import Final
 from typing_extensions import override
 
 from fake_dra_driver.api.fake import (
-    CLAIM_FINALIZER,
-    DRIVER_NAME,
     AllocatedDevices,
     AllocatedFake,
     AllocatedFakes,
@@ -22,6 +20,7 @@ from fake_dra_driver.driver.classic import shortage
 from fake_dra_driver.driver.classic.handle import ClaimHandle, HandleDevice
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 
 __all__ = ["FakeControllerDriver"]
@@ -34,12 +33,11 @@ class FakeControllerDriver(ControllerDriver[DeviceRequest, NodeAllocationState, 
 
     Args:
         parameters: turns claims into requests.
+        name: of the driver.
     """
 
-    name = DRIVER_NAME
-    finalizer = CLAIM_FINALIZER
-
-    def __init__(self, parameters: ParametersResolver) -> None:
+    def __init__(self, parameters: ParametersResolver, name: str = NAMES.driver) -> None:
+        self.name = name
         self._parameters = parameters
 
     @override

@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import DRIVER_NAME, AllocatedDevices, NodeAllocationState
+from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.dra import NodeClaim
 from fake_dra_driver.dra.classic import ClassicClaimLookup, HeldDevices, LookupClient
 from fake_dra_driver.driver.classic.holdings import wanted_by_entry, wanted_by_handle
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.statelayout import FakeStateLayout
@@ -43,7 +44,11 @@ class FakeHeldDevices(HeldDevices[AllocatedDevices, FakePreparedDevice]):
 
 
 def make_claim_lookup(
-    state_key: NamespacedName, states: Informer[NodeAllocationState], client: LookupClient, planner: FakePlanner
+    state_key: NamespacedName,
+    states: Informer[NodeAllocationState],
+    client: LookupClient,
+    planner: FakePlanner,
+    driver: str = NAMES.driver,
 ) -> FakeClaimLookup:
     """What is asked about claims on a node.
 
@@ -52,5 +57,6 @@ def make_claim_lookup(
         states: a cache that has that object.
         client: for what is not asked of a cache.
         planner: of the node.
+        driver: name of the driver.
     """
-    return ClassicClaimLookup(DRIVER_NAME, FakeStateLayout(), state_key, states, client, FakeHeldDevices(planner))
+    return ClassicClaimLookup(driver, FakeStateLayout(), state_key, states, client, FakeHeldDevices(planner))

@@ -3,7 +3,6 @@
 from typing import Final
 
 from fake_dra_driver.api.fake import (
-    DRIVER_NAME,
     MAX_CHILDREN,
     DeviceClassParameters,
     FakeClaimParameters,
@@ -12,6 +11,7 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim, ResourceClass
 from fake_dra_driver.device.request import DeviceRequest, Selector
 from fake_dra_driver.dra.classic import ClaimParameters, ClassParameters
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.runtime import Informer
 
 __all__ = ["ParametersResolver"]
@@ -21,15 +21,22 @@ WITHOUT_PARAMETERS: Final = FakeClaimParametersSpec(count=1, split=0)
 
 
 class ParametersResolver:
-    """Turns claim and class into a DeviceRequest, from caches alone."""
+    """Turns claim and class into a DeviceRequest, from caches alone.
+
+    Args:
+        claim_parameters: what claims name.
+        class_parameters: what classes name.
+        driver: name of the driver.
+    """
 
     def __init__(
         self,
         claim_parameters: Informer[FakeClaimParameters],
         class_parameters: Informer[DeviceClassParameters],
+        driver: str = NAMES.driver,
     ) -> None:
-        self.of_claims = ClaimParameters(claim_parameters, DRIVER_NAME, _problem)
-        self.of_classes = ClassParameters(class_parameters, DRIVER_NAME)
+        self.of_claims = ClaimParameters(claim_parameters, driver, _problem)
+        self.of_classes = ClassParameters(class_parameters, driver)
 
     def request_of(self, claim: ResourceClaim, resource_class: ResourceClass) -> DeviceRequest:
         """What the claim asks for. Raises ParametersError."""

@@ -7,6 +7,7 @@ from fake_dra_driver.api.fake import DeviceClassParameters, FakeClaimParameters
 from fake_dra_driver.dra.classic import make_classic_controllers
 from fake_dra_driver.driver.classic.allocation import FakeControllerDriver
 from fake_dra_driver.driver.classic.parameters import ParametersResolver
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime import Cache, Client, Controller, EventSink, Metrics
 
@@ -17,6 +18,7 @@ def make_controllers(
     client: Client,
     cache: Cache,
     events: EventSink,
+    driver: str = NAMES.driver,
     *,
     namespace: str,
     workers: int,
@@ -26,17 +28,21 @@ def make_controllers(
     """Every controller of the driver, wired to its sources.
 
     Args:
+        client: sends the requests.
+        cache: where what they look at is kept.
+        events: tells people.
+        driver: name of the driver.
         namespace: of the NodeAllocationState objects.
         workers: how many claims, and how many pods, are worked on at once.
         now: the wall clock.
         metrics: counts what they do.
     """
-    parameters = ParametersResolver(cache.informer(FakeClaimParameters), cache.informer(DeviceClassParameters))
+    parameters = ParametersResolver(cache.informer(FakeClaimParameters), cache.informer(DeviceClassParameters), driver)
     return make_classic_controllers(
         client,
         cache,
         events,
-        FakeControllerDriver(parameters),
+        FakeControllerDriver(parameters, driver),
         FakeStateLayout(),
         namespace=namespace,
         workers=workers,

@@ -17,12 +17,12 @@ from typing import Self
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fake import CDI_CLASS, CDI_VENDOR, DRIVER_NAME
 from fake_dra_driver.dra import (
     ADMIN_ACCESS,
     COMMON_DEVICE,
     CdiNames,
     ContainerEdits,
+    DriverNames,
     PreparedModel,
     ReadyDevice,
     RequestResult,
@@ -30,6 +30,7 @@ from fake_dra_driver.dra import (
     StoredResult,
     unique_name,
 )
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 
 __all__ = ["FakePreparedModel", "StoredFakeDevice"]
@@ -65,13 +66,14 @@ class FakePreparedModel(PreparedModel[FakePreparedDevice]):
 
     Args:
         node: its name, which containers are told.
+        names: of the driver.
     """
 
-    cdi = CdiNames(CDI_VENDOR, CDI_CLASS)
     stored = StoredFakeDevice
 
-    def __init__(self, node: str) -> None:
-        self.common = ContainerEdits(env={"FAKE_NODE_NAME": node, "DRA_RESOURCE_DRIVER_NAME": DRIVER_NAME})
+    def __init__(self, node: str, names: DriverNames = NAMES) -> None:
+        self.cdi = CdiNames(names.cdi_vendor, names.cdi_class)
+        self.common = ContainerEdits(env={"FAKE_NODE_NAME": node, "DRA_RESOURCE_DRIVER_NAME": names.driver})
 
     @override
     def cdi_devices(self, claim: FakePreparedClaim) -> Mapping[str, ContainerEdits]:

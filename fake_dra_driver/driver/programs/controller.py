@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
+from fake_dra_driver.dra import DriverNames
 from fake_dra_driver.dra.program import REASONS, ControllerWiring, DriverControllers, run_controller
 from fake_dra_driver.dra.structured import ResourceApi
-from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.driver.names import names_of
 from fake_dra_driver.driver.programs.settings import ControllerSettings
 from fake_dra_driver.runtime import Controller
 
@@ -14,10 +15,16 @@ __all__ = ["run"]
 
 
 class FakeControllers(DriverControllers):
-    """In classic DRA they allocate Fake devices."""
+    """In classic DRA they allocate Fake devices.
 
-    names = NAMES
+    Args:
+        names: of the driver.
+    """
+
     reasons = REASONS
+
+    def __init__(self, names: DriverNames) -> None:
+        self.names = names
 
     @override
     def classic(self, wiring: ControllerWiring) -> Sequence[Controller]:
@@ -27,6 +34,7 @@ class FakeControllers(DriverControllers):
             wiring.client,
             wiring.cache,
             wiring.events,
+            self.names.driver,
             namespace=wiring.namespace,
             workers=wiring.workers,
             now=wiring.now,
@@ -39,7 +47,7 @@ class FakeControllers(DriverControllers):
         from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
 
         return make_structured_controllers(
-            FakeStructuredDriver(),
+            FakeStructuredDriver(self.names.driver),
             wiring.client,
             wiring.cache,
             wiring.events,
@@ -53,4 +61,4 @@ class FakeControllers(DriverControllers):
 
 async def run(settings: ControllerSettings) -> int:
     """Works until a signal. Returns the exit status."""
-    return await run_controller(settings, FakeControllers())
+    return await run_controller(settings, FakeControllers(names_of(settings.driver_name)))

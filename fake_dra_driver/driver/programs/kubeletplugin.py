@@ -6,13 +6,14 @@ from typing_extensions import override
 
 from fake_dra_driver.api.fake import AllocatedDevices, NodeAllocationState
 from fake_dra_driver.device.inventory import Device, make_inventory
+from fake_dra_driver.dra import DriverNames
 from fake_dra_driver.dra.nodestate import Restore
 from fake_dra_driver.dra.program import REASONS, NodeAccess, PluginDevices, run_kubelet_plugin
 from fake_dra_driver.dra.structured import PoolDevices
 from fake_dra_driver.driver.classic.helddevices import FakeHeldDevices
 from fake_dra_driver.driver.live.devices import MockDevices
 from fake_dra_driver.driver.live.livenode import LiveNode
-from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.driver.names import names_of
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
@@ -32,14 +33,15 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
     Args:
         node: its name.
         devices: those that it has by the settings.
+        names: of the driver.
     """
 
-    names = NAMES
     reasons = REASONS
 
-    def __init__(self, node: str, devices: Sequence[Device]) -> None:
+    def __init__(self, node: str, devices: Sequence[Device], names: DriverNames) -> None:
+        self.names = names
         self.layout = FakeStateLayout()
-        self.model = FakePreparedModel(node)
+        self.model = FakePreparedModel(node, names)
         self._node = LiveNode(fake_node(node, devices))
         self.live = self._devices = MockDevices(self._node)
 
@@ -80,4 +82,4 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
 async def run(settings: KubeletPluginSettings) -> int:
     """Serves the mock devices of a node. Returns the exit status."""
     devices = make_inventory(settings.node_name, settings.device_count, settings.device_models)
-    return await run_kubelet_plugin(settings, FakeDevices(settings.node_name, devices))
+    return await run_kubelet_plugin(settings, FakeDevices(settings.node_name, devices, names_of(settings.driver_name)))

@@ -1,13 +1,13 @@
 """Settings of this driver's programs that run in a cluster: those of any driver's, and what a node has."""
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
 from pydantic import BeforeValidator, Field
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE, MODEL_PATTERN
 from fake_dra_driver.dra import program as of_any_driver
 from fake_dra_driver.driver.commandline import OfThisDriver
-from fake_dra_driver.settings import Allowed, Flag, NodeName, Settings
+from fake_dra_driver.settings import Allowed, DriverName, Flag, NodeName, Settings
 
 __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings", "WebhookSettings"]
 
@@ -29,7 +29,14 @@ Models = Annotated[
 ]
 
 
-class ControllerSettings(OfThisDriver, of_any_driver.ControllerSettings):
+class _Named(Settings):
+    driver_name: Annotated[DriverName, Flag(_COMPONENT, "NAME", alias="DRIVER_NAME", in_chart=False)] = DRIVER_NAME
+    """Name of the DRA driver. Several can be in one cluster and on one node, each under a name and in a namespace of
+    its own."""
+
+
+# Settings of a base that stands further back come first in help.
+class ControllerSettings(OfThisDriver, of_any_driver.ControllerSettings, _Named):
     """Allocates devices to claims (classic DRA), or records what the scheduler has allocated (structured DRA): one
     works for the whole cluster, others stand by."""
 
@@ -41,22 +48,20 @@ class _Devices(Settings):
     """Models of the devices: the first device has the first model, and so on; after the last comes the first again."""
 
 
-# Settings of a base that stands further back come first in help.
-class KubeletPluginSettings(OfThisDriver, of_any_driver.KubeletPluginSettings, _Devices):
+# What is one name for other drivers, a ClassVar, is a setting here: it has to come before.
+class KubeletPluginSettings(OfThisDriver, _Named, of_any_driver.KubeletPluginSettings, _Devices):
     """Serves the devices of one node to its kubelet: one on every node."""
-
-    driver_name: ClassVar[str] = DRIVER_NAME
 
     node_name: Annotated[NodeName, Flag(_COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
     """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
 
 
-class SetNasStatusSettings(OfThisDriver, of_any_driver.SetNasStatusSettings):
+class SetNasStatusSettings(OfThisDriver, of_any_driver.SetNasStatusSettings, _Named):
     """Sets the status of a node's NodeAllocationState, and makes the object when there is none."""
 
     node_name: Annotated[NodeName, Flag(_COMPONENT, "NAME", alias="NODE_NAME", in_chart=False)]
     """Name of the node that this runs on. The UUIDs of its devices are a function of it."""
 
 
-class WebhookSettings(OfThisDriver, of_any_driver.WebhookSettings):
+class WebhookSettings(OfThisDriver, of_any_driver.WebhookSettings, _Named):
     """Refuses claims with parameters that this driver cannot use, when they are created: an admission webhook."""

@@ -18,7 +18,7 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra import FieldProblem
 from fake_dra_driver.dra.structured import Config, ConfigCheck, CountCheck, DriverClaims, alternatives_of, config_for
 
-__all__ = ["CONFIG_CHECK", "COUNT_CHECK", "OUR_CLAIMS", "PARAMETER_KINDS", "spec_of"]
+__all__ = ["CONFIG_CHECK", "COUNT_CHECK", "PARAMETER_KINDS", "claims_of", "config_check", "spec_of"]
 
 _KIND: Final = FakeClaimParameters.resource
 
@@ -27,8 +27,10 @@ PARAMETER_KINDS: Final[Mapping[tuple[str, str], type[BaseModel]]] = {
 }
 """By ``apiVersion`` and ``kind``: what stands beside them."""
 
-OUR_CLAIMS: Final = DriverClaims(DRIVER_NAME, (RESOURCE_CLASS_NAME,))
-"""Claims and classes that are about devices of this driver; the chart's own class is one by its name."""
+
+def claims_of(driver: str) -> DriverClaims:
+    """Claims and classes that are about devices of this driver; the chart's own class is one by its name."""
+    return DriverClaims(driver, (RESOURCE_CLASS_NAME if driver == DRIVER_NAME else driver,))
 
 
 def spec_of(config: Config) -> FakeClaimConfigSpec:
@@ -65,4 +67,12 @@ def _least_count(asked: v1.ExactDeviceRequest | v1.DeviceSubRequest) -> int:
 
 
 COUNT_CHECK: Final = CountCheck(lambda config: spec_of(config).count, MAX_COUNT)
-CONFIG_CHECK: Final = ConfigCheck(DRIVER_NAME, PARAMETER_KINDS, (COUNT_CHECK.requested, _split_problems))
+
+
+def config_check(driver: str) -> ConfigCheck:
+    """What is asked of the configuration of this driver."""
+    return ConfigCheck(driver, PARAMETER_KINDS, (COUNT_CHECK.requested, _split_problems))
+
+
+CONFIG_CHECK: Final = config_check(DRIVER_NAME)
+"""Under the driver's usual name. What claims were allocated is read in the same way under any name."""

@@ -2,7 +2,7 @@
 
 from fake_dra_driver.api import fake
 from fake_dra_driver.dra.drivernames import DriverNames
-from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.driver.names import NAMES, names_of
 
 
 def test_of_a_driver_with_a_name_alone() -> None:
@@ -28,3 +28,15 @@ def test_those_of_fakes_are_what_released_versions_use() -> None:
     assert names.abandoned_annotation == fake.ABANDONED_ANNOTATION
     assert names.models_annotation == fake.MODELS_ANNOTATION
     assert (names.variables, names.controller) == ("FAKE_DRA_", "fake-dra-controller")
+
+
+def test_under_another_name_kinds_and_programs_are_the_same() -> None:
+    names = names_of("gpu.example.com")
+    assert (names.finalizer, names.event_component) == (
+        "gpu.example.com/deletion-protection",
+        "resource driver gpu.example.com",
+    )
+    assert names.cdi_kind == "k8s.gpu.example.com/fake"
+    assert (names.group, names.state_group) == (NAMES.driver, NAMES.state_group)
+    assert (names.variables, names.metrics, names.controller) == (NAMES.variables, NAMES.metrics, NAMES.controller)
+    assert names_of(NAMES.driver) == NAMES

@@ -61,6 +61,21 @@ def test_defaults_of_the_plugin() -> None:
     assert settings.checkpoint == settings.plugin_dir / "checkpoint.json"
 
 
+@pytest.mark.parametrize("variable", ["FAKE_DRA_DRIVER_NAME", "DRIVER_NAME"])
+def test_under_another_name_the_plugin_has_sockets_of_its_own(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "gpu.example.com")
+    settings = KubeletPluginSettings(**NODE)
+    assert settings.sockets.registration == Path("/var/lib/kubelet/plugins_registry/gpu.example.com.sock")
+    assert settings.plugin_dir == Path("/var/lib/kubelet/plugins/gpu.example.com")
+
+
+def test_a_name_that_is_too_long_for_a_socket_is_refused() -> None:
+    fits, too_long = "a" * 61, "a" * 62
+    assert KubeletPluginSettings(**NODE, driver_name=fits, pod_uid="b").driver_name == fits
+    with pytest.raises(ValidationError, match=f"/{too_long}/dra-.{{11}}.sock in it exceeds the 107 bytes"):
+        KubeletPluginSettings(**NODE, driver_name=too_long, pod_uid="b")
+
+
 def test_settings_cannot_be_changed() -> None:
     settings = ControllerSettings(namespace="fake-system")
     with pytest.raises(ValidationError):
