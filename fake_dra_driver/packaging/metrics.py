@@ -7,6 +7,7 @@ from fake_dra_driver.api.fake import EVENT_COMPONENT
 from fake_dra_driver.codegen import Alert
 from fake_dra_driver.dra.program.reasons import REASONS
 from fake_dra_driver.driver.metricfamilies import SECTIONS
+from fake_dra_driver.driver.reason import MOCK_REASONS
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import ROWS
 from fake_dra_driver.render import render
@@ -22,7 +23,7 @@ def render_metrics(header: str) -> str:
         sections=SECTIONS,
         rows=ROWS,
         alerts=[_readable(alert) for alert in ALERTS],
-        reasons=REASONS,
+        reasons=(*REASONS, *MOCK_REASONS),
         component=EVENT_COMPONENT,
     )
 

@@ -33,6 +33,7 @@ from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.api.resource.structured import ResourceApi
+    from fake_dra_driver.dra.structured.caches import StructuredCaches
     from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError, request_result
     from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for
     from fake_dra_driver.dra.structured.configcheck import ConfigCheck, SpecProblems, alternatives_of
@@ -76,6 +77,7 @@ __all__ = [
     "ResourceApi",
     "SlicePublisher",
     "SpecProblems",
+    "StructuredCaches",
     "StructuredDriver",
     "StructuredNode",
     "alternatives_of",
@@ -86,6 +88,7 @@ __all__ = [
 
 _MODULES: Final = {
     "ResourceApi": "..api.resource.structured",
+    "StructuredCaches": "caches",
     "AllocatedClaim": "claims",
     "ClaimReader": "claims",
     "HoldsNothingError": "claims",

@@ -61,16 +61,29 @@ def pools_of(claim: v1.ResourceClaim, driver: str) -> Iterable[str]:
 
 
 def _lean_claim(driver: str, raw: dict[str, Any]) -> dict[str, Any]:
-    """Without what drivers report, who may use it, and devices of other drivers."""
+    """Without what drivers report, who may use it, and devices of other drivers.
+
+    Conditions are kept where the scheduler waits for some.
+    """
     lean = {"metadata": _kept(raw.get("metadata"), *_IDENTITY), "spec": raw.get("spec", {})}
     status = raw.get("status")
     allocation = status.get("allocation") if isinstance(status, Mapping) else None
-    if isinstance(allocation, Mapping):
+    if isinstance(status, Mapping) and isinstance(allocation, Mapping):
         devices = _kept(allocation.get("devices"), "results", "config")
         if isinstance(devices.get("results"), list):
             devices["results"] = [result for result in devices["results"] if _is_of(driver, result)]
         lean["status"] = {"allocation": {"devices": devices}}
+        if any(isinstance(each, Mapping) and each.get("bindingConditions") for each in devices.get("results") or ()):
+            _keep_conditions(lean["status"], status, driver)
     return lean
+
+
+def _keep_conditions(lean: dict[str, Any], status: Mapping[str, Any], driver: str) -> None:
+    """Keeps what tells whether devices have become ready, and since when they were to."""
+    lean["allocation"].update(_kept(status.get("allocation"), "allocationTimestamp"))
+    if isinstance(status.get("devices"), list):
+        names = ("driver", "pool", "device", "shareID", "conditions")
+        lean["devices"] = [_kept(each, *names) for each in status["devices"] if _is_of(driver, each)]
 
 
 def _lean_template(raw: dict[str, Any]) -> dict[str, Any]:

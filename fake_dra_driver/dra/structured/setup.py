@@ -41,6 +41,7 @@ def make_structured_controllers(
     workers: int,
     now: Callable[[], datetime],
     metrics: Metrics | None = None,
+    caches: StructuredCaches | None = None,
 ) -> tuple[Controller, ...]:
     """Every controller of a driver where the scheduler allocates, wired to its sources.
 
@@ -51,10 +52,11 @@ def make_structured_controllers(
         workers: how many nodes are worked on at once.
         now: the wall clock.
         metrics: counts what they do.
+        caches: what they read, where the driver reads it too; made from ``cache`` when left out.
     """
     metrics = metrics or Metrics()
     states = cache.informer(driver.layout.kind, namespace=namespace)
-    caches = StructuredCaches.of(cache, api, driver.check.driver)
+    caches = caches or StructuredCaches.of(cache, api, driver.check.driver)
     counts = WriteCounts(metrics)
     projection = AllocatedClaimsReconciler(driver, client, states, caches, namespace, events, counts.written)
     states_controller = Controller(

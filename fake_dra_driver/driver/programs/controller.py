@@ -9,6 +9,7 @@ from fake_dra_driver.dra.program import REASONS, ControllerWiring, DriverControl
 from fake_dra_driver.dra.structured import ResourceApi
 from fake_dra_driver.driver.names import names_of
 from fake_dra_driver.driver.programs.settings import ControllerSettings
+from fake_dra_driver.driver.reason import MOCK_REASONS
 from fake_dra_driver.runtime import Controller
 
 __all__ = ["run"]
@@ -21,7 +22,7 @@ class FakeControllers(DriverControllers):
         names: of the driver.
     """
 
-    reasons = REASONS
+    reasons = (*REASONS, *MOCK_REASONS)
 
     def __init__(self, names: DriverNames) -> None:
         self.names = names

@@ -20,6 +20,7 @@ from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from fake_dra_driver.driver.node.published import restored_by
 from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.programs.settings import KubeletPluginSettings
+from fake_dra_driver.driver.reason import MOCK_REASONS
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 
 __all__ = ["run"]
@@ -36,7 +37,7 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
         names: of the driver.
     """
 
-    reasons = REASONS
+    reasons = (*REASONS, *MOCK_REASONS)
 
     def __init__(self, node: str, devices: Sequence[Device], names: DriverNames) -> None:
         self.names = names
