@@ -24,6 +24,7 @@ inside, which may change:
   NodeAllocationState of a node shows it; ``configcheck``, ``countcheck``, ``schemacheck``: configuration that cannot be
   used; ``waiting``, ``metrics``: claims that ask for the driver; ``setup``: the controller's parts put together, on
   ``caches``.
+- ``deviceselector``: which of a driver's devices fit an expression.
 - ``admission``, ``webhook``: what is refused when a claim is created.
 """
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.configcheck import ConfigCheck, SpecProblems, alternatives_of
     from fake_dra_driver.dra.structured.controllerdriver import EntryMaker, StructuredDriver
     from fake_dra_driver.dra.structured.countcheck import CountCheck
+    from fake_dra_driver.dra.structured.deviceselector import DeviceSelector, DeviceSelectorError
     from fake_dra_driver.dra.structured.featuregates import DroppedFields
     from fake_dra_driver.dra.structured.metadata import DeviceMetadata
     from fake_dra_driver.dra.structured.nodesetup import StructuredNode
@@ -65,6 +67,8 @@ __all__ = [
     "ConfigError",
     "CountCheck",
     "DeviceMetadata",
+    "DeviceSelector",
+    "DeviceSelectorError",
     "DeviceStatusWriter",
     "DriverClaims",
     "DroppedFields",
@@ -102,6 +106,8 @@ _MODULES: Final = {
     "EntryMaker": "controllerdriver",
     "StructuredDriver": "controllerdriver",
     "CountCheck": "countcheck",
+    "DeviceSelector": "deviceselector",
+    "DeviceSelectorError": "deviceselector",
     "DroppedFields": "featuregates",
     "DeviceMetadata": "metadata",
     "StructuredNode": "nodesetup",
