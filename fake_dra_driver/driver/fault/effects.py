@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from fake_dra_driver.api.resource import v1
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra import Health
 
-__all__ = ["NO_FAULTS", "CallFault", "FaultEffects", "HealthFault"]
+if TYPE_CHECKING:
+    from fake_dra_driver.api.resource import v1
+
+__all__ = ["NO_FAULTS", "BindingFault", "CallFault", "FaultEffects", "HealthFault"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +23,32 @@ class HealthFault:
 
 @dataclass(frozen=True, slots=True)
 class CallFault:
-    """What happens to a call for a device: to prepare it, or to unprepare it."""
+    """What happens to calls for claims with a device: to prepare them, or to unprepare them."""
 
     fault: str
     """Name of the DeviceFault."""
+    uid: UID
+    """Of the DeviceFault: the calls of another one of the same name are counted from 0."""
     message: str = ""
-    """The call fails with it; empty: it does not fail."""
+    """A call fails with it; empty: it does not fail."""
+    times: int | None = None
+    """How many calls fail on the node; None: all."""
     delay_seconds: float = 0.0
-    """How much longer it takes."""
+    """How much longer a call takes."""
+    claim: NamespacedName | None = None
+    """The only claim whose calls are meant; None: all claims."""
+
+
+@dataclass(frozen=True, slots=True)
+class BindingFault:
+    """What happens to the binding conditions of claims with a device."""
+
+    fault: str
+    """Name of the DeviceFault."""
+    delay_seconds: float = 0.0
+    """How much later they come true, or the failure comes."""
+    failure: str = ""
+    """The binding fails with it; empty: it does not fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +56,11 @@ class FaultEffects:
     """By name of the device, what is wrong with it; and what is wrong with the node's plugin."""
 
     health: Mapping[str, HealthFault] = field(default_factory=dict)
-    taints: Mapping[str, tuple[v1.DeviceTaint, ...]] = field(default_factory=dict)
+    taints: "Mapping[str, tuple[v1.DeviceTaint, ...]]" = field(default_factory=dict)
     vanished: frozenset[str] = frozenset()
-    prepare: Mapping[str, CallFault] = field(default_factory=dict)
-    unprepare: Mapping[str, CallFault] = field(default_factory=dict)
+    prepare: Mapping[str, tuple[CallFault, ...]] = field(default_factory=dict)
+    unprepare: Mapping[str, tuple[CallFault, ...]] = field(default_factory=dict)
+    binding: Mapping[str, BindingFault] = field(default_factory=dict)
     slices_lost: bool = False
     """Whether the node's ResourceSlices are to be gone."""
     deregistered: bool = False
