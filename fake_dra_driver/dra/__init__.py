@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.calls import CallObserver
     from fake_dra_driver.dra.node.claim import NodeClaim
     from fake_dra_driver.dra.node.classic import ClassicClaim
-    from fake_dra_driver.dra.node.containeredits import ContainerEdits, DeviceNode, Hook, Mount
+    from fake_dra_driver.dra.node.containeredits import ClaimFile, ContainerEdits, DeviceNode, Hook, Mount
     from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
     from fake_dra_driver.dra.node.folderlock import FolderLock
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         StoredDevice,
         StoredPart,
         StoredResult,
+        claim_file_path,
         unique_name,
     )
     from fake_dra_driver.dra.program.project import project_of
@@ -67,6 +68,7 @@ __all__ = [
     "CallObserver",
     "Capacity",
     "CdiNames",
+    "ClaimFile",
     "ClassicClaim",
     "ContainerEdits",
     "Device",
@@ -103,6 +105,7 @@ __all__ = [
     "StoredResult",
     "Taint",
     "Version",
+    "claim_file_path",
     "command_line_of",
     "problems_of",
     "project_of",
@@ -127,6 +130,7 @@ _MODULES: Final = {
     "CallObserver": "node.calls",
     "NodeClaim": "node.claim",
     "ClassicClaim": "node.classic",
+    "ClaimFile": "node.containeredits",
     "ContainerEdits": "node.containeredits",
     "DeviceNode": "node.containeredits",
     "Hook": "node.containeredits",
@@ -155,6 +159,7 @@ _MODULES: Final = {
     "StoredDevice": "node.preparedmodel",
     "StoredPart": "node.preparedmodel",
     "StoredResult": "node.preparedmodel",
+    "claim_file_path": "node.preparedmodel",
     "unique_name": "node.preparedmodel",
     "project_of": "program.project",
     "command_line_of": "program.run",

@@ -3,6 +3,9 @@
 What is in them a ``PreparedModel`` says. Only our own files, which their names tell apart, are ever looked at: another
 vendor's broken file is no concern of ours. A specification has the least version that can say what is in it, since
 older runtimes read no later one. It is rendered from a template, read back and checked before it is written.
+
+Files that are made for a claim, and mounted into its containers, are written before its specification and removed after
+it: what a specification names is there.
 """
 
 import re
@@ -15,7 +18,7 @@ import yaml
 from fake_dra_driver.dra.node.containeredits import ContainerEdits
 from fake_dra_driver.dra.node.files import Files, set_aside
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT
-from fake_dra_driver.dra.node.preparedmodel import COMMON_DEVICE, PreparedModel
+from fake_dra_driver.dra.node.preparedmodel import COMMON_DEVICE, PreparedModel, claim_file_path
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.regularfile import target_of
 from fake_dra_driver.render import render
@@ -56,6 +59,7 @@ class CdiFolder(Generic[PreparedT]):
         self._root = root
         self._model = model
         self._names = model.cdi
+        self._claim_files = model.files_folder
 
     async def write_common(self) -> None:
         """Creates the folder, and the file that all claims share, if there is to be one. Raises OSError."""
@@ -64,7 +68,9 @@ class CdiFolder(Generic[PreparedT]):
             await in_thread(self._write, self._path(COMMON_DEVICE), {COMMON_DEVICE: self._model.common})
 
     async def write(self, claim: PreparedClaim[PreparedT]) -> bool:
-        """Makes sure that the claim's file is there, and durable. A file with the right contents is left alone.
+        """Makes sure that the claim's file is there, and durable, with the files that it mounts.
+
+        A file with the right contents is left alone.
 
         One that is no CDI file any more is set aside under another name first. For a claim that is not complete nothing
         is done: its file may still be there, and in use, where its record was lost.
@@ -76,35 +82,78 @@ class CdiFolder(Generic[PreparedT]):
             CdiSpecError: the claim cannot be written as a CDI specification.
             OSError: the folder cannot be written to.
         """
-        path = self._path_of_claim(claim.uid)
+        _check_uid(claim.uid)
         if not self._model.is_complete(claim):
             return False
         devices = self._model.cdi_devices(claim)
         if devices is None:
-            await in_thread(self._files.remove, path)
+            await in_thread(self._remove, claim.uid)
             return False
-        return await in_thread(self._write, path, devices, self._model.earlier(claim))
+        return await in_thread(self._write_claim, claim, devices)
 
     async def remove(self, uid: str) -> None:
-        """Removes the claim's file; no file is fine. Raises OSError, and CdiSpecError for what cannot be a UID."""
-        await in_thread(self._files.remove, self._path_of_claim(uid))
+        """Removes the claim's file, and what it mounts; no file is fine.
+
+        Raises:
+            CdiSpecError: there is no claim of such a UID.
+            OSError: a file cannot be removed.
+        """
+        _check_uid(uid)
+        await in_thread(self._remove, uid)
 
     async def uids(self) -> Sequence[str]:
         """The claims that have a file here, or a temporary file that a stop has left. Raises OSError."""
-        entries = await in_thread(self._files.names, self._root)
-        ours = {
-            name.removeprefix(self._names.prefix).removesuffix(_EXTENSION)
-            for name in map(target_of, entries)
-            if name.startswith(self._names.prefix) and name.endswith(_EXTENSION)
-        }
-        return sorted(uid for uid in ours if uid != COMMON_DEVICE and _UID.fullmatch(uid))
-
-    def _path_of_claim(self, uid: str) -> Path:
-        _check_uid(uid)
-        return self._path(uid)
+        return await in_thread(self._uids)
 
     def _path(self, suffix: str) -> Path:
         return self._root / f"{self._names.prefix}{suffix}{_EXTENSION}"
+
+    # --- In a thread -----------------------------------------------------------------------------------------------
+
+    def _write_claim(self, claim: PreparedClaim[PreparedT], devices: Mapping[str, ContainerEdits]) -> bool:
+        is_repaired = self._write_mounted(claim)
+        return self._write(self._path(claim.uid), devices, self._model.earlier(claim)) or is_repaired
+
+    def _write_mounted(self, claim: PreparedClaim[PreparedT]) -> bool:
+        """The files that the claim's specification mounts. Whether one was missing or wrong."""
+        if self._claim_files is None or not (files := self._model.files(claim)):
+            return False
+        self._files.make_folder(self._claim_files, _FOLDER_MODE)
+        is_repaired = False
+        for number, file in enumerate(files):
+            path = claim_file_path(self._claim_files, claim.uid, number)
+            if self._files.read(path) != file.contents:
+                self._files.write(path, file.contents, file.mode)
+                is_repaired = True
+        return is_repaired
+
+    def _remove(self, uid: str) -> None:
+        self._files.remove(self._path(uid))
+        for owner, path in self._mounted():
+            if owner == uid:
+                self._files.remove(path)
+
+    def _uids(self) -> Sequence[str]:
+        ours = {
+            name.removeprefix(self._names.prefix).removesuffix(_EXTENSION)
+            for name in map(target_of, self._files.names(self._root))
+            if name.startswith(self._names.prefix) and name.endswith(_EXTENSION)
+        }
+        ours.update(owner for owner, _ in self._mounted())
+        return sorted(uid for uid in ours if uid != COMMON_DEVICE and _UID.fullmatch(uid))
+
+    def _mounted(self) -> Iterator[tuple[str, Path]]:
+        """The UID of its claim and the path of each file that specifications may mount."""
+        if self._claim_files is None:
+            return
+        try:
+            names = self._files.names(self._claim_files)
+        except FileNotFoundError:
+            return
+        for name in map(target_of, names):
+            owner, _, number = name.rpartition("_")
+            if number.isdigit():
+                yield owner, self._claim_files / name
 
     def _write(
         self,

@@ -1,12 +1,13 @@
 """What a container gets for a device: the edits of CDI (``containerEdits`` of cdi.cncf.io), with its field names."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-__all__ = ["ContainerEdits", "DeviceNode", "Hook", "Mount"]
+__all__ = ["ClaimFile", "ContainerEdits", "DeviceNode", "Hook", "Mount"]
 
 
 class _Edit(BaseModel):
@@ -52,3 +53,11 @@ class ContainerEdits(_Edit):
     device_nodes: tuple[DeviceNode, ...] = ()
     mounts: tuple[Mount, ...] = ()
     hooks: tuple[Hook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFile:
+    """A file on the node that is made for one claim, and mounted into its containers."""
+
+    contents: bytes
+    mode: int

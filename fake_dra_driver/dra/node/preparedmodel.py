@@ -7,12 +7,13 @@ has to be done to a device before a container can use it.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Generic, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from fake_dra_driver.dra.node.containeredits import ContainerEdits
+from fake_dra_driver.dra.node.containeredits import ClaimFile, ContainerEdits
 from fake_dra_driver.dra.node.driver import ReadyDevice
 from fake_dra_driver.dra.node.prepared import PreparedClaim, PreparedT, RequestResult
 
@@ -24,6 +25,7 @@ __all__ = [
     "StoredDevice",
     "StoredPart",
     "StoredResult",
+    "claim_file_path",
     "unique_name",
 ]
 
@@ -66,6 +68,17 @@ def unique_name(device: str, claim_uid: str, share: str | None = None) -> str:
         share: ID of the share that the claim has of the device; None for the whole device.
     """
     return _SEPARATOR.join(part for part in (device, claim_uid, share) if part is not None)
+
+
+def claim_file_path(folder: Path, claim_uid: str, number: int) -> Path:
+    """Where a file of a claim is.
+
+    Args:
+        folder: ``files_folder`` of the model.
+        claim_uid: of the claim.
+        number: of the file among those of the claim, from 0.
+    """
+    return folder / f"{claim_uid}_{number}"
 
 
 class StoredPart(BaseModel):
@@ -122,6 +135,8 @@ class PreparedModel(Protocol[PreparedT]):
     """What every claim's containers get beside their devices, in a file that all claims share; None: nothing."""
     stored: type[StoredDevice[PreparedT]]
     """How a device is kept in the checkpoint."""
+    files_folder: Path | None = None
+    """Where the files of claims are, under the same path as on the node, and nothing else; None: there are none."""
     has_effects: bool = False
     """Whether ``complete`` and ``end`` do anything.
 
@@ -135,6 +150,10 @@ class PreparedModel(Protocol[PreparedT]):
         None: there is to be no file. CDI takes none without devices, nor a device for which a container gets nothing.
         """
         ...
+
+    def files(self, claim: PreparedClaim[PreparedT]) -> Sequence[ClaimFile]:  # noqa: ARG002 - a default
+        """What is made for a complete claim in ``files_folder``, for its edits to mount: see ``claim_file_path``."""
+        return ()
 
     def earlier(self, claim: PreparedClaim[PreparedT]) -> Mapping[str, ContainerEdits] | None:  # noqa: ARG002 - a default
         """What the release before this one has in the file, which is no fault then; None: the same."""
