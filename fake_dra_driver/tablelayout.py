@@ -60,6 +60,8 @@ class Row(NamedTuple):
     sentence: str = ""
     """What there is to say about it: the last column, or lines of their own below this and the rows before it that say
     the same."""
+    tone: Tone = Tone.WARNING
+    """Of the sentence, where that has lines of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class Layout:
             is_last = at + 1 == len(rows) or rows[at + 1].sentence != row.sentence
             if row.sentence and self.columns is not None and is_last:
                 below = indent + BELOW
-                lines += self.sentence(row.sentence, first=below, following=below, tone=Tone.WARNING)
+                lines += self.sentence(row.sentence, first=below, following=below, tone=row.tone)
         return lines
 
     def _line(self, cells: Sequence[Cell], widths: Sequence[int], indent: str) -> str:

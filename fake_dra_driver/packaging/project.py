@@ -16,7 +16,7 @@ from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import Project, SourceTree, StatusReader, alert_rules
 from fake_dra_driver.dra.program.admission import guards
-from fake_dra_driver.dra.program.permissions import components, status_reader
+from fake_dra_driver.dra.program.permissions import components
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.programs.settings import (
     ControllerSettings,
@@ -26,6 +26,7 @@ from fake_dra_driver.driver.programs.settings import (
 )
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
+from fake_dra_driver.packaging.permissions import status_rules
 from fake_dra_driver.settings import Settings
 
 __all__ = ["CHART", "TREE", "claim_kinds", "driver_project"]
@@ -73,7 +74,7 @@ def driver_project(
             "kubelet-plugin": ("fake-dra-kubeletplugin",),
             "set-nas-status": ("set-nas-status",),
         },
-        status=StatusReader(f"{NAME} status", status_reader(NAMES, claim_kinds(kinds))),
+        status=StatusReader(f"{NAME} status", status_rules(claim_kinds(kinds))),
         alerts=alert_rules(NAME, ALERTS, TREE.header("fake_dra_driver/packaging/alerts.py")),
         dashboard=render_dashboard(TREE.header("fake_dra_driver/packaging/dashboard.py")),
         monitoring_page="docs/metrics.md",

@@ -9,9 +9,9 @@ from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.device.inventory import make_uuids
 from fake_dra_driver.device.split import children
 from fake_dra_driver.dra.nodestate.deviceuse import DeviceState
-from fake_dra_driver.dra.program.permissions import status_reader
-from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.packaging.fieldtable import fields_of
+from fake_dra_driver.packaging.permissions import status_rules
+from fake_dra_driver.packaging.statusexamples import MOCKED_CARDS
 from fake_dra_driver.render import render
 from fake_dra_driver.status.report import (
     REASONS_TO_WAIT,
@@ -34,11 +34,14 @@ _STATES: Final[dict[DeviceState, str]] = {
     "free": "the next claim can get it",
     "allocated": "a claim holds it, and the node has not prepared it (yet)",
     "prepared": "ready for the containers of the claim that holds it",
-    "unavailable": "no claim holds it, and none can get it: the node takes no claims, or the device is not healthy",
+    "unavailable": "no claim holds it, and none can get it: the node takes no claims, the device is not healthy, it "
+    "has a taint, or other devices have used up the counters that it needs",
     "missing": "a claim holds it, and the node does not have it (any more)",
 }
 _COLUMNS: Final = 120
 """Width of the example."""
+_NARROW: Final = 100
+"""Width of the example with partitions."""
 _NODE: Final = "fake-dra-driver-cluster-worker"
 _MODEL: Final = "LATEST-FAKE-MODEL"
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,13 +53,14 @@ def render_status_page(header: str, kinds: Sequence[type[KubeObject]]) -> str:
         "docs/status.md.j2",
         header=header,
         example=table(EXAMPLE, _NOW, Detail.SHORT, layout=Layout(_COLUMNS)),
+        cards=table(MOCKED_CARDS, _NOW, Detail.SHORT, layout=Layout(_NARROW)),
         by_device=NODES_BY_DEVICE,
         by_line=NODES_BY_LINE,
         node_states=NODE_STATES,
         states=_STATES,
         reasons=REASONS_TO_WAIT,
         fields=list(fields_of(Report)),
-        rules=status_reader(NAMES, kinds),
+        rules=status_rules(kinds),
     )
 
 

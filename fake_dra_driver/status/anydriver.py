@@ -36,6 +36,8 @@ class AnyDriver(ReportedDriver[NodeState, ClaimEntry]):
         name: of the driver.
     """
 
+    has_faults = False
+
     def __init__(self, name: str) -> None:
         self.names = DriverNames.of(name)
         self.layout = DriverStateLayout(name)

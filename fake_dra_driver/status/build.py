@@ -11,7 +11,9 @@ from fake_dra_driver.dra.nodestate.state import NOT_READY, closed_reason
 from fake_dra_driver.dra.reason import PREPARE_FAILED
 from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.status.faults import NodeFaults
 from fake_dra_driver.status.nodes import NODES_HIDDEN
+from fake_dra_driver.status.poolfacts import UNPUBLISHED, DeviceFacts
 from fake_dra_driver.status.report import (
     ChildReport,
     ClaimReport,
@@ -26,6 +28,9 @@ from fake_dra_driver.status.view import ClusterView
 from fake_dra_driver.untrustedtext import MAX_NAME, one_line, short_name
 
 __all__ = ["Reporter"]
+
+_Model = tuple[str, str]
+"""Type and model."""
 
 NAMED_IN_A_PROBLEM: Final = 3
 """How many claims a problem names; the rest are counted."""
@@ -71,7 +76,8 @@ class Reporter(Generic[StateT, EntryT]):
             ),
             nodes=tuple(node for node in every if not self._nodes or node.name in self._nodes),
             waiting=tuple(waiting),
-            notes=() if self._view.nodes.informer is not None else (NODES_HIDDEN,),
+            faults=tuple(self._view.faults.reports()),
+            notes=(*(() if self._view.nodes.informer is not None else (NODES_HIDDEN,)), *self._view.faults.notes),
         )
 
     def _node(self, state: StateT) -> NodeReport:
@@ -85,16 +91,21 @@ class Reporter(Generic[StateT, EntryT]):
             source.unpublished_reason(state),
         )
         closed = [reason for reason in reasons if reason is not None]
+        pool = source.pool(state)
+        faults = self._view.faults.on(name)
         uses = device_uses(layout, state, entries, is_usable=not closed)
+        devices = tuple(self._device(use, claims, pool.devices.get(use.key, UNPUBLISHED), faults) for use in uses)
         return NodeReport(
             name=name,
             status=layout.status_of(state) or NOT_READY,
             ready=not closed,
             node_status=self._view.nodes.status(name),
-            counts=_counts(uses),
-            models=_models(uses),
+            counts=_counts(devices),
+            models=_models(devices),
             claims=len(entries),
-            devices=tuple(self._device(use, claims) for use in uses),
+            devices=devices,
+            counter_sets=pool.counter_sets,
+            faults=faults.names,
             problems=(
                 *closed,
                 *self._outdated(state),
@@ -120,17 +131,30 @@ class Reporter(Generic[StateT, EntryT]):
         if (more := len(failed) - NAMED_IN_A_PROBLEM) > 0:
             yield f"{more} more claims cannot be prepared"
 
-    def _device(self, use: DeviceUse, claims: Mapping[str, ClaimReport]) -> DeviceReport:
+    def _device(
+        self, use: DeviceUse, claims: Mapping[str, ClaimReport], facts: DeviceFacts, faults: NodeFaults
+    ) -> DeviceReport:
         prepared = set(use.prepared_parts)
         parts = self._layout.part_keys(use.key, use.parts)
         return DeviceReport(
             uuid=use.key,
+            name=facts.name,
+            type=facts.type,
             model=use.model,
-            state=use.state,
+            state="unavailable" if use.state == "free" and facts.keeps_claims_away else use.state,
+            parent=facts.parent,
             claim=claims[use.claim] if use.claim is not None else None,
             shared_with=tuple(claims[uid] for uid in use.others),
             children=tuple(ChildReport(uuid=uuid, prepared=uuid in prepared) for uuid in parts),
             problem=use.problem,
+            taints=facts.taints,
+            shared=facts.is_shared,
+            shares=facts.shares,
+            capacity=facts.capacity,
+            counters=facts.counters,
+            lacks=facts.lacks,
+            faults=faults.by_device.get(facts.name or use.key, ()),
+            health=faults.health.get(facts.name or use.key, ""),
         )
 
 
@@ -146,26 +170,28 @@ def _unreadable(error: InvalidObjectError) -> NodeReport:
     )
 
 
-def _counts(uses: Iterable[DeviceUse]) -> Counts:
-    tally = Counter[str](use.state for use in uses)
+def _counts(devices: Iterable[DeviceReport]) -> Counts:
+    tally = Counter[str](device.state for device in devices)
     return Counts(devices=tally.total() - tally["missing"], **tally)
 
 
-def _models(uses: Sequence[DeviceUse]) -> tuple[ModelReport, ...]:
-    by_model: dict[str, list[DeviceUse]] = {}
-    for use in uses:
-        if use.state != "missing":
-            by_model.setdefault(use.model, []).append(use)
-    return tuple(ModelReport(model=model, counts=_counts(members)) for model, members in by_model.items())
+def _models(devices: Sequence[DeviceReport]) -> tuple[ModelReport, ...]:
+    by_model: dict[_Model, list[DeviceReport]] = {}
+    for device in devices:
+        if device.state != "missing":
+            by_model.setdefault((device.type, device.model), []).append(device)
+    return tuple(
+        ModelReport(type=type_, model=model, counts=_counts(members)) for (type_, model), members in by_model.items()
+    )
 
 
 def _models_of(nodes: Iterable[NodeReport]) -> tuple[ModelReport, ...]:
-    by_model: dict[str, list[Counts]] = {}
+    by_model: dict[_Model, list[Counts]] = {}
     for node in nodes:
         for found in node.models:
-            by_model.setdefault(found.model, []).append(found.counts)
-    names = sorted(by_model, key=natural_order)
-    return tuple(ModelReport(model=name, counts=_sum(by_model[name])) for name in names)
+            by_model.setdefault((found.type, found.model), []).append(found.counts)
+    ordered = sorted(by_model, key=lambda model: tuple(map(natural_order, model)))
+    return tuple(ModelReport(type=model[0], model=model[1], counts=_sum(by_model[model])) for model in ordered)
 
 
 def _sum(counts: Iterable[Counts]) -> Counts:

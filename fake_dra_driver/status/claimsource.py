@@ -8,6 +8,7 @@ from fake_dra_driver.api.kube.core import Event
 from fake_dra_driver.api.kube.meta import UID, KubeObject
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.runtime.errors import InvalidObjectError
+from fake_dra_driver.status.poolfacts import PoolFacts
 from fake_dra_driver.status.report import ClaimReport, Told, WaitingClaim
 from fake_dra_driver.untrustedtext import short_name
 
@@ -35,6 +36,10 @@ class ClaimSource(Protocol[StateT_contra, EntryT_co]):
 
     def unpublished_reason(self, state: StateT_contra) -> str | None:
         """Why no claim can get the devices of a node, though its plugin said that it serves; None where claims can."""
+        ...
+
+    def pool(self, state: StateT_contra) -> PoolFacts:
+        """What is known of the devices of a node beyond what its NodeAllocationState says."""
         ...
 
     def unrecorded(self, state: StateT_contra) -> Sequence[str]:

@@ -4,6 +4,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.fake import AllocatedDevices, DeviceClassParameters, FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
@@ -37,6 +38,7 @@ __all__ = ["CLASSIC_KINDS", "STRUCTURED_KINDS", "OurDriver"]
 CLASSIC_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
     Node,
+    DeviceFault,
     ResourceClaim,
     ResourceClaimTemplate,
     ResourceClass,
@@ -50,6 +52,7 @@ CLASSIC_KINDS: Final[tuple[type[KubeObject], ...]] = (
 STRUCTURED_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
     Node,
+    DeviceFault,
     v1.ResourceClaim,
     v1.ResourceClaimTemplate,
     v1.ResourceSlice,
@@ -65,6 +68,7 @@ class OurDriver(ReportedDriver[NodeAllocationState, AllocatedDevices]):
 
     names = NAMES
     layout = FakeStateLayout()
+    has_faults = True
 
     @override
     def classic_claims(

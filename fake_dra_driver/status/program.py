@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from fake_dra_driver import __version__
+from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -22,6 +23,7 @@ from fake_dra_driver.status.table import Detail
 from fake_dra_driver.status.view import (
     CannotReportError,
     ClusterView,
+    availability_of,
     check_namespace,
     find_api,
     find_namespace,
@@ -65,7 +67,8 @@ async def run_status(settings: StatusSettings) -> int:
         namespace = settings.namespace or await find_namespace(client, kind)
         cache = Cache(client)
         hidden = await nodes_are_hidden(client, timeout_seconds)
-        view = ClusterView.of(driver, cache, client, api, namespace, nodes_hidden=hidden)
+        faults = await availability_of(client, DeviceFault, timeout_seconds) if driver.has_faults else "absent"
+        view = ClusterView.of(driver, cache, client, api, namespace, nodes_hidden=hidden, faults=faults)
         await view.load(client, timeout_seconds)
         if settings.namespace and not view.states.list() and not view.states.invalid():
             await check_namespace(client, kind, settings.namespace)

@@ -4,6 +4,7 @@ Within a version fields are added, and never removed or given another meaning; r
 do not know. Field names are camelCase in JSON and YAML.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -14,14 +15,20 @@ from fake_dra_driver.dra.nodestate.deviceuse import DeviceState
 
 __all__ = [
     "REASONS_TO_WAIT",
+    "AmountReport",
     "ChildReport",
     "ClaimReport",
+    "CounterSetReport",
     "Counts",
     "DeviceReport",
+    "FaultOnNodeReport",
+    "FaultReport",
     "ModelReport",
     "NodeReport",
     "Report",
+    "ShareReport",
     "Summary",
+    "TaintReport",
     "Told",
     "WaitReason",
     "WaitingClaim",
@@ -78,14 +85,17 @@ class Counts(_Model):
     prepared: int = 0
     """Ready for the containers of the claim that holds them."""
     unavailable: int = 0
-    """No claim holds them, and none can get them: the node takes no claims, or they are not healthy."""
+    """No claim holds them, and none can get them: the node takes no claims, they are not healthy, they are tainted, or
+    other devices have used up the counters that they need."""
     missing: int = 0
     """A claim holds them, and the node does not have them."""
 
 
 class ModelReport(_Model):
-    """The devices of one model."""
+    """The devices of one type and model."""
 
+    type: str = ""
+    """Their type, as their attribute `type` says; empty where they have none, and in classic DRA."""
     model: str
     """Name of the model."""
     counts: Counts
@@ -116,15 +126,65 @@ class ChildReport(_Model):
     """Whether it is ready for containers."""
 
 
+class AmountReport(_Model):
+    """An amount of something, and what is left of it."""
+
+    name: str
+    """Name of the counter, or of the capacity."""
+    value: str
+    """How much there is, as a quantity."""
+    left: str
+    """How much claims can still get of it. Less than 0 where more is in use than there is."""
+
+
+class CounterSetReport(_Model):
+    """What devices of a node use up in common."""
+
+    name: str
+    """Name of the counter set."""
+    counters: tuple[AmountReport, ...]
+    """What it has of each counter."""
+
+
+class TaintReport(_Model):
+    """A taint that the driver has published for a device."""
+
+    key: str
+    """Key of the taint."""
+    value: str = ""
+    """Value of the taint; empty where it has none."""
+    effect: str
+    """NoSchedule, NoExecute or None."""
+    since: datetime | None = None
+    """When it was added."""
+
+
+class ShareReport(_Model):
+    """A share of a device that several claims may have."""
+
+    id: str
+    """ID of the share, as the claim's allocation has it."""
+    claim: ClaimReport
+    """The claim that holds it."""
+    capacity: Mapping[str, str] = {}
+    """How much of the device's capacities it takes, by name."""
+
+
 class DeviceReport(_Model):
     """One device."""
 
     uuid: str
-    """Name of the device."""
+    """Its key in the NodeAllocationState: its UUID, or what stands for one."""
+    name: str = ""
+    """Its name in ResourceSlices; empty in classic DRA, and where no slice has it."""
+    type: str = ""
+    """Its type, as its attribute `type` says; empty where it has none."""
     model: str
     """Empty when it is missing."""
     state: DeviceState
     """free, allocated, prepared, unavailable or missing."""
+    parent: str = ""
+    """Name of the device that it is a partition of; empty for a whole device."""
     claim: ClaimReport | None = None
     """The claim that holds it, or for which it is prepared."""
     shared_with: tuple[ClaimReport, ...] = ()
@@ -133,6 +193,22 @@ class DeviceReport(_Model):
     """Its parts, if the claim has it split."""
     problem: str = ""
     """What is wrong with it, so that no further claim can get it; empty when nothing is."""
+    taints: tuple[TaintReport, ...] = ()
+    """Its taints, as its ResourceSlice has them. One with NoSchedule or NoExecute keeps claims away."""
+    shared: bool = False
+    """Whether several claims may have shares of it at a time."""
+    shares: tuple[ShareReport, ...] = ()
+    """Its shares that claims hold."""
+    capacity: tuple[AmountReport, ...] = ()
+    """Its capacities, and what shares have left of them."""
+    counters: tuple[str, ...] = ()
+    """Names of the counter sets that it uses up."""
+    lacks: tuple[str, ...] = ()
+    """Counters that it needs and of which too little is left, as `set/counter`: other devices have used them up."""
+    faults: tuple[str, ...] = ()
+    """Names of the DeviceFaults that hit it at the moment, as far as their status names devices."""
+    health: str = ""
+    """How it is, by a DeviceFault: Unhealthy or Unknown, with what is wrong; empty where none says so."""
 
 
 class NodeReport(_Model):
@@ -150,13 +226,53 @@ class NodeReport(_Model):
     counts: Counts
     """Its devices by what they are doing."""
     models: tuple[ModelReport, ...] = ()
-    """Its devices by model, in the order of the node's inventory, without those that are missing."""
+    """Its devices by type and model, in the order of the node's inventory, without those that are missing."""
     claims: int
     """How many claims hold devices here."""
     devices: tuple[DeviceReport, ...]
     """In the order of the node's inventory; missing ones come last."""
+    counter_sets: tuple[CounterSetReport, ...] = ()
+    """What its devices use up in common, in the order in which it is published."""
+    faults: tuple[str, ...] = ()
+    """Names of the DeviceFaults that hit its devices at the moment."""
     problems: tuple[str, ...]
     """What is wrong, in words."""
+
+
+class FaultOnNodeReport(_Model):
+    """What a DeviceFault does on one node."""
+
+    name: str
+    """Name of the node."""
+    devices: tuple[str, ...] = ()
+    """Names of devices that are hit at the moment, the first few of them."""
+    device_count: int = 0
+    """How many devices are hit at the moment."""
+    since: datetime | None = None
+    """Since when devices have been hit without a break."""
+    failed_calls: int = 0
+    """How many calls of the kubelet have failed."""
+    message: str = ""
+    """What is wrong with the fault itself."""
+
+
+class FaultReport(_Model):
+    """A DeviceFault for devices of this driver."""
+
+    name: str
+    """Name of the object."""
+    effects: tuple[str, ...]
+    """What goes wrong, in words."""
+    reason: str = ""
+    """Reason of its condition Active; empty until there is one."""
+    message: str = ""
+    """Message of its condition Active."""
+    since: datetime | None = None
+    """When it was created."""
+    until: datetime | None = None
+    """When it ends by itself; null where it lasts until it is deleted."""
+    nodes: tuple[FaultOnNodeReport, ...] = ()
+    """The nodes on which it does something, or has."""
 
 
 class Told(_Model):
@@ -212,7 +328,7 @@ class Summary(_Model):
     counts: Counts
     """Devices of all nodes by what they are doing."""
     models: tuple[ModelReport, ...] = ()
-    """Devices of all nodes by model, sorted by the name of the model, without those that are missing."""
+    """Devices of all nodes by type and model, sorted by these, without those that are missing."""
     claims: int
     """Claims that hold devices."""
     waiting: int
@@ -236,5 +352,7 @@ class Report(_Model):
     """Sorted by name, numbers in names as numbers: the nodes that were asked for, or all."""
     waiting: tuple[WaitingClaim, ...]
     """Sorted by namespace and name."""
+    faults: tuple[FaultReport, ...] = ()
+    """DeviceFaults, by name: what goes wrong on purpose."""
     notes: tuple[str, ...] = ()
     """What could not be read, and is not known therefore, in words."""

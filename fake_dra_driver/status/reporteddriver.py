@@ -19,6 +19,8 @@ class ReportedDriver(Protocol[StateT, EntryT]):
     names: DriverNames
     layout: NodeStateLayout[StateT, Any, EntryT, Any]
     """Of its NodeAllocationState objects."""
+    has_faults: bool
+    """Whether there may be DeviceFaults for its devices."""
 
     def classic_claims(
         self, cache: Cache, states: Informer[StateT], client: Client, namespace: str, nodes: Nodes

@@ -10,11 +10,20 @@ from enum import Enum
 from typing import Final
 
 from fake_dra_driver.dra.nodestate.deviceuse import DeviceState
+from fake_dra_driver.status.devicetable import (
+    CLAIM_COLUMNS,
+    EXAMPLES,
+    DeviceTable,
+    claim_cells,
+    claims_of,
+    examples,
+    state_cell,
+)
 from fake_dra_driver.status.nodes import MISSING
 from fake_dra_driver.status.report import (
-    ClaimReport,
     Counts,
     DeviceReport,
+    FaultReport,
     ModelReport,
     NodeReport,
     Report,
@@ -30,9 +39,6 @@ NODES_BY_LINE: Final = 40
 """Up to so many nodes, each has a line."""
 LINES_OF_A_LIST: Final = 20
 """Most entries of a list that may be long: waiting claims, nodes with problems, models."""
-FREE_BY_LINE: Final = 8
-"""Up to so many idle devices of a node, each has a line."""
-EXAMPLES: Final = 3
 MAX_MODEL: Final = 63
 """Characters of a model in a sentence; a claim cannot ask for a longer one."""
 WITHOUT_MODEL: Final = "without a model"
@@ -75,17 +81,17 @@ class _Table:
         self._several_models = len(report.summary.models) > 1
 
     def text(self, room: int | None) -> str:
-        summary, waiting = self._summary(), self._waiting()
+        summary, waiting, faults = self._summary(), self._waiting(), self._faults()
         lines: list[str] = []
         for nodes in self._choices():
             below = list(nodes())
-            lines = _joined([summary, waiting, *below])
+            lines = _joined([summary, waiting, faults, *below])
             if room is None or len(lines) <= room:
                 break
         else:
             if room is not None and len(waiting) > LEAST_OF_WAITING:
                 left = max(LEAST_OF_WAITING, len(waiting) - (len(lines) - room))
-                lines = _joined([summary, cut(waiting, left), *below])
+                lines = _joined([summary, cut(waiting, left), faults, *below])
         return "\n".join(lines) + "\n"
 
     def _choices(self) -> Iterator[Callable[[], Iterable[list[str]]]]:
@@ -149,7 +155,7 @@ class _Table:
         rows = [
             Row(
                 [Cell(str(len(members))), Cell(use), *self._node_cells(members)],
-                _examples([node.name for node in members]),
+                examples([node.name for node in members]),
             )
             for (_, use), members in ordered
         ]
@@ -161,7 +167,8 @@ class _Table:
         unavailable = str(numbers.pop() or "")  # a column of its own only where there are any
         models = _by_model(nodes[0].models) if self._several_models and len(nodes) == 1 else ""
         claims = str(sum(node.claims for node in nodes))
-        return [_status_cell(nodes[0]), *map(Cell, (*map(str, numbers), unavailable, claims, models))]
+        faults = str(len({name for node in nodes for name in node.faults}) or "")
+        return [_status_cell(nodes[0]), *map(Cell, (*map(str, numbers), unavailable, claims, faults, models))]
 
     def _problems(self) -> list[str]:
         """A line for each problem of a node, or for nodes that have the very same one."""
@@ -171,7 +178,7 @@ class _Table:
                 groups.setdefault(problem, []).append(node.name)
         if not groups:
             return []
-        rows = [Row([Cell(_examples(names))], problem) for problem, names in groups.items()]
+        rows = [Row([Cell(examples(names))], problem) for problem, names in groups.items()]
         lines = self._layout.table([Column("PROBLEM ON", shrinks=True)], rows[:LINES_OF_A_LIST], sentences="WHAT")
         return lines + self._rest(len(rows) - LINES_OF_A_LIST)
 
@@ -197,37 +204,20 @@ class _Table:
         return lines
 
     def _node_by_device(self, node: NodeReport) -> list[str]:
-        is_short = self._detail is Detail.SHORT
-        several = len(node.models) > 1  # else the model is named above
-        idle = [device for device in node.devices if device.claim is None]
-        folded = set[str]()
-        if self._detail is not Detail.ALL and len(idle) > FREE_BY_LINE:
-            folded = {device.uuid for device in idle[1:]}
-        rows: list[Row] = []
-        for device in node.devices:
-            if device.uuid not in folded:
-                model = device.model if several else ""
-                parts = _parts(device) if is_short else ""
-                cells = [Cell(device.uuid), Cell(model), _state_cell(device.state), Cell(parts)]
-                rows.append(Row([*cells, *_claim_cells(device)]))
-                rows += [] if is_short else _children(device)
-            if folded and device is idle[0]:
-                rows.append(_row(f"and {len(folded)} more like this", "", device.state))
-        columns = [Column("DEVICE", shrinks=True), Column("MODEL", shrinks=True), Column("STATE"), Column("PARTS")]
-        lines = self._layout.table([*columns, *_CLAIM_COLUMNS], rows, indent="  ") if rows else []
-        return [*self._node_head(node), *lines]
+        table = DeviceTable(node, is_short=self._detail is Detail.SHORT, is_folded=self._detail is not Detail.ALL)
+        return [*self._node_head(node), *table.lines(self._layout)]
 
     def _node_by_claim(self, node: NodeReport) -> list[str]:
         """A line for the devices that one claim has, or the same claims share, or that are free."""
         groups: dict[tuple[DeviceState, Sequence[str]], list[DeviceReport]] = {}
         for device in node.devices:
-            uids = tuple(claim.uid for claim in _claims_of(device))
+            uids = tuple(claim.uid for claim in claims_of(device))
             groups.setdefault((device.state, uids), []).append(device)
         rows = [
-            Row([Cell(str(len(members))), _state_cell(state), *_claim_cells(members[0])])
+            Row([Cell(str(len(members))), state_cell(state), *claim_cells(claims_of(members[0]))])
             for (state, _), members in groups.items()
         ]
-        columns = [Column("DEVICES"), Column("STATE"), *_CLAIM_COLUMNS]
+        columns = [Column("DEVICES"), Column("STATE"), *CLAIM_COLUMNS]
         return [*self._node_head(node), *(self._layout.table(columns, rows, indent="  ") if rows else [])]
 
     # --- Claims
@@ -252,21 +242,43 @@ class _Table:
         columns = [Column("WAITING CLAIM", shrinks=True), Column("POD", shrinks=True), Column("FOR")]
         return self._layout.table(columns, shown, sentences="WHY") + self._rest(len(rows) - len(shown))
 
+    # --- Faults
+
+    def _faults(self) -> list[str]:
+        """A row for each DeviceFault."""
+        rows = [self._fault_row(fault) for fault in self._report.faults]
+        shown = rows if self._detail is Detail.ALL else rows[:LINES_OF_A_LIST]
+        columns = [Column("FAULT", shrinks=True), Column("HITS"), Column("FOR")]
+        lines = self._layout.table(columns, shown, sentences="WHAT") if rows else []
+        return lines + self._rest(len(rows) - len(shown))
+
+    def _fault_row(self, fault: FaultReport) -> Row:
+        hit = [node for node in fault.nodes if node.device_count]
+        devices = sum(node.device_count for node in hit)
+        hits = f"{_count(devices, 'device')} on {_count(len(hit), 'node')}" if hit else "nothing"
+        names = [f"{device} of {node.name}" for node in hit for device in node.devices]
+        parts = [", ".join(fault.effects)]
+        if names:
+            more = devices - len(names[:EXAMPLES])
+            parts.append(", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else ""))
+        failed = sum(node.failed_calls for node in fault.nodes)
+        parts += [f"{_count(failed, 'call')} failed"] if failed else []
+        if fault.until is not None:
+            parts.append(f"ends in {age(self._now, fault.until)}" if fault.until > self._now else "has ended")
+        if not hit and fault.message:
+            parts.append(f"{fault.reason}: {fault.message}")
+        parts += dict.fromkeys(f"{node.name}: {node.message}" for node in fault.nodes if node.message)
+        return Row([Cell(fault.name), Cell(hits), Cell(age(fault.since, self._now))], "; ".join(parts))
+
     def _waiting_row(self, claim: WaitingClaim, why: str) -> Row:
-        pods = _examples(claim.pods)
+        pods = examples(claim.pods)
         return Row([Cell(f"{claim.namespace}/{claim.name}"), Cell(pods), Cell(age(claim.since, self._now))], why)
 
 
 _NODE_COLUMNS: Final = (
-    *map(Column, ("STATUS", "DEVICES", "FREE", "ALLOCATED", "PREPARED", "UNAVAIL.", "CLAIMS")),
+    *map(Column, ("STATUS", "DEVICES", "FREE", "ALLOCATED", "PREPARED", "UNAVAIL.", "CLAIMS", "FAULTS")),
     Column("FREE BY MODEL", shrinks=True),
 )
-_CLAIM_COLUMNS: Final = (Column("CLAIM", shrinks=True), Column("POD", shrinks=True))
-_STATE_TONES: Final[dict[DeviceState, Tone]] = {
-    "free": Tone.GOOD,
-    "unavailable": Tone.WARNING,
-    "missing": Tone.BAD,
-}
 
 
 NODE_STATES: Final[dict[str, str]] = {
@@ -296,10 +308,6 @@ def _status(node: NodeReport) -> str:
 
 def _status_cell(node: NodeReport) -> Cell:
     return Cell(_status(node), Tone.GOOD if node.ready else Tone.BAD)
-
-
-def _state_cell(state: DeviceState) -> Cell:
-    return Cell(state, _STATE_TONES.get(state, Tone.PLAIN))
 
 
 def _by_model(models: Sequence[ModelReport], most: int = EXAMPLES) -> str:
@@ -341,41 +349,3 @@ def _use_of(node: NodeReport) -> str:
     if not node.counts.free:
         return "full"
     return "all free" if node.counts.free == node.counts.devices else "in use"
-
-
-def _examples(names: Sequence[str]) -> str:
-    more = len(names) - EXAMPLES
-    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _parts(device: DeviceReport) -> str:
-    """How many parts a device is split into, and how many of them are prepared where it is not all or none."""
-    prepared, parts = sum(child.prepared for child in device.children), len(device.children)
-    if not parts:
-        return ""
-    return str(parts) if prepared in (0, parts) else f"{prepared}/{parts}"
-
-
-def _children(device: DeviceReport) -> Iterator[Row]:
-    last = len(device.children) - 1
-    for index, child in enumerate(device.children):
-        branch = "└─" if index == last else "├─"
-        yield _row(f"{branch} {child.uuid}", "", "prepared" if child.prepared else device.state)
-
-
-def _row(device: str, model: str, state: DeviceState) -> Row:
-    """A row of a device that no claim has, or that stands below its claim."""
-    return Row([Cell(device), Cell(model), _state_cell(state), Cell(""), Cell(""), Cell("")])
-
-
-def _claims_of(device: DeviceReport) -> Sequence[ClaimReport]:
-    return () if device.claim is None else (device.claim, *device.shared_with)
-
-
-def _claim_cells(device: DeviceReport) -> Sequence[Cell]:
-    """The claims that have the device, as a rule one, and the pods that use it."""
-    claims = _claims_of(device)
-    gone = bool(claims) and not claims[0].name
-    names = [f"{claim.namespace}/{claim.name}" if claim.name else f"(gone) {claim.uid}" for claim in claims]
-    pods = dict.fromkeys(pod for claim in claims for pod in claim.pods)
-    return [Cell(_examples(names), Tone.BAD if gone else Tone.PLAIN), Cell(", ".join(pods))]

@@ -1,7 +1,8 @@
 """What ``status`` reads from a cluster: informers that are filled once or kept up to date. It needs get, list, watch.
 
 Everything is listed first, and any error of that is reported: a person wants to know at once what is missing, while a
-cache would keep trying. Nodes alone may be hidden: many people may read what is in namespaces, and nothing else.
+cache would keep trying. Nodes and DeviceFaults alone may be hidden: many people may read what is in namespaces, and
+nothing else.
 """
 
 import asyncio
@@ -27,10 +28,19 @@ from fake_dra_driver.runtime.listwatch import PAGE_SIZE, Selection
 from fake_dra_driver.runtime.objectidentity import version_number
 from fake_dra_driver.runtime.store import Entry
 from fake_dra_driver.status.claimsource import ClaimSource
+from fake_dra_driver.status.faults import Availability, Faults
 from fake_dra_driver.status.nodes import Nodes
 from fake_dra_driver.status.reporteddriver import ReportedDriver
 
-__all__ = ["CannotReportError", "ClusterView", "check_namespace", "find_api", "find_namespace", "nodes_are_hidden"]
+__all__ = [
+    "CannotReportError",
+    "ClusterView",
+    "availability_of",
+    "check_namespace",
+    "find_api",
+    "find_namespace",
+    "nodes_are_hidden",
+]
 
 
 class CannotReportError(RuntimeLayerError):
@@ -91,13 +101,20 @@ async def _namespaces(client: Client, kind: type[KubeObject]) -> Sequence[str]:
 
 async def nodes_are_hidden(client: Client, timeout_seconds: float) -> bool:
     """Whether the person who asks may not read Nodes. The report is possible without, and says so."""
-    pages = client.list_watch.pages(Selection(Node.resource), page_size=1, timeout_seconds=timeout_seconds)
+    return await availability_of(client, Node, timeout_seconds) == "hidden"
+
+
+async def availability_of(client: Client, kind: type[KubeObject], timeout_seconds: float) -> Availability:
+    """Whether the objects of a kind can be read by the person who asks."""
+    pages = client.list_watch.pages(Selection(kind.resource), page_size=1, timeout_seconds=timeout_seconds)
     async with aclosing(pages):
         try:
             await anext(pages)
         except ForbiddenError:
-            return True
-    return False
+            return "hidden"
+        except NotFoundError:
+            return "absent"
+    return "readable"
 
 
 class ClusterView(Generic[StateT, EntryT]):
@@ -108,6 +125,7 @@ class ClusterView(Generic[StateT, EntryT]):
         states: the NodeAllocationState objects.
         nodes: the Node objects.
         claims: what the mode of DRA wants to know of claims.
+        faults: what goes wrong on purpose.
     """
 
     def __init__(
@@ -116,11 +134,13 @@ class ClusterView(Generic[StateT, EntryT]):
         states: Informer[StateT],
         nodes: Nodes,
         claims: ClaimSource[StateT, EntryT],
+        faults: Faults,
     ) -> None:
         self.driver = driver
         self.states = states
         self.nodes = nodes
         self.claims = claims
+        self.faults = faults
 
     @classmethod
     def of(
@@ -132,6 +152,7 @@ class ClusterView(Generic[StateT, EntryT]):
         namespace: str | None,
         *,
         nodes_hidden: bool = False,
+        faults: Availability = "absent",
     ) -> Self:
         """Asks ``cache`` for what the mode of DRA that the cluster speaks needs.
 
@@ -142,18 +163,21 @@ class ClusterView(Generic[StateT, EntryT]):
             api: how the cluster speaks DRA.
             namespace: of the NodeAllocationState objects; None when there are none.
             nodes_hidden: whether Nodes may not be read.
+            faults: whether DeviceFaults can be read.
         """
         nodes = Nodes.of(cache, hidden=nodes_hidden)
+        found = Faults.of(cache, driver.names.driver, faults)
         states = cache.informer(driver.layout.kind, namespace=namespace)
         if api.structured is not None:
-            return cls(driver, states, nodes, driver.structured_claims(cache, api.structured))
-        return cls(driver, states, nodes, driver.classic_claims(cache, states, client, namespace or "", nodes))
+            return cls(driver, states, nodes, driver.structured_claims(cache, api.structured), found)
+        claims = driver.classic_claims(cache, states, client, namespace or "", nodes)
+        return cls(driver, states, nodes, claims, found)
 
     @property
     def read(self) -> tuple[Informer[Any], ...]:
         """The informers that are filled."""
-        nodes = () if self.nodes.informer is None else (self.nodes.informer,)
-        return (self.states, *nodes, *self.claims.informers)
+        optional = [informer for informer in (self.nodes.informer, self.faults.informer) if informer is not None]
+        return (self.states, *optional, *self.claims.informers)
 
     async def load(self, client: Client, timeout_seconds: float) -> None:
         """Fills every informer once, all at the same time.

@@ -12,6 +12,7 @@ from fake_dra_driver.status.claimsource import ClaimSource, claim_report, told_a
 from fake_dra_driver.status.classic.judge import Judge
 from fake_dra_driver.status.classic.view import CLAIMS_BY_NODE, ClassicView
 from fake_dra_driver.status.classic.waiting import Waiting
+from fake_dra_driver.status.poolfacts import NOTHING_KNOWN, PoolFacts
 from fake_dra_driver.status.report import ClaimReport, Told, WaitingClaim
 
 __all__ = ["ClassicClaims"]
@@ -54,6 +55,10 @@ class ClassicClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
     @override
     def unpublished_reason(self, state: StateT) -> str | None:
         return None  # the controller allocates by the object itself
+
+    @override
+    def pool(self, state: StateT) -> PoolFacts:
+        return NOTHING_KNOWN
 
     @override
     def unrecorded(self, state: StateT) -> Sequence[str]:

@@ -30,8 +30,10 @@ from fake_dra_driver.status.claimsource import (
     told_about,
     warnings_about_claims,
 )
+from fake_dra_driver.status.poolfacts import PoolFacts
 from fake_dra_driver.status.report import ClaimReport, Told, WaitingClaim, WaitReason
 from fake_dra_driver.status.structured.pod import WaitingPod
+from fake_dra_driver.status.structured.pool import lean_slice, pool_facts
 from fake_dra_driver.status.unmade import UnmadeClaims
 
 __all__ = ["StructuredClaims"]
@@ -69,7 +71,7 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
         self._claims.add_index(CLAIMS_BY_POOL, lambda claim: pools_of(claim, names.driver))
         self._templates = cache.informer(api.templates)
         selector = f"spec.driver={names.driver}"
-        self._slices = cache.informer(api.slices, field_selector=selector, transform=_without_devices)
+        self._slices = cache.informer(api.slices, field_selector=selector, transform=lean_slice)
         self._slices.add_index(SLICES_BY_POOL, lambda found: (found.spec.pool.name,))
         self._classes = cache.informer(api.classes)
         self._pods = cache.informer(WaitingPod, field_selector=UNSCHEDULED)
@@ -101,6 +103,12 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
         return (
             "its devices are in no ResourceSlice, so that the scheduler does not know them: look at its kubelet plugin"
         )
+
+    @override
+    def pool(self, state: StateT) -> PoolFacts:
+        node = state.metadata.name
+        slices, claims = self._slices.by_index(SLICES_BY_POOL, node), self._claims.by_index(CLAIMS_BY_POOL, node)
+        return pool_facts(slices, claims, self._names.driver, self.claim)
 
     @override
     def unrecorded(self, state: StateT) -> Sequence[str]:
@@ -174,14 +182,6 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
             ours = [each.metadata.name for each in self._classes.list() if self._driver.claims.include_class(each)]
             return "ClassNotFound", class_not_found("DeviceClass", missing, ours)
         return None
-
-
-def _without_devices(raw: dict[str, Any]) -> dict[str, Any]:
-    """A slice as far as it says that there is one: a node can have a thousand devices."""
-    spec = raw.get("spec")
-    if not isinstance(spec, dict):
-        return raw  # for the model to refuse
-    return {**raw, "spec": {name: value for name, value in spec.items() if name in ("driver", "pool", "nodeName")}}
 
 
 def _waits_with(pod: WaitingPod) -> tuple[WaitReason, str]:

@@ -8,6 +8,7 @@ from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
 from fake_dra_driver.status.build import Reporter
+from fake_dra_driver.status.faults import Availability
 from fake_dra_driver.status.ourdriver import OurDriver
 from fake_dra_driver.status.report import NodeReport, Report, WaitingClaim
 from fake_dra_driver.status.reporteddriver import ReportedDriver
@@ -23,11 +24,14 @@ def view_of(
     version: str = "v1alpha2",
     *,
     nodes_hidden: bool = False,
+    faults: Availability = "readable",
     driver: ReportedDriver[Any, Any] = OURS,
 ) -> ClusterView[Any, Any]:
     """Everything that ``status`` would have read, with what its field selectors leave out left out."""
     client = cast("Client", MemoryClient(api))
-    view = ClusterView.of(driver, Cache(client), client, DraApi(version), NAMESPACE, nodes_hidden=nodes_hidden)
+    view = ClusterView.of(
+        driver, Cache(client), client, DraApi(version), NAMESPACE, nodes_hidden=nodes_hidden, faults=faults
+    )
     for informer in view.read:
         wires = [copy.deepcopy(wire) for wire in api.objects.get(informer.kind.resource.kind, {}).values()]
         selected = [wire for wire in wires if _is_selected(wire, informer.kind.resource.kind)]
@@ -50,10 +54,13 @@ def report_of(
     version: str = "v1alpha2",
     *,
     nodes_hidden: bool = False,
+    faults: Availability = "readable",
     driver: ReportedDriver[Any, Any] = OURS,
 ) -> Report:
     """The report that ``status`` would give on a cluster that serves this version of DRA."""
-    return Reporter(view_of(api, version, nodes_hidden=nodes_hidden, driver=driver), NAMESPACE, nodes).report()
+    return Reporter(
+        view_of(api, version, nodes_hidden=nodes_hidden, faults=faults, driver=driver), NAMESPACE, nodes
+    ).report()
 
 
 def node_of(report: Report, name: str) -> NodeReport:

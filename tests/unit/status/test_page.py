@@ -11,6 +11,7 @@ from fake_dra_driver.cli import REFERENCE
 from fake_dra_driver.dra.nodestate.deviceuse import DEVICE_STATES
 from fake_dra_driver.packaging.generate import outputs
 from fake_dra_driver.packaging.manifests import chart_manifests
+from fake_dra_driver.packaging.statusexamples import MOCKED_CARDS
 from fake_dra_driver.packaging.statuspage import EXAMPLE
 from fake_dra_driver.status.ourdriver import CLASSIC_KINDS, STRUCTURED_KINDS
 from fake_dra_driver.status.report import REASONS_TO_WAIT, ClaimReport, Report
@@ -54,7 +55,13 @@ def test_fields_are_those_of_a_report() -> None:
     document = yaml.safe_load(Style("yaml").text(EXAMPLE, NOW))
     sharers = {f"nodes[].devices[].sharedWith[].{to_camel(name)}" for name in ClaimReport.model_fields}
     told = {"waiting[].told.reason", "waiting[].told.message", "waiting[].told.count", "waiting[].told.lastSeen"}
-    assert {*paths(document)} | sharers | told == rows().keys() - {*NODE_STATES, *DEVICE_STATES, *REASONS_TO_WAIT}
+    cards = yaml.safe_load(Style("yaml").text(MOCKED_CARDS, NOW))
+    amounts = {"nodes[].devices[].shares[].capacity.bandwidth"}  # entries of a map
+    assert {*paths(document), *paths(cards)} - amounts | sharers | told == rows().keys() - {
+        *NODE_STATES,
+        *DEVICE_STATES,
+        *REASONS_TO_WAIT,
+    }
     assert rows()["nodes[].devices[].claim"][0] == "object or null"
     assert rows()["nodes[].problems"][0] == "list of strings"
     assert rows()["waiting[].since"][0] == "time (RFC 3339) or null"

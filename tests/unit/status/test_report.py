@@ -5,12 +5,14 @@ import json
 import pytest
 import yaml
 
+from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.fake import FakeClaimParameters, NodeAllocationState
 from fake_dra_driver.device.split import children
 from fake_dra_driver.status.report import REASONS_TO_WAIT, ClaimReport, Counts, Report, WaitReason
 from fake_dra_driver.status.screen import Style
 from tests.support.half_states import put_entry
 from tests.support.world import NAMESPACE, NOW, World
+from tests.unit.status.cards import CardWorld, held
 from tests.unit.status.conftest import node_of, report_of, waiting_of
 from tests.unit.status.worlds import small_world
 
@@ -110,7 +112,7 @@ async def test_field_names_are_stable() -> None:
     world.claim("big", count=9, mode="Immediate")
     document = json.loads(Style("json").text(report_of(world.api), NOW))
     node, waiting = document["nodes"][0], document["waiting"][0]
-    assert document.keys() == {"version", "driver", "namespace", "summary", "nodes", "waiting", "notes"}
+    assert document.keys() == {"version", "driver", "namespace", "summary", "nodes", "waiting", "faults", "notes"}
     assert document["version"] == "v1"
     assert document["summary"].keys() == {
         *("nodes", "readyNodes", "counts", "models", "claims", "waiting", "unused"),
@@ -118,11 +120,13 @@ async def test_field_names_are_stable() -> None:
     counts = {"devices", "free", "allocated", "prepared", "unavailable", "missing"}
     assert document["summary"]["counts"].keys() == node["counts"].keys() == counts
     assert node.keys() == {
-        *("name", "status", "ready", "nodeStatus", "counts", "models", "claims", "devices", "problems"),
+        *("name", "status", "ready", "nodeStatus", "counts", "models", "claims", "devices", "counterSets"),
+        *("faults", "problems"),
     }
-    assert node["models"][0].keys() == {"model", "counts"}
+    assert node["models"][0].keys() == {"type", "model", "counts"}
     assert node["devices"][0].keys() == {
-        *("uuid", "model", "state", "claim", "sharedWith", "children", "problem"),
+        *("uuid", "name", "type", "model", "state", "parent", "claim", "sharedWith", "children", "problem"),
+        *("taints", "shared", "shares", "capacity", "counters", "lacks", "faults", "health"),
     }
     held = [device for device in node["devices"] if device["claim"]]
     assert held[0]["claim"].keys() == {"namespace", "name", "uid", "pods", "exists"}
@@ -132,6 +136,25 @@ async def test_field_names_are_stable() -> None:
         *("reason", "message", "selectedNode", "unsuitableNodes", "told"),
     }
     assert waiting_of(report_of(world.api), "big").since is not None
+
+
+def test_field_names_of_partitions_and_shares_are_stable() -> None:
+    world = CardWorld()
+    world.held_by("a", held("nic-0", shareID="1", consumedCapacity={"bandwidth": "1G"}))
+    world.taint("nic-0", key="k", effect="None")
+    on_node = {"node": "n", "devices": ["nic-0"], "deviceCount": 1}
+    spec, status = {"effects": {"vanish": True}}, {"nodes": [on_node]}
+    world.api.apply(DeviceFault.from_wire({"metadata": {"name": "f"}, "spec": spec, "status": status}))
+    document = json.loads(Style("json").text(report_of(world.api, version="v1"), NOW))
+    fault, node = document["faults"][0], document["nodes"][0]
+    assert fault.keys() == {"name", "effects", "reason", "message", "since", "until", "nodes"}
+    assert fault["nodes"][0].keys() == {"name", "devices", "deviceCount", "since", "failedCalls", "message"}
+    nic = next(device for device in node["devices"] if device["name"] == "nic-0")
+    assert nic["taints"][0].keys() == {"key", "value", "effect", "since"}
+    assert nic["shares"][0].keys() == {"id", "claim", "capacity"}
+    assert nic["capacity"][0].keys() == {"name", "value", "left"}
+    assert node["counterSets"][0].keys() == {"name", "counters"}
+    assert node["counterSets"][0]["counters"][0].keys() == {"name", "value", "left"}
 
 
 def test_every_reason_to_wait_is_explained() -> None:
