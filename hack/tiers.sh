@@ -55,19 +55,19 @@ step() {
   return "$status"
 }
 
-# tier TITLE COMMAND...: a step that runs pytest. Keeps its closing lines, with each test that failed and why; a test that
-# was skipped is a failure.
+# tier TITLE COMMAND...: a step that runs pytest. Keeps its closing lines, with each test that failed and why, and what took
+# longest; a test that was skipped is a failure.
 tier() { step "$1" run_tier "$@"; }
 
 run_tier() {
   local title=$1 log=$work/tier.log status=0 line
   shift
-  "$@" 2>&1 | tee "$log" || status=$?
+  PYTEST_ADDOPTS='--durations=10 --durations-min=3' "$@" 2>&1 | tee "$log" || status=$?
   while IFS= read -r line; do
     closing+=("$title: $line")
     case $line in =*skipped* | *'no tests ran'*) status=1; echo "FAILED: $title left tests out: $line" ;; esac
   done < <(sed 's/\x1b\[[0-9;]*m//g' "$log" |
-    grep -E '^((FAILED|ERROR) tests/|SAMPLE: |=+ .*(passed|failed|errors?|skipped|no tests ran).* in [0-9.]+)' || true)
+    grep -E '^((FAILED|ERROR) tests/|SAMPLE: |[0-9.]+s (call|setup|teardown) |=+ .*(passed|failed|errors?|skipped|no tests ran).* in [0-9.]+)' || true)
   return "$status"
 }
 

@@ -26,18 +26,19 @@ def result(ended: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_minutes_of_every_step_and_what_pytest_said_last(tmp_path: Path) -> None:
+    slowest, sample = "31.20s call     tests/a.py::test_b", "SAMPLE: 3 of 42 kills"
     ended = run(
         f"""
         step "something else" echo hello
-        tier "the tests" printf '%s\\n' 'tests/a.py .' 'SAMPLE: 3 of 42 kills' $'\\e[32m{PASSED}\\e[0m'
+        tier "the tests" printf '%s\\n' 'tests/a.py .' '{slowest}' '{sample}' $'\\e[32m{PASSED}\\e[0m'
         finish
         """,
         tmp_path,
     )
     assert ended.returncode == 0, ended.stderr
     told = result(ended)
-    assert f"the tests: SAMPLE: 3 of 42 kills\nthe tests: {PASSED}\n" in told
-    assert "tests/a.py" not in told
+    assert "".join(f"the tests: {line}\n" for line in (slowest, sample, PASSED)) in told
+    assert "tests/a.py ." not in told
     assert re.findall(r"^ +\d+\.\d  (.*)$", told, re.MULTILINE) == ["something else", "the tests", "in all"]
     assert told.endswith("all passed\n")
 
