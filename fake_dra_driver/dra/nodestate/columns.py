@@ -49,4 +49,4 @@ def recount(
     texts = {name: text for name, text in (others or {}).items() if annotations.get(name, "") != text}
     wanted = {**number, **models, **{name: text for name, text in texts.items() if text}}
     removals = [remove(pointer("metadata", "annotations", name)) for name, text in texts.items() if not text]
-    return [*(annotate(annotations, wanted, tested=number) if wanted else ()), *removals]
+    return (*(annotate(annotations, wanted, tested=number) if wanted else ()), *removals)

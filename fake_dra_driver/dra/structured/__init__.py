@@ -44,9 +44,8 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.featuregates import DroppedFields
     from fake_dra_driver.dra.structured.metadata import DeviceMetadata
     from fake_dra_driver.dra.structured.nodesetup import StructuredNode
-    from fake_dra_driver.dra.structured.pool import Pool
+    from fake_dra_driver.dra.structured.pool import Pool, PoolError
     from fake_dra_driver.dra.structured.pooldevices import PoolDevices
-    from fake_dra_driver.dra.structured.poollimits import PoolError
     from fake_dra_driver.dra.structured.publisher import SlicePublisher
     from fake_dra_driver.dra.structured.publishobserver import PublishObserver
     from fake_dra_driver.dra.structured.reason import STRUCTURED_REASONS
@@ -113,7 +112,7 @@ _MODULES: Final = {
     "StructuredNode": "nodesetup",
     "Pool": "pool",
     "PoolDevices": "pooldevices",
-    "PoolError": "poollimits",
+    "PoolError": "pool",
     "SlicePublisher": "publisher",
     "PublishObserver": "publishobserver",
     "STRUCTURED_REASONS": "reason",

@@ -14,9 +14,8 @@ from fake_dra_driver.dra.node.setup import NodeParts
 from fake_dra_driver.dra.structured.claimlookup import StructuredClaimLookup
 from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.nodedriver import MetadataMaker, StructuredNodeDriver
-from fake_dra_driver.dra.structured.pool import Pool
+from fake_dra_driver.dra.structured.pool import Pool, PoolError
 from fake_dra_driver.dra.structured.pooldevices import PoolDevices
-from fake_dra_driver.dra.structured.poollimits import PoolError
 from fake_dra_driver.dra.structured.publisher import SlicePublisher
 from fake_dra_driver.dra.structured.sliceevents import SliceEvents
 from fake_dra_driver.dra.structured.status import DeviceStatusWriter
@@ -86,7 +85,16 @@ class StructuredNode(Generic[PreparedT]):
         lookup = StructuredClaimLookup(driver, node, devices, prepared, client, api, reports)
         found = cls(
             mode=NodeMode(lookup, StructuredNodeDriver(parts.preparer, lookup, devices, reports, metadata)),
-            publisher=SlicePublisher(api, driver, node, cache, client, told, is_superseded=is_superseded),
+            publisher=SlicePublisher(
+                api,
+                driver,
+                node,
+                cache,
+                client,
+                told,
+                is_superseded=is_superseded,
+                server_version=client.discovery.server_version,
+            ),
             reports=reports,
             node=node,
             devices=devices,

@@ -24,11 +24,10 @@ from fake_dra_driver.dra.fieldlimits import (
     text_problems,
     version_problems,
 )
-from fake_dra_driver.dra.structured.pool import Pool
+from fake_dra_driver.dra.structured.pool import Pool, PoolError
 from fake_dra_driver.quantity import Quantity
-from fake_dra_driver.runtime.errors import TerminalError
 
-__all__ = ["PoolError", "check_pools"]
+__all__ = ["check_pools"]
 
 _MAX_COUNTERS: Final = 32
 """ResourceSliceMaxCountersPerCounterSet, ResourceSliceMaxCountersPerDeviceCounterConsumption."""
@@ -41,19 +40,6 @@ _MAX_ATTRIBUTE_VALUES: Final = 48
 _NODE_RESOURCES: Final = ("cpu", "memory")
 _HUGE_PAGES: Final = "hugepages-"
 _EFFECTS: Final = ("NoSchedule", "NoExecute", "None")
-_MAX_LISTED: Final = 5
-"""How many problems a message lists; the rest are counted."""
-
-
-class PoolError(TerminalError):
-    """Pools that cannot be published as they are: a fault of the driver or of its settings."""
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        more = len(problems) - _MAX_LISTED
-        listed = "; ".join(problems[:_MAX_LISTED]) + (f"; and {more} more" if more > 0 else "")
-        super().__init__(f"the devices cannot be published: {listed}")
-        self.problems = tuple(problems)
-        """Each: pool, device, field, what is wrong and what is allowed."""
 
 
 def check_pools(driver: str, node_name: str | None, pools: Sequence[Pool]) -> None:

@@ -5,6 +5,7 @@ slices is repaired at once and not after 30 s, since a kubelet deletes them when
 and a fight with another writer is slowed down instead.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,7 @@ from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.structured.acceptedslices import AcceptedSlices
 from fake_dra_driver.dra.structured.featuregates import dropped_fields
-from fake_dra_driver.dra.structured.pool import Pool, is_name_of_pool, slices_of
+from fake_dra_driver.dra.structured.pool import Pool, PoolError, is_name_of_pool, slices_of
 from fake_dra_driver.dra.structured.poollimits import check_pools
 from fake_dra_driver.dra.structured.publishobserver import PublishObserver, SilentPublishObserver
 from fake_dra_driver.dra.structured.slices import Accepted, Plan, plan_pool
@@ -25,7 +26,7 @@ from fake_dra_driver.dra.structured.slicewriter import SliceClient, SliceWriter,
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.clock import Clock, loop_time
 from fake_dra_driver.runtime.controller import Controller
-from fake_dra_driver.runtime.errors import InvalidObjectError, RuntimeLayerError
+from fake_dra_driver.runtime.errors import InvalidError, InvalidObjectError, RuntimeLayerError
 from fake_dra_driver.runtime.ratelimiter import ExponentialRateLimiter, TokenBucket
 from fake_dra_driver.runtime.reconcile import Reconciler, Request, Result
 
@@ -37,6 +38,10 @@ _MAX_BACKOFF_SECONDS: Final = 30.0
 _REPAIRS_AT_ONCE: Final = 10
 _REPAIR_PAUSE_SECONDS: Final = 10.0
 """Pause between repairs beyond those: of two writers that undo each other's work, at least this one is slow."""
+
+_COUNTED_APART_SINCE: Final = 35
+"""Kubernetes 1.35 wants counter sets in slices of their own, and refuses them beside devices; those before it refuse
+them apart."""
 
 _SUPERSEDED_PAUSE_SECONDS: Final = 1.0
 """Until it is looked whether the newer publisher is still there. For as long as a rolling update takes on a node."""
@@ -77,6 +82,8 @@ class SlicePublisher(Reconciler):
         observer: is told of repairs, and of fields that the API server drops.
         is_superseded: whether a newer publisher of the same slices is at work, as that of the next release in a rolling
             update. What it has changed is then not changed again: it has the last word.
+        server_version: the release of the API server, such as ``v1.37.2``, on which it depends where the counter sets
+            of devices have to be. None: it is taken for one of the present.
     """
 
     def __init__(
@@ -89,6 +96,7 @@ class SlicePublisher(Reconciler):
         observer: PublishObserver | None = None,
         *,
         is_superseded: Callable[[], Awaitable[bool]] = _never,
+        server_version: Callable[[], Awaitable[str]] | None = None,
         clock: Clock = loop_time,
     ) -> None:
         self._driver = driver
@@ -96,6 +104,9 @@ class SlicePublisher(Reconciler):
         self._writer = SliceWriter(api, client, node_name)
         self._observer = observer or SilentPublishObserver()
         self._is_superseded = is_superseded
+        self._server_version = server_version
+        self._is_counted_beside: bool | None = None
+        # None until it is asked for, and after each refusal: an API server may have been upgraded.
         self._clock = clock
         self._slices = cache.informer(
             api.slices, field_selector=f"spec.driver={driver},spec.nodeName={node_name or ''}"
@@ -162,7 +173,13 @@ class SlicePublisher(Reconciler):
     async def reconcile(self, request: Request) -> Result:
         if self._pools is None or not self._slices.has_synced:
             return Result()
-        works = self._plan(self._pools)
+        if self._is_counted_beside is None and any(pool.shared_counters for pool in self._pools.values()):
+            self._is_counted_beside = await self._must_count_beside()
+        try:
+            works = self._plan(self._pools)
+        except PoolError as error:
+            self._troubles.update(dict.fromkeys(self._pools, str(error)))
+            raise
         unreadable = self._slices.invalid()
         is_repair = bool(unreadable) or any(work.is_repair for work in works)
         if is_repair and await self._is_superseded():
@@ -177,6 +194,8 @@ class SlicePublisher(Reconciler):
                 try:
                     await self._write(work)
                 except RuntimeLayerError as error:
+                    if isinstance(error, InvalidError):
+                        self._is_counted_beside = None
                     # The other pools do not wait for this one.
                     self._troubles[work.name] = str(error)
                     failures.append(error)
@@ -186,6 +205,12 @@ class SlicePublisher(Reconciler):
             return Result(requeue_after=_REPAIR_PAUSE_SECONDS)
         self._has_settled = True
         return Result(requeue_after=self._accepted.next_expiry_seconds())
+
+    async def _must_count_beside(self) -> bool:
+        if self._server_version is None:
+            return False
+        version = re.match(r"v?1\.(\d+)", await self._server_version())
+        return version is not None and int(version[1]) < _COUNTED_APART_SINCE
 
     def _may_repair(self) -> bool:
         if self._repairs.try_take(self._clock()):
@@ -206,7 +231,8 @@ class SlicePublisher(Reconciler):
         return [self._plan_pool(name, pools.get(name), there) for name, there in sorted(existing.items())]
 
     def _plan_pool(self, name: str, pool: Pool | None, existing: Sequence[v1.ResourceSlice]) -> _Work:
-        wanted = () if pool is None else slices_of(self._driver, pool)
+        is_counted_beside = bool(self._is_counted_beside)
+        wanted = () if pool is None else slices_of(self._driver, pool, is_counted_beside=is_counted_beside)
         plan = plan_pool(wanted, existing, self._accepted.current(), owner=self._node_name)
         is_asking_again = any(self._accepted.is_expired(update.before.metadata.name) for update in plan.updates)
         # A pool that was wanted until now is removed by the driver itself.

@@ -49,11 +49,12 @@ class FakePool(PoolDevices[FakePreparedDevice]):
     def slice_devices(self) -> Sequence[v1.Device]:
         if self._source.effects.slices_lost:
             return ()
-        return [self._tainted(device) for device in self._present() if self._is_counted or not device.parent]
+        present = self._present()
+        return [self._tainted(device) for device in present if self._is_counted or not device.parent]
 
     @override
     def counter_sets(self) -> Sequence[v1.CounterSet]:
-        return self._source.current.counter_sets
+        return self._source.current.counter_sets if self._is_counted else ()
 
     @override
     def fields_dropped(self, dropped: DroppedFields) -> bool:
@@ -114,6 +115,7 @@ class FakePool(PoolDevices[FakePreparedDevice]):
         """By name, those that have vanished included."""
         if self._read is not self._source.current:
             self._read = self._source.current
+            self._is_counted = True
             self._by_name = {device.name: device for device in self._read.devices}
         return self._by_name
 

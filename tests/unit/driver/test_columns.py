@@ -77,3 +77,13 @@ def test_nothing_is_written_where_all_is_said() -> None:
     assert recount(FakeStateLayout(), state, inventory) == ()
     (change,) = recount(FakeStateLayout(), state, [Device("a", "A"), Device("b", "A")])
     assert change["value"] == "A", "and only what has changed"
+
+
+def test_what_else_is_to_be_said_is_written_where_it_differs() -> None:
+    inventory = [Device("a", "A")]
+    there = {ALLOCATED_ANNOTATION: "0/1", MODELS_ANNOTATION: "A", "profile": "old", "gone": "x", "same": "y"}
+    state = NodeAllocationState.from_wire({"metadata": {"name": NODE, "annotations": there}})
+    others = {"profile": "new", "gone": "", "same": "y", "never": ""}
+    written, removed = recount(FakeStateLayout(), state, inventory, others)
+    assert (written["path"], written["value"]) == ("/metadata/annotations/profile", "new")
+    assert removed == {"op": "remove", "path": "/metadata/annotations/gone"}

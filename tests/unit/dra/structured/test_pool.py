@@ -1,11 +1,12 @@
 """How devices are split into slices, and how these are named."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_dra_driver.api.kube.core import NodeSelector, NodeSelectorTerm
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.dra.structured.pool import Pool, is_name_of_pool, slices_of
+from fake_dra_driver.dra.structured.pool import Pool, PoolError, is_name_of_pool, slices_of
 from tests.support.slice_world import DRIVER, NODE, devices, pool_of, taint
 
 MANY = devices(300)
@@ -35,6 +36,38 @@ def test_counters_are_in_slices_of_their_own_before_the_devices() -> None:
     assert {one.spec.pool.resource_slice_count for one in found} == {3}
     for one in found:
         assert not {"devices", "sharedCounters"} <= one.spec.to_wire().keys(), "an empty list counts as one that is set"
+
+
+def counted(name: str, *sets: str, counters: int = 1) -> v1.Device:
+    amounts = {f"counter-{n}": v1.Counter(value="1") for n in range(counters)}
+    used = tuple(v1.DeviceCounterConsumption(counter_set=one, counters=amounts) for one in sets)
+    return v1.Device(name=name, consumes_counters=used)
+
+
+def counter_sets(*names: str, counters: int = 1) -> tuple[v1.CounterSet, ...]:
+    amounts = {f"counter-{n}": v1.Counter(value="8") for n in range(counters)}
+    return tuple(v1.CounterSet(name=name, counters=amounts) for name in names)
+
+
+def test_before_1_35_counters_are_beside_the_devices_that_use_them() -> None:
+    """A slice for all that has counters in common, also by way of a device that uses two sets; and others apart."""
+    offered = (counted("a-0", "a"), counted("plain"), counted("b-0", "b"), counted("a-1", "a"), counted("bc", "b", "c"))
+    pool = pool_of(offered, (counted("c-0", "c"),), shared_counters=counter_sets("a", "b", "c"))
+    found = slices_of(DRIVER, pool, is_counted_beside=True)
+    assert [
+        ([one.name for one in each.spec.shared_counters], [device.name for device in each.spec.devices])
+        for each in found
+    ] == [(["a"], ["a-0", "a-1"]), (["b", "c"], ["b-0", "bc", "c-0"]), ([], ["plain"])]
+    assert {one.spec.pool.resource_slice_count for one in found} == {3}
+
+
+def test_before_1_35_what_has_to_be_in_one_slice_has_to_fit() -> None:
+    crowd = tuple(counted(f"a-{n}", "a") for n in range(129))
+    with pytest.raises(PoolError, match=r"counter set a .* takes at most 128 devices .* and have 129"):
+        slices_of(DRIVER, pool_of(crowd, shared_counters=counter_sets("a")), is_counted_beside=True)
+    wide = pool_of((counted("ab", "a", "b", counters=17),), shared_counters=counter_sets("a", "b", counters=17))
+    with pytest.raises(PoolError, match=r"counter set a, b .* takes at most 32 counters .* and have 34"):
+        slices_of(DRIVER, wide, is_counted_beside=True)
 
 
 def test_a_pool_without_devices_has_no_slices() -> None:

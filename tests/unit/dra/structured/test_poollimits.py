@@ -3,8 +3,8 @@
 import pytest
 
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.dra.structured.pool import Pool
-from fake_dra_driver.dra.structured.poollimits import PoolError, check_pools
+from fake_dra_driver.dra.structured.pool import Pool, PoolError
+from fake_dra_driver.dra.structured.poollimits import check_pools
 from tests.support.pool_faults import FAULTS, GOOD, PoolFault
 from tests.support.slice_world import DRIVER, NODE, devices, pool_of
 

@@ -7,7 +7,7 @@ import pytest
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.dra.structured.poollimits import PoolError
+from fake_dra_driver.dra.structured.pool import PoolError
 from fake_dra_driver.runtime.errors import TransportError
 from fake_dra_driver.runtime.reconcile import Result
 from tests.support.memory_api import no_fault
