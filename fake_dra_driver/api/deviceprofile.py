@@ -120,9 +120,7 @@ class ProfileRequestPolicy(SchemaModel):
     """How much of a capacity one claim may consume."""
 
     cel_rules = (
-        CelRule(
-            "!(has(self.validValues) && has(self.validRange))", "set validValues or validRange, not both"
-        ),
+        CelRule("!(has(self.validValues) && has(self.validRange))", "set validValues or validRange, not both"),
     )
 
     default: TemplateQuantity | None = None

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.node.containeredits import ClaimFile, ContainerEdits, DeviceNode, Hook, Mount
     from fake_dra_driver.dra.node.deviceerror import DeviceMissingError
     from fake_dra_driver.dra.node.driver import NodeDriver, PrepareError, ReadyDevice
+    from fake_dra_driver.dra.node.durablefile import DurableFile
     from fake_dra_driver.dra.node.folderlock import FolderLock
     from fake_dra_driver.dra.node.health import DeviceHealth, Health, HealthReports
     from fake_dra_driver.dra.node.interface import CLASSIC, KUBELETS, STRUCTURED, KubeletInterface
@@ -79,6 +80,7 @@ __all__ = [
     "Driver",
     "DriverClassError",
     "DriverNames",
+    "DurableFile",
     "FieldProblem",
     "Flag",
     "FolderLock",
@@ -139,6 +141,7 @@ _MODULES: Final = {
     "NodeDriver": "node.driver",
     "PrepareError": "node.driver",
     "ReadyDevice": "node.driver",
+    "DurableFile": "node.durablefile",
     "FolderLock": "node.folderlock",
     "DeviceHealth": "node.health",
     "Health": "node.health",

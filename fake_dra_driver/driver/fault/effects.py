@@ -1,8 +1,8 @@
 """What is wrong with the devices of a node at a moment, by the DeviceFaults that hit them. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra import Health
@@ -10,7 +10,7 @@ from fake_dra_driver.dra import Health
 if TYPE_CHECKING:
     from fake_dra_driver.api.resource import v1
 
-__all__ = ["NO_FAULTS", "BindingFault", "CallFault", "FaultEffects", "HealthFault"]
+__all__ = ["NO_FAULTS", "BindingFault", "CallFault", "FaultEffects", "HealthFault", "in_classic"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +67,16 @@ class FaultEffects:
     """Whether the plugin is to be unknown to its kubelet."""
 
 
-NO_FAULTS = FaultEffects()
+NO_FAULTS: Final = FaultEffects()
+_REPELLING: Final = frozenset({"NoSchedule", "NoExecute"})
+
+
+def in_classic(effects: FaultEffects, devices: Iterable[str]) -> FaultEffects:
+    """What these come to in classic DRA, which has neither slices nor taints: such devices are not offered.
+
+    Args:
+        effects: of faults.
+        devices: names of all devices of the node.
+    """
+    tainted = {name for name, taints in effects.taints.items() if any(taint.effect in _REPELLING for taint in taints)}
+    return replace(effects, vanished=effects.vanished | (set(devices) if effects.slices_lost else tainted))

@@ -31,6 +31,7 @@ from fake_dra_driver.dra import (
     unique_name,
 )
 from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.driver.node.callfaults import NO_CALL_FAULTS, CallFaults
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 
 __all__ = ["FakePreparedModel", "StoredFakeDevice"]
@@ -67,11 +68,13 @@ class FakePreparedModel(PreparedModel[FakePreparedDevice]):
     Args:
         node: its name, which containers are told.
         names: of the driver.
+        calls: what happens to calls of the kubelet.
     """
 
     stored = StoredFakeDevice
 
-    def __init__(self, node: str, names: DriverNames = NAMES) -> None:
+    def __init__(self, node: str, names: DriverNames = NAMES, *, calls: CallFaults = NO_CALL_FAULTS) -> None:
+        self._calls = calls
         self.cdi = CdiNames(names.cdi_vendor, names.cdi_class)
         self.common = ContainerEdits(env={"FAKE_NODE_NAME": node, "DRA_RESOURCE_DRIVER_NAME": names.driver})
 
@@ -97,6 +100,14 @@ class FakePreparedModel(PreparedModel[FakePreparedDevice]):
         for device, name in zip(claim.devices, own, strict=True):
             names.setdefault((device.key, device.result), []).append(name)
         return [_ready_device(node, uuid, result, common, found) for (uuid, result), found in names.items()]
+
+    @override
+    async def before_prepare(self, claim: FakePreparedClaim) -> None:
+        await self._calls.before_prepare(claim)
+
+    @override
+    async def before_unprepare(self, claim: FakePreparedClaim) -> None:
+        await self._calls.before_unprepare(claim)
 
     def device_names(self, claim: FakePreparedClaim) -> Sequence[str]:
         """The fully qualified CDI names of the claim's devices: the common one first."""

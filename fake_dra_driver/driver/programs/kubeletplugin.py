@@ -1,6 +1,7 @@
 """The mock devices of a node, for the kubelet plugin."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from typing_extensions import override
 
@@ -12,6 +13,8 @@ from fake_dra_driver.dra.program import REASONS, NodeAccess, PluginDevices, run_
 from fake_dra_driver.dra.structured import PoolDevices
 from fake_dra_driver.driver.classic.helddevices import FakeHeldDevices
 from fake_dra_driver.driver.live.devices import MockDevices
+from fake_dra_driver.driver.live.failurecounts import FailureCounts
+from fake_dra_driver.driver.live.faults import LiveFaults
 from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.names import names_of
 from fake_dra_driver.driver.node.planning import FakePlanner
@@ -35,16 +38,18 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
         node: its name.
         devices: those that it has by the settings.
         names: of the driver.
+        plugin_dir: the plugin's folder.
     """
 
     reasons = (*REASONS, *MOCK_REASONS)
 
-    def __init__(self, node: str, devices: Sequence[Device], names: DriverNames) -> None:
+    def __init__(self, node: str, devices: Sequence[Device], names: DriverNames, plugin_dir: Path) -> None:
         self.names = names
         self.layout = FakeStateLayout()
-        self.model = FakePreparedModel(node, names)
         self._node = LiveNode(fake_node(node, devices))
-        self.live = self._devices = MockDevices(self._node)
+        self._faults = LiveFaults(self._node, names.driver, FailureCounts(plugin_dir))
+        self.model = FakePreparedModel(node, names, calls=self._faults)
+        self.live = self._devices = MockDevices(self._node, self._faults)
 
     @override
     async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
@@ -76,6 +81,10 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
     def is_withheld(self) -> bool:
         return self._node.effects.deregistered
 
+    @override
+    def doing(self, claim_uid: str) -> str:
+        return self._faults.doing(claim_uid)
+
     def _planner(self, prepared: Prepared) -> FakePlanner:
         return FakePlanner(self.inventory, prepared)
 
@@ -83,4 +92,5 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
 async def run(settings: KubeletPluginSettings) -> int:
     """Serves the mock devices of a node. Returns the exit status."""
     devices = make_inventory(settings.node_name, settings.device_count, settings.device_models)
-    return await run_kubelet_plugin(settings, FakeDevices(settings.node_name, devices, names_of(settings.driver_name)))
+    names = names_of(settings.driver_name)
+    return await run_kubelet_plugin(settings, FakeDevices(settings.node_name, devices, names, settings.plugin_dir))

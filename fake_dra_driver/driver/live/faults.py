@@ -1,0 +1,265 @@
+"""DeviceFaults at work on one node: what is wrong with it at each moment, and calls of the kubelet that fail.
+
+What a fault does is a function of the objects and of the time (``fault.evaluation``); only how many calls have failed
+is remembered, on disk (``failurecounts``). So it makes no difference whether the plugin was started before or after it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Final, cast
+
+from loguru import logger
+from typing_extensions import override
+
+from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.dra import PrepareError
+from fake_dra_driver.dra.program import NodeAccess
+from fake_dra_driver.driver.fault.effects import NO_FAULTS, CallFault, in_classic
+from fake_dra_driver.driver.fault.evaluation import Evaluation, FaultHit, effects_of
+from fake_dra_driver.driver.fault.target import Holders, Place
+from fake_dra_driver.driver.live.failurecounts import Call, FailureCounts
+from fake_dra_driver.driver.live.faultstatus import FaultStatusWriter, own_entry
+from fake_dra_driver.driver.live.livenode import LiveNode
+from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
+from fake_dra_driver.driver.node.callfaults import CallFaults
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.reason import DEVICES_FAULTED, DEVICES_HEALED, FAULT_UNUSABLE, FAULTS_UNREADABLE
+from fake_dra_driver.runtime import (
+    Change,
+    Controller,
+    Informer,
+    Reconciler,
+    Request,
+    Result,
+    RuntimeLayerError,
+    loop_time,
+    utc_now,
+)
+
+__all__ = ["LiveFaults"]
+
+_RETRY_SECONDS: Final = 1.0
+"""Until an API server that gave no answer is asked again."""
+_SHORTEST_PAUSE_SECONDS: Final = 0.2
+"""Between two looks at what has changed by itself: of thousands of devices that fail at random, one always has."""
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+"""While something is to change by itself: a wall clock that was set is noticed by then."""
+_HOLDERS_PAUSE_SECONDS: Final = 2.0
+"""While a fault is about the devices of a claim, which come and go."""
+_SHOWN_DEVICES: Final = 8
+
+log = logger.bind(component="devicefaults")
+
+
+class LiveFaults(Reconciler, CallFaults):
+    """Applies the faults that hit a node.
+
+    Args:
+        node: the node.
+        driver: its name.
+        counts: of the calls that have failed.
+        labels: of the Node, at this moment.
+        now: the wall clock.
+    """
+
+    def __init__(
+        self,
+        node: LiveNode,
+        driver: str,
+        counts: FailureCounts,
+        *,
+        labels: Callable[[], Mapping[str, str]] = dict,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._node = node
+        self._driver = driver
+        self._counts = counts
+        self._labels = labels
+        self._now = now
+        self._access: NodeAccess[FakePreparedDevice] | None = None
+        self._faults: Informer[DeviceFault] | None = None
+        self._status: FaultStatusWriter | None = None
+        self._connected = asyncio.Event()
+        self._evaluation = Evaluation(NO_FAULTS, {}, None)
+        self._news = asyncio.Event()
+        """Set, and then replaced, when calls that wait have something to look at."""
+        self._delayed: dict[str, str] = {}
+        """By UID: claims whose calls wait, and the fault that has them wait."""
+        self._controller = Controller("devicefault", self)
+        self._request = Request("", node.current.node)
+        self._transform = own_entry(node.current.node)
+
+    async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
+        """Returns once it is known what is wrong with the node, or that this cannot be known for now."""
+        self._access = access
+        while True:
+            try:
+                problem = await self._begin(access)
+                break
+            except RuntimeLayerError as error:
+                log.warning("DeviceFaults cannot be read, will ask again", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+        if problem:
+            log.warning("DeviceFaults have no effect", error=problem)
+            self._node.tell(FAULTS_UNREADABLE, problem)
+        self._connected.set()
+
+    async def run(self) -> None:
+        """Keeps the node in line for as long as the plugin runs. May be called before ``connect``."""
+        await self._connected.wait()
+        while self._status is None:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            with suppress(RuntimeLayerError):
+                await self._begin(cast("NodeAccess[FakePreparedDevice]", self._access))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._controller.run(), name="devicefaults")
+            group.create_task(self._status.controller.run(), name="devicefault-status")
+
+    async def _begin(self, access: NodeAccess[FakePreparedDevice]) -> str:
+        """Begins to watch the faults. Returns why that cannot be done; empty when it is. Raises RuntimeLayerError."""
+        if problem := await why_unreadable(access.client, DeviceFault):
+            return problem
+        faults = access.cache.informer(DeviceFault, transform=self._transform)
+        await faults.wait_for_sync()
+        self._faults = faults
+        self._status = FaultStatusWriter(access.client, faults, access.node, self._counts, self._now)
+        for controller in (self._controller, self._status.controller):
+            controller.use_metrics(access.metrics)
+        self._evaluate(faults)
+        self._controller.watch(faults, lambda _change: [self._request], _is_asked_differently)
+        self._node.subscribe(self._look)
+        return ""
+
+    def _look(self) -> None:
+        self._controller.enqueue(self._request)
+
+    # --- what is wrong with the node ---
+
+    @override
+    async def reconcile(self, request: Request) -> Result:
+        return Result() if self._faults is None else Result(requeue_after=self._evaluate(self._faults))
+
+    def _evaluate(self, faults: Informer[DeviceFault]) -> float | None:
+        """Applies what is wrong now. Returns in how many seconds to look again; None: when something has changed."""
+        objects, now = faults.list(), self._now()
+        place = Place(self._node.current, self._driver, self._labels(), self._holders())
+        found = effects_of(objects, place, now)
+        self._tell(self._evaluation.hits, found.hits)
+        self._evaluation = found
+        if self._access is not None and self._access.api.structured is None:
+            self._node.apply(in_classic(found.effects, [device.name for device in place.node.devices]))
+        else:
+            self._node.apply(found.effects)
+        if self._status is not None:
+            self._status.report(found.hits)
+        self._news.set()
+        self._news = asyncio.Event()
+        pauses = [_HOLDERS_PAUSE_SECONDS] if any(fault.spec.target.claim for fault in objects) else []
+        if found.next_change is not None:
+            until = (found.next_change - now).total_seconds()
+            pauses.append(min(max(until, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
+        return min(pauses, default=None)
+
+    def _holders(self) -> Holders:
+        holders: defaultdict[str, set[NamespacedName]] = defaultdict(set)
+        if self._access is None:
+            return holders
+        names = {device.device.uuid: device.name for device in self._node.current.devices}
+        for claim in self._access.prepared().values():
+            for name in _names_of(claim, names):
+                holders[name].add(NamespacedName(claim.namespace, claim.name))
+        return holders
+
+    def _tell(self, before: Mapping[str, FaultHit], after: Mapping[str, FaultHit]) -> None:
+        for name in sorted(before.keys() | after.keys()):
+            was, is_now = before.get(name, FaultHit()), after.get(name, FaultHit())
+            if is_now.problem and is_now.problem != was.problem:
+                self._node.tell(FAULT_UNUSABLE, f"DeviceFault {name}: {is_now.problem}")
+            if was.does_something and not is_now.does_something:
+                log.info("Devices healed", fault=name)
+                self._node.tell(DEVICES_HEALED, f"DeviceFault {name} hits nothing on this node any more")
+            elif is_now.does_something and (was.devices, was.whole_node) != (is_now.devices, is_now.whole_node):
+                log.info("Devices faulted", fault=name, devices=len(is_now.devices))
+                self._node.tell(DEVICES_FAULTED, f"DeviceFault {name} hits {_shown(is_now)}")
+
+    # --- calls of the kubelet ---
+
+    @override
+    async def before_prepare(self, claim: FakePreparedClaim) -> None:
+        await self._meet(claim, "prepare")
+
+    @override
+    async def before_unprepare(self, claim: FakePreparedClaim) -> None:
+        await self._meet(claim, "unprepare")
+
+    def doing(self, claim_uid: str) -> str:
+        """What a claim's call waits for, in words for the kubelet; empty where it does not."""
+        fault = self._delayed.get(claim_uid)
+        return "" if fault is None else f"DeviceFault {fault} delays it"
+
+    async def _meet(self, claim: FakePreparedClaim, call: Call) -> None:
+        begun = loop_time()
+        try:
+            # As long as the fault is there: what is deleted does not go on.
+            while slowest := max(self._calls(claim, call), key=lambda each: each.delay_seconds, default=None):
+                if (left := begun + slowest.delay_seconds - loop_time()) <= 0:
+                    break
+                self._delayed[claim.uid] = slowest.fault
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._news.wait()
+        finally:
+            self._delayed.pop(claim.uid, None)
+        for fault in self._calls(claim, call):
+            if fault.message and await self._fails(fault, call):
+                raise PrepareError(f"{fault.message} (DeviceFault {fault.fault})")
+
+    def _calls(self, claim: FakePreparedClaim, call: Call) -> list[CallFault]:
+        """The faults that a call meets now, each once."""
+        effects = self._evaluation.effects
+        by_device = effects.prepare if call == "prepare" else effects.unprepare
+        if not by_device:
+            return []
+        key = NamespacedName(claim.namespace, claim.name)
+        names = _names_of(claim, {device.device.uuid: device.name for device in self._node.current.devices})
+        met = {each.fault: each for name in names for each in by_device.get(name, ()) if each.claim in (None, key)}
+        return list(met.values())
+
+    async def _fails(self, fault: CallFault, call: Call) -> bool:
+        known = () if self._faults is None else {each.uid for each in self._faults.list()}
+        try:
+            fails = await self._counts.take(fault.uid, call, fault.times, known)
+        except OSError as error:
+            raise PrepareError(f"{fault.message} (DeviceFault {fault.fault}; it is not counted: {error})") from error
+        if fails and self._status is not None:
+            self._status.count_changed(fault.fault)
+        return fails
+
+
+def _is_asked_differently(change: Change[DeviceFault]) -> bool:
+    """Whether more of a fault has changed than its status."""
+    old, new = change.old, change.new
+    return old is None or new is None or old.metadata.generation != new.metadata.generation
+
+
+def _names_of(claim: FakePreparedClaim, names: Mapping[str, str]) -> list[str]:
+    """The names of a claim's devices, each once.
+
+    Args:
+        claim: the claim.
+        names: by UUID, of the devices of the node: a classic claim has no names.
+    """
+    found = (names.get(device.key, "") if device.result is None else device.result.device for device in claim.devices)
+    return list(dict.fromkeys(found))
+
+
+def _shown(hit: FaultHit) -> str:
+    names = list(hit.devices[:_SHOWN_DEVICES])
+    if len(hit.devices) > _SHOWN_DEVICES:
+        names.append(f"{len(hit.devices) - _SHOWN_DEVICES} others")
+    parts = ["the whole node"] if hit.whole_node else []
+    return ", ".join([*parts, *names])
