@@ -1,0 +1,74 @@
+"""Why a DeviceFault means none of the devices that there are: which field, what it says, and what there is. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Final
+
+from fake_dra_driver.api.devicefault import FaultTarget
+from fake_dra_driver.device.inventory import Device
+
+__all__ = ["KnownNode", "why_nothing_matches"]
+
+_MAX_LISTED: Final = 6
+"""How many of what there is a message lists; the rest are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNode:
+    """A node of the driver, as its NodeAllocationState shows it."""
+
+    name: str
+    devices: Sequence[Device]
+    labels: dict[str, str] | None = field(default=None)
+    """None: they are not known, and may be anything."""
+
+
+def why_nothing_matches(target: FaultTarget, driver: str, nodes: Sequence[KnownNode]) -> str:
+    """What keeps the target from all devices, told by the first field that leaves nothing of them."""
+    if not nodes:
+        return f"driver {driver} has no nodes yet"
+    left = [node for node in nodes if _is_like(node.name, target.nodes)]
+    if not left:
+        return f"spec.target.nodes: {_none('node', target.nodes, (node.name for node in nodes))}"
+    selector = target.node_selector
+    if selector is not None:
+        left = [node for node in left if node.labels is None or selector.matches(node.labels)]
+        if not left:
+            named = " that nodes names" if target.nodes else f" of driver {driver}"
+            return f"spec.target.nodeSelector: no node{named} has these labels"
+    devices = [device for node in left for device in node.devices]
+    if not devices:
+        return f"{_listed(node.name for node in left)}: no devices"
+    names = [device for device in devices if any(_is_like(name, target.devices) for name in _names_of(device))]
+    if not names:
+        there = (next(iter(_names_of(device))) for device in devices)
+        return f"spec.target.devices: {_none('device', target.devices, there)}"
+    models = [device for device in names if _is_like(device.model, target.models)]
+    if not models:
+        return f"spec.target.models: {_none('model', target.models, (device.model for device in names))}"
+    if target.claim is not None:
+        claim = f"{target.claim.namespace}/{target.claim.name}"
+        return f"spec.target.claim: none of these devices is prepared for claim {claim}"
+    if target.cel is not None:
+        return "spec.target.cel: it is true of none of these devices"
+    return "no node has said yet that it is hit: is the driver's kubelet plugin running?"
+
+
+def _names_of(device: Device) -> Sequence[str]:
+    """The name in ResourceSlices, where the NodeAllocationState has it, and the UUID."""
+    return [name for name in (device.name, device.uuid) if name]
+
+
+def _is_like(name: str, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _none(what: str, wanted: Iterable[str], there: Iterable[str]) -> str:
+    return f"no {what} is like {_listed(wanted)}; there are {_listed(there)}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = sorted(set(names))
+    more = len(found) - _MAX_LISTED
+    return ", ".join(found[:_MAX_LISTED]) + (f" and {more} more" if more > 0 else "")
