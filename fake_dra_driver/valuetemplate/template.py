@@ -1,0 +1,99 @@
+"""Templates that are ready to be rendered many times, and conditions.
+
+Jinja is loaded for those that need it alone: templates that are no more than names in braces, as most are, do not.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from fake_dra_driver.valuetemplate.text import TemplateError, written
+
+__all__ = ["Template", "holds", "is_template", "render"]
+
+_MARKS: Final = re.compile(r"\{[{%#]")
+_PLACEHOLDER: Final = re.compile(r"\{\{ *([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*) *\}\}")
+"""A name in braces, with the fields of fields."""
+_WORDS: Final = frozenset(
+    {"true", "false", "none", "True", "False", "None", "not", "in", "is", "and", "or", "if", "else"}
+)
+"""Of Jinja: they look like names, and are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template, ready to be rendered many times."""
+
+    text: str
+    names: frozenset[str]
+    """The variables that it reads."""
+    _render: Callable[[Mapping[str, Any]], str]
+
+    @classmethod
+    def compile(cls, text: str) -> "Template":
+        """The template that the text is. Raises TemplateError."""
+        return _compiled(text)
+
+    def render(self, variables: Mapping[str, Any]) -> str:
+        """The text that it makes of these values. Raises TemplateError."""
+        return self._render(variables)
+
+
+def is_template(text: str) -> bool:
+    """Whether there is anything in a text to be rendered."""
+    return _MARKS.search(text) is not None
+
+
+def render(text: str, variables: Mapping[str, Any]) -> str:
+    """What the template ``text`` makes of these values. Raises TemplateError."""
+    return _compiled(text).render(variables)
+
+
+def holds(expression: str, variables: Mapping[str, Any]) -> bool:
+    """Whether an expression, which stands without braces, is true of these values. Raises TemplateError."""
+    return _condition(expression)(variables)
+
+
+# A profile has some hundreds of texts at most, and a program a handful of profiles.
+@lru_cache(maxsize=4096)
+def _compiled(text: str) -> Template:
+    if not is_template(text):
+        return Template(text, frozenset(), lambda _: text)
+    pieces = _PLACEHOLDER.split(text)
+    # Between the pieces of text, which are at the even places, stand the names.
+    paths = [tuple(path.split(".")) for path in pieces[1::2]]
+    if any(map(is_template, pieces[::2])) or any(path[0] in _WORDS for path in paths):
+        from fake_dra_driver.valuetemplate.sandbox import compile_template  # loads Jinja
+
+        names, rendered = compile_template(text)
+        return Template(text, names, rendered)
+    return Template(text, frozenset(path[0] for path in paths), _substitution(pieces[::2], paths))
+
+
+@lru_cache(maxsize=1024)
+def _condition(expression: str) -> Callable[[Mapping[str, Any]], bool]:
+    from fake_dra_driver.valuetemplate.sandbox import compile_condition  # loads Jinja
+
+    return compile_condition(expression)
+
+
+def _substitution(texts: list[str], paths: list[tuple[str, ...]]) -> Callable[[Mapping[str, Any]], str]:
+    def substitute(variables: Mapping[str, Any]) -> str:
+        parts = [texts[0]]
+        for path, text in zip(paths, texts[1:], strict=True):
+            parts += (_text_at(path, variables), text)
+        return "".join(parts)
+
+    return substitute
+
+
+def _text_at(path: tuple[str, ...], variables: Mapping[str, Any]) -> str:
+    found: Any = variables
+    for depth, name in enumerate(path):
+        if not isinstance(found, Mapping) or name not in found:
+            known = f", only {', '.join(sorted(variables))}" if depth == 0 else ""
+            raise TemplateError(f"there is no {'.'.join(path[: depth + 1])}{known}")
+        found = found[name]
+    return written(found, ".".join(path))
