@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.nodesetup import StructuredNode
     from fake_dra_driver.dra.structured.pool import Pool, PoolError
     from fake_dra_driver.dra.structured.pooldevices import PoolDevices
+    from fake_dra_driver.dra.structured.poollimits import counter_set_problems, device_problems
     from fake_dra_driver.dra.structured.publisher import SlicePublisher
     from fake_dra_driver.dra.structured.publishobserver import PublishObserver
     from fake_dra_driver.dra.structured.reason import STRUCTURED_REASONS
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.status import DeviceStatusWriter
     from fake_dra_driver.dra.structured.waiting import DriverClaims
     from fake_dra_driver.dra.structured.webhook import ClaimWebhook
+    from fake_dra_driver.quantity import Quantity, QuantityError
 
 __all__ = [
     "SLICE_REASONS",
@@ -77,6 +79,8 @@ __all__ = [
     "PoolDevices",
     "PoolError",
     "PublishObserver",
+    "Quantity",
+    "QuantityError",
     "ResourceApi",
     "SlicePublisher",
     "SpecProblems",
@@ -85,6 +89,8 @@ __all__ = [
     "StructuredNode",
     "alternatives_of",
     "config_for",
+    "counter_set_problems",
+    "device_problems",
     "make_structured_controllers",
     "request_result",
 ]
@@ -113,6 +119,8 @@ _MODULES: Final = {
     "Pool": "pool",
     "PoolDevices": "pooldevices",
     "PoolError": "pool",
+    "counter_set_problems": "poollimits",
+    "device_problems": "poollimits",
     "SlicePublisher": "publisher",
     "PublishObserver": "publishobserver",
     "STRUCTURED_REASONS": "reason",
@@ -121,6 +129,8 @@ _MODULES: Final = {
     "DeviceStatusWriter": "status",
     "DriverClaims": "waiting",
     "ClaimWebhook": "webhook",
+    "Quantity": "..quantity",
+    "QuantityError": "..quantity",
 }
 """The module of each name."""
 

@@ -27,7 +27,7 @@ from fake_dra_driver.dra.fieldlimits import (
 from fake_dra_driver.dra.structured.pool import Pool, PoolError
 from fake_dra_driver.quantity import Quantity
 
-__all__ = ["check_pools"]
+__all__ = ["check_pools", "counter_set_problems", "device_problems"]
 
 _MAX_COUNTERS: Final = 32
 """ResourceSliceMaxCountersPerCounterSet, ResourceSliceMaxCountersPerDeviceCounterConsumption."""
@@ -57,11 +57,12 @@ def _pool_problems(pool: Pool, node_name: str | None) -> Iterator[str]:
     yield from _node_problems(pool, node_name)
     yield from (f"counter set {name}: is there twice" for name in repeated(one.name for one in pool.shared_counters))
     for one in pool.shared_counters:
-        yield from (f"counter set {one.name}: {problem}" for problem in _counter_set_problems(one))
+        yield from (f"counter set {one.name}: {problem}" for problem in counter_set_problems(one))
     yield from (f"device {name}: is there twice" for name in repeated(one.name for one in pool.devices))
     counters = {one.name: one.counters for one in pool.shared_counters}
     for device in pool.devices:
-        yield from (f"device {device.name}: {problem}" for problem in _device_problems(device, pool, counters))
+        yield from (f"device {device.name}: {problem}" for problem in device_problems(device, counters))
+        yield from (f"device {device.name}: {problem}" for problem in _selection_problems(device, pool))
 
 
 def _node_problems(pool: Pool, node_name: str | None) -> Iterator[str]:
@@ -74,7 +75,13 @@ def _node_problems(pool: Pool, node_name: str | None) -> Iterator[str]:
         yield f"node_selector: must have exactly one term, has {len(pool.node_selector.node_selector_terms)}"
 
 
-def _device_problems(device: v1.Device, pool: Pool, counters: Mapping[str, Mapping[str, v1.Counter]]) -> Iterator[str]:
+def device_problems(device: v1.Device, counters: Mapping[str, Mapping[str, v1.Counter]]) -> Iterator[str]:
+    """What would be refused of a device, each as its field and what is allowed.
+
+    Args:
+        device: wherever it is published.
+        counters: those of its pool, by counter set.
+    """
     yield from label_problems("name", device.name)
     total = len(device.attributes) + len(device.capacity)
     if total > MAX_ATTRIBUTES_AND_CAPACITIES:
@@ -95,6 +102,9 @@ def _device_problems(device: v1.Device, pool: Pool, counters: Mapping[str, Mappi
     yield from _condition_problems(device)
     for name, resource in sorted(device.node_allocatable_resources.items()):
         yield from _node_resource_problems(f"nodeAllocatableResources[{name}]", name, resource, device)
+
+
+def _selection_problems(device: v1.Device, pool: Pool) -> Iterator[str]:
     chosen = (device.node_name is not None, device.node_selector is not None, bool(device.all_nodes))
     if pool.per_device_node_selection and sum(chosen) != 1:
         yield "exactly one of nodeName, nodeSelector and allNodes must be set, as the pool selects nodes by device"
@@ -146,7 +156,8 @@ def _consumption_problems(
             yield f"{path}.{name}: the counter set has no such counter"
 
 
-def _counter_set_problems(one: v1.CounterSet) -> Iterator[str]:
+def counter_set_problems(one: v1.CounterSet) -> Iterator[str]:
+    """What would be refused of a counter set, each as its field and what is allowed."""
     yield from label_problems("name", one.name)
     yield from _counter_problems("counters", one.counters)
 

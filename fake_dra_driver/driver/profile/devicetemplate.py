@@ -1,0 +1,364 @@
+"""What makes one sort of device of a profile, a whole device or a partition, for each place and each node."""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from fake_dra_driver.api.deviceprofile import ConsecutiveCounters, DeviceGroup, DevicePartition, ProfileAttribute
+from fake_dra_driver.api.resource import v1
+from fake_dra_driver.device.inventory import Device, make_uuids
+from fake_dra_driver.driver.profile.containerfields import variables_of
+from fake_dra_driver.driver.profile.containers import EnvironmentVariable
+from fake_dra_driver.driver.profile.devicefields import (
+    CounterSets,
+    Part,
+    Variables,
+    attribute_part,
+    capacity_part,
+    consecutive_part,
+    consumption_part,
+    node_resource_part,
+)
+from fake_dra_driver.driver.profile.field import Field, FieldError, Problems, read_text
+from fake_dra_driver.driver.profile.mocknode import MockDevice
+
+__all__ = ["DeviceTemplate", "Place", "Surroundings", "partition_template", "whole_template"]
+
+K = TypeVar("K", int, str)
+T = TypeVar("T")
+
+_UUIDS: Final = uuid.UUID("5a0b2c6e-3f7d-4b61-9f0e-8d1c7a42e9b3")
+"""The namespace in which devices have their UUIDs (RFC 9562, version 5)."""
+_UUID_FORM: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?")
+_MODEL_FORM: Final = re.compile("[!-~]{1,512}")
+_LABEL_FORM: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_CHANGING: Final = frozenset({"node", "labels", "parent", "uuid", "fakeUUID", "name"})
+"""The variables that are not the same on all nodes."""
+_DEFAULT_ATTRIBUTES: Final = {
+    "index": ProfileAttribute(int_value="{{ index }}"),
+    "model": ProfileAttribute(string="{{ model }}"),
+    "type": ProfileAttribute(string="{{ type }}"),
+    "uuid": ProfileAttribute(string="{{ uuid }}"),
+}
+
+
+def _read_type(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+def _read_model(text: str) -> str:
+    if not _MODEL_FORM.fullmatch(text):
+        raise ValueError("must be at most 512 characters of ASCII, without blanks")
+    return text
+
+
+def _read_uuid(text: str) -> str:
+    # It is also the name of a device in CDI.
+    if not _UUID_FORM.fullmatch(text):
+        raise ValueError(
+            "must be at most 128 letters of English, digits and . _ : -, with a letter or digit at both ends"
+        )
+    return text
+
+
+def _read_name(text: str) -> str:
+    if not _LABEL_FORM.fullmatch(text):
+        raise ValueError("must be at most 63 letters of English in lower case, digits and -, as in gpu-0")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which device of its sort it is to be."""
+
+    index: int
+    """Of the whole device in its group."""
+    placement: int = 0
+    """Of the partition."""
+    turn: int = 0
+    """Which entry of a list of values is for this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is there already when a device is made."""
+
+    common: Variables
+    """What templates can use of the node."""
+    own_sets: CounterSets
+    """The counter sets of the whole device."""
+    node_sets: CounterSets
+    """Those of the node."""
+    parent: MockDevice | None = None
+    """The device that it is a part of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a published device."""
+
+    attributes: Mapping[str, Part[v1.DeviceAttribute]]
+    capacity: Mapping[str, Part[v1.DeviceCapacity]]
+    consecutive_capacity: Sequence[Part[dict[str, str]]]
+    consumption: Sequence[Part[Callable[[CounterSets, CounterSets], v1.DeviceCounterConsumption]]]
+    node_resources: Mapping[str, Part[v1.NodeAllocatableResource]]
+    fixed: Mapping[str, Any]
+    """Fields that are the same for all devices."""
+
+    @property
+    def beside_attributes(self) -> Sequence[Part[Any]]:
+        """All parts that are templates, but for the attributes."""
+        return (
+            *self.capacity.values(),
+            *self.consecutive_capacity,
+            *self.consumption,
+            *self.node_resources.values(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The fields that say which device it is."""
+
+    type: Field[str]
+    model: Field[str]
+    uuid: Field[str]
+    name: Field[str]
+
+
+class DeviceTemplate:
+    """One sort of device of a group."""
+
+    def __init__(
+        self,
+        group: DeviceGroup,
+        partition: DevicePartition | None,
+        identity: Identity,
+        parts: Parts,
+        environment: tuple[EnvironmentVariable, ...] | None,
+        *,
+        sets_change: bool,
+    ) -> None:
+        """``sets_change``: the counter sets that the device consumes are not the same on all nodes."""
+        self._group = group.name
+        self._count = group.count
+        self._partition = "" if partition is None else partition.name
+        self._identity = identity
+        self._parts = parts
+        self._environment = environment
+        self._values = {**group.values, **(partition.values if partition is not None else {})}
+        self._own_values = frozenset(partition.values if partition is not None else ())
+        changing = _CHANGING
+        changing |= {name for name in ("type", "model") if getattr(identity, name).depends_on(_CHANGING)}
+        self._changing_attributes = [name for name, part in parts.attributes.items() if part.depends_on(changing)]
+        self._fields_change = sets_change or any(part.depends_on(changing) for part in parts.beside_attributes)
+        self._made: dict[Place, tuple[dict[str, v1.DeviceAttribute], dict[str, Any]]] = {}
+        """By place: the attributes and the other fields of the device there, as on the node before."""
+
+    def device(self, place: Place, around: Surroundings, problems: Problems) -> MockDevice | None:
+        """The device at a place; None if it has problems, which are noted."""
+        variables = {
+            **around.common,
+            "group": self._group,
+            "index": place.index,
+            "partition": self._partition,
+            "placement": place.placement,
+            "parent": _parent(around.parent),
+            "values": self._values_at(place),
+        }
+        known = len(problems.found)
+        try:
+            identity = self._identify(variables)
+        except FieldError as error:
+            where = f", placement {place.placement} of {self._partition}" if self._partition else ""
+            problems.add(error.path, error.message, f"{place.index} of the group {self._group}{where}")
+            return None
+        name = variables["name"]
+        attributes, fields = self._made.get(place, ({}, {}))
+        if fields and not self._fields_change:
+            changing: Mapping[str, Part[Any]] = {
+                each: self._parts.attributes[each] for each in self._changing_attributes
+            }
+        else:
+            changing = self._parts.attributes
+            fields = self._fields(variables, around, name, problems)
+        # A copy keeps the order of the profile.
+        attributes = {**attributes, **_made(changing, variables, name, problems)}
+        if len(problems.found) > known:
+            return None
+        self._made[place] = (attributes, fields)
+        return MockDevice(
+            identity,
+            v1.Device(name=name, attributes=attributes, **fields),
+            group=self._group,
+            index=place.index,
+            parent="" if around.parent is None else around.parent.name,
+            variables=variables,
+            environment=self._environment,
+        )
+
+    def _values_at(self, place: Place) -> Mapping[str, Any]:
+        turns = {name: place.turn if name in self._own_values else place.index for name in self._values}
+        return {name: entries[turns[name] % len(entries)] for name, entries in self._values.items() if entries}
+
+    def _identify(self, variables: dict[str, Any]) -> Device:
+        """Says which device it is, to the templates, too. Raises FieldError."""
+        fields = self._identity
+        variables["type"] = fields.type.value(variables)
+        variables["model"] = fields.model.value(variables)
+        variables["uuid"] = fields.uuid.value({**variables, **self._generated(variables)})
+        variables["name"] = fields.name.value(variables)
+        return Device(variables["uuid"], variables["model"], variables["type"])
+
+    def _generated(self, variables: Variables) -> Variables:
+        node, index = variables["node"], variables["index"]
+        if self._identity.uuid.depends_on(frozenset({"fakeUUID"})):
+            return {"uuid": "", "fakeUUID": make_uuids(node, self._count)[index]}
+        which = [variables["driver"], node, self._group, str(index)]
+        if self._partition:
+            which += [self._partition, str(variables["placement"])]
+        return {"uuid": str(uuid.uuid5(_UUIDS, "/".join(which)))}
+
+    def _fields(self, variables: Variables, around: Surroundings, name: str, problems: Problems) -> dict[str, Any]:
+        """All of the published device but its name and attributes."""
+        parts = self._parts
+        fields = dict(parts.fixed)
+        capacity = _made(parts.capacity, variables, name, problems)
+        for amounts in _made(dict(enumerate(parts.consecutive_capacity)), variables, name, problems).values():
+            capacity |= {each: v1.DeviceCapacity(value=value) for each, value in amounts.items()}
+        if capacity:
+            fields["capacity"] = capacity
+        taken = []
+        for take in _made(dict(enumerate(parts.consumption)), variables, name, problems).values():
+            with problems.noted(name):
+                taken.append(take(around.own_sets, around.node_sets))
+        if taken:
+            fields["consumes_counters"] = tuple(taken)
+        if parts.node_resources:
+            fields["node_allocatable_resources"] = _made(parts.node_resources, variables, name, problems)
+        return fields
+
+
+def _made(parts: Mapping[K, Part[T]], variables: Variables, device: str, problems: Problems) -> dict[K, T]:
+    found = {}
+    for name, part in parts.items():
+        try:
+            found[name] = part.make(variables)
+        except FieldError as error:
+            problems.add(error.path, error.message, device)
+    return found
+
+
+def _parent(parent: MockDevice | None) -> Mapping[str, str]:
+    return {} if parent is None else {"name": parent.name, "uuid": parent.device.uuid}
+
+
+# --- From a profile
+
+
+def whole_template(path: str, group: DeviceGroup, problems: Problems, *, sets_change: bool) -> DeviceTemplate | None:
+    """What makes the whole devices of a group; None if it has problems, which are noted.
+
+    Args:
+        path: of the group.
+        group: what the profile says.
+        problems: where they are noted.
+        sets_change: whether the counter sets of the group are not the same on all nodes.
+    """
+    return _template(path, group, None, problems, sets_change=sets_change)
+
+
+def partition_template(
+    path: str, group: DeviceGroup, partition: DevicePartition, problems: Problems, *, sets_change: bool
+) -> DeviceTemplate | None:
+    """What makes the devices of one sort that are parts of a group's; as ``whole_template``."""
+    return _template(path, group, partition, problems, sets_change=sets_change)
+
+
+def _template(
+    path: str, group: DeviceGroup, partition: DevicePartition | None, problems: Problems, *, sets_change: bool
+) -> DeviceTemplate | None:
+    known = len(problems.found)
+    identity = _identity(path, group, partition, problems)
+    parts = _parts(path, group, partition, problems)
+    group_path = path.partition(".partitions[")[0]
+    environment = variables_of(f"{group_path}.environment", group.environment)
+    if partition is not None and partition.environment is not None:
+        environment = variables_of(f"{path}.environment", partition.environment)
+    if identity is None or len(problems.found) > known:
+        return None
+    return DeviceTemplate(group, partition, identity, parts, environment, sets_change=sets_change)
+
+
+_PARTITION_NAME: Final = "{{ parent.name }}-{{ partition | dnsLabel }}-{{ placement }}"
+
+
+def _identity(
+    path: str, group: DeviceGroup, partition: DevicePartition | None, problems: Problems
+) -> Identity | None:
+    of_part = partition is not None
+    type_, model = (partition and partition.type) or group.type, (partition and partition.model) or group.model
+    uuid_ = (partition.uuid or "{{ uuid }}") if partition is not None else group.uuid
+    name = (partition.device_name or _PARTITION_NAME) if partition is not None else group.device_name
+    with problems.noted():
+        return Identity(
+            Field.compile(f"{path}.type", type_, _read_type),
+            Field.compile(f"{path}.model", model, _read_model),
+            Field.compile(f"{path}.uuid", uuid_, _read_uuid),
+            Field.compile(f"{path}.deviceName", name, _read_name),
+        )
+    return None
+
+
+def _parts(path: str, group: DeviceGroup, partition: DevicePartition | None, problems: Problems) -> Parts:
+    of = group if partition is None else partition
+    group_path = path.partition(".partitions[")[0]
+    own = of.attributes or {}
+    common = group.common_attributes or {}
+    if of.attributes is None and group.common_attributes is None:
+        own = _DEFAULT_ATTRIBUTES
+    attributes: dict[str, Part[v1.DeviceAttribute]] = {}
+    for where, found in ((f"{group_path}.commonAttributes", common), (f"{path}.attributes", own)):
+        for name, attribute in found.items():
+            with problems.noted():
+                attributes[name] = attribute_part(f"{where}[{name}]", attribute)
+    capacity: dict[str, Part[v1.DeviceCapacity]] = {}
+    for name, amount in of.capacity.items():
+        with problems.noted():
+            capacity[name] = capacity_part(f"{path}.capacity[{name}]", amount)
+    consecutive: list[Part[dict[str, str]]] = []
+    for number, each in enumerate(of.consecutive_capacity):
+        with problems.noted():
+            consecutive.append(consecutive_part(f"{path}.consecutiveCapacity[{number}]", each))
+    consumption = []
+    for number, taken in enumerate(of.consumes_counters):
+        with problems.noted():
+            consumption.append(consumption_part(f"{path}.consumesCounters[{number}]", taken))
+    resources: dict[str, Part[v1.NodeAllocatableResource]] = {}
+    for name, resource in group.node_allocatable_resources.items():
+        with problems.noted():
+            resources[name] = node_resource_part(f"{group_path}.nodeAllocatableResources[{name}]", resource)
+    return Parts(attributes, capacity, consecutive, consumption, resources, _fixed(group, partition))
+
+
+def _fixed(group: DeviceGroup, partition: DevicePartition | None) -> Mapping[str, Any]:
+    shared = group.allow_multiple_allocations
+    if partition is not None and partition.allow_multiple_allocations is not None:
+        shared = partition.allow_multiple_allocations
+    fields = {
+        "taints": tuple(
+            v1.DeviceTaint(key=each.key, effect=each.effect, **({"value": each.value} if each.value else {}))
+            for each in group.taints
+        ),
+        "binding_conditions": group.binding_conditions,
+        "binding_failure_conditions": group.binding_failure_conditions,
+    }
+    flags = {"binds_to_node": group.binds_to_node or None, "allow_multiple_allocations": shared}
+    return {
+        **{name: value for name, value in fields.items() if value},
+        **{name: value for name, value in flags.items() if value is not None},
+    }
