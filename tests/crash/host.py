@@ -30,6 +30,7 @@ from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
+from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.events import EventRecorder
 from fake_dra_driver.runtime.manager import Manager
@@ -95,7 +96,7 @@ class Host(Kubelet):
         files = DiskFiles()
         model = FakePreparedModel(self.name)
         checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json", model)
-        planner = FakePlanner(lambda: self._inventory, lambda: checkpoint.claims)
+        planner = FakePlanner(lambda: fake_node(self.name, self._inventory), lambda: checkpoint.claims)
         cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
         lookup = make_claim_lookup(key, states, client, planner)

@@ -93,7 +93,7 @@ class StructuredHost:
         files = DiskFiles()
         model = FakePreparedModel(self.name)
         checkpoint = Checkpoint(files, self.disk.plugin / "checkpoint.json", model)
-        planner = FakePlanner(lambda: self._inventory, lambda: checkpoint.claims)
+        planner = FakePlanner(lambda: fake_node(self.name, self._inventory), lambda: checkpoint.claims)
         cdi = CdiFolder(files, self.disk.run, model)
         states = cache.informer(NodeAllocationState, namespace=NAMESPACE, field_selector=f"metadata.name={self.name}")
         parts = fake_node_parts(

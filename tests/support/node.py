@@ -10,6 +10,7 @@ import copy
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -53,6 +54,8 @@ from fake_dra_driver.driver.classic.helddevices import make_claim_lookup
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
+from fake_dra_driver.driver.profile.fakes import fake_node
+from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.statelayout import FakeStateLayout
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client, ListResult
@@ -145,9 +148,9 @@ class NodeProcess:
         """Called whenever work on the files begins, which another process may have used."""
         self.changes = 0
         """How often the driver said that something has changed."""
-        model = FakePreparedModel(NODE)
+        model = FakePreparedModel(NODE, files_folder=world.claim_files)
         self.checkpoint = Checkpoint(self.files, CHECKPOINT, model)
-        self.planner = FakePlanner(lambda: world.inventory, lambda: self.checkpoint.claims)
+        self.planner = FakePlanner(lambda: world.describe(world.inventory), lambda: self.checkpoint.claims)
         cdi = CdiFolder(self.files, CDI_ROOT, model)
         self.events = Recorder()
         self._api = world.api
@@ -225,6 +228,10 @@ class NodeMachine:
     def __init__(self, api: MemoryApi | None = None, inventory: Sequence[Device] = INVENTORY) -> None:
         self.api = api or MemoryApi()
         self.inventory = inventory
+        self.describe: Callable[[Sequence[Device]], MockNode] = partial(fake_node, NODE)
+        """What the node's profile makes of its inventory."""
+        self.claim_files: Path | None = None
+        """The folder for files that the profile gives containers; None: it gives them none."""
         self.files = MemoryFiles()
         self.metadata: ClaimMetadata = NoClaimMetadata()
         self.abandoned: set[str] = set()

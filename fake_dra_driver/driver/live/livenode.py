@@ -1,6 +1,7 @@
 """What a node has at this moment, while profiles, labels and faults change."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from typing_extensions import override
 
@@ -39,8 +40,16 @@ class LiveNode(MockNodeSource):
     @property
     def devices(self) -> Sequence[Device]:
         """Those that are there, as classic DRA and the node's NodeAllocationState have them."""
+        return tuple(device.device for device in self.present.devices)
+
+    @property
+    def present(self) -> MockNode:
+        """What is there: without the devices that a fault has made vanish."""
         vanished = self._effects.vanished
-        return tuple(device.device for device in self._current.devices if device.name not in vanished)
+        if not vanished:
+            return self._current
+        devices = tuple(device for device in self._current.devices if device.name not in vanished)
+        return replace(self._current, devices=devices)
 
     @override
     def subscribe(self, changed: Callable[[], None]) -> None:

@@ -21,6 +21,8 @@ class EnvironmentVariable:
     """A template."""
     when: str = ""
     """An expression: containers get the variable where it is true. Empty: always."""
+    source: str = ""
+    """Where the profile says it: ``spec.groups[0].environment[2]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class MountedFile:
     content: str
     """A template over the devices of the claim."""
     mode: int = 0o644
+    source: str = ""
+    """Where the profile says it: ``spec.files[0]``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ class ConfigKind:
     schema: Mapping[str, Any] | None = None
     """Of the fields beside ``apiVersion`` and ``kind``, as in a CRD; None: they may be any."""
     default: Mapping[str, Any] | None = None
-    """What applies where neither claim nor class says anything; None: nothing."""
+    """What applies where neither claim nor class says anything, with the defaults of the schema; None: nothing."""
     types: tuple[str, ...] = ()
     """Of the devices that it is for; none: all."""
+
+    def is_for(self, device_type: str) -> bool:
+        """Whether devices of a type can be configured with it."""
+        return not self.types or device_type in self.types

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from typing_extensions import override
 
@@ -28,6 +29,9 @@ from fake_dra_driver.driver.statelayout import FakeStateLayout
 
 __all__ = ["run"]
 
+CLAIM_FILES: Final = "claim-files"
+"""In the plugin's folder, which container runtimes see under the same path."""
+
 Prepared = Callable[[], Mapping[str, FakePreparedClaim]]
 
 
@@ -48,7 +52,7 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
         self.layout = FakeStateLayout()
         self._node = LiveNode(fake_node(node, devices))
         self._faults = LiveFaults(self._node, names.driver, FailureCounts(plugin_dir))
-        self.model = FakePreparedModel(node, names, calls=self._faults)
+        self.model = FakePreparedModel(node, names, files_folder=plugin_dir / CLAIM_FILES, calls=self._faults)
         self.live = self._devices = MockDevices(self._node, self._faults)
 
     @override
@@ -86,7 +90,7 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
         return self._faults.doing(claim_uid)
 
     def _planner(self, prepared: Prepared) -> FakePlanner:
-        return FakePlanner(self.inventory, prepared)
+        return FakePlanner(lambda: self._node.present, prepared)
 
 
 async def run(settings: KubeletPluginSettings) -> int:

@@ -23,6 +23,7 @@ from fake_dra_driver.dra.node.preparedmodel import unique_name
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, WantedDevice
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
+from fake_dra_driver.driver.profile.fakes import fake_node
 from tests.support.disk import MemoryFiles
 
 Folder = CdiFolder[FakePreparedDevice]
@@ -113,7 +114,7 @@ kind: "k8s.fake.resource.3-shake.com/fake"
 
 
 def claim(*wanted: WantedDevice, uid: str = UID) -> FakePreparedClaim:
-    planner = FakePlanner(lambda: make_inventory(NODE, 128, ["LATEST-FAKE-MODEL"]), dict)
+    planner = FakePlanner(lambda: fake_node(NODE, make_inventory(NODE, 128, ["LATEST-FAKE-MODEL"])), dict)
     devices = planner.devices(NodeClaim("default", "claim", meta.UID(uid)), wanted)
     return PreparedClaim(uid, "default", "claim", tuple(devices))
 

@@ -16,6 +16,7 @@ from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
 from fake_dra_driver.dra.node.retry import BUDGET_SECONDS, RetryBudget
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.profile.fakes import fake_node
 from tests.support.fakenode import published_claims
 from tests.support.node import INVENTORY, NODE, UUIDS, NodeWorld, Plugin
 
@@ -44,7 +45,7 @@ class Lookup(ClaimLookup[FakePreparedDevice]):
         return [ClaimInUse(CLAIM, ())]
 
 
-NOTHING = published_claims(lambda: None, FakePlanner(lambda: INVENTORY, dict))
+NOTHING = published_claims(lambda: None, FakePlanner(lambda: fake_node(NODE, INVENTORY), dict))
 
 
 class Driver(NodeDriver[NodeClaim]):

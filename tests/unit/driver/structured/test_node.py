@@ -71,7 +71,7 @@ class World:
         cache = Cache(client)
         model = FakePreparedModel(NODE)
         checkpoint = Checkpoint(self.files, CHECKPOINT, model)
-        planner = FakePlanner(lambda: INVENTORY, lambda: checkpoint.claims)
+        planner = FakePlanner(lambda: fake_node(NODE, INVENTORY), lambda: checkpoint.claims)
         cdi = CdiFolder(self.files, CDI_ROOT, model)
         states = cache.informer(NodeAllocationState, namespace=STATE.namespace)
         parts = fake_node_parts(
