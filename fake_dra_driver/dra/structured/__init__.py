@@ -21,9 +21,9 @@ inside, which may change:
   ``nodedriver``: the kubelet's calls; ``devicestatus``, ``sliceevents`` and ``slicereason``: what people are told;
   ``nodesetup``: a node's parts put together.
 - ``controllerdriver``: what the controller asks of a driver. ``holdings``, ``projection``: what claims hold, as the
-  NodeAllocationState of a node shows it; ``configcheck``, ``countcheck``, ``schemacheck``: configuration that cannot be
-  used; ``waiting``, ``metrics``: claims that ask for the driver; ``setup``: the controller's parts put together, on
-  ``caches``.
+  NodeAllocationState of a node shows it; ``configcheck``, ``countcheck``, ``schemacheck``, ``strictschema``:
+  configuration that cannot be used; ``waiting``, ``metrics``: claims that ask for the driver; ``setup``: the
+  controller's parts put together, on ``caches``.
 - ``deviceselector``: which of a driver's devices fit an expression.
 - ``admission``, ``webhook``: what is refused when a claim is created.
 """
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.dra.structured.setup import make_structured_controllers
     from fake_dra_driver.dra.structured.slicereason import SLICE_REASONS
     from fake_dra_driver.dra.structured.status import DeviceStatusWriter
+    from fake_dra_driver.dra.structured.strictschema import StrictSchema, schema_problems
     from fake_dra_driver.dra.structured.waiting import DriverClaims
     from fake_dra_driver.dra.structured.webhook import ClaimWebhook
     from fake_dra_driver.quantity import Quantity, QuantityError
@@ -84,6 +85,7 @@ __all__ = [
     "ResourceApi",
     "SlicePublisher",
     "SpecProblems",
+    "StrictSchema",
     "StructuredCaches",
     "StructuredDriver",
     "StructuredNode",
@@ -93,6 +95,7 @@ __all__ = [
     "device_problems",
     "make_structured_controllers",
     "request_result",
+    "schema_problems",
 ]
 
 _MODULES: Final = {
@@ -127,6 +130,8 @@ _MODULES: Final = {
     "make_structured_controllers": "setup",
     "SLICE_REASONS": "slicereason",
     "DeviceStatusWriter": "status",
+    "StrictSchema": "strictschema",
+    "schema_problems": "strictschema",
     "DriverClaims": "waiting",
     "ClaimWebhook": "webhook",
     "Quantity": "..quantity",

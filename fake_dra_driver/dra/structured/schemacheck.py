@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fake_dra_driver.api.fieldproblem import FieldProblem, join_path, shown
 
-__all__ = ["SchemaCheck"]
+__all__ = ["SchemaCheck", "with_defaults"]
 
 Check = Callable[[Any], str]
 """Says what is wrong with a value; empty: nothing."""
@@ -47,7 +47,7 @@ class SchemaCheck:
         """What is wrong with a value that is otherwise of the schema's form."""
         if not self._root:
             return ()
-        return tuple(_problems(self._root, _with_defaults(self._schema, value), ""))
+        return tuple(_problems(self._root, with_defaults(self._schema, value), ""))
 
 
 def _problems(part: _Checked, value: Any, path: str) -> Iterator[FieldProblem]:
@@ -107,14 +107,14 @@ def _rule_check(rule: Mapping[str, Any], schema: Mapping[str, Any]) -> Check:
         if compiled.uses_old_self:  # about a change, and parameters of a claim never change
             return ""
         try:
-            return "" if compiled.holds(value) else rule["message"]
+            return "" if compiled.holds(value) else rule.get("message") or f"failed rule: {rule['rule']}"
         except (CelError, CelCostError) as error:
             return f"rule {rule['rule']} cannot be evaluated: {error}"
 
     return check
 
 
-def _with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
+def with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
     """The value with what an API server fills in, and without the nulls that it takes out."""
     if isinstance(value, Mapping):
         properties = schema.get("properties", {})
@@ -125,7 +125,7 @@ def _with_defaults(schema: Mapping[str, Any], value: Any) -> Any:
             for name, each in value.items()
             if each is not None or properties.get(name, others).get("nullable")
         }
-        return {name: _with_defaults(properties.get(name, others), each) for name, each in filled.items()}
+        return {name: with_defaults(properties.get(name, others), each) for name, each in filled.items()}
     if isinstance(value, list):
-        return [_with_defaults(schema.get("items", {}), each) for each in value]
+        return [with_defaults(schema.get("items", {}), each) for each in value]
     return value
