@@ -27,6 +27,7 @@ __all__ = [
     "CDI_KIND",
     "CDI_VENDOR",
     "CLAIM_FINALIZER",
+    "DRIVER_ANNOTATION",
     "DRIVER_NAME",
     "EVENT_COMPONENT",
     "LEDGER_REVISION_ANNOTATION",
@@ -36,6 +37,8 @@ __all__ = [
     "MAX_SPLIT",
     "MODELS_ANNOTATION",
     "MODEL_PATTERN",
+    "PROFILE_ANNOTATION",
+    "PROFILE_PROBLEM_ANNOTATION",
     "RESOURCE_CLASS_NAME",
     "VERSION",
     "AllocatableDevice",
@@ -78,6 +81,12 @@ get`` alone, which cannot count."""
 ABANDONED_ANNOTATION = f"{NAS_GROUP}/abandoned-claims"
 """UIDs with commas between them: claims that are prepared on the node and hold nothing there any more, and that no pod
 on the node can use. Written by the controller, for the plugin, which unprepares them."""
+DRIVER_ANNOTATION = f"{NAS_GROUP}/driver"
+"""Name of the driver whose devices these are, where it does not run under its own: releases share the kind."""
+PROFILE_ANNOTATION = f"{NAS_GROUP}/profile"
+"""Such as ``a100: no other DeviceProfile is for this node``: what describes the node, and why."""
+PROFILE_PROBLEM_ANNOTATION = f"{NAS_GROUP}/profile-problem"
+"""Why the DeviceProfile that is for the node is not in force; absent where it is."""
 MODELS_ANNOTATION = f"{NAS_GROUP}/models"
 """Such as ``4 A100, 4 H100``: how many devices of which model the node has. For ``kubectl get`` alone, which of a path
 through a list shows the first result."""

@@ -6,9 +6,13 @@ __all__ = [
     "BINDING_FAILED",
     "DEVICES_FAULTED",
     "DEVICES_HEALED",
+    "DEVICE_GONE",
     "FAULTS_UNREADABLE",
     "FAULT_UNUSABLE",
     "MOCK_REASONS",
+    "PROFILES_UNREADABLE",
+    "PROFILE_IN_FORCE",
+    "PROFILE_REFUSED",
 ]
 
 BINDING_FAILED = Reason(
@@ -53,11 +57,49 @@ FAULTS_UNREADABLE = Reason(
     "Apply the CRDs of this release, or give the plugin's ServiceAccount the permissions of this release's chart.",
 )
 
+PROFILE_IN_FORCE = Reason(
+    "ProfileInForce",
+    "notice",
+    "Normal",
+    "NodeAllocationState",
+    "Another DeviceProfile describes the node, or the same one in another state. What claims hold stays theirs.",
+    "Nothing, if this is the profile that you want; the message says why it is this one.",
+)
+PROFILE_REFUSED = Reason(
+    "ProfileRefused",
+    "refusal",
+    "Warning",
+    "NodeAllocationState",
+    "The DeviceProfile that is for the node cannot be used. The node keeps the devices that it had.",
+    "Correct the fields that the message names; fake-dra-driver profile check finds the same before it is applied.",
+)
+PROFILES_UNREADABLE = Reason(
+    "ProfilesUnreadable",
+    "refusal",
+    "Warning",
+    "NodeAllocationState",
+    "DeviceProfiles have no effect on the node, since the plugin cannot read them.",
+    "Apply the CRDs of this release, or give the plugin's ServiceAccount the permissions of this release's chart.",
+)
+DEVICE_GONE = Reason(
+    "DeviceGone",
+    "notice",
+    "Warning",
+    "ResourceClaim",
+    "A device that the claim has is not on its node any more: its DeviceProfile has changed, or a DeviceFault has made "
+    "it vanish.",
+    "Nothing, if that was to be tested. The claim keeps the device until its pods end, and no other claim gets it.",
+)
+
 MOCK_REASONS: tuple[Reason, ...] = (
     BINDING_FAILED,
     DEVICES_FAULTED,
     DEVICES_HEALED,
     FAULT_UNUSABLE,
     FAULTS_UNREADABLE,
+    PROFILE_IN_FORCE,
+    PROFILE_REFUSED,
+    PROFILES_UNREADABLE,
+    DEVICE_GONE,
 )
 """Beside those of any driver."""

@@ -1,13 +1,21 @@
 """The mock devices of a node for as long as its plugin runs: what watches profiles and faults, put together."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from typing_extensions import override
 
+from fake_dra_driver.api.fake import DRIVER_ANNOTATION, DRIVER_NAME, PROFILE_ANNOTATION, PROFILE_PROBLEM_ANNOTATION
 from fake_dra_driver.dra import Reason
 from fake_dra_driver.dra.program import LiveDevices, NodeAccess
+from fake_dra_driver.driver.live.failurecounts import FailureCounts
 from fake_dra_driver.driver.live.faults import LiveFaults
+from fake_dra_driver.driver.live.lastgood import LastGoodProfile
 from fake_dra_driver.driver.live.livenode import LiveNode
+from fake_dra_driver.driver.live.lostdevices import LostDevices
+from fake_dra_driver.driver.live.nodelabels import NodeLabels
+from fake_dra_driver.driver.live.profiles import LiveProfiles
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 
 __all__ = ["MockDevices"]
@@ -17,21 +25,31 @@ class MockDevices(LiveDevices):
     """Keeps a node in line with what describes it.
 
     Args:
-        node: is told what it has.
-        faults: of the node.
+        node: is told what it has. What it has at first is what it has without a profile.
+        driver: its name.
+        folder: of the plugin.
     """
 
-    def __init__(self, node: LiveNode, faults: LiveFaults) -> None:
+    def __init__(self, node: LiveNode, driver: str, folder: Path) -> None:
         self._node = node
-        self._faults = faults
+        self._driver = driver
+        self._labels = NodeLabels(node.current.node)
+        self._profiles = LiveProfiles(node, driver, self._labels, LastGoodProfile(folder))
+        self.faults = LiveFaults(node, driver, FailureCounts(folder), self._labels)
+        """They meet the calls of the kubelet, too."""
 
     async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
         """Returns once it is known what the node has."""
-        await self._faults.connect(access)
+        self._labels.connect(access.cache)
+        await self._profiles.connect(access)
+        await self.faults.connect(access)
+        LostDevices(self._node, access).look()
 
     @override
     async def run(self) -> None:
-        await self._faults.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._profiles.run(), name="deviceprofiles")
+            group.create_task(self.faults.run(), name="devicefaults")
 
     @override
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -43,12 +61,17 @@ class MockDevices(LiveDevices):
 
     @override
     def refusal(self) -> str:
-        return ""
+        return self._profiles.problem
 
     @override
     def problem(self) -> str | None:
         return None
 
     def annotations(self) -> Mapping[str, str]:
-        """What the node's NodeAllocationState says of its profile."""
-        return {}
+        """What the node's NodeAllocationState says of its driver and its profile, where they are not the default."""
+        profile = self._node.current.profile
+        return {
+            DRIVER_ANNOTATION: self._driver if self._driver != DRIVER_NAME else "",
+            PROFILE_ANNOTATION: f"{profile.name}: {profile.reason}" if profile.name else "",
+            PROFILE_PROBLEM_ANNOTATION: self._profiles.problem,
+        }

@@ -24,6 +24,7 @@ from fake_dra_driver.driver.fault.target import Holders, Place
 from fake_dra_driver.driver.live.failurecounts import Call, FailureCounts
 from fake_dra_driver.driver.live.faultstatus import FaultStatusWriter, own_entry
 from fake_dra_driver.driver.live.livenode import LiveNode
+from fake_dra_driver.driver.live.nodelabels import NodeLabels
 from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
 from fake_dra_driver.driver.node.callfaults import CallFaults
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
@@ -62,7 +63,7 @@ class LiveFaults(Reconciler, CallFaults):
         node: the node.
         driver: its name.
         counts: of the calls that have failed.
-        labels: of the Node, at this moment.
+        labels: of the Node.
         now: the wall clock.
     """
 
@@ -71,8 +72,8 @@ class LiveFaults(Reconciler, CallFaults):
         node: LiveNode,
         driver: str,
         counts: FailureCounts,
+        labels: NodeLabels,
         *,
-        labels: Callable[[], Mapping[str, str]] = dict,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._node = node
@@ -125,6 +126,7 @@ class LiveFaults(Reconciler, CallFaults):
             return problem
         faults = access.cache.informer(DeviceFault, transform=self._transform)
         await faults.wait_for_sync()
+        await self._read_labels(faults)
         self._faults = faults
         self._status = FaultStatusWriter(access.client, faults, access.node, self._counts, self._now)
         for controller in (self._controller, self._status.controller):
@@ -132,6 +134,7 @@ class LiveFaults(Reconciler, CallFaults):
         self._evaluate(faults)
         self._controller.watch(faults, lambda _change: [self._request], _is_asked_differently)
         self._node.subscribe(self._look)
+        self._labels.subscribe(self._look)
         return ""
 
     def _look(self) -> None:
@@ -141,12 +144,19 @@ class LiveFaults(Reconciler, CallFaults):
 
     @override
     async def reconcile(self, request: Request) -> Result:
-        return Result() if self._faults is None else Result(requeue_after=self._evaluate(self._faults))
+        if self._faults is None:
+            return Result()
+        await self._read_labels(self._faults)
+        return Result(requeue_after=self._evaluate(self._faults))
+
+    async def _read_labels(self, faults: Informer[DeviceFault]) -> None:
+        if faults.list():
+            await self._labels.read()
 
     def _evaluate(self, faults: Informer[DeviceFault]) -> float | None:
         """Applies what is wrong now. Returns in how many seconds to look again; None: when something has changed."""
         objects, now = faults.list(), self._now()
-        place = Place(self._node.current, self._driver, self._labels(), self._holders())
+        place = Place(self._node.current, self._driver, self._labels.current(), self._holders())
         found = effects_of(objects, place, now)
         self._tell(self._evaluation.hits, found.hits)
         self._evaluation = found

@@ -9,7 +9,8 @@ from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra import Reason
 from fake_dra_driver.driver.fault.effects import NO_FAULTS, FaultEffects
 from fake_dra_driver.driver.live.source import MockNodeSource
-from fake_dra_driver.driver.profile.mocknode import MockNode
+from fake_dra_driver.driver.profile.fakes import device_name
+from fake_dra_driver.driver.profile.mocknode import MockDevice, MockNode
 
 __all__ = ["LiveNode"]
 
@@ -40,7 +41,7 @@ class LiveNode(MockNodeSource):
     @property
     def devices(self) -> Sequence[Device]:
         """Those that are there, as classic DRA and the node's NodeAllocationState have them."""
-        return tuple(device.device for device in self.present.devices)
+        return tuple(_listed(place, device) for place, device in enumerate(self.present.devices))
 
     @property
     def present(self) -> MockNode:
@@ -80,3 +81,8 @@ class LiveNode(MockNodeSource):
         """Tells people something about the node, with an Event."""
         if self._report is not None:
             self._report(reason, message)
+
+
+def _listed(place: int, device: MockDevice) -> Device:
+    """With its name in ResourceSlices, unless its place says it: another device may have vanished before it."""
+    return device.device if device.name == device_name(place) else replace(device.device, name=device.name)

@@ -14,8 +14,6 @@ from fake_dra_driver.dra.program import REASONS, NodeAccess, PluginDevices, run_
 from fake_dra_driver.dra.structured import PoolDevices
 from fake_dra_driver.driver.classic.helddevices import FakeHeldDevices
 from fake_dra_driver.driver.live.devices import MockDevices
-from fake_dra_driver.driver.live.failurecounts import FailureCounts
-from fake_dra_driver.driver.live.faults import LiveFaults
 from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.names import names_of
 from fake_dra_driver.driver.node.planning import FakePlanner
@@ -51,9 +49,8 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
         self.names = names
         self.layout = FakeStateLayout()
         self._node = LiveNode(fake_node(node, devices))
-        self._faults = LiveFaults(self._node, names.driver, FailureCounts(plugin_dir))
-        self.model = FakePreparedModel(node, names, files_folder=plugin_dir / CLAIM_FILES, calls=self._faults)
-        self.live = self._devices = MockDevices(self._node, self._faults)
+        self.live = self._devices = MockDevices(self._node, names.driver, plugin_dir)
+        self.model = FakePreparedModel(node, names, files_folder=plugin_dir / CLAIM_FILES, calls=self._devices.faults)
 
     @override
     async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
@@ -87,7 +84,7 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
 
     @override
     def doing(self, claim_uid: str) -> str:
-        return self._faults.doing(claim_uid)
+        return self._devices.faults.doing(claim_uid)
 
     def _planner(self, prepared: Prepared) -> FakePlanner:
         return FakePlanner(lambda: self._node.present, prepared)

@@ -1,0 +1,188 @@
+"""The DeviceProfile that describes a node: which one it is, what it makes of the node, and what is wrong with it.
+
+A profile that cannot be used changes nothing: the node keeps the devices that it has, and people are told. So does a
+profile that this release cannot read. Without any profile for it the node has the devices of the plugin's settings.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from loguru import logger
+from typing_extensions import override
+
+from fake_dra_driver.api.deviceprofile import DeviceProfile
+from fake_dra_driver.dra.program import NodeAccess
+from fake_dra_driver.driver.live.lastgood import LastGoodProfile
+from fake_dra_driver.driver.live.livenode import LiveNode
+from fake_dra_driver.driver.live.nodelabels import NodeLabels
+from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
+from fake_dra_driver.driver.profile.mocknode import MockNode
+from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
+from fake_dra_driver.driver.profile.selection import choose_profile
+from fake_dra_driver.driver.reason import PROFILE_IN_FORCE, PROFILE_REFUSED, PROFILES_UNREADABLE
+from fake_dra_driver.runtime import Controller, Informer, Reconciler, Request, Result, RuntimeLayerError
+
+__all__ = ["LiveProfiles"]
+
+_RETRY_SECONDS: Final = 1.0
+"""Until an API server that gave no answer is asked again."""
+_MAX_LISTED: Final = 3
+"""How many problems of a profile a message lists; the rest are counted."""
+
+_State = tuple[str, int]
+"""UID and generation of a profile: what tells its states from each other."""
+
+log = logger.bind(component="profiles")
+
+
+class LiveProfiles(Reconciler):
+    """Makes a node what its profile says.
+
+    Args:
+        node: is told what it has. What it has at first is what it has without a profile.
+        driver: its name.
+        labels: of the Node.
+        last_good: the last profile that could be used here.
+    """
+
+    def __init__(self, node: LiveNode, driver: str, labels: NodeLabels, last_good: LastGoodProfile) -> None:
+        self._node = node
+        self._by_settings = node.current
+        self._driver = driver
+        self._labels = labels
+        self._last_good = last_good
+        self._profiles: Informer[DeviceProfile] | None = None
+        self._renderer: tuple[_State, ProfileRenderer] | None = None
+        """Of the profile that was rendered last."""
+        self._kept: _State | None = None
+        """What is in ``last_good``, as far as this process knows."""
+        self._is_known = False
+        """Whether the node has been described once."""
+        self._problem = ""
+        self._access: NodeAccess[FakePreparedDevice] | None = None
+        self._connected = asyncio.Event()
+        self._controller = Controller("deviceprofile", self)
+        self._request = Request("", node.current.node)
+
+    @property
+    def problem(self) -> str:
+        """Why the profile that is for the node is not in force; empty where it is."""
+        return self._problem
+
+    async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
+        """Returns once it is known what the node has, or that profiles cannot be read."""
+        self._access = access
+        while True:
+            try:
+                unreadable = await self._begin(access)
+                break
+            except RuntimeLayerError as error:
+                log.warning("DeviceProfiles cannot be read, will ask again", error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+        if unreadable:
+            log.warning("DeviceProfiles have no effect", error=unreadable)
+            self._node.tell(PROFILES_UNREADABLE, f"{unreadable}; the node has the devices of the plugin's settings")
+        self._connected.set()
+
+    async def run(self) -> None:
+        """Keeps the node in line for as long as the plugin runs. May be called before ``connect``."""
+        await self._connected.wait()
+        while self._profiles is None and self._access is not None:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            with suppress(RuntimeLayerError):
+                await self._begin(self._access)
+        await self._controller.run()
+
+    @override
+    async def reconcile(self, request: Request) -> Result:
+        if self._profiles is not None:
+            await self._look(self._profiles)
+        return Result()
+
+    async def _begin(self, access: NodeAccess[FakePreparedDevice]) -> str:
+        """Begins to watch profiles. Returns why that cannot be done; empty when it is. Raises RuntimeLayerError."""
+        if unreadable := await why_unreadable(access.client, DeviceProfile):
+            return unreadable
+        profiles = access.cache.informer(DeviceProfile)
+        await profiles.wait_for_sync()
+        await self._look(profiles)
+        self._profiles = profiles
+        self._controller.use_metrics(access.metrics)
+        self._controller.watch(profiles, lambda _change: [self._request])
+        self._labels.subscribe(lambda: self._controller.enqueue(self._request))
+        return ""
+
+    async def _look(self, profiles: Informer[DeviceProfile]) -> None:
+        """Makes the node what the profiles say now."""
+        if refused := next((each for each in profiles.invalid() if each.key.name == self._in_force), None):
+            self._refuse(refused.key.name, str(refused))
+            return
+        ours = [profile for profile in profiles.list() if profile.spec.driver_name == self._driver]
+        chosen = choose_profile(ours, self._driver, await self._labels.read() if ours else {})
+        if chosen.profile is None:
+            self._take(self._by_settings)
+            return
+        try:
+            node = await self._render(chosen.profile, chosen.reason)
+        except ProfileError as error:
+            if not self._is_known:
+                await self._restore(chosen.profile, chosen.reason)
+            self._refuse(chosen.profile.metadata.name, _listed(error))
+            return
+        self._take(node)
+        if self._renderer is not None and self._renderer[0] != self._kept:
+            self._kept = self._renderer[0]
+            await self._last_good.keep(chosen.profile)
+
+    @property
+    def _in_force(self) -> str:
+        return self._node.current.profile.name
+
+    async def _render(self, profile: DeviceProfile, reason: str) -> MockNode:
+        """Raises ProfileError."""
+        state = (profile.uid, profile.metadata.generation or 0)
+        if self._renderer is None or self._renderer[0] != state:
+            self._renderer = (state, ProfileRenderer(profile))
+        return self._renderer[1].render(self._node.current.node, self._labels.current(), reason)
+
+    async def _restore(self, profile: DeviceProfile, reason: str) -> None:
+        """Gives the node the devices that it had before the plugin was started, if they are those of this profile."""
+        last = await self._last_good.read()
+        if last is None or last.uid != profile.uid:
+            return
+        with suppress(ProfileError):  # of a release that took more: the node then has the devices of the settings
+            self._take(await self._render(last, reason))
+
+    def _take(self, node: MockNode) -> None:
+        before, self._problem = self._in_force, ""
+        profile = node.profile
+        is_news = (profile.name, profile.generation) != (before, self._node.current.profile.generation)
+        self._is_known = True
+        self._node.take(node)
+        if not is_news:
+            return
+        log.info("Devices described", profile=profile.name, generation=profile.generation, devices=len(node.devices))
+        if profile.name:
+            message = (
+                f"DeviceProfile {profile.name} (generation {profile.generation}) gives this node "
+                f"{len(node.devices)} devices: {profile.reason}"
+            )
+        else:
+            message = f"DeviceProfile {before} is not for this node any more, which has the devices of the settings"
+        self._node.tell(PROFILE_IN_FORCE, message)
+
+    def _refuse(self, name: str, problem: str) -> None:
+        problem = f"DeviceProfile {name} cannot be used on this node: {problem}; the node keeps the devices that it had"
+        if problem == self._problem:
+            return
+        self._problem = problem
+        log.error("DeviceProfile refused", profile=name, error=problem)
+        self._node.tell(PROFILE_REFUSED, problem)
+        self._node.changed()
+
+
+def _listed(error: ProfileError) -> str:
+    more = len(error.problems) - _MAX_LISTED
+    return "; ".join(map(str, error.problems[:_MAX_LISTED])) + (f"; and {more} more" if more > 0 else "")
