@@ -13,10 +13,11 @@ from typing_extensions import override
 
 from fake_dra_driver.api.devicefault import ACTIVE, DeviceFault, DeviceFaultStatus, FaultOnNode
 from fake_dra_driver.driver.fault.evaluation import end_of
+from fake_dra_driver.driver.objectstatus.catalog import MockCatalog
 from fake_dra_driver.driver.objectstatus.condition import Conditions
 from fake_dra_driver.driver.objectstatus.nomatch import KnownNode, why_nothing_matches
 from fake_dra_driver.driver.objectstatus.statuswriter import StatusWriter
-from fake_dra_driver.runtime import Informer, Reconciler, Request, Result
+from fake_dra_driver.runtime import Reconciler, Request, Result
 
 __all__ = ["FaultStatusReconciler"]
 
@@ -35,8 +36,7 @@ class FaultStatusReconciler(Reconciler):
     """Reconciles the conditions of one DeviceFault.
 
     Args:
-        faults: the cache of them.
-        driver: whose faults count.
+        catalog: has the faults.
         nodes: what is known of the driver's nodes.
         writer: writes the status.
         now: the wall clock.
@@ -44,22 +44,20 @@ class FaultStatusReconciler(Reconciler):
 
     def __init__(
         self,
-        faults: Informer[DeviceFault],
-        driver: str,
+        catalog: MockCatalog,
         nodes: Callable[[], Sequence[KnownNode]],
         writer: StatusWriter,
         now: Callable[[], datetime],
     ) -> None:
-        self._faults = faults
-        self._driver = driver
+        self._catalog = catalog
         self._nodes = nodes
         self._writer = writer
         self._now = now
 
     @override
     async def reconcile(self, request: Request) -> Result:
-        fault = self._faults.get(request)
-        if fault is None or fault.is_deleting or fault.spec.driver_name != self._driver:
+        fault = self._catalog.faults.get(request)
+        if fault is None or fault.is_deleting or fault.spec.driver_name != self._catalog.driver:
             return Result()
         now, generation = self._now(), fault.metadata.generation
         before = fault.status or DeviceFaultStatus()
@@ -97,7 +95,7 @@ class FaultStatusReconciler(Reconciler):
             conditions.state(ACTIVE, False, "AllWork", "at the moment all devices work that it means")
             return until_end
         else:
-            why = why_nothing_matches(fault.spec.target, self._driver, self._nodes())
+            why = why_nothing_matches(fault.spec.target, self._catalog.driver, self._nodes())
             conditions.state(ACTIVE, False, "NothingMatches", why)
             again = _LOOK_AGAIN_SECONDS
         return again if until_end is None else min(again, until_end)

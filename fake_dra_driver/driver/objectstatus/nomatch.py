@@ -1,6 +1,6 @@
 """Why a DeviceFault means none of the devices that there are: which field, what it says, and what there is. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
@@ -20,8 +20,7 @@ class KnownNode:
 
     name: str
     devices: Sequence[Device]
-    labels: dict[str, str] | None = field(default=None)
-    """None: they are not known, and may be anything."""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def why_nothing_matches(target: FaultTarget, driver: str, nodes: Sequence[KnownNode]) -> str:
@@ -33,7 +32,7 @@ def why_nothing_matches(target: FaultTarget, driver: str, nodes: Sequence[KnownN
         return f"spec.target.nodes: {_none('node', target.nodes, (node.name for node in nodes))}"
     selector = target.node_selector
     if selector is not None:
-        left = [node for node in left if node.labels is None or selector.matches(node.labels)]
+        left = [node for node in left if selector.matches(node.labels)]
         if not left:
             named = " that nodes names" if target.nodes else f" of driver {driver}"
             return f"spec.target.nodeSelector: no node{named} has these labels"

@@ -8,6 +8,7 @@ from fake_dra_driver.dra import DriverNames
 from fake_dra_driver.dra.program import REASONS, ControllerWiring, DriverControllers, run_controller
 from fake_dra_driver.dra.structured import ResourceApi
 from fake_dra_driver.driver.names import names_of
+from fake_dra_driver.driver.objectstatus.setup import ObjectStatus
 from fake_dra_driver.driver.programs.settings import ControllerSettings
 from fake_dra_driver.driver.reason import MOCK_REASONS
 from fake_dra_driver.runtime import Controller
@@ -31,7 +32,7 @@ class FakeControllers(DriverControllers):
     def classic(self, wiring: ControllerWiring) -> Sequence[Controller]:
         from fake_dra_driver.driver.classic.setup import make_controllers
 
-        return make_controllers(
+        allocating = make_controllers(
             wiring.client,
             wiring.cache,
             wiring.events,
@@ -41,22 +42,18 @@ class FakeControllers(DriverControllers):
             now=wiring.now,
             metrics=wiring.metrics,
         )
+        return (*allocating, *self._object_status(wiring).controllers)
 
     @override
     def structured(self, wiring: ControllerWiring, api: ResourceApi) -> Sequence[Controller]:
-        from fake_dra_driver.dra.structured import make_structured_controllers
-        from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
+        from fake_dra_driver.driver.structured.setup import make_controllers
 
-        return make_structured_controllers(
-            FakeStructuredDriver(self.names.driver),
-            wiring.client,
-            wiring.cache,
-            wiring.events,
-            api,
-            namespace=wiring.namespace,
-            workers=wiring.workers,
-            now=wiring.now,
-            metrics=wiring.metrics,
+        status = self._object_status(wiring)
+        return (*make_controllers(wiring, api, self.names.driver, status.catalog), *status.controllers)
+
+    def _object_status(self, wiring: ControllerWiring) -> ObjectStatus:
+        return ObjectStatus(
+            wiring.client, wiring.cache, self.names.driver, namespace=wiring.namespace, now=wiring.now
         )
 
 

@@ -42,12 +42,14 @@ class BindingPlan:
     """Message of the failure condition that then comes true; empty: the device becomes ready."""
     because: str = ""
     """Which objects say so, for people."""
+    until: datetime | None = None
+    """When something else may become of them; None: when the objects change."""
 
 
 READY_AT_ONCE: Final = BindingPlan()
 
-PlanOf = Callable[[v1.ResourceClaim, v1.DeviceRequestAllocationResult], BindingPlan]
-"""What becomes of a device that a claim was allocated."""
+PlanOf = Callable[[v1.DeviceRequestAllocationResult], BindingPlan]
+"""What becomes of a device that was allocated. Raises RetryError as long as that is not known."""
 
 
 class ClaimApplier(Protocol):
@@ -133,12 +135,12 @@ class BindingReconciler(Reconciler):
         there = _conditions_of(claim, result)
         if _is_settled(result, there):
             return _DeviceOutcome(result, there, there)
-        plan, now = self._plan_of(claim, result), self._now()
+        plan, now = self._plan_of(result), self._now()
         allocated_at = claim.status.allocation.allocation_timestamp if claim.status.allocation is not None else None
         # Servers before 1.36 may leave the time out, and then there is nothing to count from.
         due = None if allocated_at is None or allocated_at + plan.delay <= now else allocated_at + plan.delay
-        wanted = _stated(result, plan, due)
-        return _DeviceOutcome(result, there, tuple(_timed(each, there, now) for each in wanted), due)
+        wanted = tuple(_timed(each, there, now) for each in _stated(result, plan, due))
+        return _DeviceOutcome(result, there, wanted, None if due is None else min(due, plan.until or due))
 
     async def _write(self, claim: v1.ResourceClaim, found: Sequence["_DeviceOutcome"]) -> None:
         """Raises ConflictError when the claim has changed: it may be another allocation by now."""
@@ -173,7 +175,7 @@ class _DeviceOutcome:
     """What has been said."""
     conditions: tuple[v1.StatusCondition, ...]
     due: datetime | None = None
-    """When there will be something else to say."""
+    """When there may be something else to say."""
 
     def status(self) -> v1.AllocatedDeviceStatus:
         result = self.result

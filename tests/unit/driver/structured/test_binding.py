@@ -65,7 +65,7 @@ class Fabric:
         self._reconciler.plans_changed()
         await asyncio.sleep(SOON_SECONDS)
 
-    def _plan_of(self, _: v1.ResourceClaim, result: v1.DeviceRequestAllocationResult) -> BindingPlan:
+    def _plan_of(self, result: v1.DeviceRequestAllocationResult) -> BindingPlan:
         return self.plans.get(result.device, READY_AT_ONCE)
 
     def _count(self, *_: object) -> None:
