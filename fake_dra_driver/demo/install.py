@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from fake_dra_driver import __version__
 from fake_dra_driver.cluster import Cluster, Image
+from fake_dra_driver.cluster.errors import ClusterError
 from fake_dra_driver.packaging.manifests import chart_manifests, crd_manifests
 
-__all__ = ["DRIVER_IMAGES", "NAMESPACE", "driver_manifests", "install_driver"]
+__all__ = ["DRIVER_IMAGES", "NAMESPACE", "driver_manifests", "install_driver", "read_values"]
 
 NAMESPACE = "fake-system"
 """The quickstart's."""
@@ -31,6 +34,23 @@ DRIVER_IMAGES: Mapping[str, Image] = {
     )
 }
 """The image that the chart names: this very package, run by this Python."""
+
+
+def read_values(path: str) -> Mapping[str, Any]:
+    """The values of a file; none where no file is named. Blocks.
+
+    Raises:
+        ClusterError: they cannot be read.
+    """
+    if not path:
+        return {}
+    try:
+        values = yaml.safe_load(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ClusterError(f"cannot read the values for the chart from {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise ClusterError(f"the values for the chart in {path} are no mapping")
+    return values
 
 
 async def install_driver(cluster: Cluster, values: Mapping[str, Any] | None = None) -> None:

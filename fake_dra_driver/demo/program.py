@@ -12,7 +12,7 @@ from fake_dra_driver.cluster import DEFAULT_NODE, Cluster
 from fake_dra_driver.cluster.control import ask
 from fake_dra_driver.demo.command import Program
 from fake_dra_driver.demo.inspector import Inspector
-from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver
+from fake_dra_driver.demo.install import DRIVER_IMAGES, NAMESPACE, install_driver, read_values
 from fake_dra_driver.demo.kubectl import find_kubectl, open_kubectl
 from fake_dra_driver.demo.manifests import find_manifests
 from fake_dra_driver.demo.screen import Screen
@@ -97,6 +97,7 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
     """
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
     interrupted = _Interrupted()
+    values = await asyncio.to_thread(read_values, settings.values)
     cluster = _cluster(settings, node_names(settings.nodes))
 
     # Standard output is for programs, which read the line with KUBECONFIG from it.
@@ -106,7 +107,7 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
         async with cluster:
             if settings.driver:
                 with progress.waiting(f"the driver is Ready on {_count(len(cluster.nodes), 'node')}"):
-                    await install_driver(cluster)
+                    await install_driver(cluster, values)
                     # Each node starts a plugin of its own, as fast as the machine's processors allow.
                     seconds = _READY_SECONDS + _READY_SECONDS_PER_NODE * settings.nodes
                     inspector = _inspector(cluster, seconds)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from fake_dra_driver.dra.program.settings import EMBEDDED
 from fake_dra_driver.driver.commandline import CommandSettings, LoggingSettings
@@ -53,6 +53,12 @@ Switches = Annotated[
 ]
 
 
+def _file(path: str) -> str:
+    if path and not Path(path).is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
 class _Embedded(LoggingSettings):
     kubernetes_version: Annotated[KubernetesRelease, Flag(EMBEDDED, "RELEASE")] = "1.30"
     """Release of Kubernetes that it behaves like: up to 1.30 with classic DRA, from 1.32 on with structured DRA."""
@@ -73,6 +79,13 @@ class ClusterUpSettings(_Embedded):
     """Number of nodes."""
     driver: Annotated[bool, Flag(EMBEDDED)] = True
     """Whether to install the driver as its chart does."""
+    values: Annotated[
+        str,
+        AfterValidator(_file),
+        Flag(EMBEDDED, "FILE", variable="CHART_VALUES", unset="the chart's own"),
+        Allowed("path of a file that exists"),
+    ] = ""
+    """Values for the chart, as helm's --values takes them, such as a preset."""
 
 
 class FaultSettings(CommandSettings):
