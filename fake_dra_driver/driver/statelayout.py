@@ -68,6 +68,10 @@ class FakeStateLayout(NodeStateLayout[NodeAllocationState, Device, AllocatedDevi
         return device.uuid
 
     @override
+    def name_of(self, device: Device) -> str:
+        return device.name
+
+    @override
     def model_of(self, device: Device) -> str:
         return device.model
 

@@ -94,7 +94,9 @@ class Reporter(Generic[StateT, EntryT]):
         pool = source.pool(state)
         faults = self._view.faults.on(name)
         uses = device_uses(layout, state, entries, is_usable=not closed)
-        devices = tuple(self._device(use, claims, pool.devices.get(use.key, UNPUBLISHED), faults) for use in uses)
+        names = {layout.key_of(device): layout.name_of(device) for device in layout.inventory_of(state)}
+        facts = {use.key: pool.devices.get(names.get(use.key) or use.key, UNPUBLISHED) for use in uses}
+        devices = tuple(self._device(use, claims, facts[use.key], faults) for use in uses)
         return NodeReport(
             name=name,
             status=layout.status_of(state) or NOT_READY,

@@ -61,6 +61,10 @@ class NodeStateLayout(LedgerLayout[StateT, EntryT], Protocol[StateT, DeviceT, En
         """The model of a device, for people; empty where it has none."""
         ...
 
+    def name_of(self, device: DeviceT) -> str:
+        """The name of a device in ResourceSlices, where it is known. By default it is its key."""
+        return self.key_of(device)
+
     def problem_of(self, device: DeviceT) -> str:  # noqa: ARG002 - a default
         """Why no claim can get a device although it is there, for people. By default nothing: empty."""
         return ""

@@ -42,6 +42,7 @@ class CardWorld(StructuredWorld):
         inventory = [
             {"fake": {"uuid": _text(device, "uuid"), "name": _text(device, "model"), "device": device["name"]}}
             for device in devices
+            if "uuid" in device["attributes"]
         ]
         self.api.update(NodeAllocationState, "n", NAMESPACE, {"spec": {"allocatableDevice": inventory}})
 

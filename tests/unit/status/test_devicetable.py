@@ -28,6 +28,26 @@ def busy() -> CardWorld:
     return world
 
 
+def test_partitions_and_shares_stand_below_their_device() -> None:
+    assert [" ".join(line.split()) for line in devices_of(busy())] == [
+        "gpu-0 gpu A100 unavailable",
+        "left of gpu-0-counters: memory 30Gi of 40Gi, memory-slice-* 3 of 4",
+        "├─ gpu-0-quarter-1 mig 1g.10gb allocated default/train train-pod",
+        "├─ 3 partitions mig 1g.10gb free",
+        "├─ 1 partition mig 2g.20gb unavailable",
+        "└─ 1 partition mig 2g.20gb free",
+        "gpu-1 gpu A100 free",
+        "├─ gpu-1-half-2 mig 2g.20gb unavailable",
+        "taint example.com/xid=79:NoExecute",
+        "├─ 4 partitions mig 1g.10gb free",
+        "└─ 1 partition mig 2g.20gb free",
+        "nic-0 nic X710 allocated",
+        "left: bandwidth 7G of 10G",
+        "├─ share: bandwidth 1G allocated default/one one-pod",
+        "└─ share: bandwidth 2G allocated default/two two-pod",
+    ]
+
+
 def test_idle_partitions_that_are_alike_take_one_line() -> None:
     lines = devices_of(CardWorld())
     assert [line.split() for line in lines] == [

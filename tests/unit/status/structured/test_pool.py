@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.status.report import DeviceReport, NodeReport, TaintReport
 from fake_dra_driver.status.structured.pool import lean_slice
+from tests.support.world import NAMESPACE
 from tests.unit.status.cards import CardWorld, held
 from tests.unit.status.conftest import node_of, report_of
 
@@ -144,6 +146,20 @@ def test_attributes_may_be_named_with_the_domain_of_the_driver() -> None:
         [{"name": "tpu-0", "attributes": {**attributes, "model": {"string": "M"}, "uuid": {"string": "T-0"}}}]
     )
     assert device(world, "tpu-0").type == "tpu"
+
+
+def test_a_device_needs_no_uuid_among_its_attributes() -> None:
+    world = CardWorld()
+    world.publish([{"name": "nic-3", "attributes": {"type": {"string": "nic"}}}])
+    world.api.update(
+        NodeAllocationState,
+        "n",
+        NAMESPACE,
+        {"spec": {"allocatableDevice": [{"fake": {"uuid": "U", "name": "M", "device": "nic-3"}}]}},
+    )
+    world.held_by("one", held("nic-3"))
+    found = device(world, "nic-3")
+    assert (found.uuid, found.type, found.state) == ("U", "nic", "allocated")
 
 
 # --- Slices
