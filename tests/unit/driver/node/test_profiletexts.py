@@ -152,7 +152,7 @@ def test_what_cannot_be_rendered_keeps_the_claim_from_being_prepared(entry: Envi
 
 
 def test_a_file_is_bounded() -> None:
-    large = MountedFile("/etc/large", "{{ 'x' * 65537 }}", source="spec.files[0]")
+    large = MountedFile("/etc/large", "x" * 65537, source="spec.files[0]")
     with pytest.raises(PrepareError, match=r"spec.files\[0\].content: makes a file of 65537 bytes; at most 65536 are"):
         planner(files=(large,)).devices(CLAIM, [WantedDevice(A.uuid)])
 
