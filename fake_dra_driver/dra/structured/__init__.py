@@ -34,6 +34,7 @@ from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.api.resource.structured import ResourceApi
+    from fake_dra_driver.dra.fieldlimits import text_problems, version_problems
     from fake_dra_driver.dra.structured.caches import StructuredCaches
     from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError, request_result
     from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for
@@ -96,10 +97,14 @@ __all__ = [
     "make_structured_controllers",
     "request_result",
     "schema_problems",
+    "text_problems",
+    "version_problems",
 ]
 
 _MODULES: Final = {
     "ResourceApi": "..api.resource.structured",
+    "text_problems": ".fieldlimits",
+    "version_problems": ".fieldlimits",
     "StructuredCaches": "caches",
     "AllocatedClaim": "claims",
     "ClaimReader": "claims",

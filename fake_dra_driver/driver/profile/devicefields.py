@@ -14,7 +14,16 @@ from fake_dra_driver.api.deviceprofile import (
     SharedCounterSet,
 )
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.driver.profile.field import Field, FieldError, read_bool, read_int, read_quantity, read_text
+from fake_dra_driver.driver.profile.field import (
+    Field,
+    FieldError,
+    read_bool,
+    read_int,
+    read_quantity,
+    read_text,
+    read_value,
+    read_version,
+)
 
 __all__ = [
     "CounterSets",
@@ -53,12 +62,12 @@ _ATTRIBUTES: Final[Mapping[str, Callable[[str], Any]]] = {
     "int": read_int,
     "bool": read_bool,
     "boolTemplate": read_bool,
-    "string": read_text,
-    "version": read_text,
+    "string": read_value,
+    "version": read_version,
     "ints": read_int,
     "bools": read_bool,
-    "strings": read_text,
-    "versions": read_text,
+    "strings": read_value,
+    "versions": read_version,
 }
 """By field of an attribute in a profile: what reads its text, or that of each entry."""
 _ALIASES: Final = {"boolTemplate": "bool"}
@@ -160,7 +169,9 @@ def _counters_part(
             found |= each.make(variables)
         return {name: v1.Counter(value=value) for name, value in found.items()}
 
-    return Part((*(field for pair in single for field in pair), *(field for each in more for field in each.fields)), make)
+    return Part(
+        (*(field for pair in single for field in pair), *(field for each in more for field in each.fields)), make
+    )
 
 
 def counter_set_part(path: str, counters: SharedCounterSet) -> Part[v1.CounterSet]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from fake_dra_driver.api.deviceprofile import ConsecutiveCounters, DeviceGroup, DevicePartition, ProfileAttribute
+from fake_dra_driver.api.deviceprofile import DeviceGroup, DevicePartition, ProfileAttribute
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device, make_uuids
 from fake_dra_driver.driver.profile.containerfields import variables_of
@@ -21,7 +21,7 @@ from fake_dra_driver.driver.profile.devicefields import (
     consumption_part,
     node_resource_part,
 )
-from fake_dra_driver.driver.profile.field import Field, FieldError, Problems, read_text
+from fake_dra_driver.driver.profile.field import Field, FieldError, Problems
 from fake_dra_driver.driver.profile.mocknode import MockDevice
 
 __all__ = ["DeviceTemplate", "Place", "Surroundings", "partition_template", "whole_template"]
@@ -212,7 +212,7 @@ class DeviceTemplate:
         variables["model"] = fields.model.value(variables)
         variables["uuid"] = fields.uuid.value({**variables, **self._generated(variables)})
         variables["name"] = fields.name.value(variables)
-        return Device(variables["uuid"], variables["model"], variables["type"])
+        return Device(variables["uuid"], variables["model"], variables["type"], variables["name"])
 
     def _generated(self, variables: Variables) -> Variables:
         node, index = variables["node"], variables["index"]
@@ -297,21 +297,20 @@ def _template(
 _PARTITION_NAME: Final = "{{ parent.name }}-{{ partition | dnsLabel }}-{{ placement }}"
 
 
-def _identity(
-    path: str, group: DeviceGroup, partition: DevicePartition | None, problems: Problems
-) -> Identity | None:
-    of_part = partition is not None
+def _identity(path: str, group: DeviceGroup, partition: DevicePartition | None, problems: Problems) -> Identity | None:
     type_, model = (partition and partition.type) or group.type, (partition and partition.model) or group.model
     uuid_ = (partition.uuid or "{{ uuid }}") if partition is not None else group.uuid
     name = (partition.device_name or _PARTITION_NAME) if partition is not None else group.device_name
-    with problems.noted():
+    try:
         return Identity(
             Field.compile(f"{path}.type", type_, _read_type),
             Field.compile(f"{path}.model", model, _read_model),
             Field.compile(f"{path}.uuid", uuid_, _read_uuid),
             Field.compile(f"{path}.deviceName", name, _read_name),
         )
-    return None
+    except FieldError as error:
+        problems.add(error.path, error.message)
+        return None
 
 
 def _parts(path: str, group: DeviceGroup, partition: DevicePartition | None, problems: Problems) -> Parts:

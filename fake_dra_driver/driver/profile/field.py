@@ -6,10 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from fake_dra_driver.dra import FieldProblem
-from fake_dra_driver.dra.structured import Quantity, QuantityError
+from fake_dra_driver.dra.structured import Quantity, QuantityError, text_problems, version_problems
 from fake_dra_driver.valuetemplate import Template, TemplateError
 
-__all__ = ["Field", "FieldError", "Problems", "read_bool", "read_int", "read_quantity", "read_text"]
+__all__ = [
+    "Field",
+    "FieldError",
+    "Problems",
+    "read_bool",
+    "read_int",
+    "read_quantity",
+    "read_text",
+    "read_value",
+    "read_version",
+]
 
 T = TypeVar("T")
 MAX_PROBLEMS: Final = 20
@@ -83,6 +93,20 @@ class Field(Generic[T]):
 def read_text(text: str) -> str:
     """Any text."""
     return text
+
+
+def read_value(text: str) -> str:
+    """A text that is the value of an attribute. Raises ValueError."""
+    for problem in text_problems("", text):
+        raise ValueError(problem.removeprefix(": "))
+    return text
+
+
+def read_version(text: str) -> str:
+    """A version that is the value of an attribute. Raises ValueError."""
+    if [*version_problems("", text)]:
+        raise ValueError("must be a semantic version such as 1.2.3")
+    return read_value(text)
 
 
 def read_int(text: str) -> int:

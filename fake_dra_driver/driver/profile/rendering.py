@@ -58,11 +58,7 @@ class ProfileRenderer:
         self._groups: Sequence[_Group] = ()
         self._sets = _set_parts("spec.sharedCounters", spec.shared_counters, problems)
         if _fits(profile, problems):
-            sets_change = any(part.depends_on(_OF_NODE) for part in self._sets.values())
-            self._groups = [
-                _Group(f"spec.groups[{number}]", group, problems, sets_change=sets_change)
-                for number, group in enumerate(spec.groups)
-            ]
+            self._groups = _compiled_groups(spec.groups, self._sets, problems)
         _raise(problems)
         self._environment = variables_of("spec.environment", spec.environment) or ()
         self._files = files_of(spec)
@@ -83,10 +79,14 @@ class ProfileRenderer:
         problems = Problems()
         common: Variables = {"node": node, "labels": labels or {}, "driver": self._profile.spec.driver_name}
         sets = list(_made_sets(self._sets, common, problems))
+        own_sets = [group.counter_sets(common, problems) for group in self._groups]
+        sets += [one for of_group in own_sets for of_device in of_group for one in of_device]
         shared = {one.set.name: one.set.counters for one in sets}
         devices: list[MockDevice] = []
-        for group in self._groups:
-            group.add(common, shared, (devices, sets), problems)
+        for group, of_group in zip(self._groups, own_sets, strict=True):
+            for index, of_device in enumerate(of_group):
+                own = {one.set.name: one.set.counters for one in of_device}
+                devices += group.devices(index, Surroundings(common, own, shared), problems)
         _check_unique(devices, self._paths, problems)
         # What differs from node to node has been checked when it was rendered.
         if not self._is_checked and not problems.found:
@@ -113,42 +113,45 @@ class _PlacedSet:
     set: v1.CounterSet
 
 
+_SetParts = Mapping[str, Part[v1.CounterSet]]
+"""By path in the profile."""
+
+
 class _Group:
     """A group of a profile, compiled."""
 
-    def __init__(self, path: str, group: DeviceGroup, problems: Problems, *, sets_change: bool) -> None:
+    def __init__(
+        self, path: str, group: DeviceGroup, sets: _SetParts, problems: Problems, *, sets_change: bool
+    ) -> None:
         self._group = group
-        self._sets = _set_parts(f"{path}.sharedCounters", group.shared_counters, problems)
-        sets_change |= any(part.depends_on(_OF_NODE) for part in self._sets.values())
+        self._sets = sets
+        self._made_sets: Sequence[Sequence[_PlacedSet]] | None = None
+        """Where they are the same on all nodes."""
+        self._sets_change = sets_change
         self._whole = whole_template(path, group, problems, sets_change=sets_change)
         self._partitions: list[tuple[DevicePartition, DeviceTemplate | None]] = [
             (
                 partition,
-                partition_template(
-                    f"{path}.partitions[{number}]", group, partition, problems, sets_change=sets_change
-                ),
+                partition_template(f"{path}.partitions[{number}]", group, partition, problems, sets_change=sets_change),
             )
             for number, partition in enumerate(group.partitions)
         ]
 
-    def add(
-        self,
-        common: Variables,
-        shared: CounterSets,
-        to: tuple[list[MockDevice], list[_PlacedSet]],
-        problems: Problems,
-    ) -> None:
-        """Adds its devices on a node, each with its parts behind it, and their counter sets."""
-        devices, sets = to
-        for index in range(self._group.count):
-            variables = {**common, "group": self._group.name, "index": index, "partition": "", "placement": 0}
-            own = _made_sets(self._sets, variables, problems)
-            sets += own
-            around = Surroundings(common, {one.set.name: one.set.counters for one in own}, shared)
-            devices += self._devices(index, around, problems)
+    def counter_sets(self, common: Variables, problems: Problems) -> Sequence[Sequence[_PlacedSet]]:
+        """Those of each device on a node, in order."""
+        if self._made_sets is not None:
+            return self._made_sets
+        own = {"group": self._group.name, "partition": "", "placement": 0}
+        made = [
+            _made_sets(self._sets, {**common, **own, "index": index}, problems) for index in range(self._group.count)
+        ]
+        if not self._sets_change and not problems.found:
+            self._made_sets = made
+        return made
 
-    def _devices(self, index: int, around: Surroundings, problems: Problems) -> Iterator[MockDevice]:
-        whole = self._whole and self._whole.device(Place(index, 0, index), around, problems)
+    def devices(self, index: int, around: Surroundings, problems: Problems) -> Iterator[MockDevice]:
+        """The device at an index of a node's, and its parts behind it."""
+        whole = None if self._whole is None else self._whole.device(Place(index, 0, index), around, problems)
         if whole is None:
             return
         if not self._group.without_whole:
@@ -156,12 +159,26 @@ class _Group:
         inside = Surroundings(around.common, around.own_sets, around.node_sets, whole)
         for partition, template in self._partitions:
             for turn, placement in enumerate(partition.placements):
-                device = template and template.device(Place(index, placement, turn), inside, problems)
+                device = None if template is None else template.device(Place(index, placement, turn), inside, problems)
                 if device is not None:
                     yield device
 
 
-def _set_parts(path: str, sets: Sequence[SharedCounterSet], problems: Problems) -> Mapping[str, Part[v1.CounterSet]]:
+def _compiled_groups(groups: Sequence[DeviceGroup], node_sets: _SetParts, problems: Problems) -> Sequence[_Group]:
+    paths = [f"spec.groups[{number}]" for number in range(len(groups))]
+    sets = [
+        _set_parts(f"{path}.sharedCounters", group.shared_counters, problems)
+        for path, group in zip(paths, groups, strict=True)
+    ]
+    # A device can consume a set of any group.
+    change = any(part.depends_on(_OF_NODE) for each in (node_sets, *sets) for part in each.values())
+    return [
+        _Group(path, group, own, problems, sets_change=change)
+        for path, group, own in zip(paths, groups, sets, strict=True)
+    ]
+
+
+def _set_parts(path: str, sets: Sequence[SharedCounterSet], problems: Problems) -> _SetParts:
     parts = {}
     for number, one in enumerate(sets):
         with problems.noted():
@@ -169,9 +186,7 @@ def _set_parts(path: str, sets: Sequence[SharedCounterSet], problems: Problems) 
     return parts
 
 
-def _made_sets(
-    parts: Mapping[str, Part[v1.CounterSet]], variables: Variables, problems: Problems
-) -> Sequence[_PlacedSet]:
+def _made_sets(parts: _SetParts, variables: Variables, problems: Problems) -> Sequence[_PlacedSet]:
     made = []
     for path, part in parts.items():
         with problems.noted():
@@ -242,9 +257,7 @@ def _check_unique(devices: Iterable[MockDevice], paths: _Paths, problems: Proble
                 )
 
 
-def _check_limits(
-    devices: Iterable[MockDevice], sets: Sequence[_PlacedSet], paths: _Paths, problems: Problems
-) -> None:
+def _check_limits(devices: Iterable[MockDevice], sets: Sequence[_PlacedSet], paths: _Paths, problems: Problems) -> None:
     """Notes what an API server would refuse, and what a scheduler could never give to a claim."""
     for name in _repeated(one.set.name for one in sets):
         where = next(one.path for one in reversed(sets) if one.set.name == name)
