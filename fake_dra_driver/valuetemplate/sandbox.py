@@ -71,8 +71,8 @@ _Write = Callable[[_Scope, list[str]], None]
 _T = TypeVar("_T")
 
 
-def compile_template(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], str]]:
-    """The variables that a template reads, and what renders it. Raises TemplateError."""
+def compile_template(text: str) -> tuple[frozenset[str], frozenset[str], Callable[[Mapping[str, Any]], str]]:
+    """The variables that a template reads, those that it sets, and what renders it. Raises TemplateError."""
     compiler = _Compiler()
     write = _read(text, lambda: compiler.statements(_ENVIRONMENT.parse(text).body))
 
@@ -81,18 +81,19 @@ def compile_template(text: str) -> tuple[frozenset[str], Callable[[Mapping[str, 
         _evaluated(lambda: write(_Scope(Account(MAX_OUTPUT), variables, {}), parts))
         return "".join(parts)
 
-    return frozenset(compiler.names), render
+    return frozenset(compiler.names), frozenset(compiler.own), render
 
 
-def compile_condition(expression: str) -> Callable[[Mapping[str, Any]], bool]:
-    """What says whether an expression holds. Raises TemplateError."""
+def compile_condition(expression: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], bool]]:
+    """The variables that an expression reads, and what says whether it holds. Raises TemplateError."""
+    compiler = _Compiler()
 
     def parse() -> _Evaluate:
         parser = Parser(_ENVIRONMENT, expression, state="variable")
         parsed = parser.parse_expression()
         if not parser.stream.eos:
             raise TemplateError("there must be one expression, without braces")
-        return _Compiler().expression(parsed)
+        return compiler.expression(parsed)
 
     evaluate = _read(expression, parse)
 
@@ -100,7 +101,7 @@ def compile_condition(expression: str) -> Callable[[Mapping[str, Any]], bool]:
         found = _evaluated(lambda: evaluate(_Scope(Account(MAX_OUTPUT), variables, {})))
         return _is_true(found)
 
-    return holds
+    return frozenset(compiler.names), holds
 
 
 def _read(text: str, parse: Callable[[], _T]) -> _T:
@@ -145,7 +146,11 @@ class _Compiler:
 
     def __init__(self) -> None:
         self.names: set[str] = set()
-        """The variables that have been come across."""
+        """The variables that are read where the template may not have set them."""
+        self.own: set[str] = set()
+        """Those that it sets somewhere."""
+        self._is_set: frozenset[str] = frozenset()
+        """Those that it has set for sure at the place that is being read."""
 
     # Statements
 
@@ -186,8 +191,12 @@ class _Compiler:
         return write
 
     def _if(self, node: nodes.If) -> _Write:
-        branches = [(self.expression(each.test), self.statements(each.body)) for each in (node, *node.elif_)]
+        before, branches = self._is_set, []
+        for each in (node, *node.elif_):
+            branches.append((self.expression(each.test), self.statements(each.body)))
+            self._is_set = before
         otherwise = self.statements(node.else_)
+        self._is_set = before
 
         def write(scope: _Scope, parts: list[str]) -> None:
             for test, body in branches:
@@ -198,9 +207,13 @@ class _Compiler:
         return write
 
     def _for(self, node: nodes.For) -> _Write:
-        over, bind = self.expression(node.iter), self._target(node.target)
+        over, before = self.expression(node.iter), self._is_set
+        bind = self._target(node.target)
         test = self.expression(node.test) if node.test else _constant(True)
-        body, otherwise = self.statements(node.body), self.statements(node.else_)
+        self._sets("loop")
+        body = self.statements(node.body)
+        self._is_set = before
+        otherwise = self.statements(node.else_)
 
         def write(scope: _Scope, parts: list[str]) -> None:
             rounds = []
@@ -225,15 +238,22 @@ class _Compiler:
         return write
 
     def _assign(self, node: nodes.Assign) -> _Write:
-        bind, value = self._target(node.target), self.expression(node.node)
+        value = self.expression(node.node)
+        bind = self._target(node.target)
         return lambda scope, _parts: bind(scope, checked(value(scope)))
+
+    def _sets(self, *names: str) -> None:
+        self._is_set |= frozenset(names)
+        self.own |= self._is_set
 
     def _target(self, node: nodes.Node) -> Callable[[_Scope, Any], None]:
         match node:
             case nodes.Name(name=name):
+                self._sets(name)
                 return lambda scope, value: scope.own.__setitem__(name, value)
             case nodes.Tuple(items=items) if all(isinstance(each, nodes.Name) for each in items):
                 names = [each.name for each in items if isinstance(each, nodes.Name)]
+                self._sets(*names)
 
                 def bind(scope: _Scope, value: Any) -> None:
                     scope.own.update(zip(names, FILTERS["list"](scope.account, value), strict=True))
@@ -257,7 +277,8 @@ class _Compiler:
             case nodes.Const(value=value):
                 return _constant(bounded(value))
             case nodes.Name(name=name):
-                self.names.add(name)
+                if name not in self._is_set:
+                    self.names.add(name)
                 return lambda scope: scope.value(name)
             case nodes.Getattr(node=inner, attr=name):
                 return _entry_of(self.expression(inner), _constant(name))

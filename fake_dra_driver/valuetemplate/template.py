@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from fake_dra_driver.valuetemplate.text import TemplateError, written
 
-__all__ = ["Template", "holds", "is_template", "render"]
+__all__ = ["Template", "check_condition", "holds", "is_template", "render"]
 
 _MARKS: Final = re.compile(r"\{[{%#]")
 _PLACEHOLDER: Final = re.compile(r"\{\{ *([A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)*) *\}\}")
@@ -28,7 +28,9 @@ class Template:
 
     text: str
     names: frozenset[str]
-    """The variables that it reads."""
+    """The variables that it reads, but for places where it has set them itself."""
+    own: frozenset[str]
+    """The variables that it sets."""
     _render: Callable[[Mapping[str, Any]], str]
 
     @classmethod
@@ -53,27 +55,31 @@ def render(text: str, variables: Mapping[str, Any]) -> str:
 
 def holds(expression: str, variables: Mapping[str, Any]) -> bool:
     """Whether an expression, which stands without braces, is true of these values. Raises TemplateError."""
-    return _condition(expression)(variables)
+    return _condition(expression)[1](variables)
+
+
+def check_condition(expression: str) -> frozenset[str]:
+    """The variables that an expression reads, which stands without braces. Raises TemplateError if it is none."""
+    return _condition(expression)[0]
 
 
 # A profile has some hundreds of texts at most, and a program a handful of profiles.
 @lru_cache(maxsize=4096)
 def _compiled(text: str) -> Template:
     if not is_template(text):
-        return Template(text, frozenset(), lambda _: text)
+        return Template(text, frozenset(), frozenset(), lambda _: text)
     pieces = _PLACEHOLDER.split(text)
     # Between the pieces of text, which are at the even places, stand the names.
     paths = [tuple(path.split(".")) for path in pieces[1::2]]
     if any(map(is_template, pieces[::2])) or any(path[0] in _WORDS for path in paths):
         from fake_dra_driver.valuetemplate.sandbox import compile_template  # loads Jinja
 
-        names, rendered = compile_template(text)
-        return Template(text, names, rendered)
-    return Template(text, frozenset(path[0] for path in paths), _substitution(pieces[::2], paths))
+        return Template(text, *compile_template(text))
+    return Template(text, frozenset(path[0] for path in paths), frozenset(), _substitution(pieces[::2], paths))
 
 
 @lru_cache(maxsize=1024)
-def _condition(expression: str) -> Callable[[Mapping[str, Any]], bool]:
+def _condition(expression: str) -> tuple[frozenset[str], Callable[[Mapping[str, Any]], bool]]:
     from fake_dra_driver.valuetemplate.sandbox import compile_condition  # loads Jinja
 
     return compile_condition(expression)

@@ -159,6 +159,13 @@ class DeviceTemplate:
         self._made: dict[Place, tuple[dict[str, v1.DeviceAttribute], dict[str, Any]]] = {}
         """By place: the attributes and the other fields of the device there, as on the node before."""
 
+    def reads(self, names: frozenset[str]) -> bool:
+        """Whether one of these variables makes a difference."""
+        parts = (*self._parts.attributes.values(), *self._parts.beside_attributes)
+        identity = self._identity
+        fields = (identity.type, identity.model, identity.uuid, identity.name)
+        return any(each.depends_on(names) for each in (*parts, *fields))
+
     def device(self, place: Place, around: Surroundings, problems: Problems) -> MockDevice | None:
         """The device at a place; None if it has problems, which are noted."""
         variables = {

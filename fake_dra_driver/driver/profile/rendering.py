@@ -30,6 +30,7 @@ __all__ = ["MAX_DEVICES", "ProfileError", "ProfileRenderer", "render_profile"]
 MAX_DEVICES: Final = 4096
 """Most devices of a node, partitions included: 64 slices full of devices with counters."""
 _OF_NODE: Final = frozenset({"node", "labels"})
+_LABELS: Final = frozenset({"labels"})
 
 
 class ProfileError(ValueError):
@@ -64,6 +65,11 @@ class ProfileRenderer:
         self._files = files_of(spec)
         self._configs = config_kinds_of(spec)
         self._is_checked = False
+
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the labels of a node make a difference."""
+        return _read_labels(self._sets) or any(group.reads_labels for group in self._groups)
 
     def render(self, node: str, labels: Mapping[str, str] | None = None, reason: str = "") -> MockNode:
         """The devices of a node.
@@ -137,6 +143,12 @@ class _Group:
             for number, partition in enumerate(group.partitions)
         ]
 
+    @property
+    def reads_labels(self) -> bool:
+        """Whether the labels of a node make a difference."""
+        templates = (self._whole, *(template for _, template in self._partitions))
+        return _read_labels(self._sets) or any(each is not None and each.reads(_LABELS) for each in templates)
+
     def counter_sets(self, common: Variables, problems: Problems) -> Sequence[Sequence[_PlacedSet]]:
         """Those of each device on a node, in order."""
         if self._made_sets is not None:
@@ -176,6 +188,10 @@ def _compiled_groups(groups: Sequence[DeviceGroup], node_sets: _SetParts, proble
         _Group(path, group, own, problems, sets_change=change)
         for path, group, own in zip(paths, groups, sets, strict=True)
     ]
+
+
+def _read_labels(sets: _SetParts) -> bool:
+    return any(part.depends_on(_LABELS) for part in sets.values())
 
 
 def _set_parts(path: str, sets: Sequence[SharedCounterSet], problems: Problems) -> _SetParts:

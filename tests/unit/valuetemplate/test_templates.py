@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fake_dra_driver.valuetemplate import Template, TemplateError, holds, is_template, render
+from fake_dra_driver.valuetemplate import Template, TemplateError, check_condition, holds, is_template, render
 
 VARIABLES: Final[dict[str, Any]] = {
     "index": 3,
@@ -192,7 +192,28 @@ def test_a_template_says_which_variables_it_reads() -> None:
     assert Template.compile("{{ '%d' % index if labels.x }}").names == {"index", "labels"}
 
 
+@pytest.mark.parametrize(
+    ("text", "names", "own"),
+    [
+        ("{% set a = b %}{{ a }}", {"b"}, {"a"}),
+        ("{{ a }}{% set a = 1 %}", {"a"}, {"a"}),
+        ("{% for a in a %}{{ a }}{{ loop.index }}{% endfor %}", {"a"}, {"a", "loop"}),
+        ("{% for a, b in c %}{{ a }}{% endfor %}{{ b }}", {"b", "c"}, {"a", "b", "loop"}),
+        ("{% if c %}{% set a = 1 %}{% else %}{% set a = 2 %}{{ a }}{% endif %}{{ a }}", {"a", "c"}, {"a"}),
+    ],
+)
+def test_a_variable_that_a_template_has_set_for_sure_is_not_read(text: str, names: set[str], own: set[str]) -> None:
+    template = Template.compile(text)
+    assert (template.names, template.own) == (names, own)
+
+
 def test_jinja_is_loaded_where_it_is_needed() -> None:
     line = "from fake_dra_driver.valuetemplate import render; render('{{ a }}-{{ b.c }}', {'a': 1, 'b': {'c': 2}})"
     loaded = f"{line}; import sys; raise SystemExit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], check=False).returncode == 0
+
+
+def test_a_condition_says_which_variables_it_reads() -> None:
+    assert check_condition("config.x == index") == {"config", "index"}
+    with pytest.raises(TemplateError):
+        check_condition("config.")
