@@ -68,9 +68,16 @@ class Lab:
     async def publisher(self) -> AsyncIterator["Running"]:
         """One process, which has listed the slices that exist."""
         cache = Cache(self.client)
-        running = Running(
-            self, SlicePublisher(self.api, self.driver, self.node, cache, self.client, self.observer), cache
+        publisher = SlicePublisher(
+            self.api,
+            self.driver,
+            self.node,
+            cache,
+            self.client,
+            self.observer,
+            server_version=self.client.discovery.server_version,
         )
+        running = Running(self, publisher, cache)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(cache.run())
             await cache.wait_for_sync()
@@ -117,8 +124,8 @@ async def lab(request: pytest.FixtureRequest) -> AsyncIterator[Lab]:
             stack.push_async_callback(client.close)
             minor = server.minor
         else:
-            client = EmbeddedServer(kubernetes_version=f"1.{request.param}").client("tests")
-            minor = request.param
+            minor, gates = request.param if isinstance(request.param, tuple) else (request.param, None)
+            client = EmbeddedServer(kubernetes_version=f"1.{minor}", feature_gates=gates).client("tests")
         served = await client.discovery.group("resource.k8s.io")
         lab = Lab(client, RESOURCE_APIS[served.first_of(*RESOURCE_APIS) or "none"], minor)
         await client.create(Node(metadata=ObjectMeta(name=lab.node)))
@@ -247,6 +254,29 @@ async def test_counters_and_what_else_a_release_knows_is_kept_or_named(lab: Lab)
             *("devices[].bindsToNode", "devices[].bindingConditions", "devices[].bindingFailureConditions"),
         }
     assert await lab.names() == [device.name for device in pool.devices]
+
+
+@pytest.mark.parametrize("lab", [(34, {"DRAPartitionableDevices": True})], indirect=True, ids=["34-with-counters"])
+async def test_releases_before_1_35_keep_counters_beside_the_devices_that_use_them(lab: Lab) -> None:
+    """As that release's API server wants it, which refuses devices whose counter set is in another slice."""
+    parts = []
+    for gpu in range(2):
+        used = v1.DeviceCounterConsumption(counter_set=f"gpu-{gpu}", counters={"memory": v1.Counter(value="1Gi")})
+        parts.append(devices(3, first=3 * gpu, consumes_counters=(used,)))
+    sets = tuple(
+        v1.CounterSet(name=f"gpu-{gpu}", counters={"memory": v1.Counter(value="4Gi")}) for gpu in range(len(parts))
+    )
+    pool = lab.pool(*parts, devices(1, first=6), shared_counters=sets)
+    async with lab.publisher() as first:
+        await first.publish(pool)
+    assert [
+        ([one.name for one in each.spec.shared_counters], [device.name for device in each.spec.devices])
+        for each in await lab.slices()
+    ] == [(["gpu-0"], ["dev-0", "dev-1", "dev-2"]), (["gpu-1"], ["dev-3", "dev-4", "dev-5"]), ([], ["dev-6"])]
+    assert lab.observer.news() == []
+    async with lab.publisher() as second:
+        await second.publish(pool)
+    assert lab.writes == 3
 
 
 async def test_a_pool_without_a_node_is_offered_everywhere(lab: Lab) -> None:
