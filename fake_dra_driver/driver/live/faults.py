@@ -1,4 +1,4 @@
-"""DeviceFaults at work on one node: what is wrong with it at each moment, and calls of the kubelet that fail.
+"""DeviceFaults at work on one node: what is wrong with it at each moment.
 
 What a fault does is a function of the objects and of the time (``fault.evaluation``); only how many calls have failed
 is remembered, on disk (``failurecounts``). So it makes no difference whether the plugin was started before or after it.
@@ -6,7 +6,7 @@ is remembered, on disk (``failurecounts``). So it makes no difference whether th
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Final, cast
@@ -15,19 +15,18 @@ from loguru import logger
 from typing_extensions import override
 
 from fake_dra_driver.api.devicefault import DeviceFault
-from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.dra import PrepareError
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra.program import NodeAccess
-from fake_dra_driver.driver.fault.effects import NO_FAULTS, CallFault, in_classic
+from fake_dra_driver.driver.fault.effects import NO_FAULTS, in_classic
 from fake_dra_driver.driver.fault.evaluation import Evaluation, FaultHit, effects_of
 from fake_dra_driver.driver.fault.target import Holders, Place
-from fake_dra_driver.driver.live.failurecounts import Call, FailureCounts
+from fake_dra_driver.driver.live.failurecounts import FailureCounts
+from fake_dra_driver.driver.live.faultedcalls import FaultedCalls, names_of
 from fake_dra_driver.driver.live.faultstatus import FaultStatusWriter, own_entry
 from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.live.nodelabels import NodeLabels
 from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
-from fake_dra_driver.driver.node.callfaults import CallFaults
-from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.reason import DEVICES_FAULTED, DEVICES_HEALED, FAULT_UNUSABLE, FAULTS_UNREADABLE
 from fake_dra_driver.runtime import (
     Change,
@@ -37,7 +36,6 @@ from fake_dra_driver.runtime import (
     Request,
     Result,
     RuntimeLayerError,
-    loop_time,
     utc_now,
 )
 
@@ -56,7 +54,7 @@ _SHOWN_DEVICES: Final = 8
 log = logger.bind(component="devicefaults")
 
 
-class LiveFaults(Reconciler, CallFaults):
+class LiveFaults(Reconciler):
     """Applies the faults that hit a node.
 
     Args:
@@ -81,15 +79,13 @@ class LiveFaults(Reconciler, CallFaults):
         self._counts = counts
         self._labels = labels
         self._now = now
+        self.calls = FaultedCalls(node, counts, self._known, self._call_failed)
+        """For the calls of the kubelet."""
         self._access: NodeAccess[FakePreparedDevice] | None = None
         self._faults: Informer[DeviceFault] | None = None
         self._status: FaultStatusWriter | None = None
         self._connected = asyncio.Event()
         self._evaluation = Evaluation(NO_FAULTS, {}, None)
-        self._news = asyncio.Event()
-        """Set, and then replaced, when calls that wait have something to look at."""
-        self._delayed: dict[str, str] = {}
-        """By UID: claims whose calls wait, and the fault that has them wait."""
         self._controller = Controller("devicefault", self)
         self._request = Request("", node.current.node)
         self._transform = own_entry(node.current.node)
@@ -137,6 +133,13 @@ class LiveFaults(Reconciler, CallFaults):
         self._labels.subscribe(self._look)
         return ""
 
+    def _known(self) -> Collection[UID]:
+        return () if self._faults is None else {each.uid for each in self._faults.list()}
+
+    def _call_failed(self, fault: str) -> None:
+        if self._status is not None:
+            self._status.count_changed(fault)
+
     def _look(self) -> None:
         self._controller.enqueue(self._request)
 
@@ -150,7 +153,7 @@ class LiveFaults(Reconciler, CallFaults):
         return Result(requeue_after=self._evaluate(self._faults))
 
     async def _read_labels(self, faults: Informer[DeviceFault]) -> None:
-        if faults.list():
+        if any(fault.spec.target.node_selector is not None for fault in faults.list()):
             await self._labels.read()
 
     def _evaluate(self, faults: Informer[DeviceFault]) -> float | None:
@@ -166,8 +169,6 @@ class LiveFaults(Reconciler, CallFaults):
             self._node.apply(found.effects)
         if self._status is not None:
             self._status.report(found.hits)
-        self._news.set()
-        self._news = asyncio.Event()
         pauses = [_HOLDERS_PAUSE_SECONDS] if any(fault.spec.target.claim for fault in objects) else []
         if found.next_change is not None:
             until = (found.next_change - now).total_seconds()
@@ -180,7 +181,7 @@ class LiveFaults(Reconciler, CallFaults):
             return holders
         names = {device.device.uuid: device.name for device in self._node.current.devices}
         for claim in self._access.prepared().values():
-            for name in _names_of(claim, names):
+            for name in names_of(claim, names):
                 holders[name].add(NamespacedName(claim.namespace, claim.name))
         return holders
 
@@ -196,75 +197,11 @@ class LiveFaults(Reconciler, CallFaults):
                 log.info("Devices faulted", fault=name, devices=len(is_now.devices))
                 self._node.tell(DEVICES_FAULTED, f"DeviceFault {name} hits {_shown(is_now)}")
 
-    # --- calls of the kubelet ---
-
-    @override
-    async def before_prepare(self, claim: FakePreparedClaim) -> None:
-        await self._meet(claim, "prepare")
-
-    @override
-    async def before_unprepare(self, claim: FakePreparedClaim) -> None:
-        await self._meet(claim, "unprepare")
-
-    def doing(self, claim_uid: str) -> str:
-        """What a claim's call waits for, in words for the kubelet; empty where it does not."""
-        fault = self._delayed.get(claim_uid)
-        return "" if fault is None else f"DeviceFault {fault} delays it"
-
-    async def _meet(self, claim: FakePreparedClaim, call: Call) -> None:
-        begun = loop_time()
-        try:
-            # As long as the fault is there: what is deleted does not go on.
-            while slowest := max(self._calls(claim, call), key=lambda each: each.delay_seconds, default=None):
-                if (left := begun + slowest.delay_seconds - loop_time()) <= 0:
-                    break
-                self._delayed[claim.uid] = slowest.fault
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await self._news.wait()
-        finally:
-            self._delayed.pop(claim.uid, None)
-        for fault in self._calls(claim, call):
-            if fault.message and await self._fails(fault, call):
-                raise PrepareError(f"{fault.message} (DeviceFault {fault.fault})")
-
-    def _calls(self, claim: FakePreparedClaim, call: Call) -> list[CallFault]:
-        """The faults that a call meets now, each once."""
-        effects = self._evaluation.effects
-        by_device = effects.prepare if call == "prepare" else effects.unprepare
-        if not by_device:
-            return []
-        key = NamespacedName(claim.namespace, claim.name)
-        names = _names_of(claim, {device.device.uuid: device.name for device in self._node.current.devices})
-        met = {each.fault: each for name in names for each in by_device.get(name, ()) if each.claim in (None, key)}
-        return list(met.values())
-
-    async def _fails(self, fault: CallFault, call: Call) -> bool:
-        known = () if self._faults is None else {each.uid for each in self._faults.list()}
-        try:
-            fails = await self._counts.take(fault.uid, call, fault.times, known)
-        except OSError as error:
-            raise PrepareError(f"{fault.message} (DeviceFault {fault.fault}; it is not counted: {error})") from error
-        if fails and self._status is not None:
-            self._status.count_changed(fault.fault)
-        return fails
-
 
 def _is_asked_differently(change: Change[DeviceFault]) -> bool:
     """Whether more of a fault has changed than its status."""
     old, new = change.old, change.new
     return old is None or new is None or old.metadata.generation != new.metadata.generation
-
-
-def _names_of(claim: FakePreparedClaim, names: Mapping[str, str]) -> list[str]:
-    """The names of a claim's devices, each once.
-
-    Args:
-        claim: the claim.
-        names: by UUID, of the devices of the node: a classic claim has no names.
-    """
-    found = (names.get(device.key, "") if device.result is None else device.result.device for device in claim.devices)
-    return list(dict.fromkeys(found))
 
 
 def _shown(hit: FaultHit) -> str:

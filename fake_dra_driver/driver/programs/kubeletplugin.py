@@ -50,7 +50,8 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
         self.layout = FakeStateLayout()
         self._node = LiveNode(fake_node(node, devices))
         self.live = self._devices = MockDevices(self._node, names.driver, plugin_dir)
-        self.model = FakePreparedModel(node, names, files_folder=plugin_dir / CLAIM_FILES, calls=self._devices.faults)
+        calls = self._devices.faults.calls
+        self.model = FakePreparedModel(node, names, files_folder=plugin_dir / CLAIM_FILES, calls=calls)
 
     @override
     async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
@@ -84,7 +85,7 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
 
     @override
     def doing(self, claim_uid: str) -> str:
-        return self._devices.faults.doing(claim_uid)
+        return self._devices.faults.calls.doing(claim_uid)
 
     def _planner(self, prepared: Prepared) -> FakePlanner:
         return FakePlanner(lambda: self._node.present, prepared)

@@ -145,9 +145,11 @@ def test_a_device_that_has_vanished_is_not_allocated(cluster: BackgroundCluster,
     async def is_alone(each: Cluster) -> bool:
         return list(await _published(each)) == DEVICES[:1]
 
-    cluster.wait_until("one device is left", is_alone)
-    state = cluster.call(_state)
-    assert len(state.spec.allocatable_device) == 1
+    async def is_alone_on_record(each: Cluster) -> bool:
+        return len((await _state(each)).spec.allocatable_device) == 1
+
+    cluster.wait_until("one device is left in the slices", is_alone)
+    cluster.wait_until("one device is left on record", is_alone_on_record)
     with _running(cluster, "last") as device:
         assert device == DEVICES[0]
 

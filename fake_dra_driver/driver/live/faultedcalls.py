@@ -1,0 +1,114 @@
+"""Calls of the kubelet that fail or take long, because a DeviceFault hits a device of their claim."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+
+from typing_extensions import override
+
+from fake_dra_driver.api.kube.meta import UID, NamespacedName
+from fake_dra_driver.dra import PrepareError
+from fake_dra_driver.driver.fault.effects import CallFault
+from fake_dra_driver.driver.live.failurecounts import Call, FailureCounts
+from fake_dra_driver.driver.live.source import MockNodeSource
+from fake_dra_driver.driver.node.callfaults import CallFaults
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim
+from fake_dra_driver.runtime import loop_time
+
+__all__ = ["FaultedCalls", "names_of"]
+
+
+class FaultedCalls(CallFaults):
+    """Meets each call with what is wrong at that moment.
+
+    Args:
+        node: the devices, and what is wrong with them.
+        counts: of the calls that have failed.
+        known: the faults that there are; of others no count is kept.
+        failed: is told of a fault by whose doing a call has failed.
+    """
+
+    def __init__(
+        self,
+        node: MockNodeSource,
+        counts: FailureCounts,
+        known: Callable[[], Collection[UID]],
+        failed: Callable[[str], None],
+    ) -> None:
+        self._node = node
+        self._counts = counts
+        self._known = known
+        self._failed = failed
+        self._news = asyncio.Event()
+        """Set, and then replaced, when calls that wait have something to look at."""
+        self._delayed: dict[str, str] = {}
+        """By UID: claims whose calls wait, and the fault that has them wait."""
+        node.subscribe(self._wake)
+
+    @override
+    async def before_prepare(self, claim: FakePreparedClaim) -> None:
+        await self._meet(claim, "prepare")
+
+    @override
+    async def before_unprepare(self, claim: FakePreparedClaim) -> None:
+        await self._meet(claim, "unprepare")
+
+    def doing(self, claim_uid: str) -> str:
+        """What a claim's call waits for, in words for the kubelet; empty where it does not."""
+        fault = self._delayed.get(claim_uid)
+        return "" if fault is None else f"DeviceFault {fault} delays it"
+
+    def _wake(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _meet(self, claim: FakePreparedClaim, call: Call) -> None:
+        await self._delay(claim, call)
+        for fault in self._faults_of(claim, call):
+            if fault.message and await self._fails(fault, call):
+                raise PrepareError(f"{fault.message} (DeviceFault {fault.fault})")
+
+    async def _delay(self, claim: FakePreparedClaim, call: Call) -> None:
+        """Waits as long as the slowest fault says, and no longer than it is there."""
+        begun = loop_time()
+        try:
+            while slowest := max(self._faults_of(claim, call), key=lambda each: each.delay_seconds, default=None):
+                if (left := begun + slowest.delay_seconds - loop_time()) <= 0:
+                    return
+                self._delayed[claim.uid] = slowest.fault
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._news.wait()
+        finally:
+            self._delayed.pop(claim.uid, None)
+
+    def _faults_of(self, claim: FakePreparedClaim, call: Call) -> list[CallFault]:
+        """The faults that a call meets now, each once."""
+        effects = self._node.effects
+        by_device = effects.prepare if call == "prepare" else effects.unprepare
+        if not by_device:
+            return []
+        key = NamespacedName(claim.namespace, claim.name)
+        names = names_of(claim, {device.device.uuid: device.name for device in self._node.current.devices})
+        met = {each.fault: each for name in names for each in by_device.get(name, ()) if each.claim in (None, key)}
+        return list(met.values())
+
+    async def _fails(self, fault: CallFault, call: Call) -> bool:
+        try:
+            fails = await self._counts.take(fault.uid, call, fault.times, self._known())
+        except OSError as error:
+            raise PrepareError(f"{fault.message} (DeviceFault {fault.fault}; it is not counted: {error})") from error
+        if fails:
+            self._failed(fault.fault)
+        return fails
+
+
+def names_of(claim: FakePreparedClaim, names: Mapping[str, str]) -> list[str]:
+    """The names of a claim's devices, each once.
+
+    Args:
+        claim: the claim.
+        names: by UUID, of the devices of the node: a classic claim has no names.
+    """
+    found = (names.get(device.key, "") if device.result is None else device.result.device for device in claim.devices)
+    return list(dict.fromkeys(found))
