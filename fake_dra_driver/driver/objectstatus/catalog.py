@@ -4,7 +4,7 @@ The controller works without them: after an upgrade by helm, which leaves CRDs a
 kinds. So they are asked for while the program runs, again and again until they can be read, and only then watched.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from loguru import logger
@@ -125,17 +125,43 @@ class MockCatalog:
         if chosen.profile is None:
             return None
         # Only where there is a profile: its templates take memory.
-        from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
+        from fake_dra_driver.driver.profile.rendering import ProfileError
 
-        profile = chosen.profile
-        key = (profile.uid, profile.metadata.generation)
         try:
-            renderer = self._renderers.get(key)
-            if renderer is None:
-                renderer = self._renderers[key] = ProfileRenderer(profile)
-            return renderer.render(node, self.labels_of(node), chosen.reason)
+            return self._renderer(chosen.profile).render(node, self.labels_of(node), chosen.reason)
         except ProfileError:
             return None
+
+    def problems_of(self, profile: DeviceProfile) -> Sequence[str]:
+        """What is wrong with a profile, on any node or on the first by name of those that it describes."""
+        from fake_dra_driver.driver.profile.rendering import ProfileError
+
+        try:
+            renderer = self._renderer(profile)
+        except ProfileError as error:
+            return [str(problem) for problem in error.problems]
+        described = (
+            node
+            for node, chosen in self.choices().items()
+            if chosen.profile is not None and chosen.profile.metadata.name == profile.metadata.name
+        )
+        node = min(described, default=None)
+        if node is None:
+            return []
+        try:
+            renderer.render(node, self.labels_of(node))
+        except ProfileError as error:
+            return [f"on {node}: {problem}" for problem in error.problems]
+        return []
+
+    def _renderer(self, profile: DeviceProfile) -> "ProfileRenderer":
+        """Raises ProfileError."""
+        from fake_dra_driver.driver.profile.rendering import ProfileRenderer
+
+        key = (profile.uid, profile.metadata.generation)
+        if key not in self._renderers:
+            self._renderers[key] = ProfileRenderer(profile)
+        return self._renderers[key]
 
     def _profiles_changed(self) -> None:
         self._choices = None

@@ -1,7 +1,7 @@
 """Says of each DeviceProfile whether it can be used, how many nodes it describes, and which others compete with it.
 
-What is wrong with a profile on one node alone, such as a template that uses a label which that node does not have, the
-plugin there says.
+It is tried on one of its nodes. What is wrong with it on another node alone, such as a template that uses a label which
+that node does not have, the plugin there says.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,13 +51,22 @@ class ProfileStatusReconciler(Reconciler):
             return Result()
         before, generation = profile.status, profile.metadata.generation
         conditions = Conditions(before.conditions, generation, self._now())
-        _state_validity(profile, conditions)
+        self._state_validity(profile, conditions)
         nodes = self._state_conflict(request.name, conditions)
         if conditions.changed or (before.observed_generation, before.nodes) != (generation, nodes):
             await self._writer.write(profile, {"observedGeneration": generation, "nodes": nodes}, conditions)
             valid, conflict = conditions.found
             log.info("DeviceProfile judged", profile=request.name, valid=valid.status, conflict=conflict.status)
         return Result()
+
+    def _state_validity(self, profile: DeviceProfile, conditions: Conditions) -> None:
+        problems = self._catalog.problems_of(profile)
+        if not problems:
+            conditions.state(VALID, True, "Valid")
+            return
+        more = len(problems) - _MAX_PROBLEMS
+        listed = "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+        conditions.state(VALID, False, "Invalid", listed)
 
     def _state_conflict(self, name: str, conditions: Conditions) -> int:
         """Says which profiles compete with it; returns how many nodes it describes."""
@@ -81,19 +90,6 @@ class ProfileStatusReconciler(Reconciler):
         message = f"of the same priority: {told}; {outcome}: give them different values of spec.priority"
         conditions.state(CONFLICT, True, "SamePriority", message)
         return nodes
-
-
-def _state_validity(profile: DeviceProfile, conditions: Conditions) -> None:
-    # Only where there is a profile: its templates take memory.
-    from fake_dra_driver.driver.profile.checking import profile_problems
-
-    problems = profile_problems(profile)
-    if not problems:
-        conditions.state(VALID, True, "Valid")
-        return
-    more = len(problems) - _MAX_PROBLEMS
-    listed = "; ".join(map(str, problems[:_MAX_PROBLEMS])) + (f"; and {more} more" if more > 0 else "")
-    conditions.state(VALID, False, "Invalid", listed)
 
 
 def _listed(nodes: Sequence[str]) -> str:

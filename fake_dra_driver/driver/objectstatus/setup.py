@@ -39,9 +39,7 @@ class ObjectStatus:
         writer = StatusWriter(client, f"{driver}-controller")
         opener = CatalogOpener(self.catalog)
         self._profiles = Controller("deviceprofile", ProfileStatusReconciler(self.catalog, writer, now))
-        self._faults = Controller(
-            "devicefault", FaultStatusReconciler(self.catalog, self._known_nodes, writer, now)
-        )
+        self._faults = Controller("devicefault", FaultStatusReconciler(self.catalog, self._known_nodes, writer, now))
         self.catalog.subscribe(self._judge_profiles, self._judge_faults)
         opener.start()
         self.controllers: Sequence[Controller] = (opener.controller, self._profiles, self._faults)

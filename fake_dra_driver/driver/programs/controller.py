@@ -52,9 +52,7 @@ class FakeControllers(DriverControllers):
         return (*make_controllers(wiring, api, self.names.driver, status.catalog), *status.controllers)
 
     def _object_status(self, wiring: ControllerWiring) -> ObjectStatus:
-        return ObjectStatus(
-            wiring.client, wiring.cache, self.names.driver, namespace=wiring.namespace, now=wiring.now
-        )
+        return ObjectStatus(wiring.client, wiring.cache, self.names.driver, namespace=wiring.namespace, now=wiring.now)
 
 
 async def run(settings: ControllerSettings) -> int:

@@ -18,7 +18,7 @@ CONTROLLERS = {*KR8S, "grpc", "google.protobuf", "jinja2", "fake_dra_driver.dra.
         ("driver.programs.controller", CONTROLLERS),
         ("driver.programs.controller, driver.classic.setup", {*CONTROLLERS, "fake_dra_driver.dra.structured.claims"}),
         (
-            "driver.programs.controller, dra.structured.setup, driver.structured.driver",
+            "driver.programs.controller, driver.structured.setup",
             {*CONTROLLERS, "fake_dra_driver.dra.classic.ledger"},
         ),
         (

@@ -44,8 +44,9 @@ class StatusWorld:
         return MIDNIGHT + timedelta(seconds=self._loop.time())
 
     async def furnish(self) -> None:
-        """Installs the driver's kinds."""
-        for path in sorted(CRDS.glob("*.yaml")):
+        """Installs the driver's kinds that are looked at."""
+        for kind in (DeviceFault, DeviceProfile, NodeAllocationState):
+            path = CRDS / f"{kind.resource.group}_{kind.resource.plural}.yaml"
             await self.admin.create(CustomResourceDefinition.from_wire(yaml.safe_load(path.read_text())))
         await self.admin.create(Namespace.from_wire({"metadata": {"name": NAMESPACE}}))
 
@@ -59,13 +60,17 @@ class StatusWorld:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(cache.run())]
             tasks += [group.create_task(controller.run()) for controller in status.controllers]
-            await asyncio.sleep(SOON_SECONDS)
+            await self.settle()
             yield status
             for task in tasks:
                 task.cancel()
 
     def _count(self, *_: object) -> None:
         self.writes += 1
+
+    async def settle(self) -> None:
+        """Gives the controllers time for what they do at once."""
+        await asyncio.sleep(SOON_SECONDS)
 
     async def node(self, name: str, *models: str, **labels: str) -> None:
         """A node with devices of these models."""
@@ -82,7 +87,7 @@ class StatusWorld:
         """A DeviceFault; time enough has passed for what follows at once."""
         whole = {"effects": {"vanish": True}, **spec}
         await self.admin.create(DeviceFault.from_wire({"metadata": {"name": name}, "spec": whole}))
-        await asyncio.sleep(SOON_SECONDS)
+        await self.settle()
 
     async def plugin_says(self, node: str, **entry: Any) -> None:
         """What a plugin says about the fault ``f``."""
@@ -90,7 +95,7 @@ class StatusWorld:
         await self.admin.apply(
             DeviceFault, NamespacedName("", "f"), {"status": status}, field_manager=node, subresource="status"
         )
-        await asyncio.sleep(SOON_SECONDS)
+        await self.settle()
 
     async def active(self, name: str = "f") -> tuple[str, str, str]:
         """Status, reason and message of the only condition of a fault."""
@@ -103,7 +108,7 @@ class StatusWorld:
     async def profile(self, name: str, **spec: Any) -> None:
         """A DeviceProfile; time enough has passed for what follows at once."""
         await self.admin.create(DeviceProfile.from_wire({"metadata": {"name": name}, "spec": spec}))
-        await asyncio.sleep(SOON_SECONDS)
+        await self.settle()
 
     async def judged(self, name: str) -> tuple[DeviceProfileStatus, Mapping[str, ObjectCondition]]:
         """What is said of a profile, and its conditions by their types."""
