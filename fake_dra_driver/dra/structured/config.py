@@ -69,6 +69,8 @@ class Config:
     requests: tuple[str, ...]
     parameters: BaseModel
     """Of the model that the driver has for their kind; ``model_fields_set`` says what was written down."""
+    kind: tuple[str, str] = ("", "")
+    """Their apiVersion and kind."""
 
     def problem(self, field: str, message: str) -> FieldProblem:
         """What is wrong with a field as far as only the driver can tell; ``field`` is its path from the parameters."""
@@ -137,7 +139,7 @@ def _decoded(entry: ConfigEntry, kinds: ParameterKinds) -> Config | Sequence[Fie
         return [FieldProblem(entry.path, f"must be an object, is {shown(parameters)}")]
     version, kind = parameters.get("apiVersion"), parameters.get("kind")
     model = kinds.get((version, kind)) if isinstance(version, str) and isinstance(kind, str) else None
-    if model is None:
+    if model is None or not isinstance(version, str) or not isinstance(kind, str):
         return [_wrong_kind(entry, kinds)]
     fields = {name: value for name, value in parameters.items() if name not in ("apiVersion", "kind")}
     try:
@@ -147,7 +149,7 @@ def _decoded(entry: ConfigEntry, kinds: ParameterKinds) -> Config | Sequence[Fie
         )
     except ValidationError as error:
         return [problem.inside(entry.path) for problem in problems_of(error, model)]
-    return Config(entry.path, entry.requests, decoded)
+    return Config(entry.path, entry.requests, decoded, (version, kind))
 
 
 def _wrong_kind(entry: ConfigEntry, kinds: ParameterKinds) -> FieldProblem:
@@ -155,7 +157,8 @@ def _wrong_kind(entry: ConfigEntry, kinds: ParameterKinds) -> FieldProblem:
     found = ", ".join(
         f"{name} {shown(entry.parameters[name])}" for name in ("kind", "apiVersion") if name in entry.parameters
     )
-    return FieldProblem(entry.path, f"must be {allowed}, has {found or 'neither kind nor apiVersion'}")
+    must = f"must be {allowed}" if allowed else "must be left out, since the driver takes none"
+    return FieldProblem(entry.path, f"{must}, has {found or 'neither kind nor apiVersion'}")
 
 
 # --- Where the entries of an allocation were written ---------------------------------------------------------------

@@ -6,9 +6,11 @@ its configuration is known.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-__all__ = ["ConfigKind", "EnvironmentVariable", "MountedFile"]
+from fake_dra_driver.api.fake import FakeClaimParameters
+
+__all__ = ["FAKE_CLAIM_PARAMETERS", "ConfigKind", "EnvironmentVariable", "MountedFile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,7 @@ class ConfigKind:
     def is_for(self, device_type: str) -> bool:
         """Whether devices of a type can be configured with it."""
         return not self.types or device_type in self.types
+
+
+FAKE_CLAIM_PARAMETERS: Final = ConfigKind(FakeClaimParameters.resource.api_version, FakeClaimParameters.resource.kind)
+"""What claims of the quickstart have. It needs no schema: the driver knows the kind."""

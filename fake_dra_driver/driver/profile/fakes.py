@@ -10,6 +10,7 @@ from typing import Final
 from fake_dra_driver import __version__
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.driver.profile.containers import FAKE_CLAIM_PARAMETERS
 from fake_dra_driver.driver.profile.mocknode import MockDevice, MockNode, ProfileName
 
 __all__ = ["device_name", "fake_node"]
@@ -28,6 +29,7 @@ def fake_node(node: str, inventory: Sequence[Device]) -> MockNode:
         node,
         ProfileName(),
         tuple(MockDevice(device, _published(index, device), index=index) for index, device in enumerate(inventory)),
+        configs=(FAKE_CLAIM_PARAMETERS,),
     )
 
 

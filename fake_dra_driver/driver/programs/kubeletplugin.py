@@ -73,7 +73,7 @@ class FakeDevices(PluginDevices[NodeAllocationState, Device, AllocatedDevices, F
     def pool(self, prepared: Prepared) -> PoolDevices[FakePreparedDevice]:
         from fake_dra_driver.driver.structured.pool import FakePool
 
-        return FakePool(self._node, self._planner(prepared))
+        return FakePool(self._node, self._planner(prepared), self.names.driver)
 
     @override
     def annotations(self) -> Mapping[str, str]:

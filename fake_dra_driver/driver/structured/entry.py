@@ -9,20 +9,21 @@ from fake_dra_driver.api.fake import AllocatedDevices, AllocatedFake, AllocatedF
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra.structured import AllocatedClaim, Config, config_for
-from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK, spec_of
+from fake_dra_driver.driver.structured.parameters import MockConfigs, spec_of
 
 __all__ = ["entry_of"]
 
 
-def entry_of(allocated: AllocatedClaim, devices: Mapping[str, Device]) -> AllocatedDevices:
+def entry_of(allocated: AllocatedClaim, devices: Mapping[str, Device], configs: MockConfigs) -> AllocatedDevices:
     """What to show of a claim.
 
     Args:
         allocated: what it holds on the node.
         devices: those of the node, by name.
+        configs: reads its parameters.
     """
-    configs = CONFIG_CHECK.readable(allocated)
-    fakes = tuple(_shown(result, devices, configs) for result in allocated.results)
+    decoded = configs.check.readable(allocated)
+    fakes = tuple(_shown(result, devices, decoded) for result in allocated.results)
     return AllocatedDevices(fake=AllocatedFakes(devices=fakes))
 
 
@@ -31,6 +32,6 @@ def _shown(
 ) -> AllocatedFake:
     device = devices.get(result.device)
     uuid = device.uuid if device is not None else result.device
-    config = config_for(result.request, configs)
-    split = spec_of(config).split if config is not None else 0
+    spec = spec_of(config_for(result.request, configs))
+    split = 0 if spec is None else spec.split
     return AllocatedFake(uuid=uuid, split=split) if split else AllocatedFake(uuid=uuid)

@@ -12,9 +12,11 @@ from fake_dra_driver.dra import DeviceHealth, Health
 from fake_dra_driver.dra.structured import AllocatedClaim, DroppedFields, PoolDevices
 from fake_dra_driver.driver.fault.effects import HealthFault
 from fake_dra_driver.driver.live.source import MockNodeSource
+from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.node.planning import FakePlanner
 from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
 from fake_dra_driver.driver.profile.mocknode import MockDevice, MockNode
+from fake_dra_driver.driver.structured.parameters import MockConfigs
 from fake_dra_driver.driver.structured.wanted import wanted_devices
 from fake_dra_driver.runtime import utc_now
 
@@ -30,12 +32,20 @@ class FakePool(PoolDevices[FakePreparedDevice]):
     Args:
         source: the devices, and what is wrong with them.
         planner: of the same node.
+        driver: its name.
         now: the wall clock.
     """
 
-    def __init__(self, source: MockNodeSource, planner: FakePlanner, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self,
+        source: MockNodeSource,
+        planner: FakePlanner,
+        driver: str = NAMES.driver,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._source = source
         self._planner = planner
+        self._configs = MockConfigs(driver, lambda: source.current.configs)
         self._now = now
         self._is_counted = True
         """Whether the API server keeps what devices use up in common."""
@@ -102,7 +112,7 @@ class FakePool(PoolDevices[FakePreparedDevice]):
     def prepared(self, allocated: AllocatedClaim, before: FakePreparedClaim | None) -> Sequence[FakePreparedDevice]:
         own = {} if before is None else _devices_of(before)
         there = {device.name: device.device for device in self._present()}
-        return self._planner.devices(allocated.identity, wanted_devices(allocated, {**own, **there}))
+        return self._planner.devices(allocated.identity, wanted_devices(allocated, {**own, **there}, self._configs))
 
     @override
     def status_data(self, devices: Sequence[FakePreparedDevice]) -> Mapping[str, Any]:
@@ -137,7 +147,7 @@ def _not_ready(reason: str, message: str) -> v1.StatusCondition:
 def _devices_of(prepared: FakePreparedClaim) -> Mapping[str, Device]:
     """The whole devices of a prepared claim, by the names that its allocation has for them."""
     return {
-        device.result.device: Device(device.key, device.model)
+        device.result.device: Device(device.key, device.model, type="")
         for device in prepared.devices
         if device.result is not None
     }

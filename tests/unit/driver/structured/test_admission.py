@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.dra.structured.admission import ClaimReviewer, Outcome, ReviewError, Verdict
-from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
+from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.driver.structured.parameters import MockConfigs
 from tests.crash.bounds import examples
 from tests.support.structuredworld import opaque, parameters
 from tests.support.untrusted import assert_harmless, hostile_text
 
-REVIEWER = ClaimReviewer(CONFIG_CHECK)
+REVIEWER = ClaimReviewer(MockConfigs(NAMES.driver).check)
 GOOD = opaque(parameters(split=2))
 BAD = opaque(parameters(split=65))
 MESSAGE = "must be at most 64, is 65"

@@ -8,7 +8,7 @@ import pytest
 from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import ObjectMeta
 from fake_dra_driver.api.resource import v1
-from fake_dra_driver.driver.structured.parameters import CONFIG_CHECK
+from fake_dra_driver.driver.structured.parameters import MockConfigs
 from tests.support.structuredworld import (
     CLASS,
     StructuredBrain,
@@ -140,8 +140,8 @@ ONE_OF_TWO = {
 
 
 def problems(requests: Sequence[Mapping[str, Any]], *config: Mapping[str, Any]) -> list[str]:
-    wire = {"devices": {"requests": list(requests), "config": list(config)}}
-    return [str(problem) for problem in CONFIG_CHECK.spec_problems(v1.ResourceClaimSpec.model_validate(wire))]
+    spec = v1.ResourceClaimSpec.model_validate({"devices": {"requests": list(requests), "config": list(config)}})
+    return [str(problem) for problem in MockConfigs(DRIVER_NAME).check.spec_problems(spec)]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from fake_dra_driver.dra.structured.claims import AllocatedClaim
 from fake_dra_driver.dra.structured.config import ConfigError
 from fake_dra_driver.driver.node.prepared import WantedDevice
 from fake_dra_driver.driver.structured.inventory import devices_by_name
+from fake_dra_driver.driver.structured.parameters import MockConfigs
 from fake_dra_driver.driver.structured.wanted import wanted_devices
 from tests.support.node import NODE, UUIDS
 from tests.support.structurednode import parameters, result
@@ -33,7 +34,7 @@ def allocated(results: Results, config: Configs = ()) -> AllocatedClaim:
 
 
 def wanted(results: Results, config: Configs = ()) -> Sequence[WantedDevice]:
-    return wanted_devices(allocated(results, config), DEVICES)
+    return wanted_devices(allocated(results, config), DEVICES, MockConfigs(DRIVER_NAME))
 
 
 def splits(results: Results, *config: v1.DeviceAllocationConfiguration) -> list[int]:
