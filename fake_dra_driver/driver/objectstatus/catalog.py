@@ -45,6 +45,8 @@ class MockCatalog:
         self._client = client
         self._cache = cache
         self._is_open = False
+        self._unreadable = ""
+        """Why they cannot be read, as was last found out; empty where they can, or where that is not known."""
         self._profiles: Informer[DeviceProfile] | None = None
         self._faults: Informer[DeviceFault] | None = None
         self._nodes: Informer[Node] | None = None
@@ -69,6 +71,10 @@ class MockCatalog:
         """With their labels, and nothing else. Raises RetryError as long as they are not read."""
         return _opened(self._nodes, self._is_open)
 
+    def readable_profiles(self) -> Sequence[DeviceProfile]:
+        """All that there are; none where they cannot be read. Raises RetryError as long as that is not known."""
+        return () if self._unreadable and not self._is_open else self.profiles.list()
+
     def subscribe(self, profiles_changed: Callable[[], None], faults_changed: Callable[[], None]) -> None:
         """Both are called once all is read, and then after each change of what is looked at.
 
@@ -87,6 +93,7 @@ class MockCatalog:
         """
         for kind in (DeviceProfile, DeviceFault):
             if why := await why_unreadable(self._client, kind):
+                self._unreadable = why
                 return why
         self._profiles = self._cache.informer(DeviceProfile)
         self._faults = self._cache.informer(DeviceFault)

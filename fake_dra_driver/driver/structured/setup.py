@@ -8,6 +8,7 @@ from fake_dra_driver.driver.objectstatus.catalog import MockCatalog
 from fake_dra_driver.driver.structured.binding import BindingReconciler
 from fake_dra_driver.driver.structured.bindingplans import BindingPlans
 from fake_dra_driver.driver.structured.driver import FakeStructuredDriver
+from fake_dra_driver.driver.structured.profilekinds import ProfileKinds
 from fake_dra_driver.runtime import Controller
 
 __all__ = ["make_controllers"]
@@ -29,7 +30,7 @@ def make_controllers(
     binding = BindingReconciler(wiring.client, caches.claims, driver, plans.plan, wiring.events, wiring.now)
     catalog.subscribe(binding.plans_changed, binding.plans_changed)
     controllers = make_structured_controllers(
-        FakeStructuredDriver(driver),
+        FakeStructuredDriver(driver, ProfileKinds(driver, catalog.readable_profiles)),
         wiring.client,
         wiring.cache,
         wiring.events,
