@@ -76,8 +76,8 @@ def _by_frames(screens: Sequence[Sequence[str]]) -> Mapping[_Shown, Sequence[tup
             if line.strip():
                 frames_of.setdefault((row, line), []).append(number)
     found: dict[_Shown, list[tuple[int, str]]] = {}
-    for line, numbers in frames_of.items():
-        found.setdefault(tuple(numbers), []).append(line)
+    for place, numbers in frames_of.items():
+        found.setdefault(tuple(numbers), []).append(place)
     return found
 
 
