@@ -24,14 +24,15 @@ work=$(mktemp -d) || exit
 archives=$work/images
 # The drivers of demo/drivers that are tested on real nodes, too.
 readonly demo_drivers=(lamp fpga)
-cluster='' builder='' failures=() closing=() minutes=()
+cluster='' builder='' tester='' failures=() closing=() minutes=()
 
 # Runs on every way out: nothing that was started here may go on.
 clean_up() {
   local status=$?
   trap - EXIT INT TERM HUP
   stop_cluster
-  [ -z "$builder" ] || kill -- "-$builder" 2>/dev/null || true
+  local group
+  for group in $builder $tester; do kill -- "-$group" 2>/dev/null || true; done
   rm -rf "$work"
   exit "$status"
 }
@@ -49,25 +50,65 @@ step() {
   shift
   say "$title"
   "$@" || status=$?
-  local seconds=$((SECONDS - start))
-  minutes+=("$(printf '%4d.%d  %s' "$((seconds / 60))" "$((seconds % 60 / 6))" "$title")")
+  note_minutes "$title" "$start"
   [ "$status" = 0 ] || failures+=("$title")
   return "$status"
 }
 
-# tier TITLE COMMAND...: a step that runs pytest. Keeps its closing lines, with each test that failed and why, and what took
-# longest; a test that was skipped is a failure.
+# note_minutes TITLE START: how long something took that began at this second.
+note_minutes() {
+  local seconds=$((SECONDS - $2))
+  minutes+=("$(printf '%4d.%d  %s' "$((seconds / 60))" "$((seconds % 60 / 6))" "$1")")
+}
+
+# tier TITLE COMMAND...: a step that runs pytest. Keeps its closing lines, with each test that failed and why, and what
+# took longest; a test that was skipped is a failure.
 tier() { step "$1" run_tier "$@"; }
 
 run_tier() {
-  local title=$1 log=$work/tier.log status=0 line
-  shift
-  PYTEST_ADDOPTS='--durations=10 --durations-min=3' "$@" 2>&1 | tee "$log" || status=$?
+  local log=$work/tier.log status=0
+  PYTEST_ADDOPTS=$(report_durations) "${@:2}" 2>&1 | tee "$log" || status=$?
+  note_tier "$1" "$log" && return "$status"
+}
+
+report_durations() { echo "${PYTEST_ADDOPTS:-} --durations=10 --durations-min=3"; }
+
+told='(FAILED|ERROR) tests/|SAMPLE: |[0-9.]+s (call|setup|teardown) '
+told+='|=+ .*(passed|failed|errors?|skipped|no tests ran).* in [0-9.]+'
+readonly told
+
+# note_tier TITLE LOG: keeps what is to be told of a tier at the end. Fails when it left tests out.
+note_tier() {
+  local line status=0
   while IFS= read -r line; do
-    closing+=("$title: $line")
-    case $line in =*skipped* | *'no tests ran'*) status=1; echo "FAILED: $title left tests out: $line" ;; esac
-  done < <(sed 's/\x1b\[[0-9;]*m//g' "$log" |
-    grep -E '^((FAILED|ERROR) tests/|SAMPLE: |[0-9.]+s (call|setup|teardown) |=+ .*(passed|failed|errors?|skipped|no tests ran).* in [0-9.]+)' || true)
+    closing+=("$1: $line")
+    case $line in =*skipped* | *'no tests ran'*) status=1; echo "FAILED: $1 left tests out: $line" ;; esac
+  done < <(sed 's/\x1b\[[0-9;]*m//g' "$2" | grep -E "^($told)" || true)
+  return "$status"
+}
+
+# behind TITLE COMMAND...: begins a tier that runs, at a low priority, while others mostly wait for a cluster. There is
+# one at a time.
+behind() {
+  say "$1, in the background"
+  behind_title=$1 behind_start=$SECONDS
+  set -m # a process group of its own, so that all of it can be stopped
+  PYTEST_ADDOPTS=$(report_durations) nice -n 10 "${@:2}" >"$work/behind.log" 2>&1 &
+  tester=$!
+  set +m
+}
+
+# join: waits for the tier that is in the background, at the usual priority, and tells of it as of any other.
+join() {
+  local status=0
+  say "$behind_title, to its end"
+  renice -n 0 --pgrp "$tester" >/dev/null 2>&1 || true
+  wait "$tester" || status=$?
+  tester=''
+  cat "$work/behind.log"
+  note_tier "$behind_title" "$work/behind.log" || status=1
+  note_minutes "$behind_title" "$behind_start"
+  [ "$status" = 0 ] || failures+=("$behind_title")
   return "$status"
 }
 

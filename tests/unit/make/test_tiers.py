@@ -61,6 +61,17 @@ def test_a_tier_that_fails_or_leaves_out_fails_the_whole_at_its_end(tmp_path: Pa
     assert result(ended).endswith("FAILED: bad\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "status"), [(f"echo '{PASSED}'", 0), ("echo '== 1 skipped in 1.23s =='", 1), ("false", 1)]
+)
+def test_a_tier_in_the_background_counts_like_any_other(tmp_path: Path, command: str, status: int) -> None:
+    ended = run(f'behind "the tests" sh -c "{command}"\nstep next echo reached\njoin\nfinish', tmp_path)
+    assert ended.returncode == status, ended.stderr
+    assert re.findall(r"^ +\d+\.\d  (.*)$", result(ended), re.MULTILINE) == ["next", "the tests", "in all"]
+    assert ("FAILED: the tests\n" in result(ended)) is (status != 0)
+    assert (f"the tests: {PASSED}\n" in result(ended)) is (PASSED in command)
+
+
 def test_kubernetes_that_cannot_be_had(tmp_path: Path) -> None:
     assert run("why_no_kubernetes 1.30.14", tmp_path).stdout == f"there is no {tmp_path}/cluster\n"
 
@@ -114,17 +125,19 @@ def test_a_build_that_fails_ends_the_waiting(tmp_path: Path) -> None:
     assert ended.stdout.endswith("FAILED: waiting\n")
 
 
-def test_a_build_is_stopped_on_the_way_out(tmp_path: Path) -> None:
-    """One that went on after its CI has ended would take the machine from the next one."""
+@pytest.mark.parametrize("begin", ["start_build helm", 'behind "the tests" {folder}/build'])
+def test_what_is_in_the_background_is_stopped_on_the_way_out(tmp_path: Path, begin: str) -> None:
+    """What went on after its CI has ended would take the machine from the next one."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     descriptor = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         folder = kube(tmp_path, build=f"exec 3>{pipe}; echo started >&3; exec sleep 600")
-        ended = run(f'start_build helm\nread -r line <{pipe}\necho "$line"', folder)
-        assert (ended.returncode, ended.stdout) == (0, "started\n"), ended.stderr
+        ended = run(f'{begin.format(folder=folder)}\nread -r line <{pipe}\necho "> $line"', folder)
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.endswith("> started\n")
         readable, _, _ = select.select([descriptor], [], [], STOP_SECONDS)
-        assert readable, "the build still holds its end of the pipe"
+        assert readable, "it still holds its end of the pipe"
         assert os.read(descriptor, 1) == b""
     finally:
         os.close(descriptor)
