@@ -41,8 +41,9 @@ class MockDevices(LiveDevices):
     async def connect(self, access: NodeAccess[FakePreparedDevice]) -> None:
         """Returns once it is known what the node has."""
         self._labels.connect(access.cache)
-        await self._profiles.connect(access)
-        await self.faults.connect(access)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._profiles.connect(access), name="first deviceprofiles")
+            group.create_task(self.faults.connect(access), name="first devicefaults")
         LostDevices(self._node, access).look()
 
     @override

@@ -6,7 +6,7 @@ profile that this release cannot read. Without any profile for it the node has t
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 from typing_extensions import override
@@ -19,10 +19,12 @@ from fake_dra_driver.driver.live.nodelabels import NodeLabels
 from fake_dra_driver.driver.live.readablekind import LOOK_AGAIN_SECONDS, why_unreadable
 from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.profile.mocknode import MockNode
-from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
 from fake_dra_driver.driver.profile.selection import choose_profile
 from fake_dra_driver.driver.reason import PROFILE_IN_FORCE, PROFILE_REFUSED, PROFILES_UNREADABLE
 from fake_dra_driver.runtime import Controller, Informer, Reconciler, Request, Result, RuntimeLayerError
+
+if TYPE_CHECKING:
+    from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
 
 __all__ = ["LiveProfiles"]
 
@@ -54,7 +56,7 @@ class LiveProfiles(Reconciler):
         self._labels = labels
         self._last_good = last_good
         self._profiles: Informer[DeviceProfile] | None = None
-        self._renderer: tuple[_State, ProfileRenderer] | None = None
+        self._renderer: tuple[_State, "ProfileRenderer"] | None = None
         """Of the profile that was rendered last."""
         self._kept: _State | None = None
         """What is in ``last_good``, as far as this process knows."""
@@ -124,6 +126,9 @@ class LiveProfiles(Reconciler):
         if chosen.profile is None:
             self._take(self._by_settings)
             return
+        # Most nodes have no profile, and do without what makes devices of one.
+        from fake_dra_driver.driver.profile.rendering import ProfileError
+
         try:
             node = await self._render(chosen.profile, chosen.reason)
         except ProfileError as error:
@@ -142,6 +147,8 @@ class LiveProfiles(Reconciler):
 
     async def _render(self, profile: DeviceProfile, reason: str) -> MockNode:
         """Raises ProfileError."""
+        from fake_dra_driver.driver.profile.rendering import ProfileRenderer
+
         state = (profile.uid, profile.metadata.generation or 0)
         if self._renderer is None or self._renderer[0] != state:
             self._renderer = (state, ProfileRenderer(profile))
@@ -149,6 +156,8 @@ class LiveProfiles(Reconciler):
 
     async def _restore(self, profile: DeviceProfile, reason: str) -> None:
         """Gives the node the devices that it had before the plugin was started, if they are those of this profile."""
+        from fake_dra_driver.driver.profile.rendering import ProfileError
+
         last = await self._last_good.read()
         if last is None or last.uid != profile.uid:
             return
@@ -183,6 +192,6 @@ class LiveProfiles(Reconciler):
         self._node.changed()
 
 
-def _listed(error: ProfileError) -> str:
+def _listed(error: "ProfileError") -> str:
     more = len(error.problems) - _MAX_LISTED
     return "; ".join(map(str, error.problems[:_MAX_LISTED])) + (f"; and {more} more" if more > 0 else "")
