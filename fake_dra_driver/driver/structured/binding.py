@@ -214,7 +214,7 @@ def _stated(
     result: v1.DeviceRequestAllocationResult, plan: BindingPlan, due: datetime | None
 ) -> Sequence[v1.StatusCondition]:
     """What is to be said, without the times at which it became so."""
-    because = f", as {plan.because} has it" if plan.because else ""
+    because = f" ({plan.because})" if plan.because else ""
     if due is not None:
         return _all(result, "False", "Waiting", f"until {due:%Y-%m-%dT%H:%M:%SZ}{because}")
     if plan.failure and result.binding_failure_conditions:

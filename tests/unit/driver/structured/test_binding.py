@@ -139,13 +139,13 @@ async def test_a_device_is_ready_when_its_time_has_come(fabric: Fabric) -> None:
     fabric.plans["dev-0"] = BindingPlan(timedelta(seconds=5), because="DeviceProfile slow")
     await fabric.allocate("dev-0", "dev-1")
     assert await fabric.conditions() == {
-        "Attached": ("False", "Waiting", "until 2026-01-02T00:00:05Z, as DeviceProfile slow has it")
+        "Attached": ("False", "Waiting", "until 2026-01-02T00:00:05Z (DeviceProfile slow)")
     }
     assert (await fabric.conditions("dev-1"))["Attached"][0] == "True"
     await asyncio.sleep(4)
     assert (await fabric.conditions())["Attached"][0] == "False"
     await asyncio.sleep(1)
-    words = "ready 5 s after the allocation, as DeviceProfile slow has it"
+    words = "ready 5 s after the allocation (DeviceProfile slow)"
     assert await fabric.conditions() == {"Attached": ("True", "Ready", words)}
     assert (await fabric.conditions("dev-1"))["Attached"][0] == "True", "it is written again with the other one"
     assert fabric.writes == 2
@@ -172,10 +172,10 @@ async def test_a_device_fails_with_the_first_of_its_failure_conditions(fabric: F
     await asyncio.sleep(3)
     assert await fabric.conditions() == {
         "Attached": ("False", "BindingFailed", "Broken is true"),
-        "Broken": ("True", "BindingFailed", "the cable is loose, as DeviceFault cable has it"),
+        "Broken": ("True", "BindingFailed", "the cable is loose (DeviceFault cable)"),
     }
     assert fabric.events.events == [
-        ("c", "BindingFailed", "device dev-0 of node-0: the cable is loose, as DeviceFault cable has it")
+        ("c", "BindingFailed", "device dev-0 of node-0: the cable is loose (DeviceFault cable)")
     ]
 
 
