@@ -56,7 +56,7 @@ class LiveProfiles(Reconciler):
         self._labels = labels
         self._last_good = last_good
         self._profiles: Informer[DeviceProfile] | None = None
-        self._renderer: tuple[_State, "ProfileRenderer"] | None = None
+        self._renderer: tuple[_State, ProfileRenderer] | None = None
         """Of the profile that was rendered last."""
         self._kept: _State | None = None
         """What is in ``last_good``, as far as this process knows."""

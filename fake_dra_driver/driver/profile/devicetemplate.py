@@ -161,10 +161,14 @@ class DeviceTemplate:
 
     def reads(self, names: frozenset[str]) -> bool:
         """Whether one of these variables makes a difference."""
-        parts = (*self._parts.attributes.values(), *self._parts.beside_attributes)
         identity = self._identity
-        fields = (identity.type, identity.model, identity.uuid, identity.name)
-        return any(each.depends_on(names) for each in (*parts, *fields))
+        return any(
+            (
+                *(part.depends_on(names) for part in self._parts.attributes.values()),
+                *(part.depends_on(names) for part in self._parts.beside_attributes),
+                *(each.depends_on(names) for each in (identity.type, identity.model, identity.uuid, identity.name)),
+            )
+        )
 
     def device(self, place: Place, around: Surroundings, problems: Problems) -> MockDevice | None:
         """The device at a place; None if it has problems, which are noted."""
