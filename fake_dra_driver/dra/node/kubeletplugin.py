@@ -111,6 +111,9 @@ class KubeletPlugin(Generic[ClaimT]):
         self._registrar = Registrar(driver_name, sockets.registration, sockets.plugin, versions, on_registration)
         self._serving = False
         self._is_withheld = False
+        """Whether the plugin is to be unknown to the kubelet."""
+        self._is_withdrawn = False
+        """Whether it has been made so."""
         self._asked = asyncio.Event()
         """Set when the sockets are to be looked after at once."""
 
@@ -211,13 +214,9 @@ class KubeletPlugin(Generic[ClaimT]):
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self._check_interval_seconds):
                             await self._asked.wait()
-                    is_asked = self._asked.is_set()
                     self._asked.clear()
                     await self._restore(node)
-                    if is_asked:
-                        await self._register_or_not()
-                    elif not self._is_withheld:
-                        await self._restore(self._registrar.server)
+                    await self._offer_or_withdraw()
                     await self._remove_dead_sockets()
             finally:
                 self._serving = False
@@ -236,12 +235,16 @@ class KubeletPlugin(Generic[ClaimT]):
         if self._streams is not None:
             self._streams.close()
 
-    async def _register_or_not(self) -> None:
-        if self._is_withheld:
+    async def _offer_or_withdraw(self) -> None:
+        if not self._is_withheld and not self._is_withdrawn:
+            await self._restore(self._registrar.server)
+        elif self._is_withheld and not self._is_withdrawn:
             await self._registrar.withdraw()
+            self._is_withdrawn = True
             log.warning("Deregistered from the kubelet until further notice")
-        elif not await self._registrar.server.is_in_place():
+        elif self._is_withdrawn and not self._is_withheld:
             await self._registrar.server.restart(self._grace_seconds)
+            self._is_withdrawn = False
             log.info("Offered to the kubelet again")
 
     async def _restore(self, server: SocketServer) -> None:

@@ -51,7 +51,7 @@ def statuses_of(
                 device=result.device,
                 share_id=None if result.share_id is None else UID(result.share_id),
             ),
-            known.trouble(result.device) or ready("Prepared"),
+            known.trouble(devices) or ready("Prepared"),
             data=known.status_data(devices) or None,
         )
         for result, devices in parts.items()

@@ -34,10 +34,13 @@ class PoolDevices(Protocol[PreparedT]):
         """What the kubelet is to know about each of them."""
         ...
 
-    def trouble(self, name: str) -> v1.StatusCondition | None:  # noqa: ARG002 - a default
+    def trouble(self, devices: Sequence[PreparedT]) -> v1.StatusCondition | None:  # noqa: ARG002 - a default
         """Why a device that is prepared for a claim is not ready, also one that the node does not have any more.
 
         None: nothing is wrong with it, which is the default.
+
+        Args:
+            devices: all that is prepared of it for the claim, at least one.
         """
         return None
 

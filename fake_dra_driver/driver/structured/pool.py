@@ -88,11 +88,13 @@ class FakePool(PoolDevices[FakePreparedDevice]):
         ]
 
     @override
-    def trouble(self, name: str) -> v1.StatusCondition | None:
+    def trouble(self, devices: Sequence[FakePreparedDevice]) -> v1.StatusCondition | None:
+        name = next((device.result.device for device in devices if device.result is not None), "")
+        there = self._devices().get(name)
+        if there is None or there.device.uuid != devices[0].key:
+            return _not_ready("Removed", "the node's profile does not have the device any more")
         if name in self._source.effects.vanished:
             return _not_ready("Vanished", "the device has vanished from its node")
-        if name not in self._devices():
-            return _not_ready("Removed", "the node's profile does not have the device any more")
         fault = self._source.effects.health.get(name, _HEALTHY)
         if fault.health is Health.UNHEALTHY:
             return _not_ready("Unhealthy", fault.message or "the device is unhealthy")
@@ -110,9 +112,10 @@ class FakePool(PoolDevices[FakePreparedDevice]):
 
     @override
     def prepared(self, allocated: AllocatedClaim, before: FakePreparedClaim | None) -> Sequence[FakePreparedDevice]:
-        own = {} if before is None else _devices_of(before)
         there = {device.name: device.device for device in self._present()}
-        return self._planner.devices(allocated.identity, wanted_devices(allocated, {**own, **there}, self._configs))
+        # Another profile may have another device of the same name.
+        own = {} if before is None else _devices_of(before)
+        return self._planner.devices(allocated.identity, wanted_devices(allocated, {**there, **own}, self._configs))
 
     @override
     def status_data(self, devices: Sequence[FakePreparedDevice]) -> Mapping[str, Any]:

@@ -107,6 +107,28 @@ async def test_the_kubelet_registers_the_plugin_and_calls_it(
     assert not sockets.plugin.exists()
 
 
+async def test_a_plugin_that_is_withheld_is_unknown_to_the_kubelet_until_it_is_offered_again(
+    sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
+) -> None:
+    plugin = KubeletPlugin(DRIVER_NAME, sockets, CLASSIC, driver, check_interval_seconds=0.01)
+    async with running(plugin, log_watch):
+        await register(sockets)
+        plugin.withhold(is_withheld=True)
+        await log_watch.wait_for("Deregistered from the kubelet until further notice")
+        assert not sockets.registration.exists()
+        assert plugin.not_ready_reason() == "the plugin is deregistered from the kubelet on purpose"
+        async with grpc.aio.insecure_channel(f"unix:{sockets.plugin}") as channel:
+            call = v1alpha3.NodePrepareResourcesRequest(claims=[v1alpha3.Claim(namespace="n", uid="a", name="c")])
+            answer = await v1alpha3_grpc.NodeStub(channel).NodePrepareResources(call)
+        assert list(answer.claims["a"].cdi_devices) != [], "calls that come all the same are served"
+        assert not sockets.registration.exists(), "nor do the regular looks at the sockets offer it"
+        plugin.withhold(is_withheld=False)
+        await log_watch.wait_for("Offered to the kubelet again")
+        assert "has not registered" in (plugin.not_ready_reason() or "")
+        await register(sockets)
+        assert plugin.not_ready_reason() is None
+
+
 async def test_the_plugin_serves_and_registers_its_interface(
     sockets: PluginSockets, driver: SteeredDriver, log_watch: LogWatch
 ) -> None:

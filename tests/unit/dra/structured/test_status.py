@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.dra.structured.claims import results_of
@@ -46,6 +47,12 @@ class Bench:
         devices = [status_of(each, *(conditions or (READY,)), data=data or None) for each in results_of(found, DRIVER)]
         self.writer.report(found, devices)
 
+    def update(self, *conditions: v1.StatusCondition, uid: str = "") -> None:
+        """Says something else of all lamps of the claim, which is not read for it."""
+        found = self.server.read()
+        devices = [status_of(each, *conditions) for each in results_of(found, DRIVER)]
+        self.writer.update(found.key, UID(uid or found.uid), devices)
+
     def withdraw(self) -> None:
         found = self.server.read()
         self.writer.withdraw(found.key, found.uid)
@@ -82,6 +89,28 @@ def since(bench: Bench) -> set[str]:
 
 
 # --- Writing -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_becomes_of_devices_is_written_on_claims_that_were_reported_on(bench: Bench) -> None:
+    broken = not_ready("Vanished", "it has vanished")
+    bench.update(broken)
+    await asyncio.sleep(SOON)
+    assert bench.asked() == [], "nothing is known of the claim"
+    bench.report()
+    await asyncio.sleep(SOON)
+    assert bench.asked() == ["apply"]
+    bench.update(broken, uid="another")
+    bench.update(READY)
+    await asyncio.sleep(SOON)
+    assert bench.asked() == [], "it says so already"
+    bench.update(broken)
+    await asyncio.sleep(SOON)
+    assert bench.asked() == ["apply"]
+    assert [entry["conditions"][0]["reason"] for entry in bench.server.devices()] == ["Vanished"] * 2
+    bench.withdraw()
+    bench.update(READY)
+    await asyncio.sleep(LATE)
+    assert bench.server.devices() == [], "what is withdrawn stays so"
 
 
 async def test_a_report_is_written_behind(bench: Bench) -> None:
