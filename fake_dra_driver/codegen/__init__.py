@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.codegen.gotemplate import GoTemplateError
     from fake_dra_driver.codegen.grafana import DashboardRow, Panel, Query, dashboard_json
     from fake_dra_driver.codegen.guard import Check, Guard
-    from fake_dra_driver.codegen.project import Project, ProjectError, StatusReader
+    from fake_dra_driver.codegen.project import PerRelease, Project, ProjectError, StatusReader
     from fake_dra_driver.codegen.prometheus import Alert, alert_rules
     from fake_dra_driver.codegen.rbac import CACHE_VERBS, CLASSIC, READ_VERBS, STRUCTURED, ComponentRules, Rule
     from fake_dra_driver.codegen.schemaerror import SchemaError
@@ -65,6 +65,7 @@ __all__ = [
     "KindPage",
     "Manifest",
     "Panel",
+    "PerRelease",
     "Project",
     "ProjectError",
     "Query",
@@ -111,6 +112,7 @@ _MODULES: Final = {
     "dashboard_json": "grafana",
     "Check": "guard",
     "Guard": "guard",
+    "PerRelease": "project",
     "Project": "project",
     "ProjectError": "project",
     "StatusReader": "project",

@@ -71,7 +71,7 @@ def render_chart(
     dot = {
         "Values": merged(yaml.safe_load(files["values.yaml"]), values or {}),
         "Chart": {"Name": chart["name"], "Version": chart["version"], "AppVersion": chart["appVersion"]},
-        "Release": {"Name": release, "Namespace": namespace, "Service": "Helm", "IsUpgrade": False},
+        "Release": {"Name": release, "Namespace": namespace, "Service": "Helm", "IsInstall": True, "IsUpgrade": False},
         "Files": _Files(files),
         "Capabilities": {"APIVersions": _ApiVersions(api_versions), "KubeVersion": {"Version": f"v{kube_version}"}},
     }

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 
 from fake_dra_driver.codegen.values import JsonObject, Values, setting_fields
-from fake_dra_driver.settings import Settings
+from fake_dra_driver.settings import DriverName, Settings
 
 __all__ = ["REFUSED_VALUES", "ValuesOptions", "values_model"]
 
@@ -68,6 +68,12 @@ class ValuesOptions:
     """Where documentation says more about metrics."""
     has_alerts: bool = False
     has_dashboard: bool = False
+    driver_name: str = ""
+    """That which a release has unless it says another; empty: all have the same."""
+    class_name: str = ""
+    """Of the class for all devices of that driver."""
+    webhook_has_account: bool = False
+    """Whether the webhook asks the API server for something."""
 
 
 class _Global(BaseModel):
@@ -328,6 +334,10 @@ class _Webhook(_Replicated):
     """Containers of the pods."""
 
 
+class _WebhookWithAccount(_Webhook, _ApiClient):
+    """One that asks the API server for something."""
+
+
 class _Dashboard(Values):
     enabled: bool = False
     """Whether to install the Grafana dashboard, in a ConfigMap."""
@@ -419,8 +429,53 @@ class _Root(Values):
     """The kubelet plugin, one on every node: serves its devices."""
 
 
+DeviceClassEntry = Annotated[
+    JsonObject,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["name"],
+            "properties": {
+                "name": {"type": "string", "pattern": f"^{_DNS_SUBDOMAIN}$", "maxLength": 253},
+                "selectors": {"type": "array", "items": {"type": "object"}},
+                "config": {"type": "array", "items": {"type": "object"}},
+                "extendedResourceName": {"type": "string", "pattern": f"^({_DNS_SUBDOMAIN}/{_LABEL_NAME})?$"},
+            },
+        }
+    ),
+]
+"""A DeviceClass: its name, and the fields of its spec."""
+DeviceProfileEntry = Annotated[
+    JsonObject,
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["name", "spec"],
+            "properties": {
+                "name": {"type": "string", "pattern": f"^{_DNS_SUBDOMAIN}$", "maxLength": 253},
+                "spec": {"type": "object"},
+            },
+        }
+    ),
+]
+"""A DeviceProfile: its name, and its spec, which the API server checks."""
+
+
 class _Parts(Values):
     """What some charts have alone."""
+
+    driver_name: str = ""
+    """Name of the DRA driver. Several releases of the chart can be in one cluster and on one node, each under a name
+    and in a namespace of its own. It cannot be changed later: claims know their devices by it."""
+    device_classes: tuple[DeviceClassEntry, ...] = ()
+    """DeviceClasses of structured DRA, by `name` and with the fields of their specs (`selectors`, `config`,
+    `extendedResourceName`); where there are some, `auto` in `deviceClass.create` means no. Otherwise there is one for
+    all devices of the driver: `{class_name}`, and with another `driverName` one of that name."""
+    device_profiles: tuple[DeviceProfileEntry, ...] = ()
+    """DeviceProfiles, by `name` and with a `spec`: which devices the nodes have. Left out, they have those that
+    `kubeletPlugin.settings` says. `driverName` of the spec is that of the release."""
 
     webhook: _Webhook = _Webhook()
     """The admission webhook of structured DRA: refuses claims and templates whose parameters for this driver cannot be
@@ -461,8 +516,13 @@ def values_model(options: ValuesOptions) -> type[BaseModel]:
         "controller": _member(_Root, "controller", _component(_Controller, options.controller)),
         "kubelet_plugin": _member(_Root, "kubelet_plugin", _component(_KubeletPlugin, options.kubelet_plugin)),
     }
+    if options.driver_name:
+        words["class_name"] = options.class_name
+        members["driver_name"] = DriverName, _plain_member(_Parts, "driver_name", words, options.driver_name)[1]
+        members |= {name: _plain_member(_Parts, name, words) for name in ("device_classes", "device_profiles")}
     if options.webhook:
-        members["webhook"] = _member(_Parts, "webhook", _component(_Webhook, options.webhook))
+        webhook = _WebhookWithAccount if options.webhook_has_account else _Webhook
+        members["webhook"] = _member(_Parts, "webhook", _component(webhook, options.webhook))
     has_monitor = {"dashboard": options.has_dashboard, "prometheus_rule": options.has_alerts, "service_monitor": True}
     monitors = {name: _member(_Monitors, name) for name, is_there in has_monitor.items() if is_there}
     monitoring = create_model("Monitoring", __base__=Values, **monitors)
@@ -487,6 +547,15 @@ def _member(
     field = parent.model_fields[name]
     model = model or type(field.default)
     return model, Field(default=model(), description=_worded(field, words))
+
+
+def _plain_member(
+    parent: type[BaseModel], name: str, words: Mapping[str, str], default: object = None
+) -> tuple[Any, FieldInfo]:
+    """The same with a field that is no model."""
+    field = parent.model_fields[name]
+    about = Field(default=field.default if default is None else default, description=_worded(field, words))
+    return field.annotation, about
 
 
 def _with(

@@ -26,7 +26,11 @@ __all__ = ["driver_chart", "driver_values"]
 
 RETRY_JITTER_FACTOR: Final = 1.2
 """``JITTER_FACTOR`` of the elector: a candidate waits for its retry period and up to so many times longer."""
+MAX_SOCKET_BYTES: Final = 107
+"""``MAX_PATH_SIZE_BYTES`` of the plugin's sockets."""
 _TEMPLATES: Final = "fake_dra_driver/templates"
+_CLASS_STAND_IN: Final = "class.of.this.release.invalid"
+"""Stands for the class of a release until its name is an action of Helm, which values of templates must not contain."""
 _COMMON: Final = (
     "_helpers.tpl",
     "admissionpolicy.yaml",
@@ -56,6 +60,9 @@ def driver_values(project: "Project") -> type[BaseModel]:
             monitoring_page=project.monitoring_page,
             has_alerts=bool(project.alerts),
             has_dashboard=bool(project.dashboard),
+            driver_name="" if project.per_release is None else project.driver_name,
+            class_name=_class_name(project),
+            webhook_has_account="webhook" in {component.name for component in project.rbac},
         )
     )
 
@@ -75,7 +82,8 @@ def driver_chart(project: "Project") -> Iterator[tuple[str, str]]:
     common = _common(project, schema)
     for path, template, own in _templates(project):
         file = f"{template}.j2"
-        yield path, render(file, helm=True, header=project.tree.header(f"{_TEMPLATES}/{file}"), **common, **own)
+        text = render(file, helm=True, header=project.tree.header(f"{_TEMPLATES}/{file}"), **common, **own)
+        yield path, _named_by_release(text, project)
 
 
 def _templates(project: "Project") -> Iterator[tuple[str, str, Mapping[str, object]]]:
@@ -92,6 +100,8 @@ def _templates(project: "Project") -> Iterator[tuple[str, str, Mapping[str, obje
         if command in project.commands:
             settings = chart_settings(key, project.commands[command])
             yield f"templates/{name}", f"helm/templates/{name}", {"settings": settings}
+    if project.per_release is not None:
+        yield "templates/deviceprofile.yaml", "helm/templates/deviceprofile.yaml", {}
     if project.status:
         yield "templates/statusreader.yaml", "helm/templates/statusreader.yaml", {"rules": project.status.rules}
     if project.alerts:
@@ -100,15 +110,30 @@ def _templates(project: "Project") -> Iterator[tuple[str, str, Mapping[str, obje
         yield "templates/dashboard.yaml", "helm/templates/dashboard.yaml", {}
 
 
+def _named_by_release(text: str, project: "Project") -> str:
+    """A template in which the names that differ between releases are actions of Helm.
+
+    That is at the level of the file: in what a file defines, ``$`` is what it is given.
+    """
+    if project.per_release is None:
+        return text
+    class_name = f'{{{{ include "{project.name}.className" $ }}}}'
+    return text.replace(_CLASS_STAND_IN, class_name).replace(project.per_release.stand_in, "{{ $.Values.driverName }}")
+
+
 def _common(project: "Project", schema: Mapping[str, Any]) -> Mapping[str, object]:
     """What every template is given."""
+    class_name = _class_name(project)
     return {
         "name": project.name,
         "description": _plain(project.description),
         "version": project.version,
         "namespace": project.namespace or project.name,
-        "driver": project.driver_name,
-        "class_name": project.class_name or project.driver_name,
+        "driver": project.per_release.stand_in if project.per_release else project.driver_name,
+        "class_name": _CLASS_STAND_IN if project.per_release else class_name,
+        "usual_driver": project.driver_name,
+        "usual_class": class_name,
+        "profiles": project.per_release.profiles if project.per_release else None,
         "group": ResourceClass.resource.group,
         "api_versions": (*RESOURCE_APIS, ResourceClass.resource.version),
         "structured_versions": list(RESOURCE_APIS),
@@ -123,9 +148,15 @@ def _common(project: "Project", schema: Mapping[str, Any]) -> Mapping[str, objec
         "records": project.records,
         "parameters": project.parameters,
         "has_webhook": "webhook" in project.commands,
+        "plugin_command": " ".join(project.argv("kubelet-plugin")),
+        "max_socket": MAX_SOCKET_BYTES,
         "jitter": RETRY_JITTER_FACTOR,
         "bounds": list(bounds_of(schema)),
     }
+
+
+def _class_name(project: "Project") -> str:
+    return project.class_name or project.driver_name
 
 
 def _plain(value: str | Sequence[str]) -> str:

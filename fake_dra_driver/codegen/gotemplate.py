@@ -420,6 +420,7 @@ def _fail(message: str) -> str:
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "and": _and,
     "b64enc": lambda text: base64.b64encode(text.encode()).decode(),
+    "concat": lambda *lists: [value for values in lists for value in values],
     "contains": lambda part, text: part in text,
     "deepCopy": copy.deepcopy,
     "default": lambda fallback, value=None: value or fallback,
@@ -427,6 +428,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "eq": lambda first, *others: first in others,
     "empty": lambda value: not value,
     "fail": _fail,
+    "first": lambda values: values[0] if values else None,
     "float64": float,
     "fromYaml": lambda text: yaml.safe_load(text) or {},
     "fromYamlArray": lambda text: yaml.safe_load(text) or [],
@@ -445,6 +447,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "lt": lambda first, second: first < second,
     "le": lambda first, second: first <= second,
     "list": lambda *values: list(values),
+    # Nothing: there is no cluster that could be asked, as with ``helm template``.
+    "lookup": lambda *_: {},
     "lower": str.lower,
     "mulf": lambda first, second: first * float(second),
     "ne": lambda first, second: first != second,

@@ -29,7 +29,7 @@ from fake_dra_driver.codegen.values import values_of
 from fake_dra_driver.render import render
 from fake_dra_driver.settings import SUBDOMAIN_PATTERN, Settings, settings_of
 
-__all__ = ["Project", "ProjectError", "StatusReader"]
+__all__ = ["PerRelease", "Project", "ProjectError", "StatusReader"]
 
 _CHART_NAME: Final = r"[a-z]([a-z0-9-]{0,51}[a-z0-9])?"
 _VERSION: Final = r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
@@ -59,6 +59,8 @@ _BY_CHART: Final[Mapping[str, Sequence[str]]] = {
 """Settings that the chart itself gives to the pods."""
 _COMPONENTS: Final[Mapping[str, str]] = {"controller": "controller", "kubeletplugin": "kubeletPlugin"}
 """What has a ServiceAccount of its own: its name, and its key in the values."""
+_WEBHOOK: Final[Mapping[str, str]] = {"webhook": "webhook"}
+"""What has one where it has permissions."""
 
 
 class ProjectError(Exception):
@@ -73,6 +75,20 @@ class StatusReader:
     """What they run, such as ``fake-dra-driver status``."""
     rules: tuple[Rule, ...]
     """What that reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerRelease:
+    """What each release of a chart says itself, for a driver that runs under several names in one cluster.
+
+    The chart has the values driverName, deviceClasses and deviceProfiles then.
+    """
+
+    stand_in: str
+    """What ``rbac`` and ``guards`` of the project call the driver: the name of a driver that there is not, in whose
+    place the chart has the value driverName."""
+    profiles: type[CustomResource]
+    """The kind of deviceProfiles, which says in ``spec`` which devices there are, and in ``spec.driverName`` whose."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +115,13 @@ class Project:
     records: type[CustomResource]
     """The one in which the driver records what each node has: its NodeAllocationState."""
     rbac: tuple[ComponentRules, ...]
-    """What ``controller`` and ``kubeletplugin`` may do, in this order."""
+    """What ``controller`` and ``kubeletplugin`` may do, in this order, and then ``webhook`` if it may anything."""
     guards: tuple[Guard, ...] = ()
     """What the API server refuses them all the same."""
     parameters: type[CustomResource] | None = None
     """The kind that claims are configured with; None: they cannot be."""
+    per_release: PerRelease | None = None
+    """What differs between releases of the chart; None: all are of the driver ``driver_name``."""
     class_name: str = ""
     """Of the ResourceClass and of the DeviceClass; empty: the driver's name."""
     image: str = ""
@@ -158,7 +176,7 @@ class Project:
         """A page of reference as Markdown: commands and settings, values, kinds, permissions. Raises SchemaError."""
         sources = ", ".join(dict.fromkeys(map(_source, self.kinds)))
         foreign = [model.foreign_flags for model in self.commands.values() if model.foreign_flags.reasons]
-        return render(
+        text = render(
             "docs/reference.md.j2",
             header=self.tree.header(f"{sources} and the settings of each command"),
             program=" ".join(self.program or (self.name,)),
@@ -170,6 +188,7 @@ class Project:
             components=self.rbac,
             guards=self.guards,
         )
+        return text if self.per_release is None else text.replace(self.per_release.stand_in, self.driver_name)
 
     @cached_property
     def values_model(self) -> type[BaseModel]:
@@ -268,9 +287,15 @@ class Project:
         for kind, name in zip(self.kinds, names, strict=True):
             if names.count(name) > 1:
                 yield f"kinds: {kind.__name__} is not the only kind with the group and the plural {kind.resource}"
-        for argument, named in (("records", self.records), ("parameters", self.parameters)):
+        for argument, named in self._named_kinds():
             if named is not None and named not in self.kinds:
                 yield f"{argument}: {named.__name__} is not one of kinds"
+
+    def _named_kinds(self) -> Iterator[tuple[str, type[CustomResource] | None]]:
+        yield "records", self.records
+        yield "parameters", self.parameters
+        if self.per_release is not None:
+            yield "per_release.profiles", self.per_release.profiles
 
     def _problems_of_commands(self) -> Iterator[str]:
         for command in ("controller", "kubelet-plugin", "set-nas-status"):
@@ -283,11 +308,18 @@ class Project:
             yield f"commands: their variables have to begin with the same prefix, not with {found}"
         for command, model in self.commands.items():
             yield from (f"commands: {problem}" for problem in _problems_of_command(command, model))
+            if self.per_release is not None and command in _BY_CHART and "driver_name" not in model.model_fields:
+                yield f"commands: {model.__name__} of {command} lacks the setting driver_name"
 
     def _problems_of_permissions(self) -> Iterator[str]:
         found = {component.name: component.values_key for component in self.rbac}
-        if found != _COMPONENTS:
-            yield f"rbac has to have these components, with these keys in the values: {dict(_COMPONENTS)}"
+        if found not in (_COMPONENTS, {**_COMPONENTS, **_WEBHOOK}):
+            yield (
+                f"rbac has to have these components, with these keys in the values: {dict(_COMPONENTS)}, "
+                f"and may have {dict(_WEBHOOK)}"
+            )
+        elif len(found) > len(_COMPONENTS) and "webhook" not in self.commands:
+            yield "rbac: there is no command webhook"
         for guard in self.guards:
             if guard.component not in found:
                 yield f"guards: {guard.name} is about {guard.component}, which is no component of rbac"

@@ -179,7 +179,8 @@ def bounds_of(schema: Mapping[str, Any], path: str = "") -> Iterator[Bounds]:
 
 
 def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """The schema without references, titles and defaults; an object with known keys must keep all of them."""
+    """The schema without references, titles and defaults; an object with known keys must keep all of them, unless it
+    says which."""
     if isinstance(schema, list):
         return [_inline(member, definitions) for member in schema]
     if not isinstance(schema, dict):
@@ -199,7 +200,7 @@ def _inline(schema: Any, definitions: Mapping[str, Any]) -> Any:
         found = {names.get(key, key): value for key, value in found.items()}
     if "properties" in schema:
         found["properties"] = {key: _inline(value, definitions) for key, value in schema["properties"].items()}
-        found["required"] = sorted(schema["properties"])
+        found["required"] = schema.get("required", sorted(schema["properties"]))
     return found
 
 

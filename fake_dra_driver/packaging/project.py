@@ -14,10 +14,10 @@ from fake_dra_driver.api.fake import (
 )
 from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.schema import CustomResource
-from fake_dra_driver.codegen import Project, SourceTree, StatusReader, alert_rules
+from fake_dra_driver.codegen import PerRelease, Project, SourceTree, StatusReader, alert_rules
 from fake_dra_driver.dra.program.admission import guards
 from fake_dra_driver.dra.program.permissions import components
-from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.driver.names import names_of
 from fake_dra_driver.driver.programs.settings import (
     ControllerSettings,
     KubeletPluginSettings,
@@ -36,6 +36,8 @@ CHART: Final = f"deployments/helm/{NAME}"
 """Folder of the chart, in the source tree."""
 TREE: Final = SourceTree(f"{NAME} generate", ("crds", CHART, "demo", "docs"), remedy="make generate")
 """What is generated beside the project's files is in it, too."""
+STAND_IN: Final = "driver.of.this.release.invalid"
+"""For the driver's name in permissions, which is that of the release."""
 _COMMANDS: Final[Mapping[str, type[Settings]]] = {
     "controller": ControllerSettings,
     "kubelet-plugin": KubeletPluginSettings,
@@ -54,6 +56,7 @@ def driver_project(
         kinds: the driver's own kinds.
     """
     by_resource = {kind.resource: kind for kind in kinds}
+    names = names_of(STAND_IN)
     records = by_resource[NodeAllocationState.resource]
     return Project(
         name=NAME,
@@ -64,8 +67,9 @@ def driver_project(
         kinds=kinds,
         records=records,
         parameters=by_resource[FakeClaimParameters.resource],
-        rbac=components(NAMES, claim_kinds(kinds)),
-        guards=guards(NAMES, records),
+        rbac=components(names, claim_kinds(kinds)),
+        guards=guards(names, records),
+        per_release=PerRelease(STAND_IN, by_resource[DeviceProfile.resource]),
         class_name=RESOURCE_CLASS_NAME,
         namespace="fake-system",
         # The names of the Go driver's programs.

@@ -194,7 +194,8 @@ value names the version.
 {{- $kind := printf "resource.k8s.io/%s/%s" $version (ternary "ResourceClass" "DeviceClass" $isClassic) }}
 {{- $fits := or .Values.resourceApiVersion (include "fake-dra-driver.maybeServes" (dict "root" . "kind" $kind)) }}
 {{- $wanted := ternary .Values.resourceClass.create .Values.deviceClass.create $isClassic }}
-{{- include "fake-dra-driver.wanted" (dict "value" $wanted "fits" $fits) }}
+{{- $hasOwn := and (not $isClassic) .Values.deviceClasses }}
+{{- include "fake-dra-driver.wanted" (dict "value" $wanted "fits" (and $fits (not $hasOwn))) }}
 {{- end }}
 
 {{/* Which DRA it is: classic, where the driver's controller allocates, or structured, where the scheduler does. */}}
@@ -263,7 +264,56 @@ cluster is known, or without one its release, not to serve policies.
 
 {{/* The kubelet plugin's own folder, with its socket and its checkpoint: the only one of the kubelet's plugins that it gets. */}}
 {{- define "fake-dra-driver.pluginFolder" -}}
-{{- printf "%s/fake.resource.3-shake.com" (trimSuffix "/" .Values.kubeletPlugin.settings.kubeletPluginsDir) }}
+{{- printf "%s/%s" (trimSuffix "/" .Values.kubeletPlugin.settings.kubeletPluginsDir) .Values.driverName }}
+{{- end }}
+
+{{/* The class for all devices of the driver, which has its name: all but that of the usual driver, which is older. */}}
+{{- define "fake-dra-driver.className" -}}
+{{- ternary "fake.3-shake.com" .Values.driverName (eq .Values.driverName "fake.resource.3-shake.com") }}
+{{- end }}
+
+{{/* The names of entries of a list, as YAML. */}}
+{{- define "fake-dra-driver.namesIn" -}}
+{{- range . }}
+- {{ .name | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The driver's name for the environment of a program, where it is not the usual one. */}}
+{{- define "fake-dra-driver.driverNameVariable" -}}
+{{- if ne .Values.driverName "fake.resource.3-shake.com" -}}
+- name: FAKE_DRA_DRIVER_NAME
+  value: {{ .Values.driverName | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The other way round: the name of the driver that a DaemonSet of this chart runs. */}}
+{{- define "fake-dra-driver.driverNameOf" -}}
+{{- range .spec.template.spec.containers }}
+{{- range .env }}
+{{- if eq .name "FAKE_DRA_DRIVER_NAME" }}
+{{- .value }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+Whose an object is that is in the cluster already: empty where it is of this release, as Helm has it, or as its labels say
+where it was not Helm that made it. Takes a dict of root and object.
+*/}}
+{{- define "fake-dra-driver.otherOwner" -}}
+{{- $annotations := default (dict) .object.metadata.annotations }}
+{{- $labels := default (dict) .object.metadata.labels }}
+{{- $release := default "" (get $annotations "meta.helm.sh/release-name") }}
+{{- $namespace := default "" (get $annotations "meta.helm.sh/release-namespace") }}
+{{- if $release }}
+{{- if not (and (eq $release .root.Release.Name) (eq $namespace .root.Release.Namespace)) }}
+{{- printf "of the release %s in the namespace %s" $release $namespace }}
+{{- end }}
+{{- else if ne (default "" (get $labels "app.kubernetes.io/instance")) .root.Release.Name }}
+{{- "of no release of Helm" }}
+{{- end }}
 {{- end }}
 
 {{/* Not empty where the webhook is installed: the parameters of classic DRA are objects, which the API server checks. */}}
