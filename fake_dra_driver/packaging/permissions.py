@@ -1,9 +1,11 @@
-"""What people may read who run the commands of this project."""
+"""What the components of this driver may do, and what people may read who run the commands of this project."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.api.kube.core import Event, Node, Pod
 from fake_dra_driver.api.kube.meta import KubeObject
 from fake_dra_driver.api.resource.v1 import (
@@ -14,13 +16,70 @@ from fake_dra_driver.api.resource.v1 import (
     ResourceSlice,
 )
 from fake_dra_driver.cluster.kinds import Namespace
-from fake_dra_driver.codegen import READ_VERBS, Rule
-from fake_dra_driver.dra.program.permissions import status_reader
+from fake_dra_driver.codegen import CACHE_VERBS, READ_VERBS, STRUCTURED, ComponentRules, Rule
+from fake_dra_driver.dra import DriverNames
+from fake_dra_driver.dra.program.permissions import components, status_reader
 from fake_dra_driver.driver.names import NAMES
 
-__all__ = ["status_rules", "why_reader"]
+__all__ = ["driver_components", "status_rules", "why_reader"]
 
 _DEVICES: Final = (DeviceClass, DeviceTaintRule, ResourceSlice)
+
+
+def driver_components(names: DriverNames, kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
+    """The controller and the kubelet plugin.
+
+    Args:
+        names: of the driver.
+        kinds: those of claims and nodes that the driver has.
+    """
+    controller, kubelet_plugin = components(names, kinds)
+    return (
+        replace(controller, cluster=(*controller.cluster, *_controller_rules(names))),
+        replace(kubelet_plugin, cluster=(*kubelet_plugin.cluster, *_plugin_rules())),
+    )
+
+
+def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
+    return (
+        Rule("What devices are to be like, and what is to go wrong.", (DeviceProfile, DeviceFault), CACHE_VERBS),
+        Rule(
+            "To say whether that can be. An admission policy keeps it from what the nodes say.",
+            (DeviceProfile, DeviceFault),
+            ("patch",),
+            "status",
+        ),
+        Rule("Which labels nodes have, by which profiles choose them.", (Node,), CACHE_VERBS, only=STRUCTURED),
+        Rule(
+            "To say that devices are ready for the pods that are to be bound. An admission policy keeps it to devices "
+            "of this driver.",
+            (ResourceClaim,),
+            ("patch",),
+            "status",
+            only=STRUCTURED,
+        ),
+        Rule(
+            "The same from Kubernetes 1.36 on.",
+            (ResourceClaim,),
+            ("arbitrary-node:patch",),
+            "driver",
+            names=(names.driver,),
+            only=STRUCTURED,
+        ),
+    )
+
+
+def _plugin_rules() -> tuple[Rule, ...]:
+    return (
+        Rule("What its devices are to be like, and what is to go wrong.", (DeviceProfile, DeviceFault), CACHE_VERBS),
+        Rule("The labels of its node, by which they are chosen.", (Node,), CACHE_VERBS),
+        Rule(
+            "To say what a fault has hit. An admission policy keeps it to its node.",
+            (DeviceFault,),
+            ("patch",),
+            "status",
+        ),
+    )
 
 
 def status_rules(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:

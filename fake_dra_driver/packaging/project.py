@@ -15,8 +15,6 @@ from fake_dra_driver.api.fake import (
 from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import PerRelease, Project, SourceTree, StatusReader, alert_rules
-from fake_dra_driver.dra.program.admission import guards
-from fake_dra_driver.dra.program.permissions import components
 from fake_dra_driver.driver.names import names_of
 from fake_dra_driver.driver.programs.settings import (
     ControllerSettings,
@@ -24,9 +22,10 @@ from fake_dra_driver.driver.programs.settings import (
     SetNasStatusSettings,
     WebhookSettings,
 )
+from fake_dra_driver.packaging.admission import driver_guards
 from fake_dra_driver.packaging.alerts import ALERTS
 from fake_dra_driver.packaging.dashboard import render_dashboard
-from fake_dra_driver.packaging.permissions import status_rules
+from fake_dra_driver.packaging.permissions import driver_components, status_rules
 from fake_dra_driver.settings import Settings
 
 __all__ = ["CHART", "TREE", "claim_kinds", "driver_project"]
@@ -67,8 +66,8 @@ def driver_project(
         kinds=kinds,
         records=records,
         parameters=by_resource[FakeClaimParameters.resource],
-        rbac=components(names, claim_kinds(kinds)),
-        guards=guards(names, records),
+        rbac=driver_components(names, claim_kinds(kinds)),
+        guards=driver_guards(names, records),
         per_release=PerRelease(STAND_IN, by_resource[DeviceProfile.resource]),
         class_name=RESOURCE_CLASS_NAME,
         namespace="fake-system",

@@ -105,6 +105,10 @@ def test_permissions_of_the_controller(helm: Helm) -> None:
         ("resource.k8s.io", "podschedulingcontexts/status"): {"patch"},
         ("fake.resource.3-shake.com", "deviceclassparameters"): CACHE,
         ("fake.resource.3-shake.com", "fakeclaimparameters"): CACHE,
+        ("fake.resource.3-shake.com", "deviceprofiles"): CACHE,
+        ("fake.resource.3-shake.com", "devicefaults"): CACHE,
+        ("fake.resource.3-shake.com", "deviceprofiles/status"): {"patch"},
+        ("fake.resource.3-shake.com", "devicefaults/status"): {"patch"},
     }
     assert permissions_of(manifests["Role", CONTROLLER]) == {
         ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "patch"},
@@ -118,9 +122,12 @@ def test_permissions_of_the_controller(helm: Helm) -> None:
 def test_permissions_of_the_kubelet_plugin(helm: Helm) -> None:
     manifests = helm.template()
     assert permissions_of(manifests["ClusterRole", PLUGIN]) == {
-        ("", "nodes"): {"get"},
+        ("", "nodes"): CACHE | {"get"},
         ("", "events"): {"create", "patch"},
         ("resource.k8s.io", "resourceclaims"): {"get", "list"},
+        ("fake.resource.3-shake.com", "deviceprofiles"): CACHE,
+        ("fake.resource.3-shake.com", "devicefaults"): CACHE,
+        ("fake.resource.3-shake.com", "devicefaults/status"): {"patch"},
     }
     assert permissions_of(manifests["Role", PLUGIN]) == {
         ("nas.fake.resource.3-shake.com", "nodeallocationstates"): CACHE | {"get", "create", "patch"},

@@ -1,0 +1,102 @@
+"""What the API server refuses the components of this driver, beyond what it refuses those of any driver."""
+
+import json
+from typing import Final
+
+from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.resource.v1 import ResourceClaim
+from fake_dra_driver.api.schema import CustomResource
+from fake_dra_driver.codegen import STRUCTURED, Check, Guard
+from fake_dra_driver.dra import DriverNames
+from fake_dra_driver.dra.program.admission import guards
+
+__all__ = ["driver_guards"]
+
+_NODES: Final = "?status.?nodes"
+
+
+def driver_guards(names: DriverNames, records: type[CustomResource]) -> tuple[Guard, ...]:
+    """What keeps the components to their own work.
+
+    Args:
+        names: of the driver.
+        records: its NodeAllocationState.
+    """
+    return (
+        *guards(names, records),
+        _plugin_on_faults(),
+        _controller_on_faults(),
+        _controller_on_binding(names),
+    )
+
+
+def _plugin_on_faults() -> Guard:
+    return Guard(
+        "People would believe that a fault had hit other nodes, or that it had not.",
+        "kubeletplugin",
+        DeviceFault,
+        ("UPDATE",),
+        (
+            Check(
+                'variables.node != ""',
+                '"The token of the kubelet plugin does not say on which node it runs; it has to be the token of its '
+                'own pod."',
+            ),
+            Check(
+                f"{_of_other_nodes('object')} == {_of_other_nodes('oldObject')}",
+                '"The kubelet plugin on the node " + variables.node + " may only say in status.nodes what is with '
+                'that node."',
+            ),
+            Check(
+                "object.?status.?conditions == oldObject.?status.?conditions",
+                '"The kubelet plugin may not change status.conditions: the controller writes them."',
+            ),
+        ),
+        subresource="status",
+    )
+
+
+def _of_other_nodes(version: str) -> str:
+    return f"{version}.{_NODES}.orValue([]).filter(each, each.node != variables.node)"
+
+
+def _controller_on_faults() -> Guard:
+    return Guard(
+        "What a fault has hit is the word of the nodes' kubelet plugins.",
+        "controller",
+        DeviceFault,
+        ("UPDATE",),
+        (
+            Check(
+                f"object.{_NODES} == oldObject.{_NODES}",
+                '"The controller may not change status.nodes: the kubelet plugins write it."',
+            ),
+        ),
+        subresource="status",
+    )
+
+
+def _controller_on_binding(names: DriverNames) -> Guard:
+    return Guard(
+        "Claims would say untruths about devices of other drivers, or lose their allocation.",
+        "controller",
+        ResourceClaim,
+        ("UPDATE",),
+        (
+            Check(
+                "object.?status.?allocation == oldObject.?status.?allocation && "
+                "object.?status.?reservedFor == oldObject.?status.?reservedFor",
+                '"The controller may not change what a claim is allocated, nor for whom it is reserved."',
+            ),
+            Check(
+                f"{_of_other_drivers('object', names)} == {_of_other_drivers('oldObject', names)}",
+                '"The controller may not change what other drivers say in status.devices."',
+            ),
+        ),
+        subresource="status",
+        only=STRUCTURED,
+    )
+
+
+def _of_other_drivers(version: str, names: DriverNames) -> str:
+    return f"{version}.?status.?devices.orValue([]).filter(each, each.driver != {json.dumps(names.driver)})"
