@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         SetNasStatusSettings,
         WebhookSettings,
     )
-    from fake_dra_driver.dra.program.webhook import run_webhook
+    from fake_dra_driver.dra.program.webhook import ReviewSource, run_webhook
 
 __all__ = [
     "REASONS",
@@ -47,6 +47,7 @@ __all__ = [
     "LoggingSettings",
     "NodeAccess",
     "PluginDevices",
+    "ReviewSource",
     "Section",
     "SetNasStatusSettings",
     "WebhookSettings",
@@ -78,6 +79,7 @@ _MODULES: Final = {
     "LoggingSettings": "settings",
     "SetNasStatusSettings": "settings",
     "WebhookSettings": "settings",
+    "ReviewSource": "webhook",
     "run_webhook": "webhook",
 }
 """The module of each name."""

@@ -1,7 +1,7 @@
-"""The admission webhook as a program: ``webhook``. It asks the API server for nothing."""
+"""The admission webhook as a program: ``webhook``. It asks the API server for nothing but what its check may need."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from typing_extensions import override
 
@@ -18,7 +18,7 @@ from fake_dra_driver.runtime.manager import CloseableClient, Manager, SyncingCac
 from fake_dra_driver.runtime.metrics import Metrics
 from fake_dra_driver.runtime.servercertificate import ServerCertificate
 
-__all__ = ["run_webhook"]
+__all__ = ["ReviewSource", "run_webhook"]
 
 BODY_SECONDS: Final = 5.0
 """How long an API server may take to post a review; by default it waits for the answer for 10 s."""
@@ -26,13 +26,33 @@ LINGER_SECONDS: Final = 3.0
 """How long it goes on answering after a signal: until API servers know that its address is gone."""
 
 
-async def run_webhook(settings: WebhookSettings, names: DriverNames, check: ConfigCheck) -> int:
+class ReviewSource(Protocol):
+    """What a check has to know from the API server."""
+
+    client: CloseableClient
+    """Closed when the program ends."""
+    cache: SyncingCache
+    """Run by the program."""
+
+    async def run(self) -> None:
+        """Reads it, and may return."""
+        ...
+
+    def not_ready_reason(self) -> str | None:
+        """Why nothing can be reviewed yet; None when it can."""
+        ...
+
+
+async def run_webhook(
+    settings: WebhookSettings, names: DriverNames, check: ConfigCheck, source: ReviewSource | None = None
+) -> int:
     """Reviews claims and templates until SIGTERM or SIGINT. Returns the exit status.
 
     Args:
         settings: of the program.
         names: of the driver.
         check: finds what is wrong with the driver's configuration in them.
+        source: what the check has to know for that; None: nothing.
 
     Raises:
         RuntimeLayerError: a certificate or an address that cannot be used.
@@ -54,11 +74,19 @@ async def run_webhook(settings: WebhookSettings, names: DriverNames, check: Conf
     if settings.http_endpoint is not None:
         healthz = HealthServer(str(settings.http_endpoint), metrics=metrics, metrics_path=settings.metrics_path)
         healthz.add_readyz("https", server.not_ready_reason)
+        if source is not None:
+            healthz.add_readyz("configuration", source.not_ready_reason)
     nothing = _Nothing()
-    manager = Manager[_Nothing, _Nothing](
-        nothing, nothing, healthz=healthz, metrics=metrics, grace_period_seconds=settings.grace_period_seconds
+    manager = Manager[CloseableClient, SyncingCache](
+        nothing if source is None else source.client,
+        nothing if source is None else source.cache,
+        healthz=healthz,
+        metrics=metrics,
+        grace_period_seconds=settings.grace_period_seconds,
     )
     manager.add_runnable("https", server.run, needs_caches=False)
+    if source is not None:
+        manager.add_runnable("configuration", source.run, needs_caches=False)
     try:
         await manager.run()
     finally:

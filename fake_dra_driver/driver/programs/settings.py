@@ -7,11 +7,12 @@ from pydantic import BeforeValidator, Field
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE, MODEL_PATTERN
 from fake_dra_driver.dra import program as of_any_driver
 from fake_dra_driver.driver.commandline import OfThisDriver
-from fake_dra_driver.settings import Allowed, DriverName, Flag, NodeName, Settings
+from fake_dra_driver.settings import Allowed, DriverName, Flag, KubeconfigPath, NodeName, Settings
 
 __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings", "WebhookSettings"]
 
 _COMPONENT: Final = of_any_driver.CommandSettings.group
+_CLUSTER: Final = of_any_driver.CommandSettings.groups[0]
 
 
 def _models(value: object) -> object:
@@ -65,3 +66,10 @@ class SetNasStatusSettings(OfThisDriver, of_any_driver.SetNasStatusSettings, _Na
 
 class WebhookSettings(OfThisDriver, of_any_driver.WebhookSettings, _Named):
     """Refuses claims with parameters that this driver cannot use, when they are created: an admission webhook."""
+
+    kubeconfig: Annotated[
+        KubeconfigPath,
+        Flag(_CLUSTER, "PATH", unset="where kubectl looks, or the pod's own service account", in_chart=False),
+    ] = ""
+    """Kubeconfig file to read DeviceProfiles with, whose kinds of parameters are accepted. Without any credentials,
+    those of the quickstart are."""
