@@ -31,7 +31,7 @@ class RunningWebhook(NamedTuple):
 
 
 def start(
-    files: CertificateFiles, port: int, http_port: int, more: Mapping[str, str] | None = None
+    files: CertificateFiles, port: int, http_port: int, *, more: Mapping[str, str] | None = None
 ) -> subprocess.Popen[str]:
     """The program, as the chart starts it, with more variables."""
     settings = {
@@ -56,7 +56,7 @@ async def running_webhook(folder: Path, more: Mapping[str, str] | None = None) -
     """A webhook that answers, with more variables."""
     files = await asyncio.to_thread(write_certificate, folder)
     port, http_port = free_ports(2)
-    with start(files, port, http_port, more) as process:
+    with start(files, port, http_port, more=more) as process:
         try:
             async with asyncio.timeout(START_SECONDS):
                 while not await _is_listening(http_port):  # noqa: ASYNC110 - it is another program that is waited for
