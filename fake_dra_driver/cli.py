@@ -5,13 +5,16 @@ What a command needs is imported when it runs (``dra.program.commandline``).
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from fake_dra_driver import __version__
 from fake_dra_driver.convert.settings import ConvertSettings
 from fake_dra_driver.demo.settings import FAULTS, ClusterUpSettings, DemoSettings, FaultSettings
+from fake_dra_driver.devicefault.settings import FaultSettings as DeviceFaultSettings
+from fake_dra_driver.devicefault.settings import HealSettings as DeviceHealSettings
+from fake_dra_driver.devicefault.settings import ListSettings as DeviceListSettings
 from fake_dra_driver.dra.program.commandline import EXIT_FAILURE, Command, CommandLine
 from fake_dra_driver.driver.programs.settings import (
     ControllerSettings,
@@ -66,6 +69,32 @@ def _run_why(settings: WhySettings) -> int:
 
     setup_logging(settings.logging_format, settings.verbosity, least="ERROR")
     return asyncio.run(run_why(settings))
+
+
+def _run_device_fault(settings: DeviceFaultSettings) -> int:
+    from fake_dra_driver.devicefault.program import run_fault
+
+    return _run_quietly(run_fault(settings))
+
+
+def _run_device_heal(settings: DeviceHealSettings) -> int:
+    from fake_dra_driver.devicefault.program import run_heal
+
+    return _run_quietly(run_heal(settings))
+
+
+def _run_device_list(settings: DeviceListSettings) -> int:
+    from fake_dra_driver.devicefault.program import run_list
+
+    return _run_quietly(run_list(settings))
+
+
+def _run_quietly(work: Coroutine[Any, Any, int]) -> int:
+    """Runs a command that says all that it has to say on standard output, or by its error."""
+    from fake_dra_driver.runtime.log import setup_logging
+
+    setup_logging("text", 0, least="ERROR")
+    return asyncio.run(work)
 
 
 def _run_convert(settings: ConvertSettings) -> int:
@@ -128,6 +157,9 @@ _WEBHOOK = Command("webhook", WebhookSettings, _run_webhook)
 _SET_NAS_STATUS = Command("set-nas-status", SetNasStatusSettings, _run_set_nas_status)
 _STATUS = Command("status", StatusSettings, _run_status)
 _WHY = Command("why", WhySettings, _run_why)
+_DEVICE_FAULT = Command("device fault", DeviceFaultSettings, _run_device_fault)
+_DEVICE_HEAL = Command("device heal", DeviceHealSettings, _run_device_heal)
+_DEVICE_LIST = Command("device list", DeviceListSettings, _run_device_list)
 _CONVERT = Command("convert", ConvertSettings, _run_convert)
 _NEW = Command("new", NewSettings, _run_new)
 _GENERATE = Command("generate", GenerateSettings, _run_generate)
@@ -152,6 +184,9 @@ COMMAND_LINE = CommandLine(
         _SET_NAS_STATUS,
         _STATUS,
         _WHY,
+        _DEVICE_FAULT,
+        _DEVICE_HEAL,
+        _DEVICE_LIST,
         _CONVERT,
         _NEW,
         _GENERATE,
@@ -159,6 +194,7 @@ COMMAND_LINE = CommandLine(
     {
         "": "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.",
         "cluster": "Runs an embedded cluster (up), and makes something go wrong in it (fault).",
+        "device": "Makes mock devices fail (fault), lists what fails (list), and heals them (heal).",
         "cluster fault": "Makes something go wrong in a cluster that `cluster up` runs, as it does in a real one.",
     },
 )
@@ -170,6 +206,9 @@ _IN_REFERENCE: Sequence[Command[Any]] = (
     _SET_NAS_STATUS,
     _STATUS,
     _WHY,
+    _DEVICE_FAULT,
+    _DEVICE_HEAL,
+    _DEVICE_LIST,
     _CONVERT,
     _NEW,
     _GENERATE,

@@ -12,7 +12,7 @@ from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.cache import Cache, Informer
 from fake_dra_driver.status.report import FaultOnNodeReport, FaultReport
 
-__all__ = ["FAULTS_HIDDEN", "Availability", "Faults", "NodeFaults"]
+__all__ = ["FAULTS_HIDDEN", "Availability", "Faults", "NodeFaults", "fault_report"]
 
 Availability = Literal["readable", "hidden", "absent"]
 """Whether objects of a kind can be read, must not be, or cannot be as there is no such kind."""
@@ -58,7 +58,7 @@ class Faults:
 
     def reports(self) -> Sequence[FaultReport]:
         """All faults of the driver, by name."""
-        return [_report(fault) for fault in self._list()]
+        return [fault_report(fault) for fault in self._list()]
 
     def on(self, node: str) -> NodeFaults:
         """What faults do on a node."""
@@ -89,7 +89,8 @@ def _hits(fault: DeviceFault) -> Iterator[FaultOnNode]:
             yield found
 
 
-def _report(fault: DeviceFault) -> FaultReport:
+def fault_report(fault: DeviceFault) -> FaultReport:
+    """What a fault does, as its status says."""
     status, created = fault.status, fault.metadata.creation_timestamp
     conditions = () if status is None else status.conditions
     active = next((condition for condition in conditions if condition.type == ACTIVE), None)
