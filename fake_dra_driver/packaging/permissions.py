@@ -88,12 +88,20 @@ def status_rules(kinds: Sequence[type[KubeObject]]) -> tuple[Rule, ...]:
     Args:
         kinds: those of claims and nodes that the driver has.
     """
-    faults = Rule(
-        "What goes wrong on purpose. It may be left out: the report then says that this is not known.",
-        (DeviceFault,),
-        READ_VERBS,
+    return (
+        *status_reader(NAMES, kinds),
+        Rule(
+            "What goes wrong on purpose. It may be left out: the report then says that this is not known.",
+            (DeviceFault,),
+            READ_VERBS,
+        ),
+        Rule(
+            "Which parameters claims may have. It may be left out: what the controller says of them then counts.",
+            (DeviceProfile,),
+            READ_VERBS,
+            only=STRUCTURED,
+        ),
     )
-    return (*status_reader(NAMES, kinds), faults)
 
 
 def why_reader() -> tuple[Rule, ...]:

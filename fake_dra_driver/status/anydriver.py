@@ -5,7 +5,6 @@ from typing import Any
 
 from typing_extensions import override
 
-from fake_dra_driver.api.fieldproblem import FieldProblem
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.api.resource.structured import ResourceApi
 from fake_dra_driver.dra.driver.device import Device
@@ -13,7 +12,6 @@ from fake_dra_driver.dra.driver.state import DriverStateLayout
 from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.nodestate.kind import ClaimedDevice, ClaimEntry, NodeState
 from fake_dra_driver.dra.structured.claims import AllocatedClaim
-from fake_dra_driver.dra.structured.configcheck import ConfigCheck
 from fake_dra_driver.dra.structured.controllerdriver import EntryMaker, StructuredDriver
 from fake_dra_driver.dra.structured.waiting import DriverClaims
 from fake_dra_driver.runtime.cache import Cache, Informer
@@ -25,6 +23,7 @@ from fake_dra_driver.status.classic.view import ClassicView
 from fake_dra_driver.status.nodes import Nodes
 from fake_dra_driver.status.reporteddriver import ReportedDriver
 from fake_dra_driver.status.structured.claims import StructuredClaims
+from fake_dra_driver.status.unchecked import Unchecked
 
 __all__ = ["AnyDriver"]
 
@@ -60,7 +59,7 @@ class _StructuredDriver(StructuredDriver[NodeState, Device, ClaimEntry]):
     """Shows what was allocated, and finds nothing wrong with parameters, which it does not know."""
 
     def __init__(self, name: str, layout: DriverStateLayout) -> None:
-        self.check = _Unchecked(name)
+        self.check = Unchecked(name)
         self.claims = DriverClaims(name, (name,))  # the chart names its class after the driver
         self.layout = layout
 
@@ -71,19 +70,6 @@ class _StructuredDriver(StructuredDriver[NodeState, Device, ClaimEntry]):
     @override
     def check_allocation(self, allocated: AllocatedClaim, inventory: Sequence[Device]) -> None:
         """Whatever was allocated, nothing is known to be wrong with it."""
-
-
-class _Unchecked(ConfigCheck):
-    def __init__(self, driver: str) -> None:
-        super().__init__(driver, {})
-
-    @override
-    def spec_problems(self, spec: v1.ResourceClaimSpec, path: str = "spec") -> Sequence[FieldProblem]:
-        return ()
-
-    @override
-    def class_problems(self, device_class: v1.DeviceClass) -> Sequence[FieldProblem]:
-        return ()
 
 
 def _held(result: v1.DeviceRequestAllocationResult) -> ClaimedDevice:

@@ -83,7 +83,7 @@ class DeviceTable:
             folded = set()
         for device in whole:
             if device.uuid not in folded:
-                yield self._row(device)
+                yield self._row(device, self._notes(device))
                 yield from _tree(self._below(device))
                 alike = idle.get((device.type, device.model, device.state), [device])
                 if folded and device is alike[0] and len(alike) > 1:
@@ -99,8 +99,7 @@ class DeviceTable:
         below = self._partitions.get(device.name, ())
         return device.claim is None and not self._notes(device) and not any(each.claim for each in below)
 
-    def _row(self, device: DeviceReport) -> Row:
-        notes = self._notes(device)
+    def _row(self, device: DeviceReport, notes: Sequence[str]) -> Row:
         cells = [
             Cell(_label(device)),
             Cell(device.type if self._several_types else ""),
@@ -136,23 +135,34 @@ class DeviceTable:
         for share in device.shares:
             yield _share_row(share, device.state)
         if device.name:
-            yield from self._partition_rows(self._partitions.get(device.name, ()))
+            yield from self._partition_rows(self._partitions.get(device.name, ()), self._notes(device))
 
-    def _partition_rows(self, partitions: Sequence[DeviceReport]) -> Iterator[Row]:
-        """Those that claims have, and those about which there is something to say; then all others."""
-        idle = [device for device in partitions if self._is_folded and self._is_idle(device)]
-        folded = {device.uuid for device in idle}
-        yield from (self._row(device) for device in partitions if device.uuid not in folded)
-        by_model: dict[tuple[str, str, DeviceState], int] = {}
-        for device in idle:
-            key = (device.type, device.model, device.state)
-            by_model[key] = by_model.get(key, 0) + 1
-        if len(idle) == len(partitions) and len({state for _, _, state in by_model}) == 1:
-            yield _row(_count(len(idle), "partition"), idle[0].state)
+    def _partition_rows(self, partitions: Sequence[DeviceReport], above: Sequence[str] = ()) -> Iterator[Row]:
+        """Those that claims have; then all others, those that are alike in one row.
+
+        Args:
+            partitions: of one device.
+            above: what has been said about that device.
+        """
+        alike: dict[tuple[str, str, DeviceState, tuple[str, ...]], list[DeviceReport]] = {}
+        for device in partitions:
+            notes = tuple(note for note in self._notes(device) if note not in above)
+            if device.claim is not None or not self._is_folded:
+                yield self._row(device, notes)
+            else:
+                alike.setdefault((device.type, device.model, device.state, notes), []).append(device)
+        idle = [device for members in alike.values() for device in members]
+        if len(idle) == len(partitions) > 1 and len({(state, notes) for _, _, state, notes in alike}) == 1:
+            (_, _, state, notes), *_ = alike
+            yield _row(_count(len(idle), "partition"), state)._replace(sentence="; ".join(notes))
             return
-        for (type_, model, state), number in by_model.items():
+        for (type_, model, state, notes), members in sorted(alike.items(), key=lambda item: not item[0][3]):
+            if notes and len(members) == 1:
+                yield self._row(members[0], notes)
+                continue
             shown = (type_ if self._several_types else "", model if self._several_models else "")
-            yield Row([Cell(_count(number, "partition")), *map(Cell, shown), state_cell(state), *_EMPTY[3:]])
+            cells = [Cell(_count(len(members), "partition")), *map(Cell, shown), state_cell(state), *_EMPTY[3:]]
+            yield Row(cells, "; ".join(notes))
 
 
 _EMPTY: Final = (Cell(""),) * 6

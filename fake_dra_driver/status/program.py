@@ -10,6 +10,9 @@ from typing import Any, Final
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.deviceprofile import DeviceProfile
+from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
@@ -27,6 +30,7 @@ from fake_dra_driver.status.view import (
     check_namespace,
     find_api,
     find_namespace,
+    has_nodes,
     nodes_are_hidden,
 )
 
@@ -62,16 +66,15 @@ async def run_status(settings: StatusSettings) -> int:
     )
     try:
         api = await find_api(client)
-        driver = _driver(settings.driver_name)
-        kind = driver.layout.kind
-        namespace = settings.namespace or await find_namespace(client, kind)
+        driver = await _driver(client, settings.driver_name, api, timeout_seconds)
+        namespace = settings.namespace or await find_namespace(client, driver)
         cache = Cache(client)
         hidden = await nodes_are_hidden(client, timeout_seconds)
         faults = await availability_of(client, DeviceFault, timeout_seconds) if driver.has_faults else "absent"
         view = ClusterView.of(driver, cache, client, api, namespace, nodes_hidden=hidden, faults=faults)
         await view.load(client, timeout_seconds)
-        if settings.namespace and not view.states.list() and not view.states.invalid():
-            await check_namespace(client, kind, settings.namespace)
+        if settings.namespace and not any(map(driver.includes, view.states.list())) and not view.states.invalid():
+            await check_namespace(client, driver, settings.namespace)
         _check_nodes(settings.nodes, view)
         reporter = Reporter(view, namespace or "", settings.nodes)
         if settings.watch:
@@ -84,12 +87,19 @@ async def run_status(settings: StatusSettings) -> int:
     return 0
 
 
-def _driver(name: str) -> ReportedDriver[Any, Any]:
-    """What is known of a driver; of those that are not here, as much as they say themselves."""
-    if name == NAMES.driver:
+async def _driver(client: Client, name: str, api: DraApi, timeout_seconds: float) -> ReportedDriver[Any, Any]:
+    """What is known of a driver; of those that are not here, as much as they say themselves.
+
+    The driver of mock devices may run under any name. Every other one has a kind of its own for its nodes.
+    """
+    if name == NAMES.driver or DriverNames.of(name).state_group not in await client.discovery.group_names():
         from fake_dra_driver.status.ourdriver import OurDriver
 
-        return OurDriver()
+        # In classic DRA, parameters are objects of their own.
+        is_read = api.structured is not None
+        ours = OurDriver(name, await availability_of(client, DeviceProfile, timeout_seconds) if is_read else "absent")
+        if name == NAMES.driver or await has_nodes(client, ours):
+            return ours
     from fake_dra_driver.status.anydriver import AnyDriver
 
     return AnyDriver(name)

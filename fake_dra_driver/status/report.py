@@ -233,6 +233,8 @@ class NodeReport(_Model):
     """In the order of the node's inventory; missing ones come last."""
     counter_sets: tuple[CounterSetReport, ...] = ()
     """What its devices use up in common, in the order in which it is published."""
+    profile: str = ""
+    """Which DeviceProfile describes its devices, and why it is that one; empty where none does."""
     faults: tuple[str, ...] = ()
     """Names of the DeviceFaults that hit its devices at the moment."""
     problems: tuple[str, ...]

@@ -22,6 +22,18 @@ class ReportedDriver(Protocol[StateT, EntryT]):
     has_faults: bool
     """Whether there may be DeviceFaults for its devices."""
 
+    def includes(self, state: StateT) -> bool:  # noqa: ARG002 - a default
+        """Whether a NodeAllocationState is one of this driver, and not of another that has the same kind."""
+        return True
+
+    def profile_of(self, state: StateT) -> str:  # noqa: ARG002 - a default
+        """Which profile describes the node's devices, and why it is that one; empty where none does."""
+        return ""
+
+    def profile_problem_of(self, state: StateT) -> str:  # noqa: ARG002 - a default
+        """Why that is not the latest state of its profile; empty where it is."""
+        return ""
+
     def classic_claims(
         self, cache: Cache, states: Informer[StateT], client: Client, namespace: str, nodes: Nodes
     ) -> ClaimSource[StateT, EntryT]:

@@ -199,6 +199,8 @@ class _Table:
             lines = [f"{head}, {free}"]
         else:
             lines = [head, *layout.sentence(free, first="  ", following="  ")]
+        if name := node.profile.partition(":")[0]:
+            lines += layout.sentence(f"DeviceProfile {name}", first="  ", following="  ", tone=Tone.FAINT)
         for problem in node.problems:
             lines += layout.sentence(problem, first="  ! ", following="    ", tone=Tone.BAD)
         return lines
@@ -256,11 +258,9 @@ class _Table:
         hit = [node for node in fault.nodes if node.device_count]
         devices = sum(node.device_count for node in hit)
         hits = f"{_count(devices, 'device')} on {_count(len(hit), 'node')}" if hit else "nothing"
-        names = [f"{device} of {node.name}" for node in hit for device in node.devices]
         parts = [", ".join(fault.effects)]
-        if names:
-            more = devices - len(names[:EXAMPLES])
-            parts.append(", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else ""))
+        parts += [f"{_first_of(node.devices, node.device_count)} of {node.name}" for node in hit[:EXAMPLES]]
+        parts += [f"and on {_count(len(hit) - EXAMPLES, 'more node')}"] if len(hit) > EXAMPLES else []
         failed = sum(node.failed_calls for node in fault.nodes)
         parts += [f"{_count(failed, 'call')} failed"] if failed else []
         if fault.until is not None:
@@ -336,6 +336,12 @@ def _joined(blocks: Iterable[Sequence[str]]) -> list[str]:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _first_of(names: Sequence[str], count: int) -> str:
+    """The first of so many things, some of which have names."""
+    more = count - len(names[:EXAMPLES])
+    return ", ".join(names[:EXAMPLES]) + (f" and {more} more" if more > 0 else "")
 
 
 _USES: Final = ("all free", "in use", "full", "no devices", "closed")

@@ -61,30 +61,38 @@ async def find_api(client: Client) -> DraApi:
     return DraApi(version)
 
 
-async def find_namespace(client: Client, kind: type[KubeObject]) -> str | None:
-    """The namespace that the driver's NodeAllocationState objects, of that kind, are in; None when there are none.
+async def find_namespace(client: Client, driver: ReportedDriver[Any, Any]) -> str | None:
+    """The namespace that the driver's NodeAllocationState objects are in; None when there are none.
 
     Raises:
         CannotReportError: there are several, or they cannot be listed.
     """
     try:
-        found = await _namespaces(client, kind)
+        found = await _namespaces(client, driver)
     except RuntimeLayerError as error:
-        raise await _explained(client, kind, error) from error
+        raise await _explained(client, driver.layout.kind, error) from error
     if len(found) > 1:
         raise CannotReportError(f"the driver is in several namespaces ({', '.join(found)}): name one with --namespace")
     return found[0] if found else None
 
 
-async def check_namespace(client: Client, kind: type[KubeObject], namespace: str) -> None:
-    """To be called where the namespace that was asked for has no NodeAllocationState objects.
+async def has_nodes(client: Client, driver: ReportedDriver[Any, Any]) -> bool:
+    """Whether there are NodeAllocationState objects of the driver, as far as that can be found out."""
+    try:
+        return bool(await _namespaces(client, driver))
+    except (ForbiddenError, NotFoundError):
+        return False
+
+
+async def check_namespace(client: Client, driver: ReportedDriver[Any, Any], namespace: str) -> None:
+    """To be called where the namespace that was asked for has no NodeAllocationState objects of the driver.
 
     Raises:
         CannotReportError: they are in another one.
         RuntimeLayerError: the API server cannot be asked.
     """
     try:
-        found = await _namespaces(client, kind)
+        found = await _namespaces(client, driver)
     except ForbiddenError:  # a person who may read that namespace alone is told what is there
         return
     if found:
@@ -93,10 +101,12 @@ async def check_namespace(client: Client, kind: type[KubeObject], namespace: str
         )
 
 
-async def _namespaces(client: Client, kind: type[KubeObject]) -> Sequence[str]:
-    listed = await client.list(kind)
-    found = {state.metadata.namespace for state in listed.items}
-    return sorted(found | {refused.key.namespace for refused in listed.invalid})
+async def _namespaces(client: Client, driver: ReportedDriver[Any, Any]) -> Sequence[str]:
+    listed = await client.list(driver.layout.kind)
+    found = {state.metadata.namespace for state in listed.items if driver.includes(state)}
+    # What cannot be read does not say either which of several drivers it is of.
+    others = {state.metadata.namespace for state in listed.items} - found
+    return sorted(found | {refused.key.namespace for refused in listed.invalid} - others)
 
 
 async def nodes_are_hidden(client: Client, timeout_seconds: float) -> bool:

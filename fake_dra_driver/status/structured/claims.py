@@ -53,6 +53,7 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
         driver: shows what claims hold, and finds what is wrong with their parameters.
         names: of the driver.
         is_observed: whether the driver's own code is not here, so that its controller's word about parameters counts.
+        judged_by: what else is read, for the driver.
     """
 
     def __init__(
@@ -63,10 +64,12 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
         names: DriverNames,
         *,
         is_observed: bool = False,
+        judged_by: Sequence[Informer[Any]] = (),
     ) -> None:
         self._driver = driver
         self._names = names
         self._is_observed = is_observed
+        self._judged_by = judged_by
         self._claims = cache.informer(api.claims)
         self._claims.add_index(CLAIMS_BY_POOL, lambda claim: pools_of(claim, names.driver))
         self._templates = cache.informer(api.templates)
@@ -84,7 +87,7 @@ class StructuredClaims(ClaimSource[StateT, EntryT], Generic[StateT, EntryT]):
     @property
     @override
     def informers(self) -> tuple[Informer[Any], ...]:
-        return (self._claims, self._templates, self._slices, self._classes, self._pods, self._events)
+        return (self._claims, self._templates, self._slices, self._classes, self._pods, self._events, *self._judged_by)
 
     @override
     def entries_of(self, state: StateT) -> Mapping[str, EntryT]:

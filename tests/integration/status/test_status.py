@@ -17,6 +17,7 @@ import pytest
 
 import fake_dra_driver
 from fake_dra_driver.api.fake import (
+    DRIVER_ANNOTATION,
     DRIVER_NAME,
     RESOURCE_CLASS_NAME,
     AllocatableDevice,
@@ -173,6 +174,17 @@ async def test_another_driver_by_its_name(cluster: Cluster, capsys: pytest.Captu
     printed = capsys.readouterr().out
     assert printed.startswith("lamp.example.com in lamps\nNODES    1: 1 ready, 0 not ready\n")
     assert "NODE worker-1  Ready, 1 of 1 LED free" in printed
+
+
+async def test_a_release_under_another_name(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    await cluster.client.create(Namespace(metadata=ObjectMeta(name="mock-gpus")))
+    await cluster.node("gpu-node", "mock-gpus")
+    named = {"metadata": {"annotations": {DRIVER_ANNOTATION: "gpu.example.com"}}}
+    await cluster.client.merge_patch(NodeAllocationState, NamespacedName("mock-gpus", "gpu-node"), named)
+    assert await status(cluster, driver_name="gpu.example.com") == 0
+    assert capsys.readouterr().out.startswith("gpu.example.com in mock-gpus\nNODES    1: ")
+    assert await status(cluster) == 0
+    assert capsys.readouterr().out.startswith(f"{DRIVER_NAME} in {NAMESPACE}\nNODES    2: ")
 
 
 # --- What it asks for

@@ -94,17 +94,33 @@ def test_what_is_hit_stands_at_the_device_and_at_the_node(world: FaultWorld) -> 
 def test_a_person_reads_what_is_hit_and_for_how_long(world: FaultWorld) -> None:
     world.fault("xid", {"health": {}}, hit("gpu-0", "gpu-1", times=4), hit("gpu-1", node="m"), duration="5m")
     assert world.lines() == [
-        "xid    3 devices on 2 nodes  3m   Unhealthy; gpu-1 of m, gpu-0 of n, gpu-1 of n; 4 calls failed; ends in 2m"
+        "xid    3 devices on 2 nodes  3m   Unhealthy; gpu-1 of m; gpu-0, gpu-1 of n; 4 calls failed; ends in 2m"
     ]
     assert world.lines(80) == [
         "xid    3 devices on 2 nodes  3m",
-        "  Unhealthy; gpu-1 of m, gpu-0 of n, gpu-1 of n; 4 calls failed; ends in 2m",
+        "  Unhealthy; gpu-1 of m; gpu-0, gpu-1 of n; 4 calls failed; ends in 2m",
     ]
 
 
 def test_devices_that_the_status_does_not_name_are_counted(world: FaultWorld) -> None:
     world.fault("all", {"vanish": True}, {"node": "n", "devices": ["a", "b", "c", "d"], "deviceCount": 60})
-    assert world.lines()[0].endswith("vanished; a of n, b of n, c of n and 57 more")
+    assert world.lines()[0].endswith("vanished; a, b, c and 57 more of n")
+
+
+def test_nodes_beyond_the_first_few_are_counted(world: FaultWorld) -> None:
+    world.fault("all", {"vanish": True}, *(hit("a", node=f"n{at}") for at in range(5)))
+    assert world.lines()[0].endswith("vanished; a of n0; a of n1; a of n2; and on 2 more nodes")
+
+
+def test_partitions_that_are_hit_with_their_device_share_a_row(world: FaultWorld) -> None:
+    names = ["gpu-0", *(f"gpu-0-quarter-{at}" for at in range(4)), "gpu-0-half-0", "gpu-0-half-2"]
+    world.fault("hot", {"health": {"message": "hot"}}, hit(*names))
+    shown = table(report_of(world.api, version="v1"), NOW, Detail.SHORT, None, Layout(80)).splitlines()
+    (at,) = [at for at, line in enumerate(shown) if line.startswith("  gpu-0 ")]
+    assert [" ".join(line.split()) for line in shown[at + 1 : at + 3]] == [
+        "Unhealthy (hot); fault hot",
+        "└─ 6 partitions free",
+    ]
 
 
 def test_a_fault_that_hits_nothing_says_why(world: FaultWorld) -> None:

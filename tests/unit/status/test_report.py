@@ -121,7 +121,7 @@ async def test_field_names_are_stable() -> None:
     assert document["summary"]["counts"].keys() == node["counts"].keys() == counts
     assert node.keys() == {
         *("name", "status", "ready", "nodeStatus", "counts", "models", "claims", "devices", "counterSets"),
-        *("faults", "problems"),
+        *("profile", "faults", "problems"),
     }
     assert node["models"][0].keys() == {"type", "model", "counts"}
     assert node["devices"][0].keys() == {

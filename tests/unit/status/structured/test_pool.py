@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fake_dra_driver.api.fake import NodeAllocationState
+from fake_dra_driver.api.fake import PROFILE_ANNOTATION, PROFILE_PROBLEM_ANNOTATION, NodeAllocationState
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.status.report import DeviceReport, NodeReport, TaintReport
 from fake_dra_driver.status.structured.pool import lean_slice
@@ -160,6 +160,14 @@ def test_a_device_needs_no_uuid_among_its_attributes() -> None:
     world.held_by("one", held("nic-3"))
     found = device(world, "nic-3")
     assert (found.uuid, found.type, found.state) == ("U", "nic", "allocated")
+
+
+def test_a_node_says_which_profile_describes_it() -> None:
+    world = CardWorld()
+    annotations = {PROFILE_ANNOTATION: "cards: no other", PROFILE_PROBLEM_ANNOTATION: "groups[0].count: too many"}
+    world.api.update(NodeAllocationState, "n", NAMESPACE, {"metadata": {"annotations": annotations}})
+    assert node(world).profile == "cards: no other"
+    assert node(world).problems == ("its profile cannot be used as it is now: groups[0].count: too many",)
 
 
 # --- Slices
