@@ -551,7 +551,7 @@ def _member(
 
 def _plain_member(
     parent: type[BaseModel], name: str, words: Mapping[str, str], default: object = None
-) -> tuple[Any, FieldInfo]:
+) -> Any:
     """The same with a field that is no model."""
     field = parent.model_fields[name]
     about = Field(default=field.default if default is None else default, description=_worded(field, words))
