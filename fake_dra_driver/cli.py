@@ -24,6 +24,7 @@ from fake_dra_driver.driver.programs.settings import (
 )
 from fake_dra_driver.newproject.settings import NewSettings
 from fake_dra_driver.packaging.settings import GenerateSettings
+from fake_dra_driver.profile.settings import ProfileCheckSettings, ProfileRenderSettings
 from fake_dra_driver.settings import Settings
 from fake_dra_driver.status.settings import StatusSettings
 from fake_dra_driver.why.settings import WhySettings
@@ -109,6 +110,18 @@ def _run_new(settings: NewSettings) -> int:
     return run_new(settings)
 
 
+def _run_profile_check(settings: ProfileCheckSettings) -> int:
+    from fake_dra_driver.profile.program import run_check
+
+    return run_check(settings)
+
+
+def _run_profile_render(settings: ProfileRenderSettings) -> int:
+    from fake_dra_driver.profile.program import run_render
+
+    return run_render(settings)
+
+
 def _run_generate(settings: GenerateSettings) -> int:
     from fake_dra_driver.packaging.generate import generate
 
@@ -161,6 +174,10 @@ _DEVICE_FAULT = Command("device fault", DeviceFaultSettings, _run_device_fault)
 _DEVICE_HEAL = Command("device heal", DeviceHealSettings, _run_device_heal)
 _DEVICE_LIST = Command("device list", DeviceListSettings, _run_device_list)
 _CONVERT = Command("convert", ConvertSettings, _run_convert)
+_PROFILES: Sequence[Command[Any]] = (
+    Command("profile check", ProfileCheckSettings, _run_profile_check),
+    Command("profile render", ProfileRenderSettings, _run_profile_render),
+)
 _NEW = Command("new", NewSettings, _run_new)
 _GENERATE = Command("generate", GenerateSettings, _run_generate)
 _DEMO = Command("demo", DemoSettings, _run_demo)
@@ -188,11 +205,13 @@ COMMAND_LINE = CommandLine(
         _DEVICE_HEAL,
         _DEVICE_LIST,
         _CONVERT,
+        *_PROFILES,
         _NEW,
         _GENERATE,
     ),
     {
         "": "A Dynamic Resource Allocation driver for Kubernetes that offers mock devices.",
+        "profile": "Checks DeviceProfiles in a file (check), and shows what nodes get of them (render).",
         "cluster": "Runs an embedded cluster (up), and makes something go wrong in it (fault).",
         "device": "Makes mock devices fail (fault), lists what fails (list), and heals them (heal).",
         "cluster fault": "Makes something go wrong in a cluster that `cluster up` runs, as it does in a real one.",
@@ -210,6 +229,7 @@ _IN_REFERENCE: Sequence[Command[Any]] = (
     _DEVICE_HEAL,
     _DEVICE_LIST,
     _CONVERT,
+    *_PROFILES,
     _NEW,
     _GENERATE,
     _CLUSTER_UP,

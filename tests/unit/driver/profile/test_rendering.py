@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from fake_dra_driver import __version__
+from fake_dra_driver.device.inventory import make_inventory
 from fake_dra_driver.driver.profile.containers import EnvironmentVariable, MountedFile
+from fake_dra_driver.driver.profile.fakes import fake_node
 from fake_dra_driver.driver.profile.mocknode import MockNode, ProfileName
 from fake_dra_driver.driver.profile.rendering import MAX_DEVICES, ProfileError, ProfileRenderer, render_profile
 from tests.unit.driver.profile.profiles import make_profile
@@ -436,3 +439,24 @@ def test_what_fails_for_one_node_fails_there_alone() -> None:
         renderer.render("n2")
     with pytest.raises(ProfileError, match="at most 64 bytes"):
         renderer.render("n3", {"zone": "z" * 65})
+
+
+def test_a_profile_can_say_what_the_settings_say_by_default() -> None:
+    models = ("A100", "H100")
+    fakes = fake_node("n1", make_inventory("n1", 3, models))
+    node = rendered(f"""
+        groups:
+        - name: fake
+          count: 3
+          values: {{model: [{", ".join(models)}]}}
+          model: "{{{{ values.model }}}}"
+          uuid: "{{{{ fakeUUID }}}}"
+          attributes:
+            driverVersion: {{version: {__version__}}}
+            index: {{int: "{{{{ index }}}}"}}
+            model: {{string: "{{{{ model }}}}"}}
+            type: {{string: "{{{{ type }}}}"}}
+            uuid: {{string: "{{{{ uuid }}}}"}}
+        """)  # fmt: skip
+    assert [device.published for device in node.devices] == [device.published for device in fakes.devices]
+    assert [device.device.uuid for device in node.devices] == [device.device.uuid for device in fakes.devices]
