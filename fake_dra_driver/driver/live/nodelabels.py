@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from fake_dra_driver.api.kube.core import Node
 from fake_dra_driver.api.kube.meta import NamespacedName
-from fake_dra_driver.runtime import Cache, Informer
+from fake_dra_driver.runtime import Cache, Change, Informer
 
 __all__ = ["NodeLabels"]
 
@@ -38,7 +38,7 @@ class NodeLabels:
             self._nodes = self._cache.informer(
                 Node, field_selector=f"metadata.name={self._key.name}", metadata_only=True
             )
-            self._nodes.subscribe(lambda _change: self._changed())
+            self._nodes.subscribe(self._see)
         await self._nodes.wait_for_sync()
         return self.current()
 
@@ -47,6 +47,8 @@ class NodeLabels:
         node = None if self._nodes is None else self._nodes.get(self._key)
         return {} if node is None else node.metadata.labels
 
-    def _changed(self) -> None:
-        for tell in self._subscribers:
-            tell()
+    def _see(self, change: Change[Node]) -> None:
+        before, after = (None if node is None else node.metadata.labels for node in (change.old, change.new))
+        if before != after:  # the kubelet writes its Node every few minutes
+            for tell in self._subscribers:
+                tell()

@@ -21,7 +21,7 @@ from fake_dra_driver.driver.node.prepared import FakePreparedDevice
 from fake_dra_driver.driver.profile.mocknode import MockNode
 from fake_dra_driver.driver.profile.selection import choose_profile
 from fake_dra_driver.driver.reason import PROFILE_IN_FORCE, PROFILE_REFUSED, PROFILES_UNREADABLE
-from fake_dra_driver.runtime import Controller, Informer, Reconciler, Request, Result, RuntimeLayerError
+from fake_dra_driver.runtime import Change, Controller, Informer, Reconciler, Request, Result, RuntimeLayerError
 
 if TYPE_CHECKING:
     from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
@@ -112,7 +112,7 @@ class LiveProfiles(Reconciler):
         await self._look(profiles)
         self._profiles = profiles
         self._controller.use_metrics(access.metrics)
-        self._controller.watch(profiles, lambda _change: [self._request])
+        self._controller.watch(profiles, lambda change: [self._request] if _is_news(change) else [])
         self._labels.subscribe(lambda: self._controller.enqueue(self._request))
         return ""
 
@@ -152,7 +152,10 @@ class LiveProfiles(Reconciler):
         state = (profile.uid, profile.metadata.generation or 0)
         if self._renderer is None or self._renderer[0] != state:
             self._renderer = (state, ProfileRenderer(profile))
-        return self._renderer[1].render(self._node.current.node, self._labels.current(), reason)
+        # A node with hundreds of devices takes a while, in which the kubelet wants answers.
+        return await asyncio.to_thread(
+            self._renderer[1].render, self._node.current.node, self._labels.current(), reason
+        )
 
     async def _restore(self, profile: DeviceProfile, reason: str) -> None:
         """Gives the node the devices that it had before the plugin was started, if they are those of this profile."""
@@ -190,6 +193,20 @@ class LiveProfiles(Reconciler):
         log.error("DeviceProfile refused", profile=name, error=problem)
         self._node.tell(PROFILE_REFUSED, problem)
         self._node.changed()
+
+
+def _is_news(change: Change[DeviceProfile]) -> bool:
+    """Whether it is about more than the status, which the controller writes for each node that comes or goes."""
+    before, after = change.old, change.new
+    return (
+        before is None
+        or after is None
+        or (before.uid, before.metadata.generation)
+        != (
+            after.uid,
+            after.metadata.generation,
+        )
+    )
 
 
 def _listed(error: "ProfileError") -> str:

@@ -22,7 +22,8 @@ async def why_unreadable(client: Client, kind: type[KubeObject]) -> str:
         RuntimeLayerError: that could not be found out.
     """
     try:
-        await client.list(kind)
+        # Objects come with the watch: none has this name.
+        await client.list(kind, field_selector="metadata.name=.")
     except NotFoundError:
         plural = f"{kind.resource.plural}.{kind.resource.group}"
         return f"{kind.resource.kind}s do not count: apply the CRD {plural} of this release"

@@ -59,8 +59,9 @@ class FakePool(PoolDevices[FakePreparedDevice]):
     def slice_devices(self) -> Sequence[v1.Device]:
         if self._source.effects.slices_lost:
             return ()
-        present = self._present()
-        return [self._tainted(device) for device in present if self._is_counted or not device.parent]
+        if self._is_counted:
+            return [self._tainted(device) for device in self._present()]
+        return [_uncounted(self._tainted(device)) for device in self._present() if not device.parent]
 
     @override
     def counter_sets(self) -> Sequence[v1.CounterSet]:
@@ -141,6 +142,12 @@ class FakePool(PoolDevices[FakePreparedDevice]):
         if not taints:
             return device.published
         return device.published.model_copy(update={"taints": (*device.published.taints, *taints)})
+
+
+def _uncounted(device: v1.Device) -> v1.Device:
+    """The device without what it takes from counters that are not kept."""
+    fields = device.model_fields_set - {"consumes_counters"}
+    return v1.Device(**{name: getattr(device, name) for name in fields})
 
 
 def _not_ready(reason: str, message: str) -> v1.StatusCondition:

@@ -9,11 +9,12 @@ from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.api.fake import PROFILE_ANNOTATION, PROFILE_PROBLEM_ANNOTATION
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.cluster.kinds import Pod
 from fake_dra_driver.demo.install import NAMESPACE
 from tests.integration.cluster.world import STRUCTURED, World, running_world
 
 NAME = NamespacedName("", "gpus")
-GPUS: Mapping[str, Any] = {"name": "gpu", "count": 3, "type": "gpu", "model": "A100"}
+GPUS: Mapping[str, Any] = {"name": "gpu", "count": 3, "type": "gpu", "model": "A100", "uuid": "GPU-{{ uuid }}"}
 MEMORY: Mapping[str, Any] = {"memory": "8Gi"}
 PARTED: Mapping[str, Any] = {
     **GPUS,
@@ -74,11 +75,24 @@ async def test_a_profile_is_a_hotplug_which_disturbs_nothing_that_runs(world: Wo
         await world.wait_gone(1)
         await world.apply(2)
         await world.wait_running(2)
-        (shown,) = (await world.logs("test2")).values()
-        assert not [uuid for uuid in shown if uuid.startswith("FAKE-")]
+        await until_printed(world, "test2", r'FAKE_DEVICE_\d="GPU-')
         await world.delete(2)
         await world.wait_gone(2)
     assert await annotation(world, PROFILE_ANNOTATION) == ""
+
+
+async def until_printed(world: World, namespace: str, pattern: str) -> None:
+    """Waits until each container of a namespace has printed this."""
+
+    async def so() -> bool:
+        logs = [
+            await world.kubectl("logs", "-n", namespace, pod.key.name, "-c", container.name)
+            for pod in (await world.client.list(Pod, namespace)).items
+            for container in pod.spec.containers
+        ]
+        return bool(logs) and all(re.search(pattern, log) for log in logs)
+
+    await world.cluster.wait_until(f"the containers of {namespace} have printed {pattern}", so)
 
 
 async def until_not_ready(world: World) -> None:
