@@ -9,7 +9,7 @@ from typing_extensions import override
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra import DeviceHealth, Health
-from fake_dra_driver.dra.structured import AllocatedClaim, DroppedFields, PoolDevices
+from fake_dra_driver.dra.structured import AllocatedClaim, DroppedFields, PoolDevices, request_result
 from fake_dra_driver.driver.fault.effects import HealthFault
 from fake_dra_driver.driver.live.source import MockNodeSource
 from fake_dra_driver.driver.names import NAMES
@@ -113,6 +113,9 @@ class FakePool(PoolDevices[FakePreparedDevice]):
 
     @override
     def prepared(self, allocated: AllocatedClaim, before: FakePreparedClaim | None) -> Sequence[FakePreparedDevice]:
+        if before is not None and _holds_exactly(before, allocated):
+            # Its configuration is not read again: the profile may have another schema by now, or not list the kind.
+            return list(before.devices)
         there = {device.name: device.device for device in self._present()}
         # Another profile may have another device of the same name.
         own = {} if before is None else _devices_of(before)
@@ -152,6 +155,12 @@ def _uncounted(device: v1.Device) -> v1.Device:
 
 def _not_ready(reason: str, message: str) -> v1.StatusCondition:
     return v1.StatusCondition(type="Ready", status="False", reason=reason, message=message)
+
+
+def _holds_exactly(prepared: FakePreparedClaim, allocated: AllocatedClaim) -> bool:
+    """Whether a claim is prepared with what it holds, in this order."""
+    results = dict.fromkeys(device.result for device in prepared.devices)
+    return list(results) == [request_result(result) for result in allocated.results]
 
 
 def _devices_of(prepared: FakePreparedClaim) -> Mapping[str, Device]:

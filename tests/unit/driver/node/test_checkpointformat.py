@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from fake_dra_driver.dra.node.checkpoint import Checkpoint, DamagedCheckpointError
 from fake_dra_driver.dra.node.checkpointformat import CheckpointFormat
 from fake_dra_driver.dra.node.prepared import PreparedClaim, RequestResult
-from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice
+from fake_dra_driver.driver.node.prepared import FakePreparedClaim, FakePreparedDevice, PreparedFile
 from fake_dra_driver.driver.node.preparedmodel import FakePreparedModel
 from tests.support.disk import MemoryFiles
 
@@ -230,6 +230,31 @@ def test_what_structured_dra_adds_stands_in_a_field_of_its_own() -> None:
         device | {"result": names},
         device,
     ]
+
+
+def test_what_a_profile_adds_stands_in_fields_of_its_own() -> None:
+    note = PreparedFile("/etc/note", "two\nlines", 0o644)
+    profiled = FakePreparedDevice("GPU-a", "A100", environment=(("GPU_0", "GPU-a"),), files=(note,))
+    silent = FakePreparedDevice("GPU-b", "A100", environment=())
+    claims = {"a": PreparedClaim("a", "default", "profiled", (profiled, silent))}
+    data = file_of(claims, complete=True)
+    devices = json.loads(data)["contents"]["claims"]["a"]["devices"]
+    assert devices == [
+        {
+            "uuid": "GPU-a",
+            "model": "A100",
+            "environment": {"GPU_0": "GPU-a"},
+            "files": [{"path": "/etc/note", "content": "two\nlines", "mode": 0o644}],
+        },
+        {"uuid": "GPU-b", "model": "A100", "environment": {}},
+    ]
+    assert FORMAT.prepared(FORMAT.decode(data)) == claims
+
+
+def test_a_variable_that_no_container_can_have_is_damage() -> None:
+    device = FakePreparedDevice("GPU-a", "A100", environment=(("GPU 0", "GPU-a"),))
+    with pytest.raises(ValueError, match="'GPU 0=GPU-a' is not an environment variable"):
+        FORMAT.decode(file_of({"a": PreparedClaim("a", "default", "c", (device,))}, complete=True))
 
 
 def test_a_share_that_cannot_be_in_a_cdi_name_is_damage() -> None:
