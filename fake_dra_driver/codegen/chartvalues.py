@@ -549,9 +549,7 @@ def _member(
     return model, Field(default=model(), description=_worded(field, words))
 
 
-def _plain_member(
-    parent: type[BaseModel], name: str, words: Mapping[str, str], default: object = None
-) -> Any:
+def _plain_member(parent: type[BaseModel], name: str, words: Mapping[str, str], default: object = None) -> Any:
     """The same with a field that is no model."""
     field = parent.model_fields[name]
     about = Field(default=field.default if default is None else default, description=_worded(field, words))
