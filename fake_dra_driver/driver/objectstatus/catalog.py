@@ -53,6 +53,8 @@ class MockCatalog:
         self._choices: dict[str, ChosenProfile] | None = None
         """By node, as far as they have been asked for; None: something has changed."""
         self._renderers: dict[tuple[UID, int], ProfileRenderer] = {}
+        self._problems: dict[tuple[UID, int], Sequence[str]] = {}
+        """What is wrong on any node, by version of the profile."""
         self._on_profiles: list[Callable[[], None]] = []
         self._on_faults: list[Callable[[], None]] = []
 
@@ -141,12 +143,14 @@ class MockCatalog:
 
     def problems_of(self, profile: DeviceProfile) -> Sequence[str]:
         """What is wrong with a profile, on any node or on the first by name of those that it describes."""
+        from fake_dra_driver.driver.profile.checking import profile_problems
         from fake_dra_driver.driver.profile.rendering import ProfileError
 
-        try:
-            renderer = self._renderer(profile)
-        except ProfileError as error:
-            return [str(problem) for problem in error.problems]
+        key = _version_of(profile)
+        if key not in self._problems:
+            self._problems[key] = tuple(map(str, profile_problems(profile)))
+        if self._problems[key]:
+            return self._problems[key]
         described = (
             node
             for node, chosen in self.choices().items()
@@ -154,25 +158,28 @@ class MockCatalog:
         )
         node = min(described, default=None)
         if node is None:
-            return []
+            return ()
         try:
-            renderer.render(node, self.labels_of(node))
+            self._renderer(profile).render(node, self.labels_of(node))
         except ProfileError as error:
             return [f"on {node}: {problem}" for problem in error.problems]
-        return []
+        return ()
 
     def _renderer(self, profile: DeviceProfile) -> "ProfileRenderer":
         """Raises ProfileError."""
         from fake_dra_driver.driver.profile.rendering import ProfileRenderer
 
-        key = (profile.uid, profile.metadata.generation)
+        key = _version_of(profile)
         if key not in self._renderers:
             self._renderers[key] = ProfileRenderer(profile)
         return self._renderers[key]
 
     def _profiles_changed(self) -> None:
         self._choices = None
-        self._renderers.clear()
+        known = {_version_of(profile) for profile in self.profiles.list()}
+        for gone in (self._renderers.keys() | self._problems.keys()) - known:
+            self._renderers.pop(gone, None)
+            self._problems.pop(gone, None)
         for tell in self._on_profiles:
             tell()
 
@@ -206,6 +213,11 @@ class CatalogOpener(Reconciler):
             self._said = why
             log.warning("DeviceProfiles and DeviceFaults are not looked after", error=why)
         return Result(requeue_after=LOOK_AGAIN_SECONDS)
+
+
+def _version_of(profile: DeviceProfile) -> tuple[UID, int]:
+    """What compiled templates, and what is wrong with them, are kept by."""
+    return profile.uid, profile.metadata.generation
 
 
 def _opened(informer: Informer[K] | None, is_open: bool) -> Informer[K]:

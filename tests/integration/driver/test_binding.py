@@ -49,6 +49,11 @@ async def _has_fabric(cluster: Cluster) -> bool:
     return any(device.name == "fabric-0" and device.binding_conditions for device in devices)
 
 
+async def _says_of_fault(cluster: Cluster, wanted: tuple[str, str]) -> bool:
+    fault = await cluster.client.get(DeviceFault, NamespacedName("", "loose"))
+    return fault.status is not None and [(each.reason, each.message) for each in fault.status.conditions] == [wanted]
+
+
 def _pod(name: str) -> Mapping[str, Any]:
     """A pod with the claim of its name."""
     container = {"name": "main", "image": "busybox", "command": SLEEP, "resources": {"claims": [{"name": "fabric"}]}}
@@ -77,6 +82,8 @@ def test_a_device_that_fails_to_be_attached_is_allocated_again_when_all_is_well(
     cluster.apply(_pod("unlucky"))
     words = "device fabric-0 of node-0: the cable is loose (DeviceProfile fabric and DeviceFault loose)"
     assert cluster.wait_for_event("the cable is loose", about="unlucky") == words
+    active = ("Hit", "2 devices of 1 node: node-0 (fabric-0, fabric-1)")
+    cluster.wait_until("it is said what the fault hits", lambda each: _says_of_fault(each, active))
     cluster.call(lambda each: each.client.delete(DeviceFault, NamespacedName("", "loose")))
     cluster.wait_for_pod("unlucky", until="ready")
     assert "FabricBroken" not in _conditions(cluster, "unlucky")
