@@ -122,7 +122,7 @@ class Reporter(Generic[StateT, EntryT]):
         if problem := self._layout.inventory_problem_of(state):
             yield f"its devices may have changed since: {one_line(problem, MAX_SAID)}"
         if problem := self._view.driver.profile_problem_of(state):
-            yield f"its profile cannot be used as it is now: {one_line(problem, MAX_SAID)}"
+            yield one_line(problem, MAX_SAID)
 
     def _failed(self, uses: Sequence[DeviceUse], claims: Mapping[str, ClaimReport]) -> Iterator[str]:
         """What the node has said of claims whose devices it cannot make ready, and which pods wait for."""

@@ -167,7 +167,7 @@ def test_a_node_says_which_profile_describes_it() -> None:
     annotations = {PROFILE_ANNOTATION: "cards: no other", PROFILE_PROBLEM_ANNOTATION: "groups[0].count: too many"}
     world.api.update(NodeAllocationState, "n", NAMESPACE, {"metadata": {"annotations": annotations}})
     assert node(world).profile == "cards: no other"
-    assert node(world).problems == ("its profile cannot be used as it is now: groups[0].count: too many",)
+    assert node(world).problems == ("groups[0].count: too many",)
 
 
 # --- Slices
