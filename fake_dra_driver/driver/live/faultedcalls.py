@@ -25,7 +25,7 @@ class FaultedCalls(CallFaults):
         node: the devices, and what is wrong with them.
         counts: of the calls that have failed.
         known: the faults that there are; of others no count is kept.
-        failed: is told of a fault by whose doing a call has failed.
+        failed: is told of each call that fails, and by which fault.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class FaultedCalls(CallFaults):
         node: MockNodeSource,
         counts: FailureCounts,
         known: Callable[[], Collection[UID]],
-        failed: Callable[[str], None],
+        failed: Callable[[str, Call], None],
     ) -> None:
         self._node = node
         self._counts = counts
@@ -99,7 +99,7 @@ class FaultedCalls(CallFaults):
         except OSError as error:
             raise PrepareError(f"{fault.message} (DeviceFault {fault.fault}; it is not counted: {error})") from error
         if fails:
-            self._failed(fault.fault)
+            self._failed(fault.fault, call)
         return fails
 
 

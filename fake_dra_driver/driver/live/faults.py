@@ -20,8 +20,9 @@ from fake_dra_driver.dra.program import NodeAccess
 from fake_dra_driver.driver.fault.effects import NO_FAULTS, in_classic
 from fake_dra_driver.driver.fault.evaluation import Evaluation, FaultHit, effects_of
 from fake_dra_driver.driver.fault.target import Holders, Place
-from fake_dra_driver.driver.live.failurecounts import FailureCounts
+from fake_dra_driver.driver.live.failurecounts import Call, FailureCounts
 from fake_dra_driver.driver.live.faultedcalls import FaultedCalls, names_of
+from fake_dra_driver.driver.live.faultmetrics import FaultMetrics
 from fake_dra_driver.driver.live.faultstatus import FaultStatusWriter, own_entry
 from fake_dra_driver.driver.live.livenode import LiveNode
 from fake_dra_driver.driver.live.nodelabels import NodeLabels
@@ -84,6 +85,7 @@ class LiveFaults(Reconciler):
         self._access: NodeAccess[FakePreparedDevice] | None = None
         self._faults: Informer[DeviceFault] | None = None
         self._status: FaultStatusWriter | None = None
+        self._metrics: FaultMetrics | None = None
         self._connected = asyncio.Event()
         self._evaluation = Evaluation(NO_FAULTS, {}, None)
         self._controller = Controller("devicefault", self)
@@ -125,6 +127,7 @@ class LiveFaults(Reconciler):
         await self._read_labels(faults)
         self._faults = faults
         self._status = FaultStatusWriter(access.client, faults, access.node, self._counts, self._now)
+        self._metrics = FaultMetrics(access.metrics, access.node)
         for controller in (self._controller, self._status.controller):
             controller.use_metrics(access.metrics)
         self._evaluate(faults)
@@ -136,9 +139,11 @@ class LiveFaults(Reconciler):
     def _known(self) -> Collection[UID]:
         return () if self._faults is None else {each.uid for each in self._faults.list()}
 
-    def _call_failed(self, fault: str) -> None:
+    def _call_failed(self, fault: str, call: Call) -> None:
         if self._status is not None:
             self._status.count_changed(fault)
+        if self._metrics is not None:
+            self._metrics.failed(fault, call)
 
     def _look(self) -> None:
         self._controller.enqueue(self._request)
@@ -169,6 +174,8 @@ class LiveFaults(Reconciler):
             self._node.apply(found.effects)
         if self._status is not None:
             self._status.report(found.hits)
+        if self._metrics is not None:
+            self._metrics.show(found.hits)
         pauses = [_HOLDERS_PAUSE_SECONDS] if any(fault.spec.target.claim for fault in objects) else []
         if found.next_change is not None:
             until = (found.next_change - now).total_seconds()

@@ -38,8 +38,11 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.node = LiveNode(place().node)
-        self.failed: list[str] = []
-        self.calls = FaultedCalls(self.node, FailureCounts(folder), lambda: [UID("uid-of-broken")], self.failed.append)
+        self.failed: list[tuple[str, str]] = []
+        self.calls = FaultedCalls(self.node, FailureCounts(folder), lambda: [UID("uid-of-broken")], self._note)
+
+    def _note(self, fault: str, call: str) -> None:
+        self.failed.append((fault, call))
 
     def break_(self, prepare: Mapping[str, Sequence[CallFault]]) -> None:
         self.node.apply(replace(NO_FAULTS, prepare={name: tuple(faults) for name, faults in prepare.items()}))
@@ -55,7 +58,7 @@ async def test_a_call_for_a_device_fails_with_the_fault_s_name(bench: Bench, *, 
     bench.break_({"gpu-1": [call()]})
     with pytest.raises(PrepareError, match=r"^no answer \(DeviceFault broken\)$"):
         await bench.calls.before_prepare(claim("gpu-0", "gpu-1", is_classic=is_classic))
-    assert bench.failed == ["broken"]
+    assert bench.failed == [("broken", "prepare")]
     await bench.calls.before_prepare(claim("gpu-0", is_classic=is_classic))
     await bench.calls.before_unprepare(claim("gpu-1", is_classic=is_classic))
 
