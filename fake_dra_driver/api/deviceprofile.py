@@ -204,7 +204,7 @@ class DeviceBinding(SchemaModel):
     delay_seconds: Annotated[float, Field(ge=0, le=86400), Format("double")] = 0.0
     """How long the conditions are not yet true."""
     failure: str = Field(default="", max_length=1024)
-    """Message of the failure conditions, which then become true instead; empty: binding succeeds."""
+    """Message of the first failure condition, which then becomes true instead; empty: binding succeeds."""
 
 
 class NodeResourceMapping(SchemaModel):
