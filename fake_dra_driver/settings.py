@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from typing_extensions import override
 
 __all__ = [
+    "DRIVER_NAME_WORDS",
     "LABEL_PATTERN",
     "SUBDOMAIN_PATTERN",
     "AbsolutePath",
@@ -319,11 +320,9 @@ NodeName = Annotated[
     str, Field(pattern=SUBDOMAIN_PATTERN, max_length=253), Allowed("name of a node (RFC 1123 subdomain)")
 ]
 """The name of a node."""
-DriverName = Annotated[
-    str,
-    Field(pattern=SUBDOMAIN_PATTERN, max_length=63),
-    Allowed("a DNS subdomain of at most 63 characters (RFC 1123), such as gpu.example.com"),
-]
+DRIVER_NAME_WORDS = Allowed("a DNS subdomain of at most 63 characters (RFC 1123), such as gpu.example.com")
+"""What ``DriverName`` allows, for a setting that may also name none."""
+DriverName = Annotated[str, Field(pattern=SUBDOMAIN_PATTERN, max_length=63), DRIVER_NAME_WORDS]
 """The name of a DRA driver."""
 _ENDPOINT = Allowed("host:port, [IPv6]:port or :port, with a port from 0 (any that is free) to 65535")
 Listen = Annotated[Endpoint | None, BeforeValidator(_endpoint), _ENDPOINT]

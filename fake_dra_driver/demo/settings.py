@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from fake_dra_driver.dra.program.settings import EMBEDDED
 from fake_dra_driver.driver.commandline import CommandSettings, LoggingSettings
-from fake_dra_driver.settings import Allowed, Flag, Folder, Seconds
+from fake_dra_driver.settings import DRIVER_NAME_WORDS, Allowed, Flag, Folder, Seconds
 
 __all__ = ["FAULTS", "ClusterUpSettings", "DemoSettings", "FaultSettings"]
 
@@ -177,9 +177,7 @@ class RestartKubeletSettings(_NodeFaultSettings):
 
 class _DriverFaultSettings(_NodeFaultSettings):
     # Its variable is not FAKE_DRA_DRIVER: that one says of cluster up whether to install the driver.
-    driver: Annotated[str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="all"), Allowed("name of a driver")] = (
-        ""
-    )
+    driver: Annotated[str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="all"), DRIVER_NAME_WORDS] = ""
     """The driver."""
 
 
@@ -199,9 +197,7 @@ class RefuseRegistrationsSettings(_NodeFaultSettings):
     """Lets the kubelet of a node (--node) refuse the next registrations of a --driver, until it has done so --times."""
 
     fault = "refuse-registrations"
-    driver: Annotated[
-        str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="none"), Allowed("name of a driver")
-    ] = ""
+    driver: Annotated[str, Flag(EMBEDDED, "NAME", variable="DRIVER_NAME", unset="none"), DRIVER_NAME_WORDS] = ""
     """The driver, which has to be named. One that is registered stays so until its plugin or the kubelet restarts."""
     times: Annotated[int, Flag(EMBEDDED, "N")] = Field(default=1, ge=0)
     """How many registrations are refused. 0 is all of them, until heal."""

@@ -23,11 +23,12 @@ from fake_dra_driver.driver.names import NAMES
 
 __all__ = ["driver_components", "status_rules", "why_reader"]
 
+_WEBHOOK: Final = (Rule("Which kinds configure devices.", (DeviceProfile,), READ_VERBS, only=STRUCTURED),)
 _DEVICES: Final = (DeviceClass, DeviceTaintRule, ResourceSlice)
 
 
 def driver_components(names: DriverNames, kinds: Sequence[type[KubeObject]]) -> tuple[ComponentRules, ...]:
-    """The controller and the kubelet plugin.
+    """The controller, the kubelet plugin and the webhook.
 
     Args:
         names: of the driver.
@@ -37,6 +38,7 @@ def driver_components(names: DriverNames, kinds: Sequence[type[KubeObject]]) -> 
     return (
         replace(controller, cluster=(*controller.cluster, *_controller_rules(names))),
         replace(kubelet_plugin, cluster=(*kubelet_plugin.cluster, *_plugin_rules())),
+        ComponentRules("webhook", "webhook", cluster=_WEBHOOK, namespaced=()),
     )
 
 

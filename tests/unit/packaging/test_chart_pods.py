@@ -172,8 +172,7 @@ def test_pods_are_reached_and_reach_others_as_they_need_it(helm: Helm) -> None:
         (container,) = template["spec"]["containers"]
         reached = {port["port"] for rule in spec["ingress"] for port in rule["ports"]}
         assert reached == {port["name"] for port in container["ports"]}
-        egress = [] if component == "webhook" else [{"ports": [{"port": 443}, {"port": 16443}]}]
-        assert spec["egress"] == egress, component
+        assert spec["egress"] == [{"ports": [{"port": 443}, {"port": 16443}]}], component
 
 
 def test_who_reads_metrics_can_be_said(helm: Helm) -> None:

@@ -10,7 +10,7 @@ from cryptography import x509
 from fake_dra_driver.driver.programs.settings import WebhookSettings
 from fake_dra_driver.flags import parse
 from tests.unit.packaging.conftest import CLASSIC, RELEASES, STRUCTURED, Helm, Manifests
-from tests.unit.packaging.test_chart import container_of, pod_of
+from tests.unit.packaging.test_chart import container_of, permissions_of, pod_of
 from tests.unit.packaging.test_chart_releases import class_of
 
 WEBHOOK = "fake-dra-driver-webhook"
@@ -50,7 +50,8 @@ def test_it_is_there_on_request_and_in_structured_dra_only(helm: Helm, release: 
 
 
 def test_its_objects(helm: Helm) -> None:
-    always = {("Deployment", WEBHOOK), ("Service", WEBHOOK), ("ValidatingWebhookConfiguration", WEBHOOK)}
+    kinds = ("Deployment", "Service", "ValidatingWebhookConfiguration", "ClusterRole", "ClusterRoleBinding")
+    always = {*((kind, WEBHOOK) for kind in kinds), ("ServiceAccount", "fake-dra-driver-service-account-webhook")}
     assert added(helm) == always | {("Secret", TLS)}
     assert added(helm, CERT_MANAGER) == always | {("Issuer", WEBHOOK), ("Certificate", TLS)}
     assert added(helm, CERT_MANAGER, "--set=webhook.certManager.issuerRef.name=ours") == always | {("Certificate", TLS)}
@@ -60,11 +61,14 @@ def test_its_objects(helm: Helm) -> None:
 # --- The program
 
 
-def test_it_has_no_credentials_of_the_cluster(helm: Helm) -> None:
+def test_it_may_read_which_kinds_configure_devices_and_nothing_else(helm: Helm) -> None:
     manifests = helm.template(ENABLED, kubernetes=STRUCTURED)
     pod = pod_of(manifests, WEBHOOK)
-    assert pod["automountServiceAccountToken"] is False
-    assert "serviceAccountName" not in pod
+    assert manifests["ServiceAccount", pod["serviceAccountName"]]
+    assert permissions_of(manifests["ClusterRole", WEBHOOK]) == {
+        ("fake.resource.3-shake.com", "deviceprofiles"): {"get", "list", "watch"}
+    }
+    assert ("Role", WEBHOOK) not in manifests
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container_of(manifests, WEBHOOK)["securityContext"] == {
         "allowPrivilegeEscalation": False,
