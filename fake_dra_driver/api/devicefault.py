@@ -59,6 +59,9 @@ _TEXT = ServerText(r"^[^\n\r]+$", _MAX_MESSAGE)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _MILLISECONDS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 
+_SHORTEST: Final = timedelta(seconds=1)
+_LONGEST: Final = timedelta(hours=87_600)
+
 _Glob = Annotated[str, _GLOB]
 _Message = Annotated[str, _TEXT]
 _Delay = Annotated[float, Field(ge=0, le=_MAX_SECONDS)]
@@ -73,9 +76,10 @@ _Duration = Annotated[
 
 
 def duration_of(text: str) -> timedelta:
-    """A duration such as ``90s`` or ``1h30m``, as the schema takes them."""
+    """A duration such as ``90s`` or ``1h30m``, as the schema takes them; what is out of its bounds is the nearest."""
     parts = _DURATION.findall(text)
-    return timedelta(milliseconds=sum(float(amount) * _MILLISECONDS[unit] for amount, unit in parts))
+    found = timedelta(milliseconds=sum(float(amount) * _MILLISECONDS[unit] for amount, unit in parts))
+    return min(max(found, _SHORTEST), _LONGEST)
 
 
 # --- Target ------------------------------------------------------------------------------------------------------

@@ -44,8 +44,10 @@ __all__ = ["LiveFaults"]
 
 _RETRY_SECONDS: Final = 1.0
 """Until an API server that gave no answer is asked again."""
-_SHORTEST_PAUSE_SECONDS: Final = 0.2
-"""Between two looks at what has changed by itself: of thousands of devices that fail at random, one always has."""
+_SHORTEST_PAUSE_SECONDS: Final = 0.05
+"""Between two looks at what has changed by itself."""
+_RANDOM_PAUSE_SECONDS: Final = 1.0
+"""The same where devices fail at random: of thousands, one always has, and each time slices are written."""
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 """While something is to change by itself: a wall clock that was set is noticed by then."""
 _HOLDERS_PAUSE_SECONDS: Final = 2.0
@@ -179,7 +181,9 @@ class LiveFaults(Reconciler):
         pauses = [_HOLDERS_PAUSE_SECONDS] if any(fault.spec.target.claim for fault in objects) else []
         if found.next_change is not None:
             until = (found.next_change - now).total_seconds()
-            pauses.append(min(max(until, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
+            is_random = any(fault.spec.random is not None for fault in objects)
+            shortest = _RANDOM_PAUSE_SECONDS if is_random else _SHORTEST_PAUSE_SECONDS
+            pauses.append(min(max(until, shortest), _LONGEST_PAUSE_SECONDS))
         return min(pauses, default=None)
 
     def _holders(self) -> Holders:
