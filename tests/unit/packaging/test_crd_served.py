@@ -202,3 +202,29 @@ def test_columns_of_parameters_show_what_they_ask_for(apply: Apply, apiserver: A
 def _columns(apiserver: ApiServer, *arguments: str) -> list[list[str]]:
     """The cells of ``kubectl get``, by line."""
     return [line.split() for line in apiserver.kubectl("get", *arguments).splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("{}", "spec.effects: Required value"),
+        ("{effects: {}}", "give at least one of health, taint, vanish, prepare, unprepare, binding, slicesLost and"),
+        ("{effects: {vanish: false}}", "give at least one of health, taint, vanish, prepare, unprepare, binding"),
+        ("{effects: {health: {state: Sick}}}", 'spec.effects.health.state: Unsupported value: "Sick"'),
+        ("{effects: {taint: {value: a}}}", "spec.effects.taint.key: Required value"),
+        ("{effects: {prepare: {}}}", "give fail, delaySeconds or both"),
+        ("{effects: {prepare: {fail: {times: 0}}}}", "spec.effects.prepare.fail.times in body should be greater than"),
+        ("{effects: {vanish: true}, target: {seed: 3}}", "seed chooses count devices: give count, too"),
+        ("{effects: {vanish: true}, target: {nodes: [a, a]}}", 'spec.target.nodes[1]: Duplicate value: "a"'),
+        ("{effects: {vanish: true}, duration: soon}", "spec.duration in body should match"),
+        ("{effects: {vanish: true}, duration: 0s}", "must be from 1s to 87600h, which are ten years"),
+        ("{effects: {vanish: true}, random: {seed: 1}}", "spec.random.meanTimeToRepair: Required value"),
+        ("{effects: {vanish: true}, driverName: Not.A.Name}", "spec.driverName in body should match"),
+        ("{effects: {vanish: true}, dration: 5m}", 'unknown field "spec.dration"'),
+    ],
+)
+def test_faults_that_are_refused(crds: None, apiserver: ApiServer, spec: str, message: str) -> None:
+    text = f"apiVersion: {DRIVER_NAME}/v1alpha1\nkind: DeviceFault\nmetadata: {{name: test}}\nspec: {spec}\n"
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        apiserver.kubectl("apply", "--filename=-", stdin=text)
+    assert message in str(caught.value.stderr)
