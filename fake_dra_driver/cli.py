@@ -24,6 +24,7 @@ from fake_dra_driver.driver.programs.settings import (
 )
 from fake_dra_driver.newproject.settings import NewSettings
 from fake_dra_driver.packaging.settings import GenerateSettings
+from fake_dra_driver.preset.settings import PresetListSettings, PresetShowSettings
 from fake_dra_driver.profile.settings import ProfileCheckSettings, ProfileRenderSettings
 from fake_dra_driver.settings import Settings
 from fake_dra_driver.status.settings import StatusSettings
@@ -122,6 +123,18 @@ def _run_profile_render(settings: ProfileRenderSettings) -> int:
     return run_render(settings)
 
 
+def _run_preset_list(settings: PresetListSettings) -> int:
+    from fake_dra_driver.preset.program import run_preset_list
+
+    return run_preset_list(settings)
+
+
+def _run_preset_show(settings: PresetShowSettings) -> int:
+    from fake_dra_driver.preset.program import run_preset_show
+
+    return run_preset_show(settings)
+
+
 def _run_generate(settings: GenerateSettings) -> int:
     from fake_dra_driver.packaging.generate import generate
 
@@ -179,6 +192,8 @@ _PROFILES: Sequence[Command[Any]] = (
     Command("profile render", ProfileRenderSettings, _run_profile_render),
 )
 _NEW = Command("new", NewSettings, _run_new)
+_PRESET_LIST = Command("preset list", PresetListSettings, _run_preset_list)
+_PRESET_SHOW = Command("preset show", PresetShowSettings, _run_preset_show)
 _GENERATE = Command("generate", GenerateSettings, _run_generate)
 _DEMO = Command("demo", DemoSettings, _run_demo)
 _CLUSTER_UP = Command("cluster up", ClusterUpSettings, _run_cluster_up)
@@ -206,6 +221,8 @@ COMMAND_LINE = CommandLine(
         _DEVICE_LIST,
         _CONVERT,
         *_PROFILES,
+        _PRESET_LIST,
+        _PRESET_SHOW,
         _NEW,
         _GENERATE,
     ),
@@ -214,6 +231,7 @@ COMMAND_LINE = CommandLine(
         "profile": "Checks DeviceProfiles in a file (check), and shows what nodes get of them (render).",
         "cluster": "Runs an embedded cluster (up), and makes something go wrong in it (fault).",
         "device": "Makes mock devices fail (fault), lists what fails (list), and heals them (heal).",
+        "preset": "Shows the values files of the chart that mock other vendors' drivers (list, show).",
         "cluster fault": "Makes something go wrong in a cluster that `cluster up` runs, as it does in a real one.",
     },
 )
@@ -230,6 +248,8 @@ _IN_REFERENCE: Sequence[Command[Any]] = (
     _DEVICE_LIST,
     _CONVERT,
     *_PROFILES,
+    _PRESET_LIST,
+    _PRESET_SHOW,
     _NEW,
     _GENERATE,
     _CLUSTER_UP,

@@ -1,7 +1,8 @@
 """Everything that is rendered from the schema and the settings, as one set of files: `fake-dra-driver generate`.
 
 ``outputs`` is a pure function, so that a check is a comparison. Beside it there are the demo's manifests for structured
-DRA, which are made of those for classic DRA in the source tree (``demos``).
+DRA, which are made of those for classic DRA in the source tree (``demos``), and the copies of the chart's presets that
+the package has (``presets``).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from fake_dra_driver.api.kinds import KINDS
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.packaging.demos import converted_demos
 from fake_dra_driver.packaging.metrics import render_metrics
+from fake_dra_driver.packaging.presets import preset_copies
 from fake_dra_driver.packaging.project import CHART, TREE, claim_kinds, driver_project
 from fake_dra_driver.packaging.statuspage import render_status_page
 from fake_dra_driver.packaging.whypage import render_why_page
@@ -44,7 +46,9 @@ def chart_files() -> Mapping[str, str]:
 
 def generate(folder: Path, commands: Mapping[str, type[Settings]], *, check: bool = False) -> int:
     """Writes what is not up to date below ``folder``, or only says so. Returns the exit status."""
-    return TREE.update(folder, {**outputs(commands), **converted_demos(folder, TREE)}, check=check)
+    return TREE.update(
+        folder, {**outputs(commands), **converted_demos(folder, TREE), **preset_copies(folder, TREE)}, check=check
+    )
 
 
 def _documentation(kinds: tuple[type[CustomResource], ...]) -> Iterator[tuple[str, str]]:

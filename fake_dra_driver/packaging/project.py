@@ -33,7 +33,9 @@ __all__ = ["CHART", "TREE", "claim_kinds", "driver_project"]
 NAME: Final = "fake-dra-driver"
 CHART: Final = f"deployments/helm/{NAME}"
 """Folder of the chart, in the source tree."""
-TREE: Final = SourceTree(f"{NAME} generate", ("crds", CHART, "demo", "docs"), remedy="make generate")
+TREE: Final = SourceTree(
+    f"{NAME} generate", ("crds", CHART, "demo", "docs", "fake_dra_driver/preset/files"), remedy="make generate"
+)
 """What is generated beside the project's files is in it, too."""
 STAND_IN: Final = "driver.of.this.release.invalid"
 """For the driver's name in permissions, which is that of the release."""
