@@ -59,12 +59,14 @@ class FakePool(PoolDevices[FakePreparedDevice]):
     def slice_devices(self) -> Sequence[v1.Device]:
         if self._source.effects.slices_lost:
             return ()
+        present = self._present()
         if self._is_counted:
-            return [self._tainted(device) for device in self._present()]
-        return [_uncounted(self._tainted(device)) for device in self._present() if not device.parent]
+            return [self._tainted(device) for device in present]
+        return [_uncounted(self._tainted(device)) for device in present if not device.parent]
 
     @override
     def counter_sets(self) -> Sequence[v1.CounterSet]:
+        self._take_over()
         return self._source.current.counter_sets if self._is_counted else ()
 
     @override
@@ -130,11 +132,15 @@ class FakePool(PoolDevices[FakePreparedDevice]):
 
     def _devices(self) -> Mapping[str, MockDevice]:
         """By name, those that have vanished included."""
+        self._take_over()
+        return self._by_name
+
+    def _take_over(self) -> None:
+        """Another state of the node is looked at, and offered, as a whole: gates may be on that were off before."""
         if self._read is not self._source.current:
             self._read = self._source.current
             self._is_counted = True
             self._by_name = {device.name: device for device in self._read.devices}
-        return self._by_name
 
     def _present(self) -> Sequence[MockDevice]:
         vanished = self._source.effects.vanished
