@@ -9,7 +9,8 @@ scheduler, and keeps them on offer. ``ClaimReader`` says what a claim was alloca
 ``DeviceStatusWriter`` reports on them in the claim's status, ``DeviceMetadata`` in files for containers. The modules
 inside, which may change:
 
-- ``pool``: what a driver offers, and the ResourceSlices that say so. ``poollimits``: what the API server would refuse.
+- ``pool``: what a driver offers, and the ResourceSlices that say so. ``poollimits`` and
+  ``policylimits``: what the API server would refuse.
 - ``slices``: which writes bring the slices that exist in line; ``slicespec``: when two of them say the same.
 - ``publisher``: decides when they are made, and repairs what others do to slices; ``publishobserver`` is told of it.
   ``slicewriter`` makes them.

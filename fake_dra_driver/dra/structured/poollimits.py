@@ -24,6 +24,7 @@ from fake_dra_driver.dra.fieldlimits import (
     text_problems,
     version_problems,
 )
+from fake_dra_driver.dra.structured.policylimits import policy_problems
 from fake_dra_driver.dra.structured.pool import Pool, PoolError
 from fake_dra_driver.quantity import Quantity
 
@@ -97,6 +98,8 @@ def device_problems(device: v1.Device, counters: Mapping[str, Mapping[str, v1.Co
         yield from quantity_problems(f"capacity[{name}].value", capacity.value)
         if capacity.request_policy is not None and not device.allow_multiple_allocations:
             yield f"capacity[{name}].requestPolicy: only with allowMultipleAllocations"
+        elif capacity.request_policy is not None:
+            yield from policy_problems(f"capacity[{name}].requestPolicy", capacity, capacity.request_policy)
     yield from _consumption_problems(device.consumes_counters, counters)
     yield from _taint_problems(device.taints)
     yield from _condition_problems(device)
