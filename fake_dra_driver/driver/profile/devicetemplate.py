@@ -154,10 +154,10 @@ class DeviceTemplate:
         self._own_values = frozenset(partition.values if partition is not None else ())
         changing = _CHANGING
         changing |= {name for name in ("type", "model") if getattr(identity, name).depends_on(_CHANGING)}
-        self._changing_attributes = [name for name, part in parts.attributes.items() if part.depends_on(changing)]
         self._fields_change = sets_change or any(part.depends_on(changing) for part in parts.beside_attributes)
-        self._made: dict[Place, tuple[dict[str, v1.DeviceAttribute], dict[str, Any]]] = {}
-        """By place: the attributes and the other fields of the device there, as on the node before."""
+        self._changing_parts = {name: part for name, part in parts.attributes.items() if part.depends_on(changing)}
+        self._made: dict[tuple[int, int], tuple[dict[str, v1.DeviceAttribute], dict[str, Any]]] = {}
+        """By index and placement: the attributes and the other fields of the device there, as on the node before."""
 
     def reads(self, names: frozenset[str]) -> bool:
         """Whether one of these variables makes a difference."""
@@ -189,19 +189,20 @@ class DeviceTemplate:
             problems.add(error.path, error.message, f"{place.index} of the group {self._group}{where}")
             return None
         name = variables["name"]
-        attributes, fields = self._made.get(place, ({}, {}))
-        if fields and not self._fields_change:
-            changing: Mapping[str, Part[Any]] = {
-                each: self._parts.attributes[each] for each in self._changing_attributes
-            }
-        else:
-            changing = self._parts.attributes
+        key = (place.index, place.placement)
+        before = self._made.get(key)
+        fields = None if before is None or self._fields_change else before[1]
+        if fields is None:
             fields = self._fields(variables, around, name, problems)
-        # A copy keeps the order of the profile.
-        attributes = {**attributes, **_made(changing, variables, name, problems)}
+        if before is None:
+            attributes = _made(self._parts.attributes, variables, name, problems)
+        else:
+            # What changes keeps the place that it has in the profile.
+            attributes = before[0] | _made(self._changing_parts, variables, name, problems)
         if len(problems.found) > known:
             return None
-        self._made[place] = (attributes, fields)
+        if before is None:
+            self._made[key] = (attributes, fields)
         return MockDevice(
             identity,
             v1.Device(name=name, attributes=attributes, **fields),
@@ -213,6 +214,8 @@ class DeviceTemplate:
         )
 
     def _values_at(self, place: Place) -> Mapping[str, Any]:
+        if not self._values:
+            return {}
         turns = {name: place.turn if name in self._own_values else place.index for name in self._values}
         return {name: entries[turns[name] % len(entries)] for name, entries in self._values.items() if entries}
 

@@ -268,7 +268,13 @@ def test_nodes_have_devices_of_their_own() -> None:
     assert first == again == render_profile(make_profile(PARTITIONED, generation=3), "n1", reason="why")
     assert first.profile == ProfileName("p", 3, "why")
     assert {device.device.uuid for device in first.devices}.isdisjoint({each.device.uuid for each in second.devices})
+    plain = ProfileRenderer(
+        make_profile("groups: [{name: a, attributes: {m: {string: x}, u: {string: '{{ uuid }}'}}}]")
+    )
+    one, other = (plain.render(node).devices[0].published.attributes for node in ("n1", "n2"))
     # What does not depend on the node is made once.
+    assert one["m"] is other["m"]
+    assert one["u"] != other["u"]
     taken, again_taken = (node.devices[0].published.consumes_counters[0] for node in (first, second))
     assert taken is again_taken
 
