@@ -24,6 +24,8 @@ __all__ = ["ContainerView", "RenderedNode", "rendered_node"]
 
 SAMPLE_CLAIM: Final = NodeClaim("default", "sample", UID("00000000-0000-4000-8000-000000000001"))
 """The claim for which the variables of containers are shown."""
+SAMPLE_SHARE: Final = UID("00000000-0000-4000-8000-000000000002")
+"""Its share of a device that several claims can have."""
 _STRUCTURED: Final = 32
 _COUNTED_APART: Final = 35
 """Where counter sets are in slices of their own."""
@@ -140,12 +142,27 @@ def _containers(driver: str, node: MockNode, devices: Sequence[MockDevice], mino
         if sort in shown:
             continue
         shown.add(sort)
-        result = RequestResult("req-0", node.node, device.name) if minor >= _STRUCTURED else None
         try:
-            prepared = planner.devices(SAMPLE_CLAIM, [WantedDevice(device.device.uuid, result=result)])
+            prepared = planner.devices(SAMPLE_CLAIM, [_wanted(device, node.node, minor)])
         except PrepareError as error:
             yield ContainerView(device, problem=str(error))
             continue
         claim = PreparedClaim(SAMPLE_CLAIM.uid, SAMPLE_CLAIM.namespace, SAMPLE_CLAIM.name, tuple(prepared))
         own = [edits.env for edits in (model.cdi_devices(claim) or {}).values()]
         yield ContainerView(device, {**model.common.env, **(own[0] if own else {})}, prepared[0].files)
+
+
+def _wanted(device: MockDevice, node_name: str, minor: int) -> WantedDevice:
+    """The device as the sample claim asks for it: of one that claims share, what a request gets that says no more."""
+    uuid, published = device.device.uuid, device.published
+    if minor < _STRUCTURED:
+        return WantedDevice(uuid)
+    if not published.allow_multiple_allocations or minor < _SINCE["allow_multiple_allocations"]:
+        return WantedDevice(uuid, result=RequestResult("req-0", node_name, device.name))
+    consumed = {
+        name: each.value if each.request_policy is None else each.request_policy.default or each.value
+        for name, each in published.capacity.items()
+    }
+    return WantedDevice(
+        uuid, result=RequestResult("req-0", node_name, device.name, share_id=SAMPLE_SHARE), capacity=consumed
+    )

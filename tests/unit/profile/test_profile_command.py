@@ -185,6 +185,26 @@ def test_values_of_the_chart(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert run(capsys, "render", str(path), "--name=three") == (1, "", told)
 
 
+def test_the_sample_claim_has_a_share_of_what_is_shared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text("""
+        deviceProfiles:
+        - name: nics
+          spec:
+            groups:
+            - name: nic
+              allowMultipleAllocations: true
+              capacity:
+                bandwidth: {value: 10G, requestPolicy: {default: 1G, validRange: {min: 1G}}}
+                queues: {value: 4}
+              environment:
+              - {name: SHARE, value: "{{ share.capacity.bandwidth }} {{ share.capacity.queues }}", when: share.id}
+        """)
+    _, out, _ = run(capsys, "render", str(path), "--output=yaml")
+    *_, seen = yaml.safe_load_all(out)
+    assert seen["containers"][0]["environment"]["SHARE"] == "1G 4"
+
+
 def test_render_for_people(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "render", str(written), "--node=n1")
     assert (status, err) == (0, "")
