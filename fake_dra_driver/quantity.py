@@ -14,6 +14,8 @@ _NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([eEinumkKMGTP]*)([+-]?\d*)", r
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _DECIMAL_NAMES = {exponent: name for name, exponent in _DECIMAL.items()}
+_MAX_EXPONENT_CHARACTERS = 3
+"""Of an exponent, with its sign: what an API server keeps has 64 bits, and nine places behind the point."""
 _FORM = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"  # ErrFormatWrong
 _SUFFIX = "unable to parse quantity's suffix"  # ErrSuffix
 
@@ -68,6 +70,9 @@ def _parse(text: str) -> tuple[Decimal, str]:
     if suffix in _BINARY[1:] and not exponent:
         return Decimal(digits) * 1024 ** _BINARY.index(suffix), "binary"
     if suffix in ("e", "E") and exponent:
+        # Anyone may write it, and a number of so many digits would take minutes.
+        if len(exponent) > _MAX_EXPONENT_CHARACTERS:
+            raise QuantityError(_SUFFIX)
         return Decimal(digits).scaleb(int(exponent)), "exponent"
     if suffix not in _DECIMAL or exponent:
         raise QuantityError(_SUFFIX)

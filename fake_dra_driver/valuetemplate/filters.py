@@ -21,6 +21,8 @@ CHARACTERS_PER_STEP: Final = 64
 """How much text costs as much as a step."""
 MAX_TEXT: Final = 64 * 1024
 """Characters of a value."""
+MAX_QUANTITY: Final = 64
+"""Characters of a quantity."""
 MAX_WIDTH: Final = 256
 """To which a text is filled up."""
 _MAX_BITS: Final = 128
@@ -205,8 +207,10 @@ def _number(account: Account, value: Any) -> int | float:
 
 
 def _quantity(account: Account, value: Any) -> int:
+    account.spend()
     text = _text(value)
-    account.spend_on(text)
+    if len(text) > MAX_QUANTITY:
+        raise TemplateError(f"a quantity has at most {MAX_QUANTITY} characters")
     try:
         return int(bounded(int(number_of(text))))
     except QuantityError:

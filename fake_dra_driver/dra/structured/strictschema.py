@@ -209,7 +209,7 @@ def _problem_of_word(word: str, value: Any) -> str:
     """What is wrong with one word of a schema by itself; empty: nothing."""
     if word not in _WORDS:
         return f"is not supported, only {', '.join(sorted(_WORDS))}"
-    if word == "type" and value not in _TYPES:
+    if word == "type" and not (isinstance(value, str) and value in _TYPES):
         return f"must be one of {', '.join(_TYPES)}, is {shown(value)}"
     if word in _NUMBERS and (isinstance(value, bool) or not isinstance(value, int | float)):
         return f"must be a number, is {shown(value)}"

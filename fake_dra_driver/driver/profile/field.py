@@ -25,6 +25,7 @@ T = TypeVar("T")
 MAX_PROBLEMS: Final = 20
 """How many problems of a profile are told: a mistake in one template is one for each device."""
 _MAX_SHOWN: Final = 60
+_MAX_QUANTITY: Final = 64
 
 
 class FieldError(ValueError):
@@ -129,6 +130,8 @@ def read_bool(text: str) -> bool:
 
 def read_quantity(text: str) -> str:
     """A quantity, as it was written. Raises ValueError."""
+    if len(text) > _MAX_QUANTITY:
+        raise ValueError(f"must be a quantity of at most {_MAX_QUANTITY} characters")
     try:
         Quantity.parse(text)
     except QuantityError:

@@ -154,8 +154,12 @@ def test_a_mistake_in_a_condition_is_told(expression: str, message: str) -> None
         "{{ " + "9" * 5000 + " }}",
         "{% if 1 %}" * 5000,
         "{{ 1 }}" * 20000,
+        "{{ '1e999999' | number }}",
+        "{{ '1e-999999999999' | number }}",
+        "{{ '" + "9" * 60000 + "' | number }}",
+        "{{ '" + "9" * 60000 + "' | int }}",
     ],
-    ids=range(20),
+    ids=range(24),
 )
 def test_what_would_take_long_or_much_memory_is_refused(text: str) -> None:
     with pytest.raises(TemplateError):

@@ -104,6 +104,7 @@ def test_defaults_are_filled_in() -> None:
         ([], "must be an object, is a list"),
         ({}, "type: must be one of array, boolean, integer, number, object, string"),
         ({"type": "string"}, 'type: must be object, is "string"'),
+        ({"type": ["object"]}, "type: must be one of array, boolean, integer, number, object, string, is a list"),
         ({"type": "map"}, 'type: must be one of array, boolean, integer, number, object, string, is "map"'),
         ({"type": "object", "properties": {"a": {"type": "array"}}}, "properties.a.items: must be set for an array"),
         ({"type": "object", "properties": []}, "properties: must be an object, is a list"),

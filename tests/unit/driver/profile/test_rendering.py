@@ -352,6 +352,16 @@ def test_counts_of_nothing() -> None:
         ),
         ("{name: a, capacity: {m: {value: 1Qi}}}", "capacity[m].value", 'must be a quantity such as 80Gi, is "1Qi"'),
         (
+            "{name: a, capacity: {m: {value: 1e99999999}}}",
+            "capacity[m].value",
+            'must be a quantity such as 80Gi, is "1e99999999" (device a-0)',
+        ),
+        (
+            f"{{name: a, capacity: {{m: {{value: '{'9' * 65}'}}}}}}",
+            "capacity[m].value",
+            "must be a quantity of at most 64 characters",
+        ),
+        (
             "{name: a, capacity: {m: {value: 1, requestPolicy: {default: 1}}}}",
             "capacity[m].requestPolicy",
             "only with allowMultipleAllocations (device a-0)",
