@@ -12,7 +12,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
-    "page", [pytest.param("how-dra-works", marks=pytest.mark.kubectl), pytest.param("migrate-from-classic")]
+    "page",
+    [
+        pytest.param("how-dra-works", marks=pytest.mark.kubectl),
+        pytest.param("migrate-from-classic"),
+        pytest.param("mock-your-hardware", marks=pytest.mark.kubectl),
+        pytest.param("test-failure-handling", marks=pytest.mark.kubectl),
+    ],
 )
 def test_the_commands_print_what_the_page_says(page: str, tmp_path: Path) -> None:
     programs = tmp_path / "bin"
