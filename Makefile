@@ -85,6 +85,10 @@ test-go: $(INSTALLED) ## Run programs in Go in the embedded cluster
 docs: $(INSTALLED) ## Make the API reference in build/api, and check its links
 	$(BIN)/python hack/api-reference.py build/api
 
+.PHONY: demo-svg
+demo-svg: $(INSTALLED) ## Record docs/mock-devices.svg, in an embedded cluster
+	$(BIN)/python -m fake_dra_driver.demo.recording docs/mock-devices.svg
+
 .PHONY: package
 package: $(INSTALLED) ## Make wheel and source distribution in dist
 	PYTHON=$(CURDIR)/$(BIN)/python hack/build-package.sh dist

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
         pytest.param("migrate-from-classic"),
         pytest.param("mock-your-hardware", marks=pytest.mark.kubectl),
         pytest.param("test-failure-handling", marks=pytest.mark.kubectl),
+        pytest.param("presets", marks=pytest.mark.kubectl),
     ],
 )
 def test_the_commands_print_what_the_page_says(page: str, tmp_path: Path) -> None:
@@ -28,7 +29,8 @@ def test_the_commands_print_what_the_page_says(page: str, tmp_path: Path) -> Non
     program = programs / "fake-dra-driver"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m fake_dra_driver "$@"\n')
     program.chmod(0o755)
-    (tmp_path / "demo").symlink_to(ROOT / "demo")
+    for folder in ("demo", "deployments"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     with Console(tmp_path, str(programs), {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}) as console:
         for each in read_page(ROOT / f"docs/{page}.md"):
             if isinstance(each, Listing):

@@ -1,10 +1,13 @@
 """A terminal that changes, as an SVG."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 from fake_dra_driver.demo.animation import Frame, animation
+from fake_dra_driver.demo.recording import COLUMNS
 
+RECORDED = Path(__file__).parents[3] / "docs/mock-devices.svg"
 SVG = "{http://www.w3.org/2000/svg}"
 FRAMES = (
     Frame("first", "same\n\x1b[1mNODE n\x1b[0m  a < b", 2),
@@ -52,3 +55,21 @@ def test_colours_are_classes_and_the_title_is_read_out() -> None:
         ("p", "$ third"),
     ]
     assert [title.text for title in svg.iter(f"{SVG}title")] == ["A & B"]
+
+
+def test_the_recorded_one_is_small_and_shows_what_it_is_for() -> None:
+    """``make demo-svg`` makes it."""
+    text = RECORDED.read_text()
+    assert len(text) < 30_000
+    svg = ElementTree.fromstring(text)
+    shown = texts(svg)
+    assert [line for line in shown if line.startswith("$ ")] == [
+        "$ fake-dra-driver status --watch",
+        "$ kubectl apply -f cards.yaml",
+        "$ kubectl apply -f train.yaml",
+        "$ kubectl apply -f serve.yaml",
+        "$ kubectl apply -f overheated.yaml",
+        "$ kubectl delete devicefault overheated",
+    ]
+    assert any("96 degrees" in line for line in shown)
+    assert max(map(len, shown)) <= COLUMNS
