@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from fake_dra_driver.api.devicefault import DeviceFault
+from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.api.fake import DRIVER_NAME, DeviceClassParameters, FakeClaimConfig, FakeClaimParameters
+from fake_dra_driver.driver.profile.checking import profile_problems
+from fake_dra_driver.packaging.manifests import chart_manifests
 from tests.support.apiserver import ApiServer
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +58,42 @@ def test_parameters_have_no_field_that_does_not_exist(page: Path) -> None:
             kind.model_validate({"metadata": shown["metadata"], "spec": shown["spec"]}, extra="forbid")
         for parameters in opaque_parameters(shown):
             assert FakeClaimConfig.model_validate(parameters, extra="forbid").spec.split == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_profiles_and_faults_can_be_used(page: Path) -> None:
+    for text in blocks(page):
+        shown = yaml.safe_load(text)
+        if shown["kind"] == "DeviceFault":
+            DeviceFault.model_validate(_without_kind(shown), extra="forbid")
+        if shown["kind"] == "DeviceProfile":
+            profile = DeviceProfile.model_validate(_without_kind(shown), extra="forbid")
+            assert not profile_problems(profile)
+
+
+def _without_kind(shown: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in shown.items() if name not in ("apiVersion", "kind")}
+
+
+def test_parts_of_profiles_can_be_used_in_one() -> None:
+    page = (ROOT / "docs/mock-your-hardware.md").read_text()
+    found = [yaml.safe_load(text) for text in re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)]
+    specs = [each for each in found if "deviceProfiles" not in each]
+    assert len(specs) == 4
+    for spec in specs:
+        card = {
+            "name": "card",
+            "type": "card",
+            **({"environment": spec.pop("environment")} if "environment" in spec else {}),
+        }
+        groups = [card, {"name": "part", "type": "part"}]
+        profile = DeviceProfile.model_validate(
+            {"metadata": {"name": "a"}, "spec": {"groups": groups, **spec}}, extra="forbid"
+        )
+        assert not profile_problems(profile)
+    (values,) = [each for each in found if "deviceProfiles" in each]
+    kinds = [manifest["kind"] for manifest in chart_manifests("mock-cards", values=values, kube_version="1.37")]
+    assert {"DeviceProfile", "DeviceClass"} <= {*kinds}
 
 
 def opaque_parameters(value: Any) -> Iterator[Any]:
