@@ -11,6 +11,7 @@ import httpx
 import pytest
 import yaml
 
+from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.fake import (
     ABANDONED_ANNOTATION,
     CLAIM_FINALIZER,
@@ -542,6 +543,70 @@ def test_the_plugin_says_nothing_in_other_claims(
     until_refused(partial(plugin.patch, status, {"status": {"devices": devices}}))
     said = plugin.patch(status, {"status": {"devices": devices}})
     assert f"{ON_NODE} only write the status of claims that hold devices of that node." in said or BY_KUBERNETES in said
+
+
+@structured
+def test_the_controller_says_in_claims_how_devices_of_its_driver_are_and_nothing_else(
+    controller: Account, apiserver: ApiServer, allocated: Callable[[Json], str]
+) -> None:
+    status = allocated(result(pool=OTHER_NODE))
+    theirs = told(**THEIRS)
+    until_refused(partial(controller.patch, status, {"status": {"allocation": None, "devices": None}}))
+    assert controller.patch(status, {"status": {"devices": [told(pool=OTHER_NODE), theirs]}}) == ALLOWED
+    said = controller.patch(status, {"status": {"reservedFor": [{"resource": "pods", "name": "p", "uid": "u"}]}})
+    kept = "The controller may not change what a claim is allocated, nor for whom it is reserved."
+    assert kept in said or BY_KUBERNETES in said
+    if apiserver.minor > DROPS_DEVICES:
+        said = controller.patch(status, {"status": {"devices": [told(**THEIRS, data={"a": 2})]}})
+        assert (
+            "The controller may not change what other drivers say in status.devices." in said or BY_KUBERNETES in said
+        )
+
+
+# --- Faults
+
+
+CONDITION: Final = {
+    "type": "Active",
+    "status": "True",
+    "reason": "Active",
+    "message": "",
+    "lastTransitionTime": "2026-11-30T12:00:00Z",
+}
+
+
+@pytest.fixture
+def fault(admin: Account) -> Iterator[str]:
+    """A DeviceFault that has hit another node; yields the path of its status."""
+    where = api(DeviceFault.resource.group, DeviceFault.resource.version, "devicefaults", namespace="")
+    made = {
+        "apiVersion": DeviceFault.resource.api_version,
+        "kind": "DeviceFault",
+        "metadata": {"name": "hot"},
+        "spec": {"effects": {"vanish": True}},
+    }
+    assert admin.create(where, made) == ALLOWED
+    assert admin.patch(f"{where}/hot/status", {"status": {"nodes": [{"node": OTHER_NODE}]}}) == ALLOWED
+    yield f"{where}/hot/status"
+    assert admin.delete(f"{where}/hot") == ALLOWED
+
+
+def test_the_plugin_says_of_a_fault_what_it_does_on_its_node(plugin: Account, fault: str) -> None:
+    others: Json = {"status": {"nodes": [{"node": NODE}, {"node": OTHER_NODE, "times": 1}]}}
+    until_refused(partial(plugin.patch, fault, others))
+    assert plugin.patch(fault, {"status": {"nodes": [{"node": NODE, "times": 1}, {"node": OTHER_NODE}]}}) == ALLOWED
+    refused = f"The kubelet plugin on the node {NODE} may only say in status.nodes what is with that node."
+    nothing: Json = {"status": {"nodes": []}}
+    for change in (others, nothing):
+        assert refused in plugin.patch(fault, change)
+    said = plugin.patch(fault, {"status": {"conditions": [CONDITION]}})
+    assert "The kubelet plugin may not change status.conditions: the controller writes them." in said
+
+
+def test_the_controller_says_of_a_fault_whether_it_can_be(controller: Account, fault: str) -> None:
+    until_refused(partial(controller.patch, fault, {"status": {"nodes": []}}))
+    assert controller.patch(fault, {"status": {"conditions": [CONDITION]}}) == ALLOWED
+    assert "The controller may not change status.nodes" in controller.patch(fault, {"status": {"nodes": []}})
 
 
 # --- Tokens
