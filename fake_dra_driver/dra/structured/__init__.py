@@ -35,7 +35,7 @@ from fake_dra_driver.lazyface import lazy_face
 
 if TYPE_CHECKING:
     from fake_dra_driver.api.resource.structured import ResourceApi
-    from fake_dra_driver.dra.fieldlimits import text_problems, version_problems
+    from fake_dra_driver.dra.fieldlimits import MAX_TAINTS, text_problems, version_problems
     from fake_dra_driver.dra.structured.caches import StructuredCaches
     from fake_dra_driver.dra.structured.claims import AllocatedClaim, ClaimReader, HoldsNothingError, request_result
     from fake_dra_driver.dra.structured.config import Config, ConfigError, config_for
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from fake_dra_driver.quantity import Quantity, QuantityError
 
 __all__ = [
+    "MAX_TAINTS",
     "SLICE_REASONS",
     "STRUCTURED_REASONS",
     "AllocatedClaim",
@@ -104,6 +105,7 @@ __all__ = [
 
 _MODULES: Final = {
     "ResourceApi": "..api.resource.structured",
+    "MAX_TAINTS": ".fieldlimits",
     "text_problems": ".fieldlimits",
     "version_problems": ".fieldlimits",
     "StructuredCaches": "caches",

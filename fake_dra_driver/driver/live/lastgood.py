@@ -34,15 +34,18 @@ class LastGoodProfile:
         """The profile; None where there is none that can be read, which is logged where there should be one."""
         try:
             data = await self._file.read()
-            return None if data is None else DeviceProfile.model_validate_json(data)
+            return DeviceProfile.model_validate_json(data) if data else None
         except (OSError, ValidationError) as error:
             log.warning("The last DeviceProfile cannot be read", file=str(self._file.path), error=str(error))
             return None
 
-    async def keep(self, profile: DeviceProfile) -> None:
-        """Keeps it. What cannot be written is logged: the devices do not depend on it."""
-        kept = profile.model_copy(update={"status": type(profile.status)()})
+    async def keep(self, profile: DeviceProfile | None) -> None:
+        """Keeps it; None: there is none. What cannot be written is logged: the devices do not depend on it."""
         try:
-            await self._file.write(kept.model_dump_json(by_alias=True, exclude_unset=True).encode())
+            if profile is not None:
+                kept = profile.model_copy(update={"status": type(profile.status)()})
+                await self._file.write(kept.model_dump_json(by_alias=True, exclude_unset=True).encode())
+            elif await self._file.read():
+                await self._file.write(b"")
         except OSError as error:
             log.warning("The last DeviceProfile cannot be kept", file=str(self._file.path), error=str(error))

@@ -59,7 +59,8 @@ class LiveProfiles(Reconciler):
         self._renderer: tuple[_State, ProfileRenderer] | None = None
         """Of the profile that was rendered last."""
         self._kept: _State | None = None
-        """What is in ``last_good``, as far as this process knows."""
+        """What is in ``last_good``, once this process has written it; None: no profile."""
+        self._is_kept = False
         self._is_known = False
         """Whether the node has been described once."""
         self._problem = ""
@@ -118,54 +119,61 @@ class LiveProfiles(Reconciler):
 
     async def _look(self, profiles: Informer[DeviceProfile]) -> None:
         """Makes the node what the profiles say now."""
-        if refused := next((each for each in profiles.invalid() if each.key.name == self._in_force), None):
-            self._refuse(refused.key.name, str(refused))
+        last = None if self._is_known else await self._last_good.read()
+        in_force = self._in_force if last is None else last.metadata.name
+        if unreadable := next((each for each in profiles.invalid() if each.key.name == in_force), None):
+            await self._refuse(unreadable.key.name, str(unreadable), last)
             return
         ours = [profile for profile in profiles.list() if profile.spec.driver_name == self._driver]
         chosen = choose_profile(ours, self._driver, await self._labels.read() if ours else {})
         if chosen.profile is None:
+            await self._keep(None)
             self._take(self._by_settings)
             return
-        # Most nodes have no profile, and do without what makes devices of one.
-        from fake_dra_driver.driver.profile.rendering import ProfileError
-
-        try:
-            node = await self._render(chosen.profile, chosen.reason)
-        except ProfileError as error:
-            if not self._is_known:
-                await self._restore(chosen.profile, chosen.reason)
-            self._refuse(chosen.profile.metadata.name, _listed(error))
-            return
-        self._take(node)
-        if self._renderer is not None and self._renderer[0] != self._kept:
-            self._kept = self._renderer[0]
-            await self._last_good.keep(chosen.profile)
+        found = await self._described(chosen.profile, chosen.reason)
+        if isinstance(found, str):
+            await self._refuse(chosen.profile.metadata.name, found, last)
+        else:
+            await self._keep(chosen.profile)
+            self._take(found)
 
     @property
     def _in_force(self) -> str:
         return self._node.current.profile.name
 
-    async def _render(self, profile: DeviceProfile, reason: str) -> MockNode:
-        """Raises ProfileError."""
-        from fake_dra_driver.driver.profile.rendering import ProfileRenderer
-
-        state = (profile.uid, profile.metadata.generation or 0)
-        if self._renderer is None or self._renderer[0] != state:
-            self._renderer = (state, ProfileRenderer(profile))
-        # A node with hundreds of devices takes a while, in which the kubelet wants answers.
-        return await asyncio.to_thread(
-            self._renderer[1].render, self._node.current.node, self._labels.current(), reason
-        )
-
-    async def _restore(self, profile: DeviceProfile, reason: str) -> None:
-        """Gives the node the devices that it had before the plugin was started, if they are those of this profile."""
+    async def _described(self, profile: DeviceProfile, reason: str) -> MockNode | str:
+        """What the profile makes of the node; or what is wrong with it."""
+        # Most nodes have no profile, and do without what makes devices of one.
         from fake_dra_driver.driver.profile.rendering import ProfileError
 
-        last = await self._last_good.read()
-        if last is None or last.uid != profile.uid:
-            return
-        with suppress(ProfileError):  # of a release that took more: the node then has the devices of the settings
-            self._take(await self._render(last, reason))
+        try:
+            # A node with hundreds of devices takes a while, in which the kubelet wants answers.
+            return await asyncio.to_thread(self._render, profile, reason)
+        except ProfileError as error:
+            return _listed(error)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # The checks have left something out. That must not end a plugin whose pods run.
+            log.exception("DeviceProfile cannot be rendered", profile=profile.metadata.name)
+            return f"{type(error).__name__}: {error}"
+
+    def _render(self, profile: DeviceProfile, reason: str) -> MockNode:
+        """Raises ProfileError, also for what would keep claims from being prepared."""
+        from fake_dra_driver.driver.profile.checking import profile_problems
+        from fake_dra_driver.driver.profile.rendering import ProfileError, ProfileRenderer
+
+        state = _state_of(profile)
+        if self._renderer is None or self._renderer[0] != state:
+            if problems := profile_problems(profile):
+                raise ProfileError(problems)
+            self._renderer = (state, ProfileRenderer(profile))
+        return self._renderer[1].render(self._node.current.node, self._labels.current(), reason)
+
+    async def _keep(self, profile: DeviceProfile | None) -> None:
+        """Keeps what is in force for the next process; None: what the settings say."""
+        state = None if profile is None else _state_of(profile)
+        if not self._is_kept or state != self._kept:
+            self._is_kept, self._kept = True, state
+            await self._last_good.keep(profile)
 
     def _take(self, node: MockNode) -> None:
         before, self._problem = self._in_force, ""
@@ -185,7 +193,13 @@ class LiveProfiles(Reconciler):
             message = f"DeviceProfile {before} is not for this node any more, which has the devices of the settings"
         self._node.tell(PROFILE_IN_FORCE, message)
 
-    def _refuse(self, name: str, problem: str) -> None:
+    async def _refuse(self, name: str, problem: str, last: DeviceProfile | None) -> None:
+        """Leaves the node as it is; as it was before the plugin was started, where this is its first look."""
+        if last is not None:
+            found = await self._described(last, "it was in force before the plugin was started")
+            if not isinstance(found, str):
+                self._take(found)
+        self._is_known = True
         problem = f"DeviceProfile {name} cannot be used on this node: {problem}; the node keeps the devices that it had"
         if problem == self._problem:
             return
@@ -195,18 +209,14 @@ class LiveProfiles(Reconciler):
         self._node.changed()
 
 
+def _state_of(profile: DeviceProfile) -> _State:
+    return (profile.uid, profile.metadata.generation or 0)
+
+
 def _is_news(change: Change[DeviceProfile]) -> bool:
     """Whether it is about more than the status, which the controller writes for each node that comes or goes."""
     before, after = change.old, change.new
-    return (
-        before is None
-        or after is None
-        or (before.uid, before.metadata.generation)
-        != (
-            after.uid,
-            after.metadata.generation,
-        )
-    )
+    return before is None or after is None or _state_of(before) != _state_of(after)
 
 
 def _listed(error: "ProfileError") -> str:

@@ -9,7 +9,7 @@ from typing_extensions import override
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra import DeviceHealth, Health
-from fake_dra_driver.dra.structured import AllocatedClaim, DroppedFields, PoolDevices, request_result
+from fake_dra_driver.dra.structured import MAX_TAINTS, AllocatedClaim, DroppedFields, PoolDevices, request_result
 from fake_dra_driver.driver.fault.effects import HealthFault
 from fake_dra_driver.driver.live.source import MockNodeSource
 from fake_dra_driver.driver.names import NAMES
@@ -23,6 +23,8 @@ from fake_dra_driver.runtime import utc_now
 __all__ = ["FakePool"]
 
 _HEALTHY: Final = HealthFault(Health.HEALTHY)
+_EFFECTS: Final = ("NoExecute", "NoSchedule", "None")
+"""Of taints, the worst first."""
 _CONSUMPTION: Final = "devices[].consumesCounters"
 
 
@@ -147,10 +149,16 @@ class FakePool(PoolDevices[FakePreparedDevice]):
         return [device for name, device in self._devices().items() if name not in vanished]
 
     def _tainted(self, device: MockDevice) -> v1.Device:
-        taints = self._source.effects.taints.get(device.name, ())
-        if not taints:
+        faults = self._source.effects.taints.get(device.name, ())
+        if not faults:
             return device.published
-        return device.published.model_copy(update={"taints": (*device.published.taints, *taints)})
+        # Of two with one key and effect an API server refuses the whole slice; and so it does of too many.
+        taints = {(taint.key, taint.effect): taint for taint in (*device.published.taints, *faults)}
+        worst_first = sorted(taints.values(), key=lambda taint: _EFFECTS.index(taint.effect))
+        kept = worst_first[:MAX_TAINTS]
+        return device.published.model_copy(
+            update={"taints": tuple(taint for taint in taints.values() if taint in kept)}
+        )
 
 
 def _uncounted(device: v1.Device) -> v1.Device:

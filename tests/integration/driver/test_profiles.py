@@ -1,6 +1,7 @@
 """A node that DeviceProfiles describe, on an API server: which one is in force, and what people are told."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -202,6 +203,38 @@ async def test_a_profile_that_cannot_be_used_leaves_the_devices_as_they_are(clus
         await cluster.change("a100", groups=[{"name": "gpu", "count": 1}])
         await successor.until(lambda: successor.names == ["gpu-0"])
         assert successor.devices.refusal() == ""
+
+
+@pytest.mark.parametrize(
+    ("group", "problem"),
+    [
+        ({"capacity": {"memory": {"value": "1e99999999"}}}, "cannot be used on this node"),
+        ({"environment": [{"name": "A", "value": "{{ nothing }}"}]}, r"spec\.groups\[0\]\.environment\[0\]"),
+    ],
+)
+async def test_what_would_fail_later_is_refused_at_once(cluster: Cluster, group: dict[str, Any], problem: str) -> None:
+    await cluster.profile("a100", groups=[{"name": "gpu", "count": 2, **group}])
+    async with cluster.plugin() as plugin:
+        assert plugin.names == ["fake-0", "fake-1"]
+        assert re.search(problem, plugin.devices.refusal())
+
+
+async def test_what_was_in_force_stays_so_when_another_profile_is_refused_also_across_a_restart(
+    cluster: Cluster,
+) -> None:
+    await cluster.profile("good", count=3)
+    async with cluster.plugin() as plugin:
+        await cluster.profile("bad", groups=BAD, priority=10)
+        await plugin.until(lambda: bool(plugin.devices.refusal()))
+    async with cluster.plugin() as successor:
+        assert successor.names == ["gpu-0", "gpu-1", "gpu-2"]
+        assert "DeviceProfile bad cannot be used" in successor.devices.refusal()
+        for name in ("bad", "good"):
+            await cluster.client.delete(DeviceProfile, NamespacedName("", name))
+        await successor.until(lambda: successor.names == ["fake-0", "fake-1"])
+    await cluster.profile("bad", groups=BAD)
+    async with cluster.plugin() as third:
+        assert third.names == ["fake-0", "fake-1"], "and not what was in force before that"
 
 
 async def test_a_profile_that_never_could_be_used_gives_no_devices(cluster: Cluster) -> None:

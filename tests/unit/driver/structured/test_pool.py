@@ -61,6 +61,19 @@ def test_faults_taint_devices_and_make_them_vanish(story: Story) -> None:
     assert story.names == []
 
 
+def test_more_taints_than_fit_leave_the_worst() -> None:
+    own = v1.DeviceTaint(key="example.com/own", value="old", effect="NoSchedule")
+    device = MockDevice(Device("GPU-0", "A"), v1.Device(name="gpu-0", taints=(own,)))
+    story = Story(MockNode(NODE, ProfileName("a"), (device,)))
+    again = own.model_copy(update={"value": "new"})
+    story.node.apply(FaultEffects(taints={"gpu-0": (again,)}))
+    assert story.pool.slice_devices()[0].taints == (again,), "two of one key and effect are refused"
+    many = tuple(v1.DeviceTaint(key=f"example.com/{n}", effect="None" if n < 3 else "NoExecute") for n in range(18))
+    story.node.apply(FaultEffects(taints={"gpu-0": many}))
+    kept = story.pool.slice_devices()[0].taints
+    assert [taint.effect for taint in kept] == ["NoSchedule", *["NoExecute"] * 15]
+
+
 def test_a_device_has_been_ill_since_it_became_so(story: Story) -> None:
     assert {each.since.second for each in story.pool.health()} == {0}
     story.second = 5
