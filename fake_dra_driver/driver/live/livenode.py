@@ -25,6 +25,7 @@ class LiveNode(MockNodeSource):
     def __init__(self, node: MockNode) -> None:
         self._current = node
         self._effects = NO_FAULTS
+        self._has_parts = True
         self._subscribers: list[Callable[[], None]] = []
         self._report: Callable[[Reason, str], None] | None = None
 
@@ -45,12 +46,21 @@ class LiveNode(MockNodeSource):
 
     @property
     def present(self) -> MockNode:
-        """What is there: without the devices that a fault has made vanish."""
+        """What is there: without the devices that a fault has made vanish, or that the mode of DRA cannot have."""
         vanished = self._effects.vanished
-        if not vanished:
+        if not vanished and self._has_parts:
             return self._current
-        devices = tuple(device for device in self._current.devices if device.name not in vanished)
+        devices = tuple(
+            device
+            for device in self._current.devices
+            if device.name not in vanished and (self._has_parts or not device.parent)
+        )
         return replace(self._current, devices=devices)
+
+    def leave_out_parts(self) -> None:
+        """From now on parts of devices are not there: without counters, which classic DRA does not have, a device would
+        be allocated together with its parts."""
+        self._has_parts = False
 
     @override
     def subscribe(self, changed: Callable[[], None]) -> None:

@@ -4,6 +4,7 @@ The controller works without them: after an upgrade by helm, which leaves CRDs a
 kinds. So they are asked for while the program runs, again and again until they can be read, and only then watched.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["CatalogOpener", "MockCatalog"]
 
 _OPENING: Final = NamespacedName("", "catalog")
+
+_MAX_MADE: Final = 64
+"""Of how many nodes is kept what they have: those with claims that wait are asked about again and again."""
 
 log = logger.bind(component="catalog")
 
@@ -53,6 +57,8 @@ class MockCatalog:
         self._choices: dict[str, ChosenProfile] | None = None
         """By node, as far as they have been asked for; None: something has changed."""
         self._renderers: dict[tuple[UID, int], ProfileRenderer] = {}
+        self._made: dict[str, tuple[tuple[tuple[UID, int], Mapping[str, str], str], MockNode | None]] = {}
+        """By node, the one that was asked for last behind the others: what it has, and what that was made of."""
         self._problems: dict[tuple[UID, int], Sequence[str]] = {}
         """What is wrong on any node, by version of the profile."""
         self._on_profiles: list[Callable[[], None]] = []
@@ -136,21 +142,30 @@ class MockCatalog:
         # Only where there is a profile: its templates take memory.
         from fake_dra_driver.driver.profile.rendering import ProfileError
 
-        try:
-            return self._renderer(chosen.profile).render(node, self.labels_of(node), chosen.reason)
-        except ProfileError:
-            return None
+        labels = self.labels_of(node)
+        key = (_version_of(chosen.profile), labels, chosen.reason)
+        made = self._made.pop(node, None)
+        if made is None or made[0] != key:
+            try:
+                made = (key, self._renderer(chosen.profile).render(node, labels, chosen.reason))
+            except ProfileError:
+                made = (key, None)
+            for oldest in list(self._made)[: len(self._made) - _MAX_MADE + 1]:
+                del self._made[oldest]
+        self._made[node] = made
+        return made[1]
 
-    def problems_of(self, profile: DeviceProfile) -> Sequence[str]:
+    async def problems_of(self, profile: DeviceProfile) -> Sequence[str]:
         """What is wrong with a profile, on any node or on the first by name of those that it describes."""
         from fake_dra_driver.driver.profile.checking import profile_problems
         from fake_dra_driver.driver.profile.rendering import ProfileError
 
         key = _version_of(profile)
         if key not in self._problems:
-            self._problems[key] = tuple(map(str, profile_problems(profile)))
-        if self._problems[key]:
-            return self._problems[key]
+            # A profile of hundreds of devices takes a while, in which the lease has to be renewed.
+            self._problems[key] = tuple(map(str, await asyncio.to_thread(profile_problems, profile)))
+        if problems := self._problems.get(key):
+            return problems
         described = (
             node
             for node, chosen in self.choices().items()
@@ -160,7 +175,7 @@ class MockCatalog:
         if node is None:
             return ()
         try:
-            self._renderer(profile).render(node, self.labels_of(node))
+            await asyncio.to_thread(self._renderer(profile).render, node, self.labels_of(node))
         except ProfileError as error:
             return [f"on {node}: {problem}" for problem in error.problems]
         return ()

@@ -51,7 +51,7 @@ class ProfileStatusReconciler(Reconciler):
             return Result()
         before, generation = profile.status, profile.metadata.generation
         conditions = Conditions(before.conditions, generation, self._now())
-        self._state_validity(profile, conditions)
+        await self._state_validity(profile, conditions)
         nodes = self._state_conflict(request.name, conditions)
         if conditions.changed or (before.observed_generation, before.nodes) != (generation, nodes):
             await self._writer.write(profile, {"observedGeneration": generation, "nodes": nodes}, conditions)
@@ -59,8 +59,8 @@ class ProfileStatusReconciler(Reconciler):
             log.info("DeviceProfile judged", profile=request.name, valid=valid.status, conflict=conflict.status)
         return Result()
 
-    def _state_validity(self, profile: DeviceProfile, conditions: Conditions) -> None:
-        problems = self._catalog.problems_of(profile)
+    async def _state_validity(self, profile: DeviceProfile, conditions: Conditions) -> None:
+        problems = await self._catalog.problems_of(profile)
         if not problems:
             conditions.state(VALID, True, "Valid")
             return
