@@ -75,9 +75,10 @@ _ALIASES: Final = {"boolTemplate": "bool"}
 
 def attribute_part(path: str, attribute: ProfileAttribute) -> Part[v1.DeviceAttribute]:
     """An attribute. Raises FieldError."""
-    ((kind, value),) = attribute.to_wire().items()
-    if kind not in _ATTRIBUTES:
-        raise FieldError(f"{path}.{kind}", f"there is no such type, only {', '.join(_ATTRIBUTES)}")
+    given = {kind: value for kind, value in attribute.to_wire().items() if kind in _ATTRIBUTES}
+    if len(given) != 1:
+        raise FieldError(path, f"exactly one of {', '.join(_ATTRIBUTES)} has to be set, are {len(given)}")
+    ((kind, value),) = given.items()
     read, name = _ATTRIBUTES[kind], _ALIASES.get(kind, kind)
     if isinstance(value, list):
         entries = tuple(

@@ -285,6 +285,11 @@ def test_uuids_depend_on_the_driver_and_not_on_other_groups() -> None:
     assert rendered("{driverName: other.example.com, groups: [{name: b}]}").devices[0].device.uuid != alone
 
 
+def test_what_a_later_release_may_say_of_an_attribute_is_left_out() -> None:
+    (device,) = published("groups: [{name: a, attributes: {x: {int: 1, later: {a: 1}}}}]")
+    assert device["attributes"] == {"x": {"int": 1}}
+
+
 def test_counts_of_nothing() -> None:
     assert rendered("{}").devices == ()
     assert rendered("groups: [{name: gpu, count: 0}]").devices == ()
