@@ -95,7 +95,9 @@ def _counter_set(card: int, *, taken: int) -> CounterSetReport:
 
 
 def _counts(devices: Sequence[DeviceReport]) -> Counts:
-    return Counts(devices=len(devices), **Counter[str](device.state for device in devices))
+    states = Counter[str](device.state for device in devices)
+    shareable = sum(device.shared and device.claim is not None for device in devices)
+    return Counts(devices=len(devices), shareable=shareable, **states)
 
 
 def _report() -> Report:

@@ -13,7 +13,7 @@ from fake_dra_driver.naturalorder import natural_order
 from fake_dra_driver.runtime.errors import InvalidObjectError
 from fake_dra_driver.status.faults import NodeFaults
 from fake_dra_driver.status.nodes import NODES_HIDDEN
-from fake_dra_driver.status.poolfacts import UNPUBLISHED, DeviceFacts
+from fake_dra_driver.status.poolfacts import CLOSING_EFFECTS, UNPUBLISHED, DeviceFacts
 from fake_dra_driver.status.report import (
     ChildReport,
     ClaimReport,
@@ -176,8 +176,16 @@ def _unreadable(error: InvalidObjectError) -> NodeReport:
 
 
 def _counts(devices: Iterable[DeviceReport]) -> Counts:
-    tally = Counter[str](device.state for device in devices)
-    return Counts(devices=tally.total() - tally["missing"], **tally)
+    counted = list(devices)
+    tally = Counter[str](device.state for device in counted)
+    shareable = sum(map(_has_shares_left, counted))
+    return Counts(devices=tally.total() - tally["missing"], shareable=shareable, **tally)
+
+
+def _has_shares_left(device: DeviceReport) -> bool:
+    is_closed = device.problem or any(taint.effect in CLOSING_EFFECTS for taint in device.taints)
+    is_held = device.state in ("allocated", "prepared")
+    return device.shared and is_held and not is_closed and all(amount.left != "0" for amount in device.capacity)
 
 
 def _models(devices: Sequence[DeviceReport]) -> tuple[ModelReport, ...]:

@@ -6,7 +6,10 @@ from typing import Final
 
 from fake_dra_driver.status.report import AmountReport, CounterSetReport, ShareReport, TaintReport
 
-__all__ = ["NOTHING_KNOWN", "UNPUBLISHED", "DeviceFacts", "PoolFacts"]
+__all__ = ["CLOSING_EFFECTS", "NOTHING_KNOWN", "UNPUBLISHED", "DeviceFacts", "PoolFacts"]
+
+CLOSING_EFFECTS: Final = ("NoSchedule", "NoExecute")
+"""Of taints that keep claims away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class DeviceFacts:
     @property
     def keeps_claims_away(self) -> bool:
         """Whether a claim cannot get it although it is healthy and no claim holds it."""
-        return bool(self.lacks) or any(taint.effect in ("NoSchedule", "NoExecute") for taint in self.taints)
+        return bool(self.lacks) or any(taint.effect in CLOSING_EFFECTS for taint in self.taints)
 
 
 UNPUBLISHED: Final = DeviceFacts()

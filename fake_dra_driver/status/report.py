@@ -89,6 +89,8 @@ class Counts(_Model):
     other devices have used up the counters that they need."""
     missing: int = 0
     """A claim holds them, and the node does not have them."""
+    shareable: int = 0
+    """Of those that are allocated or prepared: further claims can get a share of them."""
 
 
 class ModelReport(_Model):

@@ -116,6 +116,7 @@ class _Table:
             head = f"{report.driver}{where}"
             states = [f"{counts.free} free", f"{counts.allocated} allocated", f"{counts.prepared} prepared"]
             states += [f"{number} {name}" for name in ("unavailable", "missing") if (number := getattr(counts, name))]
+            states += [f"{counts.shareable} with shares left"] if counts.shareable else []
             not_ready = summary.nodes - summary.ready_nodes
             facts.append(("NODES", f"{summary.nodes}: {summary.ready_nodes} ready, {not_ready} not ready"))
             facts.append(("DEVICES", f"{counts.devices}: {', '.join(states)}"))

@@ -86,9 +86,10 @@ def device_uses(
         unheld: DeviceState = "unavailable" if is_closed or problem else "free"
         model = layout.model_of(device)
         found.append(_use(key, model, holders.get(key, ()), prepared.get(key, {}), unheld, problem))
-    for key, (first, *_) in holders.items():
+    for key, (first, *others) in holders.items():
         if key not in inventory:
-            found.append(DeviceUse(key, "", "missing", first.claim, parts=first.parts))
+            claims = tuple(other.claim for other in others)
+            found.append(DeviceUse(key, "", "missing", first.claim, claims, parts=first.parts))
     return found
 
 

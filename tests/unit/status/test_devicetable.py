@@ -48,6 +48,10 @@ def test_partitions_and_shares_stand_below_their_device() -> None:
     ]
 
 
+def test_shares_that_are_left_are_in_the_summary() -> None:
+    assert "DEVICES  15: 10 free, 2 allocated, 0 prepared, 3 unavailable, 1 with shares left\n" in text(busy())
+
+
 def test_idle_partitions_that_are_alike_take_one_line() -> None:
     lines = devices_of(CardWorld())
     assert [line.split() for line in lines] == [

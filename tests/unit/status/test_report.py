@@ -117,7 +117,7 @@ async def test_field_names_are_stable() -> None:
     assert document["summary"].keys() == {
         *("nodes", "readyNodes", "counts", "models", "claims", "waiting", "unused"),
     }
-    counts = {"devices", "free", "allocated", "prepared", "unavailable", "missing"}
+    counts = {"devices", "free", "allocated", "prepared", "unavailable", "missing", "shareable"}
     assert document["summary"]["counts"].keys() == node["counts"].keys() == counts
     assert node.keys() == {
         *("name", "status", "ready", "nodeStatus", "counts", "models", "claims", "devices", "counterSets"),

@@ -98,6 +98,23 @@ def test_shares_of_a_device_and_what_they_leave() -> None:
     assert [(each.name, each.value, each.left) for each in nic.capacity] == [("bandwidth", "10G", "6500M")]
 
 
+def test_a_device_with_shares_left_is_counted() -> None:
+    world = CardWorld()
+    world.held_by("one", held("nic-0", shareID="a", consumedCapacity={"bandwidth": "9G"}))
+    assert node(world).counts.shareable == 1
+    world.held_by("two", held("nic-0", shareID="b", consumedCapacity={"bandwidth": "1G"}))
+    assert node(world).counts.shareable == 0
+
+
+def test_all_claims_of_a_shared_device_that_is_gone_are_shown() -> None:
+    world = CardWorld()
+    for name in ("one", "two"):
+        world.held_by(name, held("nic-7", shareID=name))
+    gone = next(found for found in node(world).devices if found.state == "missing")
+    assert gone.claim is not None
+    assert {gone.claim.name, *(claim.name for claim in gone.shared_with)} == {"one", "two"}
+
+
 def test_a_device_for_one_claim_has_nothing_left() -> None:
     world = CardWorld()
     world.publish(
