@@ -147,9 +147,9 @@ class PresetSite:
         return [device for each in slices if each.spec.driver == driver for device in each.spec.devices]
 
     def nvidia_smi(self, namespace: str, pod: str, container: str) -> Sequence[str]:
-        """What a container has printed of ``nvidia-smi -L``, which it runs first."""
-        lines = self._log(namespace, pod, container).splitlines()
-        return [line for line in lines if line.startswith(("GPU ", "  MIG "))]
+        """Runs it in a container. By its path: what stands for ubuntu:22.04 here may not look there."""
+        where = (f"--namespace={namespace}", pod, f"--container={container}")
+        return self._kubectl("exec", *where, "--", "/usr/bin/nvidia-smi", "-L").splitlines()
 
     def _log(self, namespace: str, pod: str, container: str) -> str:
         return self._kubectl("logs", f"--namespace={namespace}", pod, f"--container={container}")
