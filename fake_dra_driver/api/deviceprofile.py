@@ -373,7 +373,14 @@ class ConfigKind(SchemaModel):
 class ContainerFile(SchemaModel):
     """A small file in containers that have a device: a command that lists devices, say."""
 
-    path: Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^/.*[^/]$")]
+    path: Annotated[
+        str,
+        Field(min_length=2, max_length=1024, pattern=r"^/.*[^/]$"),
+        CelRule(
+            "!self.matches('(^|/)[.][.]?(/|$)') && !self.matches('^/(proc|sys|dev)(/|$)')",
+            "must not have . or .. as a part, nor be below /proc, /sys or /dev",
+        ),
+    ]
     """Where containers see it."""
     mode: Annotated[int, ServerDefault()] = Field(default=0o644, ge=0, le=0o777)
     """Its permissions; 0755 (493) for a command."""

@@ -6,7 +6,17 @@ conditions, such a field is false, and equal to nothing. True and false are writ
 the language leaves out of Jinja, and what a template may use up; ``filters`` what it can do with values.
 """
 
+from fake_dra_driver.valuetemplate.budget import limited_together
 from fake_dra_driver.valuetemplate.template import Template, check_condition, holds, is_template, render
 from fake_dra_driver.valuetemplate.text import TemplateError, written
 
-__all__ = ["Template", "TemplateError", "check_condition", "holds", "is_template", "render", "written"]
+__all__ = [
+    "Template",
+    "TemplateError",
+    "check_condition",
+    "holds",
+    "is_template",
+    "limited_together",
+    "render",
+    "written",
+]

@@ -15,8 +15,8 @@ from fake_dra_driver.valuetemplate.text import TemplateError, written
 
 __all__ = ["FILTERS", "METHODS", "TESTS", "Account", "Missing", "bounded", "checked", "formatted"]
 
-MAX_STEPS: Final = 200_000
-"""Steps of one render, of which each evaluates a part of the template: a tenth of a second or so."""
+MAX_STEPS: Final = 20_000
+"""Steps of one render, of which each evaluates a part of the template: a twentieth of a second or so."""
 CHARACTERS_PER_STEP: Final = 64
 """How much text costs as much as a step."""
 MAX_TEXT: Final = 64 * 1024
@@ -37,6 +37,11 @@ class Account:
     def __init__(self, max_output: int) -> None:
         self._steps = MAX_STEPS
         self._output = max_output
+
+    @property
+    def spent(self) -> int:
+        """How many steps it was asked for."""
+        return MAX_STEPS - self._steps
 
     def spend(self, steps: int = 1) -> None:
         """Takes this much. Raises TemplateError when there is not enough left."""
@@ -300,8 +305,9 @@ def _get(account: Account, value: Any, key: Any, instead: Any = None) -> Any:
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    if isinstance(checked(value), Mapping):
-        return dict(value)
+    if isinstance(value, Mapping):
+        return value
+    checked(value)
     raise TemplateError(f"an object is needed, not {_kind(value)}")
 
 

@@ -18,6 +18,7 @@ import jinja2
 from jinja2 import nodes
 from jinja2.parser import Parser
 
+from fake_dra_driver.valuetemplate.budget import spend_together
 from fake_dra_driver.valuetemplate.filters import FILTERS, METHODS, TESTS, Account, Missing, bounded, checked, formatted
 from fake_dra_driver.valuetemplate.text import TemplateError, written
 
@@ -78,7 +79,8 @@ def compile_template(text: str) -> tuple[frozenset[str], frozenset[str], Callabl
 
     def render(variables: Mapping[str, Any]) -> str:
         parts: list[str] = []
-        _evaluated(lambda: write(_Scope(Account(MAX_OUTPUT), variables, {}), parts))
+        account = Account(MAX_OUTPUT)
+        _evaluated(lambda: write(_Scope(account, variables, {}), parts), account)
         return "".join(parts)
 
     return frozenset(compiler.names), frozenset(compiler.own), render
@@ -98,8 +100,8 @@ def compile_condition(expression: str) -> tuple[frozenset[str], Callable[[Mappin
     evaluate = _read(expression, parse)
 
     def holds(variables: Mapping[str, Any]) -> bool:
-        found = _evaluated(lambda: evaluate(_Scope(Account(MAX_OUTPUT), variables, {})))
-        return _is_true(found)
+        account = Account(MAX_OUTPUT)
+        return _is_true(_evaluated(lambda: evaluate(_Scope(account, variables, {})), account))
 
     return frozenset(compiler.names), holds
 
@@ -118,13 +120,17 @@ def _read(text: str, parse: Callable[[], _T]) -> _T:
         raise TemplateError(f"it is no template: {str(error) or type(error).__name__}") from error
 
 
-def _evaluated(evaluate: Callable[[], _T]) -> _T:
+def _evaluated(evaluate: Callable[[], _T], account: Account) -> _T:
+    # An empty budget ends it before it begins.
+    spend_together(0)
     try:
         return evaluate()
     except TemplateError:
         raise
     except _FAILURES as error:
         raise TemplateError(str(error)) from error
+    finally:
+        spend_together(account.spent)
 
 
 # --- From what Jinja read to functions of a scope

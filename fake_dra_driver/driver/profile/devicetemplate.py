@@ -154,7 +154,8 @@ class DeviceTemplate:
         self._own_values = frozenset(partition.values if partition is not None else ())
         changing = _CHANGING
         changing |= {name for name in ("type", "model") if getattr(identity, name).depends_on(_CHANGING)}
-        self._fields_change = sets_change or any(part.depends_on(changing) for part in parts.beside_attributes)
+        self.fields_change = sets_change or any(part.depends_on(changing) for part in parts.beside_attributes)
+        """Whether more than names and attributes differs from node to node."""
         self._changing_parts = {name: part for name, part in parts.attributes.items() if part.depends_on(changing)}
         self._made: dict[tuple[int, int], tuple[dict[str, v1.DeviceAttribute], dict[str, Any]]] = {}
         """By index and placement: the attributes and the other fields of the device there, as on the node before."""
@@ -191,7 +192,7 @@ class DeviceTemplate:
         name = variables["name"]
         key = (place.index, place.placement)
         before = self._made.get(key)
-        fields = None if before is None or self._fields_change else before[1]
+        fields = None if before is None or self.fields_change else before[1]
         if fields is None:
             fields = self._fields(variables, around, name, problems)
         if before is None:

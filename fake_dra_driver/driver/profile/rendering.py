@@ -13,6 +13,7 @@ from fake_dra_driver.api.deviceprofile import DeviceGroup, DevicePartition, Devi
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.dra import FieldProblem
 from fake_dra_driver.dra.structured import Quantity, counter_set_problems, device_problems
+from fake_dra_driver.driver.profile.containerchecks import container_problems
 from fake_dra_driver.driver.profile.containerfields import config_kinds_of, files_of, variables_of
 from fake_dra_driver.driver.profile.devicefields import CounterSets, Part, Variables, counter_set_part
 from fake_dra_driver.driver.profile.devicetemplate import (
@@ -24,11 +25,14 @@ from fake_dra_driver.driver.profile.devicetemplate import (
 )
 from fake_dra_driver.driver.profile.field import Problems
 from fake_dra_driver.driver.profile.mocknode import MockDevice, MockNode, ProfileName
+from fake_dra_driver.valuetemplate import limited_together
 
 __all__ = ["MAX_DEVICES", "ProfileError", "ProfileRenderer", "render_profile"]
 
 MAX_DEVICES: Final = 4096
 """Most devices of a node, partitions included: 64 slices full of devices with counters."""
+MAX_STEPS: Final = 1_000_000
+"""Steps of all templates of a profile together, for one node: seconds. Templates of names alone take none."""
 _OF_NODE: Final = frozenset({"node", "labels"})
 _LABELS: Final = frozenset({"labels"})
 
@@ -60,11 +64,14 @@ class ProfileRenderer:
         self._sets = _set_parts("spec.sharedCounters", spec.shared_counters, problems)
         if _fits(profile, problems):
             self._groups = _compiled_groups(spec.groups, self._sets, problems)
+        for problem in container_problems(spec):
+            problems.add(problem.path, problem.message)
         _raise(problems)
         self._environment = variables_of("spec.environment", spec.environment) or ()
         self._files = files_of(spec)
         self._configs = config_kinds_of(spec)
         self._is_checked = False
+        self._fields_change = any(group.fields_change for group in self._groups)
 
     @property
     def reads_labels(self) -> bool:
@@ -82,6 +89,10 @@ class ProfileRenderer:
         Raises:
             ProfileError: the profile does not work for this node.
         """
+        with limited_together(MAX_STEPS):
+            return self._render(node, labels, reason)
+
+    def _render(self, node: str, labels: Mapping[str, str] | None, reason: str) -> MockNode:
         problems = Problems()
         common: Variables = {"node": node, "labels": labels or {}, "driver": self._profile.spec.driver_name}
         sets = list(_made_sets(self._sets, common, problems))
@@ -94,8 +105,8 @@ class ProfileRenderer:
                 own = {one.set.name: one.set.counters for one in of_device}
                 devices += group.devices(index, Surroundings(common, own, shared), problems)
         _check_unique(devices, self._paths, problems)
-        # What differs from node to node has been checked when it was rendered.
-        if not self._is_checked and not problems.found:
+        # Of what else differs from node to node, each text has been checked when it was rendered.
+        if (not self._is_checked or self._fields_change) and not problems.found:
             _check_limits(devices, sets, self._paths, problems)
         _raise(problems)
         self._is_checked = True
@@ -142,6 +153,12 @@ class _Group:
             )
             for number, partition in enumerate(group.partitions)
         ]
+
+    @property
+    def fields_change(self) -> bool:
+        """Whether more than names and attributes of its devices differs from node to node."""
+        templates = (self._whole, *(template for _, template in self._partitions))
+        return self._sets_change or any(each is not None and each.fields_change for each in templates)
 
     @property
     def reads_labels(self) -> bool:

@@ -246,7 +246,9 @@ def test_what_containers_get_is_kept_as_it_was_written() -> None:
     node = rendered("""
         environment: [{name: NODE, value: "{{ node }}"}]
         files: [{path: /usr/bin/smi, mode: 0755, content: "{{ devices }}"}]
-        configs: [{apiVersion: e.com/v1, kind: C, types: [mig], schema: {type: object}, default: {a: 1}}]
+        configs:
+        - {apiVersion: e.com/v1, kind: C, types: [mig], default: {a: 1}, schema: {type: object, properties: {a: {
+            type: integer}}}}
         groups:
         - name: gpu
           environment: [{name: A, value: b, when: config.x}]
@@ -257,7 +259,7 @@ def test_what_containers_get_is_kept_as_it_was_written() -> None:
     assert node.files == (MountedFile("/usr/bin/smi", "{{ devices }}", 0o755, source="spec.files[0]"),)
     (kind,) = node.configs
     assert (kind.api_version, kind.kind, kind.types) == ("e.com/v1", "C", ("mig",))
-    assert (kind.schema, kind.default) == ({"type": "object"}, {"a": 1})
+    assert (kind.schema, kind.default) == ({"type": "object", "properties": {"a": {"type": "integer"}}}, {"a": 1})
     own = (EnvironmentVariable("A", "b", "config.x", source="spec.groups[0].environment[0]"),)
     assert [device.environment for device in node.devices] == [own, own, (), None]
 
@@ -481,3 +483,36 @@ def test_a_profile_can_say_what_the_settings_say_by_default() -> None:
         """)  # fmt: skip
     assert [device.published for device in node.devices] == [device.published for device in fakes.devices]
     assert [device.device.uuid for device in node.devices] == [device.device.uuid for device in fakes.devices]
+
+
+def test_limits_are_kept_on_each_node_where_labels_decide() -> None:
+    renderer = ProfileRenderer(
+        make_profile("""
+            groups:
+            - name: a
+              sharedCounters: [{name: s, counters: {m: "{{ labels.m }}"}}]
+              consumesCounters: [{counters: {m: 10}}]
+            """)
+    )
+    assert renderer.render("n1", {"m": "20"}).devices
+    with pytest.raises(ProfileError, match="must be at most 5, which the counter set has, is 10"):
+        renderer.render("n2", {"m": "5"})
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ("{groups: [{name: a, environment: [{name: A, value: '{{ nope }}'}]}]}", "spec.groups[0].environment[0].value"),
+        ("{files: [{path: /a, content: '{{ nope }}'}]}", "spec.files[0].content"),
+        ("{configs: [{apiVersion: v1, kind: C, schema: {type: [object]}}]}", "spec.configs[0].schema.type"),
+    ],
+)
+def test_what_no_claim_could_be_prepared_with_is_refused(spec: str, path: str) -> None:
+    assert list(problems(spec)) == [path]
+
+
+def test_a_profile_whose_templates_take_long_together_is_refused() -> None:
+    slow = "{% for x in range(500) %}{% endfor %}1"
+    found = problems(f"groups: [{{name: a, count: 1024, attributes: {{x: {{int: '{slow}'}}}}}}]")
+    assert list(found) == ["spec.groups[0].attributes[x].int"]
+    assert "take more than 1000000 steps together" in found["spec.groups[0].attributes[x].int"]
