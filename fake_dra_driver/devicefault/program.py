@@ -13,6 +13,7 @@ import yaml
 
 from fake_dra_driver import __version__
 from fake_dra_driver.api.devicefault import ACTIVE, DeviceFault
+from fake_dra_driver.api.fake import DRIVER_ANNOTATION, DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.devicefault.manifest import CannotFaultError, manifest_of
 from fake_dra_driver.devicefault.settings import FaultSettings, HealSettings, ListSettings
@@ -20,7 +21,7 @@ from fake_dra_driver.devicefault.table import FaultList, table
 from fake_dra_driver.documenttext import json_text, yaml_text
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.runtime.client import Client
-from fake_dra_driver.runtime.errors import AlreadyExistsError, NotFoundError
+from fake_dra_driver.runtime.errors import AlreadyExistsError, ForbiddenError, NotFoundError
 from fake_dra_driver.settings import colors_wanted
 from fake_dra_driver.status.faults import fault_report
 from fake_dra_driver.tablelayout import Layout
@@ -51,6 +52,7 @@ async def run_fault(settings: FaultSettings) -> int:
         await _print(yaml.safe_dump(manifest, sort_keys=False))
         return 0
     async with _connected(settings.kubeconfig, settings.api_timeout_seconds) as client:
+        await _check_driver(client, settings.driver_name)
         fault = await _create(client, manifest)
         said = await _judged(client, fault.key, settings.wait_seconds)
     await _print(f"DeviceFault {fault.metadata.name} created: {said}\n")
@@ -120,6 +122,19 @@ async def _connected(kubeconfig: str, timeout_seconds: float) -> AsyncIterator[C
         yield client
     finally:
         await client.close()
+
+
+async def _check_driver(client: Client, driver: str) -> None:
+    """Raises CannotFaultError where nodes have devices of other drivers alone: none would look at the fault."""
+    try:
+        states = (await client.list(NodeAllocationState)).items
+    except (NotFoundError, ForbiddenError):
+        return  # it is not known then
+    drivers = sorted({state.metadata.annotations.get(DRIVER_ANNOTATION, DRIVER_NAME) for state in states})
+    if drivers and driver not in drivers:
+        raise CannotFaultError(
+            f"no node has devices of driver {driver}: name one that has with --driver-name: {', '.join(drivers)}"
+        )
 
 
 async def _create(client: Client, manifest: Mapping[str, Any]) -> DeviceFault:

@@ -9,9 +9,11 @@ import pytest
 import yaml
 
 from fake_dra_driver.api.devicefault import DeviceFault
-from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.api.fake import DRIVER_ANNOTATION, NodeAllocationState, NodeAllocationStateSpec
+from fake_dra_driver.api.kube.meta import NamespacedName, ObjectMeta
 from fake_dra_driver.cluster.apiserver import ApiServer
-from fake_dra_driver.cluster.kinds import CustomResourceDefinition
+from fake_dra_driver.cluster.kinds import CustomResourceDefinition, Namespace
+from fake_dra_driver.codegen import definition
 from fake_dra_driver.devicefault.manifest import CannotFaultError
 from fake_dra_driver.devicefault.program import run_fault, run_heal, run_list
 from fake_dra_driver.devicefault.settings import FaultSettings, HealSettings, ListSettings
@@ -134,3 +136,17 @@ def test_a_manifest_needs_no_cluster(capsys: pytest.CaptureFixture[str]) -> None
         {"name": "f"},
         {"vanish": True},
     )
+
+
+async def test_a_driver_that_no_node_has_is_refused_where_there_are_others(terminal: Terminal) -> None:
+    """None would look at the fault, and it would wait for ever."""
+    await terminal.client.create(CustomResourceDefinition.from_wire(definition(NodeAllocationState)))
+    await terminal.client.create(Namespace(metadata=ObjectMeta(name="gpus")))
+    metadata = ObjectMeta(name="node-a", namespace="gpus", annotations={DRIVER_ANNOTATION: "gpu.example.com"})
+    await terminal.client.create(NodeAllocationState(metadata=metadata, spec=NodeAllocationStateSpec()))
+    with pytest.raises(CannotFaultError) as refused:
+        await terminal.fault("--vanish", "--name=f")
+    assert str(refused.value) == (
+        "no node has devices of driver fake.resource.3-shake.com: name one that has with --driver-name: gpu.example.com"
+    )
+    await terminal.fault("--vanish", "--name=f", "--driver-name=gpu.example.com")
