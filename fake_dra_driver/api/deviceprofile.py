@@ -32,6 +32,7 @@ from fake_dra_driver.api.schema import (
 __all__ = [
     "MAX_GROUP_DEVICES",
     "MAX_PLACEMENTS",
+    "PATTERN_WORDS",
     "ConfigKind",
     "ConsecutiveCounters",
     "ContainerFile",
@@ -66,6 +67,17 @@ _QUANTITY: Final = rf"^([+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(([KMGTPE]i)|[numkMGTPE]|
 _VERSION: Final = rf"^([0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]*)?|{_TEMPLATE})$"
 _SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _LABEL: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+_PATH: Final = r"^/.*[^/]$"
+
+PATTERN_WORDS: Final[Mapping[str, str]] = {
+    _INT: "must be a whole number, or a template of one",
+    _QUANTITY: "must be a quantity such as 80Gi, or a template of one",
+    _VERSION: "must be a semantic version such as 1.2.3, or a template of one",
+    _SUBDOMAIN: "must be a DNS subdomain in lower case, such as gpu.example.com",
+    _LABEL: "must be letters of English in lower case, digits and -, with a letter or digit at both ends",
+    _PATH: "must begin with / and not end with it",
+}
+"""What texts must be, by the pattern that the CRD has for them."""
 
 TemplateText = Annotated[str, Field(max_length=1024)]
 """A text, which may be a template."""
@@ -375,7 +387,7 @@ class ContainerFile(SchemaModel):
 
     path: Annotated[
         str,
-        Field(min_length=2, max_length=1024, pattern=r"^/.*[^/]$"),
+        Field(min_length=2, max_length=1024, pattern=_PATH),
         CelRule(
             "!self.matches('(^|/)[.][.]?(/|$)') && !self.matches('^/(proc|sys|dev)(/|$)')",
             "must not have . or .. as a part, nor be below /proc, /sys or /dev",

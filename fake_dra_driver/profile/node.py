@@ -145,7 +145,9 @@ def _containers(driver: str, node: MockNode, devices: Sequence[MockDevice], mino
         try:
             prepared = planner.devices(SAMPLE_CLAIM, [_wanted(device, node.node, minor)])
         except PrepareError as error:
-            yield ContainerView(device, problem=str(error))
+            # The claim is ours, and the profile is named already.
+            about = f"claim {SAMPLE_CLAIM}: DeviceProfile {node.profile.name}: "
+            yield ContainerView(device, problem=str(error).removeprefix(about))
             continue
         claim = PreparedClaim(SAMPLE_CLAIM.uid, SAMPLE_CLAIM.namespace, SAMPLE_CLAIM.name, tuple(prepared))
         own = [edits.env for edits in (model.cdi_devices(claim) or {}).values()]

@@ -10,7 +10,7 @@ from typing import Final
 from fake_dra_driver.dra.structured import PoolError
 from fake_dra_driver.driver.profile.rendering import ProfileError
 from fake_dra_driver.profile.node import RenderedNode, rendered_node
-from fake_dra_driver.profile.report import table_of, yaml_of
+from fake_dra_driver.profile.report import number_of, table_of, yaml_of
 from fake_dra_driver.profile.settings import STANDARD_INPUT, ProfileCheckSettings, ProfileRenderSettings
 from fake_dra_driver.profile.source import ProfileSource, read_profiles
 from fake_dra_driver.tablelayout import Layout
@@ -31,13 +31,13 @@ def run_check(settings: ProfileCheckSettings) -> int:
         if rendered is not None:
             # What shows only when containers get something of it.
             problems = [
-                f"a claim with {view.device.name}: {view.problem}" for view in rendered.containers if view.problem
+                f"{view.problem} (a claim with {view.device.name})" for view in rendered.containers if view.problem
             ]
         for problem in problems:
             failed = True
-            _print(f"DeviceProfile {source.name}: {problem}")
+            _print(f"{source.title}: {problem}")
         if rendered is not None and not problems:
-            _print(f"DeviceProfile {source.name}: valid, {_summary(rendered)}")
+            _print(f"{source.title}: valid, {_summary(rendered)}")
     return 1 if failed else 0
 
 
@@ -55,7 +55,7 @@ def run_render(settings: ProfileRenderSettings) -> int:
         rendered, problems = _rendered(source, settings.node, settings.minor)
         for problem in problems:
             failed = True
-            sys.stderr.write(f"{one_line(f'DeviceProfile {source.name}: {problem}')}\n")
+            sys.stderr.write(f"{one_line(f'{source.title}: {problem}')}\n")
         if rendered is not None:
             separator = "\n" if number and settings.output == "table" else ""
             sys.stdout.write(separator + _text(rendered, settings))
@@ -66,13 +66,15 @@ def _profiles(name: str) -> tuple[Sequence[ProfileSource], bool]:
     """The profiles of a file, and whether there are none, which is told."""
     content = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
     try:
-        sources = read_profiles(content.decode("utf-8-sig"))
+        found = read_profiles(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         sys.stderr.write(f"{one_line(name)} is not UTF-8: {error.reason} at byte {error.start}\n")
         return (), True
-    if not sources:
-        sys.stderr.write(f"{one_line(name)} has no DeviceProfile, and no deviceProfiles as values of the chart have\n")
-    return sources, not sources
+    if not found.sources:
+        has = f"{', '.join(found.other_kinds)} and " if found.other_kinds else ""
+        told = f"{name} has {has}no DeviceProfile, nor deviceProfiles as values of the chart have"
+        sys.stderr.write(f"{one_line(told)}\n")
+    return found.sources, not found.sources
 
 
 def _rendered(source: ProfileSource, node: str, minor: int) -> tuple[RenderedNode | None, Sequence[str]]:
@@ -88,7 +90,7 @@ def _rendered(source: ProfileSource, node: str, minor: int) -> tuple[RenderedNod
 def _summary(rendered: RenderedNode) -> str:
     sorts = Counter((device.group, device.variables["partition"]) for device in rendered.devices)
     listed = ", ".join(f"{count} {group}{f' {part}' if part else ''}" for (group, part), count in sorts.items())
-    return f"{len(rendered.devices)} devices on a node{f': {listed}' if listed else ''}"
+    return f"{number_of(len(rendered.devices), 'device')} on a node{f': {listed}' if listed else ''}"
 
 
 def _text(rendered: RenderedNode, settings: ProfileRenderSettings) -> str:

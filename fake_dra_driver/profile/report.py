@@ -11,7 +11,7 @@ from fake_dra_driver.driver.profile.mocknode import MockDevice
 from fake_dra_driver.profile.node import ContainerView, RenderedNode
 from fake_dra_driver.tablelayout import Cell, Column, Layout, Row, Tone
 
-__all__ = ["table_of", "yaml_of"]
+__all__ = ["number_of", "table_of", "yaml_of"]
 
 _INDENT: Final = "  "
 
@@ -44,7 +44,7 @@ def _heading(rendered: RenderedNode, release: str, layout: Layout) -> Iterator[s
     node = rendered.node
     yield from layout.sentence(
         f"DeviceProfile {node.profile.name} on node {node.node}, Kubernetes {release}: "
-        f"{_number(len(rendered.devices), 'device')}, {_number(len(rendered.slices), 'ResourceSlice')}",
+        f"{number_of(len(rendered.devices), 'device')}, {number_of(len(rendered.slices), 'ResourceSlice')}",
         tone=Tone.HEADING,
     )
     if rendered.left_out:
@@ -58,7 +58,7 @@ def _devices(sort: str, devices: Sequence[MockDevice], view: ContainerView, layo
     which = first.name if first is last else f"{first.name} to {last.name}"
     device, published = first.device, first.published
     yield ""
-    yield from layout.sentence(f"{sort}: {_number(len(devices), 'device')}, {which}", tone=Tone.HEADING)
+    yield from layout.sentence(f"{sort}: {number_of(len(devices), 'device')}, {which}", tone=Tone.HEADING)
     facts = {
         "type": device.type,
         "model": device.model,
@@ -80,7 +80,7 @@ def _devices(sort: str, devices: Sequence[MockDevice], view: ContainerView, layo
         yield from layout.sentence(f"{name}={value}", first=_INDENT * 2, following=_INDENT * 3)
     for file in view.files:
         size = len(file.content.encode())
-        yield from layout.sentence(f"{file.path} ({file.mode:04o}, {_number(size, 'byte')})", first=_INDENT * 2)
+        yield from layout.sentence(f"{file.path} ({file.mode:04o}, {number_of(size, 'byte')})", first=_INDENT * 2)
 
 
 def _value(attribute: v1.DeviceAttribute) -> str:
@@ -119,7 +119,8 @@ def _state(rendered: RenderedNode, layout: Layout) -> Iterator[str]:
     yield from layout.sentence(f"NodeAllocationState {rendered.node.node}: {listed}")
 
 
-def _number(count: int, what: str) -> str:
+def number_of(count: int, what: str) -> str:
+    """``1 device``, ``2 devices``."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 

@@ -81,6 +81,9 @@ NodeAllocationState n1: 6 A100
 """
 
 
+HEAD = "apiVersion: fake.resource.3-shake.com/v1alpha1, kind: DeviceProfile"
+
+
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
     """A file with a profile."""
@@ -114,7 +117,10 @@ def test_check_of_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch
     [
         ("{groups: [{name: a, cont: 1}]}", "spec.groups[0].cont: there is no such field, only"),
         ("{groups: [{name: a, count: 1025}]}", "spec.groups[0].count: must be at most 1024, is 1025"),
-        ("{groups: [{name: A}]}", "spec.groups[0].name: must match"),
+        (
+            "{groups: [{name: A}]}",
+            "spec.groups[0].name: must be letters of English in lower case, digits and -, with a letter or",
+        ),
         (
             "{groups: [{name: a, attributes: {x: {int: 1, string: a}}}]}",
             "spec.groups[0].attributes.x: exactly one of int, bool, boolTemplate,",
@@ -123,18 +129,22 @@ def test_check_of_standard_input(capsys: pytest.CaptureFixture[str], monkeypatch
             "{groups: [{name: a, attributes: {x: {version: 1.2}}}]}",
             "spec.groups[0].attributes.x.version: must be a string, is 1.2",
         ),
+        (
+            "{groups: [{name: a, attributes: {x: {version: '1.2'}}}]}",
+            "spec.groups[0].attributes.x.version: must be a semantic version such as 1.2.3, or a template of one, is "
+            '"1.2"',
+        ),
         ("{groups: [{name: a, count: 2, uuid: u}]}", "spec.groups[0].uuid: must be different for each device"),
         (
             "{groups: [{name: a, environment: [{name: A, value: '{{ config.x }}'}]}]}",
-            "a claim with a-0: claim default/sample: DeviceProfile p: spec.groups[0].environment[0].value: there is no "
-            "config.x",
+            "spec.groups[0].environment[0].value: there is no config.x (a claim with a-0)",
         ),
         ("[]", "spec: must be an object, is a list"),
     ],
 )
 def test_check_tells_what_is_wrong(spec: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "profile.yaml"
-    path.write_text(f"{{kind: DeviceProfile, metadata: {{name: p}}, spec: {spec}}}")
+    path.write_text(f"{{{HEAD}, metadata: {{name: p}}, spec: {spec}}}")
     status, out, err = run(capsys, "check", str(path))
     assert (status, err) == (1, "")
     assert out.startswith(f"DeviceProfile p: {told}")
@@ -147,16 +157,31 @@ def test_check_goes_on_to_the_next_profile(tmp_path: Path, capsys: pytest.Captur
     assert status == 1
     assert [line.split(":")[0] for line in out.splitlines()] == [
         "DeviceProfile without a name",
-        "DeviceProfile document 2",
-        "DeviceProfile document 3",
+        "DeviceProfile without a name",
+        "document 2, line 4",
+        "document 3",
         "DeviceProfile gpus",
+    ]
+
+
+def test_profiles_that_get_into_the_way_of_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "values.yaml"
+    path.write_text(
+        "deviceProfiles: [{name: a}, {name: b}, {name: a, spec: {priority: 1}}, {name: c, spec: {priority: 2}}]"
+    )
+    _, out, _ = run(capsys, "check", str(path))
+    assert out.splitlines() == [
+        "DeviceProfile a: valid, 0 devices on a node",
+        "DeviceProfile b: spec.priority: must differ from that of a, for the same nodes, is 0",
+        "DeviceProfile a: metadata.name: a is the name of another profile of the file",
+        "DeviceProfile c: valid, 0 devices on a node",
     ]
 
 
 def test_a_file_without_profiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "pod.yaml"
     path.write_text("kind: Pod")
-    told = f"{path} has no DeviceProfile, and no deviceProfiles as values of the chart have\n"
+    told = f"{path} has Pod and no DeviceProfile, nor deviceProfiles as values of the chart have\n"
     assert run(capsys, "check", str(path)) == (1, "", told)
     assert run(capsys, "render", str(path)) == (1, "", told)
 
