@@ -52,6 +52,7 @@ class ProfileRenderSettings(CommandSettings):
     node: Annotated[
         str,
         Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"),
+        Allowed("name of a node: a DNS subdomain in lower case"),
         Flag(INPUT, "NAME", variable="PROFILE_NODE"),
     ] = "node-0"
     """Name of the node: UUIDs depend on it. Its labels are those that the profile selects it by."""

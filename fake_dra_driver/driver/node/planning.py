@@ -42,13 +42,14 @@ class FakePlanner:
             # What a claim has stays its own, whatever has become of the devices and of their profile since.
             return [before[part.identity] for part in parts]
         texts = ProfileTexts(node, claim, parts)
-        devices = [
-            FakePreparedDevice(
-                part.uuid, part.device.model, part.parent_uuid, part.wanted.result, texts.environment(position)
-            )
-            for position, part in enumerate(parts)
-        ]
-        return [replace(devices[0], files=texts.files()), *devices[1:]]
+        with texts.limited():
+            devices = [
+                FakePreparedDevice(
+                    part.uuid, part.device.model, part.parent_uuid, part.wanted.result, texts.environment(position)
+                )
+                for position, part in enumerate(parts)
+            ]
+            return [replace(devices[0], files=texts.files()), *devices[1:]]
 
     def _parts(
         self,

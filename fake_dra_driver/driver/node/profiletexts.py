@@ -6,6 +6,7 @@ the claim from being prepared, with a sentence that names the profile and the pl
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,8 @@ __all__ = ["PlannedDevice", "ProfileTexts"]
 
 MAX_CONTENT_BYTES: Final = 65536
 """Of one file: it is kept in the checkpoint, which is written as a whole for each claim."""
+MAX_STEPS: Final = 100_000
+"""Steps of all templates for one claim, which are rendered while the kubelet waits: a quarter of a second or so."""
 _OF_NODE: Final = ("node", "labels", "driver", "claim")
 """The variables that are the same for all devices of a claim."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -61,6 +64,15 @@ class ProfileTexts:
         self._node = node
         self._claim = claim
         self._devices = devices
+
+    def limited(self) -> AbstractContextManager[None]:
+        """Within it, all texts of the claim have one budget: what they read comes from users of a namespace, too."""
+        own = any(device.mock is not None and device.mock.environment for device in self._devices)
+        if not (own or self._node.environment or self._node.files):
+            return nullcontext()
+        from fake_dra_driver.valuetemplate import limited_together
+
+        return limited_together(MAX_STEPS)
 
     def environment(self, position: int) -> tuple[tuple[str, str], ...] | None:
         """The variables for one of the devices, each name once; None: those of the quickstart alone.

@@ -165,3 +165,10 @@ def test_what_is_prepared_stays_as_it_was() -> None:
         node = profiled_node(inventory, each={"environment": (variable("NEW", ""),)})
         after = FakePlanner(lambda node=node: node, lambda: record)  # type: ignore[misc] # the default binds the value
         assert after.devices(CLAIM, [WantedDevice(A.uuid, result=FIRST)]) == devices
+
+
+def test_the_texts_of_a_claim_have_one_budget() -> None:
+    slow = "{% for x in range(900) %}{{ x }}{% endfor %}"
+    entries = [variable(f"V{number}", slow) for number in range(80)]
+    with pytest.raises(PrepareError, match="templates take more than 100000 steps together"):
+        environments([WantedDevice(A.uuid, result=FIRST)], *entries)
