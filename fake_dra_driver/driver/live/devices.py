@@ -42,7 +42,7 @@ class MockDevices(LiveDevices):
         """Returns once it is known what the node has."""
         self._labels.connect(access.cache)
         if access.api.structured is None:
-            self._node.leave_out_parts()
+            self._node.serve_classic()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._profiles.connect(access), name="first deviceprofiles")
             group.create_task(self.faults.connect(access), name="first devicefaults")

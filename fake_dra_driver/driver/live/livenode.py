@@ -25,7 +25,9 @@ class LiveNode(MockNodeSource):
     def __init__(self, node: MockNode) -> None:
         self._current = node
         self._effects = NO_FAULTS
+        self._is_classic = False
         self._has_parts = True
+        """Whether devices that are parts of others can be offered."""
         self._subscribers: list[Callable[[], None]] = []
         self._report: Callable[[Reason, str], None] | None = None
 
@@ -57,10 +59,15 @@ class LiveNode(MockNodeSource):
         )
         return replace(self._current, devices=devices)
 
+    def serve_classic(self) -> None:
+        """Parts of devices are never there: without counters a device would be allocated together with its parts."""
+        self._is_classic, self._has_parts = True, False
+
+    @override
     def leave_out_parts(self) -> None:
-        """From now on parts of devices are not there: without counters, which classic DRA does not have, a device would
-        be allocated together with its parts."""
-        self._has_parts = False
+        if self._has_parts:
+            self._has_parts = False
+            self.changed()
 
     @override
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -70,6 +77,7 @@ class LiveNode(MockNodeSource):
         """From now on the node has this. Tells nothing where it has it already."""
         if node != self._current:
             self._current = node
+            self._has_parts = not self._is_classic
             self.changed()
 
     def apply(self, effects: FaultEffects) -> None:

@@ -151,7 +151,7 @@ class LiveProfiles(Reconciler):
             return await asyncio.to_thread(self._render, profile, reason)
         except ProfileError as error:
             return _listed(error)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
             # The checks have left something out. That must not end a plugin whose pods run.
             log.exception("DeviceProfile cannot be rendered", profile=profile.metadata.name)
             return f"{type(error).__name__}: {error}"

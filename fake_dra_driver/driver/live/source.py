@@ -24,6 +24,10 @@ class MockNodeSource(Protocol):
         """What is wrong with them."""
         ...
 
+    def leave_out_parts(self) -> None:
+        """Devices that are parts of others cannot be offered, nor listed, until the node has other devices."""
+        ...
+
     def subscribe(self, changed: Callable[[], None]) -> None:
         """``changed`` is called, in the event loop, after each change of either. It must not raise."""
         ...
@@ -48,6 +52,10 @@ class SteadyNode(MockNodeSource):
     @override
     def effects(self) -> FaultEffects:
         return NO_FAULTS
+
+    @override
+    def leave_out_parts(self) -> None:
+        return
 
     @override
     def subscribe(self, changed: Callable[[], None]) -> None:

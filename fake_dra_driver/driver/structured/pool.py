@@ -77,6 +77,7 @@ class FakePool(PoolDevices[FakePreparedDevice]):
         if _CONSUMPTION not in dropped.fields or not self._is_counted:
             return False
         self._is_counted = False
+        self._source.leave_out_parts()
         return any(device.parent for device in self._source.current.devices)
 
     @override
@@ -152,7 +153,7 @@ class FakePool(PoolDevices[FakePreparedDevice]):
         faults = self._source.effects.taints.get(device.name, ())
         if not faults:
             return device.published
-        # Of two with one key and effect an API server refuses the whole slice; and so it does of too many.
+        # One key stands once with an effect, and with too many taints an API server refuses the whole slice.
         taints = {(taint.key, taint.effect): taint for taint in (*device.published.taints, *faults)}
         worst_first = sorted(taints.values(), key=lambda taint: _EFFECTS.index(taint.effect))
         kept = worst_first[:MAX_TAINTS]

@@ -30,7 +30,7 @@ def test_classic_dra_which_knows_no_counters_has_no_parts_of_devices() -> None:
     part = MockDevice(Device("MIG-0", "A", "mig"), v1.Device(name="gpu-0-mig"), parent="gpu-0")
     node = LiveNode(MockNode("n", ProfileName("a"), (part, whole)))
     assert [device.name for device in node.devices] == ["gpu-0-mig", "gpu-0"]
-    node.leave_out_parts()
+    node.serve_classic()
     assert node.devices == (Device("GPU-0", "A", "gpu", "gpu-0"),)
     assert [device.name for device in node.present.devices] == ["gpu-0"]
 

@@ -108,6 +108,7 @@ def test_without_counters_the_parts_of_devices_are_not_offered() -> None:
     assert story.pool.fields_dropped(dropped)
     assert [device.to_wire() for device in story.pool.slice_devices()] == [{"name": "gpu-0"}]
     assert story.pool.counter_sets() == ()
+    assert [device.uuid for device in story.node.devices] == ["GPU-0"], "nor are they listed"
     assert not story.pool.fields_dropped(dropped), "nothing else is offered any more"
     story.node.take(MockNode(NODE, ProfileName("b"), (whole, part), (COUNTERS,)))
     assert story.names == ["gpu-0", "gpu-0-mig"], "another profile is tried again: the gate may be on by now"
