@@ -134,7 +134,7 @@ class MockCatalog:
         found = self.nodes.get(NamespacedName("", node))
         return {} if found is None else found.metadata.labels
 
-    def mock_node(self, node: str) -> MockNode | None:
+    async def mock_node(self, node: str) -> MockNode | None:
         """What a node has by its profile; None: it has none, or one that cannot be used."""
         chosen = self.choose(node)
         if chosen.profile is None:
@@ -147,7 +147,8 @@ class MockCatalog:
         made = self._made.pop(node, None)
         if made is None or made[0] != key:
             try:
-                made = (key, self._renderer(chosen.profile).render(node, labels, chosen.reason))
+                render = self._renderer(chosen.profile).render
+                made = (key, await asyncio.to_thread(render, node, labels, chosen.reason))
             except ProfileError:
                 made = (key, None)
             for oldest in list(self._made)[: len(self._made) - _MAX_MADE + 1]:

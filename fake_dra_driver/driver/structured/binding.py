@@ -8,7 +8,7 @@ about the same devices. All times count from the allocation, so that a restart c
 has failed, stays so until the claim is deallocated, which removes it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
@@ -48,7 +48,7 @@ class BindingPlan:
 
 READY_AT_ONCE: Final = BindingPlan()
 
-PlanOf = Callable[[v1.DeviceRequestAllocationResult], BindingPlan]
+PlanOf = Callable[[v1.DeviceRequestAllocationResult], Awaitable[BindingPlan]]
 """What becomes of a device that was allocated. Raises RetryError as long as that is not known."""
 
 
@@ -115,7 +115,7 @@ class BindingReconciler(Reconciler):
         claim = self._claims.get(request)
         if claim is None or claim.is_deleting or not self._is_waiting(claim):
             return Result()
-        found = [self._look_at(claim, result) for result in self._results(claim)]
+        found = [await self._look_at(claim, result) for result in self._results(claim)]
         if any(each.conditions != each.before for each in found):
             await self._write(claim, found)
             self._tell(claim, found)
@@ -131,11 +131,11 @@ class BindingReconciler(Reconciler):
     def _is_waiting(self, claim: v1.ResourceClaim) -> bool:
         return any(not _is_settled(result, _conditions_of(claim, result)) for result in self._results(claim))
 
-    def _look_at(self, claim: v1.ResourceClaim, result: v1.DeviceRequestAllocationResult) -> "_DeviceOutcome":
+    async def _look_at(self, claim: v1.ResourceClaim, result: v1.DeviceRequestAllocationResult) -> "_DeviceOutcome":
         there = _conditions_of(claim, result)
         if _is_settled(result, there):
             return _DeviceOutcome(result, there, there)
-        plan, now = self._plan_of(result), self._now()
+        plan, now = await self._plan_of(result), self._now()
         allocated_at = claim.status.allocation.allocation_timestamp if claim.status.allocation is not None else None
         # Servers before 1.36 may leave the time out, and then there is nothing to count from.
         due = None if allocated_at is None or allocated_at + plan.delay <= now else allocated_at + plan.delay

@@ -34,11 +34,11 @@ class BindingPlans:
         self._claims_on_node = claims_on_node
         self._now = now
 
-    def plan(self, result: v1.DeviceRequestAllocationResult) -> BindingPlan:
+    async def plan(self, result: v1.DeviceRequestAllocationResult) -> BindingPlan:
         """What becomes of an allocated device. Raises RetryError as long as that is not known."""
         catalog, name = self._catalog, result.pool
         chosen = catalog.choose(name).profile
-        node = catalog.mock_node(name)
+        node = await catalog.mock_node(name)
         if chosen is None or node is None:
             # A node without a profile has no such devices, and what cannot be used is the plugin's to tell of.
             return READY_AT_ONCE

@@ -65,7 +65,7 @@ class Fabric:
         self._reconciler.plans_changed()
         await asyncio.sleep(SOON_SECONDS)
 
-    def _plan_of(self, result: v1.DeviceRequestAllocationResult) -> BindingPlan:
+    async def _plan_of(self, result: v1.DeviceRequestAllocationResult) -> BindingPlan:
         return self.plans.get(result.device, READY_AT_ONCE)
 
     def _count(self, *_: object) -> None:

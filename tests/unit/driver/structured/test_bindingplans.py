@@ -48,13 +48,13 @@ async def planning(*claims: v1.ResourceClaim) -> AsyncIterator[tuple[StatusWorld
 
 async def test_the_profile_says_how_long_it_takes_and_whether_it_fails() -> None:
     async with planning() as (world, plans):
-        assert plans.plan(result("gpu-0")) == READY_AT_ONCE
+        assert await plans.plan(result("gpu-0")) == READY_AT_ONCE
         fails = {"name": "tpu", **CONDITIONS, "binding": {"failure": "no cable"}}
         await world.profile("p", groups=[GPU, NIC, fails])
-        assert plans.plan(result("gpu-1")) == BindingPlan(timedelta(seconds=3), because="DeviceProfile p")
-        assert plans.plan(result("nic-0")) == READY_AT_ONCE
-        assert plans.plan(result("tpu-0")) == BindingPlan(failure="no cable", because="DeviceProfile p")
-        assert plans.plan(result("gpu-2")) == BindingPlan(failure="DeviceProfile p has no such device any more")
+        assert await plans.plan(result("gpu-1")) == BindingPlan(timedelta(seconds=3), because="DeviceProfile p")
+        assert await plans.plan(result("nic-0")) == READY_AT_ONCE
+        assert await plans.plan(result("tpu-0")) == BindingPlan(failure="no cable", because="DeviceProfile p")
+        assert await plans.plan(result("gpu-2")) == BindingPlan(failure="DeviceProfile p has no such device any more")
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ async def test_faults_come_on_top(effects: dict[str, Any], plan: BindingPlan) ->
     async with planning() as (world, plans):
         await world.profile("p", groups=[GPU])
         await world.fault("f", target={"devices": ["gpu-0"]}, effects=effects)
-        assert plans.plan(result("gpu-0")) == plan
-        assert plans.plan(result("gpu-1")).because == "DeviceProfile p"
+        assert await plans.plan(result("gpu-0")) == plan
+        assert (await plans.plan(result("gpu-1"))).because == "DeviceProfile p"
         await world.admin.delete(DeviceFault, NamespacedName("", "f"))
         await world.settle()
-        assert plans.plan(result("gpu-0")) == plans.plan(result("gpu-1"))
+        assert await plans.plan(result("gpu-0")) == await plans.plan(result("gpu-1"))
 
 
 async def test_a_fault_for_a_claim_hits_the_devices_that_it_has_and_ends_in_time() -> None:
@@ -88,8 +88,8 @@ async def test_a_fault_for_a_claim_hits_the_devices_that_it_has_and_ends_in_time
         await world.profile("p", groups=[GPU])
         target = {"claim": {"namespace": "default", "name": "c"}}
         await world.fault("f", target=target, effects={"binding": {"failure": "no light"}}, duration="10m")
-        assert plans.plan(result("gpu-0")).failure == ""
-        hit = plans.plan(result("gpu-1"))
+        assert (await plans.plan(result("gpu-0"))).failure == ""
+        hit = await plans.plan(result("gpu-1"))
         assert hit.failure == "no light"
         created = (await world.admin.get(DeviceFault, NamespacedName("", "f"))).metadata.creation_timestamp
         assert created is not None
@@ -102,7 +102,7 @@ async def test_a_profile_that_cannot_be_used_keeps_nothing_waiting() -> None:
         patch = {"spec": {"groups": [{**GPU, "model": "{{ nothing }}"}]}}
         await world.admin.merge_patch(DeviceProfile, NamespacedName("", "p"), patch)
         await world.settle()
-        assert plans.plan(result("gpu-0")) == READY_AT_ONCE
+        assert await plans.plan(result("gpu-0")) == READY_AT_ONCE
 
 
 async def test_nothing_is_decided_before_profiles_and_faults_are_read() -> None:
@@ -110,4 +110,4 @@ async def test_nothing_is_decided_before_profiles_and_faults_are_read() -> None:
     async with world.controller() as status:
         plans = BindingPlans(status.catalog, lambda _: (), world.now)
         with pytest.raises(RetryError, match="have not been read yet"):
-            plans.plan(result("gpu-0"))
+            await plans.plan(result("gpu-0"))
