@@ -153,7 +153,9 @@ def test_devices_fail_and_heal(kubectl: Kubectl, driver: Driver, site: Site) -> 
     site.break_("no-answer", {"prepare": {"fail": {"times": 2, "message": "no answer from the bus"}}})
     site.start("patient")
     site.wait_hit("no-answer", lambda entry: entry.times == 2)
-    assert any("no answer from the bus (DeviceFault no-answer)" in text for text in site.events("patient"))
+    # The kubelet writes Events behind what it does.
+    told = "no answer from the bus (DeviceFault no-answer)"
+    wait_until("the pod is told", lambda: any(told in text for text in site.events("patient")), SECONDS)
     site.wait_running("patient")
     assert site.wait_hit("no-answer", lambda entry: entry.device_count).times == 2
     site.heal()
