@@ -1,6 +1,8 @@
 """CEL selectors of devices, for a driver that looks for devices of its own as claims and classes do."""
 
-from fake_dra_driver.allocation.selectors import CelCompileError, CelCostError, CelError, compile_selector
+from collections.abc import Callable
+
+from fake_dra_driver.allocation.selectors import CelCompileError, CelCostError, CelError, DeviceView, compile_selector
 from fake_dra_driver.api.resource import v1
 
 __all__ = ["DeviceSelector", "DeviceSelectorError"]
@@ -26,9 +28,19 @@ class DeviceSelector:
         except CelCompileError as error:
             raise DeviceSelectorError(error.reason) from error
 
-    def matches(self, driver: str, device: v1.Device) -> bool:
-        """Whether the device of this driver fits. Raises DeviceSelectorError: that cannot be said of it."""
+    def matches(self, driver: str, device: v1.Device, report: Callable[[int], None] | None = None) -> bool:
+        """Whether a device fits.
+
+        Args:
+            driver: whose device it is.
+            device: the device.
+            report: is told how many steps the evaluation took, of an expression that may take many.
+
+        Raises:
+            DeviceSelectorError: that cannot be said of the device.
+        """
+        view = DeviceView(driver, device)
         try:
-            return self._selector.matches(driver, device)
+            return self._selector.accepts(view) if report is None else self._selector.accepts(view, report)
         except (CelError, CelCostError) as error:
             raise DeviceSelectorError(str(error)) from error

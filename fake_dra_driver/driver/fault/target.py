@@ -3,23 +3,17 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
 
 from fake_dra_driver.api.devicefault import FaultTarget
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.driver.fault.selection import select_devices
 from fake_dra_driver.driver.profile.mocknode import MockDevice, MockNode
-
-if TYPE_CHECKING:
-    from fake_dra_driver.dra.structured import DeviceSelector
 
 __all__ = ["Found", "Holders", "Place", "find_devices", "is_about_node"]
 
 Holders = Mapping[str, Collection[NamespacedName]]
 """By name of the device: the claims that it is prepared for, or, where only that is known, allocated to."""
-
-_REMEMBERED_EXPRESSIONS: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,29 +71,14 @@ def _is_like(name: str, patterns: Sequence[str]) -> bool:
 def _selected(devices: Sequence[MockDevice], expression: str | None, place: Place) -> tuple[list[MockDevice], str]:
     if expression is None:
         return list(devices), ""
-    # A node in classic DRA pays for expressions only where there is one.
-    from fake_dra_driver.dra.structured import DeviceSelectorError
-
-    try:
-        selector = _compiled(expression)
-    except DeviceSelectorError as error:
-        return [], f"spec.target.cel: {error}"
-    found, problems = [], []
-    for device in devices:
-        try:
-            if selector.matches(place.driver, device.published):
-                found.append(device)
-        except DeviceSelectorError as error:
-            problems.append(f"{device.name}: {error}")
-    others = f", and {len(problems) - 1} others" if len(problems) > 1 else ""
-    return found, f"spec.target.cel fails for {problems[0]}{others}" if problems else ""
-
-
-@lru_cache(maxsize=_REMEMBERED_EXPRESSIONS)
-def _compiled(expression: str) -> "DeviceSelector":
-    from fake_dra_driver.dra.structured import DeviceSelector
-
-    return DeviceSelector(expression)
+    selection = select_devices(expression, place.driver, place.node)
+    if selection.problem:
+        return [], selection.problem
+    named = {device.name for device in devices}
+    failures = [f"{name}: {why}" for name, why in selection.failures if name in named]
+    others = f", and {len(failures) - 1} others" if len(failures) > 1 else ""
+    problem = f"spec.target.cel fails for {failures[0]}{others}" if failures else ""
+    return [device for device in devices if device.name in selection.names], problem
 
 
 def _counted(names: Sequence[str], target: FaultTarget, place: Place) -> tuple[str, ...]:

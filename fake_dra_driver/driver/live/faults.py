@@ -132,7 +132,7 @@ class LiveFaults(Reconciler):
         self._metrics = FaultMetrics(access.metrics, access.node)
         for controller in (self._controller, self._status.controller):
             controller.use_metrics(access.metrics)
-        self._evaluate(faults)
+        await self._evaluate(faults)
         self._controller.watch(faults, lambda _change: [self._request], _is_asked_differently)
         self._node.subscribe(self._look)
         self._labels.subscribe(self._look)
@@ -157,17 +157,21 @@ class LiveFaults(Reconciler):
         if self._faults is None:
             return Result()
         await self._read_labels(self._faults)
-        return Result(requeue_after=self._evaluate(self._faults))
+        return Result(requeue_after=await self._evaluate(self._faults))
 
     async def _read_labels(self, faults: Informer[DeviceFault]) -> None:
         if any(fault.spec.target.node_selector is not None for fault in faults.list()):
             await self._labels.read()
 
-    def _evaluate(self, faults: Informer[DeviceFault]) -> float | None:
+    async def _evaluate(self, faults: Informer[DeviceFault]) -> float | None:
         """Applies what is wrong now. Returns in how many seconds to look again; None: when something has changed."""
         objects, now = faults.list(), self._now()
         place = Place(self._node.current, self._driver, self._labels.current(), self._holders())
-        found = effects_of(objects, place, now)
+        if any(fault.spec.target.cel for fault in objects):
+            # Expressions may take seconds, when they are new to the node; calls are answered all the while.
+            found = await asyncio.to_thread(effects_of, objects, place, now)
+        else:
+            found = effects_of(objects, place, now)
         self._tell(self._evaluation.hits, found.hits)
         self._evaluation = found
         if self._access is not None and self._access.api.structured is None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from fake_dra_driver.api.devicefault import FaultTarget
 from fake_dra_driver.api.kube.meta import NamespacedName
+from fake_dra_driver.driver.fault.selection import select_devices
 from fake_dra_driver.driver.fault.target import Place, find_devices, is_about_node
-from tests.unit.driver.fault.nodes import device, place
+from tests.unit.driver.fault.nodes import DRIVER, device, place
 
 
 def target(**fields: Any) -> FaultTarget:
@@ -71,6 +72,25 @@ def test_a_device_for_which_the_expression_fails_is_left_out_and_named() -> None
     result = find_devices(target(cel='device.attributes["gpu.example.com"].serial == "7"'), place(device(0), device(1)))
     assert not result.devices
     assert result.problem == "spec.target.cel fails for gpu-0: no such key: serial, and 1 others"
+
+
+def test_an_expression_has_one_budget_for_all_devices() -> None:
+    numbers = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]"
+    loops = f"{numbers}.all(a, {numbers}.all(b, {numbers}.all(c, a + b + c >= 0)))"
+    assert found(place(device(0)), cel=loops) == ("gpu-0",)
+    result = find_devices(target(cel=loops), place(*(device(index) for index in range(4096))))
+    assert not result.devices
+    assert result.problem == "spec.target.cel costs too much for 4096 devices"
+
+
+def test_an_expression_is_evaluated_once_for_the_devices_of_a_node() -> None:
+    node = place(*(device(index) for index in range(4))).node
+    expression = 'device.attributes["gpu.example.com"].index > 1'
+    selection = select_devices(expression, DRIVER, node)
+    assert selection.names == {"gpu-2", "gpu-3"}
+    assert select_devices(expression, DRIVER, node) is selection
+    other = replace(node, devices=node.devices[:3])
+    assert select_devices(expression, DRIVER, other).names == {"gpu-2"}
 
 
 def test_the_devices_of_a_claim_are_those_that_are_prepared_for_it() -> None:
