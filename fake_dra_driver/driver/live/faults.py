@@ -128,7 +128,7 @@ class LiveFaults(Reconciler):
         await faults.wait_for_sync()
         await self._read_labels(faults)
         self._faults = faults
-        self._status = FaultStatusWriter(access.client, faults, access.node, self._counts, self._now)
+        self._status = FaultStatusWriter(access.client, faults, access.node, self._driver, self._counts, self._now)
         self._metrics = FaultMetrics(access.metrics, access.node)
         for controller in (self._controller, self._status.controller):
             controller.use_metrics(access.metrics)

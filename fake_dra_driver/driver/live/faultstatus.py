@@ -42,6 +42,7 @@ class FaultStatusWriter(Reconciler):
         client: writes them.
         faults: has the objects.
         node: its name.
+        driver: whose plugin this is; the node may have those of others, which say what their faults do.
         counts: of the calls that have failed.
         now: the wall clock.
     """
@@ -51,19 +52,21 @@ class FaultStatusWriter(Reconciler):
         client: Client,
         faults: Informer[DeviceFault],
         node: str,
+        driver: str,
         counts: FailureCounts,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._client = client
         self._faults = faults
         self._node = node
+        self._driver = driver
         self._counts = counts
         self._now = now
         self._hits: Mapping[str, FaultHit] = {}
         self._not_before: dict[str, float] = {}
         """By fault whose entry was just written: when it may be written again."""
         # A field manager has at most 128 characters, a node's name up to 253.
-        self._manager = f"node-{sha256(node.encode()).hexdigest()[:32]}"
+        self._manager = f"node-{sha256(f'{driver}/{node}'.encode()).hexdigest()[:32]}"
         self.controller = Controller("devicefaultstatus", self)
         self.controller.watch(faults)
 
@@ -81,7 +84,7 @@ class FaultStatusWriter(Reconciler):
     @override
     async def reconcile(self, request: Request) -> Result:
         fault = self._faults.get(request)
-        if fault is None:
+        if fault is None or fault.spec.driver_name != self._driver:
             self._not_before.pop(request.name, None)
             return Result()
         if (left := self._not_before.get(request.name, 0.0) - loop_time()) > 0:

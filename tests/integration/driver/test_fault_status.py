@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fake_dra_driver.api.devicefault import DeviceFault, FaultOnNode
+from fake_dra_driver.api.fake import DRIVER_NAME
 from fake_dra_driver.api.kube.meta import NamespacedName
 from fake_dra_driver.codegen import render_crd
 from fake_dra_driver.driver.fault.evaluation import FaultHit
@@ -51,8 +52,10 @@ async def test_each_node_writes_its_entry(served: None, client: Client, namespac
                     return found
                 await changed.wait()
 
-    writers = {node: FaultStatusWriter(client, faults, node, counts, lambda: NOW) for node in ("a", "b")}
-    untouched = FaultStatusWriter(client, faults, "untouched", FailureCounts(tmp_path / "none"), lambda: NOW)
+    writers = {node: FaultStatusWriter(client, faults, node, DRIVER_NAME, counts, lambda: NOW) for node in ("a", "b")}
+    untouched = FaultStatusWriter(
+        client, faults, "untouched", DRIVER_NAME, FailureCounts(tmp_path / "none"), lambda: NOW
+    )
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(cache.run())]
         await faults.wait_for_sync()
