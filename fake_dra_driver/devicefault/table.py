@@ -19,7 +19,13 @@ _COLUMNS = (
     Column("AGE"),
     Column("ENDS IN"),
 )
-_TONES = {"Hit": Tone.BAD, "NothingMatches": Tone.WARNING, "Problem": Tone.WARNING, "Expired": Tone.FAINT}
+_TONES = {
+    "Hit": Tone.BAD,
+    "NothingMatches": Tone.WARNING,
+    "NoCall": Tone.FAINT,
+    "Problem": Tone.WARNING,
+    "Expired": Tone.FAINT,
+}
 
 
 class FaultList(BaseModel):

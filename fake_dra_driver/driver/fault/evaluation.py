@@ -104,6 +104,10 @@ def _hit(fault: DeviceFault, place: Place, now: datetime, merged: "_Merged") -> 
             _add_calls(calls, called, _call_fault(effect, fault, claim))
     if effects.binding is not None:
         merged.add_binding(devices, fault)
+    if effects.prepare is not None and found.called:
+        # The claim does not hold them while its calls fail, and is hit all the same.
+        hit = {*devices, *filter(is_failed, found.called)}
+        devices = tuple(name for name in found.any_claim if name in hit)
     of_node = effects.slices_lost or effects.deregister
     whole_node = of_node and bool(found.devices or not _names_devices(fault)) and is_failed("")
     merged.slices_lost |= whole_node and effects.slices_lost

@@ -26,6 +26,8 @@ class Place:
     labels: Mapping[str, str] = field(default_factory=dict)
     """Of the Node."""
     holders: Holders = field(default_factory=dict)
+    callers: Holders = field(default_factory=dict)
+    """The claims that are about to be prepared, as far as faults about their calls have met them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Found:
     """In the order of the node's devices."""
     any_claim: tuple[str, ...]
     """The same, for whichever claim: what a claim might get, before it is prepared."""
+    called: tuple[str, ...] = ()
+    """Those of a claim that is about to be prepared."""
     problem: str = ""
     """Why devices are left out that may have been meant, for people."""
 
@@ -52,10 +56,12 @@ def find_devices(target: FaultTarget, place: Place) -> Found:
     named = [device for device in place.node.devices if _is_named(device, target)]
     selected, problem = _selected(named, target.cel, place)
     any_claim = tuple(device.name for device in selected)
+    called: tuple[str, ...] = ()
     if target.claim is not None:
         claim = NamespacedName(target.claim.namespace, target.claim.name)
+        called = tuple(name for name in any_claim if claim in place.callers.get(name, ()))
         selected = [device for device in selected if claim in place.holders.get(device.name, ())]
-    return Found(_counted([device.name for device in selected], target, place), any_claim, problem)
+    return Found(_counted([device.name for device in selected], target, place), any_claim, called, problem)
 
 
 def _is_named(device: MockDevice, target: FaultTarget) -> bool:

@@ -1,14 +1,18 @@
 """Calls of the kubelet that fail or take long, because a DeviceFault hits a device of their claim."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
 
 from typing_extensions import override
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.dra import PrepareError
 from fake_dra_driver.driver.fault.effects import CallFault
+from fake_dra_driver.driver.fault.target import Holders
 from fake_dra_driver.driver.live.failurecounts import Call, FailureCounts
 from fake_dra_driver.driver.live.source import MockNodeSource
 from fake_dra_driver.driver.node.callfaults import CallFaults
@@ -16,6 +20,19 @@ from fake_dra_driver.driver.node.prepared import FakePreparedClaim
 from fake_dra_driver.runtime import loop_time
 
 __all__ = ["FaultedCalls", "names_of"]
+
+_REPEATED_WITHIN_SECONDS: Final = 150.0
+"""A kubelet asks again within 2 minutes: 10 s after a failure, and later when it has much to do."""
+
+
+@dataclass(slots=True)
+class _Caller:
+    """A claim whose preparing a fault has met."""
+
+    claim: NamespacedName
+    devices: Sequence[str]
+    met_at: float
+    """Of the loop's time: when its last call came or was answered."""
 
 
 class FaultedCalls(CallFaults):
@@ -26,6 +43,7 @@ class FaultedCalls(CallFaults):
         counts: of the calls that have failed.
         known: the faults that there are; of others no count is kept.
         failed: is told of each call that fails, and by which fault.
+        met: is told when ``callers`` has one more.
     """
 
     def __init__(
@@ -34,20 +52,31 @@ class FaultedCalls(CallFaults):
         counts: FailureCounts,
         known: Callable[[], Collection[UID]],
         failed: Callable[[str, Call], None],
+        met: Callable[[], None],
     ) -> None:
         self._node = node
         self._counts = counts
         self._known = known
         self._failed = failed
+        self._met = met
         self._news = asyncio.Event()
         """Set, and then replaced, when calls that wait have something to look at."""
         self._delayed: dict[str, str] = {}
         """By UID: claims whose calls wait, and the fault that has them wait."""
+        self._callers: dict[str, _Caller] = {}
+        """By UID of the claim."""
         node.subscribe(self._wake)
 
     @override
     async def before_prepare(self, claim: FakePreparedClaim) -> None:
-        await self._meet(claim, "prepare")
+        if not self._is_singled_out(claim):
+            await self._meet(claim, "prepare")
+            return
+        caller = self._note(claim)
+        try:
+            await self._meet(claim, "prepare")
+        finally:
+            caller.met_at = loop_time()
 
     @override
     async def before_unprepare(self, claim: FakePreparedClaim) -> None:
@@ -57,6 +86,29 @@ class FaultedCalls(CallFaults):
         """What a claim's call waits for, in words for the kubelet; empty where it does not."""
         fault = self._delayed.get(claim_uid)
         return "" if fault is None else f"DeviceFault {fault} delays it"
+
+    def callers(self) -> Holders:
+        """By device: the claims that a fault about them keeps from being prepared, or has until a moment ago."""
+        gone = loop_time() - _REPEATED_WITHIN_SECONDS
+        for uid in [uid for uid, each in self._callers.items() if each.met_at < gone and uid not in self._delayed]:
+            del self._callers[uid]
+        callers: defaultdict[str, set[NamespacedName]] = defaultdict(set)
+        for caller in self._callers.values():
+            for name in caller.devices:
+                callers[name].add(caller.claim)
+        return callers
+
+    def _is_singled_out(self, claim: FakePreparedClaim) -> bool:
+        return any(fault.claim is not None for fault in self._faults_of(claim, "prepare"))
+
+    def _note(self, claim: FakePreparedClaim) -> _Caller:
+        known = self._callers.get(claim.uid)
+        devices = names_of(claim, {device.device.uuid: device.name for device in self._node.current.devices})
+        caller = _Caller(NamespacedName(claim.namespace, claim.name), devices, loop_time())
+        self._callers[claim.uid] = caller
+        if known is None:
+            self._met()
+        return caller
 
     def _wake(self) -> None:
         self._news.set()

@@ -82,7 +82,7 @@ class LiveFaults(Reconciler):
         self._counts = counts
         self._labels = labels
         self._now = now
-        self.calls = FaultedCalls(node, counts, self._known, self._call_failed)
+        self.calls = FaultedCalls(node, counts, self._known, self._call_failed, self._look)
         """For the calls of the kubelet."""
         self._access: NodeAccess[FakePreparedDevice] | None = None
         self._faults: Informer[DeviceFault] | None = None
@@ -166,7 +166,7 @@ class LiveFaults(Reconciler):
     async def _evaluate(self, faults: Informer[DeviceFault]) -> float | None:
         """Applies what is wrong now. Returns in how many seconds to look again; None: when something has changed."""
         objects, now = faults.list(), self._now()
-        place = Place(self._node.current, self._driver, self._labels.current(), self._holders())
+        place = Place(self._node.current, self._driver, self._labels.current(), self._holders(), self.calls.callers())
         if any(fault.spec.target.cel for fault in objects):
             # Expressions may take seconds, when they are new to the node; calls are answered all the while.
             found = await asyncio.to_thread(effects_of, objects, place, now)

@@ -15,7 +15,7 @@ from fake_dra_driver.api.devicefault import ACTIVE, DeviceFault, DeviceFaultStat
 from fake_dra_driver.driver.fault.evaluation import end_of
 from fake_dra_driver.driver.objectstatus.catalog import MockCatalog
 from fake_dra_driver.driver.objectstatus.condition import Conditions
-from fake_dra_driver.driver.objectstatus.nomatch import KnownNode, why_nothing_matches
+from fake_dra_driver.driver.objectstatus.nomatch import KnownNode, is_about_calls, why_nothing_matches
 from fake_dra_driver.driver.objectstatus.statuswriter import StatusWriter
 from fake_dra_driver.runtime import Reconciler, Request, Result
 
@@ -95,10 +95,21 @@ class FaultStatusReconciler(Reconciler):
             conditions.state(ACTIVE, False, "AllWork", "at the moment all devices work that it means")
             return until_end
         else:
-            why = why_nothing_matches(fault.spec.target, self._catalog.driver, self._nodes())
-            conditions.state(ACTIVE, False, "NothingMatches", why)
+            self._tell_nothing_hit(fault, entries, conditions)
             again = _LOOK_AGAIN_SECONDS
         return again if until_end is None else min(again, until_end)
+
+    def _tell_nothing_hit(self, fault: DeviceFault, entries: Sequence[FaultOnNode], conditions: Conditions) -> None:
+        target, driver, nodes = fault.spec.target, self._catalog.driver, self._nodes()
+        why = why_nothing_matches(target, driver, nodes)
+        of_any_claim = target.model_copy(update={"claim": None})
+        if is_about_calls(fault.spec) and why != why_nothing_matches(of_any_claim, driver, nodes):
+            # It is not the devices that are wrong: the claim has not been asked for, or is gone.
+            failed = sum(entry.times for entry in entries)
+            calls = f"; {failed} call{'' if failed == 1 else 's'} failed before" if failed else ""
+            conditions.state(ACTIVE, False, "NoCall", f"{why}, and none is about to be{calls}")
+        else:
+            conditions.state(ACTIVE, False, "NothingMatches", why)
 
 
 def _summary(hit: Sequence[FaultOnNode]) -> str:

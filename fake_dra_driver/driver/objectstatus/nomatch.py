@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from fake_dra_driver.api.devicefault import FaultTarget
+from fake_dra_driver.api.devicefault import DeviceFaultSpec, FaultTarget
 from fake_dra_driver.device.inventory import Device
 
-__all__ = ["KnownNode", "why_nothing_matches"]
+__all__ = ["KnownNode", "is_about_calls", "why_nothing_matches"]
 
 _MAX_LISTED: Final = 6
 """How many of what there is a message lists; the rest are counted."""
@@ -52,6 +52,12 @@ def why_nothing_matches(target: FaultTarget, driver: str, nodes: Sequence[KnownN
     if target.cel is not None:
         return "spec.target.cel: it is true of none of these devices"
     return "no node has said yet that it is hit: is the driver's kubelet plugin running?"
+
+
+def is_about_calls(spec: DeviceFaultSpec) -> bool:
+    """Whether the fault waits for calls for one claim, which may not be there yet."""
+    effects = spec.effects
+    return spec.target.claim is not None and (effects.prepare is not None or effects.unprepare is not None)
 
 
 def _names_of(device: Device) -> Sequence[str]:

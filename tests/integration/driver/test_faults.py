@@ -165,6 +165,15 @@ def test_a_prepare_fails_as_often_as_it_is_to(cluster: BackgroundCluster, broken
         assert cluster.call(_entry(fault, lambda each: each.times == 2)) is not None
 
 
+def test_a_claim_whose_prepare_fails_is_hit(cluster: BackgroundCluster, broken: Break) -> None:
+    claim = {"namespace": "default", "name": "singled-out"}
+    fault = broken({"prepare": {"fail": {"times": 2, "message": "no answer"}}}, target={"claim": claim})
+    with _running(cluster, "singled-out") as device:
+        entry = cluster.wait_until("both failures are counted", _entry(fault, lambda each: each.times == 2))
+        assert entry.devices == (device,)
+        assert f"hits {device}" in cluster.wait_for_event(f"DeviceFault {fault}", about=NODE, namespace=NAMESPACE)
+
+
 def test_an_unprepare_that_fails_keeps_the_claim(cluster: BackgroundCluster, broken: Break) -> None:
     with _running(cluster, "stuck") as device:
         fault = broken(

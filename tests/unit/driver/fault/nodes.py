@@ -27,9 +27,10 @@ def place(
     node: str = "node-0",
     labels: Mapping[str, str] | None = None,
     holders: Holders | None = None,
+    callers: Holders | None = None,
 ) -> Place:
     found = devices or tuple(device(index) for index in range(4))
-    return Place(MockNode(node, ProfileName(), found), DRIVER, labels or {}, holders or {})
+    return Place(MockNode(node, ProfileName(), found), DRIVER, labels or {}, holders or {}, callers or {})
 
 
 def fault(effects: Mapping[str, Any], *, name: str = "broken", start: datetime = START, **spec: Any) -> DeviceFault:

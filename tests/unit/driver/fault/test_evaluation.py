@@ -1,6 +1,7 @@
 """What DeviceFaults do to a node."""
 
 from datetime import timedelta
+from typing import Any
 
 from fake_dra_driver.api.kube.meta import UID, NamespacedName
 from fake_dra_driver.api.resource import v1
@@ -101,6 +102,18 @@ def test_calls_of_one_claim_fail_before_it_has_a_device() -> None:
     assert call.claim == NamespacedName("default", "mine")
     assert call.message == "the device does not answer"
     assert result.hits == {"broken": FaultHit()}
+
+
+def test_a_claim_whose_calls_fail_is_hit_before_it_has_a_device() -> None:
+    mine = NamespacedName("default", "mine")
+    fields: dict[str, Any] = {
+        "target": {"claim": {"namespace": "default", "name": "mine"}, "devices": ["gpu-1"]},
+        "effects": {"prepare": {"fail": {}}, "vanish": True},
+    }
+    where = place(callers={"gpu-1": {mine}, "gpu-2": {mine}, "gpu-3": {NamespacedName("default", "other")}})
+    result = effects_of([fault(**fields)], where, START)
+    assert result.hits == {"broken": FaultHit(("gpu-1",))}
+    assert result.effects.vanished == frozenset()
 
 
 def test_chance_makes_each_device_fail_on_its_own() -> None:

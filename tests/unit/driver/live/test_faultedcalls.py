@@ -39,10 +39,15 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.node = LiveNode(place().node)
         self.failed: list[tuple[str, str]] = []
-        self.calls = FaultedCalls(self.node, FailureCounts(folder), lambda: [UID("uid-of-broken")], self._note)
+        self.met = 0
+        counts = FailureCounts(folder)
+        self.calls = FaultedCalls(self.node, counts, lambda: [UID("uid-of-broken")], self._note, self._meet)
 
     def _note(self, fault: str, call: str) -> None:
         self.failed.append((fault, call))
+
+    def _meet(self) -> None:
+        self.met += 1
 
     def break_(self, prepare: Mapping[str, Sequence[CallFault]]) -> None:
         self.node.apply(replace(NO_FAULTS, prepare={name: tuple(faults) for name, faults in prepare.items()}))
@@ -76,6 +81,32 @@ async def test_calls_of_other_claims_do_not_fail(bench: Bench) -> None:
     await bench.calls.before_prepare(claim("gpu-0", name="other"))
     with pytest.raises(PrepareError):
         await bench.calls.before_prepare(claim("gpu-0"))
+
+
+@pytest.mark.looptime
+async def test_a_claim_that_is_meant_is_known_while_the_kubelet_asks(bench: Bench) -> None:
+    bench.break_({"gpu-0": [call(claim=MINE)], "gpu-1": [call()]})
+    with pytest.raises(PrepareError):
+        await bench.calls.before_prepare(claim("gpu-1", name="other"))
+    assert bench.calls.callers() == {}
+    for _ in range(9):
+        with pytest.raises(PrepareError):
+            await bench.calls.before_prepare(claim("gpu-0", "gpu-2"))
+        await asyncio.sleep(60)
+        assert bench.calls.callers() == {"gpu-0": {MINE}, "gpu-2": {MINE}}
+    assert bench.met == 1
+    await asyncio.sleep(600)
+    assert bench.calls.callers() == {}
+
+
+@pytest.mark.looptime
+async def test_a_claim_whose_call_waits_is_known_all_the_while(bench: Bench) -> None:
+    bench.break_({"gpu-0": [call(message="", delay_seconds=3000, claim=MINE)]})
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(bench.calls.before_prepare(claim("gpu-0")))
+        await asyncio.sleep(2999)
+        assert bench.calls.callers() == {"gpu-0": {MINE}}
+        assert not waiting.done()
 
 
 async def test_a_failure_that_cannot_be_counted_is_one_all_the_same(bench: Bench, tmp_path: Path) -> None:

@@ -71,6 +71,29 @@ async def test_a_fault_that_means_nothing_says_why(world: StatusWorld) -> None:
     assert await world.active() == ("False", "NothingMatches", words)
 
 
+async def test_a_fault_waits_for_the_calls_of_its_claim(world: StatusWorld) -> None:
+    claim = {"namespace": "default", "name": "mine"}
+    await world.fault(target={"claim": claim}, effects={"prepare": {"fail": {"times": 2}}})
+    await asyncio.sleep(A_MOMENT_SECONDS)
+    words = "spec.target.claim: none of these devices is prepared for claim default/mine, and none is about to be"
+    assert await world.active() == ("False", "NoCall", words)
+    await world.plugin_says("node-0", devices=["gpu-0"], deviceCount=1, since=SINCE, times=2)
+    assert (await world.active())[:2] == ("True", "Hit")
+    await world.plugin_says("node-0", times=2)
+    assert await world.active() == ("False", "NoCall", f"{words}; 2 calls failed before")
+
+
+async def test_a_fault_about_a_claim_names_another_field_that_means_nothing(world: StatusWorld) -> None:
+    target = {"claim": {"namespace": "default", "name": "mine"}, "models": ["T4"]}
+    await world.fault(target=target, effects={"prepare": {"fail": {}}})
+    await asyncio.sleep(A_MOMENT_SECONDS)
+    assert await world.active() == (
+        "False",
+        "NothingMatches",
+        "spec.target.models: no model is like T4; there are A100, H100",
+    )
+
+
 async def test_a_fault_may_come_to_mean_something(world: StatusWorld) -> None:
     await world.fault(target={"nodes": ["node-2"]})
     await asyncio.sleep(A_MOMENT_SECONDS)
