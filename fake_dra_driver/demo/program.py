@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClaim
@@ -113,7 +114,7 @@ async def run_cluster_up(settings: ClusterUpSettings) -> int:
                     inspector = _inspector(cluster, seconds)
                     await inspector.wait("the driver is Ready", lambda: inspector.driver_is_ready(cluster.nodes))
             program = await asyncio.to_thread(Program.find, cluster.kubeconfig)
-            sys.stdout.write(_greeting(cluster, program if settings.driver else None))
+            sys.stdout.write(_greeting(cluster, program if settings.driver else None, values))
             sys.stdout.flush()
             await cluster.wait()
 
@@ -134,13 +135,14 @@ def _version_flag(settings: DemoSettings) -> str:
     return "" if settings.kubernetes_version == default else f" --kubernetes-version={settings.kubernetes_version}"
 
 
-def _greeting(cluster: Cluster, driver: Program | None) -> str:
+def _greeting(cluster: Cluster, driver: Program | None, values: Mapping[str, Any]) -> str:
+    named = f" --driver-name={name}" if (name := values.get("driverName")) else ""
     nodes = _count(len(cluster.nodes), "node")
     installed = f"the driver runs in {NAMESPACE}" if driver else "no driver is installed"
     return (
         f"Kubernetes {cluster.kubernetes_version} is up: {nodes}, {installed}. In another terminal:\n\n"
         f"  export KUBECONFIG={cluster.kubeconfig}\n"
-        + (f"  {driver.typed} status\n" if driver else "")
+        + (f"  {driver.typed} status{named}\n" if driver else "")
         + "\nCtrl-C ends it, and nothing is left of it.\n"
     )
 

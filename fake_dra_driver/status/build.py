@@ -58,7 +58,10 @@ class Reporter(Generic[StateT, EntryT]):
     def report(self) -> Report:
         """The state at this moment."""
         every = sorted(
-            [*map(self._node, self._view.states.list()), *map(_unreadable, self._view.states.invalid())],
+            [
+                *map(self._node, filter(self._view.driver.includes, self._view.states.list())),
+                *map(_unreadable, self._view.states.invalid()),
+            ],
             key=lambda node: natural_order(node.name),
         )
         waiting, unused = self._view.claims.waiting()

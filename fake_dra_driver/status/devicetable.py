@@ -237,6 +237,8 @@ def _left(amounts: Sequence[AmountReport]) -> str:
         return ""
     series: dict[str, list[AmountReport]] = {}
     for amount in amounts:
+        if amount.value == "0":
+            continue
         found = _NUMBERED.fullmatch(amount.name)
         series.setdefault(f"{found[1]}*" if found and amount.value == "1" else amount.name, []).append(amount)
     return ", ".join(_left_of_series(name, members) for name, members in series.items())

@@ -45,7 +45,7 @@ from fake_dra_driver.status.reporteddriver import ReportedDriver
 from fake_dra_driver.status.structured.claims import StructuredClaims
 from fake_dra_driver.status.unchecked import Unchecked
 
-__all__ = ["CLASSIC_KINDS", "STRUCTURED_KINDS", "OurDriver"]
+__all__ = ["CLASSIC_KINDS", "STRUCTURED_KINDS", "OurDriver", "release_of"]
 
 CLASSIC_KINDS: Final[tuple[type[KubeObject], ...]] = (
     NodeAllocationState,
@@ -93,7 +93,7 @@ class OurDriver(ReportedDriver[NodeAllocationState, AllocatedDevices]):
 
     @override
     def includes(self, state: NodeAllocationState) -> bool:
-        return (state.metadata.annotations.get(DRIVER_ANNOTATION) or NAMES.driver) == self.names.driver
+        return release_of(state) == self.names.driver
 
     @override
     def profile_of(self, state: NodeAllocationState) -> str:
@@ -128,6 +128,11 @@ class OurDriver(ReportedDriver[NodeAllocationState, AllocatedDevices]):
         profiles = cache.informer(DeviceProfile)
         driver = FakeStructuredDriver(name, ProfileKinds(name, profiles.list))
         return StructuredClaims(cache, api, driver, self.names, judged_by=(profiles,))
+
+
+def release_of(state: NodeAllocationState) -> str:
+    """The name under which the driver runs that a node's object is of."""
+    return state.metadata.annotations.get(DRIVER_ANNOTATION) or NAMES.driver
 
 
 class _Unjudged(FakeStructuredDriver):

@@ -11,11 +11,13 @@ from typing import Any, Final
 from fake_dra_driver import __version__
 from fake_dra_driver.api.devicefault import DeviceFault
 from fake_dra_driver.api.deviceprofile import DeviceProfile
+from fake_dra_driver.api.fake import NodeAllocationState
 from fake_dra_driver.dra.drivernames import DriverNames
 from fake_dra_driver.dra.servedapi import DraApi
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.runtime.cache import Cache
 from fake_dra_driver.runtime.client import Client
+from fake_dra_driver.runtime.errors import ForbiddenError, NotFoundError
 from fake_dra_driver.settings import colors_wanted
 from fake_dra_driver.standardstreams import until_reader_gone
 from fake_dra_driver.status.build import Reporter
@@ -30,7 +32,6 @@ from fake_dra_driver.status.view import (
     check_namespace,
     find_api,
     find_namespace,
-    has_nodes,
     nodes_are_hidden,
 )
 
@@ -91,18 +92,39 @@ async def _driver(client: Client, name: str, api: DraApi, timeout_seconds: float
     """What is known of a driver; of those that are not here, as much as they say themselves.
 
     The driver of mock devices may run under any name. Every other one has a kind of its own for its nodes.
+
+    Raises:
+        CannotReportError: it runs under several names, and under none that was asked for.
     """
-    if name == NAMES.driver or DriverNames.of(name).state_group not in await client.discovery.group_names():
+    is_default = name == NAMES.driver
+    if is_default or DriverNames.of(name).state_group not in await client.discovery.group_names():
         from fake_dra_driver.status.ourdriver import OurDriver
 
-        # In classic DRA, parameters are objects of their own.
-        is_read = api.structured is not None
-        ours = OurDriver(name, await availability_of(client, DeviceProfile, timeout_seconds) if is_read else "absent")
-        if name == NAMES.driver or await has_nodes(client, ours):
-            return ours
+        running = await _releases(client)
+        if is_default and running and name not in running:
+            if len(running) > 1:
+                options = " or ".join(f"--driver-name {each}" for each in running)
+                raise CannotReportError(f"no node has devices of {name}: use {options}")
+            (name,) = running
+        if is_default or name in running:
+            # In classic DRA, parameters are objects of their own.
+            is_read = api.structured is not None
+            profiles = await availability_of(client, DeviceProfile, timeout_seconds) if is_read else "absent"
+            return OurDriver(name, profiles)
     from fake_dra_driver.status.anydriver import AnyDriver
 
     return AnyDriver(name)
+
+
+async def _releases(client: Client) -> Sequence[str]:
+    """The names under which the driver of mock devices has nodes, as far as that can be found out."""
+    from fake_dra_driver.status.ourdriver import release_of
+
+    try:
+        listed = await client.list(NodeAllocationState)
+    except (ForbiddenError, NotFoundError):  # what is read next says so, or can be read
+        return ()
+    return sorted({*map(release_of, listed.items)} | ({NAMES.driver} if listed.invalid else set()))
 
 
 def _check_nodes(nodes: Sequence[str], view: ClusterView[Any, Any]) -> None:

@@ -4,6 +4,7 @@ Up to a handful of nodes, or those that were named, are shown device by device; 
 by what they have in common, and only those with problems by name.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
@@ -312,9 +313,14 @@ def _status_cell(node: NodeReport) -> Cell:
 
 
 def _by_model(models: Sequence[ModelReport], most: int = EXAMPLES) -> str:
-    """How many of each model are free."""
+    """How many of each model are free; with the type, where that alone tells them apart."""
     more = f" and {_count(len(models) - most, 'more model')}" if len(models) > most else ""
-    return ", ".join(_free_of(model.counts, model.model) for model in models[:most]) + more
+    often = Counter(model.model for model in models)
+    shown = (
+        _free_of(model.counts, model.model) + (f" ({model.type})" if often[model.model] > 1 and model.type else "")
+        for model in models[:most]
+    )
+    return ", ".join(shown) + more
 
 
 def _free_of(counts: Counts, model: str) -> str:

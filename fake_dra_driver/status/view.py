@@ -76,14 +76,6 @@ async def find_namespace(client: Client, driver: ReportedDriver[Any, Any]) -> st
     return found[0] if found else None
 
 
-async def has_nodes(client: Client, driver: ReportedDriver[Any, Any]) -> bool:
-    """Whether there are NodeAllocationState objects of the driver, as far as that can be found out."""
-    try:
-        return bool(await _namespaces(client, driver))
-    except (ForbiddenError, NotFoundError):
-        return False
-
-
 async def check_namespace(client: Client, driver: ReportedDriver[Any, Any], namespace: str) -> None:
     """To be called where the namespace that was asked for has no NodeAllocationState objects of the driver.
 

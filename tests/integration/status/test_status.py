@@ -185,6 +185,18 @@ async def test_a_release_under_another_name(cluster: Cluster, capsys: pytest.Cap
     assert capsys.readouterr().out.startswith("gpu.example.com in mock-gpus\nNODES    1: ")
     assert await status(cluster) == 0
     assert capsys.readouterr().out.startswith(f"{DRIVER_NAME} in {NAMESPACE}\nNODES    2: ")
+    for node in ("worker-1", "worker-2"):
+        await cluster.client.delete(NodeAllocationState, NamespacedName(NAMESPACE, node))
+    assert await status(cluster) == 0
+    assert capsys.readouterr().out.startswith("gpu.example.com in mock-gpus\n"), "the only one that there is"
+    await cluster.node("worker-3")
+    named = {"metadata": {"annotations": {DRIVER_ANNOTATION: "net.example.com"}}}
+    await cluster.client.merge_patch(NodeAllocationState, NamespacedName(NAMESPACE, "worker-3"), named)
+    expected = (
+        f"no node has devices of {DRIVER_NAME}: use --driver-name gpu.example.com or --driver-name net.example.com"
+    )
+    with pytest.raises(CannotReportError, match=expected):
+        await status(cluster)
 
 
 # --- What it asks for

@@ -48,6 +48,37 @@ def test_partitions_and_shares_stand_below_their_device() -> None:
     ]
 
 
+def test_models_of_several_types_are_told_apart() -> None:
+    world = CardWorld()
+    names = [("gpu-0", "gpu"), ("gpu-1", "gpu"), ("vfio-0", "vfio")]
+    model = {"model": {"string": "A100"}}
+    world.publish(
+        [
+            {"name": name, "attributes": {**model, "type": {"string": type_}, "uuid": {"string": name}}}
+            for name, type_ in names
+        ]
+    )
+    assert "FREE     2 of 2 A100 (gpu), 1 of 1 A100 (vfio)\n" in text(world)
+
+
+def test_counters_that_a_set_has_none_of_are_left_out() -> None:
+    world = CardWorld()
+    takes = [{"counterSet": "s", "counters": {"memory": {"value": "1Gi"}, "encoders": {"value": "0"}}}]
+    attributes = {"model": {"string": "M"}, "uuid": {"string": "a"}}
+    half = {
+        "name": "a-0",
+        "attributes": {**attributes, "uuid": {"string": "b"}},
+        "consumesCounters": [{"counterSet": "s", "counters": {"memory": {"value": "512Mi"}}}],
+    }
+    counters = {"memory": {"value": "1Gi"}, "encoders": {"value": "0"}}
+    world.publish(
+        [{"name": "a", "attributes": attributes, "consumesCounters": takes}, half],
+        [{"name": "s", "counters": counters}],
+    )
+    world.held_by("one", held("a-0"))
+    assert any(line.strip() == "left of s: memory 512Mi of 1Gi" for line in devices_of(world))
+
+
 def test_shares_that_are_left_are_in_the_summary() -> None:
     assert "DEVICES  15: 10 free, 2 allocated, 0 prepared, 3 unavailable, 1 with shares left\n" in text(busy())
 
