@@ -120,7 +120,8 @@ class Site:
     def nvidia_smi(self, namespace: str, pod: str, container: str) -> Sequence[str]:
         """Runs the file that a container would find at that path, with the container's environment."""
         run = self._cluster.wait_for_pod(pod, namespace, until="ready").containers[container]
-        (mount,) = [mount for mount in run.edits.mounts if mount["containerPath"] == "/usr/bin/nvidia-smi"]
+        # One for each claim that the container uses; runtimes take the last.
+        *_, mount = [mount for mount in run.edits.mounts if mount["containerPath"] == "/usr/bin/nvidia-smi"]
         environment = {**run.env, "PATH": "/usr/bin:/bin"}
         done = subprocess.run(
             [mount["hostPath"], "-L"], env=environment, capture_output=True, text=True, check=True, timeout=30
