@@ -7,8 +7,9 @@ Follows tags.cncf.io/container-device-interface (SPEC.md, pkg/cdi/cache.go) as c
 - a file that is not a valid specification is ignored, with a line in the log: it may be any vendor's;
 - a name that no file defines fails the container.
 
-Only ``containerEdits.env`` can be given to a process of this machine. Device nodes, mounts and hooks are valid in a
-file, and have no effect: they are only noted, for tests to look at.
+Only ``containerEdits.env`` can be given to a process of this machine, and programs that are mounted, which it finds in
+its PATH. Device nodes, hooks and other mounts are valid in a file, and have no effect: they are only noted, for tests
+to look at.
 """
 
 import asyncio

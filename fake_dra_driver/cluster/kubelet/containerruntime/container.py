@@ -40,7 +40,7 @@ class ContainerConfig:
     ports: Mapping[int, int] = field(default_factory=dict)
     """Port of this machine by container port, where they differ."""
     edits: DeviceEdits = field(default_factory=DeviceEdits)
-    """What its devices add; of it only the variables, which are in ``env``, have an effect here."""
+    """What its devices add; of it only variables and mounted programs have an effect here, both in ``env``."""
     digest: str = ""
     """Of the part of the pod's spec that it was made from."""
 

@@ -19,6 +19,7 @@ from fake_dra_driver.cluster.kubelet.containersetup.containment import inside
 from fake_dra_driver.cluster.kubelet.containersetup.environment import ConfigError, NodeFacts, expand, variables
 from fake_dra_driver.cluster.kubelet.containersetup.images import Images, NoImageError
 from fake_dra_driver.cluster.kubelet.containersetup.locality import Locality, sub_path
+from fake_dra_driver.cluster.kubelet.containersetup.mountedprograms import link_programs
 from fake_dra_driver.cluster.kubelet.containersetup.volumes import Volumes
 from fake_dra_driver.cluster.kubelet.dra.claimmanager import ClaimManager
 from fake_dra_driver.cluster.kubelet.pod import Container, Pod
@@ -76,6 +77,8 @@ class ContainerStarter:
             wanted = await variables(pod, spec, image, self.node, self.client)
             await asyncio.to_thread(_check_mounts, spec, folders, wanted)
             edits = await self.cdi.edits(self.claims.devices(pod, spec))
+            programs = self.volumes.folder_of(pod.uid) / "programs" / f"{spec.name}-{attempt}"
+            has_programs = await asyncio.to_thread(link_programs, edits.mounts, programs)
             ports: Mapping[int, int] = {}
             if image.own_ports:
                 ports = {port.container_port: await asyncio.to_thread(self.images.free_port) for port in spec.ports}
@@ -89,6 +92,8 @@ class ContainerStarter:
         here = Locality.of(spec, folders, ports, wanted)
         # PATH already has folders of this machine.
         environment = {name: value if name == "PATH" else here.text(value) for name, value in wanted.items()} | own
+        if has_programs:
+            environment["PATH"] = f"{programs}:{environment['PATH']}"
         config = ContainerConfig(
             pod=pod.reference,
             name=spec.name,
