@@ -13,8 +13,13 @@ from tests.e2e.kubectl import Kubectl
 from tests.e2e.presetsite import PresetSite
 from tests.support.presetdemo import PRESETS, Preset, play_taints
 
-# Partitions, shares, taints, extended resources and binding conditions are all there from 1.36 on.
-pytestmark = [pytest.mark.e2e, pytest.mark.structured, pytest.mark.needs(minor=37)]
+# Partitions, shares, extended resources, binding conditions and v1 of taint rules: all are there from 1.37 on.
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.structured,
+    pytest.mark.needs(minor=37),
+    pytest.mark.sampled("presets", one_in=4),
+]
 
 BY_NAME: Final = {preset.name: preset for preset in PRESETS}
 
