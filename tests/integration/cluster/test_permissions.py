@@ -11,8 +11,9 @@ from fake_dra_driver.cluster.apiserver.http.routing import Target
 from fake_dra_driver.cluster.apiserver.message import Request
 from fake_dra_driver.codegen import CLASSIC, STRUCTURED
 from fake_dra_driver.demo.install import NAMESPACE
-from fake_dra_driver.dra.program.permissions import components
 from fake_dra_driver.driver.names import NAMES
+from fake_dra_driver.packaging.permissions import driver_components
+from fake_dra_driver.packaging.project import claim_kinds
 from tests.integration.cluster.world import CONTROLLER, PLUGIN, World
 
 COMPONENTS = {
@@ -36,6 +37,12 @@ IN_TROUBLE: set[Permission] = {
     ("kubeletplugin", "nas.fake.resource.3-shake.com", "nodeallocationstates", "create"),  # so, too
     ("kubeletplugin", "nas.fake.resource.3-shake.com", "nodeallocationstates", "get"),  # an allocation of the Go driver
     ("kubeletplugin", "resource.k8s.io", "resourceclaims", "list"),  # a lost checkpoint
+    # There are profiles and faults.
+    ("controller", "fake.resource.3-shake.com", "devicefaults/status", "patch"),
+    ("controller", "fake.resource.3-shake.com", "deviceprofiles/status", "patch"),
+    ("kubeletplugin", "", "nodes", "list"),
+    ("kubeletplugin", "", "nodes", "watch"),
+    ("kubeletplugin", "fake.resource.3-shake.com", "devicefaults/status", "patch"),
 }
 """Permissions that a good day may not need."""
 ONLY_IN_TROUBLE: Mapping[str, set[Permission]] = {
@@ -48,6 +55,9 @@ ONLY_IN_TROUBLE: Mapping[str, set[Permission]] = {
     },
     STRUCTURED: {
         *IN_TROUBLE,
+        # Devices have binding conditions.
+        ("controller", "resource.k8s.io", "resourceclaims/driver", "arbitrary-node:patch"),
+        ("controller", "resource.k8s.io", "resourceclaims/status", "patch"),
         ("kubeletplugin", "resource.k8s.io", "resourceslices", "create"),  # the first plugin of a node
         ("kubeletplugin", "resource.k8s.io", "resourceslices", "update"),  # the devices are others than before
         ("kubeletplugin", "resource.k8s.io", "resourceslices", "delete"),  # they need fewer slices
@@ -85,7 +95,9 @@ async def test_the_driver_asks_for_what_its_roles_allow_and_for_all_of_it(world:
         await world.wait_initial()
 
     allowed: set[Permission] = set()
-    for component in components(NAMES, KINDS):
+    for component in driver_components(NAMES, claim_kinds(KINDS)):
+        if component.name not in COMPONENTS.values():
+            continue
         rules = [rule for rule in (*component.cluster, *component.namespaced) if rule.only in {"", protocol}]
         for rule in rules:
             allowed |= {(component.name, rule.group, name, verb) for name in rule.resources for verb in rule.verbs}
