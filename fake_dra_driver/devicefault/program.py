@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, Final
@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from fake_dra_driver import __version__
+from fake_dra_driver.api.condition import ObjectCondition
 from fake_dra_driver.api.devicefault import ACTIVE, DeviceFault
 from fake_dra_driver.api.fake import DRIVER_ANNOTATION, DRIVER_NAME, NodeAllocationState
 from fake_dra_driver.api.kube.meta import NamespacedName
@@ -34,6 +35,9 @@ DEFAULT_SERVER: Final = "http://localhost:8080"
 _POLL_SECONDS: Final = 0.25
 _WAITING: Final = "Waiting"
 """Reason of the condition as long as it is not known what the fault does."""
+_WRONG: Final = frozenset({"NothingMatches", "Problem"})
+"""Reasons of the condition of a fault that does not do what was meant."""
+_NOTHING_SAID: Final = "the driver's controller has not yet said what it does"
 _NO_KIND: Final = (
     "the cluster does not know DeviceFaults: apply the CRDs of this release, "
     f"{DeviceFault.resource.plural}.{DeviceFault.resource.group} among them"
@@ -41,7 +45,7 @@ _NO_KIND: Final = (
 
 
 async def run_fault(settings: FaultSettings) -> int:
-    """Makes a DeviceFault, and says what it does. Returns the exit status.
+    """Makes a DeviceFault, and says what it does. Returns the exit status: 1 when it does not do what was meant.
 
     Raises:
         CannotFaultError: what is asked for makes no sense, or the cluster has no DeviceFaults.
@@ -54,9 +58,13 @@ async def run_fault(settings: FaultSettings) -> int:
     async with _connected(settings.kubeconfig, settings.api_timeout_seconds) as client:
         await _check_driver(client, settings.driver_name)
         fault = await _create(client, manifest)
-        said = await _judged(client, fault.key, settings.wait_seconds)
-    await _print(f"DeviceFault {fault.metadata.name} created: {said}\n")
-    return 0
+        active = await _judged(client, fault.key, settings.wait_seconds)
+    name, is_wrong = fault.metadata.name, active is not None and active.reason in _WRONG
+    said = _NOTHING_SAID if active is None else one_line(f"{active.reason}: {active.message}")
+    await _print(f"DeviceFault {name} created: {said}\n")
+    if is_wrong:
+        await _print(f"It stays until it is healed: device heal {name}\n")
+    return int(is_wrong)
 
 
 async def run_heal(settings: HealSettings) -> int:
@@ -150,22 +158,19 @@ async def _create(client: Client, manifest: Mapping[str, Any]) -> DeviceFault:
         ) from error
 
 
-async def _judged(client: Client, key: NamespacedName, wait_seconds: float) -> str:
-    """What the controller says of a fault, as soon as it says something."""
-    said = "the driver's controller has not yet said what it does"
-    try:
+async def _judged(client: Client, key: NamespacedName, wait_seconds: float) -> ObjectCondition | None:
+    """What the controller says of a fault, as soon as it knows what it does; None: it has said nothing in time."""
+    active = None
+    with suppress(TimeoutError):
         async with asyncio.timeout(wait_seconds):
             while True:
                 fault = await client.get(DeviceFault, key)
                 conditions = () if fault.status is None else fault.status.conditions
                 active = next((each for each in conditions if each.type == ACTIVE), None)
-                if active is not None:
-                    said = one_line(f"{active.reason}: {active.message}")
-                    if active.reason != _WAITING:
-                        return said
+                if active is not None and active.reason != _WAITING:
+                    break
                 await asyncio.sleep(_POLL_SECONDS)
-    except TimeoutError:
-        return said
+    return active
 
 
 async def _faults_of(client: Client, driver: str) -> Sequence[DeviceFault]:

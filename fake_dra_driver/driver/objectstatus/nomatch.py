@@ -7,6 +7,7 @@ from typing import Final
 
 from fake_dra_driver.api.devicefault import DeviceFaultSpec, FaultTarget
 from fake_dra_driver.device.inventory import Device
+from fake_dra_driver.driver.profile.fakes import device_name
 
 __all__ = ["KnownNode", "is_about_calls", "why_nothing_matches"]
 
@@ -34,18 +35,18 @@ def why_nothing_matches(target: FaultTarget, driver: str, nodes: Sequence[KnownN
     if selector is not None:
         left = [node for node in left if selector.matches(node.labels)]
         if not left:
-            named = " that nodes names" if target.nodes else f" of driver {driver}"
-            return f"spec.target.nodeSelector: no node{named} has these labels"
-    devices = [device for node in left for device in node.devices]
+            which = " that nodes names" if target.nodes else f" of driver {driver}"
+            return f"spec.target.nodeSelector: no node{which} has these labels"
+    devices = [(device, _name_of(device, place)) for node in left for place, device in enumerate(node.devices)]
     if not devices:
         return f"{_listed(node.name for node in left)}: no devices"
-    names = [device for device in devices if any(_is_like(name, target.devices) for name in _names_of(device))]
-    if not names:
-        there = (next(iter(_names_of(device))) for device in devices)
-        return f"spec.target.devices: {_none('device', target.devices, there)}"
-    models = [device for device in names if _is_like(device.model, target.models)]
-    if not models:
-        return f"spec.target.models: {_none('model', target.models, (device.model for device in names))}"
+    named = [
+        device for device, name in devices if _is_like(name, target.devices) or _is_like(device.uuid, target.devices)
+    ]
+    if not named:
+        return f"spec.target.devices: {_none('device', target.devices, (name for _, name in devices))}"
+    if not any(_is_like(device.model, target.models) for device in named):
+        return f"spec.target.models: {_none('model', target.models, (device.model for device in named))}"
     if target.claim is not None:
         claim = f"{target.claim.namespace}/{target.claim.name}"
         return f"spec.target.claim: none of these devices is prepared for claim {claim}"
@@ -60,9 +61,9 @@ def is_about_calls(spec: DeviceFaultSpec) -> bool:
     return spec.target.claim is not None and (effects.prepare is not None or effects.unprepare is not None)
 
 
-def _names_of(device: Device) -> Sequence[str]:
-    """The name in ResourceSlices, where the NodeAllocationState has it, and the UUID."""
-    return [name for name in (device.name, device.uuid) if name]
+def _name_of(device: Device, place: int) -> str:
+    """The name in ResourceSlices: a NodeAllocationState leaves out that of the default profile's devices."""
+    return device.name or device_name(place)
 
 
 def _is_like(name: str, patterns: Sequence[str]) -> bool:

@@ -31,9 +31,9 @@ class Terminal:
         self._cluster = f"--kubeconfig={kubeconfig}"
         self._capsys = capsys
 
-    async def fault(self, *arguments: str) -> str:
+    async def fault(self, *arguments: str, status: int = 0) -> str:
         settings = await asyncio.to_thread(parse, FaultSettings, [self._cluster, "--wait-seconds=0", *arguments])
-        return self._printed(await run_fault(settings))
+        return self._printed(await run_fault(settings), status)
 
     async def heal(self, *arguments: str) -> str:
         settings = await asyncio.to_thread(parse, HealSettings, [self._cluster, *arguments])
@@ -55,8 +55,8 @@ class Terminal:
         patch = {"status": {"conditions": [condition]}}
         await self.client.merge_patch(DeviceFault, NamespacedName("", name), patch, subresource="status")
 
-    def _printed(self, status: int) -> str:
-        assert status == 0
+    def _printed(self, status: int, expected: int = 0) -> str:
+        assert status == expected
         return self._capsys.readouterr().out
 
 
@@ -93,12 +93,14 @@ async def test_a_fault_is_made_listed_and_healed(terminal: Terminal) -> None:
 
 async def test_what_the_controller_says_is_told(terminal: Terminal) -> None:
     async with asyncio.TaskGroup() as group:
-        making = group.create_task(terminal.fault("--vanish", "--name=f", "--wait-seconds=30"))
+        making = group.create_task(terminal.fault("--vanish", "--name=f", "--wait-seconds=30", status=1))
         async with asyncio.timeout(30):
             while not (await terminal.client.list(DeviceFault)).items:
                 pass
         await terminal.said("f", "NothingMatches", "driver has no nodes yet")
-    assert making.result() == "DeviceFault f created: NothingMatches: driver has no nodes yet\n"
+    assert making.result() == (
+        "DeviceFault f created: NothingMatches: driver has no nodes yet\nIt stays until it is healed: device heal f\n"
+    )
 
 
 async def test_all_of_a_driver_are_healed_and_no_others(terminal: Terminal) -> None:

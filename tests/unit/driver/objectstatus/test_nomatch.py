@@ -29,7 +29,8 @@ NODES = (
             "spec.target.nodeSelector: no node that nodes names has these labels",
         ),
         ({"nodes": ["node-2"]}, "node-2: no devices"),
-        ({"devices": ["gpu-9"]}, "spec.target.devices: no device is like gpu-9; there are FAKE-2, gpu-0, gpu-1"),
+        ({"devices": ["gpu-9"]}, "spec.target.devices: no device is like gpu-9; there are fake-0, gpu-0, gpu-1"),
+        ({"devices": ["fake-0"], "models": ["T4"]}, "spec.target.models: no model is like T4; there are H100"),
         ({"devices": ["GPU-*"], "models": ["T4"]}, "spec.target.models: no model is like T4; there are A100"),
         (
             {"claim": {"namespace": "default", "name": "c"}},
