@@ -1,7 +1,7 @@
 """The last DeviceProfile that could be used on a node, kept across restarts of the plugin.
 
 A profile that is changed into something that cannot be used leaves the devices as they are. That is to be so also when
-the plugin is started again before the profile is put right.
+the plugin is started again before the profile is mended.
 """
 
 from pathlib import Path

@@ -139,7 +139,7 @@ async def test_a_call_that_waits_goes_on_when_the_fault_is_gone(bench: Bench) ->
 
 
 @pytest.mark.looptime
-async def test_a_call_that_waits_and_is_given_up_leaves_nothing(bench: Bench) -> None:
+async def test_a_call_that_waits_and_is_cancelled_leaves_nothing(bench: Bench) -> None:
     bench.break_({"gpu-0": [call(delay_seconds=3000)]})
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(1):
