@@ -1,6 +1,7 @@
 """What the API server refuses the components of this driver, beyond what it refuses those of any driver."""
 
 import json
+from dataclasses import replace
 from typing import Final
 
 from fake_dra_driver.api.devicefault import DeviceFault
@@ -23,11 +24,17 @@ def driver_guards(names: DriverNames, records: type[CustomResource]) -> tuple[Gu
         records: its NodeAllocationState.
     """
     return (
-        *guards(names, records),
+        *map(_of_one_of_two_writers, guards(names, records)),
         _plugin_on_faults(),
         _controller_on_faults(),
         _controller_on_binding(names),
     )
+
+
+def _of_one_of_two_writers(guard: Guard) -> Guard:
+    """The controller of this driver writes the status of claims of structured DRA as well (binding conditions)."""
+    is_about_claims = guard.kind is ResourceClaim and guard.subresource == "status"
+    return replace(guard, needs_own_account=True) if is_about_claims else guard
 
 
 def _plugin_on_faults() -> Guard:

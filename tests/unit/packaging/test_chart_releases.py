@@ -145,9 +145,16 @@ def test_permissions_of_the_controller_in_structured_dra(helm: Helm) -> None:
     assert permissions_of(manifests["ClusterRole", CONTROLLER]) == {
         ("", "events"): {"create", "patch"},
         ("", "pods"): CACHE,
+        ("", "nodes"): CACHE,
         ("resource.k8s.io", "resourceclaims"): CACHE,
+        ("resource.k8s.io", "resourceclaims/status"): {"patch"},
+        ("resource.k8s.io", "resourceclaims/driver"): {"arbitrary-node:patch"},
         ("resource.k8s.io", "resourceclaimtemplates"): CACHE,
         ("resource.k8s.io", "deviceclasses"): CACHE,
+        ("fake.resource.3-shake.com", "deviceprofiles"): CACHE,
+        ("fake.resource.3-shake.com", "devicefaults"): CACHE,
+        ("fake.resource.3-shake.com", "deviceprofiles/status"): {"patch"},
+        ("fake.resource.3-shake.com", "devicefaults/status"): {"patch"},
     }
     assert manifests["Role", CONTROLLER] == helm.template(kubernetes=CLASSIC)["Role", CONTROLLER]
 
@@ -156,8 +163,11 @@ def test_permissions_of_the_kubelet_plugin_in_structured_dra(helm: Helm) -> None
     manifests = helm.template(kubernetes=STRUCTURED)
     role = manifests["ClusterRole", PLUGIN]
     assert permissions_of(role) == {
-        ("", "nodes"): {"get"},
+        ("", "nodes"): CACHE | {"get"},
         ("", "events"): {"create", "patch"},
+        ("fake.resource.3-shake.com", "deviceprofiles"): CACHE,
+        ("fake.resource.3-shake.com", "devicefaults"): CACHE,
+        ("fake.resource.3-shake.com", "devicefaults/status"): {"patch"},
         ("resource.k8s.io", "resourceclaims"): {"get", "list"},
         ("resource.k8s.io", "resourceclaims/status"): {"patch"},
         ("resource.k8s.io", "resourceclaims/driver"): {"associated-node:patch"},
@@ -232,11 +242,17 @@ def guards(manifests: Manifests) -> set[str]:
 IN_BOTH = {
     "kubeletplugin-nodeallocationstates",
     "kubeletplugin-events",
+    "kubeletplugin-devicefaults-status",
+    "controller-devicefaults-status",
     "controller-nodeallocationstates",
     "controller-events",
 }
 IN_CLASSIC = {"controller-resourceclaims", "controller-resourceclaims-status"}
-IN_STRUCTURED = {"kubeletplugin-resourceslices", "kubeletplugin-resourceclaims-status"}
+IN_STRUCTURED = {
+    "kubeletplugin-resourceslices",
+    "kubeletplugin-resourceclaims-status",
+    "controller-resourceclaims-status",
+}
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -275,4 +291,4 @@ def test_a_policy_is_for_one_account_and_denies(helm: Helm, release: str) -> Non
 def test_who_shares_an_account_cannot_be_told_apart(helm: Helm) -> None:
     flags = ["--set=kubeletPlugin.serviceAccountName=me", "--set=controller.serviceAccountName=me"]
     assert not guards(helm.template(*flags, kubernetes=CLASSIC))
-    assert guards(helm.template(*flags, kubernetes=STRUCTURED)) == IN_STRUCTURED
+    assert guards(helm.template(*flags, kubernetes=STRUCTURED)) == {"kubeletplugin-resourceslices"}

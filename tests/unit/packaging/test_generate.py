@@ -12,6 +12,7 @@ import yaml
 from pydantic import Field
 
 from fake_dra_driver import cli
+from fake_dra_driver.api.deviceprofile import DeviceProfile
 from fake_dra_driver.api.fake import (
     DRIVER_NAME,
     DeviceClassParameters,
@@ -118,7 +119,7 @@ class _KubeletPlugin(KubeletPluginSettings):
 @pytest.fixture(scope="module")
 def files() -> Mapping[str, str]:
     """All generated files of a schema with one more field and kind, and of components with one more setting each."""
-    kinds = (NodeAllocationState, DeviceClassParameters, _Colored, _Paint)
+    kinds = (NodeAllocationState, DeviceClassParameters, DeviceProfile, _Colored, _Paint)
     commands: dict[str, type[Settings]] = {**REFERENCE, "controller": _Controller, "kubelet-plugin": _KubeletPlugin}
     return outputs(commands, kinds)
 

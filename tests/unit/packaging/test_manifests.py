@@ -49,7 +49,7 @@ def test_same_as_helm_with_the_webhook(helm: Helm, certificate: Mapping[str, Any
 
 
 def test_a_certificate_is_made_by_helm_alone() -> None:
-    with pytest.raises(GoTemplateError, match="'lookup' is outside of the subset"):
+    with pytest.raises(GoTemplateError, match="'genCA' is outside of the subset"):
         chart_manifests("fake-system", values={"webhook": {"enabled": True}}, kube_version="1.37")
 
 
@@ -206,7 +206,7 @@ def test_execution(text: str, written: str) -> None:
         ("{{ range .map }}{{ else }}{{ end }}", "'range' with 'else' or variables is outside of the subset"),
         ("{{ range .map }}", "'range' without an end"),
         ('{{ kindIs "map" .map }}', "the kind 'map' is outside of the subset"),
-        ("{{ lookup 1 }}", "the function 'lookup' is outside of the subset"),
+        ("{{ genCA 1 }}", "the function 'genCA' is outside of the subset"),
         ("{{ if .x }}", "'if' without an end"),
         ("{{ end }}", "'end' without a beginning"),
         ("{{ .x.y }}", "None has no 'y'"),
