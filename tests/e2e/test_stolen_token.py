@@ -118,6 +118,6 @@ def test_slices(thief: Thief, driver: Driver) -> None:
     assert "may only write ResourceSlices of the pool of that node." in thief.create(slice_of(own, OTHER_NODE))
 
 
-@pytest.mark.parametrize("what", ["secrets", "configmaps", "pods", "serviceaccounts", "nodes"])
+@pytest.mark.parametrize("what", ["secrets", "configmaps", "pods", "serviceaccounts"])
 def test_what_is_no_business_of_the_plugin(thief: Thief, what: str) -> None:
     assert "forbidden" in thief.said("get", what)
