@@ -237,7 +237,12 @@ def test_api_resources(kubectl: Kubectl, our_kinds: None, minor: int) -> None:
         *(_STRUCTURED_KINDS if minor > 30 else _CLASSIC_KINDS),
     ]
     found = lines(kubectl.run("api-resources", f"--api-group={_GROUP}", "--cached=false"))
-    assert [line.split()[-1] for line in found[1:]] == ["DeviceClassParameters", "FakeClaimParameters"]
+    assert [line.split()[-1] for line in found[1:]] == [
+        "DeviceClassParameters",
+        "DeviceFault",
+        "DeviceProfile",
+        "FakeClaimParameters",
+    ]
     found = lines(kubectl.run("api-resources", f"--api-group=nas.{_GROUP}", "--cached=false", "-o", "wide"))
     assert found[1] == (
         f"nodeallocationstates nas.{_GROUP}/v1alpha1 true NodeAllocationState "

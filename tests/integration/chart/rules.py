@@ -6,10 +6,11 @@ know. Each check yields sentences, none when all is well.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
+from fake_dra_driver.api.fake import DRIVER_NAME, RESOURCE_CLASS_NAME
 from fake_dra_driver.driver.programs.settings import ControllerSettings, KubeletPluginSettings, WebhookSettings
 from fake_dra_driver.flags import UsageError, parse
 from fake_dra_driver.settings import Settings
@@ -55,6 +56,13 @@ def problems(installation: Installation, objects: Sequence[Object]) -> Sequence[
     return [problem for check in checks for problem in check(installation, objects)]
 
 
+def _classes_of(installation: Installation) -> Collection[str]:
+    """The names of its classes: the usual one, or that of another driver, and those that it is given."""
+    driver = installation.values.get("driverName", DRIVER_NAME)
+    given = installation.values.get("deviceClasses") or ()
+    return {RESOURCE_CLASS_NAME if driver == DRIVER_NAME else driver, *(each["name"] for each in given)}
+
+
 def _names(installation: Installation, objects: Sequence[Object]) -> Iterator[str]:
     """No two objects are one, and each name is good for what is made of it."""
     known = Counter((each.kind.partition("/")[0], each.manifest["kind"], each.namespace, each.name) for each in objects)
@@ -64,7 +72,7 @@ def _names(installation: Installation, objects: Sequence[Object]) -> Iterator[st
             yield f"{each} cannot be in the name of a host"
         if each.manifest["kind"] in _IN_LABELS and not _LABEL_VALUE.fullmatch(each.name):
             yield f"{each} cannot be in a label"
-        if each.manifest["kind"] in _OF_THE_DRIVER and each.name != "fake.3-shake.com":
+        if each.manifest["kind"] in _OF_THE_DRIVER and each.name not in _classes_of(installation):
             yield f"{each} is called otherwise than in every claim"
 
 
