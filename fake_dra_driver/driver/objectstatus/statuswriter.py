@@ -7,7 +7,7 @@ from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.driver.objectstatus.condition import Conditions
 from fake_dra_driver.runtime import NotFoundError
 
-__all__ = ["StatusWriter"]
+__all__ = ["StatusApplier", "StatusWriter"]
 
 K = TypeVar("K", bound=KubeObject)
 

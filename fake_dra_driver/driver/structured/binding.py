@@ -8,16 +8,16 @@ about the same devices. All times count from the allocation, so that a restart c
 has failed, stays so until the claim is deallocated, which removes it.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final
 
 from loguru import logger
 from typing_extensions import override
 
-from fake_dra_driver.api.kube.meta import KubeObject, NamespacedName
 from fake_dra_driver.api.resource import v1
+from fake_dra_driver.driver.objectstatus.statuswriter import StatusApplier
 from fake_dra_driver.driver.reason import BINDING_FAILED
 from fake_dra_driver.runtime import Controller, EventSink, Informer, NotFoundError, Reconciler, Request, Result, utc_now
 
@@ -28,8 +28,6 @@ _WAITING: Final = "binding"
 _MAX_MESSAGE: Final = 1024
 
 log = logger.bind(component="binding")
-
-K = TypeVar("K", bound=KubeObject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +50,6 @@ PlanOf = Callable[[v1.DeviceRequestAllocationResult], Awaitable[BindingPlan]]
 """What becomes of a device that was allocated. Raises RetryError as long as that is not known."""
 
 
-class ClaimApplier(Protocol):
-    """What is needed of ``runtime.Client``."""
-
-    async def apply(
-        self,
-        kind: type[K],
-        key: NamespacedName,
-        body: Mapping[str, Any],
-        *,
-        field_manager: str,
-        force: bool = False,
-        subresource: str | None = None,
-    ) -> K:
-        """Server-side apply."""
-        ...
-
-
 class BindingReconciler(Reconciler):
     """Reconciles the binding conditions of one claim.
 
@@ -83,7 +64,7 @@ class BindingReconciler(Reconciler):
 
     def __init__(
         self,
-        client: ClaimApplier,
+        client: StatusApplier,
         claims: Informer[v1.ResourceClaim],
         driver: str,
         plan_of: PlanOf,
