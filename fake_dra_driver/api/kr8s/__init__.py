@@ -10,12 +10,13 @@ The same classes for ``kr8s.asyncio``, which reconcilers use, are in ``fake_dra_
 dicts here: what is checked, the API server checks. ``fake_dra_driver.api.fake`` has them typed.
 """
 
-from fake_dra_driver.api import devicefault, fake
+from fake_dra_driver.api import devicefault, deviceprofile, fake
 from fake_dra_driver.api.kube.kr8sclass import sync_class
 
-__all__ = ["DeviceClassParameters", "DeviceFault", "FakeClaimParameters", "NodeAllocationState"]
+__all__ = ["DeviceClassParameters", "DeviceFault", "DeviceProfile", "FakeClaimParameters", "NodeAllocationState"]
 
 NodeAllocationState = sync_class(fake.NodeAllocationState)
 DeviceClassParameters = sync_class(fake.DeviceClassParameters)
 FakeClaimParameters = sync_class(fake.FakeClaimParameters)
+DeviceProfile = sync_class(deviceprofile.DeviceProfile)
 DeviceFault = sync_class(devicefault.DeviceFault)

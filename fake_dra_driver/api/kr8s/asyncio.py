@@ -4,12 +4,13 @@ claim = FakeClaimParameters({"metadata": {"name": "two-fakes"}, "spec": {"count"
 await claim.create()
 """
 
-from fake_dra_driver.api import devicefault, fake
+from fake_dra_driver.api import devicefault, deviceprofile, fake
 from fake_dra_driver.api.kube.kr8sclass import asyncio_class
 
-__all__ = ["DeviceClassParameters", "DeviceFault", "FakeClaimParameters", "NodeAllocationState"]
+__all__ = ["DeviceClassParameters", "DeviceFault", "DeviceProfile", "FakeClaimParameters", "NodeAllocationState"]
 
 NodeAllocationState = asyncio_class(fake.NodeAllocationState)
 DeviceClassParameters = asyncio_class(fake.DeviceClassParameters)
 FakeClaimParameters = asyncio_class(fake.FakeClaimParameters)
+DeviceProfile = asyncio_class(deviceprofile.DeviceProfile)
 DeviceFault = asyncio_class(devicefault.DeviceFault)

@@ -80,6 +80,12 @@ def test_a_pod_gets_a_device_of_each(cluster: BackgroundCluster) -> None:
         cluster.apply(claim(cluster, driver))
     cluster.apply(pod(cluster))
     cluster.wait_for_pod("both", "default", until="ready")
+
+    async def are_prepared(found: Cluster) -> bool:
+        return all(state.spec.prepared_devices for state in (await _states(found)).values())
+
+    # The NodeAllocationState follows what a plugin has prepared; it does not wait for that.
+    cluster.wait_until("both drivers show a prepared device", are_prepared)
     states = cluster.call(_states)
     assert {driver: len(state.spec.allocatable_device) for driver, state in states.items()} == {OURS: 8, THEIRS: 3}
     root = cluster.call(_root)
