@@ -1,0 +1,8 @@
+"""The ResourceSlices of many nodes, published from one process: for nodes whose plugin does not run on them.
+
+- ``source``: what is asked about the nodes.
+"""
+
+from fake_dra_driver.dra.structured.fleet.source import FleetPool, FleetSource
+
+__all__ = ["FleetPool", "FleetSource"]
