@@ -3,6 +3,6 @@
 - ``source``: what is asked about the nodes.
 """
 
-from fake_dra_driver.dra.structured.fleet.source import FleetPool, FleetSource
+from fake_dra_driver.dra.structured.fleet.source import FleetPool, FleetSource, Unchanged
 
-__all__ = ["FleetPool", "FleetSource"]
+__all__ = ["FleetPool", "FleetSource", "Unchanged"]

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fake_dra_driver.api.kube.meta import UID
+from fake_dra_driver.dra.structured.featuregates import DroppedFields
 from fake_dra_driver.dra.structured.pool import Pool
 
-__all__ = ["FleetPool", "FleetSource"]
+__all__ = ["FleetPool", "FleetSource", "Unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,11 @@ class FleetPool:
     """Of the Node that owns the slices, so that they go with it and not with a successor of the same name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """It is not known what the node offers: what is published stays as it is."""
+
+
 class FleetSource(Protocol):
     """Knows the nodes of a fleet, and what each offers.
 
@@ -27,16 +33,18 @@ class FleetSource(Protocol):
     again whenever its answer about that node has changed.
     """
 
-    def pool(self, node: str) -> FleetPool | None:
+    async def pool(self, node: str) -> FleetPool | Unchanged | None:
         """What the node offers now; None if it does not belong to the fleet, or not any more.
 
-        A node of which nothing is known yet, as while caches fill, must not be asked for: at None, the slices that the
-        publisher has made for a Node that lives are deleted.
-
-        Called in the event loop, and often: it must not wait. What it returns is not kept.
+        At None, the slices that the publisher has made for a Node that lives are deleted. So ``Unchanged`` it is while
+        caches fill. What is returned is not kept.
 
         Raises:
-            RuntimeLayerError: it cannot be said. What is published stays; a TerminalError is not tried again before the
-                next change.
+            RuntimeLayerError: it cannot be said. What is published stays, and the node is looked at again; after a
+                TerminalError not before the next change.
         """
+        ...
+
+    def fields_dropped(self, dropped: DroppedFields) -> None:
+        """The API server keeps only a part of what slices should say. Told once for the same fields, to all nodes."""
         ...
