@@ -1,16 +1,15 @@
 """What a node has at this moment, while profiles, labels and faults change."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from typing_extensions import override
 
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra import Reason
 from fake_dra_driver.driver.fault.effects import NO_FAULTS, FaultEffects
+from fake_dra_driver.driver.fault.offer import listed_devices, present_node
 from fake_dra_driver.driver.live.source import MockNodeSource
-from fake_dra_driver.driver.profile.fakes import device_name
-from fake_dra_driver.driver.profile.mocknode import MockDevice, MockNode
+from fake_dra_driver.driver.profile.mocknode import MockNode
 
 __all__ = ["LiveNode"]
 
@@ -44,20 +43,12 @@ class LiveNode(MockNodeSource):
     @property
     def devices(self) -> Sequence[Device]:
         """Those that are there, as classic DRA and the node's NodeAllocationState have them."""
-        return tuple(_listed(place, device) for place, device in enumerate(self.present.devices))
+        return listed_devices(self.present)
 
     @property
     def present(self) -> MockNode:
         """What is there: without the devices that a fault has made vanish, or that the mode of DRA cannot have."""
-        vanished = self._effects.vanished
-        if not vanished and self._has_parts:
-            return self._current
-        devices = tuple(
-            device
-            for device in self._current.devices
-            if device.name not in vanished and (self._has_parts or not device.parent)
-        )
-        return replace(self._current, devices=devices)
+        return present_node(self._current, self._effects, with_parts=self._has_parts)
 
     def serve_classic(self) -> None:
         """Parts of devices are never there: without counters a device would be allocated together with its parts."""
@@ -99,8 +90,3 @@ class LiveNode(MockNodeSource):
         """Tells people something about the node, with an Event."""
         if self._report is not None:
             self._report(reason, message)
-
-
-def _listed(place: int, device: MockDevice) -> Device:
-    """With its name in ResourceSlices, unless its place says it: another device may have vanished before it."""
-    return device.device if device.name == device_name(place) else replace(device.device, name=device.name)

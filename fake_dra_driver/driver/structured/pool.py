@@ -9,8 +9,9 @@ from typing_extensions import override
 from fake_dra_driver.api.resource import v1
 from fake_dra_driver.device.inventory import Device
 from fake_dra_driver.dra import DeviceHealth, Health
-from fake_dra_driver.dra.structured import MAX_TAINTS, AllocatedClaim, DroppedFields, PoolDevices, request_result
+from fake_dra_driver.dra.structured import AllocatedClaim, DroppedFields, PoolDevices, request_result
 from fake_dra_driver.driver.fault.effects import HealthFault
+from fake_dra_driver.driver.fault.offer import offered_devices
 from fake_dra_driver.driver.live.source import MockNodeSource
 from fake_dra_driver.driver.names import NAMES
 from fake_dra_driver.driver.node.planning import FakePlanner
@@ -23,8 +24,6 @@ from fake_dra_driver.runtime import utc_now
 __all__ = ["FakePool"]
 
 _HEALTHY: Final = HealthFault(Health.HEALTHY)
-_EFFECTS: Final = ("NoExecute", "NoSchedule", "None")
-"""Of taints, the worst first."""
 _CONSUMPTION: Final = "devices[].consumesCounters"
 
 
@@ -59,12 +58,8 @@ class FakePool(PoolDevices[FakePreparedDevice]):
 
     @override
     def slice_devices(self) -> Sequence[v1.Device]:
-        if self._source.effects.slices_lost:
-            return ()
-        present = self._present()
-        if self._is_counted:
-            return [self._tainted(device) for device in present]
-        return [_uncounted(self._tainted(device)) for device in present if not device.parent]
+        self._take_over()
+        return offered_devices(self._source.current, self._source.effects, with_counters=self._is_counted)
 
     @override
     def counter_sets(self) -> Sequence[v1.CounterSet]:
@@ -148,24 +143,6 @@ class FakePool(PoolDevices[FakePreparedDevice]):
     def _present(self) -> Sequence[MockDevice]:
         vanished = self._source.effects.vanished
         return [device for name, device in self._devices().items() if name not in vanished]
-
-    def _tainted(self, device: MockDevice) -> v1.Device:
-        faults = self._source.effects.taints.get(device.name, ())
-        if not faults:
-            return device.published
-        # One key stands once with an effect, and with too many taints an API server refuses the whole slice.
-        taints = {(taint.key, taint.effect): taint for taint in (*device.published.taints, *faults)}
-        worst_first = sorted(taints.values(), key=lambda taint: _EFFECTS.index(taint.effect))
-        kept = worst_first[:MAX_TAINTS]
-        return device.published.model_copy(
-            update={"taints": tuple(taint for taint in taints.values() if taint in kept)}
-        )
-
-
-def _uncounted(device: v1.Device) -> v1.Device:
-    """The device without what it takes from counters that are not kept."""
-    fields = device.model_fields_set - {"consumes_counters"}
-    return v1.Device(**{name: getattr(device, name) for name in fields})
 
 
 def _not_ready(reason: str, message: str) -> v1.StatusCondition:
