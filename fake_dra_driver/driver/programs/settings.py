@@ -2,11 +2,12 @@
 
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from fake_dra_driver.api.fake import DRIVER_NAME, MAX_DEVICES_PER_NODE, MODEL_PATTERN
 from fake_dra_driver.dra import program as of_any_driver
 from fake_dra_driver.driver.commandline import OfThisDriver
+from fake_dra_driver.driver.simulated.selector import SimulatedNodes, parse_selector
 from fake_dra_driver.settings import Allowed, DriverName, Flag, KubeconfigPath, NodeName, Settings
 
 __all__ = ["ControllerSettings", "KubeletPluginSettings", "SetNasStatusSettings", "WebhookSettings"]
@@ -36,10 +37,41 @@ class _Named(Settings):
     its own."""
 
 
+def _selector(text: str) -> str:
+    parse_selector(text)
+    return text
+
+
+NodeSelector = Annotated[
+    str,
+    AfterValidator(_selector),
+    Allowed("a selector as kubectl has it, such as a=b,c!=d,e in (x,y),f,!g, or nothing"),
+]
+
+
+class _SimulatedNodes(Settings):
+    simulated_nodes_annotation_selector: Annotated[NodeSelector, Flag(metavar="SELECTOR", in_chart=False)] = (
+        "kwok.x-k8s.io/node=fake"
+    )
+    """Nodes with these annotations are simulated: they have no kubelet plugin, and the controller publishes the devices
+    that their DeviceProfile gives them. The default selects the nodes of KWOK. Empty: none is selected by its
+    annotations."""
+    simulated_nodes_label_selector: Annotated[NodeSelector, Flag(metavar="SELECTOR", unset="none", in_chart=False)] = ""
+    """Nodes with these labels are simulated, too. Empty: none is selected by its labels."""
+
+
 # Settings of a base that stands further back come first in help.
-class ControllerSettings(OfThisDriver, of_any_driver.ControllerSettings, _Named):
+class ControllerSettings(OfThisDriver, _SimulatedNodes, of_any_driver.ControllerSettings, _Named):
     """Allocates devices to claims (classic DRA), or records what the scheduler has allocated (structured DRA): one
     works for the whole cluster, others stand by."""
+
+    @property
+    def simulated_nodes(self) -> SimulatedNodes:
+        """Which Nodes are simulated."""
+        return SimulatedNodes(
+            annotations=parse_selector(self.simulated_nodes_annotation_selector),
+            labels=parse_selector(self.simulated_nodes_label_selector),
+        )
 
 
 class _Devices(Settings):
