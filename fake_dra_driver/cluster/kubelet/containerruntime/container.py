@@ -10,7 +10,7 @@ from typing import Literal
 from fake_dra_driver.api.kube.meta import UID
 from fake_dra_driver.cluster.kubelet.containerruntime.cdi import DeviceEdits
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
-from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
+from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
 
 __all__ = ["Container", "ContainerConfig", "ExecResult", "Job", "PodReference", "Sandbox"]
 
@@ -83,7 +83,7 @@ class Container:
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it runs, or has failed to start."""
     exited: asyncio.Event = field(default_factory=asyncio.Event)
-    process: Process | None = None
+    process: Program | None = None
     jobs: set["Job"] = field(default_factory=set)
     """Commands of probes and hooks that run in it."""
     is_doomed: bool = False
@@ -104,7 +104,7 @@ class Container:
 class Job:
     """A command of a probe or a hook, for the runtime alone."""
 
-    process: Process | None = None
+    process: Program | None = None
     is_doomed: bool = False
 
     def kill(self) -> None:

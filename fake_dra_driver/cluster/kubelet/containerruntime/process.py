@@ -17,6 +17,9 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from typing_extensions import override
+
+from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
 from fake_dra_driver.cluster.warden import Warden
 
 __all__ = ["Process"]
@@ -25,8 +28,8 @@ _BUFFER_BYTES = 64 * 1024
 """How much output may wait for its reader; at twice that the program blocks."""
 
 
-class Process:
-    """A running program. ``wait`` has to be awaited once."""
+class Process(Program):
+    """A running process. ``wait`` has to be awaited once."""
 
     def __init__(self, popen: subprocess.Popen[bytes], warden: Warden | None = None) -> None:
         self._popen = popen
@@ -67,6 +70,7 @@ class Process:
         """Number of the process, and of its group."""
         return self._popen.pid
 
+    @override
     def signal(self, number: int) -> None:
         """Sends a signal to the program alone, as a runtime does: its children are up to the program.
 
@@ -76,10 +80,12 @@ class Process:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
+    @override
     def kill(self) -> None:
         """Sends SIGKILL to the whole group. Nothing happens once the program has ended."""
         self.signal_group(signal.SIGKILL)
 
+    @override
     def signal_group(self, number: int) -> bool:
         """Sends a signal to the program and all of its group. Returns whether a process got it."""
         if self._is_reaped:
@@ -91,6 +97,7 @@ class Process:
             return False
         return True
 
+    @override
     async def wait(self) -> int:
         """Waits for the end of the program, and kills what is left of its group then.
 
@@ -105,6 +112,7 @@ class Process:
         self._is_reaped = True
         return code
 
+    @override
     def close(self) -> None:
         """Closes the pipe: ``output`` ends, even if a process could still write to it."""
         if self._pipe is not None:

@@ -32,6 +32,7 @@ from fake_dra_driver.cluster.kubelet.containerruntime.container import (
 )
 from fake_dra_driver.cluster.kubelet.containerruntime.containerlog import ContainerLog
 from fake_dra_driver.cluster.kubelet.containerruntime.process import Process
+from fake_dra_driver.cluster.kubelet.containerruntime.program import Program
 from fake_dra_driver.cluster.warden import Warden
 from fake_dra_driver.inthread import in_thread
 from fake_dra_driver.runtime.clock import WallClock, utc_now
@@ -225,7 +226,7 @@ class ProcessRuntime:
         container.settled.set()
         self._tell(config.pod.uid)
 
-    async def _accompany(self, container: Container, process: Process) -> None:
+    async def _accompany(self, container: Container, process: Program) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 pump = group.create_task(self._pump(container, process), name="container log")
@@ -238,7 +239,7 @@ class ProcessRuntime:
         container.exit_code, container.signal = (code, 0) if code >= 0 else (128 - code, -code)
         container.reason = "Completed" if code == 0 else "Error"
 
-    async def _pump(self, container: Container, process: Process) -> None:
+    async def _pump(self, container: Container, process: Program) -> None:
         """Logs the container's output. If the log cannot be written, it is dropped, and the container goes on."""
         is_failing = False
         while data := await process.output.read(_READ_BYTES):
@@ -278,7 +279,7 @@ class ProcessRuntime:
             process.close()
         return ExecResult(code if code >= 0 else 128 - code, output.decode(errors="replace"))
 
-    async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Process:
+    async def _spawn(self, config: ContainerConfig, argv: Sequence[str]) -> Program:
         return await Process.start(argv, env=config.env, folder=config.folder, warden=self._warden)
 
     # --- Inside --------------------------------------------------------------------------------------------------
