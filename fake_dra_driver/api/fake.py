@@ -40,6 +40,7 @@ __all__ = [
     "PROFILE_ANNOTATION",
     "PROFILE_PROBLEM_ANNOTATION",
     "RESOURCE_CLASS_NAME",
+    "SIMULATED_LABEL",
     "VERSION",
     "AllocatableDevice",
     "AllocatedDevices",
@@ -90,6 +91,9 @@ PROFILE_PROBLEM_ANNOTATION = f"{NAS_GROUP}/profile-problem"
 MODELS_ANNOTATION = f"{NAS_GROUP}/models"
 """Such as ``4 A100, 4 H100``: how many devices of which model the node has. For ``kubectl get`` alone, which of a path
 through a list shows the first result."""
+SIMULATED_LABEL = f"{RESOURCE_CLASS_NAME}/simulated"
+"""Label of a NodeAllocationState. ``true``: of a node without a kubelet plugin, whose part of the object the controller
+writes. ``false``: a plugin that was started there has taken it over from the controller; it goes with that plugin."""
 
 MAX_COUNT = 128
 """Most devices one claim can ask for: as many as a node can have."""

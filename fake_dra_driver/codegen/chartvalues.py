@@ -6,7 +6,7 @@ image and the settings of its components, comes with ``ValuesOptions``.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic.alias_generators import to_camel
@@ -74,6 +74,8 @@ class ValuesOptions:
     """Of the class for all devices of that driver."""
     webhook_has_account: bool = False
     """Whether the webhook asks the API server for something."""
+    simulates_nodes: bool = False
+    """Whether the controller has settings that say which Nodes have no kubelet plugin."""
 
 
 class _Global(BaseModel):
@@ -290,6 +292,14 @@ class _KubeletPlugin(_ApiClient):
     """Containers of the pods."""
 
 
+class _KubeletPluginOfSome(_KubeletPlugin):
+    """One that does not run on the nodes that are simulated."""
+
+    affinity: JsonObject = Field(default_factory=dict)
+    """Affinity of the pods. Where it is empty, nodes with the label `type: kwok` are left out, as KWOK's nodes usually
+    have it: they run no containers."""
+
+
 class _CertManager(Values):
     enabled: bool = False
     """Whether cert-manager makes the certificate and hands its authority to the API server."""
@@ -463,6 +473,22 @@ DeviceProfileEntry = Annotated[
 """A DeviceProfile: its name, and its spec, which the API server checks."""
 
 
+_REQUIREMENT: Final = (
+    r"\s*(!?\s*{key}|{key}\s*(==?|!=)\s*({value})?|{key}\s+(not)?in\s*\(\s*({value})?(\s*,\s*({value})?)*\s*\))\s*"
+).format(key=f"({_DNS_SUBDOMAIN}/)?{_LABEL_NAME}", value=_LABEL_NAME)
+NodeSelector = Annotated[str, Field(pattern=rf"^(\s*|{_REQUIREMENT}(,{_REQUIREMENT})*)$")]
+"""A selector as ``kubectl get --selector`` takes it, or nothing."""
+
+
+class _SimulatedNodes(Values):
+    annotation_selector: NodeSelector = "kwok.x-k8s.io/node=fake"
+    """Which Nodes, by their annotations, such as `a=b,c!=d,e in (x,y),f,!g`; empty: by labels alone. The default
+    selects the nodes of KWOK."""
+    label_selector: NodeSelector = ""
+    """Which Nodes, by their labels; a Node that either selects is simulated, and with both empty none is. Nodes that
+    run containers get a kubelet plugin all the same, unless `kubeletPlugin.affinity` keeps it from them."""
+
+
 class _Parts(Values):
     """What some charts have alone."""
 
@@ -476,6 +502,8 @@ class _Parts(Values):
     device_profiles: tuple[DeviceProfileEntry, ...] = ()
     """DeviceProfiles, by `name` and with a `spec`: which devices the nodes have. Left out, they have those that
     `kubeletPlugin.settings` says. `driverName` of the spec is that of the release."""
+    simulated_nodes: _SimulatedNodes = _SimulatedNodes()
+    """Nodes without a kubelet plugin, such as those of KWOK: the controller publishes their devices."""
 
     webhook: _Webhook = _Webhook()
     """The admission webhook of structured DRA: refuses claims and templates whose parameters for this driver cannot be
@@ -509,17 +537,20 @@ def values_model(options: ValuesOptions) -> type[BaseModel]:
         words["tools"] += f"; see {options.monitoring_page}"
     image = _with(_Image, "repository", default=options.image)
     device_class = _with(_DeviceClass, "extended_resource_name", words=words)
+    plugin = _KubeletPluginOfSome if options.simulates_nodes else _KubeletPlugin
     members: dict[str, Any] = {
         "image": _member(_Root, "image", image),
         "device_class": _member(_Root, "device_class", device_class),
         "network_policy": _member(_Root, "network_policy", _NetworkPolicy, words),
         "controller": _member(_Root, "controller", _component(_Controller, options.controller)),
-        "kubelet_plugin": _member(_Root, "kubelet_plugin", _component(_KubeletPlugin, options.kubelet_plugin)),
+        "kubelet_plugin": _member(_Root, "kubelet_plugin", _component(plugin, options.kubelet_plugin)),
     }
     if options.driver_name:
         words["class_name"] = options.class_name
         members["driver_name"] = DriverName, _plain_member(_Parts, "driver_name", words, options.driver_name)[1]
         members |= {name: _plain_member(_Parts, name, words) for name in ("device_classes", "device_profiles")}
+    if options.simulates_nodes:
+        members["simulated_nodes"] = _member(_Parts, "simulated_nodes")
     if options.webhook:
         webhook = _WebhookWithAccount if options.webhook_has_account else _Webhook
         members["webhook"] = _member(_Parts, "webhook", _component(webhook, options.webhook))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
 from fake_dra_driver.api.resource.structured import RESOURCE_APIS
 from fake_dra_driver.api.resource.v1alpha2 import ResourceClass
@@ -29,6 +30,8 @@ RETRY_JITTER_FACTOR: Final = 1.2
 MAX_SOCKET_BYTES: Final = 107
 """``MAX_PATH_SIZE_BYTES`` of the plugin's sockets."""
 _TEMPLATES: Final = "fake_dra_driver/templates"
+_SIMULATED: Final = "simulated_nodes_"
+"""What the names of settings begin with that say which nodes the controller simulates."""
 _CLASS_STAND_IN: Final = "class.of.this.release.invalid"
 """Stands for the class of a release until its name is an action of Helm, which values of templates must not contain."""
 _COMMON: Final = (
@@ -63,6 +66,7 @@ def driver_values(project: "Project") -> type[BaseModel]:
             driver_name="" if project.per_release is None else project.driver_name,
             class_name=_class_name(project),
             webhook_has_account="webhook" in {component.name for component in project.rbac},
+            simulates_nodes=bool(_simulated_nodes(project)),
         )
     )
 
@@ -148,10 +152,20 @@ def _common(project: "Project", schema: Mapping[str, Any]) -> Mapping[str, objec
         "records": project.records,
         "parameters": project.parameters,
         "has_webhook": "webhook" in project.commands,
+        "simulated_nodes": _simulated_nodes(project),
         "plugin_command": " ".join(project.argv("kubelet-plugin")),
         "max_socket": MAX_SOCKET_BYTES,
         "jitter": RETRY_JITTER_FACTOR,
         "bounds": list(bounds_of(schema)),
+    }
+
+
+def _simulated_nodes(project: "Project") -> Mapping[str, str]:
+    """By key of the value simulatedNodes: the flag of the controller; none: it does not simulate nodes."""
+    return {
+        to_camel(setting.name.removeprefix(_SIMULATED)): setting.flag
+        for setting in settings_of(project.commands["controller"])
+        if setting.name.startswith(_SIMULATED)
     }
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from fake_dra_driver.api.devicefault import DeviceFault
-from fake_dra_driver.api.resource.v1 import ResourceClaim
+from fake_dra_driver.api.fake import SIMULATED_LABEL
+from fake_dra_driver.api.resource.v1 import ResourceClaim, ResourceSlice
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import STRUCTURED, Check, Guard
 from fake_dra_driver.dra import DriverNames
@@ -24,17 +25,19 @@ def driver_guards(names: DriverNames, records: type[CustomResource]) -> tuple[Gu
         records: its NodeAllocationState.
     """
     return (
-        *map(_of_one_of_two_writers, guards(names, records)),
+        *map(_of_one_of_two_writers, guards(names, records, simulated=SIMULATED_LABEL)),
         _plugin_on_faults(),
         _controller_on_faults(),
         _controller_on_binding(names),
+        _controller_on_slices(names),
     )
 
 
 def _of_one_of_two_writers(guard: Guard) -> Guard:
-    """The controller of this driver writes the status of claims of structured DRA as well (binding conditions)."""
+    """The controller of this driver writes the status of claims of structured DRA as well, and slices of nodes that
+    have no kubelet plugin."""
     is_about_claims = guard.kind is ResourceClaim and guard.subresource == "status"
-    return replace(guard, needs_own_account=True) if is_about_claims else guard
+    return replace(guard, needs_own_account=True) if is_about_claims or guard.kind is ResourceSlice else guard
 
 
 def _plugin_on_faults() -> Guard:
@@ -101,6 +104,32 @@ def _controller_on_binding(names: DriverNames) -> Guard:
             ),
         ),
         subresource="status",
+        only=STRUCTURED,
+    )
+
+
+def _controller_on_slices(names: DriverNames) -> Guard:
+    published = json.dumps(f"{names.driver}/published")
+    return Guard(
+        "Devices of other drivers, and of nodes with a kubelet plugin, would be offered that are not there.",
+        "controller",
+        ResourceSlice,
+        ("CREATE", "UPDATE", "DELETE"),
+        (
+            Check(
+                f"variables.versions.all(each, each.spec.driver == {json.dumps(names.driver)})",
+                f'"The controller may only write ResourceSlices of the driver {names.driver}."',
+            ),
+            Check(
+                'variables.versions.all(each, each.spec.?nodeName.orValue("") == each.spec.pool.name)',
+                '"The controller may only write ResourceSlices of single nodes, in the pool of the node\'s name."',
+            ),
+            Check(
+                f"variables.versions.all(each, each.metadata.?annotations[?{published}].hasValue())",
+                '"The controller may only write ResourceSlices of its own, which have the annotation '
+                f'{names.driver}/published: others are those of kubelet plugins."',
+            ),
+        ),
         only=STRUCTURED,
     )
 

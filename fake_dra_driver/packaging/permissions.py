@@ -36,7 +36,11 @@ def driver_components(names: DriverNames, kinds: Sequence[type[KubeObject]]) -> 
     """
     controller, kubelet_plugin = components(names, kinds)
     return (
-        replace(controller, cluster=(*controller.cluster, *_controller_rules(names))),
+        replace(
+            controller,
+            cluster=(*controller.cluster, *_controller_rules(names)),
+            namespaced=(*controller.namespaced, _records_of_simulated_nodes(names, kinds)),
+        ),
         replace(kubelet_plugin, cluster=(*kubelet_plugin.cluster, *_plugin_rules())),
         ComponentRules("webhook", "webhook", cluster=_WEBHOOK, namespaced=()),
     )
@@ -53,8 +57,8 @@ def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
         ),
         Rule("Which labels nodes have, by which profiles choose them.", (Node,), CACHE_VERBS, only=STRUCTURED),
         Rule(
-            "To say that devices are ready for the pods that are to be bound. An admission policy keeps it to devices "
-            "of this driver.",
+            "To say that devices are ready for the pods that are to be bound, and how those of nodes without a kubelet "
+            "plugin are. An admission policy keeps it to devices of this driver.",
             (ResourceClaim,),
             ("patch",),
             "status",
@@ -68,6 +72,27 @@ def _controller_rules(names: DriverNames) -> tuple[Rule, ...]:
             names=(names.driver,),
             only=STRUCTURED,
         ),
+        Rule(
+            "To see what is said of such a device before it is taken back.",
+            (ResourceClaim,),
+            ("get",),
+            only=STRUCTURED,
+        ),
+        Rule(
+            "To publish the devices of nodes without a kubelet plugin. An admission policy keeps it to those.",
+            (ResourceSlice,),
+            (*CACHE_VERBS, "create", "update", "delete"),
+            only=STRUCTURED,
+        ),
+    )
+
+
+def _records_of_simulated_nodes(names: DriverNames, kinds: Sequence[type[KubeObject]]) -> Rule:
+    records = tuple(kind for kind in kinds if kind.resource.group == names.state_group)
+    return Rule(
+        "The record of a node without a kubelet plugin. An admission policy keeps it from those of others.",
+        records,
+        ("create",),
     )
 
 

@@ -14,6 +14,7 @@ from fake_dra_driver.api.resource.v1 import ResourceClaim, ResourceSlice
 from fake_dra_driver.api.schema import CustomResource
 from fake_dra_driver.codegen import CLASSIC, STRUCTURED, Check, Guard, definition
 from fake_dra_driver.dra.drivernames import DriverNames
+from fake_dra_driver.dra.nodestate.state import NOT_READY, READY
 
 __all__ = ["guards"]
 
@@ -70,19 +71,21 @@ def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
-def guards(names: DriverNames, records: type[CustomResource]) -> tuple[Guard, ...]:
+def guards(names: DriverNames, records: type[CustomResource], *, simulated: str = "") -> tuple[Guard, ...]:
     """What keeps the components of a driver to their own work.
 
     Args:
         names: of the driver.
         records: its NodeAllocationState. The ledger in it is ``spec.allocatedClaims``.
+        simulated: label of the records that the controller writes in the place of a kubelet plugin, where it says
+            ``true``; empty: there are none.
     """
     return (
         _plugin_on_records(names, records),
         _plugin_on_slices(names),
         _plugin_on_claims(names),
         _plugin_on_events(names, records),
-        _controller_on_records(records),
+        _controller_on_records(records, simulated),
         _controller_on_claims(names),
         _controller_on_claim_status(names),
         _controller_on_events(names),
@@ -196,8 +199,14 @@ def _plugin_on_events(names: DriverNames, records: type[CustomResource]) -> Guar
     )
 
 
-def _controller_on_records(records: type[CustomResource]) -> Guard:
+def _controller_on_records(records: type[CustomResource], simulated: str) -> Guard:
     plugins = _plugins_fields(records)
+    fields = [*plugins, ("metadata", "labels")] if simulated else plugins
+    ledger_alone = 'request.operation == "UPDATE" && ' + " && ".join(_unchanged(*path) for path in fields)
+    besides = ""
+    if simulated:
+        ledger_alone = f"({ledger_alone}) || {_in_place_of_a_plugin(simulated)}"
+        besides = f", but for nodes without one, whose records have the label {simulated}"
     return Guard(
         "What a node has, and whether it can be used, is the word of its kubelet plugin.",
         "controller",
@@ -205,12 +214,28 @@ def _controller_on_records(records: type[CustomResource]) -> Guard:
         _ALL,
         (
             Check(
-                'request.operation == "UPDATE" && ' + " && ".join(_unchanged(*path) for path in plugins),
+                ledger_alone,
                 f'"The controller may only change {_LEDGER}: the kubelet plugin writes '
-                f'{_listed([path[-1] for path in plugins])}."',
+                f'{_listed([path[-1] for path in plugins])}{besides}."',
             ),
         ),
     )
+
+
+def _in_place_of_a_plugin(label: str) -> str:
+    """Whether a record is written of a node that has no plugin; one that a plugin says is Ready cannot be taken over.
+
+    When the node is not simulated any more, the record is left as a plugin leaves it that stops.
+    """
+
+    def says(version: str, word: str) -> str:
+        return f'{version}.metadata.?labels[?{json.dumps(label)}].orValue("") == "{word}"'
+
+    was_ours, is_ours = says("oldObject", "true"), says("object", "true")
+    stopped = f'oldObject.?status.orValue("") != "{READY}" && {says("oldObject", "")}'
+    written = f'{is_ours} && (request.operation == "CREATE" || {was_ours} || {stopped})'
+    left = f'request.operation == "UPDATE" && {was_ours} && object.?status.orValue("") == "{NOT_READY}"'
+    return f'(request.operation != "DELETE" && {written}) || ({left})'
 
 
 def _controller_on_claims(names: DriverNames) -> Guard:

@@ -296,6 +296,30 @@ def test_a_switch_is_given_where_it_is_on(helm: Helm, wanted: bool) -> None:
     assert parse(KubeletPluginSettings, ["--namespace=a", "--node-name=a", *arguments]).device_metadata == wanted
 
 
+def test_which_nodes_are_simulated(helm: Helm) -> None:
+    flags = ("--simulated-nodes-annotation-selector", "--simulated-nodes-label-selector")
+    assert {f"{flags[0]}=kwok.x-k8s.io/node=fake", f"{flags[1]}="} <= set(
+        container_of(helm.template(), CONTROLLER)["args"]
+    )
+    values = {"annotationSelector": "", "labelSelector": "role in (load, test), !gpu"}
+    container = container_of(helm.template(f"--set-json=simulatedNodes={json.dumps(values)}"), CONTROLLER)
+    assert {f"{flags[0]}=", f"{flags[1]}=role in (load, test), !gpu"} <= set(container["args"])
+
+
+@pytest.mark.parametrize("selector", ["a=b=c", "=a", "a in b", "a,,b", "a in (b", "-a"])
+def test_a_selector_that_is_none_is_refused(helm: Helm, selector: str) -> None:
+    values = json.dumps({"labelSelector": selector})
+    assert "simulatedNodes" in helm.refuses(f"--set-json=simulatedNodes={values}")
+
+
+def test_the_plugin_is_not_for_kwoks_nodes(helm: Helm) -> None:
+    (term,) = pod_of(helm.template(), PLUGIN)["affinity"]["nodeAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]["nodeSelectorTerms"]
+    assert term == {"matchExpressions": [{"key": "type", "operator": "NotIn", "values": ["kwok"]}]}
+    assert "affinity" not in pod_of(helm.template(), CONTROLLER)
+
+
 def test_devices_are_configurable(helm: Helm) -> None:
     values = ["--set=kubeletPlugin.settings.deviceCount=2", "--set=kubeletPlugin.settings.deviceModels={A,B}"]
     container = container_of(helm.template(*values), PLUGIN)

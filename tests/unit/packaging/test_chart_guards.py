@@ -18,6 +18,7 @@ from fake_dra_driver.api.fake import (
     DRIVER_NAME,
     EVENT_COMPONENT,
     LEDGER_REVISION_ANNOTATION,
+    SIMULATED_LABEL,
     NodeAllocationState,
 )
 from fake_dra_driver.packaging.manifests import crd_manifests
@@ -283,6 +284,77 @@ def test_the_controller_writes_nothing_else_of_a_node(controller: Account, patch
     assert _RECORD in controller.patch(OWN_STATE, patch)
 
 
+def marked(name: str = NODE, *, says: str = "true", **fields: object) -> Json:
+    """A record with the label of nodes that have no plugin."""
+    return {
+        **nas(name, **fields),
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {SIMULATED_LABEL: says}},
+    }
+
+
+@pytest.fixture
+def simulated(admin: Account) -> Iterator[Callable[..., str]]:
+    """Creates a record; returns its path."""
+    made: list[str] = []
+
+    def create(record: Json) -> str:
+        assert admin.create(STATES, record) == ALLOWED
+        made.append(f"{STATES}/{record['metadata']['name']}")
+        return made[-1]
+
+    yield create
+    for path in made:
+        assert admin.delete(path) == ALLOWED
+
+
+INVENTORY: Final[Json] = {"allocatableDevice": [{"fake": {"uuid": "u", "name": "m"}}]}
+
+
+def test_the_controller_writes_the_records_of_nodes_without_a_plugin(
+    controller: Account, simulated: Callable[[Json], str]
+) -> None:
+    until_refused(partial(controller.create, STATES, nas("kwok", status="Ready")))
+    assert controller.create(STATES, marked("kwok", spec=INVENTORY, status="Ready")) == ALLOWED
+    for record in (nas("kwok"), nas("kwok", status="NotReady"), marked("kwok", says="false", status="NotReady")):
+        assert _RECORD in controller.create(STATES, record)
+    path = simulated(marked("kwok", status="Ready"))
+    assert controller.patch(path, {"spec": INVENTORY, "status": "NotReady"}) == ALLOWED
+    assert _RECORD in controller.delete(path) or "cannot delete" in controller.delete(path)
+
+
+def test_the_controller_leaves_such_a_record_as_a_plugin_does_that_stops(
+    controller: Account, simulated: Callable[[Json], str]
+) -> None:
+    path = simulated(marked("kwok", status="Ready"))
+    without: Json = {"metadata": {"labels": {SIMULATED_LABEL: None}}}
+    assert _RECORD in controller.patch(path, without)
+    assert controller.patch(path, {**without, "status": "NotReady"}) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("record", "is_taken"),
+    [
+        (nas("kwok", status="NotReady"), True),
+        (nas("kwok", status="Ready"), False),
+        (marked("kwok", says="false", status="NotReady"), False),
+    ],
+    ids=["stopped", "serving", "taken over"],
+)
+def test_the_controller_takes_over_from_no_plugin_that_runs(
+    controller: Account, simulated: Callable[[Json], str], record: Json, is_taken: bool
+) -> None:
+    patch: Json = {"metadata": {"labels": {SIMULATED_LABEL: "true"}}, "spec": INVENTORY, "status": "Ready"}
+    said = controller.patch(simulated(record), patch)
+    assert said == ALLOWED if is_taken else _RECORD in said
+
+
+def test_a_plugin_takes_its_node_back(plugin: Account, simulated: Callable[[Json], str], admin: Account) -> None:
+    assert admin.patch(OWN_STATE, {"metadata": {"labels": {SIMULATED_LABEL: "true"}}}) == ALLOWED
+    taken: Json = {"metadata": {"labels": {SIMULATED_LABEL: "false"}}, "status": "NotReady"}
+    assert plugin.patch(OWN_STATE, taken) == ALLOWED
+    assert admin.patch(OWN_STATE, {"metadata": {"labels": {SIMULATED_LABEL: None}}}) == ALLOWED
+
+
 # --- Events
 
 
@@ -466,6 +538,57 @@ def test_the_plugin_offers_devices_in_the_pool_of_its_node_alone(
         assert plugin.delete(f"{where}/forged") == ALLOWED
     finally:
         assert admin.delete(f"{where}/forged") == ALLOWED
+
+
+PUBLISHED: Final = {"annotations": {f"{DRIVER_NAME}/published": "1"}}
+
+
+@structured
+def test_the_controller_writes_slices_of_nodes_without_a_plugin(
+    controller: Account, admin: Account, apiserver: ApiServer
+) -> None:
+    where = slices(apiserver)
+    own = slice_(apiserver, "own")
+    own["metadata"] |= PUBLISHED
+    until_refused(partial(controller.create, where, slice_(apiserver, "own")))
+    assert controller.create(where, own) == ALLOWED
+    assert admin.create(where, own) == ALLOWED
+    try:
+        assert controller.replace(f"{where}/own", own) == ALLOWED
+        assert controller.delete(f"{where}/own") == ALLOWED
+    finally:
+        assert admin.delete(f"{where}/own") == ALLOWED
+
+
+@structured
+@pytest.mark.parametrize(
+    ("spec", "metadata", "message"),
+    [
+        ({"nodeName": OTHER_NODE}, PUBLISHED, "of single nodes, in the pool of the node's name."),
+        ({"nodeName": None, "allNodes": True}, PUBLISHED, "of single nodes, in the pool of the node's name."),
+        ({"driver": OTHER_DRIVER}, PUBLISHED, f"may only write ResourceSlices of the driver {DRIVER_NAME}."),
+        ({}, {}, "others are those of kubelet plugins."),
+    ],
+    ids=["node", "all nodes", "driver", "a plugin's"],
+)
+def test_the_controller_writes_no_other_slices(
+    controller: Account,
+    admin: Account,
+    apiserver: ApiServer,
+    spec: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    message: str,
+) -> None:
+    where, other = slices(apiserver), slice_(apiserver, "other", **spec)
+    other["metadata"] |= metadata
+    until_refused(partial(controller.create, where, other))
+    assert message in controller.create(where, other)
+    assert admin.create(where, other) == ALLOWED
+    try:
+        assert message in controller.replace(f"{where}/other", other)
+        assert message in controller.delete(f"{where}/other")
+    finally:
+        assert admin.delete(f"{where}/other") == ALLOWED
 
 
 def result(**fields: str) -> Json:
